@@ -1,0 +1,32 @@
+"""The contract between policies and worlds. Standard library only; ten minutes to read.
+
+A `Call` travels inward through the layers of a policy, an `Outcome` travels back. Files in reading order:
+`call`, `outcome`, `target`, `world`, `stack`, `params`.
+"""
+
+from simroute.core.call import Call, Request
+from simroute.core.outcome import Outcome, Rest
+from simroute.core.stack import Policy, formula, layer, registry, stack
+from simroute.core.target import Price, Target, resolve
+from simroute.core.world import Cancelled, Gate, Judge, Match, Send, World
+
+__all__ = [
+    "Call",
+    "Cancelled",
+    "Gate",
+    "Judge",
+    "Match",
+    "Outcome",
+    "Policy",
+    "Price",
+    "Request",
+    "Rest",
+    "Send",
+    "Target",
+    "World",
+    "formula",
+    "layer",
+    "registry",
+    "resolve",
+    "stack",
+]

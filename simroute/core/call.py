@@ -1,0 +1,58 @@
+"""What travels inward: one request on its way to one target."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import NamedTuple, Protocol
+
+
+class Request(Protocol):
+    """What a caller asked for; the same object for every attempt that serves it. A world supplies it."""
+
+    @property
+    def id(self) -> int:
+        """Unique within a run."""
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for two requests exactly when their prompts and parameters are equal."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def feature(self) -> str: ...
+    @property
+    def session(self) -> str: ...
+    @property
+    def arrival(self) -> float:
+        """Seconds, on the world's clock."""
+
+    @property
+    def input_tokens(self) -> int: ...
+    @property
+    def max_output_tokens(self) -> int:
+        """The most the caller allows; the true length is known only once the answer is there."""
+
+    @property
+    def streamed(self) -> bool: ...
+    @property
+    def forbids(self) -> frozenset[str]:
+        """Providers that must never see this request."""
+
+
+class Call(NamedTuple):
+    """A request, and where it is being sent (None: nobody has aimed it yet). `probe` marks a breaker's trial call."""
+
+    request: Request
+    target: str | None = None
+    probe: bool = False
+
+    def to(self, target: str) -> Call:
+        """The same request, aimed at `target`."""
+        return Call(self.request, target, self.probe)
+
+    def as_probe(self) -> Call:
+        """The same call, marked as a trial of a target that may still be failing."""
+        return Call(self.request, self.target, True)

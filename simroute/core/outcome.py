@@ -1,0 +1,123 @@
+"""What travels back: how one call ended, or began to be answered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, NamedTuple
+
+
+class Outcome(NamedTuple):
+    """How a call ended. A value: failures are returned, never raised.
+
+    status: HTTP-like (200, 408 timed out here, 429, 499 given up, 500, 503, 529 …).
+    target: who answered (None: nobody was asked).
+    error: one word for what went wrong ("" when nothing did).
+    retry_after: seconds that the provider asks us to wait, where it says so.
+    usd: what this answer was billed; input_tokens, output_tokens: what it used.
+    by: the layer that made this outcome itself ("" when a provider did).
+    cached: "no", "exact" or "semantic".
+    answer: what the world calls the answer (opaque to policies; a cache stores it and hands it back).
+    rest: for a streamed answer whose first token has arrived, what is still to come; None when the answer is complete.
+    """
+
+    status: int
+    target: str | None = None
+    error: str = ""
+    retry_after: float | None = None
+    usd: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    by: str = ""
+    cached: str = "no"
+    answer: Any = None
+    rest: Rest | None = None
+
+    @property
+    def ok(self) -> bool:
+        """A usable answer (so far, while `rest` is outstanding)."""
+        return self.status == 200
+
+    @classmethod
+    def rejected(cls, by: str, status: int = 503, target: str | None = None, retry_after: float | None = None) -> Outcome:
+        """Refused by a layer of ours without asking a provider."""
+        return cls(status, target, "rejected", retry_after, by=by)
+
+    def then(self, told: Callable[[Outcome], None]) -> Outcome:
+        """Call `told` exactly once with the final outcome: now if the answer is complete, otherwise when its stream has ended.
+
+        For layers that account: a stream that nobody reads ends too (status 499), so what `told` gives back is never leaked.
+        """
+        if self.rest is None:
+            told(self)
+        else:
+            self.rest.then(told)
+        return self
+
+    def wrap(self, work: Callable[[Rest], Awaitable[Outcome]]) -> Outcome:
+        """The same answer, but its rest comes through `work(rest)`; unchanged when the answer is complete."""
+        return self if self.rest is None else self._replace(rest=self.rest.wrap(work))
+
+
+class Rest:
+    """The part of a streamed answer after its first token: await it for the final outcome, hand it on, wrap it, or let it be.
+
+    Awaiting it again gives the same outcome. One that nobody awaits is closed by the world when its request ends.
+    """
+
+    __slots__ = ("_began", "_inner", "_open", "_outer", "_told", "outcome")
+
+    def __init__(self, work: Callable[[], Awaitable[Outcome]], inner: Rest | None = None) -> None:
+        self._open = work
+        self._inner = inner
+        self._outer: Rest | None = None
+        self._told: list[Callable[[Outcome], None]] = []
+        self._began = False
+        self.outcome: Outcome | None = None
+
+    def wrap(self, work: Callable[[Rest], Awaitable[Outcome]]) -> Rest:
+        """A rest that comes through `work(self)`."""
+        self._outer = Rest(lambda: work(self), self)
+        return self._outer
+
+    def then(self, told: Callable[[Outcome], None]) -> None:
+        """Call `told` once with the final outcome, at once if it is there."""
+        if self.outcome is None:
+            self._told.append(told)
+        else:
+            told(self.outcome)
+
+    def __await__(self) -> Generator[Any, Any, Outcome]:
+        if self.outcome is None:
+            if self._began:
+                raise RuntimeError("the rest of a streamed answer is already being awaited")
+            self._began = True
+            try:
+                outcome = yield from self._open().__await__()
+            except BaseException:  # cancelled, or a bug: either way the stream is over
+                self._end(GIVEN_UP)
+                raise
+            self._end(outcome)
+        assert self.outcome is not None
+        return self.outcome
+
+    def close(self) -> None:
+        """End it unread: whoever asked to be told hears of status 499."""
+        if self._inner is not None:
+            self._inner.close()
+        self._end(GIVEN_UP)
+
+    def close_all(self) -> None:
+        """Close this rest and every wrap around it, as the world does when a request ends."""
+        self.close()
+        if self._outer is not None:
+            self._outer.close_all()
+
+    def _end(self, outcome: Outcome) -> None:
+        if self.outcome is None:
+            self.outcome = outcome._replace(rest=None) if outcome.rest is not None else outcome
+            told, self._told = self._told, []
+            for tell in told:
+                tell(self.outcome)
+
+
+GIVEN_UP = Outcome(499, error="given up")

@@ -1,0 +1,49 @@
+"""Markers with which parameters are declared once, as annotated fields: unit, range, and what they are for.
+
+`experiment` builds validation, `describe` and the JSON Schema from them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, NamedTuple
+
+
+class Unit(NamedTuple):
+    """Kind of quantity, for parsing and display: "s", "share", "USD", "count", "1/s", "tokens", "1/min", "name" …"""
+
+    name: str
+
+
+class Range(NamedTuple):
+    """Inclusive bounds; `above` excludes the lower one."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: bool = False
+
+
+class Doc(NamedTuple):
+    """What the parameter does, in one line."""
+
+    text: str
+
+
+Seconds = Annotated[float, Unit("s"), Range(low=0)]
+Period = Annotated[float, Unit("s"), Range(low=0, above=True)]
+Share = Annotated[float, Unit("share"), Range(0, 1)]
+Usd = Annotated[float, Unit("USD"), Range(low=0)]
+Rate = Annotated[float, Unit("1/s"), Range(low=0)]
+PerMinute = Annotated[float, Unit("1/min"), Range(low=0, above=True)]
+Count = Annotated[int, Unit("count"), Range(low=0)]
+Positive = Annotated[int, Unit("count"), Range(low=1)]
+Factor = Annotated[float, Unit("factor"), Range(low=0, above=True)]
+Weight = Annotated[float, Unit("weight"), Range(low=0)]
+Name = Annotated[str, Unit("name")]
+TargetName = Annotated[str, Unit("target")]
+"""A deployment's name or one of `core.target.ROLES`; checked against the scenario before anything runs."""
+Status = Annotated[int, Unit("status"), Range(100, 599)]
+When = Annotated[float | str, Unit("when")]
+"""A moment of a run: seconds (or a duration) from its start, or a share of its horizon written as a percentage ("30%")."""
+File = Annotated[str, Unit("file")]
+"""A path, relative to the file that names it; made absolute and hashed before anything runs."""

@@ -1,0 +1,57 @@
+"""Layers put together: outermost first, as they stand in a policy file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from simroute.core.call import Call
+from simroute.core.outcome import Outcome
+from simroute.core.world import Send, World
+
+
+class Policy(Protocol):
+    """A layer: a dataclass whose fields are its parameters, with this one method.
+
+    A layer that must act between calls may have one more, `async def background(self, send, world)`.
+    """
+
+    async def __call__(self, call: Call, send: Send, world: World) -> Outcome: ...
+
+
+T = TypeVar("T")
+registry: dict[str, type] = {}
+"""Layers by kind. The only registry; plug-ins add to it through `layer`."""
+
+
+def layer(kind: str) -> Callable[[type[T]], type[T]]:
+    """Register a dataclass as the layer that policy files call `kind`."""
+
+    def register(cls: type[T]) -> type[T]:
+        known = registry.get(kind)
+        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+            raise ValueError(f"layer kind {kind!r} is taken by {known.__module__}.{known.__qualname__}")
+        registry[kind] = cls
+        cls.kind = kind  # type: ignore[attr-defined]
+        return cls
+
+    return register
+
+
+def stack(layers: Mapping[str, Policy], send: Send, view: Callable[[str], World]) -> Send:
+    """One `send` that passes through all layers, the first of the mapping outermost; `view(name)` is each layer's world."""
+    for name, policy in reversed(layers.items()):
+        send = _bound(policy, send, view(name))
+    return send
+
+
+def _bound(policy: Policy, send: Send, world: World) -> Send:
+    def through(call: Call) -> Any:
+        return policy(call, send, world)
+
+    return through
+
+
+def formula(layers: Mapping[str, Any]) -> str:
+    """The nesting in words: `fallback(breaker(retry(timeout(send))))`."""
+    return "(".join([*layers, "send"]) + ")" * len(layers)

@@ -1,0 +1,88 @@
+"""What a policy may ask of the world it runs in. The world owns all concurrency, time and chance."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from simroute.core.call import Call
+from simroute.core.outcome import Outcome
+from simroute.core.params import Seconds, Share, Usd
+from simroute.core.target import Price, Target
+
+Send = Callable[[Call], Awaitable[Outcome]]
+"""What a layer calls to go one layer further in: `outcome = await send(call)`."""
+
+
+class Cancelled(BaseException):
+    """Thrown into a call that nobody waits for any more. Layers release what they hold in `finally`; they never catch it."""
+
+
+class Gate(Protocol):
+    """A promise that some calls await and another opens."""
+
+    def open(self, value: Any = None) -> None:
+        """Let everybody through, in the order they came, soon but not inside this call; later comers pass at once."""
+
+    def __await__(self) -> Generator[Any, Any, Any]: ...
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A grader of answers: accepts a right one with `true_accept`, a wrong one with `false_accept`; takes time and money.
+
+    Defaults: a mediocre LLM judge (AUROC about .7; 1.7 s was measured for one), never a perfect one.
+    """
+
+    true_accept: Share = 0.80
+    false_accept: Share = 0.45
+    latency: Seconds = 1.7
+    usd: Usd = 0.0002
+
+
+class Match(NamedTuple):
+    """The nearest earlier question: its key, and the cosine similarity (-1 … 1) to the one asked."""
+
+    key: Any
+    cosine: float
+
+
+class World(Protocol):
+    """Given to every layer, one view a layer and replica. Times are seconds on the world's own clock, which starts anywhere."""
+
+    def now(self) -> float: ...
+
+    def sleep(self, seconds: float) -> Awaitable[None]: ...
+
+    def within(self, seconds: float, work: Awaitable[Outcome]) -> Awaitable[Outcome]:
+        """The outcome of `work`, or one of status 408 if it has not ended after `seconds`; then `work` is cancelled."""
+
+    def first(self, *works: Awaitable[Outcome], until: Callable[[Outcome], bool] = ...) -> Awaitable[Outcome]:
+        """The first outcome that satisfies `until` (default: `ok`), else the last one to end. Starts all at once, cancels the losers."""
+
+    def gate(self) -> Gate: ...
+
+    def emit(self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
+        """Record that something happened: a past-tense word, and whatever explains it."""
+
+    def uniform(self, stream: str, call: Call) -> float:
+        """A number in [0, 1) that belongs to this request, this layer, `stream`, and how often it was asked for there."""
+
+    def targets(self) -> Mapping[str, Target]:
+        """The deployments by name, in the order in which they are configured."""
+
+    def price(self, target: str) -> Price:
+        """What `target` charges now."""
+
+    def spent(self, call: Call) -> float:
+        """USD billed so far for this request, by all its attempts and judges."""
+
+    def ping(self, target: str) -> Call:
+        """A call of a layer's own, for its `background`: it belongs to no request."""
+
+    def judge(self, call: Call, outcome: Outcome, judge: Judge) -> Awaitable[bool]:
+        """Whether `judge` accepts this complete answer."""
+
+    def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
+        """The most similar earlier question among `keys` of the caller's cache (not `call`'s own wording), None if there is none."""

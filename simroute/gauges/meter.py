@@ -1,0 +1,40 @@
+"""What has been spent in this day or month, estimates of what is under way included."""
+
+from __future__ import annotations
+
+DAY = 86_400.0
+PERIODS = {"day": DAY, "month": 30 * DAY}
+"""Periods begin at t = 0; a month has 30 days."""
+
+
+class SpendMeter:
+    """Money in integer nano-dollars."""
+
+    def __init__(self, period: float) -> None:
+        self._period = period
+        self._number = 0
+        self._nano = 0
+
+    def reserve(self, now: float, usd: float) -> tuple[int, int]:
+        """Count an estimate now; the ticket settles it."""
+        self._turn(now)
+        nano = round(usd * 1e9)
+        self._nano += nano
+        return self._number, nano
+
+    def settle(self, ticket: tuple[int, int], now: float, usd: float) -> None:
+        """Replace an estimate by the bill. A ticket that is never settled keeps its estimate; one of an earlier period changes nothing."""
+        self._turn(now)
+        number, nano = ticket
+        if number == self._number:
+            self._nano += round(usd * 1e9) - nano
+
+    def spent(self, now: float) -> float:
+        """USD in the period of `now`."""
+        self._turn(now)
+        return self._nano / 1e9
+
+    def _turn(self, now: float) -> None:
+        number = int(now // self._period)
+        if number > self._number:
+            self._number, self._nano = number, 0

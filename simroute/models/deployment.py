@@ -1,0 +1,67 @@
+"""One model at one provider: what a call sent to it meets, as draws for whole blocks of requests."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from math import inf
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from simroute.core import Price, Target
+from simroute.models import spec
+from simroute.models.faults import Timeline
+from simroute.models.limits import RateLimit
+from simroute.models.random import Streams
+from simroute.models.workload import BLOCK, Block
+
+
+class Scores(Protocol):
+    def scores(self, block: Block, n: int) -> np.ndarray: ...
+
+
+class Draws(NamedTuple):
+    """For each request of a block, at its n-th call to this target: seconds, and uniforms in [0, 1)."""
+
+    ttft: list[float]
+    decode: list[float]
+    error_s: list[float]
+    coin: list[float]
+    cut: list[float]
+    quality: list[float]
+
+
+class DeploymentModel:
+    """The weather at one target."""
+
+    def __init__(
+        self, name: str, deployment: spec.Deployment, prices: list[tuple[float, Price]], timeline: Timeline, scores: Scores, streams: Streams,
+        overhead: float,
+    ) -> None:  # fmt: skip
+        limits = deployment.limits
+        family = deployment.family or deployment.model.split("/")[-1].split("-")[0].lower()
+        self.target = Target(name, deployment.provider, deployment.model, family, limits.rpm, limits.tpm)
+        self.spec = deployment
+        self.limits = RateLimit(limits) if limits.rpm is not None or limits.tpm is not None else None
+        self.conditions = timeline.at
+        self._edges, self._prices = [edge for edge, _ in prices], [price for _, price in prices]
+        self._scores, self._streams, self._overhead = scores, streams, overhead
+
+    def price_at(self, t: float) -> tuple[Price, float]:
+        """The price list at `t` (s), and until when it holds."""
+        place = bisect_right(self._edges, t) - 1
+        return self._prices[place], self._edges[place + 1] if place + 1 < len(self._edges) else inf
+
+    def draws(self, block: Block, n: int) -> Draws:
+        """What the n-th call (from 0) of each request of the block meets here: a pure function of seed, request, target and n."""
+        latency, size = self.spec.latency, block.size
+        source = self._streams.block("send", self.target.name, n, block=block.first // BLOCK)
+        coin, cut = source.random((2, BLOCK))[:, :size]
+        normal = source.standard_normal((2, BLOCK))[:, :size]
+        around = np.exp(latency.sigma * normal[0])
+        ttft = (latency.base + latency.per_1k_input * block.input_tokens / 1000) * around + self._overhead
+        decode = block.output_tokens * latency.per_output_token * np.exp(latency.token_sigma * normal[1])
+        error = latency.error * around + self._overhead
+        return Draws(*(column.tolist() for column in (ttft, decode, error, coin, cut, self._scores.scores(block, n))))
+
+

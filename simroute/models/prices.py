@@ -1,0 +1,49 @@
+"""What tokens cost: a deployment's own price list, or the catalogue's on a stated date, resolved once."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from simroute.core import Price
+from simroute.models import spec
+from simroute.models.faults import moment
+
+
+def price_list(deployment: spec.Deployment, horizon: float) -> list[tuple[float, Price]]:
+    """(from second, price) in order of time. Raises ValueError when the catalogue does not know the model."""
+    if deployment.price is not None:
+        start = Price(deployment.price.input, deployment.price.output)
+    else:
+        start = catalogued(deployment.provider, deployment.model, deployment.price_date)
+    steps = [(moment(step.at, horizon), Price(step.input, step.output)) for step in deployment.price_steps.values()]
+    return [(0.0, start), *sorted(steps, key=lambda step: step[0])]
+
+
+@lru_cache(maxsize=256)
+def catalogued(provider: str, model: str, date: str | None) -> Price:
+    """USD per million tokens at small prompts, from genai-prices (offline), as of `date` (YYYY-MM-DD, default: its latest)."""
+    from genai_prices import Usage, calc_price
+
+    when = None if date is None else datetime.fromisoformat(date).replace(tzinfo=UTC)
+    try:
+        costs = [
+            calc_price(usage, model_ref=model, provider_id=provider, genai_request_timestamp=when).total_price
+            for usage in (Usage(input_tokens=1000, output_tokens=0), Usage(input_tokens=0, output_tokens=1000))
+        ]
+    except LookupError:
+        raise ValueError(_unknown(provider, model)) from None
+    return Price(float(costs[0] * 1000), float(costs[1] * 1000))
+
+
+def _unknown(provider: str, model: str) -> str:
+    from genai_prices.data import providers
+
+    known = {p.id: [m.id for m in p.models] for p in providers}
+    if provider not in known:
+        near = difflib.get_close_matches(provider, known, 1)
+        return f"no price is known for provider {provider!r}{f' (did you mean {near[0]}?)' if near else ''}; give price: {{input: …, output: …}}"
+    near = difflib.get_close_matches(model, known[provider], 3, 0.4)
+    nearest = f" (nearest: {', '.join(near)})" if near else ""
+    return f"no price is known for {model!r} at {provider}{nearest}; give price: {{input: …, output: …}}"

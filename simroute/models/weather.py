@@ -1,0 +1,53 @@
+"""Everything that happens whatever the policy, for one replication: requests, deployments, outages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from simroute.models import spec
+from simroute.models.deployment import DeploymentModel, Scores
+from simroute.models.faults import Timeline, windows
+from simroute.models.prices import price_list
+from simroute.models.quality import Copula, Table
+from simroute.models.random import Streams
+from simroute.models.workload import Block, Lengths, Outcomes, Workload
+
+PINGS = 1 << 28
+"""Block numbers from here on belong to background calls, so many for each replica."""
+
+
+class Weather:
+    """What a simulated world is given. Files (`trace`, `lengths`, `outcomes`) come already read."""
+
+    def __init__(
+        self, scenario: spec.Scenario, seed: int, replication: int, *, trace: Lengths | None = None, lengths: Lengths | None = None,
+        outcomes: Outcomes | None = None,
+    ) -> None:  # fmt: skip
+        self.scenario = scenario
+        self.horizon = scenario.horizon
+        self.streams = Streams(seed, replication)
+        self.repeating = len(outcomes.task) if outcomes else scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0
+        self._workload = Workload(scenario, self.streams, trace, lengths, outcomes)
+        self.tasks, self.users, self.features = self._workload.tasks, self._workload.users, self._workload.features
+        self.windows = windows(scenario, self.streams, self.horizon)
+        self.deployments = {name: self._deployment(name, deployment, outcomes) for name, deployment in scenario.deployments.items()}
+
+    def blocks(self) -> Iterator[Block]:
+        """The requests, in order of arrival."""
+        return self._workload.blocks(self.horizon)
+
+    def pings(self, replica: int, number: int) -> Block:
+        """A block of background calls of one replica."""
+        return self._workload.ping(PINGS * (1 + replica) + number)
+
+    def _deployment(self, name: str, deployment: spec.Deployment, outcomes: Outcomes | None) -> DeploymentModel:
+        scores: Scores
+        if outcomes is not None and deployment.outcomes is not None:
+            scores = Table(outcomes.columns[deployment.outcomes])
+        else:
+            kinds = self.scenario.workload.tasks
+            tasks = kinds if outcomes is None else dict.fromkeys(outcomes.tasks, next(iter(kinds.values())))
+            scores = Copula(self.streams, name, deployment.model, deployment.quality, tasks)
+        timeline = Timeline(name, deployment, self.windows, self.scenario.outages)
+        prices = price_list(deployment, self.horizon)
+        return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead)

@@ -1,0 +1,193 @@
+"""Who asks what, and when: blocks of requests, made lazily and all at once each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from simroute.models import spec
+from simroute.models.profile import Profile
+from simroute.models.random import Streams
+
+BLOCK = 4096
+"""Requests to a block; part of what a seed means."""
+
+UNIQUE = 1 << 40
+"""Questions from here on are asked once; smaller ones come from the catalogue of repeats."""
+
+
+class Lengths(Protocol):
+    """Arrivals and lengths read from a file."""
+
+    arrival: np.ndarray
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
+
+
+class Outcomes(NamedTuple):
+    """A prompt × model table: task code of each prompt, and one column of scores (0 … 1) for each model."""
+
+    tasks: list[str]
+    task: np.ndarray
+    columns: dict[str, np.ndarray]
+
+
+class Columns(NamedTuple):
+    """A block's columns as Python lists, for reading one request at a time."""
+
+    arrival: list[float]
+    task: list[int]
+    user: list[int]
+    feature: list[int]
+    session: list[int]
+    input_tokens: list[int]
+    output_tokens: list[int]
+    streamed: list[bool]
+    question: list[int]
+    wording: list[int]
+    replica: list[int]
+
+
+class Block:
+    """Up to `BLOCK` consecutive requests: numpy columns, `first` the index of the first; same `question`, same meaning; same `wording`, same prompt."""
+
+    def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
+        self.first = first
+        self.size = len(columns["arrival"])
+        self.arrival, self.task, self.user, self.feature, self.session = (columns[k] for k in ("arrival", "task", "user", "feature", "session"))
+        self.input_tokens, self.output_tokens, self.streamed = (columns[k] for k in ("input_tokens", "output_tokens", "streamed"))
+        self.question, self.wording, self.replica = (columns[k] for k in ("question", "wording", "replica"))
+        self.lists = Columns(*(getattr(self, name).tolist() for name in Columns._fields))
+
+
+class Workload:
+    """Blocks of requests of one replication."""
+
+    def __init__(self, scenario: spec.Scenario, streams: Streams, trace: Lengths | None, lengths: Lengths | None, outcomes: Outcomes | None) -> None:
+        self._load = load = scenario.workload
+        self._scenario, self._streams = scenario, streams
+        self._trace, self._lengths, self._outcomes = trace, lengths, outcomes
+        self.tasks = outcomes.tasks if outcomes else list(load.tasks)
+        self.users = list(load.users) or ["-"]
+        self.features = list(load.features) or ["-"]
+        self._kinds = list(load.tasks.values())
+        self._zipf = _cumulative(np.arange(1, load.repeats.questions + 1, dtype=float) ** -load.repeats.exponent)
+
+    def blocks(self, horizon: float) -> Iterator[Block]:
+        """All requests that arrive before `horizon`, in order."""
+        first = 0
+        for arrival, tokens in self._arrivals(horizon):
+            yield Block(first, self._columns(first, arrival, tokens))
+            first += len(arrival)
+
+    def ping(self, number: int) -> Block:
+        """A full block of calls that belong to no request: one token in, one out."""
+        columns = self._columns(number * BLOCK, np.zeros(BLOCK), None)
+        ones = np.ones(BLOCK, np.int64)
+        return Block(number * BLOCK, columns | {"input_tokens": ones, "output_tokens": ones, "streamed": np.zeros(BLOCK, bool)})
+
+    def _arrivals(self, horizon: float) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]]:
+        if self._trace is not None:
+            yield from self._replayed(self._trace, horizon)
+            return
+        if self._load.rate == 0:
+            return
+        profile = Profile(self._load.profile, self._load.rate)
+        number, elapsed = 0, 0.0
+        while True:  # a unit-rate Poisson process, stretched by the inverse of the integrated rate
+            unit = elapsed + np.cumsum(self._streams.block("arrivals", block=number).standard_exponential(BLOCK))
+            when = profile.when(unit)
+            inside = when[when < horizon]
+            if len(inside):
+                yield inside, None
+            if len(inside) < BLOCK:
+                return
+            number, elapsed = number + 1, float(unit[-1])
+
+    def _replayed(self, trace: Lengths, horizon: float) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:
+        load = self._load
+        stop = np.inf if load.trace_to is None else load.trace_to
+        chosen = np.flatnonzero((trace.arrival >= load.trace_from) & (trace.arrival <= stop))
+        when = (trace.arrival[chosen] - load.trace_from) / load.rate_scale
+        chosen = chosen[when <= horizon]
+        for start in range(0, len(chosen), BLOCK):
+            part = chosen[start : start + BLOCK]
+            yield when[start : start + len(part)], (trace.input_tokens[part], trace.output_tokens[part])
+
+    def _columns(self, first: int, arrival: np.ndarray, tokens: tuple[np.ndarray, np.ndarray] | None) -> dict[str, np.ndarray]:
+        load, number, size = self._load, first // BLOCK, len(arrival)
+
+        def uniform(name: str) -> np.ndarray:
+            return self._streams.block("workload", name, block=number).random(BLOCK)[:size]
+
+        index = first + np.arange(size)
+        question, wording = self._questions(index, uniform)
+        task = self._task(question, uniform)
+        input_tokens, output_tokens = tokens if tokens is not None else self._tokens(task, number, size, uniform)
+        return {
+            "arrival": arrival,
+            "task": task,
+            "user": _pick(list(load.users.values()), uniform("user")),
+            "feature": _pick(list(load.features.values()), uniform("feature")),
+            "session": index,
+            "input_tokens": input_tokens,
+            "output_tokens": output_tokens,
+            "streamed": uniform("streamed") < load.streamed,
+            "question": question,
+            "wording": wording,
+            "replica": (uniform("replica") * self._scenario.gateway.replicas).astype(np.int32),
+        }
+
+    def _questions(self, index: np.ndarray, uniform: Any) -> tuple[np.ndarray, np.ndarray]:
+        repeats = self._load.repeats
+        if self._outcomes is not None:
+            rows = len(self._outcomes.task)
+            question = (uniform("question") * rows).astype(np.int64)
+            return question, question
+        unique = UNIQUE + index
+        if repeats.share == 0:
+            return unique, unique
+        again = uniform("repeats") < repeats.share
+        asked = np.searchsorted(self._zipf, uniform("question"), side="right")
+        question = np.where(again, np.minimum(asked, repeats.questions - 1), unique)
+        anew = again & (uniform("wording") < repeats.paraphrased)
+        return question, np.where(anew, unique, question)
+
+    def _task(self, question: np.ndarray, uniform: Any) -> np.ndarray:
+        if self._outcomes is not None:
+            return self._outcomes.task[question].astype(np.int32)
+        chance = uniform("task")
+        if self._load.repeats.share > 0:  # the task belongs to the question
+            again = question < UNIQUE
+            chance[again] = np.modf(question[again] * 0.6180339887498949)[0]
+        return _pick([kind.share for kind in self._kinds], chance)
+
+    def _tokens(self, task: np.ndarray, number: int, size: int, uniform: Any) -> tuple[np.ndarray, np.ndarray]:
+        if self._lengths is not None:
+            row = (uniform("lengths") * len(self._lengths.input_tokens)).astype(np.int64)
+            return self._lengths.input_tokens[row], self._lengths.output_tokens[row]
+        normal = self._streams.block("workload", "tokens", block=number).standard_normal((2, BLOCK))[:, :size]
+        kinds = self._kinds if self._outcomes is None else [self._kinds[0]] * len(self.tasks)
+        return (
+            _lognormal([kind.input_tokens for kind in kinds], task, normal[0]),
+            _lognormal([kind.output_tokens for kind in kinds], task, normal[1]),
+        )
+
+
+def _lognormal(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    median, sigma, most = (np.array([getattr(kind, name) for kind in kinds])[task] for name in ("median", "sigma", "max"))
+    return np.clip(np.rint(median * np.exp(sigma * normal)), 1, most).astype(np.int64)
+
+
+def _cumulative(weights: np.ndarray) -> np.ndarray:
+    total = np.cumsum(weights)
+    return total / total[-1]
+
+
+def _pick(weights: list[float], uniform: np.ndarray) -> np.ndarray:
+    if len(weights) < 2:
+        return np.zeros(len(uniform), np.int32)
+    chosen = np.searchsorted(_cumulative(np.array(weights, float)), uniform, side="right")
+    return np.minimum(chosen, len(weights) - 1).astype(np.int32)

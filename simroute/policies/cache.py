@@ -1,0 +1,55 @@
+"""Answer what was asked before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from simroute.core import Call, Outcome, Send, World, layer
+from simroute.core.params import Doc, Period, Positive, Range, Seconds, Unit
+from simroute.gauges.store import Store
+
+
+@layer("cache")
+@dataclass
+class Cache:
+    """Exact: the same prompt and parameters. Semantic: besides, the nearest earlier question above a threshold, which may be the wrong one.
+
+    A threshold means something only with its scale: GPTCache's 0.8 is a cosine of 0.6 (cosine = 2 x threshold - 1).
+    """
+
+    match: Literal["exact", "semantic"] = "exact"
+    threshold: Annotated[float, Unit("similarity"), Range(0, 1)] = 0.95
+    scale: Literal["cosine", "gptcache"] = "cosine"
+    ttl: Annotated[Period, Doc("lifetime of an answer, from when it was stored")] = 3600.0
+    size: Annotated[Positive, Doc("answers kept")] = 10_000
+    eviction: Literal["lru", "lfu", "fifo"] = "lru"
+    lookup: Annotated[Seconds, Doc("time to look, hit or miss")] = 0.003
+
+    def __post_init__(self) -> None:
+        self._store = Store(self.size, self.ttl, self.eviction)
+        self._cosine = self.threshold if self.scale == "cosine" else 2 * self.threshold - 1
+
+    async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
+        if self.lookup:
+            await world.sleep(self.lookup)
+        kind, found = self._look(call, world)
+        if kind != "no":
+            return Outcome(200, by="cache", cached=kind, answer=found)
+        outcome = await send(call)
+        return outcome.then(lambda final: self._keep(call, final, world))
+
+    def _look(self, call: Call, world: World) -> tuple[str, object]:
+        now = world.now()
+        found = self._store.get_at(now, call.request.key)
+        if found is not None:
+            return "exact", found
+        if self.match == "semantic":
+            near = world.nearest(call, self._store)
+            if near is not None and near.cosine >= self._cosine:
+                return "semantic", self._store.get_at(now, near.key)
+        return "no", None
+
+    def _keep(self, call: Call, outcome: Outcome, world: World) -> None:
+        if outcome.ok and outcome.cached == "no" and outcome.answer is not None:
+            self._store.put(world.now(), call.request.key, outcome.answer)

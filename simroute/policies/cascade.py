@@ -1,0 +1,50 @@
+"""Ask the cheap model first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from simroute.core import Call, Judge, Outcome, Send, World, layer, resolve
+from simroute.core.params import Doc, Name, TargetName
+
+
+@layer("cascade")
+@dataclass
+class Cascade:
+    """Sends to the cheap target; a judge accepts the complete answer, or the strong target is asked as well (FrugalGPT, Chen et al. 2023).
+
+    If the strong one then fails, the cheap answer is better than none. A judge errs: see core.Judge.
+    """
+
+    cheap: TargetName = "cheapest"
+    strong: TargetName = "first"
+    judge: Judge = field(default_factory=Judge)
+    tasks: Annotated[tuple[Name, ...], Doc("only for these tasks; empty: all")] = ()
+
+    def __post_init__(self) -> None:
+        self._pair: tuple[str, str] | None = None
+
+    async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
+        cheap, strong = self._targets(world)
+        forbids = {world.targets()[name].provider for name in (cheap, strong)} & call.request.forbids
+        if cheap == strong or forbids or (self.tasks and call.request.task not in self.tasks):
+            return await send(call)
+        first = await send(call.to(cheap))
+        if first.rest is not None:
+            first = await first.rest  # a judge sees complete answers
+        if first.ok and await world.judge(call, first, self.judge):
+            return first
+        world.emit("escalated", call, target=strong, status=first.status)
+        second = await send(call.to(strong))
+        if second.ok or not first.ok:
+            return second
+        world.emit("degraded", call, target=cheap, status=second.status)
+        return first
+
+    def _targets(self, world: World) -> tuple[str, str]:
+        if self._pair is None:
+            known, price = world.targets(), world.price
+            cheap, strong = (next(iter(resolve([name], known, price)), next(iter(known))) for name in (self.cheap, self.strong))
+            self._pair = cheap, strong
+        return self._pair

@@ -1,0 +1,6 @@
+"""The simulated world: policies run in virtual time on SimPy, against modelled providers."""
+
+from simroute.worlds.sim.kernel import Kernel, Wake
+from simroute.worlds.sim.world import SimWorld
+
+__all__ = ["Kernel", "SimWorld", "Wake"]

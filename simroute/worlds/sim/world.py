@@ -1,0 +1,432 @@
+"""A policy's run in virtual time: arrivals in, sends to modelled providers, rows out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from functools import partial
+from types import coroutine
+from typing import Any
+
+import numpy as np
+from simpy import Environment
+
+from simroute.core import Call, Judge, Match, Outcome, Price, Rest, Target, stack
+from simroute.ledger import CACHED, OUTCOMES, Ledger
+from simroute.models.similarity import Similarity
+from simroute.models.weather import Weather
+from simroute.models.workload import BLOCK
+from simroute.worlds.sim.kernel import Kernel, Task, Wake
+from simroute.worlds.sim.request import Answer, Held, SimRequest
+from simroute.worlds.sim.upstream import Attempt, Upstream
+
+OK, FAILED, REJECTED, TRUNCATED = (OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated"))
+
+
+class View:
+    """The world as one layer of one replica sees it (`core.World`)."""
+
+    def __init__(self, world: SimWorld, layer: str, replica: int) -> None:
+        kernel = world.kernel
+        self.now, self.sleep, self.gate = kernel.now, kernel.sleep, kernel.gate
+        self.within, self.first = kernel.within, kernel.first
+        self.targets: Callable[[], Mapping[str, Target]] = lambda: world.targets
+        self.price, self.spent, self.nearest = world.price, world.spent, world.nearest
+        self.emit = partial(world.emit, layer, replica)
+        self.uniform = partial(world.uniform, layer)
+        self.judge = partial(world.judge, layer)
+        self.ping = partial(world.ping, replica)
+
+
+class SimWorld:
+    """One replication of one policy. `stacks` are the layers of each replica, outermost first.
+
+    The SimPy environment is `env`; ordinary processes may be added to it before `run`.
+    """
+
+    def __init__(self, weather: Weather, stacks: list[Mapping[str, Any]], ledger: Ledger, env: Environment | None = None) -> None:
+        scenario = weather.scenario
+        self.weather = weather
+        self.ledger = ledger
+        self.env = env if env is not None else Environment()
+        self.kernel = Kernel(self.env)
+        self.targets = {name: model.target for name, model in weather.deployments.items()}
+        self.models = list(weather.deployments.values())
+        self.upstreams: dict[str | None, Upstream] = {}
+        for index, model in enumerate(self.models):
+            limits = model.spec.limits
+            self.upstreams[model.target.name] = Upstream(self.kernel, index, model, limits.concurrency, limits.queue)
+        self.upstreams[None] = next(iter(self.upstreams.values()))
+        self.forbidden = {weather.features.index(name): frozenset(who) for name, who in scenario.workload.forbid.items() if name in weather.features}
+        self.stops = scenario.abandoned == "stops"
+        self.hang_limit = scenario.hang_limit
+        self.stacks = stacks
+        self.entries = [stack(layers, self.send, partial(self._view, replica)) for replica, layers in enumerate(stacks)]
+        self.open = 0
+        self._arrived = False
+        self._similarity = Similarity()
+        self._wordings: dict[int, list[int]] = {}
+        self._pings = [0] * len(stacks)
+        self._ended = self.ended
+
+    def _view(self, replica: int, layer: str) -> View:
+        return View(self, layer, replica)
+
+    # -- the run ------------------------------------------------------------------------------------------------
+
+    def run(self, progress: Callable[[float], None] | None = None) -> None:
+        """Every request of the horizon to its end."""
+        background = self._background()
+        for block in self.weather.blocks():
+            self._play(block)
+            self.ledger.spill()
+            if progress is not None:
+                progress(self.env.now)
+        self._arrived = True
+        self.kernel.drain(lambda: self.open == 0)
+        for task in background:
+            task.cancel()
+        self.ledger.close()
+
+    def _play(self, block: Any) -> None:
+        held = Held(block)
+        advance, arrive = self.kernel.advance_to, self._arrive
+        self.open += block.size
+        for i, when in enumerate(held.lists.arrival):
+            advance(when)
+            arrive(held, i)
+
+    def _arrive(self, held: Held, i: int) -> None:
+        request = SimRequest(self, held, i)
+        Task(self.kernel, self.entries[request.replica](Call(request)), partial(self._answered, request)).start()
+
+    def _answered(self, request: SimRequest, outcome: Outcome) -> None:
+        """The policy has returned: the answer, or its first token."""
+        rest = outcome.rest
+        if rest is None:
+            self._finished(request, outcome)
+            return
+        request.ttft = self.env._now - request.arrival
+        if rest.outcome is not None:
+            self._finished(request, rest.outcome)
+        else:
+            Task(self.kernel, rest, partial(self._finished, request)).start()
+
+    def _finished(self, request: SimRequest, outcome: Outcome) -> None:
+        """The caller has the final outcome; the row closes when the last attempt has ended."""
+        now = self.env._now
+        if request.streamed and outcome.status == 200 and request.ttft != request.ttft:
+            request.ttft = now - request.arrival  # a complete answer (cached, judged) shows its first token with its last
+        request.over = (now, outcome)
+        if request.rests is not None:
+            for rest in request.rests:
+                if rest.outcome is None:
+                    rest.close_all()
+        if request.open == 0:
+            self._close(request)
+
+    def _close(self, request: SimRequest) -> None:
+        end, outcome = request.over
+        held, i = request.held, request.i
+        ok = outcome.status == 200
+        upstream = self.upstreams[outcome.target] if outcome.target is not None else None
+        billed = request.nano
+        used = round(outcome.usd * 1e9) if ok else 0
+        quality, false_hit = math.nan, False
+        if ok:
+            answer = outcome.answer
+            false_hit = outcome.cached != "no" and answer.question != request.question
+            quality = 0.0 if false_hit else answer.quality
+        first, served, failover = request.first, request.served, math.nan
+        if ok and served is not None and first is not None and first.status != 200 and served.upstream is not first.upstream:
+            failover = served.start - first.start
+        held.rows[i] = (
+            end,
+            OK if ok else TRUNCATED if request.ttft == request.ttft else REJECTED if request.attempts == 0 else FAILED,
+            self.ledger.errors.code(outcome.error),
+            upstream.index if upstream is not None else -1,
+            request.attempts,
+            request.ttft,
+            billed,
+            max(0, billed - used - request.extra),
+            quality,
+            CACHED[outcome.cached],
+            false_hit,
+            failover,
+            ok and upstream is not None and upstream.target.provider in request.forbids,
+        )
+        self.open -= 1
+        held.open -= 1
+        if held.open == 0:
+            self._emit_rows(held)
+
+    def _emit_rows(self, held: Held) -> None:
+        block = held.block
+        end, outcome, error, target, attempts, ttft, cost, wasted, quality, cached, false_hit, failover, forbidden = zip(*held.rows, strict=True)
+        ends = np.array(end)
+        chunk = {
+            "request_id": np.arange(block.first, block.first + block.size),
+            "replica": block.replica, "arrival_s": block.arrival, "end_s": ends,
+            "task": block.task, "user": block.user, "feature": block.feature, "session": block.session,
+            "input_tokens": block.input_tokens, "output_tokens": block.output_tokens,
+            "outcome": np.array(outcome, np.int8), "error": np.array(error, np.int32), "target": np.array(target, np.int32),
+            "attempts": np.array(attempts, np.int32), "latency_s": ends - block.arrival, "ttft_s": np.array(ttft),
+            "cost_nano": np.array(cost, np.int64), "wasted_nano": np.array(wasted, np.int64), "quality": np.array(quality),
+            "cached": np.array(cached, np.int8), "false_hit": np.array(false_hit, bool), "streamed": block.streamed,
+            "failover_s": np.array(failover), "forbidden": np.array(forbidden, bool),
+        }  # fmt: skip
+        held.draws.clear()
+        self.ledger.emit("requests", chunk)
+
+    # -- sends --------------------------------------------------------------------------------------------------
+
+    @coroutine
+    def send(self, call: Call) -> Generator[Any, Any, Outcome]:
+        """One attempt at the call's target: its outcome, or for a streamed answer its first token."""
+        attempt = self._attempt(call)
+        try:
+            return (yield attempt.first_token or attempt)
+        except BaseException:  # nobody waits for it any more
+            self._abandon(attempt)
+            raise
+
+    def _attempt(self, call: Call) -> Attempt:
+        request, target, probe = call
+        upstream = self.upstreams[target]
+        number = request.sends.get(upstream.index, 0)
+        request.sends[upstream.index] = number + 1
+        request.attempts += 1
+        request.open += 1
+        attempt = Attempt([self._ended])
+        attempt.request, attempt.upstream, attempt.probe = request, upstream, probe
+        attempt.number, attempt.target_number = request.attempts, number + 1
+        attempt.start = self.env._now
+        if request.attempts == 1:
+            request.first = attempt
+        self._decide(attempt, request, upstream, number)
+        return attempt
+
+    def _decide(self, attempt: Attempt, request: Any, upstream: Upstream, number: int) -> None:
+        """What becomes of it: from the weather now, and the draws that belong to (request, target, number)."""
+        now, i = attempt.start, request.i
+        if now >= upstream.until:
+            upstream.refresh(now)
+        conditions = upstream.conditions
+        draws = request.held.draws.get((upstream.index, number))
+        if draws is None:
+            draws = request.held.draws[upstream.index, number] = upstream.model.draws(request.held.block, number)
+        columns = request.columns
+        if upstream.full():
+            return self._refuse(attempt, 503, "overloaded", None, draws.error_s[i])
+        if upstream.limits is not None:
+            wait = upstream.limits.ask(now, columns.input_tokens[i], columns.output_tokens[i], request.max_output_tokens)
+            if wait is not None:
+                return self._refuse(attempt, 429, "rate_limited", wait, draws.error_s[i])
+        if draws.coin[i] >= conditions.bad:
+            attempt.status = 200
+            attempt.first = draws.ttft[i] * conditions.slow_down
+            attempt.decode = draws.decode[i] * conditions.slow_down
+            attempt.seconds = attempt.first + attempt.decode
+            attempt.quality = draws.quality[i]
+            if request.streamed:
+                self._stream(attempt, draws.cut[i], upstream.model.spec.truncated)
+        else:
+            attempt.status = conditions.verdict(draws.coin[i])
+            attempt.seconds = draws.error_s[i] * conditions.slow_down
+            attempt.error = "error"
+            if attempt.status == 0:
+                attempt.status, attempt.seconds, attempt.error = 504, self.hang_limit, "hang"
+        upstream.admit(attempt)
+
+    def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None, seconds: float) -> None:
+        attempt.status, attempt.error, attempt.retry_after, attempt.seconds = status, error, retry_after, seconds
+        self.kernel.schedule(attempt, attempt.start + seconds)
+
+    def _stream(self, attempt: Attempt, cut: float, truncated: float) -> None:
+        """The first token comes as an outcome of its own, with the rest behind it; `cut` below `truncated` ends the answer early."""
+        if cut < truncated:
+            attempt.status, attempt.error = 502, "truncated"
+            attempt.seconds = attempt.first + attempt.decode * cut / truncated
+        rest = Rest(partial(_Remainder, attempt))
+        rest.then(lambda final: self._abandon(attempt) if final.status == 499 else None)
+        request = attempt.request
+        request.rests = [*(request.rests or ()), rest]
+        attempt.first_token = Wake([])
+        attempt.first_token._value = Outcome(200, attempt.upstream.name, rest=rest)
+
+    def ended(self, attempt: Attempt) -> None:
+        """The provider is done with it, whether or not anybody still waits: slot, bill, row, outcome."""
+        request, upstream = attempt.request, attempt.upstream
+        if attempt.held:
+            upstream.leave(attempt)
+        tokens_in, tokens_out, nano = self._bill(attempt)
+        if attempt.status == 200:
+            if not attempt.abandoned:
+                request.served = attempt
+            answer = Answer(request.columns.question[request.i], attempt.quality)
+            attempt._value = Outcome(200, upstream.name, "", None, nano / 1e9, tokens_in, tokens_out, "", "no", answer)
+        else:
+            attempt._value = Outcome(attempt.status, upstream.name, attempt.error, attempt.retry_after, nano / 1e9, tokens_in, tokens_out)
+        self._row(attempt, tokens_in, tokens_out, nano)
+
+    def _abandon(self, attempt: Attempt) -> None:
+        """Nobody waits for it: it runs on and is billed whole, or (`abandoned: stops`) stops here and is billed so far."""
+        if attempt.callbacks is None or attempt.abandoned:
+            return
+        attempt.abandoned = True
+        if self.stops:
+            attempt.callbacks = []
+            if attempt.held:
+                attempt.upstream.leave(attempt)
+            elif attempt.queued:
+                attempt.upstream.forget(attempt)
+            self._row(attempt, *self._bill(attempt))
+
+    def _bill(self, attempt: Attempt) -> tuple[int, int, int]:
+        """(input tokens, output tokens, nano-USD) of what has been produced by now. An error or a hang costs nothing."""
+        decode = attempt.decode
+        if decode < 0 or attempt.began < 0:
+            return 0, 0, 0
+        request, upstream = attempt.request, attempt.upstream
+        i, columns = request.i, request.columns
+        tokens_in, tokens_out = columns.input_tokens[i], columns.output_tokens[i]
+        now = self.env._now
+        if now < attempt.began + attempt.first + decode:
+            share = (now - attempt.began - attempt.first) / decode if decode else 1.0
+            tokens_out = int(tokens_out * max(0.0, share))
+        if now >= upstream.until:
+            upstream.refresh(now)
+        nano = upstream.nano_usd(tokens_in, tokens_out)
+        request.nano += nano
+        return tokens_in, tokens_out, nano
+
+    def _row(self, attempt: Attempt, tokens_in: int, tokens_out: int, nano: int) -> None:
+        request, retry_after = attempt.request, attempt.retry_after
+        abandoned = attempt.abandoned
+        self.ledger.attempts.append(
+            (
+                request.id,
+                request.replica,
+                attempt.number,
+                attempt.target_number,
+                attempt.upstream.index,
+                attempt.start,
+                self.env._now,
+                499 if abandoned else attempt.status,
+                self.ledger.errors.code("abandoned" if abandoned else attempt.error),
+                math.nan if retry_after is None else retry_after,
+                tokens_in,
+                tokens_out,
+                0,
+                nano,
+                abandoned,
+                attempt.probe,
+            )
+        )
+        request.open -= 1
+        if request.open == 0 and request.over is not None:
+            self._close(request)
+
+    # -- senses -------------------------------------------------------------------------------------------------
+
+    def price(self, target: str) -> Price:
+        upstream, now = self.upstreams[target], self.env._now
+        if now >= upstream.until:
+            upstream.refresh(now)
+        return upstream.price
+
+    def spent(self, call: Call) -> float:
+        return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]
+
+    def uniform(self, layer: str, stream: str, call: Call) -> float:
+        request: Any = call.request
+        if request.asked is None:
+            request.asked = {}
+        k = request.asked[layer, stream] = request.asked.get((layer, stream), 0) + 1
+        return self._draw(request, ("policy", layer, stream, k))
+
+    def _draw(self, request: SimRequest, key: tuple[Any, ...]) -> float:
+        """A uniform that belongs to (request, key), from a block of them."""
+        draws = request.held.draws.get(key)
+        if draws is None:
+            block = request.held.block.first // BLOCK
+            draws = request.held.draws[key] = self.weather.streams.block(*key, block=block).random(BLOCK).tolist()
+        return draws[request.i]  # type: ignore[no-any-return]
+
+    async def judge(self, layer: str, call: Call, outcome: Outcome, judge: Judge) -> bool:
+        request: Any = call.request
+        await self.kernel.sleep(judge.latency)
+        nano = round(judge.usd * 1e9)
+        request.nano += nano
+        request.extra += nano
+        right = outcome.answer.quality >= 0.5 and outcome.answer.question == request.question
+        return self._draw(request, ("judge", layer)) < (judge.true_accept if right else judge.false_accept)
+
+    def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
+        request: Any = call.request
+        if not keys:
+            return None
+        question, wording = request.question, request.key
+        said = self._wordings.setdefault(question, []) if question < self.weather.repeating else []
+        same = next((other for other in said if other != wording and other in keys), None)
+        if said is not None and wording not in said:
+            said.append(wording)
+            del said[:-8]  # the latest eight wordings of a question are enough to find one that is still cached
+        right, cosine = self._similarity.nearest(len(keys), same is not None, self._draw(request, ("similar",)), self._draw(request, ("wrong",)))
+        if right:
+            return Match(same, cosine)
+        other = next((key for key in keys if key != wording and key != same), None)
+        return Match(other, cosine) if other is not None else None
+
+    def emit(self, layer: str, replica: int, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
+        ledger = self.ledger
+        words = " ".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in detail.items())
+        upstream = self.upstreams.get(target)
+        ledger.events.append(
+            (
+                self.env._now,
+                replica,
+                ledger.event_names.code(event),
+                -1 if call is None else call.request.id,
+                ledger.layers.code(layer),
+                -1 if target is None or upstream is None else upstream.index,
+                words if upstream is not None else f"{target} {words}".strip(),
+            )
+        )
+
+    # -- work between calls -------------------------------------------------------------------------------------
+
+    def ping(self, replica: int, target: str) -> Call:
+        """A call of a layer's own, outside any request; its draws belong to (replica, number)."""
+        number = self._pings[replica]
+        self._pings[replica] = number + 1
+        held = Held(self.weather.pings(replica, number // BLOCK))
+        request = SimRequest(self, held, number % BLOCK)
+        request.id, request.replica = -1, replica
+        return Call(request, target, True)
+
+    def _background(self) -> list[Task]:
+        """Each layer's `background`, once for each replica, with the `send` that the layer itself has."""
+        tasks = []
+        for replica, layers in enumerate(self.stacks):
+            names = list(layers)
+            for place, (name, layer) in enumerate(layers.items()):
+                if hasattr(layer, "background"):
+                    inner = {other: layers[other] for other in names[place + 1 :]}
+                    send = stack(inner, self.send, partial(self._view, replica))
+                    tasks.append(Task(self.kernel, layer.background(send, self._view(replica, name)), lambda _: None))
+        for task in tasks:
+            task.start()
+        return tasks
+
+
+class _Remainder:
+    """What is still to come of a streamed answer: its final outcome, when its attempt has ended."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def __await__(self) -> Generator[Any, Any, Outcome]:
+        return (yield self._attempt)
