@@ -1,0 +1,32 @@
+"""simroute: know what a routing policy does to availability, latency, cost and quality before a provider fails.
+
+    import simroute as sr
+    scenario = sr.load_scenario("anthropic_outage")
+    result = sr.simulate(scenario, policy="circuit_breaker", seed=1)
+    study = sr.compare(scenario, policies=["failover", "cascade"], replications=20)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from simroute.api import Result, compare, load_scenario, simulate
+    from simroute.core import layer
+
+__all__ = ["Result", "__version__", "compare", "layer", "load_scenario", "simulate"]
+
+WHERE = {"load_scenario": "simroute.api", "simulate": "simroute.api", "compare": "simroute.api", "Result": "simroute.api", "layer": "simroute.core"}
+
+
+def __getattr__(name: str) -> Any:
+    """Names on demand, so that `import simroute` stays light."""
+    from importlib import import_module
+
+    if name in WHERE:
+        return getattr(import_module(WHERE[name]), name)
+    if name == "live":
+        return import_module("simroute.live")
+    raise AttributeError(f"module 'simroute' has no attribute {name!r}")

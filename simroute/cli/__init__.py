@@ -1,0 +1,72 @@
+"""The command line: words in, studies called, tables out. Commands are imported when they are used."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "compare": ("simroute.cli.commands", "Run several policies in the same weather and say which one keeps the promise."),
+    "run": ("simroute.cli.commands", "Run one policy."),
+    "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats."),
+    "describe": ("simroute.cli.browse", "One scenario, policy, layer or format: parameters, units, ranges, defaults."),
+    "check": ("simroute.cli.browse", "Validate files without running them."),
+}
+
+
+class Lazy(click.Group):
+    """Knows its commands' names and one line of help; loads the rest on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(COMMANDS)}"
+            raise click.UsageError(f"no command is called {name!r}; {hint}")
+        command = getattr(import_module(COMMANDS[name][0]), f"{name}_command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="simroute")
+def cli() -> None:
+    """Know what a routing policy does before a provider fails.
+
+    simroute compare scenario=demo policy=direct,failover,circuit_breaker
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted."""
+    try:
+        sys.exit(cli.main(arguments, prog_name="simroute", standalone_mode=False) or 0)
+    except click.exceptions.Exit as leave:
+        sys.exit(leave.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        click.echo(f"simroute: {error.format_message()}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        click.echo("simroute: interrupted before the first replication was finished", err=True)
+        sys.exit(130)
+    except Exception as error:
+        lines = getattr(error, "lines", None)
+        if lines is None:
+            if type(error).__name__ not in ("WorkerLost", "RuntimeError"):
+                raise
+            lines = [str(error)]
+        for line in lines:
+            click.echo(f"simroute: {line}", err=True)
+        sys.exit(2)

@@ -1,0 +1,108 @@
+"""A study on a terminal: a table of at most 100 columns, differences, and the verdict."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simroute.studies.compare import Study
+from simroute.studies.statistics import Interval
+from simroute.studies.verdict import percent, usd
+
+WIDTH = 18
+
+
+def show(study: Study, folder: Path) -> None:
+    """Print it."""
+    made = study.configuration
+    load = "trace" if made.scenario.workload.trace else f"{made.scenario.workload.rate:g} requests/s"
+    many = f"{study.replications} replication{'s' if study.replications > 1 else ''}"
+    click.echo(f"\n{clean(' '.join(made.scenario.about.split()), 300)}")
+    click.echo(f"{clean(made.scenario_name, 40)}: {made.scenario.horizon / 3600:.3g} h, {load}, {many}, seed {made.seed}\n")
+    head = ("policy", "kept", "success", "±", "p95", "ttft p95", "$/1k req", "±", "quality", "sends", "on failing")
+    _table([head, *(_row(study, policy) for policy in study.figures)])
+    _differences(study)
+    click.echo("")
+    for line in study.verdict_lines():
+        click.echo(clean(line, 400))
+    click.echo(f"\nwritten to {folder}/ (summary.json, config.yaml)")
+
+
+def _row(study: Study, policy: str) -> tuple[str, ...]:
+    found = study.intervals[policy]
+    meets = next(entry["meets_slo"] for entry in study.verdict if entry["policy"] == policy)
+    return (
+        clean(policy, WIDTH),
+        {True: "yes", False: "no", None: "?"}[meets],
+        percent(found["success_rate"].mean),
+        _half(found["success_rate"], 100, 2),
+        seconds(found["latency_p95_s"].mean),
+        seconds(found["ttft_p95_s"].mean),
+        usd(found["cost_per_1k_requests_usd"].mean),
+        _half(found["cost_per_1k_requests_usd"], 1, 2),
+        percent(found["quality_mean"].mean)[:-3] + "%" if found["quality_mean"].mean is not None else "n/a",
+        number(found["attempts_per_request"].mean),
+        seconds(found["time_on_failing_target_s"].mean),
+    )
+
+
+def _differences(study: Study) -> None:
+    if not study.differences:
+        return
+    first = study.differences[0]["a"]
+    click.echo(f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %):")
+    names = {"success_rate": "success", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$/1k req", "quality_mean": "quality"}
+    rows = []
+    for other in (policy for policy in study.figures if policy != first):
+        found = {row["metric"]: row for row in study.differences if row["b"] == other}
+        rows.append((clean(other, WIDTH), *(_difference(metric, found[metric]) for metric in names)))
+    _table([("policy", *names.values()), *rows])
+
+
+def _difference(metric: str, row: dict[str, Any]) -> str:
+    if row["mean"] is None:
+        return "n/a"
+    scale, unit = (100, " pp") if metric in ("success_rate", "quality_mean") else (1, " s" if metric.endswith("_s") else "")
+    text = f"{row['mean'] * scale:+.2f}{unit}"
+    if row["low"] is None:
+        return text
+    sure = "" if row["low"] > 0 or row["high"] < 0 else " ?"
+    return f"{text} ({row['low'] * scale:+.2f} … {row['high'] * scale:+.2f}){sure}"
+
+
+def _table(rows: list[tuple[str, ...]]) -> None:
+    widths = [max(_columns(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        cells = [row[0] + " " * (widths[0] - _columns(row[0]))]
+        cells += [" " * (width - _columns(cell)) + cell for cell, width in zip(row[1:], widths[1:], strict=True)]
+        click.echo(" ".join(cells).rstrip())
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _half(found: Interval, scale: float, digits: int) -> str:
+    if found.low is None or found.high is None:
+        return "-"
+    return f"{(found.high - found.low) / 2 * scale:.{digits}f}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with three digits that matter."""
+    if value is None:
+        return "n/a"
+    return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
+
+
+def number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def clean(text: str, most: int) -> str:
+    """Text that cannot steer the terminal: control and bidi characters are shown escaped, long text is cut."""
+    shown = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") else f"\\u{ord(c):04x}" for c in text)
+    return shown if len(shown) <= most else shown[: most - 1] + "…"

@@ -1,0 +1,35 @@
+"""Where scenarios and policies are found: the working directory first, then the checkout, then the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simroute.experiment.errors import InputError, nearest
+
+PACKAGE = Path(__file__).parent.parent
+
+
+def folders(kind: str) -> list[Path]:
+    """The folders that hold `kind` ("scenarios", "policies"), nearest first."""
+    checkout = PACKAGE.parent / kind
+    own = checkout if (PACKAGE.parent / "pyproject.toml").is_file() and checkout.is_dir() else PACKAGE / "_packaged" / kind
+    return [folder for folder in (Path.cwd() / kind, own) if folder.is_dir()]
+
+
+def listed(kind: str) -> list[str]:
+    """Names that can be given."""
+    return sorted({path.stem for folder in folders(kind) for path in folder.glob("*.yaml")})
+
+
+def find(kind: str, name: str) -> Path:
+    """The file of a name, or the file that is named. Raises InputError with the nearest name."""
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        path = Path(name)
+        if path.is_file():
+            return path
+        raise InputError(f"{name}: no such file")
+    for folder in folders(kind):
+        path = folder / f"{name}.yaml"
+        if path.is_file():
+            return path
+    raise InputError(f"{kind[:-1] if kind == 'scenarios' else 'policy'} {name!r} is not known; {nearest(name, listed(kind))}")

@@ -1,0 +1,337 @@
+"""Everything that a run is made from: scenario, policies, seed. Built from names and overrides, or read back from a run's `config.yaml`."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from simroute import policies as _registers_layers
+from simroute.core import formula, registry
+from simroute.core.params import Unit
+from simroute.core.target import ROLES
+from simroute.experiment import catalogue, compose, schema, yaml_reader
+from simroute.experiment.errors import InputError, nearest
+from simroute.models import spec
+from simroute.models.faults import affected, moment
+from simroute.models.prices import price_list
+from simroute.traces import TraceError, read_outcomes, read_trace
+
+__all__ = ["Configuration", "_registers_layers", "load", "restore"]
+
+FILES = ("trace", "lengths", "outcomes")
+
+
+@dataclass
+class Configuration:
+    """What a command runs. `policies`: layers by name, outermost first, for each policy; `files`: SHA-256 of what is read besides."""
+
+    command: str
+    scenario_name: str
+    scenario: spec.Scenario
+    policies: dict[str, dict[str, Any]]
+    seed: int = 1
+    replications: int = 1
+    files: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def formula(self, policy: str) -> str:
+        """The nesting of a policy in words."""
+        return formula(self.policies[policy])
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, every key spelled out; `restore` reads it back."""
+        policies = {name: {key: {"kind": layer.kind, **schema.plain(layer)} for key, layer in layers.items()} for name, layers in self.policies.items()}
+        head = {"command": self.command, "seed": self.seed, "replications": self.replications, "files": self.files}
+        return {**head, "scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "policies": policies}
+
+    def to_yaml(self) -> str:
+        import yaml
+
+        return yaml.safe_dump(self.plain(), sort_keys=False, allow_unicode=True, width=120)
+
+    def arrivals(self, kind: str) -> Any:
+        """The contents of `workload.trace`, `.lengths` or `.outcomes`, None if there is none."""
+        path = getattr(self.scenario.workload, kind)
+        return None if path is None else _file(kind, path)
+
+
+def load(command: str, scenario: str, policies: list[str], overrides: list[str] | None = None, seed: int = 1, replications: int = 1) -> Configuration:
+    """Compose, validate and build. Raises InputError with every mistake."""
+    overrides = overrides or []
+    documents, problems = _documents(scenario, policies)
+    if problems:
+        raise InputError(*problems)
+    weather, *stances = documents
+    names = [Path(name).stem for name in policies]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f"policy {twice[0]!r} is named twice; give the second one another file name")
+    made, layers, notes = compose.compose(weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides)
+    base = _resolved(made, weather)
+    return _build(command, Path(scenario).stem, made, base, dict(zip(names, layers, strict=True)), [weather, *stances], overrides, seed, replications, notes)
+
+
+def restore(path: Path) -> Configuration:
+    """The configuration of an earlier run, from its `config.yaml`. Raises InputError."""
+    document = yaml_reader.read(path)
+    wanted = {"command", "seed", "replications", "files", "scenario_name", "scenario", "policies"}
+    missing = wanted - set(document.data)
+    if missing:
+        raise InputError(f"{path}: not a run's config.yaml: {', '.join(sorted(missing))} is missing")
+    data = document.data
+    for name, value in (("seed", data["seed"]), ("replications", data["replications"])):
+        if not isinstance(value, int) or isinstance(value, bool) or value < (1 if name == "replications" else 0):
+            raise InputError(f"{document.where((name,))}: {name}: expected a whole number, found {value!r}")
+    scenario = yaml_reader.Document(document.file, data["scenario"], {k[1:]: v for k, v in document.lines.items() if k[0] == "scenario"})
+    stances = [
+        yaml_reader.Document(document.file, value, {k[2:]: v for k, v in document.lines.items() if k[:2] == ("policies", name)})
+        for name, value in data["policies"].items()
+    ]
+    made = _build(
+        str(data["command"]), str(data["scenario_name"]), data["scenario"], {}, data["policies"], [scenario, *stances], ["scenario.horizon=given"],
+        data["seed"], data["replications"], [],
+    )  # fmt: skip
+    for file, digest in data["files"].items():
+        if made.files.get(file) != digest:
+            raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
+    return made
+
+
+def _documents(scenario: str, policies: list[str]) -> tuple[list[yaml_reader.Document], list[str]]:
+    found, problems = [], []
+    for kind, name in [("scenarios", scenario), *(("policies", policy) for policy in policies)]:
+        try:
+            path = catalogue.find(kind, name)
+            found.append(yaml_reader.read(path, f"{kind}/{path.name}" if "/" not in name else name))
+            found[-1].folder = path.resolve().parent
+        except InputError as error:
+            problems += error.lines
+    return found, problems
+
+
+def _build(
+    command: str, name: str, data: Any, base: dict[str, str], policies: dict[str, Any], documents: list[yaml_reader.Document],
+    overrides: list[str], seed: int, replications: int, notes: list[str],
+) -> Configuration:  # fmt: skip
+    problems: list[str] = []
+    weather, *stances = documents
+    scenario: spec.Scenario | None = None
+    try:
+        if isinstance(data, dict) and isinstance(data.get("workload"), dict):
+            data = {**data, "workload": {**data["workload"], **base}}
+        scenario = schema.build(spec.Scenario, data, weather)
+    except InputError as error:
+        problems += error.lines
+    built = {}
+    for (policy, layers), document in zip(policies.items(), stances, strict=True):
+        try:
+            built[policy] = _layers(layers, document)
+        except InputError as error:
+            problems += error.lines
+    if scenario is not None:
+        try:
+            scenario = _fitted(scenario, weather, overrides, notes)
+        except InputError as error:
+            problems += error.lines
+        else:
+            problems += _checked(scenario, weather)
+            for (policy, layers), document in zip(built.items(), [d for d, p in zip(stances, policies, strict=True) if p in built], strict=True):
+                problems += [f"{document.file}: {line}" for line in _aims(layers, scenario)]
+                built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
+                notes += [f"{policy}: {line}" for line in _nesting(layers)]
+    if problems:
+        raise InputError(*problems)
+    assert scenario is not None
+    files = {path: _digest(path) for kind in FILES if (path := getattr(scenario.workload, kind)) is not None}
+    return Configuration(command, name, scenario, built, seed, replications, files, notes)
+
+
+def _resolved(data: Any, document: yaml_reader.Document) -> dict[str, str]:
+    """Paths made absolute: those of the file from its folder, those of the command line from the working directory."""
+    load = data.get("workload") if isinstance(data, dict) else None
+    written = document.data.get("workload")
+    found = {}
+    for kind in FILES:
+        value = load.get(kind) if isinstance(load, dict) else None
+        if isinstance(value, str):
+            own = isinstance(written, dict) and written.get(kind) == value
+            folder = document.folder if own else Path.cwd()
+            found[kind] = str((folder / value).resolve())
+    return found
+
+
+def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise InputError(f"{document.file}: expected layers by name")
+    made: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, value in data.items():
+        if key in compose.RESERVED:
+            continue
+        settings = dict(value or {}) if isinstance(value, dict) or value is None else value
+        kind = settings.pop("kind", key) if isinstance(settings, dict) else key
+        if kind not in registry:
+            problems.append(f"{document.where((str(key),))}: {key}: no layer is called {kind!r}; {nearest(str(kind), sorted(registry))}")
+            continue
+        try:
+            made[str(key)] = schema.build(registry[kind], settings, document, (str(key),))
+        except InputError as error:
+            problems += error.lines
+    if problems:
+        raise InputError(*problems)
+    return made
+
+
+def _fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: list[str], notes: list[str]) -> spec.Scenario:
+    """Files read once, to see that they can be; a trace sets the horizon unless the command line does."""
+    load = scenario.workload
+    problems = []
+    for kind in FILES:
+        path = getattr(load, kind)
+        if path is None:
+            continue
+        try:
+            content = _file(kind, path)
+        except TraceError as error:
+            problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {error}")
+            continue
+        if kind == "trace":
+            notes += [f"{Path(path).name}: {len(content.arrival):,} requests", *(f"{Path(path).name}: {note}" for note in content.notes)]
+            stop = float(content.arrival[-1]) if load.trace_to is None else min(load.trace_to, float(content.arrival[-1]))
+            if stop <= load.trace_from:
+                problems.append(f"{document.where(('workload', 'trace_from'))}: workload.trace_from: the trace ends at {stop:.0f} s, before the window")
+            elif not any(text.startswith("scenario.horizon=") for text in overrides):
+                scenario = replace(scenario, horizon=(stop - load.trace_from) / load.rate_scale)
+    if problems:
+        raise InputError(*problems)
+    return scenario
+
+
+def _checked(scenario: spec.Scenario, document: yaml_reader.Document) -> list[str]:
+    """What only the whole scenario can tell."""
+    problems: list[str] = []
+
+    def wrong(path: str, text: str) -> None:
+        problems.append(f"{document.where(tuple(path.split('.')))}: {path}: {text}")
+
+    if not scenario.deployments:
+        wrong("deployments", "at least one is needed")
+    for name, deployment in scenario.deployments.items():
+        try:
+            price_list(deployment, scenario.horizon)
+        except ValueError as error:
+            wrong(f"deployments.{name}.model", str(error))
+        if isinstance(deployment.quality, dict) and scenario.workload.outcomes is None:
+            for task in set(deployment.quality) - set(scenario.workload.tasks):
+                wrong(f"deployments.{name}.quality.{task}", f"there is no such task; {nearest(task, scenario.workload.tasks)}")
+        if sum(deployment.errors.values()) > 1:
+            wrong(f"deployments.{name}.errors", "shares add up to more than 1")
+        if deployment.outcomes is not None and scenario.workload.outcomes is not None:
+            columns = _file("outcomes", scenario.workload.outcomes).columns
+            if deployment.outcomes not in columns:
+                wrong(f"deployments.{name}.outcomes", f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
+    for key, count in (("hours", 24), ("days", 7)):
+        weights = getattr(scenario.workload.profile, key)
+        if weights and (len(weights) != count or not any(weights)):
+            wrong(f"workload.profile.{key}", f"expected {count} weights, not all zero")
+    for key in ("users", "features"):
+        shares = getattr(scenario.workload, key)
+        if shares and not any(shares.values()):
+            wrong(f"workload.{key}", "the weights are all zero; at least one must be positive")
+    if not scenario.workload.tasks or not any(task.share for task in scenario.workload.tasks.values()):
+        wrong("workload.tasks", "the shares are all zero; at least one must be positive")
+    for feature in set(scenario.workload.forbid) - set(scenario.workload.features):
+        wrong(f"workload.forbid.{feature}", f"there is no such feature; {nearest(feature, scenario.workload.features)}")
+    for name, outage in scenario.outages.items():
+        _outage(f"outages.{name}", outage, scenario, wrong)
+    return problems
+
+
+def _outage(key: str, outage: spec.Outage, scenario: spec.Scenario, wrong: Any) -> None:
+    scopes = [kind for kind in ("provider", "deployment", "domain") if getattr(outage, kind) is not None]
+    if len(scopes) != 1:
+        wrong(key, f"give exactly one of provider, deployment, domain; found {', '.join(scopes) or 'none'}")
+    elif not affected(outage, scenario.deployments):
+        kind, name = scopes[0], getattr(outage, scopes[0])
+        deployments = scenario.deployments.items()
+        known = sorted({text for n, d in deployments if (text := n if kind == "deployment" else getattr(d, kind)) is not None})
+        wrong(f"{key}.{kind}", f"no deployment belongs to {kind} {name!r}; {nearest(name, known)}")
+    if (outage.start is None) != (outage.end is None) or (outage.start is None) == (outage.mean_between is None):
+        wrong(key, "give start and end for a scheduled outage, or mean_between for random ones")
+    elif outage.start is not None and outage.end is not None:
+        start, end = moment(outage.start, scenario.horizon), moment(outage.end, scenario.horizon)
+        if end <= start:
+            wrong(f"{key}.end", f"ends at {end:g} s, not after its start at {start:g} s")
+        elif start >= scenario.horizon:
+            wrong(f"{key}.start", f"begins at {start:g} s, after the horizon of {scenario.horizon:g} s; shares such as start: 30% fit any horizon")
+
+
+def _aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[str]:
+    """Targets that neither are deployments nor roles."""
+    known = {*scenario.deployments, *ROLES}
+    found = []
+    for key, layer in layers.items():
+        for name, value in _targets(layer):
+            if value not in known:
+                found.append(f"{key}.{name}: no deployment is called {value!r}; {nearest(value, [*scenario.deployments, *ROLES])}")
+        weights = getattr(layer, "weights", None)
+        if weights and not any(weights.values()):
+            found.append(f"{key}.weights: all zero; at least one must be positive")
+    return found
+
+
+def _targets(layer: Any) -> list[tuple[str, str]]:
+    hints = get_type_hints(type(layer), include_extras=True)
+    found = []
+    for f in fields(layer):
+        value = getattr(layer, f.name) if f.init else None
+        if "Unit(name='target')" not in str(hints.get(f.name)) or value is None:
+            continue
+        keys_are = "dict[typing.Annotated[str, Unit(name='target')]" in str(hints[f.name])
+        values = [value] if isinstance(value, str) else list(value if keys_are or not isinstance(value, dict) else value.values())
+        found += [(f.name, text) for text in values]
+    return found
+
+
+assert str(Unit("target")) == "Unit(name='target')"
+
+
+def _funded(layer: Any, scenario: spec.Scenario) -> Any:
+    """A budget layer without a sum of its own keeps the scenario's."""
+    if layer.kind != "budget" or layer.usd is not None or scenario.budget is None:
+        return layer
+    return replace(layer, usd=scenario.budget.usd, period=layer.period or scenario.budget.period)
+
+
+NESTING = (
+    ("breaker", "cache", "a cached answer is refused while the breaker is open; put cache outside breaker"),
+    ("retry", "cache", "every retry looks into the cache again; put cache outside retry"),
+    ("retry", "fallback", "every retry walks the whole chain again; put retry inside fallback"),
+    ("timeout", "fallback", "one deadline covers all targets, so a slow first one leaves no time for the next; put timeout inside fallback"),
+    ("breaker", "fallback", "the breaker sees only the chain's last error and guards no single target; put breaker inside fallback"),
+)
+
+
+def _nesting(layers: dict[str, Any]) -> list[str]:
+    kinds = [layer.kind for layer in layers.values()]
+    found = [
+        f"{inner} stands inside {outer}: {why}"
+        for outer, inner, why in NESTING
+        if outer in kinds and inner in kinds and kinds.index(outer) < kinds.index(inner)
+    ]
+    if "retry" in kinds and "timeout" not in kinds[kinds.index("retry") :]:
+        found.append("retry has no timeout inside it: one hung call is never retried; add timeout after retry")
+    return found
+
+
+@lru_cache(maxsize=16)
+def _file(kind: str, path: str) -> Any:
+    return read_outcomes(path) if kind == "outcomes" else read_trace(path)
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

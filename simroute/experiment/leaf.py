@@ -1,0 +1,92 @@
+"""One value: a number in its range, a duration, a share, a word. Every refusal says what would be right."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Literal, get_args, get_origin
+
+from simroute.core.params import Range, Unit
+
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+DURATION = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|s|m|h|d))+")
+PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h|d)")
+PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
+
+
+def leaf(bare: Any, marks: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """The check of one value; it raises ValueError."""
+    unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
+    ranges = [mark for mark in marks if isinstance(mark, Range)]
+
+    def check(value: Any) -> Any:
+        if get_origin(bare) is Literal:
+            return _choice(value, get_args(bare))
+        if bare is bool:
+            return _flag(value)
+        if bare is str:
+            return _text(value)
+        if unit == "when" and isinstance(value, str) and PERCENT.fullmatch(value):
+            return value
+        number = _number(value, bare, unit in ("s", "when"))
+        for bound in ranges:
+            _bounded(number, bound, unit, value)
+        return number
+
+    return check
+
+
+def shown(value: Any) -> str:
+    """A value as it may stand in a message."""
+    text = repr(value) if isinstance(value, (str, int, float, bool, type(None))) else type(value).__name__
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def range_text(bound: Range) -> str:
+    """A range in words."""
+    if bound.high == math.inf:
+        return f"{'more than' if bound.above else 'at least'} {bound.low:g}"
+    return f"{bound.low:g} to {bound.high:g}"
+
+
+def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
+    if value not in choices or isinstance(value, bool):
+        raise ValueError(f"{shown(value)} is not one of {', '.join(map(str, choices))}")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, found {shown(value)}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, found {shown(value)}; quote it")
+    return value
+
+
+def _number(value: Any, bare: Any, timed: bool) -> Any:
+    if isinstance(value, bool):
+        raise ValueError(f"expected a number, found {str(value).lower()}")
+    if timed and isinstance(value, str) and DURATION.fullmatch(value):
+        value = math.fsum(float(amount) * SECONDS[name] for amount, name in PART.findall(value))
+    if bare is int and isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
+        value = int(value)  # a key that came through an override
+    if not isinstance(value, (int, float)):
+        raise ValueError(f"expected a {'duration such as 30s, 5m, 2h' if timed else 'number'}, found {shown(value)}")
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite number, found {value}")
+    if bare is int and value != int(value):
+        raise ValueError(f"expected a whole number, found {value}")
+    return int(value) if bare is int else float(value)
+
+
+def _bounded(number: float, bound: Range, unit: str, value: Any) -> None:
+    if bound.low <= number <= bound.high and not (bound.above and number == bound.low):
+        return
+    if unit == "share" and 1 < number <= 100:
+        raise ValueError(f"{number:g} is not a share from 0 to 1; it looks like a percentage: use {number / 100:g}")
+    raise ValueError(f"{shown(value)} is out of range; expected {range_text(bound)}")

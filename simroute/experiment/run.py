@@ -1,0 +1,62 @@
+"""One policy through one replication: the place where weather, world, policy, ledger and metrics meet."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+from simroute.experiment.configuration import Configuration
+from simroute.ledger import Ledger, Sink
+from simroute.metrics import Context, Figures, Fold
+from simroute.models.weather import Weather
+from simroute.worlds.sim import SimWorld
+
+
+def world(configuration: Configuration, policy: str, replication: int, sinks: list[Sink], env: Any = None) -> SimWorld:
+    """The simulated world of one replication, not yet run. Every replica gets layers of its own, unless they are shared."""
+    gateway = configuration.scenario.gateway
+    layers = configuration.policies[policy]
+    shared = copy.deepcopy(layers)
+    stacks = [shared if gateway.shared else copy.deepcopy(layers) for _ in range(gateway.replicas)]
+    return SimWorld(weather(configuration, replication), stacks, Ledger(sinks), env)
+
+
+def weather(configuration: Configuration, replication: int) -> Weather:
+    """What happens in a replication, whatever the policy."""
+    files = {kind: configuration.arrivals(kind) for kind in ("trace", "lengths", "outcomes")}
+    return Weather(configuration.scenario, configuration.seed, replication, **files)
+
+
+def context(configuration: Configuration, made: SimWorld) -> Context:
+    """What the metrics must know of a run."""
+    slo, models = configuration.scenario.slo, made.models
+    codes = {model.target.name: code for code, model in enumerate(models)}
+    windows = [(w.start, w.end, tuple(codes[name] for name in w.targets)) for w in made.weather.windows]
+    names = {"target": list(codes), "task": made.weather.tasks, "user": made.weather.users, "feature": made.weather.features}
+    return Context(
+        made.weather.horizon, slo.latency, slo.ttft, slo.minute_success, windows, names, [m.target.provider for m in models],
+        [m.target.model for m in models], [m.spec.limits.concurrency for m in models],
+    )  # fmt: skip
+
+
+def replicate(
+    configuration: Configuration, policy: str, replication: int, rows: Callable[[SimWorld], Sink] | None = None, progress: Any = None
+) -> Figures:
+    """Run it and fold the figures. `rows(world)` makes a sink that sees every chunk as well. Raises RuntimeError that names the replication."""
+    sinks: list[Sink] = []
+    made = world(configuration, policy, replication, sinks)
+    fold = Fold(context(configuration, made))
+    sinks.append(fold)
+    if rows is not None:
+        sinks.append(rows(made))
+    try:
+        made.run(progress)
+    except Exception as error:
+        where = f"policy {policy}, replication {replication}, seed {configuration.seed}, at {made.env.now:.3f} s"
+        raise RuntimeError(f"{where}: {type(error).__name__}: {error}") from error
+    busy = [made.upstreams[model.target.name].busy_seconds for model in made.models]
+    figures = fold.finish(made.ledger.event_names.words, busy)
+    assert all(value is None or math.isfinite(value) for value in figures.metrics.values())
+    return figures

@@ -1,0 +1,242 @@
+"""Figures of one replication, as folds over the ledger's chunks: one definition each, the same with row files on or off.
+
+Quantiles come from a fixed logarithmic histogram (relative error at most 0.1 %); money is summed in integers (nano-USD).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from simroute.ledger import CACHED, OUTCOMES, Chunk
+
+OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
+MINUTE = 60.0
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage; `names`: words by code."""
+
+    horizon: float
+    slo_latency: float
+    slo_ttft: float | None
+    minute_success: float
+    windows: list[tuple[float, float, tuple[int, ...]]]
+    names: dict[str, list[str]]
+    providers: list[str]
+    models: list[str]
+    slots: list[int | None] = field(default_factory=list)
+
+
+class Histogram:
+    """Counts of positive numbers in cells 0.2 % wide, so that a cell's middle is at most 0.1 % off."""
+
+    LOW, RATIO, CELLS = 1e-4, np.log(1.002), 11_600  # from 0.1 ms to over 1e6 s
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(self.CELLS, np.int64)
+
+    def add(self, values: np.ndarray) -> None:
+        cells = np.log(np.maximum(values, self.LOW) / self.LOW) / self.RATIO
+        self.counts += np.bincount(np.minimum(cells.astype(np.int64), self.CELLS - 1), minlength=self.CELLS)
+
+    def quantile(self, share: float) -> float | None:
+        """The smallest value that at least `share` of the numbers do not exceed, None without numbers."""
+        total = int(self.counts.sum())
+        if total == 0:
+            return None
+        cell = int(np.searchsorted(np.cumsum(self.counts), share * total - 1e-9))
+        return float(self.LOW * np.exp((cell + 0.5) * self.RATIO))
+
+
+class Requests:
+    """Everything that is counted on requests."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.outcomes = np.zeros(len(OUTCOMES), np.int64)
+        self.latency, self.ttft, self.failover = Histogram(), Histogram(), Histogram()
+        self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.attained = self.asked = 0
+        self.quality, self.answers = 0.0, 0
+        self.minutes = np.zeros((2, 0), np.int64)
+        self.by: dict[str, np.ndarray] = {}
+
+    def add(self, chunk: Chunk) -> None:
+        ok = chunk["outcome"] == OK
+        self.outcomes += np.bincount(chunk["outcome"], minlength=len(OUTCOMES))
+        latency, ttft = chunk["latency_s"], chunk["ttft_s"]
+        self.latency.add(latency[ok])
+        self.ttft.add(ttft[ok & ~np.isnan(ttft)])
+        self.failover.add(chunk["failover_s"][~np.isnan(chunk["failover_s"])])
+        self.cost += int(chunk["cost_nano"].sum())
+        self.wasted += int(chunk["wasted_nano"].sum())
+        self.forbidden += int(chunk["forbidden"].sum())
+        self.hits += int((ok & (chunk["cached"] != CACHED["no"])).sum())
+        self.false_hits += int((ok & chunk["false_hit"]).sum())
+        self.asked += int((chunk["attempts"] > 0).sum())
+        quick = ok & (latency <= self.context.slo_latency)
+        if self.context.slo_ttft is not None:
+            quick &= np.isnan(ttft) | (ttft <= self.context.slo_ttft)
+        self.attained += int(quick.sum())
+        quality = chunk["quality"][ok]
+        self.quality += float(quality.sum())
+        self.answers += len(quality)
+        self._minutes(chunk["arrival_s"], ok)
+        for name in ("task", "user", "feature"):
+            self._split(name, chunk[name], ok, chunk["cost_nano"])
+
+    def _minutes(self, arrival: np.ndarray, ok: np.ndarray) -> None:
+        minute = (arrival / MINUTE).astype(np.int64)
+        size = int(minute.max()) + 1
+        if size > self.minutes.shape[1]:
+            self.minutes = np.pad(self.minutes, ((0, 0), (0, size - self.minutes.shape[1])))
+        self.minutes[0] += np.bincount(minute, minlength=self.minutes.shape[1])
+        self.minutes[1] += np.bincount(minute[ok], minlength=self.minutes.shape[1])
+
+    def _split(self, name: str, codes: np.ndarray, ok: np.ndarray, cost: np.ndarray) -> None:
+        size = len(self.context.names[name])
+        table = self.by.setdefault(name, np.zeros((3, size), np.int64))
+        table[0] += np.bincount(codes, minlength=size)
+        table[1] += np.bincount(codes[ok], minlength=size)
+        np.add.at(table[2], codes, cost)  # integers: bincount with weights would sum floats
+
+    def finish(self) -> dict[str, float | None]:
+        total = int(self.outcomes.sum())
+        seen = self.minutes[0] > 0
+        good = self.minutes[1][seen] >= self.context.minute_success * self.minutes[0][seen]
+        return {
+            "requests": float(total),
+            "success_rate": _share(self.outcomes[OK], total),
+            "availability": _share(good.sum(), len(good)),
+            "slo_attainment": _share(self.attained, total),
+            "latency_p50_s": self.latency.quantile(0.50),
+            "latency_p95_s": self.latency.quantile(0.95),
+            "latency_p99_s": self.latency.quantile(0.99),
+            "ttft_p95_s": self.ttft.quantile(0.95),
+            "wasted_usd": self.wasted / 1e9,
+            "quality_mean": _share(self.quality, self.answers),
+            "cache_hit_rate": _share(self.hits, total),
+            "cache_false_hit_rate": _share(self.false_hits, total),
+            "rejected": float(self.outcomes[REJECTED]),
+            "truncated": float(self.outcomes[TRUNCATED]),
+            "failover_p95_s": self.failover.quantile(0.95),
+            "forbidden_share": _share(self.forbidden, total),
+        }
+
+
+class Attempts:
+    """Everything that is counted on attempts."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.sends = self.limited = self.probes = self.pinged = 0
+        size = len(context.providers)
+        self.by_target = np.zeros((2, size), np.int64)
+        self.failing: list[set[int]] = [set() for _ in context.windows]
+
+    def add(self, chunk: Chunk) -> None:
+        own = chunk["request_id"] >= 0
+        self.sends += int(own.sum())
+        self.pinged += int(chunk["cost_nano"][~own].sum())
+        self.limited += int((chunk["status"] == 429).sum())
+        self.probes += int((chunk["probe"] & own).sum())
+        self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])
+        np.add.at(self.by_target[1], chunk["target"], chunk["cost_nano"])
+        start = chunk["start_s"]
+        for seconds, (begin, end, targets) in zip(self.failing, self.context.windows, strict=True):
+            here = (start >= begin) & (start < end) & ~chunk["probe"] & np.isin(chunk["target"], targets)
+            seconds.update(np.unique(start[here].astype(np.int64)).tolist())
+
+
+class Events:
+    """Everything that is counted on events."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.counts = np.zeros(0, np.int64)
+
+    def add(self, chunk: Chunk) -> None:
+        counts = np.bincount(chunk["event"], minlength=len(self.counts))
+        counts[: len(self.counts)] += self.counts
+        self.counts = counts
+
+
+@dataclass
+class Figures:
+    """What one replication of one policy came to. `pooled`: (hits, trials) of shares, for exact bounds; `minutes`: arrivals, successes."""
+
+    metrics: dict[str, float | None]
+    pooled: dict[str, tuple[int, int]]
+    by: dict[str, dict[str, dict[str, float | None]]]
+    minutes: list[list[int]]
+    events: dict[str, int]
+
+
+class Fold:
+    """All metrics in one pass: a sink for the ledger."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.tables: dict[str, Any] = {"requests": Requests(context), "attempts": Attempts(context), "events": Events(context)}
+
+    def __call__(self, table: str, chunk: Chunk) -> None:
+        self.tables[table].add(chunk)
+
+    def finish(self, event_names: list[str], busy_seconds: list[float]) -> Figures:
+        """`event_names` by code; `busy_seconds` of each target's slots."""
+        requests, attempts = self.tables["requests"], self.tables["attempts"]
+        events = dict(zip(event_names, self.tables["events"].counts.tolist(), strict=False))
+        metrics = requests.finish()
+        total, cost = int(requests.outcomes.sum()), requests.cost + attempts.pinged
+        metrics |= {
+            "cost_usd": cost / 1e9,
+            "cost_per_1k_requests_usd": _share(cost / 1e6, total),
+            "attempts_per_request": _share(attempts.sends, total),
+            "load_amplification": _share(attempts.sends, requests.asked),
+            "rate_limited": float(attempts.limited),
+            "breaker_opened": float(events.get("opened", 0)),
+            "half_open_probes": float(attempts.probes),
+            "time_on_failing_target_s": float(sum(len(seconds) for seconds in attempts.failing)),
+        }
+        counts = requests.outcomes[OK], requests.attained, requests.hits, requests.false_hits, requests.forbidden
+        names = "success_rate", "slo_attainment", "cache_hit_rate", "cache_false_hit_rate", "forbidden_share"
+        pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
+        return Figures(metrics, pooled, self._by(busy_seconds), requests.minutes.tolist(), events)
+
+    def _by(self, busy_seconds: list[float]) -> dict[str, dict[str, dict[str, float | None]]]:
+        context, (sends, cost) = self.context, self.tables["attempts"].by_target
+        found: dict[str, dict[str, dict[str, float | None]]] = {"target": {}, "provider": {}, "model": {}}
+        for code, name in enumerate(context.names["target"]):
+            row: dict[str, float | None] = {"attempts": float(sends[code]), "cost_usd": int(cost[code]) / 1e9}
+            for kind, word in (("provider", context.providers[code]), ("model", context.models[code])):
+                total = found[kind].setdefault(word, {"attempts": 0.0, "cost_usd": 0.0})
+                for key, value in row.items():
+                    total[key] = (total[key] or 0.0) + (value or 0.0)
+            slots = context.slots[code]
+            found["target"][name] = row | ({} if slots is None else {"utilisation": busy_seconds[code] / (slots * context.horizon)})
+        for kind, table in self.tables["requests"].by.items():
+            words = context.names[kind]
+            found[kind] = {
+                word: {"requests": float(table[0][c]), "success_rate": _share(table[1][c], table[0][c]), "cost_usd": int(table[2][c]) / 1e9}
+                for c, word in enumerate(words)
+            }
+        return found
+
+
+def _share(part: float, whole: float) -> float | None:
+    return float(part) / float(whole) if whole else None
+
+
+METRICS: dict[str, tuple[str, bool]] = {
+    "requests": ("", True), "success_rate": ("share", True), "availability": ("share", True), "slo_attainment": ("share", True),
+    "latency_p50_s": ("s", False), "latency_p95_s": ("s", False), "latency_p99_s": ("s", False), "ttft_p95_s": ("s", False),
+    "cost_usd": ("USD", False), "cost_per_1k_requests_usd": ("USD", False), "wasted_usd": ("USD", False), "quality_mean": ("share", True),
+    "cache_hit_rate": ("share", True), "cache_false_hit_rate": ("share", False), "attempts_per_request": ("", False),
+    "load_amplification": ("", False), "rate_limited": ("", False), "rejected": ("", False), "truncated": ("", False),
+    "breaker_opened": ("", False), "half_open_probes": ("", False), "time_on_failing_target_s": ("s", False), "failover_p95_s": ("s", False),
+    "forbidden_share": ("share", False),
+}  # fmt: skip
+"""Name -> (unit, whether more is better)."""

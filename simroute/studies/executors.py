@@ -1,0 +1,67 @@
+"""Many replications, here or in worker processes: the same bits either way."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+from simroute.experiment.configuration import Configuration
+from simroute.experiment.run import replicate
+from simroute.metrics import Figures
+
+Job = tuple[str, int]
+"""(policy, replication)."""
+
+
+class WorkerLost(Exception):
+    """A worker process ended without a result."""
+
+
+def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None) -> Iterator[tuple[Job, Figures]]:
+    """Results as they are finished. Raises WorkerLost when a worker is killed."""
+    if workers <= 1:
+        for job in jobs:
+            yield job, _job(configuration, *job, parts)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        futures: dict[Future[Figures], Job] = {pool.submit(_job, configuration, *job, parts): job for job in jobs}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool:
+            open_jobs = [job for future, job in futures.items() if not future.done() or future.exception() is not None]
+            policy, replication = open_jobs[0]
+            raise WorkerLost(
+                f"a worker process was lost (killed, or out of memory) at policy {policy}, replication {replication}, seed {configuration.seed}"
+            ) from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _job(configuration: Configuration, policy: str, replication: int, parts: Path | None) -> Figures:
+    if parts is None:
+        return replicate(configuration, policy, replication)
+    from simroute.results import TABLES, Frames
+
+    folder = part_folder(parts, list(configuration.policies).index(policy), replication)
+    folder.mkdir(parents=True)
+    made: list[Frames] = []
+
+    def rows(world: object) -> Callable[..., None]:
+        made.append(Frames(world, policy, replication, folder))  # type: ignore[arg-type]
+        return made[0]
+
+    figures = replicate(configuration, policy, replication, rows)
+    for table in TABLES:
+        made[0].write(table)
+    return figures
+
+
+def part_folder(parts: Path, policy: int, replication: int) -> Path:
+    """Where one replication's part files lie; in order of name they are in order of policy and replication."""
+    return parts / f"{policy:04d}-{replication:06d}"
+
+

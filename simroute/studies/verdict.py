@@ -1,0 +1,93 @@
+"""What the figures mean: which policies keep the promise, which of those is cheapest, and what cannot be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simroute.models import spec
+from simroute.studies.statistics import Interval, needed, paired
+
+Series = dict[str, dict[str, list[float | None]]]
+"""policy -> metric -> one value for each replication."""
+
+
+def verdict(scenario: spec.Scenario, series: Series, intervals: dict[str, dict[str, Interval]]) -> tuple[list[dict[str, Any]], list[str]]:
+    """One entry for each policy, and the same in sentences."""
+    entries = [_promise(scenario.slo, policy, series[policy], intervals[policy]) for policy in series]
+    lines = [f"{_promised(scenario)}{_given(scenario)}:"]
+    lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
+    lines += _cheapest([entry["policy"] for entry in entries if entry["meets_slo"]], series, intervals)
+    lines += _stuck(series, intervals)
+    return entries, lines
+
+
+def _promised(scenario: spec.Scenario) -> str:
+    return f"Promise: at least {percent(scenario.slo.success)} of requests succeed"
+
+
+def _given(scenario: spec.Scenario) -> str:
+    traffic = "this traffic" if scenario.workload.trace else ""
+    outage = "this outage" if any(outage.start is not None for outage in scenario.outages.values()) else ""
+    both = " and ".join(word for word in (traffic, outage) if word)
+    return f", given {both}" if both else ""
+
+
+def _promise(slo: spec.Slo, policy: str, series: dict[str, list[float | None]], found: dict[str, Interval]) -> dict[str, Any]:
+    success = found["success_rate"]
+    meets: bool | None = None
+    if success.mean is None:
+        why = "undecided: no request arrived"
+    elif success.low is None or success.high is None:
+        meets = success.mean >= slo.success
+        why = f"{'keeps' if meets else 'misses'} it in this one run with {percent(success.mean)}; one replication gives no interval"
+    elif success.low >= slo.success:
+        meets, why = True, f"keeps it: {percent(success.mean)} ({percent(success.low)} to {percent(success.high)})"
+    elif success.high < slo.success:
+        meets, why = False, f"misses it: {percent(success.mean)} ({percent(success.low)} to {percent(success.high)})"
+    else:
+        more = needed(series["success_rate"], success.mean - slo.success)
+        hint = f"about {more} replications would decide" if more else "more replications may not decide it either"
+        why = f"undecided: {percent(success.mean)} ({percent(success.low)} to {percent(success.high)}); {hint}"
+    return {"policy": policy, "meets_slo": meets, "why": why}
+
+
+def _cheapest(good: list[str], series: Series, intervals: dict[str, dict[str, Interval]]) -> list[str]:
+    cost = "cost_per_1k_requests_usd"
+    if not good:
+        return ["None of them is shown to keep the promise."]
+    good = sorted(good, key=lambda policy: intervals[policy][cost].mean or 0.0)
+    best = good[0]
+    lines = [f"Cheapest that keeps it: {best}, {usd(intervals[best][cost].mean)} per 1,000 requests."]
+    for other in (policy for policy in series if policy != best):
+        difference = paired(series[best][cost], series[other][cost])
+        if difference.mean is None:
+            continue
+        text = f"  {other} costs {usd(abs(difference.mean))} {'more' if difference.mean > 0 else 'less'}"
+        if difference.low is not None and difference.high is not None and difference.low <= 0 <= difference.high:
+            pairs: list[float | None] = [b - a for a, b in zip(series[best][cost], series[other][cost], strict=True) if a is not None and b is not None]
+            more = needed(pairs, difference.mean)
+            text = f"  {other} cannot be told from it by cost" + (f"; about {more} replications would" if more else "")
+        lines.append(text + ("" if other in good else ", and is not shown to keep the promise"))
+    return lines
+
+
+def _stuck(series: Series, intervals: dict[str, dict[str, Interval]]) -> list[str]:
+    times = {policy: intervals[policy]["time_on_failing_target_s"].mean or 0.0 for policy in series}
+    if not any(times.values()):
+        return []
+    return ["Seconds of the outage in which calls still went to the failing target: " + ", ".join(f"{p} {t:,.0f}" for p, t in times.items()) + "."]
+
+
+def percent(share: float | None) -> str:
+    """A share with digits enough to tell it from 0 and 100 %."""
+    if share is None:
+        return "n/a"
+    digits = 2 if 0.0005 < share < 0.9995 or share in (0.0, 1.0) else 4
+    return f"{100 * share:.{digits}f} %"
+
+
+def usd(value: float | None) -> str:
+    """Dollars with sensible digits."""
+    if value is None:
+        return "n/a"
+    return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${value:.4f}"
