@@ -1,9 +1,9 @@
 """simroute: know what a routing policy does to availability, latency, cost and quality before a provider fails.
 
-    import simroute as sr
-    scenario = sr.load_scenario("anthropic_outage")
-    result = sr.simulate(scenario, policy="circuit_breaker", seed=1)
-    study = sr.compare(scenario, policies=["failover", "cascade"], replications=20)
+import simroute as sr
+scenario = sr.load_scenario("anthropic_outage")
+result = sr.simulate(scenario, policy="circuit_breaker", seed=1)
+study = sr.compare(scenario, policies=["failover", "cascade"], replications=20)
 """
 
 from __future__ import annotations

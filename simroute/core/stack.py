@@ -40,7 +40,7 @@ def layer(kind: str) -> Callable[[type[T]], type[T]]:
 
 def stack(layers: Mapping[str, Policy], send: Send, view: Callable[[str], World]) -> Send:
     """One `send` that passes through all layers, the first of the mapping outermost; `view(name)` is each layer's world."""
-    for name, policy in reversed(layers.items()):
+    for name, policy in reversed(list(layers.items())):
         send = _bound(policy, send, view(name))
     return send
 

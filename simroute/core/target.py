@@ -66,5 +66,3 @@ def resolve(wanted: Iterable[str], targets: Mapping[str, Target], price: Callabl
         if fits:
             found.append(fits[0].name)
     return found
-
-

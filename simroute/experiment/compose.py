@@ -14,7 +14,9 @@ from simroute.models import spec
 RESERVED = ("about", "tune")
 
 
-def compose(scenario: dict[Any, Any], policies: dict[str, dict[Any, Any]], overrides: list[str]) -> tuple[dict[Any, Any], list[dict[Any, Any]], list[str]]:
+def compose(
+    scenario: dict[Any, Any], policies: dict[str, dict[Any, Any]], overrides: list[str]
+) -> tuple[dict[Any, Any], list[dict[Any, Any]], list[str]]:
     """The scenario and the policies with all overrides applied, and notes. Raises InputError with every mistake."""
     if not overrides:
         return scenario, list(policies.values()), []

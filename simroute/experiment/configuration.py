@@ -43,7 +43,9 @@ class Configuration:
 
     def plain(self) -> dict[str, Any]:
         """As plain data, every key spelled out; `restore` reads it back."""
-        policies = {name: {key: {"kind": layer.kind, **schema.plain(layer)} for key, layer in layers.items()} for name, layers in self.policies.items()}
+        policies = {
+            name: {key: {"kind": layer.kind, **schema.plain(layer)} for key, layer in layers.items()} for name, layers in self.policies.items()
+        }
         head = {"command": self.command, "seed": self.seed, "replications": self.replications, "files": self.files}
         return {**head, "scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "policies": policies}
 
@@ -71,7 +73,14 @@ def load(command: str, scenario: str, policies: list[str], overrides: list[str] 
         raise InputError(f"policy {twice[0]!r} is named twice; give the second one another file name")
     made, layers, notes = compose.compose(weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides)
     base = _resolved(made, weather)
-    return _build(command, Path(scenario).stem, made, base, dict(zip(names, layers, strict=True)), [weather, *stances], overrides, seed, replications, notes)
+    return _build(
+        command, Path(scenario).stem, made, base, dict(zip(names, layers, strict=True)), [weather, *stances], overrides, seed, replications, notes
+    )
+
+
+def layers_of(policy: str) -> dict[str, Any]:
+    """The layers of a policy by name or path, for use without a scenario. Raises InputError."""
+    return _layers((document := yaml_reader.read(catalogue.find("policies", policy))).data, document)
 
 
 def restore(path: Path) -> Configuration:
@@ -101,7 +110,8 @@ def restore(path: Path) -> Configuration:
 
 
 def _documents(scenario: str, policies: list[str]) -> tuple[list[yaml_reader.Document], list[str]]:
-    found, problems = [], []
+    found: list[yaml_reader.Document] = []
+    problems: list[str] = []
     for kind, name in [("scenarios", scenario), *(("policies", policy) for policy in policies)]:
         try:
             path = catalogue.find(kind, name)
@@ -202,7 +212,9 @@ def _fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: 
             notes += [f"{Path(path).name}: {len(content.arrival):,} requests", *(f"{Path(path).name}: {note}" for note in content.notes)]
             stop = float(content.arrival[-1]) if load.trace_to is None else min(load.trace_to, float(content.arrival[-1]))
             if stop <= load.trace_from:
-                problems.append(f"{document.where(('workload', 'trace_from'))}: workload.trace_from: the trace ends at {stop:.0f} s, before the window")
+                problems.append(
+                    f"{document.where(('workload', 'trace_from'))}: workload.trace_from: the trace ends at {stop:.0f} s, before the window"
+                )
             elif not any(text.startswith("scenario.horizon=") for text in overrides):
                 scenario = replace(scenario, horizon=(stop - load.trace_from) / load.rate_scale)
     if problems:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from dataclasses import MISSING, fields, is_dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Discriminator, PlainValidator, Tag, ValidationError, create_model
@@ -38,7 +38,7 @@ def build(cls: type, data: Any, document: Document, base: tuple[str, ...] = ()) 
         raise InputError(*[_line(cls, problem, document, base) for problem in error.errors(include_url=False)]) from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def model(cls: type) -> type[BaseModel]:
     """The strict model of a dataclass."""
     hints = get_type_hints(cls, include_extras=True)
@@ -125,10 +125,8 @@ def inner(kind: Any, path: tuple[str, ...]) -> Any:
     """The type found by following keys from `kind`; None where there is no such key."""
     for name in path:
         bare = _plain(kind)
-        if is_dataclass(bare):
-            kind = get_type_hints(bare, include_extras=True).get(name)
-        else:
-            kind = get_args(bare)[1] if get_origin(bare) is dict else None
+        inside = get_type_hints(bare, include_extras=True) if is_dataclass(bare) else {}
+        kind = get_args(bare)[1] if get_origin(bare) is dict else inside.get(name)
         if kind is None:
             return None
     return _plain(kind)

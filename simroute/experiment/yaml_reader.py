@@ -81,7 +81,7 @@ class _Builder:
         self.lines: dict[KeyPath, int] = {}
 
     def document(self, text: str) -> Document:
-        self.events = yaml.parse(text, Loader=yaml.SafeLoader)
+        self.events: Any = yaml.parse(text, Loader=yaml.SafeLoader)
         data: Any = {}
         documents = 0
         for event in self.events:

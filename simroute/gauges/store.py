@@ -60,6 +60,7 @@ class Store(Mapping[Hashable, Any]):
             heapify(self._heap)
 
     def _victim(self) -> Hashable:
+        key: Hashable
         while self.eviction == "lfu":
             uses, _, key = heappop(self._heap)
             if self._uses.get(key) == uses:

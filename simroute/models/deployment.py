@@ -63,5 +63,3 @@ class DeploymentModel:
         decode = block.output_tokens * latency.per_output_token * np.exp(latency.token_sigma * normal[1])
         error = latency.error * around + self._overhead
         return Draws(*(column.tolist() for column in (ttft, decode, error, coin, cut, self._scores.scores(block, n))))
-
-

@@ -110,5 +110,3 @@ def _renewal(name: str, outage: spec.Outage, streams: Streams, horizon: float) -
             spells.append((start, t))
         block += 1
     return spells
-
-

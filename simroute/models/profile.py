@@ -28,4 +28,5 @@ class Profile:
         if self._flat:
             return count / self._rate
         weeks, within = np.divmod(count + self._start, self._counts[-1])
-        return weeks * self._edges[-1] + np.interp(within, self._counts, self._edges) - self._offset
+        when: np.ndarray = weeks * self._edges[-1] + np.interp(within, self._counts, self._edges) - self._offset
+        return when

@@ -51,7 +51,9 @@ class Columns(NamedTuple):
 
 
 class Block:
-    """Up to `BLOCK` consecutive requests: numpy columns, `first` the index of the first; same `question`, same meaning; same `wording`, same prompt."""
+    """Up to `BLOCK` consecutive requests as numpy columns, `first` the index of the first. Same `question`, same meaning; same `wording`,
+    same prompt.
+    """
 
     def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
         self.first = first

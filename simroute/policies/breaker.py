@@ -37,10 +37,11 @@ class Breaker:
         self._states: dict[object, BreakerState] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        state = self._state(call, world)
+        target = call.target if call.target is not None else next(iter(world.targets()))
+        state = self._state(target, call, world)
         permit = state.ask(world.now())
         if permit is None:
-            return Outcome.rejected(by="breaker", target=call.target, retry_after=max(0.0, state.retry_at - world.now()))
+            return Outcome.rejected(by="breaker", target=target, retry_after=max(0.0, state.retry_at - world.now()))
         outcome = None
         try:
             outcome = await send(call.as_probe() if permit.probe else call)
@@ -48,21 +49,20 @@ class Breaker:
             if outcome is None:
                 state.release(permit)  # a cancelled trial must not block the way for ever
         if outcome.rest is None:
-            self._tell(state, permit, outcome, call, world)
+            self._tell(state, permit, outcome, call, target, world)
             return outcome
-        return outcome.then(lambda final: self._tell(state, permit, final, call, world))
+        return outcome.then(lambda final: self._tell(state, permit, final, call, target, world))
 
-    def _tell(self, state: BreakerState, permit: Permit, outcome: Outcome, call: Call, world: World) -> None:
+    def _tell(self, state: BreakerState, permit: Permit, outcome: Outcome, call: Call, target: str, world: World) -> None:
         failed = outcome.status in self.statuses
         if not failed and outcome.status in (429, 499):
             state.release(permit)
             return
         entered = state.tell(permit, failed, world.now())
         if entered is not None:
-            world.emit("opened" if entered == "open" else "closed", call, target=call.target, status=outcome.status)
+            world.emit("opened" if entered == "open" else "closed", call, target=target, status=outcome.status)
 
-    def _state(self, call: Call, world: World) -> BreakerState:
-        target = call.target if call.target is not None else next(iter(world.targets()))
+    def _state(self, target: str, call: Call, world: World) -> BreakerState:
         key: object = target
         if self.scope == "provider":
             key = world.targets()[target].provider

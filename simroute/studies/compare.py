@@ -86,7 +86,10 @@ class Study:
     def _interval(runs: list[Figures], name: str) -> Interval:
         pooled = [run.pooled.get(name) for run in runs]
         counts = None if None in pooled else (sum(p[0] for p in pooled if p), sum(p[1] for p in pooled if p))
-        return interval([run.metrics[name] for run in runs], counts)
+        found = interval([run.metrics[name] for run in runs], counts)
+        if METRICS[name][0] != "share" or found.low is None or found.high is None:
+            return found
+        return Interval(found.mean, max(0.0, found.low), min(1.0, found.high))
 
     def _differences(self) -> list[dict[str, Any]]:
         series = self.series()

@@ -16,12 +16,12 @@ Job = tuple[str, int]
 """(policy, replication)."""
 
 
-class WorkerLost(Exception):
+class WorkerLostError(Exception):
     """A worker process ended without a result."""
 
 
 def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None) -> Iterator[tuple[Job, Figures]]:
-    """Results as they are finished. Raises WorkerLost when a worker is killed."""
+    """Results as they are finished. Raises WorkerLostError when a worker is killed."""
     if workers <= 1:
         for job in jobs:
             yield job, _job(configuration, *job, parts)
@@ -34,7 +34,7 @@ def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Pat
         except BrokenProcessPool:
             open_jobs = [job for future, job in futures.items() if not future.done() or future.exception() is not None]
             policy, replication = open_jobs[0]
-            raise WorkerLost(
+            raise WorkerLostError(
                 f"a worker process was lost (killed, or out of memory) at policy {policy}, replication {replication}, seed {configuration.seed}"
             ) from None
         finally:
@@ -63,5 +63,3 @@ def _job(configuration: Configuration, policy: str, replication: int, parts: Pat
 def part_folder(parts: Path, policy: int, replication: int) -> Path:
     """Where one replication's part files lie; in order of name they are in order of policy and replication."""
     return parts / f"{policy:04d}-{replication:06d}"
-
-

@@ -64,7 +64,9 @@ def _cheapest(good: list[str], series: Series, intervals: dict[str, dict[str, In
             continue
         text = f"  {other} costs {usd(abs(difference.mean))} {'more' if difference.mean > 0 else 'less'}"
         if difference.low is not None and difference.high is not None and difference.low <= 0 <= difference.high:
-            pairs: list[float | None] = [b - a for a, b in zip(series[best][cost], series[other][cost], strict=True) if a is not None and b is not None]
+            pairs: list[float | None] = [
+                b - a for a, b in zip(series[best][cost], series[other][cost], strict=True) if a is not None and b is not None
+            ]
             more = needed(pairs, difference.mean)
             text = f"  {other} cannot be told from it by cost" + (f"; about {more} replications would" if more else "")
         lines.append(text + ("" if other in good else ", and is not shown to keep the promise"))

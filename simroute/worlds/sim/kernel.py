@@ -20,7 +20,7 @@ from simroute.core import Cancelled, Outcome
 LATE = NORMAL + 1  # deadlines: after every reply of the same instant
 
 
-class Wake(Event):
+class Wake(Event):  # type: ignore[misc]
     """An event on its way: put into the queue when made, it resumes whoever yielded it, with `_value`."""
 
     _ok = True
@@ -50,7 +50,7 @@ class Task:
         self._kernel = kernel
         self._work = work if hasattr(work, "throw") else work.__await__()
         self._done = done
-        self.waits: Event | None = None
+        self.waits: Any = None
 
     def start(self) -> None:
         """Run to the first await, inside whoever calls."""

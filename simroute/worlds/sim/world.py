@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
 from types import coroutine
 from typing import Any
@@ -44,7 +44,7 @@ class SimWorld:
     The SimPy environment is `env`; ordinary processes may be added to it before `run`.
     """
 
-    def __init__(self, weather: Weather, stacks: list[Mapping[str, Any]], ledger: Ledger, env: Environment | None = None) -> None:
+    def __init__(self, weather: Weather, stacks: Sequence[Mapping[str, Any]], ledger: Ledger, env: Environment | None = None) -> None:
         scenario = weather.scenario
         self.weather = weather
         self.ledger = ledger
@@ -185,13 +185,15 @@ class SimWorld:
         """One attempt at the call's target: its outcome, or for a streamed answer its first token."""
         attempt = self._attempt(call)
         try:
-            return (yield attempt.first_token or attempt)
+            outcome: Outcome = yield attempt.first_token or attempt
+            return outcome
         except BaseException:  # nobody waits for it any more
             self._abandon(attempt)
             raise
 
     def _attempt(self, call: Call) -> Attempt:
-        request, target, probe = call
+        request: Any = call.request
+        _, target, probe = call
         upstream = self.upstreams[target]
         number = request.sends.get(upstream.index, 0)
         request.sends[upstream.index] = number + 1
@@ -429,4 +431,5 @@ class _Remainder:
         self._attempt = attempt
 
     def __await__(self) -> Generator[Any, Any, Outcome]:
-        return (yield self._attempt)
+        outcome: Outcome = yield self._attempt
+        return outcome

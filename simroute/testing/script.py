@@ -1,0 +1,114 @@
+"""A scripted upstream: what each target answers to its first, second, … call, and what a stack of layers makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from simroute.ledger import OUTCOMES, Chunk, Ledger
+from simroute.models import spec
+from simroute.models.weather import Weather
+from simroute.traces import Trace
+from simroute.worlds.sim import SimWorld
+from simroute.worlds.sim.upstream import Attempt, Upstream
+
+
+class Step(NamedTuple):
+    """One answer: seconds until it is complete (or cut), status, Retry-After, seconds to the first token of a streamed one."""
+
+    seconds: float = 1.0
+    status: int = 200
+    retry_after: float | None = None
+    first: float | None = None
+
+
+Script = Mapping[str, Sequence[Step]]
+"""Target -> its answers in the order of its calls; the last one goes on for ever."""
+
+
+@dataclass
+class Log:
+    """What happened. attempts: (start, target, attempt, status, end); requests: (outcome, target, latency); events: (t, event, target)."""
+
+    attempts: list[tuple[float, str, int, int, float]] = field(default_factory=list)
+    requests: dict[int, tuple[str, str, float]] = field(default_factory=dict)
+    events: list[tuple[float, str, str]] = field(default_factory=list)
+    rows: dict[str, list[Chunk]] = field(default_factory=lambda: {"requests": [], "attempts": [], "events": []})
+
+
+class ScriptedWorld(SimWorld):
+    """A simulated world whose upstreams answer as they are told."""
+
+    def script(self, script: Script) -> None:
+        self._script = script
+        self._asked = dict.fromkeys(script, 0)
+
+    def _decide(self, attempt: Attempt, request: Any, upstream: Upstream, number: int) -> None:
+        steps = self._script[upstream.name]
+        place = min(self._asked[upstream.name], len(steps) - 1)
+        self._asked[upstream.name] += 1
+        step = steps[place]
+        attempt.status, attempt.seconds, attempt.retry_after = step.status, step.seconds, step.retry_after
+        if step.status == 200:
+            attempt.first = step.seconds if step.first is None else step.first
+            attempt.decode = step.seconds - attempt.first
+            attempt.quality = 1.0
+            if request.streamed:
+                self._stream(attempt, 1.0, 0.0)
+        else:
+            attempt.error = "error"
+            if request.streamed and step.first is not None:  # cut after its first token
+                attempt.first, attempt.decode = step.first, step.seconds - step.first
+                self._stream(attempt, 1.0, 0.0)
+        upstream.admit(attempt)
+
+
+def play(
+    layers: Mapping[str, Any], script: Script, arrivals: Sequence[float] = (0.0,), *, streamed: bool = False, replicas: int = 1, **scenario: Any
+) -> Log:
+    """Send a request at each arrival through the layers, to scripted upstreams, in virtual time. Extra words go to the scenario."""
+    made = world(layers, script, arrivals, streamed=streamed, replicas=replicas, **scenario)
+    made[0].run()
+    return collected(*made)
+
+
+def world(
+    layers: Mapping[str, Any], script: Script, arrivals: Sequence[float], *, streamed: bool, replicas: int = 1, env: Any = None, **scenario: Any
+) -> tuple[ScriptedWorld, Log]:
+    """The same, not yet run."""
+    import copy
+
+    deployments = {name: spec.Deployment(f"company-{name}", f"model-{name}", price=spec.PriceList(1.0, 2.0)) for name in script}
+    load = spec.Workload(streamed=float(streamed))
+    gateway = spec.Gateway(replicas=replicas, overhead=0.0, shared=scenario.pop("shared", False))
+    made = spec.Scenario(deployments=deployments, workload=load, gateway=gateway, horizon=max(arrivals) + 1.0, **scenario)
+    count = len(arrivals)
+    trace = Trace(np.array(arrivals, float), np.full(count, 1000), np.full(count, 100))
+    log = Log()
+    ledger = Ledger([lambda table, chunk: log.rows[table].append(chunk)])
+    shared = copy.deepcopy(dict(layers))
+    stacks = [shared if gateway.shared else copy.deepcopy(dict(layers)) for _ in range(replicas)]
+    built = ScriptedWorld(Weather(made, 1, 0, trace=trace), stacks, ledger, env)
+    built.script(script)
+    return built, log
+
+
+def collected(built: ScriptedWorld, log: Log) -> Log:
+    """The log in words, attempts in the order in which they were sent."""
+    targets = [model.target.name for model in built.models]
+    for chunk in log.rows["attempts"]:
+        columns = (chunk[name].tolist() for name in ("start_s", "target", "attempt", "status", "end_s", "request_id"))
+        rows = sorted(zip(*columns, strict=True), key=lambda row: (row[0], row[5], row[2]))
+        log.attempts += [(start, targets[target], attempt, status, end) for start, target, attempt, status, end, _ in rows]
+    log.attempts.sort(key=lambda row: row[0])
+    for chunk in log.rows["requests"]:
+        for row in zip(*(chunk[name].tolist() for name in ("request_id", "outcome", "target", "latency_s")), strict=True):
+            log.requests[row[0]] = (OUTCOMES[row[1]], targets[row[2]] if row[2] >= 0 else "", row[3])
+    names = built.ledger.event_names.words
+    for chunk in log.rows["events"]:
+        for t, event, target in zip(*(chunk[name].tolist() for name in ("t_s", "event", "target")), strict=True):
+            log.events.append((t, names[event], targets[target] if target >= 0 else ""))
+    return log

@@ -1,0 +1,5 @@
+"""The live world: the same policies on asyncio, in front of real providers."""
+
+from simroute.worlds.live.world import LiveRequest, LiveWorld, Row, Transport
+
+__all__ = ["LiveRequest", "LiveWorld", "Row", "Transport"]

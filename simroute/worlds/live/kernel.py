@@ -1,0 +1,103 @@
+"""Waiting and racing on asyncio, by the same rules as in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any
+
+from simroute.core import Outcome
+
+
+class LiveGate:
+    """A promise on asyncio."""
+
+    def __init__(self) -> None:
+        self._open = False
+        self._value: Any = None
+        self._waiters: list[asyncio.Future[Any]] = []
+
+    def open(self, value: Any = None) -> None:
+        if not self._open:
+            self._open, self._value = True, value
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(value)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        if self._open:
+            return self._value
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        return (yield from waiter)
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def sleep(seconds: float) -> None:
+    if not seconds >= 0:
+        raise ValueError(f"cannot sleep for {seconds} s")
+    await asyncio.sleep(seconds)
+
+
+async def within(seconds: float, work: Awaitable[Outcome]) -> Outcome:
+    """Cancels the task itself at the deadline and catches its own cancellation, as asyncio.timeout does; a loop may offer timers for deadlines
+    (`call_late`), which come after replies of the same instant."""
+    if not seconds >= 0:
+        raise ValueError(f"cannot wait for {seconds} s")
+    if seconds == math.inf:
+        return await work
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    before, expired = task.cancelling(), False
+
+    def expire() -> None:
+        nonlocal expired
+        expired = True
+        task.cancel()
+
+    timer = getattr(loop, "call_late", loop.call_at)(loop.time() + seconds, expire)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if expired and task.uncancel() <= before:
+            return Outcome(408, error="timeout")
+        raise
+    finally:
+        timer.cancel()
+
+
+async def first(*works: Awaitable[Outcome], until: Callable[[Outcome], bool] | None = None) -> Outcome:
+    if not works:
+        raise ValueError("first() needs at least one work")
+    satisfied = until if until is not None else (lambda outcome: outcome.ok)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Outcome] = loop.create_future()
+    left = len(works)
+
+    def done(task: asyncio.Task[Outcome]) -> None:
+        nonlocal left
+        left -= 1
+        if answer.done() or task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            answer.set_exception(error)
+        elif left == 0 or satisfied(task.result()):
+            answer.set_result(task.result())
+
+    tasks = [loop.create_task(_awaited(work)) for work in works]
+    for task in tasks:
+        task.add_done_callback(done)
+    try:
+        return await answer
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _awaited(work: Awaitable[Outcome]) -> Outcome:
+    return await work
