@@ -133,8 +133,8 @@ class SimWorld:
         billed = request.nano
         used = round(outcome.usd * 1e9) if ok else 0
         quality, false_hit = math.nan, False
-        if ok:
-            answer = outcome.answer
+        answer = outcome.answer
+        if ok and answer is not None:  # a layer may make up an answer of its own, of which nothing is known
             false_hit = outcome.cached != "no" and answer.question != request.question
             quality = 0.0 if false_hit else answer.quality
         first, served, failover = request.first, request.served, math.nan
