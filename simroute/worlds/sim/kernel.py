@@ -44,13 +44,19 @@ class Deadline:
 class Task:
     """A coroutine between two of its awaits. `done(outcome)` is called when it returns."""
 
-    __slots__ = ("_done", "_kernel", "_work", "waits")
+    __slots__ = ("_kernel", "_work", "waits")
 
-    def __init__(self, kernel: Kernel, work: Any, done: Callable[[Any], None]) -> None:
+    def __init__(self, kernel: Kernel, work: Any) -> None:
         self._kernel = kernel
-        self._work = work if hasattr(work, "throw") else work.__await__()
-        self._done = done
         self.waits: Any = None
+        self.take(work)
+
+    def done(self, outcome: Any) -> None:
+        """It has returned."""
+
+    def take(self, work: Any) -> None:
+        """Have an awaitable to drive."""
+        self._work: Any = work if hasattr(work, "throw") else work.__await__()
 
     def start(self) -> None:
         """Run to the first await, inside whoever calls."""
@@ -75,7 +81,7 @@ class Task:
         except StopIteration as stop:
             self.waits = self._work = None
             kernel.current = outer
-            self._done(stop.value)
+            self.done(stop.value)
             return
         kernel.current = outer
         self.waits = event
@@ -106,6 +112,19 @@ class Task:
 
 
 UNKIND = "a layer awaited or swallowed its own cancellation: `finally` blocks may only release, and nobody may catch it"
+
+
+class Work(Task):
+    """A task that tells somebody of its end."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self, kernel: Kernel, work: Any, told: Callable[[Any], None]) -> None:
+        super().__init__(kernel, work)
+        self._told = told
+
+    def done(self, outcome: Any) -> None:
+        self._told(outcome)
 
 
 class SimGate:
@@ -187,7 +206,7 @@ class Kernel:
             if left == 0 or satisfied(outcome):
                 gate.open(outcome)
 
-        tasks = [Task(self, work, done) for work in works]
+        tasks = [Work(self, work, done) for work in works]
         try:
             for task in tasks:
                 task.start()

@@ -6,8 +6,10 @@ import math
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from simroute.worlds.sim.kernel import Task
+
 if TYPE_CHECKING:
-    from simroute.core import Rest
+    from simroute.core import Outcome, Rest
     from simroute.models.workload import Block
     from simroute.worlds.sim.upstream import Attempt
 
@@ -32,8 +34,8 @@ class Held:
         self.rows: list[Any] = [None] * block.size
 
 
-class SimRequest:
-    """A request; its columns are read from the block it came in."""
+class SimRequest(Task):
+    """A request, and the task that serves it; its columns are read from the block it came in."""
 
     __slots__ = (
         "arrival", "asked", "attempts", "columns", "extra", "first", "held", "i", "id", "nano", "open", "over",
@@ -41,6 +43,8 @@ class SimRequest:
     )  # fmt: skip
 
     def __init__(self, world: Any, held: Held, i: int) -> None:
+        self._kernel = world.kernel
+        self.waits = None
         self.world = world
         self.held = held
         self.i = i
@@ -57,6 +61,13 @@ class SimRequest:
         self.asked: dict[tuple[str, str], int] | None = None
         self.ttft = math.nan
         self.over: Any = None
+
+    def done(self, outcome: Outcome) -> None:
+        """The policy, or the rest of a streamed answer, has come to its end."""
+        if self.ttft == self.ttft and outcome.rest is None:
+            self.world.finished(self, outcome)
+        else:
+            self.world.answered(self, outcome)
 
     @property
     def key(self) -> Hashable:

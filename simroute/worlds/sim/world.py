@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
@@ -63,7 +64,6 @@ class SimWorld:
         self.stacks = stacks
         self.entries = [stack(layers, self.send, partial(self._view, replica)) for replica, layers in enumerate(stacks)]
         self.open = 0
-        self._arrived = False
         self._similarity = Similarity()
         self._wordings: dict[int, list[int]] = {}
         self._pings = [0] * len(stacks)
@@ -76,13 +76,23 @@ class SimWorld:
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:
         """Every request of the horizon to its end."""
+        collecting = gc.isenabled()
+        gc.disable()  # a request leaves no cycles behind; what a policy leaves is collected now and then
+        try:
+            self._run(progress)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _run(self, progress: Callable[[float], None] | None) -> None:
         background = self._background()
-        for block in self.weather.blocks():
+        for number, block in enumerate(self.weather.blocks()):
             self._play(block)
             self.ledger.spill()
+            if number % 16 == 15:
+                gc.collect()
             if progress is not None:
                 progress(self.env.now)
-        self._arrived = True
         self.kernel.drain(lambda: self.open == 0)
         for task in background:
             task.cancel()
@@ -98,21 +108,23 @@ class SimWorld:
 
     def _arrive(self, held: Held, i: int) -> None:
         request = SimRequest(self, held, i)
-        Task(self.kernel, self.entries[request.replica](Call(request)), partial(self._answered, request)).start()
+        request.take(self.entries[request.replica](Call(request)))
+        request.start()
 
-    def _answered(self, request: SimRequest, outcome: Outcome) -> None:
+    def answered(self, request: SimRequest, outcome: Outcome) -> None:
         """The policy has returned: the answer, or its first token."""
         rest = outcome.rest
         if rest is None:
-            self._finished(request, outcome)
+            self.finished(request, outcome)
             return
         request.ttft = self.env._now - request.arrival
         if rest.outcome is not None:
-            self._finished(request, rest.outcome)
+            self.finished(request, rest.outcome)
         else:
-            Task(self.kernel, rest, partial(self._finished, request)).start()
+            request.take(rest)
+            request.start()
 
-    def _finished(self, request: SimRequest, outcome: Outcome) -> None:
+    def finished(self, request: SimRequest, outcome: Outcome) -> None:
         """The caller has the final outcome; the row closes when the last attempt has ended."""
         now = self.env._now
         if request.streamed and outcome.status == 200 and request.ttft != request.ttft:
@@ -143,7 +155,7 @@ class SimWorld:
         held.rows[i] = (
             end,
             OK if ok else TRUNCATED if request.ttft == request.ttft else REJECTED if request.attempts == 0 else FAILED,
-            self.ledger.errors.code(outcome.error),
+            self.ledger.errors.code(outcome.error) if outcome.error else 0,
             upstream.index if upstream is not None else -1,
             request.attempts,
             request.ttft,
@@ -155,6 +167,7 @@ class SimWorld:
             failover,
             ok and upstream is not None and upstream.target.provider in request.forbids,
         )
+        request.first = request.served = request.over = request.rests = None  # no cycles: the collector has nothing to find
         self.open -= 1
         held.open -= 1
         if held.open == 0:
@@ -315,7 +328,7 @@ class SimWorld:
                 attempt.start,
                 self.env._now,
                 499 if abandoned else attempt.status,
-                self.ledger.errors.code("abandoned" if abandoned else attempt.error),
+                self.ledger.errors.code("abandoned" if abandoned else attempt.error) if abandoned or attempt.error else 0,
                 math.nan if retry_after is None else retry_after,
                 tokens_in,
                 tokens_out,
@@ -416,7 +429,7 @@ class SimWorld:
                 if hasattr(layer, "background"):
                     inner = {other: layers[other] for other in names[place + 1 :]}
                     send = stack(inner, self.send, partial(self._view, replica))
-                    tasks.append(Task(self.kernel, layer.background(send, self._view(replica, name)), lambda _: None))
+                    tasks.append(Task(self.kernel, layer.background(send, self._view(replica, name))))
         for task in tasks:
             task.start()
         return tasks
