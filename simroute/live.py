@@ -1,7 +1,7 @@
 """The same policy, live: `Gateway` composes layers, endpoints and the live world.
 
-    async with sr.live.Gateway(policy="circuit_breaker", deployments="deployments.yaml") as gateway:
-        answer = await gateway.complete(messages=[{"role": "user", "content": "Hello"}])
+async with sr.live.Gateway(policy="circuit_breaker", deployments="deployments.yaml") as gateway:
+    answer = await gateway.complete(messages=[{"role": "user", "content": "Hello"}])
 """
 
 from __future__ import annotations
@@ -150,10 +150,7 @@ def _price(deployment: LiveDeployment) -> Price:
 
 
 def _deployments(given: str | Path | Mapping[str, Any]) -> dict[str, LiveDeployment]:
-    if isinstance(given, Mapping):
-        document = yaml_reader.Document("deployments", dict(given))
-    else:
-        document = yaml_reader.read(Path(given))
+    document = yaml_reader.Document("deployments", dict(given)) if isinstance(given, Mapping) else yaml_reader.read(Path(given))
     made = {name: schema.build(LiveDeployment, data, document, (str(name),)) for name, data in document.data.items()}
     if not made:
         raise InputError(f"{document.file}: at least one deployment is needed")

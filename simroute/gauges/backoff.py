@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-def backoff(attempt: int, u: float, initial: float, factor: float, most: float, jitter: str, before: float) -> float:
-    """Seconds before the retry number `attempt` (from 1), with `u` uniform in [0, 1) and `before` the wait before this one."""
-    if jitter == "decorrelated":
-        return min(most, initial + u * (3 * max(before, initial) - initial))
-    full = min(most, initial * factor ** (attempt - 1))
-    if jitter == "full":
-        return u * full
-    if jitter == "equal":
-        return full / 2 + u * full / 2
-    if jitter == "proportional":
-        return full * (0.8 + 0.4 * u)
-    return full
+from simroute.core.params import Doc, Factor, Seconds
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Pauses d that grow from `initial` by `factor` up to `max`.
+
+    Jitter: full, uniform in [0, d]; equal, in [d/2, d]; proportional, d times [.8, 1.2]; decorrelated, in [initial, three times the pause before].
+    """
+
+    initial: Annotated[Seconds, Doc("the first pause")] = 0.5
+    factor: Annotated[Factor, Doc("each pause by the one before")] = 2.0
+    max: Annotated[Seconds, Doc("the longest pause, before proportional jitter")] = 20.0
+    jitter: Literal["none", "full", "equal", "decorrelated", "proportional"] = "full"
+
+    def delay(self, attempt: int, u: float, previous: float = 0.0) -> float:
+        """Seconds before retry number `attempt` (from 1), with `u` uniform in [0, 1) and `previous` the pause before this one."""
+        if self.jitter == "decorrelated":
+            return min(self.max, self.initial + u * (3 * max(previous, self.initial) - self.initial))
+        d = self._grown(attempt)
+        if self.jitter == "full":
+            return u * d
+        if self.jitter == "equal":
+            return (1 + u) / 2 * d
+        return (0.8 + 0.4 * u) * d if self.jitter == "proportional" else d
+
+    def _grown(self, attempt: int) -> float:
+        try:
+            return min(self.max, self.initial * self.factor ** (attempt - 1))
+        except OverflowError:
+            return self.max

@@ -1,120 +1,187 @@
-"""The state of a circuit breaker: may I, and that ended. Time is passed in."""
+"""The state of a circuit breaker: may I, and that ended. Time is passed in.
+
+Where breakers disagree: at exactly opened + cooldown a trial may pass; a result whose permit is of an earlier generation changes numbers, never
+the state; a permit is given back once, however often one tries; a trial that does not answer counts as failed after `probe_limit`; only a
+failure opens, never the success that completes `min_calls` (as Polly, unlike resilience4j).
+"""
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
+EVENTS = {CLOSED: "closed", OPEN: "opened", HALF_OPEN: "half_opened"}
 
 
 class Permit:
-    """Leave to make one call. `generation` says under which state it was given; results of an earlier one change nothing."""
+    """Leave to make one call: under which generation of the state, when (seconds), and whether as a trial."""
 
-    __slots__ = ("generation", "given", "probe", "used")
+    __slots__ = ("generation", "given", "probe")
 
     def __init__(self, generation: int, given: float, probe: bool) -> None:
-        self.generation, self.given, self.probe, self.used = generation, given, probe, False
+        self.generation, self.given, self.probe = generation, given, probe
+
+
+class Window:
+    """The results of the last `seconds` (one that is exactly so old is out), or of the last `calls` calls."""
+
+    __slots__ = ("_calls", "_failed", "_results", "_seconds")
+
+    def __init__(self, seconds: float, calls: int | None = None) -> None:
+        self._seconds, self._calls = seconds, calls
+        self._results: deque[tuple[float, bool]] = deque()
+        self._failed = 0
+
+    def add(self, now: float, failed: bool) -> None:
+        """A call ended."""
+        self._results.append((now, failed))
+        self._failed += failed
+        self._trim(now)
+
+    def seen(self, now: float) -> tuple[int, int]:
+        """How many calls, and how many of them failed."""
+        self._trim(now)
+        return len(self._results), self._failed
+
+    def _trim(self, now: float) -> None:
+        results = self._results
+        while results and self._outdated(results[0][0], now):
+            self._failed -= results.popleft()[1]
+
+    def _outdated(self, then: float, now: float) -> bool:
+        return then + self._seconds <= now if self._calls is None else len(self._results) > self._calls
+
+
+class Streak:
+    """Failures in a row, whenever they were; a success starts afresh."""
+
+    __slots__ = ("_failed",)
+
+    def __init__(self) -> None:
+        self._failed = 0
+
+    def add(self, now: float, failed: bool) -> None:
+        """A call ended."""
+        self._failed = self._failed + 1 if failed else 0
+
+    def seen(self, now: float) -> tuple[int, int]:
+        """How many calls, and how many of them failed: the same number."""
+        return self._failed, self._failed
 
 
 class BreakerState:
-    """Closed, open, half-open.
+    """Closed, open, half-open; see `ask`, `tell`, `release`. Durations in seconds.
 
-    failures within window seconds open it (or, with `rate`, that share of at least `min_calls` calls in the window; or, with `last`,
-    the same counts over the last so many calls; or, `consecutive`, failures in a row). After `cooldown` seconds (inclusive) up to `probes`
-    trial calls pass at once; `successes` of them close it, one failure opens it again. A trial without result counts as failed
-    after `probe_limit` seconds.
+    It opens on `failures` within `window`, or on a share `rate` of at least `min_calls` calls within it; both over the last `count_window`
+    calls instead, where given; or on `failures` in a row (`consecutive`). After `cooldown` up to `probes` trials pass at a time; `successes`
+    of them close it, one failure opens it again. `news` collects what happened ("opened", "half_opened", "closed"); the reader empties it.
+
+    Source: Nygard, Release It! (2007), ch. 5.
     """
 
     def __init__(
-        self, failures: int = 3, window: float = 30.0, cooldown: float = 30.0, probes: int = 1, successes: int = 1, rate: float | None = None,
-        min_calls: int = 1, last: int | None = None, consecutive: bool = False, probe_limit: float = 600.0,
-    ) -> None:  # fmt: skip
-        self.failures, self.window, self.cooldown, self.probes, self.successes = failures, window, cooldown, probes, successes
-        self.rate, self.min_calls, self.last, self.consecutive, self.probe_limit = rate, min_calls, last, consecutive, probe_limit
-        self.state = CLOSED
-        self.generation = 0
-        self.opened = 0.0
-        self._calls: deque[tuple[float, bool]] = deque()
-        self._failed = 0
-        self._trials: list[Permit] = []
-        self._passed = 0
-        self._closed_permit = Permit(0, 0.0, False)
-        self._successes_count = rate is not None or last is not None or consecutive
-
-    @property
-    def retry_at(self) -> float:
-        """When a call may pass again."""
-        return self.opened + self.cooldown
+        self,
+        failures: int = 3,
+        window: float = 30.0,
+        cooldown: float = 30.0,
+        probes: int = 1,
+        successes: int = 1,
+        rate: float | None = None,
+        min_calls: int = 10,
+        count_window: int | None = None,
+        consecutive: bool = False,
+        probe_limit: float = math.inf,
+    ) -> None:
+        self.failures, self.cooldown, self.probes, self.successes = failures, cooldown, probes, successes
+        self.rate, self.probe_limit = rate, probe_limit
+        self.min_calls = min_calls if count_window is None else min(min_calls, count_window)
+        self.news: list[str] = []
+        self.generation = -1
+        self.opened = -math.inf
+        self._fresh: Callable[[], Window | Streak] = Streak if consecutive else partial(Window, window, count_window)
+        self._counts_successes = consecutive or rate is not None or count_window is not None
+        self._enter(CLOSED, -math.inf)
 
     def ask(self, now: float) -> Permit | None:
         """Leave to call now, or None."""
         if self.state == CLOSED:
-            return self._closed_permit
-        if self.state == OPEN:
-            if now < self.opened + self.cooldown:
-                return None
-            self._enter(HALF_OPEN, now)
-        self._trials = [trial for trial in self._trials if not trial.used]
-        if self._trials and now - self._trials[0].given >= self.probe_limit:
-            self._enter(OPEN, now)
+            return self._ordinary
+        if self.at(now) == OPEN or len(self._trials) >= self.probes:
             return None
-        if len(self._trials) >= self.probes:
-            return None
-        permit = Permit(self.generation, now, True)
-        self._trials.append(permit)
-        return permit
+        trial = Permit(self.generation, now, True)
+        self._trials.append(trial)
+        return trial
 
-    def tell(self, permit: Permit, failed: bool, now: float) -> str | None:
-        """How the call ended. Returns the state entered by it, if it changed."""
-        self.release(permit)
+    def tell(self, permit: Permit, failed: bool, now: float) -> None:
+        """How the call ended: it failed or it succeeded. What was neither is `release`d."""
+        if self.state != CLOSED:
+            self._expire(now)
         if permit.generation != self.generation:
-            return None
-        if self.state == HALF_OPEN:
-            return self._tried(failed, now)
-        if not failed and not self._successes_count:
-            return None
-        return self._count(failed, now)
+            if self.state != CLOSED:  # closed again, its numbers would decide; until then they only tell
+                self._results.add(now, failed)
+        elif permit.probe:
+            self._tried(permit, failed, now)
+        elif failed or self._counts_successes:
+            self._results.add(now, failed)
+            if failed and self._too_many(now):
+                self._enter(OPEN, now)
 
     def release(self, permit: Permit) -> None:
-        """Give a permit back without a result: the call was cancelled. Doing it again does nothing."""
-        permit.used = permit.probe
+        """Give a permit back without a result. Doing so again, or after `tell`, does nothing."""
+        if permit in self._trials:
+            self._trials.remove(permit)
 
-    def _tried(self, failed: bool, now: float) -> str | None:
+    def at(self, now: float) -> str:
+        """The state as the clock has it: a trial may have run out, or the cooldown."""
+        self._expire(now)
+        if self.state == OPEN and self.opened + self.cooldown <= now:
+            self._enter(HALF_OPEN, now)
+        return self.state
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until a call may pass; None when that depends on a trial that is under way."""
+        if self.state == HALF_OPEN:
+            return None if len(self._trials) >= self.probes else 0.0
+        return max(0.0, self.opened + self.cooldown - now) if self.state == OPEN else 0.0
+
+    def seen(self, now: float) -> tuple[int, int]:
+        """Calls and failures that it reckons with; where only a number of failures opens it, successes are not among the calls."""
+        return self._results.seen(now)
+
+    def _tried(self, trial: Permit, failed: bool, now: float) -> None:
+        if trial not in self._trials:
+            return
+        self._trials.remove(trial)
+        self._results.add(now, failed)
+        self._passed += not failed
         if failed:
-            return self._enter(OPEN, now)
-        self._passed += 1
-        return self._enter(CLOSED, now) if self._passed >= self.successes else None
+            self._enter(OPEN, now)
+        elif self._passed >= self.successes:
+            self._enter(CLOSED, now)
 
-    def _count(self, failed: bool, now: float) -> str | None:
-        if self.consecutive and not failed:
-            self._forget()
-            return None
-        self._calls.append((now, failed))
-        self._failed += failed
-        while self._calls and self._outdated(now):
-            self._failed -= self._calls.popleft()[1]
-        return self._enter(OPEN, now) if failed and self._too_many() else None
+    def _expire(self, now: float) -> None:
+        due = self._trials[0].given + self.probe_limit if self._trials else math.inf
+        if due <= now:
+            self._enter(OPEN, due)
 
-    def _outdated(self, now: float) -> bool:
-        if self.last is not None:
-            return len(self._calls) > self.last
-        return not self.consecutive and now - self._calls[0][0] >= self.window
-
-    def _too_many(self) -> bool:
+    def _too_many(self, now: float) -> bool:
+        calls, failed = self._results.seen(now)
         if self.rate is None:
-            return self._failed >= self.failures
-        return len(self._calls) >= self.min_calls and self._failed >= self.rate * len(self._calls)
+            return failed >= self.failures
+        return calls >= self.min_calls and failed / calls >= self.rate
 
-    def _forget(self) -> None:
-        self._calls.clear()
-        self._failed = 0
-
-    def _enter(self, state: str, now: float) -> str:
+    def _enter(self, state: str, now: float) -> None:
         self.state = state
         self.generation += 1
-        self._closed_permit = Permit(self.generation, now, False)
-        self._forget()
-        self._trials, self._passed = [], 0
-        if state == OPEN:
+        self._ordinary = Permit(self.generation, now, False)
+        self._trials: list[Permit] = []
+        self._passed = 0
+        if state == CLOSED:
+            self._results = self._fresh()
+        elif state == OPEN:
             self.opened = now
-        return state
+        if self.generation:
+            self.news.append(EVENTS[state])

@@ -1,13 +1,16 @@
-"""A token bucket with continuous refill."""
+"""How much may still be used: token buckets, a pair of them, and a log."""
 
 from __future__ import annotations
 
+import math
+from collections import deque
+
 
 class Bucket:
-    """Holds up to `capacity`, refilled at `refill` a second; starts full unless told otherwise.
+    """A token bucket: holds up to `capacity`, refilled at `refill` a second (0: never); full at first, or `initial` at t = 0.
 
-    Time is a high-water mark: a clock that steps back neither gives nor takes. Levels are computed from the last change, so that
-    arrivals at exactly the refill rate are all admitted.
+    Time is a high-water mark: a clock that steps back neither gives nor takes. Levels are reckoned from the last change and to within a
+    billionth, so that arrivals at exactly the refill rate are all admitted.
     """
 
     __slots__ = ("_at", "_level", "capacity", "refill")
@@ -15,28 +18,88 @@ class Bucket:
     def __init__(self, capacity: float, refill: float, initial: float | None = None) -> None:
         self.capacity, self.refill = capacity, refill
         self._level = capacity if initial is None else initial
-        self._at = 0.0
+        self._at = -math.inf if initial is None else 0.0
 
     def level(self, now: float) -> float:
         """What is in it; negative after a debt."""
-        return min(self.capacity, self._level + max(0.0, now - self._at) * self.refill)
+        if now <= self._at or self.refill == 0:
+            return self._level
+        return min(self.capacity, self._level + (now - self._at) * self.refill)
 
     def wait(self, now: float, amount: float) -> float:
-        """Seconds until `amount` would be there; 0 if it is (to within rounding: a billionth)."""
+        """Seconds until `amount` is there: 0 if it is, infinite if it never can be.
+
+        With L = 60 x refill a minute this is (used + amount - L) / (L / 60), as in providers' 429 messages.
+        """
+        slack = 1e-9 * max(1.0, self.capacity)
         short = amount - self.level(now)
-        return 0.0 if short <= 1e-9 * max(1.0, self.capacity) else short / self.refill
+        if short <= slack:
+            return 0.0
+        return short / self.refill if self.refill > 0 and amount <= self.capacity + slack else math.inf
 
     def take(self, now: float, amount: float = 1.0) -> bool:
         """Take `amount` if it is there; a refusal takes nothing."""
         if self.wait(now, amount) > 0:
             return False
-        self._set(now, self.level(now) - amount)
+        self._change(now, -amount)
         return True
 
     def settle(self, now: float, reserved: float, used: float) -> None:
         """Give back what was reserved and not used, or owe what was used beyond it."""
-        self._set(now, min(self.capacity, self.level(now) + reserved - used))
+        self._change(now, reserved - used)
 
-    def _set(self, now: float, level: float) -> None:
-        self._level = level
+    def _change(self, now: float, by: float) -> None:
+        self._level = min(self.capacity, self.level(now) + by)
         self._at = max(self._at, now)
+
+
+class DualLimit:
+    """Requests and tokens a minute (None: no such limit), refilled continuously and taken together or not at all.
+
+    Below one request a minute the bucket still holds one, so that it fills in the end.
+    """
+
+    def __init__(self, rpm: float | None = None, tpm: float | None = None) -> None:
+        self._requests = None if rpm is None else Bucket(max(1.0, rpm), rpm / 60)
+        self._tokens = None if tpm is None else Bucket(tpm, tpm / 60)
+
+    def wait(self, now: float, tokens: float) -> float:
+        """Seconds until a request of so many tokens fits; infinite if it is larger than the whole limit."""
+        requests = 0.0 if self._requests is None else self._requests.wait(now, 1.0)
+        return requests if self._tokens is None else max(requests, self._tokens.wait(now, tokens))
+
+    def take(self, now: float, tokens: float) -> float:
+        """0 if it fits and is taken, else the seconds until it will; a refusal takes nothing."""
+        wait = self.wait(now, tokens)
+        if wait == 0:
+            if self._requests is not None:
+                self._requests.take(now, 1.0)
+            if self._tokens is not None:
+                self._tokens.take(now, tokens)
+        return wait
+
+    def settle(self, now: float, reserved: float, used: float) -> None:
+        """Correct the tokens of a request that was taken with `reserved` to what it `used`."""
+        if self._tokens is not None:
+            self._tokens.settle(now, reserved, used)
+
+
+class SlidingLog:
+    """At most `limit` in any `window` seconds, counted exactly."""
+
+    def __init__(self, limit: int, window: float) -> None:
+        self.limit, self.window = limit, window
+        self._taken: deque[float] = deque()
+
+    def wait(self, now: float) -> float:
+        """Seconds until one more fits; 0 if it does."""
+        while self._taken and self._taken[0] + self.window <= now:
+            self._taken.popleft()
+        return 0.0 if len(self._taken) < self.limit else self._taken[0] + self.window - now
+
+    def take(self, now: float) -> bool:
+        """Take one, if it fits."""
+        if self.wait(now) > 0:
+            return False
+        self._taken.append(now)
+        return True

@@ -34,6 +34,11 @@ class SpendMeter:
         self._turn(now)
         return self._nano / 1e9
 
+    def period(self, now: float) -> int:
+        """Number of the period of `now`, from 0 at t = 0."""
+        self._turn(now)
+        return self._number
+
     def _turn(self, now: float) -> None:
         number = int(now // self._period)
         if number > self._number:

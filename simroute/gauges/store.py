@@ -9,13 +9,17 @@ from typing import Any
 
 
 class Store(Mapping[Hashable, Any]):
-    """Up to `size` entries for `ttl` seconds each from insertion. Evicts the oldest (fifo), the longest unused (lru) or the least used (lfu)."""
+    """Up to `size` entries for `ttl` seconds each, from insertion or (`sliding`) from the last use.
 
-    def __init__(self, size: int, ttl: float, eviction: str = "lru") -> None:
-        self.size, self.ttl, self.eviction = size, ttl, eviction
+    Evicts the oldest (fifo), the longest unused (lru) or the least used (lfu; of equals the longest unused). Read as a mapping it shows what
+    held at the last `put`, `get_at` or `expire`. All operations take amortised O(1), for lfu O(log n).
+    """
+
+    def __init__(self, size: int, ttl: float, eviction: str = "lru", sliding: bool = False) -> None:
+        self.size, self.ttl, self.eviction, self.sliding = size, ttl, eviction, sliding
         self._entries: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._born: OrderedDict[Hashable, float] = OrderedDict()
-        self._uses: dict[Hashable, int] = {}
+        self._uses: dict[Hashable, tuple[int, int]] = {}  # how often, and when last, by a running number
         self._heap: list[tuple[int, int, Hashable]] = []
         self._order = 0
 
@@ -41,6 +45,9 @@ class Store(Mapping[Hashable, Any]):
             self._entries.move_to_end(key)
         elif self.eviction == "lfu":
             self._count(key)
+        if self.sliding:
+            self._born.move_to_end(key)
+            self._born[key] = now
         return entry[1]
 
     def expire(self, now: float) -> None:
@@ -52,20 +59,20 @@ class Store(Mapping[Hashable, Any]):
             self._drop(key)
 
     def _count(self, key: Hashable) -> None:
-        self._uses[key] = self._uses.get(key, 0) + 1
         self._order += 1
-        heappush(self._heap, (self._uses[key], self._order, key))
+        self._uses[key] = self._uses.get(key, (0, 0))[0] + 1, self._order
+        heappush(self._heap, (*self._uses[key], key))
         if len(self._heap) > 64 + 4 * len(self._entries):
-            self._heap = [entry for entry in self._heap if self._uses.get(entry[2]) == entry[0]]
+            self._heap = [entry for entry in self._heap if self._uses.get(entry[2]) == entry[:2]]
             heapify(self._heap)
 
     def _victim(self) -> Hashable:
-        key: Hashable
         while self.eviction == "lfu":
-            uses, _, key = heappop(self._heap)
-            if self._uses.get(key) == uses:
+            uses, order, key = heappop(self._heap)
+            if self._uses.get(key) == (uses, order):
                 return key
-        return next(iter(self._entries))
+        oldest: Hashable = next(iter(self._entries))
+        return oldest
 
     def _drop(self, key: Hashable) -> None:
         del self._entries[key]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from math import gamma
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from simroute.models import spec
 from simroute.models.random import Streams
 
 HANG = 0
+MOST_SPELLS = 100_000
 
 
 class Window(NamedTuple):
@@ -24,24 +25,37 @@ class Window(NamedTuple):
 
 
 class Conditions:
-    """What holds at one deployment for a while. A call whose coin falls below `bad` does not succeed."""
+    """What holds at one deployment for a while.
 
-    __slots__ = ("_cuts", "bad", "outages", "slow_down")
+    A call's coin (uniform in [0, 1)) falls first among the `errors` of fair weather, each with exactly its share; of the other calls
+    `error_share` get `status`; of those that do not fail `hang_share` hang. From `bad` on the call succeeds.
+    Outages that overlap are independent: shares combine as 1 - prod(1 - share), slow-downs multiply, the status is the heaviest's.
+    """
 
-    def __init__(self, errors: list[tuple[float, int]], slow_down: float, outages: tuple[str, ...]) -> None:
-        self.slow_down = slow_down
-        self.outages = outages
-        good = 1.0
-        for share, _ in errors:
-            good *= 1.0 - share
-        self.bad = 1.0 - good
-        total = sum(share for share, _ in errors) or 1.0
-        edges = np.cumsum([share / total * self.bad for share, _ in errors]).tolist()
-        self._cuts = list(zip(edges, [status for _, status in errors], strict=True))
+    __slots__ = ("_cuts", "bad", "error_share", "hang_share", "outages", "slow_down", "status")
+
+    def __init__(self, errors: dict[int, float], outages: dict[str, spec.Outage]) -> None:
+        here = outages.values()
+        self.outages = tuple(outages)
+        self.slow_down = math.prod(outage.slow_down for outage in here)
+        self.error_share = 1.0 - math.prod(1.0 - outage.error_share for outage in here)
+        self.hang_share = 1.0 - math.prod(1.0 - outage.hang_share for outage in here)
+        self.status = max(here, key=lambda outage: outage.error_share).status if outages else 503
+        self._cuts = self._shares(errors)
+        self.bad = self._cuts[-1][0]
 
     def verdict(self, coin: float) -> int:
-        """The status of a call that does not succeed; 0 for one that hangs."""
-        return next((status for edge, status in self._cuts if coin < edge), self._cuts[-1][1])
+        """The status of a call that does not succeed (coin < bad); 0 for one that hangs."""
+        return next(status for edge, status in self._cuts if coin < edge)
+
+    def _shares(self, errors: dict[int, float]) -> list[tuple[float, int]]:
+        """(upper edge of the coin, status) of all that can go wrong."""
+        cuts, edge = [], 0.0
+        for status, share in errors.items():
+            edge += share
+            cuts.append((edge, status))
+        failed = edge + (1.0 - edge) * self.error_share
+        return [*cuts, (failed, self.status), (failed + (1.0 - failed) * self.hang_share, HANG)]
 
 
 class Timeline:
@@ -49,21 +63,28 @@ class Timeline:
 
     def __init__(self, name: str, deployment: spec.Deployment, windows: list[Window], outages: dict[str, spec.Outage]) -> None:
         mine = [window for window in windows if name in window.targets]
-        self._edges = sorted({0.0, *(w.start for w in mine), *(w.end for w in mine)})
-        fair = [(share, status) for status, share in deployment.errors.items() if share > 0]
-        self._states = []
-        for edge in self._edges:
-            here = [(w.name, outages[w.name]) for w in mine if w.start <= edge < w.end]
-            errors = list(fair)
-            for _, outage in here:
-                errors += [(outage.error_share, outage.status), (outage.hang_share * (1 - outage.error_share), HANG)]
-            slow = float(np.prod([outage.slow_down for _, outage in here])) if here else 1.0
-            self._states.append(Conditions([pair for pair in errors if pair[0] > 0], slow, tuple(n for n, _ in here)))
+        turns = sorted([(w.start, 1, w.name) for w in mine] + [(w.end, 0, w.name) for w in mine])
+        self._edges, self._states = [0.0], [Conditions(deployment.errors, {})]
+        known: dict[tuple[str, ...], Conditions] = {(): self._states[0]}
+        here: set[str] = set()
+        for when, begins, outage in turns:
+            (here.add if begins else here.discard)(outage)
+            names = tuple(name for name in outages if name in here)
+            if names not in known:
+                known[names] = Conditions(deployment.errors, {name: outages[name] for name in names})
+            self._turn(when, known[names])
 
     def at(self, t: float) -> tuple[Conditions, float]:
         """The conditions at `t` (s), and until when they hold."""
         place = max(0, bisect_right(self._edges, t) - 1)
-        return self._states[place], self._edges[place + 1] if place + 1 < len(self._edges) else np.inf
+        return self._states[place], self._edges[place + 1] if place + 1 < len(self._edges) else math.inf
+
+    def _turn(self, when: float, state: Conditions) -> None:
+        if when == self._edges[-1]:
+            self._states[-1] = state
+        else:
+            self._edges.append(when)
+            self._states.append(state)
 
 
 def moment(when: float | str, horizon: float) -> float:
@@ -94,8 +115,12 @@ def windows(scenario: spec.Scenario, streams: Streams, horizon: float) -> list[W
 
 def _renewal(name: str, outage: spec.Outage, streams: Streams, horizon: float) -> list[tuple[float, float]]:
     """Fair times (Weibull with the stated mean; shape 1 is exponential) and repairs (lognormal) by turns, from fair weather at t = 0."""
-    assert outage.mean_between is not None
-    scale = outage.mean_between / gamma(1 + 1 / outage.shape)
+    if outage.mean_between is None:
+        raise ValueError(f"outages.{name}: give start and end for a scheduled outage, or mean_between for random ones")
+    cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
+    if horizon / cycle > MOST_SPELLS:
+        raise ValueError(f"outages.{name}: mean_between and repair make about {horizon / cycle:,.0f} outages; at most {MOST_SPELLS:,} are kept")
+    scale = outage.mean_between / math.gamma(1 + 1 / outage.shape)
     spells: list[tuple[float, float]] = []
     t, block = 0.0, 0
     while t < horizon:

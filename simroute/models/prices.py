@@ -23,10 +23,10 @@ def price_list(deployment: spec.Deployment, horizon: float) -> list[tuple[float,
 
 @lru_cache(maxsize=256)
 def catalogued(provider: str, model: str, date: str | None) -> Price:
-    """USD per million tokens at small prompts, from genai-prices (offline), as of `date` (YYYY-MM-DD, default: its latest)."""
+    """USD per million tokens at small prompts, from genai-prices (offline), at noon UTC of `date` (YYYY-MM-DD; default: its latest)."""
     from genai_prices import Usage, calc_price
 
-    when = None if date is None else datetime.fromisoformat(date).replace(tzinfo=UTC)
+    when = _noon(date or "9999-12-31")  # never today's: a run must not depend on the day it is made
     try:
         costs = [
             calc_price(usage, model_ref=model, provider_id=provider, genai_request_timestamp=when).total_price
@@ -35,6 +35,13 @@ def catalogued(provider: str, model: str, date: str | None) -> Price:
     except LookupError:
         raise ValueError(_unknown(provider, model)) from None
     return Price(float(costs[0] * 1000), float(costs[1] * 1000))
+
+
+def _noon(date: str) -> datetime:
+    try:
+        return datetime.strptime(date, "%Y-%m-%d").replace(hour=12, tzinfo=UTC)
+    except ValueError:
+        raise ValueError(f"price_date {date!r}: expected a date as YYYY-MM-DD") from None
 
 
 def _unknown(provider: str, model: str) -> str:

@@ -26,7 +26,6 @@ class Profile:
     def when(self, count: np.ndarray) -> np.ndarray:
         """Seconds from t = 0 until so many arrivals are expected."""
         if self._flat:
-            return count / self._rate
+            return np.asarray(count / self._rate)
         weeks, within = np.divmod(count + self._start, self._counts[-1])
-        when: np.ndarray = weeks * self._edges[-1] + np.interp(within, self._counts, self._edges) - self._offset
-        return when
+        return np.asarray(weeks * self._edges[-1] + np.interp(within, self._counts, self._edges) - self._offset)

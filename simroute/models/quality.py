@@ -8,48 +8,38 @@ One-factor Gaussian copula; the mean error of P(strong right | weak wrong) on ei
 
 from __future__ import annotations
 
-from math import sqrt
+import math
 from statistics import NormalDist
 
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.questions import Questions
 from simroute.models.random import Streams
-from simroute.models.workload import BLOCK, UNIQUE, Block
+from simroute.models.workload import BLOCK, Block
 
 LOADING = 0.80
 SAME_MODEL = 0.85  # lambda^2 + tau^2: how alike two answers of one model to one prompt are
-TAU = sqrt(SAME_MODEL - LOADING**2)
-NOISE = sqrt(1 - SAME_MODEL)
+TAU = math.sqrt(SAME_MODEL - LOADING**2)
+NOISE = math.sqrt(1 - SAME_MODEL)
 
 
 class Copula:
     """Answers of one model, with the stated accuracy by task."""
 
-    def __init__(self, streams: Streams, name: str, model: str, quality: float | dict[str, float], tasks: dict[str, spec.Task]) -> None:
-        self._streams, self._name, self._model = streams, name, model
+    def __init__(
+        self, streams: Streams, questions: Questions, name: str, model: str, quality: float | dict[str, float], tasks: dict[str, spec.Task]
+    ) -> None:
+        self._streams, self._questions, self._name, self._model = streams, questions, name, model
         self._threshold = np.array([_threshold(quality, task, kind) for task, kind in tasks.items()])
 
     def scores(self, block: Block, n: int) -> np.ndarray:
         """1.0 for a right answer, 0.0 for a wrong one, for each request of the block at its n-th call (from 0)."""
-        shared = LOADING * self._of_question(block, "z") + TAU * self._of_question(block, "v", self._model)
-        noise = self._streams.block("answer", self._name, n, block=block.first // BLOCK).standard_normal(BLOCK)[: block.size]
-        return (self._threshold[block.task] + shared + NOISE * noise > 0).astype(float)
-
-    def _of_question(self, block: Block, *key: str) -> np.ndarray:
-        """A standard normal for each question: from the request's own block for one asked once, else from the question's."""
-        question = block.question
-        if int(question.min()) >= UNIQUE:
-            return self._streams.block("question", *key, block=block.first // BLOCK).standard_normal(BLOCK)[: block.size]
-        out = np.empty(block.size)
-        for number in np.unique(np.where(question >= UNIQUE, question - UNIQUE, question) // BLOCK + (question >= UNIQUE) * UNIQUE).tolist():
-            unique = number >= UNIQUE
-            base = number - UNIQUE if unique else number
-            here = (question // BLOCK == base) if not unique else (question >= UNIQUE) & ((question - UNIQUE) // BLOCK == base)
-            kind = ("question",) if unique else ("catalogue",)
-            normal = self._streams.block(*kind, *key, block=base).standard_normal(BLOCK)
-            out[here] = normal[(question[here] - (UNIQUE if unique else 0)) % BLOCK]
-        return out
+        number = block.first // BLOCK
+        shared = self._questions.normals(block.question, number, "z")
+        own = self._questions.normals(block.question, number, "v", self._model)
+        noise = self._streams.block("answer", self._name, n, block=number).standard_normal(BLOCK)[: block.size]
+        return np.asarray(self._threshold[block.task] + LOADING * shared + TAU * own + NOISE * noise > 0, float)
 
 
 class Table:
@@ -59,11 +49,14 @@ class Table:
         self._column = column
 
     def scores(self, block: Block, n: int) -> np.ndarray:  # the table holds one answer to each prompt: every call gives that one
-        return self._column[block.question]
+        return np.asarray(self._column[block.row], float)
 
 
 def _threshold(quality: float | dict[str, float], task: str, kind: spec.Task) -> float:
-    share = quality if isinstance(quality, float) else quality.get(task, sum(quality.values()) / len(quality))
-    if share in (0.0, 1.0):
-        return -np.inf if share == 0 else np.inf
-    return NormalDist().inv_cdf(share) - (kind.difficulty if isinstance(quality, float) else 0.0)
+    if isinstance(quality, dict):
+        return _probit(quality.get(task, sum(quality.values()) / len(quality)))
+    return _probit(quality) - kind.difficulty
+
+
+def _probit(share: float) -> float:
+    return NormalDist().inv_cdf(share) if 0 < share < 1 else math.copysign(math.inf, share - 0.5)

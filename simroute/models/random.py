@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from statistics import NormalDist
 
 import numpy as np
 
@@ -24,7 +26,8 @@ class Streams:
 
 
 def fingerprint() -> str:
-    """Which exp, log and pow this machine has: two machines with equal ones give equal bits for equal seeds."""
+    """Which exp, log and pow this machine has, in numpy and in math: two machines with equal ones give equal bits for equal seeds."""
     vector = np.linspace(0.01, 50.0, 4001)
-    parts = (np.exp(vector / 5), np.log(vector), np.power(vector, 0.77))
+    single = [f(x) for x in vector.tolist() for f in (math.log, math.log1p, math.gamma, math.sqrt, NormalDist(0, 60).cdf)]
+    parts = (np.exp(vector / 5), np.log(vector), np.power(vector, 0.77), np.array(single))
     return hashlib.blake2b(b"".join(part.tobytes() for part in parts), digest_size=8).hexdigest()

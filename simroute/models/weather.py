@@ -9,6 +9,7 @@ from simroute.models.deployment import DeploymentModel, Scores
 from simroute.models.faults import Timeline, windows
 from simroute.models.prices import price_list
 from simroute.models.quality import Copula, Table
+from simroute.models.questions import Questions
 from simroute.models.random import Streams
 from simroute.models.workload import Block, Lengths, Outcomes, Workload
 
@@ -26,8 +27,9 @@ class Weather:
         self.scenario = scenario
         self.horizon = scenario.horizon
         self.streams = Streams(seed, replication)
-        self.repeating = len(outcomes.task) if outcomes else scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0
-        self._workload = Workload(scenario, self.streams, trace, lengths, outcomes)
+        self.repeating = scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0
+        self._questions = Questions(self.streams, self.repeating)
+        self._workload = Workload(scenario, self.streams, self._questions, trace, lengths, outcomes)
         self.tasks, self.users, self.features = self._workload.tasks, self._workload.users, self._workload.features
         self.windows = windows(scenario, self.streams, self.horizon)
         self.deployments = {name: self._deployment(name, deployment, outcomes) for name, deployment in scenario.deployments.items()}
@@ -47,7 +49,7 @@ class Weather:
         else:
             kinds = self.scenario.workload.tasks
             tasks = kinds if outcomes is None else dict.fromkeys(outcomes.tasks, next(iter(kinds.values())))
-            scores = Copula(self.streams, name, deployment.model, deployment.quality, tasks)
+            scores = Copula(self.streams, self._questions, name, deployment.model, deployment.quality, tasks)
         timeline = Timeline(name, deployment, self.windows, self.scenario.outages)
         prices = price_list(deployment, self.horizon)
         return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead)

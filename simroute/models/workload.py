@@ -9,13 +9,13 @@ import numpy as np
 
 from simroute.models import spec
 from simroute.models.profile import Profile
+from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
 
-BLOCK = 4096
-"""Requests to a block; part of what a seed means."""
+__all__ = ["BLOCK", "UNIQUE", "Block", "Columns", "Lengths", "Outcomes", "Workload"]
 
-UNIQUE = 1 << 40
-"""Questions from here on are asked once; smaller ones come from the catalogue of repeats."""
+MOST_QUESTIONS = 1_000_000
+"""The largest catalogue of repeats: its popularity and its questions are kept in memory."""
 
 
 class Lengths(Protocol):
@@ -51,8 +51,9 @@ class Columns(NamedTuple):
 
 
 class Block:
-    """Up to `BLOCK` consecutive requests as numpy columns, `first` the index of the first. Same `question`, same meaning; same `wording`,
-    same prompt.
+    """Up to `BLOCK` consecutive requests: numpy columns, `first` the index of the first; same `question`, same meaning; same `wording`, same prompt.
+
+    `row`: the question's row of the prompt × model table, where the workload has one (else 0).
     """
 
     def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
@@ -60,22 +61,27 @@ class Block:
         self.size = len(columns["arrival"])
         self.arrival, self.task, self.user, self.feature, self.session = (columns[k] for k in ("arrival", "task", "user", "feature", "session"))
         self.input_tokens, self.output_tokens, self.streamed = (columns[k] for k in ("input_tokens", "output_tokens", "streamed"))
-        self.question, self.wording, self.replica = (columns[k] for k in ("question", "wording", "replica"))
+        self.question, self.wording, self.replica, self.row = (columns[k] for k in ("question", "wording", "replica", "row"))
         self.lists = Columns(*(getattr(self, name).tolist() for name in Columns._fields))
 
 
 class Workload:
     """Blocks of requests of one replication."""
 
-    def __init__(self, scenario: spec.Scenario, streams: Streams, trace: Lengths | None, lengths: Lengths | None, outcomes: Outcomes | None) -> None:
+    def __init__(
+        self, scenario: spec.Scenario, streams: Streams, questions: Questions, trace: Lengths | None, lengths: Lengths | None,
+        outcomes: Outcomes | None,
+    ) -> None:  # fmt: skip
         self._load = load = scenario.workload
-        self._scenario, self._streams = scenario, streams
+        self._scenario, self._streams, self._by_question = scenario, streams, questions
         self._trace, self._lengths, self._outcomes = trace, lengths, outcomes
         self.tasks = outcomes.tasks if outcomes else list(load.tasks)
         self.users = list(load.users) or ["-"]
         self.features = list(load.features) or ["-"]
-        self._kinds = list(load.tasks.values())
-        self._zipf = _cumulative(np.arange(1, load.repeats.questions + 1, dtype=float) ** -load.repeats.exponent)
+        first = next(iter(load.tasks.values()))
+        self._kinds = [load.tasks.get(name, first) for name in self.tasks]
+        self._zipf = _popularity(load.repeats)
+        self._rows = streams.block("rows", block=0).permutation(len(outcomes.task)) if outcomes else np.zeros(1, np.int64)
 
     def blocks(self, horizon: float) -> Iterator[Block]:
         """All requests that arrive before `horizon`, in order."""
@@ -126,8 +132,9 @@ class Workload:
 
         index = first + np.arange(size)
         question, wording = self._questions(index, uniform)
-        task = self._task(question, uniform)
-        input_tokens, output_tokens = tokens if tokens is not None else self._tokens(task, number, size, uniform)
+        row = self._rows[question % UNIQUE % len(self._rows)]
+        task = self._task(question, row, number)
+        input_tokens, output_tokens = tokens if tokens is not None else self._tokens(task, question, number)
         return {
             "arrival": arrival,
             "task": task,
@@ -135,19 +142,16 @@ class Workload:
             "feature": _pick(list(load.features.values()), uniform("feature")),
             "session": index,
             "input_tokens": input_tokens,
-            "output_tokens": output_tokens,
+            "output_tokens": np.minimum(output_tokens, load.max_output_tokens),
             "streamed": uniform("streamed") < load.streamed,
             "question": question,
             "wording": wording,
             "replica": (uniform("replica") * self._scenario.gateway.replicas).astype(np.int32),
+            "row": row,
         }
 
     def _questions(self, index: np.ndarray, uniform: Any) -> tuple[np.ndarray, np.ndarray]:
         repeats = self._load.repeats
-        if self._outcomes is not None:
-            rows = len(self._outcomes.task)
-            question = (uniform("question") * rows).astype(np.int64)
-            return question, question
         unique = UNIQUE + index
         if repeats.share == 0:
             return unique, unique
@@ -157,35 +161,38 @@ class Workload:
         anew = again & (uniform("wording") < repeats.paraphrased)
         return question, np.where(anew, unique, question)
 
-    def _task(self, question: np.ndarray, uniform: Any) -> np.ndarray:
+    def _task(self, question: np.ndarray, row: np.ndarray, number: int) -> np.ndarray:
         if self._outcomes is not None:
-            return self._outcomes.task[question].astype(np.int32)
-        chance = uniform("task")
-        if self._load.repeats.share > 0:  # the task belongs to the question
-            again = question < UNIQUE
-            chance[again] = np.modf(question[again] * 0.6180339887498949)[0]
-        return _pick([kind.share for kind in self._kinds], chance)
+            return np.asarray(self._outcomes.task[row], np.int32)
+        return _pick([kind.share for kind in self._kinds], self._by_question.uniforms(question, number, "task"))
 
-    def _tokens(self, task: np.ndarray, number: int, size: int, uniform: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _tokens(self, task: np.ndarray, question: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
         if self._lengths is not None:
-            row = (uniform("lengths") * len(self._lengths.input_tokens)).astype(np.int64)
+            row = (self._by_question.uniforms(question, number, "lengths") * len(self._lengths.input_tokens)).astype(np.int64)
             return self._lengths.input_tokens[row], self._lengths.output_tokens[row]
-        normal = self._streams.block("workload", "tokens", block=number).standard_normal((2, BLOCK))[:, :size]
-        kinds = self._kinds if self._outcomes is None else [self._kinds[0]] * len(self.tasks)
         return (
-            _lognormal([kind.input_tokens for kind in kinds], task, normal[0]),
-            _lognormal([kind.output_tokens for kind in kinds], task, normal[1]),
+            _lognormal([kind.input_tokens for kind in self._kinds], task, self._by_question.normals(question, number, "input")),
+            _lognormal([kind.output_tokens for kind in self._kinds], task, self._by_question.normals(question, number, "output")),
         )
+
+
+def _popularity(repeats: spec.Repeats) -> np.ndarray:
+    """Cumulative Zipf popularity of the catalogue, the most popular question first."""
+    if repeats.share == 0:
+        return np.ones(1)
+    if repeats.questions > MOST_QUESTIONS:
+        raise ValueError(f"workload.repeats.questions: at most {MOST_QUESTIONS:,} are kept in memory; found {repeats.questions:,}")
+    return _cumulative(np.power(np.arange(1, repeats.questions + 1, dtype=float), -repeats.exponent))
 
 
 def _lognormal(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
     median, sigma, most = (np.array([getattr(kind, name) for kind in kinds])[task] for name in ("median", "sigma", "max"))
-    return np.clip(np.rint(median * np.exp(sigma * normal)), 1, most).astype(np.int64)
+    return np.asarray(np.clip(np.rint(median * np.exp(sigma * normal)), 1, most), np.int64)
 
 
 def _cumulative(weights: np.ndarray) -> np.ndarray:
     total = np.cumsum(weights)
-    return total / total[-1]
+    return np.asarray(total / total[-1])
 
 
 def _pick(weights: list[float], uniform: np.ndarray) -> np.ndarray:

@@ -6,42 +6,44 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.params import Count, Doc, Period, Positive, Share, Status
+from simroute.core.params import Doc, Period, Positive, Share, Status
 from simroute.gauges.breaker import BreakerState, Permit
-
-FAILURES: tuple[int, ...] = (408, 500, 502, 503, 504, 529)
 
 
 @layer("breaker")
 @dataclass
 class Breaker:
-    """Stops calling a failing target for a while: failures within a window open it, a trial closes it again.
+    """Stops calling a failing target for a while: failures within a window open it, trials close it again.
 
-    A cancelled call (499) is neutral, and so is a 429 unless listed. Source: Nygard, Release It! (2007), ch. 5.
+    The stated statuses are failures and a complete 200 is a success; all else is neutral: a 429 (unless listed), a 499, a refusal by a layer
+    further in. Source: Nygard, Release It! (2007), ch. 5; corner cases: gauges.breaker.
     """
 
     failures: Annotated[Positive, Doc("so many open it")] = 3
     window: Annotated[Period, Doc("within so long")] = 30.0
-    cooldown: Annotated[Period, Doc("time until a trial call may pass")] = 30.0
-    probes: Annotated[Positive, Doc("trial calls at once")] = 1
+    cooldown: Annotated[Period, Doc("time until a trial may pass")] = 30.0
+    probes: Annotated[Positive, Doc("trials at a time")] = 1
     successes: Annotated[Positive, Doc("trials that must succeed to close it")] = 1
     rate: Annotated[Share | None, Doc("open on this share of failures instead of their number")] = None
-    min_calls: Annotated[Count, Doc("calls in the window before the share counts")] = 10
-    last: Annotated[Positive | None, Doc("count over the last so many calls instead of a time")] = None
-    consecutive: Annotated[bool, Doc("count failures in a row; a success starts afresh")] = False
+    min_calls: Annotated[Positive, Doc("calls before the share counts; at most count_window")] = 10
+    count_window: Annotated[Positive | None, Doc("look at the last so many calls instead of a time")] = None
+    consecutive: Annotated[bool, Doc("count failures in a row, whenever they were")] = False
     probe_limit: Annotated[Period, Doc("a trial without an answer counts as failed after this")] = 120.0
     scope: Annotated[Literal["provider", "deployment", "task"], Doc("one breaker for each; task: for each deployment and task")] = "provider"
-    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = FAILURES
+    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = (408, 500, 502, 503, 504, 529)
 
     def __post_init__(self) -> None:
         self._states: dict[object, BreakerState] = {}
+        self._shared: dict[object, BreakerState] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        target = call.target if call.target is not None else next(iter(world.targets()))
-        state = self._state(target, call, world)
+        key = (call.target, call.request.task) if self.scope == "task" else call.target
+        state = self._states.get(key) or self._join(key, call, world)
         permit = state.ask(world.now())
+        if state.news:
+            self._report(state, call, world)
         if permit is None:
-            return Outcome.rejected(by="breaker", target=target, retry_after=max(0.0, state.retry_at - world.now()))
+            return Outcome.rejected("breaker", 503, _target(call, world), state.wait(world.now()))
         outcome = None
         try:
             outcome = await send(call.as_probe() if permit.probe else call)
@@ -49,29 +51,47 @@ class Breaker:
             if outcome is None:
                 state.release(permit)  # a cancelled trial must not block the way for ever
         if outcome.rest is None:
-            self._tell(state, permit, outcome, call, target, world)
+            self._tell(state, permit, call, world, outcome)
             return outcome
-        return outcome.then(lambda final: self._tell(state, permit, final, call, target, world))
+        return outcome.then(lambda final: self._tell(state, permit, call, world, final))
 
-    def _tell(self, state: BreakerState, permit: Permit, outcome: Outcome, call: Call, target: str, world: World) -> None:
+    def _tell(self, state: BreakerState, permit: Permit, call: Call, world: World, outcome: Outcome) -> None:
         failed = outcome.status in self.statuses
-        if not failed and outcome.status in (429, 499):
+        if outcome.by or not (failed or outcome.ok):
             state.release(permit)
             return
-        entered = state.tell(permit, failed, world.now())
-        if entered is not None:
-            world.emit("opened" if entered == "open" else "closed", call, target=target, status=outcome.status)
+        state.tell(permit, failed, world.now())
+        if state.news:
+            self._report(state, call, world, status=outcome.status)
 
-    def _state(self, target: str, call: Call, world: World) -> BreakerState:
-        key: object = target
-        if self.scope == "provider":
-            key = world.targets()[target].provider
-        elif self.scope == "task":
-            key = target, call.request.task
-        state = self._states.get(key)
-        if state is None:
-            state = self._states[key] = BreakerState(
-                self.failures, self.window, self.cooldown, self.probes, self.successes, self.rate, self.min_calls, self.last, self.consecutive,
-                self.probe_limit,
-            )  # fmt: skip
+    def _report(self, state: BreakerState, call: Call, world: World, **detail: int) -> None:
+        for event in state.news:
+            world.emit(event, call, target=_target(call, world), **detail)
+        state.news.clear()
+
+    def _join(self, key: object, call: Call, world: World) -> BreakerState:
+        """The state that a call meets, which targets of one provider may share."""
+        target = _target(call, world)
+        shared = {"provider": world.targets()[target].provider, "deployment": target, "task": (target, call.request.task)}[self.scope]
+        if shared not in self._shared:
+            self._shared[shared] = self._closed()
+        state = self._states[key] = self._shared[shared]
         return state
+
+    def _closed(self) -> BreakerState:
+        return BreakerState(
+            self.failures,
+            self.window,
+            self.cooldown,
+            self.probes,
+            self.successes,
+            self.rate,
+            self.min_calls,
+            self.count_window,
+            self.consecutive,
+            self.probe_limit,
+        )
+
+
+def _target(call: Call, world: World) -> str:
+    return call.target if call.target is not None else next(iter(world.targets()))

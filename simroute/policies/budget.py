@@ -7,8 +7,12 @@ from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.params import Doc, Name, Share, TargetName, Usd
+from simroute.core.target import ROLES
 from simroute.gauges.latency import Recent
 from simroute.gauges.meter import PERIODS, SpendMeter
+
+FREE, SHIFTING, EXHAUSTED = range(3)
+WORDS = {SHIFTING: "shifted", EXHAUSTED: "exhausted"}
 
 
 @layer("budget")
@@ -16,8 +20,9 @@ from simroute.gauges.meter import PERIODS, SpendMeter
 class Budget:
     """Meters spending by day or month. From `shift_at` on, stated classes of work go to the cheaper target; at 100 % the stated action.
 
-    Reserves an estimate before it sends (input tokens, and the output tokens seen lately) and settles what the request was billed. A call
-    that is cancelled keeps its estimate.
+    Reserves an estimate before it sends (input tokens, and the output tokens that its task saw lately; before the first answer an eighth of
+    what the caller allows) and settles what the request was billed inside, retries and judges included. A call that was given up keeps its
+    estimate, since its bill may still come. Not seen: what an abandoned attempt is billed after another has answered.
     """
 
     usd: Annotated[Usd | None, Doc("for a period; default: the scenario's budget")] = None
@@ -29,40 +34,53 @@ class Budget:
 
     def __post_init__(self) -> None:
         self._meter = SpendMeter(PERIODS[self.period or "month"])
-        self._output = Recent(3600.0)
-        self._level = "free"
+        self._output: dict[str, Recent] = {}
+        self._told = FREE, 0
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        if not self.usd:
+        if self.usd is None:
             return await send(call)
-        level = self._now_at(world)
-        if level == "exhausted" and self.at_limit == "reject":
+        level = self._level(self.usd, world)
+        if level == EXHAUSTED and self.at_limit == "reject":
             return Outcome.rejected(by="budget", status=402)
-        shifts = level == "shifting" and (not self.shift or {call.request.feature, call.request.task} & set(self.shift))
-        if shifts or (level == "exhausted" and self.at_limit == "shift"):
-            call = call.to(resolve([self.to], world.targets(), world.price)[0])
-        before = world.spent(call)
-        ticket = self._meter.reserve(world.now(), self._estimate(call, world))
-        outcome = await send(call)
-        return outcome.then(lambda final: self._settle(ticket, world.spent(call) - before, final, world))
+        stated = not self.shift or call.request.feature in self.shift or call.request.task in self.shift
+        if level != FREE and (stated or (level == EXHAUSTED and self.at_limit == "shift")):
+            call = self._shifted(call, world)
+        before, estimate = world.spent(call), self._estimate(call, world)
+        ticket = self._meter.reserve(world.now(), estimate)
 
-    def _now_at(self, world: World) -> str:
-        assert self.usd is not None
-        share = self._meter.spent(world.now()) / self.usd
-        level = "exhausted" if share >= 1 else "shifting" if share >= self.shift_at else "free"
-        if level != self._level:
-            self._level = level
-            world.emit({"exhausted": "exhausted", "shifting": "shifted", "free": "renewed"}[level], share=share)
+        def settle(final: Outcome) -> None:
+            billed = world.spent(call) - before
+            self._meter.settle(ticket, world.now(), max(billed, estimate) if final.status in (408, 499) else billed)
+            if final.ok and final.output_tokens:
+                self._output.setdefault(call.request.task, Recent(3600.0)).add(world.now(), final.output_tokens)
+
+        return (await send(call)).then(settle)
+
+    def _level(self, usd: float, world: World) -> int:
+        share = self._meter.spent(world.now()) / usd if usd else 1.0
+        level = EXHAUSTED if share >= 1 else SHIFTING if share >= self.shift_at else FREE
+        self._tell(level, share, world)
         return level
+
+    def _tell(self, level: int, share: float, world: World) -> None:
+        """Each level once a period, though corrected estimates may move the share to and fro across it."""
+        (told, before), period = self._told, self._meter.period(world.now())
+        if period != before and told:
+            world.emit("renewed", share=share)
+        told = told if period == before else FREE
+        if level > told:
+            world.emit(WORDS[level], share=share)
+        self._told = max(level, told), period
+
+    def _shifted(self, call: Call, world: World) -> Call:
+        """Aimed at the cheaper target; as it was where the request forbids that, or nobody fills the role."""
+        allowed = {name: target for name, target in world.targets().items() if target.provider not in call.request.forbids}
+        wanted = [self.to] if allowed and self.to in (*ROLES, *allowed) else []
+        return next((call.to(name) for name in resolve(wanted, allowed, world.price)), call)
 
     def _estimate(self, call: Call, world: World) -> float:
         target = call.target if call.target is not None else next(iter(world.targets()))
-        output = self._output.mean
+        seen = self._output.get(call.request.task)
+        output = seen.mean if seen is not None else None
         return world.price(target).of(call.request.input_tokens, round(output if output is not None else call.request.max_output_tokens / 8))
-
-    def _settle(self, ticket: tuple[int, int], usd: float, outcome: Outcome, world: World) -> None:
-        if outcome.status == 499:
-            return
-        self._meter.settle(ticket, world.now(), usd)
-        if outcome.ok and outcome.output_tokens:
-            self._output.add(world.now(), outcome.output_tokens)

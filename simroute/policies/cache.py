@@ -15,20 +15,22 @@ from simroute.gauges.store import Store
 class Cache:
     """Exact: the same prompt and parameters. Semantic: besides, the nearest earlier question above a threshold, which may be the wrong one.
 
-    A threshold means something only with its scale: GPTCache's 0.8 is a cosine of 0.6 (cosine = 2 x threshold - 1).
+    A threshold means something only with its scale: GPTCache's 0.8 is a cosine of 0.6 (cosine = 2 x threshold - 1). Only complete answers
+    are stored, none that came from a cache.
     """
 
     match: Literal["exact", "semantic"] = "exact"
     threshold: Annotated[float, Unit("similarity"), Range(0, 1)] = 0.95
     scale: Literal["cosine", "gptcache"] = "cosine"
     ttl: Annotated[Period, Doc("lifetime of an answer, from when it was stored")] = 3600.0
+    sliding: Annotated[bool, Doc("each hit starts the lifetime anew")] = False
     size: Annotated[Positive, Doc("answers kept")] = 10_000
     eviction: Literal["lru", "lfu", "fifo"] = "lru"
     lookup: Annotated[Seconds, Doc("time to look, hit or miss")] = 0.003
 
     def __post_init__(self) -> None:
-        self._store = Store(self.size, self.ttl, self.eviction)
-        self._cosine = self.threshold if self.scale == "cosine" else 2 * self.threshold - 1
+        self._store = Store(self.size, self.ttl, self.eviction, self.sliding)
+        self._cosine = self.threshold if self.scale == "cosine" else round(2 * self.threshold - 1, 12)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.lookup:

@@ -14,7 +14,8 @@ from simroute.core.params import Doc, Name, TargetName
 class Cascade:
     """Sends to the cheap target; a judge accepts the complete answer, or the strong target is asked as well (FrugalGPT, Chen et al. 2023).
 
-    If the strong one then fails, the cheap answer is better than none. A judge errs: see core.Judge.
+    If the strong one then fails, the cheap answer is better than none. A judge errs: see core.Judge. Where a request forbids one of the two,
+    the other is asked alone; where it forbids both, the layers inside choose. A call that an outer layer has aimed at the cheap target stays there.
     """
 
     cheap: TargetName = "cheapest"
@@ -27,9 +28,11 @@ class Cascade:
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         cheap, strong = self._targets(world)
-        forbids = {world.targets()[name].provider for name in (cheap, strong)} & call.request.forbids
-        if cheap == strong or forbids or (self.tasks and call.request.task not in self.tasks):
+        if cheap == strong or call.target == cheap or (self.tasks and call.request.task not in self.tasks):
             return await send(call)
+        allowed = [name for name in (cheap, strong) if world.targets()[name].provider not in call.request.forbids]
+        if len(allowed) < 2:
+            return await send(call.to(allowed[0]) if allowed else call)
         first = await send(call.to(cheap))
         if first.rest is not None:
             first = await first.rest  # a judge sees complete answers

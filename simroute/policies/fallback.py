@@ -8,41 +8,51 @@ from typing import Annotated, Literal
 from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.params import Doc, Status, TargetName
 
-FAILED: tuple[int, ...] = (408, 409, 429, 500, 502, 503, 504, 529)
-
 
 @layer("fallback")
 @dataclass
 class Fallback:
-    """Tries targets in order until one answers. A call that an outer layer has aimed goes there first.
+    """Tries targets in order until one answers; a target at which an outer layer aimed the call comes first.
 
-    When all fail, the last error is returned (Portkey, OpenRouter), or the first (Bifrost). Never sends a request where it forbids.
+    Goes on for the stated statuses and whenever a layer further in refused (an open breaker, a full limit). Never sends a request to a
+    provider that it forbids. After the first token of a streamed answer nothing can be repaired. When all fail, the last error is returned
+    (Portkey, OpenRouter) or the first (Bifrost).
     """
 
     targets: tuple[TargetName, ...] = ("first", "other_company")
-    statuses: Annotated[tuple[Status, ...], Doc("outcomes that are worth asking the next one for")] = FAILED
+    statuses: Annotated[tuple[Status, ...], Doc("outcomes that are worth asking the next one for")] = (408, 409, 429, 500, 502, 503, 504, 529)
     degrade_to: Annotated[TargetName | None, Doc("a cheaper target, when all others have failed")] = None
-    error: Literal["last", "first"] = "last"
+    error: Annotated[Literal["last", "first"], Doc("which one is returned when all fail")] = "last"
 
     def __post_init__(self) -> None:
-        self._chain: list[str] = []
+        self._chain: list[str] | None = None
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        failed: Outcome | None = None
-        for target in self._order(call, world):
+        order = self._order(call, world)
+        if not order:
+            return Outcome.rejected("fallback", 403)
+        failed = None
+        for place, target in enumerate(order, 1):
             outcome = await send(call.to(target))
-            if outcome.ok or outcome.status not in self.statuses:
+            if outcome.ok or not (outcome.status in self.statuses or outcome.by):
                 return outcome
-            world.emit("fell_back", call, target=target, status=outcome.status)
-            failed = outcome if failed is None or self.error == "last" else failed
-        return failed or Outcome.rejected(by="fallback", status=403)
+            if failed is None or self.error == "last":
+                failed = outcome
+            if place < len(order):
+                world.emit("fell_back", call, target=target, status=outcome.status, to=order[place])
+        assert failed is not None
+        return failed
 
     def _order(self, call: Call, world: World) -> list[str]:
-        if not self._chain:
-            wanted = self.targets if self.degrade_to is None else (*self.targets, self.degrade_to)
-            self._chain = resolve(wanted, world.targets(), world.price)
-        chain = self._chain
+        chain = self._resolved(world) if self._chain is None else self._chain
         if call.target is not None and call.target != chain[0]:
             chain = [call.target, *(target for target in chain if target != call.target)]
         forbids = call.request.forbids
         return [target for target in chain if world.targets()[target].provider not in forbids] if forbids else chain
+
+    def _resolved(self, world: World) -> list[str]:
+        """Once, so that the chain stays what it was at first whatever prices do; the first deployment if nothing else fits."""
+        wanted = self.targets if self.degrade_to is None else (*self.targets, self.degrade_to)
+        known = world.targets()
+        self._chain = resolve(wanted, known, world.price) or [next(iter(known))]
+        return self._chain

@@ -2,50 +2,82 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Annotated
 
-from simroute.core import Call, Outcome, Send, World, layer
-from simroute.core.params import Doc, PerMinute, Seconds, Share
+from simroute.core import Call, Gate, Outcome, Request, Send, World, layer
+from simroute.core.params import Doc, PerMinute, Range, Seconds, Unit
 from simroute.gauges.bucket import Bucket
 from simroute.gauges.latency import Recent
 
 
 class Meters:
-    """Requests and tokens a minute of one target, both or nothing."""
+    """Requests and tokens a minute of one target, both or nothing, and the line of those who wait for them."""
 
-    def __init__(self, rpm: float | None, tpm: float | None, now: float) -> None:
-        self.requests = Bucket(rpm, rpm / 60) if rpm is not None else None
-        self.tokens = Bucket(tpm, tpm / 60) if tpm is not None else None
+    def __init__(self, rpm: float | None, tpm: float | None) -> None:
+        self.requests = Bucket(max(1.0, rpm), rpm / 60) if rpm is not None else None
+        self.tokens = Bucket(max(1.0, tpm), tpm / 60) if tpm is not None else None
         self.output = Recent(3600.0)
-        self.shut_until = now
+        self.shut_until = 0.0
+        self.line: OrderedDict[Gate, int] = OrderedDict()
+        self.asked = 0
 
-    def take(self, now: float, tokens: float) -> float:
-        """0 if it was there and is taken, else the seconds until it will be."""
+    def estimate(self, request: Request) -> int:
+        """Tokens: the input and the output seen lately; a request beyond the whole limit takes all of it."""
+        output = self.output.mean
+        tokens = round(request.input_tokens + (output if output is not None else request.max_output_tokens / 8))
+        return tokens if self.tokens is None else min(tokens, int(self.tokens.capacity))
+
+    def wait(self, now: float, requests: int, tokens: int) -> float:
+        """Seconds until there has been room for so many, one after another; together they may be more than a bucket holds."""
         wait = max(0.0, self.shut_until - now)
-        if self.requests is not None:
-            wait = max(wait, self.requests.wait(now, 1.0))
-        if self.tokens is not None:
-            wait = max(wait, self.tokens.wait(now, min(tokens, self.tokens.capacity)))
-        if wait == 0 and self.requests is not None:
-            self.requests.take(now, 1.0)
-        if wait == 0 and self.tokens is not None:
-            self.tokens.take(now, min(tokens, self.tokens.capacity))
+        for bucket, amount in ((self.requests, requests), (self.tokens, tokens)):
+            if bucket is not None:
+                full = bucket.capacity
+                wait = max(wait, bucket.wait(now, min(amount, full)) + max(0.0, amount - full) / bucket.refill)
         return wait
+
+    def take(self, now: float, tokens: int) -> float:
+        """0 if there is room for one more request, which is now taken, else the seconds until there will be."""
+        wait = self.wait(now, 1, tokens)
+        if wait == 0:
+            self.give(now, -1, -tokens)
+        return wait
+
+    def give(self, now: float, requests: int, tokens: int) -> None:
+        """Give back what was reserved and not used; negative: take, or owe."""
+        for bucket, amount in ((self.requests, requests), (self.tokens, tokens)):
+            if bucket is not None:
+                bucket.settle(now, amount, 0)
+
+    def join(self, turn: Gate, tokens: int) -> None:
+        """Stand in line; whoever is first has his turn."""
+        self.line[turn] = tokens
+        self.asked += tokens
+        next(iter(self.line)).open()
+
+    def leave(self, turn: Gate) -> None:
+        """Go, with or without; the next has his turn."""
+        self.asked -= self.line.pop(turn)
+        if self.line:
+            next(iter(self.line)).open()
 
 
 @layer("limit")
 @dataclass
 class Limit:
-    """Keeps below each target's rate limit, so as not to meet its 429: waits for room up to `wait`, else refuses with the exact time.
+    """Keeps below each target's rate limit, so as not to meet its 429: waits for room up to `wait`, first come first served, else refuses
+    with the time that it would take. Stands inside whatever chooses the target.
 
-    Reserves input tokens and the output seen lately, and settles what was used. A 429 with Retry-After shuts the target until then.
+    Reserves input tokens and the output seen lately, and settles what an answer used. What failed or was given up stays charged, as providers
+    count it; what an inner layer refused or answered itself does not. A 429 with Retry-After shuts the target until then.
     """
 
     rpm: Annotated[PerMinute | None, Doc("requests a minute for each target; default: what the target grants")] = None
     tpm: Annotated[PerMinute | None, Doc("tokens a minute for each target; default: what the target grants")] = None
     wait: Annotated[Seconds, Doc("at most so long for room")] = 5.0
-    headroom: Annotated[Share, Doc("share of the limit that is left unused")] = 0.0
+    headroom: Annotated[float, Unit("share"), Range(0, 0.99), Doc("share of the limit that is left unused")] = 0.0
 
     def __post_init__(self) -> None:
         self._meters: dict[str, Meters] = {}
@@ -53,28 +85,46 @@ class Limit:
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         target = call.target if call.target is not None else next(iter(world.targets()))
         meters = self._of(target, world)
-        output = meters.output.mean
-        reserved = call.request.input_tokens + (output if output is not None else call.request.max_output_tokens / 8)
-        patience = world.now() + self.wait
-        while (wait := meters.take(world.now(), reserved)) > 0:
-            if world.now() + wait > patience:
-                return Outcome.rejected(by="limit", status=429, target=target, retry_after=wait)
-            await world.sleep(wait)
+        tokens = meters.estimate(call.request)
+        wait = await self._room(meters, tokens, world)
+        if wait > 0:
+            return Outcome.rejected(by="limit", status=429, target=target, retry_after=wait)
         outcome = await send(call)
-        return outcome.then(lambda final: self._settle(meters, reserved, final, world))
+        return outcome.then(lambda final: self._settle(meters, tokens, final, world.now()))
+
+    async def _room(self, meters: Meters, tokens: int, world: World) -> float:
+        """0 when there is room and it is taken, at once or after a wait; else the seconds that were too long."""
+        now = world.now()
+        if not meters.line and meters.take(now, tokens) == 0:
+            return 0.0
+        wait = meters.wait(now, len(meters.line) + 1, meters.asked + tokens)
+        return wait if wait > self.wait else await self._turn(meters, tokens, world)
+
+    async def _turn(self, meters: Meters, tokens: int, world: World) -> float:
+        until = world.now() + self.wait + 1e-6  # rounding must not refuse whoever has waited
+        turn = world.gate()
+        meters.join(turn, tokens)
+        try:
+            await turn
+            while (wait := meters.take(world.now(), tokens)) > 0 and world.now() + wait <= until:
+                await world.sleep(wait)
+            return wait
+        finally:
+            meters.leave(turn)
 
     def _of(self, target: str, world: World) -> Meters:
         if target not in self._meters:
             known = world.targets()[target]
             rpm, tpm = (own if own is not None else granted for own, granted in ((self.rpm, known.rpm), (self.tpm, known.tpm)))
             left = 1.0 - self.headroom
-            self._meters[target] = Meters(rpm and rpm * left, tpm and tpm * left, world.now())
+            self._meters[target] = Meters(rpm and rpm * left, tpm and tpm * left)
         return self._meters[target]
 
-    def _settle(self, meters: Meters, reserved: float, outcome: Outcome, world: World) -> None:
-        now = world.now()
+    def _settle(self, meters: Meters, reserved: int, outcome: Outcome, now: float) -> None:
         if outcome.status == 429 and outcome.retry_after is not None and not outcome.by:
             meters.shut_until = max(meters.shut_until, now + outcome.retry_after)
-        if outcome.ok and meters.tokens is not None:
+        if outcome.error == "rejected" or outcome.cached != "no":
+            meters.give(now, 1, reserved)
+        elif outcome.ok:
             meters.output.add(now, outcome.output_tokens)
-            meters.tokens.settle(now, min(reserved, meters.tokens.capacity), outcome.input_tokens + outcome.output_tokens)
+            meters.give(now, 0, reserved - outcome.input_tokens - outcome.output_tokens)

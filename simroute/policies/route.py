@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -14,54 +13,56 @@ from simroute.gauges.latency import Recent
 @layer("route")
 @dataclass
 class Route:
-    """Aims a call: at random by weight, at the cheapest now, at the one seen fastest lately, or by its task. Does not fail over."""
+    """Aims a call: at random by weight, at the cheapest now, at the fastest lately, or by its task. It does not fail over.
+
+    A call that an outer layer has aimed (a budget that shifts, a cascade) stays aimed. Never aims at a provider that the request forbids.
+    Roles are resolved once; `price` looks at prices each time.
+    """
 
     by: Literal["weight", "price", "latency", "task"] = "weight"
-    targets: Annotated[tuple[TargetName, ...], Doc("whom to choose from; empty: every deployment")] = ()
-    weights: dict[TargetName, Weight] = field(default_factory=dict)
+    targets: Annotated[tuple[TargetName, ...], Doc("whom to choose from, by price or latency; empty: every deployment")] = ()
+    weights: Annotated[dict[TargetName, Weight], Doc("chances; empty: equal ones for `targets`")] = field(default_factory=dict)
     tasks: dict[Name, TargetName] = field(default_factory=dict)
     default: Annotated[TargetName, Doc("for tasks that are not listed")] = "first"
-    explore: Annotated[Share, Doc("share of calls that look at another than the fastest")] = 0.05
+    explore: Annotated[Share, Doc("share of calls that look at any target instead of the fastest")] = 0.05
     memory: Annotated[Period, Doc("how long a latency is remembered")] = 60.0
 
     def __post_init__(self) -> None:
-        self._names: dict[str, str] = {}
+        self._weights: dict[str, float] = {}
+        self._tasks: dict[str, str] = {}
         self._seen: dict[str, Recent] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        target = self._choose(call, world)
-        if target is None:
-            return Outcome.rejected(by="route", status=403)
-        if self.by != "latency":
-            return await send(call.to(target))
+        if call.target is not None and self._allowed([call.target], call, world):
+            return await send(call)
+        allowed = self._allowed(list(self._known(world)), call, world)
+        if not allowed:
+            return Outcome.rejected("route", 403)
+        choose = {"weight": self._by_weight, "price": self._by_price, "latency": self._by_latency, "task": self._by_task}[self.by]
+        target = choose(call, world, allowed)
         start = world.now()
         outcome = await send(call.to(target))
-        if outcome.ok:  # a failure says nothing about speed: a breaker is for that
-            self._seen.setdefault(target, Recent(self.memory)).add(world.now(), world.now() - start)
-        return outcome
+        return outcome.then(lambda final: self._learn(target, start, world.now(), final)) if self.by == "latency" else outcome
 
-    def _choose(self, call: Call, world: World) -> str | None:
-        allowed = [name for name in self._candidates(world) if world.targets()[name].provider not in call.request.forbids]
-        if not allowed:
-            return None
-        choose: Callable[[Call, World, list[str]], str] = getattr(self, f"_by_{self.by}")
-        return choose(call, world, allowed)
+    def _allowed(self, names: list[str], call: Call, world: World) -> list[str]:
+        forbids = call.request.forbids
+        return [name for name in names if world.targets()[name].provider not in forbids] if forbids else names
 
-    def _candidates(self, world: World) -> list[str]:
-        if self.by == "weight" and self.weights:
-            return [self._name(name, world) for name in self.weights]
-        return resolve(self.targets, world.targets(), world.price) if self.targets else list(world.targets())
-
-    def _name(self, wanted: str, world: World) -> str:
-        if wanted not in self._names:
-            self._names[wanted] = next(iter(resolve([wanted], world.targets(), world.price)), next(iter(world.targets())))
-        return self._names[wanted]
+    def _known(self, world: World) -> dict[str, float]:
+        """The targets to choose from, with their weights."""
+        if not self._weights:
+            known = world.targets()
+            every = resolve(self.targets, known, world.price) if self.targets and self.by != "task" else []
+            for wanted, weight in self.weights.items() if self.by == "weight" else ():
+                for name in resolve([wanted], known, world.price):
+                    self._weights[name] = self._weights.get(name, 0.0) + weight
+            self._weights = self._weights or dict.fromkeys(every or known, 1.0)
+        return self._weights
 
     def _by_weight(self, call: Call, world: World, allowed: list[str]) -> str:
-        weights = {self._name(name, world): weight for name, weight in self.weights.items()} or dict.fromkeys(allowed, 1.0)
-        left = world.uniform("weight", call) * sum(weights[name] for name in allowed)
+        left = world.uniform("weight", call) * sum(self._weights[name] for name in allowed)
         for name in allowed:
-            left -= weights[name]
+            left -= self._weights[name]
             if left < 0:
                 return name
         return allowed[-1]
@@ -70,13 +71,26 @@ class Route:
         return min(allowed, key=lambda name: world.price(name).blended)
 
     def _by_latency(self, call: Call, world: World, allowed: list[str]) -> str:
-        unseen = [name for name in allowed if name not in self._seen]
-        if unseen:
-            return unseen[0]
-        if len(allowed) > 1 and world.uniform("explore", call) < self.explore:
+        for name in allowed:
+            if name not in self._seen:  # one look at each; what then does not answer is not known to be fast
+                self._seen[name] = Recent(self.memory)
+                return name
+        if world.uniform("explore", call) < self.explore:
             return allowed[int(world.uniform("which", call) * len(allowed))]
-        return min(allowed, key=lambda name: self._seen[name].mean or 0.0)
+        return min(allowed, key=self._speed)
+
+    def _speed(self, name: str) -> float:
+        mean = self._seen[name].mean
+        return float("inf") if mean is None else mean
+
+    def _learn(self, target: str, start: float, now: float, outcome: Outcome) -> None:
+        if outcome.ok and not outcome.by:  # a failure says nothing about speed: a breaker is for that
+            self._seen[target].add(now, now - start)
 
     def _by_task(self, call: Call, world: World, allowed: list[str]) -> str:
-        name = self._name(self.tasks.get(call.request.task, self.default), world)
+        task = call.request.task
+        if task not in self._tasks:
+            known = world.targets()
+            self._tasks[task] = next(iter(resolve([self.tasks.get(task, self.default)], known, world.price)), next(iter(known)))
+        name = self._tasks[task]
         return name if name in allowed else allowed[0]

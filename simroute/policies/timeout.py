@@ -12,7 +12,7 @@ from simroute.core.params import Doc, Period
 @layer("timeout")
 @dataclass
 class Timeout:
-    """Gives a call up (status 408) when its answer is not complete in time, or, for a streamed one, when its first token is not there in time."""
+    """Gives a call up (status 408) when its answer is not complete in time or, streamed, when its first token is not there in time."""
 
     total: Annotated[Period, Doc("to the complete answer")] = 30.0
     first_token: Annotated[Period | None, Doc("to the first token of a streamed answer")] = None
@@ -20,7 +20,7 @@ class Timeout:
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if not call.request.streamed:
             return await world.within(self.total, send(call))
-        start = world.now()
+        end = world.now() + self.total
         first = self.total if self.first_token is None else min(self.first_token, self.total)
         outcome = await world.within(first, send(call))
-        return outcome.wrap(lambda rest: world.within(max(0.0, start + self.total - world.now()), rest))
+        return outcome.wrap(lambda rest: world.within(max(0.0, end - world.now()), rest))

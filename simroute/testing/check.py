@@ -86,7 +86,9 @@ def _leak(policy: Any) -> list[str]:
     many = [i * 3.0 for i in range(40)]
     calm = [*many, 1000.0, 5000.0, 90_000.0]
     try:
-        built, log = world({"timeout": Timeout(1.0), "policy": policy}, {"a": [Step(9.0)] * 400 + [Step(0.1)], "b": [Step(9.0)] * 400}, calm, streamed=False)
+        built, log = world(
+            {"timeout": Timeout(1.0), "policy": policy}, {"a": [Step(9.0)] * 400 + [Step(0.1)], "b": [Step(9.0)] * 400}, calm, streamed=False
+        )
         fresh = play({"timeout": Timeout(1.0), "policy": policy}, {"a": [Step(0.1)], "b": [Step(0.1)]}, [0.0])
         built._script = {"a": [Step(9.0)], "b": [Step(9.0)]}
         _calm_after(built, 900.0)

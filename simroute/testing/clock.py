@@ -26,7 +26,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual
 
-    def call_at(self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None) -> asyncio.TimerHandle:
+    def call_at(  # type: ignore[override]
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
         return self._timer(when, 0, callback, args, context)
 
     def call_late(self, when: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:

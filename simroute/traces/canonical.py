@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
+TICKS = 1
 
 
 def row(fields: list[str]) -> tuple[float, int, int]:

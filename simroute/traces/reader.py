@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import array
 import csv
 import gzip
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from simroute.models.workload import Outcomes
 from simroute.traces import azure, canonical
 
-FORMATS = {"azure": azure, "canonical": canonical}
 MOST_TOKENS = 10_000_000
+
+
+class Format(Protocol):
+    """A module for one format: the columns it needs, its clock's ticks to the second, and a row's (time in ticks, input, output tokens)."""
+
+    @property
+    def COLUMNS(self) -> tuple[str, ...]: ...  # noqa: N802 - a constant of the module
+    @property
+    def TICKS(self) -> int: ...  # noqa: N802
+    def row(self, fields: list[str], /) -> tuple[float, int, int]: ...
 
 
 class TraceError(ValueError):
@@ -33,23 +44,29 @@ class Trace:
     notes: list[str] = field(default_factory=list)
 
 
+FORMATS: dict[str, Format] = {"azure": azure, "canonical": canonical}
+
+
 def read_trace(path: str | Path) -> Trace:
     """Read a CSV trace, plain or gzipped (told by its first bytes). Raises TraceError."""
     rows = _rows(Path(path))
     header = [name.strip() for name in next(rows, (0, []))[1]]
-    reader, places = _format(path, header)
-    values, skipped = [], 0
+    form, places = _format(path, header)
+    when: array.array = array.array("q" if form.TICKS > 1 else "d")
+    asked, given, skipped = array.array("q"), array.array("q"), 0
     for number, fields in rows:
         if not fields:
             continue
-        value = _value(path, number, fields, places, reader)
-        if value[1] == 0:
+        time, inputs, outputs = _value(path, number, fields, places, form)
+        if inputs == 0:
             skipped += 1
-        else:
-            values.append(value)
-    if not values:
+            continue
+        when.append(time)
+        asked.append(inputs)
+        given.append(outputs)
+    if not when:
         raise TraceError(f"{path}: no rows; a trace needs at least one request under the header {','.join(header)}")
-    return _trace(values, skipped)
+    return _trace(np.array(when), form.TICKS, np.array(asked), np.array(given), skipped)
 
 
 def read_outcomes(path: str | Path) -> Outcomes:
@@ -58,6 +75,7 @@ def read_outcomes(path: str | Path) -> Outcomes:
     header = next(rows, (0, []))[1]
     if header[:2] != ["prompt_id", "task"] or len(header) < 3:
         raise TraceError(f"{path}: row 1: expected columns prompt_id,task,MODEL…, found {','.join(header)[:80]}")
+    _once(path, header)
     body = [(number, fields) for number, fields in rows if fields]
     if not body:
         raise TraceError(f"{path}: no rows")
@@ -72,33 +90,33 @@ def read_outcomes(path: str | Path) -> Outcomes:
     return Outcomes(tasks, np.array([codes[fields[1]] for _, fields in body]), {m: scores[:, i] for i, m in enumerate(header[2:])})
 
 
-def _trace(values: list[tuple[float, int, int]], skipped: int) -> Trace:
-    when = np.array([value[0] for value in values])
-    tokens = np.array([value[1:] for value in values], np.int64)
+def _trace(when: np.ndarray, ticks: int, asked: np.ndarray, given: np.ndarray, skipped: int) -> Trace:
     notes = [f"{skipped} rows without input tokens skipped: nothing was asked"] if skipped else []
     if (np.diff(when) < 0).any():
         notes.append("rows were not in order of time: sorted")
     order = np.argsort(when, kind="stable")
-    return Trace(when[order] - when.min(), tokens[order, 0], tokens[order, 1], notes)
+    return Trace((when[order] - when.min()) / ticks, asked[order], given[order], notes)
 
 
-def _format(path: str | Path, header: list[str]) -> tuple[Callable[[list[str]], tuple[float, int, int]], list[int]]:
-    twice = {name for name in header if header.count(name) > 1}
-    if twice:
-        raise TraceError(f"{path}: row 1: column {sorted(twice)[0]!r} stands twice; rename one")
+def _format(path: str | Path, header: list[str]) -> tuple[Format, list[int]]:
+    _once(path, header)
     for known in FORMATS.values():
         if set(known.COLUMNS) <= set(header):
-            return known.row, [header.index(name) for name in known.COLUMNS]
+            return known, [header.index(name) for name in known.COLUMNS]
     wanted = " or ".join(",".join(known.COLUMNS) for known in FORMATS.values())
     raise TraceError(f"{path}: row 1: unknown columns {','.join(header)[:80]!r}; expected {wanted}")
 
 
-def _value(
-    path: str | Path, number: int, fields: list[str], places: list[int], reader: Callable[[list[str]], tuple[float, int, int]]
-) -> tuple[float, int, int]:
+def _once(path: str | Path, header: list[str]) -> None:
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise TraceError(f"{path}: row 1: column {twice[0]!r} stands twice; rename one")
+
+
+def _value(path: str | Path, number: int, fields: list[str], places: list[int], form: Format) -> tuple[float, int, int]:
     try:
-        value = reader([fields[place] for place in places])
-    except (ValueError, IndexError):
+        value = form.row([fields[place] for place in places])
+    except (ValueError, IndexError, TypeError):  # TypeError: a time with a zone of its own
         raise TraceError(f"{path}: row {number}: cannot read {','.join(fields)[:60]!r} as time, input tokens, output tokens") from None
     if not math.isfinite(value[0]) or min(value[1:]) < 0 or max(value[1:]) > MOST_TOKENS:
         raise TraceError(f"{path}: row {number}: times must be finite and token counts from 0 to {MOST_TOKENS:,}")
@@ -106,6 +124,7 @@ def _value(
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    number = 0
     try:
         with path.open("rb") as raw:
             zipped = raw.read(2) == b"\x1f\x8b"
@@ -119,6 +138,6 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     except OSError as error:
         raise TraceError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError as error:
-        raise TraceError(f"{path}: not valid UTF-8 (byte {error.start} of what was being read)") from None
+        raise TraceError(f"{path}: row {number + 1} or soon after: not valid UTF-8 ({error.reason}); save it as UTF-8") from None
     except (csv.Error, EOFError) as error:
-        raise TraceError(f"{path}: not a readable CSV file ({error})") from None
+        raise TraceError(f"{path}: row {number + 1}: not a readable CSV file ({error})") from None

@@ -17,9 +17,7 @@ from simroute.testing.script import Step, collected, play, world
 
 def test_given_fallback_over_breaker_when_three_calls_fail_then_the_first_target_is_left_alone():
     """Five calls a second apart: A sees three, B five, one `opened` at t = 2."""
-    log = play(
-        {"fallback": Fallback(("a", "b")), "breaker": Breaker()}, {"a": [Step(0.0, 503)], "b": [Step(0.1)]}, [0.0, 1.0, 2.0, 3.0, 4.0]
-    )
+    log = play({"fallback": Fallback(("a", "b")), "breaker": Breaker()}, {"a": [Step(0.0, 503)], "b": [Step(0.1)]}, [0.0, 1.0, 2.0, 3.0, 4.0])
     assert [t for t, target, *_ in log.attempts if target == "a"] == [0.0, 1.0, 2.0]
     assert [t for t, target, *_ in log.attempts if target == "b"] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert [row for row in log.events if row[1] == "opened"] == [(2.0, "opened", "a")]

@@ -7,7 +7,6 @@ import json
 import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -67,7 +66,9 @@ class OpenAI:
         response: aiohttp.ClientResponse | None = None
         handed_on = False
         try:
-            response = await self._session.post(f"{endpoint.base_url.rstrip('/')}/chat/completions", json=_body(call, endpoint), headers=_head(endpoint))
+            response = await self._session.post(
+                f"{endpoint.base_url.rstrip('/')}/chat/completions", json=_body(call, endpoint), headers=_head(endpoint)
+            )
             if response.status != 200:
                 return Outcome(response.status, call.target, f"http {response.status}", retry_after(response.headers))
             if not call.request.streamed:
@@ -171,7 +172,8 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a provider asks to wait (retry-after-ms, or Retry-After as seconds or date), from 0 to an hour; None for nonsense."""
+    """Seconds that a provider asks to wait (retry-after-ms, or Retry-After as seconds, or as a date, which is read against
+    the answer's own Date), from 0 to an hour; None for nonsense."""
     try:
         if "retry-after-ms" in headers:
             seconds = float(headers["retry-after-ms"]) / 1000
@@ -180,7 +182,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         elif headers["Retry-After"].strip().replace(".", "", 1).lstrip("-").isdigit():
             seconds = float(headers["Retry-After"])
         else:
-            seconds = (parsedate_to_datetime(headers["Retry-After"]) - datetime.now(UTC)).total_seconds()
-    except (ValueError, TypeError):
+            seconds = (parsedate_to_datetime(headers["Retry-After"]) - parsedate_to_datetime(headers["Date"])).total_seconds()
+    except (ValueError, TypeError, KeyError):
         return None
     return min(max(seconds, 0.0), MOST_WAIT) if math.isfinite(seconds) else None

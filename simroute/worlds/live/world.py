@@ -181,7 +181,7 @@ class LiveWorld:
 
     async def judge(self, call: Call, outcome: Outcome, judge: Judge) -> bool:
         if self._judge is None:
-            raise RuntimeError("a cascade needs a judge in the live world: Gateway(judge=…), an async function of (call, outcome) that says yes or no")
+            raise RuntimeError("a cascade needs a judge here: Gateway(judge=…), an async function of (call, outcome) that says yes or no")
         return await self._judge(call, outcome)
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from simpy import Environment
 
-from simroute.core import Call, Judge, Match, Outcome, Price, Rest, Target, stack
+from simroute.core import Call, Outcome, Rest, Target, stack
 from simroute.ledger import CACHED, OUTCOMES, Ledger
-from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
 from simroute.worlds.sim.kernel import Kernel, Task, Wake
 from simroute.worlds.sim.request import Answer, Held, SimRequest
+from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import Attempt, Upstream
 
 OK, FAILED, REJECTED, TRUNCATED = (OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated"))
@@ -32,10 +32,10 @@ class View:
         self.now, self.sleep, self.gate = kernel.now, kernel.sleep, kernel.gate
         self.within, self.first = kernel.within, kernel.first
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.targets
-        self.price, self.spent, self.nearest = world.price, world.spent, world.nearest
+        senses = world.senses
+        self.price, self.spent, self.nearest = senses.price, senses.spent, senses.nearest
         self.emit = partial(world.emit, layer, replica)
-        self.uniform = partial(world.uniform, layer)
-        self.judge = partial(world.judge, layer)
+        self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping = partial(world.ping, replica)
 
 
@@ -61,11 +61,10 @@ class SimWorld:
         self.forbidden = {weather.features.index(name): frozenset(who) for name, who in scenario.workload.forbid.items() if name in weather.features}
         self.stops = scenario.abandoned == "stops"
         self.hang_limit = scenario.hang_limit
+        self.senses = Senses(self.kernel, weather, self.upstreams)
         self.stacks = stacks
         self.entries = [stack(layers, self.send, partial(self._view, replica)) for replica, layers in enumerate(stacks)]
         self.open = 0
-        self._similarity = Similarity()
-        self._wordings: dict[int, list[int]] = {}
         self._pings = [0] * len(stacks)
         self._ended = self.ended
 
@@ -342,56 +341,7 @@ class SimWorld:
         if request.open == 0 and request.over is not None:
             self._close(request)
 
-    # -- senses -------------------------------------------------------------------------------------------------
-
-    def price(self, target: str) -> Price:
-        upstream, now = self.upstreams[target], self.env._now
-        if now >= upstream.until:
-            upstream.refresh(now)
-        return upstream.price
-
-    def spent(self, call: Call) -> float:
-        return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]
-
-    def uniform(self, layer: str, stream: str, call: Call) -> float:
-        request: Any = call.request
-        if request.asked is None:
-            request.asked = {}
-        k = request.asked[layer, stream] = request.asked.get((layer, stream), 0) + 1
-        return self._draw(request, ("policy", layer, stream, k))
-
-    def _draw(self, request: SimRequest, key: tuple[Any, ...]) -> float:
-        """A uniform that belongs to (request, key), from a block of them."""
-        draws = request.held.draws.get(key)
-        if draws is None:
-            block = request.held.block.first // BLOCK
-            draws = request.held.draws[key] = self.weather.streams.block(*key, block=block).random(BLOCK).tolist()
-        return draws[request.i]  # type: ignore[no-any-return]
-
-    async def judge(self, layer: str, call: Call, outcome: Outcome, judge: Judge) -> bool:
-        request: Any = call.request
-        await self.kernel.sleep(judge.latency)
-        nano = round(judge.usd * 1e9)
-        request.nano += nano
-        request.extra += nano
-        right = outcome.answer.quality >= 0.5 and outcome.answer.question == request.question
-        return self._draw(request, ("judge", layer)) < (judge.true_accept if right else judge.false_accept)
-
-    def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
-        request: Any = call.request
-        if not keys:
-            return None
-        question, wording = request.question, request.key
-        said = self._wordings.setdefault(question, []) if question < self.weather.repeating else []
-        same = next((other for other in said if other != wording and other in keys), None)
-        if said is not None and wording not in said:
-            said.append(wording)
-            del said[:-8]  # the latest eight wordings of a question are enough to find one that is still cached
-        right, cosine = self._similarity.nearest(len(keys), same is not None, self._draw(request, ("similar",)), self._draw(request, ("wrong",)))
-        if right:
-            return Match(same, cosine)
-        other = next((key for key in keys if key != wording and key != same), None)
-        return Match(other, cosine) if other is not None else None
+    # -- rows of events, and work between calls ------------------------------------------------------------------
 
     def emit(self, layer: str, replica: int, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
         ledger = self.ledger
@@ -408,8 +358,6 @@ class SimWorld:
                 words if upstream is not None else f"{target} {words}".strip(),
             )
         )
-
-    # -- work between calls -------------------------------------------------------------------------------------
 
     def ping(self, replica: int, target: str) -> Call:
         """A call of a layer's own, outside any request; its draws belong to (replica, number)."""

@@ -1,0 +1,56 @@
+"""What belongs to a question rather than to a request: the same numbers whoever asks it, and however often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from simroute.models.random import Streams
+
+BLOCK = 4096
+"""Requests to a block; part of what a seed means."""
+
+UNIQUE = 1 << 40
+"""Question UNIQUE + i is asked once, by request i; smaller numbers come from the catalogue of repeats."""
+
+Draw = Callable[[np.random.Generator], np.ndarray]
+
+
+class Questions:
+    """Draws by question. Those of the catalogue are made once and kept: memory grows with `catalogue`, never with the horizon."""
+
+    def __init__(self, streams: Streams, catalogue: int) -> None:
+        self._streams = streams
+        self._blocks = -(-catalogue // BLOCK)
+        self._kept: dict[tuple[str | int, ...], np.ndarray] = {}
+
+    def uniforms(self, question: np.ndarray, number: int, *key: str) -> np.ndarray:
+        """A uniform in [0, 1) for each question of block `number`."""
+        return self._pick(_uniform, question, number, ("uniform", *key))
+
+    def normals(self, question: np.ndarray, number: int, *key: str) -> np.ndarray:
+        """A standard normal for each question of block `number`."""
+        return self._pick(_normal, question, number, ("normal", *key))
+
+    def _pick(self, draw: Draw, question: np.ndarray, number: int, key: tuple[str, ...]) -> np.ndarray:
+        own = draw(self._streams.block("question", *key, block=number))[: len(question)]
+        again = question < UNIQUE
+        if not again.any():
+            return own
+        return np.where(again, self._catalogue(draw, key)[np.where(again, question, 0)], own)
+
+    def _catalogue(self, draw: Draw, key: tuple[str, ...]) -> np.ndarray:
+        kept = self._kept.get(key)
+        if kept is None:
+            kept = np.concatenate([draw(self._streams.block("catalogue", *key, block=number)) for number in range(self._blocks)])
+            self._kept[key] = kept
+        return kept
+
+
+def _uniform(source: np.random.Generator) -> np.ndarray:
+    return source.random(BLOCK)
+
+
+def _normal(source: np.random.Generator) -> np.ndarray:
+    return source.standard_normal(BLOCK)

@@ -1,0 +1,54 @@
+"""Recorded behaviour of other libraries, played on our gauges: `python -m simroute.testing.conformance FILE…`
+
+One line an item: pass, fail with the first step that differs, or skip with the behaviour that our parameters do not express. Exit status 1
+when one fails, 2 when a file cannot be read. The files: an object whose `vectors` have a `family` (breakers) or a `kind` (limits, budgets,
+back-offs), or whose `items` are runs of the LiteLLM router.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from simroute.testing.conformance.breakers import breaker
+from simroute.testing.conformance.limits import limit
+from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, Verdict
+
+__all__ = ["Verdict", "items", "judge"]
+
+
+def items(file: Path) -> list[Config]:
+    """The items of a file. Raises ValueError with one line when it holds none."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
+    found = content.get("vectors", content.get("items")) if isinstance(content, dict) else None
+    if not isinstance(found, list) or not all(isinstance(item, dict) and "id" in item for item in found):
+        raise ValueError(f"{file}: no list of items under `vectors` or `items`")
+    return found
+
+
+def judge(found: list[Config]) -> Iterator[Verdict]:
+    """One verdict an item, in order."""
+    for item in found:
+        try:
+            _play(item)
+        except Inexpressible as behaviour:
+            yield Verdict(item["id"], "skip", f"not expressible here: {behaviour}")
+        except Differs as difference:
+            yield Verdict(item["id"], "fail", str(difference))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            yield Verdict(item["id"], "fail", f"malformed: {type(error).__name__} {error}")
+        else:
+            yield Verdict(item["id"], "pass")
+
+
+def _play(item: Config) -> None:
+    if "family" in item:
+        breaker(item)
+    elif "kind" in item:
+        limit(item)
+    else:
+        raise Inexpressible("a run of the whole LiteLLM router" if "router_settings" in item else "an item without family or kind")

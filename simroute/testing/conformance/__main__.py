@@ -1,0 +1,34 @@
+"""The command."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+
+from simroute.testing.conformance import items, judge
+
+
+def main(files: list[str]) -> int:
+    """Print the verdicts of all files; 0, 1 when an item fails, 2 when a file is none."""
+    if not files:
+        sys.stderr.write("usage: python -m simroute.testing.conformance FILE…\n")
+        return 2
+    words: Counter[str] = Counter()
+    unreadable = False
+    for file in files:
+        try:
+            found = items(Path(file))
+        except ValueError as error:
+            sys.stderr.write(f"{error}\n")
+            unreadable = True
+            continue
+        for verdict in judge(found):
+            words[verdict.word] += 1
+            sys.stdout.write(f"{verdict}\n")
+    sys.stderr.write(", ".join(f"{words[word]} {word}" for word in ("pass", "fail", "skip")) + "\n")
+    return 2 if unreadable else int(words["fail"] > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+"""What a layer may ask the simulated world besides time: prices, chance, a judge, a similar earlier question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from simroute.core import Call, Judge, Match, Outcome, Price
+from simroute.models.similarity import Similarity
+from simroute.models.weather import Weather
+from simroute.models.workload import BLOCK
+from simroute.worlds.sim.kernel import Kernel
+from simroute.worlds.sim.request import SimRequest
+from simroute.worlds.sim.upstream import Upstream
+
+
+class Senses:
+    """Answers of one run's world; every draw belongs to a request and a name, not to the order of asking."""
+
+    def __init__(self, kernel: Kernel, weather: Weather, upstreams: Mapping[str | None, Upstream]) -> None:
+        self._kernel, self._weather, self._upstreams = kernel, weather, upstreams
+        self._similarity = Similarity()
+        self._wordings: dict[int, list[int]] = {}
+
+    def price(self, target: str) -> Price:
+        upstream, now = self._upstreams[target], self._kernel.env._now
+        if now >= upstream.until:
+            upstream.refresh(now)
+        return upstream.price
+
+    def spent(self, call: Call) -> float:
+        return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]
+
+    def uniform(self, layer: str, stream: str, call: Call) -> float:
+        request: Any = call.request
+        if request.asked is None:
+            request.asked = {}
+        k = request.asked[layer, stream] = request.asked.get((layer, stream), 0) + 1
+        return self._draw(request, ("policy", layer, stream, k))
+
+    def _draw(self, request: SimRequest, key: tuple[Any, ...]) -> float:
+        """A uniform that belongs to (request, key), from a block of them."""
+        draws = request.held.draws.get(key)
+        if draws is None:
+            block = request.held.block.first // BLOCK
+            draws = request.held.draws[key] = self._weather.streams.block(*key, block=block).random(BLOCK).tolist()
+        return draws[request.i]  # type: ignore[no-any-return]
+
+    async def judge(self, layer: str, call: Call, outcome: Outcome, judge: Judge) -> bool:
+        request: Any = call.request
+        await self._kernel.sleep(judge.latency)
+        nano = round(judge.usd * 1e9)
+        request.nano += nano
+        request.extra += nano
+        right = outcome.answer.quality >= 0.5 and outcome.answer.question == request.question
+        return self._draw(request, ("judge", layer)) < (judge.true_accept if right else judge.false_accept)
+
+    def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
+        request: Any = call.request
+        if not keys:
+            return None
+        question, wording = request.question, request.key
+        said = self._wordings.setdefault(question, []) if question < self._weather.repeating else []
+        same = next((other for other in said if other != wording and other in keys), None)
+        if said is not None and wording not in said:
+            said.append(wording)
+            del said[:-8]  # the latest eight wordings of a question are enough to find one that is still cached
+        right, cosine = self._similarity.nearest(len(keys), same is not None, self._draw(request, ("similar",)), self._draw(request, ("wrong",)))
+        if right:
+            return Match(same, cosine)
+        other = next((key for key in keys if key != wording and key != same), None)
+        return Match(other, cosine) if other is not None else None

@@ -1,0 +1,123 @@
+"""A world of a few lines for tests of single layers: real virtual time, everything else scripted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from simpy import Environment
+
+from simroute.core import Call, Judge, Match, Outcome, Policy, Price, Rest, Send, Target
+from simroute.worlds.sim.kernel import Kernel, Task
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request."""
+
+    id: int = 0
+    key: Hashable = "hello"
+    task: str = "chat"
+    user: str = "ann"
+    feature: str = "help"
+    session: str = ""
+    arrival: float = 0.0
+    input_tokens: int = 1000
+    max_output_tokens: int = 800
+    streamed: bool = False
+    forbids: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a target answers after `seconds`; with `rest`, that is its first token, and the end comes `rest` seconds later."""
+
+    status: int = 200
+    seconds: float = 1.0
+    usd: float = 0.0
+    output_tokens: int = 100
+    retry_after: float | None = None
+    rest: float | None = None
+    by: str = ""
+    error: str = ""
+
+
+A, B, C = Target("a", "ann", "big-1", "big"), Target("b", "bob", "big-2", "big"), Target("c", "cat", "small", "small")
+PRICES = {"a": Price(10.0, 30.0), "b": Price(5.0, 15.0), "c": Price(1.0, 2.0)}
+
+
+@dataclass
+class FakeWorld:
+    """`reply(call, n)` scripts the n-th send (from 0); `judged` the judge's verdicts; `near` the nearest question."""
+
+    reply: Callable[[Call, int], Reply] = lambda call, n: Reply()
+    known: tuple[Target, ...] = (A, B, C)
+    judged: list[bool] = field(default_factory=list)
+    near: Callable[[Call, Mapping[Any, Any]], Match | None] = lambda call, keys: None
+
+    def __post_init__(self) -> None:
+        self.kernel = kernel = Kernel(Environment())
+        self.now, self.sleep, self.within, self.gate = kernel.now, kernel.sleep, kernel.within, kernel.gate
+        self.sent: list[tuple[float, str | None]] = []
+        self.events: list[tuple[float, str]] = []
+        self.seen: list[Outcome] = []
+        self.bills: dict[int, float] = defaultdict(float)
+
+    def targets(self) -> dict[str, Target]:
+        return {target.name: target for target in self.known}
+
+    def price(self, target: str) -> Price:
+        return PRICES[target]
+
+    def spent(self, call: Call) -> float:
+        return self.bills[call.request.id]
+
+    def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
+        return self.near(call, keys)
+
+    def emit(self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
+        self.events.append((self.now(), event))
+
+    async def judge(self, call: Call, outcome: Outcome, judge: Judge) -> bool:
+        self.seen.append(outcome)
+        await self.sleep(judge.latency)
+        return self.judged.pop(0)
+
+    async def send(self, call: Call) -> Outcome:
+        reply = self.reply(call, len(self.sent))
+        self.sent.append((self.now(), call.target))
+        await self.sleep(reply.seconds)
+        if reply.rest is None:
+            return self._final(call, reply)
+        return Outcome(200, call.target, rest=Rest(partial(self._rest, call, reply)))
+
+    async def _rest(self, call: Call, reply: Reply) -> Outcome:
+        await self.sleep(reply.rest or 0.0)
+        return self._final(call, reply)
+
+    def _final(self, call: Call, reply: Reply) -> Outcome:
+        self.bills[call.request.id] += reply.usd
+        text = f"{call.target} says {len(self.sent)}" if reply.status == 200 else None
+        tokens = (call.request.input_tokens, reply.output_tokens)
+        return Outcome(reply.status, call.target, reply.error, reply.retry_after, reply.usd, *tokens, by=reply.by, answer=text)
+
+    def play(self, policy: Policy, *asks: Ask, give_up: float | None = None, aim: str | None = None) -> list[tuple[float, Outcome]]:
+        """When and how each request ended, in the order given (sorted by arrival); with `give_up`, the caller leaves after so many seconds."""
+        ends: dict[int, tuple[float, Outcome]] = {}
+
+        async def serve(ask: Ask) -> None:
+            through: Send = partial(policy, send=self.send, world=self)  # type: ignore[assignment]
+            work = through(Call(ask, aim))
+            outcome = await (work if give_up is None else self.within(give_up, work))
+            if outcome.rest is not None:
+                outcome = await outcome.rest
+            ends[id(ask)] = (self.now(), outcome)
+
+        for ask in asks:
+            self.kernel.advance_to(ask.arrival)
+            Task(self.kernel, serve(ask)).start()
+        self.kernel.drain(lambda: len(ends) == len(asks))
+        return [ends[id(ask)] for ask in asks]

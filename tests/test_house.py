@@ -1,0 +1,191 @@
+"""House rules that no other tool checks."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "simroute"
+LONGEST = 400
+"""Lines of a file: the 95th percentile of the small libraries that this one admires."""
+
+CALLED = {"eval", "exec", "compile", "__import__"}
+"""Builtins that run text as code."""
+
+RUNS_CODE = re.compile(
+    r"(pickle|marshal|shelve|dill|cloudpickle|runpy|hydra\.utils)\.\w+|yaml\.(load|load_all|full_load|unsafe_load)|(\w+\.)*instantiate"
+)
+WALL_CLOCK = re.compile(r"time\.(time|time_ns|localtime|gmtime|ctime)|(datetime\.)?(datetime|date)\.(now|utcnow|today)")
+UNKEYED = re.compile(r"(np|numpy)\.random\.(?!Generator$|Philox$)\w+|os\.urandom|uuid\.uuid[14]|random\.\w+|secrets\.\w+")
+SUFFIXES = re.compile(r"\w+(Manager|Helper|Util|Utils|Impl)$|^Base[A-Z]\w*")
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager"}
+FLOW = {"core", "gauges", "policies"}
+HEAVY = {"numpy", "pandas", "scipy", "plotly", "hydra", "omegaconf", "asyncio", "duckdb", "pydantic", "simpy"}
+
+
+def modules(*folders: str) -> list[Path]:
+    """Python files of these folders of the package; of all of it when none is named."""
+    return sorted(path for folder in (folders or ("",)) for path in (PACKAGE / folder).rglob("*.py"))
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    """Every node of a file's syntax tree."""
+    yield from ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+
+
+def dotted(node: ast.AST) -> str:
+    """`a.b.c` for a chain of names, else the empty string."""
+    if isinstance(node, ast.Attribute):
+        inner = dotted(node.value)
+        return f"{inner}.{node.attr}" if inner else ""
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """What a file imports, anywhere in it, with the line; `from a import b` counts as `a.b`."""
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def used(path: Path, wanted: re.Pattern[str]) -> list[str]:
+    """Where a file imports or uses a dotted name of that form."""
+    names = [*imported(path), *((dotted(node), node.lineno) for node in nodes(path) if isinstance(node, ast.Attribute | ast.Name))]
+    return sorted({f"{path.relative_to(ROOT)}:{line}: {name}" for name, line in names if wanted.fullmatch(name)})
+
+
+def documents(kind: str) -> list[Path]:
+    """Packaged YAML files."""
+    return sorted((ROOT / kind).glob("*.yaml"))
+
+
+def test_core_needs_nothing_but_the_standard_library() -> None:
+    """The contract can be read, and used, without installing anything."""
+    foreign = [f"{path.name}: {name}" for path in modules("core") for name, _ in imported(path) if name.split(".")[0] not in sys.stdlib_module_names]
+    assert [line for line in foreign if ": simroute.core" not in line] == []
+
+
+def test_policies_and_gauges_build_on_core_alone() -> None:
+    """Layers and their state import the standard library, core and each other, so that they run in any world."""
+    known = ("simroute.core", "simroute.gauges", "simroute.policies")
+    found = [
+        (path.name, name) for path in modules("gauges", "policies") for name, _ in imported(path) if name.split(".")[0] not in sys.stdlib_module_names
+    ]
+    assert [pair for pair in found if not pair[1].startswith(known)] == []
+
+
+def test_nothing_in_the_package_runs_text_or_data_as_code() -> None:
+    """No eval, no exec, no unpickling, no YAML loader that builds objects, no Hydra instantiate."""
+    calls = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {node.func.id}"
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLED
+    ]
+    assert calls + [line for path in modules() for line in used(path, RUNS_CODE)] == []
+
+
+def test_nothing_reads_the_time_of_day() -> None:
+    """Runs do not depend on when they are made; live code waits on a monotonic clock."""
+    assert [line for path in modules() for line in used(path, WALL_CLOCK)] == []
+
+
+def test_chance_comes_from_keyed_streams_only() -> None:
+    """Only Philox generators made for a key are drawn from; there is no global or unseeded generator."""
+    assert [line for path in modules() for line in used(path, UNKEYED) if "simroute.models.random" not in line] == []
+
+
+def test_no_statistics_library_is_loaded_for_a_quantile() -> None:
+    """scipy.stats takes most of a second to import: scipy.special has what is needed, inside the function that needs it."""
+    stats = [f"{path.name}:{line}" for path in modules() for name, line in imported(path) if name.startswith("scipy.stats")]
+    top = [
+        f"{path.name}:{node.lineno}"
+        for path in modules()
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Import | ast.ImportFrom) and "scipy" in ast.unparse(node)
+    ]
+    assert stats + top == []
+
+
+def test_layers_never_catch_their_own_cancellation() -> None:
+    """No handler in core, gauges or policies is bare or catches BaseException without raising it again; no `finally` awaits."""
+    found = []
+    for path in modules(*sorted(FLOW)):
+        for node in nodes(path):
+            if isinstance(node, ast.ExceptHandler) and (node.type is None or dotted(node.type).split(".")[-1] in ("BaseException", "Cancelled")):
+                if not any(isinstance(inner, ast.Raise) for inner in ast.walk(node)):
+                    found.append(f"{path.name}:{node.lineno}: swallows cancellation")
+            elif isinstance(node, ast.Try):
+                awaits = [inner for final in node.finalbody for inner in ast.walk(final) if isinstance(inner, ast.Await)]
+                found += [f"{path.name}:{inner.lineno}: awaits in finally" for inner in awaits]
+    assert found == []
+
+
+def test_names_are_nouns_without_suffix() -> None:
+    """No Manager, Helper, Base… or utils: a thing is called what it is, a file for the one thing in it."""
+    classes = [node.name for path in modules() for node in nodes(path) if isinstance(node, ast.ClassDef) and SUFFIXES.fullmatch(node.name)]
+    assert classes + [str(path) for path in modules() if path.stem in VAGUE] == []
+
+
+def test_files_are_small_enough_to_hold_in_mind() -> None:
+    """No file of the package is longer than 400 lines."""
+    assert {path.name: lines for path in modules() if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST} == {}
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`simroute --help` imports neither the numerical stack nor Hydra nor asyncio."""
+    program = "import sys, simroute.cli\ntry: simroute.cli.main(['--help'])\nexcept SystemExit: pass\nprint('\\n', *sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert HEAVY & set(shown.splitlines()[-1].split()) == set()
+
+
+@pytest.mark.parametrize("path", documents("scenarios"), ids=lambda path: path.stem)
+def test_a_scenario_opens_with_the_question_it_answers(path: Path) -> None:
+    """The first key is `about`, and it ends with a question mark."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert next(iter(data)) == "about"
+    assert data["about"].rstrip().endswith("?")
+
+
+@pytest.mark.parametrize("path", documents("policies"), ids=lambda path: path.stem)
+def test_a_policy_opens_with_its_stance(path: Path) -> None:
+    """The first key is `about`, one sentence; every other key is a layer."""
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert next(iter(data)) == "about"
+    assert data["about"].rstrip().endswith(".")
+
+
+@pytest.mark.parametrize("path", [*documents("scenarios"), *documents("policies")], ids=lambda path: path.stem)
+def test_no_packaged_file_names_code_or_other_files_of_ours(path: Path) -> None:
+    """No `_target_`, no tags, no anchors, no interpolation, no defaults list: each file is complete and plain."""
+    text = path.read_text(encoding="utf-8")
+    assert re.findall(r"_target_|^defaults:|^hydra:|@package|\$\{|!!|(?<![\w,])[&*]\w", text, re.M) == []
+
+
+def test_every_test_says_in_one_sentence_what_it_shows() -> None:
+    """A test's docstring is one line that ends with a full stop."""
+    silent = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for node in nodes(path):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                said = (ast.get_docstring(node) or "").strip()
+                if not said.endswith(".") or "\n\n" in said:
+                    silent.append(f"{path.name}:{node.lineno}: {node.name}")
+    assert silent == []
+
+
+def test_no_file_names_a_place_on_somebody_s_machine() -> None:
+    """No absolute path of a home or working folder stands in code, documents or settings."""
+    places = re.compile("|".join(rf"(?<![\w.])/{top}/\w" for top in ("work", "home", "root", "Users")))
+    files = [ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob("*.md")]
+    for folder, ending in {"simroute": "py", "tests": "py", "benchmarks": "py", "docs": "md", "scenarios": "yaml", "policies": "yaml"}.items():
+        files += (ROOT / folder).rglob(f"*.{ending}")
+    assert [f"{path.name}: {found[0]}" for path in files if (found := places.findall(path.read_text(encoding="utf-8")))] == []
