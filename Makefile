@@ -1,14 +1,40 @@
-SHELL := /bin/bash
-PY := .venv/bin/python
-BIN := .venv/bin
+# `make demo` and `make test` need Python >= 3.11, git and make; uv is used when it is there.
 
-.PHONY: setup demo test test-slow bench lint clean
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+BIN := .venv/bin
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+
+.PHONY: help setup demo test test-slow bench lint clean
+
+help:
+	@echo "make setup      .venv with every extra and the tools"
+	@echo "make demo       four policies in a simulated outage, and the verdict"
+	@echo "make test       every check; what CI runs"
+	@echo "make test-slow  the checks that take minutes"
+	@echo "make lint       ruff, mypy, import directions"
+	@echo "make bench      speed, memory and start-up of this machine"
+	@echo "make clean      remove what the others made"
 
 setup: .venv/.stamp
 
+# Made once, and again when the dependencies change.
 .venv/.stamp: pyproject.toml
-	@if command -v uv >/dev/null; then uv venv -q --allow-existing .venv && uv pip install -q --python .venv/bin/python -e ".[all,dev]"; \
-	else python3 -m venv .venv && $(PY) -m pip install -q -e ".[all,dev]"; fi
+	@if command -v uv >/dev/null; then \
+		test -x $(BIN)/python || { rm -rf .venv; uv venv --quiet --python '>=3.11' .venv; }; \
+		uv pip install --quiet --python $(BIN)/python --editable '.[all,dev]'; \
+	else \
+		test -n "$(PYTHON)" || { echo "simroute needs Python 3.11 or newer (or uv); set PYTHON=/path/to/python3" >&2; exit 1; }; \
+		$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv; \
+		echo "installing into .venv (a minute or two, once)" >&2; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'; \
+	fi
 	@touch $@
 
 demo: setup
@@ -21,16 +47,16 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: setup
-	$(BIN)/pytest -n 2 -m slow
+	$(PYTEST) -m slow
 
 bench: setup
-	$(PY) benchmarks/kernel.py
-	$(PY) benchmarks/day.py
-	$(PY) benchmarks/startup.py
+	@$(BIN)/python benchmarks/kernel.py
+	@$(BIN)/python benchmarks/day.py
+	@$(BIN)/python benchmarks/startup.py
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

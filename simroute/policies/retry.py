@@ -43,7 +43,7 @@ class Retry:
             self._budget.deposit(world.now())
         outcome = await send(call)
         pause = 0.0
-        for attempt in range(1, self.attempts):
+        for attempt in range(1, 1 if call.probe else self.attempts):  # a breaker's trial is one send
             if outcome.ok or outcome.by or outcome.status not in self.statuses:
                 break
             asked = outcome.retry_after if self.retry_after and outcome.retry_after is not None else 0.0

@@ -4,8 +4,8 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from fakes import Ask, FakeWorld, Reply
 
+from fakes import Ask, FakeWorld, Reply
 from simroute.policies.budget import Budget
 
 DAY = 86_400.0

@@ -1,8 +1,8 @@
 """Answers given twice."""
 
 import pytest
-from fakes import Ask, FakeWorld, Reply
 
+from fakes import Ask, FakeWorld, Reply
 from simroute.core import Match
 from simroute.policies.cache import Cache
 

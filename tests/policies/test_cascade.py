@@ -1,8 +1,8 @@
 """Cheap first, strong when a judge says no."""
 
 import pytest
-from fakes import A, Ask, FakeWorld, Reply
 
+from fakes import A, Ask, FakeWorld, Reply
 from simroute.core import Judge
 from simroute.policies.cascade import Cascade
 

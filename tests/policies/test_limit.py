@@ -1,10 +1,10 @@
 """Keeping below a rate limit."""
 
 import pytest
-from fakes import A, Ask, FakeWorld, Reply
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fakes import A, Ask, FakeWorld, Reply
 from simroute.gauges.bucket import Bucket
 from simroute.policies.limit import Limit
 
