@@ -1,8 +1,8 @@
 """How much of a bare loop's speed is left, and how much a textbook SimPy program would give away?
 
 One model three times on the same draws, by turns: (a) a bare `heapq` loop, (b) textbook SimPy, (c) simroute with full ledgers and metrics.
-Each makes the weather anew, which is timed alone as well. Ratios are medians over rounds of the ratio within a round; the garbage
-collector is on, and starts each run from the same state.
+Each makes the weather anew, which is timed alone as well. Ratios are medians over rounds of the ratio within a round. Seconds
+are those of the processor, so that other programs count less; the garbage collector is on, and starts each run from the same state.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ PROGRAMS: dict[str, tuple[str, Callable[[float], Count]]] = {
 
 
 def timed(program: Callable[[float], Count], horizon: float) -> tuple[float, Count]:
-    """Seconds, and what came of it."""
+    """Processor seconds, and what came of it."""
     gc.collect()
     gc.freeze()
-    start = time.perf_counter()
+    start = time.process_time()
     found = program(horizon)
-    return time.perf_counter() - start, found
+    return time.process_time() - start, found
 
 
 def agreed(found: dict[str, Count]) -> Count:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, NamedTuple
 
-from simroute.core import Outcome  # noqa: F401 - loads the package before anything is timed
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.run import replicate
 from simroute.models import spec
@@ -44,9 +43,8 @@ def scenario(horizon: float) -> spec.Scenario:
         name: spec.Deployment(f"company-{name}", f"model-{name}", price=price, limits=limits, errors={500: 0.002, 503: 0.003}) for name in TARGETS
     }
     outage = spec.Outage(provider="company-a", start="40%", end="60%", error_share=0.6, status=529, slow_down=3.0, hang_share=0.05)
-    return spec.Scenario(
-        made, horizon=horizon, workload=spec.Workload(rate=RATE), outages={"middle": outage}, abandoned="stops", hang_limit=HANG
-    )  # fmt: skip
+    load = spec.Workload(rate=RATE)
+    return spec.Scenario(made, horizon=horizon, workload=load, outages={"middle": outage}, abandoned="stops", hang_limit=HANG)
 
 
 def weather(horizon: float) -> Weather:

@@ -100,7 +100,7 @@ class FakeWorld:
 
     def _final(self, call: Call, reply: Reply) -> Outcome:
         self.bills[call.request.id] += reply.usd
-        text = f"{call.target} says {len(self.sent)}" if reply.status == 200 else None
+        text = f"{call.target} says {reply.status}, {len(self.sent)}"
         tokens = (call.request.input_tokens, reply.output_tokens)
         return Outcome(reply.status, call.target, reply.error, reply.retry_after, reply.usd, *tokens, by=reply.by, answer=text)
 

@@ -21,7 +21,7 @@ def compose(
     if not overrides:
         return scenario, list(policies.values()), []
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     notes: list[str] = []
     problems: list[str] = []
@@ -29,7 +29,7 @@ def compose(
     for text in overrides:
         try:
             parsed = OverridesParser.create().parse_override(text)
-        except OverrideParseException:
+        except HydraException:
             problems.append(f"override {text!r}: not understood; write key=value, or ~policy.LAYER to remove a layer")
             continue
         problem = _refused(text, parsed)

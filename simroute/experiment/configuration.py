@@ -17,6 +17,7 @@ from simroute.experiment.errors import InputError, nearest
 from simroute.models import spec
 from simroute.models.faults import affected, moment
 from simroute.models.prices import price_list
+from simroute.models.workload import MOST_QUESTIONS
 from simroute.traces import TraceError, read_outcomes, read_trace
 
 __all__ = ["Configuration", "_registers_layers", "load", "restore"]
@@ -245,6 +246,10 @@ def _checked(scenario: spec.Scenario, document: yaml_reader.Document) -> list[st
             columns = _file("outcomes", scenario.workload.outcomes).columns
             if deployment.outcomes not in columns:
                 wrong(f"deployments.{name}.outcomes", f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
+        if deployment.outcomes is None and scenario.workload.outcomes is not None:
+            wrong(f"deployments.{name}.outcomes", "is required beside workload.outcomes: the column that holds this model's answers")
+    if scenario.workload.repeats.questions > MOST_QUESTIONS:
+        wrong("workload.repeats.questions", f"at most {MOST_QUESTIONS:,}")
     for key, count in (("hours", 24), ("days", 7)):
         weights = getattr(scenario.workload.profile, key)
         if weights and (len(weights) != count or not any(weights)):

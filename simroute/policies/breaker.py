@@ -56,8 +56,9 @@ class Breaker:
         return outcome.then(lambda final: self._tell(state, permit, call, world, final))
 
     def _tell(self, state: BreakerState, permit: Permit, call: Call, world: World, outcome: Outcome) -> None:
-        failed = outcome.status in self.statuses
-        if outcome.by or not (failed or outcome.ok):
+        good = outcome.status == 200
+        failed = not good and outcome.status in self.statuses
+        if outcome.by or not (failed or good):
             state.release(permit)
             return
         state.tell(permit, failed, world.now())

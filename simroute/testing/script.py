@@ -51,6 +51,8 @@ class ScriptedWorld(SimWorld):
         place = min(self._asked[upstream.name], len(steps) - 1)
         self._asked[upstream.name] += 1
         step = steps[place]
+        if upstream.full():
+            return self._refuse(attempt, 503, "overloaded", None, 0.0)
         attempt.status, attempt.seconds, attempt.retry_after = step.status, step.seconds, step.retry_after
         if step.status == 200:
             attempt.first = step.seconds if step.first is None else step.first
@@ -81,7 +83,8 @@ def world(
     """The same, not yet run."""
     import copy
 
-    deployments = {name: spec.Deployment(f"company-{name}", f"model-{name}", price=spec.PriceList(1.0, 2.0)) for name in script}
+    price, limits = spec.PriceList(1.0, 2.0), scenario.pop("limits", spec.Limits())
+    deployments = {name: spec.Deployment(f"company-{name}", f"model-{name}", price=price, limits=limits) for name in script}
     load = spec.Workload(streamed=float(streamed))
     gateway = spec.Gateway(replicas=replicas, overhead=0.0, shared=scenario.pop("shared", False))
     made = spec.Scenario(deployments=deployments, workload=load, gateway=gateway, horizon=max(arrivals) + 1.0, **scenario)

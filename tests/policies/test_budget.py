@@ -110,6 +110,17 @@ def test_a_call_that_is_given_up_keeps_its_estimate():
     assert targets(world) == [None, "c"]
 
 
+def test_a_call_that_timed_out_inside_keeps_its_estimate():
+    """Status 408 was billed nothing so far, but an abandoned call runs on: 0.013 USD stay reserved and the next call shifts."""
+    world, budget = FakeWorld(lambda call, n: Reply(seconds=5.0)), Budget(usd=0.013)
+
+    async def hurried(call, send, world):
+        return await budget(call, lambda inner: world.within(1.0, send(inner)), world)
+
+    world.play(hurried, *asks(2))
+    assert targets(world) == [None, "c"]
+
+
 def test_a_streamed_answer_is_billed_at_its_end():
     """The meter moves when the stream has ended, not at its first token; meanwhile the estimate stands."""
     world = FakeWorld(lambda call, n: Reply(usd=10.0, rest=100.0))

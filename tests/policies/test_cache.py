@@ -58,6 +58,17 @@ def test_a_stream_is_kept_at_its_end_if_it_comes_to_one(end, kept):
     assert kinds(world, Cache(), *requests) == ["no", "no", kept]
 
 
+def test_an_answer_from_another_cache_is_not_stored_again():
+    """That would give it a second lifetime: a short-lived cache outside a long-lived one asks it each time (0.5 s) after 5 s."""
+    inner, outer = Cache(ttl=100.0, lookup=0.5), Cache(ttl=5.0, lookup=0.0)
+
+    async def both(call, send, world):
+        return await outer(call, lambda further: inner(further, send, world), world)
+
+    ends = FakeWorld().play(both, Ask(), Ask(arrival=3.0), Ask(arrival=10.0), Ask(arrival=12.0))
+    assert [end for end, _ in ends] == [1.5, 3.0, 10.5, 12.5]
+
+
 def test_a_reader_who_leaves_leaves_nothing_behind():
     """An answer that is given up half-way is not stored."""
     world = FakeWorld(lambda call, n: Reply(seconds=5.0))

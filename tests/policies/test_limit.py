@@ -39,6 +39,15 @@ def test_too_long_a_wait_is_refused_with_the_exact_time():
     assert outcome.retry_after == pytest.approx(4.0)
 
 
+def test_tokens_that_others_in_line_want_count_too():
+    """At 1,100 tokens a minute and 1,100 a request the second waits 60 s; the third would wait 120 and is refused at once."""
+    world = FakeWorld()
+    ends = world.play(Limit(tpm=1100, wait=70.0), *burst(3))
+    assert times(world) == pytest.approx([0.0, 60.0])
+    assert ends[2][0] == 0.0
+    assert ends[2][1].retry_after == pytest.approx(120.0)
+
+
 def test_the_targets_own_limits_are_the_default():
     """What the provider publishes is used where the layer has no figure of its own; another target is metered for itself."""
     world = FakeWorld(known=(A._replace(rpm=1.0), *FakeWorld().known[1:]))

@@ -1,0 +1,197 @@
+"""Bad input: one clear line each, exit 2, no traceback, nothing executed, nothing half-written."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simroute.cli import main
+from simroute.experiment.errors import InputError
+from simroute.experiment.yaml_reader import parse
+
+GOOD = "about: ok?\nhorizon: 60s\ndeployments:\n  a: {provider: x, model: m, price: {input: 1, output: 2}}\n"
+
+
+def refused(capsys, *words):
+    """The error lines of a command that must be refused."""
+    with pytest.raises(SystemExit) as left:
+        main(list(words))
+    out, err = capsys.readouterr()
+    assert left.value.code == 2, err
+    assert "Traceback" not in err
+    assert out == ""
+    lines = err.strip().splitlines()
+    assert all(line.startswith("simroute: ") for line in lines)
+    return lines
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """An empty working directory; nothing may be left in it by what is refused."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+SCENARIOS = {
+    "S01 tab": ("deployments:\n\ta: 1\n", ["s.yaml:2:1", "tabs"]),
+    "S06 typo": (GOOD.replace("price:", "errorss: {500: 0.1}, price:"), ["s.yaml:4", "deployments.a.errorss", "did you mean errors?"]),
+    "S07 two documents": (GOOD + "---\nb: 2\n", ["second document"]),
+    "S14 boolean": (GOOD + "gateway: {replicas: true}\n", ["gateway.replicas", "expected a number, found true"]),
+    "S17 twice": (GOOD + "  a: {provider: y, model: m}\n", ["'a' stands twice"]),
+    "S19 aliases": ("a0: &a0 [lol, lol]\na1: &a1 [*a0, *a0]\n" + GOOD, ["aliases are not read"]),
+    "S21 tag": (GOOD + "x: !!python/object/apply:os.system ['touch pwned.marker']\n", ["is not read; a file holds data only"]),
+    "S22 interpolation": (GOOD + "x: 'run ${oc.env:PLANTED}'\n", ["interpolation is not done"]),
+    "S25 include": (GOOD + "include: ../../../../etc/passwd\n", ["'include' is not read"]),
+    "package header": ("# @package _global_\n" + GOOD, ["package header"]),
+    "N04 infinity": (GOOD + "slo: {latency: .inf}\n", ["slo.latency", "finite"]),
+    "N05 share": (GOOD + "slo: {success: 1.5}\n", ["slo.success", "use 0.015"]),
+    "N06 weights": (GOOD + "workload: {users: {a: 0, b: 0}}\n", ["workload.users", "all zero"]),
+    "N06 negative": (GOOD + "workload: {users: {a: -1, b: 2}}\n", ["workload.users.a", "at least 0"]),
+    "N07 percent": (GOOD + "slo: {success: 99.9}\n", ["looks like a percentage", "0.999"]),
+    "N09 slots": (GOOD.replace("price:", "limits: {concurrency: 1.5}, price:"), ["deployments.a.limits.concurrency", "whole number"]),
+    "N14 horizon": (GOOD.replace("60s", "0"), ["horizon", "more than 0"]),
+    "H08 expression": (GOOD + "slo: {latency: \"__import__('os').system('id')\"}\n", ["slo.latency", "duration"]),
+    "outage outside": (GOOD + "outages: {o: {provider: x, start: 2h, end: 3h}}\n", ["outages.o.start", "after the horizon", "30%"]),
+    "outage nowhere": (GOOD + "outages: {o: {provider: xx, start: 1s, end: 3s}}\n", ["outages.o.provider", "did you mean x?"]),
+    "price unknown": (GOOD.replace("provider: x, model: m, price: {input: 1, output: 2}", "provider: openai, model: gpt-4oo"), ["nearest", "gpt-4o"]),
+}
+
+
+@pytest.mark.parametrize("case", SCENARIOS)
+def test_a_scenario_with_a_mistake_is_refused_with_file_key_and_remedy(case, capsys, elsewhere, monkeypatch):
+    """Areas scenario, numbers and config-exec of bad_inputs.json, in our keys."""
+    monkeypatch.setenv("PLANTED", "sk-planted")
+    text, words = SCENARIOS[case]
+    Path("s.yaml").write_text(text, encoding="utf-8")
+    lines = refused(capsys, "run", "scenario=s.yaml", "policy=direct")
+    for word in words:
+        assert any(word in line for line in lines), lines
+    assert "sk-planted" not in "".join(lines)
+    assert {path.name for path in elsewhere.iterdir()} == {"s.yaml"}
+
+
+def test_bytes_that_are_no_utf_8_are_refused_with_their_place(capsys):
+    """S09: Latin-1."""
+    Path("s.yaml").write_bytes(GOOD.encode() + b"x: caf\xe9\n")
+    assert "not valid UTF-8 at byte" in refused(capsys, "run", "scenario=s.yaml", "policy=direct")[0]
+
+
+def test_a_bom_and_crlf_change_nothing():
+    """S08: the same data."""
+    assert parse(("\ufeff" + GOOD).replace("\n", "\r\n").encode(), "s").data == parse(GOOD.encode(), "s").data
+
+
+def test_names_stay_text_and_numbers_stay_numbers():
+    """S10: no, on and y are names; 012 and 12:30 are text."""
+    data = parse(b"a: no\nb: on\nc: y\nd: 012\ne: 12:30\nf: 1.5\ng: 7\nh: true\n", "s").data
+    assert data == {"a": "no", "b": "on", "c": "y", "d": "012", "e": "12:30", "f": 1.5, "g": 7, "h": True}
+
+
+@given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode)))
+def test_no_bytes_raise_anything_but_an_input_error(raw):
+    """The reader is total."""
+    try:
+        assert isinstance(parse(raw, "x").data, dict)
+    except InputError as error:
+        assert error.lines
+
+
+WORDS = {
+    "unknown scenario": (["scenario=dmo", "policy=direct"], "did you mean demo?"),
+    "unknown policy": (["scenario=demo", "policy=failovr"], "did you mean failover?"),
+    "unknown key": (["scenario=demo", "policy=direct", "scenario.workload.rat=5"], "did you mean rate?"),
+    "unknown outage": (["scenario=demo", "policy=direct", "scenario.outages.mornin.status=500"], "did you mean morning?"),
+    "layer that no policy has": (["scenario=demo", "policy=direct", "policy.breaker.cooldown=60s"], "no policy here has a layer 'breaker'"),
+    "value of a wrong kind": (["scenario=demo", "policy=direct", "scenario.workload.rate=fast"], "expected a number"),
+    "sweep": (["scenario=demo", "policy=direct", "scenario.workload.rate=1,2"], "run once for each"),
+    "injection": (["scenario=demo", "policy=direct", "scenario.workload.rate=$(id)"], "not understood"),
+    "environment": (["scenario=demo", "policy=direct", "scenario.about=${oc.env:HOME}"], "interpolation"),
+    "no policy": (["scenario=demo"], "policy= is missing"),
+    "assertion": (["scenario=demo", "policy=direct", "--assert", "sucess_rate>=1"], "did you mean success_rate?"),
+    "trace": (["scenario=demo", "policy=direct", "scenario.workload.trace=none.csv"], "cannot be read"),
+    "out": (["scenario=demo", "policy=direct", "--out", "/proc/x"], "cannot be written"),
+    "plugin": (["scenario=demo", "policy=direct", "--plugin", "none.py"], "not a Python file"),
+    "config": (["--config", "none.yaml"], "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("case", WORDS)
+def test_a_command_with_a_mistake_is_refused_in_one_line(case, capsys, elsewhere):
+    """Names with the nearest known one; nothing runs, nothing is written."""
+    words, said = WORDS[case]
+    lines = refused(capsys, "compare", *words)
+    assert any(said in line for line in lines), lines
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_all_mistakes_of_all_files_come_at_once(capsys):
+    """Two in the scenario, one in the policy."""
+    Path("s.yaml").write_text(GOOD + "slo: {success: 2}\nbudgett: 3\n", encoding="utf-8")
+    Path("p.yaml").write_text("retry: {attempts: 0}\n", encoding="utf-8")
+    text = "\n".join(refused(capsys, "run", "scenario=s.yaml", "policy=p.yaml"))
+    assert "slo.success" in text
+    assert "budgett" in text
+    assert "retry.attempts" in text
+
+
+def test_h05_a_pickle_in_place_of_a_configuration_is_not_read(capsys):
+    """Refused as no UTF-8 or no mapping, never unpickled."""
+    import pickle
+
+    Path("config.yaml").write_bytes(pickle.dumps({"a": 1}))
+    assert refused(capsys, "compare", "--config", "config.yaml")
+
+
+def test_an_unknown_command_names_the_nearest(capsys):
+    """One line."""
+    assert "did you mean compare?" in refused(capsys, "compaer")[0]
+
+
+def ran(*words, **kwargs):
+    return subprocess.Popen([sys.executable, "-m", "simroute", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **kwargs)
+
+
+def test_ctrl_c_keeps_what_is_finished():
+    """A long comparison interrupted: exit 130, a summary over the finished replications."""
+    run = ran("compare", "scenario=demo", "policy=direct", "--replications", "100000", "--workers", "1", "--out", "out", start_new_session=True)
+    time.sleep(5)
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert run.returncode == 130, err
+    assert "are kept" in err
+    assert "Traceback" not in err
+    assert Path("out/summary.json").is_file()
+
+
+def test_d04_a_killed_worker_ends_the_run_with_its_replication_and_seed():
+    """SIGKILL to the workers: exit 2, one line, no hang."""
+    words = ["compare", "scenario=demo", "policy=direct", "--replications", "3000", "--workers", "2", "--out", "out", "--seed", "7"]
+    run = ran(*words, start_new_session=True)
+    time.sleep(6)
+    children = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(run.pid)], capture_output=True, text=True, check=True).stdout.splitlines()
+    for line in children:
+        pid, _, args = line.strip().partition(" ")
+        if "spawn_main" in args:
+            os.kill(int(pid), signal.SIGKILL)
+    try:
+        _, err = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert run.returncode == 2, err
+    assert "seed 7" in err
+    assert "Traceback" not in err
+
+
+def test_help_is_light():
+    """`--help` imports no heavy package."""
+    code = "import sys\nfrom simroute.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "heavy = {'numpy','pandas','scipy','plotly','hydra','asyncio','simpy','pydantic','duckdb'} & set(sys.modules)\nassert not heavy, heavy"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "compare" in done.stdout
