@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from simroute.cli.plugins import load_plugins
+from simroute.cli.plug import plugged
 
 KINDS = ("scenarios", "policies", "layers", "formats")
 plugin = click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A Python file with layers of your own.")
@@ -19,7 +19,7 @@ plugin = click.option("--plugin", "plugins", multiple=True, type=click.Path(path
 @plugin
 def list_command(kind: str, plugins: tuple[Path, ...]) -> int:
     """Names, one a line; on a terminal with what each is for."""
-    load_plugins(plugins)
+    plugged(plugins)
     rows = _listed(kind)
     wide = max((len(name) for name, _ in rows), default=0)
     for name, about in rows:
@@ -66,7 +66,7 @@ def describe_command(name: str, plugins: tuple[Path, ...]) -> int:
     from simroute.traces.reader import FORMATS
 
     assert configuration
-    load_plugins(plugins)
+    plugged(plugins)
     if name == "scenario" or name in registry:
         cls: Any = spec.Scenario if name == "scenario" else registry[name]
         click.echo(f"{name}: {(cls.__doc__ or '').strip()}\n")
@@ -100,7 +100,7 @@ def check_command(files: tuple[Path, ...], plugins: tuple[Path, ...]) -> int:
     from simroute.experiment.configuration import load
     from simroute.experiment.errors import InputError
 
-    load_plugins(plugins)
+    plugged(plugins)
     problems: list[str] = []
     for file in files:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from simroute.cli.plugins import load_plugins
+from simroute.cli.plug import plugged
 
 Command = Callable[..., Any]
 
@@ -63,7 +63,7 @@ def _run(
     from simroute.experiment.errors import InputError
     from simroute.studies import compare as studies
 
-    load_plugins(plugins)
+    plugged(plugins)
     if config is not None:
         if words:
             raise InputError(f"--config reruns a configuration as it is; remove {' '.join(words)}")
@@ -74,6 +74,7 @@ def _run(
         scenario, policies, overrides = _sorted(command, words)
         many = replications if replications is not None else 20 if command == "compare" else 1
         made = load(command, scenario, policies, overrides, seed, many)
+    made.plugins = tuple(file.resolve() for file in plugins)
     for text in assertions:
         studies.parse_assertion(text, list(made.policies))
     folder = studies.folder(made, out)

@@ -36,6 +36,7 @@ class Configuration:
     seed: int = 1
     replications: int = 1
     files: dict[str, str] = field(default_factory=dict)
+    plugins: tuple[Path, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     def formula(self, policy: str) -> str:
@@ -157,7 +158,7 @@ def _build(
         raise InputError(*problems)
     assert scenario is not None
     files = {path: _digest(path) for kind in FILES if (path := getattr(scenario.workload, kind)) is not None}
-    return Configuration(command, name, scenario, built, seed, replications, files, notes)
+    return Configuration(command, name, scenario, built, seed, replications, files, notes=notes)
 
 
 def _resolved(data: Any, document: yaml_reader.Document) -> dict[str, str]:

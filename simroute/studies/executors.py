@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from simroute.experiment.configuration import Configuration
+from simroute.experiment.plugins import load_plugins
 from simroute.experiment.run import replicate
 from simroute.metrics import Figures
 
@@ -26,7 +27,8 @@ def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Pat
         for job in jobs:
             yield job, _job(configuration, *job, parts)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, load_plugins, (configuration.plugins,)) as pool:
         futures: dict[Future[Figures], Job] = {pool.submit(_job, configuration, *job, parts): job for job in jobs}
         try:
             for future in as_completed(futures):

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from simroute.experiment.errors import InputError
+
 
 def load_plugins(files: Iterable[Path]) -> None:
-    """Import them, so that their layers are registered. Raises InputError."""
+    """Import them, so that their layers are registered; worker processes do it again. Raises InputError."""
     from importlib.metadata import entry_points
-
-    from simroute.experiment.errors import InputError
 
     for point in entry_points(group="simroute.policies"):
         point.load()
