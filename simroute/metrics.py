@@ -82,6 +82,7 @@ class Requests:
             quick &= np.isnan(ttft) | (ttft <= self.context.slo_ttft)
         self.attained += int(quick.sum())
         quality = chunk["quality"][ok]
+        quality = quality[~np.isnan(quality)]
         self.quality += float(quality.sum())
         self.answers += len(quality)
         self._minutes(chunk["arrival_s"], ok)
@@ -103,14 +104,19 @@ class Requests:
         table[1] += np.bincount(codes[ok], minlength=size)
         np.add.at(table[2], codes, cost)  # integers: bincount with weights would sum floats
 
-    def finish(self) -> dict[str, float | None]:
-        total = int(self.outcomes.sum())
+    def available(self) -> tuple[int, int]:
+        """Minutes in which enough requests succeeded, and minutes in which any arrived."""
         seen = self.minutes[0] > 0
         good = self.minutes[1][seen] >= self.context.minute_success * self.minutes[0][seen]
+        return int(good.sum()), len(good)
+
+    def finish(self) -> dict[str, float | None]:
+        total = int(self.outcomes.sum())
+        good, seen = self.available()
         return {
             "requests": float(total),
             "success_rate": _share(self.outcomes[OK], total),
-            "availability": _share(good.sum(), len(good)),
+            "availability": _share(good, seen),
             "slo_attainment": _share(self.attained, total),
             "latency_p50_s": self.latency.quantile(0.50),
             "latency_p95_s": self.latency.quantile(0.95),
@@ -204,6 +210,7 @@ class Fold:
         counts = requests.outcomes[OK], requests.attained, requests.hits, requests.false_hits, requests.forbidden
         names = "success_rate", "slo_attainment", "cache_hit_rate", "cache_false_hit_rate", "forbidden_share"
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
+        pooled["availability"] = requests.available()
         return Figures(metrics, pooled, self._by(busy_seconds), requests.minutes.tolist(), events)
 
     def _by(self, busy_seconds: list[float]) -> dict[str, dict[str, dict[str, float | None]]]:

@@ -95,16 +95,16 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def join(parts: list[Path], target: Path) -> None:
-    """Part files, in order, into one Parquet file."""
+def join(parts: list[Path], target: Path, table: str) -> None:
+    """Part files, in order, into one Parquet file; without any, a file of no rows."""
     import duckdb
 
-    if not parts:
-        return
     listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
+    none = ", ".join(f"NULL::VARCHAR AS {column}" for column in COLUMNS[table])
+    chosen = f"SELECT * FROM read_parquet([{listed}])" if parts else f"SELECT {none} WHERE false"
     with duckdb.connect() as base:
         base.execute("SET preserve_insertion_order = true")
-        base.execute(f"COPY (SELECT * FROM read_parquet([{listed}])) TO '{_quoted(target)}' (FORMAT parquet)")
+        base.execute(f"COPY ({chosen}) TO '{_quoted(target)}' (FORMAT parquet)")
 
 
 def _quoted(path: Path) -> str:

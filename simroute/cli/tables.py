@@ -54,7 +54,7 @@ def _differences(study: Study) -> None:
         return
     first = study.differences[0]["a"]
     click.echo(f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %):")
-    names = {"success_rate": "success", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$/1k req", "quality_mean": "quality"}
+    names = {"success_rate": "success", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$/1k req"}
     rows = []
     for other in (policy for policy in study.figures if policy != first):
         found = {row["metric"]: row for row in study.differences if row["b"] == other}
@@ -104,5 +104,5 @@ def number(value: float | None) -> str:
 
 def clean(text: str, most: int) -> str:
     """Text that cannot steer the terminal: control and bidi characters are shown escaped, long text is cut."""
-    shown = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co") else f"\\u{ord(c):04x}" for c in text)
+    shown = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else f"\\u{ord(c):04x}" for c in text)
     return shown if len(shown) <= most else shown[: most - 1] + "…"

@@ -95,7 +95,7 @@ class Study:
         series = self.series()
         first, *others = series
         return [
-            {"metric": name, "a": first, "b": other, **paired(series[first][name], series[other][name]).plain()}
+            {"metric": name, "a": first, "b": other, **_difference(name, series[first][name], series[other][name]).plain()}
             for other in others
             for name in DIFFERENCES
         ]
@@ -118,6 +118,12 @@ class Study:
 
         rows = "".join(f"<li>{escape(line)}</li>" for line in self.verdict_lines())
         return f"<ul>{rows}</ul>"
+
+
+def _difference(name: str, first: list[float | None], second: list[float | None]) -> Interval:
+    """Paired; a difference of shares that never varied has no bounds that could be trusted."""
+    found = paired(first, second)
+    return Interval(found.mean, None, None) if METRICS[name][0] == "share" and found.low == found.high else found
 
 
 def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, str, float]:
@@ -153,6 +159,10 @@ def compare(
                 progress(len(done), len(jobs))
     except KeyboardInterrupt:
         interrupted = True
+    except BaseException:
+        if parts is not None:
+            shutil.rmtree(parts, ignore_errors=True)
+        raise
     whole = [r for r in range(configuration.replications) if all((policy, r) in done for policy in configuration.policies)]
     if not whole:
         if parts is not None:
@@ -192,14 +202,16 @@ def _parts(out: Path) -> Path:
 
 def _write(study: Study, out: Path, parts: Path | None, whole: list[int]) -> None:
     _replace(out / "config.yaml", study.configuration.to_yaml())
+    for stale in () if parts is not None else out.glob("*.parquet"):
+        if stale.stem in ("requests", "attempts", "events"):
+            stale.unlink()  # rows of an earlier run in this folder
     if parts is not None:
         from simroute.results import TABLES, join
 
         folders = [part_folder(parts, p, r) for p in range(len(study.figures)) for r in whole]
         for table in TABLES:
-            join([part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))], parts / table)
-            if (parts / table).exists():
-                (parts / table).replace(out / f"{table}.parquet")
+            join([part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))], parts / table, table)
+            (parts / table).replace(out / f"{table}.parquet")
         shutil.rmtree(parts, ignore_errors=True)
     _replace(out / "summary.json", study.to_json())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -27,20 +28,25 @@ def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Pat
         for job in jobs:
             yield job, _job(configuration, *job, parts)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, load_plugins, (configuration.plugins,)) as pool:
-        futures: dict[Future[Figures], Job] = {pool.submit(_job, configuration, *job, parts): job for job in jobs}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result()
-        except BrokenProcessPool:
-            open_jobs = [job for future, job in futures.items() if not future.done() or future.exception() is not None]
-            policy, replication = open_jobs[0]
-            raise WorkerLostError(
-                f"a worker process was lost (killed, or out of memory) at policy {policy}, replication {replication}, seed {configuration.seed}"
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _ready, (configuration.plugins,))
+    futures: dict[Future[Figures], Job] = {pool.submit(_job, configuration, *job, parts): job for job in jobs}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool:
+        open_jobs = [job for future, job in futures.items() if not future.done() or future.exception() is not None]
+        policy, replication = open_jobs[0]
+        raise WorkerLostError(
+            f"a worker process was lost (killed, or out of memory) at or after policy {policy}, replication {replication}, seed {configuration.seed}"
+        ) from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)  # no `with`: leaving it shuts down again, and un-cancels
+
+
+def _ready(plugins: tuple[Path, ...]) -> None:
+    """A worker knows the user's layers, and leaves Ctrl-C to the parent, which keeps what is finished."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    load_plugins(plugins)
 
 
 def _job(configuration: Configuration, policy: str, replication: int, parts: Path | None) -> Figures:

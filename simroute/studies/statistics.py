@@ -72,6 +72,8 @@ def needed(values: list[float | None], distance: float) -> int | None:
     if len(known) < 2 or distance == 0:
         return None
     spread = deviation(known)
+    if spread == 0:
+        return None
     n = 2
     while n < 1_000_000 and t_quantile(n - 1) * spread / math.sqrt(n) >= abs(distance):
         n = max(n + 1, math.ceil(n * 1.1))

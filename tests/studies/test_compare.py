@@ -1,143 +1,215 @@
-"""Determinism, pairing, intervals, the files of a run."""
+"""A comparison with scripted replications: what it writes, says, and does when it is cut short."""
 
 import json
-import math
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
-import simroute as sr
-from simroute.experiment.catalogue import listed
-from simroute.experiment.configuration import load, restore
+from simroute.experiment.configuration import Configuration, load
 from simroute.experiment.errors import InputError
-from simroute.studies.compare import compare
-from simroute.studies.statistics import binomial, interval, needed, paired, t_quantile
+from simroute.metrics import METRICS, Figures
+from simroute.models.spec import Deployment, Outage, Scenario, Slo, Workload
+from simroute.studies import executors
+from simroute.studies.compare import Study, compare, folder, parse_assertion
 
-SHORT = ["scenario.horizon=600s", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
-
-
-def rows(policy, seed=1):
-    """Requests and attempts of a short demo."""
-    found = sr.simulate(sr.load_scenario("demo", *SHORT), policy, seed=seed)
-    return found.requests, found.attempts
+SUCCESS = {"bold": [0.990, 0.991, 0.989, 0.990], "safe": [0.9995, 0.9996, 0.9997, 0.9996], "dear": [0.9995, 0.9997, 0.9996, 0.9996]}
+COST = {"bold": [1.0, 1.2, 0.8, 1.0], "safe": [2.0, 2.2, 1.8, 2.0], "dear": [3.0, 3.3, 2.8, 3.1]}
+STUCK = {"bold": 2400.0, "safe": 120.0, "dear": 60.0}
 
 
-def test_determinism_the_same_seed_gives_the_same_rows():
-    """Bit for bit; the first row that differs would be named."""
-    for first, second in zip(rows("layered"), rows("layered"), strict=True):
-        pairs = zip(map(repr, first.itertuples()), map(repr, second.itertuples()), strict=True)
-        assert next(((a, b) for a, b in pairs if a != b), None) is None, "the first row that differs"
+def scripted(policy: str, replication: int) -> Figures:
+    """The figures above; everything else is 1."""
+    metrics: dict[str, float | None] = dict.fromkeys(METRICS, 1.0)
+    metrics |= {"success_rate": SUCCESS[policy][replication], "cost_per_1k_requests_usd": COST[policy][replication], "ttft_p95_s": None}
+    metrics |= {"time_on_failing_target_s": STUCK[policy]}
+    return Figures(metrics, {"forbidden_share": (0, 1000)}, {"target": {"a": {"attempts": 5.0 + replication}}}, [[], []], {})
 
 
-def test_common_random_numbers_two_policies_meet_the_same_weather():
-    """The same arrivals and sizes, and for each request the same first attempt at the same target, whether it came first or second."""
-    (one, one_sent), (two, two_sent) = rows("direct"), rows("failover")
-    assert (one[["arrival_s", "input_tokens", "output_tokens"]] == two[["arrival_s", "input_tokens", "output_tokens"]]).all().all()
-    keys = ["request_id", "target", "target_attempt"]
-    both = one_sent.merge(two_sent, on=keys)
-    usable = both[(both.status_x == 200) & (both.status_y == 200)]
-    assert len(usable) > 1000
-    assert np.allclose(usable.end_s_x - usable.start_s_x, usable.end_s_y - usable.start_s_y, rtol=0, atol=1e-9)
+def configuration(*policies: str, replications: int = 4, **scenario: Any) -> Configuration:
+    """Empty policies by these names, in a scenario that promises 99.9 %."""
+    weather = Scenario({"a": Deployment("anthropic", "claude")}, slo=Slo(success=0.999), **scenario)
+    return Configuration("compare", "storm", weather, {name: {} for name in policies}, 7, replications)
 
 
-def test_determinism_workers_and_serial_give_the_same_bits_with_and_without_rows(tmp_path):
-    """Two workers with row files, one without: equal summaries."""
-    made = load("compare", "demo", ["direct", "layered"], SHORT, 1, 3)
-    (tmp_path / "many").mkdir()
-    serial = compare(made).to_json()
-    many = compare(made, workers=2, rows=True, out=tmp_path / "many").to_json()
-    assert serial == many
-    assert {path.name for path in (tmp_path / "many").iterdir()} == {
-        "summary.json", "config.yaml", "requests.parquet", "attempts.parquet", "events.parquet",
-    }  # fmt: skip
-    import duckdb
-
-    count, sends = duckdb.sql(f"select count(*), sum(attempts) from '{tmp_path}/many/requests.parquet'").fetchall()[0]
-    assert sends == duckdb.sql(f"select count(*) from '{tmp_path}/many/attempts.parquet'").fetchall()[0][0]
-    assert count == sum(run.metrics["requests"] for runs in compare(made).figures.values() for run in runs)
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replications are scripted instead of simulated."""
+    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, rows=None: scripted(policy, replication))
 
 
-def test_config_yaml_gives_the_same_bits_again(tmp_path):
-    """Written, read back and run."""
-    made = load(
-        "compare", "anthropic_outage", ["circuit_breaker", "cached"], ["scenario.horizon=900s", "scenario.outages.september.start=100s"], 5, 2
-    )
-    path = tmp_path / "config.yaml"
-    path.write_text(made.to_yaml(), encoding="utf-8")
-    assert compare(restore(path)).to_json() == compare(made).to_json()
+def study(*policies: str, **others: Any) -> Study:
+    """A comparison of the scripted policies, serial, nothing written."""
+    return compare(configuration(*policies, **others))
 
 
-def test_every_packaged_policy_runs_in_every_packaged_scenario():
-    """Seven scenarios by eight policies, the first minutes of each; every figure finite or null."""
-    policies = listed("policies")
-    assert {"direct", "retry_only", "failover", "circuit_breaker", "cascade", "budget_shift", "cached", "layered"} <= set(policies)
-    scenarios = listed("scenarios")
-    assert {"demo", "steady", "anthropic_outage", "openai_partial_2025_06", "rate_limit_storm", "price_cut", "budget_month"} <= set(scenarios)
-    for name in scenarios:
-        outages = load("run", name, ["direct"]).scenario.outages
-        shifted = [text for outage in outages for text in (f"scenario.outages.{outage}.start=30%", f"scenario.outages.{outage}.end=60%")]
-        made = load("compare", name, policies, ["scenario.horizon=400s", *shifted])
-        study = compare(made)
-        assert list(study.figures) == policies
-        json.dumps(study.summary, allow_nan=False)
-        assert all(found["forbidden_share"].mean in (0.0, None) for found in study.intervals.values())
+@pytest.mark.usefixtures("played")
+def test_the_summary_has_the_published_form() -> None:
+    """Every key of schema version 1 is there, for each policy every metric with mean, low and high."""
+    summary = json.loads(study("bold", "safe").to_json())
+    head = {"schema_version", "simroute", "command", "scenario", "seed", "replications", "horizon_s", "fingerprint"}
+    assert head | {"policies", "differences", "verdict"} <= set(summary)
+    assert (summary["schema_version"], summary["seed"], summary["replications"], summary["command"]) == (1, 7, 4, "compare")
+    assert set(summary["policies"]["bold"]["metrics"]) == set(METRICS)
+    assert set(summary["policies"]["bold"]["metrics"]["success_rate"]) == {"mean", "low", "high"}
+    assert summary["policies"]["bold"]["by"]["target"]["a"]["attempts"]["mean"] == 6.5
+    assert summary["policies"]["bold"]["formula"] == "send"
 
 
-def test_a_real_trace_through_a_real_outage(shared):
-    """All 19,366 requests; success of `direct` is 1 less the outage's share of arrivals times its depth, within 4 sd and the time-outs."""
-    trace = shared / "data" / "azure2023_conv.csv"
-    made = load("compare", "anthropic_outage", ["direct", "circuit_breaker"], [f"scenario.workload.trace={trace}"])
-    study = compare(made)
-    arrivals = made.arrivals("trace").arrival
-    hit = ((arrivals >= 1200) & (arrivals < 2220)).mean()
-    direct = study.figures["direct"][0].metrics
-    assert direct["requests"] == 19_366
-    worst, best = 1 - hit, 1 - hit * 0.90
-    assert worst < direct["success_rate"] < best
-    expected = 1 - hit * (0.9 + 0.1 * 0.05)  # errors, and of the rest 5 % that hang; time-outs and fair-weather errors cost a little more
-    assert direct["success_rate"] == pytest.approx(expected, abs=0.012)
+@pytest.mark.usefixtures("played")
+def test_undefined_is_null_in_the_summary() -> None:
+    """NaN is not JSON."""
+    text = study("bold", "safe").to_json()
+    assert "NaN" not in text
+    assert json.loads(text)["policies"]["bold"]["metrics"]["ttft_p95_s"] == {"mean": None, "low": None, "high": None}
 
 
-def test_scope_forbidden_providers_are_never_asked():
-    """A feature that forbids Anthropic is served elsewhere."""
-    found = sr.simulate(sr.load_scenario("demo", *SHORT, "scenario.workload.forbid={assistant: [anthropic]}"), "circuit_breaker")
-    asked = found.attempts.merge(found.requests[["request_id", "feature"]], on="request_id")
-    assert "anthropic" not in set(asked[asked.feature == "assistant"].provider)
-    assert "anthropic" in set(asked[asked.feature == "search"].provider)
+@pytest.mark.usefixtures("played")
+def test_differences_are_b_minus_a_and_a_is_the_first_named() -> None:
+    """safe costs 1 more than bold in every weather, though both vary."""
+    found = {(row["a"], row["b"], row["metric"]): row for row in study("bold", "safe").differences}
+    row = found["bold", "safe", "cost_per_1k_requests_usd"]
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((1.0, 1.0, 1.0))
 
 
-def test_intervals_are_student_s_t_and_exact_binomial():
-    """t(9) = 2.262157 (tables); three of three shares of 1 over 300 trials: low = .025^(1/300)."""
-    assert t_quantile(9) == pytest.approx(2.262157, abs=1e-6)
-    assert interval([1.0, 2.0, 3.0]).low == pytest.approx(2 - 4.302653 / math.sqrt(3), abs=1e-5)
-    assert interval([1.0, 1.0, 1.0], (300, 300)).low == pytest.approx(0.025 ** (1 / 300), rel=1e-9)
-    assert binomial(0, 10) == pytest.approx((0.0, 1 - 0.025**0.1))
-    assert interval([0.5]) == (0.5, None, None)
-    assert interval([None, None]) == (None, None, None)
-    assert paired([1.0, None, 2.0], [2.0, 3.0, 4.0]).mean == 1.5
-    assert needed([1.0, 3.0], 0.0) is None
+@pytest.mark.usefixtures("played")
+def test_the_verdict_goes_by_the_unfavourable_bound() -> None:
+    """99.0 % misses 99.9 %, 99.96 % ± .01 keeps it."""
+    assert {entry["policy"]: entry["meets_slo"] for entry in study("bold", "safe").verdict} == {"bold": False, "safe": True}
 
 
-@pytest.mark.parametrize("n", [10, 20, 100])
-def test_intervals_cover_as_often_as_they_say(n):
-    """Means of n skewed (lognormal, sigma .5) estimates: 95 % nominal; 2,000 trials, so 4 sd are 2 points, and t on skewed data loses 3."""
-    draw = np.random.default_rng(n)
-    truth = math.exp(0.125)
-    hits = sum(low <= truth <= high for _, low, high in (interval(draw.lognormal(0, 0.5, n).tolist()) for _ in range(2000)))
-    assert 0.90 < hits / 2000 < 0.97
+def test_an_undecided_verdict_says_how_many_replications_would_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sd .0002 around a distance of .0001: at least (1.96 · 2)² = 16 replications."""
+    monkeypatch.setitem(SUCCESS, "safe", [0.9991 - 0.0002, 0.9991 + 0.0002, 0.9991 - 0.0001, 0.9991 + 0.0001])
+    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, rows=None: scripted(policy, replication))
+    (entry,) = study("safe").verdict
+    assert entry["meets_slo"] is None
+    assert int(entry["why"].split("about ")[1].split()[0]) >= 12
 
 
-def test_needed_says_how_many_replications_would_decide():
-    """Sd 1 and a distance of .5: t(n-1)/sqrt(n) < .5 first holds at n = 18; the answer is at most a tenth above."""
-    values = [0.0, math.sqrt(2.0)]
-    assert 18 <= needed(values, 0.5) <= 20
+@pytest.mark.usefixtures("played")
+def test_the_verdict_names_the_cheapest_that_keeps_the_promise() -> None:
+    """bold is cheaper, but does not keep it; the rest is told by paired differences."""
+    lines = study("bold", "safe", "dear").verdict_lines()
+    text = "\n".join(lines)
+    assert "Cheapest that keeps it: safe" in text
+    assert any("dear costs $1.05 more" in line for line in lines)
+    assert any("bold costs $1.00 less" in line and "not shown to keep" in line for line in lines)
 
 
-def test_assertions_hold_on_the_unfavourable_bound():
-    """`direct` misses what `circuit_breaker` keeps; a metric that does not exist is named with the nearest."""
-    study = compare(load("compare", "demo", ["direct", "circuit_breaker"], ["scenario.horizon=7200s", "scenario.workload.rate=0.5"], 1, 3))
-    assert [line.split(":")[0] for line in study.failed(["success_rate>=0.97"])] == ["direct"]
-    assert study.failed(["circuit_breaker:success_rate>=0.97", "cost_usd<1000"]) == []
-    with pytest.raises(InputError, match="did you mean success_rate"):
-        study.failed(["sucess_rate>=1"])
-    assert study.verdict[0]["meets_slo"] is False
+@pytest.mark.usefixtures("played")
+def test_the_verdict_tells_how_long_each_went_on() -> None:
+    """Seconds on the failing target, for each policy."""
+    (line,) = [line for line in study("bold", "safe").verdict_lines() if "failing target" in line]
+    assert "bold 2,400" in line
+    assert "safe 120" in line
+
+
+@pytest.mark.usefixtures("played")
+def test_what_is_given_is_said() -> None:
+    """A fixed trace and a scheduled outage limit what the intervals can say."""
+    given = study("bold", "safe", workload=Workload(trace="/x.csv"), outages={"june": Outage(provider="anthropic", start=60, end=90)})
+    assert "given this traffic and this outage" in given.verdict_lines()[0]
+    assert "given" not in study("bold", "safe", outages={"any": Outage(provider="anthropic", mean_between=3600)}).verdict_lines()[0]
+
+
+@pytest.mark.usefixtures("played")
+def test_one_replication_gives_figures_without_bounds_and_says_so() -> None:
+    """Bounds are null; the verdict goes by the figure itself."""
+    once = study("bold", "safe", replications=1)
+    found = once.summary["policies"]["safe"]["metrics"]["success_rate"]
+    assert found == {"mean": 0.9995, "low": None, "high": None}
+    assert "one replication" in once.verdict[1]["why"]
+
+
+@pytest.mark.usefixtures("played")
+def test_an_assertion_must_hold_on_the_unfavourable_bound_for_every_policy() -> None:
+    """The mean of bold is .99, its lower bound is not; NAME: asks one policy."""
+    found = study("bold", "safe")
+    assert found.failed(["success_rate>=0.98", "safe:success_rate>0.999", "time_on_failing_target_s<=2400"]) == []
+    assert len(found.failed(["success_rate>=0.99"])) == 1
+    assert len(found.failed(["safe:cost_per_1k_requests_usd<2.1"])) == 1
+    assert len(found.failed(["ttft_p95_s<=5"])) == 2, "what is undefined does not hold"
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [("sucess_rate>=0.9", "success_rate"), ("success_rate=0.9", "expected"), ("salf:success_rate>=0.9", "safe"), ("success_rate>=1e", "number")],
+)
+def test_a_wrong_assertion_is_refused_with_the_nearest_name(text: str, hint: str) -> None:
+    """Before anything runs."""
+    with pytest.raises(InputError) as caught:
+        parse_assertion(text, ["bold", "safe"])
+    assert hint in str(caught.value.lines)
+
+
+@pytest.mark.usefixtures("played")
+def test_a_run_writes_its_files_and_leaves_no_drafts(tmp_path: Path) -> None:
+    """summary.json and config.yaml, nothing else."""
+    found = compare(configuration("bold", "safe"), out=folder(configuration("bold"), tmp_path / "run"))
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "summary.json"]
+    assert (tmp_path / "run" / "summary.json").read_text(encoding="utf-8") == found.to_json()
+
+
+def test_the_default_folder_is_numbered_when_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """storm-compare, then -2, then -3; a name cannot lead out of reports/."""
+    monkeypatch.chdir(tmp_path)
+    made = configuration("bold")
+    assert [folder(made, None).as_posix() for _ in range(3)] == [f"reports/storm-compare{end}" for end in ("", "-2", "-3")]
+    assert folder(replace(made, scenario_name="../Évil name"), None).parent.as_posix() == "reports"
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path: Path) -> None:
+    """One line with the remedy."""
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(InputError) as caught:
+        folder(configuration("bold"), tmp_path / "taken")
+    assert "--out" in caught.value.lines[0]
+
+
+def test_an_interruption_keeps_what_all_policies_have_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut in the third replication after its first policy: two whole replications remain, paired."""
+
+    def cut(made: Configuration, policy: str, replication: int, rows: Any = None) -> Figures:
+        if (policy, replication) == ("safe", 2):
+            raise KeyboardInterrupt
+        return scripted(policy, replication)
+
+    monkeypatch.setattr(executors, "replicate", cut)
+    found = study("bold", "safe")
+    assert (found.interrupted, found.replications, found.summary["replications"]) == (True, 2, 2)
+
+
+def test_an_interruption_before_anything_is_finished_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to keep."""
+
+    def cut(*_: Any) -> Figures:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(executors, "replicate", cut)
+    with pytest.raises(KeyboardInterrupt):
+        study("bold")
+
+
+class Deadly(Configuration):
+    """A configuration whose weather kills the process that makes it."""
+
+    def arrivals(self, kind: str) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_a_killed_worker_ends_the_run_with_replication_and_seed() -> None:
+    """No hang, and a message that names them."""
+    made = configuration("bold", "safe")
+    with pytest.raises(Exception, match=r"replication \d+, seed 7"):
+        compare(Deadly(made.command, made.scenario_name, made.scenario, made.policies, made.seed, made.replications), workers=2)
+
+
+def test_workers_do_not_change_a_bit() -> None:
+    """Three replications of two policies, serial and on two processes, give the same summary to the letter."""
+    made = load("compare", "steady", ["direct", "failover"], ["scenario.horizon=120"], seed=3, replications=3)
+    assert compare(made, workers=1).to_json() == compare(made, workers=2).to_json()

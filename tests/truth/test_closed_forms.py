@@ -92,8 +92,6 @@ def test_q09_blocking_in_m_m_1_k(forms):
     """One slot and nine places at 90 % load: the share refused, within 4 sd of 60,000 calls."""
     form, n = forms["Q09"], 60_000
     draw = np.random.default_rng(5)
-    made = {"a": spec.Deployment("c", "m", price=PRICE)}
-    assert made
     arrivals = np.cumsum(draw.exponential(1 / 0.9, n)).tolist()
     # the n-th answer belongs to the n-th call, refused or not: service times are independent of that
     log = play({}, {"a": [Step(float(s)) for s in draw.exponential(1.0, n)]}, arrivals, limits=spec.Limits(concurrency=1, queue=9))
@@ -101,7 +99,7 @@ def test_q09_blocking_in_m_m_1_k(forms):
 
 
 def test_q14_concurrency_in_m_g_infinity():
-    """Without a limit, Poisson arrivals and lognormal latencies give a Poisson number in flight: mean 20 x 1.5 = 30 and variance 30.
+    """Without a limit, Poisson arrivals and lognormal latencies give a Poisson number in flight: mean 20 x 1.5 = 30, variance 30.
 
     Sampled every 15 s over 40,000 s (2,666 nearly independent samples): 4 sd are 0.42 for the mean, 3.3 for the variance.
     """
