@@ -32,10 +32,8 @@ def test_the_empirical_backend_gives_the_published_cascade(shared, accepts, errs
 
 
 def test_the_copula_comes_near_the_published_table():
-    """From the two accuracies alone, P(strong right | weak wrong) is within the stated 3 points of the table's .557, plus 4 sd of 60,000 questions.
-
-    Independence would say .806.
-    """
+    """From the two accuracies alone, P(strong right | weak wrong) is within the stated 3 points of the table's .557, plus 4 sd of 60,000 questions."""
+    # Independence would say .806.
     deployments = {
         "strong": spec.Deployment("o", "s", price=spec.PriceList(2.0, 2.0), quality=0.8058702),
         "weak": spec.Deployment("m", "w", price=spec.PriceList(1.0, 1.0), quality=WEAK),
