@@ -32,7 +32,7 @@ def test_the_empirical_backend_gives_the_published_cascade(shared, accepts, errs
 
 
 def test_the_copula_comes_near_the_published_table():
-    """From the two accuracies alone, P(strong right | weak wrong) is within the stated 3 points of the table's .557, plus 4 sd of 60,000 questions."""
+    """From the two accuracies alone, P(strong right | weak wrong) is within the stated 3 points of the table's .557 plus 4 sd of 60,000."""
     # Independence would say .806.
     deployments = {
         "strong": spec.Deployment("o", "s", price=spec.PriceList(2.0, 2.0), quality=0.8058702),
