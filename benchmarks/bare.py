@@ -26,7 +26,7 @@ class Server(Sky):
 class Request:
     """Where one request is on its way."""
 
-    __slots__ = ("deadline", "draw", "i", "permit", "seconds", "server", "status", "ticket", "tries")
+    __slots__ = ("deadline", "draw", "i", "most", "permit", "seconds", "server", "status", "ticket", "tries")
 
     def __init__(self, draw: Draw, i: int) -> None:
         self.draw, self.i = draw, i
@@ -48,6 +48,7 @@ def run(horizon: float) -> Count:
             permit = servers[index].breaker.ask(now)
             if permit is not None:
                 request.server, request.permit, request.tries = index, permit, 0
+                request.most = 1 if servers[index].breaker.trying else ATTEMPTS  # a trial is one send
                 send(now, request)
                 return
 
@@ -88,7 +89,7 @@ def run(horizon: float) -> Count:
     def ended(now: float, request: Request, status: int) -> None:
         nonlocal successes
         request.tries += 1
-        if status != 200 and request.tries < ATTEMPTS:
+        if status != 200 and request.tries < request.most:
             heappush(heap, (now + PAUSE, number(), AGAIN, request))
             return
         servers[request.server].breaker.tell(request.permit, status != 200, now)

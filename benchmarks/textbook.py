@@ -46,7 +46,7 @@ class Program:
             if permit is None:
                 continue
             status = 0
-            for n in range(ATTEMPTS):
+            for n in range(1 if server.breaker.trying else ATTEMPTS):  # a trial is one send
                 if n > 0:
                     yield self.env.timeout(PAUSE)
                 status = yield from self.call(server, draw, i, n)

@@ -12,8 +12,8 @@ WIDE, HIGH, LEFT, TOP, ROOM = 760, 300, 54, 50, 120
 
 
 def main() -> None:
-    """Five replications, summed minute by minute."""
-    made = load("compare", "demo", list(POLICIES), [], 1, 5)
+    """Twenty replications, summed minute by minute."""
+    made = load("compare", "demo", list(POLICIES), [], 1, 20)
     study = compare(made)
     minutes = int(made.scenario.horizon // 60)
     outage = made.scenario.outages["morning"]

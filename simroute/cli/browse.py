@@ -56,8 +56,9 @@ def _first_line(cls: type) -> str:
 
 @click.command("describe")
 @click.argument("name")
+@click.option("--schema", "as_schema", is_flag=True, help="With scenario or policy: the JSON Schema of such files.")
 @plugin
-def describe_command(name: str, plugins: tuple[Path, ...]) -> int:
+def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> int:
     """What a scenario, policy, layer or format is; `describe scenario` lists every key of a scenario file."""
     from simroute.core import registry
     from simroute.experiment import catalogue, configuration, schema
@@ -67,7 +68,16 @@ def describe_command(name: str, plugins: tuple[Path, ...]) -> int:
 
     assert configuration
     plugged(plugins)
-    if name == "scenario" or name in registry:
+    if as_schema:
+        import json
+
+        from simroute.experiment.json_schema import policy_schema, scenario_schema
+
+        made = {"scenario": scenario_schema, "policy": policy_schema}.get(name)
+        if made is None:
+            raise InputError(f"--schema is there for scenario and policy, not for {name!r}")
+        click.echo(json.dumps(made(), indent=2, ensure_ascii=False, allow_nan=False))
+    elif name == "scenario" or name in registry:
         cls: Any = spec.Scenario if name == "scenario" else registry[name]
         click.echo(f"{name}: {(cls.__doc__ or '').strip()}\n")
         _parameters(schema.parameters(cls))

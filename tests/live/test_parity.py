@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simroute.core import Call, Outcome, Price, Rest, Target
+from simroute.core import Call, Judge, Outcome, Price, Rest, Target
 from simroute.policies.breaker import Breaker
 from simroute.policies.budget import Budget
 from simroute.policies.cache import Cache
+from simroute.policies.cascade import Cascade
 from simroute.policies.fallback import Fallback
 from simroute.policies.limit import Limit
 from simroute.policies.retry import Backoff, Retry
@@ -49,13 +50,19 @@ class Scripted:
         return Outcome(step.status, call.target, retry_after=step.retry_after, usd=usd, input_tokens=1000, output_tokens=100, answer="text")
 
 
+async def accepts(call, outcome):
+    await asyncio.sleep(0.417)
+    return True
+
+
 def live(layers, script, arrivals, streamed=False):
     """(start, target, attempt, status) of each attempt, in order of start."""
     rows = []
 
     async def main():
         targets = {name: Target(name, f"company-{name}", f"model-{name}", "model") for name in script}
-        world = LiveWorld(targets, dict.fromkeys(script, Price(1.0, 2.0)), Scripted(script), [copy.deepcopy(layers)], rows=rows.append)
+        prices = dict.fromkeys(script, Price(1.0, 2.0))
+        world = LiveWorld(targets, prices, Scripted(script), [copy.deepcopy(layers)], rows=rows.append, judge=accepts)
 
         async def request(number, when):
             await asyncio.sleep(when)
@@ -96,6 +103,7 @@ LAYERS = {
     "budget": Budget(usd=1.0, to="b"),
     "cache": Cache(lookup=0.003),
     "limit": Limit(rpm=20.0, wait=2.0),
+    "cascade": Cascade(cheap="b", strong="a", judge=Judge(1.0, 0.0, latency=0.417)),
 }
 SCRIPT = {
     "a": [Step(0.31, 503), Step(0.37, 429, 1.9), Step(1.13), Step(6.1), Step(0.17, 500), Step(0.41, first=0.11), Step(3.3, 502, first=0.7)],

@@ -13,7 +13,7 @@ from simroute.experiment.errors import InputError
 from simroute.studies.compare import compare
 from simroute.studies.statistics import binomial, interval, needed, paired, t_quantile
 
-SHORT = ["scenario.horizon=600s", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
+SHORT = ["scenario.horizon=600s", "scenario.workload.rate=3", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
 
 
 def rows(policy, seed=1):
