@@ -6,10 +6,13 @@ import types
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from simroute import policies as _registers_layers
 from simroute.core import registry
 from simroute.core.params import Doc, Range, Unit
 from simroute.experiment.schema import unwrap
 from simroute.models import spec
+
+__all__ = ["_registers_layers", "policy_schema", "scenario_schema"]
 
 DURATION = {"type": "string", "pattern": "^([0-9.]+(ms|s|m|h|d))+$"}
 PERCENT = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?%$"}
@@ -40,7 +43,8 @@ def _object(cls: type, more: dict[str, Any] | None = None, required: list[str] |
 
 def _schema(kind: Any) -> dict[str, Any]:
     bare, marks = unwrap(kind)
-    said = {"description": mark.text for mark in marks if isinstance(mark, Doc)}
+    doc = next((mark.text for mark in marks if isinstance(mark, Doc)), None)
+    said = {} if doc is None else {"description": doc}
     origin = get_origin(bare)
     if origin in (Union, types.UnionType):
         parts = [part for part in get_args(bare) if part is not type(None)]
