@@ -13,7 +13,7 @@ class RateLimit:
     """
 
     def __init__(self, limits: spec.Limits) -> None:
-        self._requests = Bucket(limits.rpm, limits.rpm / 60) if limits.rpm is not None else None
+        self._requests = Bucket(max(1.0, limits.rpm), limits.rpm / 60) if limits.rpm is not None else None
         self._tokens = Bucket(limits.tpm, limits.tpm / 60) if limits.tpm is not None else None
         self._charge = limits.charge
 

@@ -140,3 +140,14 @@ def test_a_scheduled_outage_costs_a_direct_policy_exactly_its_share():
     found = simulated({}, target, outages=outages)
     assert found["success_rate"] == pytest.approx(0.8, abs=4 * math.sqrt(0.8 * 0.2 / found["requests"]))
     assert found["time_on_failing_target_s"] == pytest.approx(2000, abs=10)  # at 10 requests/s hardly a second is empty: e^-10
+
+
+@pytest.mark.parametrize("charge", ["reserve", "estimate", "generated"])
+def test_tokens_a_minute_admit_what_the_refill_pays_for(charge):
+    """600 tokens at once and 10 a second for 600 s pay for 6,600 / 101 = 65 calls; what is charged late overshoots by the calls in flight (4)."""
+    one = spec.Lengths(median=1, sigma=0.0)
+    load = spec.Workload(rate=1.0, max_output_tokens=100, tasks={"chat": spec.Task(input_tokens=one, output_tokens=spec.Lengths(100, 0.0))})
+    target = {"a": spec.Deployment("c", "m", price=PRICE, limits=spec.Limits(tpm=600.0, charge=charge))}
+    made = spec.Scenario(deployments=target, horizon=600.0, workload=load)
+    found = replicate(Configuration("run", "test", made, {"policy": {}}), "policy", 0).metrics
+    assert found["requests"] - found["rate_limited"] == pytest.approx(6600 / 101, abs=4)

@@ -310,6 +310,8 @@ class SimWorld:
             tokens_out = int(tokens_out * max(0.0, share))
         if now >= upstream.until:
             upstream.refresh(now)
+        if upstream.limits is not None:
+            upstream.limits.generated(now, tokens_out)
         nano = upstream.nano_usd(tokens_in, tokens_out)
         request.nano += nano
         return tokens_in, tokens_out, nano
