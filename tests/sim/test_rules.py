@@ -274,3 +274,19 @@ def test_conservation_every_request_ends_once_and_every_attempt_belongs_to_one()
     assert np.array_equal(np.bincount(owners, minlength=500), attempts[np.argsort(ids)])
     spent = sum(int(chunk["cost_nano"].sum()) for chunk in log.rows["attempts"])
     assert spent == sum(int(chunk["cost_nano"].sum()) for chunk in log.rows["requests"])
+
+
+class Discards:
+    """Takes the first token for the answer, and drops the rest."""
+
+    async def __call__(self, call, send, world):
+        outcome = await send(call)
+        return Outcome(200, outcome.target)
+
+
+@pytest.mark.parametrize(("abandoned", "end"), [("stops", 1.0), ("runs_on", 5.0)])
+def test_streaming_a_rest_that_nobody_reads_is_closed_when_its_request_ends(abandoned, end):
+    """The request ends at 1 s, once; its attempt as 499, then or when the provider is done."""
+    log = play({"discards": Discards()}, {"a": [Step(5.0, first=1.0)]}, [0.0, 9.0], streamed=True, abandoned=abandoned)
+    assert [row[:2] for row in log.requests.values()] == [("ok", "a")] * 2
+    assert log.attempts == [(0.0, "a", 1, 499, end), (9.0, "a", 1, 499, 9.0 + end)]

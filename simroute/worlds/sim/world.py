@@ -128,11 +128,10 @@ class SimWorld:
         now = self.env._now
         if request.streamed and outcome.status == 200 and request.ttft != request.ttft:
             request.ttft = now - request.arrival  # a complete answer (cached, judged) shows its first token with its last
+        for rest in request.rests or ():  # streams that nobody read
+            if rest.outcome is None:
+                rest.close_all()
         request.over = (now, outcome)
-        if request.rests is not None:
-            for rest in request.rests:
-                if rest.outcome is None:
-                    rest.close_all()
         if request.open == 0:
             self._close(request)
 
