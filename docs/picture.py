@@ -37,7 +37,7 @@ def main() -> None:
     parts += [f'<text x="{x(minute)}" y="{y(0) + 18}" text-anchor="middle">{minute} min</text>' for minute in range(0, minutes + 1, 20)]
     heights: list[float] = []
     for policy, colour, dash in zip(POLICIES, COLOURS, DASHES, strict=True):
-        runs = study.figures[policy]
+        runs = study.runs[policy]
         shares = [sum(run.minutes[1][m] for run in runs) / max(1, sum(run.minutes[0][m] for run in runs)) for m in range(minutes)]
         line = " ".join(f"{x(m + 0.5):.1f},{y(share):.1f}" for m, share in enumerate(shares))
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.8" stroke-dasharray="{dash}"/>')

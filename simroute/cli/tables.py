@@ -23,7 +23,7 @@ def show(study: Study, folder: Path) -> None:
     click.echo(f"\n{clean(' '.join(made.scenario.about.split()), 300)}")
     click.echo(f"{clean(made.scenario_name, 40)}: {made.scenario.horizon / 3600:.3g} h, {load}, {many}, seed {made.seed}\n")
     head = ("policy", "kept", "success", "±", "p95", "ttft p95", "$/1k req", "±", "quality", "sends", "on failing")
-    _table([head, *(_row(study, policy) for policy in study.figures)])
+    _table([head, *(_row(study, policy) for policy in study.runs)])
     _differences(study)
     click.echo("")
     for line in study.verdict_lines():
@@ -56,7 +56,7 @@ def _differences(study: Study) -> None:
     click.echo(f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %):")
     names = {"success_rate": "success", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$/1k req"}
     rows = []
-    for other in (policy for policy in study.figures if policy != first):
+    for other in (policy for policy in study.runs if policy != first):
         found = {row["metric"]: row for row in study.differences if row["b"] == other}
         rows.append((clean(other, WIDTH), *(_difference(metric, found[metric]) for metric in names)))
     _table([("policy", *names.values()), *rows])

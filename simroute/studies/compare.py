@@ -27,26 +27,26 @@ ASSERTION = re.compile(r"(?:([^:<>=]+):)?\s*([A-Za-z0-9_]+)\s*(>=|<=|>|<)\s*([-+
 
 @dataclass
 class Study:
-    """What came out. `figures`: policy -> its replications, in order; `interrupted`: some were left out."""
+    """What came out. `runs`: policy -> its replications, in order; `interrupted`: some were left out."""
 
     configuration: Configuration
-    figures: dict[str, list[Figures]]
+    runs: dict[str, list[Figures]]
     interrupted: bool = False
     out: Path | None = None
     intervals: dict[str, dict[str, Interval]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.intervals = {policy: {name: self._interval(runs, name) for name in METRICS} for policy, runs in self.figures.items()}
+        self.intervals = {policy: {name: self._interval(runs, name) for name in METRICS} for policy, runs in self.runs.items()}
         self.verdict, self._lines = verdict(self.configuration.scenario, self.series(), self.intervals)
         self.differences = self._differences()
 
     @property
     def replications(self) -> int:
-        return len(next(iter(self.figures.values())))
+        return len(next(iter(self.runs.values())))
 
     def series(self) -> Series:
         """policy -> metric -> values by replication."""
-        return {policy: {name: [run.metrics[name] for run in runs] for name in METRICS} for policy, runs in self.figures.items()}
+        return {policy: {name: [run.metrics[name] for run in runs] for name in METRICS} for policy, runs in self.runs.items()}
 
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
@@ -66,7 +66,7 @@ class Study:
             "horizon_s": made.scenario.horizon,
             "fingerprint": fingerprint(),
             "files": {Path(path).name: digest for path, digest in made.files.items()},
-            "policies": {policy: self._policy(policy) for policy in self.figures},
+            "policies": {policy: self._policy(policy) for policy in self.runs},
             "differences": self.differences,
             "verdict": self.verdict,
         }
@@ -75,7 +75,7 @@ class Study:
         return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def _policy(self, policy: str) -> dict[str, Any]:
-        runs = self.figures[policy]
+        runs = self.runs[policy]
         metrics = {name: found.plain() for name, found in self.intervals[policy].items()}
         by: dict[str, Any] = {}
         for kind, words in runs[0].by.items():
@@ -104,8 +104,8 @@ class Study:
         """Those that do not hold on the unfavourable bound (the mean, with one replication), each with what was found."""
         missed = []
         for text in assertions:
-            policy, name, sign, bound = parse_assertion(text, list(self.figures))
-            for each in [policy] if policy else list(self.figures):
+            policy, name, sign, bound = parse_assertion(text, list(self.runs))
+            for each in [policy] if policy else list(self.runs):
                 found = self.intervals[each][name]
                 value = found.low if sign.startswith(">") else found.high
                 value = found.mean if value is None else value
@@ -208,7 +208,7 @@ def _write(study: Study, out: Path, parts: Path | None, whole: list[int]) -> Non
     if parts is not None:
         from simroute.results import TABLES, join
 
-        folders = [part_folder(parts, p, r) for p in range(len(study.figures)) for r in whole]
+        folders = [part_folder(parts, p, r) for p in range(len(study.runs)) for r in whole]
         for table in TABLES:
             join([part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))], parts / table, table)
             (parts / table).replace(out / f"{table}.parquet")

@@ -54,7 +54,7 @@ def test_determinism_workers_and_serial_give_the_same_bits_with_and_without_rows
 
     count, sends = duckdb.sql(f"select count(*), sum(attempts) from '{tmp_path}/many/requests.parquet'").fetchall()[0]
     assert sends == duckdb.sql(f"select count(*) from '{tmp_path}/many/attempts.parquet'").fetchall()[0][0]
-    assert count == sum(run.metrics["requests"] for runs in compare(made).figures.values() for run in runs)
+    assert count == sum(run.metrics["requests"] for runs in compare(made).runs.values() for run in runs)
 
 
 def test_config_yaml_gives_the_same_bits_again(tmp_path):
@@ -78,7 +78,7 @@ def test_every_packaged_policy_runs_in_every_packaged_scenario():
         shifted = [text for outage in outages for text in (f"scenario.outages.{outage}.start=30%", f"scenario.outages.{outage}.end=60%")]
         made = load("compare", name, policies, ["scenario.horizon=400s", *shifted])
         study = compare(made)
-        assert list(study.figures) == policies
+        assert list(study.runs) == policies
         json.dumps(study.summary, allow_nan=False)
         assert all(found["forbidden_share"].mean in (0.0, None) for found in study.intervals.values())
 
@@ -90,7 +90,7 @@ def test_a_real_trace_through_a_real_outage(shared):
     study = compare(made)
     arrivals = made.arrivals("trace").arrival
     hit = ((arrivals >= 1200) & (arrivals < 2220)).mean()
-    direct = study.figures["direct"][0].metrics
+    direct = study.runs["direct"][0].metrics
     assert direct["requests"] == 19_366
     worst, best = 1 - hit, 1 - hit * 0.90
     assert worst < direct["success_rate"] < best

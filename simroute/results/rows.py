@@ -1,4 +1,4 @@
-"""Rows as tables that people read: data frames and Parquet files. The only place that knows pandas and duckdb."""
+"""Rows as data frames and Parquet files."""
 
 from __future__ import annotations
 

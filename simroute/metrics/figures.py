@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.metrics.evidence import Evidence
+from simroute.metrics.histogram import Histogram
 
 OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
 MINUTE = 60.0
@@ -29,27 +31,6 @@ class Context:
     providers: list[str]
     models: list[str]
     slots: list[int | None] = field(default_factory=list)
-
-
-class Histogram:
-    """Counts of positive numbers in cells 0.2 % wide, so that a cell's middle is at most 0.1 % off."""
-
-    LOW, RATIO, CELLS = 1e-4, np.log(1.002), 11_600  # from 0.1 ms to over 1e6 s
-
-    def __init__(self) -> None:
-        self.counts = np.zeros(self.CELLS, np.int64)
-
-    def add(self, values: np.ndarray) -> None:
-        cells = np.log(np.maximum(values, self.LOW) / self.LOW) / self.RATIO
-        self.counts += np.bincount(np.minimum(cells.astype(np.int64), self.CELLS - 1), minlength=self.CELLS)
-
-    def quantile(self, share: float) -> float | None:
-        """The smallest value that at least `share` of the numbers do not exceed, None without numbers."""
-        total = int(self.counts.sum())
-        if total == 0:
-            return None
-        cell = int(np.searchsorted(np.cumsum(self.counts), share * total - 1e-9))
-        return float(self.LOW * np.exp((cell + 0.5) * self.RATIO))
 
 
 class Requests:
@@ -172,13 +153,17 @@ class Events:
 
 @dataclass
 class Figures:
-    """What one replication of one policy came to. `pooled`: (hits, trials) of shares, for exact bounds; `minutes`: arrivals, successes."""
+    """What one replication of one policy came to. `pooled`: (hits, trials) of shares, for exact bounds; `minutes`: arrivals, successes.
+
+    `evidence`: what pictures are drawn from, None where nobody asked for it.
+    """
 
     metrics: dict[str, float | None]
     pooled: dict[str, tuple[int, int]]
     by: dict[str, dict[str, dict[str, float | None]]]
     minutes: list[list[int]]
     events: dict[str, int]
+    evidence: Evidence | None = None
 
 
 class Fold:

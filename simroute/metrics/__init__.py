@@ -1,0 +1,7 @@
+"""Folds over the ledger's chunks: figures of one replication, and the evidence that pictures are drawn from."""
+
+from simroute.metrics.evidence import Evidence
+from simroute.metrics.figures import METRICS, Context, Figures, Fold
+from simroute.metrics.histogram import Histogram
+
+__all__ = ["METRICS", "Context", "Evidence", "Figures", "Fold", "Histogram"]
