@@ -17,8 +17,8 @@ Sink = Callable[[str, Chunk], None]
 
 ATTEMPTS: dict[str, Any] = {
     "request_id": np.int64, "replica": np.int32, "attempt": np.int32, "target_attempt": np.int32, "target": np.int32, "start_s": np.float64,
-    "end_s": np.float64, "status": np.int32, "error": np.int32, "retry_after_s": np.float64, "input_tokens": np.int64, "output_tokens": np.int64,
-    "cached_tokens": np.int64, "cost_nano": np.int64, "abandoned": np.bool_, "probe": np.bool_,
+    "end_s": np.float64, "left_s": np.float64, "status": np.int32, "error": np.int32, "retry_after_s": np.float64, "input_tokens": np.int64,
+    "output_tokens": np.int64, "cached_tokens": np.int64, "cost_nano": np.int64, "abandoned": np.bool_, "probe": np.bool_,
 }  # fmt: skip
 EVENTS: dict[str, Any] = {
     "t_s": np.float64, "replica": np.int32, "event": np.int32, "request_id": np.int64, "layer": np.int32, "target": np.int32, "detail": object,
@@ -53,7 +53,9 @@ class Ledger:
         self.errors, self.event_names, self.layers = Names(("",)), Names(), Names()
 
     def emit(self, table: str, chunk: Chunk) -> None:
-        """Hand a finished chunk to every sink."""
+        """Hand a finished chunk to every sink; what was sent for a request and what happened to it come before the request itself."""
+        if table == "requests":
+            self.close()
         for sink in self._sinks:
             sink(table, chunk)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from simroute.experiment.configuration import Configuration
 from simroute.ledger import Ledger, Sink
-from simroute.metrics import Context, Figures, Fold
+from simroute.metrics import Context, Figures, Fold, Observer
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
 
@@ -44,11 +44,12 @@ def context(configuration: Configuration, made: SimWorld) -> Context:
 def replicate(
     configuration: Configuration, policy: str, replication: int, rows: Callable[[SimWorld], Sink] | None = None, progress: Any = None
 ) -> Figures:
-    """Run it and fold the figures. `rows(world)` makes a sink that sees every chunk as well. Raises RuntimeError that names the replication."""
+    """Run it and fold figures and evidence. `rows(world)` makes a sink that sees every chunk as well. Raises RuntimeError with the replication."""
     sinks: list[Sink] = []
     made = world(configuration, policy, replication, sinks)
-    fold = Fold(context(configuration, made))
-    sinks.append(fold)
+    known = context(configuration, made)
+    fold, observer = Fold(known), Observer(known, story=replication == 0)
+    sinks += [fold, observer]
     if rows is not None:
         sinks.append(rows(made))
     try:
@@ -57,6 +58,8 @@ def replicate(
         where = f"policy {policy}, replication {replication}, seed {configuration.seed}, at {made.env.now:.3f} s"
         raise RuntimeError(f"{where}: {type(error).__name__}: {error}") from error
     busy = [made.upstreams[model.target.name].busy_seconds for model in made.models]
-    figures = fold.finish(made.ledger.event_names.words, busy)
+    ledger = made.ledger
+    figures = fold.finish(ledger.event_names.words, busy)
+    figures.evidence = observer.finish(fold, {"event": ledger.event_names.words, "layer": ledger.layers.words, "error": ledger.errors.words})
     assert all(value is None or math.isfinite(value) for value in figures.metrics.values())
     return figures

@@ -3,5 +3,6 @@
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import METRICS, Context, Figures, Fold
 from simroute.metrics.histogram import Histogram
+from simroute.metrics.observer import Observer
 
-__all__ = ["METRICS", "Context", "Evidence", "Figures", "Fold", "Histogram"]
+__all__ = ["METRICS", "Context", "Evidence", "Figures", "Fold", "Histogram", "Observer"]

@@ -44,6 +44,7 @@ class Requests:
         self.quality, self.answers = 0.0, 0
         self.minutes = np.zeros((2, 0), np.int64)
         self.by: dict[str, np.ndarray] = {}
+        self.graded: np.ndarray | None = None
 
     def add(self, chunk: Chunk) -> None:
         ok = chunk["outcome"] == OK
@@ -69,6 +70,7 @@ class Requests:
         self._minutes(chunk["arrival_s"], ok)
         for name in ("task", "user", "feature"):
             self._split(name, chunk[name], ok, chunk["cost_nano"])
+        self._graded(chunk["task"], ok & ~np.isnan(chunk["quality"]), chunk["quality"])
 
     def _minutes(self, arrival: np.ndarray, ok: np.ndarray) -> None:
         minute = (arrival / MINUTE).astype(np.int64)
@@ -84,6 +86,11 @@ class Requests:
         table[0] += np.bincount(codes, minlength=size)
         table[1] += np.bincount(codes[ok], minlength=size)
         np.add.at(table[2], codes, cost)  # integers: bincount with weights would sum floats
+
+    def _graded(self, task: np.ndarray, known: np.ndarray, quality: np.ndarray) -> None:
+        size = len(self.context.names["task"])
+        graded = self.graded if self.graded is not None else np.zeros((2, size))
+        self.graded = graded + np.array([np.bincount(task[known], quality[known], size), np.bincount(task[known], minlength=size)])
 
     def available(self) -> tuple[int, int]:
         """Minutes in which enough requests succeeded, and minutes in which any arrived."""
@@ -215,6 +222,10 @@ class Fold:
                 word: {"requests": float(table[0][c]), "success_rate": _share(table[1][c], table[0][c]), "cost_usd": int(table[2][c]) / 1e9}
                 for c, word in enumerate(words)
             }
+        graded = self.tables["requests"].graded
+        if graded is not None:
+            for (total, count), row in zip(graded.T.tolist(), found["task"].values(), strict=True):
+                row["quality_mean"] = _share(total, count)
         return found
 
 

@@ -7,7 +7,7 @@ from simroute.ledger import ATTEMPTS, CHUNK, Chunk, Ledger, Names
 
 def attempt(number: int) -> tuple[object, ...]:
     """A row of the attempts table whose request is `number`."""
-    return (number, 0, 1, 1, 0, 1.5, 2.5, 200, 0, float("nan"), 10, 20, 0, 7, False, False)
+    return (number, 0, 1, 1, 0, 1.5, 2.5, 2.5, 200, 0, float("nan"), 10, 20, 0, 7, False, False)
 
 
 def collected() -> tuple[Ledger, list[tuple[str, Chunk]]]:

@@ -35,6 +35,7 @@ class Attempt(Wake):
     retry_after: float | None = None
     first_token: Wake | None = None
     abandoned: bool = False
+    left: float = 0.0  # when whoever waited for an abandoned one stopped waiting
     held: bool = False  # it has a slot
     queued: bool = False  # it waits for one
 

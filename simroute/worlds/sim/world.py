@@ -286,7 +286,7 @@ class SimWorld:
         """Nobody waits for it: it runs on and is billed whole, or (`abandoned: stops`) stops here and is billed so far."""
         if attempt.callbacks is None or attempt.abandoned:
             return
-        attempt.abandoned = True
+        attempt.abandoned, attempt.left = True, self.env._now
         if self.stops:
             attempt.callbacks = []
             if attempt.held:
@@ -327,6 +327,7 @@ class SimWorld:
                 attempt.upstream.index,
                 attempt.start,
                 self.env._now,
+                attempt.left if abandoned else self.env._now,
                 499 if abandoned else attempt.status,
                 self.ledger.errors.code("abandoned" if abandoned else attempt.error) if abandoned or attempt.error else 0,
                 math.nan if retry_after is None else retry_after,
