@@ -1,81 +1,195 @@
-"""The JSON Schema (draft 2020-12) of scenario and policy files, from the same declarations that validate them."""
+"""The JSON Schema (draft 2020-12) of scenario and policy files, from the same declarations that validate them.
+
+It is there for editors: each key says what it does, its unit, its default, and what may stand there.
+"""
 
 from __future__ import annotations
 
+import inspect
 import types
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from simroute import policies as _registers_layers
 from simroute.core import registry
 from simroute.core.params import Doc, Range, Unit
+from simroute.core.target import ROLES
+from simroute.experiment.leaf import DURATION, PERCENT
 from simroute.experiment.schema import unwrap
 from simroute.models import spec
 
 __all__ = ["_registers_layers", "policy_schema", "scenario_schema"]
 
-DURATION = {"type": "string", "pattern": "^([0-9.]+(ms|s|m|h|d))+$"}
-PERCENT = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)?%$"}
+Schema = dict[str, Any]
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+SPAN: Schema = {"type": "string", "pattern": f"^{DURATION.pattern}$", "description": "A duration: 500ms, 30s, 5m, 2h, 1h30m, 7d."}
+SOME_SPAN: Schema = {**SPAN, "pattern": f"^(?=.*[1-9]){DURATION.pattern}$"}
+SHARE_OF_RUN: Schema = {"type": "string", "pattern": f"^{PERCENT.pattern}$", "description": "A share of the horizon: 30%."}
+WORDS = {
+    "s": "seconds, or a duration such as 30s, 5m, 2h",
+    "when": "seconds, a duration such as 40m, or a share of the horizon such as 30%",
+    "h": "hours",
+    "count": "whole number",
+    "share": "share from 0 to 1",
+    "1/s": "per second",
+    "1/min": "per minute",
+    "status": "HTTP status",
+    "target": f"a deployment's name, or {', '.join(ROLES)}",
+    "file": "path, relative to this file",
+}
+"""Units in an editor's words."""
 
 
-def scenario_schema() -> dict[str, Any]:
+def scenario_schema() -> Schema:
     """Of a scenario file."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_object(spec.Scenario)}
+    return {**_head("scenario", "A scenario of simroute: the weather that every policy meets."), **_object(spec.Scenario)}
 
 
-def policy_schema() -> dict[str, Any]:
+def policy_schema() -> Schema:
     """Of a policy file: layers by name, whose kind is the name unless `kind` says otherwise."""
-    kinds = {name: {"anyOf": [_object(cls, {"kind": {"const": name}}), {"type": "null"}]} for name, cls in sorted(registry.items())}
-    other = {"anyOf": [_object(cls, {"kind": {"const": name}}, ["kind"]) for name, cls in sorted(registry.items())]}
-    properties = {"about": {"type": "string"}, "tune": {"type": "object"}, **kinds}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object", "properties": properties, "additionalProperties": other}
+    kinds = sorted(registry)
+    layers = {name: {"anyOf": [_ref(name), {"type": "null"}], "description": _doc(registry[name])} for name in kinds}
+    about = {"type": "string", "description": "One sentence: what this policy does."}
+    tune = {"type": "object", "description": "Ranges for `simroute tune`."}
+    other = {
+        "type": "object",
+        "description": "A second layer of some kind, under a name of your own: `kind` says which.",
+        "properties": {"kind": {"enum": kinds, "description": "The kind of this layer."}},
+        "required": ["kind"],
+        "allOf": [{"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}, "then": _ref(name)} for name in kinds],
+    }
+    return {
+        **_head("policy", "A policy of simroute: layers by name, the outermost first."),
+        "type": "object",
+        "description": "An ordered mapping of layers: a call passes them from the first to the last.",
+        "properties": {"about": about, "tune": tune, **layers},
+        "additionalProperties": other,
+        "$defs": {name: _object(registry[name], {"kind": {"const": name, "description": "Only needed under another name."}}) for name in kinds},
+    }
 
 
-def _object(cls: type, more: dict[str, Any] | None = None, required: list[str] | None = None) -> dict[str, Any]:
+def _head(name: str, title: str) -> Schema:
+    return {"$schema": DRAFT, "$id": f"urn:simroute:schema:{name}", "title": title}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _object(cls: type, more: Schema | None = None) -> Schema:
     hints = get_type_hints(cls, include_extras=True)
     own = [f for f in fields(cls) if f.init]
     needed = [f.name for f in own if f.default is MISSING and f.default_factory is MISSING]
-    properties = {f.name: _schema(hints[f.name]) for f in own}
-    made: dict[str, Any] = {"type": "object", "properties": properties | (more or {}), "additionalProperties": False}
-    both = [*needed, *(required or [])]
-    return made | ({"required": both} if both else {})
+    properties = {f.name: {**_schema(hints[f.name]), **_default(f)} for f in own}
+    made: Schema = {"type": "object", "description": _doc(cls), "properties": properties | (more or {}), "additionalProperties": False}
+    return made | ({"required": needed} if needed else {}) | ({"allOf": TOGETHER[cls]} if cls in TOGETHER else {})
 
 
-def _schema(kind: Any) -> dict[str, Any]:
+def _doc(cls: type) -> str:
+    """The docstring up to its example, one line a paragraph; nothing where `dataclass` wrote a signature there."""
+    text = inspect.cleandoc(cls.__doc__ or "").partition("\n\nExample:")[0]
+    return "" if text.startswith(f"{cls.__name__}(") else "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+
+
+def _given(*keys: str) -> Schema:
+    return {"required": list(keys), "properties": {key: {"not": {"type": "null"}} for key in keys}}
+
+
+def _exactly(count: int) -> Schema:
+    return {"anyOf": [{"maxItems": 0}, {"minItems": count, "maxItems": count}]}
+
+
+TOGETHER: dict[type, list[Schema]] = {
+    spec.Scenario: [{"properties": {"deployments": {"minProperties": 1}}}],
+    spec.Profile: [{"properties": {"hours": _exactly(24), "days": _exactly(7)}}],
+    spec.Deployment: [{"properties": {"price_date": {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}}}],
+    spec.Outage: [
+        {"oneOf": [_given(key) for key in ("provider", "deployment", "domain")]},
+        {"oneOf": [_given("start", "end"), _given("mean_between")]},
+    ],
+}
+"""What no declaration of a single key can tell (experiment.configuration checks it, and more)."""
+
+
+def _default(f: Field[Any]) -> Schema:
+    value = f.default_factory() if f.default_factory is not MISSING else f.default
+    if value is MISSING or value is None or is_dataclass(value):
+        return {}
+    if isinstance(value, dict):
+        return {"default": value} if not any(map(is_dataclass, value.values())) else {}
+    if isinstance(value, float) and value.is_integer():
+        return {"default": int(value)}
+    return {"default": list(value) if isinstance(value, tuple) else value}
+
+
+def _schema(kind: Any) -> Schema:
     bare, marks = unwrap(kind)
-    doc = next((mark.text for mark in marks if isinstance(mark, Doc)), None)
-    said = {} if doc is None else {"description": doc}
+    said = _said(kind)
     origin = get_origin(bare)
     if origin in (Union, types.UnionType):
-        parts = [part for part in get_args(bare) if part is not type(None)]
-        if {unwrap(part)[0] for part in parts} <= {float, str, int}:
-            parts = parts[:1]
-        nothing = [{"type": "null"}] if type(None) in get_args(bare) else []
-        choices = [*map(_schema, parts), *nothing] if len(parts) > 1 or nothing else [_leaf(unwrap(parts[0])[0], marks)]
-        return {"anyOf": choices, **said}
+        return _union(list(get_args(bare)), marks, said)
     if is_dataclass(bare):
-        return {**_object(bare), **said}  # type: ignore[arg-type]
+        made = _object(bare)  # type: ignore[arg-type]
+        return {**made, "description": said.get("description") or made["description"]}
     if origin is dict:
-        return {"type": "object", "additionalProperties": _schema(get_args(bare)[1]), **said}
+        key, value = get_args(bare)
+        return {"type": "object", **_names(key), "additionalProperties": _schema(value), **said}
     if origin is tuple:
         return {"type": "array", "items": _schema(get_args(bare)[0]), **said}
     return {**_leaf(bare, marks), **said}
 
 
-def _leaf(bare: Any, marks: tuple[Any, ...]) -> dict[str, Any]:
+def _union(parts: list[Any], marks: tuple[Any, ...], said: Schema) -> Schema:
+    optional = type(None) in parts
+    parts = [part for part in parts if part is not type(None)]
+    if {unwrap(part)[0] for part in parts} <= {float, str, int}:
+        parts = parts[:1]  # one unit, written in two ways
+    if len(parts) == 1:
+        bare, own = unwrap(parts[0])
+        choices = [_schema(bare) if is_dataclass(bare) else _leaf(bare, (*own, *marks))]
+    else:
+        choices = [_schema(part) for part in parts]
+    flat = [inner for choice in choices for inner in (choice["anyOf"] if set(choice) == {"anyOf"} else [choice])]
+    made = [*flat, *([{"type": "null"}] if optional else [])]
+    return {**({"anyOf": made} if len(made) > 1 else made[0]), **said}
+
+
+def _said(kind: Any) -> Schema:
+    """What a key does, its unit, its range: what an editor shows beside it."""
+    bare, marks = unwrap(kind)
+    if get_origin(bare) in (Union, types.UnionType):
+        marks = (*marks, *unwrap(get_args(bare)[0])[1])
+    doc = next((mark.text for mark in marks if isinstance(mark, Doc)), "")
+    unit = next((WORDS.get(mark.name, mark.name) for mark in marks if isinstance(mark, Unit) and mark.name not in ("name", "text")), "")
+    text = f"{doc} ({unit})" if doc and unit else doc or unit
+    return {"description": text[:1].upper() + text[1:] + "."} if text else {}
+
+
+def _names(key: Any) -> Schema:
+    """The keys of a mapping: names, statuses."""
+    bare, marks = unwrap(key)
+    unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
+    if bare is int:
+        return {"propertyNames": {"pattern": "^[1-5][0-9][0-9]$"}}
+    return {"propertyNames": {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]}} if unit == "target" else {}
+
+
+def _leaf(bare: Any, marks: tuple[Any, ...]) -> Schema:
     unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
     if get_origin(bare) is Literal:
         return {"enum": list(get_args(bare))}
     if bare is str:
-        return {"type": "string"}
+        return {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]} if unit == "target" else {"type": "string"}
     if bare is bool:
         return {"type": "boolean"}
-    number: dict[str, Any] = {"type": "integer" if bare is int else "number"}
+    number: Schema = {"type": "integer" if bare is int else "number"}
     for mark in marks:
         if isinstance(mark, Range):
             number["exclusiveMinimum" if mark.above else "minimum"] = mark.low
             number["maximum"] = mark.high
     number = {key: value for key, value in number.items() if value not in (float("inf"), float("-inf"))}
     if unit in ("s", "when"):
-        return {"anyOf": [number, DURATION, *([PERCENT] if unit == "when" else [])]}
+        span = SOME_SPAN if "exclusiveMinimum" in number else SPAN
+        return {"anyOf": [number, span, *([SHARE_OF_RUN] if unit == "when" else [])]}
     return number
