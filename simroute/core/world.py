@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from simroute.core.call import Call
 from simroute.core.outcome import Outcome
-from simroute.core.params import Seconds, Share, Usd
+from simroute.core.params import Doc, Seconds, Share, Usd
 from simroute.core.target import Price, Target
 
 Send = Callable[[Call], Awaitable[Outcome]]
@@ -35,10 +35,10 @@ class Judge:
     Defaults: a mediocre LLM judge (AUROC about .7; 1.7 s was measured for one), never a perfect one.
     """
 
-    true_accept: Share = 0.80
-    false_accept: Share = 0.45
-    latency: Seconds = 1.7
-    usd: Usd = 0.0002
+    true_accept: Annotated[Share, Doc("right answers that it accepts")] = 0.80
+    false_accept: Annotated[Share, Doc("wrong answers that it accepts")] = 0.45
+    latency: Annotated[Seconds, Doc("time for one verdict")] = 1.7
+    usd: Annotated[Usd, Doc("price of one verdict")] = 0.0002
 
 
 class Match(NamedTuple):

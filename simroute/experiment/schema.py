@@ -162,8 +162,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def parameters(cls: type, prefix: str = "") -> list[Parameter]:
-    """Every key of a dataclass, nested ones included, with unit, range, default and what it does."""
+def parameters(cls: type, prefix: str = "", given: Any = None) -> list[Parameter]:
+    """Every key of a dataclass, nested ones included, with unit, range, default (as in `given`) and what it does."""
     rows: list[Parameter] = []
     hints = get_type_hints(cls, include_extras=True)
     for f in fields(cls):
@@ -171,14 +171,14 @@ def parameters(cls: type, prefix: str = "") -> list[Parameter]:
             continue
         bare, marks = unwrap(hints[f.name])
         key = prefix + f.name
-        value = f.default_factory() if f.default_factory is not MISSING else f.default
+        value = getattr(given, f.name) if given is not None else f.default_factory() if f.default_factory is not MISSING else f.default
         doc = next((mark.text for mark in marks if isinstance(mark, Doc)), "")
         rows.append(Parameter(key, _kind(hints[f.name]), _ranges(hints[f.name]), _default(value), doc))
         nested = _plain(bare)
         if get_origin(nested) is dict:
             nested, key = _plain(get_args(nested)[1]), key + ".NAME"
         if is_dataclass(nested):
-            rows += parameters(nested, key + ".")  # type: ignore[arg-type]
+            rows += parameters(nested, key + ".", value if isinstance(value, nested) else None)  # type: ignore[arg-type]
     return rows
 
 

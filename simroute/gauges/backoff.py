@@ -18,7 +18,7 @@ class Backoff:
     initial: Annotated[Seconds, Doc("the first pause")] = 0.5
     factor: Annotated[Factor, Doc("each pause by the one before")] = 2.0
     max: Annotated[Seconds, Doc("the longest pause, before proportional jitter")] = 20.0
-    jitter: Literal["none", "full", "equal", "decorrelated", "proportional"] = "full"
+    jitter: Annotated[Literal["none", "full", "equal", "decorrelated", "proportional"], Doc("how a pause is spread by chance")] = "full"
 
     def delay(self, attempt: int, u: float, previous: float = 0.0) -> float:
         """Seconds before retry number `attempt` (from 1), with `u` uniform in [0, 1) and `previous` the pause before this one."""

@@ -34,8 +34,8 @@ UsdPerMillion = Annotated[float, Unit("USD/1M tokens"), Range(low=0)]
 class Lengths:
     """Token counts: lognormal, rounded to whole tokens, at least 1."""
 
-    median: Tokens = 500.0
-    sigma: Sigma = 0.8
+    median: Annotated[Tokens, Doc("half of all texts are longer")] = 500.0
+    sigma: Annotated[Sigma, Doc("spread: at 0.8 one text in six is more than 2.2 times the median")] = 0.8
     max: Annotated[Tokens, Doc("longer ones are cut to this")] = 200_000.0
 
 
@@ -43,10 +43,10 @@ class Lengths:
 class Task:
     """One kind of work. `difficulty` shifts every model's accuracy on it: 1 lowers the probit by one standard deviation."""
 
-    share: Weight = 1.0
-    difficulty: Annotated[float, Unit("probit"), Range(-5, 5)] = 0.0
-    input_tokens: Lengths = field(default_factory=lambda: Lengths(median=1020, sigma=0.9))
-    output_tokens: Lengths = field(default_factory=lambda: Lengths(median=129, sigma=1.0))
+    share: Annotated[Weight, Doc("how much of the traffic it is, relative to the others")] = 1.0
+    difficulty: Annotated[float, Unit("probit"), Range(-5, 5), Doc("0 leaves the models' quality as stated; 1 is much harder")] = 0.0
+    input_tokens: Annotated[Lengths, Doc("length of the prompts")] = field(default_factory=lambda: Lengths(median=1020, sigma=0.9))
+    output_tokens: Annotated[Lengths, Doc("length of the answers")] = field(default_factory=lambda: Lengths(median=129, sigma=1.0))
 
 
 @dataclass(frozen=True)
@@ -62,30 +62,46 @@ class Profile:
 class Repeats:
     """Requests that ask again: a `share` of them is drawn from a catalogue by Zipf popularity; some of those are worded anew."""
 
-    share: Share = 0.0
+    share: Annotated[Share, Doc("requests that ask something from the catalogue")] = 0.0
     questions: Annotated[Positive, Doc("size of the catalogue")] = 10_000
-    exponent: Annotated[float, Unit("Zipf exponent"), Range(0, 5)] = 1.0
+    exponent: Annotated[float, Unit("Zipf exponent"), Range(0, 5), Doc("0: all are asked equally often; 1: a few make up most")] = 1.0
     paraphrased: Annotated[Share, Doc("share of repeats with other words: an exact cache misses them")] = 0.0
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Who asks what, and when. A trace replaces arrivals and token lengths."""
+    """Who asks what, and when. A trace replaces arrivals and token lengths.
+
+    Example:
+
+        workload:
+          rate: 5
+          streamed: 0.5
+          tasks:
+            chat: {share: 0.7, output_tokens: {median: 129, sigma: 1.0}}
+            extract: {share: 0.3, output_tokens: {median: 40, sigma: 0.8}}
+          repeats: {share: 0.25, questions: 5000, paraphrased: 0.5}
+
+    Interplay: `rate` times the horizon is the number of requests: a run's time and its certainty grow with it. `profile` moves them within days and
+    weeks without changing the mean. `tasks` decide lengths (and so times and money) and difficulty; `users` and `features` are labels, by which
+    figures are split, budgets shift work and `forbid` closes providers. `repeats` is all that a cache can save. A `trace` replaces rate, profile
+    and lengths by what really happened; `rate_scale`, `trace_from` and `trace_to` choose how fast and which part.
+    """
 
     rate: Annotated[Rate, Doc("mean arrivals, Poisson")] = 1.0
-    profile: Profile = field(default_factory=Profile)
+    profile: Annotated[Profile, Doc("how the rate varies over day and week")] = field(default_factory=Profile)
     trace: Annotated[File | None, Doc("arrivals and lengths from a file: Azure's columns, or arrival_s,input_tokens,output_tokens")] = None
     rate_scale: Annotated[Factor, Doc("2 plays the trace twice as fast")] = 1.0
     trace_from: Annotated[Seconds, Doc("start of the window of the trace, from its first arrival")] = 0.0
     trace_to: Annotated[Period | None, Doc("end of the window of the trace")] = None
     lengths: Annotated[File | None, Doc("resample (input, output) token pairs from this file, same columns as a trace")] = None
     max_output_tokens: Annotated[Positive, Doc("what callers allow at most")] = 4096
-    streamed: Share = 0.0
-    tasks: dict[Name, Task] = field(default_factory=lambda: {"chat": Task()})
-    users: dict[Name, Weight] = field(default_factory=dict)
-    features: dict[Name, Weight] = field(default_factory=dict)
+    streamed: Annotated[Share, Doc("requests whose answers arrive token by token")] = 0.0
+    tasks: Annotated[dict[Name, Task], Doc("the kinds of work")] = field(default_factory=lambda: {"chat": Task()})
+    users: Annotated[dict[Name, Weight], Doc("who asks, by weight")] = field(default_factory=dict)
+    features: Annotated[dict[Name, Weight], Doc("which parts of a product ask, by weight")] = field(default_factory=dict)
     forbid: Annotated[dict[Name, tuple[Name, ...]], Doc("providers that a feature's requests must never reach")] = field(default_factory=dict)
-    repeats: Repeats = field(default_factory=Repeats)
+    repeats: Annotated[Repeats, Doc("requests that ask what was asked before")] = field(default_factory=Repeats)
     outcomes: Annotated[File | None, Doc("prompt × model table (prompt_id, task, 0/1 columns); replaces tasks and the quality model")] = None
 
 
@@ -93,9 +109,9 @@ class Workload:
 class Latency:
     """Median time to the first token (base + per input token), then a median time for each output token; lognormal around both."""
 
-    base: Seconds = 0.6
-    per_1k_input: Seconds = 0.1
-    per_output_token: Seconds = 0.012
+    base: Annotated[Seconds, Doc("median time to the first token of an empty prompt")] = 0.6
+    per_1k_input: Annotated[Seconds, Doc("added to it for each 1,000 input tokens")] = 0.1
+    per_output_token: Annotated[Seconds, Doc("median time for each token after the first")] = 0.012
     sigma: Annotated[Sigma, Doc("of the time to first token")] = 0.35
     token_sigma: Annotated[Sigma, Doc("of the time per output token, one draw an answer")] = 0.2
     error: Annotated[Seconds, Doc("median time until an error is answered")] = 0.3
@@ -105,44 +121,59 @@ class Latency:
 class Limits:
     """What the provider grants: requests and tokens a minute, refilled continuously, and calls in flight."""
 
-    rpm: PerMinute | None = None
-    tpm: PerMinute | None = None
+    rpm: Annotated[PerMinute | None, Doc("requests a minute; further ones get 429")] = None
+    tpm: Annotated[PerMinute | None, Doc("tokens a minute; further ones get 429")] = None
     charge: Annotated[
         Literal["reserve", "estimate", "generated"],
         Doc("tokens charged at once: input + max_output_tokens; input + true output; input, the output when generated"),
     ] = "estimate"
-    concurrency: Positive | None = None
+    concurrency: Annotated[Positive | None, Doc("calls at a time")] = None
     queue: Annotated[Count, Doc("calls that may wait for a slot; further ones get 503")] = 0
 
 
 @dataclass(frozen=True)
 class PriceList:
-    input: UsdPerMillion
-    output: UsdPerMillion
+    """What tokens cost."""
+
+    input: Annotated[UsdPerMillion, Doc("for tokens sent")]
+    output: Annotated[UsdPerMillion, Doc("for tokens received")]
 
 
 @dataclass(frozen=True)
 class PriceStep:
     """From `at` on, the deployment costs this."""
 
-    at: When
-    input: UsdPerMillion
-    output: UsdPerMillion
+    at: Annotated[When, Doc("when it begins to hold: 2h, or 50%")]
+    input: Annotated[UsdPerMillion, Doc("for tokens sent")]
+    output: Annotated[UsdPerMillion, Doc("for tokens received")]
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One model at one provider."""
+    """One model at one provider. The first one in the file is where calls go that no layer has aimed.
 
-    provider: Name
-    model: Name
+    Example:
+
+        deployments:
+          claude-sonnet: {provider: anthropic, model: claude-sonnet-4-0, price_date: 2025-07-01, limits: {rpm: 4000}, quality: 0.9}
+          gpt-4o: {provider: openai, model: gpt-4o, price_date: 2025-07-01, errors: {500: 0.001}, quality: 0.87}
+          in-house: {provider: us, model: llama-3, price: {input: 0.1, output: 0.1}, limits: {concurrency: 8, queue: 20}, quality: 0.7}
+
+    Interplay: Order and `provider` are what policies go by: roles such as `first` and `other_company` are found from them, and an outage of a
+    provider (or a `domain`) reaches all that share it. `model` finds the price in the catalogue unless `price` gives it, and `price_steps` change
+    it during the run. `latency` times the tokens of a task is how long an answer takes; with `limits.concurrency` below rate times that, calls
+    queue, and beyond `limits.queue` they fail. `quality` counts against `price` in every cascade and every shift to a cheaper target.
+    """
+
+    provider: Annotated[Name, Doc("the company; what fails together")]
+    model: Annotated[Name, Doc("as the price catalogue calls it; any name if a price is given")]
     family: Annotated[Name | None, Doc("siblings; default: the first word of the model's name")] = None
     domain: Annotated[Name | None, Doc("a failure domain shared with others, such as a region")] = None
     price: Annotated[PriceList | None, Doc("default: the catalogue's price on price_date")] = None
     price_date: Annotated[Name | None, Doc("YYYY-MM-DD; default: the catalogue's latest")] = None
-    price_steps: dict[Name, PriceStep] = field(default_factory=dict)
-    latency: Latency = field(default_factory=Latency)
-    limits: Limits = field(default_factory=Limits)
+    price_steps: Annotated[dict[Name, PriceStep], Doc("changes of the price during the run")] = field(default_factory=dict)
+    latency: Annotated[Latency, Doc("how long answers take in fair weather")] = field(default_factory=Latency)
+    limits: Annotated[Limits, Doc("what the provider grants")] = field(default_factory=Limits)
     errors: Annotated[dict[Status, Share], Doc("share of calls answered with a status in fair weather")] = field(default_factory=dict)
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
     quality: Annotated[Share | dict[Name, Share], Doc("share of right answers, overall or by task")] = 0.85
@@ -151,34 +182,65 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Outage:
-    """A spell of bad weather over a deployment, a provider or a domain: scheduled (start, end) or random (mean_between, repair)."""
+    """A spell of bad weather over a deployment, a provider or a domain: scheduled (start, end) or random (mean_between, repair).
 
-    provider: Name | None = None
-    deployment: Name | None = None
-    domain: Name | None = None
-    start: When | None = None
-    end: When | None = None
+    Example:
+
+        outages:
+          morning: {provider: anthropic, start: 30%, end: 50%, error_share: 0.6, status: 529, slow_down: 3, hang_share: 0.05}
+          now_and_then: {deployment: gpt-4o, mean_between: 8h, repair: 10m, error_share: 0.3}
+
+    Interplay: Exactly one of `provider`, `deployment` and `domain` says where, and either `start` and `end` or `mean_between` and `repair` say
+    when: a scheduled outage is one case, random ones differ by replication and so give a forecast. `error_share` is answered with `status`,
+    quickly; of the rest `hang_share` never answers and all else takes `slow_down` times as long. Errors cost a retry or a fallback little, hangs
+    and slowness as much as the timeout allows: the mix decides which policy is best, more than the length does.
+    """
+
+    provider: Annotated[Name | None, Doc("all deployments of this company")] = None
+    deployment: Annotated[Name | None, Doc("this one alone")] = None
+    domain: Annotated[Name | None, Doc("all deployments in this failure domain")] = None
+    start: Annotated[When | None, Doc("scheduled: from here, 40m or 30%")] = None
+    end: Annotated[When | None, Doc("scheduled: until here")] = None
     mean_between: Annotated[Period | None, Doc("mean fair time from the end of one outage to the start of the next")] = None
     shape: Annotated[Factor, Doc("Weibull shape of that time; 1 is exponential")] = 1.0
     repair: Annotated[Period, Doc("median duration, lognormal")] = 4764.0
-    repair_sigma: Sigma = 1.32
-    error_share: Share = 1.0
-    status: Status = 503
+    repair_sigma: Annotated[Sigma, Doc("spread of the durations")] = 1.32
+    error_share: Annotated[Share, Doc("calls that are answered with an error")] = 1.0
+    status: Annotated[Status, Doc("of those errors")] = 503
     slow_down: Annotated[float, Unit("factor"), Range(low=1), Doc("all times are multiplied by this")] = 1.0
     hang_share: Annotated[Share, Doc("calls that never answer, among those that do not fail")] = 0.0
 
 
 @dataclass(frozen=True)
 class Budget:
-    usd: Usd
-    period: Literal["day", "month"] = "month"
+    """What may be spent: a budget layer without a sum of its own keeps to it; nothing else does.
+
+    Example:
+
+        budget: {usd: 200, period: day}
+
+    Interplay: It binds only where a policy has a `budget` layer, and only if `usd` is less than the traffic of a `period` costs: a run shorter than
+    that meets it in part. Periods count from the start of the run, and a month has 30 days.
+    """
+
+    usd: Annotated[Usd, Doc("for a period")]
+    period: Annotated[Literal["day", "month"], Doc("when it begins anew")] = "month"
 
 
 @dataclass(frozen=True)
 class Slo:
-    """The promise: share of requests that succeed, and how fast."""
+    """The promise: share of requests that succeed, and how fast.
 
-    success: Share = 0.999
+    Example:
+
+        slo: {success: 0.995, latency: 30s, ttft: 10s}
+
+    Interplay: The verdict asks whether `success` is kept, on the unfavourable bound of the interval. `latency` and `ttft` decide which successes
+    also count for slo_attainment: a policy that waits long and then succeeds has one figure and not the other. `minute_success` is only for
+    availability, which counts minutes.
+    """
+
+    success: Annotated[Share, Doc("requests that must get an answer")] = 0.999
     latency: Annotated[Period, Doc("to the complete answer")] = 30.0
     ttft: Annotated[Period | None, Doc("to the first token, for streamed requests")] = None
     minute_success: Annotated[Share, Doc("a minute counts as available from this share on")] = 0.95
@@ -186,10 +248,18 @@ class Slo:
 
 @dataclass(frozen=True)
 class Gateway:
-    """Where the policy runs: `replicas` processes, each with state of its own unless `shared`."""
+    """Where the policy runs: `replicas` processes, each with state of its own unless `shared`.
 
-    replicas: Positive = 1
-    shared: bool = False
+    Example:
+
+        gateway: {replicas: 4, shared: false}
+
+    Interplay: Each of the `replicas` sees its part of the traffic, so breakers open later, caches hit less and limits count less, the more there
+    are; `shared` state undoes that, as if it were kept in one place at no cost. `overhead` lengthens every send and hardly matters.
+    """
+
+    replicas: Annotated[Positive, Doc("gateway processes; each request goes to one")] = 1
+    shared: Annotated[bool, Doc("one state of the policy for all of them")] = False
     overhead: Annotated[Seconds, Doc("the gateway's own time, added to each send")] = 0.001
 
 
@@ -197,14 +267,14 @@ class Gateway:
 class Scenario:
     """The weather: everything that happens whatever the policy."""
 
-    deployments: dict[Name, Deployment]
-    about: Annotated[str, Unit("text")] = ""
-    horizon: Period = 3600.0
-    workload: Workload = field(default_factory=Workload)
-    outages: dict[Name, Outage] = field(default_factory=dict)
-    budget: Budget | None = None
-    slo: Slo = field(default_factory=Slo)
-    gateway: Gateway = field(default_factory=Gateway)
+    deployments: Annotated[dict[Name, Deployment], Doc("the models that can be asked")]
+    about: Annotated[str, Unit("text"), Doc("the question that the scenario answers")] = ""
+    horizon: Annotated[Period, Doc("how long requests arrive; what is under way then still ends")] = 3600.0
+    workload: Annotated[Workload, Doc("who asks what, and when")] = field(default_factory=Workload)
+    outages: Annotated[dict[Name, Outage], Doc("when providers fail, and how")] = field(default_factory=dict)
+    budget: Annotated[Budget | None, Doc("what may be spent, for a policy that has a budget layer")] = None
+    slo: Annotated[Slo, Doc("what was promised")] = field(default_factory=Slo)
+    gateway: Annotated[Gateway, Doc("where the policy runs")] = field(default_factory=Gateway)
     abandoned: Annotated[
         Literal["runs_on", "stops"], Doc("a call that nobody waits for runs on and is billed whole, or stops and is billed so far")
     ] = "runs_on"

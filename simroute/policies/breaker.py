@@ -17,6 +17,20 @@ class Breaker:
 
     The stated statuses are failures and a complete 200 is a success; all else is neutral: a 429 (unless listed), a 499, a refusal by a layer
     further in. Source: Nygard, Release It! (2007), ch. 5; corner cases: gauges.breaker.
+
+    Example:
+
+        fallback: {targets: [first, other_company]}
+        breaker:  {failures: 3, window: 30s, cooldown: 30s, probes: 1}
+        timeout:  {total: 30s, first_token: 10s}
+
+    Interplay: `failures` within `window` open it, so the two must fit the traffic: three within 30 s never come together where a call is made every
+    20 s. While it is open, calls are refused at once, which helps only if a layer further out, such as a fallback, knows whom else to ask. After
+    each `cooldown` up to `probes` calls are tried, and the outage's error share of them is wasted: a long cooldown wastes few, but finds the
+    recovery later, and in a partial outage a trial often succeeds by luck and closes it, unless `successes` asks for several. `rate` replaces
+    `failures` by a share, which holds in busy and quiet hours alike, but says nothing before `min_calls` calls (`count_window` and `consecutive`
+    replace the time window by the last calls, or by failures in a row). `scope` decides who shares a breaker: by provider, one failing model shuts
+    its siblings as well, and an outage of all is found sooner; by deployment or task each learns alone.
     """
 
     failures: Annotated[Positive, Doc("so many open it")] = 3

@@ -23,13 +23,25 @@ class Budget:
     Reserves an estimate before it sends (input tokens, and the output tokens that its task saw lately; before the first answer an eighth of
     what the caller allows) and settles what the request was billed inside, retries and judges included. A call that was given up keeps its
     estimate, since its bill may still come. Not seen: what an abandoned attempt is billed after another has answered.
+
+    Example:
+
+        budget:   {usd: 20, period: day, shift_at: 0.8, to: cheapest, at_limit: shift}
+        fallback: {targets: [first, other_company]}
+        timeout:  {total: 30s, first_token: 10s}
+
+    Interplay: Below `shift_at` of `usd` nothing changes; from there the work named in `shift` (all of it, when empty) goes to the target `to`; from
+    100 % on `at_limit` decides about everything. A low `shift_at` costs quality early and seldom reaches the limit; a high one keeps the quality
+    and leaves little to save with. Only `reject` holds the sum, except for what is under way; `shift` goes on spending at the cheaper price, and
+    `allow` only tells. With each `period`, counted from the start of the run, all begins anew. Stand it outside the fallback, which then asks `to`
+    first and whose further sends are counted.
     """
 
     usd: Annotated[Usd | None, Doc("for a period; default: the scenario's budget")] = None
     period: Annotated[Literal["day", "month"] | None, Doc("default: the scenario's")] = None
     shift_at: Annotated[Share, Doc("share of the budget from which work shifts")] = 0.8
     shift: Annotated[tuple[Name, ...], Doc("features or tasks that shift; empty: all")] = ()
-    to: TargetName = "cheapest"
+    to: Annotated[TargetName, Doc("who gets the work that shifts")] = "cheapest"
     at_limit: Annotated[Literal["reject", "shift", "allow"], Doc("at 100 %: refuse, send everything to the cheaper target, or go on")] = "shift"
 
     def __post_init__(self) -> None:

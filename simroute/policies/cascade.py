@@ -16,11 +16,22 @@ class Cascade:
 
     If the strong one then fails, the cheap answer is better than none. A judge errs: see core.Judge. Where a request forbids one of the two,
     the other is asked alone; where it forbids both, the layers inside choose. A call that an outer layer has aimed at the cheap target stays there.
+
+    Example:
+
+        cascade:  {cheap: cheapest, strong: first, judge: {true_accept: 0.8, false_accept: 0.45, latency: 1.7s, usd: 0.0002}}
+        fallback: {targets: [first, other_company]}
+        timeout:  {total: 30s, first_token: 10s}
+
+    Interplay: A right cheap answer is kept with `judge.true_accept`, a wrong one with `judge.false_accept`: the first decides what is saved, the
+    second what quality is lost. With the cheap model right in a share q of answers, 1 - q x true_accept - (1 - q) x false_accept of the requests
+    are asked twice, and pay both models and both waits. Every request pays the judge's `latency` and `usd`, and a streamed answer comes whole,
+    since the judge must see it: so `tasks` is for the work that is cheap, not urgent, and that the cheap model mostly gets right.
     """
 
-    cheap: TargetName = "cheapest"
-    strong: TargetName = "first"
-    judge: Judge = field(default_factory=Judge)
+    cheap: Annotated[TargetName, Doc("who is asked first")] = "cheapest"
+    strong: Annotated[TargetName, Doc("who is asked when the judge is not content")] = "first"
+    judge: Annotated[Judge, Doc("who grades the cheap answer, and how well")] = field(default_factory=Judge)
     tasks: Annotated[tuple[Name, ...], Doc("only for these tasks; empty: all")] = ()
 
     def __post_init__(self) -> None:

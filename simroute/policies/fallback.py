@@ -17,9 +17,20 @@ class Fallback:
     Goes on for the stated statuses and whenever a layer further in refused (an open breaker, a full limit). Never sends a request to a
     provider that it forbids. After the first token of a streamed answer nothing can be repaired. When all fail, the last error is returned
     (Portkey, OpenRouter) or the first (Bifrost).
+
+    Example:
+
+        fallback: {targets: [first, other_company], degrade_to: cheapest}
+        timeout:  {total: 30s, first_token: 10s}
+
+    Interplay: `targets` are asked one after another, so a request waits for all that failed before: the timeout that stands inside is the price of
+    each hang, and one that stood outside would leave no time for the second. `statuses` decides what is worth asking another for: with 429 in it a
+    rate limit moves the load to the next target, which must bear it; with 400 a bad request fails everywhere, at everybody's cost. `degrade_to` is
+    asked last, for an answer that is worse but there. It learns nothing: during an outage each request meets the failing target anew, until a
+    breaker inside refuses for it at once.
     """
 
-    targets: tuple[TargetName, ...] = ("first", "other_company")
+    targets: Annotated[tuple[TargetName, ...], Doc("whom to ask, in this order")] = ("first", "other_company")
     statuses: Annotated[tuple[Status, ...], Doc("outcomes that are worth asking the next one for")] = (408, 409, 429, 500, 502, 503, 504, 529)
     degrade_to: Annotated[TargetName | None, Doc("a cheaper target, when all others have failed")] = None
     error: Annotated[Literal["last", "first"], Doc("which one is returned when all fail")] = "last"

@@ -72,6 +72,18 @@ class Limit:
 
     Reserves input tokens and the output seen lately, and settles what an answer used. What failed or was given up stays charged, as providers
     count it; what an inner layer refused or answered itself does not. A 429 with Retry-After shuts the target until then.
+
+    Example:
+
+        fallback: {targets: [first, other_company]}
+        limit:    {rpm: 120, wait: 2s, headroom: 0.05}
+        timeout:  {total: 30s, first_token: 10s}
+
+    Interplay: `rpm` and `tpm` (of the provider, unless given here) are both needed for a call; the scarcer one decides. `wait` chooses between
+    lateness and refusal: up to so long a call stands in line, beyond it is refused at once, so that a fallback outside can send it elsewhere; with
+    `wait: 0` all excess goes there. `headroom` keeps a share unused, since token counts are estimated before the answer is there: too little of it
+    and the provider's 429 comes all the same, too much and calls wait for room that was there. With several gateway replicas each keeps the whole
+    limit to itself, unless state is shared: divide by their number.
     """
 
     rpm: Annotated[PerMinute | None, Doc("requests a minute for each target; default: what the target grants")] = None

@@ -26,14 +26,26 @@ class Retry:
     """Sends a failed call again to the same target, after a pause; Retry-After lengthens the pause, or ends it all if it is too long.
 
     What a layer further in refused is not tried again: it would only be refused again.
+
+    Example:
+
+        retry:   {attempts: 3, backoff: {initial: 0.5s, factor: 2, jitter: full}, budget: {share: 0.2, reserve: 1}}
+        timeout: {total: 30s, first_token: 10s}
+
+    Interplay: `attempts` helps where failures are brief and independent: with an error share e a call fails with e to the power of `attempts`, and
+    1 + e + e² … sends are made for it. In an outage it multiplies the load on what is failing, which `budget` bounds: retries up to `share` of
+    recent calls plus `reserve` a second. `backoff` spreads them (the pauses add up in the caller's wait: before the n-th retry initial x
+    factor^(n-1), at most `max`, and `jitter` keeps callers from coming back together). `retry_after` makes it wait as long as the provider asks,
+    but gives up at once where that is more than `max_retry_after`, so that a fallback outside loses no time. A timeout must stand inside, or one
+    hung call is never tried again.
     """
 
     attempts: Annotated[Positive, Doc("sends in all, the first included")] = 2
     statuses: Annotated[tuple[Status, ...], Doc("outcomes worth another try")] = (408, 429, 500, 502, 503, 504, 529)
-    backoff: Backoff = field(default_factory=Backoff)
+    backoff: Annotated[Backoff, Doc("the pauses between tries")] = field(default_factory=Backoff)
     retry_after: Annotated[bool, Doc("wait at least as long as the provider asks")] = True
     max_retry_after: Annotated[Seconds, Doc("give up at once when it asks for more")] = 60.0
-    budget: RetryBudget | None = None
+    budget: Annotated[RetryBudget | None, Doc("bounds retries by calls, so that they do not become the load")] = None
 
     def __post_init__(self) -> None:
         self._budget = RetryBudgetState(self.budget.share, self.budget.reserve, self.budget.ttl) if self.budget is not None else None

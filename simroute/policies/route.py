@@ -17,12 +17,24 @@ class Route:
 
     A call that an outer layer has aimed (a budget that shifts, a cascade) stays aimed. Never aims at a provider that the request forbids.
     Roles are resolved once; `price` looks at prices each time.
+
+    Example:
+
+        route:    {by: task, tasks: {extract: cheapest}, default: first}
+        fallback: {targets: [first, other_company]}
+        timeout:  {total: 30s, first_token: 10s}
+
+    Interplay: `by` decides which other keys count: `weights` for weight, `tasks` and `default` for task, `targets` for price and latency, `explore`
+    and `memory` for latency. By latency, `memory` is how long a slow spell is held against a target, and `explore` the share of calls that look
+    whether it is over: little of both finds a recovery late, much of them sends many calls to slow targets. It only chooses who is asked first: a
+    failure is left to the layers inside, and a fallback there asks the chosen one before its own list. Failures do not count as slow, so by latency
+    and without a breaker a target that fails fast keeps its rank.
     """
 
-    by: Literal["weight", "price", "latency", "task"] = "weight"
+    by: Annotated[Literal["weight", "price", "latency", "task"], Doc("at random by weight, cheapest now, fastest lately, or by task")] = "weight"
     targets: Annotated[tuple[TargetName, ...], Doc("whom to choose from, by price or latency; empty: every deployment")] = ()
     weights: Annotated[dict[TargetName, Weight], Doc("chances; empty: equal ones for `targets`")] = field(default_factory=dict)
-    tasks: dict[Name, TargetName] = field(default_factory=dict)
+    tasks: Annotated[dict[Name, TargetName], Doc("who gets which task")] = field(default_factory=dict)
     default: Annotated[TargetName, Doc("for tasks that are not listed")] = "first"
     explore: Annotated[Share, Doc("share of calls that look at any target instead of the fastest")] = 0.05
     memory: Annotated[Period, Doc("how long a latency is remembered")] = 60.0
