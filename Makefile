@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: help setup demo test test-slow bench lint clean
+.PHONY: help setup demo test test-slow bench docs docs-findings lint clean
 
 help:
 	@echo "make setup      .venv with every extra and the tools"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-slow  the checks that take minutes"
 	@echo "make lint       ruff, mypy, import directions"
 	@echo "make bench      speed, memory and start-up of this machine"
+	@echo "make docs       the documentation, in site/ (docs-findings: the figures in it, anew)"
 	@echo "make clean      remove what the others made"
 
 setup: .venv/.stamp
@@ -57,6 +58,15 @@ bench: setup
 	@$(BIN)/python benchmarks/day.py
 	@$(BIN)/python benchmarks/startup.py
 
+# Its variable silences a notice about the future of mkdocs.
+docs: setup
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
+# The figures and set-ups of docs/scenarios/*.md; takes some minutes.
+docs-findings: setup
+	@$(BIN)/python docs/findings.py
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,164 @@
+"""Runs every packaged scenario and writes set-up and figures into docs/scenarios/*.md, between their markers. `make docs-findings`, or
+`python docs/findings.py [SCENARIO …]`.
+
+The prose between the two is written by hand. What it rests on stands beside it as comments, `<!-- holds: failover.success_rate.low > 0.995 -->`,
+which are checked here and by tests/docs. Figures as they were measured are kept in NAME.json, with the SHA-256 of the files they came from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generated import table
+from setups import setup
+
+from simroute.experiment.configuration import load
+from simroute.metrics import METRICS
+from simroute.report.words import span
+from simroute.studies.compare import Study, compare
+from simroute.studies.statistics import Interval, paired
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "docs" / "scenarios"
+SEED, REPLICATIONS = 1, 20
+ALWAYS = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean", "attempts_per_request")
+HEADS = {
+    "success_rate": "success", "slo_attainment": "in time", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$ per 1,000 requests",
+    "quality_mean": "quality", "attempts_per_request": "sends a request", "time_on_failing_target_s": "on failing", "rate_limited": "429s",
+    "cost_usd": "spent", "cache_hit_rate": "cache hits", "cache_false_hit_rate": "false hits", "breaker_opened": "breaker opened",
+}  # fmt: skip
+CLAIM = re.compile(r"<!-- holds: (\S+) (<|>|=) (\S+) -->")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is run for a scenario. `more`: figures besides the usual ones; `without`: an override whose effect on the cost is measured as well."""
+
+    policies: tuple[str, ...]
+    more: tuple[str, ...] = ()
+    without: str = ""
+
+
+OUTAGE = ("direct", "retry_only", "failover", "circuit_breaker")
+PAGES = {
+    "demo": Page(OUTAGE, ("time_on_failing_target_s",)),
+    "steady": Page((*OUTAGE, "layered", "cached", "cascade")),
+    "anthropic_outage": Page((*OUTAGE, "layered"), ("time_on_failing_target_s",)),
+    "openai_partial_2025_06": Page((*OUTAGE, "layered"), ("time_on_failing_target_s", "breaker_opened")),
+    "rate_limit_storm": Page((*OUTAGE, "layered"), ("rate_limited",)),
+    "price_cut": Page(("direct", "failover", "circuit_breaker", "layered", "cascade"), (), "~scenario.deployments.gpt-4o.price_steps"),
+    "budget_month": Page(("failover", "budget_shift", "layered", "cascade", "cached"), ("cost_usd",)),
+}
+
+
+def main(names: list[str]) -> None:
+    """Run, write, and say which claims do not hold."""
+    wrong = []
+    for name in names or PAGES:
+        print(f"{name}: {command(name)}", flush=True)
+        record = measured(name)
+        (FOLDER / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        page = FOLDER / f"{name}.md"
+        page.write_text(written(page.read_text(encoding="utf-8"), name, record), encoding="utf-8")
+        wrong += [f"{name}: {claim}" for claim in broken(page.read_text(encoding="utf-8"), record)]
+    if wrong:
+        sys.exit("\n".join(["not true any more:", *wrong]))
+
+
+def command(name: str) -> str:
+    """What a reader types for the same figures."""
+    return f"simroute compare scenario={name} policy={','.join(PAGES[name].policies)} --seed {SEED} --replications {REPLICATIONS}"
+
+
+def measured(name: str, replications: int = REPLICATIONS) -> dict[str, Any]:
+    """The record of a page: files and figures."""
+    page = PAGES[name]
+    study = ran(name, page, [], replications)
+    metrics = (*ALWAYS, *page.more)
+    figures = {policy: {metric: found[metric].plain() for metric in metrics} for policy, found in study.intervals.items()}
+    if page.without:
+        for policy, saved in savings(study, ran(name, page, [page.without], replications)).items():
+            figures[policy]["saved"] = saved.plain()
+    kept = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
+    return {"files": hashes(name), "seed": SEED, "replications": replications, "kept": kept, "figures": figures}
+
+
+def ran(name: str, page: Page, overrides: list[str], replications: int) -> Study:
+    made = load("compare", str(ROOT / "scenarios" / f"{name}.yaml"), [str(ROOT / "policies" / f"{p}.yaml") for p in page.policies], overrides)
+    made.seed, made.replications = SEED, replications
+    return compare(made, workers=2)
+
+
+def savings(study: Study, other: Study) -> dict[str, Interval]:
+    """By policy: how much less 1,000 requests cost than in the other study, in the same weather."""
+    with_it, without = study.series(), other.series()
+    cost = "cost_per_1k_requests_usd"
+    return {policy: paired(with_it[policy][cost], without[policy][cost]) for policy in with_it}
+
+
+def hashes(name: str) -> dict[str, str]:
+    """SHA-256 of the scenario and of each policy, as they are now."""
+    files = [f"scenarios/{name}.yaml", *(f"policies/{policy}.yaml" for policy in PAGES[name].policies)]
+    return {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in files}
+
+
+def written(text: str, name: str, record: dict[str, Any]) -> str:
+    """The page with set-up and figures renewed."""
+    scenario = load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario
+    for mark, content in {"setup": setup(scenario), "figures": figures(name, record)}.items():
+        text = re.sub(rf"(<!-- {mark} -->\n).*?(\n<!-- /{mark} -->)", lambda found, new=content: f"{found[1]}\n{new}\n{found[2]}", text, flags=re.S)
+    return text
+
+
+def figures(name: str, record: dict[str, Any]) -> str:
+    """The table, what its columns are, and how to get it."""
+    metrics = [metric for metric in next(iter(record["figures"].values())) if metric != "saved"]
+    rows = [
+        (f"`{policy}`", {True: "yes", False: "no", None: "?"}[record["kept"][policy]], *(cell(metric, found[metric]) for metric in metrics))
+        for policy, found in record["figures"].items()
+    ]
+    parts = [table(("policy", "kept", *(HEADS[metric] for metric in metrics)), rows)]
+    if PAGES[name].without:
+        saved = ((f"`{policy}`", span(*found["saved"].values(), "USD")) for policy, found in record["figures"].items())
+        parts += [f"Against the same weather without it (`{PAGES[name].without}`):", table(("policy", "saved by 1,000 requests"), saved)]
+    made = f"Means of {record['replications']} replications, with 95 % intervals; what the columns mean: [Metrics](../reference/metrics.md)."
+    return "\n\n".join([*parts, made, f"```sh\n{command(name)}\n```"])
+
+
+def cell(metric: str, found: dict[str, float | None]) -> str:
+    return span(found["mean"], found["low"], found["high"], METRICS[metric][0])
+
+
+def claims(text: str) -> Iterator[tuple[str, str, str]]:
+    """What a page's prose rests on."""
+    yield from (found.groups() for found in CLAIM.finditer(text))  # type: ignore[misc]
+
+
+def broken(text: str, record: dict[str, Any]) -> list[str]:
+    """Claims of a page that its figures do not bear out. `=` means: equal in as many decimals as are written."""
+    found = []
+    for left, sign, right in claims(text):
+        a, b = value(left, record), value(right, record)
+        decimals = len(right.partition(".")[2])
+        if not {"<": a < b, ">": a > b, "=": round(a, decimals) == b}[sign]:
+            found.append(f"{left} {sign} {right} ({a:.6g}, {b:.6g})")
+    return found
+
+
+def value(term: str, record: dict[str, Any]) -> float:
+    """A number, or POLICY.METRIC with .low, .high or (the default) .mean behind it."""
+    if re.fullmatch(r"-?[0-9.]+", term):
+        return float(term)
+    policy, metric, *bound = term.split(".")
+    return float(record["figures"][policy][metric][bound[0] if bound else "mean"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,157 @@
+"""Pages of the reference, from what is registered: they say what the program does, since they are made from it at build time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from simroute.cli import COMMANDS, cli
+from simroute.experiment import reference
+from simroute.experiment.schema import Parameter
+from simroute.metrics import METRICS
+from simroute.metrics.definitions import DEFINITIONS
+from simroute.traces.reader import FORMATS
+
+UNITS = {"share": "share, 0 to 1", "s": "seconds", "USD": "USD", "": "number"}
+
+
+def pages() -> dict[str, str]:
+    """Path in the documentation -> Markdown."""
+    made = {"layers": layers, "scenario": scenario, "commands": commands, "metrics": metrics, "traces": traces}
+    return {f"reference/{name}.md": page() for name, page in made.items()}
+
+
+def layers() -> str:
+    """What each layer does, its parameters, an example, and what the parameters do to each other."""
+    kinds = reference.layers()
+    parts = [
+        "# Layers",
+        "A policy file is an ordered mapping of layers, outermost first: a call passes them from top to bottom, the outcome comes back. "
+        "`simroute describe LAYER` prints the same in a terminal. How to write one of your own: [Writing a policy](../policy.md).",
+        table(("layer", "what it does"), ((f"[{one.kind}](#{one.kind})", first(one.doc)) for one in kinds)),
+        "Where a parameter's kind is *target*, it names a deployment of the scenario, or a role:",
+        ROLES,
+    ]
+    for one in kinds:
+        parts += [f"## {one.kind}", one.doc, parameters(one.parameters), *fragment(one.example), *interplay(one.interplay)]
+    return "\n\n".join(parts) + "\n"
+
+
+ROLES = "\n".join(
+    (
+        "- `first`: the scenario's first deployment",
+        "- `cheapest`: the cheapest one that is not yet in the list, at three input tokens to one of output",
+        "- `other_company`: the first one of a provider that is not yet in the list",
+        "- `same_family`: the next one of the same model family as the first in the list",
+    )
+)
+
+
+def scenario() -> str:
+    """Every key of a scenario file."""
+    parts = [
+        "# Scenario files",
+        "A scenario is everything that happens whatever the policy does: traffic, providers, outages, prices, and the promise. "
+        "`simroute describe scenario` prints every key. How to write one: [Writing a scenario](../scenario.md).",
+        "Durations are seconds, or written with a unit: `500ms`, `30s`, `5m`, `2h`, `1h30m`, `7d`. Where the kind is *when*, a share of the "
+        "horizon such as `30%` will do as well. Keys in capitals (`NAME`) are names of your choice.",
+    ]
+    for one in reference.scenario_sections():
+        parts += [f"## {one.key}", sentence(one.doc), parameters(one.parameters), *fragment(one.example), *interplay(one.interplay)]
+    return "\n\n".join(parts) + "\n"
+
+
+def commands() -> str:
+    """Every command with its options."""
+    parts = [
+        "# Commands",
+        "`simroute COMMAND [key=value …] [options]`. Exit status: 0 done, 1 an `--assert` is missed, 2 bad input, 130 interrupted.",
+        table(("command", "what it does"), ((f"[{name}](#{name})", text) for name, (_, text) in COMMANDS.items())),
+        "Behind `scenario=` and `policy=` any key may be changed: `scenario.workload.rate=5`, `policy.breaker.cooldown=60s`; "
+        "`~policy.retry` takes a layer out.",
+    ]
+    with click.Context(cli, info_name="simroute") as context:
+        for name in COMMANDS:
+            command = cli.get_command(context, name)
+            assert command is not None
+            parts += command_section(click.Context(command, info_name=name, parent=context), command)
+    return "\n\n".join(parts) + "\n"
+
+
+def command_section(context: click.Context, command: click.Command) -> list[str]:
+    """One command: usage, what it does, options."""
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    options = [option for option in command.get_params(context) if isinstance(option, click.Option)]
+    records = [record for option in options if (record := option.get_help_record(context)) is not None]
+    rows = ((f"`{names.replace(' RANGE', '')}`", " ".join(text.split())) for names, text in records)
+    return [f"## {context.info_name}", f"```text\n{usage}\n```", helped(command.help or ""), table(("option", "what it does"), rows)]
+
+
+def helped(text: str) -> str:
+    """A command's help; indented lines and calls of simroute stay as they are written."""
+    blocks = []
+    for block in text.replace("\b\n", "").strip().split("\n\n"):
+        lines = [line.strip() for line in block.splitlines()]
+        blocks.append("```sh\n" + "\n".join(lines) + "\n```" if lines[0].startswith("simroute ") else " ".join(lines))
+    return "\n\n".join(blocks)
+
+
+def metrics() -> str:
+    """What each figure means."""
+    parts = [
+        "# Metrics",
+        "One definition each, the same in tables, `summary.json`, the report and `--assert`. In `summary.json` each has a `mean`, and `low` and "
+        "`high`, the bounds of its 95 % interval over replications.",
+    ]
+    rows = [(f"`{name}`", UNITS[METRICS[name][0]] if name in METRICS else UNITS["share"], better(name), text) for name, text in DEFINITIONS.items()]
+    return "\n\n".join([*parts, table(("metric", "unit", "better", "definition"), rows)]) + "\n"
+
+
+def better(name: str) -> str:
+    """Which way is good, where that can be said."""
+    return "" if name in ("requests", "utilisation") else "more" if METRICS[name][1] else "less"
+
+
+def traces() -> str:
+    """Formats of trace files."""
+    parts = [
+        "# Trace formats",
+        "`scenario.workload.trace=FILE.csv` replaces the synthetic arrivals and token lengths by recorded ones; plain or gzipped. The format is told "
+        "by the header: the columns may stand in any order, and others are ignored. Rows without input tokens are skipped, with a note.",
+    ]
+    for name, form in FORMATS.items():
+        parts += [f"## {name}", " ".join((form.__doc__ or "").split()), table(("column",), ((f"`{column}`",) for column in form.COLUMNS))]
+    return "\n\n".join(parts) + "\n"
+
+
+def parameters(rows: Iterable[Parameter]) -> str:
+    """A table of keys."""
+    return table(
+        ("key", "kind", "range", "default", "what it does"),
+        ((f"`{row.key}`", row.kind, row.range, f"`{row.default}`" if row.default else "", row.doc) for row in rows),
+    )
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(heads)]
+    lines += [["---"] * len(lines[0]), *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def fragment(example: str) -> list[str]:
+    return ["For example:", f"```yaml\n{example}\n```"] if example else []
+
+
+def interplay(text: str) -> list[str]:
+    return [f"**Interplay.** {text}"] if text else []
+
+
+def first(doc: str) -> str:
+    """The first paragraph."""
+    return " ".join(doc.split("\n\n")[0].split())
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
