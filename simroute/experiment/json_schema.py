@@ -5,20 +5,17 @@ It is there for editors: each key says what it does, its unit, its default, and 
 
 from __future__ import annotations
 
-import inspect
 import types
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from simroute import policies as _registers_layers
 from simroute.core import registry
 from simroute.core.params import Doc, Range, Unit
 from simroute.core.target import ROLES
 from simroute.experiment.leaf import DURATION, PERCENT
+from simroute.experiment.reference import told
 from simroute.experiment.schema import unwrap
 from simroute.models import spec
-
-__all__ = ["_registers_layers", "policy_schema", "scenario_schema"]
 
 Schema = dict[str, Any]
 
@@ -87,8 +84,8 @@ def _object(cls: type, more: Schema | None = None) -> Schema:
 
 
 def _doc(cls: type) -> str:
-    """The docstring up to its example, one line a paragraph; nothing where `dataclass` wrote a signature there."""
-    text = inspect.cleandoc(cls.__doc__ or "").partition("\n\nExample:")[0]
+    """What the class says of itself, one line a paragraph; nothing where `dataclass` wrote a signature there."""
+    text = told(cls).doc
     return "" if text.startswith(f"{cls.__name__}(") else "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
