@@ -12,8 +12,8 @@ import click
 COMMANDS = {
     "compare": ("simroute.cli.commands", "Run several policies in the same weather and say which one keeps the promise."),
     "run": ("simroute.cli.commands", "Run one policy."),
-    "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats."),
-    "describe": ("simroute.cli.browse", "One scenario, policy, layer or format: parameters, units, ranges, defaults."),
+    "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),
+    "describe": ("simroute.cli.browse", "One scenario, policy, layer, metric or format, and what its parameters do."),
     "check": ("simroute.cli.browse", "Validate files without running them."),
 }
 

@@ -2,42 +2,66 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from simroute.cli import pages
 from simroute.cli.plug import plugged
+from simroute.cli.text import escaped, on_terminal
 
-KINDS = ("scenarios", "policies", "layers", "formats")
+KINDS = {"scenarios": "scenario", "policies": "policy", "layers": "layer", "formats": "format", "metrics": "metric"}
+"""What can be listed -> what one of them is called."""
+NEUTRAL = ("requests", "breaker_opened", "half_open_probes", "utilisation")
+"""Figures of which neither more nor less is better."""
 plugin = click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A Python file with layers of your own.")
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(list(KINDS)), required=False)
 @plugin
-def list_command(kind: str, plugins: tuple[Path, ...]) -> int:
-    """Names, one a line; on a terminal with what each is for."""
+def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
+    """Names, one a line; on a terminal with what each is for. Without KIND everything, as `describe` takes it: policy=failover."""
     plugged(plugins)
-    rows = _listed(kind)
-    wide = max((len(name) for name, _ in rows), default=0)
-    for name, about in rows:
-        click.echo(f"{name:{wide}}  {about}".rstrip() if sys.stdout.isatty() else name)
+    if on_terminal():
+        pages.show(part for each in ([kind] if kind else KINDS) for part in _section(each, titled=kind is None))
+        return 0
+    for each in [kind] if kind else KINDS:
+        for name in names(each):
+            click.echo(escaped(name if kind else f"{KINDS[each]}={name}"))
     return 0
 
 
-def _listed(kind: str) -> list[tuple[str, str]]:
+def _section(kind: str, titled: bool) -> pages.Page:
+    if titled:
+        yield from pages.title(kind)
+    yield from pages.table(("name", "what it is"), [(name, _brief(kind, name)) for name in names(kind)])
+
+
+def names(kind: str) -> list[str]:
+    """Everything of a kind that can be named."""
     from simroute.core import registry
-    from simroute.experiment import catalogue, configuration
+    from simroute.experiment import catalogue, reference
+    from simroute.metrics.definitions import DEFINITIONS
     from simroute.traces.reader import FORMATS
 
-    assert configuration
+    assert reference  # registers the package's layers
+    known: dict[str, Any] = {"layers": sorted(registry), "formats": FORMATS, "metrics": DEFINITIONS}
+    return list(known[kind]) if kind in known else catalogue.listed(kind)
+
+
+def _brief(kind: str, name: str) -> str:
+    from simroute.core import registry
+    from simroute.metrics.definitions import DEFINITIONS
+    from simroute.traces.reader import FORMATS
+
     if kind == "layers":
-        return [(name, _first_line(cls)) for name, cls in sorted(registry.items())]
+        return (registry[name].__doc__ or "").strip().split("\n")[0]
     if kind == "formats":
-        return [(name, ",".join(known.COLUMNS)) for name, known in FORMATS.items()]
-    return [(name, _about(kind, name)) for name in catalogue.listed(kind)]
+        return ", ".join(FORMATS[name].COLUMNS)
+    return DEFINITIONS[name] if kind == "metrics" else _about(kind, name)
 
 
 def _about(kind: str, name: str) -> str:
@@ -50,55 +74,111 @@ def _about(kind: str, name: str) -> str:
         return f"(unreadable: {error.lines[0]})"
 
 
-def _first_line(cls: type) -> str:
-    return (cls.__doc__ or "").strip().split("\n")[0]
-
-
 @click.command("describe")
 @click.argument("name")
 @click.option("--schema", "as_schema", is_flag=True, help="With scenario or policy: the JSON Schema of such files.")
 @plugin
 def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> int:
-    """What a scenario, policy, layer or format is; `describe scenario` lists every key of a scenario file."""
-    from simroute.core import registry
-    from simroute.experiment import catalogue, configuration, schema
-    from simroute.experiment.errors import InputError, nearest
-    from simroute.models import spec
-    from simroute.traces.reader import FORMATS
-
-    assert configuration
+    """What a scenario, policy, layer, metric or format is. `describe scenario` tells every key of a scenario file, `describe
+    scenario.outages` those of a section; `describe policy=cascade` says which one is meant where a layer has the same name.
+    """
     plugged(plugins)
     if as_schema:
-        import json
-
-        from simroute.experiment.json_schema import policy_schema, scenario_schema
-
-        made = {"scenario": scenario_schema, "policy": policy_schema}.get(name)
-        if made is None:
-            raise InputError(f"--schema is there for scenario and policy, not for {name!r}")
-        click.echo(json.dumps(made(), indent=2, ensure_ascii=False, allow_nan=False))
-    elif name == "scenario" or name in registry:
-        cls: Any = spec.Scenario if name == "scenario" else registry[name]
-        click.echo(f"{name}: {(cls.__doc__ or '').strip()}\n")
-        _parameters(schema.parameters(cls))
-    elif name in FORMATS:
-        click.echo(f"{name}: {(FORMATS[name].__doc__ or '').strip()}\n\ncolumns: {', '.join(FORMATS[name].COLUMNS)}")
-    else:
-        kind = next((kind for kind in ("scenarios", "policies") if name in catalogue.listed(kind)), None)
-        if kind is None:
-            known = ["scenario", *registry, *FORMATS, *catalogue.listed("scenarios"), *catalogue.listed("policies")]
-            raise InputError(f"nothing is called {name!r}; {nearest(name, known)}")
-        path = catalogue.find(kind, name)
-        click.echo(f"{name} ({kind[:-1] if kind == 'scenarios' else 'policy'}): {_about(kind, name)}\n\n{path.read_text(encoding='utf-8').rstrip()}")
+        click.echo(_schema(name))
+        return 0
+    page, others = _found(name)
+    pages.show(page)
+    for other in others:
+        click.echo(f"\nThere is a {other.partition('=')[0]} of the same name: simroute describe {other}")
     return 0
 
 
-def _parameters(rows: list[Any]) -> None:
-    heads = ("key", "unit or kind", "range", "default", "what it does")
-    table = [heads, *(tuple(row) for row in rows)]
-    widths = [min(34, max(len(row[column]) for row in table)) for column in range(4)]
-    for row in table:
-        click.echo("  ".join(f"{cell:{width}}" for cell, width in zip(row, [*widths, 0], strict=True)).rstrip())
+def _schema(name: str) -> str:
+    import json
+
+    from simroute.experiment.errors import InputError
+    from simroute.experiment.json_schema import policy_schema, scenario_schema
+
+    made = {"scenario": scenario_schema, "policy": policy_schema}.get(name)
+    if made is None:
+        raise InputError(f"--schema is there for scenario and policy, not for {name!r}")
+    return json.dumps(made(), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _found(name: str) -> tuple[pages.Page, list[str]]:
+    """The page of a name, and other things that are called the same. Raises InputError."""
+    from simroute.experiment import reference
+    from simroute.experiment.errors import InputError, nearest
+
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        return _file(name), []
+    if name == "scenario":
+        from simroute.models import spec
+
+        return pages.scenario_file(spec.Scenario.__doc__ or "", reference.scenario_sections()), []
+    sections = {f"scenario.{found.key}": found for found in reference.scenario_sections()}
+    if name in sections:
+        return pages.section(sections[name]), []
+    wanted, _, bare = name.rpartition("=")
+    kinds = [kind for kind in ("layers", "scenarios", "policies", "metrics", "formats") if wanted in ("", KINDS[kind]) and bare in names(kind)]
+    if not kinds:
+        known = [*(name for kind in KINDS for name in names(kind)), "scenario", *sections]
+        raise InputError(f"nothing is called {name!r}; {nearest(bare, known)}")
+    return PAGES[kinds[0]](bare), [f"{KINDS[kind]}={bare}" for kind in kinds[1:]]
+
+
+def _file(name: str) -> pages.Page:
+    from simroute.experiment import yaml_reader
+
+    return _scenario(name) if _is_scenario(yaml_reader.read(Path(name)).data) else _policy(name)
+
+
+def _is_scenario(data: dict[Any, Any]) -> bool:
+    return "deployments" in data or "workload" in data
+
+
+def _scenario(name: str) -> pages.Page:
+    from simroute.cli import outlook
+    from simroute.experiment import catalogue
+    from simroute.experiment.configuration import load
+
+    text = catalogue.find("scenarios", name).read_text(encoding="utf-8-sig")
+    return outlook.scenario(name, load("describe", name, []), text)
+
+
+def _policy(name: str) -> pages.Page:
+    from simroute.core import formula
+    from simroute.experiment import catalogue, yaml_reader
+    from simroute.experiment.configuration import layers_of
+
+    path = catalogue.find("policies", name)
+    made, about = layers_of(name), str(yaml_reader.read(path).data.get("about", "(nothing is said of it)"))
+    return pages.policy(name, about, formula(made), made, path.read_text(encoding="utf-8-sig"))
+
+
+def _layer(name: str) -> pages.Page:
+    from simroute.experiment import reference
+
+    return pages.layer(reference.layer(name))
+
+
+def _metric(name: str) -> pages.Page:
+    from simroute.metrics import METRICS
+    from simroute.metrics.definitions import DEFINITIONS
+
+    unit, more = METRICS.get(name, ("share", True))
+    return pages.metric(name, DEFINITIONS[name], unit, None if name in NEUTRAL else more)
+
+
+def _format(name: str) -> pages.Page:
+    from simroute.traces.reader import FORMATS
+
+    return pages.trace_format(name, FORMATS[name].__doc__ or "", FORMATS[name].COLUMNS)
+
+
+PAGES: dict[str, Callable[[str], pages.Page]] = {
+    "layers": _layer, "scenarios": _scenario, "policies": _policy, "metrics": _metric, "formats": _format,
+}  # fmt: skip
 
 
 @click.command("check")
@@ -114,13 +194,12 @@ def check_command(files: tuple[Path, ...], plugins: tuple[Path, ...]) -> int:
     problems: list[str] = []
     for file in files:
         try:
-            data = yaml_reader.read(file).data
-            scenario = "deployments" in data or "workload" in data
+            scenario = _is_scenario(yaml_reader.read(file).data)
             path = str(file) if file.suffix in (".yaml", ".yml") or "/" in str(file) else f"./{file}"
             made = load("check", path, []) if scenario else load("check", "demo", [path])
             for note in made.notes:
-                click.echo(f"{file}: note: {note}", err=True)
-            click.echo(f"{file}: {'scenario' if scenario else 'policy'}, no mistake found")
+                click.echo(f"{escaped(str(file))}: note: {escaped(note)}", err=True)
+            click.echo(f"{escaped(str(file))}: {'scenario' if scenario else 'policy'}, no mistake found")
         except InputError as error:
             problems += error.lines
     if problems:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from simroute.cli.text import clean
 from simroute.studies.compare import Study
 from simroute.studies.statistics import Interval
 from simroute.studies.verdict import percent, usd
@@ -100,9 +101,3 @@ def seconds(value: float | None) -> str:
 
 def number(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
-
-
-def clean(text: str, most: int) -> str:
-    """Text that cannot steer the terminal: control and bidi characters are shown escaped, long text is cut."""
-    shown = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else f"\\u{ord(c):04x}" for c in text)
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
