@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "compare": ("simroute.cli.commands", "Run several policies in the same weather and say which one keeps the promise."),
@@ -15,6 +19,7 @@ COMMANDS = {
     "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),
     "describe": ("simroute.cli.browse", "One scenario, policy, layer, metric or format, and what its parameters do."),
     "check": ("simroute.cli.browse", "Validate files without running them."),
+    "completion": ("simroute.cli.completion", "A script that completes words in bash, zsh or fish."),
 }
 
 
@@ -25,6 +30,8 @@ class Lazy(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS and ctx.resilient_parsing:
+            return None  # a line that is being completed
         if name not in COMMANDS:
             near = difflib.get_close_matches(name, COMMANDS, 1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(COMMANDS)}"
@@ -32,6 +39,12 @@ class Lazy(click.Group):
         command = getattr(import_module(COMMANDS[name][0]), f"{name}_command")
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        own = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return own + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -49,6 +62,8 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted."""
+    if "_SIMROUTE_COMPLETE" in os.environ:
+        import_module("simroute.cli.completion")  # a shell asks what may come next; click answers through these classes
     try:
         sys.exit(cli.main(arguments, prog_name="simroute", standalone_mode=False) or 0)
     except click.exceptions.Exit as leave:

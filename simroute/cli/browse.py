@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from simroute.cli import pages
+from simroute.cli import candidates, pages
 from simroute.cli.plug import plugged
 from simroute.cli.text import escaped, on_terminal
 
@@ -75,7 +75,7 @@ def _about(kind: str, name: str) -> str:
 
 
 @click.command("describe")
-@click.argument("name")
+@click.argument("name", shell_complete=candidates.names)
 @click.option("--schema", "as_schema", is_flag=True, help="With scenario or policy: the JSON Schema of such files.")
 @plugin
 def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> int:
@@ -182,7 +182,7 @@ PAGES: dict[str, Callable[[str], pages.Page]] = {
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=candidates.yaml_files)
 @plugin
 def check_command(files: tuple[Path, ...], plugins: tuple[Path, ...]) -> int:
     """Validate scenario and policy files; every mistake of every file, one line each."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from simroute.cli import candidates
 from simroute.cli.plug import plugged
 
 Command = Callable[..., Any]
@@ -17,7 +18,7 @@ Command = Callable[..., Any]
 
 def _options(command: Command) -> Command:
     made = [
-        click.argument("words", nargs=-1),
+        click.argument("words", nargs=-1, shell_complete=candidates.words),
         click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of all chance."),
         click.option("--replications", type=click.IntRange(1, 100_000), default=None, help="Independent repetitions. [compare: 20, run: 1]"),
         click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it."),
