@@ -21,14 +21,15 @@ from setups import setup
 
 from simroute.experiment.configuration import load
 from simroute.metrics import METRICS
-from simroute.report.words import span
 from simroute.studies.compare import Study, compare
 from simroute.studies.statistics import Interval, paired
+from simroute.words import span
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "scenarios"
 SEED, REPLICATIONS = 1, 20
 ALWAYS = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean", "attempts_per_request")
+PAIRED = ("success_rate", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
 HEADS = {
     "success_rate": "success", "slo_attainment": "in time", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$ per 1,000 requests",
     "quality_mean": "quality", "attempts_per_request": "sends a request", "time_on_failing_target_s": "on failing", "rate_limited": "429s",
@@ -87,7 +88,21 @@ def measured(name: str, replications: int = REPLICATIONS) -> dict[str, Any]:
         for policy, saved in savings(study, ran(name, page, [page.without], replications)).items():
             figures[policy]["saved"] = saved.plain()
     kept = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
-    return {"files": hashes(name), "seed": SEED, "replications": replications, "kept": kept, "figures": figures}
+    made = {"figures": figures, "differences": differences(study)}
+    return {"files": hashes(name), "seed": SEED, "replications": replications, "kept": kept, **rounded(made)}
+
+
+def differences(study: Study) -> dict[str, dict[str, Any]]:
+    """Of every two policies, paired: "b-a" -> metric -> the interval of b - a."""
+    series = study.series()
+    return {f"{b}-{a}": {metric: paired(series[a][metric], series[b][metric]).plain() for metric in PAIRED} for a in series for b in series if a != b}
+
+
+def rounded(value: Any) -> Any:
+    """Figures to seven digits: more are noise in a file that is read and compared."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def ran(name: str, page: Page, overrides: list[str], replications: int) -> Study:
@@ -153,11 +168,15 @@ def broken(text: str, record: dict[str, Any]) -> list[str]:
 
 
 def value(term: str, record: dict[str, Any]) -> float:
-    """A number, or POLICY.METRIC with .low, .high or (the default) .mean behind it."""
+    """A number; POLICY.METRIC with .low, .high or (the default) .mean behind it; B-A.METRIC, a paired difference; B/A.METRIC, a ratio of means."""
     if re.fullmatch(r"-?[0-9.]+", term):
         return float(term)
-    policy, metric, *bound = term.split(".")
-    return float(record["figures"][policy][metric][bound[0] if bound else "mean"])
+    who, metric, *bound = term.split(".")
+    if "/" in who:
+        b, a = (record["figures"][policy][metric]["mean"] for policy in who.split("/"))
+        return float(b / a)
+    found = record["differences" if "-" in who else "figures"][who]
+    return float(found[metric][bound[0] if bound else "mean"])
 
 
 if __name__ == "__main__":

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
 from simroute.cli import COMMANDS, cli
 from simroute.experiment import reference
+from simroute.experiment.configuration import load
 from simroute.experiment.schema import Parameter
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS
 from simroute.traces.reader import FORMATS
 
+ROOT = Path(__file__).parent.parent
 UNITS = {"share": "share, 0 to 1", "s": "seconds", "USD": "USD", "": "number"}
 
 
 def pages() -> dict[str, str]:
     """Path in the documentation -> Markdown."""
     made = {"layers": layers, "scenario": scenario, "commands": commands, "metrics": metrics, "traces": traces}
-    return {f"reference/{name}.md": page() for name, page in made.items()}
+    return {f"reference/{name}.md": page() for name, page in made.items()} | {"scenarios/index.md": scenarios()}
+
+
+def scenarios() -> str:
+    """The packaged scenarios and their questions."""
+    names = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+    rows = ((f"[{name}]({name}.md)", load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario.about) for name in names)
+    parts = [
+        "# Packaged scenarios",
+        "Each answers one question. Its page says what was found, with the figures and the command that gives them again. The depth of an outage is "
+        "seldom published: where it is an assumption, the scenario file says so.",
+        table(("scenario", "question"), rows),
+        "`simroute list scenarios` names them, `simroute describe NAME` prints one. Files in a folder `scenarios/` where you work come first.",
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def layers() -> str:

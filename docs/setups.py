@@ -8,7 +8,7 @@ from generated import table
 
 from simroute.models import spec
 from simroute.models.prices import price_list
-from simroute.report.words import duration
+from simroute.words import duration
 
 
 def setup(scenario: spec.Scenario) -> str:
