@@ -48,6 +48,7 @@ def compare_command(**options: Any) -> int:
 
 @click.command("run")
 @_options
+@click.option("--explain", type=click.IntRange(0), metavar="ID", help="Also one request's way through the layers (of replication 0; the first is 0).")
 def run_command(**options: Any) -> int:
     """Run one policy.
 
@@ -59,6 +60,7 @@ def run_command(**options: Any) -> int:
 def _run(
     command: str, words: tuple[str, ...], seed: int, replications: int | None, workers: int | None, out: Path | None, rows: bool | None,
     as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool,
+    explain: int | None = None,
 ) -> int:  # fmt: skip
     from simroute.experiment.configuration import load, restore
     from simroute.experiment.errors import InputError
@@ -78,6 +80,11 @@ def _run(
     made.plugins = tuple(file.resolve() for file in plugins)
     for text in assertions:
         studies.parse_assertion(text, list(made.policies))
+    story = None
+    if explain is not None:
+        from simroute.cli import explain as witness
+
+        story = witness.asked(made, explain, as_json)
     folder = studies.folder(made, out)
     with_rows = rows if rows is not None else command == "run" and made.replications == 1
     talk = not quiet and not as_json
@@ -93,6 +100,8 @@ def _run(
         from simroute.cli.tables import show
 
         show(study, folder)
+    if story is not None:
+        witness.show(story)
     for line in missed:
         click.echo(f"simroute: {line}", err=True)
     if study.interrupted:

@@ -38,13 +38,13 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def console() -> Console:
-    """stdout, in colour on a terminal unless NO_COLOR is set; names are never taken for markup."""
+def console(width: int = WIDTH) -> Console:
+    """stdout, in colour on a terminal unless NO_COLOR is set; names are never taken for markup. `width`: columns where no terminal is."""
     from rich.console import Console
 
     plain = bool(os.environ.get("NO_COLOR")) or not on_terminal()
     return Console(
-        force_terminal=on_terminal(), color_system=None if plain else "auto", width=None if on_terminal() else WIDTH,
+        force_terminal=on_terminal(), color_system=None if plain else "auto", width=None if on_terminal() else width,
         markup=False, highlight=False, emoji=False,
     )  # fmt: skip
 

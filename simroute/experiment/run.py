@@ -14,13 +14,18 @@ from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
 
 
-def world(configuration: Configuration, policy: str, replication: int, sinks: list[Sink], env: Any = None) -> SimWorld:
-    """The simulated world of one replication, not yet run. Every replica gets layers of its own, unless they are shared."""
+def world(
+    configuration: Configuration, policy: str, replication: int, sinks: list[Sink], env: Any = None, around: Callable[..., Any] | None = None
+) -> SimWorld:
+    """The simulated world of one replication, not yet run. Every replica gets layers of its own, unless they are shared.
+
+    `around(layers)` may wrap the layers of a replica in something that forwards.
+    """
     gateway = configuration.scenario.gateway
     layers = configuration.policies[policy]
     shared = copy.deepcopy(layers)
     stacks = [shared if gateway.shared else copy.deepcopy(layers) for _ in range(gateway.replicas)]
-    return SimWorld(weather(configuration, replication), stacks, Ledger(sinks), env)
+    return SimWorld(weather(configuration, replication), stacks if around is None else list(map(around, stacks)), Ledger(sinks), env)
 
 
 def weather(configuration: Configuration, replication: int) -> Weather:
