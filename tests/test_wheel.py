@@ -62,11 +62,12 @@ def test_every_scenario_and_policy_travels_in_the_wheel(wheel: Path) -> None:
 
 
 def test_every_module_travels_in_the_wheel_and_nothing_else(wheel: Path) -> None:
-    """The wheel holds the package, its data and its metadata; no tests, no caches."""
+    """The wheel holds the package with its templates and scripts, its data and its metadata; no tests, no caches."""
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.startswith("simroute/_packaged/")}
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "simroute").rglob("*.py")}
-    assert {name for name in names if not name.split("/")[0].endswith(".dist-info")} == modules
+    files = {str(path.relative_to(ROOT)) for path in (ROOT / "simroute").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert {name for name in names if not name.split("/")[0].endswith(".dist-info")} == files
+    assert {"simroute/cli/workspace/scenarios/mine.yaml", "simroute/cli/shells/simroute.bash"} < files
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
+    "init": ("simroute.cli.init", "A workspace of your own: a scenario and policies to edit, a layer with its test, a README."),
     "compare": ("simroute.cli.commands", "Run several policies in the same weather and say which one keeps the promise."),
     "run": ("simroute.cli.commands", "Run one policy."),
     "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),
