@@ -186,7 +186,9 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
         settings = dict(value or {}) if isinstance(value, dict) or value is None else value
         kind = settings.pop("kind", key) if isinstance(settings, dict) else key
         if kind not in registry:
-            problems.append(f"{document.where((str(key),))}: {key}: no layer is called {kind!r}; {nearest(str(kind), sorted(registry))}")
+            near = nearest(str(kind), sorted(registry))
+            own = "" if near.startswith("did") else "; one of your own is loaded with --plugin FILE.py"
+            problems.append(f"{document.where((str(key),))}: {key}: no layer is called {kind!r}; {near}{own}")
             continue
         try:
             made[str(key)] = schema.build(registry[kind], settings, document, (str(key),))

@@ -196,3 +196,14 @@ def test_a_name_cannot_steer_the_terminal(capsys):
     """Escapes in DIR come out as text."""
     made("evil\x1b[31m")
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_forgotten_plug_in_is_pointed_to(capsys, monkeypatch):
+    """The policy with a layer of one's own, run without it, says what is missing."""
+    made()
+    capsys.readouterr()
+    monkeypatch.chdir("mine")
+    with pytest.raises(SystemExit):
+        main(["run", "scenario=mine", "policy=polite"])
+    assert "no layer is called 'polite'" in (err := capsys.readouterr().err)
+    assert err.strip().endswith("one of your own is loaded with --plugin FILE.py")
