@@ -11,12 +11,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
-.PHONY: help setup demo test test-slow bench docs docs-findings lint clean
+.PHONY: help setup demo test test-browser test-slow bench docs docs-findings lint clean
 
 help:
 	@echo "make setup      .venv with every extra and the tools"
 	@echo "make demo       four policies in a simulated outage, and the verdict"
 	@echo "make test       every check; what CI runs"
+	@echo "make test-browser  reports in chromium; fails where there is none"
 	@echo "make test-slow  the checks that take minutes"
 	@echo "make lint       ruff, mypy, import directions"
 	@echo "make bench      speed, memory and start-up of this machine"
@@ -49,6 +50,9 @@ lint: setup
 
 test: lint
 	$(PYTEST) -m "not slow"
+
+test-browser: setup
+	SIMROUTE_BROWSER=required $(PYTEST) -m browser
 
 test-slow: setup
 	$(PYTEST) -m slow

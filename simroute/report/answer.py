@@ -1,0 +1,105 @@
+"""The answer in two or three sentences, and the table of policies: best values marked, undecided ones told."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from simroute.report.picture import Material
+from simroute.words import clean, percent, span, usd
+
+COLUMNS = {
+    "success_rate": ("success", "share"),
+    "slo_attainment": ("in time", "share"),
+    "latency_p95_s": ("p95 latency", "s"),
+    "ttft_p95_s": ("p95 first token", "s"),
+    "cost_per_1k_requests_usd": ("USD for 1,000 requests", "USD"),
+    "quality_mean": ("quality", "share"),
+    "time_on_failing_target_s": ("time on the failing target", "s"),
+}
+
+
+class Cell(NamedTuple):
+    """Words, and a mark: "best", "tied" (cannot be told from the best), "yes", "no", "open" or nothing."""
+
+    text: str
+    mark: str = ""
+
+
+def sentences(material: Material) -> list[str]:
+    """Who keeps the promise, who does not, and which of those that do is cheapest."""
+    promise = percent(material.evidence["slo"]["success"])
+    verdict = {entry["policy"]: entry["meets_slo"] for entry in material.summary["verdict"]}
+    if not any(material.mean(policy, "requests") for policy in verdict):
+        return ["No request arrived, so nothing can be said (0 requests)."]
+    one = material.summary["replications"] == 1
+    words = {True: ("keeps", "keep"), False: ("misses", "miss"), None: ("may or may not keep", "may or may not keep")}
+    said = []
+    for meets in (True, False, None):
+        names = [policy for policy, found in verdict.items() if found is meets]
+        if names:
+            verb = words[meets][len(names) > 1]
+            listed = _and([f"{clean(name, 40)} with {span(**material.metric(name, 'success_rate'), unit='share')}" for name in names])
+            said.append(f"{listed} {verb} the promise that at least {promise} of requests succeed.")
+    said.append(_cheapest(material, [policy for policy, found in verdict.items() if found]))
+    if one:
+        said.append("This is one replication: it gives no interval, and luck may have decided.")
+    return [text for text in said if text]
+
+
+def _cheapest(material: Material, good: list[str]) -> str:
+    if not good:
+        return "None of them is shown to keep it."
+    cost = {policy: material.mean(policy, "cost_per_1k_requests_usd") for policy in good}
+    best = min(good, key=lambda policy: cost[policy])
+    text = f"Of those that keep it {clean(best, 40)} is cheapest" if len(good) > 1 else f"{clean(best, 40)} costs"
+    return f"{text}{':' if len(good) > 1 else ''} {usd(cost[best])} for 1,000 requests."
+
+
+def _and(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def rows(material: Material) -> tuple[list[str], list[list[Cell]]]:
+    """Heads and cells of the table of policies."""
+    verdict = {entry["policy"]: entry["meets_slo"] for entry in material.summary["verdict"]}
+    seen = {name for name in COLUMNS if any(material.metric(policy, name)["mean"] for policy in material.policies)}
+    shown = {name: head for name, head in COLUMNS.items() if name in seen or name == "success_rate"}
+    made = [[Cell(clean(policy, 40)), _kept(verdict[policy]), *(_cell(material, policy, name) for name in shown)] for policy in material.policies]
+    return ["policy", "keeps the promise", *(head for head, _ in shown.values())], made
+
+
+def _kept(meets: bool | None) -> Cell:
+    return {True: Cell("yes", "yes"), False: Cell("no", "no"), None: Cell("undecided", "open")}[meets]
+
+
+def _cell(material: Material, policy: str, name: str) -> Cell:
+    found = material.metric(policy, name)
+    mark = material.evidence["marks"].get(name, {}).get(policy, "")
+    if found["mean"] is None:
+        return Cell(f"n/a ({material.mean(policy, 'requests'):,.0f} requests)" if name == "success_rate" else "n/a", mark)
+    return Cell(span(**found, unit=COLUMNS[name][1]), mark)
+
+
+def differences(material: Material) -> tuple[list[str], list[list[str]]]:
+    """Paired differences to the first policy, in words."""
+    heads = {
+        "success_rate": "success",
+        "latency_p95_s": "p95 latency",
+        "cost_per_1k_requests_usd": "USD for 1,000 requests",
+        "quality_mean": "quality",
+    }
+    found: dict[str, dict[str, Any]] = {}
+    for row in material.summary["differences"]:
+        found.setdefault(row["b"], {})[row["metric"]] = row
+    made = [[clean(policy, 40), *(_difference(row[name], COLUMNS[name][1]) for name in heads)] for policy, row in found.items()]
+    return ["policy", *heads.values()], made
+
+
+def _difference(row: dict[str, Any], unit: str) -> str:
+    if row["mean"] is None:
+        return "n/a"
+    bounds = {key: row[key] for key in ("mean", "low", "high")}
+    text = span(**bounds, unit=unit).replace(" %", " points") if unit == "share" else span(**bounds, unit=unit)
+    sign = "+" if row["mean"] > 0 else ""
+    chance = row["low"] is not None and row["low"] <= 0 <= row["high"]
+    return f"{sign}{text}{' — may be chance' if chance else ''}"

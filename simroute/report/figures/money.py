@@ -1,0 +1,194 @@
+"""What it costs: money against success, who and what it is spent on, the budget, and what was paid for nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simroute.report.picture import PETROFF, Material, Picture, Table, bars, clock, filled, label, note
+from simroute.words import clean, percent, span, usd
+
+MOST = 12
+PERIODS = {"day": 86_400.0, "month": 30 * 86_400.0}
+CAUSES = {
+    "abandoned": "given up: it came too late, or another was faster",
+    "failed": "failed, but was billed",
+    "discarded": "answered, but not used (a judge said no, or the request failed later)",
+}
+
+
+def cost_success(material: Material) -> Picture | str:
+    """Each policy as a point."""
+    names = {"x": "cost_per_1k_requests_usd", "y": "success_rate"}
+    points = {policy: {key: material.metric(policy, name) for key, name in names.items()} for policy in material.policies}
+    known = {policy: point for policy, point in points.items() if point["x"]["mean"] is not None and point["y"]["mean"] is not None}
+    if not known:
+        return "No request arrived, so there is neither cost nor success."
+    data = [_frontier(known)] if len(_efficient(known)) > 1 else []
+    for policy, point in known.items():
+        data.append(
+            {
+                "type": "scatter", "mode": "markers", "x": [point["x"]["mean"]], "y": [100 * (point["y"]["mean"] or 0)],
+                "error_x": _error(point["x"], 1), "error_y": _error(point["y"], 100), "name": label(policy), "showlegend": True, "cliponaxis": False,
+                "marker": material.style(policy)["marker"] | {"size": 11},
+                "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed<extra>%{fullData.name}</extra>",
+            }
+        )  # fmt: skip
+    promise = 100 * material.evidence["slo"]["success"]
+    layout = {
+        "height": 380,
+        "xaxis": {"title": {"text": "USD for 1,000 requests"}, "tickprefix": "$"},
+        "yaxis": {"title": {"text": "success"}, "ticksuffix": " %", "automargin": True},
+        "shapes": [
+            {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": promise, "y1": promise, "line": {"dash": "dot", "width": 1, "color": "#9c9ca1"}}
+        ],
+        "annotations": [note("promise", 1, promise, xref="paper", xanchor="right", yanchor="bottom", font={"size": 11})],
+    }
+    efficient = _efficient(known)
+    rows = [
+        [clean(policy, 40), span(**known[policy]["x"], unit="USD"), span(**known[policy]["y"], unit="share"), "yes" if policy in efficient else "no"]
+        for policy in known
+    ]
+    caption = (
+        "Up and to the left is better. Whiskers are 95 % intervals. The line joins the efficient policies: none is both cheaper and more successful."
+    )
+    heads = ["policy", "USD for 1,000 requests", "success", "efficient"]
+    return Picture("What does success cost?", caption, {"data": data, "layout": layout}, Table(heads, rows))
+
+
+def _efficient(points: dict[str, Any]) -> list[str]:
+    """Policies that no other beats in both, by cost."""
+    ordered = sorted(points, key=lambda policy: (points[policy]["x"]["mean"], -points[policy]["y"]["mean"]))
+    found: list[str] = []
+    for policy in ordered:
+        if not found or points[policy]["y"]["mean"] > points[found[-1]]["y"]["mean"]:
+            found.append(policy)
+    return found
+
+
+def _frontier(points: dict[str, Any]) -> dict[str, Any]:
+    best = _efficient(points)
+    return {
+        "type": "scatter", "mode": "lines", "x": [points[policy]["x"]["mean"] for policy in best], "hoverinfo": "skip", "showlegend": False,
+        "y": [100 * points[policy]["y"]["mean"] for policy in best], "line": {"color": "#9c9ca1", "width": 1.5},
+    }  # fmt: skip
+
+
+def _error(found: dict[str, Any], scale: float) -> dict[str, Any]:
+    if found["low"] is None or found["high"] is None:
+        return {"visible": False}
+    more, less = (scale * abs(found[bound] - found["mean"]) for bound in ("high", "low"))
+    return {"type": "data", "symmetric": False, "array": [more], "arrayminus": [less], "thickness": 1.2}
+
+
+def by_model(material: Material) -> Picture | str:
+    return _spend(material, "model", "Which models is it spent on?")
+
+
+def by_feature(material: Material) -> Picture | str:
+    return _spend(material, "feature", "Which features spend it?")
+
+
+def by_user(material: Material) -> Picture | str:
+    return _spend(material, "user", "Which users spend it?")
+
+
+def _spend(material: Material, kind: str, title: str) -> Picture | str:
+    found = {policy: material.summary["policies"][policy]["by"].get(kind, {}) for policy in material.policies}
+    totals: dict[str, float] = {}
+    for words in found.values():
+        for word, row in words.items():
+            totals[word] = totals.get(word, 0.0) + (row["cost_usd"]["mean"] or 0.0)
+    if set(totals) <= {"-"} or not any(totals.values()):
+        return f"Spend by {kind} is left out: the scenario names no {kind}s." if set(totals) <= {"-"} else f"Spend by {kind} is left out: none."
+    shown = sorted(totals, key=lambda word: -totals[word])
+    data = [
+        {
+            "type": "bar", "orientation": "h", "name": label(policy), "y": [label(word) for word in shown[:MOST]],
+            "x": [_cost(found[policy], word)["mean"] or 0.0 for word in shown[:MOST]],
+            "marker": filled(material.style(policy)["line"]["color"], place),
+            "hovertemplate": "$%{x:,.2f}<extra>%{fullData.name}</extra>",
+        }
+        for place, policy in enumerate(material.policies)
+    ]  # fmt: skip
+    rows = [[clean(word, 40), *(span(**_cost(found[policy], word), unit="USD") for policy in material.policies)] for word in shown]
+    more = f" The {MOST} largest; the table has all." if len(shown) > MOST else ""
+    caption = f"USD billed in one run of {material.summary['horizon_s'] / 3600:.3g} h, failed and abandoned calls included.{more}"
+    height = 110 + 24 + 14 * len(shown[:MOST]) * (len(material.policies) + 1)
+    return Picture(title, caption, {"data": data, "layout": bars(height, "USD", "$")}, Table([kind, *material.policies], rows))
+
+
+NOTHING: dict[str, float | None] = {"mean": 0.0, "low": None, "high": None}
+
+
+def _cost(words: dict[str, Any], word: str) -> dict[str, float | None]:
+    found: dict[str, float | None] = words.get(word, {}).get("cost_usd", NOTHING)
+    return found
+
+
+def budget(material: Material) -> Picture | str:
+    """Spend of the running period over time."""
+    agreed = material.evidence["budget"]
+    if agreed is None:
+        return "The scenario names no budget, so there is no budget line."
+    unit, name = clock(material.summary["horizon_s"])
+    data, rows = [], []
+    for policy in material.policies:
+        times, spent = _running(material.of(policy), PERIODS[agreed["period"]])
+        data.append(
+            {
+                "type": "scatter", "mode": "lines", "x": [t / unit for t in times], "y": spent, "name": label(policy),
+                "line": material.style(policy)["line"], "hovertemplate": "$%{y:,.2f}<extra>%{fullData.name}</extra>",
+            }
+        )  # fmt: skip
+        most = max(spent, default=0.0)
+        rows.append([clean(policy, 40), usd(most), percent(most / agreed["usd"]) if agreed["usd"] else "n/a"])
+    line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": agreed["usd"], "y1": agreed["usd"], "line": {"color": "#e42536", "dash": "dash"}}
+    layout = {
+        "height": 320,
+        "xaxis": {"title": {"text": f"time ({name})"}},
+        "yaxis": {"title": {"text": f"USD spent this {agreed['period']}"}, "tickprefix": "$", "rangemode": "tozero", "automargin": True},
+        "shapes": [line],
+        "annotations": [note("budget", 1, agreed["usd"], xref="paper", xanchor="right", yanchor="bottom", font={"size": 11})],
+    }
+    caption = f"Billed since the {agreed['period']} began, mean over replications; the budget is {usd(agreed['usd'])} a {agreed['period']}."
+    table = Table(["policy", f"most spent in a {agreed['period']}", "of the budget"], rows)
+    return Picture("Does the budget hold?", caption, {"data": data, "layout": layout}, table)
+
+
+def _running(found: dict[str, Any], period: float) -> tuple[list[float], list[float]]:
+    """Cumulative spend within each period, at the end of each slice."""
+    times, spent, total, turn = [0.0], [0.0], 0.0, 0
+    for end, cost in zip(found["edges_s"][1:], found["cost_usd"], strict=True):
+        if int((end - 1e-6) // period) != turn:
+            turn, total = int((end - 1e-6) // period), 0.0
+        total += cost
+        times.append(end)
+        spent.append(total)
+    return times, spent
+
+
+def waste(material: Material) -> Picture | str:
+    """What was billed for nothing."""
+    found = {policy: material.of(policy)["waste_usd"] for policy in material.policies}
+    causes = {why: text for why, text in CAUSES.items() if any(row[why] for row in found.values())}
+    if not any(any(row.values()) for row in found.values()):
+        return "Nothing was wasted: every billed answer was used."
+    data = [
+        {
+            "type": "bar", "orientation": "h", "name": why, "y": [label(policy) for policy in material.policies],
+            "x": [found[policy][why] for policy in material.policies],
+            "marker": filled(PETROFF[place], place),
+            "hovertemplate": "$%{x:,.2f} %{fullData.name}<extra></extra>",
+        }
+        for place, why in enumerate(causes)
+    ]  # fmt: skip
+    rows = [[clean(policy, 40), *(usd(found[policy][why]) for why in CAUSES), _of_cost(material, policy)] for policy in material.policies]
+    caption = "USD billed for answers that nobody got, mean over replications: " + "; ".join(f"{why}: {text}" for why, text in CAUSES.items()) + "."
+    layout = bars(130 + 34 * len(material.policies), "USD", "$") | {"barmode": "stack"}
+    heads = ["policy", *CAUSES, "of all cost"]
+    return Picture("What was paid for nothing?", caption, {"data": data, "layout": layout}, Table(heads, rows))
+
+
+def _of_cost(material: Material, policy: str) -> str:
+    cost = material.mean(policy, "cost_usd")
+    return percent(material.mean(policy, "wasted_usd") / cost) if cost else "n/a"

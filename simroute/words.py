@@ -1,0 +1,77 @@
+"""Figures and names as people read them: sensible digits, units, nothing that steers a terminal or a page."""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+
+
+def percent(share: float | None) -> str:
+    """A share with digits enough to tell it from 0 and 100 %."""
+    if share is None:
+        return "n/a"
+    digits = 2 if 0.0005 < share < 0.9995 or share in (0.0, 1.0) else 4
+    return f"{100 * share:.{digits}f} %"
+
+
+def usd(value: float | None) -> str:
+    """Dollars with sensible digits."""
+    if value is None:
+        return "n/a"
+    return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${value:.4f}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with three digits that matter."""
+    if value is None:
+        return "n/a"
+    return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
+
+
+def number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
+
+
+def span(mean: float | None, low: float | None, high: float | None, unit: str = "") -> str:
+    """A figure with its interval, in as many digits as the interval justifies; unit "share" is shown in per cent."""
+    if mean is None:
+        return "n/a"
+    scale, after, before = {"share": (100.0, " %", ""), "s": (1.0, " s", ""), "USD": (1.0, "", "$")}.get(unit, (1.0, "", ""))
+    if low is None or high is None:
+        return {"share": percent, "s": seconds, "USD": usd}.get(unit, _plain)(mean)
+    digits = _digits((high - low) / 2 * scale, mean * scale)
+    low, mean, high = (f"{value * scale:,.{digits}f}" for value in (low, mean, high))  # type: ignore[assignment]
+    return f"{before}{mean}{after}" if low == high else f"{before}{mean}{after} ({low} to {high})"
+
+
+def _digits(half: float, mean: float) -> int:
+    """Decimals: two significant digits of the half-width, or three of the figure where it does not vary."""
+    size = half if half > 0 else abs(mean) / 10
+    return min(4, max(0, 1 - math.floor(math.log10(size)))) if size > 0 else 0
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
+
+
+def duration(value: float) -> str:
+    """A time in the unit in which one would say it."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if value >= 2 * size or value == size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.3g} s"
+
+
+def clean(text: str, most: int) -> str:
+    """Text that steers neither a terminal nor a line's direction: control and bidi characters are shown escaped, long text is cut.
+
+    Of combining marks at most four in a row are kept.
+    """
+    shown, marks = [], 0
+    for char in text[: 4 * most + 64]:
+        kind = unicodedata.category(char)
+        marks = marks + 1 if kind in ("Mn", "Me") else 0
+        if marks <= 4:
+            shown.append(f"\\u{ord(char):04x}" if kind in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else char)
+    whole = "".join(shown)
+    return whole if len(whole) <= most and len(text) <= 4 * most + 64 else whole[: most - 1] + "…"

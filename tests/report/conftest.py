@@ -1,0 +1,61 @@
+"""Runs whose reports are looked at: an ordinary one, and one in which every name is hostile."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from simroute.experiment.configuration import load
+from simroute.studies.compare import compare
+
+SHORT = ["scenario.horizon=900s", "scenario.workload.rate=2", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
+
+SCRIPT = "<script>window.pwned=1</script>"
+IMAGE = "<image href=x onerror=window.pwned=2>"
+BREAKOUT = "</script><script>window.pwned=3</script>"
+BOLD = "<b>bold</b> &amp; %{x} 'q' \"q\""
+BIDI = "evil\u202etxt.exe"
+MARKS = "A" + "\u0301" * 1000
+LONG = "long" * 2500
+FORMULA = '=HYPERLINK("http://evil","x")'
+
+HOSTILE = {
+    "about": f"What does {SCRIPT} do?",
+    "horizon": "600s",
+    "workload": {
+        "rate": 2,
+        "streamed": 0.5,
+        "tasks": {BREAKOUT: {"share": 1}, MARKS: {"share": 1}},
+        "users": {IMAGE: 1, FORMULA: 1, LONG: 1},
+        "features": {BOLD: 1, BIDI: 2},
+    },
+    "deployments": {
+        SCRIPT: {"provider": IMAGE, "model": BOLD, "price": {"input": 1, "output": 2}, "errors": {500: 0.02}},
+        BIDI: {"provider": BREAKOUT, "model": LONG, "price": {"input": 0.5, "output": 1}},
+    },
+    "outages": {IMAGE: {"deployment": SCRIPT, "start": "100s", "end": "300s", "error_share": 0.9}},
+    "budget": {"usd": 5, "period": "day"},
+}
+POLICY = {f"fallback{SCRIPT}": {"kind": "fallback", "targets": [SCRIPT, BIDI]}, f"breaker{IMAGE}": {"kind": "breaker", "cooldown": "20s"}}
+
+
+@pytest.fixture(scope="session")
+def ordinary(tmp_path_factory):
+    """A short comparison in the demo's outage, with the files that it wrote."""
+    out = tmp_path_factory.mktemp("ordinary") / "run"
+    out.mkdir()
+    made = load("compare", "demo", ["direct", "circuit_breaker", "cascade", "cached"], SHORT, 1, 3)
+    return compare(made, out=out)
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory):
+    """A comparison in which every name tries to be code, steers text, or is endless."""
+    folder: Path = tmp_path_factory.mktemp("hostile")
+    (folder / "scenario.yaml").write_text(yaml.safe_dump(HOSTILE, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    policies = [folder / f"{name}.yaml" for name in ("<img src=x onerror=window.pwned=4>", "direct")]
+    for path in policies:
+        path.write_text(yaml.safe_dump(POLICY if path.stem != "direct" else {}), encoding="utf-8")
+    made = load("compare", str(folder / "scenario.yaml"), [str(path) for path in policies], [], 1, 3)
+    (folder / "run").mkdir()
+    return compare(made, out=folder / "run")
