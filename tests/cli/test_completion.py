@@ -72,6 +72,10 @@ class Session:
     def words(self, line):
         return self.typed(line)[1]
 
+    def close(self):
+        os.close(self.terminal)
+        os.waitpid(self.child, 0)
+
 
 def needs(shell):
     """The shell's path, or a skip that says why."""
@@ -102,8 +106,7 @@ def shell(request, place):
     """Each of both, and its end."""
     session = request.param()
     yield session
-    os.close(session.terminal)
-    os.waitpid(session.child, 0)
+    session.close()
 
 
 LINES = {
@@ -154,6 +157,7 @@ def test_bash_completes_where_equals_is_no_break():
     session = bash()
     session.until("COMP_WORDBREAKS=${COMP_WORDBREAKS//=}; echo o''k\r", "\r\nok")
     assert session.words("simroute run scenario=de\t") == ["run", "scenario=demo"]
+    session.close()
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.count("\t") == 1])
