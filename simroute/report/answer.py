@@ -40,19 +40,21 @@ def sentences(material: Material) -> list[str]:
             verb = words[meets][len(names) > 1]
             listed = _and([f"{clean(name, 40)} with {span(**material.metric(name, 'success_rate'), unit='share')}" for name in names])
             said.append(f"{listed} {verb} the promise that at least {promise} of requests succeed.")
-    said.append(_cheapest(material, [policy for policy, found in verdict.items() if found]))
+    said.append(_cheapest(material))
     if one:
         said.append("This is one replication: it gives no interval, and luck may have decided.")
     return [text for text in said if text]
 
 
-def _cheapest(material: Material, good: list[str]) -> str:
-    if not good:
+def _cheapest(material: Material) -> str:
+    found = material.evidence["cheapest"]
+    if found is None:
         return "None of them is shown to keep it."
-    cost = {policy: material.mean(policy, "cost_per_1k_requests_usd") for policy in good}
-    best = min(good, key=lambda policy: cost[policy])
-    text = f"Of those that keep it {clean(best, 40)} is cheapest" if len(good) > 1 else f"{clean(best, 40)} costs"
-    return f"{text}{':' if len(good) > 1 else ''} {usd(cost[best])} for 1,000 requests."
+    best = f"{clean(found['policy'], 40)} ({usd(material.mean(found['policy'], 'cost_per_1k_requests_usd'))} for 1,000 requests)"
+    if not found["tied"]:
+        return f"The cheapest that keeps it is {best}."
+    others = _and([clean(policy, 40) for policy in found["tied"]])
+    return f"The cheapest that keeps it is {best}, though {others} cannot be told from it by cost."
 
 
 def _and(parts: list[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 from simroute.report import answer, strip
 from simroute.report.figures import SECTIONS, pictures
+from simroute.report.figures.over_time import throttled
 from simroute.report.picture import Material, Picture, Table
 from simroute.words import clean, duration
 
@@ -107,9 +108,9 @@ def _figure(name: str, picture: Picture) -> str:
 
 
 def _weather(material: Material) -> str:
-    weather = material.evidence["weather"]
+    weather = material.evidence["weather"] + _throttled(material)
     if not weather:
-        return "<p>The weather was fair: no outage, no price step.</p>"
+        return "<p>The weather was fair: no outage, no price step, and hardly a call was answered 429.</p>"
     rows = [
         [clean(one["name"], 40), ", ".join(clean(target, 40) for target in one["targets"]), _when(one), clean(one["what"], 200)]
         for one in weather[:100]
@@ -117,6 +118,17 @@ def _weather(material: Material) -> str:
     more = f"<p class='small'>… and {len(weather) - 100} more.</p>" if len(weather) > 100 else ""
     shaded = "<p class='small'>Outages are shaded grey, spells of 429s from a target orange, price steps are dashed lines.</p>"
     return _table(Table(["what happened", "to", "when", "how"], rows)) + more + shaded
+
+
+def _throttled(material: Material) -> list[dict[str, Any]]:
+    """For each policy and target that throttled it, from when to when, and how long in all."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for policy in material.policies:
+        for start, end, target in throttled(material, policy):
+            one = found.setdefault((policy, target), {"kind": "throttling", "name": "429s", "targets": [target], "start_s": start, "all": 0.0})
+            one |= {"end_s": end, "all": one["all"] + end - start}
+            one["what"] = f"under {policy} more than 5 % of calls were refused with 429, {duration(one['all'])} in all"
+    return list(found.values())
 
 
 def _when(one: dict[str, Any]) -> str:

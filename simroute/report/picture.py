@@ -87,7 +87,7 @@ def filled(color: str, place: int) -> dict[str, Any]:
 
 def log_seconds(coarse: bool = False) -> dict[str, Any]:
     """A logarithmic axis of seconds with whole labels."""
-    ticks = (0.1, 1, 10, 100, 1000) if coarse else (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+    ticks = (0.1, 0.3, 1, 3, 10, 30, 100, 300) if coarse else (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
     return {"type": "log", "tickvals": list(ticks), "ticktext": [f"{tick:g} s" for tick in ticks], "automargin": True}
 
 

@@ -41,6 +41,7 @@ def material(study: Study) -> dict[str, Any]:
         "lines": study.verdict_lines(),
         "slo": {"success": scenario.slo.success, "latency": scenario.slo.latency, "ttft": scenario.slo.ttft},
         "budget": None if budget is None else {"usd": budget.usd, "period": budget.period},
+        "cheapest": _cheapest(study),
         "marks": {metric: _marks(study, metric) for metric in MARKED},
         "random_weather": random,
         "weather": _weather(study, sky),
@@ -53,6 +54,17 @@ def material(study: Study) -> dict[str, Any]:
         "deployments": _deployments(sky),
         "config": made.to_yaml(),
     }
+
+
+def _cheapest(study: Study) -> dict[str, Any] | None:
+    """Of the policies shown to keep the promise the cheapest, and those that cannot be told from it by cost."""
+    cost = "cost_per_1k_requests_usd"
+    good = [entry["policy"] for entry in study.verdict if entry["meets_slo"] and study.intervals[entry["policy"]][cost].mean is not None]
+    if not good:
+        return None
+    series, best = study.series(), min(good, key=lambda policy: study.intervals[policy][cost].mean or 0.0)
+    apart = {policy: paired(series[best][cost], series[policy][cost]) for policy in good if policy != best}
+    return {"policy": best, "tied": [policy for policy, found in apart.items() if found.low is not None and found.low <= 0]}
 
 
 def _marks(study: Study, metric: str) -> dict[str, str]:
