@@ -20,9 +20,6 @@ from simroute.models import spec
 Schema = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-SPAN: Schema = {"type": "string", "pattern": f"^{DURATION.pattern}$", "description": "A duration: 500ms, 30s, 5m, 2h, 1h30m, 7d."}
-SOME_SPAN: Schema = {**SPAN, "pattern": f"^(?=.*[1-9]){DURATION.pattern}$"}
-SHARE_OF_RUN: Schema = {"type": "string", "pattern": f"^{PERCENT.pattern}$", "description": "A share of the horizon: 30%."}
 WORDS = {
     "s": "seconds, or a duration such as 30s, 5m, 2h",
     "when": "seconds, a duration such as 40m, or a share of the horizon such as 30%",
@@ -40,7 +37,7 @@ WORDS = {
 
 def scenario_schema() -> Schema:
     """Of a scenario file."""
-    return {**_head("scenario", "A scenario of simroute: the weather that every policy meets."), **_object(spec.Scenario)}
+    return {**_head("scenario"), **_object(spec.Scenario)}
 
 
 def policy_schema() -> Schema:
@@ -57,7 +54,7 @@ def policy_schema() -> Schema:
         "allOf": [{"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}, "then": _ref(name)} for name in kinds],
     }
     return {
-        **_head("policy", "A policy of simroute: layers by name, the outermost first."),
+        **_head("policy"),
         "type": "object",
         "description": "An ordered mapping of layers: a call passes them from the first to the last.",
         "properties": {"about": about, "tune": tune, **layers},
@@ -66,8 +63,8 @@ def policy_schema() -> Schema:
     }
 
 
-def _head(name: str, title: str) -> Schema:
-    return {"$schema": DRAFT, "$id": f"urn:simroute:schema:{name}", "title": title}
+def _head(name: str) -> Schema:
+    return {"$schema": DRAFT, "$id": f"urn:simroute:schema:{name}", "title": f"simroute {name}"}
 
 
 def _ref(name: str) -> Schema:
@@ -147,9 +144,18 @@ def _union(parts: list[Any], marks: tuple[Any, ...], said: Schema) -> Schema:
         choices = [_schema(bare) if is_dataclass(bare) else _leaf(bare, (*own, *marks))]
     else:
         choices = [_schema(part) for part in parts]
+    if optional:
+        choices = [_or_nothing(choices[0])] if len(choices) == 1 and set(choices[0]) & {"type", "enum"} else [*choices, {"type": "null"}]
     flat = [inner for choice in choices for inner in (choice["anyOf"] if set(choice) == {"anyOf"} else [choice])]
-    made = [*flat, *([{"type": "null"}] if optional else [])]
-    return {**({"anyOf": made} if len(made) > 1 else made[0]), **said}
+    return {**({"anyOf": flat} if len(flat) > 1 else flat[0]), **said}
+
+
+def _or_nothing(choice: Schema) -> Schema:
+    """The same, or null; without `anyOf` where that can be said, since editors tell more about a plain schema."""
+    if "enum" in choice:
+        return {**choice, "enum": [*choice["enum"], None]}
+    kinds = choice["type"]
+    return {**choice, "type": [*(kinds if isinstance(kinds, list) else [kinds]), "null"]}
 
 
 def _said(kind: Any) -> Schema:
@@ -186,7 +192,12 @@ def _leaf(bare: Any, marks: tuple[Any, ...]) -> Schema:
             number["exclusiveMinimum" if mark.above else "minimum"] = mark.low
             number["maximum"] = mark.high
     number = {key: value for key, value in number.items() if value not in (float("inf"), float("-inf"))}
-    if unit in ("s", "when"):
-        span = SOME_SPAN if "exclusiveMinimum" in number else SPAN
-        return {"anyOf": [number, span, *([SHARE_OF_RUN] if unit == "when" else [])]}
-    return number
+    return _timed(number, unit == "when") if unit in ("s", "when") else number
+
+
+def _timed(number: Schema, when: bool) -> Schema:
+    """Seconds as a number or written with units; a moment may be a share of the horizon as well."""
+    some = "(?=.*[1-9])" if "exclusiveMinimum" in number else ""
+    form = f"(?:{DURATION.pattern}|{PERCENT.pattern})" if when else DURATION.pattern
+    told = f"Expected seconds, or a duration such as 500ms, 30s, 1h30m{', or a share of the horizon such as 30%' if when else ''}."
+    return {**number, "type": ["number", "string"], "pattern": f"^{some}{form}$", "patternErrorMessage": told}

@@ -98,7 +98,7 @@ def test_the_schema_is_one_and_explains_every_key_of_a_layer_or_section(kind):
     checker = schema(kind)
     Draft202012Validator.check_schema(checker.schema)
     assert checker.schema["$id"] == f"urn:simroute:schema:{kind}"
-    assert checker.schema["title"].endswith(".")
+    assert checker.schema["title"] == f"simroute {kind}"
     for name, layer in checker.schema.get("$defs", {}).items():
         assert [key for key, value in layer["properties"].items() if not value.get("description")] == [], name
 
