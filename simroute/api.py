@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simroute.experiment.configuration import Configuration, load
+from simroute.experiment.errors import InputError
 from simroute.experiment.run import replicate
+from simroute.metrics import METRICS
 from simroute.studies.compare import Study
 from simroute.studies.compare import compare as _compare
+from simroute.studies.folder import folder
+from simroute.words import clean, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +38,16 @@ class Result:
     requests: pd.DataFrame
     attempts: pd.DataFrame
     events: pd.DataFrame
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = []
+        for policy, found in self.summary["policies"].items():
+            cells = {name: span(**value, unit=METRICS[name][0]) for name, value in found["metrics"].items() if value["mean"] is not None}
+            rows += [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in cells.items()]
+            rows.insert(0, f"<tr><th>policy</th><td>{escape(clean(policy, 60))}</td></tr>")
+        return f"<table>{''.join(rows)}</table>"
 
 
 def load_scenario(name: str, *overrides: str) -> ScenarioFile:
@@ -61,11 +75,16 @@ def simulate(scenario: ScenarioFile | str, policy: str, seed: int = 1, replicati
 
 
 def compare(
-    scenario: ScenarioFile | str, policies: list[str], replications: int = 20, seed: int = 1, workers: int = 1, out: str | Path | None = None
-) -> Study:
-    """All policies in the same weather."""
+    scenario: ScenarioFile | str, policies: list[str], replications: int = 20, seed: int = 1, workers: int = 1, out: str | Path | None = None,
+    resume: bool = False,
+) -> Study:  # fmt: skip
+    """All policies in the same weather. With `out` what is finished is kept in that folder until all is, and `resume` goes on from there."""
     made = _file(scenario).configuration("compare", policies, seed, replications)
-    return _compare(made, workers=workers, out=None if out is None else Path(out))
+    if out is None:
+        if resume:
+            raise InputError("resume: in which folder? Give out as well")
+        return _compare(made, workers=workers)
+    return _compare(made, workers=workers, out=Path(out) if resume else folder(made, Path(out)), resume=resume)
 
 
 def _file(scenario: ScenarioFile | str) -> ScenarioFile:

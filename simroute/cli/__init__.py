@@ -19,6 +19,7 @@ COMMANDS = {
     "run": ("simroute.cli.commands", "Run one policy."),
     "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),
     "describe": ("simroute.cli.browse", "One scenario, policy, layer, metric or format, and what its parameters do."),
+    "report": ("simroute.cli.report", "Build report.html again from a run's folder."),
     "check": ("simroute.cli.browse", "Validate files without running them."),
     "completion": ("simroute.cli.completion", "A script that completes words in bash, zsh or fish."),
 }
@@ -72,11 +73,17 @@ def main(arguments: list[str] | None = None) -> Any:
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
-        click.echo(f"simroute: {error.format_message()}", err=True)
+        _said(error.format_message())
         sys.exit(2)
     except KeyboardInterrupt:
-        click.echo("simroute: interrupted before the first replication was finished", err=True)
+        _said("interrupted before the first replication was finished")
         sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone; nothing is left to be flushed
+        sys.exit(1)
+    except OSError as error:
+        _said(f"{error.filename or 'the output'}: {error.strerror or error}")
+        sys.exit(2)
     except Exception as error:
         lines = getattr(error, "lines", None)
         if lines is None:
@@ -84,5 +91,11 @@ def main(arguments: list[str] | None = None) -> Any:
                 raise
             lines = [str(error)]
         for line in lines:
-            click.echo(f"simroute: {line}", err=True)
+            _said(line)
         sys.exit(2)
+
+
+def _said(line: str) -> None:
+    from simroute.cli.text import brief
+
+    click.echo(f"simroute: {brief(line)}", err=True)

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from simroute.cli import candidates
 from simroute.cli.plug import plugged
 
+if TYPE_CHECKING:
+    from simroute.experiment.configuration import Configuration
+
 Command = Callable[..., Any]
+RESUME = (
+    "Go on with an unfinished run: give the same command again, or only --out FOLDER. The result has the same bits. While a run's journal is there "
+    "(until it is finished), more --replications than before may be given, and nothing else may differ."
+)
 
 
 def _options(command: Command) -> Command:
     made = [
         click.argument("words", nargs=-1, shell_complete=candidates.words),
-        click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Seed of all chance."),
+        click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]"),
         click.option("--replications", type=click.IntRange(1, 100_000), default=None, help="Independent repetitions. [compare: 20, run: 1]"),
         click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it."),
         click.option("--out", type=click.Path(path_type=Path), default=None, help="The run's folder. [reports/SCENARIO-COMMAND]"),
+        click.option("--resume", is_flag=True, help=RESUME),
         click.option("--rows/--no-rows", default=None, help="Write requests, attempts and events as Parquet. [run once: yes]"),
         click.option("--json", "as_json", is_flag=True, help="The summary on stdout and nothing else."),
         click.option("--assert", "assertions", multiple=True, metavar="EXPR", help='Exit 1 unless it holds, e.g. "success_rate>=0.999".'),
         click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A Python file with layers of your own."),
         click.option("--config", type=click.Path(path_type=Path), default=None, help="Run an earlier run's config.yaml again."),
-        click.option("--no-report", is_flag=True, help="Accepted for later: this version writes no report.html."),
+        click.option("--no-report", is_flag=True, help="Write no report.html (simroute report makes it later)."),
         click.option("--quiet", is_flag=True, help="Print only errors."),
     ]
     for option in reversed(made):
@@ -58,25 +66,23 @@ def run_command(**options: Any) -> int:
 
 
 def _run(
-    command: str, words: tuple[str, ...], seed: int, replications: int | None, workers: int | None, out: Path | None, rows: bool | None,
-    as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool,
+    command: str, words: tuple[str, ...], seed: int | None, replications: int | None, workers: int | None, out: Path | None, resume: bool,
+    rows: bool | None, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool,
     explain: int | None = None,
 ) -> int:  # fmt: skip
-    from simroute.experiment.configuration import load, restore
-    from simroute.experiment.errors import InputError
+    from simroute.cli.afterwards import Again, cut_short, incomplete, said
+    from simroute.cli.progress import watching
+    from simroute.cli.text import brief
     from simroute.studies import compare as studies
+    from simroute.studies.executors import WorkerLostError
+    from simroute.studies.folder import folder
+    from simroute.studies.resume import newest
 
     plugged(plugins)
-    if config is not None:
-        if words:
-            raise InputError(f"--config reruns a configuration as it is; remove {' '.join(words)}")
-        made = restore(config)
-        if made.command != command:
-            raise InputError(f"{config}: was written by {made.command}; use simroute {made.command} --config {config}")
+    if resume and not words and config is None:
+        made = _continued(command, out, seed, replications)
     else:
-        scenario, policies, overrides = _sorted(command, words)
-        many = replications if replications is not None else 20 if command == "compare" else 1
-        made = load(command, scenario, policies, overrides, seed, many)
+        made = _configuration(command, words, config, seed, replications)
     made.plugins = tuple(file.resolve() for file in plugins)
     for text in assertions:
         studies.parse_assertion(text, list(made.policies))
@@ -85,29 +91,75 @@ def _run(
         from simroute.cli import explain as witness
 
         story = witness.asked(made, explain, as_json)
-    folder = studies.folder(made, out)
-    with_rows = rows if rows is not None else command == "run" and made.replications == 1
-    talk = not quiet and not as_json
-    if talk:
-        for note in made.notes:
-            click.echo(f"note: {note}", err=True)
-    progress = _progress() if talk and sys.stderr.isatty() else None
-    study = studies.compare(made, workers=workers or _workers(made), rows=with_rows, out=folder, progress=progress)
+    place = folder(made, out) if not resume else newest(made) if out is None else out
+    if rows is None and not resume:
+        rows = command == "run" and made.replications == 1
+    for note in made.notes if not quiet and not as_json else ():
+        click.echo(f"note: {brief(note)}", err=True)
+    again = Again(command, place, _kept(workers, as_json, assertions, plugins, no_report, quiet, explain), new=out is None and not resume)
+    many = workers or _workers(made)
+    try:
+        with watching(made.scenario.horizon, talk=not quiet and not as_json, notes=not quiet) as watch:
+            study = studies.compare(made, workers=many, rows=rows, out=place, resume=resume, report=not no_report, watch=watch)
+    except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
+        return cut_short(error, again)
+    except BaseException:
+        again.tidy()
+        raise
     missed = study.failed(list(assertions))
-    if as_json:
-        click.echo(study.to_json(), nl=False)
-    elif not quiet:
+    if not as_json and not quiet:
         from simroute.cli.tables import show
 
-        show(study, folder)
+        show(study, place)
+    if as_json or "summary.json" in study.unwritten:
+        click.echo(study.to_json(), nl=False)
     if story is not None:
         witness.show(story)
     for line in missed:
-        click.echo(f"simroute: {line}", err=True)
-    if study.interrupted:
-        click.echo(f"simroute: interrupted; {study.replications} of {made.replications} replications were finished and are kept", err=True)
-        return 130
-    return 1 if missed else 0
+        said(line)
+    return incomplete(study, again) or (1 if missed else 0)
+
+
+def _configuration(command: str, words: tuple[str, ...], config: Path | None, seed: int | None, replications: int | None) -> Configuration:
+    from simroute.experiment.configuration import load, restore
+    from simroute.experiment.errors import InputError
+
+    if config is None:
+        scenario, policies, overrides = _sorted(command, words)
+        many = replications if replications is not None else 20 if command == "compare" else 1
+        return load(command, scenario, policies, overrides, 1 if seed is None else seed, many)
+    given = [*words, *(["--seed"] if seed is not None else []), *(["--replications"] if replications is not None else [])]
+    if given:
+        raise InputError(f"--config reruns a configuration as it is; remove {' '.join(given)}")
+    made = restore(config)
+    if made.command != command:
+        raise InputError(f"{config}: was written by {made.command}; use simroute {made.command} --config {config}")
+    return made
+
+
+def _continued(command: str, out: Path | None, seed: int | None, replications: int | None) -> Configuration:
+    """What the unfinished run of a folder was started with."""
+    from simroute.experiment.configuration import restore
+    from simroute.experiment.errors import InputError
+    from simroute.studies.resume import required
+
+    if out is None:
+        raise InputError(f"--resume: which run? Give the words that it was begun with, or --out FOLDER: simroute {command} --resume --out FOLDER")
+    required(out)
+    made = restore(out / "config.yaml")
+    if made.command != command:
+        raise InputError(f"{out}: was begun by {made.command}; use simroute {made.command} --resume --out {out}")
+    return replace(made, seed=made.seed if seed is None else seed, replications=made.replications if replications is None else replications)
+
+
+def _kept(
+    workers: int | None, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], no_report: bool, quiet: bool, explain: int | None
+) -> tuple[str, ...]:
+    """The options that a resumed run needs again."""
+    valued = {"--workers": [workers], "--explain": [explain], "--assert": assertions, "--plugin": plugins}
+    flags = {"--json": as_json, "--no-report": no_report, "--quiet": quiet}
+    found = [text for name, values in valued.items() for value in values if value is not None for text in (name, str(value))]
+    return (*found, *(name for name, given in flags.items() if given))
 
 
 def _sorted(command: str, words: tuple[str, ...]) -> tuple[str, list[str], list[str]]:
@@ -139,12 +191,3 @@ def _workers(made: Any) -> int:
     load = made.scenario.workload
     requests = len(made.arrivals("trace").arrival) if load.trace else load.rate * made.scenario.horizon
     return 1 if jobs * requests < 60_000 else min(cores, jobs)  # starting a worker costs about as much as that
-
-
-def _progress() -> Callable[[int, int], None]:
-    def told(done: int, total: int) -> None:
-        end = "\n" if done == total else ""
-        sys.stderr.write(f"\r{done}/{total} runs{end}")
-        sys.stderr.flush()
-
-    return told

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from simroute.cli.text import clean
+from simroute.cli.text import brief, clean
 from simroute.studies.compare import Study
 from simroute.studies.statistics import Interval
 from simroute.studies.verdict import percent, usd
@@ -29,7 +29,8 @@ def show(study: Study, folder: Path) -> None:
     click.echo("")
     for line in study.verdict_lines():
         click.echo(clean(line, 400))
-    click.echo(f"\nwritten to {folder}/ (summary.json, config.yaml)")
+    if not study.unwritten:
+        click.echo(f"\nwritten to {brief(str(folder))}/ (summary.json, config.yaml)")
 
 
 def _row(study: Study, policy: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import sys
 from collections.abc import Iterable
@@ -26,3 +27,11 @@ def load_plugins(files: Iterable[Path]) -> None:
             module.loader.exec_module(made)
         except Exception as error:
             raise InputError(f"--plugin {file}: {type(error).__name__}: {error}") from None
+
+
+def known(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    """What layers may come from: (file name, SHA-256) of each file, (package, version) of each installed package."""
+    from importlib.metadata import entry_points
+
+    packages = {(point.dist.name, point.dist.version) for point in entry_points(group="simroute.policies") if point.dist is not None}
+    return tuple(sorted({*packages, *((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)}))

@@ -32,6 +32,12 @@ class Picture(NamedTuple):
     figure: dict[str, Any]
     table: Table
 
+    def drawn(self) -> Any:
+        """As plotly's own object, for a notebook."""
+        import plotly.graph_objects as go
+
+        return go.Figure(self.figure)
+
 
 @dataclass(frozen=True)
 class Material:

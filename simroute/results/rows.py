@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.results.disk import writing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 TABLES = ("requests", "attempts", "events")
 PART = 200_000
 HIDDEN = {"forbidden", "failover_s", "streamed"}
+WORDS = {"policy", "task", "user", "feature", "outcome", "error", "target", "provider", "cached", "event", "layer", "detail"}
 
 
 class Frames:
@@ -51,9 +53,10 @@ class Frames:
         self._chunks[table], self._rows[table] = [], 0
         self._parts += 1
         path = self._folder / f"{table}-{self._parts:05d}.parquet"
-        with duckdb.connect() as base:
+        typed = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in COLUMNS[table] if name in WORDS)  # a column of None alone has no type
+        with writing(path), duckdb.connect() as base:
             base.register("part", frame)
-            base.execute(f"COPY part TO '{_quoted(path)}' (FORMAT parquet)")
+            base.execute(f"COPY (SELECT * REPLACE ({typed}) FROM part) TO '{_quoted(path)}' (FORMAT parquet)")
 
     def _frame(self, table: str, chunk: Chunk) -> Any:
         import pandas as pd
@@ -102,7 +105,7 @@ def join(parts: list[Path], target: Path, table: str) -> None:
     listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
     none = ", ".join(f"NULL::VARCHAR AS {column}" for column in COLUMNS[table])
     chosen = f"SELECT * FROM read_parquet([{listed}])" if parts else f"SELECT {none} WHERE false"
-    with duckdb.connect() as base:
+    with writing(target), duckdb.connect() as base:
         base.execute("SET preserve_insertion_order = true")
         base.execute(f"COPY ({chosen}) TO '{_quoted(target)}' (FORMAT parquet)")
 

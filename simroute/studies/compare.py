@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,31 +11,73 @@ from typing import Any
 import simroute
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError, nearest
-from simroute.metrics import METRICS, Figures
+from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
-from simroute.studies.executors import part_folder, work
+from simroute.studies.executors import work
+from simroute.studies.gathered import Gathered
+from simroute.studies.material import material
+from simroute.studies.record import Record
 from simroute.studies.statistics import Interval, interval, paired
 from simroute.studies.verdict import Series, verdict
+from simroute.studies.watch import Watch, undisturbed
 
-Progress = Callable[[int, int], None]
 DIFFERENCES = ("success_rate", "slo_attainment", "latency_p95_s", "ttft_p95_s", "cost_usd", "cost_per_1k_requests_usd", "wasted_usd", "quality_mean")
 ASSERTION = re.compile(r"(?:([^:<>=]+):)?\s*([A-Za-z0-9_]+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)")
 
 
 @dataclass
 class Study:
-    """What came out. `runs`: policy -> its replications, in order; `interrupted`: some were left out."""
+    """What came out. `runs`: policy -> its replications, in order; `interrupted`: some were left out.
+
+    `evidence`: policy -> that of all replications together, `first`: that of the first alone; taken from the runs when not given.
+    `unwritten`: files of the run that could not be written, by name, with one line for each reason in `problems`.
+    """
 
     configuration: Configuration
     runs: dict[str, list[Figures]]
     interrupted: bool = False
     out: Path | None = None
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    first: dict[str, Evidence] = field(default_factory=dict)
     intervals: dict[str, dict[str, Interval]] = field(init=False)
+    unwritten: set[str] = field(init=False, default_factory=set)
+    problems: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
+        self._gather()
         self.intervals = {policy: {name: self._interval(runs, name) for name in METRICS} for policy, runs in self.runs.items()}
         self.verdict, self._lines = verdict(self.configuration.scenario, self.series(), self.intervals)
         self.differences = self._differences()
+
+    def _gather(self) -> None:
+        if not self.evidence:
+            gathered = Gathered(self.runs)
+            for policy, runs in self.runs.items():
+                for replication, run in enumerate(runs):
+                    gathered.add((policy, replication), run)
+            self.evidence, self.first = gathered.evidence, gathered.first
+        for policy in self.runs:
+            self.evidence.setdefault(policy, Evidence())
+            self.first.setdefault(policy, Evidence())
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """plotly's figures by name, as the report shows them."""
+        from simroute.report import Material, Picture, pictures
+
+        found = pictures(Material(self.summary, material(self)))
+        return {name: picture.drawn() for name, picture in found.items() if isinstance(picture, Picture)}
+
+    def report(self) -> str:
+        """The page, as HTML."""
+        from simroute.report import page
+
+        return page(self.summary, material(self))
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write the page."""
+        Path(path).write_text(self.report(), encoding="utf-8")
+        return Path(path)
 
     @property
     def replications(self) -> int:
@@ -114,10 +153,9 @@ class Study:
         return missed
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from simroute.report import Material, brief
 
-        rows = "".join(f"<li>{escape(line)}</li>" for line in self.verdict_lines())
-        return f"<ul>{rows}</ul>"
+        return brief(Material(self.summary, material(self)))
 
 
 def _difference(name: str, first: list[float | None], second: list[float | None]) -> Interval:
@@ -143,80 +181,43 @@ def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, st
 
 
 def compare(
-    configuration: Configuration, *, workers: int = 1, rows: bool = False, out: Path | None = None, progress: Progress | None = None
-) -> Study:
-    """Run every policy in every replication; `out` gets the run's files. Ctrl-C keeps the replications that all policies have finished."""
-    parts = None
-    if out is not None:
-        parts = _parts(out) if rows else None
-    jobs = [(policy, replication) for replication in range(configuration.replications) for policy in configuration.policies]
-    done: dict[tuple[str, int], Figures] = {}
-    interrupted = False
-    try:
-        for job, figures in work(configuration, jobs, workers, parts):
-            done[job] = figures
-            if progress is not None:
-                progress(len(done), len(jobs))
-    except KeyboardInterrupt:
-        interrupted = True
-    except BaseException:
-        if parts is not None:
-            shutil.rmtree(parts, ignore_errors=True)
-        raise
-    whole = [r for r in range(configuration.replications) if all((policy, r) in done for policy in configuration.policies)]
-    if not whole:
-        if parts is not None:
-            shutil.rmtree(parts, ignore_errors=True)
-        raise KeyboardInterrupt
-    study = Study(configuration, {policy: [done[policy, r] for r in whole] for policy in configuration.policies}, interrupted, out)
-    if out is not None:
-        _write(study, out, parts, whole)
+    configuration: Configuration, *, workers: int = 1, rows: bool | None = None, out: Path | None = None, resume: bool = False,
+    report: bool = True, watch: Watch | None = None,
+) -> Study:  # fmt: skip
+    """Run every policy in every replication; `out`, a folder that is there, gets the run's files (report.html if `report`).
+
+    What is finished is kept in a journal in `out` until all is: Ctrl-C, a lost worker or a full disk lose nothing, and `resume` goes on from there
+    (`rows` None: with row files if it was begun with them). After Ctrl-C the study is over the replications that all policies have finished.
+    Raises InputError, WorkerLostError, RuntimeError that names the failed replication, KeyboardInterrupt when no replication is whole.
+    """
+    watch = watch or Watch()
+    if out is not None and resume:
+        record = Record.resumed(configuration, out, rows, watch.noted)
+    else:
+        record = Record.begun(configuration, out, bool(rows), watch.noted)
+    with record:
+        gathered, interrupted = _gathered(configuration, workers, record, watch)
+        whole = gathered.whole()
+        if not whole:
+            raise KeyboardInterrupt
+        study = Study(configuration, gathered.runs(), interrupted, out, gathered.evidence, gathered.first)
+        record.write(study, whole, report)
     return study
 
 
-def folder(configuration: Configuration, out: Path | None) -> Path:
-    """The run's folder, made and known to be writable. Raises InputError."""
-    if out is None:
-        name = re.sub(r"[^a-z0-9._-]+", "-", configuration.scenario_name.lower()).strip(".-") or "scenario"
-        base = Path("reports") / f"{name}-{configuration.command}"
-        number, out = 1, base
-        while out.exists():
-            number += 1
-            out = base.with_name(f"{base.name}-{number}")
+def _gathered(configuration: Configuration, workers: int, record: Record, watch: Watch) -> tuple[Gathered, bool]:
+    """Everything that is finished when all is, or Ctrl-C is pressed; and whether it was."""
+    gathered = Gathered(configuration.policies)
+    for job, figures in record.kept():
+        gathered.add(job, figures)
+    jobs = [(policy, replication) for replication in range(configuration.replications) for policy in configuration.policies]
+    watch.started(len(jobs), len(gathered.figures))
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); give another folder with --out") from None
-    return out
-
-
-def _parts(out: Path) -> Path:
-    parts = out / ".parts"
-    shutil.rmtree(parts, ignore_errors=True)
-    parts.mkdir()
-    return parts
-
-
-def _write(study: Study, out: Path, parts: Path | None, whole: list[int]) -> None:
-    _replace(out / "config.yaml", study.configuration.to_yaml())
-    for stale in () if parts is not None else out.glob("*.parquet"):
-        if stale.stem in ("requests", "attempts", "events"):
-            stale.unlink()  # rows of an earlier run in this folder
-    if parts is not None:
-        from simroute.results import TABLES, join
-
-        folders = [part_folder(parts, p, r) for p in range(len(study.runs)) for r in whole]
-        for table in TABLES:
-            join([part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))], parts / table, table)
-            (parts / table).replace(out / f"{table}.parquet")
-        shutil.rmtree(parts, ignore_errors=True)
-    _replace(out / "summary.json", study.to_json())
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+        for done in work(configuration, [job for job in jobs if job not in gathered.figures], workers, record.parts, watch.reached):
+            with undisturbed():
+                record.add(done)
+                gathered.add(done.job, done.figures)
+            watch.finished(done.job, done.figures)
+    except KeyboardInterrupt:
+        return gathered, True
+    return gathered, False

@@ -178,7 +178,7 @@ def _pooled(policy: str, study: Study) -> dict[str, Any]:
         "tail": _tail(counts),
         "waste_usd": {why: int(nano) / 1e9 / runs for why, nano in zip(WASTE, counts["waste"], strict=True)},
         "events": happened,
-        "turns": study.first[policy].story["turns"],
+        "turns": study.first[policy].story.get("turns", []),
     }
 
 
@@ -207,7 +207,7 @@ def _strange(study: Study) -> list[dict[str, Any]]:
     ranked = [
         (place, KINDS.index(why), number, one["request_id"], {"policy": policy, **one})
         for number, policy in enumerate(study.runs)
-        for one in study.first[policy].story["strange"]
+        for one in study.first[policy].story.get("strange", [])
         for place, why in one["why"]
     ]
     found: dict[int, dict[str, Any]] = {}

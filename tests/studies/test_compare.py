@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from simroute.experiment.errors import InputError
 from simroute.metrics import METRICS, Figures
 from simroute.models.spec import Deployment, Outage, Scenario, Slo, Workload
 from simroute.studies import executors
-from simroute.studies.compare import Study, compare, folder, parse_assertion
+from simroute.studies.compare import Study, compare, parse_assertion
+from simroute.studies.folder import folder
 
 SUCCESS = {"bold": [0.990, 0.991, 0.989, 0.990], "safe": [0.9995, 0.9996, 0.9997, 0.9996], "dear": [0.9995, 0.9997, 0.9996, 0.9996]}
 COST = {"bold": [1.0, 1.2, 0.8, 1.0], "safe": [2.0, 2.2, 1.8, 2.0], "dear": [3.0, 3.3, 2.8, 3.1]}
@@ -38,7 +40,7 @@ def configuration(*policies: str, replications: int = 4, **scenario: Any) -> Con
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replications are scripted instead of simulated."""
-    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, rows=None: scripted(policy, replication))
+    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication))
 
 
 def study(*policies: str, **others: Any) -> Study:
@@ -84,7 +86,7 @@ def test_the_verdict_goes_by_the_unfavourable_bound() -> None:
 def test_an_undecided_verdict_says_how_many_replications_would_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sd .0002 around a distance of .0001: at least (1.96 · 2)² = 16 replications."""
     monkeypatch.setitem(SUCCESS, "safe", [0.9991 - 0.0002, 0.9991 + 0.0002, 0.9991 - 0.0001, 0.9991 + 0.0001])
-    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, rows=None: scripted(policy, replication))
+    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication))
     (entry,) = study("safe").verdict
     assert entry["meets_slo"] is None
     assert int(entry["why"].split("about ")[1].split()[0]) >= 12
@@ -155,11 +157,25 @@ def test_a_run_writes_its_files_and_leaves_no_drafts(tmp_path: Path) -> None:
 
 
 def test_the_default_folder_is_numbered_when_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """storm-compare, then -2, then -3; a name cannot lead out of reports/."""
+    """storm-compare, then -2, then -3."""
     monkeypatch.chdir(tmp_path)
     made = configuration("bold")
     assert [folder(made, None).as_posix() for _ in range(3)] == [f"reports/storm-compare{end}" for end in ("", "-2", "-3")]
-    assert folder(replace(made, scenario_name="../Évil name"), None).parent.as_posix() == "reports"
+
+
+TRAVERSING = ["../../etc/cron.d/x", "/etc/passwd", "a/b", "..", "", "x\0y", "Évil\nname\u202e", "n" * 10_000, "-out-evil", "A\u0301" * 999]
+
+
+@pytest.mark.parametrize("name", TRAVERSING)
+def test_r06_a_default_folder_lies_under_reports_whatever_the_scenario_is_called(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is made of [a-z0-9._-] alone; compared with commonpath, as '/out-evil' begins with '/out'."""
+    monkeypatch.chdir(tmp_path)
+    made = folder(replace(configuration("bold"), scenario_name=name), None)
+    assert made.is_dir()
+    assert re.fullmatch(r"[a-z0-9._-]+", made.name)
+    reports = (tmp_path / "reports").resolve()
+    assert os.path.commonpath([reports, made.resolve()]) == str(reports)
+    assert [path.name for path in tmp_path.iterdir()] == ["reports"]
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path: Path) -> None:
@@ -173,7 +189,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path: Pat
 def test_an_interruption_keeps_what_all_policies_have_finished(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut in the third replication after its first policy: two whole replications remain, paired."""
 
-    def cut(made: Configuration, policy: str, replication: int, rows: Any = None) -> Figures:
+    def cut(made: Configuration, policy: str, replication: int, rows: Any = None, progress: Any = None) -> Figures:
         if (policy, replication) == ("safe", 2):
             raise KeyboardInterrupt
         return scripted(policy, replication)
@@ -186,7 +202,7 @@ def test_an_interruption_keeps_what_all_policies_have_finished(monkeypatch: pyte
 def test_an_interruption_before_anything_is_finished_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing to keep."""
 
-    def cut(*_: Any) -> Figures:
+    def cut(*_: Any, **__: Any) -> Figures:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(executors, "replicate", cut)

@@ -48,7 +48,7 @@ def test_determinism_workers_and_serial_give_the_same_bits_with_and_without_rows
     many = compare(made, workers=2, rows=True, out=tmp_path / "many").to_json()
     assert serial == many
     assert {path.name for path in (tmp_path / "many").iterdir()} == {
-        "summary.json", "config.yaml", "requests.parquet", "attempts.parquet", "events.parquet",
+        "summary.json", "evidence.json", "report.html", "config.yaml", "requests.parquet", "attempts.parquet", "events.parquet",
     }  # fmt: skip
     import duckdb
 

@@ -1,0 +1,69 @@
+"""What is said when a study ends otherwise than it should: what is kept, and how to go on."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from simroute.cli.text import brief
+from simroute.studies.compare import Study
+from simroute.studies.resume import is_unfinished
+
+
+@dataclass(frozen=True)
+class Again:
+    """The command that goes on with the run in a folder. `options`: those of the first command that matter still; `new`: made for this run."""
+
+    command: str
+    folder: Path
+    options: tuple[str, ...]
+    new: bool
+
+    def __str__(self) -> str:
+        return shlex.join(["simroute", self.command, "--resume", "--out", str(self.folder), *self.options])
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether something is kept."""
+        return is_unfinished(self.folder)
+
+    def tidy(self) -> None:
+        """A folder that was made for a run that came to nothing goes."""
+        if self.new:
+            with suppress(OSError):
+                self.folder.rmdir()
+
+
+def said(line: str) -> None:
+    """One line on stderr."""
+    click.echo(f"simroute: {brief(line)}", err=True)
+
+
+def cut_short(error: BaseException, again: Again) -> int:
+    """No study came of it: interrupted, a worker lost, or a replication failed. The exit status."""
+    interrupted = isinstance(error, KeyboardInterrupt)
+    if not interrupted:
+        said(str(error))
+    if again.is_possible:
+        said(f"{'interrupted; ' if interrupted else ''}what was finished is kept; go on with: {again}")
+    elif interrupted:
+        said("interrupted before the first replication was finished")
+    again.tidy()
+    return 130 if interrupted else 2
+
+
+def incomplete(study: Study, again: Again) -> int:
+    """Files are missing, or replications. The exit status, 0 if all is there."""
+    for problem in study.problems:
+        on_stdout = "; the summary is on stdout" if "summary.json" in study.unwritten else ""
+        said(problem + on_stdout + (f"; once there is room: {again}" if again.is_possible and not study.interrupted else ""))
+    if study.interrupted:
+        said(f"interrupted; {study.replications} of {study.configuration.replications} replications were finished and are kept")
+        if again.is_possible:
+            said(f"go on with: {again}")
+        return 130
+    return 2 if study.problems else 0

@@ -1,0 +1,45 @@
+"""Results as they arrive, in any order; a replication counts once all policies have finished it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from simroute.metrics import Evidence, Figures
+
+
+class Gathered:
+    """Figures by policy and replication. Evidence is added up as soon as a replication is whole, and not kept beside its figures."""
+
+    def __init__(self, policies: Iterable[str]) -> None:
+        self.policies = list(policies)
+        self.figures: dict[tuple[str, int], Figures] = {}
+        self.evidence: dict[str, Evidence] = {}
+        self.first: dict[str, Evidence] = {}
+        self._lowest: dict[str, int] = {}
+
+    def add(self, job: tuple[str, int], figures: Figures) -> None:
+        """One more."""
+        self.figures[job] = figures
+        if self._is_whole(replication := job[1]):
+            for policy in self.policies:
+                self._merge(policy, replication, self.figures[policy, replication])
+
+    def _is_whole(self, replication: int) -> bool:
+        return all((policy, replication) in self.figures for policy in self.policies)
+
+    def _merge(self, policy: str, replication: int, figures: Figures) -> None:
+        found, figures.evidence = figures.evidence, None
+        if found is None:
+            return
+        merged = self.evidence.setdefault(policy, Evidence())
+        merged.merge(found)
+        if replication < self._lowest.get(policy, replication + 1):
+            self._lowest[policy], self.first[policy], merged.story = replication, found, found.story
+
+    def whole(self) -> list[int]:
+        """Replications that all policies have finished, in order."""
+        return sorted(r for policy, r in self.figures if policy == self.policies[0] and self._is_whole(r))
+
+    def runs(self) -> dict[str, list[Figures]]:
+        """Policy -> those replications, in order."""
+        return {policy: [self.figures[policy, r] for r in self.whole()] for policy in self.policies}

@@ -1,0 +1,273 @@
+"""What a study keeps in its folder while it runs: its configuration, a journal of what is finished, row parts. And what it leaves there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from simroute.experiment.configuration import Configuration
+from simroute.experiment.errors import InputError
+from simroute.metrics import Figures
+from simroute.results import TABLES, Journal, JournalError, join
+from simroute.studies.executors import Done, Job, part_folder
+from simroute.studies.folder import REMEDY, Lock, unwritable
+from simroute.studies.material import material
+from simroute.studies.resume import command, grown, header, is_unfinished, looked_at, refused, required, standing, unreadable
+
+if TYPE_CHECKING:
+    from simroute.studies.compare import Study
+
+CONFIG, SUMMARY, EVIDENCE, REPORT = "config.yaml", "summary.json", "evidence.json", "report.html"
+FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, *(f"{table}.parquet" for table in TABLES))
+EARLIER = ".earlier"
+"""Where the files of a finished run wait while another one is made in its place."""
+
+
+class Record:
+    """A locked folder. With `out` None nothing is kept. A context manager: what was begun and came to nothing leaves the folder as it was."""
+
+    def __init__(self, configuration: Configuration, out: Path | None, noted: Callable[[str], None]) -> None:
+        self._configuration, self._out, self._noted = configuration, out, noted
+        self._policies = list(configuration.policies)
+        self._journal: Journal | None = None
+        self._finished: set[Job] = set()
+        self._lost_rows: str | None = None
+        self._done = False
+        self.parts: Path | None = None
+        self._lock = None if out is None else Lock(out)
+
+    @classmethod
+    def begun(cls, configuration: Configuration, out: Path | None, rows: bool, noted: Callable[[str], None]) -> Record:
+        """A new run. Raises InputError if the folder holds an unfinished one, is in use, or cannot be written."""
+        record = cls(configuration, out, noted)
+        if out is not None:
+            try:
+                record._begin(out, rows)
+            except BaseException:
+                record._release()
+                raise
+        return record
+
+    @classmethod
+    def resumed(cls, configuration: Configuration, out: Path, rows: bool | None, noted: Callable[[str], None]) -> Record:
+        """The unfinished run of that folder. Raises InputError, with everything as it was, unless it is the same."""
+        required(out)
+        record = cls(configuration, out, noted)
+        try:
+            record._resume(out, rows)
+        except BaseException:
+            record._release()
+            raise
+        return record
+
+    def _begin(self, out: Path, rows: bool) -> None:
+        if is_unfinished(out):
+            found, finished = looked_at(out)
+            if finished:
+                raise InputError(f"{out}: holds an unfinished run ({standing(found, finished)}); continue it with {command(found, out)}, or {REMEDY}")
+        try:
+            with _drafted(out / CONFIG, self._configuration.to_yaml()):
+                self._start_journal(out, rows)
+                self._clear_parts(out, rows)
+                _set_aside(out)
+        except (OSError, UnicodeError) as error:
+            raise InputError(unwritable(out, error)) from None
+
+    def _start_journal(self, out: Path, rows: bool) -> None:
+        try:
+            self._journal = Journal.create(out, header(self._configuration, rows))
+        except (OSError, JournalError) as error:
+            self._go_without(error)
+
+    def _clear_parts(self, out: Path, rows: bool) -> None:
+        shutil.rmtree(out / ".parts", ignore_errors=True)
+        if rows:
+            self.parts = out / ".parts"
+            self.parts.mkdir(exist_ok=True)
+
+    def _resume(self, out: Path, rows: bool | None) -> None:
+        found, _ = looked_at(out)
+        why = refused(self._configuration, found, rows)
+        if why is not None:
+            raise InputError(f"{out}: cannot be resumed: {why}")
+        self.parts = out / ".parts" if found.rows else None
+        try:
+            self._journal = Journal.open(out)
+            self._finished = self._journal.keys() & self._wanted()
+            for job in [job for job in self._finished if not self._has_rows(job)]:
+                self._journal.forget(*job)
+                self._finished.discard(job)
+            larger = grown(found, header(self._configuration, found.rows))
+            if larger is not None or not (out / CONFIG).is_file():
+                _write(out / CONFIG, self._configuration.to_yaml())
+            if larger is not None:
+                self._journal.amend(larger)
+        except JournalError as error:
+            raise InputError(unreadable(out, error)) from None
+        except OSError as error:
+            raise InputError(unwritable(out, error)) from None
+
+    def _wanted(self) -> set[Job]:
+        return {(policy, replication) for policy in self._policies for replication in range(self._configuration.replications)}
+
+    def _folder(self, job: Job) -> Path:
+        assert self.parts is not None
+        return part_folder(self.parts, self._policies.index(job[0]), job[1])
+
+    def _has_rows(self, job: Job) -> bool:
+        return self.parts is None or self._folder(job).is_dir()
+
+    # -- while it runs ------------------------------------------------------------------------------------------
+
+    def kept(self) -> Iterator[tuple[Job, Figures]]:
+        """What was finished before, in order of replication. Raises InputError."""
+        for job in sorted(self._finished, key=lambda job: (job[1], job[0])):
+            assert self._journal is not None
+            try:
+                yield job, self._journal.figures(*job)
+            except JournalError as error:
+                raise InputError(unreadable(self._journal.path.parent, error)) from None
+
+    def add(self, done: Done) -> None:
+        """Keep one. Never fails: a full disk ends the journal, not the study."""
+        if done.unwritten is not None:
+            if self._lost_rows is None:
+                self._noted(f"row files are left out from here on: {done.unwritten}")
+            self._lost_rows = self._lost_rows or done.unwritten
+            return  # without its rows it is not finished
+        if self._journal is not None:
+            try:
+                self._journal.add(*done.job, done.figures)
+                self._finished.add(done.job)
+            except OSError as error:
+                self._go_without(error)
+
+    def _go_without(self, error: Exception) -> None:
+        why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+        self._noted(f"{self._out}: no journal from here on ({why}): what is computed now cannot be resumed if this run is cut short")
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+    # -- at the end ---------------------------------------------------------------------------------------------
+
+    def write(self, study: Study, whole: list[int], report: bool) -> None:
+        """The files of the run. Never fails: the study is told what could not be written, and why."""
+        if self._out is None:
+            return
+        failed: dict[str, list[str]] = {}
+        made = _texts(study, report)
+        for name, make in made.items():
+            try:
+                _write(self._out / name, make())
+            except (OSError, UnicodeError) as error:
+                failed.setdefault(getattr(error, "strerror", None) or str(error), []).append(name)
+        if self.parts is not None:
+            for table in TABLES:
+                why = self._joined(self._out, table, whole)
+                if why is not None:
+                    failed.setdefault(why, []).append(f"{table}.parquet")
+        if REPORT not in made:
+            (self._out / REPORT).unlink(missing_ok=True)  # of a part of this run
+        self._done = not failed and not study.interrupted
+        if not failed:
+            shutil.rmtree(self._out / EARLIER, ignore_errors=True)
+        study.unwritten = {name for names in failed.values() for name in names}
+        study.problems = [f"{self._out / ', '.join(names)}: cannot be written ({why})" for why, names in failed.items()]
+
+    def _joined(self, out: Path, table: str, whole: list[int]) -> str | None:
+        assert self.parts is not None
+        folders = [self._folder((policy, replication)) for policy in self._policies for replication in whole]
+        if not all(folder.is_dir() for folder in folders):
+            return self._lost_rows or f"{self.parts}: parts are missing"
+        draft = self.parts / f"{table}.parquet"
+        try:
+            join([part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))], draft, table)
+            draft.replace(out / draft.name)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            return error.strerror or str(error)
+        return None
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if self._out is not None:
+                self._leave(self._out)
+        finally:
+            self._release()
+
+    def _leave(self, out: Path) -> None:
+        nothing = not self._finished and not (out / SUMMARY).exists()
+        if self._journal is not None and (self._done or nothing):
+            self._journal.remove()
+        if self._done or nothing:
+            shutil.rmtree(out / ".parts", ignore_errors=True)
+        if nothing:
+            with suppress(OSError):
+                (out / CONFIG).unlink(missing_ok=True)
+                _bring_back(out)
+
+    def _release(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _texts(study: Study, report: bool) -> dict[str, Callable[[], str]]:
+    """What is written as text, by name, made when it is its turn."""
+    texts = {SUMMARY: study.to_json}
+    if all(study.evidence[policy].counts for policy in study.runs):
+        plain = cache(lambda: material(study))
+        texts[EVIDENCE] = lambda: json.dumps(plain(), allow_nan=False, ensure_ascii=False) + "\n"
+        if report:
+            from simroute.report import page
+
+            texts[REPORT] = lambda: page(study.summary, plain())
+    return texts
+
+
+@contextmanager
+def _drafted(path: Path, text: str) -> Iterator[None]:
+    """The file is there, as a whole, when the work under this has succeeded; else no trace of it."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        yield
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+
+
+def _write(path: Path, text: str) -> None:
+    with _drafted(path, text):
+        pass
+
+
+def _set_aside(out: Path) -> None:
+    """The files of a finished run wait until this one has its own."""
+    if not (out / SUMMARY).is_file():
+        return
+    shutil.rmtree(out / EARLIER, ignore_errors=True)
+    (out / EARLIER).mkdir()
+    for name in FILES:
+        with suppress(FileNotFoundError):
+            (out / name).replace(out / EARLIER / name)
+
+
+def _bring_back(out: Path) -> None:
+    for name in FILES:
+        with suppress(FileNotFoundError):
+            (out / EARLIER / name).replace(out / name)
+    with suppress(FileNotFoundError):
+        (out / EARLIER).rmdir()

@@ -1,0 +1,491 @@
+"""An unfinished study goes on where it was: the same bits, nothing computed twice, nothing lost, and only the same study."""
+
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import simroute
+from simroute.api import compare as api_compare
+from simroute.experiment import plugins
+from simroute.experiment.configuration import Configuration, load, restore
+from simroute.experiment.errors import InputError
+from simroute.experiment.run import replicate
+from simroute.metrics import METRICS, Evidence, Figures
+from simroute.models.spec import Deployment, Scenario
+from simroute.results.journal import NAME
+from simroute.studies import executors, record, resume
+from simroute.studies.compare import Study, compare
+from simroute.studies.folder import Lock, folder
+from simroute.studies.gathered import Gathered
+from simroute.studies.watch import Watch, undisturbed
+
+ROWS = ("requests.parquet", "attempts.parquet", "events.parquet")
+
+
+def configuration(*policies: str, replications: int = 3, seed: int = 7) -> Configuration:
+    """Empty policies by these names."""
+    return Configuration("compare", "storm", Scenario({"a": Deployment("anthropic", "claude")}), {name: {} for name in policies}, seed, replications)
+
+
+def real(replications: int = 3) -> Configuration:
+    """Two policies through ten minutes of steady weather."""
+    return load("compare", "steady", ["direct", "failover"], ["scenario.horizon=600"], seed=3, replications=replications)
+
+
+Play = Callable[..., list[tuple[str, int]]]
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
+    """Replications are scripted: a function that sets after how many Ctrl-C is pressed, and gives the list of what was played."""
+
+    def scripted(stop: int | None = None, error: type[BaseException] = KeyboardInterrupt) -> list[tuple[str, int]]:
+        played: list[tuple[str, int]] = []
+
+        def one(made: Configuration, policy: str, replication: int, rows: Any = None, progress: Any = None) -> Figures:
+            if len(played) == stop:
+                raise error("cut")
+            played.append((policy, replication))
+            return Figures(dict.fromkeys(METRICS, 1 / (3 + replication)), {"availability": (1, 3)}, {}, [[], []], {})
+
+        monkeypatch.setattr(executors, "replicate", one)
+        return played
+
+    return scripted
+
+
+def cut_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real thing, with Ctrl-C pressed at the start of the replication after so many."""
+    left = [count]
+
+    def one(*arguments: Any, **others: Any) -> Figures:
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return replicate(*arguments, **others)
+
+    monkeypatch.setattr(executors, "replicate", one)
+
+
+def begun(made: Configuration, out: Path, **others: Any) -> Study | None:
+    """A study in a folder that is made for it; None if nothing whole came of it."""
+    try:
+        return compare(made, out=folder(made, out), **others)
+    except KeyboardInterrupt:
+        return None
+
+
+def names(out: Path) -> set[str]:
+    return {path.name for path in out.iterdir()}
+
+
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_resumed_study_ends_with_the_same_bits(count: int, rows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut after one, two and five of six runs, and continued: summary.json, evidence.json and every row file are equal byte for byte."""
+    begun(real(), tmp_path / "whole", rows=rows)
+    cut_after(count, monkeypatch)
+    found = begun(real(), tmp_path / "cut", rows=rows)
+    assert found is None or found.interrupted
+    assert (tmp_path / "cut" / NAME).is_file()
+    monkeypatch.undo()
+    again = compare(real(), out=tmp_path / "cut", resume=True)
+    assert not again.interrupted
+    kept = ("summary.json", "evidence.json", "config.yaml", *(ROWS if rows else ()))
+    assert [name for name in kept if (tmp_path / "cut" / name).read_bytes() != (tmp_path / "whole" / name).read_bytes()] == []
+    assert names(tmp_path / "cut") == {*kept, "report.html"}
+
+
+def test_a_resumed_study_has_the_same_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts of all replications and of the first, and its story."""
+    whole = compare(real())
+    cut_after(4, monkeypatch)
+    begun(real(), tmp_path / "cut")
+    monkeypatch.undo()
+    again = compare(real(), out=tmp_path / "cut", resume=True)
+    for policy in whole.runs:
+        for one, two in ((whole.evidence[policy], again.evidence[policy]), (whole.first[policy], again.first[policy])):
+            assert one.story == two.story
+            assert all((one.counts[name] == two.counts[name]).all() for name in one.counts)
+        assert all(run.evidence is None for run in again.runs[policy])
+
+
+def test_nothing_is_computed_twice(tmp_path: Path, play: Play) -> None:
+    """Cut after three of six: the other three are played; cut again after one of them, two are left."""
+    made = configuration("bold", "safe")
+    assert len(first := play(3)) == 0
+    begun(made, tmp_path)
+    assert first == [("bold", 0), ("safe", 0), ("bold", 1)]
+    second = play(1)
+    begun_again = compare(made, out=tmp_path, resume=True)
+    assert second == [("safe", 1)]
+    assert (begun_again.interrupted, begun_again.replications) == (True, 2)
+    third = play()
+    assert compare(made, out=tmp_path, resume=True).replications == 3
+    assert third == [("bold", 2), ("safe", 2)]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, executors.WorkerLostError])
+def test_a_failure_keeps_what_is_finished(error: type[Exception], tmp_path: Path, play: Play) -> None:
+    """A replication that fails and a lost worker alike."""
+    made = configuration("bold", "safe")
+    play(3, error)
+    with pytest.raises(error):
+        begun(made, tmp_path)
+    rest = play()
+    compare(made, out=tmp_path, resume=True)
+    assert len(rest) == 3
+
+
+def test_the_configuration_is_there_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a resumed command needs no words."""
+    seen: list[set[str]] = []
+
+    def look(*_: Any, **__: Any) -> Figures:
+        seen.append(names(tmp_path))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(executors, "replicate", look)
+    begun(real(), tmp_path)
+    assert {"config.yaml", NAME} <= seen[0]
+    assert names(tmp_path) == set(), "nothing is finished, so that nothing is left"
+
+
+def test_what_is_restored_from_the_folder_is_the_same_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--resume --out DIR` without words."""
+    cut_after(3, monkeypatch)
+    begun(real(), tmp_path)
+    monkeypatch.undo()
+    assert compare(restore(tmp_path / "config.yaml"), out=tmp_path, resume=True).to_json() == compare(real()).to_json()
+
+
+@pytest.mark.parametrize("stop", [3, None])
+def test_more_replications_may_be_added_while_the_journal_is_there(
+    stop: int | None, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of three, cut or all but written: five are asked for, the rest is played, and the result is that of five."""
+    made = configuration("bold", "safe")
+    play(stop)
+    if stop is None:
+        monkeypatch.setattr(record, "_write", lambda path, text: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    begun(made, tmp_path)
+    monkeypatch.undo()
+    rest = play()
+    found = compare(replace(made, replications=5), out=tmp_path, resume=True)
+    assert len(rest) == 10 - (stop or 6)
+    play()
+    assert found.to_json() == compare(replace(made, replications=5)).to_json()
+    assert "replications: 5\n" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
+
+
+def plug(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_run_that_differs_is_refused_and_nothing_touched(tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seed, policies and their order, fewer replications, row files, plug-ins, version, arithmetic: one line that says what, and what to do."""
+    out, first = tmp_path / "out", plug(tmp_path / "plug.py", "a = 1\n")
+    made = replace(configuration("bold", "safe"), plugins=(first,))
+    play(3)
+    begun(made, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    other = plug(tmp_path / "other" / "plug.py", "a = 2\n") if (tmp_path / "other").mkdir() is None else first
+    cases: list[tuple[Configuration, bool | None, str]] = [
+        (replace(made, seed=8), None, "seed was 7 and is now 8"),
+        (replace(made, policies={"bold": {}}), None, "policies.safe is missing"),
+        (replace(made, policies={"bold": {}, "safe": {}, "new": {}}), None, "policies.new is new"),
+        (replace(made, policies={"safe": {}, "bold": {}}), None, "policies stand in another order"),
+        (replace(made, replications=2), None, "replications was 3 and is now 2"),
+        (replace(made, scenario=replace(made.scenario, horizon=60.0)), None, "scenario.horizon was 3600"),
+        (made, True, "without row files; give --no-rows"),
+        (replace(made, plugins=()), None, "plug-ins differ"),
+        (replace(made, plugins=(other,)), None, "plug-ins differ"),
+    ]
+    for changed, rows, words in cases:
+        with pytest.raises(InputError) as caught:
+            compare(changed, out=out, resume=True, rows=rows)
+        (line,) = caught.value.lines
+        assert words in line
+        assert "--out" in line
+    for target, name, value in [(simroute, "__version__", "9.9"), (resume, "fingerprint", lambda: "other")]:
+        with monkeypatch.context() as patched:
+            patched.setattr(target, name, value)
+            with pytest.raises(InputError, match=r"9\.9|other"):
+                compare(made, out=out, resume=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    rest = play()
+    compare(made, out=out, resume=True, rows=False)
+    assert len(rest) == 3
+
+
+def test_other_contents_of_a_file_are_told(tmp_path: Path, play: Play) -> None:
+    """By the name of the file."""
+    made = replace(configuration("bold"), files={"trace.csv": "abc"})
+    play(1)
+    begun(made, tmp_path)
+    with pytest.raises(InputError, match=r"trace\.csv has other contents"):
+        compare(replace(made, files={"trace.csv": "def"}), out=tmp_path, resume=True)
+
+
+def test_installed_plug_ins_are_known_by_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a package, its name and version."""
+    from importlib import metadata
+
+    class Point:
+        class dist:  # noqa: N801
+            name, version = "layers-of-ours", "1.2"
+
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [Point])
+    assert plugins.known([]) == (("layers-of-ours", "1.2"),)
+
+
+def test_a_new_run_does_not_write_over_an_unfinished_one(tmp_path: Path, play: Play) -> None:
+    """One line: what is finished, how to go on, or another --out."""
+    made = configuration("bold", "safe")
+    play(3)
+    begun(made, tmp_path)
+    with pytest.raises(InputError) as caught:
+        compare(made, out=tmp_path)
+    (line,) = caught.value.lines
+    assert "1 of 3 replications" in line
+    assert f"simroute compare --resume --out {tmp_path}" in line
+    assert "another folder with --out" in line
+
+
+def test_an_unfinished_run_with_nothing_finished_stops_nobody(tmp_path: Path, play: Play) -> None:
+    """Killed before its first replication was finished: nothing would be lost."""
+    from simroute.results import Journal
+
+    made = configuration("bold")
+    Journal.create(tmp_path, resume.header(made, False)).close()
+    play()
+    compare(made, out=tmp_path)
+    assert names(tmp_path) == {"config.yaml", "summary.json"}
+
+
+@pytest.mark.parametrize("raw", [b"no journal", b"\0" * 20_000])
+def test_a_journal_that_cannot_be_read_is_not_written_over(raw: bytes, tmp_path: Path, play: Play) -> None:
+    """With and without resume: one line with the remedy."""
+    (tmp_path / NAME).write_bytes(raw)
+    play()
+    for again in (False, True):
+        with pytest.raises(InputError, match="cannot be read"):
+            compare(configuration("bold"), out=tmp_path, resume=again)
+    assert (tmp_path / NAME).read_bytes() == raw
+
+
+def test_there_must_be_something_to_resume(tmp_path: Path, play: Play) -> None:
+    """No folder, an empty one, a finished run."""
+    made = configuration("bold")
+    play()
+    compare(made, out=folder(made, tmp_path / "done"))
+    for out, words in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "no unfinished run"), (tmp_path / "done", "is finished")):
+        with pytest.raises(InputError, match=words):
+            compare(made, out=out, resume=True)
+
+
+def test_a_finished_run_s_files_come_back_when_the_next_comes_to_nothing(tmp_path: Path, play: Play) -> None:
+    """Another study in the same folder, interrupted at once: the folder is as it was; finished: it is the new one's alone."""
+    play()
+    begun(configuration("bold"), tmp_path)
+    (tmp_path / "requests.parquet").write_text("rows of the first")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    play(0)
+    assert begun(configuration("safe"), tmp_path) is None
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    play()
+    begun(configuration("safe"), tmp_path)
+    assert names(tmp_path) == {"config.yaml", "summary.json"}
+    assert list(json.loads((tmp_path / "summary.json").read_text())["policies"]) == ["safe"]
+
+
+def test_a_folder_never_shows_two_runs_at_once(tmp_path: Path, play: Play) -> None:
+    """While the second is under way, the first one's files wait aside."""
+    play()
+    begun(configuration("bold"), tmp_path)
+    play(1, RuntimeError)
+    with pytest.raises(RuntimeError):
+        begun(configuration("safe", "bold"), tmp_path)
+    assert names(tmp_path) == {"config.yaml", NAME, ".earlier"}
+    play()
+    compare(configuration("safe", "bold"), out=tmp_path, resume=True)
+    assert names(tmp_path) == {"config.yaml", "summary.json"}
+
+
+def test_a_half_written_part_folder_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a replication that was not finished are removed before it is played again; of a finished one whose parts are gone, too."""
+    begun(real(2), tmp_path / "whole", rows=True)
+    cut_after(3, monkeypatch)
+    begun(real(2), tmp_path / "cut", rows=True)
+    monkeypatch.undo()
+    half = executors.part_folder(tmp_path / "cut" / ".parts", 1, 1)
+    half.mkdir()
+    (half / "requests-00009.parquet").write_bytes(b"half a file")
+    lost = executors.part_folder(tmp_path / "cut" / ".parts", 0, 0)
+    for part in lost.iterdir():
+        part.unlink()
+    lost.rmdir()
+    compare(real(2), out=tmp_path / "cut", resume=True)
+    assert [name for name in ROWS if (tmp_path / "cut" / name).read_bytes() != (tmp_path / "whole" / name).read_bytes()] == []
+    assert ".parts" not in names(tmp_path / "cut")
+
+
+def test_a_second_run_in_one_folder_is_refused(tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the first is under way: new or resumed, one line, and the first is not disturbed."""
+    made, refused = configuration("bold"), []
+
+    def meanwhile(*_: Any, **__: Any) -> Figures:
+        for again in (False, True):
+            with pytest.raises(InputError, match="another run is writing there") as caught:
+                compare(made, out=tmp_path, resume=again)
+            refused.extend(caught.value.lines)
+        return Figures(dict.fromkeys(METRICS, 1.0), {}, {}, [[], []], {})
+
+    monkeypatch.setattr(executors, "replicate", meanwhile)
+    assert compare(made, out=tmp_path).replications == 3
+    assert len(refused) == 6
+
+
+def test_a_lock_is_gone_with_its_holder(tmp_path: Path) -> None:
+    """However it ended: there is no stale lock."""
+    held = multiprocessing.get_context("spawn").Event()
+    process = multiprocessing.get_context("spawn").Process(target=hold, args=(tmp_path, held))
+    process.start()
+    assert held.wait(60)
+    with pytest.raises(InputError):
+        Lock(tmp_path)
+    process.kill()
+    process.join()
+    Lock(tmp_path).release()
+
+
+def hold(path: Path, held: Any) -> None:
+    """Lock it, and never return."""
+    Lock(path)
+    held.set()
+    threading.Event().wait()
+
+
+def test_default_folders_of_runs_that_begin_together_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty threads at once: twenty folders."""
+    monkeypatch.chdir(tmp_path)
+    found: list[Path] = []
+    threads = [threading.Thread(target=lambda: found.append(folder(configuration("bold"), None))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 20
+
+
+def test_the_newest_unfinished_default_folder_that_fits_is_found(tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three unfinished and one finished run of the same name, the last written one of this configuration; one that runs is left alone."""
+    monkeypatch.chdir(tmp_path)
+    made = configuration("bold", "safe")
+    for one, stop in ((made, 2), (replace(made, seed=9), 2), (made, 3), (made, None)):
+        play(stop)
+        begun(one, folder(one, None))
+    assert resume.newest(made).as_posix() == "reports/storm-compare-3"
+    assert resume.newest(replace(made, replications=9)).as_posix() == "reports/storm-compare-3"
+    assert resume.newest(replace(made, seed=9)).as_posix() == "reports/storm-compare-2"
+    lock = Lock(Path("reports/storm-compare-3"))
+    assert resume.newest(made).as_posix() == "reports/storm-compare"
+    lock.release()
+    with pytest.raises(InputError, match="storm-compare"):
+        resume.newest(replace(made, seed=10))
+    with pytest.raises(InputError, match="no unfinished run of this scenario"):
+        resume.newest(replace(made, command="run"))
+
+
+def test_resuming_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`simroute.compare(..., out=…)` keeps a journal too."""
+    scenario = simroute.load_scenario("steady", "scenario.horizon=300")
+    cut_after(1, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path)
+    monkeypatch.undo()
+    again = api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path, resume=True)
+    assert again.to_json() == api_compare(scenario, ["direct", "failover"], replications=2).to_json()
+    with pytest.raises(InputError, match="out"):
+        api_compare(scenario, ["direct"], resume=True)
+
+
+def test_only_whole_replications_are_merged_and_the_story_is_the_first_one_s() -> None:
+    """Results in any order; what one policy alone has finished is not counted; evidence is not kept beside figures."""
+    gathered = Gathered(["a", "b"])
+    for policy, replication in (("a", 1), ("b", 1), ("b", 0), ("a", 2), ("a", 0)):
+        evidence = Evidence({"n": np.array([10**replication])}, {"of": (policy, replication)})
+        gathered.add((policy, replication), Figures({}, {}, {}, [], {}, evidence))
+    assert gathered.whole() == [0, 1]
+    for policy in ("a", "b"):
+        assert gathered.evidence[policy].counts["n"].tolist() == [11]
+        assert gathered.evidence[policy].story == {"of": (policy, 0)}
+        assert gathered.first[policy].counts["n"].tolist() == [1]
+    assert [job for job, figures in gathered.figures.items() if figures.evidence is not None] == [("a", 2)]
+
+
+def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
+    """The first is raised at the end of it, and the work is whole."""
+    done = []
+
+    def work() -> None:
+        with undisturbed():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_watch_is_told_what_was_finished_before_and_what_is_reached(tmp_path: Path, play: Play) -> None:
+    """Total and finished at the start, then each replication once."""
+    made, told = configuration("bold", "safe"), []
+
+    class Told(Watch):
+        def started(self, total: int, finished: int) -> None:
+            told.append((total, finished))
+
+        def finished(self, job: tuple[str, int], figures: Figures) -> None:
+            told.append(job)
+
+    play(4)
+    begun(made, tmp_path)
+    play()
+    compare(made, out=tmp_path, resume=True, watch=Told())
+    assert told == [(6, 4), ("bold", 2), ("safe", 2)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_simulated_time_is_told_within_a_replication(workers: int) -> None:
+    """In this process and from worker processes: after each block of requests, in growing order."""
+    reached: dict[tuple[str, int], list[float]] = {}
+
+    class Told(Watch):
+        def reached(self, job: tuple[str, int], seconds: float) -> None:
+            reached.setdefault(job, []).append(seconds)
+
+    made = load("compare", "steady", ["direct"], ["scenario.horizon=4000", "scenario.workload.rate=5"], seed=3, replications=2)
+    compare(made, workers=workers, watch=Told())
+    assert set(reached) == {("direct", 0), ("direct", 1)}
+    assert all(len(seconds) >= 4 and seconds == sorted(seconds) for seconds in reached.values())
+
+
+@pytest.mark.parametrize("workers", [2, 7])
+def test_d02_the_number_of_workers_changes_no_bit(workers: int, tmp_path: Path) -> None:
+    """Serial, two and seven: the same summary and evidence, byte for byte."""
+    begun(real(), tmp_path / "one")
+    begun(real(), tmp_path / "many", workers=workers)
+    for name in ("summary.json", "evidence.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "many" / name).read_bytes()
