@@ -62,16 +62,32 @@ def duration(value: float) -> str:
     return f"{value:.3g} s"
 
 
-def clean(text: str, most: int) -> str:
-    """Text that steers neither a terminal nor a line's direction: control and bidi characters are shown escaped, long text is cut.
+STEERS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+"""Unicode categories of what is not shown as itself: control, bidi and private characters, line separators."""
 
-    Of combining marks at most four in a row are kept.
-    """
-    shown, marks = [], 0
-    for char in text[: 4 * most + 64]:
-        kind = unicodedata.category(char)
-        marks = marks + 1 if kind in ("Mn", "Me") else 0
-        if marks <= 4:
-            shown.append(f"\\u{ord(char):04x}" if kind in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") else char)
-    whole = "".join(shown)
-    return whole if len(whole) <= most and len(text) <= 4 * most + 64 else whole[: most - 1] + "…"
+
+def escaped(text: str) -> str:
+    """One line in which control and bidi characters are shown escaped."""
+    return "".join(char if unicodedata.category(char) not in STEERS else f"\\u{ord(char):04x}" for char in text)
+
+
+def few_marks(text: str) -> str:
+    """The text with at most four combining marks in a row: a thousand of them would climb over other lines."""
+    kept, row = [], 0
+    for char in text:
+        row = row + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
+        if row <= 4:
+            kept.append(char)
+    return "".join(kept)
+
+
+def clean(text: str, most: int) -> str:
+    """One line that steers neither a terminal nor the direction of a text, cut when it is longer than `most`."""
+    shown = few_marks(escaped(text))
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def brief(text: str, most: int = 1000) -> str:
+    """One line that is cut in its middle when it is longer than `most`: an error's beginning says where, its end what to do."""
+    shown = few_marks(escaped(text))
+    return shown if len(shown) <= most else f"{shown[: most * 2 // 3]} … {shown[-most // 3 :]}"

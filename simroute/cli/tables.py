@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
+from simroute.cli.sparkline import sparklines
 from simroute.cli.text import brief, clean
 from simroute.studies.compare import Study
 from simroute.studies.statistics import Interval
-from simroute.studies.verdict import percent, usd
+from simroute.words import number, percent, seconds, usd
 
 WIDTH = 18
 
@@ -27,10 +28,14 @@ def show(study: Study, folder: Path) -> None:
     _table([head, *(_row(study, policy) for policy in study.runs)])
     _differences(study)
     click.echo("")
+    for line in sparklines(study.material, made.scenario.horizon):
+        click.echo(line.rstrip())
+    click.echo("")
     for line in study.verdict_lines():
         click.echo(clean(line, 400))
     if not study.unwritten:
-        click.echo(f"\nwritten to {brief(str(folder))}/ (summary.json, config.yaml)")
+        files = [name for name in ("report.html", "summary.json", "config.yaml") if (folder / name).is_file()]
+        click.echo(f"\nwritten to {brief(str(folder))}/ ({', '.join(files)})")
 
 
 def _row(study: Study, policy: str) -> tuple[str, ...]:
@@ -91,14 +96,3 @@ def _half(found: Interval, scale: float, digits: int) -> str:
     if found.low is None or found.high is None:
         return "-"
     return f"{(found.high - found.low) / 2 * scale:.{digits}f}"
-
-
-def seconds(value: float | None) -> str:
-    """Seconds with three digits that matter."""
-    if value is None:
-        return "n/a"
-    return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
-
-
-def number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"

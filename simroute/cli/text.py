@@ -4,44 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 from typing import TYPE_CHECKING
+
+from simroute.words import brief, clean, escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-STEERS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-"""Unicode categories of what is not shown as itself: control, bidi and private characters, line separators."""
+__all__ = ["WIDTH", "brief", "clean", "console", "duration", "escaped", "lines", "on_terminal"]
 
 WIDTH = 100
 """Columns of text that goes to no terminal."""
-
-
-def escaped(text: str) -> str:
-    """One line in which control and bidi characters are shown escaped."""
-    return "".join(c if unicodedata.category(c) not in STEERS else f"\\u{ord(c):04x}" for c in text)
-
-
-def few_marks(text: str) -> str:
-    """The text with at most four combining marks in a row: a thousand of them would climb over other lines."""
-    kept, row = [], 0
-    for char in text:
-        row = row + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
-        if row <= 4:
-            kept.append(char)
-    return "".join(kept)
-
-
-def clean(text: str, most: int) -> str:
-    """The same, cut when it is longer than `most`."""
-    shown = few_marks(escaped(text))
-    return shown if len(shown) <= most else shown[: most - 1] + "…"
-
-
-def brief(text: str, most: int = 1000) -> str:
-    """One line that is cut in its middle when it is longer than `most`: an error's beginning says where, its end what to do."""
-    shown = few_marks(escaped(text))
-    return shown if len(shown) <= most else f"{shown[: most * 2 // 3]} … {shown[-most // 3 :]}"
 
 
 def lines(text: str) -> list[str]:

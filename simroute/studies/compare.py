@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,19 +62,24 @@ class Study:
             self.evidence.setdefault(policy, Evidence())
             self.first.setdefault(policy, Evidence())
 
+    @cached_property
+    def material(self) -> dict[str, Any]:
+        """What the report is made from beside the summary (`evidence.json`)."""
+        return material(self)
+
     @property
     def figures(self) -> dict[str, Any]:
         """plotly's figures by name, as the report shows them."""
         from simroute.report import Material, Picture, pictures
 
-        found = pictures(Material(self.summary, material(self)))
+        found = pictures(Material(self.summary, self.material))
         return {name: picture.drawn() for name, picture in found.items() if isinstance(picture, Picture)}
 
     def report(self) -> str:
         """The page, as HTML."""
         from simroute.report import page
 
-        return page(self.summary, material(self))
+        return page(self.summary, self.material)
 
     def to_html(self, path: str | Path) -> Path:
         """Write the page."""
@@ -126,9 +133,9 @@ class Study:
         pooled = [run.pooled.get(name) for run in runs]
         counts = None if None in pooled else (sum(p[0] for p in pooled if p), sum(p[1] for p in pooled if p))
         found = interval([run.metrics[name] for run in runs], counts)
-        if METRICS[name][0] != "share" or found.low is None or found.high is None:
+        if found.low is None or found.high is None:
             return found
-        return Interval(found.mean, max(0.0, found.low), min(1.0, found.high))
+        return Interval(found.mean, max(0.0, found.low), min(1.0, found.high) if METRICS[name][0] == "share" else found.high)
 
     def _differences(self) -> list[dict[str, Any]]:
         series = self.series()
@@ -155,7 +162,7 @@ class Study:
     def _repr_html_(self) -> str:
         from simroute.report import Material, brief
 
-        return brief(Material(self.summary, material(self)))
+        return brief(Material(self.summary, self.material))
 
 
 def _difference(name: str, first: list[float | None], second: list[float | None]) -> Interval:
@@ -212,12 +219,14 @@ def _gathered(configuration: Configuration, workers: int, record: Record, watch:
         gathered.add(job, figures)
     jobs = [(policy, replication) for replication in range(configuration.replications) for policy in configuration.policies]
     watch.started(len(jobs), len(gathered.figures))
+    left = [job for job in jobs if job not in gathered.figures]
     try:
-        for done in work(configuration, [job for job in jobs if job not in gathered.figures], workers, record.parts, watch.reached):
-            with undisturbed():
-                record.add(done)
-                gathered.add(done.job, done.figures)
-            watch.finished(done.job, done.figures)
+        with closing(work(configuration, left, workers, record.parts, watch.reached)) as results:
+            for done in results:
+                with undisturbed():
+                    record.add(done)
+                    gathered.add(done.job, done.figures)
+                watch.finished(done.job, done.figures)
     except KeyboardInterrupt:
         return gathered, True
     return gathered, False

@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ from simroute.metrics import Figures
 from simroute.results import TABLES, Journal, JournalError, join
 from simroute.studies.executors import Done, Job, part_folder
 from simroute.studies.folder import REMEDY, Lock, unwritable
-from simroute.studies.material import material
 from simroute.studies.resume import command, grown, header, is_unfinished, looked_at, refused, required, standing, unreadable
 
 if TYPE_CHECKING:
@@ -227,12 +225,11 @@ def _texts(study: Study, report: bool) -> dict[str, Callable[[], str]]:
     """What is written as text, by name, made when it is its turn."""
     texts = {SUMMARY: study.to_json}
     if all(study.evidence[policy].counts for policy in study.runs):
-        plain = cache(lambda: material(study))
-        texts[EVIDENCE] = lambda: json.dumps(plain(), allow_nan=False, ensure_ascii=False) + "\n"
+        texts[EVIDENCE] = lambda: json.dumps(study.material, allow_nan=False, ensure_ascii=False) + "\n"
         if report:
             from simroute.report import page
 
-            texts[REPORT] = lambda: page(study.summary, plain())
+            texts[REPORT] = lambda: page(study.summary, study.material)
     return texts
 
 

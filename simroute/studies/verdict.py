@@ -6,6 +6,7 @@ from typing import Any
 
 from simroute.models import spec
 from simroute.studies.statistics import Interval, needed, paired
+from simroute.words import percent, usd
 
 Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
@@ -78,18 +79,3 @@ def _stuck(series: Series, intervals: dict[str, dict[str, Interval]]) -> list[st
     if not any(times.values()):
         return []
     return ["Seconds of the outage in which calls still went to the failing target: " + ", ".join(f"{p} {t:,.0f}" for p, t in times.items()) + "."]
-
-
-def percent(share: float | None) -> str:
-    """A share with digits enough to tell it from 0 and 100 %."""
-    if share is None:
-        return "n/a"
-    digits = 2 if 0.0005 < share < 0.9995 or share in (0.0, 1.0) else 4
-    return f"{100 * share:.{digits}f} %"
-
-
-def usd(value: float | None) -> str:
-    """Dollars with sensible digits."""
-    if value is None:
-        return "n/a"
-    return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${value:.4f}"
