@@ -31,6 +31,17 @@ class Draws(NamedTuple):
     quality: list[float]
 
 
+class Drawn(NamedTuple):
+    """The same as columns, for who looks at whole blocks."""
+
+    ttft: np.ndarray
+    decode: np.ndarray
+    error_s: np.ndarray
+    coin: np.ndarray
+    cut: np.ndarray
+    quality: np.ndarray
+
+
 class DeploymentModel:
     """The weather at one target."""
 
@@ -54,6 +65,10 @@ class DeploymentModel:
 
     def draws(self, block: Block, n: int) -> Draws:
         """What the n-th call (from 0) of each request of the block meets here: a pure function of seed, request, target and n."""
+        return Draws(*(column.tolist() for column in self.drawn(block, n)))
+
+    def drawn(self, block: Block, n: int) -> Drawn:
+        """`draws` as columns."""
         latency, size = self.spec.latency, block.size
         source = self._streams.block("send", self.target.name, n, block=block.first // BLOCK)
         coin, cut = source.random((2, BLOCK))[:, :size]
@@ -62,4 +77,4 @@ class DeploymentModel:
         ttft = (latency.base + latency.per_1k_input * block.input_tokens / 1000) * around + self._overhead
         decode = block.output_tokens * latency.per_output_token * np.exp(latency.token_sigma * normal[1])
         error = latency.error * around + self._overhead
-        return Draws(*(column.tolist() for column in (ttft, decode, error, coin, cut, self._scores.scores(block, n))))
+        return Drawn(ttft, decode, error, coin, cut, self._scores.scores(block, n))

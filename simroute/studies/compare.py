@@ -19,6 +19,7 @@ from simroute.studies.executors import work
 from simroute.studies.gathered import Gathered
 from simroute.studies.material import material
 from simroute.studies.record import Record
+from simroute.studies.regret import Bound, bound
 from simroute.studies.statistics import Interval, interval, paired
 from simroute.studies.verdict import Series, verdict
 from simroute.studies.watch import Watch, undisturbed
@@ -32,6 +33,7 @@ class Study:
     """What came out. `runs`: policy -> its replications, in order; `interrupted`: some were left out.
 
     `evidence`: policy -> that of all replications together, `first`: that of the first alone; taken from the runs when not given.
+    `bound`: what a policy that knows the weather would have come to, where it was asked for.
     `unwritten`: files of the run that could not be written, by name, with one line for each reason in `problems`.
     """
 
@@ -41,6 +43,7 @@ class Study:
     out: Path | None = None
     evidence: dict[str, Evidence] = field(default_factory=dict)
     first: dict[str, Evidence] = field(default_factory=dict)
+    bound: Bound | None = None
     intervals: dict[str, dict[str, Interval]] = field(init=False)
     unwritten: set[str] = field(init=False, default_factory=set)
     problems: list[str] = field(init=False, default_factory=list)
@@ -94,6 +97,11 @@ class Study:
         """policy -> metric -> values by replication."""
         return {policy: {name: [run.metrics[name] for run in runs] for name in METRICS} for policy, runs in self.runs.items()}
 
+    @cached_property
+    def regrets(self) -> dict[str, dict[str, Any]]:
+        """policy -> metric -> its distance from the bound."""
+        return {} if self.bound is None else self.bound.regrets(self.series())
+
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
         return self._lines
@@ -115,6 +123,7 @@ class Study:
             "policies": {policy: self._policy(policy) for policy in self.runs},
             "differences": self.differences,
             "verdict": self.verdict,
+            **({} if self.bound is None else {"bound": self.bound.plain()}),
         }
 
     def to_json(self) -> str:
@@ -126,7 +135,8 @@ class Study:
         by: dict[str, Any] = {}
         for kind, words in runs[0].by.items():
             by[kind] = {word: {key: interval([run.by[kind][word][key] for run in runs]).plain() for key in row} for word, row in words.items()}
-        return {"formula": self.configuration.formula(policy), "metrics": metrics, "by": by}
+        regret = {} if self.bound is None else {"regret": self.regrets[policy]}
+        return {"formula": self.configuration.formula(policy), "metrics": metrics, **regret, "by": by}
 
     @staticmethod
     def _interval(runs: list[Figures], name: str) -> Interval:
@@ -207,7 +217,8 @@ def compare(
         whole = gathered.whole()
         if not whole:
             raise KeyboardInterrupt
-        study = Study(configuration, gathered.runs(), interrupted, out, gathered.evidence, gathered.first)
+        ideal = bound(configuration, whole) if gathered.evidence else None
+        study = Study(configuration, gathered.runs(), interrupted, out, gathered.evidence, gathered.first, ideal)
         record.write(study, whole, report)
     return study
 

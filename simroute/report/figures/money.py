@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from simroute.report.figures import bound
 from simroute.report.picture import PETROFF, Material, Picture, Table, bars, clock, filled, label, note
 from simroute.words import clean, percent, span, usd
 
@@ -33,6 +34,7 @@ def cost_success(material: Material) -> Picture | str:
                 "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed<extra>%{fullData.name}</extra>",
             }
         )  # fmt: skip
+    data += bound.traces(material)
     promise = 100 * material.evidence["slo"]["success"]
     layout = {
         "height": 380,
@@ -48,8 +50,10 @@ def cost_success(material: Material) -> Picture | str:
         [clean(policy, 40), span(**known[policy]["x"], unit="USD"), span(**known[policy]["y"], unit="share"), "yes" if policy in efficient else "no"]
         for policy in known
     ]
+    rows += bound.rows(material)
     caption = (
         "Up and to the left is better. Whiskers are 95 % intervals. The line joins the efficient policies: none is both cheaper and more successful."
+        + bound.caption(material)
     )
     heads = ["policy", "USD for 1,000 requests", "success", "efficient"]
     return Picture("What does success cost?", caption, {"data": data, "layout": layout}, Table(heads, rows))

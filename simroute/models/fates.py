@@ -1,0 +1,80 @@
+"""What would become of a call to a deployment, for whole blocks of requests at once: the rules of the simulated world, without its limits.
+
+Each call is sent when its request arrives. Rate limits and slots depend on what else is sent, so they are left out.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import NamedTuple
+
+import numpy as np
+
+from simroute.models.deployment import DeploymentModel
+from simroute.models.workload import Block
+
+PICO = 1_000_000
+"""Pico-USD per token for one USD per million tokens."""
+
+
+class Fate(NamedTuple):
+    """For each request: seconds to the first token and to the end; nano-USD if it runs to its end (`whole`), or is given up at once (`dropped`)."""
+
+    ok: np.ndarray
+    first: np.ndarray
+    seconds: np.ndarray
+    whole: np.ndarray
+    dropped: np.ndarray
+    quality: np.ndarray
+
+
+def fate(model: DeploymentModel, block: Block, n: int) -> Fate:
+    """Of the n-th call (from 0) of each request, the same draws that a simulation makes; a failure takes for ever and costs nothing."""
+    drawn = model.drawn(block, n)
+    bad, slow = _conditions(model, block.arrival)
+    answers = drawn.coin >= bad
+    cut = answers & block.streamed & (drawn.cut < model.spec.truncated)
+    first, decode = drawn.ttft * slow, drawn.decode * slow
+    seconds = first + decode
+    stop = np.where(cut, first + decode * drawn.cut / (model.spec.truncated or 1.0), seconds)
+    whole = np.where(answers, _bill(model, block, first, decode, stop), 0)
+    dropped = np.where(answers, _nano(model, block, block.arrival, np.where(decode > 0, 0, block.output_tokens)), 0)
+    return Fate(answers & ~cut, first, np.where(answers & ~cut, seconds, inf), whole, dropped, drawn.quality)
+
+
+def _conditions(model: DeploymentModel, arrival: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(share of calls that do not succeed, slow-down) at each arrival; arrivals are in order."""
+    bad, slow = np.empty(len(arrival)), np.empty(len(arrival))
+    place = 0
+    while place < len(arrival):
+        state, until = model.conditions(float(arrival[place]))
+        stop = int(np.searchsorted(arrival, until))
+        bad[place:stop], slow[place:stop] = state.bad, state.slow_down
+        place = stop
+    return bad, slow
+
+
+def _bill(model: DeploymentModel, block: Block, first: np.ndarray, decode: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """At the end of the call, for the tokens that have come by then: to the bit what the simulated world bills."""
+    end = block.arrival + stop
+    share = (end - block.arrival - first) / np.where(decode > 0, decode, 1.0)
+    partly = (end < block.arrival + first + decode) & (decode > 0)
+    tokens = np.where(partly, (block.output_tokens * np.maximum(share, 0.0)).astype(np.int64), block.output_tokens)
+    return _nano(model, block, end, tokens)
+
+
+def _nano(model: DeploymentModel, block: Block, when: np.ndarray, output_tokens: np.ndarray) -> np.ndarray:
+    edges, inputs, outputs = _price_list(model)
+    place = np.searchsorted(edges, when, side="right") - 1
+    return np.asarray((block.input_tokens * inputs[place] + output_tokens * outputs[place] + 500) // 1000)
+
+
+def _price_list(model: DeploymentModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(from second, pico-USD per token in, and out)."""
+    edges, prices, at = [], [], 0.0
+    while at < inf:
+        price, until = model.price_at(at)
+        edges.append(at)
+        prices.append(price)
+        at = until
+    return np.array(edges), np.array([round(p.input * PICO) for p in prices]), np.array([round(p.output * PICO) for p in prices])

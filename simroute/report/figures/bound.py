@@ -1,0 +1,65 @@
+"""What a policy that knew the weather would come to, drawn beside those that do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simroute.report.picture import Material
+from simroute.words import percent, span, usd
+
+NAME = "clairvoyant"
+GREY = "#9c9ca1"
+
+
+def traces(material: Material) -> list[dict[str, Any]]:
+    """Its marker, and the frontier that it attains when it leaves the dearest requests; nothing for a run that has none."""
+    found = material.summary.get("bound")
+    if found is None or found["metrics"]["success_rate"]["mean"] is None:
+        return []
+    points = [(p["cost_per_1k_requests_usd"]["mean"], p["success_rate"]["mean"]) for p in found["frontier"]]
+    line = {
+        "type": "scatter", "mode": "lines", "x": [x for x, _ in points], "y": [100 * y for _, y in points], "name": f"{NAME}, frontier",
+        "line": {"color": GREY, "width": 1.5, "dash": "dot"}, "showlegend": False, "visible": True,
+        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed: no policy is above<extra>%{fullData.name}</extra>",
+    }  # fmt: skip
+    metrics = found["metrics"]
+    marker = {
+        "type": "scatter", "mode": "markers", "x": [metrics["cost_per_1k_requests_usd"]["mean"]], "y": [100 * metrics["success_rate"]["mean"]],
+        "name": NAME, "showlegend": True, "cliponaxis": False, "marker": {"color": GREY, "symbol": "star-open", "size": 14, "line": {"width": 2}},
+        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed<extra>%{fullData.name}</extra>",
+    }  # fmt: skip
+    return [line, marker]
+
+
+def rows(material: Material) -> list[list[str]]:
+    """Its row of the table beneath."""
+    found = material.summary.get("bound")
+    if found is None or found["metrics"]["success_rate"]["mean"] is None:
+        return []
+    metrics = found["metrics"]
+    return [[f"({NAME})", span(**metrics["cost_per_1k_requests_usd"], unit="USD"), span(**metrics["success_rate"], unit="share"), "bound"]]
+
+
+def caption(material: Material) -> str:
+    """How to read it."""
+    found = material.summary.get("bound")
+    if found is None:
+        return ""
+    limits = "" if found["exact"] else " It knows no rate limits and slots, so it may be out of reach."
+    return (
+        " The star is a policy that knows the weather: it sends each request to the cheapest target that will answer in time; the dotted line is what"
+        f" it attains when it leaves the dearest requests unanswered. A policy that keeps answers or waits for better weather may pass it.{limits}"
+    )
+
+
+def regret(material: Material, policy: str) -> str:
+    """A policy's distance from it, in success and in money, and how much of the first policy's it has closed."""
+    found = material.summary["policies"][policy].get("regret")
+    if found is None or found["success_rate"]["mean"] is None:
+        return "n/a"
+    success, cost = found["success_rate"], found["cost_per_1k_requests_usd"]
+    parts = [f"{100 * success['mean']:+.2f} points, {'-' if cost['mean'] < 0 else '+'}{usd(abs(cost['mean']))}"]
+    share = success["closed"]["mean"]
+    if share is not None and policy != material.policies[0]:
+        parts.append(f"{percent(share)} of the gap in success closed")
+    return "; ".join(parts)
