@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from simroute.api import Result, compare, load_scenario, simulate
+    from simroute.api import Result, compare, load_scenario, simulate, tune
     from simroute.core import layer
 
-__all__ = ["Result", "__version__", "compare", "layer", "load_scenario", "simulate"]
+__all__ = ["Result", "__version__", "compare", "layer", "load_scenario", "simulate", "tune"]
 
-WHERE = {"load_scenario": "simroute.api", "simulate": "simroute.api", "compare": "simroute.api", "Result": "simroute.api", "layer": "simroute.core"}
+WHERE = {"layer": "simroute.core"} | dict.fromkeys(("load_scenario", "simulate", "compare", "tune", "Result"), "simroute.api")
 
 
 def __getattr__(name: str) -> Any:

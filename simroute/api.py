@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,9 @@ from simroute.words import clean, span
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from simroute.studies.tuning import Tuning
+    from simroute.studies.tuning.goals import Robust
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,37 @@ def compare(
             raise InputError("resume: in which folder? Give out as well")
         return _compare(made, workers=workers)
     return _compare(made, workers=workers, out=Path(out) if resume else folder(made, Path(out)), resume=resume)
+
+
+def tune(
+    scenario: ScenarioFile | str | Sequence[ScenarioFile | str], policy: str, space: Mapping[str, Any] | None = None, *,
+    objective: str | Sequence[str], subject_to: str | Sequence[str] = (), robust: Robust = "mean", evaluations: int = 400, confirm: int = 20,
+    seed: int = 1, workers: int = 1, proposer: str = "sobol", overrides: Sequence[str] = (), out: str | Path | None = None,
+) -> Tuning:  # fmt: skip
+    """Search a policy's parameters: `space` as {"breaker.failures": "2..20"}, with the policy's own `tune:` block. `out`: a folder for its files.
+
+    The result has .recommended, .trials (a data frame), .figures (plotly, by name), .summary and .tuned_yaml. Raises InputError.
+    """
+    from simroute.studies import tuning
+
+    files = [_file(each) for each in ([scenario] if isinstance(scenario, (ScenarioFile, str)) else scenario)]
+    own = [text for file in files for text in file.overrides]
+    if len(files) > 1 and any(file.overrides != files[0].overrides for file in files):
+        raise InputError("scenarios of one search must have the same overrides; change the files instead")
+    wanted = tuning.Wanted(
+        [file.name for file in files], policy, dict(space or {}), _listed(objective), _listed(subject_to), [*dict.fromkeys(own), *overrides], robust,
+        evaluations, confirm, seed, proposer,
+    )  # fmt: skip
+    plan = tuning.planned(wanted)
+    place = None if out is None else folder(plan.configurations[0], Path(out))
+    found = tuning.tune(plan, workers=workers)
+    if place is not None:
+        tuning.write(found, place)
+    return found
+
+
+def _listed(texts: str | Sequence[str]) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)
 
 
 def _file(scenario: ScenarioFile | str) -> ScenarioFile:

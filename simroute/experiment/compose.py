@@ -58,7 +58,7 @@ def _aimed(parsed: Any, scenario: dict[Any, Any], policies: dict[str, dict[Any, 
     head, *path = parsed.key_or_group.split(".")
     tail = parsed.input_line.split("=", 1)[1] if "=" in parsed.input_line else None
     if head == "scenario":
-        problem = None if parsed.is_delete() else _unknown(spec.Scenario, scenario, path)
+        problem = None if parsed.is_delete() else unknown(spec.Scenario, scenario, path)
         if parsed.is_delete() and not _present(scenario, path):
             problem = "there is no such key to remove"
         if problem is None:
@@ -99,10 +99,10 @@ def _unknown_in_layer(data: Any, layer: str, path: list[str]) -> str | None:
     kind = (data or {}).get("kind", layer) if isinstance(data, dict) else layer
     if kind not in registry or path == ["kind"]:
         return None  # the file's own mistake is reported when it is built
-    return _unknown(registry[kind], data if isinstance(data, dict) else {}, path)
+    return unknown(registry[kind], data if isinstance(data, dict) else {}, path)
 
 
-def _unknown(cls: type, data: Any, path: list[str]) -> str | None:
+def unknown(cls: type, data: Any, path: list[str]) -> str | None:
     """Why `path` cannot be set; a new name in a mapping of named things is refused, since a typo looks the same."""
     for depth, name in enumerate(path):
         kind = schema.inner(cls, tuple(path[:depth]))

@@ -151,7 +151,7 @@ def _build(
         else:
             problems += _checked(scenario, weather)
             for (policy, layers), document in zip(built.items(), [d for d, p in zip(stances, policies, strict=True) if p in built], strict=True):
-                problems += [f"{document.file}: {line}" for line in _aims(layers, scenario)]
+                problems += [f"{document.file}: {line}" for line in aims(layers, scenario)]
                 built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
                 notes += [f"{policy}: {line}" for line in _nesting(layers)]
     if problems:
@@ -289,7 +289,7 @@ def _outage(key: str, outage: spec.Outage, scenario: spec.Scenario, wrong: Any) 
             wrong(f"{key}.start", f"begins at {start:g} s, after the horizon of {scenario.horizon:g} s; shares such as start: 30% fit any horizon")
 
 
-def _aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[str]:
+def aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[str]:
     """Targets that neither are deployments nor roles."""
     known = {*scenario.deployments, *ROLES}
     found = []

@@ -1,0 +1,63 @@
+"""How far a search is: one line on stderr that is gone when it ends."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from simroute.cli.text import clean
+from simroute.metrics import METRICS
+from simroute.studies.tuning.judge import Field
+from simroute.studies.tuning.watch import Rung, Spectator
+from simroute.studies.tuning.words import shown
+from simroute.words import span
+
+if TYPE_CHECKING:
+    from simroute.studies.tuning import Plan
+    from simroute.studies.tuning.archive import Archive, Run, Task
+    from simroute.studies.tuning.goals import Goals
+
+
+class Line(Spectator):
+    """Runs done of all, what is running, the best so far, time left."""
+
+    def __init__(self, plan: Plan) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
+
+        self._plan = plan
+        console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False, markup=False, emoji=False)
+        whole = Column(no_wrap=True)
+        texts = [TextColumn(f"{{task.fields[{name}]}}", style="none", markup=False, table_column=whole) for name in ("at", "best")]
+        left = TextColumn("left", style="none", table_column=whole)
+        self._progress = Progress(
+            texts[0], BarColumn(16), TimeRemainingColumn(table_column=whole), left, texts[1], console=console, transient=True, refresh_per_second=4
+        )
+        self._total = self._done = 0
+        self._best = ""
+
+    def __enter__(self) -> Line:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def started(self, total: int) -> None:
+        self._total = total
+        self._task = self._progress.add_task("", total=total, at=f"0/{total} runs", best="")
+
+    def ran(self, task: Task, run: Run) -> None:
+        self._done += 1
+        what = f"setting {task.candidate}" if task.stage == "search" else "confirming"
+        self._progress.update(self._task, completed=self._done, at=f"{self._done}/{self._total} runs, {what}", best=self._best)
+
+    def ranked(self, rung: Rung, archive: Archive, goals: Goals) -> None:
+        leader = archive.candidates[rung.stayed[0]]
+        wish = goals.objectives[0]
+        found = Field([leader], goals, archive.scenarios, rung.replications).losses(leader, wish, 0)
+        known = [value for value in found if value is not None]
+        figure = span(wish.sign * sum(known) / len(known), None, None, METRICS[wish.metric][0]) if known else "n/a"
+        values = ", ".join(f"{name.split('.')[-1]}={shown(value)}" for name, value in archive.space.effective(leader.values).items())
+        self._best = f"best so far {figure}: {clean(values, 60)}"

@@ -1,0 +1,14 @@
+"""Which values of a policy's parameters serve a goal best: searched over common random numbers, confirmed in weather not seen before.
+
+space      what may be varied            entries    how it is written
+goals      what is wanted                plan       all of it, checked
+sobol, proposers, advisor   where to look     archive, simulator    what is run
+judge, race   who stays                  confirm, findings   what it is worth
+study      from plan to result           tuned, words   its files, its sentences
+"""
+
+from simroute.studies.tuning.plan import Plan, Wanted, planned
+from simroute.studies.tuning.study import Tuning, tune
+from simroute.studies.tuning.tuned import write
+
+__all__ = ["Plan", "Tuning", "Wanted", "planned", "tune", "write"]

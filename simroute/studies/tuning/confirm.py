@@ -1,0 +1,89 @@
+"""Was it luck? The best of many looks better than it is, so the leaders are run again in weather that the search has not seen."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from simroute.studies.tuning.archive import FRESH, SEARCH, Archive, Candidate
+from simroute.studies.tuning.goals import Goals
+from simroute.studies.tuning.judge import Field
+
+MOST_TRIED = 3
+"""Leaders that are tried one after another, until one keeps the constraints in fresh weather."""
+MOST_SHOWN = 8
+"""Members of a front that are confirmed."""
+
+
+def fresh_seed(seed: int) -> int:
+    """Another seed, so that no draw is shared with the search."""
+    text = f"simroute tune, fresh weather for {seed}".encode()
+    found = int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big") >> 1
+    return found if found != seed else found + 1
+
+
+@dataclass
+class Confirmed:
+    """The recommended candidate, the front where there are several objectives, and whom else was tried.
+
+    `replications`: fresh ones that all of them have, 0 if there was no time for any; `searched`: those of the search behind the choice.
+    """
+
+    recommended: Candidate
+    searched: int
+    replications: int = 0
+    front: list[Candidate] = field(default_factory=list)
+    tried: list[Candidate] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def leading(archive: Archive, goals: Goals) -> Field:
+    """Those that have run most replications; after Ctrl-C these may be few. Raises KeyboardInterrupt when nobody has run any."""
+    whole = {each.number: each.whole(SEARCH, archive.scenarios) for each in archive}
+    others = [count for number, count in whole.items() if number != archive.start.number]
+    most = min(max(others, default=0), whole[archive.start.number])
+    if most == 0:
+        raise KeyboardInterrupt
+    return Field([each for each in archive if whole[each.number] >= most], goals, archive.scenarios, most)
+
+
+def confirm(archive: Archive, goals: Goals, replications: int, interrupted: bool) -> Confirmed:
+    """Choose, and run what is chosen in fresh weather unless the search was `interrupted`."""
+    ahead = leading(archive, goals)
+    order = ahead.order(sure=True)
+    several = len(goals.objectives) > 1
+    front = [each for each in order if each in ahead.front(sure=True)][:MOST_SHOWN] if several else []
+    chosen = Confirmed(_knee(ahead, front) if several else order[0], ahead.count, front=front, interrupted=interrupted)
+    if interrupted:
+        return chosen
+    try:
+        _several(archive, chosen, replications) if several else _one(archive, goals, chosen, order[:MOST_TRIED], replications)
+    except KeyboardInterrupt:
+        chosen.interrupted = True
+        chosen.replications = min(each.whole(FRESH, archive.scenarios) for each in (archive.start, chosen.recommended))
+    return chosen
+
+
+def _one(archive: Archive, goals: Goals, chosen: Confirmed, order: list[Candidate], replications: int) -> None:
+    for each in order:
+        chosen.tried.append(each)
+        archive.run([archive.start, each], FRESH, replications)
+        chosen.replications = replications
+        if Field([each], goals, archive.scenarios, replications, FRESH).is_met(each):
+            chosen.recommended = each
+            return
+    together = Field(chosen.tried, goals, archive.scenarios, replications, FRESH)
+    chosen.recommended = together.order(sure=True)[0]
+
+
+def _several(archive: Archive, chosen: Confirmed, replications: int) -> None:
+    archive.run([archive.start, *chosen.front], FRESH, replications)
+    chosen.replications, chosen.tried = replications, list(chosen.front)
+
+
+def _knee(ahead: Field, front: list[Candidate]) -> Candidate:
+    """The member that is nearest to the best of every objective, each measured by its width over the front."""
+    regrets = {each.number: [ahead.regret(each, wish) for wish in ahead.goals.objectives] for each in front}
+    lows = [min(column) for column in zip(*regrets.values(), strict=True)]
+    widths = [(max(column) - min(column)) or 1.0 for column in zip(*regrets.values(), strict=True)]
+    return min(front, key=lambda each: sum(((x - low) / w) ** 2 for x, low, w in zip(regrets[each.number], lows, widths, strict=True)))

@@ -1,0 +1,28 @@
+"""A search of a small policy in a small scenario."""
+
+import pytest
+
+from problems import COST
+from simroute.studies.tuning import Wanted, planned, tune
+
+ENTRIES = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log"}
+
+
+@pytest.fixture
+def wanted():
+    """A search of two parameters of the circuit breaker in ten minutes of steady weather; keywords change it."""
+
+    def make(**changes):
+        asked = {
+            "scenarios": ["steady"], "policy": "circuit_breaker", "entries": ENTRIES, "objectives": [f"min {COST}"],
+            "overrides": ["scenario.horizon=2m"], "evaluations": 200, "confirm": 8,
+        }  # fmt: skip
+        return Wanted(**{**asked, **changes})
+
+    return make
+
+
+@pytest.fixture
+def solved(wanted):
+    """The result of a search with a stand-in for the simulator."""
+    return lambda evaluate, **changes: tune(planned(wanted(**changes)), evaluate=evaluate)
