@@ -62,9 +62,9 @@ bench: setup
 	@$(BIN)/python benchmarks/day.py
 	@$(BIN)/python benchmarks/startup.py
 
-# Its variable silences a notice about the future of mkdocs.
+# The variable silences a notice about the future of mkdocs. Not --quiet: then --strict would count no warnings.
 docs: setup
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open site/index.html"
 
 # The figures and set-ups of docs/scenarios/*.md; takes some minutes.
