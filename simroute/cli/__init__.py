@@ -67,6 +67,9 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted."""
     if "_SIMROUTE_COMPLETE" in os.environ:
         import_module("simroute.cli.completion")  # a shell asks what may come next; click answers through these classes
+    if any("\0" in word for word in arguments or ()):
+        _said("a word of the command holds a NUL character, which no name can")
+        sys.exit(2)
     try:
         sys.exit(cli.main(arguments, prog_name="simroute", standalone_mode=False) or 0)
     except click.exceptions.Exit as leave:

@@ -58,9 +58,10 @@ def cut_short(error: BaseException, again: Again) -> int:
 
 def incomplete(study: Study, again: Again) -> int:
     """Files are missing, or replications. The exit status, 0 if all is there."""
-    for problem in study.problems:
-        on_stdout = "; the summary is on stdout" if "summary.json" in study.unwritten else ""
-        said(problem + on_stdout + (f"; once there is room: {again}" if again.is_possible and not study.interrupted else ""))
+    if study.problems:
+        on_stdout = ["the summary is on stdout"] if "summary.json" in study.unwritten else []
+        room = [f"once there is room: {again}"] if again.is_possible and not study.interrupted else []
+        said("; ".join([*study.problems, *on_stdout, *room]))
     if study.interrupted:
         said(f"interrupted; {study.replications} of {study.configuration.replications} replications were finished and are kept")
         if again.is_possible:

@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
@@ -37,7 +37,7 @@ class WorkerLostError(Exception):
     """A worker process ended without a result."""
 
 
-def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached) -> Iterator[Done]:
+def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached) -> Generator[Done, None, None]:
     """Results as they are finished. Raises WorkerLostError when a worker is killed, RuntimeError when a replication fails."""
     if min(workers, len(jobs)) <= 1:
         for job in jobs:
