@@ -16,7 +16,7 @@ def traces(material: Material) -> list[dict[str, Any]]:
     found = material.summary.get("bound")
     if found is None or found["metrics"]["success_rate"]["mean"] is None:
         return []
-    points = [(p["cost_per_1k_requests_usd"]["mean"], p["success_rate"]["mean"]) for p in found["frontier"]]
+    points = [(p["cost_per_1k_requests_usd"], p["success_rate"]) for p in found["frontier"]]
     line = {
         "type": "scatter", "mode": "lines", "x": [x for x, _ in points], "y": [100 * y for _, y in points], "name": f"{NAME}, frontier",
         "line": {"color": GREY, "width": 1.5, "dash": "dot"}, "showlegend": False, "visible": True,
