@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except Exception as error:
         lines = getattr(error, "lines", None)
         if lines is None:
-            if type(error).__name__ not in ("WorkerLostError", "RuntimeError"):
+            if type(error).__name__ not in ("WorkerLostError", "RuntimeError", "ReplicationError"):
                 raise
             lines = [str(error)]
         for line in lines:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 
-from simroute.cli.text import brief
+from simroute.cli.text import brief, escaped
+from simroute.experiment.configuration import Configuration
+from simroute.experiment.run import ReplicationError
 from simroute.studies.compare import Study
 from simroute.studies.resume import is_unfinished
 
@@ -38,16 +40,31 @@ class Again:
                 self.folder.rmdir()
 
 
-def said(line: str) -> None:
-    """One line on stderr."""
-    click.echo(f"simroute: {brief(line)}", err=True)
+def said(line: str, rest: str = "") -> None:
+    """One line on stderr. `rest`: what is not cut, however long."""
+    click.echo(f"simroute: {brief(line)}{escaped(rest)}", err=True)
 
 
-def cut_short(error: BaseException, again: Again) -> int:
-    """No study came of it: interrupted, a worker lost, or a replication failed. The exit status."""
+def alone(error: BaseException, made: Configuration, words: tuple[str, ...], config: Path | None, plugins: tuple[Path, ...]) -> str | None:
+    """The command that runs the failed replication alone, with the same bits; None if none failed."""
+    if not isinstance(error, ReplicationError):
+        return None
+    number, files = ["--replication", str(error.replication)], [word for file in plugins for word in ("--plugin", str(file))]
+    if config is not None:
+        return shlex.join(["simroute", made.command, *number, "--config", str(config), *files])
+    names = next(word for word in reversed(words) if word.startswith("policy=")).removeprefix("policy=").split(",")
+    if any(word.lstrip("~+").startswith("policy.") for word in words):  # it may be about layers that only the other policies have
+        return shlex.join(["simroute", made.command, "--seed", str(made.seed), *number, *words, *files])
+    chosen = [name for name in names if Path(name).stem == error.policy]
+    others = [word for word in words if not word.startswith("policy=")]
+    return shlex.join(["simroute", "run", "--seed", str(made.seed), *number, *others, f"policy={chosen[0]}", *files])
+
+
+def cut_short(error: BaseException, again: Again, alone: str | None = None) -> int:
+    """No study came of it: interrupted, a worker lost, or a replication failed (`alone`: what runs that one). The exit status."""
     interrupted = isinstance(error, KeyboardInterrupt)
     if not interrupted:
-        said(str(error))
+        said(str(error), "" if alone is None else f"; run it alone with: {alone}")
     if again.is_possible:
         said(f"{'interrupted; ' if interrupted else ''}what was finished is kept; go on with: {again}")
     elif interrupted:

@@ -28,6 +28,7 @@ def _options(command: Command) -> Command:
         click.argument("words", nargs=-1, shell_complete=candidates.words),
         click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]"),
         click.option("--replications", type=click.IntRange(1, 100_000), default=None, help="Independent repetitions. [compare: 20, run: 1]"),
+        click.option("--replication", type=click.IntRange(0, 99_999), default=None, metavar="K", help="Only that one of a study; the first is 0."),
         click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it."),
         click.option("--out", type=click.Path(path_type=Path), default=None, help="The run's folder. [reports/SCENARIO-COMMAND]"),
         click.option("--resume", is_flag=True, help=RESUME),
@@ -66,11 +67,11 @@ def run_command(**options: Any) -> int:
 
 
 def _run(
-    command: str, words: tuple[str, ...], seed: int | None, replications: int | None, workers: int | None, out: Path | None, resume: bool,
-    rows: bool | None, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool,
-    explain: int | None = None,
+    command: str, words: tuple[str, ...], seed: int | None, replications: int | None, replication: int | None, workers: int | None, out: Path | None,
+    resume: bool, rows: bool | None, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool,
+    quiet: bool, explain: int | None = None,
 ) -> int:  # fmt: skip
-    from simroute.cli.afterwards import Again, cut_short, incomplete, said
+    from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
     from simroute.cli.text import brief
     from simroute.studies import compare as studies
@@ -78,11 +79,14 @@ def _run(
     from simroute.studies.folder import folder
     from simroute.studies.resume import newest
 
+    _agreeing(replications, replication, explain)
     plugged(plugins)
     if resume and not words and config is None:
         made = _continued(command, out, seed, replications)
     else:
         made = _configuration(command, words, config, seed, replications)
+    if replication is not None:
+        made = made.alone(replication)
     made.plugins = tuple(file.resolve() for file in plugins)
     for text in assertions:
         studies.parse_assertion(text, list(made.policies))
@@ -102,7 +106,7 @@ def _run(
         with watching(made.scenario.horizon, talk=not quiet and not as_json, notes=not quiet) as watch:
             study = studies.compare(made, workers=many, rows=rows, out=place, resume=resume, report=not no_report, watch=watch)
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
-        return cut_short(error, again)
+        return cut_short(error, again, alone(error, made, words, config or (place / "config.yaml" if not words else None), plugins))
     except BaseException:
         again.tidy()
         raise
@@ -118,6 +122,15 @@ def _run(
     for line in missed:
         said(line)
     return incomplete(study, again) or (1 if missed else 0)
+
+
+def _agreeing(replications: int | None, replication: int | None, explain: int | None) -> None:
+    from simroute.experiment.errors import InputError
+
+    if replication is not None and replications is not None:
+        raise InputError(f"--replication {replication} runs that one alone, --replications {replications} the first ones: give one of them")
+    if replication is not None and explain is not None:
+        raise InputError("--explain tells of replication 0: leave out --replication")
 
 
 def _configuration(command: str, words: tuple[str, ...], config: Path | None, seed: int | None, replications: int | None) -> Configuration:

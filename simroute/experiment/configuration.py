@@ -27,7 +27,10 @@ FILES = ("trace", "lengths", "outcomes")
 
 @dataclass
 class Configuration:
-    """What a command runs. `policies`: layers by name, outermost first, for each policy; `files`: SHA-256 of what is read besides."""
+    """What a command runs. `policies`: layers by name, outermost first, for each policy; `files`: SHA-256 of what is read besides.
+
+    `replication`: the number of the only one that is run, of whatever study it is from; None for the first `replications`.
+    """
 
     command: str
     scenario_name: str
@@ -38,6 +41,16 @@ class Configuration:
     files: dict[str, str] = field(default_factory=dict)
     plugins: tuple[Path, ...] = ()
     notes: list[str] = field(default_factory=list)
+    replication: int | None = None
+
+    @property
+    def numbers(self) -> range:
+        """The replications that are run."""
+        return range(self.replications) if self.replication is None else range(self.replication, self.replication + 1)
+
+    def alone(self, replication: int) -> Configuration:
+        """Only this one of its replications."""
+        return replace(self, replications=1, replication=replication)
 
     def formula(self, policy: str) -> str:
         """The nesting of a policy in words."""
@@ -48,7 +61,9 @@ class Configuration:
         policies = {
             name: {key: {"kind": layer.kind, **schema.plain(layer)} for key, layer in layers.items()} for name, layers in self.policies.items()
         }
-        head = {"command": self.command, "seed": self.seed, "replications": self.replications, "files": self.files}
+        head: dict[str, Any] = {"command": self.command, "seed": self.seed, "replications": self.replications, "files": self.files}
+        if self.replication is not None:
+            head["replication"] = self.replication
         return {**head, "scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "policies": policies}
 
     def to_yaml(self) -> str:
@@ -93,7 +108,8 @@ def restore(path: Path) -> Configuration:
     if missing:
         raise InputError(f"{path}: not a run's config.yaml: {', '.join(sorted(missing))} is missing")
     data = document.data
-    for name, value in (("seed", data["seed"]), ("replications", data["replications"])):
+    numbers = {name: data[name] for name in ("seed", "replications", "replication") if name in data}
+    for name, value in numbers.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < (1 if name == "replications" else 0):
             raise InputError(f"{document.where((name,))}: {name}: expected a whole number, found {value!r}")
     scenario = yaml_reader.Document(document.file, data["scenario"], {k[1:]: v for k, v in document.lines.items() if k[0] == "scenario"})
@@ -108,7 +124,7 @@ def restore(path: Path) -> Configuration:
     for file, digest in data["files"].items():
         if made.files.get(file) != digest:
             raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
-    return made
+    return made.alone(data["replication"]) if "replication" in data else made
 
 
 def _documents(scenario: str, policies: list[str]) -> tuple[list[yaml_reader.Document], list[str]]:

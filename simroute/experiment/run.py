@@ -14,6 +14,17 @@ from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
 
 
+class ReplicationError(RuntimeError):
+    """A replication that failed, and which one it was."""
+
+    def __init__(self, policy: str, replication: int, text: str) -> None:
+        super().__init__(policy, replication, text)
+        self.policy, self.replication = policy, replication
+
+    def __str__(self) -> str:
+        return str(self.args[2])
+
+
 def world(
     configuration: Configuration, policy: str, replication: int, sinks: list[Sink], env: Any = None, around: Callable[..., Any] | None = None
 ) -> SimWorld:
@@ -49,11 +60,11 @@ def context(configuration: Configuration, made: SimWorld) -> Context:
 def replicate(
     configuration: Configuration, policy: str, replication: int, rows: Callable[[SimWorld], Sink] | None = None, progress: Any = None
 ) -> Figures:
-    """Run it and fold figures and evidence. `rows(world)` makes a sink that sees every chunk as well. Raises RuntimeError with the replication."""
+    """Run it and fold figures and evidence. `rows(world)` makes a sink that sees every chunk as well. Raises ReplicationError."""
     sinks: list[Sink] = []
     made = world(configuration, policy, replication, sinks)
     known = context(configuration, made)
-    fold, observer = Fold(known), Observer(known, story=replication == 0)
+    fold, observer = Fold(known), Observer(known, story=replication == configuration.numbers[0])
     sinks += [fold, observer]
     if rows is not None:
         sinks.append(rows(made))
@@ -61,7 +72,7 @@ def replicate(
         made.run(progress)
     except Exception as error:
         where = f"policy {policy}, replication {replication}, seed {configuration.seed}, at {made.env.now:.3f} s"
-        raise RuntimeError(f"{where}: {type(error).__name__}: {error}") from error
+        raise ReplicationError(policy, replication, f"{where}: {type(error).__name__}: {error}") from error
     busy = [made.upstreams[model.target.name].busy_seconds for model in made.models]
     ledger = made.ledger
     figures = fold.finish(ledger.event_names.words, busy)

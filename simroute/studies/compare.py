@@ -117,6 +117,7 @@ class Study:
             "scenario": made.scenario_name,
             "seed": made.seed,
             "replications": self.replications,
+            **({} if made.replication is None else {"replication": made.replication}),
             "horizon_s": made.scenario.horizon,
             "fingerprint": fingerprint(),
             "files": {Path(path).name: digest for path, digest in made.files.items()},
@@ -205,7 +206,7 @@ def compare(
 
     What is finished is kept in a journal in `out` until all is: Ctrl-C, a lost worker or a full disk lose nothing, and `resume` goes on from there
     (`rows` None: with row files if it was begun with them). After Ctrl-C the study is over the replications that all policies have finished.
-    Raises InputError, WorkerLostError, RuntimeError that names the failed replication, KeyboardInterrupt when no replication is whole.
+    Raises InputError, WorkerLostError, ReplicationError (which names it), KeyboardInterrupt when no replication is whole.
     """
     watch = watch or Watch()
     if out is not None and resume:
@@ -228,7 +229,7 @@ def _gathered(configuration: Configuration, workers: int, record: Record, watch:
     gathered = Gathered(configuration.policies)
     for job, figures in record.kept():
         gathered.add(job, figures)
-    jobs = [(policy, replication) for replication in range(configuration.replications) for policy in configuration.policies]
+    jobs = [(policy, replication) for replication in configuration.numbers for policy in configuration.policies]
     watch.started(len(jobs), len(gathered.figures))
     left = [job for job in jobs if job not in gathered.figures]
     try:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.plugins import load_plugins
-from simroute.experiment.run import replicate
+from simroute.experiment.run import ReplicationError, replicate
 from simroute.metrics import Figures
 
 Job = tuple[str, int]
@@ -38,7 +38,7 @@ class WorkerLostError(Exception):
 
 
 def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached) -> Generator[Done, None, None]:
-    """Results as they are finished. Raises WorkerLostError when a worker is killed, RuntimeError when a replication fails."""
+    """Results as they are finished. Raises WorkerLostError when a worker is killed, ReplicationError when a replication fails."""
     if min(workers, len(jobs)) <= 1:
         for job in jobs:
             yield _done(configuration, job, parts, lambda seconds, job=job: reached(job, seconds))  # type: ignore[misc]
@@ -150,10 +150,10 @@ def _end_with_parent() -> None:
 def _answer(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None]) -> Done | Exception:
     try:
         return _done(configuration, job, parts, reached)
-    except RuntimeError as error:
-        return RuntimeError(str(error))
+    except ReplicationError as error:
+        return error
     except Exception as error:
-        return RuntimeError(f"policy {job[0]}, replication {job[1]}, seed {configuration.seed}: {type(error).__name__}: {error}")
+        return ReplicationError(*job, f"policy {job[0]}, replication {job[1]}, seed {configuration.seed}: {type(error).__name__}: {error}")
 
 
 def _done(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None]) -> Done:

@@ -112,7 +112,7 @@ class Record:
             raise InputError(unwritable(out, error)) from None
 
     def _wanted(self) -> set[Job]:
-        return {(policy, replication) for policy in self._policies for replication in range(self._configuration.replications)}
+        return {(policy, replication) for policy in self._policies for replication in self._configuration.numbers}
 
     def _folder(self, job: Job) -> Path:
         assert self.parts is not None
