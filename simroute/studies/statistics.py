@@ -1,11 +1,14 @@
-"""Intervals over replications. Nominal 95 %."""
+"""Intervals over replications. Nominal 95 % unless a rule says otherwise; how often they hold is measured in docs/statistics.md."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 LEVEL = 0.95
+FEW = 30
+"""Events below which a share's interval is no narrower than exact binomial bounds: Student's t is too short there."""
 
 
 class Interval(NamedTuple):
@@ -19,23 +22,43 @@ class Interval(NamedTuple):
         return self._asdict()
 
 
-def interval(values: list[float | None], pooled: tuple[int, int] | None = None) -> Interval:
-    """Student's t over per-replication estimates. A share that never varied gets the exact binomial bounds of its pooled counts."""
+@dataclass(frozen=True)
+class Rule:
+    """How intervals are made so that 95 % holds: at which level, and from how many first replications the spread is taken (None: from all)."""
+
+    level: float = LEVEL
+    pilot: int | None = None
+
+    def shared(self, among: int) -> Rule:
+        """The rule for each of so many intervals that are to hold together (Bonferroni)."""
+        return Rule(1 - (1 - self.level) / max(among, 1), self.pilot)
+
+
+PLAIN = Rule()
+
+
+def interval(values: list[float | None], pooled: tuple[int, int] | None = None, rule: Rule = PLAIN) -> Interval:
+    """Student's t over per-replication estimates. A share of few events is no narrower than the exact binomial bounds of its pooled counts."""
     known = [value for value in values if value is not None]
     if not known:
         return Interval(None, None, None)
     mean = math.fsum(known) / len(known)
     if len(known) < 2:
         return Interval(mean, None, None)
-    half = half_width(known)
-    if half == 0 and pooled is not None and pooled[1] > 0:
-        return Interval(mean, *binomial(*pooled))
-    return Interval(mean, mean - half, mean + half)
+    half = half_width(known, rule)
+    low, high = mean - half, mean + half
+    if pooled is not None and pooled[1] > 0 and (half == 0 or min(pooled[0], pooled[1] - pooled[0]) < FEW):
+        exact = binomial(*pooled, rule.level)
+        return Interval(mean, *exact) if half == 0 else Interval(mean, min(low, exact[0]), max(high, exact[1]))
+    return Interval(mean, low, high)
 
 
-def half_width(values: list[float]) -> float:
-    """Half the width of the t interval around the mean."""
-    return t_quantile(len(values) - 1) * deviation(values) / math.sqrt(len(values))
+def half_width(values: list[float], rule: Rule = PLAIN) -> float:
+    """Half the width of the t interval around the mean. With a pilot, Stein's (1945): its spread, and its degrees of freedom."""
+    pilot = values[: rule.pilot]
+    if rule.pilot is not None and (len(pilot) < 2 or deviation(pilot) == 0):
+        pilot = values  # nothing varied yet when it was judged how many are needed
+    return t_quantile(len(pilot) - 1, rule.level) * deviation(pilot) / math.sqrt(len(values))
 
 
 def deviation(values: list[float]) -> float:
@@ -44,29 +67,36 @@ def deviation(values: list[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def paired(first: list[float | None], second: list[float | None]) -> Interval:
+def paired(first: list[float | None], second: list[float | None], rule: Rule = PLAIN) -> Interval:
     """The interval of second - first, replication by replication: they met the same weather."""
-    return interval([b - a for a, b in zip(first, second, strict=True) if a is not None and b is not None])
+    return interval([b - a for a, b in zip(first, second, strict=True) if a is not None and b is not None], rule=rule)
 
 
-def binomial(hits: int, trials: int) -> tuple[float, float]:
+def binomial(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
     """Clopper and Pearson's exact bounds (1934)."""
+    low, high = binomials(hits, trials, level)
+    return float(low), float(high)
+
+
+def binomials(hits: Any, trials: int, level: float = LEVEL) -> tuple[Any, Any]:
+    """The same for an array of hits."""
+    import numpy as np
     from scipy.special import betaincinv
 
-    tail = (1 - LEVEL) / 2
-    low = 0.0 if hits == 0 else float(betaincinv(hits, trials - hits + 1, tail))
-    high = 1.0 if hits == trials else float(betaincinv(hits + 1, trials - hits, 1 - tail))
+    tail, missed = (1 - level) / 2, trials - hits
+    low = np.where(np.equal(hits, 0), 0.0, betaincinv(np.maximum(hits, 1), missed + 1, tail))
+    high = np.where(np.equal(missed, 0), 1.0, betaincinv(hits + 1, np.maximum(missed, 1), 1 - tail))
     return low, high
 
 
-def t_quantile(freedom: int) -> float:
-    """The two-sided 95 % quantile of Student's t."""
+def t_quantile(freedom: int, level: float = LEVEL) -> float:
+    """The two-sided quantile of Student's t."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(freedom, 1 - (1 - LEVEL) / 2))
+    return float(stdtrit(freedom, 1 - (1 - level) / 2))
 
 
-def needed(values: list[float | None], distance: float) -> int | None:
+def needed(values: list[float | None], distance: float, level: float = LEVEL) -> int | None:
     """How many replications would make the half-width smaller than `distance`, judging by these; None when that cannot be told."""
     known = [value for value in values if value is not None]
     if len(known) < 2 or distance == 0:
@@ -75,6 +105,6 @@ def needed(values: list[float | None], distance: float) -> int | None:
     if spread == 0:
         return None
     n = 2
-    while n < 1_000_000 and t_quantile(n - 1) * spread / math.sqrt(n) >= abs(distance):
+    while n < 1_000_000 and t_quantile(n - 1, level) * spread / math.sqrt(n) >= abs(distance):
         n = max(n + 1, math.ceil(n * 1.1))
     return n if n < 1_000_000 else None
