@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from simroute.experiment.configuration import Configuration, load
 from simroute.experiment.errors import InputError
@@ -19,6 +19,9 @@ from simroute.words import clean, span
 if TYPE_CHECKING:
     import pandas as pd
 
+    from simroute.studies.frontier import Frontier, Trade
+    from simroute.studies.sensitivity import Sensitivity
+    from simroute.studies.tornado import Tornado
     from simroute.studies.tuning import Tuning
     from simroute.studies.tuning.goals import Robust
 
@@ -116,6 +119,31 @@ def tune(
     if place is not None:
         tuning.write(found, place)
     return found
+
+
+def sensitivity(
+    scenario: ScenarioFile | str, policies: list[str], vary: str | Sequence[str] = (), kind: Literal["vary", "tornado"] = "vary", *,
+    replications: int = 20, seed: int = 1, workers: int = 1,
+) -> Sensitivity | Tornado:  # fmt: skip
+    """How the answer depends on what was assumed: `vary` as ["scenario.outages.morning.error_share=0.1..1.0"], one or two; or each alone, "tornado".
+
+    The result has .frame (a data frame), .figures (plotly, by name), .lines() and .summary. Raises InputError.
+    """
+    from simroute.studies.sensitivity import sensitivity as varied
+    from simroute.studies.tornado import tornado
+
+    file, texts = _file(scenario), _listed(vary)
+    if kind not in ("vary", "tornado"):
+        raise InputError(f"sensitivity: {kind!r} is not one of vary, tornado")
+    study: Any = tornado if kind == "tornado" else varied
+    return study(file.name, policies, file.overrides, texts, seed=seed, replications=replications, workers=workers)  # type: ignore[no-any-return]
+
+
+def frontier(scenario: ScenarioFile | str, trade: Trade = "success", *, replications: int = 20, seed: int = 1) -> Frontier:
+    """What can be had at all: success or latency for money, by a policy that knows the weather. The result has .frame and .figures."""
+    from simroute.studies.frontier import frontier as attained
+
+    return attained(_file(scenario).configuration("compare", [], seed, replications), trade)
 
 
 def _listed(texts: str | Sequence[str]) -> list[str]:

@@ -21,6 +21,10 @@ RESUME = (
     "Go on with an unfinished run: give the same command again, or only --out FOLDER. The result has the same bits. While a run's journal is there "
     "(until it is finished), more --replications than before may be given, and nothing else may differ."
 )
+VARY = (
+    "The answer for several values of an assumption: scenario.outages.morning.error_share=0.1..1.0 (:5 for five points, ' log' by factors). "
+    "Given twice: a map of winners."
+)
 
 
 def _options(command: Command) -> Command:
@@ -47,11 +51,18 @@ def _options(command: Command) -> Command:
 
 @click.command("compare")
 @_options
-def compare_command(**options: Any) -> int:
+@click.option("--bound", is_flag=True, help="Also print how far each policy is from one that knows the weather.")
+@click.option("--vary", multiple=True, metavar="KEY=LOW..HIGH", help=VARY)
+@click.option("--tornado", is_flag=True, help="Halve and double each assumption of the scenario: which one decides? (--vary gives one other ends.)")
+def compare_command(vary: tuple[str, ...], tornado: bool, **options: Any) -> int:
     """Run several policies in the same weather.
 
     simroute compare scenario=demo policy=direct,failover scenario.workload.rate=5
     """
+    if vary or tornado:
+        from simroute.cli.assumptions import assume
+
+        return assume(vary, tornado, **options)
     return _run("compare", **options)
 
 
@@ -69,7 +80,7 @@ def run_command(**options: Any) -> int:
 def _run(
     command: str, words: tuple[str, ...], seed: int | None, replications: int | None, replication: int | None, workers: int | None, out: Path | None,
     resume: bool, rows: bool | None, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool,
-    quiet: bool, explain: int | None = None,
+    quiet: bool, explain: int | None = None, bound: bool = False,
 ) -> int:  # fmt: skip
     from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
@@ -115,6 +126,10 @@ def _run(
         from simroute.cli.tables import show
 
         show(study, place)
+        if bound:
+            from simroute.cli.assumptions import distances
+
+            distances(study)
     if as_json or "summary.json" in study.unwritten:
         click.echo(study.to_json(), nl=False)
     if story is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.report.picture import Material
+from simroute.report.picture import Material, Picture, Table
 from simroute.words import percent, span, usd
 
 NAME = "clairvoyant"
@@ -63,3 +63,29 @@ def regret(material: Material, policy: str) -> str:
     if share is not None and policy != material.policies[0]:
         parts.append(f"{percent(share)} of the gap in success closed")
     return "; ".join(parts)
+
+
+def frontier(columns: dict[str, list[Any]], trade: str, name: str) -> Picture:
+    """Cost against what it buys, for a notebook."""
+    metric, head, scale, tick = {
+        "success": ("success_rate", "success", 100.0, " %"),
+        "latency": ("latency_p95_s", "p95 latency", 1.0, " s"),
+    }[trade]
+    cost = columns["cost_per_1k_requests_usd"]
+    shown = [None if value is None else scale * value for value in columns[metric]]
+    data = [{"type": "scatter", "mode": "lines+markers", "x": cost, "y": shown, "name": name, "line": {"color": GREY, "width": 2}}]
+    layout = {
+        "height": 380, "xaxis": {"title": {"text": "USD for 1,000 requests"}, "tickprefix": "$"},
+        "yaxis": {"title": {"text": head}, "ticksuffix": tick, "automargin": True},
+    }  # fmt: skip
+    rows = [
+        [_span(columns, "cost_per_1k_requests_usd", place, "USD"), _span(columns, metric, place, "share" if trade == "success" else "s")]
+        for place in range(len(cost))
+    ]
+    caption = "What a policy that knows the weather attains, the more an answer or a second is worth to it."
+    return Picture("What can be had at all?", caption, {"data": data, "layout": layout}, Table(["USD for 1,000 requests", head], rows))
+
+
+def _span(columns: dict[str, list[Any]], metric: str, place: int, unit: str) -> str:
+    mean, low, high = (columns[metric + end][place] for end in ("", "_low", "_high"))
+    return span(mean, low, high, unit)

@@ -1,0 +1,69 @@
+"""What can be had at all: the clairvoyant's success, or its latency, for more and more money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from simroute.experiment.configuration import Configuration
+from simroute.experiment.errors import InputError
+from simroute.report.figures import bound as figures
+from simroute.studies.clairvoyant import is_exact
+from simroute.studies.regret import EXACT, LIMITED, Point, bound, hurried
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Trade = Literal["success", "latency"]
+METRICS_SHOWN = ("success_rate", "slo_attainment", "cost_per_1k_requests_usd", "latency_p50_s", "latency_p95_s", "quality_mean")
+
+
+@dataclass(frozen=True)
+class Frontier:
+    """Points from cheap to dear. `exact`: no deployment limits what may be sent, so no policy lies beyond it."""
+
+    trade: Trade
+    exact: bool
+    points: list[Point]
+
+    @property
+    def columns(self) -> dict[str, list[Any]]:
+        """What an answer and a second are worth at each point (USD), and mean, low and high of each metric."""
+        found: dict[str, list[Any]] = {
+            "success_usd": [point.stance.success for point in self.points],
+            "second_usd": [point.stance.second for point in self.points],
+        }
+        for metric in METRICS_SHOWN:
+            each = [point.interval(metric) for point in self.points]
+            found |= {metric + end: [getattr(one, part) for one in each] for part, end in (("mean", ""), ("low", "_low"), ("high", "_high"))}
+        return found
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for each point."""
+        from simroute.results.trials import frame
+
+        return frame(self.columns)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """plotly's figures by name."""
+        return {"frontier": figures.frontier(self.columns, self.trade, self.label).drawn()}
+
+    @property
+    def label(self) -> str:
+        return EXACT if self.exact else LIMITED
+
+    def _repr_html_(self) -> str:
+        from simroute.report.sensitivity import tabled
+
+        return tabled(figures.frontier(self.columns, self.trade, self.label))
+
+
+def frontier(made: Configuration, trade: Trade = "success") -> Frontier:
+    """Of the weather of a configuration, in all its replications. Raises InputError."""
+    if trade not in ("success", "latency"):
+        raise InputError(f"frontier: {trade!r} is not one of success, latency")
+    replications = range(made.replications)
+    points = bound(made, replications).frontier if trade == "success" else hurried(made, replications)
+    return Frontier(trade, is_exact(made.scenario), points)

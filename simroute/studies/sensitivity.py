@@ -1,0 +1,191 @@
+"""How an answer depends on what was assumed: every policy at every value of one or two assumptions, in the same weather."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import simroute
+from simroute.experiment.configuration import Configuration, load
+from simroute.experiment.errors import InputError
+from simroute.report.figures.sensitivity import short, told
+from simroute.studies.axes import Axis, axes
+from simroute.studies.compare import Study
+from simroute.studies.many import studies
+from simroute.studies.winner import Crossing, Winner, crossings, winner
+from simroute.words import clean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = 1
+METRICS_SHOWN = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
+Told = Callable[[int, int], None]
+
+
+def silent(done: int, total: int) -> None:
+    """Whoever wants to know nothing."""
+
+
+@dataclass
+class Sensitivity:
+    """What came out. `cells`: (value of each axis, comparison), the last axis fastest; those that were interrupted are left out."""
+
+    configuration: Configuration
+    axes: list[Axis]
+    cells: list[tuple[tuple[float, ...], Study]]
+    interrupted: bool = False
+    winners: list[Winner] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.winners = [winner(study) for _, study in self.cells]
+
+    @cached_property
+    def crossings(self) -> list[Crossing]:
+        """Along one assumption, where the winner changes; nothing for two."""
+        if len(self.axes) > 1:
+            return []
+        return crossings([at[0] for at, _ in self.cells], self.axes[0].log, [study for _, study in self.cells], self.winners)
+
+    def lines(self) -> list[str]:
+        """The finding in sentences."""
+        return _one_way(self) if len(self.axes) == 1 else _two_way(self)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """`sensitivity.json`."""
+        made = self.configuration
+        return {
+            **head(made, "vary"),
+            "interrupted": self.interrupted,
+            "axes": [{"key": axis.key, "unit": axis.unit, "log": axis.log, "values": list(axis.values)} for axis in self.axes],
+            "cells": [_cell(at, study, best) for (at, study), best in zip(self.cells, self.winners, strict=True)],
+            "crossings": [crossing.plain() for crossing in self.crossings],
+            "lines": self.lines(),
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for each setting and policy: the values, mean, low and high of each metric, whether the promise is kept, who wins."""
+        from simroute.results.trials import frame
+
+        return frame(columns(self.summary))
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """plotly's figures by name."""
+        from simroute.report.sensitivity import drawn
+
+        return {name: picture.drawn() for name, picture in drawn(self.summary).items()}
+
+    def report(self) -> str:
+        """The page, as HTML."""
+        from simroute.report.sensitivity import page
+
+        return page(self.summary)
+
+    def _repr_html_(self) -> str:
+        from simroute.report.sensitivity import brief
+
+        return brief(self.summary)
+
+
+def head(made: Configuration, kind: str) -> dict[str, Any]:
+    """What every such file begins with."""
+    scenario = made.scenario
+    return {
+        "schema_version": VERSION, "simroute": simroute.__version__, "command": made.command, "kind": kind, "scenario": made.scenario_name,
+        "question": " ".join(scenario.about.split()), "seed": made.seed, "replications": made.replications, "horizon_s": scenario.horizon,
+        "promise": scenario.slo.success, "policies": list(made.policies), "config": made.to_yaml(),
+    }  # fmt: skip
+
+
+def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
+    """The cells as a table."""
+    found: dict[str, list[Any]] = {}
+    for cell in summary["cells"]:
+        for policy, one in cell["policies"].items():
+            row = dict(zip([axis["key"] for axis in summary["axes"]], cell["at"], strict=True)) | {"policy": policy}
+            for metric in METRICS_SHOWN:
+                row |= {metric: one[metric]["mean"], f"{metric}_low": one[metric]["low"], f"{metric}_high": one[metric]["high"]}
+            kept = {True: "yes", False: "no", None: "undecided"}[one["meets_slo"]]
+            row |= {"kept": kept, "winner": cell["winner"]["policy"] or "", "sure": "yes" if cell["winner"]["sure"] else "no"}
+            for name, value in row.items():
+                found.setdefault(name, []).append(value)
+    return found
+
+
+def _cell(at: tuple[float, ...], study: Study, best: Winner) -> dict[str, Any]:
+    keeps = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
+    policies = {
+        policy: {"meets_slo": keeps[policy], **{name: study.intervals[policy][name].plain() for name in METRICS_SHOWN}} for policy in study.runs
+    }
+    return {"at": list(at), "policies": policies, "winner": best.plain()}
+
+
+def sensitivity(
+    scenario: str, policies: list[str], overrides: list[str], vary: list[str], *, seed: int = 1, replications: int = 20, workers: int = 1,
+    plugins: tuple[Any, ...] = (), told: Told = silent,
+) -> Sensitivity:  # fmt: skip
+    """Vary one or two assumptions. Raises InputError with every mistake before anything runs; KeyboardInterrupt when nothing is finished."""
+    base = load("compare", scenario, policies, overrides, seed, replications)
+    base.plugins = plugins
+    found = axes(vary, base)
+    made, problems = [], []
+    for written in product(*(axis.written for axis in found)):
+        words = [f"{axis.key}={value}" for axis, value in zip(found, written, strict=True)]
+        try:
+            made.append(replace(load("compare", scenario, policies, [*overrides, *words], seed, replications), plugins=plugins))
+        except InputError as error:
+            problems += [f"--vary, at {' '.join(words)}: {line}" for line in error.lines]
+    if problems:
+        raise InputError(problems[0], *([f"… and {len(problems) - 1} more such lines"] if len(problems) > 1 else []))
+    done, interrupted = studies(made, workers, told)
+    cells = [(at, study) for at, study in zip(product(*(axis.values for axis in found)), done, strict=True) if study is not None]
+    if not cells:
+        raise KeyboardInterrupt
+    return Sensitivity(base, found, cells, interrupted)
+
+
+def _one_way(found: Sensitivity) -> list[str]:
+    axis, turns = found.axes[0], found.crossings
+    known = [best.policy for best in found.winners if best.policy is not None]
+    if not known:
+        return ["No request arrived, so nothing can be said."]
+    if not turns:
+        lines = [f"{short(axis.key)} from {told(axis.values[0], axis.unit)} to {told(axis.values[-1], axis.unit)}: {clean(known[0], 40)} wins."]
+    else:
+        parts = [f"{clean(turns[0].before, 40)} wins below {_turn(turns[0], axis)}"]
+        parts += [f"{clean(turn.before, 40)} from there to {_turn(turn, axis)}" for turn in turns[1:]]
+        lines = [f"{short(axis.key)}: {', '.join(parts)}, {clean(turns[-1].after, 40)} above."]
+        lines += [f"  At {told(turn.at, axis.unit)} it is decided by: {clean(turn.by, 80)}." for turn in turns]
+    return lines + _undecided(found)
+
+
+def _turn(turn: Crossing, axis: Axis) -> str:
+    ends = [told(value, axis.unit) if value is not None else f"{word} the range" for value, word in ((turn.low, "below"), (turn.high, "beyond"))]
+    return f"{told(turn.at, axis.unit)} ({ends[0]} to {ends[1]})"
+
+
+def _two_way(found: Sensitivity) -> list[str]:
+    names = [best.policy for best in found.winners if best.policy is not None]
+    if not names:
+        return ["No request arrived, so nothing can be said."]
+    many = {name: names.count(name) for name in dict.fromkeys(names)}
+    said = ", ".join(f"{clean(name, 40)} in {count} of {len(found.cells)}" for name, count in sorted(many.items(), key=lambda each: -each[1]))
+    return [f"{' and '.join(short(axis.key) for axis in found.axes)}: {said} settings win.", *_undecided(found)]
+
+
+def _undecided(found: Sensitivity) -> list[str]:
+    doubtful = [(at, best) for (at, _), best in zip(found.cells, found.winners, strict=True) if not best.sure]
+    if not doubtful:
+        return []
+    where = ", ".join("/".join(told(value, axis.unit) for value, axis in zip(at, found.axes, strict=True)) for at, _ in doubtful[:6])
+    return [f"Undecided in {len(doubtful)} of {len(found.cells)} settings ({where}{' …' if len(doubtful) > 6 else ''}); more replications may tell."]

@@ -1,0 +1,278 @@
+"""Which assumption matters: each of a scenario's is halved and doubled alone, in the same weather, and the verdict asked again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simroute.experiment.configuration import Configuration, load
+from simroute.experiment.errors import InputError
+from simroute.models import spec
+from simroute.models.prices import price_list
+from simroute.report.figures.sensitivity import short
+from simroute.studies.axes import axes
+from simroute.studies.compare import Study
+from simroute.studies.many import studies
+from simroute.studies.sensitivity import Told, head, silent
+from simroute.studies.statistics import Interval, paired
+from simroute.studies.winner import COST, SUCCESS, Winner, winner
+from simroute.words import clean, span
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DOWN, UP = 0.5, 2.0
+Set = Callable[[float], spec.Scenario]
+
+
+class Assumed(NamedTuple):
+    """One assumption: its name, its value, what it is set to on either side, and both scenarios."""
+
+    key: str
+    value: float
+    low: float
+    high: float
+    scenarios: tuple[spec.Scenario, spec.Scenario]
+
+
+class Bar(NamedTuple):
+    """What one assumption does to the difference between the best two: with it low, and high; and who wins then."""
+
+    key: str
+    value: float
+    sides: tuple[float, float]
+    differences: tuple[Interval, Interval]
+    winners: tuple[Winner, Winner]
+
+    @property
+    def effect(self) -> float:
+        """How far the difference moves from one side to the other."""
+        low, high = (found.mean for found in self.differences)
+        return abs((high or 0.0) - (low or 0.0))
+
+
+@dataclass
+class Tornado:
+    """What came out. `pair`: the winner and the runner-up as assumed, `metric`: what tells them apart."""
+
+    configuration: Configuration
+    base: Study
+    pair: tuple[str, str]
+    metric: str
+    bars: list[Bar]
+    interrupted: bool = False
+
+    @property
+    def winner(self) -> Winner:
+        return winner(self.base)
+
+    def flips(self, bar: Bar) -> bool:
+        """Whether another policy wins on one of the sides, and surely."""
+        return any(each.policy != self.winner.policy and each.sure for each in bar.winners)
+
+    def lines(self) -> list[str]:
+        """The finding in sentences."""
+        first, second = (clean(policy, 40) for policy in self.pair)
+        unit = "USD" if self.metric == COST else "share"
+        what = "cost for 1,000 requests" if self.metric == COST else "success"
+        lines = [f"As assumed, {first} wins; the difference to {second} in {what} is {span(**self.difference.plain(), unit=unit)}."]
+        if self.bars:
+            top = self.bars[0]
+            sides = ", ".join(span(**found.plain(), unit=unit) for found in top.differences)
+            lines.append(f"{short(top.key)} moves it most: {sides} with {top.sides[0]:.3g} and {top.sides[1]:.3g} for {top.value:.3g}.")
+        flips = [short(bar.key) for bar in self.bars if self.flips(bar)]
+        lines.append(f"Another policy wins if these are otherwise: {', '.join(flips)}." if flips else "No assumption alone changes who wins.")
+        return lines
+
+    @property
+    def difference(self) -> Interval:
+        """The second of the pair minus the first, as assumed."""
+        return _difference(self.base, self.pair, self.metric)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """`sensitivity.json`."""
+        bars = [
+            {
+                "key": bar.key, "value": bar.value, "effect": bar.effect, "flips": self.flips(bar),
+                **{
+                    side: {"value": bar.sides[place], "difference": bar.differences[place].plain(), "winner": bar.winners[place].plain()}
+                    for place, side in enumerate(("low", "high"))
+                },
+            }
+            for bar in self.bars
+        ]  # fmt: skip
+        base = {"winner": self.winner.plain(), "pair": list(self.pair), "metric": self.metric, "difference": self.difference.plain()}
+        return {**head(self.configuration, "tornado"), "interrupted": self.interrupted, "base": base, "assumptions": bars, "lines": self.lines()}
+
+    def to_json(self) -> str:
+        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """A row for each assumption, that which moves the difference most first."""
+        from simroute.results.trials import frame
+
+        rows = [
+            {
+                "assumption": bar.key, "value": bar.value, "low": bar.sides[0], "high": bar.sides[1],
+                "difference_low": bar.differences[0].mean, "difference_high": bar.differences[1].mean, "effect": bar.effect,
+                "winner_low": bar.winners[0].policy or "", "winner_high": bar.winners[1].policy or "", "flips": "yes" if self.flips(bar) else "no",
+            }
+            for bar in self.bars
+        ]  # fmt: skip
+        return frame({name: [row[name] for row in rows] for name in (rows[0] if rows else {})})
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """plotly's figures by name."""
+        from simroute.report.sensitivity import drawn
+
+        return {name: picture.drawn() for name, picture in drawn(self.summary).items()}
+
+    def report(self) -> str:
+        """The page, as HTML."""
+        from simroute.report.sensitivity import page
+
+        return page(self.summary)
+
+    def _repr_html_(self) -> str:
+        from simroute.report.sensitivity import brief
+
+        return brief(self.summary)
+
+
+def tornado(
+    scenario: str, policies: list[str], overrides: list[str], stated: list[str], *, seed: int = 1, replications: int = 20, workers: int = 1,
+    plugins: tuple[Any, ...] = (), told: Told = silent,
+) -> Tornado:  # fmt: skip
+    """One at a time. `stated`: KEY=LOW..HIGH instead of half and double. Raises InputError before anything runs."""
+    base = load("compare", scenario, policies, overrides, seed, replications)
+    base.plugins = plugins
+    if len(base.policies) < 2:
+        raise InputError("--tornado: asks what moves the difference between two policies; name at least two, such as policy=failover,cascade")
+    assumed = {one.key: one for one in assumptions(base.scenario)} | {one.key: one for one in _stated(base, scenario, policies, overrides, stated)}
+    made = [base, *(replace(base, scenario=side) for one in assumed.values() for side in one.scenarios)]
+    found, interrupted = studies(made, workers, told)
+    if found[0] is None:
+        raise KeyboardInterrupt
+    pair, metric = _best_two(found[0])
+    bars = [
+        Bar(one.key, one.value, (one.low, one.high), (_difference(low, pair, metric), _difference(high, pair, metric)), (winner(low), winner(high)))
+        for one, low, high in zip(assumed.values(), found[1::2], found[2::2], strict=True)
+        if low is not None and high is not None
+    ]
+    return Tornado(base, found[0], pair, metric, sorted(bars, key=lambda bar: -bar.effect), interrupted)
+
+
+def _difference(study: Study, pair: tuple[str, str], metric: str) -> Interval:
+    series = study.series()
+    return paired(series[pair[0]][metric], series[pair[1]][metric])
+
+
+def _best_two(study: Study) -> tuple[tuple[str, str], str]:
+    """The winner, whoever would win without it, and the figure in which they compete."""
+    best = winner(study)
+    if best.policy is None:
+        raise InputError("--tornado: no request arrives in this scenario, so that there is no difference to be moved")
+    others = {policy: runs for policy, runs in study.runs.items() if policy != best.policy}
+    second = winner(Study(replace(study.configuration, policies={p: study.configuration.policies[p] for p in others}), others))
+    both = best.by == second.by == "cost"
+    return (best.policy, second.policy or next(iter(others))), COST if both else SUCCESS
+
+
+def _stated(base: Configuration, scenario: str, policies: list[str], overrides: list[str], stated: list[str]) -> Iterator[Assumed]:
+    """Ranges of the user's own, at their ends."""
+    for text in stated:
+        (axis,) = axes([text], base)
+        if not axis.key.startswith("scenario."):
+            raise InputError(f"--vary {text}: with --tornado only assumptions of the scenario are varied, scenario.KEY=LOW..HIGH")
+        sides = []
+        for written in (axis.written[0], axis.written[-1]):
+            sides.append(load("compare", scenario, policies, [*overrides, f"{axis.key}={written}"], base.seed, base.replications).scenario)
+        value: Any = base.scenario
+        for name in axis.key.split(".")[1:]:
+            value = value.get(name, value.get(int(name)) if name.isdigit() else None) if isinstance(value, dict) else getattr(value, name, None)
+        number = float(value) if isinstance(value, (int, float)) else float("nan")
+        middle = number if number == number else (axis.values[0] + axis.values[-1]) / 2
+        yield Assumed(axis.key, middle, axis.values[0], axis.values[-1], (sides[0], sides[1]))
+
+
+def assumptions(scenario: spec.Scenario) -> list[Assumed]:
+    """Those of a scenario that are numbers one might be wrong about: halved and doubled, shares kept below 1, slow-downs at 1 or more."""
+    return [*_traffic(scenario), *_outages(scenario), *_deployments(scenario)]
+
+
+def _assumed(key: str, value: float, set_to: Set, low: float = 0.0, high: float = float("inf")) -> Iterator[Assumed]:
+    down, up = max(low, value * DOWN), min(high, value * UP)
+    if down < up:
+        yield Assumed(f"scenario.{key}", value, down, up, (set_to(down), set_to(up)))
+
+
+def _with(made: Any, key: str, value: float) -> Any:
+    return replace(made, **{key: value})
+
+
+def _traffic(scenario: spec.Scenario) -> Iterator[Assumed]:
+    load = scenario.workload
+    name = "rate" if load.trace is None else "rate_scale"
+    yield from _assumed(f"workload.{name}", getattr(load, name), lambda value: replace(scenario, workload=_with(load, name, value)))
+
+
+def _outages(scenario: spec.Scenario) -> Iterator[Assumed]:
+    for name, outage in scenario.outages.items():
+        keys = {"error_share": (0.0, 1.0), "hang_share": (0.0, 1.0), "slow_down": (1.0, float("inf"))}
+        keys |= {} if outage.mean_between is None else {"mean_between": (0.0, float("inf")), "repair": (0.0, float("inf"))}
+        for key, (low, high) in keys.items():
+
+            def set_to(value: float, name: str = name, key: str = key) -> spec.Scenario:
+                return replace(scenario, outages={**scenario.outages, name: _with(scenario.outages[name], key, value)})
+
+            yield from _assumed(f"outages.{name}.{key}", getattr(outage, key), set_to, low, high)
+
+
+def _deployments(scenario: spec.Scenario) -> Iterator[Assumed]:
+    for name, made in scenario.deployments.items():
+
+        def with_made(changed: spec.Deployment, name: str = name) -> spec.Scenario:
+            return replace(scenario, deployments={**scenario.deployments, name: changed})
+
+        for key, most in (("base", float("inf")), ("sigma", 5.0), ("per_output_token", float("inf"))):
+
+            def latency(value: float, key: str = key, made: spec.Deployment = made, put: Any = with_made) -> spec.Scenario:
+                scenario: spec.Scenario = put(replace(made, latency=_with(made.latency, key, value)))
+                return scenario
+
+            yield from _assumed(f"deployments.{name}.latency.{key}", getattr(made.latency, key), latency, 0.0, most)
+        yield _priced(name, made, scenario, with_made)
+        if made.outcomes is None:
+            yield from _graded(name, made, with_made)
+
+
+def _priced(name: str, made: spec.Deployment, scenario: spec.Scenario, put: Callable[[spec.Deployment], spec.Scenario]) -> Assumed:
+    """The whole price list, as a factor."""
+    start = price_list(made, scenario.horizon)[0][1]
+
+    def dearer(factor: float) -> spec.Scenario:
+        steps = {key: replace(step, input=step.input * factor, output=step.output * factor) for key, step in made.price_steps.items()}
+        return put(replace(made, price=spec.PriceList(start.input * factor, start.output * factor), price_steps=steps))
+
+    return Assumed(f"scenario.deployments.{name}.price", 1.0, DOWN, UP, (dearer(DOWN), dearer(UP)))
+
+
+def _graded(name: str, made: spec.Deployment, put: Callable[[spec.Deployment], spec.Scenario]) -> Iterator[Assumed]:
+    """The share of wrong answers, halved and doubled."""
+    quality = made.quality
+    wrong = 1 - (sum(quality.values()) / len(quality) if isinstance(quality, dict) and quality else quality if isinstance(quality, float) else 1.0)
+
+    def graded(factor: float) -> spec.Scenario:
+        def one(share: float) -> float:
+            return max(0.0, 1 - (1 - share) * factor)
+
+        return put(replace(made, quality={task: one(share) for task, share in quality.items()} if isinstance(quality, dict) else one(quality)))
+
+    if wrong > 0:
+        yield Assumed(f"scenario.deployments.{name}.quality", 1 - wrong, max(0.0, 1 - wrong * UP), 1 - wrong * DOWN, (graded(UP), graded(DOWN)))

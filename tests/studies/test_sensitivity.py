@@ -1,0 +1,164 @@
+"""Sensitivity: values of an axis, winners, crossings against closed forms, and which assumption matters."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import simroute as sr
+from simroute.experiment.configuration import Configuration, load
+from simroute.metrics import METRICS, Figures
+from simroute.models import spec
+from simroute.studies.axes import axes
+from simroute.studies.compare import Study, compare
+from simroute.studies.many import studies
+from simroute.studies.sensitivity import silent
+from simroute.studies.tornado import assumptions
+from simroute.studies.winner import Winner, crossings, winner
+
+SHORT = ["scenario.horizon=50m", "scenario.workload.rate=0.3"]
+SPREAD = (-1.0, 0.0, 1.0)
+
+
+def scripted(**policies: tuple[float, float]) -> Study:
+    """Three replications of policies with this mean success and cost; success varies by .0001, cost by .1, alike for all."""
+    weather = spec.Scenario({"a": spec.Deployment("x", "m")}, slo=spec.Slo(success=0.99))
+    runs = {}
+    for number, (policy, (success, cost)) in enumerate(policies.items()):
+        each = [
+            dict.fromkeys(METRICS, 1.0) | {"success_rate": success + 1e-4 * s, "cost_per_1k_requests_usd": cost + 0.1 * s + 0.01 * number * s * s}
+            for s in SPREAD
+        ]
+        runs[policy] = [Figures(metrics, {}, {}, [[], []], {}) for metrics in each]
+    return Study(Configuration("compare", "scripted", weather, {policy: {} for policy in policies}, 1, 3), runs)
+
+
+def axis(text):
+    (found,) = axes([text], load("compare", "demo", ["circuit_breaker"]))
+    return found
+
+
+def test_an_axis_is_seven_values_evenly_unless_it_says_otherwise():
+    """Even steps, a stated number, factors, whole numbers once each, shares of the horizon, durations in seconds."""
+    assert axis("scenario.outages.morning.error_share=0.1..0.7").values == pytest.approx((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
+    assert axis("scenario.workload.rate=1..3:3").values == (1.0, 2.0, 3.0)
+    assert axis("policy.breaker.cooldown=5s..2m:3 log").values == pytest.approx((5, 600**0.5, 120), rel=1e-5)
+    assert axis("policy.breaker.failures=1..4").written == ("1", "2", "3", "4")
+    assert axis("scenario.outages.morning.end=50%..80%:3").written == ("50%", "65%", "80%")
+
+
+def test_the_winner_is_the_cheapest_that_keeps_the_promise():
+    """bold is cheapest and misses it; safe and dear keep it."""
+    found = winner(scripted(bold=(0.95, 1.0), safe=(0.995, 2.0), dear=(0.996, 3.0)))
+    assert found == Winner("safe", "cost", ())
+
+
+def test_where_none_keeps_it_success_decides():
+    """98 % before 95 %, whatever it costs."""
+    assert winner(scripted(cheap=(0.95, 1.0), dear=(0.98, 9.0))) == Winner("dear", "success", ())
+
+
+def test_what_cannot_be_told_apart_is_undecided():
+    """Costs that differ by less than they vary, and a cheaper policy whose promise is open."""
+    assert winner(scripted(a=(0.995, 2.0), b=(0.995, 2.0))).rivals == ("b",)
+    assert winner(scripted(open=(0.99, 1.0), safe=(0.995, 2.0))).rivals == ("open",)
+
+
+def test_a_crossing_by_cost_lies_where_the_lines_cross():
+    """a costs 1 + x and b 2.5: they cross at x = 1.5, and the interval holds it."""
+    values = [0.0, 1.0, 2.0, 3.0]
+    cells = [scripted(a=(0.995, 1 + x), b=(0.995, 2.5)) for x in values]
+    (found,) = crossings(values, False, cells, [winner(cell) for cell in cells])
+    assert (found.before, found.after, found.by) == ("a", "b", "cost")
+    assert found.at == pytest.approx(1.5, abs=0.02)
+    assert found.low <= found.at <= found.high
+    assert found.high - found.low < 0.1
+
+
+def test_a_crossing_by_the_promise_lies_where_success_falls_below_it():
+    """a is cheaper and falls from 99.5 to 98.5 % along x in 1 … 100 by factors: it passes 99 % in the middle, at 10."""
+    values = [1.0, 10.0**0.5, 10.0, 10.0**1.5, 100.0]
+    cells = [scripted(a=(0.995 - 0.0025 * i, 1.0), b=(0.999, 2.0)) for i in range(5)]
+    (found,) = crossings(values, True, cells, [winner(cell) for cell in cells])
+    assert found.by == "a stops keeping the promise"
+    assert found.at == pytest.approx(10, rel=0.05)
+    assert found.low < 10 < found.high
+
+
+def test_a_policy_that_an_axis_does_not_touch_is_run_once():
+    """Two settings of the breaker, one replication: direct once, circuit_breaker twice; the figures are those of any comparison."""
+    made = [load("compare", "demo", ["direct", "circuit_breaker"], [*SHORT, f"policy.breaker.cooldown={s}s"]) for s in (5, 60)]
+    heard = []
+    found, _ = studies(made, 1, lambda done, total: heard.append((done, total)))
+    assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[0].series()["direct"] == found[1].series()["direct"]
+    assert found[0].intervals == compare(made[0]).intervals
+
+
+def test_workers_do_not_change_a_bit():
+    """Serial and on two processes."""
+    made = [load("compare", "demo", ["direct"], [*SHORT, f"scenario.workload.rate={rate}"], 1, 2) for rate in (0.2, 0.3)]
+    one, two = (studies(made, workers, silent)[0] for workers in (1, 2))
+    assert [study.to_json() for study in one if study] == [study.to_json() for study in two if study]
+
+
+@pytest.fixture(scope="module")
+def varied():
+    return sr.sensitivity(sr.load_scenario("demo", *SHORT), ["direct", "failover"], "scenario.outages.morning.error_share=0.0..1.0:3", replications=3)
+
+
+def test_one_way_from_python(varied):
+    """Without errors direct wins by cost or is a rival; with all calls failing failover does. JSON, frame, figures, page."""
+    summary = json.loads(varied.to_json())
+    assert [cell["at"] for cell in summary["cells"]] == [[0.0], [0.5], [1.0]]
+    assert varied.winners[-1].policy == "failover"
+    assert list(varied.frame["policy"]) == ["direct", "failover"] * 3
+    assert set(varied.figures) == {"sensitivity"}
+    assert "error_share" in varied._repr_html_()
+    assert "<script" in varied.report()
+
+
+def test_two_ways_make_a_map():
+    """Four settings, a letter for each."""
+    vary = ["scenario.outages.morning.error_share=0.2..0.8:2", "policy.breaker.cooldown=5s..60s:2 log"]
+    found = sr.sensitivity(sr.load_scenario("demo", *SHORT), ["failover", "circuit_breaker"], vary, replications=2)
+    assert len(found.cells) == 4
+    (heat,) = found.figures["winners"].data
+    assert {text.rstrip("?") for row in heat["text"] for text in row} <= {"A", "B"}
+    assert "settings win" in found.lines()[0]
+
+
+def test_the_assumptions_of_a_scenario_are_halved_and_doubled_within_their_ranges():
+    """Shares end at 1, slow-downs at 1, a share of 0 is left alone, a price is a factor of the whole list, wrong answers are what is doubled."""
+    made = load("compare", "demo", ["direct"]).scenario
+    outage = replace(made.outages["morning"], slow_down=1.5, hang_share=0.0)
+    found = {one.key.removeprefix("scenario."): one for one in assumptions(replace(made, outages={"morning": outage}))}
+    assert found["outages.morning.error_share"][1:4] == (0.6, 0.3, 1.0)
+    assert found["outages.morning.slow_down"][1:4] == (1.5, 1.0, 3.0)
+    assert "outages.morning.hang_share" not in found
+    cheap, dear = (side.deployments["gpt-4o"].price for side in found["deployments.gpt-4o.price"].scenarios)
+    assert dear == spec.PriceList(cheap.input * 4, cheap.output * 4)
+    assert found["deployments.gpt-4o.quality"].scenarios[0].deployments["gpt-4o"].quality == pytest.approx({"chat": 0.74, "extract": 0.88})
+
+
+def test_a_tornado_puts_first_what_moves_the_difference_most():
+    """Cascade against failover is a matter of the strong model's price; doubling it doubles the difference, so the verdict stands."""
+    found = sr.sensitivity(sr.load_scenario("demo", *SHORT, "scenario.slo.success=0.9"), ["failover", "cascade"], kind="tornado", replications=2)
+    effects = [bar.effect for bar in found.bars]
+    assert effects == sorted(effects, reverse=True)
+    assert found.bars[0].key == "scenario.deployments.claude-sonnet.price"
+    assert found.frame["assumption"].iloc[0] == found.bars[0].key
+    assert set(found.figures) == {"tornado"}
+    assert "moves it most" in found.lines()[1]
+
+
+def test_the_frontier_from_python():
+    """Success for money and latency for money, with a frame and a picture."""
+    for trade in ("success", "latency"):
+        found = sr.frontier(sr.load_scenario("demo", *SHORT), trade, replications=2)
+        assert found.exact
+        assert list(found.frame["cost_per_1k_requests_usd"]) == sorted(found.frame["cost_per_1k_requests_usd"])
+        assert set(found.figures) == {"frontier"}
+        assert "<table" in found._repr_html_()
