@@ -20,7 +20,7 @@ help:
 	@echo "make test-browser  reports in chromium; fails where there is none"
 	@echo "make test-slow  the checks that take minutes"
 	@echo "make lint       ruff, mypy, import directions"
-	@echo "make bench      speed, memory and start-up of this machine"
+	@echo "make bench      speed, memory and start-up of this machine; what a search costs (minutes)"
 	@echo "make docs       the documentation, in site/ (docs-findings: the figures in it, anew)"
 	@echo "make clean      remove what the others made"
 
@@ -61,6 +61,7 @@ bench: setup
 	@$(BIN)/python benchmarks/kernel.py
 	@$(BIN)/python benchmarks/day.py
 	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/tuning.py
 
 # The variable silences a notice about the future of mkdocs. Not --quiet: then --strict would count no warnings.
 docs: setup

@@ -9,11 +9,9 @@ from typing import Any
 from simroute.studies.statistics import Interval, interval
 from simroute.studies.tuning.archive import SEARCH, Archive, Candidate
 from simroute.studies.tuning.goals import Goals
-from simroute.studies.tuning.judge import Field
+from simroute.studies.tuning.judge import ENOUGH, Field
 from simroute.studies.tuning.space import Choice, Number
 
-ENOUGH = 4
-"""Replications from which a paired difference says something."""
 EDGE = 0.02
 """So near to an end of its range a value is on the border."""
 BINS = 6

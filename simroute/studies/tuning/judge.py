@@ -12,6 +12,8 @@ from simroute.studies.statistics import Interval, deviation, interval
 from simroute.studies.tuning.archive import SEARCH, Candidate
 from simroute.studies.tuning.goals import Constraint, Goals, Objective
 
+ENOUGH = 4
+"""Replications from which a paired difference says something: two equal ones have no spread, by chance or by whole numbers."""
 LOST = math.inf
 """The regret of a candidate without any value."""
 
@@ -174,7 +176,7 @@ class Field:
 
     def is_behind(self, candidate: Candidate) -> bool:
         """Whether it is surely worse than one that is not known to break a constraint: in all objectives, by paired intervals."""
-        return any(
+        return self.count >= ENOUGH and any(
             all((low := self.difference(candidate, leader, wish).low) is not None and low > 0 for wish in self.goals.objectives)
             for leader in self.front()
             if leader is not candidate and self.shortfall(leader, False) <= self.shortfall(candidate, False)
