@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from simroute.cli.plug import plugged
 
 if TYPE_CHECKING:
     from simroute.experiment.configuration import Configuration
+    from simroute.studies.executors import Work
 
 Command = Callable[..., Any]
 RESUME = (
@@ -26,6 +27,9 @@ VARY = (
     "Given twice: a map of winners."
 )
 
+LOCAL = "local"
+"""The executor that is this machine."""
+
 
 def _options(command: Command) -> Command:
     made = [
@@ -34,6 +38,8 @@ def _options(command: Command) -> Command:
         click.option("--replications", type=click.IntRange(1, 100_000), default=None, help="Independent repetitions. [compare: 20, run: 1]"),
         click.option("--replication", type=click.IntRange(0, 99_999), default=None, metavar="K", help="Only that one of a study; the first is 0."),
         click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it."),
+        click.option("--executor", metavar="WHERE", default=None, help="local, or dask://HOST:PORT: a Dask cluster's workers. [local]"),
+        click.option("--any-worker", is_flag=True, help="Also Dask workers whose arithmetic or versions may give other bits."),
         click.option("--out", type=click.Path(path_type=Path), default=None, help="The run's folder. [reports/SCENARIO-COMMAND]"),
         click.option("--resume", is_flag=True, help=RESUME),
         click.option("--rows/--no-rows", default=None, help="Write requests, attempts and events as Parquet. [run once: yes]"),
@@ -78,9 +84,9 @@ def run_command(**options: Any) -> int:
 
 
 def _run(
-    command: str, words: tuple[str, ...], seed: int | None, replications: int | None, replication: int | None, workers: int | None, out: Path | None,
-    resume: bool, rows: bool | None, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool,
-    quiet: bool, explain: int | None = None, bound: bool = False,
+    command: str, words: tuple[str, ...], seed: int | None, replications: int | None, replication: int | None, workers: int | None,
+    executor: str | None, any_worker: bool, out: Path | None, resume: bool, rows: bool | None, as_json: bool, assertions: tuple[str, ...],
+    plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool, explain: int | None = None, bound: bool = False,
 ) -> int:  # fmt: skip
     from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
@@ -91,6 +97,7 @@ def _run(
     from simroute.studies.resume import newest
 
     _agreeing(replications, replication, explain)
+    perform = _place(executor or LOCAL, any_worker, workers, rows)
     plugged(plugins)
     if resume and not words and config is None:
         made = _continued(command, out, seed, replications)
@@ -108,14 +115,16 @@ def _run(
         story = witness.asked(made, explain, as_json)
     place = folder(made, out) if not resume else newest(made) if out is None else out
     if rows is None and not resume:
-        rows = command == "run" and made.replications == 1
+        rows = command == "run" and made.replications == 1 and executor in (None, LOCAL)
     for note in made.notes if not quiet and not as_json else ():
         click.echo(f"note: {brief(note)}", err=True)
-    again = Again(command, place, _kept(workers, as_json, assertions, plugins, no_report, quiet, explain), new=out is None and not resume)
+    again = Again(
+        command, place, _kept(workers, executor, any_worker, as_json, assertions, plugins, no_report, quiet, explain), new=out is None and not resume
+    )
     many = workers or _workers(made)
     try:
         with watching(made.scenario.horizon, talk=not quiet and not as_json, notes=not quiet) as watch:
-            study = studies.compare(made, workers=many, rows=rows, out=place, resume=resume, report=not no_report, watch=watch)
+            study = studies.compare(made, workers=many, rows=rows, out=place, resume=resume, report=not no_report, watch=watch, perform=perform)
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again, alone(error, made, words, config or (place / "config.yaml" if not words else None), plugins))
     except BaseException:
@@ -146,6 +155,25 @@ def _agreeing(replications: int | None, replication: int | None, explain: int | 
         raise InputError(f"--replication {replication} runs that one alone, --replications {replications} the first ones: give one of them")
     if replication is not None and explain is not None:
         raise InputError("--explain tells of replication 0: leave out --replication")
+
+
+def _place(executor: str, any_worker: bool, workers: int | None, rows: bool | None) -> Work:
+    """What plays the replications. Raises InputError."""
+    from simroute.experiment.errors import InputError
+    from simroute.studies.executors import work
+
+    if executor == LOCAL:
+        if any_worker:
+            raise InputError("--any-worker is about the workers of a Dask cluster: give --executor dask://HOST:PORT, or leave it out")
+        return work
+    from simroute.studies.cluster import Cluster
+
+    cluster = Cluster.named(executor, any_worker)
+    if workers is not None:
+        raise InputError(f"--workers counts processes of this machine, and {executor} has workers of its own: leave out --workers")
+    if rows:
+        raise InputError("--rows: row files are written where replications run; leave it out, or use --executor local")
+    return cluster.work
 
 
 def _configuration(command: str, words: tuple[str, ...], config: Path | None, seed: int | None, replications: int | None) -> Configuration:
@@ -181,11 +209,13 @@ def _continued(command: str, out: Path | None, seed: int | None, replications: i
 
 
 def _kept(
-    workers: int | None, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...], no_report: bool, quiet: bool, explain: int | None
-) -> tuple[str, ...]:
+    workers: int | None, executor: str | None, any_worker: bool, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...],
+    no_report: bool, quiet: bool, explain: int | None,
+) -> tuple[str, ...]:  # fmt: skip
     """The options that a resumed run needs again."""
-    valued = {"--workers": [workers], "--explain": [explain], "--assert": assertions, "--plugin": plugins}
-    flags = {"--json": as_json, "--no-report": no_report, "--quiet": quiet}
+    valued: dict[str, Sequence[Any]] = {"--workers": [workers], "--executor": [executor], "--explain": [explain], "--assert": assertions}
+    valued["--plugin"] = plugins
+    flags = {"--any-worker": any_worker, "--json": as_json, "--no-report": no_report, "--quiet": quiet}
     found = [text for name, values in valued.items() for value in values if value is not None for text in (name, str(value))]
     return (*found, *(name for name, given in flags.items() if given))
 
@@ -216,6 +246,4 @@ EXAMPLES = {"scenario": "scenario=demo", "policy": "policy=failover"}
 def _workers(made: Any) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     jobs = made.replications * len(made.policies)
-    load = made.scenario.workload
-    requests = len(made.arrivals("trace").arrival) if load.trace else load.rate * made.scenario.horizon
-    return 1 if jobs * requests < 60_000 else min(cores, jobs)  # starting a worker costs about as much as that
+    return 1 if jobs * made.requests < 60_000 else min(cores, jobs)  # starting a worker costs about as much as that

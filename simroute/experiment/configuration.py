@@ -67,14 +67,25 @@ class Configuration:
         return {**head, "scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "policies": policies}
 
     def to_yaml(self) -> str:
-        import yaml
+        return dumped(self.plain())
 
-        return yaml.safe_dump(self.plain(), sort_keys=False, allow_unicode=True, width=120)
+    @property
+    def requests(self) -> float:
+        """How many a replication has, about."""
+        load = self.scenario.workload
+        return len(self.arrivals("trace").arrival) if load.trace else load.rate * self.scenario.horizon
 
     def arrivals(self, kind: str) -> Any:
         """The contents of `workload.trace`, `.lengths` or `.outcomes`, None if there is none."""
         path = getattr(self.scenario.workload, kind)
         return None if path is None else _file(kind, path)
+
+
+def dumped(plain: dict[str, Any]) -> str:
+    """As the text of a `config.yaml`."""
+    import yaml
+
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120)
 
 
 def load(command: str, scenario: str, policies: list[str], overrides: list[str] | None = None, seed: int = 1, replications: int = 1) -> Configuration:

@@ -15,7 +15,7 @@ from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError, nearest
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
-from simroute.studies.executors import work
+from simroute.studies.executors import Work, work
 from simroute.studies.gathered import Gathered
 from simroute.studies.material import material
 from simroute.studies.record import Record
@@ -200,12 +200,13 @@ def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, st
 
 def compare(
     configuration: Configuration, *, workers: int = 1, rows: bool | None = None, out: Path | None = None, resume: bool = False,
-    report: bool = True, watch: Watch | None = None,
+    report: bool = True, watch: Watch | None = None, perform: Work = work,
 ) -> Study:  # fmt: skip
     """Run every policy in every replication; `out`, a folder that is there, gets the run's files (report.html if `report`).
 
     What is finished is kept in a journal in `out` until all is: Ctrl-C, a lost worker or a full disk lose nothing, and `resume` goes on from there
     (`rows` None: with row files if it was begun with them). After Ctrl-C the study is over the replications that all policies have finished.
+    `perform`: plays the replications, here or elsewhere; the result does not depend on it.
     Raises InputError, WorkerLostError, ReplicationError (which names it), KeyboardInterrupt when no replication is whole.
     """
     watch = watch or Watch()
@@ -214,7 +215,7 @@ def compare(
     else:
         record = Record.begun(configuration, out, bool(rows), watch.noted)
     with record:
-        gathered, interrupted = _gathered(configuration, workers, record, watch)
+        gathered, interrupted = _gathered(configuration, workers, record, watch, perform)
         whole = gathered.whole()
         if not whole:
             raise KeyboardInterrupt
@@ -224,7 +225,7 @@ def compare(
     return study
 
 
-def _gathered(configuration: Configuration, workers: int, record: Record, watch: Watch) -> tuple[Gathered, bool]:
+def _gathered(configuration: Configuration, workers: int, record: Record, watch: Watch, perform: Work) -> tuple[Gathered, bool]:
     """Everything that is finished when all is, or Ctrl-C is pressed; and whether it was."""
     gathered = Gathered(configuration.policies)
     for job, figures in record.kept():
@@ -233,7 +234,7 @@ def _gathered(configuration: Configuration, workers: int, record: Record, watch:
     watch.started(len(jobs), len(gathered.figures))
     left = [job for job in jobs if job not in gathered.figures]
     try:
-        with closing(work(configuration, left, workers, record.parts, watch.reached)) as results:
+        with closing(perform(configuration, left, workers, record.parts, watch.reached)) as results:
             for done in results:
                 with undisturbed():
                     record.add(done)

@@ -37,6 +37,10 @@ class WorkerLostError(Exception):
     """A worker process ended without a result."""
 
 
+Work = Callable[[Configuration, list[Job], int, Path | None, Reached], Generator[Done, None, None]]
+"""Where replications are played: `work` here, others elsewhere."""
+
+
 def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached) -> Generator[Done, None, None]:
     """Results as they are finished. Raises WorkerLostError when a worker is killed, ReplicationError when a replication fails."""
     if min(workers, len(jobs)) <= 1:
@@ -135,7 +139,7 @@ def _serve(line: Any, plugins: tuple[Path, ...]) -> None:
         load_plugins(plugins)
         configuration, parts = line.recv()
         while True:
-            line.send(_answer(configuration, line.recv(), parts, line.send))
+            line.send(answer(configuration, line.recv(), parts, line.send))
     except (EOFError, OSError):
         return  # nobody listens any more
 
@@ -147,7 +151,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _answer(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None]) -> Done | Exception:
+def answer(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None]) -> Done | ReplicationError:
+    """Play it; a failure is a value."""
     try:
         return _done(configuration, job, parts, reached)
     except ReplicationError as error:
