@@ -34,7 +34,8 @@ def quality(material: Material) -> Picture | str:
             }
         )  # fmt: skip
     layout = bars(130 + (20 + 16 * len(material.policies)) * len(tasks), "right answers")
-    layout["xaxis"] |= {"ticksuffix": " %", "rangemode": "normal"}
+    ends = [100 * end for rows in known.values() for one in rows.values() if one is not None for end in _ends(one)]
+    layout["xaxis"] |= {"ticksuffix": " %", "rangemode": "normal", "range": [max(0.0, min(ends) - 2), min(100.5, max(ends) + 2)]}
     layout |= {"scattermode": "group"}
     rows = [[clean(task, 40), *(_span(known[task][policy]) for policy in material.policies)] for task in tasks]
     caption = (
@@ -68,6 +69,10 @@ def _shares(material: Material, policy: str) -> dict[str, float]:
     escalated = material.of(policy)["events"].get("escalated", 0.0)
     rates = {key: material.mean(policy, key) for key in ("cache_hit_rate", "cache_false_hit_rate")}
     return {"escalated": escalated / requests if requests else 0.0, **rates}
+
+
+def _ends(found: dict[str, Any]) -> list[float]:
+    return [found[key] for key in ("low", "mean", "high") if found[key] is not None]
 
 
 def _errors(found: list[dict[str, Any]]) -> dict[str, Any]:
