@@ -233,7 +233,7 @@ except OSError as error:
     )
     places = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent), *sys.path])
     env = {**os.environ, "PYTHONPATH": places, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False, timeout=120, env=env)
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False, timeout=300, env=env)
     assert (done.returncode, done.stdout) == (0, f"File too large {tmp_path / NAME}\n"), done.stderr
 
 

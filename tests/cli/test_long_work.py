@@ -1,0 +1,284 @@
+"""Long work is pleasant: progress on a terminal, Ctrl-C and kill -9 at any moment, and the exact command that goes on."""
+
+import json
+import random
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from simroute.results.journal import NAME
+from simroute.studies.resume import is_unfinished, looked_at
+
+pytest.importorskip("pty", reason="no pseudo-terminals on this system")
+from terminals import simroute
+
+WORK = ["compare", "scenario=demo", "policy=direct,failover", "scenario.horizon=2400", "scenario.outages.morning.start=30%"]
+WORK += ["scenario.outages.morning.end=60%", "--seed", "5", "--no-report"]
+ROWS = ("requests.parquet", "attempts.parquet", "events.parquet")
+CTRL_C = b"\x03"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def ran(*words: str) -> "subprocess.CompletedProcess[str]":
+    """A command without a terminal."""
+    return subprocess.run([sys.executable, "-m", "simroute", *words], capture_output=True, text=True, check=False, timeout=300)
+
+
+def same_files(one: str, two: str, *names: str) -> list[str]:
+    """Names of the files that differ."""
+    return [name for name in names if (Path(one) / name).read_bytes() != (Path(two) / name).read_bytes()]
+
+
+def test_a_terminal_shows_runs_time_and_pace_on_stderr_and_is_left_clean() -> None:
+    """Runs done of all, simulated time, requests a second, time left; at the end nothing of it is to be seen."""
+    shown = simroute(*WORK, "--replications", "20", "--out", "out", "--workers", "1")
+    assert shown.status == 0, shown.screen
+    assert re.search(r"\d+/40 runs", shown.screen)
+    assert re.search(r"[\d.]+ h simulated", shown.screen)
+    assert re.search(r"[\d,]+ requests/s", shown.screen)
+    assert "left" in shown.screen
+    assert shown.left == []
+    assert "runs" not in shown.out
+    assert "\x1b" not in shown.out
+
+
+def test_progress_moves_within_one_long_replication() -> None:
+    """One run of 40,000 requests: simulated time grows while none is done."""
+    shown = simroute("run", "scenario=steady", "policy=direct", "scenario.workload.rate=12", "--no-rows", "--out", "out")
+    assert shown.status == 0, shown.screen
+    times = {float(hours) for hours in re.findall(r"0/1 runs.*?([\d.]+) h simulated", shown.screen)}
+    assert len(times) >= 3, shown.screen
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_no_progress_where_none_is_wanted(option: str) -> None:
+    """Nothing at all goes to the terminal."""
+    shown = simroute(*WORK, "--replications", "3", "--out", "out", option)
+    assert (shown.status, shown.screen) == (0, "")
+    assert (option == "--json") == shown.out.startswith("{")
+
+
+def test_no_colour_where_none_is_wanted() -> None:
+    """NO_COLOR: the line is erased and rewritten, but has no colour."""
+    shown = simroute(*WORK, "--replications", "5", "--out", "out", env={"NO_COLOR": "1"})
+    assert re.search(r"\d+/10 runs", shown.screen)
+    assert re.findall(r"\x1b\[[0-9;]*m", shown.screen) == []
+
+
+@pytest.mark.parametrize("columns", [30])
+def test_a_narrow_terminal_is_left_clean_too(columns: int) -> None:
+    """No line is left over where the text does not fit."""
+    assert simroute(*WORK, "--replications", "5", "--out", "out", columns=columns).left == []
+
+
+def test_off_a_terminal_there_is_no_progress() -> None:
+    """stderr is a pipe: it stays empty."""
+    done = ran(*WORK, "--replications", "3", "--out", "out")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_leaves_a_clean_terminal_and_the_exact_command_that_goes_on(workers: str) -> None:
+    """Exit 130, what is finished, the command; given as it is printed, it ends with the same bits as a run without interruption."""
+    options = ["--replications", "24", "--workers", workers, "--rows", "--assert", "success_rate>=0"]
+    shown = simroute(*WORK, *options, "--out", "a folder", keys={r"[4-9]/48 runs": CTRL_C})
+    assert shown.status == 130, shown.screen
+    assert len(shown.left) == 2, shown.left
+    assert re.search(r"interrupted; [1-9]\d* of 24 replications were finished and are kept$", shown.left[0])
+    assert json.loads(Path("a folder/summary.json").read_text(encoding="utf-8"))["replications"] < 24
+    command = shlex.split(shown.left[1].removeprefix("simroute: go on with: "))
+    assert command[:5] == ["simroute", "compare", "--resume", "--out", "a folder"]
+    again = ran(*command[1:])
+    assert again.returncode == 0, again.stderr
+    assert ran(*WORK, *options, "--out", "whole").returncode == 0
+    assert same_files("a folder", "whole", "summary.json", "evidence.json", "config.yaml", *ROWS) == []
+    assert not (Path("a folder") / NAME).exists()
+    assert not (Path("a folder") / ".parts").exists()
+
+
+def test_ctrl_c_in_a_long_replication_does_not_wait_for_its_end() -> None:
+    """Two workers at replications of minutes: the command ends within seconds, and nothing of it is left."""
+    words = ["compare", "scenario=demo", "policy=direct,failover", "scenario.horizon=60d", "--workers", "2", "--out", "out"]
+    began = time.monotonic()
+    shown = simroute(*words, keys={r"0/40 runs.*[1-9]\d* h simulated": CTRL_C})
+    assert shown.status == 130
+    assert shown.left == ["^Csimroute: interrupted before the first replication was finished"] or shown.left == [
+        "simroute: interrupted before the first replication was finished"
+    ]
+    assert time.monotonic() - began < 45
+    assert list(Path("out").iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+@pytest.mark.parametrize(
+    ("workers", "rows"),
+    [("1", True), ("2", False), pytest.param("2", True, marks=pytest.mark.slow), pytest.param("1", False, marks=pytest.mark.slow)],
+)
+def test_kill_9_at_any_moment_loses_nothing(workers: str, rows: bool) -> None:
+    """Killed again and again at random moments until it gets through: the same bits; workers end with their parent."""
+    options = ["--replications", "20", "--workers", workers, *(["--rows"] if rows else [])]
+    whole = ran(*WORK, *options, "--out", "whole")
+    assert whole.returncode == 0, whole.stderr
+    chance, finished = random.Random(f"{workers} {rows}"), 0
+    for _ in range(5):
+        words = ["compare", "--resume", "--out", "out", "--workers", workers, "--no-report"] if is_unfinished(Path("out")) else [*WORK, *options]
+        process = subprocess.Popen([sys.executable, "-m", "simroute", *words, *(["--out", "out"] if words[1] != "--resume" else [])])
+        wait_for(process, Path("out", f"{NAME}.wal"), chance.uniform(0.0, 0.7))
+        process.kill()
+        if process.wait(timeout=30) == 0:
+            break
+        now = len(looked_at(Path("out"))[1]) if is_unfinished(Path("out")) else 0
+        assert now >= finished, "what was finished stays finished"
+        finished = now
+    if is_unfinished(Path("out")):
+        done = ran("compare", "--resume", "--out", "out", "--no-report")
+        assert done.returncode == 0, done.stderr
+    assert same_files("out", "whole", "summary.json", "evidence.json", "config.yaml", *(ROWS if rows else ())) == []
+    assert {path.name for path in Path("out").iterdir()} == {path.name for path in Path("whole").iterdir()}
+
+
+def wait_for(process: "subprocess.Popen[bytes]", journal: Path, more: float) -> None:
+    """Until a run has begun to enter what it finishes (or has ended), and so many seconds more."""
+    until, before = time.monotonic() + 60, journal.stat().st_mtime_ns if journal.exists() else 0
+    while process.poll() is None and (not journal.exists() or journal.stat().st_mtime_ns == before):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    time.sleep(more)
+
+
+def children(pid: int) -> list[int]:
+    """Processes whose parent this is, by /proc."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            found.append(int(stat.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
+def test_workers_end_with_a_parent_that_was_killed() -> None:
+    """SIGKILL to the parent: within seconds no process of it is left."""
+    words = [*WORK, "--replications", "5000", "--workers", "2", "--out", "out"]
+    process = subprocess.Popen([sys.executable, "-m", "simroute", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not Path("out", NAME).exists() or len(children(process.pid)) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    time.sleep(2)
+    theirs = children(process.pid)
+    process.kill()
+    process.wait()
+    until = time.monotonic() + 15
+    while any(Path(f"/proc/{pid}").exists() for pid in theirs):
+        assert time.monotonic() < until, theirs
+        time.sleep(0.1)
+
+
+LAYER = """
+from dataclasses import dataclass
+from pathlib import Path
+from simroute import layer
+
+@layer("sometimes")
+@dataclass
+class Sometimes:
+    async def __call__(self, call, send, world):
+        if Path("now").exists():
+            {deed}
+        return await send(call)
+"""
+
+
+@pytest.mark.parametrize(("deed", "workers"), [("os.kill(os.getpid(), 9)", "2"), ("raise ValueError('no')", "1")])
+def test_d04_what_was_finished_before_a_worker_was_killed_or_a_replication_failed_is_kept(deed: str, workers: str) -> None:
+    """One line names policy, replication and seed, the last says how to go on; when the cause is gone, the rest is played."""
+    Path("plug.py").write_text(LAYER.format(deed=deed), encoding="utf-8")
+    Path("mine.yaml").write_text("sometimes: {}\n", encoding="utf-8")
+    words = ["compare", "scenario=demo", "policy=direct,mine.yaml", "scenario.horizon=3000", "scenario.workload.rate=1", "--plugin", "plug.py"]
+    words += ["scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%", "--replications", "30", "--seed", "7", "--workers", workers]
+    words += ["--no-report"]
+    assert ran(*words, "--out", "whole").returncode == 0
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simroute", *words, "--out", "out"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 60
+    while not Path("out", f"{NAME}.wal").exists() or Path("out", f"{NAME}.wal").stat().st_size < 20_000:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    Path("now").touch()
+    _, err = process.communicate(timeout=60)
+    Path("now").unlink()
+    assert process.returncode == 2, err
+    first, last = err.splitlines()
+    assert re.search(r"policy mine, replication \d+, seed 7", first)
+    again = last.removeprefix("simroute: what was finished is kept; go on with: ")
+    done = ran(*shlex.split(again)[1:])
+    assert done.returncode == 0, done.stderr
+    assert same_files("out", "whole", "summary.json", "evidence.json") == []
+
+
+def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one() -> None:
+    """Default folders differ; the same --out is refused to the second in one line, exit 2, and the first is not disturbed."""
+    words = [sys.executable, "-m", "simroute", *WORK, "--replications", "30", "--workers", "1"]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=300) and process.returncode for process in both] == [0, 0]
+    assert sorted(path.name for path in Path("reports").iterdir()) == ["demo-compare", "demo-compare-2"]
+    two = [subprocess.Popen([*words, "--out", "one"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ends = sorted((process.communicate(timeout=300)[1], process.returncode) for process in two)
+    assert [status for _, status in ends] == [0, 2]
+    assert ends[1][0] == "simroute: one: another run is writing there; wait until it has ended, or give another folder with --out\n"
+    assert same_files("one", "reports/demo-compare", "summary.json") == []
+
+
+def test_resuming_without_out_finds_the_newest_unfinished_default_folder() -> None:
+    """Of this scenario, command and configuration; none: one line, exit 2."""
+    options = ["--replications", "30", "--workers", "1"]
+    shown = simroute(*WORK, *options, keys={r"[4-9]/60 runs": CTRL_C})
+    assert shown.status == 130
+    other = ran(*WORK, "--replications", "30", "--seed", "6", "--resume")
+    assert (other.returncode, len(other.stderr.splitlines())) == (2, 1)
+    assert "reports/demo-compare" in other.stderr
+    done = ran(*WORK, *options, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert ran(*WORK, *options, "--resume").returncode == 2
+    assert [path.name for path in Path("reports").iterdir()] == ["demo-compare"]
+
+
+def test_more_replications_than_before_as_help_says() -> None:
+    """While the journal is there: twelve were asked for, sixteen are made, the same as if they had been asked for at once."""
+    shown = simroute(*WORK, "--replications", "12", "--workers", "1", "--out", "out", keys={r"[4-9]/24 runs": CTRL_C})
+    assert shown.status == 130
+    done = ran("compare", "--resume", "--out", "out", "--replications", "16")
+    assert done.returncode == 0, done.stderr
+    assert ran(*WORK, "--replications", "16", "--out", "whole").returncode == 0
+    assert same_files("out", "whole", "summary.json", "evidence.json", "config.yaml") == []
+    assert "more --replications than before" in " ".join(ran("compare", "--help").stdout.split())
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    """`simroute compare … | head -0`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simroute", *WORK, "--replications", "2", "--json", "--out", "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=60) == 1
+    assert Path("out/summary.json").is_file()

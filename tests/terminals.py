@@ -1,0 +1,78 @@
+"""Commands in a terminal of their own, and what they show there."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from typing import NamedTuple
+
+
+class Shown(NamedTuple):
+    """`screen`: every byte that went to the terminal (stderr), `out`: stdout, `left`: the lines that a reader still sees at the end."""
+
+    status: int
+    screen: str
+    out: str
+    left: list[str]
+
+
+def simroute(*words: str, keys: dict[str, bytes] | None = None, columns: int = 100, env: dict[str, str] | None = None, wait: float = 300.0) -> Shown:
+    """A command with stdin and stderr on a terminal. `keys`: what is typed once a text (a regular expression) has been shown."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    surroundings = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simroute", *words], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), env={**surroundings, "TERM": "xterm", **(env or {})},
+    )  # fmt: skip
+    os.close(theirs)
+    try:
+        screen = _read(process, ours, dict(keys or {}), time.monotonic() + wait)
+        out, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        os.close(ours)
+    return Shown(process.returncode, screen, out.decode(), visible(screen))
+
+
+def _read(process: subprocess.Popen[bytes], ours: int, keys: dict[str, bytes], until: float) -> str:
+    screen = b""
+    while time.monotonic() < until:
+        ready, _, _ = select.select([ours], [], [], 0.1)
+        if ready:
+            try:
+                screen += os.read(ours, 65536)
+            except OSError:  # the other side is closed
+                break
+        elif process.poll() is not None:
+            break
+        for text in [text for text in keys if re.search(text, screen.decode(errors="replace"))]:
+            os.write(ours, keys.pop(text))
+    return screen.decode(errors="replace")
+
+
+def visible(screen: str) -> list[str]:
+    """The lines that are left, when carriage returns, line erasures and cursor-ups have done their work; colours are left out."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", screen):
+        if part == "\r":
+            column = 0
+        elif part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part.endswith("A") and part.startswith("\x1b"):
+            row = max(0, row - int(part[2:-1] or 1))
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif not part.startswith("\x1b"):
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part) :]
+            column += len(part)
+    return [line.rstrip() for line in lines if line.strip()]
