@@ -16,6 +16,7 @@ from simroute.cli.plug import plugged
 if TYPE_CHECKING:
     from simroute.experiment.configuration import Configuration
     from simroute.studies.executors import Work
+    from simroute.studies.watch import Watch
 
 Command = Callable[..., Any]
 RESUME = (
@@ -40,6 +41,7 @@ def _options(command: Command) -> Command:
         click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it."),
         click.option("--executor", metavar="WHERE", default=None, help="local, or dask://HOST:PORT: a Dask cluster's workers. [local]"),
         click.option("--any-worker", is_flag=True, help="Also Dask workers whose arithmetic or versions may give other bits."),
+        click.option("--cache", is_flag=True, help="Read back from reports/.cache/ what was run before, if nothing at all has changed."),
         click.option("--out", type=click.Path(path_type=Path), default=None, help="The run's folder. [reports/SCENARIO-COMMAND]"),
         click.option("--resume", is_flag=True, help=RESUME),
         click.option("--rows/--no-rows", default=None, help="Write requests, attempts and events as Parquet. [run once: yes]"),
@@ -85,8 +87,9 @@ def run_command(**options: Any) -> int:
 
 def _run(
     command: str, words: tuple[str, ...], seed: int | None, replications: int | None, replication: int | None, workers: int | None,
-    executor: str | None, any_worker: bool, out: Path | None, resume: bool, rows: bool | None, as_json: bool, assertions: tuple[str, ...],
-    plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool, explain: int | None = None, bound: bool = False,
+    executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, rows: bool | None, as_json: bool,
+    assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool, explain: int | None = None,
+    bound: bool = False,
 ) -> int:  # fmt: skip
     from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
@@ -98,6 +101,7 @@ def _run(
 
     _agreeing(replications, replication, explain)
     perform = _place(executor or LOCAL, any_worker, workers, rows)
+    _unrowed(cache, rows)
     plugged(plugins)
     if resume and not words and config is None:
         made = _continued(command, out, seed, replications)
@@ -115,16 +119,28 @@ def _run(
         story = witness.asked(made, explain, as_json)
     place = folder(made, out) if not resume else newest(made) if out is None else out
     if rows is None and not resume:
-        rows = command == "run" and made.replications == 1 and executor in (None, LOCAL)
+        rows = command == "run" and made.replications == 1 and executor in (None, LOCAL) and not cache
     for note in made.notes if not quiet and not as_json else ():
         click.echo(f"note: {brief(note)}", err=True)
     again = Again(
-        command, place, _kept(workers, executor, any_worker, as_json, assertions, plugins, no_report, quiet, explain), new=out is None and not resume
+        command,
+        place,
+        _kept(workers, executor, any_worker, cache, as_json, assertions, plugins, no_report, quiet, explain),
+        new=out is None and not resume,
     )
     many = workers or _workers(made)
     try:
         with watching(made.scenario.horizon, talk=not quiet and not as_json, notes=not quiet) as watch:
-            study = studies.compare(made, workers=many, rows=rows, out=place, resume=resume, report=not no_report, watch=watch, perform=perform)
+            study = studies.compare(
+                made,
+                workers=many,
+                rows=rows,
+                out=place,
+                resume=resume,
+                report=not no_report,
+                watch=watch,
+                perform=_shelved(perform, watch) if cache else perform,
+            )
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again, alone(error, made, words, config or (place / "config.yaml" if not words else None), plugins))
     except BaseException:
@@ -176,6 +192,19 @@ def _place(executor: str, any_worker: bool, workers: int | None, rows: bool | No
     return cluster.work
 
 
+def _unrowed(cache: bool, rows: bool | None) -> None:
+    from simroute.experiment.errors import InputError
+
+    if cache and rows:
+        raise InputError("--cache keeps figures, not rows: leave out --rows, or --cache")
+
+
+def _shelved(perform: Work, watch: Watch) -> Work:
+    from simroute.studies.shelf import Shelf
+
+    return Shelf(perform, watch.noted).work
+
+
 def _configuration(command: str, words: tuple[str, ...], config: Path | None, seed: int | None, replications: int | None) -> Configuration:
     from simroute.experiment.configuration import load, restore
     from simroute.experiment.errors import InputError
@@ -209,13 +238,13 @@ def _continued(command: str, out: Path | None, seed: int | None, replications: i
 
 
 def _kept(
-    workers: int | None, executor: str | None, any_worker: bool, as_json: bool, assertions: tuple[str, ...], plugins: tuple[Path, ...],
-    no_report: bool, quiet: bool, explain: int | None,
+    workers: int | None, executor: str | None, any_worker: bool, cache: bool, as_json: bool, assertions: tuple[str, ...],
+    plugins: tuple[Path, ...], no_report: bool, quiet: bool, explain: int | None,
 ) -> tuple[str, ...]:  # fmt: skip
     """The options that a resumed run needs again."""
     valued: dict[str, Sequence[Any]] = {"--workers": [workers], "--executor": [executor], "--explain": [explain], "--assert": assertions}
     valued["--plugin"] = plugins
-    flags = {"--any-worker": any_worker, "--json": as_json, "--no-report": no_report, "--quiet": quiet}
+    flags = {"--any-worker": any_worker, "--cache": cache, "--json": as_json, "--no-report": no_report, "--quiet": quiet}
     found = [text for name, values in valued.items() for value in values if value is not None for text in (name, str(value))]
     return (*found, *(name for name, given in flags.items() if given))
 
