@@ -37,6 +37,8 @@ def _options(command: Command) -> Command:
         click.argument("words", nargs=-1, shell_complete=candidates.words),
         click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]"),
         click.option("--replications", type=click.IntRange(1, 100_000), default=None, help="Independent repetitions. [compare: 20, run: 1]"),
+        click.option("--until", metavar="GOAL", help='More replications until "success_rate±0.0005" (or +-), or "decided".'),
+        click.option("--max-replications", type=click.IntRange(2, 100_000), default=None, help="At most so many for --until. [1000]"),
         click.option("--replication", type=click.IntRange(0, 99_999), default=None, metavar="K", help="Only that one of a study; the first is 0."),
         click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it."),
         click.option("--executor", metavar="WHERE", default=None, help="local, or dask://HOST:PORT: a Dask cluster's workers. [local]"),
@@ -90,6 +92,7 @@ def _run(
     executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, rows: bool | None, as_json: bool,
     assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool, explain: int | None = None,
     bound: bool = False,
+    until: str | None = None, max_replications: int | None = None,
 ) -> int:  # fmt: skip
     from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
@@ -107,6 +110,8 @@ def _run(
         made = _continued(command, out, seed, replications)
     else:
         made = _configuration(command, words, config, seed, replications)
+    if until is not None or max_replications is not None:
+        _lengthened(made, until, max_replications, replication is None and config is None)
     if replication is not None:
         made = made.alone(replication)
     made.plugins = tuple(file.resolve() for file in plugins)
@@ -190,6 +195,18 @@ def _place(executor: str, any_worker: bool, workers: int | None, rows: bool | No
     if rows:
         raise InputError("--rows: row files are written where replications run; leave it out, or use --executor local")
     return cluster.work
+
+
+def _lengthened(made: Configuration, goal: str | None, most: int | None, free: bool) -> None:
+    """More replications than those it begins with, if a goal wants them. Raises InputError."""
+    from simroute.experiment.errors import InputError
+    from simroute.studies.until import FIRST, MOST, until
+
+    if goal is None or not free:
+        raise InputError("--until: goes with neither --replication nor --config" if goal else "--max-replications: limits --until; give both")
+    first = made.replications if made.replications > 1 else FIRST
+    made.until = until(goal, first, max(MOST, first) if most is None else most).plain()
+    made.replications = first
 
 
 def _unrowed(cache: bool, rows: bool | None) -> None:

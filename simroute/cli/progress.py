@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -60,6 +60,7 @@ class Bar(Watch):
         self._horizon, self._began = horizon, time.monotonic()
         self._total = self._done = self._requests = 0
         self._open: dict[Job, tuple[float, int]] = {}
+        self._task: Any = None
 
     def __enter__(self) -> Bar:
         self._progress.start()
@@ -70,7 +71,9 @@ class Bar(Watch):
 
     def started(self, total: int, finished: int) -> None:
         self._total, self._done, self._began = total, finished, time.monotonic()
-        self._task = self._progress.add_task("", total=total * self._horizon, runs="", time="", pace="")
+        if self._task is None:
+            self._task = self._progress.add_task("", total=total * self._horizon, runs="", time="", pace="")
+        self._progress.update(self._task, total=total * self._horizon)
         self._show()
 
     def reached(self, job: Job, seconds: float) -> None:

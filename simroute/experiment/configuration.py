@@ -29,6 +29,7 @@ FILES = ("trace", "lengths", "outcomes")
 class Configuration:
     """What a command runs. `policies`: layers by name, outermost first, for each policy; `files`: SHA-256 of what is read besides.
 
+    `until`: what more are made for, as its `criterion`, how many are the `first`, and how many at `most`.
     `replication`: the number of the only one that is run, of whatever study it is from; None for the first `replications`.
     """
 
@@ -42,6 +43,7 @@ class Configuration:
     plugins: tuple[Path, ...] = ()
     notes: list[str] = field(default_factory=list)
     replication: int | None = None
+    until: dict[str, Any] | None = None
 
     @property
     def numbers(self) -> range:
@@ -50,7 +52,7 @@ class Configuration:
 
     def alone(self, replication: int) -> Configuration:
         """Only this one of its replications."""
-        return replace(self, replications=1, replication=replication)
+        return replace(self, replications=1, replication=replication, until=None)
 
     def formula(self, policy: str) -> str:
         """The nesting of a policy in words."""
@@ -64,6 +66,7 @@ class Configuration:
         head: dict[str, Any] = {"command": self.command, "seed": self.seed, "replications": self.replications, "files": self.files}
         if self.replication is not None:
             head["replication"] = self.replication
+        head |= {} if self.until is None else {"until": self.until}
         return {**head, "scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "policies": policies}
 
     def to_yaml(self) -> str:
@@ -135,7 +138,15 @@ def restore(path: Path) -> Configuration:
     for file, digest in data["files"].items():
         if made.files.get(file) != digest:
             raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
+    if "until" in data:
+        made.until = _until(data["until"], document)
     return made.alone(data["replication"]) if "replication" in data else made
+
+
+def _until(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
+    if not isinstance(data, dict) or {key: type(value) for key, value in data.items()} != {"criterion": str, "first": int, "most": int}:
+        raise InputError(f"{document.where(('until',))}: until: expected criterion, first and most, as a run writes them")
+    return data
 
 
 def _documents(scenario: str, policies: list[str]) -> tuple[list[yaml_reader.Document], list[str]]:

@@ -15,12 +15,15 @@ from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError, nearest
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
+from simroute.studies.estimate import estimate
 from simroute.studies.executors import Work, work
 from simroute.studies.gathered import Gathered
 from simroute.studies.material import material
 from simroute.studies.record import Record
 from simroute.studies.regret import Bound, bound
-from simroute.studies.statistics import Interval, interval, paired
+from simroute.studies.stages import outcome, stages
+from simroute.studies.statistics import Interval, Rule, interval, paired
+from simroute.studies.until import rule
 from simroute.studies.verdict import Series, verdict
 from simroute.studies.watch import Watch, undisturbed
 
@@ -50,8 +53,11 @@ class Study:
 
     def __post_init__(self) -> None:
         self._gather()
-        self.intervals = {policy: {name: self._interval(runs, name) for name in METRICS} for policy, runs in self.runs.items()}
-        self.verdict, self._lines = verdict(self.configuration.scenario, self.series(), self.intervals)
+        self.rule = rule(self.configuration.until)
+        self.intervals = {policy: {name: estimate(runs, name, self.rule) for name in METRICS} for policy, runs in self.runs.items()}
+        self.verdict, self._lines = verdict(self.configuration.scenario, self.series(), self.intervals, self.rule)
+        self.until = outcome(self.configuration, self.runs, self.intervals)
+        self._lines += [] if self.until is None else [self.until["why"]]
         self.differences = self._differences()
 
     def _gather(self) -> None:
@@ -124,6 +130,7 @@ class Study:
             "policies": {policy: self._policy(policy) for policy in self.runs},
             "differences": self.differences,
             "verdict": self.verdict,
+            **({} if self.until is None else {"until": self.until}),
             **({} if self.bound is None else {"bound": self.bound.plain()}),
         }
 
@@ -135,24 +142,17 @@ class Study:
         metrics = {name: found.plain() for name, found in self.intervals[policy].items()}
         by: dict[str, Any] = {}
         for kind, words in runs[0].by.items():
-            by[kind] = {word: {key: interval([run.by[kind][word][key] for run in runs]).plain() for key in row} for word, row in words.items()}
+            by[kind] = {
+                word: {key: interval([run.by[kind][word][key] for run in runs], rule=self.rule).plain() for key in row} for word, row in words.items()
+            }
         regret = {} if self.bound is None else {"regret": self.regrets[policy]}
         return {"formula": self.configuration.formula(policy), "metrics": metrics, **regret, "by": by}
-
-    @staticmethod
-    def _interval(runs: list[Figures], name: str) -> Interval:
-        pooled = [run.pooled.get(name) for run in runs]
-        counts = None if None in pooled else (sum(p[0] for p in pooled if p), sum(p[1] for p in pooled if p))
-        found = interval([run.metrics[name] for run in runs], counts)
-        if found.low is None or found.high is None:
-            return found
-        return Interval(found.mean, max(0.0, found.low), min(1.0, found.high) if METRICS[name][0] == "share" else found.high)
 
     def _differences(self) -> list[dict[str, Any]]:
         series = self.series()
         first, *others = series
         return [
-            {"metric": name, "a": first, "b": other, **_difference(name, series[first][name], series[other][name]).plain()}
+            {"metric": name, "a": first, "b": other, **_difference(name, series[first][name], series[other][name], self.rule).plain()}
             for other in others
             for name in DIFFERENCES
         ]
@@ -176,9 +176,9 @@ class Study:
         return brief(Material(self.summary, self.material))
 
 
-def _difference(name: str, first: list[float | None], second: list[float | None]) -> Interval:
+def _difference(name: str, first: list[float | None], second: list[float | None], rule: Rule) -> Interval:
     """Paired; a difference of shares that never varied has no bounds that could be trusted."""
-    found = paired(first, second)
+    found = paired(first, second, rule)
     return Interval(found.mean, None, None) if METRICS[name][0] == "share" and found.low == found.high else found
 
 
@@ -230,16 +230,17 @@ def _gathered(configuration: Configuration, workers: int, record: Record, watch:
     gathered = Gathered(configuration.policies)
     for job, figures in record.kept():
         gathered.add(job, figures)
-    jobs = [(policy, replication) for replication in configuration.numbers for policy in configuration.policies]
-    watch.started(len(jobs), len(gathered.figures))
-    left = [job for job in jobs if job not in gathered.figures]
     try:
-        with closing(perform(configuration, left, workers, record.parts, watch.reached)) as results:
-            for done in results:
-                with undisturbed():
-                    record.add(done)
-                    gathered.add(done.job, done.figures)
-                watch.finished(done.job, done.figures)
+        for numbers in stages(configuration, gathered):
+            jobs = [(policy, replication) for replication in numbers for policy in configuration.policies]
+            left = [job for job in jobs if job not in gathered.figures]
+            watch.started(len(jobs), len(jobs) - len(left))
+            with closing(perform(configuration, left, workers, record.parts, watch.reached)) as results:
+                for done in results:
+                    with undisturbed():
+                        record.add(done)
+                        gathered.add(done.job, done.figures)
+                    watch.finished(done.job, done.figures)
     except KeyboardInterrupt:
         return gathered, True
     return gathered, False

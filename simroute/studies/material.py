@@ -13,7 +13,7 @@ from simroute.experiment.run import weather
 from simroute.metrics import METRICS, Evidence, Histogram
 from simroute.metrics.observer import BINS, PARTS, WASTE, seconds_of
 from simroute.models.random import fingerprint
-from simroute.studies.statistics import paired
+from simroute.studies.selection import tied
 
 if TYPE_CHECKING:
     from simroute.studies.compare import Study
@@ -63,8 +63,7 @@ def _cheapest(study: Study) -> dict[str, Any] | None:
     if not good:
         return None
     series, best = study.series(), min(good, key=lambda policy: study.intervals[policy][cost].mean or 0.0)
-    apart = {policy: paired(series[best][cost], series[policy][cost]) for policy in good if policy != best}
-    return {"policy": best, "tied": [policy for policy, found in apart.items() if found.low is not None and found.low <= 0]}
+    return {"policy": best, "tied": tied(best, {policy: series[policy][cost] for policy in good}, len(series), study.rule)}
 
 
 def _marks(study: Study, metric: str) -> dict[str, str]:
@@ -75,13 +74,9 @@ def _marks(study: Study, metric: str) -> dict[str, str]:
         return {}
     more = METRICS[metric][1]
     best = max(known, key=lambda policy: known[policy] if more else -known[policy])
-    series, marks = study.series(), {best: "best"}
-    for policy in known:
-        if policy != best:
-            apart = paired(series[best][metric], series[policy][metric])
-            if apart.low is not None and apart.high is not None and apart.low <= 0 <= apart.high:
-                marks[policy] = "tied"
-    return marks
+    series = study.series()
+    alike = tied(best, {policy: series[policy][metric] for policy in known}, len(series), study.rule)
+    return {best: "best", **dict.fromkeys(alike, "tied")}
 
 
 def _weather(study: Study, sky: Any) -> list[dict[str, Any]]:

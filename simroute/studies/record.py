@@ -112,7 +112,11 @@ class Record:
             raise InputError(unwritable(out, error)) from None
 
     def _wanted(self) -> set[Job]:
-        return {(policy, replication) for policy in self._policies for replication in self._configuration.numbers}
+        return {(policy, replication) for policy in self._policies for replication in self._possible()}
+
+    def _possible(self) -> range:
+        made = self._configuration
+        return made.numbers if made.until is None else range(made.until["most"])
 
     def _folder(self, job: Job) -> Path:
         assert self.parts is not None
@@ -224,6 +228,8 @@ class Record:
 def _texts(study: Study, report: bool) -> dict[str, Callable[[], str]]:
     """What is written as text, by name, made when it is its turn."""
     texts = {SUMMARY: study.to_json}
+    if study.configuration.until is not None and not study.interrupted:
+        texts[CONFIG] = study.configuration.to_yaml  # with the number of replications that was reached
     if all(study.evidence[policy].counts for policy in study.runs):
         texts[EVIDENCE] = lambda: json.dumps(study.material, allow_nan=False, ensure_ascii=False) + "\n"
         if report:

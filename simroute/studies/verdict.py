@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.models import spec
-from simroute.studies.statistics import Interval, needed, paired
+from simroute.studies.selection import apart, pairs, subset, told
+from simroute.studies.statistics import PLAIN, Interval, Rule, needed
 from simroute.words import percent, usd
 
 Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
 
 
-def verdict(scenario: spec.Scenario, series: Series, intervals: dict[str, dict[str, Interval]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """One entry for each policy, and the same in sentences."""
+def verdict(
+    scenario: spec.Scenario, series: Series, intervals: dict[str, dict[str, Interval]], rule: Rule = PLAIN
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """One entry for each policy, and the same in sentences. `rule`: by which the intervals were made."""
     entries = [_promise(scenario.slo, policy, series[policy], intervals[policy]) for policy in series]
     lines = [f"{_promised(scenario)}{_given(scenario)}:"]
     lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
-    lines += _cheapest([entry["policy"] for entry in entries if entry["meets_slo"]], series, intervals)
+    lines += _most_successful(series, rule)
+    lines += _cheapest([entry["policy"] for entry in entries if entry["meets_slo"]], series, intervals, rule)
     lines += _stuck(series, intervals)
     return entries, lines
 
@@ -47,12 +51,31 @@ def _promise(slo: spec.Slo, policy: str, series: dict[str, list[float | None]], 
         meets, why = False, f"misses it: {percent(success.mean)} ({percent(success.low)} to {percent(success.high)})"
     else:
         more = needed(series["success_rate"], success.mean - slo.success)
-        hint = f"about {more} replications would decide" if more else "more replications may not decide it either"
+        known = len(series["success_rate"])
+        hint = (
+            "some more replications would decide"
+            if more and more <= known
+            else f"about {more} replications would decide"
+            if more
+            else "more replications may not decide it either"
+        )
         why = f"undecided: {percent(success.mean)} ({percent(success.low)} to {percent(success.high)}); {hint}"
     return {"policy": policy, "meets_slo": meets, "why": why}
 
 
-def _cheapest(good: list[str], series: Series, intervals: dict[str, dict[str, Interval]]) -> list[str]:
+def _most_successful(series: Series, rule: Rule) -> list[str]:
+    """Those that cannot be told from the one with the highest success rate, if there are such."""
+    values = {policy: found["success_rate"] for policy, found in series.items()}
+    if max(map(len, values.values())) < 2 or len(alike := subset(values, True, rule)) < 2:
+        return []
+    return [f"Best by success: {', '.join(alike[:-1])} or {alike[-1]}; which of them, these replications cannot tell{_together(series)}."]
+
+
+def _together(series: Series) -> str:
+    return f" (95 % for all {pairs(len(series))} pairs together)" if len(series) > 2 else ""
+
+
+def _cheapest(good: list[str], series: Series, intervals: dict[str, dict[str, Interval]], rule: Rule) -> list[str]:
     cost = "cost_per_1k_requests_usd"
     if not good:
         return ["None of them is shown to keep the promise."]
@@ -60,15 +83,13 @@ def _cheapest(good: list[str], series: Series, intervals: dict[str, dict[str, In
     best = good[0]
     lines = [f"Cheapest that keeps it: {best}, {usd(intervals[best][cost].mean)} per 1,000 requests."]
     for other in (policy for policy in series if policy != best):
-        difference = paired(series[best][cost], series[other][cost])
+        difference = apart(series[best][cost], series[other][cost], len(series), rule)
         if difference.mean is None:
             continue
         text = f"  {other} costs {usd(abs(difference.mean))} {'more' if difference.mean > 0 else 'less'}"
-        if difference.low is not None and difference.high is not None and difference.low <= 0 <= difference.high:
-            pairs: list[float | None] = [
-                b - a for a, b in zip(series[best][cost], series[other][cost], strict=True) if a is not None and b is not None
-            ]
-            more = needed(pairs, difference.mean)
+        if difference.low is not None and not told(difference):
+            gaps = [b - a for a, b in zip(series[best][cost], series[other][cost], strict=True) if a is not None and b is not None]
+            more = needed([*gaps], difference.mean, rule.shared(pairs(len(series))).level)
             text = f"  {other} cannot be told from it by cost" + (f"; about {more} replications would" if more else "")
         lines.append(text + ("" if other in good else ", and is not shown to keep the promise"))
     return lines

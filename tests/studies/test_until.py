@@ -1,0 +1,135 @@
+"""Stopping rules: Stein's number, fixed looks, and that intervals hold although the data said when to stop."""
+
+import math
+
+import numpy as np
+import pytest
+
+from simroute.experiment.errors import InputError
+from simroute.metrics import METRICS, Figures
+from simroute.studies.stages import following
+from simroute.studies.statistics import half_width, interval, t_quantile
+from simroute.studies.until import Until, flawless, missing, settled, total, until
+
+TRIALS = 3000
+WIDTH = 3 * math.sqrt(0.95 * 0.05 / TRIALS)
+"""Three standard deviations of a coverage near 95 %: ± 1.2 points."""
+
+
+def test_both_ways_to_write_a_precision_are_read() -> None:
+    """± and +-, with blanks."""
+    assert until("success_rate±0.0005") == until(" success_rate +- 0.0005 ") == Until("success_rate±0.0005", 20, 1000, "success_rate", 0.0005)
+    assert until("decided").metric is None
+
+
+@pytest.mark.parametrize("text", ["success_rate", "sucess_rate±0.1", "success_rate±0", "success_rate±nan", "success_rate±-1", "", "success_rate±1e"])
+def test_what_is_no_criterion_is_refused(text: str) -> None:
+    """With the form that is expected."""
+    with pytest.raises(InputError, match="--until"):
+        until(text)
+
+
+def test_the_looks_double_up_to_the_most() -> None:
+    """20, 40 … 640, 1000: seven looks, each with a seventh of 5 %."""
+    goal = until("decided")
+    assert goal.looks == [20, 40, 80, 160, 320, 640, 1000]
+    assert goal.rule.level == pytest.approx(1 - 0.05 / 7)
+    assert until("decided", 20, 20).rule.level == pytest.approx(0.95)
+
+
+def test_stein_s_number_is_the_published_formula() -> None:
+    """Ten values with standard deviation 1, half-width .5: (2.262 / .5)² = 20.47, so 21."""
+    assert total([-math.sqrt(0.9), math.sqrt(0.9)] * 5, 0.5) == 21
+    assert total([-math.sqrt(0.9), math.sqrt(0.9)] * 5, 5.0) == 10
+
+
+def test_flawless_replications_are_repeated_until_the_exact_bound_is_near_enough() -> None:
+    """n successes of n have the bound .025^(1/n); it is within .001 (± .0005) from 3,688 requests on."""
+    assert flawless(1000, 0.0005) == math.ceil(math.log(0.025) / math.log(0.999) / 1000) == 4
+
+
+def held_with_stopping(draw: np.ndarray, truth: float, goal: Until) -> tuple[float, float, float]:
+    """Shares of studies that hold the truth and that are as narrow as wanted, and the mean number of replications."""
+    held, narrow, used = 0, 0, 0
+    for row in draw.tolist():
+        many = min(total(row[: goal.first], goal.half), goal.most)
+        found = interval(row[:many], rule=goal.rule)
+        held += found.low <= truth <= found.high
+        narrow += half_width(row[:many], goal.rule) <= goal.half * (1 + 1e-9)
+        used += many
+    return held / len(draw), narrow / len(draw), used / len(draw)
+
+
+def test_stein_s_intervals_hold_as_often_as_stated_and_are_as_narrow_as_wanted() -> None:
+    """Normal figures: at least 95 % (less 1.2 points), all within ± .25; the mean number is about (2.262 / .25)² = 82."""
+    draw = np.random.Generator(np.random.Philox(1)).normal(5.0, 1.0, (TRIALS, 400))
+    held, narrow, used = held_with_stopping(draw, 5.0, Until("x", 10, 400, "x", 0.25))
+    assert held >= 0.95 - WIDTH
+    assert narrow == 1.0
+    assert used == pytest.approx((t_quantile(9) / 0.25) ** 2, rel=0.03)
+
+
+def test_a_limit_below_stein_s_number_widens_the_interval_and_keeps_the_guarantee() -> None:
+    """With at most 30 replications coverage is exactly 95 % (± 1.2 points), though not all are narrow enough."""
+    draw = np.random.Generator(np.random.Philox(2)).normal(5.0, 1.0, (TRIALS, 30))
+    held, narrow, _ = held_with_stopping(draw, 5.0, Until("x", 10, 30, "x", 0.25))
+    assert held == pytest.approx(0.95, abs=WIDTH)
+    assert narrow < 0.5
+
+
+def test_intervals_hold_at_whatever_look_it_was_decided() -> None:
+    """Stopping as soon as 0 lies outside, true mean .15: in at least 95 % of studies (less 1.2 points) the reported interval holds it."""
+    goal = until("decided", 10, 160)
+    held = naive = 0
+    for row in np.random.Generator(np.random.Philox(3)).normal(0.15, 1.0, (TRIALS, 160)).tolist():
+        held += _stopped(row, goal.looks, goal.rule.level, 0.15)
+        naive += _stopped(row, goal.looks, 0.95, 0.15)
+    assert held / TRIALS >= 0.95 - WIDTH
+    assert naive / TRIALS < 0.95 - WIDTH  # what peeking without a price would do
+
+
+def _stopped(row: list[float], looks: list[int], level: float, truth: float) -> bool:
+    from simroute.studies.statistics import Rule
+
+    for many in looks:
+        found = interval(row[:many], rule=Rule(level))
+        if not found.low <= 0 <= found.high:
+            break
+    return found.low <= truth <= found.high
+
+
+def figures(success: float, cost: float = 1.0) -> Figures:
+    """A replication of 1,000 requests."""
+    metrics = {**dict.fromkeys(METRICS, 1.0), "success_rate": success, "cost_per_1k_requests_usd": cost}
+    return Figures(metrics, {"success_rate": (round(success * 1000), 1000)}, {}, [[], []], {})
+
+
+def test_a_precision_has_two_stages_and_no_third() -> None:
+    """The spread of the first four decides; afterwards nothing more is asked."""
+    goal = until("success_rate±0.01", 4, 50)
+    runs = [figures(0.5 + shift) for shift in (-0.03, 0.03, -0.03, 0.03)]
+    wanted = math.ceil((3.1824 * 0.03 * math.sqrt(4 / 3) / 0.01) ** 2)
+    assert following(goal, {"a": runs}, 0.9) == min(wanted, 50) == 50
+    assert following(until("success_rate±0.02", 4, 50), {"a": runs}, 0.9) == math.ceil((3.1824 * 0.03 * math.sqrt(4 / 3) / 0.02) ** 2)
+    assert following(goal, {"a": runs * 5}, 0.9) is None
+
+
+def test_it_goes_on_until_promise_and_cheapest_are_known() -> None:
+    """Far from the promise and far apart by cost is decided at once; a cost that varies more than it differs is not."""
+    goal = until("decided", 4, 16)
+    good = [figures(0.95, 1.0 + shift) for shift in (0.0, 0.01, 0.0, 0.01)]
+    dear = [figures(0.95, 3.0 + shift) for shift in (0.01, 0.0, 0.0, 0.01)]
+    wild = [figures(0.95, 1.0 + shift) for shift in (-2.0, 2.0, 2.0, -2.1)]
+    assert following(goal, {"a": good, "b": dear}, 0.5) is None
+    assert following(goal, {"a": good, "b": wild}, 0.5) == 8
+    assert following(goal, {"a": good * 4, "b": wild * 4}, 0.5) is None  # sixteen are the most
+
+
+def test_how_many_it_would_take_is_about_t_deviations_by_the_gap_squared() -> None:
+    """Sd .01 around a distance of .002: (z · 5)² replications at the looks' level, within the search's 12 %."""
+    goal = until("decided", 10, 10)
+    success = {"a": [0.9 + 0.002 + shift * math.sqrt(0.9) * 0.01 for shift in (-1.0, 1.0) * 5]}
+    assert not settled({"a": None}, success, {"a": [1.0] * 10}, goal.rule)
+    found = missing({"a": None}, success, {"a": [1.0] * 10}, 0.9, goal.rule)
+    assert found is not None
+    assert (1.96 * 5) ** 2 <= found <= (1.96 * 5) ** 2 * 1.14
