@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simroute.report.figures import bound
 from simroute.report.picture import Material
 from simroute.words import clean, percent, span, usd
 
@@ -68,11 +67,7 @@ def rows(material: Material) -> tuple[list[str], list[list[Cell]]]:
     seen = {name for name in COLUMNS if any(material.metric(policy, name)["mean"] for policy in material.policies)}
     shown = {name: head for name, head in COLUMNS.items() if name in seen or name == "success_rate"}
     made = [[Cell(clean(policy, 40)), _kept(verdict[policy]), *(_cell(material, policy, name) for name in shown)] for policy in material.policies]
-    heads = ["policy", "keeps the promise", *(head for head, _ in shown.values())]
-    if "bound" in material.summary:
-        heads.append("regret: success, USD for 1,000")
-        made = [[*row, Cell(bound.regret(material, policy))] for row, policy in zip(made, material.policies, strict=True)]
-    return heads, made
+    return ["policy", "keeps the promise", *(head for head, _ in shown.values())], made
 
 
 def _kept(meets: bool | None) -> Cell:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError
 from simroute.report.figures import bound as figures
 from simroute.studies.clairvoyant import is_exact
 from simroute.studies.regret import EXACT, LIMITED, Point, bound, hurried
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Trade = Literal["success", "latency"]
 METRICS_SHOWN = ("success_rate", "slo_attainment", "cost_per_1k_requests_usd", "latency_p50_s", "latency_p95_s", "quality_mean")
@@ -39,8 +36,8 @@ class Frontier:
         return found
 
     @property
-    def frame(self) -> pd.DataFrame:
-        """A row for each point."""
+    def frame(self) -> Any:
+        """A data frame: a row for each point."""
         from simroute.results.trials import frame
 
         return frame(self.columns)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import simroute
 from simroute.experiment.configuration import Configuration, load
@@ -18,9 +18,6 @@ from simroute.studies.compare import Study
 from simroute.studies.many import studies
 from simroute.studies.winner import Crossing, Winner, crossings, winner
 from simroute.words import clean
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 VERSION = 1
 METRICS_SHOWN = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
@@ -72,8 +69,8 @@ class Sensitivity:
         return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     @property
-    def frame(self) -> pd.DataFrame:
-        """A row for each setting and policy: the values, mean, low and high of each metric, whether the promise is kept, who wins."""
+    def frame(self) -> Any:
+        """A data frame: a row for each setting and policy: the values, mean, low and high of each metric, whether the promise is kept, who wins."""
         from simroute.results.trials import frame
 
         return frame(columns(self.summary))
@@ -170,6 +167,8 @@ def _one_way(found: Sensitivity) -> list[str]:
 
 
 def _turn(turn: Crossing, axis: Axis) -> str:
+    if turn.low is None and turn.high is None:
+        return f"{told(turn.at, axis.unit)} (or anywhere: these replications do not tell)"
     ends = [told(value, axis.unit) if value is not None else f"{word} the range" for value, word in ((turn.low, "below"), (turn.high, "beyond"))]
     return f"{told(turn.at, axis.unit)} ({ends[0]} to {ends[1]})"
 

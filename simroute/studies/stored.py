@@ -10,7 +10,7 @@ from simroute.experiment.errors import InputError
 from simroute.report import page
 from simroute.studies.material import VERSION
 
-SUMMARY, EVIDENCE, REPORT = "summary.json", "evidence.json", "report.html"
+SUMMARY, EVIDENCE, REPORT, SENSITIVITY = "summary.json", "evidence.json", "report.html", "sensitivity.json"
 MOST_BYTES = 256 << 20
 
 
@@ -18,6 +18,8 @@ def rebuilt(folder: Path) -> str:
     """The report of a run, from what it has stored. Raises InputError."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder of a run, such as reports/demo-compare")
+    if (folder / SENSITIVITY).is_file() and not (folder / SUMMARY).is_file():
+        return _again_from(folder / SENSITIVITY)
     summary = _read(folder / SUMMARY, 1, "a run's folder holds one; give such a folder")
     evidence = _read(folder / EVIDENCE, VERSION, _again(folder, summary))
     try:
@@ -25,6 +27,15 @@ def rebuilt(folder: Path) -> str:
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise InputError(f"{folder}: {SUMMARY} and {EVIDENCE} do not fit together ({problem[:120]}); {_again(folder, summary)}") from None
+
+
+def _again_from(path: Path) -> str:
+    from simroute.report import sensitivity
+
+    try:
+        return sensitivity.page(_read(path, 1, "run compare --vary or --tornado again"))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"{path}: is not as it was written ({type(error).__name__}: {error}); run compare --vary or --tornado again") from None
 
 
 def _again(folder: Path, summary: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from simroute.experiment.configuration import Configuration, load
 from simroute.experiment.errors import InputError
@@ -20,9 +20,6 @@ from simroute.studies.sensitivity import Told, head, silent
 from simroute.studies.statistics import Interval, paired
 from simroute.studies.winner import COST, SUCCESS, Winner, winner
 from simroute.words import clean, span
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 DOWN, UP = 0.5, 2.0
 Set = Callable[[float], spec.Scenario]
@@ -78,10 +75,10 @@ class Tornado:
         first, second = (clean(policy, 40) for policy in self.pair)
         unit = "USD" if self.metric == COST else "share"
         what = "cost for 1,000 requests" if self.metric == COST else "success"
-        lines = [f"As assumed, {first} wins; the difference to {second} in {what} is {span(**self.difference.plain(), unit=unit)}."]
+        lines = [f"As assumed, {first} wins; the difference to {second} in {what} is {_said(self.difference, unit)}."]
         if self.bars:
             top = self.bars[0]
-            sides = ", ".join(span(**found.plain(), unit=unit) for found in top.differences)
+            sides = ", ".join(_said(found, unit) for found in top.differences)
             lines.append(f"{short(top.key)} moves it most: {sides} with {top.sides[0]:.3g} and {top.sides[1]:.3g} for {top.value:.3g}.")
         flips = [short(bar.key) for bar in self.bars if self.flips(bar)]
         lines.append(f"Another policy wins if these are otherwise: {', '.join(flips)}." if flips else "No assumption alone changes who wins.")
@@ -112,8 +109,8 @@ class Tornado:
         return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     @property
-    def frame(self) -> pd.DataFrame:
-        """A row for each assumption, that which moves the difference most first."""
+    def frame(self) -> Any:
+        """A data frame: a row for each assumption, that which moves the difference most first."""
         from simroute.results.trials import frame
 
         rows = [
@@ -143,6 +140,10 @@ class Tornado:
         from simroute.report.sensitivity import brief
 
         return brief(self.summary)
+
+
+def _said(found: Interval, unit: str) -> str:
+    return span(**found.plain(), unit=unit).replace(" %", " points")
 
 
 def tornado(

@@ -85,6 +85,20 @@ def test_json_is_the_summary_and_nothing_else(capsys):
     assert not Path("there/report.html").exists()
 
 
+def test_the_report_of_a_study_of_assumptions_is_built_again(capsys):
+    """The same page from sensitivity.json; one line where the file is damaged."""
+    ran(capsys, "--vary", f"{SHARE}=0.2..0.8:2", "--quiet", "--out", "there")
+    before = Path("there/report.html").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["report", "there", "--quiet"])
+    assert (left.value.code, Path("there/report.html").read_text(encoding="utf-8")) == (0, before)
+    Path("there/sensitivity.json").write_text('{"schema_version": 1}', encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["report", "there"])
+    assert left.value.code == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
 def test_a_folder_of_another_run_is_left_alone(capsys):
     """One line, exit 2, its files as they were."""
     Path("run").mkdir()

@@ -37,7 +37,7 @@ def rows(material: Material) -> list[list[str]]:
     if found is None or found["metrics"]["success_rate"]["mean"] is None:
         return []
     metrics = found["metrics"]
-    return [[f"({NAME})", span(**metrics["cost_per_1k_requests_usd"], unit="USD"), span(**metrics["success_rate"], unit="share"), "bound"]]
+    return [[f"({NAME})", span(**metrics["cost_per_1k_requests_usd"], unit="USD"), span(**metrics["success_rate"], unit="share"), "bound", ""]]
 
 
 def caption(material: Material) -> str:

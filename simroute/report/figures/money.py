@@ -50,12 +50,13 @@ def cost_success(material: Material) -> Picture | str:
         [clean(policy, 40), span(**known[policy]["x"], unit="USD"), span(**known[policy]["y"], unit="share"), "yes" if policy in efficient else "no"]
         for policy in known
     ]
-    rows += bound.rows(material)
+    if best := bound.rows(material):
+        rows = [[*row, bound.regret(material, policy)] for row, policy in zip(rows, known, strict=True)] + best
     caption = (
         "Up and to the left is better. Whiskers are 95 % intervals. The line joins the efficient policies: none is both cheaper and more successful."
         + bound.caption(material)
     )
-    heads = ["policy", "USD for 1,000 requests", "success", "efficient"]
+    heads = ["policy", "USD for 1,000 requests", "success", "efficient", *(["regret: success, USD for 1,000"] if best else [])]
     return Picture("What does success cost?", caption, {"data": data, "layout": layout}, Table(heads, rows))
 
 

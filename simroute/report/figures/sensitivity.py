@@ -69,9 +69,10 @@ def _band(x: list[float], rows: list[Found], scale: float, color: str, panel: in
 
 def _crossing(crossing: Found, x: list[float]) -> list[dict[str, Any]]:
     low, high = (x[end] if crossing[name] is None else crossing[name] for name, end in (("low", 0), ("high", -1)))
+    known = crossing["low"] is not None or crossing["high"] is not None
     area = {"type": "rect", "x0": low, "x1": high, "y0": 0, "y1": 1, "yref": "paper", "fillcolor": "#9c9ca1", "opacity": 0.18, "line": {"width": 0}}
     line = {"width": 1, "color": "#9c9ca1"}
-    return [area, {"type": "line", "x0": crossing["at"], "x1": crossing["at"], "y0": 0, "y1": 1, "yref": "paper", "line": line}]
+    return [area] * known + [{"type": "line", "x0": crossing["at"], "x1": crossing["at"], "y0": 0, "y1": 1, "yref": "paper", "line": line}]
 
 
 def _table(found: Found) -> Table:
