@@ -60,6 +60,7 @@ test-slow: setup
 bench: setup
 	@$(BIN)/python benchmarks/kernel.py
 	@$(BIN)/python benchmarks/day.py
+	@$(BIN)/python benchmarks/parallel.py
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/tuning.py
 
