@@ -10,7 +10,7 @@ from simroute.studies.tuning.goals import Goals
 from simroute.studies.tuning.judge import Field
 
 MOST_TRIED = 3
-"""Leaders that are tried one after another, until one keeps the constraints in fresh weather."""
+"""Leaders that are tried one after another, until one keeps the constraints in fresh weather, and is not worse there than the start."""
 MOST_SHOWN = 8
 """Members of a front that are confirmed."""
 
@@ -69,10 +69,11 @@ def _one(archive: Archive, goals: Goals, chosen: Confirmed, order: list[Candidat
         chosen.tried.append(each)
         archive.run([archive.start, each], FRESH, replications)
         chosen.replications = replications
-        if Field([each], goals, archive.scenarios, replications, FRESH).is_met(each):
+        field = Field([archive.start, each] if each is not archive.start else [each], goals, archive.scenarios, replications, FRESH)
+        if field.is_met(each) and field.order(sure=True)[0] is each:
             chosen.recommended = each
             return
-    together = Field(chosen.tried, goals, archive.scenarios, replications, FRESH)
+    together = Field([*(each for each in chosen.tried if each is not archive.start), archive.start], goals, archive.scenarios, replications, FRESH)
     chosen.recommended = together.order(sure=True)[0]
 
 

@@ -93,6 +93,19 @@ def test_the_optimism_is_training_minus_fresh_on_disjoint_replications(solved):
     assert seeds == {SEARCH: 1, FRESH: fresh_seed(1)}
 
 
+def test_who_is_worse_than_the_start_in_fresh_weather_is_not_recommended(solved):
+    """In the weather of the search a long cooldown is cheap, in the other one it is dear: the start stays."""
+
+    def evaluate(tasks, settings):
+        for task in tasks:
+            sign = 1 if task.stage == SEARCH else -1
+            yield task, Run({COST: 10 - sign * math.log(settings[task.candidate].get("breaker.cooldown", 30) / 30), SUCCESS: 1.0}, {})
+
+    found = solved(evaluate, entries={"breaker.cooldown": "20s..300s log"})
+    assert found.recommended == {"breaker.cooldown": 30.0}
+    assert len(found.confirmed.tried) == 3
+
+
 def test_a_constraint_keeps_the_search_from_what_is_cheap_but_bad(solved):
     """Cost falls with the cooldown, success too: the best is just inside, and kept on the fresh interval's lower bound."""
     found = solved(
