@@ -111,7 +111,7 @@ def shell(request, place):
 
 LINES = {
     "simroute comple\t": ["completion"],
-    "simroute run --repl\t": ["run", "--replications"],
+    "simroute run --work\t": ["run", "--workers"],
     "simroute compare scenario=de\t": ["compare", "scenario=demo"],
     "simroute compare policy=direct,failo\t": ["compare", "policy=direct,failover"],
     "simroute run scenario=demo scenario.outa\tmor\terror_\t0.4": ["run", "scenario=demo", "scenario.outages.morning.error_share=0.4"],
