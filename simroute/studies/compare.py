@@ -15,6 +15,7 @@ from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError, nearest
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
+from simroute.studies.batches import line, within
 from simroute.studies.estimate import estimate
 from simroute.studies.executors import Work, work
 from simroute.studies.gathered import Gathered
@@ -58,6 +59,9 @@ class Study:
         self.verdict, self._lines = verdict(self.configuration.scenario, self.series(), self.intervals, self.rule)
         self.until = outcome(self.configuration, self.runs, self.intervals)
         self._lines += [] if self.until is None else [self.until["why"]]
+        metered = any(layer.kind == "budget" for layers in self.configuration.policies.values() for layer in layers.values())
+        self.steady = within(self.configuration.scenario, self.runs, metered)
+        self._lines += [line(policy, found) for policy, found in self.steady.items()]
         self.differences = self._differences()
 
     def _gather(self) -> None:
@@ -131,6 +135,7 @@ class Study:
             "differences": self.differences,
             "verdict": self.verdict,
             **({} if self.until is None else {"until": self.until}),
+            **({"steady_state": {policy: found.plain() for policy, found in self.steady.items()}} if self.steady else {}),
             **({} if self.bound is None else {"bound": self.bound.plain()}),
         }
 
