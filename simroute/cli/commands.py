@@ -62,6 +62,7 @@ def _options(command: Command) -> Command:
 @click.command("compare")
 @_options
 @click.option("--bound", is_flag=True, help="Also print how far each policy is from one that knows the weather.")
+@click.option("--yearly", is_flag=True, help="Also a year's figures, from how often each outage comes (per_year).")
 @click.option("--vary", multiple=True, metavar="KEY=LOW..HIGH", help=VARY)
 @click.option("--tornado", is_flag=True, help="Halve and double each assumption of the scenario: which one decides? (--vary gives one other ends.)")
 def compare_command(vary: tuple[str, ...], tornado: bool, **options: Any) -> int:
@@ -92,7 +93,7 @@ def _run(
     executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, rows: bool | None, as_json: bool,
     assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool, explain: int | None = None,
     bound: bool = False,
-    until: str | None = None, max_replications: int | None = None,
+    until: str | None = None, max_replications: int | None = None, yearly: bool = False,
 ) -> int:  # fmt: skip
     from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
@@ -145,6 +146,7 @@ def _run(
                 report=not no_report,
                 watch=watch,
                 perform=_shelved(perform, watch) if cache else perform,
+                year=yearly,
             )
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again, alone(error, made, words, config or (place / "config.yaml" if not words else None), plugins))

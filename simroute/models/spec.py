@@ -209,6 +209,7 @@ class Outage:
     status: Annotated[Status, Doc("of those errors")] = 503
     slow_down: Annotated[float, Unit("factor"), Range(low=1), Doc("all times are multiplied by this")] = 1.0
     hang_share: Annotated[Share, Doc("calls that never answer, among those that do not fail")] = 0.0
+    per_year: Annotated[float | None, Unit("1/year"), Range(0, 10_000), Doc("how often such a scheduled one comes, for --yearly")] = None
 
 
 @dataclass(frozen=True)

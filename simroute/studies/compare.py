@@ -27,6 +27,7 @@ from simroute.studies.statistics import Interval, Rule, interval, paired
 from simroute.studies.until import rule
 from simroute.studies.verdict import Series, verdict
 from simroute.studies.watch import Watch, undisturbed
+from simroute.studies.yearly import lines, strata, yearly
 
 DIFFERENCES = ("success_rate", "slo_attainment", "latency_p95_s", "ttft_p95_s", "cost_usd", "cost_per_1k_requests_usd", "wasted_usd", "quality_mean")
 ASSERTION = re.compile(r"(?:([^:<>=]+):)?\s*([A-Za-z0-9_]+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)")
@@ -49,6 +50,7 @@ class Study:
     first: dict[str, Evidence] = field(default_factory=dict)
     bound: Bound | None = None
     intervals: dict[str, dict[str, Interval]] = field(init=False)
+    yearly: dict[str, Any] | None = field(init=False, default=None)
     unwritten: set[str] = field(init=False, default_factory=set)
     problems: list[str] = field(init=False, default_factory=list)
 
@@ -114,7 +116,7 @@ class Study:
 
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
-        return self._lines
+        return self._lines + ([] if self.yearly is None else lines(self.yearly))
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -135,6 +137,7 @@ class Study:
             "differences": self.differences,
             "verdict": self.verdict,
             **({} if self.until is None else {"until": self.until}),
+            **({} if self.yearly is None else {"yearly": self.yearly}),
             **({"steady_state": {policy: found.plain() for policy, found in self.steady.items()}} if self.steady else {}),
             **({} if self.bound is None else {"bound": self.bound.plain()}),
         }
@@ -205,16 +208,18 @@ def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, st
 
 def compare(
     configuration: Configuration, *, workers: int = 1, rows: bool | None = None, out: Path | None = None, resume: bool = False,
-    report: bool = True, watch: Watch | None = None, perform: Work = work,
+    report: bool = True, watch: Watch | None = None, perform: Work = work, year: bool = False,
 ) -> Study:  # fmt: skip
     """Run every policy in every replication; `out`, a folder that is there, gets the run's files (report.html if `report`).
 
     What is finished is kept in a journal in `out` until all is: Ctrl-C, a lost worker or a full disk lose nothing, and `resume` goes on from there
     (`rows` None: with row files if it was begun with them). After Ctrl-C the study is over the replications that all policies have finished.
-    `perform`: plays the replications, here or elsewhere; the result does not depend on it.
+    `perform`: plays the replications, here or elsewhere; the result does not depend on it. `year`: yearly figures as well (not kept in the journal).
     Raises InputError, WorkerLostError, ReplicationError (which names it), KeyboardInterrupt when no replication is whole.
     """
     watch = watch or Watch()
+    if year:
+        strata(configuration.scenario, configuration.seed)  # refused before anything runs
     if out is not None and resume:
         record = Record.resumed(configuration, out, rows, watch.noted)
     else:
@@ -226,6 +231,11 @@ def compare(
             raise KeyboardInterrupt
         ideal = bound(configuration, whole) if gathered.evidence else None
         study = Study(configuration, gathered.runs(), interrupted, out, gathered.evidence, gathered.first, ideal)
+        if year and not interrupted:
+            try:
+                study.yearly = yearly(configuration, study.runs, workers=workers, perform=perform, rule=study.rule)
+            except KeyboardInterrupt:
+                watch.noted("interrupted: the yearly figures are left out")
         record.write(study, whole, report)
     return study
 
