@@ -83,15 +83,21 @@ def simulate(scenario: ScenarioFile | str, policy: str, seed: int = 1, replicati
 
 def compare(
     scenario: ScenarioFile | str, policies: list[str], replications: int = 20, seed: int = 1, workers: int = 1, out: str | Path | None = None,
-    resume: bool = False,
+    resume: bool = False, until: str | None = None, max_replications: int = 1000, yearly: bool = False,
 ) -> Study:  # fmt: skip
-    """All policies in the same weather. With `out` what is finished is kept in that folder until all is, and `resume` goes on from there."""
+    """All policies in the same weather. With `out` what is finished is kept in that folder until all is, and `resume` goes on from there.
+
+    `until`: more replications until "success_rate±0.0005" or "decided", `replications` first; `yearly`: a year's figures in .yearly as well.
+    """
+    from simroute.studies.until import until as goal
+
     made = _file(scenario).configuration("compare", policies, seed, replications)
+    made.until = None if until is None else goal(until, replications, max(max_replications, replications)).plain()
     if out is None:
         if resume:
             raise InputError("resume: in which folder? Give out as well")
-        return _compare(made, workers=workers)
-    return _compare(made, workers=workers, out=Path(out) if resume else folder(made, Path(out)), resume=resume)
+        return _compare(made, workers=workers, year=yearly)
+    return _compare(made, workers=workers, year=yearly, out=Path(out) if resume else folder(made, Path(out)), resume=resume)
 
 
 def tune(

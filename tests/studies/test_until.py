@@ -1,14 +1,19 @@
 """Stopping rules: Stein's number, fixed looks, and that intervals hold although the data said when to stop."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from simroute.experiment.configuration import Configuration, restore
 from simroute.experiment.errors import InputError
 from simroute.metrics import METRICS, Figures
+from simroute.models.spec import Deployment, Scenario
+from simroute.studies import executors
+from simroute.studies.compare import compare
 from simroute.studies.stages import following
-from simroute.studies.statistics import half_width, interval, t_quantile
+from simroute.studies.statistics import Rule, half_width, interval, t_quantile
 from simroute.studies.until import Until, flawless, missing, settled, total, until
 
 TRIALS = 3000
@@ -89,8 +94,6 @@ def test_intervals_hold_at_whatever_look_it_was_decided() -> None:
 
 
 def _stopped(row: list[float], looks: list[int], level: float, truth: float) -> bool:
-    from simroute.studies.statistics import Rule
-
     for many in looks:
         found = interval(row[:many], rule=Rule(level))
         if not found.low <= 0 <= found.high:
@@ -133,3 +136,16 @@ def test_how_many_it_would_take_is_about_t_deviations_by_the_gap_squared() -> No
     found = missing({"a": None}, success, {"a": [1.0] * 10}, 0.9, goal.rule)
     assert found is not None
     assert (1.96 * 5) ** 2 <= found <= (1.96 * 5) ** 2 * 1.14
+
+
+def test_a_study_reaches_its_number_and_its_configuration_gives_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four first; their spread of 200 requests in 1,000 wants more, at most nine: nine are made, kept in config.yaml, and made again by it."""
+    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, *_, **__: figures(0.5 + 0.1 * (-1) ** replication))
+    weather = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0", price_date="2025-07-01")})
+    made = Configuration("compare", "test", weather, {"p": {}}, 1, 4, until=until("success_rate±0.01", 4, 9).plain())
+    study = compare(made, out=tmp_path)
+    assert (study.replications, study.summary["until"]["reached"]) == (9, False)
+    assert study.summary["until"]["would_take"] > 9
+    again = restore(tmp_path / "config.yaml")
+    assert (again.replications, again.until) == (9, made.until)
+    assert compare(again).to_json() == study.to_json()
