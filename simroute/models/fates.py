@@ -58,7 +58,7 @@ def _bill(model: DeploymentModel, block: Block, first: np.ndarray, decode: np.nd
     """At the end of the call, for the tokens that have come by then: to the bit what the simulated world bills."""
     end = block.arrival + stop
     share = (end - block.arrival - first) / np.where(decode > 0, decode, 1.0)
-    partly = (end < block.arrival + first + decode) & (decode > 0)
+    partly = (end < block.arrival + (first + decode)) & (decode > 0)
     tokens = np.where(partly, (block.output_tokens * np.maximum(share, 0.0)).astype(np.int64), block.output_tokens)
     return _nano(model, block, end, tokens)
 

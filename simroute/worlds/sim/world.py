@@ -304,7 +304,7 @@ class SimWorld:
         i, columns = request.i, request.columns
         tokens_in, tokens_out = columns.input_tokens[i], columns.output_tokens[i]
         now = self.env._now
-        if now < attempt.began + attempt.first + decode:
+        if now < attempt.began + (attempt.first + decode):  # summed as the end was: rounding must not take a token away
             share = (now - attempt.began - attempt.first) / decode if decode else 1.0
             tokens_out = int(tokens_out * max(0.0, share))
         if now >= upstream.until:
