@@ -8,7 +8,7 @@ import pytest
 
 from simroute.experiment.configuration import Configuration, restore
 from simroute.experiment.errors import InputError
-from simroute.metrics import METRICS, Figures
+from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.spec import Deployment, Scenario
 from simroute.studies import executors
 from simroute.studies.compare import compare
@@ -149,3 +149,28 @@ def test_a_study_reaches_its_number_and_its_configuration_gives_it_again(tmp_pat
     again = restore(tmp_path / "config.yaml")
     assert (again.replications, again.until) == (9, made.until)
     assert compare(again).to_json() == study.to_json()
+
+
+def test_a_study_that_is_interrupted_in_its_second_stage_goes_on_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After Ctrl-C at the seventh replication six are kept; resumed, only three are played, and the bits are those of an unbroken study."""
+    played: list[int] = []
+
+    def replicate(made: Configuration, policy: str, replication: int, *_: object, **__: object) -> Figures:
+        if len(played) == 6:
+            played.append(-1)
+            raise KeyboardInterrupt
+        played.append(replication)
+        found = figures(0.5 + 0.1 * (-1) ** replication)
+        found.evidence = Evidence()
+        return found
+
+    monkeypatch.setattr(executors, "replicate", replicate)
+    weather = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0", price_date="2025-07-01")})
+
+    def begun() -> Configuration:
+        return Configuration("compare", "test", weather, {"p": {}}, 1, 4, until=until("success_rate±0.01", 4, 9).plain())
+
+    assert compare(begun(), out=tmp_path).interrupted
+    study = compare(begun(), out=tmp_path, resume=True)
+    assert played == [0, 1, 2, 3, 4, 5, -1, 6, 7, 8]
+    assert study.to_json() == compare(begun()).to_json()
