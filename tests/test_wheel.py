@@ -13,7 +13,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LONG = 900  # seconds after which a download is taken for dead
-pytestmark = pytest.mark.xdist_group("wheel")  # built and installed once, in one worker
 
 
 def done(command: list[str | Path], folder: Path, status: int = 0) -> str:

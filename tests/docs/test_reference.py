@@ -20,7 +20,6 @@ from simroute.traces.reader import FORMATS
 ROOT = Path(__file__).parent.parent.parent
 assert _registers_layers
 PACKAGED = {kind: cls for kind, cls in registry.items() if cls.__module__.startswith("simroute.")}
-pytestmark = pytest.mark.xdist_group("site")
 
 
 @pytest.fixture(scope="module")

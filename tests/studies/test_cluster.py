@@ -25,7 +25,6 @@ from simroute.studies.compare import compare
 from simroute.studies.watch import Watch
 
 pytest.importorskip("distributed", reason="needs simroute[dist]")
-pytestmark = pytest.mark.xdist_group("dask")
 
 LAYER = """from dataclasses import dataclass
 
