@@ -7,8 +7,9 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -21,6 +22,8 @@ from simroute.metrics import Figures
 
 Job = tuple[str, int]
 """(policy, replication)."""
+Numbered = tuple[int, Job]
+"""A job, and the number of the configuration that it belongs to."""
 Reached = Callable[[Job, float], None]
 """Told the simulated seconds of a replication that is under way, after every block of requests."""
 
@@ -43,59 +46,78 @@ Work = Callable[[Configuration, list[Job], int, Path | None, Reached], Generator
 
 def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached) -> Generator[Done, None, None]:
     """Results as they are finished. Raises WorkerLostError when a worker is killed, ReplicationError when a replication fails."""
-    if min(workers, len(jobs)) <= 1:
-        for job in jobs:
-            yield _done(configuration, job, parts, lambda seconds, job=job: reached(job, seconds))  # type: ignore[misc]
-        return
-    crew = _Crew(configuration, parts, min(workers, len(jobs)))
-    try:
-        yield from crew.work(jobs, reached)
-    finally:
-        crew.dismiss()
+    with Crew(workers) as crew:
+        for _, done in crew.play([configuration], [(0, job) for job in jobs], parts, reached):
+            yield done
 
 
-class _Crew:
-    """Worker processes, each with one job at a time, so that it is known which one was lost with its worker."""
+class Crew:
+    """Worker processes, which stay from one call of `play` to the next; a context manager. With one worker everything is played in this process.
 
-    def __init__(self, configuration: Configuration, parts: Path | None, count: int) -> None:
-        self._configuration, self._parts = configuration, parts
+    Each has one job at a time, so that it is known which one was lost with its worker. `bare`: figures without what pictures are drawn from.
+    """
+
+    def __init__(self, count: int, bare: bool = False) -> None:
+        self._count, self._bare = count, bare
         self._processes: dict[Any, Any] = {}
-        self._jobs: dict[Any, Job] = {}
+        self._jobs: dict[Any, Numbered] = {}
+        self._seeds: list[int] = []
+
+    def play(
+        self, made: Sequence[Configuration], jobs: Sequence[Numbered], parts: Path | None = None, reached: Reached = lambda job, seconds: None
+    ) -> Generator[tuple[int, Done], None, None]:  # fmt: skip
+        """Results of jobs in any of the configurations, each with that one's number, as they are finished. Raises as `work`."""
+        if min(self._count, len(jobs)) <= 1:
+            for number, job in jobs:
+                yield number, _done(made[number], job, parts, lambda seconds, job=job: reached(job, seconds), self._bare)  # type: ignore[misc]
+            return
+        try:
+            self._hire(min(self._count, len(jobs)), made[0].plugins)
+            yield from self._played(made, iter(jobs), parts, reached)
+        except BaseException:
+            self.dismiss()  # those that are at something would answer into the next call
+            raise
+
+    def _hire(self, count: int, plugins: tuple[Path, ...]) -> None:
         context = multiprocessing.get_context("spawn")
         with _ctrl_c_kept_from_children():
-            for _ in range(count):
+            while len(self._processes) < count:
                 here, there = context.Pipe()
-                process = context.Process(target=_serve, args=(there, configuration.plugins), daemon=True)
+                process = context.Process(target=_serve, args=(there, plugins, self._bare), daemon=True)
                 process.start()
                 there.close()  # a worker that dies now ends the pipe
                 self._processes[here] = process
 
-    def work(self, jobs: list[Job], reached: Reached) -> Iterator[Done]:
-        waiting = iter(jobs)
+    def _played(
+        self, made: Sequence[Configuration], waiting: Iterator[Numbered], parts: Path | None, reached: Reached
+    ) -> Iterator[tuple[int, Done]]:  # fmt: skip
+        self._seeds, known = [each.seed for each in made], {line: set[int]() for line in self._processes}
+
+        def following(line: Any) -> None:
+            """The next job, with its configuration if this worker has not got it yet."""
+            found = next(waiting, None)
+            if found is None:
+                self._jobs.pop(line, None)
+                return
+            number, job = self._jobs[line] = found
+            try:
+                line.send((number, None if number in known[line] else (made[number], parts), job))
+            except OSError:
+                self._lost(line)
+            known[line].add(number)
+
         for line in self._processes:
-            self._next(line, waiting, (self._configuration, self._parts))
+            following(line)
         while self._jobs:
             for line in wait(list(self._jobs)):
-                answer = self._heard(line)
+                answer, (number, job) = self._heard(line), self._jobs[line]
                 if isinstance(answer, float):
-                    reached(self._jobs[line], answer)
+                    reached(job, answer)
                 elif isinstance(answer, Exception):
                     raise answer
                 else:
-                    self._next(line, waiting)
-                    yield answer
-
-    def _next(self, line: Any, waiting: Iterator[Job], *before: Any) -> None:
-        job = next(waiting, None)
-        if job is None:
-            self._jobs.pop(line, None)
-            return
-        self._jobs[line] = job
-        try:
-            for message in (*before, job):
-                line.send(message)
-        except OSError:
-            self._lost(line)
+                    following(line)
+                    yield number, answer
 
     def _heard(self, line: Any) -> Any:
         try:
@@ -104,8 +126,8 @@ class _Crew:
             self._lost(line)
 
     def _lost(self, line: Any) -> None:
-        policy, replication = self._jobs[line]
-        where = f"policy {policy}, replication {replication}, seed {self._configuration.seed}"
+        number, (policy, replication) = self._jobs[line]
+        where = f"policy {policy}, replication {replication}, seed {self._seeds[number]}"
         raise WorkerLostError(f"a worker process was lost (killed, or out of memory) during {where}") from None
 
     def dismiss(self) -> None:
@@ -115,6 +137,13 @@ class _Crew:
             line.close()
         for process in self._processes.values():
             process.join()
+        self._processes, self._jobs = {}, {}
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.dismiss()
 
 
 @contextmanager
@@ -131,15 +160,17 @@ def _ctrl_c_kept_from_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(line: Any, plugins: tuple[Path, ...]) -> None:
+def _serve(line: Any, plugins: tuple[Path, ...], bare: bool) -> None:
     """A worker: knows the user's layers, leaves Ctrl-C to the parent, and ends when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         load_plugins(plugins)
-        configuration, parts = line.recv()
+        known: dict[int, tuple[Configuration, Path | None]] = {}
         while True:
-            line.send(answer(configuration, line.recv(), parts, line.send))
+            number, given, job = line.recv()
+            configuration, parts = known[number] = given or known[number]
+            line.send(answer(configuration, job, parts, line.send, bare))
     except (EOFError, OSError):
         return  # nobody listens any more
 
@@ -151,23 +182,31 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def answer(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None]) -> Done | ReplicationError:
+def answer(
+    configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None], bare: bool = False
+) -> Done | ReplicationError:  # fmt: skip
     """Play it; a failure is a value."""
     try:
-        return _done(configuration, job, parts, reached)
+        return _done(configuration, job, parts, reached, bare)
     except ReplicationError as error:
         return error
     except Exception as error:
         return ReplicationError(*job, f"policy {job[0]}, replication {job[1]}, seed {configuration.seed}: {type(error).__name__}: {error}")
 
 
-def _done(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None]) -> Done:
+def _done(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None], bare: bool) -> Done:
     policy, replication = job
     if parts is None:
-        return Done(job, replicate(configuration, policy, replication, progress=reached))
+        figures = replicate(configuration, policy, replication, progress=reached)
+        return Done(job, stripped(figures) if bare else figures)
     rows = _Rows(policy, replication, part_folder(parts, list(configuration.policies).index(policy), replication))
     figures = replicate(configuration, policy, replication, rows, progress=reached)
     return Done(job, figures, rows.close())
+
+
+def stripped(figures: Figures) -> Figures:
+    """Without what pictures are drawn from: half a megabyte that need not travel, nor stay."""
+    return replace(figures, evidence=None, by={}, minutes=[])
 
 
 class _Rows:
