@@ -116,11 +116,15 @@ def layers_of(policy: str) -> dict[str, Any]:
 
 def restore(path: Path) -> Configuration:
     """The configuration of an earlier run, from its `config.yaml`. Raises InputError."""
-    document = yaml_reader.read(path)
+    return restored(yaml_reader.read(path))
+
+
+def restored(document: yaml_reader.Document) -> Configuration:
+    """The same, of a document that has been read."""
     wanted = {"command", "seed", "replications", "files", "scenario_name", "scenario", "policies"}
     missing = wanted - set(document.data)
     if missing:
-        raise InputError(f"{path}: not a run's config.yaml: {', '.join(sorted(missing))} is missing")
+        raise InputError(f"{document.file}: not a run's config.yaml: {', '.join(sorted(missing))} is missing")
     data = document.data
     numbers = {name: data[name] for name in ("seed", "replications", "replication") if name in data}
     for name, value in numbers.items():

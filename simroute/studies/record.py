@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from simroute.studies.compare import Study
 
 CONFIG, SUMMARY, EVIDENCE, REPORT = "config.yaml", "summary.json", "evidence.json", "report.html"
-FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, *(f"{table}.parquet" for table in TABLES))
+TUNED, TRIALS = "tuned.yaml", "trials.parquet"
+FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNED, TRIALS, *(f"{table}.parquet" for table in TABLES))
 EARLIER = ".earlier"
 """Where the files of a finished run wait while another one is made in its place."""
 

@@ -68,6 +68,8 @@ def looked_at(out: Path) -> tuple[Header, set[Job]]:
 def standing(found: Header, finished: set[Job]) -> str:
     """How far an unfinished run is, in words."""
     plain = yaml_reader.parse(found.configuration.encode(), "config.yaml").data
+    if "replications" not in plain:
+        return f"{len(finished)} runs of its search are finished"
     every, first = plain["replications"], plain.get("replication", 0)
     whole = sum(all((policy, r) in finished for policy in plain["policies"]) for r in range(first, first + every))
     return f"{whole} of {every} replications are finished by all policies"
@@ -111,7 +113,7 @@ def _plugins(found: Header) -> str:
 def _differing(there: str, here: str) -> list[str]:
     """What differs, key by key. Only a larger number of replications may."""
     old, new = (yaml_reader.parse(text.encode(), "config.yaml").data for text in (there, here))
-    if old["replications"] <= new["replications"]:
+    if "replications" in old and old["replications"] <= new.get("replications", 0):
         new["replications"] = old["replications"]
     return list(_between(old, new, ""))
 

@@ -102,10 +102,15 @@ class Plan:
 
 def planned(wanted: Wanted) -> Plan:
     """Understand it. Raises InputError with every mistake; nothing is evaluated."""
-    problems = _asked(wanted)
+    problems = asked(wanted)
     document = _read(wanted.policy, problems)
     entries = _entries(wanted, document, problems)
     made = _configurations(wanted, problems)
+    return understood(wanted, entries, made, "" if document is None else str(document.data.get("about", "")).strip(), problems)
+
+
+def understood(wanted: Wanted, entries: dict[str, str], made: list[Configuration], about: str, problems: list[str]) -> Plan:
+    """The plan of words that have been read. Raises InputError with the `problems` so far, and those of space and goals."""
     aims, found = _goals(wanted, problems), None
     if made:
         try:
@@ -114,14 +119,15 @@ def planned(wanted: Wanted) -> Plan:
                 space(entries, Variation(other, next(iter(other.policies))))  # its deployments may have other names
         except InputError as error:
             problems += error.lines
-    if problems or aims is None or found is None or document is None:
+    if problems or aims is None or found is None:
         raise InputError(*dict.fromkeys(problems))
-    plan = Plan(wanted, entries, made, found, aims, str(document.data.get("about", "")).strip())
+    plan = Plan(wanted, entries, made, found, aims, about)
     plan.proposer()
     return plan
 
 
-def _asked(wanted: Wanted) -> list[str]:
+def asked(wanted: Wanted) -> list[str]:
+    """What is wrong with its numbers and words."""
     problems = []
     if wanted.robust not in ("mean", "worst", "cvar"):
         problems.append(f"--robust {wanted.robust!r}: is not one of mean, worst, cvar")
