@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Annotated, Any, NamedTuple, Protocol
 
 from simroute.core.call import Call
 from simroute.core.outcome import Outcome
 from simroute.core.params import Doc, Seconds, Share, Usd
 from simroute.core.target import Price, Target
+
+STANDARD = NormalDist()
 
 Send = Callable[[Call], Awaitable[Outcome]]
 """What a layer calls to go one layer further in: `outcome = await send(call)`."""
@@ -32,13 +36,23 @@ class Gate(Protocol):
 class Judge:
     """A grader of answers: accepts a right one with `true_accept`, a wrong one with `false_accept`; takes time and money.
 
-    Defaults: a mediocre LLM judge (AUROC about .7; 1.7 s was measured for one), never a perfect one.
+    Defaults: a mediocre LLM judge (AUROC about .75; 1.7 s was measured for one), never a perfect one. With `auroc` it gives scores, normal with equal
+    spread for right and wrong answers: `false_accept` then says where the threshold lies, and how many right ones pass it follows.
     """
 
     true_accept: Annotated[Share, Doc("right answers that it accepts")] = 0.80
     false_accept: Annotated[Share, Doc("wrong answers that it accepts")] = 0.45
     latency: Annotated[Seconds, Doc("time for one verdict")] = 1.7
     usd: Annotated[Usd, Doc("price of one verdict")] = 0.0002
+    auroc: Annotated[Share | None, Doc("how well its score tells right from wrong (0.5: not at all); replaces true_accept")] = None
+
+    def accepts(self, right: bool) -> float:
+        """The share of right, or wrong, answers that it accepts."""
+        if not right or self.auroc is None:
+            return self.true_accept if right else self.false_accept
+        if self.auroc in (0.0, 1.0) or self.false_accept in (0.0, 1.0):  # a score without error; a threshold beyond all scores
+            return 1.0 if self.auroc == 1.0 or (self.false_accept == 1.0 and self.auroc > 0.0) else 0.0
+        return STANDARD.cdf(math.sqrt(2) * STANDARD.inv_cdf(self.auroc) + STANDARD.inv_cdf(self.false_accept))
 
 
 class Match(NamedTuple):

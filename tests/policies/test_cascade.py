@@ -96,3 +96,18 @@ def test_a_call_that_was_shifted_to_the_cheap_target_stays_there():
     world = FakeWorld(judged=[False])
     world.play(Cascade(), Ask(), aim="c")
     assert (targets(world), world.seen) == (["c"], [])
+
+
+@pytest.mark.parametrize("auroc", [0.0, 0.5, 0.627, 0.9, 1.0])
+def test_a_judge_s_thresholds_trace_a_curve_of_its_auroc(auroc):
+    """The mean share of right answers accepted, over 10,000 even shares of wrong ones, is the area, and grows with them."""
+    curve = [Judge(auroc=auroc, false_accept=(i + 0.5) / 10_000).accepts(True) for i in range(10_000)]
+    assert sum(curve) / len(curve) == pytest.approx(auroc, abs=0.001)
+    assert curve == sorted(curve)
+    assert Judge(auroc=auroc, false_accept=0.3).accepts(False) == 0.3
+
+
+def test_a_judge_without_a_score_has_the_shares_stated():
+    """And a threshold beyond all scores accepts nothing, or everything, whatever the score is worth."""
+    assert (Judge(0.7, 0.2).accepts(True), Judge(0.7, 0.2).accepts(False)) == (0.7, 0.2)
+    assert [Judge(auroc=0.7, false_accept=end).accepts(True) for end in (0.0, 1.0)] == [0.0, 1.0]

@@ -53,7 +53,7 @@ class Senses:
         request.nano += nano
         request.extra += nano
         right = outcome.answer.quality >= 0.5 and outcome.answer.question == request.question
-        return self._draw(request, ("judge", layer)) < (judge.true_accept if right else judge.false_accept)
+        return self._draw(request, ("judge", layer)) < judge.accepts(right)
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         request: Any = call.request
