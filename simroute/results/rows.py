@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.results.disk import writing
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
     from simroute.worlds.sim import SimWorld
@@ -44,8 +46,6 @@ class Frames:
 
     def write(self, table: str) -> None:
         """What has gathered becomes the next part file."""
-        import duckdb
-
         if self._folder is None or not self._chunks[table]:
             return
         frame = self.frame(table)
@@ -54,7 +54,7 @@ class Frames:
         self._parts += 1
         path = self._folder / f"{table}-{self._parts:05d}.parquet"
         typed = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in COLUMNS[table] if name in WORDS)  # a column of None alone has no type
-        with writing(path), duckdb.connect() as base:
+        with writing(path), _memory().cursor() as base:
             base.register("part", frame)
             base.execute(f"COPY (SELECT * REPLACE ({typed}) FROM part) TO '{_quoted(path)}' (FORMAT parquet)")
 
@@ -100,14 +100,20 @@ COLUMNS = {
 
 def join(parts: list[Path], target: Path, table: str) -> None:
     """Part files, in order, into one Parquet file; without any, a file of no rows."""
-    import duckdb
-
     listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
     none = ", ".join(f"NULL::VARCHAR AS {column}" for column in COLUMNS[table])
     chosen = f"SELECT * FROM read_parquet([{listed}])" if parts else f"SELECT {none} WHERE false"
-    with writing(target), duckdb.connect() as base:
+    with writing(target), _memory().cursor() as base:
         base.execute("SET preserve_insertion_order = true")
         base.execute(f"COPY ({chosen}) TO '{_quoted(target)}' (FORMAT parquet)")
+
+
+@cache
+def _memory() -> duckdb.DuckDBPyConnection:
+    """One for the process: making it takes ten times as long as writing a replication's rows."""
+    import duckdb
+
+    return duckdb.connect()
 
 
 def _quoted(path: Path) -> str:

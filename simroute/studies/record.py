@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError
@@ -26,6 +26,17 @@ TUNED, TRIALS = "tuned.yaml", "trials.parquet"
 FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNED, TRIALS, *(f"{table}.parquet" for table in TABLES))
 EARLIER = ".earlier"
 """Where the files of a finished run wait while another one is made in its place."""
+
+
+class Ended(Protocol):
+    """A study at its end, which is told what could not be written."""
+
+    unwritten: set[str]
+    problems: list[str]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was cut short."""
 
 
 class Record:
@@ -164,25 +175,32 @@ class Record:
         """The files of the run. Never fails: the study is told what could not be written, and why."""
         if self._out is None:
             return
-        failed: dict[str, list[str]] = {}
-        made = _texts(study, report)
-        for name, make in made.items():
-            try:
-                _write(self._out / name, make())
-            except (OSError, UnicodeError) as error:
-                failed.setdefault(getattr(error, "strerror", None) or str(error), []).append(name)
+        failed = self._written(self._out, _texts(study, report))
         if self.parts is not None:
             for table in TABLES:
                 why = self._joined(self._out, table, whole)
                 if why is not None:
                     failed.setdefault(why, []).append(f"{table}.parquet")
+        self._ended(self._out, study, failed)
+
+    def _written(self, out: Path, made: dict[str, Callable[[], str]]) -> dict[str, list[str]]:
+        """Reasons, and what could not be written for each."""
+        failed: dict[str, list[str]] = {}
+        for name, make in made.items():
+            try:
+                _write(out / name, make())
+            except (OSError, UnicodeError) as error:
+                failed.setdefault(getattr(error, "strerror", None) or str(error), []).append(name)
         if REPORT not in made:
-            (self._out / REPORT).unlink(missing_ok=True)  # of a part of this run
+            (out / REPORT).unlink(missing_ok=True)  # of a part of this run
+        return failed
+
+    def _ended(self, out: Path, study: Ended, failed: dict[str, list[str]]) -> None:
         self._done = not failed and not study.interrupted
         if not failed:
-            shutil.rmtree(self._out / EARLIER, ignore_errors=True)
+            shutil.rmtree(out / EARLIER, ignore_errors=True)
         study.unwritten = {name for names in failed.values() for name in names}
-        study.problems = [f"{self._out / ', '.join(names)}: cannot be written ({why})" for why, names in failed.items()]
+        study.problems = [f"{out / ', '.join(names)}: cannot be written ({why})" for why, names in failed.items()]
 
     def _joined(self, out: Path, table: str, whole: list[int]) -> str | None:
         assert self.parts is not None
