@@ -45,22 +45,22 @@ def names(kind: str) -> list[str]:
     from simroute.core import registry
     from simroute.experiment import catalogue, reference
     from simroute.metrics.definitions import DEFINITIONS
-    from simroute.traces.reader import FORMATS
+    from simroute.traces.formats import KNOWN
 
     assert reference  # registers the package's layers
-    known: dict[str, Any] = {"layers": sorted(registry), "formats": FORMATS, "metrics": DEFINITIONS}
+    known: dict[str, Any] = {"layers": sorted(registry), "formats": KNOWN, "metrics": DEFINITIONS}
     return list(known[kind]) if kind in known else catalogue.listed(kind)
 
 
 def _brief(kind: str, name: str) -> str:
     from simroute.core import registry
     from simroute.metrics.definitions import DEFINITIONS
-    from simroute.traces.reader import FORMATS
+    from simroute.traces.formats import named
 
     if kind == "layers":
         return (registry[name].__doc__ or "").strip().split("\n")[0]
     if kind == "formats":
-        return ", ".join(FORMATS[name].COLUMNS)
+        return named(name).ABOUT
     return DEFINITIONS[name] if kind == "metrics" else _about(kind, name)
 
 
@@ -171,9 +171,10 @@ def _metric(name: str) -> pages.Page:
 
 
 def _format(name: str) -> pages.Page:
-    from simroute.traces.reader import FORMATS
+    from simroute.traces.formats import named
 
-    return pages.trace_format(name, FORMATS[name].__doc__ or "", FORMATS[name].COLUMNS)
+    form = named(name)
+    return pages.trace_format(name, form.__doc__ or "", form.FIELDS)
 
 
 PAGES: dict[str, Callable[[str], pages.Page]] = {

@@ -98,9 +98,9 @@ def _described(kind: str) -> dict[str, str]:
 
         return DEFINITIONS
     if kind == "format":
-        from simroute.traces.reader import FORMATS
+        from simroute.traces.formats import known
 
-        return dict.fromkeys(FORMATS, "")
+        return {name: form.ABOUT for name, form in known().items()}
     return dict.fromkeys(catalogue.listed("scenarios" if kind == "scenario" else "policies"), "")
 
 

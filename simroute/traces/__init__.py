@@ -1,5 +1,8 @@
-"""Readers of real logs. One format, one file: a module with `COLUMNS` (its header), `TICKS` (of its clock, to the second) and `row(fields)`."""
+"""Logs of real traffic: read in any known format (one file each, under `formats`), as a table of requests in order of time."""
 
-from simroute.traces.reader import Trace, TraceError, read_outcomes, read_trace
+from simroute.traces.files import TraceError
+from simroute.traces.reader import Trace, read_outcomes, read_trace
+from simroute.traces.reading import Wish, read
+from simroute.traces.table import Table
 
-__all__ = ["Trace", "TraceError", "read_outcomes", "read_trace"]
+__all__ = ["Table", "Trace", "TraceError", "Wish", "read", "read_outcomes", "read_trace"]

@@ -1,37 +1,17 @@
-"""A trace file to arrays, and what was skipped on the way."""
+"""A trace file to arrays for the workload, and tables of outcomes."""
 
 from __future__ import annotations
 
-import array
-import csv
-import gzip
-import io
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from simroute.models.workload import Outcomes
-from simroute.traces import azure, canonical
-
-MOST_TOKENS = 10_000_000
-
-
-class Format(Protocol):
-    """A module for one format: the columns it needs, its clock's ticks to the second, and a row's (time in ticks, input, output tokens)."""
-
-    @property
-    def COLUMNS(self) -> tuple[str, ...]: ...  # noqa: N802 - a constant of the module
-    @property
-    def TICKS(self) -> int: ...  # noqa: N802
-    def row(self, fields: list[str], /) -> tuple[float, int, int]: ...
-
-
-class TraceError(ValueError):
-    """A file that cannot be used, in one line: file, row, and what would be right."""
+from simroute.traces import files
+from simroute.traces.files import TraceError
+from simroute.traces.reading import Wish, read
+from simroute.traces.table import Table
 
 
 @dataclass
@@ -44,38 +24,26 @@ class Trace:
     notes: list[str] = field(default_factory=list)
 
 
-FORMATS: dict[str, Format] = {"azure": azure, "canonical": canonical}
+def read_trace(path: str | Path, wish: Wish | None = None) -> Trace:
+    """Arrivals and lengths of a trace in any known format. Raises TraceError."""
+    table = read([Path(path)], wish)
+    arrival, asked, given = table.arrays("arrival_ns", "coalesce(input_tokens, 0)", "coalesce(output_tokens, 0)")
+    return Trace((arrival - arrival[0]) / 1e9, asked, given, said(table))
 
 
-def read_trace(path: str | Path) -> Trace:
-    """Read a CSV trace, plain or gzipped (told by its first bytes). Raises TraceError."""
-    rows = _rows(Path(path))
-    header = [name.strip() for name in next(rows, (0, []))[1]]
-    form, places = _format(path, header)
-    when: array.array = array.array("q" if form.TICKS > 1 else "d")
-    asked, given, skipped = array.array("q"), array.array("q"), 0
-    for number, fields in rows:
-        if not fields:
-            continue
-        time, inputs, outputs = _value(path, number, fields, places, form)
-        if inputs == 0:
-            skipped += 1
-            continue
-        when.append(time)
-        asked.append(inputs)
-        given.append(outputs)
-    if not when:
-        raise TraceError(f"{path}: no rows; a trace needs at least one request under the header {','.join(header)}")
-    return _trace(np.array(when), form.TICKS, np.array(asked), np.array(given), skipped)
+def said(table: Table) -> list[str]:
+    """What was skipped or assumed, in sentences."""
+    return [
+        f"{count:,} rows skipped: {reason} ({table.examples[reason][0].rpartition(': ')[2]} …)" for reason, count in table.skipped.items()
+    ] + table.notes
 
 
 def read_outcomes(path: str | Path) -> Outcomes:
     """Read a prompt × model table: prompt_id, task, then one 0/1 (or 0 … 1) column for each model. Raises TraceError."""
-    rows = _rows(Path(path))
+    rows = files.table_of(Path(path))
     header = next(rows, (0, []))[1]
     if header[:2] != ["prompt_id", "task"] or len(header) < 3:
         raise TraceError(f"{path}: row 1: expected columns prompt_id,task,MODEL…, found {','.join(header)[:80]}")
-    _once(path, header)
     body = [(number, fields) for number, fields in rows if fields]
     if not body:
         raise TraceError(f"{path}: no rows")
@@ -88,56 +56,3 @@ def read_outcomes(path: str | Path) -> Outcomes:
     tasks = sorted({fields[1] for _, fields in body})
     codes = {task: code for code, task in enumerate(tasks)}
     return Outcomes(tasks, np.array([codes[fields[1]] for _, fields in body]), {m: scores[:, i] for i, m in enumerate(header[2:])})
-
-
-def _trace(when: np.ndarray, ticks: int, asked: np.ndarray, given: np.ndarray, skipped: int) -> Trace:
-    notes = [f"{skipped} rows without input tokens skipped: nothing was asked"] if skipped else []
-    if (np.diff(when) < 0).any():
-        notes.append("rows were not in order of time: sorted")
-    order = np.argsort(when, kind="stable")
-    return Trace((when[order] - when.min()) / ticks, asked[order], given[order], notes)
-
-
-def _format(path: str | Path, header: list[str]) -> tuple[Format, list[int]]:
-    _once(path, header)
-    for known in FORMATS.values():
-        if set(known.COLUMNS) <= set(header):
-            return known, [header.index(name) for name in known.COLUMNS]
-    wanted = " or ".join(",".join(known.COLUMNS) for known in FORMATS.values())
-    raise TraceError(f"{path}: row 1: unknown columns {','.join(header)[:80]!r}; expected {wanted}")
-
-
-def _once(path: str | Path, header: list[str]) -> None:
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise TraceError(f"{path}: row 1: column {twice[0]!r} stands twice; rename one")
-
-
-def _value(path: str | Path, number: int, fields: list[str], places: list[int], form: Format) -> tuple[float, int, int]:
-    try:
-        value = form.row([fields[place] for place in places])
-    except (ValueError, IndexError, TypeError):  # TypeError: a time with a zone of its own
-        raise TraceError(f"{path}: row {number}: cannot read {','.join(fields)[:60]!r} as time, input tokens, output tokens") from None
-    if not math.isfinite(value[0]) or min(value[1:]) < 0 or max(value[1:]) > MOST_TOKENS:
-        raise TraceError(f"{path}: row {number}: times must be finite and token counts from 0 to {MOST_TOKENS:,}")
-    return value
-
-
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    number = 0
-    try:
-        with path.open("rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
-            source = gzip.GzipFile(fileobj=raw) if zipped else raw
-            text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")  # type: ignore[type-var]
-            for number, fields in enumerate(csv.reader(text), 1):
-                if any("\0" in value for value in fields):
-                    raise TraceError(f"{path}: row {number}: holds a NUL byte; is it a text file?")
-                yield number, fields
-    except OSError as error:
-        raise TraceError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except UnicodeDecodeError as error:
-        raise TraceError(f"{path}: row {number + 1} or soon after: not valid UTF-8 ({error.reason}); save it as UTF-8") from None
-    except (csv.Error, EOFError) as error:
-        raise TraceError(f"{path}: row {number + 1}: not a readable CSV file ({error})") from None

@@ -1,0 +1,45 @@
+"""The canonical trace, version 1: what every format is read into, and what `trace convert` writes as Parquet. One row a request."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+VERSION = 1
+
+TRY = "STRUCT(offset_s DOUBLE, latency_s DOUBLE, provider VARCHAR, model VARCHAR, status INTEGER, error VARCHAR)"
+
+
+class Column(NamedTuple):
+    """DuckDB's type, and what the values mean; NULL wherever the format does not say."""
+
+    kind: str
+    about: str
+
+
+COLUMNS: dict[str, Column] = {
+    "arrival_ns": Column("BIGINT", "when the request came: nanoseconds since 1970 in UTC, or since the start where the clock is relative"),
+    "request_id": Column("VARCHAR", "the log's own name of the request"),
+    "input_tokens": Column("BIGINT", "tokens sent, those read from the provider's cache included"),
+    "cached_tokens": Column("BIGINT", "of them, read from the provider's cache"),
+    "output_tokens": Column("BIGINT", "tokens received, reasoning included"),
+    "provider": Column("VARCHAR", "who answered"),
+    "model": Column("VARCHAR", "with which model"),
+    "streamed": Column("BOOLEAN", "whether the answer came token by token"),
+    "failed": Column("BOOLEAN", "whether the caller got no answer"),
+    "status": Column("INTEGER", "HTTP-like: 200, 429, 500, …"),
+    "error": Column("VARCHAR", "the log's word for what went wrong; never a message, which may quote a prompt"),
+    "latency_s": Column("DOUBLE", "seconds from the request to the complete answer or the failure"),
+    "ttft_s": Column("DOUBLE", "seconds to the first token, of streamed answers"),
+    "cost_usd": Column("DOUBLE", "what the log says it cost"),
+    "cached": Column("VARCHAR", "answered by the gateway's cache: no, exact or semantic"),
+    "user": Column("VARCHAR", "who asked"),
+    "team": Column("VARCHAR", "on whose account"),
+    "session": Column("VARCHAR", "conversation"),
+    "feature": Column("VARCHAR", "which part of a product asked"),
+    "task": Column("VARCHAR", "kind of work"),
+    "question": Column("VARCHAR", "the same for requests with the same prompt"),
+    "blocks": Column("BIGINT[]", "the prompt as blocks of tokens; equal beginnings are equal prefixes"),
+    "attempts": Column("INTEGER", "upstream sends"),
+    "tries": Column(f"{TRY}[]", "each of them, in order, where the log tells"),
+}
+"""name -> type and meaning, in the order in which they are written."""

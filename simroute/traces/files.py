@@ -1,0 +1,269 @@
+"""A trace file to its records: compression and container told by content, each record with the line on which it stands."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CHUNK = 20_000
+"""Records handed on at once."""
+
+BLOCK = 1 << 20
+"""Characters read at once from a document of JSON."""
+
+Record = dict[str, Any]
+Unfold = Callable[[Record], Iterable[Record]]
+"""A record of the file to the requests in it, where one holds several."""
+
+
+class TraceError(ValueError):
+    """A file that cannot be used, in one line: file, row, and what would be right."""
+
+
+class Chunk(NamedTuple):
+    """`columns`: name -> a text or None for each record; `lines`: the line on which each begins; `broken`: lines that hold no record."""
+
+    lines: list[int]
+    columns: dict[str, list[str | None]]
+    broken: list[int]
+
+
+class Sample(NamedTuple):
+    """What a format is recognised by: container ("csv", "json"), the keys of the first records, and those records."""
+
+    container: str
+    keys: frozenset[str]
+    records: list[Record]
+
+
+def is_parquet(path: Path) -> bool:
+    """By its first bytes. Raises TraceError when it cannot be read."""
+    return _magic(path)[:4] == b"PAR1"
+
+
+def sample(path: Path) -> Sample:
+    """The first records of a text file. Raises TraceError."""
+    if (container := _container(path)) == "csv":
+        with _text(path) as text:
+            reader = _reader(path, text)
+            header = _header(path, reader)
+            return Sample(container, frozenset(header), [dict(zip(header, row, strict=False)) for _, row in islice(_rows(path, reader), 20)])
+    records = [record for _, record in islice(_objects(path, unfolded), 20) if record is not None]
+    return Sample(container, frozenset(key for record in records for key in record), records)
+
+
+def chunks(path: Path, fields: Iterable[str], unfold: Unfold) -> Iterator[Chunk]:
+    """All records of a text file, and of each these fields as text (what is nested, as JSON). Raises TraceError."""
+    fields = tuple(fields)
+    return _csv(path, fields) if _container(path) == "csv" else _json(path, fields, unfold)
+
+
+def unfolded(record: Record) -> Iterable[Record]:
+    """An answer of an API that wraps its rows in `data`; any other record is itself."""
+    rows = record.get("data")
+    if isinstance(rows, dict):
+        return [rows]
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else [record]
+
+
+def table_of(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(line, fields) of every row of a CSV file, its header first. Raises TraceError."""
+    with _text(path) as text:
+        reader = _reader(path, text)
+        yield 1, _header(path, reader)
+        yield from _rows(path, reader)
+
+
+# -- bytes to text --------------------------------------------------------------------------------------------------------
+
+
+def _magic(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(8)
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _text(path: Path) -> io.TextIOWrapper:
+    magic = _magic(path)
+    if magic[:2] == b"\x1f\x8b":
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")  # type: ignore[type-var]
+    if magic[:4] == b"\x28\xb5\x2f\xfd":
+        import zstandard
+
+        return io.TextIOWrapper(zstandard.open(path, "rb"), encoding="utf-8-sig", newline="")
+    if magic[:4] == b"PK\x03\x04":
+        raise TraceError(f"{path}: is a zip archive; unpack it, or compress the file itself with gzip or zstd")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _container(path: Path) -> str:
+    with _text(path) as text:
+        start = next((line for line in _lines(path, text) if line.strip()), "")
+    return "json" if start.lstrip()[:1] in ("{", "[") else "csv"
+
+
+def _lines(path: Path, text: Iterable[str]) -> Iterator[str]:
+    """The lines. What is wrong with the bytes is told with the row."""
+    number = 0
+    try:
+        for number, line in enumerate(text, 1):
+            if "\0" in line:
+                raise TraceError(f"{path}: row {number}: holds a NUL byte; is it a text file?")
+            yield line
+    except UnicodeDecodeError as error:
+        raise TraceError(f"{path}: row {number + 1} or soon after: not valid UTF-8 ({error.reason}); save it as UTF-8") from None
+    except Exception as error:
+        if not _unpacking(error):
+            raise
+        raise TraceError(f"{path}: row {number + 1}: cannot be unpacked: {error}") from None
+
+
+def _unpacking(error: Exception) -> bool:
+    return isinstance(error, OSError | EOFError | zlib.error) or type(error).__name__ == "ZstdError"
+
+
+# -- CSV ------------------------------------------------------------------------------------------------------------------
+
+
+def _reader(path: Path, text: Iterable[str]) -> Any:
+    lines = _lines(path, text)
+    first = next(lines, "")
+    delimiter = max(",;\t|", key=first.count)
+    return csv.reader(_with(first, lines), delimiter=delimiter)
+
+
+def _with(first: str, rest: Iterator[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _header(path: Path, reader: Any) -> list[str]:
+    header = [name.strip() for name in next((row for _, row in _rows(path, reader)), [])]
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise TraceError(f"{path}: row 1: column {twice!r} stands twice; rename one")
+    return header
+
+
+def _rows(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """(line on which it begins, fields) of each row that is not blank."""
+    line = 1
+    try:
+        for row in reader:
+            if row:
+                yield line, row
+            line = reader.line_num + 1
+    except csv.Error as error:
+        remedy = "; export without prompt text, or as JSON lines" if "field limit" in str(error) else ""
+        raise TraceError(f"{path}: row {line}: not a readable CSV file ({error}){remedy}") from None
+
+
+def _csv(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
+    with _text(path) as text:
+        reader = _reader(path, text)
+        header = _header(path, reader)
+        places = {name: header.index(name) for name in fields if name in header}
+        rows = _rows(path, reader)
+        while batch := list(islice(rows, CHUNK)):
+            broken = [line for line, row in batch if len(row) != len(header)]
+            whole = [(line, row) for line, row in batch if len(row) == len(header)] if broken else batch
+            columns: list[Any] = list(zip(*(row for _, row in whole), strict=True)) or [()] * len(header)
+            yield Chunk([line for line, _ in whole], {name: list(columns[place]) for name, place in places.items()}, broken)
+
+
+# -- JSON -----------------------------------------------------------------------------------------------------------------
+
+
+def _json(path: Path, fields: tuple[str, ...], unfold: Unfold) -> Iterator[Chunk]:
+    records = _objects(path, unfold)
+    while batch := list(islice(records, CHUNK)):
+        whole = [(line, record) for line, record in batch if record is not None]
+        columns = {name: [_plain(record.get(name)) for _, record in whole] for name in fields}
+        yield Chunk([line for line, _ in whole], columns, [line for line, record in batch if record is None])
+
+
+def _plain(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
+    """(line, record); None for a line that is no object. One object a line, or a document: an array of them, or a single one."""
+    source = _by_line(path) if _one_a_line(path) else _document(path)
+    for line, value in source:
+        if isinstance(value, dict):
+            for record in unfold(value):
+                yield line, record
+        else:
+            yield line, None
+
+
+def _one_a_line(path: Path) -> bool:
+    with _text(path) as text:
+        lines = [line for line in islice(_lines(path, text), 20) if line.strip()][:5]
+    return not lines[0].lstrip().startswith("[") and any(isinstance(_loaded(line), dict) for line in lines)
+
+
+def _loaded(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _by_line(path: Path) -> Iterator[tuple[int, Any]]:
+    with _text(path) as text:
+        for number, line in enumerate(_lines(path, text), 1):
+            if line.strip():
+                yield number, _loaded(line)
+
+
+def _document(path: Path) -> Iterator[tuple[int, Any]]:
+    """The values of an array one by one, never all of them at once; a document that is one object is one value."""
+    decoder, buffer, line, more = json.JSONDecoder(), "", 1, True
+    with _text(path) as text:
+        while buffer or more:
+            rest = buffer.lstrip(" \t\r\n[,]")
+            line += buffer.count("\n", 0, len(buffer) - len(rest))
+            try:
+                value, stop = decoder.raw_decode(rest)
+            except (ValueError, RecursionError) as error:
+                if not more and rest:
+                    raise TraceError(
+                        f"{path}: row {line}: not readable JSON ({_why(error)}); expected one object a line, or an array of them"
+                    ) from None
+                value, stop = None, 0
+            if stop and (stop < len(rest) or not more):  # a number at the end of what was read might go on
+                yield line, value
+                line += rest.count("\n", 0, stop)
+                buffer = rest[stop:]
+            elif more:
+                part = _piece(path, text, max(BLOCK, len(rest)))
+                buffer, more = rest + part, bool(part)
+            else:
+                return
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error.args[0]).split(":")[0]
+
+
+def _piece(path: Path, text: io.TextIOWrapper, size: int) -> str:
+    try:
+        return text.read(size)
+    except UnicodeDecodeError as error:
+        raise TraceError(f"{path}: not valid UTF-8 ({error.reason}); save it as UTF-8") from None
+    except Exception as error:
+        if not _unpacking(error):
+            raise
+        raise TraceError(f"{path}: cannot be unpacked: {error}") from None

@@ -1,0 +1,69 @@
+"""Known formats, one file each: a module with the names that `Format` asks for. A new one is a new file and its name in `KNOWN`."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, Protocol, cast
+
+from simroute.traces.files import Record, Sample, TraceError, Unfold, unfolded
+
+KNOWN = ("azure", "plain")
+
+Clock = Literal["utc", "relative_s", "relative_ms"]
+
+
+class Format(Protocol):
+    """How a log is read. `COLUMNS`: canonical column -> SQL over the log's own fields, which are all texts.
+
+    Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
+    And `trace`: rows with equal ones are attempts at one request. SQL may use the macros of `simroute.traces.macros`.
+    """
+
+    ABOUT: str
+    """One line: whose log it is, and what of it."""
+    FIELDS: tuple[str, ...]
+    """The fields of the log that are read: nothing else is."""
+    CLOCK: Clock
+    """utc: dates or seconds, milliseconds … since 1970; relative: a number since the start of the trace."""
+    COLUMNS: dict[str, str]
+
+    @staticmethod
+    def recognises(found: Sample) -> bool:
+        """Whether these keys and records are of this format."""
+
+
+def known() -> dict[str, Format]:
+    """All formats by name."""
+    return {name: cast(Format, import_module(f"simroute.traces.formats.{name}")) for name in KNOWN}
+
+
+def named(name: str) -> Format:
+    """The format of that name. Raises TraceError."""
+    if name not in KNOWN:
+        near = difflib.get_close_matches(name, KNOWN, 1)
+        raise TraceError(f"--format {name}: no format is called so; {f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(KNOWN)}")
+    return known()[name]
+
+
+def recognised(path: Path, found: Sample) -> str:
+    """The one format that knows this content. Raises TraceError when none does, or several."""
+    names = [name for name, form in known().items() if form.recognises(found)]
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise TraceError(f"{path}: could be {' or '.join(names)}; say which with --format")
+    if not found.keys:
+        raise TraceError(f"{path}: no rows; a trace needs at least one request")
+    keys = ", ".join(sorted(found.keys))
+    raise TraceError(f"{path}: row 1: unknown columns {keys[:120]!r}; see `simroute list formats`, or describe them with --mapping FILE")
+
+
+def unfolding(form: Format) -> Unfold:
+    """How its records are taken apart: its own `unfold`, or the usual way."""
+    own: Unfold = getattr(form, "unfold", unfolded)
+    return own
+
+
+__all__ = ["KNOWN", "Format", "Record", "Sample", "known", "named", "recognised", "unfolding"]

@@ -1,0 +1,290 @@
+"""Files of any known format to one table: chunks of texts in, rows of `requests` out, and a count of what is no request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simroute.traces import files
+from simroute.traces.columns import COLUMNS
+from simroute.traces.files import Chunk, TraceError
+from simroute.traces.formats import Format, named, recognised, unfolding
+from simroute.traces.table import Table, database
+
+MOST_TOKENS = 10_000_000
+"""More in one request is no count of tokens."""
+
+SKEWED = 0.01
+"""At most this share of requests may end before they begin."""
+
+EXAMPLES = 5
+FILE = 1_000_000_000_000
+"""More lines than a file has: (file, line) as one number."""
+
+UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+
+BROKEN = "broken line"
+REASONS = {
+    "no readable time": "t IS NULL OR NOT isfinite(CAST(t AS DOUBLE))",
+    "negative tokens": "least(input_tokens, output_tokens, cached_tokens) < 0",
+    "more than 10,000,000 tokens": f"greatest(input_tokens, output_tokens) > {MOST_TOKENS}",
+    "no token counts": "NOT coalesce(failed, false) AND (input_tokens IS NULL OR output_tokens IS NULL)",
+    "nothing asked": "NOT coalesce(failed, false) AND input_tokens = 0",
+    "ends before it begins": "ends < t OR latency_s < 0",
+}
+"""Why a row is no request, the first that holds; `failed` ones may lack tokens."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How to read: `format` (else found by content), `tz` for dates without a zone, `unit` of numbers, `strict`: the first bad row ends it."""
+
+    format: str | None = None
+    mapping: Format | None = None
+    tz: str = "UTC"
+    unit: str | None = None
+    strict: bool = False
+
+
+def read(paths: list[Path], wish: Wish | None = None, progress: Callable[[int], None] | None = None) -> Table:
+    """Several files as one trace. `progress` is told the rows read so far. Raises TraceError."""
+    wish = wish or Wish()
+    if not paths:
+        raise TraceError("no file is called so; give the path of a trace, or a pattern such as logs/*.jsonl")
+    name = _format(paths, wish)
+    form = wish.mapping or named(name)
+    table = Table(name, form.CLOCK != "utc", 0, database(sum(path.stat().st_size for path in paths)))
+    _Reader(table, form, wish, progress).read(paths)
+    return table
+
+
+def _format(paths: list[Path], wish: Wish) -> str:
+    if wish.mapping is not None:
+        return "mapped"
+    if wish.format is not None:
+        named(wish.format)
+        return wish.format
+    found = {path: recognised(path, _sample(path)) for path in paths}
+    if len(set(found.values())) > 1:
+        (one, first), (other, second) = next((a, b) for a in found.items() for b in found.items() if a[1] != b[1])
+        raise TraceError(f"{other}: is {second}, while {one} is {first}; one trace has one format")
+    return found[paths[0]]
+
+
+def _sample(path: Path) -> files.Sample:
+    if not files.is_parquet(path):
+        return files.sample(path)
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT 20", [str(path)])
+            names = [column[0] for column in rows.description]
+            return files.Sample("parquet", frozenset(names), [dict(zip(names, row, strict=True)) for row in rows.fetchall()])
+        except duckdb.Error as error:
+            raise TraceError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0][:120]})") from None
+
+
+class _Reader:
+    """Chunks of texts in, rows of `requests` out; what is no request is counted."""
+
+    def __init__(self, table: Table, form: Format, wish: Wish, progress: Callable[[int], None] | None) -> None:
+        self._table, self._form, self._wish = table, form, wish
+        self._progress = progress
+        self._run = table.connection.execute
+        self._seen = 0
+
+    def read(self, paths: list[Path]) -> None:
+        self._paths = paths
+        mapped = {**dict.fromkeys(COLUMNS, "NULL"), "time": "NULL", "end": "NULL", "first_token": "NULL", "trace": "NULL", **self._form.COLUMNS}
+        typed = ", ".join(f'CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
+        self._select = (
+            f"SELECT line, {typed}, trim(CAST({mapped['time']} AS VARCHAR)) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
+            f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace"
+        )
+        self._run(
+            "CREATE TABLE raw AS "
+            + self._checked("SELECT 0 AS line, " + ", ".join(f'NULL::VARCHAR AS "{n}"' for n in self._form.FIELDS), 0)
+            + " LIMIT 0"
+        )
+        for number, path in enumerate(paths):
+            for source in self._sources(path):
+                self._add(number, *source)
+        self._settle()
+
+    def _sources(self, path: Path) -> Iterator[tuple[str, dict[str, Any], list[int]]]:
+        """(a query for a chunk of rows with `line` and the format's fields as texts, its data, broken lines)."""
+        names = self._form.FIELDS
+        if not files.is_parquet(path):
+            for chunk in files.chunks(path, names, unfolding(self._form)):
+                yield self._texts(chunk)
+            return
+        kinds = {row[0]: row[1] for row in self._run("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()}
+        made = [f"{_text(name, kinds.get(name))} AS {_quoted(name)}" for name in names]
+        total = self._run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
+        for start in range(0, total, 1_000_000):
+            where = f"WHERE file_row_number >= {start} AND file_row_number < {start + 1_000_000}"
+            literal = str(path).replace("'", "''")
+            yield f"SELECT file_row_number + 1 AS line, {', '.join(made)} FROM read_parquet('{literal}', file_row_number=true) {where}", {}, []
+
+    def _texts(self, chunk: Chunk) -> tuple[str, dict[str, Any], list[int]]:
+        data = {"line": np.array(chunk.lines, np.int64)}
+        made = []
+        for place, name in enumerate(self._form.FIELDS):
+            texts = chunk.columns.get(name)
+            if texts is None or not any(text is not None for text in texts):
+                made.append(f"NULL::VARCHAR AS {_quoted(name)}")
+                continue
+            data[f"f{place}"] = np.array(texts, object)
+            made.append(f"CAST(f{place} AS VARCHAR) AS {_quoted(name)}")
+        return f"SELECT line, {', '.join(made)} FROM chunk", data, chunk.broken
+
+    def _add(self, number: int, query: str, chunk: dict[str, Any], broken: list[int]) -> None:
+        if broken:
+            self._skip(BROKEN, [(number, line) for line in broken[:EXAMPLES]], len(broken))
+        self._seen += self._run(f"INSERT INTO raw {self._checked(query, number)}").fetchone()[0] + len(broken)
+        if self._wish.strict:
+            self._first_bad(number, broken)
+        if self._progress is not None:
+            self._progress(self._seen)
+
+    def _first_bad(self, number: int, broken: list[int]) -> None:
+        found = self._run("SELECT line, reason FROM raw WHERE reason IS NOT NULL ORDER BY line LIMIT 1").fetchall()
+        for line, reason in sorted([*((line, BROKEN) for line in broken[:1]), *found]):
+            raise TraceError(f"{self._paths[number]}: row {line}: {reason}")
+
+    def _checked(self, query: str, number: int) -> str:
+        relative = {"relative_s": "s", "relative_ms": "ms"}.get(self._form.CLOCK)
+        unit = self._wish.unit or relative
+        size = str(UNITS[unit]) if unit else " ".join(["CASE clock(time_text)", *(f"WHEN '{u}' THEN {n}" for u, n in UNITS.items()), "END"])
+        moments = ", ".join(f"moment({name}_text, {size.replace('time_text', name + '_text')}) AS {short}" for name, short in
+                            (("time", "t"), ("end", "ends"), ("first", "firsts")))  # fmt: skip
+        reason = " ".join(["CASE", *(f"WHEN {test} THEN '{reason}'" for reason, test in REASONS.items()), "END"])
+        kind = f"'{unit}'" if unit else "clock(time_text)"
+        return f"SELECT *, {reason} AS reason, {number} AS file FROM (SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM ({query})))"
+
+    def _skip(self, reason: str, rows: list[tuple[int, int]], count: int) -> None:
+        """Count them, and keep the first (file, line)."""
+        self._table.skipped[reason] = self._table.skipped.get(reason, 0) + count
+        shown = self._table.examples.setdefault(reason, [])
+        shown += [f"{self._paths[file]}: row {line}" for file, line in rows[: EXAMPLES - len(shown)]]
+
+    # -- all rows are there -------------------------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        self._count()
+        self._clocks()
+        self._overlaps()
+        self._run("DELETE FROM raw WHERE reason IS NOT NULL")
+        self._unique()
+        self._finished()
+        table = self._table
+        table.requests = table.one("SELECT count(*) FROM requests")
+        if table.requests == 0:
+            why = "; ".join(f"{count:,} skipped: {reason}" for reason, count in table.skipped.items())
+            raise TraceError(f"{self._paths[0]}: no rows; a trace needs at least one request{f' ({why})' if why else ''}")
+
+    def _count(self) -> None:
+        for reason, number in self._run("SELECT reason, count(*) FROM raw WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1").fetchall():
+            rows = self._run("SELECT file, line FROM raw WHERE reason = ? ORDER BY file, line LIMIT ?", [reason, EXAMPLES]).fetchall()
+            self._skip(reason, rows, number)
+        examples, skipped = self._table.examples, self._table.skipped
+        if "negative tokens" in skipped:
+            raise TraceError(f"{examples['negative tokens'][0]}: token counts must not be negative; is it the right column?")
+        skewed = skipped.get("ends before it begins", 0)
+        if skewed > SKEWED * max(1, self._seen):
+            where = examples["ends before it begins"][0]
+            raise TraceError(f"{where}: {skewed:,} of {self._seen:,} rows end before they begin (at most 1 % may); are the times swapped?")
+
+    def _clocks(self) -> None:
+        """One column, one clock."""
+        found = dict(self._run(f"SELECT clock, min(file * {FILE} + line) FROM raw WHERE t IS NOT NULL GROUP BY 1").fetchall())
+        if len(found) > 1:
+            file, line = divmod(sorted(found.values())[1], FILE)
+            where = f"{self._paths[file]}: row {line}"
+            if set(found) <= {"zone", "none"}:
+                if self._wish.tz == "UTC":
+                    raise TraceError(f"{where}: some times have a zone and others none; say which with --tz, for those without")
+            elif set(found) <= set(UNITS):
+                raise TraceError(f"{where}: times in {' and '.join(sorted(found))} are mixed; one unit for all, given with --time-unit")
+            else:
+                raise TraceError(f"{where}: dates and numbers are mixed in the column of times; write them in one way")
+        if "none" in found and self._wish.tz != "UTC":
+            for column in ("t", "ends", "firsts"):
+                self._run(
+                    f"UPDATE raw SET {column} = epoch_ns(timezone(?, make_timestamp_ns({column}))::TIMESTAMP) + {column} % 1000 WHERE clock = 'none'",
+                    [self._wish.tz],
+                )
+        elif "none" in found and self._wish.mapping is not None:
+            self._table.notes.append("times have no zone: taken as UTC (--tz for another)")
+
+    def _overlaps(self) -> None:
+        spans = self._run("SELECT file, min(t), max(t) FROM raw WHERE reason IS NULL GROUP BY 1 ORDER BY 2, 3").fetchall()
+        for (one, _, stop), (other, start, _) in pairwise(spans):
+            if start < stop:
+                self._table.notes.append(f"{self._paths[one].name} and {self._paths[other].name} overlap in time")
+
+    def _unique(self) -> None:
+        """Of rows with one id the first is kept, unless they are attempts at one request."""
+        place = f"file * {FILE} + line"
+        self._run(
+            f"CREATE TEMP TABLE firsts AS SELECT request_id AS id, min({place}) AS kept FROM raw WHERE trace IS NULL GROUP BY 1 HAVING count(*) > 1"
+        )
+        again = f"FROM raw JOIN firsts ON request_id = id WHERE trace IS NULL AND {place} > kept"
+        count = self._run(f"SELECT count(*) {again}").fetchone()[0]
+        if count:
+            self._skip("request id seen before", self._run(f"SELECT file, line {again} ORDER BY 1, 2 LIMIT {EXAMPLES}").fetchall(), count)
+            self._run(f"DELETE FROM raw USING firsts WHERE request_id = id AND trace IS NULL AND {place} > kept")
+        self._run("DROP TABLE firsts")
+
+    def _finished(self) -> None:
+        if self._run("SELECT count(*) FROM (SELECT lag(t) OVER (ORDER BY file, line) > t AS back FROM raw) WHERE back").fetchone()[0]:
+            self._table.notes.append("rows were not in order of time: sorted")
+        latency = "coalesce((ends - t) / 1e9, latency_s) AS latency_s, coalesce((firsts - t) / 1e9, ttft_s) AS ttft_s"
+        own = ", ".join(f'"{name}"' for name in COLUMNS if name not in ("arrival_ns", "latency_s", "ttft_s"))
+        self._run(f"CREATE VIEW whole AS SELECT t AS arrival_ns, {own}, {latency}, trace, file, line FROM raw")
+        source = "whole"
+        if self._run("SELECT count(trace) FROM raw").fetchone()[0]:
+            source = f"({_JOINED})"
+        tick = getattr(self._form, "TICK_S", 0)
+        arrival = "arrival_ns"
+        if tick:  # requests of one tick of a coarse clock, spread evenly over it
+            arrival = (
+                f"arrival_ns + CAST(floor({tick * 1_000_000_000} * (row_number() OVER (PARTITION BY arrival_ns ORDER BY file, line) - 1)"
+                " / count(*) OVER (PARTITION BY arrival_ns)) AS BIGINT) AS arrival_ns"
+            )
+        others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
+        self._run(f"CREATE TABLE requests AS SELECT {arrival}, {others} FROM {source} ORDER BY arrival_ns, file, line")
+        self._run("DROP VIEW whole; DROP TABLE raw")
+
+
+_LAST = ("request_id", "provider", "model", "streamed", "failed", "status", "error", "cached", "user", "team", "session", "feature", "task",
+         "question", "blocks")  # fmt: skip
+_JOINED = (
+    "SELECT min(arrival_ns) AS arrival_ns, max(input_tokens) AS input_tokens, max(cached_tokens) AS cached_tokens,"
+    " max(output_tokens) AS output_tokens,"
+    + ", ".join(f'arg_max("{name}", arrival_ns) AS "{name}"' for name in _LAST)
+    + ", max(arrival_ns / 1e9 + latency_s) - min(arrival_ns) / 1e9 AS latency_s, min(ttft_s) AS ttft_s, sum(cost_usd) AS cost_usd,"
+    " CAST(sum(coalesce(attempts, 1)) AS INTEGER) AS attempts,"
+    " list({'offset_s': (arrival_ns - began) / 1e9, 'latency_s': latency_s, 'provider': provider, 'model': model, 'status': status, 'error': error}"
+    " ORDER BY arrival_ns) AS tries,"
+    " min(file) AS file, min(line) AS line FROM (SELECT *, coalesce(trace, concat(file, ':', line)) AS one, min(arrival_ns) OVER (PARTITION BY one) AS began FROM whole)"
+    " GROUP BY one"
+)
+"""Rows with equal `trace` as one request: the last attempt's outcome, all attempts' cost."""
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(name: str, kind: str | None) -> str:
+    if kind is None:
+        return "NULL::VARCHAR"
+    nested = kind.startswith(("STRUCT", "MAP")) or kind.endswith("[]") or kind == "JSON"
+    return f"CAST(to_json({_quoted(name)}) AS VARCHAR)" if nested and kind != "JSON" else f"CAST({_quoted(name)} AS VARCHAR)"
