@@ -121,10 +121,7 @@ def tune(
     )  # fmt: skip
     plan = tuning.planned(wanted)
     place = None if out is None else folder(plan.configurations[0], Path(out))
-    found = tuning.tune(plan, workers=workers)
-    if place is not None:
-        tuning.write(found, place)
-    return found
+    return tuning.tune(plan, workers=workers, out=place)
 
 
 def sensitivity(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from simroute.cli.text import clean
+import click
+
+from simroute.cli.text import brief, clean
 from simroute.metrics import METRICS
 from simroute.studies.tuning.judge import Field
 from simroute.studies.tuning.watch import Rung, Spectator
@@ -16,6 +18,17 @@ if TYPE_CHECKING:
     from simroute.studies.tuning import Plan
     from simroute.studies.tuning.archive import Archive, Run, Task
     from simroute.studies.tuning.goals import Goals
+
+
+class Notes(Spectator):
+    """Only says what is not as it should be, and what was read back."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted = wanted
+
+    def noted(self, line: str) -> None:
+        if self._wanted:
+            click.echo(f"note: {brief(line)}", err=True)
 
 
 class Line(Spectator):
@@ -43,6 +56,9 @@ class Line(Spectator):
 
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
+
+    def noted(self, line: str) -> None:
+        self._progress.console.print(f"note: {brief(line)}")
 
     def started(self, total: int) -> None:
         self._total = total

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,29 +16,46 @@ from simroute.cli import candidates
 from simroute.cli.plug import plugged
 
 if TYPE_CHECKING:
-    from simroute.studies.tuning import Plan, Tuning, Wanted
+    from simroute.cli.afterwards import Again
+    from simroute.studies.executors import Work
+    from simroute.studies.tuning import Plan, Tuning
 
 GOAL = 'What is wanted: "min METRIC" or "max METRIC". Several give a front of settings none of which beats another.'
 BOUND = 'What must hold, in every scenario: "success_rate>=0.999". May be repeated.'
 ROBUST = "With several scenarios: what counts of the regrets in them: their mean, the worst one, or the mean of the worse half. [mean]"
-PROPOSER = "Where to look: sobol is built in; the others are optuna's (simroute[tune]). [sobol]"
+PROPOSER = "Where to look: sobol is built in; the others are optuna's (simroute[tune]; gp also needs torch). [sobol]"
+RESUME = "Go on with an unfinished search: give the same command again, or only --out FOLDER. The result has the same bits."
+WORDS = {
+    "objectives": "--objective", "constraints": "--subject-to", "robust": "--robust", "evaluations": "--evaluations", "confirm": "--confirm",
+    "proposer": "--proposer", "seed": "--seed",
+}  # fmt: skip
+"""Options that are words of the search; a stored search has its own."""
 
 
 @click.command("tune")
 @click.argument("words", nargs=-1, shell_complete=candidates.words)
 @click.option("--objective", "objectives", multiple=True, metavar="GOAL", help=GOAL)
 @click.option("--subject-to", "constraints", multiple=True, metavar="EXPR", help=BOUND)
-@click.option("--robust", type=click.Choice(["mean", "worst", "cvar"]), default="mean", help=ROBUST)
-@click.option("--evaluations", type=click.IntRange(1, 10_000_000), default=400, help="Runs of one setting that the search may make. [400]")
-@click.option("--confirm", type=click.IntRange(2, 100_000), default=20, help="Fresh replications of what is recommended. [20]")
-@click.option("--proposer", type=click.Choice(["sobol", "tpe", "cmaes", "gp"]), default="sobol", help=PROPOSER)
-@click.option("--seed", type=click.IntRange(0), default=1, help="Seed of all chance. [1]")
+@click.option("--robust", type=click.Choice(["mean", "worst", "cvar"]), default=None, help=ROBUST)
+@click.option("--evaluations", type=click.IntRange(1, 10_000_000), default=None, help="Runs of one setting that the search may make. [400]")
+@click.option("--confirm", type=click.IntRange(2, 100_000), default=None, help="Fresh replications of what is recommended. [20]")
+@click.option("--proposer", type=click.Choice(["sobol", "tpe", "cmaes", "gp"]), default=None, help=PROPOSER)
+@click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]")
 @click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it.")
+@click.option("--executor", metavar="WHERE", default=None, help="local, or dask://HOST:PORT: a Dask cluster's workers. [local]")
+@click.option("--any-worker", is_flag=True, help="Also Dask workers whose arithmetic or versions may give other bits.")
+@click.option("--cache", is_flag=True, help="Read back from reports/.cache/ what was run before, if nothing at all has changed.")
 @click.option("--out", type=click.Path(path_type=Path), default=None, help="The run's folder. [reports/SCENARIO-tune]")
-@click.option("--json", "as_json", is_flag=True, help="tune.json on stdout and nothing else.")
+@click.option("--resume", is_flag=True, help=RESUME)
+@click.option("--json", "as_json", is_flag=True, help="The summary on stdout and nothing else.")
 @click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A Python file with layers of your own.")
+@click.option("--config", type=click.Path(path_type=Path), default=None, help="Run an earlier search's config.yaml again.")
+@click.option("--report/--no-report", default=True, help="Write report.html, or not (simroute report makes it later). [yes]")
 @click.option("--quiet", is_flag=True, help="Print only errors.")
-def tune_command(words: tuple[str, ...], workers: int | None, out: Path | None, as_json: bool, quiet: bool, **options: Any) -> int:
+def tune_command(
+    words: tuple[str, ...], workers: int | None, executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, as_json: bool,
+    plugins: tuple[Path, ...], config: Path | None, report: bool, quiet: bool, **options: Any,
+) -> int:  # fmt: skip
     """Search a policy's parameters, and confirm the best setting in weather that the search has not seen.
 
     \b
@@ -55,33 +73,64 @@ def tune_command(words: tuple[str, ...], workers: int | None, out: Path | None, 
 
     A policy file may hold the same entries in a `tune:` block.
     """
+    from simroute.cli.afterwards import Again, cut_short
+    from simroute.cli.commands import LOCAL, _place
     from simroute.cli.text import brief
+    from simroute.studies.executors import WorkerLostError
     from simroute.studies.folder import folder
-    from simroute.studies.tuning import planned, tune, write
+    from simroute.studies.resume import newest
+    from simroute.studies.tuning import sheet, tune
 
-    plugged(options["plugins"])
-    plan = planned(_wanted(words, options))
-    for note in dict.fromkeys(note for made in plan.configurations for note in made.notes) if not quiet and not as_json else ():
+    where = _place(executor or LOCAL, any_worker, workers, None)
+    perform: Work | None = None if executor in (None, LOCAL) else where
+    plugged(plugins)
+    plan = _planned(words, config, resume, out, tuple(file.resolve() for file in plugins), options)
+    talk = not quiet and not as_json
+    for note in dict.fromkeys(note for made in plan.configurations for note in made.notes) if talk else ():
         click.echo(f"note: {brief(note)}", err=True)
-    place = folder(plan.configurations[0], out)
+    made = sheet(plan)
+    place = folder(made, out) if not resume else newest(made) if out is None else out
+    kept = _kept(workers, executor, any_worker, cache, as_json, plugins, report, quiet)
+    again = Again("tune", place, kept, new=out is None and not resume)
     try:
-        with _watching(plan, not quiet and not as_json) as watch:
-            found = tune(plan, workers=workers or _workers(plan), watch=watch)
-        write(found, place)
+        with _watching(plan, talk, not quiet) as watch:
+            found = tune(
+                plan, workers=workers or _workers(plan), watch=watch, out=place, resume=resume, report=report, perform=perform, cache=cache
+            )  # fmt: skip
+    except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
+        return cut_short(error, again)
     except BaseException:
-        if out is None and not any(place.iterdir()):
-            place.rmdir()
+        again.tidy()
         raise
-    if as_json:
+    if as_json or "summary.json" in found.unwritten:
         click.echo(found.to_json(), nl=False)
-    elif not quiet:
-        _show(found, place)
-    if found.interrupted:
-        click.echo("simroute: interrupted; what was finished is kept", err=True)
-    return 130 if found.interrupted else 0
+    elif talk:
+        _show(found, place, report)
+    return _ended(found, again)
 
 
-def _wanted(words: tuple[str, ...], options: dict[str, Any]) -> Wanted:
+def _planned(
+    words: tuple[str, ...], config: Path | None, resume: bool, out: Path | None, plugins: tuple[Path, ...], options: dict[str, Any]
+) -> Plan:  # fmt: skip
+    """Of the words given, of an earlier search's config.yaml, or of the one in an unfinished folder. Raises InputError."""
+    from simroute.experiment.errors import InputError
+    from simroute.studies.resume import required
+    from simroute.studies.tuning import planned, read
+
+    given = [*words, *(option for name, option in WORDS.items() if options[name] not in (None, ()))]
+    if config is not None:
+        if given:
+            raise InputError(f"--config reruns a search as it is; remove {' '.join(given)}")
+        return read(config, plugins)
+    if given or not resume:
+        return planned(_wanted(words, {name: value for name, value in options.items() if value is not None}, plugins))
+    if out is None:
+        raise InputError("--resume: which search? Give the words that it was begun with, or --out FOLDER: simroute tune --resume --out FOLDER")
+    required(out)
+    return read(out / "config.yaml", plugins)
+
+
+def _wanted(words: tuple[str, ...], options: dict[str, Any], plugins: tuple[Path, ...]) -> Any:
     from simroute.experiment.errors import InputError
     from simroute.studies.tuning import Wanted
 
@@ -106,39 +155,61 @@ def _wanted(words: tuple[str, ...], options: dict[str, Any]) -> Wanted:
         problems.append("tune takes one policy; search each of them by itself")
     if problems:
         raise InputError(*problems)
-    plugins = tuple(file.resolve() for file in options.pop("plugins"))
     scenarios = [name for name in chosen["scenario"].split(",") if name]
     return Wanted(scenarios, chosen["policy"], entries, overrides=overrides, plugins=plugins, **options)
 
 
 def _workers(plan: Plan) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    loads = [(made.scenario.workload, made) for made in plan.configurations]
-    requests = sum(len(made.arrivals("trace").arrival) if load.trace else load.rate * made.scenario.horizon for load, made in loads)
-    return 1 if plan.wanted.evaluations * requests / len(loads) < 60_000 else cores  # starting a worker costs about as much as that
+    requests = sum(made.requests for made in plan.configurations) / len(plan.configurations)
+    return 1 if plan.wanted.evaluations * requests < 60_000 else cores  # starting a worker costs about as much as that
 
 
-def _show(found: Tuning, place: Path) -> None:
+def _kept(
+    workers: int | None, executor: str | None, any_worker: bool, cache: bool, as_json: bool, plugins: tuple[Path, ...], report: bool, quiet: bool
+) -> tuple[str, ...]:
+    """The options that a resumed search needs again."""
+    valued: dict[str, Sequence[Any]] = {"--workers": [workers], "--executor": [executor], "--plugin": plugins}
+    flags = {"--any-worker": any_worker, "--cache": cache, "--json": as_json, "--no-report": not report, "--quiet": quiet}
+    found = [text for name, values in valued.items() for value in values if value is not None for text in (name, str(value))]
+    return (*found, *(name for name, given in flags.items() if given))
+
+
+def _show(found: Tuning, place: Path, report: bool) -> None:
     from simroute.cli.text import brief, clean, console
 
     shown = console()
     shown.print("")
     for line in found.lines():
         shown.print(clean(line, 1000))
-    file = place / "tuned.yaml"
-    shown.print(f"\nwritten to {brief(str(place))}/ (tuned.yaml, tune.json, trials.parquet)", soft_wrap=True)
-    names = ",".join(found.plan.scenarios[:1])
-    shown.print(f"try it: simroute compare scenario={clean(names, 60)} policy={clean(found.plan.policy, 60)},{brief(str(file))}", soft_wrap=True)
+    names = ["report.html"] * (report and "report.html" not in found.unwritten) + ["tuned.yaml", "summary.json", "trials.parquet", "config.yaml"]
+    shown.print(f"\nwritten to {brief(str(place))}/ ({', '.join(name for name in names if name not in found.unwritten)})", soft_wrap=True)
+    wanted = found.plan.wanted
+    weather = [text for text in wanted.overrides if text.lstrip("~+").startswith("scenario.")]
+    words = ["simroute", "compare", f"scenario={wanted.scenarios[0]}", f"policy={wanted.policy},{place / 'tuned.yaml'}", *weather]
+    shown.print(f"try it: {brief(shlex.join(words))}", soft_wrap=True)
+
+
+def _ended(found: Tuning, again: Again) -> int:
+    """What is missing, and how to go on. The exit status."""
+    from simroute.cli.afterwards import said
+
+    if found.problems:
+        on_stdout = ["the summary is on stdout"] if "summary.json" in found.unwritten else []
+        said("; ".join([*found.problems, *on_stdout]))
+    if found.interrupted:
+        said("interrupted; what was finished is kept")
+    if again.is_possible:
+        said(f"go on with: {again}")
+    return 130 if found.interrupted else 2 if found.problems else 0
 
 
 @contextmanager
-def _watching(plan: Plan, talk: bool) -> Iterator[Any]:
-    from simroute.studies.tuning.watch import Spectator
+def _watching(plan: Plan, talk: bool, notes: bool) -> Iterator[Any]:
+    from simroute.cli.race import Line, Notes
 
     if not talk or not sys.stderr.isatty():
-        yield Spectator()
+        yield Notes(notes)
         return
-    from simroute.cli.race import Line
-
     with Line(plan) as line:
         yield line

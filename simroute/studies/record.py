@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError
@@ -53,7 +53,7 @@ class Record:
         self._lock = None if out is None else Lock(out)
 
     @classmethod
-    def begun(cls, configuration: Configuration, out: Path | None, rows: bool, noted: Callable[[str], None]) -> Record:
+    def begun(cls, configuration: Configuration, out: Path | None, rows: bool, noted: Callable[[str], None]) -> Self:
         """A new run. Raises InputError if the folder holds an unfinished one, is in use, or cannot be written."""
         record = cls(configuration, out, noted)
         if out is not None:
@@ -65,7 +65,7 @@ class Record:
         return record
 
     @classmethod
-    def resumed(cls, configuration: Configuration, out: Path, rows: bool | None, noted: Callable[[str], None]) -> Record:
+    def resumed(cls, configuration: Configuration, out: Path, rows: bool | None, noted: Callable[[str], None]) -> Self:
         """The unfinished run of that folder. Raises InputError, with everything as it was, unless it is the same."""
         required(out)
         record = cls(configuration, out, noted)
@@ -216,7 +216,7 @@ class Record:
             return error.strerror or str(error)
         return None
 
-    def __enter__(self) -> Record:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

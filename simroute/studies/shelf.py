@@ -38,25 +38,26 @@ class Shelf:
     ) -> Generator[Done, None, None]:  # fmt: skip
         """As `executors.work`. Row files are not kept, so with them everything is played."""
         place = REPORTS / ".cache" / digest(configuration)
-        journal = None if parts is not None else self._opened(place, configuration)
+        journal = None if parts is not None else self.opened(place, configuration)
         try:
             kept = [] if journal is None else [job for job in jobs if job in journal.keys()]  # noqa: SIM118 (a query, not a mapping's keys)
             found: list[Job] = []
             for job in kept:
-                if journal is not None and (done := _read(journal, job)) is not None:
+                if journal is not None and (done := taken(journal, job)) is not None:
                     found.append(job)
                     yield done
             if found:
                 self.told(f"{len(found)} of {len(jobs)} runs are read back from {place}/: nothing that they depend on has changed")
             left = [job for job in jobs if job not in set(found)]
             for done in self.perform(configuration, left, workers, parts, reached) if left else ():
-                journal = self._added(journal, done)
+                journal = self.added(journal, done)
                 yield done
         finally:
             if journal is not None:
                 journal.close()
 
-    def _opened(self, place: Path, configuration: Configuration) -> Journal | None:
+    def opened(self, place: Path, configuration: Configuration) -> Journal | None:
+        """The journal of that place, None if it cannot be used."""
         try:
             place.mkdir(parents=True, exist_ok=True)
             (place / "config.yaml").write_text(configuration.to_yaml(), encoding="utf-8")
@@ -70,7 +71,8 @@ class Shelf:
             self.told(f"--cache: {place} cannot be used ({error}); everything is played")
             return None
 
-    def _added(self, journal: Journal | None, done: Done) -> Journal | None:
+    def added(self, journal: Journal | None, done: Done) -> Journal | None:
+        """The journal with one more, None from when it cannot be added to."""
         if journal is not None:
             try:
                 journal.add(*done.job, done.figures)
@@ -81,7 +83,8 @@ class Shelf:
         return journal
 
 
-def _read(journal: Journal, job: Job) -> Done | None:
+def taken(journal: Journal, job: Job) -> Done | None:
+    """What is kept of a job, None if it cannot be read."""
     try:
         return Done(job, journal.figures(*job))
     except (OSError, JournalError):

@@ -21,6 +21,8 @@ def rebuilt(folder: Path) -> str:
     if (folder / SENSITIVITY).is_file() and not (folder / SUMMARY).is_file():
         return _again_from(folder / SENSITIVITY)
     summary = _read(folder / SUMMARY, 1, "a run's folder holds one; give such a folder")
+    if summary.get("command") == "tune":
+        return _searched(folder, summary)
     evidence = _read(folder / EVIDENCE, VERSION, _again(folder, summary))
     try:
         return page(summary, evidence)
@@ -36,6 +38,18 @@ def _again_from(path: Path) -> str:
         return sensitivity.page(_read(path, 1, "run compare --vary or --tornado again"))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"{path}: is not as it was written ({type(error).__name__}: {error}); run compare --vary or --tornado again") from None
+
+
+def _searched(folder: Path, found: dict[str, Any]) -> str:
+    from simroute.report import tuning
+    from simroute.studies.tuning.record import configuration_text
+    from simroute.studies.tuning.words import sentences
+
+    try:
+        return tuning.page(found, sentences(found), configuration_text(folder))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise InputError(f"{folder / SUMMARY}: is not as it was written ({problem[:120]}); {_again(folder, found)}") from None
 
 
 def _again(folder: Path, summary: dict[str, Any]) -> str:

@@ -36,7 +36,7 @@ def test_the_tuned_policy_runs_as_it_stands_and_gives_the_figures_that_were_repo
     """A comparison with the seed of the confirmation repeats them to the bit; the head says where the file comes from."""
     assert left(*WORDS, *GOALS, "--out", "t") == 0
     assert "Recommended: " in capsys.readouterr().out
-    found = json.loads(Path("t/tune.json").read_text())
+    found = json.loads(Path("t/summary.json").read_text())
     text = Path("t/tuned.yaml").read_text()
     for words in (
         "# simroute tune scenario=steady",
@@ -57,13 +57,13 @@ def test_the_number_of_workers_changes_no_bit():
     """One process or two: the same three files."""
     for workers in ("1", "2"):
         assert left(*WORDS, *GOALS, "--workers", workers, "--quiet", "--out", workers) == 0
-    for name in ("tune.json", "tuned.yaml"):
+    for name in ("summary.json", "tuned.yaml"):
         assert Path("1", name).read_bytes() == Path("2", name).read_bytes()
     import duckdb
 
     one, two = (duckdb.sql(f"SELECT * FROM '{folder}/trials.parquet'").fetchall() for folder in ("1", "2"))
     assert one == two
-    assert len(one) == sum(json.loads(Path("1/tune.json").read_text())["evaluations"][stage] for stage in ("search", "fresh"))
+    assert len(one) == sum(json.loads(Path("1/summary.json").read_text())["evaluations"][stage] for stage in ("search", "fresh"))
 
 
 def test_json_is_the_summary_and_nothing_else(capsys):
@@ -71,7 +71,7 @@ def test_json_is_the_summary_and_nothing_else(capsys):
     assert left(*WORDS, *GOALS, "--json") == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out == Path("reports/steady-tune/tune.json").read_text()
+    assert out == Path("reports/steady-tune/summary.json").read_text()
     found = json.loads(out)
     assert (found["schema_version"], found["command"]) == (1, "tune")
     assert str(Path.cwd()) not in out
@@ -82,7 +82,7 @@ def test_a_policy_s_own_block_is_searched():
     Path("own.yaml").write_text("about: Own.\nretry: {attempts: 2}\ntimeout: {total: 30s}\ntune: {retry.attempts: 1..4, timeout.total: 5s..40s}\n")
     words = ["tune", "scenario=steady", "policy=own.yaml", "scenario.horizon=2m", *GOALS, "--quiet", "--out", "t"]
     assert left(*words) == 0
-    assert [each["name"] for each in json.loads(Path("t/tune.json").read_text())["space"]] == ["retry.attempts", "timeout.total"]
+    assert [each["name"] for each in json.loads(Path("t/summary.json").read_text())["space"]] == ["retry.attempts", "timeout.total"]
     assert "tune" not in yaml.safe_load(Path("t/tuned.yaml").read_text())
 
 
@@ -123,8 +123,8 @@ def test_ctrl_c_keeps_what_was_finished(elsewhere):
     out, err = running.communicate(timeout=120)
     assert running.returncode == 130, err
     assert "Traceback" not in err
-    if Path("t/tune.json").exists():  # on a very slow machine nothing was finished
-        assert json.loads(Path("t/tune.json").read_text())["interrupted"]
+    if Path("t/summary.json").exists():  # on a very slow machine nothing was finished
+        assert json.loads(Path("t/summary.json").read_text())["interrupted"]
         assert "interrupted" in out
 
 
@@ -156,7 +156,7 @@ def test_several_scenarios_count_together(robust):
     """Constraints must hold in each; the figures are told for each."""
     words = ["tune", "scenario=steady,rate_limit_storm", "policy=circuit_breaker", "scenario.horizon=2m", "tune.breaker.failures=2..20"]
     assert left(*words, *GOALS, "--evaluations", "60", "--robust", robust, "--quiet", "--out", "t") == 0
-    found = json.loads(Path("t/tune.json").read_text())
+    found = json.loads(Path("t/summary.json").read_text())
     assert found["robust"] == robust
     assert list(found["recommended"]["fresh"]) == ["steady", "rate_limit_storm"]
     assert len(found["recommended"]["constraints"]) == 2

@@ -1,19 +1,26 @@
-"""Pictures of a search, from its tune.json: what each parameter does, which pairs do, what the objective costs, how the race went."""
+"""Pictures of a search, from its summary.json: what each parameter does, which pairs do, what the objective costs, how the race went."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from simroute.report.picture import PETROFF, Picture, Table, axis, label
-from simroute.words import percent
+from simroute.metrics import METRICS
+from simroute.report.picture import MARKERS, PETROFF, Picture, Table, axis, label
+from simroute.words import percent, span
 
 Found = dict[str, Any]
-HEIGHT, COLUMNS = 230, 3
+PANEL_HEIGHT, COLUMNS = 240, 3
+COLORS = (PETROFF[1], PETROFF[0], PETROFF[3], PETROFF[5], PETROFF[4])
+GOOD, BAD = PETROFF[0], PETROFF[1]
+POINTS = {1.0: "", 100.0: ", points"}
 
 
 def pictures(found: Found) -> dict[str, Picture]:
-    """By name."""
-    made = {"main_effects": main_effects(found), "pairs": pairs(found), "objective_and_constraint": against(found), "race": race(found)}
+    """By name; several panels as one picture."""
+    made = {
+        "main_effects": _together(main_effects(found)), "pairs": _together(pairs(found)), "objective_and_constraint": against(found),
+        "race": race(found),
+    }  # fmt: skip
     return {name: picture for name, picture in made.items() if picture is not None}
 
 
@@ -22,61 +29,133 @@ def drawn(found: Found) -> dict[str, Any]:
     return {name: picture.drawn() for name, picture in pictures(found).items()}
 
 
-def main_effects(found: Found) -> Picture | None:
-    """One panel for each parameter and objective."""
-    effects = [each for each in found["main_effects"] if each["bins"]]
-    if not effects:
-        return None
-    data: list[Any] = []
-    layout = _grid([f"{each['parameter']}: {each['objective']}" for each in effects])
-    rows = []
-    for place, each in enumerate(effects):
-        bins = each["bins"]
-        names = [_class(row) for row in bins]
-        error = {"type": "data", "array": [_half(row) for row in bins], "visible": True}
+def standing(found: Found) -> list[Picture]:
+    """For each objective and constraint a panel: the start, what is recommended, and whatever else was measured in the same weather."""
+    stage = "fresh" if found["replications"]["fresh"] else "search"
+    metrics = list(dict.fromkeys([*(wish.split()[-1] for wish in found["gain"]), *(row["metric"] for row in found["constraints"])]))
+    named = [("start", found["start"]), ("recommended", found["recommended"])]
+    if found["start"]["candidate"] == found["recommended"]["candidate"]:
+        named = [("start, recommended", found["start"])]
+    return [_standing(found, metric, scenario, stage, named) for metric in metrics for scenario in found["scenarios"]]
+
+
+def _standing(found: Found, metric: str, scenario: str, stage: str, named: list[tuple[str, Found]]) -> Picture:
+    data, rows, scale = [], [], _scale(metric)
+    for place, (name, setting) in enumerate(named):
+        figure = setting[stage][scenario][metric]
+        rows.append([label(metric), label(scenario), name, _interval(figure, metric)])
+        if figure["mean"] is None:
+            continue
         data.append(
             {
-                "type": "scatter", "mode": "lines+markers", "x": names, "y": [row["mean"] for row in bins], "error_y": error, "showlegend": False,
-                "line": {"color": PETROFF[0]}, "xaxis": axis("x", place), "yaxis": axis("y", place),
+                "type": "scatter", "mode": "markers", "name": name, "x": [figure["mean"] * scale], "y": [name], "showlegend": False,
+                "marker": {"color": COLORS[place % len(COLORS)], "size": 11, "symbol": MARKERS[place % len(MARKERS)]},
+                "error_x": _error([figure], scale), "hovertemplate": f"{_interval(figure, metric)}<extra>{name}</extra>",
             }
         )  # fmt: skip
-        rows += [
-            [label(each["parameter"]), each["objective"], name, str(row["count"]), _figure(row["mean"])]
-            for name, row in zip(names, bins, strict=True)
-        ]
-    return Picture(
-        "What does each parameter do?",
-        "Mean difference from the starting setting over all candidates with such a value, with 95 % intervals; of the first generation, which fills "
-        "the space evenly. The other parameters vary within each mean.",
-        {"data": data, "layout": layout},
-        Table(["parameter", "objective", "values", "candidates", "difference"], rows),
-    )
+    bounds = [row["bound"] * scale for row in found["constraints"] if row["metric"] == metric]
+    many = f" in {scenario}" if len(found["scenarios"]) > 1 else ""
+    layout: Found = {
+        "height": 100 + 34 * len(named), "margin": {"t": 36, "b": 48}, "xaxis": {"title": {"text": label(f"{metric}{many}{UNITS[scale]}", 70)}},
+        "yaxis": {"type": "category", "autorange": "reversed", "automargin": True, "range": [len(named) - 0.5, -0.5]},
+        "shapes": [_bound("x", bound) for bound in bounds],
+    }  # fmt: skip
+    return Picture("Against the start", STANDING, {"data": data, "layout": layout}, Table(["figure", "scenario", "setting", "value"], rows))
 
 
-def pairs(found: Found) -> Picture | None:
+STANDING = (
+    "Means with 95 % intervals; a dashed line is the bound that must be kept. All met the same weather, so that differences are surer than these "
+    "intervals look: they are told above."
+)
+UNITS = {1.0: "", 100.0: ", %"}
+
+
+def main_effects(found: Found) -> list[Picture]:
+    """One panel for each parameter and objective."""
+    return [_effect(each) for each in found["main_effects"] if each["bins"]]
+
+
+def _effect(each: Found) -> Picture:
+    bins, metric = each["bins"], _metric(each["objective"])
+    names, scale = [_class(row) for row in bins], _scale(each["objective"])
+    data = [
+        {
+            "type": "scatter", "mode": "lines+markers", "x": names, "y": [_times(row["mean"], scale) for row in bins], "showlegend": False,
+            "error_y": _error(bins, scale), "line": {"color": PETROFF[0]}, "marker": {"size": 8},
+        }
+    ]  # fmt: skip
+    layout = {
+        "height": PANEL_HEIGHT, "margin": {"t": 24, "b": 56},
+        "xaxis": {"title": {"text": label(each["parameter"], 40)}, "type": "category", "automargin": True},
+        "yaxis": {"title": {"text": label(f"{metric}{POINTS[scale]}", 34)}, "automargin": True},
+        "shapes": [_bound("y", 0)],
+    }  # fmt: skip
+    rows = [
+        [label(each["parameter"]), each["objective"], name, str(row["count"]), _interval_of_difference(row, scale)]
+        for name, row in zip(names, bins, strict=True)
+    ]
+    heads = ["parameter", "objective", "values", "candidates", "difference"]
+    return Picture("What does each parameter do?", EFFECTS, {"data": data, "layout": layout}, Table(heads, rows))
+
+
+EFFECTS = (
+    "Mean difference from the starting setting (dashed) over all candidates with such a value, with 95 % intervals; of the first generation, which "
+    "fills the space evenly. The other parameters vary within each mean."
+)
+
+
+def pairs(found: Found) -> list[Picture]:
     """One map for each pair of parameters, of the first objective."""
     first = _first(found)
-    maps = [each for each in found["pairs"] if each["objective"] == first and any(cell["count"] for cell in each["cells"])]
-    if not maps:
-        return None
-    data: list[Any] = []
-    layout = _grid([f"{each['x']} → , {each['y']} ↑" for each in maps])
-    layout["coloraxis"] = {"colorscale": "Cividis", "colorbar": {"title": {"text": label(first, 60)}}}
+    maps = [each for each in found["pairs"] if each["objective"] == first and any(cell["mean"] is not None for cell in each["cells"])]
+    most = max((abs(cell["mean"]) for each in maps for cell in each["cells"] if cell["mean"] is not None), default=1.0) or 1.0
+    return [_pair(each, most) for each in maps]
+
+
+def _pair(each: Found, most: float) -> Picture:
+    across, along, scale = [_class(row) for row in each["across"]], [_class(row) for row in each["along"]], _scale(each["objective"])
+    z: list[list[float | None]] = [[None] * len(across) for _ in along]
     rows = []
-    for place, each in enumerate(maps):
-        size = [max(cell[way] for cell in each["cells"]) + 1 for way in ("x", "y")]
-        z: list[list[float | None]] = [[None] * size[0] for _ in range(size[1])]
-        for cell in each["cells"]:
-            z[cell["y"]][cell["x"]] = cell["mean"]
-            rows.append([label(each["x"]), label(each["y"]), f"{cell['x'] + 1}, {cell['y'] + 1}", str(cell["count"]), _figure(cell["mean"])])
-        data.append({"type": "heatmap", "z": z, "coloraxis": "coloraxis", "xaxis": axis("x", place), "yaxis": axis("y", place)})
-    return Picture(
-        "Which parameters work together?",
-        "Mean difference from the starting setting by classes of two parameters, from the low end to the high; white: no candidate there. "
-        "Where rows differ in the same way in all columns, the two act each for itself.",
-        {"data": data, "layout": layout},
-        Table(["x", "y", "class", "candidates", "difference"], rows),
-    )
+    for cell in each["cells"]:
+        mean = z[cell["y"]][cell["x"]] = _times(cell["mean"], scale)
+        rows.append([label(each["x"]), across[cell["x"]], label(each["y"]), along[cell["y"]], str(cell["count"]), _figure(mean)])
+    worse = not each["objective"].startswith("max")
+    data = [
+        {
+            "type": "heatmap", "z": z, "x": across, "y": along, "zmin": -most * scale, "zmax": most * scale, "xgap": 2, "ygap": 2,
+            "colorscale": [[0, GOOD], [0.5, "#d5d5d8"], [1, BAD]] if worse else [[0, BAD], [0.5, "#d5d5d8"], [1, GOOD]],
+            "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z], "texttemplate": "%{text}",
+            "textfont": {"color": "#1b1f24", "size": 11}, "showscale": False, "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
+        }
+    ]  # fmt: skip
+    layout = {
+        "height": PANEL_HEIGHT + 40, "margin": {"t": 24, "b": 56},
+        "xaxis": {"title": {"text": label(each["x"], 40)}, "type": "category", "automargin": True, "showgrid": False},
+        "yaxis": {"title": {"text": label(each["y"], 40)}, "type": "category", "automargin": True, "showgrid": False},
+    }  # fmt: skip
+    heads = ["across", "values", "up", "values", "candidates", "difference"]
+    return Picture("Which parameters work together?", PAIRS, {"data": data, "layout": layout}, Table(heads, rows))
+
+
+PAIRS = (
+    "Mean difference from the starting setting by classes of two parameters: blue is better than the start, orange worse, empty where no candidate "
+    "was. Where rows differ in the same way in all columns, the two act each for itself."
+)
+
+
+def _together(panels: list[Picture]) -> Picture | None:
+    """Panels side by side in one figure, for a notebook."""
+    if not panels:
+        return None
+    layout: Found = {"grid": {"rows": -(-len(panels) // COLUMNS), "columns": min(len(panels), COLUMNS), "pattern": "independent"}}
+    layout |= {"height": PANEL_HEIGHT * layout["grid"]["rows"] + 60}
+    data = []
+    for place, panel in enumerate(panels):
+        data += [{**trace, "xaxis": axis("x", place), "yaxis": axis("y", place)} for trace in panel.figure["data"]]
+        for letter in "xy":
+            layout[f"{letter}axis{'' if place == 0 else place + 1}"] = panel.figure["layout"][f"{letter}axis"]
+    rows = [row for panel in panels for row in panel.table.rows]
+    return Picture(panels[0].title, panels[0].caption, {"data": data, "layout": layout}, Table(panels[0].table.heads, rows))
 
 
 def against(found: Found) -> Picture | None:
@@ -88,13 +167,15 @@ def against(found: Found) -> Picture | None:
     chosen = {found["start"]["candidate"]: ("start", "square", PETROFF[1]), found["recommended"]["candidate"]: ("recommended", "star", PETROFF[2])}
     data = [_points("candidates", "circle", PETROFF[4], [r for r in rows if r["number"] not in chosen], x, found)]
     data += [_points(*look, [r for r in rows if r["number"] == number], x, found) for number, look in chosen.items()]
-    layout: Found = {"xaxis": {"title": {"text": title}}, "yaxis": {"title": {"text": f"{label(_first(found), 60)}, difference from the start"}}}
+    gain = f"{label(_metric(_first(found)), 40)}, difference"
+    layout: Found = {"height": 420, "xaxis": {"title": {"text": title}}, "yaxis": {"title": {"text": gain}}}
     if bound is not None:
-        layout["shapes"] = [{"type": "line", "x0": bound, "x1": bound, "yref": "paper", "y0": 0, "y1": 1, "line": {"dash": "dash", "width": 1}}]
+        layout["shapes"] = [_bound("x", bound)]
     table = [[str(r["number"]), str(r["replications"]), _figure(x[r["number"]]), _figure(r["gain"][_first(found)])] for r in rows]
     return Picture(
         "What does keeping the promise cost?",
-        "Each point is a setting, by its means over the replications of the search that it has run; the dashed line is the constraint's bound.",
+        "Each point is a setting, by its means over the replications of the search that it has run, and its mean difference from the start; the "
+        "dashed line is the constraint's bound.",
         {"data": data, "layout": layout},
         Table(["candidate", "replications", title, "difference"], table),
     )
@@ -111,6 +192,7 @@ def race(found: Found) -> Picture | None:
         for name, key, color in (("came", "came", PETROFF[4]), ("stayed", "stayed", PETROFF[0]))
     ]
     layout = {
+        "height": 360,
         "barmode": "overlay",
         "xaxis": {"title": {"text": "generation: replications"}, "type": "category"},
         "yaxis": {"title": {"text": "settings"}},
@@ -152,24 +234,40 @@ def _class(row: Found) -> str:
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
-def _half(row: Found) -> float:
-    return 0.0 if row["high"] is None else (row["high"] - row["low"]) / 2
+def _error(rows: list[Found], scale: float = 1.0) -> Found:
+    """Bars from the bounds, which need not lie evenly about the mean."""
+    known = [row if row["high"] is not None else {"mean": 0.0, "low": 0.0, "high": 0.0} for row in rows]
+    up, down = ([scale * abs(row[end] - row["mean"]) for row in known] for end in ("high", "low"))
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "visible": True, "thickness": 1.5}
+
+
+def _bound(letter: str, value: float) -> Found:
+    other = "y" if letter == "x" else "x"
+    ends = {f"{letter}0": value, f"{letter}1": value, f"{other}0": 0, f"{other}1": 1, f"{other}ref": "paper"}
+    return {"type": "line", **ends, "line": {"dash": "dash", "width": 1.5, "color": PETROFF[4]}}
+
+
+def _metric(wish: str) -> str:
+    return wish.split()[-1]
+
+
+def _scale(wish: str) -> float:
+    """Shares are shown in points."""
+    return 100.0 if METRICS[_metric(wish)][0] == "share" else 1.0
+
+
+def _times(value: float | None, scale: float) -> float | None:
+    return None if value is None else value * scale
+
+
+def _interval(figure: Found, metric: str) -> str:
+    return span(**figure, unit=METRICS[metric][0])
+
+
+def _interval_of_difference(row: Found, scale: float) -> str:
+    mean, low, high = (_times(row[end], scale) for end in ("mean", "low", "high"))
+    return span(mean, low, high)
 
 
 def _figure(value: float | None) -> str:
     return percent(None) if value is None else f"{value:.4g}"
-
-
-def _grid(titles: list[str]) -> Found:
-    """Panels in rows of three, each titled."""
-    rows = -(-len(titles) // COLUMNS)
-    layout: Found = {"height": HEIGHT * rows + 60, "annotations": []}
-    for place, title in enumerate(titles):
-        row, column = divmod(place, COLUMNS)
-        left, top = column / COLUMNS, 1 - row / rows
-        right, bottom = left + 0.82 / COLUMNS, top - 0.68 / rows
-        layout["xaxis" if place == 0 else f"xaxis{place + 1}"] = {"domain": [left, right], "anchor": axis("y", place), "automargin": True}
-        layout["yaxis" if place == 0 else f"yaxis{place + 1}"] = {"domain": [max(0.0, bottom), top], "anchor": axis("x", place), "automargin": True}
-        heading = {"text": label(title, 60), "x": left, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
-        layout["annotations"].append({**heading, "showarrow": False})
-    return layout

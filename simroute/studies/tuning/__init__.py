@@ -4,11 +4,12 @@ space      what may be varied            entries    how it is written
 goals      what is wanted                plan       all of it, checked
 sobol, proposers, advisor   where to look     archive, simulator    what is run
 judge, race   who stays                  confirm, findings   what it is worth
-study      from plan to result           tuned, words   its files, its sentences
+recall, record, sheet   what is kept     tuned, words   the tuned policy, its sentences
+study      from plan to result
 """
 
 from simroute.studies.tuning.plan import Plan, Wanted, planned
+from simroute.studies.tuning.sheet import read, sheet
 from simroute.studies.tuning.study import Tuning, tune
-from simroute.studies.tuning.tuned import write
 
-__all__ = ["Plan", "Tuning", "Wanted", "planned", "tune", "write"]
+__all__ = ["Plan", "Tuning", "Wanted", "planned", "read", "sheet", "tune"]

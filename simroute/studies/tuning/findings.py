@@ -121,14 +121,20 @@ class Effects:
         for first in range(len(names)):
             for second in range(first + 1, len(names)):
                 for wish in self._goals.objectives:
-                    found.append({"x": names[first], "y": names[second], "objective": str(wish), "cells": self._cells(first, second, wish)})
+                    row = {"x": names[first], "y": names[second], "objective": str(wish)}
+                    found.append({**row, "across": self._classes(first), "along": self._classes(second), "cells": self._cells(first, second, wish)})
         return found
+
+    def _classes(self, place: int) -> list[dict[str, Any]]:
+        """What values each class of a parameter holds."""
+        name = self._archive.space.parameters[place].name
+        return [_extent([each.values[name] for each in group]) for _, group in sorted(self._grouped(place, PAIR_BINS).items())]
 
     def _cells(self, first: int, second: int, wish: Any) -> list[dict[str, Any]]:
         across, along = self._grouped(first, PAIR_BINS), self._grouped(second, PAIR_BINS)
         cells = []
-        for x, left in sorted(across.items()):
-            for y, right in sorted(along.items()):
+        for x, (_, left) in enumerate(sorted(across.items())):
+            for y, (_, right) in enumerate(sorted(along.items())):
                 group = [each for each in left if each in right]
                 cells.append({"x": x, "y": y, "count": len(group), "mean": interval([self._gain(each, wish) for each in group]).mean})
         return cells

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,12 +12,16 @@ from typing import Any
 import simroute
 from simroute.metrics import METRICS
 from simroute.models.random import fingerprint
+from simroute.studies.executors import Work
 from simroute.studies.tuning import findings
 from simroute.studies.tuning.archive import FRESH, SEARCH, Archive, Candidate, Evaluate
 from simroute.studies.tuning.confirm import Confirmed, confirm
 from simroute.studies.tuning.judge import Kept, bounds
 from simroute.studies.tuning.plan import Plan
 from simroute.studies.tuning.race import FIRST, Race
+from simroute.studies.tuning.recall import Cache, Recall
+from simroute.studies.tuning.record import SearchRecord
+from simroute.studies.tuning.sheet import sheet
 from simroute.studies.tuning.simulator import Simulator
 from simroute.studies.tuning.space import Choice, Number, Values
 from simroute.studies.tuning.watch import Rung, Spectator
@@ -26,14 +31,15 @@ VERSION = 1
 
 @dataclass
 class Tuning:
-    """What came out: `recommended` values, `summary` (tune.json), `trials` (a data frame), `figures` (plotly, by name), `tuned_yaml`."""
+    """What came out: `recommended` values, `summary` (summary.json), `trials` (a data frame), `figures` (plotly, by name), `tuned_yaml`."""
 
     plan: Plan
     archive: Archive
     rungs: list[Rung]
     confirmed: Confirmed
     exhausted: bool = False
-    out: Path | None = field(default=None)
+    unwritten: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def interrupted(self) -> bool:
@@ -50,7 +56,7 @@ class Tuning:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        """`tune.json`: no time of day, path or number of workers."""
+        """`summary.json`: no time of day, path or number of workers."""
         plan, effects = self.plan, findings.Effects(self.archive, self.plan.goals, FIRST)
         return {
             "schema_version": VERSION,
@@ -108,7 +114,7 @@ class Tuning:
     @property
     def figures(self) -> dict[str, Any]:
         """plotly's figures by name: main_effects, pairs, objective_and_constraint, race."""
-        from simroute.report.tuning import drawn
+        from simroute.report.figures.tuning import drawn
 
         return drawn(self.summary)
 
@@ -118,10 +124,20 @@ class Tuning:
 
         return sentences(self.summary)
 
-    def _repr_html_(self) -> str:
-        from html import escape
+    def report(self) -> str:
+        """The page, one self-contained HTML file."""
+        from simroute.report.tuning import page
 
-        return f"<div>{''.join(f'<p>{escape(line)}</p>' for line in self.lines())}</div>"
+        return page(self.summary, self.lines(), sheet(self.plan).to_yaml())
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the page. Raises OSError."""
+        Path(path).write_text(self.report(), encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        from simroute.report.tuning import brief
+
+        return brief(self.summary, self.lines())
 
     # -- parts of the summary ------------------------------------------------------------------------------------------
 
@@ -215,22 +231,42 @@ def _described(each: Number | Choice) -> dict[str, Any]:
     return made
 
 
-def tune(plan: Plan, *, workers: int = 1, evaluate: Evaluate | None = None, watch: Spectator | None = None) -> Tuning:
+def tune(
+    plan: Plan, *, workers: int = 1, evaluate: Evaluate | None = None, watch: Spectator | None = None, out: Path | None = None, resume: bool = False,
+    report: bool = True, perform: Work | None = None, cache: bool = False,
+) -> Tuning:  # fmt: skip
     """Search, then confirm in fresh weather. After Ctrl-C: from what is there.
 
-    `evaluate` stands in for the simulator. Raises KeyboardInterrupt before anything is there, WorkerLostError, RuntimeError that names the run.
+    `evaluate` stands in for the simulator, `perform` plays its runs elsewhere. With `out`, a folder that is there, every run is kept as it is
+    finished; `resume` goes on with those of an unfinished search. `cache`: runs of earlier searches are read back.
+    Raises KeyboardInterrupt before anything is there, InputError, WorkerLostError, ReplicationError.
     """
     watch = watch or Spectator()
-    simulator = None if evaluate is not None else Simulator(plan.stages, plan.policy, workers)
-    archive = Archive(plan.space, len(plan.scenarios), evaluate or simulator, watch.ran)  # type: ignore[arg-type]
+    made = sheet(plan)
+    begin = SearchRecord.begun(made, out, False, watch.noted) if not resume or out is None else SearchRecord.resumed(made, out, None, watch.noted)
+    with ExitStack() as stack:
+        record = stack.enter_context(begin)
+        if evaluate is None:
+            evaluate = simulator = Simulator(plan.stages, plan.policy, workers, perform)
+            stack.callback(simulator.close)
+        if cache:
+            shelf = Cache(plan, watch.noted)
+            stack.callback(shelf.close)
+            evaluate = again = Recall(evaluate, shelf, plan.space)
+            stack.callback(lambda: watch.noted(f"{again.count} runs are read back from {shelf.place}/") if again.count else None)
+        if out is not None:
+            evaluate = Recall(evaluate, record, plan.space)
+        found = _searched(plan, evaluate, watch)
+        record.leave(found, report)
+        return found
+
+
+def _searched(plan: Plan, evaluate: Evaluate, watch: Spectator) -> Tuning:
+    archive = Archive(plan.space, len(plan.scenarios), evaluate, watch.ran)
     race = Race(archive, plan.goals, plan.proposer(), plan.wanted.evaluations, watch=watch)
     watch.started(plan.wanted.evaluations + 2 * plan.wanted.confirm * len(plan.scenarios))
-    try:
-        interrupted = _interrupted(race)
-        return Tuning(plan, archive, race.rungs, confirm(archive, plan.goals, plan.wanted.confirm, interrupted), race.exhausted)
-    finally:
-        if simulator is not None:
-            simulator.close()
+    interrupted = _interrupted(race)
+    return Tuning(plan, archive, race.rungs, confirm(archive, plan.goals, plan.wanted.confirm, interrupted), race.exhausted)
 
 
 def _interrupted(race: Race) -> bool:

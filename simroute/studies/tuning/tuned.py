@@ -1,11 +1,10 @@
-"""The files of a search: the tuned policy, all that was found, and every run."""
+"""The tuned policy as a file, and every run as a row of a table."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import simroute
 from simroute.metrics import METRICS
@@ -13,11 +12,6 @@ from simroute.studies.tuning.archive import FRESH, SEARCH, Archive
 from simroute.studies.tuning.plan import Plan
 from simroute.studies.tuning.space import Values
 from simroute.words import clean
-
-if TYPE_CHECKING:
-    from simroute.studies.tuning.study import Tuning
-
-JSON, POLICY, TRIALS = "tune.json", "tuned.yaml", "trials.parquet"
 
 
 def text(plan: Plan, values: Values, lines: list[str]) -> str:
@@ -63,12 +57,3 @@ def columns(plan: Plan, archive: Archive) -> dict[str, list[Any]]:
     for parameter in archive.space.parameters:
         found[parameter.name] = [archive.space.effective(each.values)[parameter.name] for each, _ in rows]
     return found | {metric: [each.runs[key].metrics.get(metric) for each, key in rows] for metric in METRICS}
-
-
-def write(tuning: Tuning, folder: Path) -> None:
-    """All of them, into a folder that is there. Raises OSError."""
-    from simroute.results.trials import write as write_table
-
-    (folder / JSON).write_text(tuning.to_json(), encoding="utf-8")
-    (folder / POLICY).write_text(tuning.tuned_yaml, encoding="utf-8")
-    write_table(tuning.trials, folder / TRIALS)

@@ -20,6 +20,9 @@ class Rung(NamedTuple):
 class Spectator:
     """Is told what a search is at."""
 
+    def noted(self, line: str) -> None:
+        """Something is not as it should be, or was read back."""
+
     def started(self, total: int) -> None:
         """About so many runs in all, those that confirm included."""
 
