@@ -13,7 +13,7 @@ from simroute.experiment.configuration import load
 from simroute.experiment.schema import Parameter
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS
-from simroute.traces.reader import FORMATS
+from simroute.traces.formats import known
 
 ROOT = Path(__file__).parent.parent
 UNITS = {"share": "share, 0 to 1", "s": "seconds", "USD": "USD", "": "number"}
@@ -137,8 +137,13 @@ def traces() -> str:
         "`scenario.workload.trace=FILE.csv` replaces the synthetic arrivals and token lengths by recorded ones; plain or gzipped. The format is told "
         "by the header: the columns may stand in any order, and others are ignored. Rows without input tokens are skipped, with a note.",
     ]
-    for name, form in FORMATS.items():
-        parts += [f"## {name}", " ".join((form.__doc__ or "").split()), table(("column",), ((f"`{column}`",) for column in form.COLUMNS))]
+    for name, form in known().items():
+        parts += [
+            f"## {name}",
+            f"{form.ABOUT}.",
+            " ".join((form.__doc__ or "").split()),
+            table(("field",), ((f"`{field}`",) for field in form.FIELDS)),
+        ]
     return "\n\n".join(parts) + "\n"
 
 

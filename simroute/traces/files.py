@@ -156,7 +156,7 @@ def _header(path: Path, reader: Any) -> list[str]:
 
 def _rows(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
     """(line on which it begins, fields) of each row that is not blank."""
-    line = 1
+    line = reader.line_num + 1
     try:
         for row in reader:
             if row:

@@ -30,14 +30,17 @@ UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 BROKEN = "broken line"
 REASONS = {
-    "no readable time": "t IS NULL OR NOT isfinite(CAST(t AS DOUBLE))",
-    "negative tokens": "least(input_tokens, output_tokens, cached_tokens) < 0",
-    "more than 10,000,000 tokens": f"greatest(input_tokens, output_tokens) > {MOST_TOKENS}",
-    "no token counts": "NOT coalesce(failed, false) AND (input_tokens IS NULL OR output_tokens IS NULL)",
-    "nothing asked": "NOT coalesce(failed, false) AND input_tokens = 0",
-    "ends before it begins": "ends < t OR latency_s < 0",
+    "no readable time": ("t IS NULL", "a date such as 2024-05-10 00:00:01Z, or a finite number"),
+    "negative tokens": ("least(input_tokens, output_tokens, cached_tokens) < 0", "counts from 0"),
+    "more than 10,000,000 tokens": (f"greatest(input_tokens, output_tokens) > {MOST_TOKENS}", "tokens of one request"),
+    "no token counts": ("NOT coalesce(failed, false) AND (input_tokens IS NULL OR output_tokens IS NULL)", "whole numbers from 0"),
+    "nothing asked": ("NOT coalesce(failed, false) AND input_tokens = 0", "at least one input token"),
+    "ends before it begins": ("ends < t OR latency_s < 0", "times on one clock"),
 }
-"""Why a row is no request, the first that holds; `failed` ones may lack tokens."""
+"""Why a row is no request, the first that holds, and what was expected; `failed` ones may lack tokens."""
+EXPECTED = {reason: expected for reason, (_, expected) in REASONS.items()} | {
+    BROKEN: "as many fields as the header has, or one JSON object",
+}
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class _Reader:
     def _first_bad(self, number: int, broken: list[int]) -> None:
         found = self._run("SELECT line, reason FROM raw WHERE reason IS NOT NULL ORDER BY line LIMIT 1").fetchall()
         for line, reason in sorted([*((line, BROKEN) for line in broken[:1]), *found]):
-            raise TraceError(f"{self._paths[number]}: row {line}: {reason}")
+            raise TraceError(f"{self._paths[number]}: row {line}: {reason}; expected {EXPECTED[reason]}")
 
     def _checked(self, query: str, number: int) -> str:
         relative = {"relative_s": "s", "relative_ms": "ms"}.get(self._form.CLOCK)
@@ -164,7 +167,7 @@ class _Reader:
         size = str(UNITS[unit]) if unit else " ".join(["CASE clock(time_text)", *(f"WHEN '{u}' THEN {n}" for u, n in UNITS.items()), "END"])
         moments = ", ".join(f"moment({name}_text, {size.replace('time_text', name + '_text')}) AS {short}" for name, short in
                             (("time", "t"), ("end", "ends"), ("first", "firsts")))  # fmt: skip
-        reason = " ".join(["CASE", *(f"WHEN {test} THEN '{reason}'" for reason, test in REASONS.items()), "END"])
+        reason = " ".join(["CASE", *(f"WHEN {test} THEN '{reason}'" for reason, (test, _) in REASONS.items()), "END"])
         kind = f"'{unit}'" if unit else "clock(time_text)"
         return f"SELECT *, {reason} AS reason, {number} AS file FROM (SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM ({query})))"
 
@@ -273,8 +276,8 @@ _JOINED = (
     " CAST(sum(coalesce(attempts, 1)) AS INTEGER) AS attempts,"
     " list({'offset_s': (arrival_ns - began) / 1e9, 'latency_s': latency_s, 'provider': provider, 'model': model, 'status': status, 'error': error}"
     " ORDER BY arrival_ns) AS tries,"
-    " min(file) AS file, min(line) AS line FROM (SELECT *, coalesce(trace, concat(file, ':', line)) AS one, min(arrival_ns) OVER (PARTITION BY one) AS began FROM whole)"
-    " GROUP BY one"
+    " min(file) AS file, min(line) AS line FROM (SELECT *, coalesce(trace, concat(file, ':', line)) AS one,"
+    " min(arrival_ns) OVER (PARTITION BY one) AS began FROM whole) GROUP BY one"
 )
 """Rows with equal `trace` as one request: the last attempt's outcome, all attempts' cost."""
 

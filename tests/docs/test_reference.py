@@ -15,7 +15,7 @@ from simroute.core import registry
 from simroute.experiment import schema
 from simroute.metrics import METRICS
 from simroute.models import spec
-from simroute.traces.reader import FORMATS
+from simroute.traces.formats import known
 
 ROOT = Path(__file__).parent.parent.parent
 assert _registers_layers
@@ -80,7 +80,7 @@ def test_every_metric_and_every_trace_format_is_there(site):
     shown = text(site / "reference" / "metrics.html").split()
     assert [name for name in METRICS if name not in shown] == []
     formats = text(site / "reference" / "traces.html").split()
-    assert [column for form in FORMATS.values() for column in form.COLUMNS if column not in formats] == []
+    assert [field for form in known().values() for field in form.FIELDS if field not in formats] == []
 
 
 def test_no_page_loads_anything_from_elsewhere(site):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.traces import TraceError, read_outcomes, read_trace
+from simroute.traces import TraceError, Wish, read, read_outcomes, read_trace
 
 HEADER = "arrival_s,input_tokens,output_tokens\n"
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -80,7 +80,7 @@ def test_rows_that_ask_nothing_are_skipped_and_counted(tmp_path: Path) -> None:
     """Without input tokens there is no request; an empty answer is one."""
     trace = read_trace(written(tmp_path, HEADER + "0,0,5\n1,10,0\n2,0,0\n"))
     assert trace.output_tokens.tolist() == [0]
-    assert trace.notes == ["2 rows without input tokens skipped: nothing was asked"]
+    assert trace.notes == ["2 rows skipped: nothing asked (row 2 …)"]
 
 
 def test_azures_later_traces_carry_utc(tmp_path: Path) -> None:
@@ -89,37 +89,66 @@ def test_azures_later_traces_carry_utc(tmp_path: Path) -> None:
     assert trace.arrival.tolist() == pytest.approx([0, 0.99007], abs=1e-9)
 
 
-BAD = {
-    "nothing at all": (b"", "row 1: unknown columns"),
+REFUSED = {
+    "nothing at all": (b"", "no rows"),
     "a header alone": (HEADER.encode(), "no rows"),
-    "only rows that ask nothing": ((HEADER + "0,0,5\n").encode(), "no rows"),
-    "columns of another kind": (b"ts,model\n1,a\n", "row 1: unknown columns 'ts,model'; expected TIMESTAMP"),
+    "only rows that ask nothing": ((HEADER + "0,0,5\n").encode(), "no rows; a trace needs at least one request (1 skipped: nothing asked)"),
+    "columns of another kind": (b"ts,model\n1,a\n", "row 1: unknown columns 'model, ts'"),
     "a column twice": (b"arrival_s,arrival_s,input_tokens,output_tokens\n", "row 1: column 'arrival_s' stands twice"),
     "a NUL byte": ((HEADER + "0,1,1\n1,2\0,3\n").encode(), "row 3: holds a NUL byte"),
-    "negative tokens": ((HEADER + "0,1,1\n1,-5,3\n").encode(), "row 3: times must be finite and token counts from 0"),
-    "absurd tokens": ((HEADER + "0,1,1000000000000\n").encode(), "row 2: times must be finite and token counts from 0"),
-    "no number": ((HEADER + "0,1,1\nsoon,2,3\n").encode(), "row 3: cannot read 'soon,2,3'"),
-    "half a token": ((HEADER + "0,1.5,1\n").encode(), "row 2: cannot read"),
-    "not a time": ((HEADER + "nan,1,1\n").encode(), "row 2: times must be finite"),
-    "an infinite time": ((HEADER + "inf,1,1\n").encode(), "row 2: times must be finite"),
-    "a short row": ((HEADER + "0,1\n").encode(), "row 2: cannot read '0,1'"),
-    "another zone": ((AZURE + "2024-05-10 00:00:00+01:00,1,1\n").encode(), "row 2: cannot read"),
+    "negative tokens": ((HEADER + "0,1,1\n1,-5,3\n").encode(), "row 3: token counts must not be negative"),
     "Latin-1": (HEADER.encode() + b"0,1,1\n1,caf\xe9,2\n", "row 1 or soon after: not valid UTF-8"),
-    "half a zip file": (gzip.compress((HEADER + "0,1,1\n" * 1000).encode())[:40], "not a readable CSV file"),
+    "half a zip file": (gzip.compress((HEADER + "0,1,1\n" * 1000).encode())[:40], "cannot be unpacked"),
     "a field of a megabyte": ((HEADER + "0,1,1\n0," + "9" * 1_000_000 + ",1\n").encode(), "row 3: not a readable CSV file"),
 }
 
 
-@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("case", REFUSED)
 def test_what_is_no_trace_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
     """File, row and what is wrong; it is a ValueError and never a traceback of another kind."""
-    content, message = BAD[case]
+    content, message = REFUSED[case]
     path = written(tmp_path, content)
     with pytest.raises(TraceError) as caught:
         read_trace(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+BROKEN = {
+    "absurd tokens": ("2,1,1000000000000", "more than 10,000,000 tokens"),
+    "no number": ("soon,2,3", "no readable time"),
+    "half a token": ("2,1.5,1", "no token counts"),
+    "not a time": ("nan,1,1", "no readable time"),
+    "an infinite time": ("inf,1,1", "no readable time"),
+    "a number that no clock holds": ("1e300,1,1", "no readable time"),
+    "a short row": ("2,1", "broken line"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_line_costs_that_line_and_is_counted(tmp_path: Path, case: str) -> None:
+    """The lines before and after it are read, and its number is told."""
+    line, reason = BROKEN[case]
+    table = read([written(tmp_path, f"{HEADER}0,1,1\n{line}\n3,4,5\n")])
+    assert (table.requests, table.skipped) == (2, {reason: 1})
+    assert table.examples[reason][0].endswith("trace.csv: row 3")
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_strict_reading_stops_at_the_first_broken_line(tmp_path: Path, case: str) -> None:
+    """With file, row, and what was expected."""
+    line, reason = BROKEN[case]
+    path = written(tmp_path, f"{HEADER}0,1,1\n{line}\n3,x,5\n")
+    with pytest.raises(TraceError, match=rf"^{path}: row 3: {reason}.*; expected \w"):
+        read([path], Wish(strict=True))
+
+
+def test_times_with_other_zones_are_turned_into_utc(tmp_path: Path) -> None:
+    """01:00 an hour east of Greenwich is midnight there."""
+    rows = "2024-05-10 01:00:00+01:00,1,1\n2024-05-10 00:00:02Z,2,2\n2024-05-09T19:00:01-0500,3,3\n"
+    trace = read_trace(written(tmp_path, AZURE + rows))
+    assert (trace.arrival.tolist(), trace.input_tokens.tolist()) == ([0, 1, 2], [1, 3, 2])
 
 
 def test_a_file_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None:
