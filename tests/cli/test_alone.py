@@ -14,6 +14,7 @@ from simroute.experiment.errors import InputError
 from simroute.studies.compare import compare
 
 SHORT = ["scenario.horizon=600", "scenario.workload.rate=2"]
+RETIMED = ["policy.timeout.total=9"]
 LAYER = """from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +81,11 @@ def test_what_contradicts_it_is_one_line(words: list[str], told: str, capsys: py
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize("more", [[], ["policy.timeout.total=9"]], ids=["run", "compare"])
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("more", "workers"),
+    [([], "1"), (RETIMED, "2"), pytest.param([], "2", marks=pytest.mark.slow), pytest.param(RETIMED, "1", marks=pytest.mark.slow)],
+    ids=["run-1", "compare-2", "run-2", "compare-1"],
+)
 def test_a_failed_replication_names_the_command_that_runs_it_alone(more: list[str], workers: str) -> None:
     """Given as it is printed, it fails in the same words; when the cause is gone, it has the figures of the whole study."""
     Path("my plug.py").write_text(LAYER, encoding="utf-8")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from simroute.cli import main
 from simroute.experiment.errors import InputError
 from simroute.experiment.yaml_reader import parse
+from simroute.results.journal import NAME
 
 GOOD = "about: ok?\nhorizon: 60s\ndeployments:\n  a: {provider: x, model: m, price: {input: 1, output: 2}}\n"
 
@@ -161,7 +162,10 @@ def ran(*words, **kwargs):
 def test_ctrl_c_keeps_what_is_finished():
     """A long comparison interrupted: exit 130, a summary over the finished replications."""
     run = ran("compare", "scenario=demo", "policy=direct", "--replications", "100000", "--workers", "1", "--out", "out", start_new_session=True)
-    time.sleep(5)
+    until = time.monotonic() + 60
+    while not Path("out", f"{NAME}.wal").exists() or Path("out", f"{NAME}.wal").stat().st_size < 20_000:
+        assert time.monotonic() < until
+        time.sleep(0.02)
     os.killpg(run.pid, signal.SIGINT)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 130, err

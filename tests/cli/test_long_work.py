@@ -18,8 +18,11 @@ from simroute.studies.resume import is_unfinished, looked_at
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 from terminals import simroute
 
-WORK = ["compare", "scenario=demo", "policy=direct,failover", "scenario.horizon=2400", "scenario.outages.morning.start=30%"]
+WORK = ["compare", "scenario=demo", "policy=direct,failover", "scenario.horizon=1200", "scenario.outages.morning.start=30%"]
 WORK += ["scenario.outages.morning.end=60%", "--seed", "5", "--no-report"]
+MANY = ["--replications", "20"]
+SOON = r"K([4-9]|1\d)/40 runs"
+"""When Ctrl-C is pressed: something is finished, and more than half is not."""
 ROWS = ("requests.parquet", "attempts.parquet", "events.parquet")
 CTRL_C = b"\x03"
 
@@ -36,7 +39,16 @@ def ran(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-m", "simroute", *words], capture_output=True, text=True, check=False, timeout=300)
 
 
-def same_files(one: str, two: str, *names: str) -> list[str]:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of MANY replications without an interruption, rows as well."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = ran(*WORK, *MANY, "--rows", "--workers", "1", "--out", str(folder))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def same_files(one: str | Path, two: str | Path, *names: str) -> list[str]:
     """Names of the files that differ."""
     return [name for name in names if (Path(one) / name).read_bytes() != (Path(two) / name).read_bytes()]
 
@@ -90,20 +102,19 @@ def test_off_a_terminal_there_is_no_progress() -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_ctrl_c_leaves_a_clean_terminal_and_the_exact_command_that_goes_on(workers: str) -> None:
+def test_ctrl_c_leaves_a_clean_terminal_and_the_exact_command_that_goes_on(workers: str, whole: Path) -> None:
     """Exit 130, what is finished, the command; given as it is printed, it ends with the same bits as a run without interruption."""
-    options = ["--replications", "24", "--workers", workers, "--rows", "--assert", "success_rate>=0"]
-    shown = simroute(*WORK, *options, "--out", "a folder", keys={r"[4-9]/48 runs": CTRL_C})
+    options = [*MANY, "--workers", workers, "--rows", "--assert", "success_rate>=0"]
+    shown = simroute(*WORK, *options, "--out", "a folder", keys={SOON: CTRL_C})
     assert shown.status == 130, shown.screen
     assert len(shown.left) == 2, shown.left
-    assert re.search(r"interrupted; [1-9]\d* of 24 replications were finished and are kept$", shown.left[0])
-    assert json.loads(Path("a folder/summary.json").read_text(encoding="utf-8"))["replications"] < 24
+    assert re.search(r"interrupted; [1-9]\d* of 20 replications were finished and are kept$", shown.left[0])
+    assert json.loads(Path("a folder/summary.json").read_text(encoding="utf-8"))["replications"] < 20
     command = shlex.split(shown.left[1].removeprefix("simroute: go on with: "))
     assert command[:5] == ["simroute", "compare", "--resume", "--out", "a folder"]
     again = ran(*command[1:])
     assert again.returncode == 0, again.stderr
-    assert ran(*WORK, *options, "--out", "whole").returncode == 0
-    assert same_files("a folder", "whole", "summary.json", "evidence.json", "config.yaml", *ROWS) == []
+    assert same_files("a folder", whole, "summary.json", "evidence.json", "config.yaml", *ROWS) == []
     assert not (Path("a folder") / NAME).exists()
     assert not (Path("a folder") / ".parts").exists()
 
@@ -124,18 +135,16 @@ def test_ctrl_c_in_a_long_replication_does_not_wait_for_its_end() -> None:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 @pytest.mark.parametrize(
     ("workers", "rows"),
-    [("1", True), ("2", False), pytest.param("2", True, marks=pytest.mark.slow), pytest.param("1", False, marks=pytest.mark.slow)],
+    [("2", True), *(pytest.param(*each, marks=pytest.mark.slow) for each in (("1", True), ("2", False), ("1", False)))],
 )
-def test_kill_9_at_any_moment_loses_nothing(workers: str, rows: bool) -> None:
+def test_kill_9_at_any_moment_loses_nothing(workers: str, rows: bool, whole: Path) -> None:
     """Killed again and again at random moments until it gets through: the same bits; workers end with their parent."""
-    options = ["--replications", "20", "--workers", workers, *(["--rows"] if rows else [])]
-    whole = ran(*WORK, *options, "--out", "whole")
-    assert whole.returncode == 0, whole.stderr
+    options = [*MANY, "--workers", workers, *(["--rows"] if rows else [])]
     chance, finished = random.Random(f"{workers} {rows}"), 0
-    for _ in range(5):
+    for _ in range(4):
         words = ["compare", "--resume", "--out", "out", "--workers", workers, "--no-report"] if is_unfinished(Path("out")) else [*WORK, *options]
         process = subprocess.Popen([sys.executable, "-m", "simroute", *words, *(["--out", "out"] if words[1] != "--resume" else [])])
-        wait_for(process, Path("out", f"{NAME}.wal"), chance.uniform(0.0, 0.7))
+        wait_for(process, Path("out", f"{NAME}.wal"), chance.uniform(0.0, 0.4))
         process.kill()
         if process.wait(timeout=30) == 0:
             break
@@ -145,8 +154,9 @@ def test_kill_9_at_any_moment_loses_nothing(workers: str, rows: bool) -> None:
     if is_unfinished(Path("out")):
         done = ran("compare", "--resume", "--out", "out", "--no-report")
         assert done.returncode == 0, done.stderr
-    assert same_files("out", "whole", "summary.json", "evidence.json", "config.yaml", *(ROWS if rows else ())) == []
-    assert {path.name for path in Path("out").iterdir()} == {path.name for path in Path("whole").iterdir()}
+    names = {"summary.json", "evidence.json", "config.yaml", *(ROWS if rows else ())}
+    assert same_files("out", whole, *names) == []
+    assert {path.name for path in Path("out").iterdir()} == names
 
 
 def wait_for(process: "subprocess.Popen[bytes]", journal: Path, more: float) -> None:
@@ -205,18 +215,31 @@ class Sometimes:
 """
 
 
+SOMETIMES = ["compare", "scenario=demo", "policy=direct,mine.yaml", "scenario.horizon=1500", "--plugin", "plug.py", "--replications", "20"]
+SOMETIMES += ["scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%", "--seed", "7", "--no-report"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of that study with a layer that never does it."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        Path("plug.py").write_text(LAYER.format(deed="pass"), encoding="utf-8")
+        Path("mine.yaml").write_text("sometimes: {}\n", encoding="utf-8")
+        assert ran(*SOMETIMES, "--workers", "1", "--out", "whole").returncode == 0
+    return folder / "whole"
+
+
 @pytest.mark.parametrize(("deed", "workers"), [("os.kill(os.getpid(), 9)", "2"), ("raise ValueError('no')", "1")])
-def test_d04_what_was_finished_before_a_worker_was_killed_or_a_replication_failed_is_kept(deed: str, workers: str) -> None:
+def test_d04_what_was_finished_before_a_worker_was_killed_or_a_replication_failed_is_kept(deed: str, workers: str, undisturbed: Path) -> None:
     """One line names policy, replication and seed, the last says how to go on; when the cause is gone, the rest is played."""
     Path("plug.py").write_text(LAYER.format(deed=deed), encoding="utf-8")
     Path("mine.yaml").write_text("sometimes: {}\n", encoding="utf-8")
-    words = ["compare", "scenario=demo", "policy=direct,mine.yaml", "scenario.horizon=3000", "scenario.workload.rate=1", "--plugin", "plug.py"]
-    words += ["scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%", "--replications", "30", "--seed", "7", "--workers", workers]
-    words += ["--no-report"]
-    assert ran(*words, "--out", "whole").returncode == 0
     process = subprocess.Popen(
-        [sys.executable, "-m", "simroute", *words, "--out", "out"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+        [sys.executable, "-m", "simroute", *SOMETIMES, "--workers", workers, "--out", "out"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
     until = time.monotonic() + 60
     while not Path("out", f"{NAME}.wal").exists() or Path("out", f"{NAME}.wal").stat().st_size < 20_000:
         assert time.monotonic() < until
@@ -230,28 +253,35 @@ def test_d04_what_was_finished_before_a_worker_was_killed_or_a_replication_faile
     again = last.removeprefix("simroute: what was finished is kept; go on with: ")
     done = ran(*shlex.split(again)[1:])
     assert done.returncode == 0, done.stderr
-    assert same_files("out", "whole", "summary.json", "evidence.json") == []
+    assert same_files("out", undisturbed, "summary.json", "evidence.json") == []
 
 
-def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one() -> None:
+def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one(whole: Path) -> None:
     """Default folders differ; the same --out is refused to the second in one line, exit 2, and the first is not disturbed."""
-    words = [sys.executable, "-m", "simroute", *WORK, "--replications", "30", "--workers", "1"]
-    both = [subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [process.communicate(timeout=300) and process.returncode for process in both] == [0, 0]
+    words = [sys.executable, "-m", "simroute", *WORK, *MANY, "--workers", "1"]
+    both = [subprocess.Popen([*words, "--replications", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+    assert [process.wait(timeout=300) for process in both] == [0, 0]
     assert sorted(path.name for path in Path("reports").iterdir()) == ["demo-compare", "demo-compare-2"]
-    two = [subprocess.Popen([*words, "--out", "one"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    ends = sorted((process.communicate(timeout=300)[1], process.returncode) for process in two)
-    assert [status for _, status in ends] == [0, 2]
-    assert ends[1][0] == "simroute: one: another run is writing there; wait until it has ended, or give another folder with --out\n"
-    assert same_files("one", "reports/demo-compare", "summary.json") == []
+    assert same_files("reports/demo-compare", "reports/demo-compare-2", "summary.json") == []
+    first = subprocess.Popen([*words, "--out", "one"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not Path("one", NAME).exists():
+        assert first.poll() is None
+        time.sleep(0.02)
+    first.send_signal(signal.SIGSTOP)  # however slow the second is to start
+    second = ran(*words[3:], "--out", "one")
+    first.send_signal(signal.SIGCONT)
+    assert (first.communicate(timeout=300)[1], first.returncode) == ("", 0)
+    told = "simroute: one: another run is writing there; wait until it has ended, or give another folder with --out\n"
+    assert (second.returncode, second.stderr) == (2, told)
+    assert same_files("one", whole, "summary.json") == []
 
 
 def test_resuming_without_out_finds_the_newest_unfinished_default_folder() -> None:
     """Of this scenario, command and configuration; none: one line, exit 2."""
-    options = ["--replications", "30", "--workers", "1"]
-    shown = simroute(*WORK, *options, keys={r"[4-9]/60 runs": CTRL_C})
+    options = [*MANY, "--workers", "1"]
+    shown = simroute(*WORK, *options, keys={SOON: CTRL_C})
     assert shown.status == 130
-    other = ran(*WORK, "--replications", "30", "--seed", "6", "--resume")
+    other = ran(*WORK, *MANY, "--seed", "6", "--resume")
     assert (other.returncode, len(other.stderr.splitlines())) == (2, 1)
     assert "reports/demo-compare" in other.stderr
     done = ran(*WORK, *options, "--resume")
@@ -260,14 +290,13 @@ def test_resuming_without_out_finds_the_newest_unfinished_default_folder() -> No
     assert [path.name for path in Path("reports").iterdir()] == ["demo-compare"]
 
 
-def test_more_replications_than_before_as_help_says() -> None:
-    """While the journal is there: twelve were asked for, sixteen are made, the same as if they had been asked for at once."""
-    shown = simroute(*WORK, "--replications", "12", "--workers", "1", "--out", "out", keys={r"[4-9]/24 runs": CTRL_C})
+def test_more_replications_than_before_as_help_says(whole: Path) -> None:
+    """While the journal is there: sixteen were asked for, twenty are made, the same as if they had been asked for at once."""
+    shown = simroute(*WORK, "--replications", "16", "--workers", "1", "--out", "out", keys={r"K([4-9]|1\d)/32 runs": CTRL_C})
     assert shown.status == 130
-    done = ran("compare", "--resume", "--out", "out", "--replications", "16")
+    done = ran("compare", "--resume", "--out", "out", *MANY)
     assert done.returncode == 0, done.stderr
-    assert ran(*WORK, "--replications", "16", "--out", "whole").returncode == 0
-    assert same_files("out", "whole", "summary.json", "evidence.json", "config.yaml") == []
+    assert same_files("out", whole, "summary.json", "evidence.json", "config.yaml") == []
     assert "more --replications than before" in " ".join(ran("compare", "--help").stdout.split())
 
 

@@ -36,6 +36,13 @@ def ran(*words: str, limit: int | None = None) -> "subprocess.CompletedProcess[s
     return subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, timeout=300, env=env)
 
 
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The summary of WORK where there is room."""
+    found: dict[str, object] = json.loads(ran(*WORK, "--json", "--out", str(tmp_path_factory.mktemp("whole"))).stdout)
+    return found
+
+
 def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
     """The one line of a command that is refused before anything is simulated."""
 
@@ -146,9 +153,8 @@ def results(done: "subprocess.CompletedProcess[str]") -> dict[str, object]:
     return found
 
 
-def test_r11_what_does_not_fit_is_printed(tmp_path: Path) -> None:
+def test_r11_what_does_not_fit_is_printed(tmp_path: Path, expected: dict[str, object]) -> None:
     """A disk on which nothing but the configuration fits: one note that there is no journal, table and summary on stdout, one line why, exit 2."""
-    expected = json.loads(ran(*WORK, "--json", "--out", "whole").stdout)
     with small_disk(tmp_path / "disk", 8) as disk:
         done = ran(*WORK, "--out", str(disk / "out"))
         assert results(done) == expected
@@ -181,9 +187,8 @@ def test_r11_once_there_is_room_the_files_are_written_without_computing_again(tm
 
 
 @pytest.mark.parametrize("size", [5_000, 40_000, 600_000])
-def test_r11_files_that_may_not_grow_lose_no_result(size: int) -> None:
+def test_r11_files_that_may_not_grow_lose_no_result(size: int, expected: dict[str, object]) -> None:
     """A limit on the size of files, at three places: journal, evidence, report; the figures are the same, on disk or on stdout."""
-    expected = json.loads(ran(*WORK, "--json", "--out", "whole").stdout)
     done = ran(*WORK[:-1], "--out", "out", limit=size)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -204,14 +209,13 @@ def test_r11_a_journal_that_fills_the_disk_stops_nothing(tmp_path: Path) -> None
         assert found["replications"] == 60
 
 
-def test_r11_full_row_files_leave_the_figures_alone(tmp_path: Path) -> None:
+def test_r11_full_row_files_leave_the_figures_alone(expected: dict[str, object]) -> None:
     """No room for rows: the summary is that of a run without them, the rows are named as missing, exit 2."""
-    assert ran(*WORK, "--out", "whole").returncode == 0
     done = ran(*WORK, "--rows", "--no-report", "--out", "out", limit=30_000)
     assert done.returncode == 2
     assert "requests.parquet" in done.stderr
     assert "File too large" in done.stderr
-    assert Path("out/summary.json").read_bytes() == Path("whole/summary.json").read_bytes()
+    assert json.loads(Path("out/summary.json").read_text(encoding="utf-8")) == expected
     assert not Path("out/requests.parquet").exists()
 
 

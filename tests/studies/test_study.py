@@ -76,7 +76,7 @@ def test_every_packaged_policy_runs_in_every_packaged_scenario():
     for name in scenarios:
         outages = load("run", name, ["direct"]).scenario.outages
         shifted = [text for outage in outages for text in (f"scenario.outages.{outage}.start=30%", f"scenario.outages.{outage}.end=60%")]
-        made = load("compare", name, policies, ["scenario.horizon=400s", *shifted])
+        made = load("compare", name, policies, ["scenario.horizon=200s", *shifted])
         study = compare(made)
         assert list(study.runs) == policies
         json.dumps(study.summary, allow_nan=False)
