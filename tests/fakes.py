@@ -10,7 +10,7 @@ from typing import Any
 
 from simpy import Environment
 
-from simroute.core import Call, Judge, Match, Outcome, Policy, Price, Rest, Send, Target
+from simroute.core import Call, Judge, Logged, Match, Outcome, Policy, Price, Rest, Send, Target
 from simroute.worlds.sim.kernel import Kernel, Task
 
 
@@ -56,6 +56,7 @@ class FakeWorld:
     reply: Callable[[Call, int], Reply] = lambda call, n: Reply()
     known: tuple[Target, ...] = (A, B, C)
     judged: list[bool] = field(default_factory=list)
+    log: Callable[[Call], Logged | None] = lambda call: None
     near: Callable[[Call, Mapping[Any, Any]], Match | None] = lambda call, keys: None
 
     def __post_init__(self) -> None:
@@ -77,6 +78,9 @@ class FakeWorld:
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         return self.near(call, keys)
+
+    def logged(self, call: Call) -> Logged | None:
+        return self.log(call)
 
     def emit(self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
         self.events.append((self.now(), event))

@@ -8,13 +8,14 @@ from simroute.core.call import Call, Request
 from simroute.core.outcome import Outcome, Rest
 from simroute.core.stack import Policy, formula, layer, registry, stack
 from simroute.core.target import Price, Target, resolve
-from simroute.core.world import Cancelled, Gate, Judge, Match, Send, World
+from simroute.core.world import Cancelled, Gate, Judge, Logged, Match, Send, World
 
 __all__ = [
     "Call",
     "Cancelled",
     "Gate",
     "Judge",
+    "Logged",
     "Match",
     "Outcome",
     "Policy",

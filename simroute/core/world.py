@@ -62,6 +62,13 @@ class Match(NamedTuple):
     cosine: float
 
 
+class Logged(NamedTuple):
+    """Where a log says that a request was sent: deployments in order, or `cached`: a cache of the gateway answered it."""
+
+    targets: tuple[str, ...]
+    cached: bool = False
+
+
 class World(Protocol):
     """Given to every layer, one view a layer and replica. Times are seconds on the world's own clock, which starts anywhere."""
 
@@ -97,6 +104,9 @@ class World(Protocol):
 
     def judge(self, call: Call, outcome: Outcome, judge: Judge) -> Awaitable[bool]:
         """Whether `judge` accepts this complete answer."""
+
+    def logged(self, call: Call) -> Logged | None:
+        """Where the log that is being replayed says that this request went; None where there is none, or it does not say."""
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         """The most similar earlier question among `keys` of the caller's cache (not `call`'s own wording), None if there is none."""

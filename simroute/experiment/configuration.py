@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, fields, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -14,15 +12,13 @@ from simroute.core.params import Unit
 from simroute.core.target import ROLES
 from simroute.experiment import catalogue, compose, schema, yaml_reader
 from simroute.experiment.errors import InputError, nearest
+from simroute.experiment.inputs import FILES, contents, digest, fitted
 from simroute.models import spec
 from simroute.models.faults import affected, moment
 from simroute.models.prices import price_list
 from simroute.models.workload import MOST_QUESTIONS
-from simroute.traces import TraceError, read_outcomes, read_trace
 
 __all__ = ["Configuration", "_registers_layers", "load", "restore"]
-
-FILES = ("trace", "lengths", "outcomes")
 
 
 @dataclass
@@ -76,12 +72,12 @@ class Configuration:
     def requests(self) -> float:
         """How many a replication has, about."""
         load = self.scenario.workload
-        return len(self.arrivals("trace").arrival) if load.trace else load.rate * self.scenario.horizon
+        return load.trace_loop * len(self.arrivals("trace").arrival) if load.trace else load.rate * self.scenario.horizon
 
     def arrivals(self, kind: str) -> Any:
         """The contents of `workload.trace`, `.lengths` or `.outcomes`, None if there is none."""
         path = getattr(self.scenario.workload, kind)
-        return None if path is None else _file(kind, path)
+        return None if path is None else contents(kind, path)
 
 
 def dumped(plain: dict[str, Any]) -> str:
@@ -139,8 +135,8 @@ def restored(document: yaml_reader.Document) -> Configuration:
         str(data["command"]), str(data["scenario_name"]), data["scenario"], {}, data["policies"], [scenario, *stances], ["scenario.horizon=given"],
         data["seed"], data["replications"], [],
     )  # fmt: skip
-    for file, digest in data["files"].items():
-        if made.files.get(file) != digest:
+    for file, known in data["files"].items():
+        if made.files.get(file) != known:
             raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
     if "until" in data:
         made.until = _until(data["until"], document)
@@ -187,7 +183,7 @@ def _build(
             problems += error.lines
     if scenario is not None:
         try:
-            scenario = _fitted(scenario, weather, overrides, notes)
+            scenario = fitted(scenario, weather, overrides, notes)
         except InputError as error:
             problems += error.lines
         else:
@@ -199,7 +195,7 @@ def _build(
     if problems:
         raise InputError(*problems)
     assert scenario is not None
-    files = {path: _digest(path) for kind in FILES if (path := getattr(scenario.workload, kind)) is not None}
+    files = {path: digest(path) for kind in FILES if (path := getattr(scenario.workload, kind)) is not None}
     return Configuration(command, name, scenario, built, seed, replications, files, notes=notes)
 
 
@@ -241,33 +237,6 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
     return made
 
 
-def _fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: list[str], notes: list[str]) -> spec.Scenario:
-    """Files read once, to see that they can be; a trace sets the horizon unless the command line does."""
-    load = scenario.workload
-    problems = []
-    for kind in FILES:
-        path = getattr(load, kind)
-        if path is None:
-            continue
-        try:
-            content = _file(kind, path)
-        except TraceError as error:
-            problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {error}")
-            continue
-        if kind == "trace":
-            notes += [f"{Path(path).name}: {len(content.arrival):,} requests", *(f"{Path(path).name}: {note}" for note in content.notes)]
-            stop = float(content.arrival[-1]) if load.trace_to is None else min(load.trace_to, float(content.arrival[-1]))
-            if stop <= load.trace_from:
-                problems.append(
-                    f"{document.where(('workload', 'trace_from'))}: workload.trace_from: the trace ends at {stop:.0f} s, before the window"
-                )
-            elif not any(text.startswith("scenario.horizon=") for text in overrides):
-                scenario = replace(scenario, horizon=(stop - load.trace_from) / load.rate_scale)
-    if problems:
-        raise InputError(*problems)
-    return scenario
-
-
 def _checked(scenario: spec.Scenario, document: yaml_reader.Document) -> list[str]:
     """What only the whole scenario can tell."""
     problems: list[str] = []
@@ -288,7 +257,7 @@ def _checked(scenario: spec.Scenario, document: yaml_reader.Document) -> list[st
         if sum(deployment.errors.values()) > 1:
             wrong(f"deployments.{name}.errors", "shares add up to more than 1")
         if deployment.outcomes is not None and scenario.workload.outcomes is not None:
-            columns = _file("outcomes", scenario.workload.outcomes).columns
+            columns = contents("outcomes", scenario.workload.outcomes).columns
             if deployment.outcomes not in columns:
                 wrong(f"deployments.{name}.outcomes", f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
         if deployment.outcomes is None and scenario.workload.outcomes is not None:
@@ -387,13 +356,3 @@ def _nesting(layers: dict[str, Any]) -> list[str]:
     if "retry" in kinds and "timeout" not in kinds[kinds.index("retry") :]:
         found.append("retry has no timeout inside it: one hung call is never retried; add timeout after retry")
     return found
-
-
-@lru_cache(maxsize=16)
-def _file(kind: str, path: str) -> Any:
-    return read_outcomes(path) if kind == "outcomes" else read_trace(path)
-
-
-def _digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

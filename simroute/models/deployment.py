@@ -13,6 +13,7 @@ from simroute.models import spec
 from simroute.models.faults import Timeline
 from simroute.models.limits import RateLimit
 from simroute.models.random import Streams
+from simroute.models.recorded import Recorded
 from simroute.models.workload import BLOCK, Block
 
 
@@ -47,7 +48,7 @@ class DeploymentModel:
 
     def __init__(
         self, name: str, deployment: spec.Deployment, prices: list[tuple[float, Price]], timeline: Timeline, scores: Scores, streams: Streams,
-        overhead: float,
+        overhead: float, recorded: Recorded | None = None,
     ) -> None:  # fmt: skip
         limits = deployment.limits
         family = deployment.family or deployment.model.split("/")[-1].split("-")[0].lower()
@@ -57,6 +58,7 @@ class DeploymentModel:
         self.conditions = timeline.at
         self._edges, self._prices = [edge for edge, _ in prices], [price for _, price in prices]
         self._scores, self._streams, self._overhead = scores, streams, overhead
+        self.recorded = recorded
 
     def price_at(self, t: float) -> tuple[Price, float]:
         """The price list at `t` (s), and until when it holds."""
@@ -72,6 +74,10 @@ class DeploymentModel:
         latency, size = self.spec.latency, block.size
         source = self._streams.block("send", self.target.name, n, block=block.first // BLOCK)
         coin, cut = source.random((2, BLOCK))[:, :size]
+        if self.recorded is not None:
+            chosen = self._streams.block("recorded", self.target.name, n, block=block.first // BLOCK).random((2, BLOCK))[:, :size]
+            ttft, decode, error = self.recorded.draw(block.arrival, block.input_tokens, block.output_tokens, chosen)
+            return Drawn(ttft, decode, error, coin, cut, self._scores.scores(block, n))
         normal = source.standard_normal((2, BLOCK))[:, :size]
         around = np.exp(latency.sigma * normal[0])
         ttft = (latency.base + latency.per_1k_input * block.input_tokens / 1000) * around + self._overhead

@@ -61,18 +61,27 @@ class Conditions:
 class Timeline:
     """Conditions of one deployment over time, piecewise constant."""
 
-    def __init__(self, name: str, deployment: spec.Deployment, windows: list[Window], outages: dict[str, spec.Outage]) -> None:
+    def __init__(
+        self, name: str, deployment: spec.Deployment, windows: list[Window], outages: dict[str, spec.Outage],
+        steps: list[tuple[float, dict[int, float]]] | None = None,
+    ) -> None:  # fmt: skip
+        """`steps`: from when on which share of calls fails with which status in fair weather, instead of the deployment's `errors`."""
         mine = [window for window in windows if name in window.targets]
-        turns = sorted([(w.start, 1, w.name) for w in mine] + [(w.end, 0, w.name) for w in mine])
-        self._edges, self._states = [0.0], [Conditions(deployment.errors, {})]
-        known: dict[tuple[str, ...], Conditions] = {(): self._states[0]}
+        turns: list[tuple[float, int, str]] = [(w.start, 1, w.name) for w in mine] + [(w.end, 0, w.name) for w in mine]
+        turns += [(when, place, "") for place, (when, _) in enumerate(steps or ())]
+        errors, step = deployment.errors, -1
+        self._edges, self._states = [0.0], [Conditions(errors, {})]
+        known: dict[tuple[int, tuple[str, ...]], Conditions] = {(step, ()): self._states[0]}
         here: set[str] = set()
-        for when, begins, outage in turns:
-            (here.add if begins else here.discard)(outage)
+        for when, begins, outage in sorted(turns):
+            if outage:
+                (here.add if begins else here.discard)(outage)
+            elif steps:
+                errors, step = steps[begins][1], begins
             names = tuple(name for name in outages if name in here)
-            if names not in known:
-                known[names] = Conditions(deployment.errors, {name: outages[name] for name in names})
-            self._turn(when, known[names])
+            if (step, names) not in known:
+                known[step, names] = Conditions(errors, {name: outages[name] for name in names})
+            self._turn(when, known[step, names])
 
     def at(self, t: float) -> tuple[Conditions, float]:
         """The conditions at `t` (s), and until when they hold."""

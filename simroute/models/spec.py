@@ -90,10 +90,12 @@ class Workload:
 
     rate: Annotated[Rate, Doc("mean arrivals, Poisson")] = 1.0
     profile: Annotated[Profile, Doc("how the rate varies over day and week")] = field(default_factory=Profile)
-    trace: Annotated[File | None, Doc("arrivals and lengths from a file: Azure's columns, or arrival_s,input_tokens,output_tokens")] = None
+    trace: Annotated[File | None, Doc("arrivals, lengths and whatever else a log says (`simroute list formats`)")] = None
     rate_scale: Annotated[Factor, Doc("2 plays the trace twice as fast")] = 1.0
     trace_from: Annotated[Seconds, Doc("start of the window of the trace, from its first arrival")] = 0.0
     trace_to: Annotated[Period | None, Doc("end of the window of the trace")] = None
+    trace_loop: Annotated[Positive, Doc("play the trace so many times, one after the other")] = 1
+    trace_jitter: Annotated[bool, Doc("a bootstrap of its sessions: each replication plays other ones, 5 minutes earlier or later")] = False
     lengths: Annotated[File | None, Doc("resample (input, output) token pairs from this file, same columns as a trace")] = None
     max_output_tokens: Annotated[Positive, Doc("what callers allow at most")] = 4096
     streamed: Annotated[Share, Doc("requests whose answers arrive token by token")] = 0.0
@@ -178,6 +180,7 @@ class Deployment:
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
     quality: Annotated[Share | dict[Name, Share], Doc("share of right answers, overall or by task")] = 0.85
     outcomes: Annotated[Name | None, Doc("column of workload.outcomes that holds this model's answers")] = None
+    recorded: Annotated[Name | None, Doc("provider/model in the trace: times and failures are resampled from its calls there")] = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel, Scores
@@ -11,6 +12,8 @@ from simroute.models.prices import price_list
 from simroute.models.quality import Copula, Table
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
+from simroute.models.recorded import Recorded
+from simroute.models.replayed import clock
 from simroute.models.workload import Block, Lengths, Outcomes, Workload
 
 PINGS = 1 << 28
@@ -27,10 +30,12 @@ class Weather:
         self.scenario = scenario
         self.horizon = scenario.horizon
         self.streams = Streams(seed, replication)
-        self.repeating = scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0
+        self._trace = trace
+        self.repeating = getattr(trace, "repeated", 0) or (scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0)
         self._questions = Questions(self.streams, self.repeating)
         self._workload = Workload(scenario, self.streams, self._questions, trace, lengths, outcomes)
         self.tasks, self.users, self.features = self._workload.tasks, self._workload.users, self._workload.features
+        self.routes = self._routes()
         self.windows = windows(scenario, self.streams, self.horizon)
         self.deployments = {name: self._deployment(name, deployment, outcomes) for name, deployment in scenario.deployments.items()}
 
@@ -50,6 +55,21 @@ class Weather:
             kinds = self.scenario.workload.tasks
             tasks = kinds if outcomes is None else dict.fromkeys(outcomes.tasks, next(iter(kinds.values())))
             scores = Copula(self.streams, self._questions, name, deployment.model, deployment.quality, tasks)
-        timeline = Timeline(name, deployment, self.windows, self.scenario.outages)
+        recorded = None if deployment.recorded is None else self._recorded(deployment.recorded)
+        steps = [] if recorded is None else recorded.errors(self.horizon)
+        timeline = Timeline(name, deployment, self.windows, self.scenario.outages, steps)
         prices = price_list(deployment, self.horizon)
-        return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead)
+        return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead, recorded)
+
+    def _recorded(self, target: str) -> Recorded:
+        trace: Any = self._trace
+        return Recorded(trace.behaviour(target), clock(self.scenario.workload, trace))
+
+    def _routes(self) -> list[tuple[str, ...]]:
+        """The deployments to which a log says that requests went, by the code of the way that each took."""
+        known = {made.recorded: name for name, made in reversed(self.scenario.deployments.items()) if made.recorded is not None}
+        if not known:
+            return []
+        trace: Any = self._trace
+        names = [known.get(target) for target in trace.targets]
+        return [tuple(name for place in route if (name := names[place]) is not None) for route in trace.routes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,19 +11,12 @@ from simroute.models import spec
 from simroute.models.profile import Profile
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
+from simroute.models.replayed import Lengths, replayed
 
 __all__ = ["BLOCK", "UNIQUE", "Block", "Columns", "Lengths", "Outcomes", "Workload"]
 
 MOST_QUESTIONS = 1_000_000
 """The largest catalogue of repeats: its popularity and its questions are kept in memory."""
-
-
-class Lengths(Protocol):
-    """Arrivals and lengths read from a file."""
-
-    arrival: np.ndarray
-    input_tokens: np.ndarray
-    output_tokens: np.ndarray
 
 
 class Outcomes(NamedTuple):
@@ -48,12 +41,14 @@ class Columns(NamedTuple):
     question: list[int]
     wording: list[int]
     replica: list[int]
+    route: list[int]
 
 
 class Block:
     """Up to `BLOCK` consecutive requests: numpy columns, `first` the index of the first; same `question`, same meaning; same `wording`, same prompt.
 
-    `row`: the question's row of the prompt × model table, where the workload has one (else 0).
+    `row`: the question's row of the prompt × model table, where the workload has one (else 0). `route`: where a log says that it was sent, as a
+    place in the trace's routes (-1: it does not say; -2: a cache of the gateway answered).
     """
 
     def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
@@ -61,7 +56,7 @@ class Block:
         self.size = len(columns["arrival"])
         self.arrival, self.task, self.user, self.feature, self.session = (columns[k] for k in ("arrival", "task", "user", "feature", "session"))
         self.input_tokens, self.output_tokens, self.streamed = (columns[k] for k in ("input_tokens", "output_tokens", "streamed"))
-        self.question, self.wording, self.replica, self.row = (columns[k] for k in ("question", "wording", "replica", "row"))
+        self.question, self.wording, self.replica, self.row, self.route = (columns[k] for k in ("question", "wording", "replica", "row", "route"))
         self.lists = Columns(*(getattr(self, name).tolist() for name in Columns._fields))
 
 
@@ -75,9 +70,11 @@ class Workload:
         self._load = load = scenario.workload
         self._scenario, self._streams, self._by_question = scenario, streams, questions
         self._trace, self._lengths, self._outcomes = trace, lengths, outcomes
-        self.tasks = outcomes.tasks if outcomes else list(load.tasks)
-        self.users = list(load.users) or ["-"]
-        self.features = list(load.features) or ["-"]
+        told: dict[str, list[str]] = getattr(trace, "names", {}) if trace is not None else {}
+        self._told = {kind for kind, words in told.items() if len(words) > 1}
+        self.tasks = outcomes.tasks if outcomes else told["task"] if "task" in self._told else list(load.tasks)
+        self.users = told["user"] if "user" in self._told else list(load.users) or ["-"]
+        self.features = told["feature"] if "feature" in self._told else list(load.features) or ["-"]
         first = next(iter(load.tasks.values()))
         self._kinds = [load.tasks.get(name, first) for name in self.tasks]
         self._zipf = _popularity(load.repeats)
@@ -86,19 +83,20 @@ class Workload:
     def blocks(self, horizon: float) -> Iterator[Block]:
         """All requests that arrive before `horizon`, in order."""
         first = 0
-        for arrival, tokens in self._arrivals(horizon):
-            yield Block(first, self._columns(first, arrival, tokens))
-            first += len(arrival)
+        for known in self._arrivals(horizon):
+            yield Block(first, self._columns(first, known))
+            first += len(known["arrival"])
 
     def ping(self, number: int) -> Block:
         """A full block of calls that belong to no request: one token in, one out."""
-        columns = self._columns(number * BLOCK, np.zeros(BLOCK), None)
+        columns = self._columns(number * BLOCK, {"arrival": np.zeros(BLOCK)})
         ones = np.ones(BLOCK, np.int64)
         return Block(number * BLOCK, columns | {"input_tokens": ones, "output_tokens": ones, "streamed": np.zeros(BLOCK, bool)})
 
-    def _arrivals(self, horizon: float) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]]:
+    def _arrivals(self, horizon: float) -> Iterator[dict[str, np.ndarray]]:
+        """What is known of each block beforehand: when requests come, or all that a trace says of them."""
         if self._trace is not None:
-            yield from self._replayed(self._trace, horizon)
+            yield from replayed(self._load, self._trace, horizon, self._streams)
             return
         if self._load.rate == 0:
             return
@@ -109,45 +107,43 @@ class Workload:
             when = profile.when(unit)
             inside = when[when < horizon]
             if len(inside):
-                yield inside, None
+                yield {"arrival": inside}
             if len(inside) < BLOCK:
                 return
             number, elapsed = number + 1, float(unit[-1])
 
-    def _replayed(self, trace: Lengths, horizon: float) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:
-        load = self._load
-        stop = np.inf if load.trace_to is None else load.trace_to
-        chosen = np.flatnonzero((trace.arrival >= load.trace_from) & (trace.arrival <= stop))
-        when = (trace.arrival[chosen] - load.trace_from) / load.rate_scale
-        chosen = chosen[when <= horizon]
-        for start in range(0, len(chosen), BLOCK):
-            part = chosen[start : start + BLOCK]
-            yield when[start : start + len(part)], (trace.input_tokens[part], trace.output_tokens[part])
-
-    def _columns(self, first: int, arrival: np.ndarray, tokens: tuple[np.ndarray, np.ndarray] | None) -> dict[str, np.ndarray]:
-        load, number, size = self._load, first // BLOCK, len(arrival)
+    def _columns(self, first: int, known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        load, number, size = self._load, first // BLOCK, len(known["arrival"])
 
         def uniform(name: str) -> np.ndarray:
             return self._streams.block("workload", name, block=number).random(BLOCK)[:size]
 
         index = first + np.arange(size)
         question, wording = self._questions(index, uniform)
+        if "question" in known:
+            question = wording = np.where(known["question"] < UNIQUE, known["question"], UNIQUE + index)
         row = self._rows[question % UNIQUE % len(self._rows)]
-        task = self._task(question, row, number)
-        input_tokens, output_tokens = tokens if tokens is not None else self._tokens(task, question, number)
+        task = known["task"] if "task" in self._told and self._outcomes is None else self._task(question, row, number)
+        input_tokens, output_tokens = (
+            (known["input_tokens"], known["output_tokens"]) if "input_tokens" in known else self._tokens(task, question, number)
+        )
+        streamed = uniform("streamed") < load.streamed
+        if "streamed" in known:
+            streamed = np.where(known["streamed"] < 0, streamed, known["streamed"] == 1)
         return {
-            "arrival": arrival,
+            "arrival": known["arrival"],
             "task": task,
-            "user": _pick(list(load.users.values()), uniform("user")),
-            "feature": _pick(list(load.features.values()), uniform("feature")),
-            "session": index,
+            "user": known["user"] if "user" in self._told else _pick(list(load.users.values()), uniform("user")),
+            "feature": known["feature"] if "feature" in self._told else _pick(list(load.features.values()), uniform("feature")),
+            "session": known.get("session", index),
             "input_tokens": input_tokens,
             "output_tokens": np.minimum(output_tokens, load.max_output_tokens),
-            "streamed": uniform("streamed") < load.streamed,
+            "streamed": streamed,
             "question": question,
             "wording": wording,
             "replica": (uniform("replica") * self._scenario.gateway.replicas).astype(np.int32),
             "row": row,
+            "route": known.get("route", np.full(size, -1, np.int32)),
         }
 
     def _questions(self, index: np.ndarray, uniform: Any) -> tuple[np.ndarray, np.ndarray]:

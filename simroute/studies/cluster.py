@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 import simroute
 from simroute.core import registry
 from simroute.experiment import yaml_reader
-from simroute.experiment.configuration import FILES, Configuration, dumped, restore
+from simroute.experiment.configuration import Configuration, dumped, restore
 from simroute.experiment.errors import InputError
+from simroute.experiment.inputs import FILES
 from simroute.experiment.plugins import known, load_plugins
 from simroute.experiment.run import ReplicationError
 from simroute.metrics import Evidence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simroute.core import Call, Judge, Match, Outcome, Price
+from simroute.core import Call, Judge, Logged, Match, Outcome, Price
 from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
@@ -30,6 +30,13 @@ class Senses:
 
     def spent(self, call: Call) -> float:
         return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]
+
+    def logged(self, call: Call) -> Logged | None:
+        request: Any = call.request
+        route = request.columns.route[request.i]
+        if route == -2:
+            return Logged((), True)
+        return Logged(self._weather.routes[route]) if 0 <= route < len(self._weather.routes) else None
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         request: Any = call.request

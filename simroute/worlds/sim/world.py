@@ -33,7 +33,7 @@ class View:
         self.within, self.first = kernel.within, kernel.first
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.targets
         senses = world.senses
-        self.price, self.spent, self.nearest = senses.price, senses.spent, senses.nearest
+        self.price, self.spent, self.nearest, self.logged = senses.price, senses.spent, senses.nearest, senses.logged
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping = partial(world.ping, replica)

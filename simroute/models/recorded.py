@@ -1,0 +1,136 @@
+"""A deployment that behaves as a log says: times resampled from calls of the same hour and a like size, failures in the windows where they were."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+NEIGHBOURS = 32
+"""A call's time is that of one of so many calls of the log, the nearest in size."""
+ENOUGH = 20
+"""Calls in a window, on average, from which on its share of failures is believed."""
+WINDOW, HOUR = 300.0, 3600.0
+
+
+class Clock(NamedTuple):
+    """Seconds of the run to seconds of the trace: it begins at `start`, goes `scale` times as fast, and over again after `length`."""
+
+    start: float
+    scale: float
+    length: float
+
+    def trace(self, t: np.ndarray) -> np.ndarray:
+        """The trace's time at these times of the run."""
+        return np.asarray(self.start + np.mod(t * self.scale, self.length))
+
+
+class Pool:
+    """Calls that succeeded, sorted by hour and then by size."""
+
+    def __init__(self, hour: np.ndarray, size: np.ndarray, ttft: np.ndarray, latency: np.ndarray) -> None:
+        order = np.lexsort((size, hour))
+        self._hours, self._size, self._ttft, self._latency = hour[order], size[order], ttft[order], latency[order]
+        every = np.argsort(size, kind="stable")
+        self._all = size[every], ttft[every], latency[every]
+        self.rich = {int(h) for h, n in zip(*np.unique(hour, return_counts=True), strict=True) if n >= NEIGHBOURS}
+
+    def draw(self, hour: np.ndarray, size: np.ndarray, coin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(seconds to the first token, NaN where the log has none; seconds to the end) for calls of these hours and sizes."""
+        ttft, latency = np.empty(len(size)), np.empty(len(size))
+        for h in np.unique(hour).tolist():
+            here = hour == h
+            if h in self.rich:
+                low, high = np.searchsorted(self._hours, [h, h + 1])
+                source = self._size[low:high], self._ttft[low:high], self._latency[low:high]
+            else:
+                source = self._all
+            place = _near(source[0], size[here], coin[here])
+            ttft[here], latency[here] = source[1][place], source[2][place]
+        return ttft, latency
+
+
+def _near(sizes: np.ndarray, size: np.ndarray, coin: np.ndarray) -> np.ndarray:
+    """One of the NEIGHBOURS places around where each size belongs."""
+    width = min(NEIGHBOURS, len(sizes))
+    start = np.clip(np.searchsorted(sizes, size) - width // 2, 0, len(sizes) - width)
+    return np.asarray(start + (coin * width).astype(np.int64))
+
+
+class Behaviour:
+    """One deployment of the log. `errors`: (from second of the trace, {status: share}), in order; `observed(t)`: whether its hour was seen."""
+
+    def __init__(self, seen: dict[str, np.ndarray], target: int) -> None:
+        mine = seen["target"] == target
+        good = mine & ~seen["failed"].astype(bool)
+        tokens = np.stack([np.ones(int(good.sum())), seen["input_tokens"][good], seen["output_tokens"][good]], axis=1)
+        latency = seen["latency_s"][good]
+        self._weights = np.maximum(np.linalg.lstsq(tokens, latency, rcond=None)[0], 0.0) if len(latency) else np.zeros(3)
+        self.pool = Pool(seen["hour"][good], tokens @ self._weights, seen["ttft_s"][good], latency) if len(latency) else None
+        failed = np.sort(seen["latency_s"][mine & seen["failed"].astype(bool)])
+        self._failed = failed if len(failed) else np.array([0.3])
+        self.errors = _errors(seen, target)
+
+    def draw(self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(ttft, decode, error) seconds of calls at these seconds of the trace, with so many tokens. coin: uniforms, (2, calls)."""
+        error = self._failed[(coin[1] * len(self._failed)).astype(np.int64)]
+        if self.pool is None:
+            return error, np.zeros(len(when)), error
+        size = self._weights[0] + self._weights[1] * asked + self._weights[2] * given
+        ttft, latency = self.pool.draw((when / HOUR).astype(np.int64), size, coin[0])
+        ttft = np.where(np.isnan(ttft), latency, np.minimum(ttft, latency))
+        return ttft, latency - ttft, error
+
+    def observed(self, when: np.ndarray) -> np.ndarray:
+        """Whether the log has enough calls of this deployment in the hour of each second of the trace."""
+        rich = self.pool.rich if self.pool is not None else set()
+        return np.isin((when / HOUR).astype(np.int64), list(rich))
+
+
+def _errors(seen: dict[str, np.ndarray], target: int) -> list[tuple[float, dict[int, float]]]:
+    """Shares of failures by status in windows wide enough to tell."""
+    mine, bad = seen["calls_target"] == target, seen["failures_target"] == target
+    windows, calls = seen["calls_w"][mine], seen["calls_calls"][mine]
+    if not len(windows) or not bad.any():
+        return [(0.0, {})]
+    wide = 1
+    while calls.sum() / max(1, len(np.unique(windows // wide))) < ENOUGH and wide < windows.max() + 1:
+        wide *= 3
+    total: dict[int, int] = {}
+    for w, n in zip((windows // wide).tolist(), calls.tolist(), strict=True):
+        total[w] = total.get(w, 0) + n
+    shares: dict[int, dict[int, float]] = {w: {} for w in total}
+    places = seen["failures_w"][bad] // wide
+    for w, status, n in zip(places.tolist(), seen["failures_status"][bad].tolist(), seen["failures_calls"][bad].tolist(), strict=True):
+        shares[w][status] = shares[w].get(status, 0.0) + n / total[w]
+    steps: list[tuple[float, dict[int, float]]] = [(0.0, {})]
+    for w in sorted(total):
+        if shares[w] != steps[-1][1]:
+            steps.append((w * wide * WINDOW, shares[w]))
+    return steps
+
+
+class Recorded:
+    """A deployment's behaviour, on the clock of a run."""
+
+    def __init__(self, behaviour: Behaviour, clock: Clock) -> None:
+        self.behaviour, self.clock = behaviour, clock
+
+    def draw(self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`Behaviour.draw` at these seconds of the run."""
+        return self.behaviour.draw(self.clock.trace(when), asked, given, coin)
+
+    def observed(self, when: np.ndarray) -> np.ndarray:
+        """`Behaviour.observed` at these seconds of the run."""
+        return self.behaviour.observed(self.clock.trace(when))
+
+    def errors(self, horizon: float) -> list[tuple[float, dict[int, float]]]:
+        """(from second of the run, {status: share}), in order."""
+        start, scale, length = self.clock
+        steps, turn = [], 0
+        while turn * length < horizon * scale:
+            edges = [(max(when, start), shares) for when, shares in self.behaviour.errors if when < start + length]
+            here = dict(edges)  # of those before the start, the last
+            steps += [((when - start + turn * length) / scale, shares) for when, shares in here.items()]
+            turn += 1
+        return steps

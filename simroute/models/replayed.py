@@ -1,0 +1,122 @@
+"""The requests of a trace, a block at a time: a window of it, faster, over and over, or a bootstrap of its sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from simroute.models import spec
+from simroute.models.questions import BLOCK
+from simroute.models.random import Streams
+from simroute.models.recorded import Clock
+
+MOVED = 300.0
+"""A session of a bootstrap comes up to so many seconds earlier or later."""
+
+
+class Lengths(Protocol):
+    """Arrivals (s, from the first, in order) and lengths read from a file.
+
+    One that is kept on disk has `requests`, `column(name)`, `part(start, stop)` and `picked(places)` as well, with more columns.
+    """
+
+    arrival: np.ndarray
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
+
+
+def clock(load: spec.Workload, trace: Any) -> Clock:
+    """How the run's time goes through the trace."""
+    stop = float(_arrival(trace)[-1])
+    end = stop if load.trace_to is None else min(load.trace_to, stop)
+    count = int(np.searchsorted(_arrival(trace), end, "right") - np.searchsorted(_arrival(trace), load.trace_from))
+    length = max(end - load.trace_from, 1e-9)
+    return Clock(load.trace_from, load.rate_scale, length if load.trace_loop == 1 else length * (1 + 1 / max(1, count)))
+
+
+def replayed(load: spec.Workload, trace: Any, horizon: float, streams: Streams) -> Iterator[dict[str, np.ndarray]]:
+    """Blocks of columns, all but the last of them full; `arrival` counts from the start of the window, in seconds of the run."""
+    arrival, time = _arrival(trace), clock(load, trace)
+    stop = len(arrival) if load.trace_to is None else int(np.searchsorted(arrival, load.trace_to, "right"))
+    start = int(np.searchsorted(arrival, load.trace_from))
+    if load.trace_jitter:
+        yield from _jittered(trace, time, start, stop, horizon, streams, load.trace_loop)
+        return
+    held: list[dict[str, np.ndarray]] = []
+    size = 0
+    for turn in range(load.trace_loop):
+        for place in range(start, stop, BLOCK):
+            part = _part(trace, place, min(place + BLOCK, stop))
+            part["arrival"] = (part["arrival"] - time.start + turn * time.length) / time.scale
+            if part["arrival"][-1] > horizon:
+                inside = part["arrival"] <= horizon
+                part = {name: column[inside] for name, column in part.items()}
+            held.append(part)
+            size += len(part["arrival"])
+            while size >= BLOCK:
+                joined = _joined(held)
+                yield {name: column[:BLOCK] for name, column in joined.items()}
+                held = [{name: column[BLOCK:] for name, column in joined.items()}]
+                size -= BLOCK
+    if size:
+        yield _joined(held)
+
+
+def _jittered(trace: Any, time: Clock, start: int, stop: int, horizon: float, streams: Streams, loop: int) -> Iterator[dict[str, np.ndarray]]:
+    """Each session as often as a Poisson number of mean 1 says (a bootstrap that needs no total), its copies at other times."""
+    arrival = np.array(_arrival(trace)[start:stop])
+    sessions = np.unique(_column(trace, "session", start, stop), return_inverse=True)[1]
+    many = int(sessions.max()) + 1
+    places, times = [], []
+    for turn in range(loop):
+        often = streams.block("jitter", turn, block=0).poisson(1.0, many)
+        for copy in range(int(often.max())):
+            here = np.flatnonzero(often[sessions] > copy)
+            moved = MOVED * (2 * streams.block("jitter", turn, "moved", copy, block=0).random(many) - 1)
+            when = np.abs(arrival[here] - time.start + moved[sessions[here]])
+            places.append(start + here)
+            times.append(turn * time.length + np.where(when > time.length, 2 * time.length - when, when))
+    when, where = np.concatenate(times) / time.scale, np.concatenate(places)
+    order = np.argsort(when, kind="stable")
+    order = order[when[order] <= horizon]
+    for place in range(0, len(order), BLOCK):
+        chosen = order[place : place + BLOCK]
+        part = _picked(trace, where[chosen])
+        part["arrival"] = when[chosen]
+        yield part
+
+
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _arrival(trace: Any) -> np.ndarray:
+    arrival: np.ndarray = trace.column("arrival") if hasattr(trace, "column") else trace.arrival
+    return arrival
+
+
+def _column(trace: Any, name: str, start: int, stop: int) -> np.ndarray:
+    return np.array(trace.column(name)[start:stop]) if hasattr(trace, "column") else np.arange(start, stop)
+
+
+def _part(trace: Any, start: int, stop: int) -> dict[str, np.ndarray]:
+    if hasattr(trace, "part"):
+        return _told(trace, trace.part(start, stop))
+    return {name: getattr(trace, name)[start:stop] for name in ("arrival", "input_tokens", "output_tokens")}
+
+
+def _picked(trace: Any, places: np.ndarray) -> dict[str, np.ndarray]:
+    if hasattr(trace, "picked"):
+        return _told(trace, trace.picked(places))
+    return {name: getattr(trace, name)[places] for name in ("arrival", "input_tokens", "output_tokens")}
+
+
+def _told(trace: Any, part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without what the log does not say."""
+    if not trace.repeated:
+        del part["question"]
+    if "session" not in trace.said:
+        del part["session"]
+    return part

@@ -1,0 +1,219 @@
+"""A trace on disk as plain columns, for replay: read a block at a time, so that its length costs no memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from simroute.models.questions import UNIQUE
+from simroute.models.recorded import Behaviour
+from simroute.traces.reader import said
+from simroute.traces.table import Table
+
+KINDS = {
+    "arrival": "f8", "input_tokens": "i8", "output_tokens": "i8", "cached_tokens": "i8", "streamed": "i1", "user": "i4", "feature": "i4",
+    "task": "i4", "session": "i8", "question": "i8", "route": "i4",
+}  # fmt: skip
+"""Column -> type. streamed: 1, 0, -1 for unknown; route: place in `routes`, -1 unknown, -2 answered by the gateway's own cache."""
+
+MOST_NAMES = 200
+"""Users, features and tasks told apart, the busiest first; the others are one."""
+MOST_REPEATED = 1_000_000
+THIN = 2048
+"""Observations kept of one deployment in one hour."""
+WINDOW = 300.0
+"""Seconds for which errors are counted together."""
+OTHERS = "(others)"
+NOBODY = "-"
+TARGET = "concat(coalesce(provider, '?'), '/', coalesce(model, '?'))"
+
+
+class Recording:
+    """`requests`, `span` (s, first to last arrival), `names` by code of user, feature and task, `targets` ("provider/model"), `routes`: where
+    each was sent, as places in `targets`; `said`: which canonical columns the log fills; `notes`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._behaviours: dict[str, Behaviour] = {}
+        held = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
+        self.requests, self.span, self.first_ns = int(held["requests"]), float(held["span"]), int(held["first_ns"])
+        self.relative, self.repeated, self.format = bool(held["relative"]), int(held["repeated"]), str(held["format"])
+        self.names: dict[str, list[str]] = held["names"]
+        self.targets: list[str] = held["targets"]
+        self.routes: list[list[int]] = held["routes"]
+        self.said: list[str] = held["said"]
+        self.most_output: int = held["most_output"]
+        self.notes: list[str] = held["notes"]
+
+    @property
+    def arrival(self) -> np.ndarray:
+        """Seconds since the first, in order, mapped from disk."""
+        return self.column("arrival")
+
+    @property
+    def input_tokens(self) -> np.ndarray:
+        return self.column("input_tokens")
+
+    @property
+    def output_tokens(self) -> np.ndarray:
+        return self.column("output_tokens")
+
+    def column(self, name: str) -> np.ndarray:
+        """All of one column, mapped from disk."""
+        return np.memmap(self.folder / name, np.dtype(KINDS[name]), "r", shape=(self.requests,))
+
+    def part(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        """These requests."""
+        return {name: np.fromfile(self.folder / name, kind, stop - start, offset=start * int(kind[1])) for name, kind in KINDS.items()}
+
+    def picked(self, places: np.ndarray) -> dict[str, np.ndarray]:
+        """The requests at these places."""
+        return {name: np.asarray(self.column(name)[places]) for name in KINDS}
+
+    @cached_property
+    def _observed(self) -> dict[str, np.ndarray]:
+        return self.observations()
+
+    def behaviour(self, target: str) -> Behaviour:
+        """How a deployment of the log ("provider/model") behaved. Raises ValueError."""
+        if target not in self._behaviours:
+            self._behaviours[target] = Behaviour(self._observed, self.targets.index(target))
+        return self._behaviours[target]
+
+    def observations(self) -> dict[str, np.ndarray]:
+        """What each deployment did (`Observed`'s columns), thinned to so many an hour, and its errors by window."""
+        with np.load(self.folder / "observed.npz", allow_pickle=False) as held:
+            return {name: held[name] for name in held.files}
+
+
+def record(table: Table, folder: Path) -> Recording:
+    """Write a trace's columns into an empty folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = {kind: _named(table, kind) for kind in ("user", "feature", "task")}
+    _sent(table)
+    _repeats(table)
+    first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
+    files = {name: (folder / name).open("wb") for name in KINDS}
+    try:
+        for columns in _columns(table, first):
+            for name, column in columns.items():
+                files[name].write(np.ascontiguousarray(column, KINDS[name]).tobytes())
+    finally:
+        for file in files.values():
+            file.close()
+    targets = [row[0] for row in table.rows("SELECT word FROM code_target ORDER BY code")]
+    np.savez_compressed(folder / "observed.npz", allow_pickle=False, **_observed(table, first))
+    held = {
+        "requests": table.requests, "span": (last - first) / 1e9, "first_ns": first, "relative": table.relative, "format": table.format,
+        "names": names, "targets": targets, "routes": [row[0] for row in table.rows("SELECT targets FROM code_route ORDER BY code")],
+        "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
+        "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": said(table),
+    }  # fmt: skip
+    (folder / "trace.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
+    return Recording(folder)
+
+
+def _said(table: Table) -> list[str]:
+    from simroute.traces.columns import COLUMNS
+
+    counts = table.rows("SELECT " + ", ".join(f'count("{name}")' for name in COLUMNS) + " FROM requests")[0]
+    return [name for name, count in zip(COLUMNS, counts, strict=True) if count]
+
+
+def _named(table: Table, kind: str) -> list[str]:
+    """Codes for the busiest words of a column; NULL is nobody, the rest are the others."""
+    table.connection.execute(
+        f"CREATE TABLE code_{kind} AS SELECT word, CAST(row_number() OVER (ORDER BY n DESC, word) - 1 AS INTEGER) AS code FROM"
+        f' (SELECT "{kind}" AS word, count(*) AS n FROM requests WHERE "{kind}" IS NOT NULL GROUP BY 1 ORDER BY n DESC, word LIMIT {MOST_NAMES})'
+    )
+    words = [row[0] for row in table.rows(f"SELECT word FROM code_{kind} ORDER BY code")]
+    missing, more = table.rows(f'SELECT count(*) FILTER ("{kind}" IS NULL), count(DISTINCT "{kind}") > {MOST_NAMES} FROM requests')[0]
+    return [*words, *([OTHERS] if more else []), *([NOBODY] if missing else [])]
+
+
+def _sent(table: Table) -> None:
+    """Every attempt as a row of `sends`, and codes of targets and of the ways that requests took."""
+    run = table.connection.execute
+    run(
+        "CREATE VIEW sends AS SELECT at, nth, arrival_ns + CAST(coalesce(try.offset_s, 0) * 1e9 AS BIGINT) AS t,"
+        " concat(coalesce(try.provider, provider, '?'), '/', coalesce(try.model, model, '?')) AS target, input_tokens, output_tokens,"
+        " try.latency_s AS latency_s, CASE WHEN nth = sent AND coalesce(try.offset_s, 0) = 0 THEN ttft_s END AS ttft_s, try.status AS status,"
+        " coalesce(try.status >= 400 OR try.status = 0, nth < sent OR coalesce(failed, false)) AS failed FROM"
+        " (SELECT rowid AS at, *, unnest(tries) AS try, generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM requests WHERE len(tries) > 0)"
+        f" UNION ALL SELECT rowid, 1, arrival_ns, {TARGET}, input_tokens, output_tokens, latency_s, ttft_s, status, coalesce(failed, false)"
+        " FROM requests WHERE coalesce(len(tries), 0) = 0 AND model IS NOT NULL AND coalesce(cached, 'no') = 'no'"
+    )
+    run(
+        "CREATE TABLE code_target AS SELECT target AS word, CAST(row_number() OVER (ORDER BY count(*) DESC, target) - 1 AS INTEGER) AS code"
+        " FROM sends GROUP BY target"
+    )
+    run(
+        "CREATE TABLE ways AS SELECT at, list(code ORDER BY nth) AS targets FROM (SELECT at, nth, code FROM sends JOIN code_target ON target = word)"
+        " GROUP BY at"
+    )
+    run(
+        "CREATE TABLE code_route AS SELECT targets, CAST(row_number() OVER (ORDER BY count(*) DESC, targets) - 1 AS INTEGER) AS code"
+        " FROM ways GROUP BY targets"
+    )
+
+
+def _repeats(table: Table) -> None:
+    """Codes of prompts that came more than once, the most frequent first."""
+    table.connection.execute(
+        "CREATE TABLE code_question AS SELECT word, row_number() OVER (ORDER BY n DESC, word) - 1 AS code FROM (SELECT"
+        " coalesce(question, CAST(hash(blocks, input_tokens) AS VARCHAR)) AS word, count(*) AS n FROM requests"
+        f" WHERE question IS NOT NULL OR blocks IS NOT NULL GROUP BY 1 HAVING n > 1 ORDER BY n DESC, word LIMIT {MOST_REPEATED})"
+    )
+
+
+def _columns(table: Table, first: int) -> Iterator[dict[str, np.ndarray]]:
+    def code(kind: str) -> str:
+        others = f"(SELECT count(*) FROM code_{kind})"
+        nobody = f'{others} + CASE WHEN (SELECT count(DISTINCT "{kind}") > {MOST_NAMES} FROM requests) THEN 1 ELSE 0 END'
+        return f'CASE WHEN r."{kind}" IS NULL THEN {nobody} ELSE coalesce({kind}s.code, {others}) END'
+
+    made = {
+        "arrival": f"(r.arrival_ns - {first}) / 1e9", "input_tokens": "greatest(coalesce(r.input_tokens, 1), 1)",
+        "output_tokens": "coalesce(r.output_tokens, 0)", "cached_tokens": "least(coalesce(r.cached_tokens, 0), coalesce(r.input_tokens, 0))",
+        "streamed": "CASE WHEN r.streamed THEN 1 WHEN NOT r.streamed THEN 0 WHEN r.ttft_s IS NOT NULL THEN 1 ELSE -1 END",
+        "user": code("user"), "feature": code("feature"), "task": code("task"),
+        "session": "CASE WHEN r.session IS NULL THEN r.rowid ELSE CAST(hash(r.session) >> 2 AS BIGINT) END",
+        "question": f"coalesce(questions.code, {UNIQUE} + r.rowid)",
+        "route": "CASE WHEN coalesce(r.cached, 'no') <> 'no' THEN -2 ELSE coalesce(routes.code, -1) END",
+    }  # fmt: skip
+    joins = " ".join(f'LEFT JOIN code_{kind} AS {kind}s ON r."{kind}" = {kind}s.word' for kind in ("user", "feature", "task"))
+    joins += (
+        " LEFT JOIN code_question AS questions ON coalesce(r.question, CAST(hash(r.blocks, r.input_tokens) AS VARCHAR)) = questions.word"
+        " AND (r.question IS NOT NULL OR r.blocks IS NOT NULL) LEFT JOIN ways ON ways.at = r.rowid LEFT JOIN code_route AS routes USING (targets)"
+    )
+    columns = ", ".join(f"{text} AS {name}_" for name, text in made.items())
+    query = f"SELECT {columns} FROM (SELECT rowid, * FROM requests WHERE rowid >= ? AND rowid < ?) AS r {joins} ORDER BY r.rowid"
+    for start in range(0, table.requests, 1 << 18):
+        found = table.connection.execute(query, [start, start + (1 << 18)]).fetchnumpy()
+        yield {name: np.ma.getdata(found[f"{name}_"]) for name in KINDS}
+
+
+def _observed(table: Table, first: int) -> dict[str, np.ndarray]:
+    """t (s), target, hour, tokens, latency_s, ttft_s (NaN where unknown), failed; `w_…`: window, target, status, calls of failures, and all calls."""
+    hour = f"CAST(floor((t - {first}) / 3.6e12) AS INTEGER)"
+    kept = (
+        f"SELECT code AS target, {hour} AS hour, (t - {first}) / 1e9 AS t, coalesce(input_tokens, 0) AS input_tokens, coalesce(output_tokens, 0) AS"
+        f" output_tokens, CAST(latency_s AS DOUBLE) AS latency_s, coalesce(CAST(ttft_s AS DOUBLE), CAST('nan' AS DOUBLE)) AS ttft_s, failed,"
+        f" row_number() OVER (PARTITION BY code, {hour}, failed ORDER BY hash(at, nth)) AS place FROM sends JOIN code_target ON target = word"
+        " WHERE latency_s IS NOT NULL"
+    )
+    rows = table.connection.execute(f"SELECT * EXCLUDE (place) FROM ({kept}) WHERE place <= {THIN} ORDER BY target, hour, t").fetchnumpy()
+    window = f"CAST(floor((t - {first}) / {WINDOW * 1e9}) AS INTEGER)"
+    counted = "FROM sends JOIN code_target ON target = word GROUP BY ALL ORDER BY 1, 2"
+    calls = table.connection.execute(f"SELECT code AS target, {window} AS w, count(*) AS calls {counted}").fetchnumpy()
+    failures = table.connection.execute(
+        f"SELECT code AS target, {window} AS w, CASE WHEN status >= 400 THEN status ELSE 500 END AS status, count(*) AS calls"
+        " FROM sends JOIN code_target ON target = word WHERE failed GROUP BY ALL ORDER BY 1, 2, 3"
+    ).fetchnumpy()
+    found = {name: np.ma.getdata(column) for name, column in rows.items()}
+    found |= {f"calls_{name}": np.ma.getdata(column) for name, column in calls.items()}
+    return found | {f"failures_{name}": np.ma.getdata(column) for name, column in failures.items()}
