@@ -11,6 +11,11 @@ MACROS = (
     "word(x) AS (nullif(nullif(nullif(trim(x), ''), 'null'), 'None'))",
     # one field of an object written as JSON: part(usage_details, '$.input'), as text
     "part(x, path) AS (CASE WHEN json_valid(x) THEN json_extract_string(x, path) END)",
+    # a name such as RateLimitError or rate_limit: a message, which has spaces, is nothing
+    "code(x) AS (CASE WHEN regexp_full_match(trim(x), '[A-Za-z][A-Za-z0-9_.:/-]{0,99}') AND word(x) IS NOT NULL THEN trim(x) END)",
+    # the sum of the numbers under those keys of an object written as JSON that match; NULL if there are none
+    "tally(x, pattern) AS (CASE WHEN json_valid(x) THEN list_sum(list_transform(list_filter(json_keys(x), lambda k: regexp_matches(k, pattern)),"
+    " lambda k: TRY_CAST(json_extract_string(x, concat('$.\"', k, '\"')) AS DOUBLE))) END)",
     "bare(x) AS (regexp_full_match(trim(x), '[-+]?[0-9]+([.][0-9]*)?([eE][-+]?[0-9]+)?'))",
     "zone_pattern() AS ('(:[0-9]{2}(?:[.,][0-9]+)?) ?(Z|z|UTC|[-+][0-9]{2}(?::?[0-9]{2})?)$')",
     "offset_ns(x) AS (CASE WHEN regexp_matches(trim(x), '(:[0-9]{2}(?:[.,][0-9]+)?) ?[-+][0-9]{2}(?::?[0-9]{2})?$') THEN"

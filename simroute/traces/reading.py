@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -108,7 +108,8 @@ class _Reader:
         typed = ", ".join(f'CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
         self._select = (
             f"SELECT line, {typed}, trim(CAST({mapped['time']} AS VARCHAR)) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
-            f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace"
+            f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
+            f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
         )
         self._run(
             "CREATE TABLE raw AS "
@@ -157,7 +158,7 @@ class _Reader:
             self._progress(self._seen)
 
     def _first_bad(self, number: int, broken: list[int]) -> None:
-        found = self._run("SELECT line, reason FROM raw WHERE reason IS NOT NULL ORDER BY line LIMIT 1").fetchall()
+        found = self._run("SELECT line, reason FROM raw WHERE reason IS NOT NULL AND skip IS NULL ORDER BY line LIMIT 1").fetchall()
         for line, reason in sorted([*((line, BROKEN) for line in broken[:1]), *found]):
             raise TraceError(f"{self._paths[number]}: row {line}: {reason}; expected {EXPECTED[reason]}")
 
@@ -167,7 +168,7 @@ class _Reader:
         size = str(UNITS[unit]) if unit else " ".join(["CASE clock(time_text)", *(f"WHEN '{u}' THEN {n}" for u, n in UNITS.items()), "END"])
         moments = ", ".join(f"moment({name}_text, {size.replace('time_text', name + '_text')}) AS {short}" for name, short in
                             (("time", "t"), ("end", "ends"), ("first", "firsts")))  # fmt: skip
-        reason = " ".join(["CASE", *(f"WHEN {test} THEN '{reason}'" for reason, (test, _) in REASONS.items()), "END"])
+        reason = f"coalesce(skip, {_first({reason: test for reason, (test, _) in REASONS.items()})})"
         kind = f"'{unit}'" if unit else "clock(time_text)"
         return f"SELECT *, {reason} AS reason, {number} AS file FROM (SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM ({query})))"
 
@@ -266,20 +267,32 @@ class _Reader:
         self._run("DROP VIEW whole; DROP TABLE raw")
 
 
-_LAST = ("request_id", "provider", "model", "streamed", "failed", "status", "error", "cached", "user", "team", "session", "feature", "task",
-         "question", "blocks")  # fmt: skip
+_LAST = ("provider", "model", "streamed", "failed", "status", "error", "cached")
+_ANY = ("request_id", "user", "team", "session", "feature", "task", "question", "blocks")
 _JOINED = (
     "SELECT min(arrival_ns) AS arrival_ns, max(input_tokens) AS input_tokens, max(cached_tokens) AS cached_tokens,"
     " max(output_tokens) AS output_tokens,"
-    + ", ".join(f'arg_max("{name}", arrival_ns) AS "{name}"' for name in _LAST)
-    + ", max(arrival_ns / 1e9 + latency_s) - min(arrival_ns) / 1e9 AS latency_s, min(ttft_s) AS ttft_s, sum(cost_usd) AS cost_usd,"
+    + ", ".join(f'arg_max_null("{name}", place) AS "{name}"' for name in _LAST)
+    + ", "
+    + ", ".join(f'arg_max("{name}", place) AS "{name}"' for name in _ANY)
+    + ", max((arrival_ns - began) / 1e9 + latency_s) AS latency_s, sum(cost_usd) AS cost_usd,"
+    " arg_max_null((arrival_ns - began) / 1e9 + ttft_s, place) AS ttft_s,"
     " CAST(sum(coalesce(attempts, 1)) AS INTEGER) AS attempts,"
     " list({'offset_s': (arrival_ns - began) / 1e9, 'latency_s': latency_s, 'provider': provider, 'model': model, 'status': status, 'error': error}"
-    " ORDER BY arrival_ns) AS tries,"
-    " min(file) AS file, min(line) AS line FROM (SELECT *, coalesce(trace, concat(file, ':', line)) AS one,"
-    " min(arrival_ns) OVER (PARTITION BY one) AS began FROM whole) GROUP BY one"
+    " ORDER BY place) AS tries,"
+    " min(file) AS file, min(line) AS line FROM"
+    " (SELECT *, min(arrival_ns) OVER (PARTITION BY one, part) AS began,"
+    " row_number() OVER (PARTITION BY one, part ORDER BY arrival_ns, file, line) AS place FROM"
+    " (SELECT *, coalesce(trace, concat(file, ':', line)) AS one, count(*) FILTER (NOT failed) OVER"
+    " (PARTITION BY one ORDER BY arrival_ns, file, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS part FROM whole))"
+    " GROUP BY one, part"
 )
-"""Rows with equal `trace` as one request: the last attempt's outcome, all attempts' cost."""
+"""Rows with equal `trace` as one request, up to one that did not fail: the last attempt's outcome, all attempts' cost."""
+
+
+def _first(reasons: Mapping[str, str]) -> str:
+    """The reason whose condition is the first that holds, or NULL."""
+    return " ".join(["CASE", *(f"WHEN {test} THEN '{reason}'" for reason, test in {**reasons, "": "false"}.items()), "END"])
 
 
 def _quoted(name: str) -> str:

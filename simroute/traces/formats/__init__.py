@@ -18,7 +18,9 @@ class Format(Protocol):
     """How a log is read. `COLUMNS`: canonical column -> SQL over the log's own fields, which are all texts.
 
     Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
-    And `trace`: rows with equal ones are attempts at one request. SQL may use the macros of `simroute.traces.macros`.
+    And `trace`: rows with equal ones are attempts at one request, up to one that did not fail. SQL may use the macros of `simroute.traces.macros`.
+    A format may also have `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
+    And `unfold`: one record of the file to the rows in it; if it is missing, the rows in `data` of an API's answer, else the record itself.
     """
 
     ABOUT: str
