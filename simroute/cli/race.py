@@ -66,8 +66,9 @@ class Line(Spectator):
 
     def ran(self, task: Task, run: Run) -> None:
         self._done += 1
+        self._total = max(self._total, self._done)  # more than one leader may have to be confirmed
         what = f"setting {task.candidate}" if task.stage == "search" else "confirming"
-        self._progress.update(self._task, completed=self._done, at=f"{self._done}/{self._total} runs, {what}", best=self._best)
+        self._progress.update(self._task, completed=self._done, total=self._total, at=f"{self._done}/{self._total} runs, {what}", best=self._best)
 
     def ranked(self, rung: Rung, archive: Archive, goals: Goals) -> None:
         leader = archive.candidates[rung.stayed[0]]

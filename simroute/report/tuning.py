@@ -90,7 +90,7 @@ def _standing(found: Found) -> tuple[list[str], list[list[answer.Cell]]]:
             told = {metric: span(**setting[stage][scenario][metric], unit=METRICS[metric][0]) for metric in metrics}
             cells = [answer.Cell(text, _mark(setting, metric, scenario)) for metric, text in told.items()]
             rows.append([answer.Cell(f"{name}{place}"), *cells])
-    return ["setting", *metrics], rows
+    return ["setting", *(answer.COLUMNS.get(metric, (metric, ""))[0] for metric in metrics)], rows
 
 
 def named(found: Found) -> list[tuple[str, Found]]:

@@ -60,7 +60,7 @@ def _standing(found: Found, metric: str, scenario: str, stage: str, named: list[
         "yaxis": {"type": "category", "autorange": "reversed", "automargin": True, "range": [len(named) - 0.5, -0.5]},
         "shapes": [_bound("x", bound) for bound in bounds],
     }  # fmt: skip
-    return Picture("Against the start", STANDING, {"data": data, "layout": layout}, Table(["figure", "scenario", "setting", "value"], rows))
+    return Picture("How do they compare?", STANDING, {"data": data, "layout": layout}, Table(["figure", "scenario", "setting", "value"], rows))
 
 
 STANDING = (
@@ -87,7 +87,7 @@ def _effect(each: Found) -> Picture:
     layout = {
         "height": PANEL_HEIGHT, "margin": {"t": 24, "b": 56},
         "xaxis": {"title": {"text": label(each["parameter"], 40)}, "type": "category", "automargin": True},
-        "yaxis": {"title": {"text": label(f"{metric}{POINTS[scale]}", 34)}, "automargin": True},
+        "yaxis": {"title": {"text": label(f"{metric}{POINTS[scale]}", 34)}, "automargin": True, "range": _reach(bins, scale)},
         "shapes": [_bound("y", 0)],
     }  # fmt: skip
     rows = [
@@ -98,9 +98,17 @@ def _effect(each: Found) -> Picture:
     return Picture("What does each parameter do?", EFFECTS, {"data": data, "layout": layout}, Table(heads, rows))
 
 
+def _reach(bins: list[Found], scale: float) -> list[float]:
+    """An axis that shows all means, the start and most of the bars; one of few candidates may be longer."""
+    means = [0.0, *(row["mean"] * scale for row in bins if row["mean"] is not None)]
+    halves = sorted((row["high"] - row["low"]) / 2 * scale for row in bins if row["high"] is not None) or [0.0]
+    more = max(halves[len(halves) // 2], 0.15 * (max(means) - min(means))) or 1.0
+    return [min(means) - 1.2 * more, max(means) + 1.2 * more]
+
+
 EFFECTS = (
     "Mean difference from the starting setting (dashed) over all candidates with such a value, with 95 % intervals; of the first generation, which "
-    "fills the space evenly. The other parameters vary within each mean."
+    "fills the space evenly. The other parameters vary within each mean; bars of few candidates may leave the panel."
 )
 
 
@@ -108,8 +116,9 @@ def pairs(found: Found) -> list[Picture]:
     """One map for each pair of parameters, of the first objective."""
     first = _first(found)
     maps = [each for each in found["pairs"] if each["objective"] == first and any(cell["mean"] is not None for cell in each["cells"])]
-    most = max((abs(cell["mean"]) for each in maps for cell in each["cells"] if cell["mean"] is not None), default=1.0) or 1.0
-    return [_pair(each, most) for each in maps]
+    sizes = sorted(abs(cell["mean"]) for each in maps for cell in each["cells"] if cell["mean"] is not None)
+    most = sizes[int(0.9 * (len(sizes) - 1))] if sizes else 0.0  # one setting that fails must not pale all others
+    return [_pair(each, most or 1.0) for each in maps]
 
 
 def _pair(each: Found, most: float) -> Picture:

@@ -27,7 +27,7 @@ class Sheet(Configuration):
         assert self.search is not None
         wanted = self.search.wanted
         words = {f.name: _listed(getattr(wanted, f.name)) for f in fields(wanted) if f.name not in APART}
-        parts = [each.plain() for each in self.search.configurations]
+        parts = {each.scenario_name: each.plain() for each in self.search.configurations}
         values = ("tune", wanted.seed, words, dict(self.search.entries), self.search.about, parts)
         return dict(zip(KEYS, values, strict=True))
 
@@ -47,7 +47,7 @@ class Ground(Configuration):
 
     def plain(self) -> dict[str, Any]:
         """As plain data."""
-        return {"command": self.command, "configurations": [replace(each, replications=1).plain() for each in self.parts]}
+        return {"command": self.command, "configurations": {each.scenario_name: replace(each, replications=1).plain() for each in self.parts}}
 
 
 def ground(plan: Plan) -> Ground:
@@ -69,7 +69,7 @@ def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
     problems += _words(document) if not problems else []
     if problems:
         raise InputError(*problems)
-    made = [restored(_part(document, place)) for place in range(len(data["configurations"]))]
+    made = [restored(_part(document, str(name))) for name in data["configurations"]]
     policies = {name for each in made for name in each.policies}
     if len(policies) != 1 or any(each.command != "tune" for each in made):
         raise InputError(f"{document.where(('configurations',))}: configurations: expected one policy, the same in each")
@@ -82,7 +82,7 @@ def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
 
 SHAPES = (
     ("seed", int, "a whole number"), ("search", dict, "the words of a search"), ("tune", dict, "LAYER.KEY: RANGE"),
-    ("configurations", list, "a list, one for each scenario"),
+    ("configurations", dict, "a configuration for each scenario"),
 )  # fmt: skip
 
 
@@ -105,9 +105,9 @@ NAMES = {int: "a whole number", list: "a list of texts", bool: "true or false", 
 EXAMPLE = Wanted([], "", {}, [])
 
 
-def _part(document: yaml_reader.Document, place: int) -> yaml_reader.Document:
+def _part(document: yaml_reader.Document, name: str) -> yaml_reader.Document:
     """One of the configurations as a document of its own."""
-    data, head = document.data["configurations"][place], ("configurations", str(place))
+    data, head = {str(key): value for key, value in document.data["configurations"].items()}[name], ("configurations", name)
     if not isinstance(data, dict):
         raise InputError(f"{document.where(head)}: configurations: expected a configuration, found {data!r}"[:200])
     return yaml_reader.Document(document.file, data, {k[2:]: v for k, v in document.lines.items() if k[:2] == head and len(k) > 2}, document.folder)
