@@ -9,7 +9,7 @@ from typing import Literal, Protocol, cast
 
 from simroute.traces.files import Record, Sample, TraceError, Unfold, unfolded
 
-KNOWN = ("azure", "plain")
+KNOWN = ("azure", "litellm_spend", "plain", "portkey")
 
 Clock = Literal["utc", "relative_s", "relative_ms"]
 

@@ -1,0 +1,45 @@
+"""Rows of the LiteLLM proxy's table LiteLLM_SpendLogs. Times are UTC, `spend` is USD, `request_duration_ms` whole milliseconds.
+
+`prompt_tokens` include those read from a provider's cache, Anthropic's too. Of an answer that was not streamed the first token is logged as its end,
+and is taken as not known. `user` owns the key; `end_user`, where it is told, is who asked.
+`metadata` is JSON as text: attempts are `attempted_retries` and one more, unless LiteLLM's own cache answered.
+"""
+
+from simroute.traces.files import Sample
+
+ABOUT = "LiteLLM proxy's SpendLogs (JSONL or CSV of the table)"
+FIELDS = (
+    "request_id", "spend", "prompt_tokens", "completion_tokens", "startTime", "endTime", "completionStartTime", "request_duration_ms", "model",
+    "model_group", "custom_llm_provider", "user", "end_user", "team_id", "metadata", "cache_hit", "request_tags", "session_id", "status",
+)  # fmt: skip
+CLOCK = "utc"
+STATUS = "coalesce(word(status), word(part(metadata, '$.status')))"
+COLUMNS = {
+    "time": '"startTime"',
+    "end": '"endTime"',
+    "first_token": 'CASE WHEN moment("completionStartTime", 1) < moment("endTime", 1) THEN "completionStartTime" END',
+    "request_id": "word(request_id)",
+    "input_tokens": "whole(prompt_tokens)",
+    "cached_tokens": "whole(coalesce(part(metadata, '$.usage_object.prompt_tokens_details.cached_tokens'),"
+    " part(metadata, '$.usage_object.cache_read_input_tokens'), part(metadata, '$.additional_usage_values.cache_read_input_tokens')))",
+    "output_tokens": "whole(completion_tokens)",
+    "provider": "word(custom_llm_provider)",
+    "model": "coalesce(word(model), word(model_group))",
+    "streamed": 'moment("completionStartTime", 1) < moment("endTime", 1)',
+    "failed": f"{STATUS} = 'failure'",
+    "status": "whole(part(metadata, '$.error_information.error_code'))",
+    "error": "code(part(metadata, '$.error_information.error_class'))",
+    "latency_s": "num(request_duration_ms) / 1000",
+    "cost_usd": "num(spend)",
+    "cached": "CASE flag(cache_hit) WHEN true THEN 'exact' WHEN false THEN 'no' END",
+    "user": 'coalesce(word(end_user), word("user"))',
+    "team": "word(team_id)",
+    "session": "word(session_id)",
+    "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE 'User-Agent%')[1]",
+    "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 + whole(part(metadata, '$.attempted_retries')) END",
+}
+
+
+def recognises(found: Sample) -> bool:
+    """By its names for money, tokens and time."""
+    return {"request_id", "spend", "prompt_tokens", "completion_tokens", "startTime"} <= found.keys
