@@ -7,12 +7,12 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-CHUNK = 20_000
+CHUNK = 50_000
 """Records handed on at once."""
 
 BLOCK = 1 << 20
@@ -30,8 +30,8 @@ class TraceError(ValueError):
 class Chunk(NamedTuple):
     """`columns`: name -> a text or None for each record; `lines`: the line on which each begins; `broken`: lines that hold no record."""
 
-    lines: list[int]
-    columns: dict[str, list[str | None]]
+    lines: Sequence[int]
+    columns: Mapping[str, Sequence[str | None]]
     broken: list[int]
 
 
@@ -111,20 +111,27 @@ def _container(path: Path) -> str:
     return "json" if start.lstrip()[:1] in ("{", "[") else "csv"
 
 
-def _lines(path: Path, text: Iterable[str]) -> Iterator[str]:
+def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
     """The lines. What is wrong with the bytes is told with the row."""
+    return chain.from_iterable(_blocks(path, text))
+
+
+def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
+    """Many lines at once."""
     number = 0
     try:
-        for number, line in enumerate(text, 1):
-            if "\0" in line:
-                raise TraceError(f"{path}: row {number}: holds a NUL byte; is it a text file?")
-            yield line
+        while lines := text.readlines(BLOCK):
+            if "\0" in "".join(lines):
+                row = number + next(place for place, line in enumerate(lines, 1) if "\0" in line)
+                raise TraceError(f"{path}: row {row}: holds a NUL byte; is it a text file?")
+            number += len(lines)
+            yield lines
     except UnicodeDecodeError as error:
         raise TraceError(f"{path}: row {number + 1} or soon after: not valid UTF-8 ({error.reason}); save it as UTF-8") from None
     except Exception as error:
         if not _unpacking(error):
             raise
-        raise TraceError(f"{path}: row {number + 1}: cannot be unpacked: {error}") from None
+        raise TraceError(f"{path}: row {number + 1} or soon after: cannot be unpacked: {error}") from None
 
 
 def _unpacking(error: Exception) -> bool:
@@ -134,16 +141,11 @@ def _unpacking(error: Exception) -> bool:
 # -- CSV ------------------------------------------------------------------------------------------------------------------
 
 
-def _reader(path: Path, text: Iterable[str]) -> Any:
+def _reader(path: Path, text: io.TextIOWrapper) -> Any:
     lines = _lines(path, text)
     first = next(lines, "")
     delimiter = max(",;\t|", key=first.count)
-    return csv.reader(_with(first, lines), delimiter=delimiter)
-
-
-def _with(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest
+    return csv.reader(chain([first], lines), delimiter=delimiter)
 
 
 def _header(path: Path, reader: Any) -> list[str]:
@@ -156,28 +158,44 @@ def _header(path: Path, reader: Any) -> list[str]:
 
 def _rows(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
     """(line on which it begins, fields) of each row that is not blank."""
-    line = reader.line_num + 1
+    for lines, rows in _batches(path, reader, 1):
+        yield from zip(lines, rows, strict=True)
+
+
+def _batches(path: Path, reader: Any, size: int) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+    """The same, so many at once."""
+    before = reader.line_num
     try:
-        for row in reader:
-            if row:
-                yield line, row
-            line = reader.line_num + 1
+        while rows := list(islice(reader, size)):
+            lines: Sequence[int] = range(before + 1, before + len(rows) + 1)
+            if reader.line_num - before != len(rows):  # some go over several lines
+                lines = [before + 1 + more for more in accumulate((1 + sum(map(_breaks, row)) for row in rows[:-1]), initial=0)]
+            if not all(rows):
+                lines, rows = [line for line, row in zip(lines, rows, strict=True) if row], [row for row in rows if row]
+            yield lines, rows
+            before = reader.line_num
     except csv.Error as error:
         remedy = "; export without prompt text, or as JSON lines" if "field limit" in str(error) else ""
-        raise TraceError(f"{path}: row {line}: not a readable CSV file ({error}){remedy}") from None
+        raise TraceError(f"{path}: row {reader.line_num}: not a readable CSV file ({error}){remedy}") from None
+
+
+def _breaks(field: str) -> int:
+    return field.count("\n") + field.count("\r") - field.count("\r\n")
 
 
 def _csv(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
     with _text(path) as text:
         reader = _reader(path, text)
         header = _header(path, reader)
+        width = len(header)
         places = {name: header.index(name) for name in fields if name in header}
-        rows = _rows(path, reader)
-        while batch := list(islice(rows, CHUNK)):
-            broken = [line for line, row in batch if len(row) != len(header)]
-            whole = [(line, row) for line, row in batch if len(row) == len(header)] if broken else batch
-            columns: list[Any] = list(zip(*(row for _, row in whole), strict=True)) or [()] * len(header)
-            yield Chunk([line for line, _ in whole], {name: list(columns[place]) for name, place in places.items()}, broken)
+        for lines, rows in _batches(path, reader, CHUNK):
+            broken = []
+            if any(len(row) != width for row in rows):
+                broken = [line for line, row in zip(lines, rows, strict=True) if len(row) != width]
+                lines = [line for line, row in zip(lines, rows, strict=True) if len(row) == width]
+                rows = [row for row in rows if len(row) == width]
+            yield Chunk(lines, {name: [row[place] for row in rows] for name, place in places.items()}, broken)
 
 
 # -- JSON -----------------------------------------------------------------------------------------------------------------

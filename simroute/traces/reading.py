@@ -104,10 +104,11 @@ class _Reader:
 
     def read(self, paths: list[Path]) -> None:
         self._paths = paths
+        self._given = [name for name in (*COLUMNS, "trace") if name in self._form.COLUMNS]
         mapped = {**dict.fromkeys(COLUMNS, "NULL"), "time": "NULL", "end": "NULL", "first_token": "NULL", "trace": "NULL", **self._form.COLUMNS}
         typed = ", ".join(f'CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
         self._select = (
-            f"SELECT line, {typed}, trim(CAST({mapped['time']} AS VARCHAR)) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
+            f"SELECT line, {typed}, CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
             f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
         )
@@ -158,7 +159,8 @@ class _Reader:
             self._progress(self._seen)
 
     def _first_bad(self, number: int, broken: list[int]) -> None:
-        found = self._run("SELECT line, reason FROM raw WHERE reason IS NOT NULL AND skip IS NULL ORDER BY line LIMIT 1").fetchall()
+        bad = "SELECT line, reason FROM raw WHERE reason IS NOT NULL AND NOT list_contains(?, reason) ORDER BY line LIMIT 1"
+        found = self._run(bad, [[*getattr(self._form, "SKIP", {})]]).fetchall()
         for line, reason in sorted([*((line, BROKEN) for line in broken[:1]), *found]):
             raise TraceError(f"{self._paths[number]}: row {line}: {reason}; expected {EXPECTED[reason]}")
 
@@ -170,7 +172,9 @@ class _Reader:
                             (("time", "t"), ("end", "ends"), ("first", "firsts")))  # fmt: skip
         reason = f"coalesce(skip, {_first({reason: test for reason, (test, _) in REASONS.items()})})"
         kind = f"'{unit}'" if unit else "clock(time_text)"
-        return f"SELECT *, {reason} AS reason, {number} AS file FROM (SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM ({query})))"
+        given = ", ".join(["line, t, ends, firsts, clock, skip", *(f'"{name}"' for name in self._given)])
+        texts = f"SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM ({query}))"
+        return f"SELECT {given}, {reason} AS reason, {number}::INTEGER AS file FROM ({texts})"
 
     def _skip(self, reason: str, rows: list[tuple[int, int]], count: int) -> None:
         """Count them, and keep the first (file, line)."""
@@ -235,25 +239,29 @@ class _Reader:
 
     def _unique(self) -> None:
         """Of rows with one id the first is kept, unless they are attempts at one request."""
-        place = f"file * {FILE} + line"
-        self._run(
-            f"CREATE TEMP TABLE firsts AS SELECT request_id AS id, min({place}) AS kept FROM raw WHERE trace IS NULL GROUP BY 1 HAVING count(*) > 1"
-        )
-        again = f"FROM raw JOIN firsts ON request_id = id WHERE trace IS NULL AND {place} > kept"
+        if "request_id" not in self._given:
+            return
+        place, single = f"file * {FILE} + line", "trace IS NULL" if "trace" in self._given else "true"
+        self._run(f"CREATE TEMP TABLE firsts AS SELECT request_id AS id, min({place}) AS kept FROM raw WHERE {single} GROUP BY 1 HAVING count(*) > 1")
+        again = f"FROM raw JOIN firsts ON request_id = id WHERE {single} AND {place} > kept"
         count = self._run(f"SELECT count(*) {again}").fetchone()[0]
         if count:
             self._skip("request id seen before", self._run(f"SELECT file, line {again} ORDER BY 1, 2 LIMIT {EXAMPLES}").fetchall(), count)
-            self._run(f"DELETE FROM raw USING firsts WHERE request_id = id AND trace IS NULL AND {place} > kept")
+            self._run(f"DELETE FROM raw USING firsts WHERE request_id = id AND {single} AND {place} > kept")
         self._run("DROP TABLE firsts")
 
     def _finished(self) -> None:
-        if self._run("SELECT count(*) FROM (SELECT lag(t) OVER (ORDER BY file, line) > t AS back FROM raw) WHERE back").fetchone()[0]:
+        unordered = self._run("SELECT count(*) FROM (SELECT lag(t) OVER (ORDER BY file, line) > t AS back FROM raw) WHERE back").fetchone()[0]
+        if unordered:
             self._table.notes.append("rows were not in order of time: sorted")
-        latency = "coalesce((ends - t) / 1e9, latency_s) AS latency_s, coalesce((firsts - t) / 1e9, ttft_s) AS ttft_s"
-        own = ", ".join(f'"{name}"' for name in COLUMNS if name not in ("arrival_ns", "latency_s", "ttft_s"))
-        self._run(f"CREATE VIEW whole AS SELECT t AS arrival_ns, {own}, {latency}, trace, file, line FROM raw")
+        kinds = {name: column.kind for name, column in COLUMNS.items() if name != "arrival_ns"} | {"trace": "VARCHAR"}
+        missing = {name: f"NULL::{kind}" for name, kind in kinds.items() if name not in self._given}
+        latency, ttft = missing.get("latency_s", "latency_s"), missing.get("ttft_s", "ttft_s")
+        made = missing | {"latency_s": f"coalesce((ends - t) / 1e9, {latency})", "ttft_s": f"coalesce((firsts - t) / 1e9, {ttft})"}
+        whole = ", ".join(f'{made.get(name, _quoted(name))} AS "{name}"' for name in kinds)
+        self._run(f"CREATE VIEW whole AS SELECT t AS arrival_ns, {whole}, file, line FROM raw")
         source = "whole"
-        if self._run("SELECT count(trace) FROM raw").fetchone()[0]:
+        if "trace" in self._given:
             source = f"({_JOINED})"
         tick = getattr(self._form, "TICK_S", 0)
         arrival = "arrival_ns"
@@ -263,7 +271,8 @@ class _Reader:
                 " / count(*) OVER (PARTITION BY arrival_ns)) AS BIGINT) AS arrival_ns"
             )
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
-        self._run(f"CREATE TABLE requests AS SELECT {arrival}, {others} FROM {source} ORDER BY arrival_ns, file, line")
+        order = "ORDER BY arrival_ns, file, line" if unordered or tick or source != "whole" else ""
+        self._run(f"CREATE TABLE requests AS SELECT {arrival}, {others} FROM {source} {order}")
         self._run("DROP VIEW whole; DROP TABLE raw")
 
 
