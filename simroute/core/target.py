@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 
 class Price(NamedTuple):
-    """USD per million tokens."""
+    """USD per million tokens; `cached`: of input that the provider reads from its cache, None where that costs as much as any."""
 
     input: float
     output: float
+    cached: float | None = None
 
     def of(self, input_tokens: int, output_tokens: int) -> float:
         """USD for so many tokens."""

@@ -64,17 +64,20 @@ def _bill(model: DeploymentModel, block: Block, first: np.ndarray, decode: np.nd
 
 
 def _nano(model: DeploymentModel, block: Block, when: np.ndarray, output_tokens: np.ndarray) -> np.ndarray:
-    edges, inputs, outputs = _price_list(model)
+    edges, inputs, outputs, saved = _price_list(model)
     place = np.searchsorted(edges, when, side="right") - 1
-    return np.asarray((block.input_tokens * inputs[place] + output_tokens * outputs[place] + 500) // 1000)
+    nano = block.input_tokens * inputs[place] - block.cached_tokens * saved[place] + output_tokens * outputs[place]
+    return np.asarray((nano + 500) // 1000)
 
 
-def _price_list(model: DeploymentModel) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(from second, pico-USD per token in, and out)."""
+def _price_list(model: DeploymentModel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(from second, pico-USD per token in, and out, and what one that the provider has cached costs less)."""
     edges, prices, at = [], [], 0.0
     while at < inf:
         price, until = model.price_at(at)
         edges.append(at)
         prices.append(price)
         at = until
-    return np.array(edges), np.array([round(p.input * PICO) for p in prices]), np.array([round(p.output * PICO) for p in prices])
+    inputs, outputs = np.array([round(p.input * PICO) for p in prices]), np.array([round(p.output * PICO) for p in prices])
+    cached = np.array([round((p.input if p.cached is None else p.cached) * PICO) for p in prices])
+    return np.array(edges), inputs, outputs, inputs - cached

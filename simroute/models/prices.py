@@ -14,7 +14,7 @@ from simroute.models.faults import moment
 def price_list(deployment: spec.Deployment, horizon: float) -> list[tuple[float, Price]]:
     """(from second, price) in order of time. Raises ValueError when the catalogue does not know the model."""
     if deployment.price is not None:
-        start = Price(deployment.price.input, deployment.price.output)
+        start = Price(deployment.price.input, deployment.price.output, deployment.price.cached)
     else:
         start = catalogued(deployment.provider, deployment.model, deployment.price_date)
     steps = [(moment(step.at, horizon), Price(step.input, step.output)) for step in deployment.price_steps.values()]
@@ -30,11 +30,11 @@ def catalogued(provider: str, model: str, date: str | None) -> Price:
     try:
         costs = [
             calc_price(usage, model_ref=model, provider_id=provider, genai_request_timestamp=when).total_price
-            for usage in (Usage(input_tokens=1000, output_tokens=0), Usage(input_tokens=0, output_tokens=1000))
+            for usage in (Usage(input_tokens=1000), Usage(output_tokens=1000), Usage(input_tokens=1000, cache_read_tokens=1000))
         ]
     except LookupError:
         raise ValueError(_unknown(provider, model)) from None
-    return Price(float(costs[0] * 1000), float(costs[1] * 1000))
+    return Price(*(float(cost * 1000) for cost in costs))
 
 
 def _noon(date: str) -> datetime:

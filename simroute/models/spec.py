@@ -139,6 +139,7 @@ class PriceList:
 
     input: Annotated[UsdPerMillion, Doc("for tokens sent")]
     output: Annotated[UsdPerMillion, Doc("for tokens received")]
+    cached: Annotated[UsdPerMillion | None, Doc("for tokens sent that a trace says were read from the provider's cache; default: as any")] = None
 
 
 @dataclass(frozen=True)

@@ -42,13 +42,14 @@ class Columns(NamedTuple):
     wording: list[int]
     replica: list[int]
     route: list[int]
+    cached_tokens: list[int]
 
 
 class Block:
     """Up to `BLOCK` consecutive requests: numpy columns, `first` the index of the first; same `question`, same meaning; same `wording`, same prompt.
 
     `row`: the question's row of the prompt × model table, where the workload has one (else 0). `route`: where a log says that it was sent, as a
-    place in the trace's routes (-1: it does not say; -2: a cache of the gateway answered).
+    place in the trace's routes (-1: it does not say; -2: a cache of the gateway answered). `cached_tokens`: input that the provider had cached.
     """
 
     def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
@@ -57,6 +58,7 @@ class Block:
         self.arrival, self.task, self.user, self.feature, self.session = (columns[k] for k in ("arrival", "task", "user", "feature", "session"))
         self.input_tokens, self.output_tokens, self.streamed = (columns[k] for k in ("input_tokens", "output_tokens", "streamed"))
         self.question, self.wording, self.replica, self.row, self.route = (columns[k] for k in ("question", "wording", "replica", "row", "route"))
+        self.cached_tokens = columns["cached_tokens"]
         self.lists = Columns(*(getattr(self, name).tolist() for name in Columns._fields))
 
 
@@ -144,6 +146,7 @@ class Workload:
             "replica": (uniform("replica") * self._scenario.gateway.replicas).astype(np.int32),
             "row": row,
             "route": known.get("route", np.full(size, -1, np.int32)),
+            "cached_tokens": known.get("cached_tokens", np.zeros(size, np.int64)),
         }
 
     def _questions(self, index: np.ndarray, uniform: Any) -> tuple[np.ndarray, np.ndarray]:

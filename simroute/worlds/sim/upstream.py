@@ -63,10 +63,11 @@ class Upstream:
         self.price, listed = self.model.price_at(now)
         self.until = min(fair, listed)
         self.input_pico, self.output_pico = round(self.price.input * PICO), round(self.price.output * PICO)
+        self.saved_pico = 0 if self.price.cached is None else self.input_pico - round(self.price.cached * PICO)
 
-    def nano_usd(self, input_tokens: int, output_tokens: int) -> int:
-        """The bill in nano-USD, rounded half up."""
-        return (input_tokens * self.input_pico + output_tokens * self.output_pico + 500) // 1000
+    def nano_usd(self, input_tokens: int, output_tokens: int, cached_tokens: int) -> int:
+        """The bill in nano-USD, rounded half up; `cached_tokens` of the input were read from the provider's cache."""
+        return (input_tokens * self.input_pico - cached_tokens * self.saved_pico + output_tokens * self.output_pico + 500) // 1000
 
     def full(self) -> bool:
         """No slot is free, and no place to wait for one."""

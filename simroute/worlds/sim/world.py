@@ -311,7 +311,7 @@ class SimWorld:
             upstream.refresh(now)
         if upstream.limits is not None:
             upstream.limits.generated(now, tokens_out)
-        nano = upstream.nano_usd(tokens_in, tokens_out)
+        nano = upstream.nano_usd(tokens_in, tokens_out, columns.cached_tokens[i])
         request.nano += nano
         return tokens_in, tokens_out, nano
 
@@ -333,7 +333,7 @@ class SimWorld:
                 math.nan if retry_after is None else retry_after,
                 tokens_in,
                 tokens_out,
-                0,
+                request.columns.cached_tokens[request.i] if tokens_in else 0,
                 nano,
                 abandoned,
                 attempt.probe,
