@@ -9,7 +9,7 @@ from typing import Literal, Protocol, cast
 
 from simroute.traces.files import Record, Sample, TraceError, Unfold, unfolded
 
-KNOWN = ("azure", "litellm_spend", "plain", "portkey")
+KNOWN = ("azure", "helicone", "litellm_spend", "openrouter", "plain", "portkey")
 
 Clock = Literal["utc", "relative_s", "relative_ms"]
 

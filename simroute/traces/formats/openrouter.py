@@ -1,0 +1,51 @@
+"""OpenRouter's generations, each as `GET /api/v1/generation` gives it, in its `data` or bare. Times are UTC with zone, durations ms, cost USD.
+
+Billed are `native_tokens_*`: cached ones are in `native_tokens_prompt`, reasoning in `native_tokens_completion`. `tokens_*` are another tokenizer's
+count, read only where the native one is missing. `latency` is documented as the whole time; where `generation_time` is longer it cannot be, and is
+taken as the time to the first token. With one's own key (`is_byok`) the provider's own bill is added to OpenRouter's.
+`provider_responses` are the sends, one after another. A generation failed if none of them has a status of 2xx, or if it finished by "error".
+"""
+
+from simroute.traces.files import Sample
+
+ABOUT = "OpenRouter generations (JSON or JSONL of /api/v1/generation)"
+FIELDS = (
+    "id", "created_at", "model", "provider_name", "streamed", "finish_reason", "native_finish_reason", "latency", "generation_time",
+    "tokens_prompt", "tokens_completion", "native_tokens_prompt", "native_tokens_completion", "native_tokens_cached", "total_cost", "usage",
+    "upstream_inference_cost", "is_byok", "session_id", "external_user", "response_cache_source_id", "provider_responses",
+)  # fmt: skip
+CLOCK = "utc"
+SENDS = (
+    "(CASE WHEN json_valid(provider_responses) THEN from_json(provider_responses,"
+    """ '[{"latency":"DOUBLE","provider_name":"VARCHAR","model_permaslug":"VARCHAR","status":"INTEGER"}]') END)"""
+)
+ANSWERED = f"len(list_filter({SENDS}, lambda s: s.status BETWEEN 200 AND 299)) > 0"
+FAILED = f"coalesce(finish_reason = 'error' OR NOT ({ANSWERED}), finish_reason = 'error')"
+COLUMNS = {
+    "time": "created_at",
+    "request_id": "word(id)",
+    "input_tokens": "coalesce(whole(native_tokens_prompt), whole(tokens_prompt))",
+    "cached_tokens": "whole(native_tokens_cached)",
+    "output_tokens": "coalesce(whole(native_tokens_completion), whole(tokens_completion))",
+    "provider": "word(provider_name)",
+    "model": "word(model)",
+    "streamed": "flag(streamed)",
+    "failed": FAILED,
+    "status": f"{SENDS}[-1].status",
+    "error": f"CASE WHEN {FAILED} THEN coalesce(code(native_finish_reason), code(finish_reason)) END",
+    "latency_s": "greatest(num(latency), num(generation_time)) / 1000",
+    "ttft_s": "CASE WHEN flag(streamed) AND num(latency) < num(generation_time) THEN num(latency) / 1000 END",
+    "cost_usd": "coalesce(num(total_cost), num(usage)) + CASE WHEN flag(is_byok) THEN coalesce(num(upstream_inference_cost), 0) ELSE 0 END",
+    "cached": "CASE WHEN word(response_cache_source_id) IS NOT NULL THEN 'exact' END",
+    "user": "word(external_user)",
+    "session": "word(session_id)",
+    "attempts": f"CASE WHEN word(response_cache_source_id) IS NOT NULL THEN 0 ELSE nullif(len({SENDS}), 0) END",
+    "tries": f"list_transform({SENDS}, lambda s, i: {{'offset_s': CASE WHEN i = 1 THEN 0 ELSE list_sum(list_transform({SENDS}[1:i - 1],"
+    " lambda earlier: earlier.latency)) / 1000 END, 'latency_s': s.latency / 1000, 'provider': s.provider_name, 'model': s.model_permaslug,"
+    " 'status': s.status, 'error': NULL})",
+}
+
+
+def recognises(found: Sample) -> bool:
+    """By its names for tokens and time."""
+    return {"id", "created_at", "model"} <= found.keys and bool({"native_tokens_prompt", "tokens_prompt"} & found.keys)
