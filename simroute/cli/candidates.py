@@ -19,22 +19,24 @@ HEADS = {
     "scenario=": "the weather", "policy=": "our stance; several with commas", "scenario.": "change a key of the scenario",
     "policy.": "change a key of a layer", "~policy.": "remove a layer",
 }  # fmt: skip
+TUNED = {"tune.": "a parameter and the values to be searched"}
 KINDS = ("scenario", "policy", "layer", "metric", "format")
 
 
 def words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """For the words of `run`, `compare` and their like: group=name, key=value, ~layer."""
+    """For the words of `run`, `compare`, `tune`: group=name, key=value, ~layer, tune.LAYER.KEY=RANGE."""
     chosen = dict(word.partition("=")[::2] for word in ctx.params.get("words") or () if "=" in word)
+    tunes = ctx.info_name == "tune"
     if incomplete.startswith("scenario="):
-        return _named("scenarios", "scenario=", incomplete)
+        return _listed("scenarios", "scenario=", incomplete) if tunes else _named("scenarios", "scenario=", incomplete)
     if incomplete.startswith("policy="):
-        *before, _ = incomplete.removeprefix("policy=").split(",")
-        head = ",".join(["policy=" + ",".join(before), ""]) if before else "policy="
-        several = ctx.info_name != "run"
-        return [item for item in _named("policies", head, incomplete, several) if item.value.removeprefix(head) not in before]
+        return _listed("policies", "policy=", incomplete) if ctx.info_name == "compare" else _named("policies", "policy=", incomplete)
+    if tunes and incomplete.startswith("tune."):
+        chosen["scenario"] = chosen.get("scenario", "").partition(",")[0]
+        return _ranges(chosen, incomplete)
     if incomplete.startswith(("scenario.", "policy.", "~scenario.", "~policy.")):
         return _overrides(chosen, incomplete)
-    return [CompletionItem(head, OPEN, help) for head, help in HEADS.items() if head.startswith(incomplete)]
+    return [CompletionItem(head, OPEN, help) for head, help in (HEADS | (TUNED if tunes else {})).items() if head.startswith(incomplete)]
 
 
 def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -76,6 +78,13 @@ def paths(incomplete: str, endings: tuple[str, ...] = ("",)) -> list[CompletionI
             elif entry.name.endswith(endings):
                 found.append(CompletionItem(f"{folder}{slash}{entry.name}"))
     return found
+
+
+def _listed(kind: str, first: str, incomplete: str) -> list[CompletionItem]:
+    """One more name behind those that are there, with commas."""
+    *before, _ = incomplete.removeprefix(first).split(",")
+    head = f"{first}{','.join(before)}," if before else first
+    return [item for item in _named(kind, head, incomplete, True) if item.value.removeprefix(head) not in before]
 
 
 def _named(kind: str, head: str, incomplete: str, goes_on: bool = False) -> list[CompletionItem]:
@@ -143,6 +152,16 @@ def _overrides(chosen: dict[str, str], incomplete: str) -> list[CompletionItem]:
     cls = _layers().get(kind) if start in layers and not removes else None
     found = _below(cls, settings, path[1:], equals, value, scenario) if cls is not None else []
     return [CompletionItem(f"policy.{start}.{item.value}", item.type, item.help) for item in found]
+
+
+def _ranges(chosen: dict[str, str], incomplete: str) -> list[CompletionItem]:
+    """tune.LAYER.KEY=, as deep as has been typed; behind `=` all words of a choice, so that there is something to take away."""
+    key, equals, value = incomplete.removeprefix("tune.").partition("=")
+    found = _overrides(chosen, f"policy.{key}{equals}")
+    if not equals:
+        return [CompletionItem(f"tune.{item.value.removeprefix('policy.')}", OPEN, item.help) for item in found]
+    choice = "|".join(str(item.value).partition("=")[2] for item in found)
+    return [CompletionItem(f"tune.{key}={choice}")] if len(found) > 1 and choice.startswith(value) else []
 
 
 def _chosen_layers(chosen: dict[str, str]) -> dict[str, Any]:

@@ -76,6 +76,7 @@ def tune_command(
     from simroute.cli.afterwards import Again, cut_short
     from simroute.cli.commands import LOCAL, _place
     from simroute.cli.text import brief
+    from simroute.experiment.errors import InputError
     from simroute.studies.executors import WorkerLostError
     from simroute.studies.folder import folder
     from simroute.studies.resume import newest
@@ -99,6 +100,10 @@ def tune_command(
             )  # fmt: skip
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again)
+    except ImportError as error:
+        again.tidy()
+        why = f"what it needs cannot be loaded ({error}); install it anew, or use the built-in search"
+        raise InputError(f"--proposer {plan.wanted.proposer}: {why}") from None
     except BaseException:
         again.tidy()
         raise
