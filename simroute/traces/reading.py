@@ -26,6 +26,12 @@ EXAMPLES = 5
 FILE = 1_000_000_000_000
 """More lines than a file has: (file, line) as one number."""
 
+EPOCH = 10**17
+"""Nanoseconds: a trace that ends before 1973 counts from a start of its own."""
+
+OFF_TICK = 10_000_000
+"""Nanoseconds by which a time may miss a tick of its log's clock."""
+
 UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 BROKEN = "broken line"
@@ -104,12 +110,13 @@ class _Reader:
 
     def read(self, paths: list[Path]) -> None:
         self._paths = paths
-        self._given = [name for name in (*COLUMNS, "trace") if name in self._form.COLUMNS]
-        mapped = {**dict.fromkeys(COLUMNS, "NULL"), "time": "NULL", "end": "NULL", "first_token": "NULL", "trace": "NULL", **self._form.COLUMNS}
+        self._given = [name for name in (*COLUMNS, "trace", "parent") if name in self._form.COLUMNS]
+        mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", "trace", "parent"), "NULL") | self._form.COLUMNS
         typed = ", ".join(f'CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
         self._select = (
             f"SELECT line, {typed}, CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
+            f" CAST({mapped['parent']} AS VARCHAR) AS parent,"
             f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
         )
         self._run(
@@ -129,13 +136,15 @@ class _Reader:
             for chunk in files.chunks(path, names, unfolding(self._form)):
                 yield self._texts(chunk)
             return
-        kinds = {row[0]: row[1] for row in self._run("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()}
+        literal = str(path).replace("'", "''")
+        own = getattr(self._form, "source", None)
+        source = own(literal, self._run) if own else f"read_parquet('{literal}', file_row_number=true)"
+        kinds = {row[0]: row[1] for row in self._run(f"DESCRIBE SELECT * FROM {source}").fetchall()}
         made = [f"{_text(name, kinds.get(name))} AS {_quoted(name)}" for name in names]
         total = self._run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
         for start in range(0, total, 1_000_000):
             where = f"WHERE file_row_number >= {start} AND file_row_number < {start + 1_000_000}"
-            literal = str(path).replace("'", "''")
-            yield f"SELECT file_row_number + 1 AS line, {', '.join(made)} FROM read_parquet('{literal}', file_row_number=true) {where}", {}, []
+            yield f"SELECT file_row_number + 1 AS line, {', '.join(made)} FROM {source} {where}", {}, []
 
     def _texts(self, chunk: Chunk) -> tuple[str, dict[str, Any], list[int]]:
         data = {"line": np.array(chunk.lines, np.int64)}
@@ -165,7 +174,7 @@ class _Reader:
             raise TraceError(f"{self._paths[number]}: row {line}: {reason}; expected {EXPECTED[reason]}")
 
     def _checked(self, query: str, number: int) -> str:
-        relative = {"relative_s": "s", "relative_ms": "ms"}.get(self._form.CLOCK)
+        relative = {"relative_s": "s", "relative_ms": "ms", "ns": "ns"}.get(self._form.CLOCK)
         unit = self._wish.unit or relative
         size = str(UNITS[unit]) if unit else " ".join(["CASE clock(time_text)", *(f"WHEN '{u}' THEN {n}" for u, n in UNITS.items()), "END"])
         moments = ", ".join(f"moment({name}_text, {size.replace('time_text', name + '_text')}) AS {short}" for name, short in
@@ -190,9 +199,11 @@ class _Reader:
         self._overlaps()
         self._run("DELETE FROM raw WHERE reason IS NOT NULL")
         self._unique()
+        self._sessions()
         self._finished()
         table = self._table
-        table.requests = table.one("SELECT count(*) FROM requests")
+        table.requests, last = table.rows("SELECT count(*), max(arrival_ns) FROM requests")[0]
+        table.relative = table.requests > 0 and (self._form.CLOCK.startswith("relative") or last < EPOCH)
         if table.requests == 0:
             why = "; ".join(f"{count:,} skipped: {reason}" for reason, count in table.skipped.items())
             raise TraceError(f"{self._paths[0]}: no rows; a trace needs at least one request{f' ({why})' if why else ''}")
@@ -250,6 +261,31 @@ class _Reader:
             self._run(f"DELETE FROM raw USING firsts WHERE request_id = id AND {single} AND {place} > kept")
         self._run("DROP TABLE firsts")
 
+    def _sessions(self) -> None:
+        """Where turns name the one before, a session is called by its first."""
+        if "parent" not in self._given:
+            return
+        self._given.append("session")
+        self._run('ALTER TABLE raw ADD COLUMN "session" VARCHAR')
+        self._run(
+            "CREATE TEMP TABLE roots AS WITH RECURSIVE roots(id, root) AS (SELECT request_id, request_id FROM raw WHERE parent IS NULL"
+            " OR parent NOT IN (SELECT request_id FROM raw WHERE request_id IS NOT NULL)"
+            " UNION ALL SELECT request_id, root FROM raw JOIN roots ON parent = id) SELECT * FROM roots"
+        )
+        self._run('UPDATE raw SET "session" = root FROM roots WHERE request_id = id; DROP TABLE roots')
+
+    def _spread(self) -> tuple[str, int]:
+        """SQL for the arrival, and the tick of the log's clock in nanoseconds: requests of one tick are spread evenly over it."""
+        tick = getattr(self._form, "TICK_S", 0) * UNITS["s"]
+        if not tick:
+            return "arrival_ns", 0
+        near = f"CAST(round(arrival_ns / {tick}) AS BIGINT) * {tick}"
+        if self._run(f"SELECT count(*) FROM (SELECT t AS arrival_ns FROM raw) WHERE abs(arrival_ns - {near}) > {OFF_TICK}").fetchone()[0]:
+            return "arrival_ns", 0
+        self._table.notes.append(f"times stand on ticks of {tick // UNITS['s']} s: requests spread evenly over each")
+        place = f"row_number() OVER (PARTITION BY {near} ORDER BY file, line) - 1"
+        return f"{near} + CAST(floor({tick} * ({place}) / count(*) OVER (PARTITION BY {near})) AS BIGINT) AS arrival_ns", tick
+
     def _finished(self) -> None:
         unordered = self._run("SELECT count(*) FROM (SELECT lag(t) OVER (ORDER BY file, line) > t AS back FROM raw) WHERE back").fetchone()[0]
         if unordered:
@@ -263,13 +299,7 @@ class _Reader:
         source = "whole"
         if "trace" in self._given:
             source = f"({_JOINED})"
-        tick = getattr(self._form, "TICK_S", 0)
-        arrival = "arrival_ns"
-        if tick:  # requests of one tick of a coarse clock, spread evenly over it
-            arrival = (
-                f"arrival_ns + CAST(floor({tick * 1_000_000_000} * (row_number() OVER (PARTITION BY arrival_ns ORDER BY file, line) - 1)"
-                " / count(*) OVER (PARTITION BY arrival_ns)) AS BIGINT) AS arrival_ns"
-            )
+        arrival, tick = self._spread()
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
         order = "ORDER BY arrival_ns, file, line" if unordered or tick or source != "whole" else ""
         self._run(f"CREATE TABLE requests AS SELECT {arrival}, {others} FROM {source} {order}")

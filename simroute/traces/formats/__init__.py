@@ -9,9 +9,9 @@ from typing import Literal, Protocol, cast
 
 from simroute.traces.files import Record, Sample, TraceError, Unfold, unfolded
 
-KNOWN = ("azure", "helicone", "litellm_spend", "openrouter", "plain", "portkey")
+KNOWN = ("azure", "bailian", "burstgpt", "canonical", "helicone", "langfuse", "litellm_spend", "mooncake", "openrouter", "plain", "portkey", "ragpulse", "rows")  # fmt: skip
 
-Clock = Literal["utc", "relative_s", "relative_ms"]
+Clock = Literal["utc", "relative_s", "relative_ms", "ns"]
 
 
 class Format(Protocol):
@@ -20,6 +20,9 @@ class Format(Protocol):
     Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
     And `trace`: rows with equal ones are attempts at one request, up to one that did not fail. SQL may use the macros of `simroute.traces.macros`.
     A format may also have `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
+    And `parent`, a text: the request_id of the turn before, where sessions are told so.
+    And `TICK_S`: arrivals that are all multiples of so many seconds are spread over each of them. And `source(path, run)`: SQL for the rows of
+    a Parquet file (with `file_row_number`), for a format that consists of several; `path` is quoted for SQL, `run` executes a query.
     And `unfold`: one record of the file to the rows in it; if it is missing, the rows in `data` of an API's answer, else the record itself.
     """
 
@@ -28,7 +31,7 @@ class Format(Protocol):
     FIELDS: tuple[str, ...]
     """The fields of the log that are read: nothing else is."""
     CLOCK: Clock
-    """utc: dates or seconds, milliseconds … since 1970; relative: a number since the start of the trace."""
+    """utc: dates or seconds, milliseconds … since 1970; relative: a number since the start of the trace; ns: either, in nanoseconds."""
     COLUMNS: dict[str, str]
 
     @staticmethod
