@@ -1,0 +1,32 @@
+"""Our own table of requests, which `simroute trace convert` writes as Parquet; CSV and JSON lines with the same columns are read as well.
+
+arrival_ns counts nanoseconds since 1970, or, while all are below 1e17, from the trace's own start. Any other column may be missing.
+"""
+
+from typing import Any
+
+from simroute.traces.columns import COLUMNS as ALL
+from simroute.traces.columns import TRY, VERSION
+from simroute.traces.files import Sample, TraceError
+
+ABOUT = f"simroute's own table of requests (version {VERSION}), as `simroute trace convert` writes it"
+FIELDS = tuple(ALL)
+CLOCK = "ns"
+READ = {"BIGINT": "whole", "INTEGER": "whole", "DOUBLE": "num", "BOOLEAN": "flag", "VARCHAR": "word"}
+COLUMNS = {name: f'{READ[column.kind]}("{name}")' for name, column in ALL.items() if column.kind in READ and name != "arrival_ns"} | {
+    "time": "arrival_ns", "blocks": "TRY_CAST(blocks AS BIGINT[])", "tries": f"CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON)::{TRY}[]",
+}  # fmt: skip
+
+
+def recognises(found: Sample) -> bool:
+    """By arrival_ns, which no other log has."""
+    return "arrival_ns" in found.keys
+
+
+def source(path: str, run: Any) -> str:
+    """The rows of a Parquet file. Raises TraceError when a later version wrote it."""
+    said = dict(run(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')").fetchall())
+    version = said.get("simroute_trace_version", "1")
+    if not version.isdigit() or int(version) > VERSION:
+        raise TraceError(f"{path}: is a trace of version {version[:20]}; this simroute reads up to {VERSION}: update it")
+    return f"read_parquet('{path}', file_row_number=true)"

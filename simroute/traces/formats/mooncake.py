@@ -1,0 +1,19 @@
+"""Mooncake's traces, and others written like them. Milliseconds since the start; where all of them are multiples of 3 s, requests are spread
+evenly over each tick. hash_ids are blocks of 512 tokens of the prompt.
+"""
+
+from simroute.traces.files import Sample
+
+ABOUT = "Mooncake (Kimi): conversation, tool and agent traffic with blocks of prompts"
+FIELDS = ("timestamp", "input_length", "output_length", "hash_ids")
+CLOCK = "relative_ms"
+TICK_S = 3
+COLUMNS = {
+    "time": "timestamp", "input_tokens": "whole(input_length)", "output_tokens": "whole(output_length)", "blocks": "TRY_CAST(hash_ids AS BIGINT[])",
+}  # fmt: skip
+
+
+def recognises(found: Sample) -> bool:
+    """By its four keys; Bailian's have a chat_id beside them, RAGPulse's an object for hash_ids."""
+    listed = all(isinstance(record.get("hash_ids"), list | str) for record in found.records)
+    return set(FIELDS) <= found.keys and not {"chat_id", "session_id"} & found.keys and listed
