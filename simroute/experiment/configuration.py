@@ -90,19 +90,25 @@ def dumped(plain: dict[str, Any]) -> str:
 def load(command: str, scenario: str, policies: list[str], overrides: list[str] | None = None, seed: int = 1, replications: int = 1) -> Configuration:
     """Compose, validate and build. Raises InputError with every mistake."""
     overrides = overrides or []
-    documents, problems = _documents(scenario, policies)
+    documents, problems = read_documents(scenario, policies)
     if problems:
         raise InputError(*problems)
     weather, *stances = documents
-    names = [Path(name).stem for name in policies]
+    return composed(command, Path(scenario).stem, weather, policies, stances, overrides, seed, replications)
+
+
+def composed(
+    command: str, name: str, weather: yaml_reader.Document, policies: list[str], stances: list[yaml_reader.Document], overrides: list[str],
+    seed: int, replications: int,
+) -> Configuration:  # fmt: skip
+    """The same, of documents that have been read."""
+    names = [Path(policy).stem for policy in policies]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"policy {twice[0]!r} is named twice; give the second one another file name")
     made, layers, notes = compose.compose(weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides)
     base = _resolved(made, weather)
-    return _build(
-        command, Path(scenario).stem, made, base, dict(zip(names, layers, strict=True)), [weather, *stances], overrides, seed, replications, notes
-    )
+    return _build(command, name, made, base, dict(zip(names, layers, strict=True)), [weather, *stances], overrides, seed, replications, notes)
 
 
 def layers_of(policy: str) -> dict[str, Any]:
@@ -149,10 +155,11 @@ def _until(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
     return data
 
 
-def _documents(scenario: str, policies: list[str]) -> tuple[list[yaml_reader.Document], list[str]]:
+def read_documents(scenario: str | None, policies: list[str]) -> tuple[list[yaml_reader.Document], list[str]]:
+    """A scenario (unless None) and policies by name or path, and one line for each that cannot be read."""
     found: list[yaml_reader.Document] = []
     problems: list[str] = []
-    for kind, name in [("scenarios", scenario), *(("policies", policy) for policy in policies)]:
+    for kind, name in [*([] if scenario is None else [("scenarios", scenario)]), *(("policies", policy) for policy in policies)]:
         try:
             path = catalogue.find(kind, name)
             found.append(yaml_reader.read(path, f"{kind}/{path.name}" if "/" not in name else name))

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from simroute.experiment.calendar import days, seen
 from simroute.experiment.configuration import Configuration
 from simroute.ledger import Ledger, Sink
 from simroute.metrics import Context, Figures, Fold, Observer
@@ -47,13 +48,15 @@ def weather(configuration: Configuration, replication: int) -> Weather:
 
 def context(configuration: Configuration, made: SimWorld) -> Context:
     """What the metrics must know of a run."""
-    slo, models = configuration.scenario.slo, made.models
+    slo, models, sky = configuration.scenario.slo, made.models, made.weather
     codes = {model.target.name: code for code, model in enumerate(models)}
-    windows = [(w.start, w.end, tuple(codes[name] for name in w.targets)) for w in made.weather.windows]
-    names = {"target": list(codes), "task": made.weather.tasks, "user": made.weather.users, "feature": made.weather.features}
+    windows = [(w.start, w.end, tuple(codes[name] for name in w.targets)) for w in sky.windows]
+    names = {"target": list(codes), "task": sky.tasks, "user": sky.users, "feature": sky.features} | ({"team": sky.teams} if sky.teams else {})
+    calendar = days(configuration)
     return Context(
-        made.weather.horizon, slo.latency, slo.ttft, slo.minute_success, windows, names, [m.target.provider for m in models],
-        [m.target.model for m in models], [m.spec.limits.concurrency for m in models],
+        sky.horizon, slo.latency, slo.ttft, slo.minute_success, windows, names | ({} if calendar is None else {"day": calendar[0]}),
+        [m.target.provider for m in models], [m.target.model for m in models], [m.spec.limits.concurrency for m in models],
+        None if calendar is None else calendar[1], seen(models),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Quantiles come from a fixed logarithmic histogram (relative error at most 0.1 %)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,11 @@ MINUTE = 60.0
 
 @dataclass(frozen=True)
 class Context:
-    """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage; `names`: words by code."""
+    """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage; `names`: words by code.
+
+    `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days have names. `seen`: of sends to these targets
+    at these seconds, whether a log tells how they went.
+    """
 
     horizon: float
     slo_latency: float
@@ -31,6 +36,8 @@ class Context:
     providers: list[str]
     models: list[str]
     slots: list[int | None] = field(default_factory=list)
+    day: Callable[[np.ndarray], np.ndarray] | None = None
+    seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
 
 class Requests:
@@ -68,8 +75,11 @@ class Requests:
         self.quality += float(quality.sum())
         self.answers += len(quality)
         self._minutes(chunk["arrival_s"], ok)
-        for name in ("task", "user", "feature"):
-            self._split(name, chunk[name], ok, chunk["cost_nano"])
+        for name in ("task", "user", "feature", "team"):
+            if name in self.context.names:
+                self._split(name, chunk[name], ok, chunk["cost_nano"])
+        if self.context.day is not None:
+            self._split("day", self.context.day(chunk["arrival_s"]), ok, chunk["cost_nano"])
         self._graded(chunk["task"], ok & ~np.isnan(chunk["quality"]), chunk["quality"])
 
     def _minutes(self, arrival: np.ndarray, ok: np.ndarray) -> None:

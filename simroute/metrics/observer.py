@@ -34,8 +34,10 @@ class Observer:
         size, self._context = len(context.providers), context
         self._story = Story() if story else None
         self._near: dict[str, list[Chunk]] = {"attempts": [], "events": []}
+        # origin: sends, answers and nano-USD, by whether the log tells how the send went
         ints = {"arrivals": BINS, "ok": BINS, "cached": BINS, "cost": BINS, "waste": len(WASTE)}
         self.counts = {name: np.zeros(shape, np.int64) for name, shape in ints.items()}
+        self.counts |= {} if context.seen is None else {"origin": np.zeros((3, 2), np.int64)}
         self.counts |= {"sends": np.zeros((BINS, size), np.int64), "limited": np.zeros((BINS, size), np.int64)}
         self.counts |= {"over_time": np.zeros((BINS, CELLS), np.int32), "parts": np.zeros((len(PARTS), CELLS), np.int64)}
 
@@ -63,6 +65,11 @@ class Observer:
         places = self._bin(chunk["start_s"]), chunk["target"]
         np.add.at(self.counts["sends"], places, 1)
         np.add.at(self.counts["limited"], places, chunk["status"] == 429)
+        if self._context.seen is not None:
+            told = self._context.seen(chunk["target"], chunk["start_s"])
+            good = ~chunk["abandoned"] & (chunk["status"] == 200)
+            for column, mine in enumerate((told, ~told)):
+                self.counts["origin"][:, column] += [int(mine.sum()), int((mine & good).sum()), int(chunk["cost_nano"][mine].sum())]
         pings = chunk["request_id"] < 0
         np.add.at(self.counts["cost"], places[0][pings], chunk["cost_nano"][pings])
 

@@ -37,6 +37,33 @@ def catalogued(provider: str, model: str, date: str | None) -> Price:
     return Price(*(float(cost * 1000) for cost in costs))
 
 
+ALIASES = {"azure_openai": "azure", "bedrock": "aws", "gemini": "google", "vertex_ai": "google", "vertex": "google", "together_ai": "together"}
+"""What gateways call providers that the catalogue knows by another name."""
+
+
+@lru_cache(maxsize=1024)
+def known_as(provider: str, model: str) -> tuple[str, str] | None:
+    """(provider, model) as the price catalogue calls what a log names; None when it knows no such model. A provider "?" is unknown."""
+    from genai_prices import Usage, calc_price
+
+    named = ALIASES.get(provider.lower().replace("-", "_").replace(" ", "_"), provider.lower())
+    for who in (named, None) if provider == "?" or named not in _providers() else (named,):
+        for what in (model, model.rsplit("/", 1)[-1]):
+            try:
+                found = calc_price(Usage(input_tokens=1), model_ref=what, provider_id=who)
+                return found.provider.id, found.model.id
+            except LookupError:
+                continue
+    return None
+
+
+@lru_cache(maxsize=1)
+def _providers() -> frozenset[str]:
+    from genai_prices.data import providers
+
+    return frozenset(provider.id for provider in providers)
+
+
 def _noon(date: str) -> datetime:
     try:
         return datetime.strptime(date, "%Y-%m-%d").replace(hour=12, tzinfo=UTC)

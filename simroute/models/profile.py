@@ -23,6 +23,13 @@ class Profile:
         self._start = float(np.interp(profile.starts * HOUR, self._edges, self._counts))
         self._offset = profile.starts * HOUR
 
+    def count(self, t: np.ndarray) -> np.ndarray:
+        """How many arrivals are expected until so many seconds from t = 0: the inverse of `when`."""
+        if self._flat:
+            return np.asarray(t * self._rate)
+        weeks, within = np.divmod(t + self._offset, self._edges[-1])
+        return np.asarray(weeks * self._counts[-1] + np.interp(within, self._edges, self._counts) - self._start)
+
     def when(self, count: np.ndarray) -> np.ndarray:
         """Seconds from t = 0 until so many arrivals are expected."""
         if self._flat:

@@ -29,18 +29,18 @@ class Lengths(Protocol):
 
 def clock(load: spec.Workload, trace: Any) -> Clock:
     """How the run's time goes through the trace."""
-    stop = float(_arrival(trace)[-1])
-    end = stop if load.trace_to is None else min(load.trace_to, stop)
-    count = int(np.searchsorted(_arrival(trace), end, "right") - np.searchsorted(_arrival(trace), load.trace_from))
+    last = float(_arrival(trace)[-1])
+    end = last if load.trace_to is None else min(load.trace_to, last)
+    start, stop = window(load, trace)
+    count = stop - start
     length = max(end - load.trace_from, 1e-9)
     return Clock(load.trace_from, load.rate_scale, length if load.trace_loop == 1 else length * (1 + 1 / max(1, count)))
 
 
 def replayed(load: spec.Workload, trace: Any, horizon: float, streams: Streams) -> Iterator[dict[str, np.ndarray]]:
     """Blocks of columns, all but the last of them full; `arrival` counts from the start of the window, in seconds of the run."""
-    arrival, time = _arrival(trace), clock(load, trace)
-    stop = len(arrival) if load.trace_to is None else int(np.searchsorted(arrival, load.trace_to, "right"))
-    start = int(np.searchsorted(arrival, load.trace_from))
+    time = clock(load, trace)
+    start, stop = window(load, trace)
     if load.trace_jitter:
         yield from _jittered(trace, time, start, stop, horizon, streams, load.trace_loop)
         return
@@ -105,6 +105,13 @@ def _part(trace: Any, start: int, stop: int) -> dict[str, np.ndarray]:
     if hasattr(trace, "part"):
         return _told(trace, trace.part(start, stop))
     return {name: getattr(trace, name)[start:stop] for name in ("arrival", "input_tokens", "output_tokens")}
+
+
+def window(load: spec.Workload, trace: Any) -> tuple[int, int]:
+    """Places of the first request within `trace_from` … `trace_to`, and behind the last."""
+    arrival = _arrival(trace)
+    stop = len(arrival) if load.trace_to is None else int(np.searchsorted(arrival, load.trace_to, "right"))
+    return int(np.searchsorted(arrival, load.trace_from)), stop
 
 
 def _picked(trace: Any, places: np.ndarray) -> dict[str, np.ndarray]:

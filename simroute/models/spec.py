@@ -28,15 +28,19 @@ from simroute.core.params import (
 Sigma = Annotated[float, Unit("sd of log"), Range(0, 5)]
 Tokens = Annotated[float, Unit("tokens"), Range(low=1)]
 UsdPerMillion = Annotated[float, Unit("USD/1M tokens"), Range(low=0)]
+Correlation = Annotated[float, Unit("correlation"), Range(-1, 1)]
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """Token counts: lognormal, rounded to whole tokens, at least 1."""
+    """Token counts, rounded to whole tokens, at least 1: lognormal, or as a table of `quantiles` says."""
 
     median: Annotated[Tokens, Doc("half of all texts are longer")] = 500.0
     sigma: Annotated[Sigma, Doc("spread: at 0.8 one text in six is more than 2.2 times the median")] = 0.8
     max: Annotated[Tokens, Doc("longer ones are cut to this")] = 200_000.0
+    quantiles: Annotated[
+        dict[Share, Tokens], Doc("share of texts -> tokens that no more of them exceed, from 0 to 1; straight lines between; replaces median, sigma")
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Task:
     difficulty: Annotated[float, Unit("probit"), Range(-5, 5), Doc("0 leaves the models' quality as stated; 1 is much harder")] = 0.0
     input_tokens: Annotated[Lengths, Doc("length of the prompts")] = field(default_factory=lambda: Lengths(median=1020, sigma=0.9))
     output_tokens: Annotated[Lengths, Doc("length of the answers")] = field(default_factory=lambda: Lengths(median=129, sigma=1.0))
+    correlation: Annotated[Correlation, Doc("of prompts' and answers' lengths, as normal scores: 1, the longest prompt has the longest answer")] = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,16 @@ class Profile:
     hours: Annotated[tuple[Weight, ...], Doc("24 weights, or none")] = ()
     days: Annotated[tuple[Weight, ...], Doc("7 weights, Monday first, or none")] = ()
     starts: Annotated[float, Unit("h"), Range(0, 168), Doc("hour of the week at t = 0; 0 is Monday 00:00")] = 0.0
+
+
+@dataclass(frozen=True)
+class Burstiness:
+    """Arrivals that are less even than a Poisson process: gamma gaps (`cv`), and busy spells in which the rate is `peak` times that of quiet ones."""
+
+    cv: Annotated[float, Unit("sd/mean"), Range(0.05, 50), Doc("of the gaps between arrivals, gamma, at an even rate; 1 is a Poisson process")] = 1.0
+    peak: Annotated[float, Unit("factor"), Range(1, 1000), Doc("rate in a busy spell over that in a quiet one; 1: there are none")] = 1.0
+    busy_share: Annotated[float, Unit("share"), Range(0.001, 0.999), Doc("of the time that is busy")] = 0.1
+    spell: Annotated[Period, Doc("mean length of a busy spell, exponential")] = 60.0
 
 
 @dataclass(frozen=True)
@@ -88,8 +103,9 @@ class Workload:
     and lengths by what really happened; `rate_scale`, `trace_from` and `trace_to` choose how fast and which part.
     """
 
-    rate: Annotated[Rate, Doc("mean arrivals, Poisson")] = 1.0
+    rate: Annotated[Rate, Doc("mean arrivals, Poisson unless `burstiness` says otherwise")] = 1.0
     profile: Annotated[Profile, Doc("how the rate varies over day and week")] = field(default_factory=Profile)
+    burstiness: Annotated[Burstiness, Doc("how unevenly requests come within an hour")] = field(default_factory=Burstiness)
     trace: Annotated[File | None, Doc("arrivals, lengths and whatever else a log says (`simroute list formats`)")] = None
     rate_scale: Annotated[Factor, Doc("2 plays the trace twice as fast")] = 1.0
     trace_from: Annotated[Seconds, Doc("start of the window of the trace, from its first arrival")] = 0.0
@@ -108,8 +124,22 @@ class Workload:
 
 
 @dataclass(frozen=True)
+class Slow:
+    """Some calls are slow for no visible reason: the second part of a mixture of two lognormals."""
+
+    share: Annotated[Share, Doc("calls that are slow")] = 0.0
+    factor: Annotated[Factor, Doc("their median time to the first token over that of the others")] = 3.0
+    sigma: Annotated[Sigma, Doc("their spread of it")] = 0.35
+    token_factor: Annotated[Factor, Doc("their median time per output token over that of the others")] = 1.0
+    token_sigma: Annotated[Sigma, Doc("their spread of it")] = 0.2
+
+
+@dataclass(frozen=True)
 class Latency:
-    """Median time to the first token (base + per input token), then a median time for each output token; lognormal around both."""
+    """Median time to the first token (base + per input token), then a median time for each output token; lognormal around both.
+
+    `floor` is added to the time to the first token (a shifted lognormal), `slow` makes it a mixture of two.
+    """
 
     base: Annotated[Seconds, Doc("median time to the first token of an empty prompt")] = 0.6
     per_1k_input: Annotated[Seconds, Doc("added to it for each 1,000 input tokens")] = 0.1
@@ -117,6 +147,9 @@ class Latency:
     sigma: Annotated[Sigma, Doc("of the time to first token")] = 0.35
     token_sigma: Annotated[Sigma, Doc("of the time per output token, one draw an answer")] = 0.2
     error: Annotated[Seconds, Doc("median time until an error is answered")] = 0.3
+    floor: Annotated[Seconds, Doc("added to each time to first token: no answer is faster")] = 0.0
+    correlation: Annotated[Correlation, Doc("of the two spreads; 1: who is slow to begin is as slow to go on")] = 0.0
+    slow: Annotated[Slow, Doc("calls that are slow for no visible reason")] = field(default_factory=Slow)
 
 
 @dataclass(frozen=True)
@@ -152,6 +185,16 @@ class PriceStep:
 
 
 @dataclass(frozen=True)
+class Clustered:
+    """Errors that come in spells (Gilbert's two states), beside those of fair weather: bad spells in which `error_share` of calls fail."""
+
+    share: Annotated[float, Unit("share"), Range(0, 0.99), Doc("of the time that is bad; 0: there are no such spells")] = 0.0
+    spell: Annotated[Period, Doc("mean length of a bad spell, exponential")] = 10.0
+    error_share: Annotated[Share, Doc("calls of a bad spell that fail")] = 1.0
+    status: Annotated[Status, Doc("of those errors")] = 500
+
+
+@dataclass(frozen=True)
 class Deployment:
     """One model at one provider. The first one in the file is where calls go that no layer has aimed.
 
@@ -178,6 +221,7 @@ class Deployment:
     latency: Annotated[Latency, Doc("how long answers take in fair weather")] = field(default_factory=Latency)
     limits: Annotated[Limits, Doc("what the provider grants")] = field(default_factory=Limits)
     errors: Annotated[dict[Status, Share], Doc("share of calls answered with a status in fair weather")] = field(default_factory=dict)
+    clustered: Annotated[Clustered, Doc("errors that come in short spells")] = field(default_factory=Clustered)
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
     quality: Annotated[Share | dict[Name, Share], Doc("share of right answers, overall or by task")] = 0.85
     outcomes: Annotated[Name | None, Doc("column of workload.outcomes that holds this model's answers")] = None

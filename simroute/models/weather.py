@@ -7,6 +7,7 @@ from typing import Any
 
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel, Scores
+from simroute.models.errors import spells
 from simroute.models.faults import Timeline, windows
 from simroute.models.prices import price_list
 from simroute.models.quality import Copula, Table
@@ -35,6 +36,7 @@ class Weather:
         self._questions = Questions(self.streams, self.repeating)
         self._workload = Workload(scenario, self.streams, self._questions, trace, lengths, outcomes)
         self.tasks, self.users, self.features = self._workload.tasks, self._workload.users, self._workload.features
+        self.teams = self._workload.teams
         self.routes = self._routes()
         self.windows = windows(scenario, self.streams, self.horizon)
         self.deployments = {name: self._deployment(name, deployment, outcomes) for name, deployment in scenario.deployments.items()}
@@ -56,7 +58,7 @@ class Weather:
             tasks = kinds if outcomes is None else dict.fromkeys(outcomes.tasks, next(iter(kinds.values())))
             scores = Copula(self.streams, self._questions, name, deployment.model, deployment.quality, tasks)
         recorded = None if deployment.recorded is None else self._recorded(deployment.recorded)
-        steps = [] if recorded is None else recorded.errors(self.horizon)
+        steps = spells(name, deployment, self.streams, self.horizon) if recorded is None else recorded.errors(self.horizon)
         timeline = Timeline(name, deployment, self.windows, self.scenario.outages, steps)
         prices = price_list(deployment, self.horizon)
         return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead, recorded)

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from scipy.special import ndtr
+
 from simroute.models import spec
+from simroute.models.burstiness import Modulation, gaps
 from simroute.models.profile import Profile
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
@@ -49,7 +52,8 @@ class Block:
     """Up to `BLOCK` consecutive requests: numpy columns, `first` the index of the first; same `question`, same meaning; same `wording`, same prompt.
 
     `row`: the question's row of the prompt × model table, where the workload has one (else 0). `route`: where a log says that it was sent, as a
-    place in the trace's routes (-1: it does not say; -2: a cache of the gateway answered). `cached_tokens`: input that the provider had cached.
+    place in the trace's routes (-1: it does not say; -2: a cache of the gateway answered). `cached_tokens`: input that the provider had
+    cached. `team`: None where nobody has one.
     """
 
     def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
@@ -58,7 +62,7 @@ class Block:
         self.arrival, self.task, self.user, self.feature, self.session = (columns[k] for k in ("arrival", "task", "user", "feature", "session"))
         self.input_tokens, self.output_tokens, self.streamed = (columns[k] for k in ("input_tokens", "output_tokens", "streamed"))
         self.question, self.wording, self.replica, self.row, self.route = (columns[k] for k in ("question", "wording", "replica", "row", "route"))
-        self.cached_tokens = columns["cached_tokens"]
+        self.cached_tokens, self.team = columns["cached_tokens"], columns["team"]
         self.lists = Columns(*(getattr(self, name).tolist() for name in Columns._fields))
 
 
@@ -76,6 +80,7 @@ class Workload:
         self._told = {kind for kind, words in told.items() if len(words) > 1}
         self.tasks = outcomes.tasks if outcomes else told["task"] if "task" in self._told else list(load.tasks)
         self.users = told["user"] if "user" in self._told else list(load.users) or ["-"]
+        self.teams = told["team"] if "team" in self._told else []
         self.features = told["feature"] if "feature" in self._told else list(load.features) or ["-"]
         first = next(iter(load.tasks.values()))
         self._kinds = [load.tasks.get(name, first) for name in self.tasks]
@@ -102,11 +107,12 @@ class Workload:
             return
         if self._load.rate == 0:
             return
-        profile = Profile(self._load.profile, self._load.rate)
+        bursts, rate = self._load.burstiness, Profile(self._load.profile, self._load.rate)
+        law = rate if bursts.peak == 1.0 else Modulation(bursts, rate, self._streams, horizon)
         number, elapsed = 0, 0.0
-        while True:  # a unit-rate Poisson process, stretched by the inverse of the integrated rate
-            unit = elapsed + np.cumsum(self._streams.block("arrivals", block=number).standard_exponential(BLOCK))
-            when = profile.when(unit)
+        while True:  # a process of unit rate, stretched by the inverse of the integrated rate
+            unit = elapsed + np.cumsum(gaps(bursts, self._streams, number, BLOCK))
+            when = law.when(unit)
             inside = when[when < horizon]
             if len(inside):
                 yield {"arrival": inside}
@@ -137,6 +143,7 @@ class Workload:
             "task": task,
             "user": known["user"] if "user" in self._told else _pick(list(load.users.values()), uniform("user")),
             "feature": known["feature"] if "feature" in self._told else _pick(list(load.features.values()), uniform("feature")),
+            "team": known["team"] if "team" in self._told else None,
             "session": known.get("session", index),
             "input_tokens": input_tokens,
             "output_tokens": np.minimum(output_tokens, load.max_output_tokens),
@@ -169,10 +176,11 @@ class Workload:
         if self._lengths is not None:
             row = (self._by_question.uniforms(question, number, "lengths") * len(self._lengths.input_tokens)).astype(np.int64)
             return self._lengths.input_tokens[row], self._lengths.output_tokens[row]
-        return (
-            _lognormal([kind.input_tokens for kind in self._kinds], task, self._by_question.normals(question, number, "input")),
-            _lognormal([kind.output_tokens for kind in self._kinds], task, self._by_question.normals(question, number, "output")),
-        )
+        asked, given = (self._by_question.normals(question, number, kind) for kind in ("input", "output"))
+        along = np.array([kind.correlation for kind in self._kinds])
+        if along.any():
+            given = along[task] * asked + np.sqrt(1.0 - along[task] ** 2) * given
+        return _lengths([kind.input_tokens for kind in self._kinds], task, asked), _lengths([kind.output_tokens for kind in self._kinds], task, given)
 
 
 def _popularity(repeats: spec.Repeats) -> np.ndarray:
@@ -187,6 +195,16 @@ def _popularity(repeats: spec.Repeats) -> np.ndarray:
 def _lognormal(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
     median, sigma, most = (np.array([getattr(kind, name) for kind in kinds])[task] for name in ("median", "sigma", "max"))
     return np.asarray(np.clip(np.rint(median * np.exp(sigma * normal)), 1, most), np.int64)
+
+
+def _lengths(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    tokens = _lognormal(kinds, task, normal)
+    for place, kind in enumerate(kinds):
+        if kind.quantiles:
+            mine = task == place
+            shares, values = np.array(sorted(kind.quantiles.items())).T
+            tokens[mine] = np.clip(np.rint(np.interp(ndtr(normal[mine]), shares, values)), 1, kind.max)
+    return tokens
 
 
 def _cumulative(weights: np.ndarray) -> np.ndarray:

@@ -166,7 +166,8 @@ def _rows(block: Block, choice: Choice) -> dict[str, np.ndarray]:
     nothing = np.zeros(size, np.int8)
     latency = np.where(choice.ok, choice.seconds, 0.0)
     return {
-        "arrival_s": block.arrival, "task": block.task, "user": block.user, "feature": block.feature, "latency_s": latency,
+        "arrival_s": block.arrival, "task": block.task, "user": block.user, "feature": block.feature, "team": block.team,
+        "latency_s": latency,
         "outcome": np.where(choice.ok, OK, np.where(sent, FAILED, REJECTED)), "attempts": np.where(sent, choice.n + 1, 0),
         "ttft_s": np.where(choice.ok & block.streamed, choice.first, np.nan), "failover_s": np.full(size, np.nan),
         "cost_nano": choice.nano, "wasted_nano": choice.wasted, "quality": np.where(choice.ok, choice.quality, np.nan),

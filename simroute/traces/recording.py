@@ -16,10 +16,15 @@ from simroute.traces.table import Table
 
 KINDS = {
     "arrival": "f8", "input_tokens": "i8", "output_tokens": "i8", "cached_tokens": "i8", "streamed": "i1", "user": "i4", "feature": "i4",
-    "task": "i4", "session": "i8", "question": "i8", "route": "i4",
+    "task": "i4", "team": "i4", "session": "i8", "question": "i8", "route": "i4",
 }  # fmt: skip
-"""Column -> type. streamed: 1, 0, -1 for unknown; route: place in `routes`, -1 unknown, -2 answered by the gateway's own cache."""
+"""What is played, column -> type. streamed: 1, 0, -1 for unknown; route: place in `routes`, -1 unknown, -2 answered by the gateway's own cache."""
 
+SEEN = {"failed": "i1", "latency_s": "f8", "cost_usd": "f8"}
+"""What the log says came of it. failed: 1, 0, -1 for unknown; NaN where it does not say."""
+TYPES = KINDS | SEEN
+
+NAMED = ("user", "feature", "task", "team")
 MOST_NAMES = 200
 """Users, features and tasks told apart, the busiest first; the others are one."""
 MOST_REPEATED = 1_000_000
@@ -33,7 +38,7 @@ TARGET = "concat(coalesce(provider, '?'), '/', coalesce(model, '?'))"
 
 
 class Recording:
-    """`requests`, `span` (s, first to last arrival), `names` by code of user, feature and task, `targets` ("provider/model"), `routes`: where
+    """`requests`, `span` (s, first to last arrival), `names` by code of user, feature, task and team, `targets` ("provider/model"), `routes`: where
     each was sent, as places in `targets`; `said`: which canonical columns the log fills; `notes`."""
 
     def __init__(self, folder: Path) -> None:
@@ -47,6 +52,7 @@ class Recording:
         self.routes: list[list[int]] = held["routes"]
         self.said: list[str] = held["said"]
         self.most_output: int = held["most_output"]
+        self.bills: dict[str, list[float]] = held["bills"]
         self.notes: list[str] = held["notes"]
 
     @property
@@ -64,11 +70,12 @@ class Recording:
 
     def column(self, name: str) -> np.ndarray:
         """All of one column, mapped from disk."""
-        return np.memmap(self.folder / name, np.dtype(KINDS[name]), "r", shape=(self.requests,))
+        return np.memmap(self.folder / name, np.dtype(TYPES[name]), "r", shape=(self.requests,))
 
-    def part(self, start: int, stop: int) -> dict[str, np.ndarray]:
-        """These requests."""
-        return {name: np.fromfile(self.folder / name, kind, stop - start, offset=start * int(kind[1])) for name, kind in KINDS.items()}
+    def part(self, start: int, stop: int, outcomes: bool = False) -> dict[str, np.ndarray]:
+        """These requests; with `outcomes` what came of them as well."""
+        kinds = TYPES if outcomes else KINDS
+        return {name: np.fromfile(self.folder / name, kind, stop - start, offset=start * int(kind[1])) for name, kind in kinds.items()}
 
     def picked(self, places: np.ndarray) -> dict[str, np.ndarray]:
         """The requests at these places."""
@@ -77,6 +84,12 @@ class Recording:
     @cached_property
     def _observed(self) -> dict[str, np.ndarray]:
         return self.observations()
+
+    def behaved(self) -> list[str]:
+        """Targets of which the log has answers with their times, the busiest first."""
+        seen = self._observed
+        good = np.bincount(seen["target"][~seen["failed"].astype(bool)], minlength=len(self.targets))
+        return [target for target, count in zip(self.targets, good.tolist(), strict=True) if count]
 
     def behaviour(self, target: str) -> Behaviour:
         """How a deployment of the log ("provider/model") behaved. Raises ValueError."""
@@ -93,15 +106,15 @@ class Recording:
 def record(table: Table, folder: Path) -> Recording:
     """Write a trace's columns into an empty folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = {kind: _named(table, kind) for kind in ("user", "feature", "task")}
+    names = {kind: _named(table, kind) for kind in NAMED}
     _sent(table)
     _repeats(table)
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
-    files = {name: (folder / name).open("wb") for name in KINDS}
+    files = {name: (folder / name).open("wb") for name in TYPES}
     try:
         for columns in _columns(table, first):
             for name, column in columns.items():
-                files[name].write(np.ascontiguousarray(column, KINDS[name]).tobytes())
+                files[name].write(np.ascontiguousarray(column, TYPES[name]).tobytes())
     finally:
         for file in files.values():
             file.close()
@@ -111,7 +124,8 @@ def record(table: Table, folder: Path) -> Recording:
         "requests": table.requests, "span": (last - first) / 1e9, "first_ns": first, "relative": table.relative, "format": table.format,
         "names": names, "targets": targets, "routes": [row[0] for row in table.rows("SELECT targets FROM code_route ORDER BY code")],
         "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
-        "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": said(table),
+        "bills": _bills(table),
+        "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": [*said(table), *_unsized(table)],
     }  # fmt: skip
     (folder / "trace.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     return Recording(folder)
@@ -122,6 +136,16 @@ def _said(table: Table) -> list[str]:
 
     counts = table.rows("SELECT " + ", ".join(f'count("{name}")' for name in COLUMNS) + " FROM requests")[0]
     return [name for name, count in zip(COLUMNS, counts, strict=True) if count]
+
+
+def _bills(table: Table) -> dict[str, list[float]]:
+    """Target -> calls with a cost, and sums over them from which prices can be found: cost, in², in x out, out², in x cost, out x cost."""
+    rows = table.rows(
+        f"SELECT {TARGET}, count(*), sum(cost_usd), sum(i * i), sum(i * o), sum(o * o), sum(i * cost_usd), sum(o * cost_usd) FROM (SELECT *,"
+        " CAST(input_tokens - coalesce(cached_tokens, 0) AS DOUBLE) AS i, CAST(output_tokens AS DOUBLE) AS o FROM requests) WHERE cost_usd > 0"
+        " AND i IS NOT NULL AND o IS NOT NULL GROUP BY 1"
+    )
+    return {row[0]: [float(value) for value in row[1:]] for row in rows}
 
 
 def _named(table: Table, kind: str) -> list[str]:
@@ -139,11 +163,11 @@ def _sent(table: Table) -> None:
     """Every attempt as a row of `sends`, and codes of targets and of the ways that requests took."""
     run = table.connection.execute
     run(
-        "CREATE VIEW sends AS SELECT at, nth, arrival_ns + CAST(coalesce(try.offset_s, 0) * 1e9 AS BIGINT) AS t,"
-        " concat(coalesce(try.provider, provider, '?'), '/', coalesce(try.model, model, '?')) AS target, input_tokens, output_tokens,"
-        " try.latency_s AS latency_s, CASE WHEN nth = sent AND coalesce(try.offset_s, 0) = 0 THEN ttft_s END AS ttft_s, try.status AS status,"
-        " coalesce(try.status >= 400 OR try.status = 0, nth < sent OR coalesce(failed, false)) AS failed FROM"
-        " (SELECT rowid AS at, *, unnest(tries) AS try, generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM requests WHERE len(tries) > 0)"
+        "CREATE VIEW sends AS SELECT whose, nth, arrival_ns + CAST(coalesce(send.offset_s, 0) * 1e9 AS BIGINT) AS t,"
+        " concat(coalesce(send.provider, provider, '?'), '/', coalesce(send.model, model, '?')) AS target, input_tokens, output_tokens,"
+        " send.latency_s AS latency_s, CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS ttft_s, send.status AS status,"
+        " coalesce(send.status >= 400 OR send.status = 0, nth < sent OR coalesce(failed, false)) AS failed FROM"
+        " (SELECT rowid AS whose, *, unnest(tries) AS send, generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM requests WHERE len(tries) > 0)"
         f" UNION ALL SELECT rowid, 1, arrival_ns, {TARGET}, input_tokens, output_tokens, latency_s, ttft_s, status, coalesce(failed, false)"
         " FROM requests WHERE coalesce(len(tries), 0) = 0 AND model IS NOT NULL AND coalesce(cached, 'no') = 'no'"
     )
@@ -152,8 +176,8 @@ def _sent(table: Table) -> None:
         " FROM sends GROUP BY target"
     )
     run(
-        "CREATE TABLE ways AS SELECT at, list(code ORDER BY nth) AS targets FROM (SELECT at, nth, code FROM sends JOIN code_target ON target = word)"
-        " GROUP BY at"
+        "CREATE TABLE ways AS SELECT whose, list(code ORDER BY nth) AS targets FROM (SELECT whose, nth, code FROM sends JOIN code_target ON target = word)"
+        " GROUP BY whose"
     )
     run(
         "CREATE TABLE code_route AS SELECT targets, CAST(row_number() OVER (ORDER BY count(*) DESC, targets) - 1 AS INTEGER) AS code"
@@ -177,24 +201,37 @@ def _columns(table: Table, first: int) -> Iterator[dict[str, np.ndarray]]:
         return f'CASE WHEN r."{kind}" IS NULL THEN {nobody} ELSE coalesce({kind}s.code, {others}) END'
 
     made = {
-        "arrival": f"(r.arrival_ns - {first}) / 1e9", "input_tokens": "greatest(coalesce(r.input_tokens, 1), 1)",
-        "output_tokens": "coalesce(r.output_tokens, 0)", "cached_tokens": "least(coalesce(r.cached_tokens, 0), coalesce(r.input_tokens, 0))",
+        "arrival": f"(r.arrival_ns - {first}) / 1e9", "input_tokens": _sized("input_tokens", 1),
+        "output_tokens": _sized("output_tokens", 0), "cached_tokens": "least(coalesce(r.cached_tokens, 0), coalesce(r.input_tokens, 0))",
         "streamed": "CASE WHEN r.streamed THEN 1 WHEN NOT r.streamed THEN 0 WHEN r.ttft_s IS NOT NULL THEN 1 ELSE -1 END",
-        "user": code("user"), "feature": code("feature"), "task": code("task"),
+        "user": code("user"), "feature": code("feature"), "task": code("task"), "team": code("team"),
         "session": "CASE WHEN r.session IS NULL THEN r.rowid ELSE CAST(hash(r.session) >> 2 AS BIGINT) END",
         "question": f"coalesce(questions.code, {UNIQUE} + r.rowid)",
+        "failed": "CASE WHEN r.failed THEN 1 WHEN NOT r.failed THEN 0 ELSE -1 END",
+        "latency_s": "coalesce(r.latency_s, CAST('nan' AS DOUBLE))", "cost_usd": "coalesce(r.cost_usd, CAST('nan' AS DOUBLE))",
         "route": "CASE WHEN coalesce(r.cached, 'no') <> 'no' THEN -2 ELSE coalesce(routes.code, -1) END",
     }  # fmt: skip
-    joins = " ".join(f'LEFT JOIN code_{kind} AS {kind}s ON r."{kind}" = {kind}s.word' for kind in ("user", "feature", "task"))
+    joins = " ".join(f'LEFT JOIN code_{kind} AS {kind}s ON r."{kind}" = {kind}s.word' for kind in NAMED)
     joins += (
         " LEFT JOIN code_question AS questions ON coalesce(r.question, CAST(hash(r.blocks, r.input_tokens) AS VARCHAR)) = questions.word"
-        " AND (r.question IS NOT NULL OR r.blocks IS NOT NULL) LEFT JOIN ways ON ways.at = r.rowid LEFT JOIN code_route AS routes USING (targets)"
+        " AND (r.question IS NOT NULL OR r.blocks IS NOT NULL) LEFT JOIN ways ON ways.whose = r.rowid LEFT JOIN code_route AS routes USING (targets)"
     )
     columns = ", ".join(f"{text} AS {name}_" for name, text in made.items())
     query = f"SELECT {columns} FROM (SELECT rowid, * FROM requests WHERE rowid >= ? AND rowid < ?) AS r {joins} ORDER BY r.rowid"
     for start in range(0, table.requests, 1 << 18):
         found = table.connection.execute(query, [start, start + (1 << 18)]).fetchnumpy()
-        yield {name: np.ma.getdata(found[f"{name}_"]) for name in KINDS}
+        yield {name: np.ma.getdata(found[f"{name}_"]) for name in TYPES}
+
+
+def _unsized(table: Table) -> list[str]:
+    count = table.one("SELECT count(*) FROM requests WHERE failed AND coalesce(output_tokens, 0) = 0")
+    return [f"{count:,} failed requests have no token counts: each is taken to be as long as the one before"] if count else []
+
+
+def _sized(column: str, least: int) -> str:
+    """Tokens of a request; of one that failed, and so has none in the log, those of the last before it that did not."""
+    own = f"CASE WHEN r.failed AND coalesce(r.output_tokens, 0) = 0 THEN NULL ELSE r.{column} END"
+    return f"greatest(coalesce({own}, last_value({own} IGNORE NULLS) OVER (ORDER BY r.rowid ROWS UNBOUNDED PRECEDING), {least}), {least})"
 
 
 def _observed(table: Table, first: int) -> dict[str, np.ndarray]:
@@ -203,7 +240,7 @@ def _observed(table: Table, first: int) -> dict[str, np.ndarray]:
     kept = (
         f"SELECT code AS target, {hour} AS hour, (t - {first}) / 1e9 AS t, coalesce(input_tokens, 0) AS input_tokens, coalesce(output_tokens, 0) AS"
         f" output_tokens, CAST(latency_s AS DOUBLE) AS latency_s, coalesce(CAST(ttft_s AS DOUBLE), CAST('nan' AS DOUBLE)) AS ttft_s, failed,"
-        f" row_number() OVER (PARTITION BY code, {hour}, failed ORDER BY hash(at, nth)) AS place FROM sends JOIN code_target ON target = word"
+        f" row_number() OVER (PARTITION BY code, {hour}, failed ORDER BY hash(whose, nth)) AS place FROM sends JOIN code_target ON target = word"
         " WHERE latency_s IS NOT NULL"
     )
     rows = table.connection.execute(f"SELECT * EXCLUDE (place) FROM ({kept}) WHERE place <= {THIN} ORDER BY target, hour, t").fetchnumpy()

@@ -186,6 +186,8 @@ class SimWorld:
             "cached": np.array(cached, np.int8), "false_hit": np.array(false_hit, bool), "streamed": block.streamed,
             "failover_s": np.array(failover), "forbidden": np.array(forbidden, bool),
         }  # fmt: skip
+        if block.team is not None:
+            chunk["team"] = block.team
         held.draws.clear()
         self.ledger.emit("requests", chunk)
 

@@ -1,0 +1,46 @@
+"""What a trace adds to the figures of a run: which day an arrival belongs to, and which sends the log itself tells of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from simroute.experiment.configuration import Configuration
+from simroute.models.deployment import DeploymentModel
+from simroute.models.replayed import clock
+
+DAY = 86_400.0
+MOST_DAYS = 400
+
+
+def days(configuration: Configuration) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]] | None:
+    """Names of the days of a replay (dates in UTC; numbers where the clock is relative), and the place of arrivals' days among them."""
+    trace: Any = configuration.arrivals("trace")
+    if trace is None or configuration.command != "replay":
+        return None
+    time = clock(configuration.scenario.workload, trace)
+    first = datetime.fromtimestamp(0 if trace.relative else trace.first_ns / 1e9, UTC) + timedelta(seconds=time.start)
+    offset = (first - first.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
+    many = min(MOST_DAYS, int((offset + configuration.scenario.horizon * time.scale) // DAY) + 1)
+    names = [f"day {k + 1}" if trace.relative else (first + timedelta(days=k)).strftime("%Y-%m-%d") for k in range(many)]
+    return names, lambda when: np.minimum(((offset + when * time.scale) // DAY).astype(np.int64), many - 1)
+
+
+def seen(models: list[DeploymentModel]) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+    """Whether the log has enough calls of these targets (codes) in the hours of these seconds; None where nothing is recorded."""
+    if all(model.recorded is None for model in models):
+        return None
+
+    def told(target: np.ndarray, when: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(target), bool)
+        for code in np.unique(target).tolist():
+            recorded = models[code].recorded
+            if recorded is not None:
+                mine = target == code
+                found[mine] = recorded.observed(when[mine])
+        return found
+
+    return told

@@ -1,0 +1,131 @@
+"""A scenario made from a trace: its arrivals against deployments that behave as the trace says, at the prices of its date."""
+
+from __future__ import annotations
+
+import copy
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simroute.experiment import yaml_reader
+from simroute.experiment.configuration import Configuration, composed, read_documents
+from simroute.experiment.errors import InputError
+from simroute.models.prices import catalogued, known_as
+from simroute.traces import TraceError
+from simroute.traces.kept import recording
+from simroute.traces.recording import Recording
+
+MOST = 40
+"""Deployments taken from a trace, the busiest first."""
+
+
+def weather(path: str, trace: Recording, given: dict[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
+    """Plain data of a scenario, and notes. `given`: one whose deployments, promises and outages hold beside the trace's. Raises InputError."""
+    made: dict[str, Any] = copy.deepcopy(given) if given is not None else {"about": f"Replay of a trace ({trace.format})"}
+    load = made.setdefault("workload", {})
+    load.pop("rate", None)
+    load |= {"trace": path, "max_output_tokens": max(trace.most_output, int(load.get("max_output_tokens") or 0), 1)}
+    made.pop("horizon", None)
+    deployments: dict[str, Any] = made.setdefault("deployments", {})
+    if not {"model", "latency_s"} <= set(trace.said):
+        if not deployments:
+            missing = " and ".join(word for word, column in (("models", "model"), ("latencies", "latency_s")) if column not in trace.said)
+            raise InputError(f"{path}: this log has no {missing}: name a scenario whose deployments answer, such as scenario=demo")
+        return made, [f"the log has no models or latencies: deployments behave as scenario {made.get('name', 'given')} says"]
+    notes: list[str] = []
+    busy = trace.behaved()
+    for target in busy[:MOST]:
+        _add(deployments, target, trace, notes)
+    if len(busy) > MOST:
+        notes.append(f"only the {MOST} busiest of {len(busy)} models of the log are deployments")
+    if given is None:
+        notes.append("the log does not say how good answers are: quality is the same for all (scenario=S can say more)")
+    return made, notes
+
+
+def date(trace: Recording) -> str | None:
+    """The day of the first request, YYYY-MM-DD in UTC; None where the clock is relative."""
+    return None if trace.relative else datetime.fromtimestamp(trace.first_ns / 1e9, UTC).strftime("%Y-%m-%d")
+
+
+def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list[str]) -> None:
+    """Let the deployment that is this model at this provider behave as recorded, or add one."""
+    provider, _, model = target.partition("/")
+    found = known_as(provider, model)
+    same = next((made for made in deployments.values() if {(made.get("provider"), made.get("model"))} & {(provider, model), found}), None)
+    if same is not None:
+        same.setdefault("recorded", target)
+        return
+    own: dict[str, Any] = {"provider": provider if provider != "?" or found is None else found[0], "model": model, "recorded": target}
+    if found is not None:
+        own |= {"provider": found[0], "model": found[1]} | ({} if (day := date(trace)) is None else {"price_date": day})
+        try:
+            catalogued(own["provider"], own["model"], own.get("price_date"))
+        except ValueError:
+            found = None
+    if found is None:
+        price, why = _price(trace.bills.get(target))
+        own = {"provider": provider, "model": model, "recorded": target, "price": price}
+        notes.append(f"{target}: not in the price catalogue; {why}")
+    deployments[_name(model, provider, deployments)] = own
+
+
+def _name(model: str, provider: str, taken: dict[str, Any]) -> str:
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", model.rsplit("/", 1)[-1]).strip("-.") or "model"
+    if name in taken:
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{name}-{provider}").strip("-.")
+    while name in taken:
+        name += "-2"
+    return name
+
+
+def _price(bill: list[float] | None) -> tuple[dict[str, float], str]:
+    """USD per million tokens that fit the log's own bills best (least squares), and what was done."""
+    if bill is None:
+        return {"input": 0.0, "output": 0.0}, "and its calls have no cost in the log: it is taken to be free"
+    ii, io, oo, ic, oc = bill[2:]
+    both, per = np.array([[ii, io], [io, oo]]), np.array([ic, oc])
+    found = np.linalg.lstsq(both, per, rcond=None)[0]
+    if found.min() < 0:  # one of the two explains it all
+        found = np.array([ic / ii if ii else 0.0, 0.0]) if found[0] > found[1] else np.array([0.0, oc / oo if oo else 0.0])
+    price = {"input": round(float(found[0]) * 1e6, 6), "output": round(float(found[1]) * 1e6, 6)}
+    return price, f"its price is what the log's bills say: ${price['input']:g} and ${price['output']:g} per million tokens"
+
+
+def load(
+    path: str, scenario: str | None, policies: list[str], overrides: list[str], outages: list[str], seed: int = 1, replications: int = 1
+) -> Configuration:
+    """What `replay` runs: a trace's own weather, with the deployments and promises of a scenario where one is named, and `outages` over it.
+
+    outages: names of scenarios whose outages hold, or `{provider: …, start: …}` as a scenario file has them. Raises InputError.
+    """
+    documents, problems = read_documents(scenario, policies)
+    if problems:
+        raise InputError(*problems)
+    given = documents.pop(0) if scenario is not None else None
+    try:
+        trace = recording(path)
+    except TraceError as error:
+        raise InputError(str(error)) from None
+    data, notes = weather(path, trace, None if given is None else given.data)
+    laid = {name: outage for number, text in enumerate(outages, 1) for name, outage in _outages(text, number).items()}
+    if laid:
+        data["outages"] = {**(data.get("outages") or {}), **laid}
+    document = yaml_reader.Document(path if given is None else given.file, data, {} if given is None else given.lines, Path.cwd())
+    made = composed("replay", Path(path).name.split(".")[0] or "trace", document, policies, documents, overrides, seed, replications)
+    made.notes = [*notes, *made.notes]
+    return made
+
+
+def _outages(text: str, number: int) -> dict[str, Any]:
+    """By name: a scenario's, or one written out."""
+    if text.lstrip().startswith("{"):
+        return {f"laid-{number}": yaml_reader.parse(text.encode(), "--outage").data}
+    documents, problems = read_documents(text, [])
+    found = documents[0].data.get("outages") if documents else None
+    if problems or not found:
+        raise InputError(*(problems or [f"--outage {text}: that scenario has no outages; name another, or write {{provider: …, start: …, end: …}}"]))
+    return dict(found)
