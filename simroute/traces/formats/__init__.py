@@ -19,7 +19,8 @@ class Format(Protocol):
 
     Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
     And `trace`: rows with equal ones are attempts at one request, up to one that did not fail. SQL may use the macros of `simroute.traces.macros`.
-    A format may also have `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
+    A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for `COLUMNS` and `SKIP` to use.
+    And `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
     And `parent`, a text: the request_id of the turn before, where sessions are told so.
     And `TICK_S`: arrivals that are all multiples of so many seconds are spread over each of them. And `source(path, run)`: SQL for the rows of
     a Parquet file (with `file_row_number`), for a format that consists of several; `path` is quoted for SQL, `run` executes a query.
