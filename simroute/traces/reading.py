@@ -14,6 +14,7 @@ from simroute.traces import files
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
 from simroute.traces.formats import Format, named, recognised, unfolding
+from simroute.traces.mapping import Mapped
 from simroute.traces.table import Table, database
 
 MOST_TOKENS = 10_000_000
@@ -54,7 +55,7 @@ class Wish:
     """How to read: `format` (else found by content), `tz` for dates without a zone, `unit` of numbers, `strict`: the first bad row ends it."""
 
     format: str | None = None
-    mapping: Format | None = None
+    mapping: Mapped | None = None
     tz: str = "UTC"
     unit: str | None = None
     strict: bool = False
@@ -74,6 +75,9 @@ def read(paths: list[Path], wish: Wish | None = None, progress: Callable[[int], 
 
 def _format(paths: list[Path], wish: Wish) -> str:
     if wish.mapping is not None:
+        for path in paths:
+            for name, near in wish.mapping.absent(_sample(path)):
+                raise TraceError(f"{path}: has no column {name!r}, which the mapping names; {f'did you mean {near}?' if near else 'rename it there'}")
         return "mapped"
     if wish.format is not None:
         named(wish.format)
@@ -114,7 +118,8 @@ class _Reader:
         mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", "trace", "parent"), "NULL") | self._form.COLUMNS
         typed = ", ".join(f'CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
         self._select = (
-            f"SELECT line, {typed}, CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
+            f'SELECT "#line" AS line, {typed},'
+            f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
             f" CAST({mapped['parent']} AS VARCHAR) AS parent,"
             f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
@@ -122,7 +127,7 @@ class _Reader:
         self._parts = ", ".join(["*", *(f'{sql} AS "{name}"' for name, sql in getattr(self._form, "PARTS", {}).items())])
         self._run(
             "CREATE TABLE raw AS "
-            + self._checked("SELECT 0 AS line, " + ", ".join(f'NULL::VARCHAR AS "{n}"' for n in self._form.FIELDS), 0)
+            + self._checked('SELECT 0 AS "#line", ' + ", ".join(f"NULL::VARCHAR AS {_quoted(name)}" for name in self._form.FIELDS), 0)
             + " LIMIT 0"
         )
         for number, path in enumerate(paths):
@@ -145,10 +150,10 @@ class _Reader:
         total = self._run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
         for start in range(0, total, 1_000_000):
             where = f"WHERE file_row_number >= {start} AND file_row_number < {start + 1_000_000}"
-            yield f"SELECT file_row_number + 1 AS line, {', '.join(made)} FROM {source} {where}", {}, []
+            yield f'SELECT file_row_number + 1 AS "#line", {", ".join(made)} FROM {source} {where}', {}, []
 
     def _texts(self, chunk: Chunk) -> tuple[str, dict[str, Any], list[int]]:
-        data = {"line": np.array(chunk.lines, np.int64)}
+        data = {"#line": np.array(chunk.lines, np.int64)}
         made = []
         for place, name in enumerate(self._form.FIELDS):
             texts = chunk.columns.get(name)
@@ -157,7 +162,7 @@ class _Reader:
                 continue
             data[f"f{place}"] = np.array(texts, object)
             made.append(f"CAST(f{place} AS VARCHAR) AS {_quoted(name)}")
-        return f"SELECT line, {', '.join(made)} FROM chunk", data, chunk.broken
+        return f'SELECT "#line", {", ".join(made)} FROM chunk', data, chunk.broken
 
     def _add(self, number: int, query: str, chunk: dict[str, Any], broken: list[int]) -> None:
         if broken:
@@ -176,7 +181,7 @@ class _Reader:
 
     def _checked(self, query: str, number: int) -> str:
         relative = {"relative_s": "s", "relative_ms": "ms", "ns": "ns"}.get(self._form.CLOCK)
-        unit = self._wish.unit or relative
+        unit = self._wish.unit or getattr(self._form, "UNIT", None) or relative
         size = str(UNITS[unit]) if unit else " ".join(["CASE clock(time_text)", *(f"WHEN '{u}' THEN {n}" for u, n in UNITS.items()), "END"])
         moments = ", ".join(f"moment({name}_text, {size.replace('time_text', name + '_text')}) AS {short}" for name, short in
                             (("time", "t"), ("end", "ends"), ("first", "firsts")))  # fmt: skip
