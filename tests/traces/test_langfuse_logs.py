@@ -24,19 +24,25 @@ def row(number: int, **more: Any) -> dict[str, Any]:
 
 ROWS = [
     row(50, type="SPAN", end_time="2026-05-29 13:46:55.000000", latency=5.0, provided_model_name=""),
-    # an embedding has no output
-    row(40, type="EMBEDDING", end_time="2026-05-29 13:46:40.100000", latency=0.1, provided_model_name="text-embedding-3-small",
-        usage_details={"input": 8, "total": 8}, total_cost=0.0001, session_id="s2", user_id="bob"),
+    row(
+        40, type="EMBEDDING", end_time="2026-05-29 13:46:40.100000", latency=0.1, provided_model_name="text-embedding-3-small",
+        usage_details={"input": 8, "total": 8}, total_cost=0.0001, session_id="s2", user_id="bob",
+    ),
     # it failed: no usage, and a message that quotes the prompt
     row(30, level="ERROR", status_message="Error code: 429 for: my secret prompt", end_time="2026-05-29 13:46:31.000000", latency=1.0),
-    # the total has 600 tokens beside input and output: the cached ones are not in `input`; output keeps its reasoning apart, too
-    row(20, end_time="2026-05-29 13:46:23.000000", latency=3.0, provided_model_name="claude-sonnet-4", completion_start_time="2026-05-29 13:46:20.500000",
-        time_to_first_token=0.5, usage_details={"input": 100, "cache_read_input_tokens": 500, "input_cache_creation": 60, "output": 30,
-        "output_reasoning_tokens": 40, "total": 730}, cost_details={"input": 0.001, "output": 0.002, "total": 0.003}, total_cost=0.003, user_id=""),
+    row(  # the total has 600 tokens beside input and output: the cached ones are not in `input`, nor the reasoning in `output`
+        20, end_time="2026-05-29 13:46:23.000000", latency=3.0, provided_model_name="claude-sonnet-4", time_to_first_token=0.5,
+        completion_start_time="2026-05-29 13:46:20.500000", cost_details={"input": 0.001, "output": 0.002, "total": 0.003}, total_cost=0.003,
+        usage_details={
+            "input": 100, "cache_read_input_tokens": 500, "input_cache_creation": 60, "output": 30, "output_reasoning_tokens": 40, "total": 730,
+        },
+        user_id="",
+    ),
     row(15, type="TOOL", end_time="2026-05-29 13:46:16.000000", provided_model_name=""),
-    # the total is input and output: the cached ones and the reasoning are in them
-    row(10, end_time="2026-05-29 13:46:12.000000", latency=2.0, completion_start_time="2026-05-29 13:46:10.250000", time_to_first_token=0.25,
-        usage_details={"input": 300, "input_cached_tokens": 200, "output": 50, "output_reasoning_tokens": 20, "total": 350}, total_cost=0.002),
+    row(  # the total is input and output: the cached ones and the reasoning are in them
+        10, end_time="2026-05-29 13:46:12.000000", latency=2.0, completion_start_time="2026-05-29 13:46:10.250000", time_to_first_token=0.25,
+        usage_details={"input": 300, "input_cached_tokens": 200, "output": 50, "output_reasoning_tokens": 20, "total": 350}, total_cost=0.002,
+    ),
 ]  # fmt: skip
 
 FIGURES = {
@@ -61,7 +67,7 @@ def parquet(folder: Path) -> bytes:
     """The rows as Parquet with maps and timestamps."""
     source, made = folder / "rows.json", folder / "rows.parquet"
     source.write_text(lines(ROWS))
-    columns = {name: "VARCHAR" for name in ROWS[0]} | {
+    columns = dict.fromkeys(ROWS[0], "VARCHAR") | {
         "start_time": "TIMESTAMP", "end_time": "TIMESTAMP", "completion_start_time": "TIMESTAMP", "usage_details": "MAP(VARCHAR, UBIGINT)",
         "cost_details": "MAP(VARCHAR, DOUBLE)", "total_cost": "DOUBLE", "latency": "DOUBLE", "time_to_first_token": "DOUBLE", "tags": "VARCHAR[]",
     }  # fmt: skip

@@ -1,8 +1,8 @@
 """Langfuse's observations: the export to a bucket (snake_case; JSON, JSONL, CSV or Parquet) and the API (camelCase, v1 and v2, in `data` or bare).
 
-Generations and embeddings are requests; spans, events, tools and all else are skipped. Times without a zone are UTC, `latency` and time to the first
-token are seconds, or milliseconds in what integrations wrote before April 2026: the dates settle it, and are used where they are there. Cost is USD.
-Usage is a bucket for each kind of token, and they add up to `total`; where the total is `input` and `output` alone, the other buckets are inside these.
+Generations and embeddings are requests; spans, events, tools and all else are skipped. Times without a zone are UTC; cost is USD. `latency` and
+`time_to_first_token` are seconds, or milliseconds in what integrations wrote before April 2026: the dates are used, or settle it.
+Usage is a bucket for each kind of token, and they add up to `total`; where that is `input` and `output` alone, the other buckets are inside these.
 Without a total, or with one that fits neither, they are taken as apart. A generation failed if its level is ERROR; its message, which may quote a
 prompt, is not read. No status, no attempts and no answers of a gateway's cache are told. `trace_name` is taken as the feature.
 """
