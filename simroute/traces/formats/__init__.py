@@ -24,3 +24,66 @@ KNOWN = (
     "ragpulse",
     "rows",
 )
+
+Clock = Literal["utc", "relative_s", "relative_ms", "ns"]
+
+
+class Format(Protocol):
+    """How a log is read. `COLUMNS`: canonical column -> SQL over the log's own fields, which are all texts.
+
+    Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
+    And `trace`: rows with equal ones are attempts at one request, up to one that did not fail. SQL may use the macros of `simroute.traces.macros`.
+    A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for `COLUMNS` and `SKIP` to use.
+    And `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
+    And `parent`, a text: the request_id of the turn before, where sessions are told so.
+    And `TICK_S`: arrivals that are all multiples of so many seconds are spread over each of them. And `source(path, run)`: SQL for the rows of
+    a Parquet file (with `file_row_number`), for a format that consists of several; `path` is quoted for SQL, `run` executes a query.
+    And `unfold`: one record of the file to the rows in it; if it is missing, the rows in `data` of an API's answer, else the record itself.
+    """
+
+    ABOUT: str
+    """One line: whose log it is, and what of it."""
+    FIELDS: tuple[str, ...]
+    """The fields of the log that are read: nothing else is."""
+    CLOCK: Clock
+    """utc: dates or seconds, milliseconds … since 1970; relative: a number since the start of the trace; ns: either, in nanoseconds."""
+    COLUMNS: dict[str, str]
+
+    @staticmethod
+    def recognises(found: Sample) -> bool:
+        """Whether these keys and records are of this format."""
+
+
+def known() -> dict[str, Format]:
+    """All formats by name."""
+    return {name: cast(Format, import_module(f"simroute.traces.formats.{name}")) for name in KNOWN}
+
+
+def named(name: str) -> Format:
+    """The format of that name. Raises TraceError."""
+    if name not in KNOWN:
+        near = difflib.get_close_matches(name, KNOWN, 1)
+        raise TraceError(f"--format {name}: no format is called so; {f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(KNOWN)}")
+    return known()[name]
+
+
+def recognised(path: Path, found: Sample) -> str:
+    """The one format that knows this content. Raises TraceError when none does, or several."""
+    names = [name for name, form in known().items() if form.recognises(found)]
+    if len(names) == 1:
+        return names[0]
+    if names:
+        raise TraceError(f"{path}: could be {' or '.join(names)}; say which with --format")
+    if not found.keys:
+        raise TraceError(f"{path}: no rows; a trace needs at least one request")
+    keys = ", ".join(sorted(found.keys))
+    raise TraceError(f"{path}: row 1: unknown columns {keys[:120]!r}; see `simroute list formats`, or describe them with --mapping FILE")
+
+
+def unfolding(form: Format) -> Unfold:
+    """How its records are taken apart: its own `unfold`, or the usual way."""
+    own: Unfold = getattr(form, "unfold", unfolded)
+    return own
+
+
+__all__ = ["KNOWN", "Format", "Record", "Sample", "known", "named", "recognised", "unfolding"]
