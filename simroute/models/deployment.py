@@ -82,6 +82,7 @@ class DeploymentModel:
         if latency.correlation:
             normal[1] = latency.correlation * normal[0] + np.sqrt(1.0 - latency.correlation**2) * normal[1]
         around, pace = np.exp(latency.sigma * normal[0]), np.exp(latency.token_sigma * normal[1])
+        error = latency.error * around + self._overhead
         if latency.slow.share:
             slow = latency.slow
             here = self._streams.block("slow", self.target.name, n, block=block.first // BLOCK).random(BLOCK)[:size] < slow.share
@@ -89,5 +90,4 @@ class DeploymentModel:
             pace = np.where(here, slow.token_factor * np.exp(slow.token_sigma * normal[1]), pace)
         ttft = (latency.base + latency.per_1k_input * block.input_tokens / 1000) * around + (latency.floor + self._overhead)
         decode = block.output_tokens * latency.per_output_token * pace
-        error = latency.error * np.exp(latency.sigma * normal[0]) + self._overhead
         return Drawn(ttft, decode, error, coin, cut, self._scores.scores(block, n))

@@ -77,7 +77,7 @@ class Timeline:
             if outage:
                 (here.add if begins else here.discard)(outage)
             elif steps:
-                errors, step = steps[begins][1], begins
+                errors, step = steps[begins][1], id(steps[begins][1])  # equal ones share their conditions
             names = tuple(name for name in outages if name in here)
             if (step, names) not in known:
                 known[step, names] = Conditions(errors, {name: outages[name] for name in names})

@@ -39,7 +39,7 @@ class Lengths:
     sigma: Annotated[Sigma, Doc("spread: at 0.8 one text in six is more than 2.2 times the median")] = 0.8
     max: Annotated[Tokens, Doc("longer ones are cut to this")] = 200_000.0
     quantiles: Annotated[
-        dict[Share, Tokens], Doc("share of texts -> tokens that no more of them exceed, from 0 to 1; straight lines between; replaces median, sigma")
+        dict[Name, Tokens], Doc("p0, p50, p99 … p100: tokens that so many % of texts do not exceed; lines between; replaces median, sigma")
     ] = field(default_factory=dict)
 
 
@@ -84,6 +84,16 @@ class Repeats:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a trace is to be read where its content does not say: format, mapping file, zone of dates without one, unit of times that are numbers."""
+
+    format: Annotated[Name | None, Doc("one of `simroute list formats`; default: found by content")] = None
+    mapping: Annotated[File | None, Doc("a file that says which column is what, for logs of another form")] = None
+    zone: Annotated[Name, Doc("of dates without one, such as Europe/Berlin")] = "UTC"
+    unit: Annotated[Literal["s", "ms", "us", "ns"] | None, Doc("of times that are numbers; default: told by their size")] = None
+
+
+@dataclass(frozen=True)
 class Workload:
     """Who asks what, and when. A trace replaces arrivals and token lengths.
 
@@ -107,6 +117,7 @@ class Workload:
     profile: Annotated[Profile, Doc("how the rate varies over day and week")] = field(default_factory=Profile)
     burstiness: Annotated[Burstiness, Doc("how unevenly requests come within an hour")] = field(default_factory=Burstiness)
     trace: Annotated[File | None, Doc("arrivals, lengths and whatever else a log says (`simroute list formats`)")] = None
+    reading: Annotated[Reading, Doc("how the trace is to be read, where it does not say")] = field(default_factory=Reading)
     rate_scale: Annotated[Factor, Doc("2 plays the trace twice as fast")] = 1.0
     trace_from: Annotated[Seconds, Doc("start of the window of the trace, from its first arrival")] = 0.0
     trace_to: Annotated[Period | None, Doc("end of the window of the trace")] = None

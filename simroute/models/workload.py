@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scipy.special import ndtr
-
 from simroute.models import spec
 from simroute.models.burstiness import Modulation, gaps
+from simroute.models.lengths import lengths
 from simroute.models.profile import Profile
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
@@ -180,7 +179,7 @@ class Workload:
         along = np.array([kind.correlation for kind in self._kinds])
         if along.any():
             given = along[task] * asked + np.sqrt(1.0 - along[task] ** 2) * given
-        return _lengths([kind.input_tokens for kind in self._kinds], task, asked), _lengths([kind.output_tokens for kind in self._kinds], task, given)
+        return lengths([kind.input_tokens for kind in self._kinds], task, asked), lengths([kind.output_tokens for kind in self._kinds], task, given)
 
 
 def _popularity(repeats: spec.Repeats) -> np.ndarray:
@@ -190,21 +189,6 @@ def _popularity(repeats: spec.Repeats) -> np.ndarray:
     if repeats.questions > MOST_QUESTIONS:
         raise ValueError(f"workload.repeats.questions: at most {MOST_QUESTIONS:,} are kept in memory; found {repeats.questions:,}")
     return _cumulative(np.power(np.arange(1, repeats.questions + 1, dtype=float), -repeats.exponent))
-
-
-def _lognormal(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    median, sigma, most = (np.array([getattr(kind, name) for kind in kinds])[task] for name in ("median", "sigma", "max"))
-    return np.asarray(np.clip(np.rint(median * np.exp(sigma * normal)), 1, most), np.int64)
-
-
-def _lengths(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    tokens = _lognormal(kinds, task, normal)
-    for place, kind in enumerate(kinds):
-        if kind.quantiles:
-            mine = task == place
-            shares, values = np.array(sorted(kind.quantiles.items())).T
-            tokens[mine] = np.clip(np.rint(np.interp(ndtr(normal[mine]), shares, values)), 1, kind.max)
-    return tokens
 
 
 def _cumulative(weights: np.ndarray) -> np.ndarray:
