@@ -15,6 +15,7 @@ from simroute.experiment.errors import InputError, nearest
 from simroute.experiment.inputs import FILES, contents, digest, fitted
 from simroute.models import spec
 from simroute.models.faults import affected, moment
+from simroute.models.lengths import table
 from simroute.models.prices import price_list
 from simroute.models.workload import MOST_QUESTIONS
 
@@ -281,6 +282,12 @@ def _checked(scenario: spec.Scenario, document: yaml_reader.Document) -> list[st
             wrong(f"workload.{key}", "the weights are all zero; at least one must be positive")
     if not scenario.workload.tasks or not any(task.share for task in scenario.workload.tasks.values()):
         wrong("workload.tasks", "the shares are all zero; at least one must be positive")
+    for name, work in scenario.workload.tasks.items():
+        for key, lengths in (("input_tokens", work.input_tokens), ("output_tokens", work.output_tokens)):
+            try:
+                table(lengths.quantiles or {"p0": 1, "p100": 1})
+            except ValueError as error:
+                wrong(f"workload.tasks.{name}.{key}.quantiles", str(error))
     for feature in set(scenario.workload.forbid) - set(scenario.workload.features):
         wrong(f"workload.forbid.{feature}", f"there is no such feature; {nearest(feature, scenario.workload.features)}")
     for name, outage in scenario.outages.items():
