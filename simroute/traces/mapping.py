@@ -28,9 +28,10 @@ class MappingError(ValueError):
 
 @dataclass
 class Mapped:
-    """A `Format` made from a mapping. `UNIT`: of times that are numbers; without one it is told by their size."""
+    """A `Format` made from a mapping. `NAMED`: the log's columns in it; `UNIT`: of times that are numbers; without one it is told by their size."""
 
     FIELDS: tuple[str, ...] = ()
+    NAMED: tuple[str, ...] = ()
     COLUMNS: dict[str, str] = field(default_factory=dict)
     UNIT: str | None = None
     ABOUT: str = "as the mapping says"
@@ -43,7 +44,7 @@ class Mapped:
 
     def absent(self, found: Sample) -> list[tuple[str, str]]:
         """(field, the nearest that is there) for each field of the mapping that the log's first records lack."""
-        missing = [name for name in self.FIELDS if name not in found.keys and name.partition(".")[0] not in found.keys]
+        missing = [name for name in self.NAMED if name not in found.keys and name.partition(".")[0] not in found.keys]
         return [(name, next(iter(difflib.get_close_matches(name, found.keys, 1)), "")) for name in missing]
 
 
@@ -64,7 +65,7 @@ def mapped(data: Any) -> Mapped:
         if wrong:
             continue
         if told["column"] is not None:
-            names += [told["column"], told["column"].partition(".")[0]] if "." in told["column"] else [told["column"]]
+            names.append(told["column"])
         if key in TIMES and told["unit"]:
             units.add(told["unit"])
         made.COLUMNS[key] = _sql(key, told)
@@ -81,7 +82,8 @@ def mapped(data: Any) -> Mapped:
         made.COLUMNS.setdefault("failed", f"coalesce({made.COLUMNS['status']} >= 400, false)")
     if problems:
         raise MappingError(problems)
-    made.FIELDS, made.UNIT = tuple(dict.fromkeys(names)), next(iter(units), None)
+    roots = [name.partition(".")[0] for name in names if "." in name]
+    made.NAMED, made.FIELDS, made.UNIT = tuple(dict.fromkeys(names)), tuple(dict.fromkeys([*names, *roots])), next(iter(units), None)
     return made
 
 

@@ -288,6 +288,7 @@ class _Reader:
         near = f"CAST(round(arrival_ns / {tick}) AS BIGINT) * {tick}"
         if self._run(f"SELECT count(*) FROM (SELECT t AS arrival_ns FROM raw) WHERE abs(arrival_ns - {near}) > {OFF_TICK}").fetchone()[0]:
             return "arrival_ns", 0
+        self._table.tick_s = tick // UNITS["s"]
         self._table.notes.append(f"times stand on ticks of {tick // UNITS['s']} s: requests spread evenly over each")
         place = f"row_number() OVER (PARTITION BY {near} ORDER BY file, line) - 1"
         return f"{near} + CAST(floor({tick} * ({place}) / count(*) OVER (PARTITION BY {near})) AS BIGINT) AS arrival_ns", tick

@@ -19,7 +19,8 @@ LARGE = 64 << 20
 
 @dataclass
 class Table:
-    """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n"; `relative`: the clock counts from the trace's start.
+    """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n"; `relative`: the clock counts from the trace's start;
+    `tick_s`: seconds of a coarse clock over which arrivals were spread.
 
     The rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival.
     """
@@ -31,10 +32,16 @@ class Table:
     skipped: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    tick_s: int = 0
 
     def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a query over `requests`."""
         return list(self.connection.execute(query, list(parameters)).fetchall())
+
+    def named(self, query: str) -> dict[str, Any]:
+        """The only row of a query, by column."""
+        found = self.connection.execute(query)
+        return dict(zip((column[0] for column in found.description), found.fetchone(), strict=True))
 
     def one(self, query: str, parameters: Iterable[Any] = ()) -> Any:
         """The first value of a query's only row."""

@@ -5,10 +5,10 @@ from simroute.traces.files import Sample
 ABOUT = "RAGPulse: a university's question answering over documents, with the parts of each prompt"
 FIELDS = ("timestamp", "input_length", "output_length", "hash_ids", "session_id")
 CLOCK = "relative_s"
-PARTS = ("sys_prompt", "passages_ids", "history", "web_search", "user_input")
+PROMPT = ("sys_prompt", "passages_ids", "history", "web_search", "user_input")
 COLUMNS = {
     "time": "timestamp", "input_tokens": "whole(input_length)", "output_tokens": "whole(output_length)", "session": "word(session_id)",
-    "blocks": " || ".join(f"coalesce(TRY_CAST(part(hash_ids, '$.{name}') AS BIGINT[]), [])" for name in PARTS),
+    "blocks": " || ".join(f"coalesce(TRY_CAST(part(hash_ids, '$.{name}') AS BIGINT[]), [])" for name in PROMPT),
 }  # fmt: skip
 
 

@@ -1,0 +1,42 @@
+"""A trace as Parquet with the canonical columns, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from simroute.traces.columns import COLUMNS, VERSION
+from simroute.traces.files import TraceError
+from simroute.traces.table import Table
+
+HASHED = ("request_id", "user", "team", "session", "feature", "question")
+"""What names people, conversations or prompts."""
+
+
+def convert(table: Table, out: Path, anonymize: bool = False, force: bool = False) -> None:
+    """Write it. `anonymize`: names become hashes with a fresh salt that is kept nowhere, blocks of prompts too. Raises TraceError, OSError."""
+    import duckdb
+
+    if out.is_dir():
+        raise TraceError(f"{out}: is a folder; name a file, such as {out / 'trace.parquet'}")
+    if out.exists() and not force:
+        raise TraceError(f"{out}: is there already; --force overwrites it")
+    salt = secrets.token_hex(32) if anonymize else ""
+    made = {name: f'"{name}"' for name in COLUMNS}
+    if anonymize:
+        made |= {name: f"left(sha256('{salt}' || \"{name}\"), 32)" for name in HASHED}
+        made["blocks"] = f"list_transform(blocks, lambda b: CAST('0x' || left(sha256('{salt}' || b), 15) AS BIGINT))"
+    chosen = ", ".join(f'{sql} AS "{name}"' for name, sql in made.items())
+    said = {"version": VERSION, "clock": "relative" if table.relative else "utc", "source": table.format}
+    noted = ", ".join(f"simroute_trace_{key}: '{value}'" for key, value in said.items())
+    half = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    literal = str(half).replace("'", "''")
+    try:
+        half.open("xb").close()  # what the system has against it is told in its own words
+        table.connection.execute(f"COPY (SELECT {chosen} FROM requests) TO '{literal}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{noted}}})")
+        os.replace(half, out)
+    except duckdb.Error as error:
+        raise TraceError(f"{out}: cannot be written ({str(error).splitlines()[0][:160]})") from None
+    finally:
+        half.unlink(missing_ok=True)
