@@ -13,6 +13,9 @@ MACROS = (
     "part(x, path) AS (CASE WHEN json_valid(x) THEN json_extract_string(x, path) END)",
     # a name such as RateLimitError or rate_limit: a message, which has spaces, is nothing
     "code(x) AS (CASE WHEN regexp_full_match(trim(x), '[A-Za-z][A-Za-z0-9_.:/-]{0,99}') AND word(x) IS NOT NULL THEN trim(x) END)",
+    # tokens read from or written to a provider's cache that are not among those sent: the total says so, or more were read than sent
+    "beside(sent, read, written, given, total) AS (CASE WHEN read > sent OR total - given - sent = read + written THEN read + written"
+    " WHEN total - given - sent = read THEN read ELSE 0 END)",
     # the sum of the numbers under those keys of an object written as JSON that match; NULL if there are none
     "tally(x, pattern) AS (CASE WHEN json_valid(x) THEN list_sum(list_transform(list_filter(json_keys(x), lambda k: regexp_matches(k, pattern)),"
     " lambda k: TRY_CAST(json_extract_string(x, concat('$.\"', k, '\"')) AS DOUBLE))) END)",

@@ -70,3 +70,81 @@ def test_who_asked_and_what_went_wrong_are_told_without_a_message(tmp_path: Path
         ("owner", "t1", None, "no", True, 429, "RateLimitError", None),
     ]
     assert "secret" not in str(found.rows("SELECT * FROM requests"))
+
+
+START = 1_772_442_000.0  # 2026-03-02 09:00:00 UTC
+
+
+def attempt(number: int, trace: str, after: float, took: float, **more: Any) -> dict[str, Any]:
+    """A payload of an attempt that began so many seconds after START; its texts must never be seen again."""
+    return {
+        "id": f"c{number}", "trace_id": trace, "call_type": "acompletion", "stream": False, "response_cost": 0.0, "status": "success",
+        "custom_llm_provider": "openai", "total_tokens": 0, "prompt_tokens": 0, "completion_tokens": 0, "startTime": START + after,
+        "endTime": START + after + took, "completionStartTime": START + after + took, "response_time": took, "model": "a", "model_group": "a",
+        "metadata": {"user_api_key_user_id": "owner", "user_api_key_team_id": "t1"}, "cache_hit": None, "request_tags": [], "end_user": "",
+        "messages": "my secret prompt", "error_str": None, "error_information": None, **more,
+    }  # fmt: skip
+
+
+LIMITED = {
+    "status": "failure", "error_str": "RateLimitError: my secret prompt",
+    "error_information": {"error_code": "429", "error_class": "RateLimitError", "error_message": "my secret prompt"},
+}  # fmt: skip
+
+PAYLOADS = [
+    # a session of one client: two calls that succeeded under one trace id are two requests; the second answer came from the cache
+    attempt(6, "chain", 60.5, 0.25, prompt_tokens=40, completion_tokens=5, total_tokens=45, cache_hit=True, end_user="bob", response_cost=0.0),
+    attempt(5, "chain", 50.0, 1.0, prompt_tokens=40, completion_tokens=5, total_tokens=45, cache_hit=False, end_user="bob", response_cost=0.0005),
+    # all attempts failed
+    attempt(4, "lost", 30.0, 2.0, **LIMITED),
+    # two failures of `a`, then a stream of `b`, whose response_time ends with its first token
+    attempt(3, "won", 12.0, 4.0, model="b", model_group="b", custom_llm_provider="anthropic", stream=True, completionStartTime=START + 12.5,
+            response_time=0.5, prompt_tokens=1000, completion_tokens=100, total_tokens=1100, response_cost=0.002, end_user="ann",
+            metadata={"user_api_key_team_id": "t2", "usage_object": {"cache_read_input_tokens": 600}}, request_tags=["search"]),
+    attempt(2, "won", 11.0, 0.5, **LIMITED),
+    attempt(1, "won", 10.0, 0.25, **LIMITED),
+]  # fmt: skip
+
+PAID = {
+    "format": "litellm_payload", "requests": 4, "skipped": {}, "first": "2026-03-02 09:00:10.000", "last": "2026-03-02 09:01:00.500",
+    "input": 1000 + 0 + 40 + 40, "cached": 600, "output": 100 + 0 + 5 + 5, "cost": 0.0025, "attempts": 3 + 1 + 1 + 0, "failed": 1, "users": 3,
+    "sessions": None, "models": 2, "latency": (6 + 2 + 1 + 0.25) / 4, "ttft": 2.5,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [lines(PAYLOADS), sheet(PAYLOADS), gzip.compress(lines(PAYLOADS).encode())], ids=["jsonl", "csv", "gzip"])
+def test_payloads_of_one_trace_are_one_request_up_to_a_success(tmp_path: Path, content: str | bytes) -> None:
+    """From 10 s to 16 s with the first token at 12.5 s, in three sends; rows are not requests."""
+    assert figures(table(tmp_path, content)) == near(PAID)
+
+
+def test_a_request_has_its_last_attempts_outcome_and_tells_all_of_them(tmp_path: Path) -> None:
+    """After two 429s the answer of `b` has no status and no error of theirs."""
+    found = table(tmp_path, lines(PAYLOADS))
+    assert found.rows('SELECT request_id, "user", team, model, provider, failed, status, error, cached, streamed, feature FROM requests') == [
+        ("c3", "ann", "t2", "b", "anthropic", False, None, None, None, True, "search"),
+        ("c4", "owner", "t1", "a", "openai", True, 429, "RateLimitError", None, False, None),
+        ("c5", "bob", "t1", "a", "openai", False, None, None, "no", False, None),
+        ("c6", "bob", "t1", "a", "openai", False, None, None, "exact", False, None),
+    ]
+    limited = {"provider": "openai", "model": "a", "status": 429, "error": "RateLimitError"}
+    assert found.one("SELECT tries FROM requests") == [
+        {"offset_s": 0.0, "latency_s": 0.25, **limited},
+        {"offset_s": 1.0, "latency_s": 0.5, **limited},
+        {"offset_s": 2.0, "latency_s": 4.0, "provider": "anthropic", "model": "b", "status": None, "error": None},
+    ]
+    assert "secret" not in str(found.rows("SELECT * FROM requests"))
+
+
+def test_without_dates_of_the_end_response_time_is_the_streams_first_token(tmp_path: Path) -> None:
+    """Of an answer that was not streamed it is the latency."""
+    streamed, whole = (
+        {
+            name: cell
+            for name, cell in attempt(number, f"t{number}", number, 3.0, stream=stream, prompt_tokens=5).items()
+            if name != "completionStartTime"
+        }
+        | {"endTime": None}
+        for number, stream in ((1, True), (2, False))
+    )
+    assert table(tmp_path, lines([streamed, whole])).rows("SELECT latency_s, ttft_s FROM requests") == [(None, 3.0), (3.0, None)]

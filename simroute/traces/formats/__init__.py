@@ -16,13 +16,16 @@ KNOWN = (
     "canonical",
     "helicone",
     "langfuse",
+    "litellm_payload",
     "litellm_spend",
     "mooncake",
     "openrouter",
+    "otel",
     "plain",
     "portkey",
     "ragpulse",
     "rows",
+    "servegen",
 )
 
 Clock = Literal["utc", "relative_s", "relative_ms", "ns"]

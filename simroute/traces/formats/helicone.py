@@ -17,14 +17,12 @@ FIELDS = (
 )  # fmt: skip
 CLOCK = "utc"
 SENT, READ, WRITTEN = "whole(prompt_tokens)", "coalesce(whole(prompt_cache_read_tokens), 0)", "coalesce(whole(prompt_cache_write_tokens), 0)"
-APART = f"whole(total_tokens) - whole(completion_tokens) - {SENT}"  # tokens that are in the total, and not among those sent
 DATES = "(moment(response_created_at, 1) - moment(request_created_at, 1)) / 1e9"
 PROPERTIES = "coalesce(word(request_properties), properties)"
 COLUMNS = {
     "time": "request_created_at",
     "request_id": "coalesce(word(request_id), word(response_id))",
-    "input_tokens": f"{SENT} + CASE WHEN {READ} > {SENT} OR {APART} = {READ} + {WRITTEN} THEN {READ} + {WRITTEN}"
-    f" WHEN {APART} = {READ} THEN {READ} ELSE 0 END",
+    "input_tokens": f"{SENT} + beside({SENT}, {READ}, {WRITTEN}, whole(completion_tokens), whole(total_tokens))",
     "cached_tokens": "whole(prompt_cache_read_tokens)",
     "output_tokens": "whole(completion_tokens)",
     "provider": "word(provider)",

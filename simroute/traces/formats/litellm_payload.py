@@ -1,0 +1,50 @@
+"""LiteLLM's StandardLoggingPayload, as its callbacks write it to files and buckets. Times are seconds since 1970, cost is USD.
+
+There is a payload for each attempt: those with one `trace_id` are a request, up to one that succeeded (a client may give all calls of a session the
+same). The proxy logs failures once, so that later ones can be missing. `response_time` of a stream ends with its first token, and is not its latency.
+`prompt_tokens` include those read from a provider's cache, Anthropic's too. Waits between attempts show as gaps only.
+"""
+
+from simroute.traces.files import Sample
+
+ABOUT = "LiteLLM's StandardLoggingPayload (JSONL or CSV), a row for each attempt"
+FIELDS = (
+    "id", "trace_id", "stream", "response_cost", "status", "custom_llm_provider", "prompt_tokens", "completion_tokens", "startTime", "endTime",
+    "completionStartTime", "response_time", "model", "model_group", "metadata", "hidden_params", "cache_hit", "request_tags", "end_user",
+    "error_information",
+)  # fmt: skip
+CLOCK = "utc"
+PARTS = {
+    "streams": 'coalesce(flag(stream), num("completionStartTime") < num("endTime"))',
+    "counts": "coalesce(part(metadata, '$.usage_object'), part(hidden_params, '$.usage_object'))",
+}
+COLUMNS = {
+    "time": '"startTime"',
+    "end": '"endTime"',
+    "first_token": "CASE WHEN streams AND status <> 'failure' THEN \"completionStartTime\" END",
+    "trace": "word(trace_id)",
+    "request_id": "word(id)",
+    "input_tokens": "whole(prompt_tokens)",
+    "cached_tokens": "whole(coalesce(part(counts, '$.prompt_tokens_details.cached_tokens'), part(counts, '$.cache_read_input_tokens')))",
+    "output_tokens": "whole(completion_tokens)",
+    "provider": "word(custom_llm_provider)",
+    "model": "coalesce(word(model), word(model_group))",
+    "streamed": "streams",
+    "failed": "word(status) = 'failure'",
+    "status": "whole(part(error_information, '$.error_code'))",
+    "error": "code(part(error_information, '$.error_class'))",
+    "latency_s": "CASE WHEN NOT streams THEN num(response_time) END",
+    "ttft_s": "CASE WHEN streams AND status <> 'failure' THEN num(response_time) END",
+    "cost_usd": "num(response_cost)",
+    "cached": "CASE flag(cache_hit) WHEN true THEN 'exact' WHEN false THEN 'no' END",
+    "user": "coalesce(word(end_user), word(part(metadata, '$.user_api_key_end_user_id')), word(part(metadata, '$.user_api_key_user_id')))",
+    "team": "word(part(metadata, '$.user_api_key_team_id'))",
+    "session": "word(part(metadata, '$.requester_metadata.session_id'))",
+    "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE 'User-Agent%')[1]",
+    "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
+}
+
+
+def recognises(found: Sample) -> bool:
+    """By its names for money, tokens and time."""
+    return {"response_cost", "prompt_tokens", "completion_tokens", "startTime", "endTime"} <= found.keys
