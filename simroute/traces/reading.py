@@ -68,6 +68,8 @@ def read(paths: list[Path], wish: Wish | None = None, progress: Callable[[int], 
         raise TraceError("no file is called so; give the path of a trace, or a pattern such as logs/*.jsonl")
     name = _format(paths, wish)
     form = wish.mapping or named(name)
+    if not form.COLUMNS:
+        raise TraceError(f"{paths[0]}: {name} holds rates, not requests; `simroute trace inspect` describes them")
     table = Table(name, form.CLOCK != "utc", 0, database(sum(path.stat().st_size for path in paths)))
     _Reader(table, form, wish, progress).read(paths)
     return table

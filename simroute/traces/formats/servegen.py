@@ -1,0 +1,16 @@
+"""ServeGen's client windows (Alibaba): for each client and ten minutes a rate, the coefficient of variation of its inter-arrival times, and the
+family that fits them with its two parameters. They hold no requests, so they cannot be replayed; `trace inspect` describes them.
+"""
+
+from simroute.traces.files import Sample
+
+ABOUT = "ServeGen client windows: rates and burstiness of clients, no requests"
+FIELDS = ("category", "model", "client", "t_s", "rate_rps", "cv", "pattern", "p1", "p2")
+CLOCK = "relative_s"
+COLUMNS: dict[str, str] = {}
+WINDOW_S = 600
+
+
+def recognises(found: Sample) -> bool:
+    """By rates of clients."""
+    return {"client", "t_s", "rate_rps", "cv"} <= found.keys
