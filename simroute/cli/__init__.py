@@ -17,6 +17,7 @@ COMMANDS = {
     "init": ("simroute.cli.init", "A workspace of your own: a scenario and policies to edit, a layer with its test, a README."),
     "compare": ("simroute.cli.commands", "Run several policies in the same weather and say which one keeps the promise."),
     "run": ("simroute.cli.commands", "Run one policy."),
+    "replay": ("simroute.cli.replay", "What the traffic of a log would have cost, and how it would have felt, under other policies."),
     "tune": ("simroute.cli.tune", "Search a policy's parameters for a goal, and confirm the best setting in fresh weather."),
     "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),
     "describe": ("simroute.cli.browse", "One scenario, policy, layer, metric or format, and what its parameters do."),

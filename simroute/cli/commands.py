@@ -28,11 +28,14 @@ VARY = (
     "Given twice: a map of winners."
 )
 
+Build = Callable[[int, "int | None"], "Configuration"]
+"""Makes what is run, with this seed and so many replications (None: as many as fit)."""
+
 LOCAL = "local"
 """The executor that is this machine."""
 
 
-def _options(command: Command) -> Command:
+def options(command: Command) -> Command:
     made = [
         click.argument("words", nargs=-1, shell_complete=candidates.words),
         click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]"),
@@ -60,7 +63,7 @@ def _options(command: Command) -> Command:
 
 
 @click.command("compare")
-@_options
+@options
 @click.option("--bound", is_flag=True, help="Also print how far each policy is from one that knows the weather.")
 @click.option("--yearly", is_flag=True, help="Also a year's figures, from how often each outage comes (per_year).")
 @click.option("--vary", multiple=True, metavar="KEY=LOW..HIGH", help=VARY)
@@ -74,26 +77,26 @@ def compare_command(vary: tuple[str, ...], tornado: bool, **options: Any) -> int
         from simroute.cli.assumptions import assume
 
         return assume(vary, tornado, **options)
-    return _run("compare", **options)
+    return begin("compare", **options)
 
 
 @click.command("run")
-@_options
+@options
 @click.option("--explain", type=click.IntRange(0), metavar="ID", help="Also one request's way through the layers (of replication 0; the first is 0).")
 def run_command(**options: Any) -> int:
     """Run one policy.
 
     simroute run scenario=demo policy=failover
     """
-    return _run("run", **options)
+    return begin("run", **options)
 
 
-def _run(
+def begin(
     command: str, words: tuple[str, ...], seed: int | None, replications: int | None, replication: int | None, workers: int | None,
     executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, rows: bool | None, as_json: bool,
     assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool, explain: int | None = None,
     bound: bool = False,
-    until: str | None = None, max_replications: int | None = None, yearly: bool = False,
+    until: str | None = None, max_replications: int | None = None, yearly: bool = False, build: Build | None = None,
 ) -> int:  # fmt: skip
     from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
@@ -109,6 +112,8 @@ def _run(
     plugged(plugins)
     if resume and not words and config is None:
         made = _continued(command, out, seed, replications)
+    elif build is not None and config is None:
+        made = build(1 if seed is None else seed, replications)
     else:
         made = _configuration(command, words, config, seed, replications)
     if until is not None or max_replications is not None:

@@ -78,7 +78,7 @@ class Configuration:
     def arrivals(self, kind: str) -> Any:
         """The contents of `workload.trace`, `.lengths` or `.outcomes`, None if there is none."""
         path = getattr(self.scenario.workload, kind)
-        return None if path is None else contents(kind, path)
+        return None if path is None else contents(kind, self.scenario.workload)
 
 
 def dumped(plain: dict[str, Any]) -> str:
@@ -265,7 +265,7 @@ def _checked(scenario: spec.Scenario, document: yaml_reader.Document) -> list[st
         if sum(deployment.errors.values()) > 1:
             wrong(f"deployments.{name}.errors", "shares add up to more than 1")
         if deployment.outcomes is not None and scenario.workload.outcomes is not None:
-            columns = contents("outcomes", scenario.workload.outcomes).columns
+            columns = contents("outcomes", scenario.workload).columns
             if deployment.outcomes not in columns:
                 wrong(f"deployments.{name}.outcomes", f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
         if deployment.outcomes is None and scenario.workload.outcomes is not None:

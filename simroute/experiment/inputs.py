@@ -11,10 +11,11 @@ from simroute.experiment import yaml_reader
 from simroute.experiment.errors import InputError
 from simroute.models import spec
 from simroute.models.replayed import clock
-from simroute.traces import TraceError, read_outcomes
+from simroute.traces import TraceError, Wish, read_outcomes
 from simroute.traces.kept import digest, recording
+from simroute.traces.mapping import Mapped, MappingError, mapped
 
-__all__ = ["FILES", "contents", "digest", "fitted"]
+__all__ = ["FILES", "contents", "digest", "fitted", "mapping", "wish"]
 
 FILES = ("trace", "lengths", "outcomes")
 
@@ -22,13 +23,16 @@ FILES = ("trace", "lengths", "outcomes")
 def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: list[str], notes: list[str]) -> spec.Scenario:
     """Files read once, to see that they can be; a trace sets the horizon unless the command line does."""
     load = scenario.workload
-    problems = []
+    problems: list[str] = []
     for kind in FILES:
         path = getattr(load, kind)
         if path is None:
             continue
         try:
-            content = contents(kind, path)
+            content = contents(kind, load)
+        except InputError as error:
+            problems += error.lines
+            continue
         except TraceError as error:
             problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {error}")
             continue
@@ -49,9 +53,26 @@ def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: l
     return scenario
 
 
-def contents(kind: str, path: str) -> Any:
-    """A trace's columns on disk, or a table of outcomes. Raises TraceError."""
-    return _outcomes(path) if kind == "outcomes" else recording(path)
+def contents(kind: str, load: spec.Workload) -> Any:
+    """A trace's columns on disk, or a table of outcomes. Raises TraceError, InputError."""
+    path = getattr(load, kind)
+    if kind == "outcomes":
+        return _outcomes(path)
+    return recording(path, wish(load.reading) if kind == "trace" else None)
+
+
+def wish(reading: spec.Reading) -> Wish:
+    """What the readers of traces are told. Raises InputError."""
+    return Wish(reading.format, None if reading.mapping is None else mapping(Path(reading.mapping)), reading.zone, reading.unit)
+
+
+def mapping(path: Path) -> Mapped:
+    """The format that a mapping file describes. Raises InputError, with all of its mistakes."""
+    document = yaml_reader.read(path)
+    try:
+        return mapped(document.data)
+    except MappingError as error:
+        raise InputError(*(f"{document.where(key)}: {'.'.join(key) or 'mapping'}: {text}" for key, text in error.problems)) from None
 
 
 @lru_cache(maxsize=16)

@@ -13,6 +13,8 @@ import numpy as np
 from simroute.experiment import yaml_reader
 from simroute.experiment.configuration import Configuration, composed, read_documents
 from simroute.experiment.errors import InputError
+from simroute.experiment.inputs import wish
+from simroute.models import spec
 from simroute.models.prices import catalogued, known_as
 from simroute.traces import TraceError
 from simroute.traces.kept import recording
@@ -96,21 +98,24 @@ def _price(bill: list[float] | None) -> tuple[dict[str, float], str]:
 
 
 def load(
-    path: str, scenario: str | None, policies: list[str], overrides: list[str], outages: list[str], seed: int = 1, replications: int = 1
-) -> Configuration:
+    path: str, scenario: str | None, policies: list[str], overrides: list[str], outages: list[str], seed: int = 1, replications: int = 1,
+    load: dict[str, Any] | None = None,
+) -> Configuration:  # fmt: skip
     """What `replay` runs: a trace's own weather, with the deployments and promises of a scenario where one is named, and `outages` over it.
 
-    outages: names of scenarios whose outages hold, or `{provider: …, start: …}` as a scenario file has them. Raises InputError.
+    load: further keys of `workload`, such as rate_scale. outages: names of scenarios whose outages hold, or `{provider: …, start: …}` as a
+    scenario file has them. Raises InputError.
     """
     documents, problems = read_documents(scenario, policies)
     if problems:
         raise InputError(*problems)
     given = documents.pop(0) if scenario is not None else None
     try:
-        trace = recording(path)
+        trace = recording(path, wish(spec.Reading(**(load or {}).get("reading", {}))))
     except TraceError as error:
         raise InputError(str(error)) from None
     data, notes = weather(path, trace, None if given is None else given.data)
+    data["workload"] |= load or {}
     laid = {name: outage for number, text in enumerate(outages, 1) for name, outage in _outages(text, number).items()}
     if laid:
         data["outages"] = {**(data.get("outages") or {}), **laid}
@@ -127,5 +132,6 @@ def _outages(text: str, number: int) -> dict[str, Any]:
     documents, problems = read_documents(text, [])
     found = documents[0].data.get("outages") if documents else None
     if problems or not found:
-        raise InputError(*(problems or [f"--outage {text}: that scenario has no outages; name another, or write {{provider: …, start: …, end: …}}"]))
+        none = f"--outage {text}: that scenario has no outages; name another, or write {{provider: …, start: …, end: …}}"
+        raise InputError(*(problems or [none]))
     return dict(found)

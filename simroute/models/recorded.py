@@ -8,6 +8,8 @@ import numpy as np
 
 NEIGHBOURS = 32
 """A call's time is that of one of so many calls of the log, the nearest in size."""
+SCALED = (0.5, 2.0)
+"""It is stretched in proportion to size, by no more than this: at the ends of the range all neighbours are smaller, or all larger."""
 ENOUGH = 20
 """Calls in a window, on average, from which on its share of failures is believed."""
 WINDOW, HOUR = 300.0, 3600.0
@@ -46,7 +48,8 @@ class Pool:
             else:
                 source = self._all
             place = _near(source[0], size[here], coin[here])
-            ttft[here], latency[here] = source[1][place], source[2][place]
+            longer = np.clip(size[here] / np.maximum(source[0][place], 1e-9), *SCALED)
+            ttft[here], latency[here] = source[1][place], source[2][place] * longer
         return ttft, latency
 
 

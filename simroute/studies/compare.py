@@ -15,6 +15,7 @@ from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError, nearest
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
+from simroute.studies import replay
 from simroute.studies.batches import line, within
 from simroute.studies.estimate import estimate
 from simroute.studies.executors import Work, work
@@ -51,6 +52,7 @@ class Study:
     bound: Bound | None = None
     intervals: dict[str, dict[str, Interval]] = field(init=False)
     yearly: dict[str, Any] | None = field(init=False, default=None)
+    replay: dict[str, Any] | None = field(init=False, default=None)
     unwritten: set[str] = field(init=False, default_factory=set)
     problems: list[str] = field(init=False, default_factory=list)
 
@@ -116,7 +118,7 @@ class Study:
 
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
-        return self._lines + ([] if self.yearly is None else lines(self.yearly))
+        return ([] if self.replay is None else replay.lines(self.replay)) + self._lines + ([] if self.yearly is None else lines(self.yearly))
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -137,6 +139,7 @@ class Study:
             "differences": self.differences,
             "verdict": self.verdict,
             **({} if self.until is None else {"until": self.until}),
+            **({} if self.replay is None else {"replay": self.replay}),
             **({} if self.yearly is None else {"yearly": self.yearly}),
             **({"steady_state": {policy: found.plain() for policy, found in self.steady.items()}} if self.steady else {}),
             **({} if self.bound is None else {"bound": self.bound.plain()}),
@@ -236,8 +239,21 @@ def compare(
                 study.yearly = yearly(configuration, study.runs, workers=workers, perform=perform, rule=study.rule)
             except KeyboardInterrupt:
                 watch.noted("interrupted: the yearly figures are left out")
+        if configuration.command == "replay":
+            study.replay = replay.calibrated(study, lambda made: _alone(made, workers, perform))
         record.write(study, whole, report)
     return study
+
+
+def _alone(configuration: Configuration, workers: int, perform: Work) -> tuple[list[Figures], Evidence]:
+    """The replications of a configuration with one policy, kept nowhere."""
+    gathered = Gathered(configuration.policies)
+    jobs = [(policy, replication) for policy in configuration.policies for replication in configuration.numbers]
+    with closing(perform(configuration, jobs, workers, None, lambda job, reached: None)) as results:
+        for done in results:
+            gathered.add(done.job, done.figures)
+    (policy,) = configuration.policies
+    return gathered.runs()[policy], gathered.evidence[policy]
 
 
 def _gathered(configuration: Configuration, workers: int, record: Record, watch: Watch, perform: Work) -> tuple[Gathered, bool]:

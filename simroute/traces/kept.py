@@ -8,8 +8,10 @@ import os
 import shutil
 import tempfile
 from functools import lru_cache
+from glob import glob, has_magic
 from pathlib import Path
 
+from simroute.traces.files import TraceError
 from simroute.traces.reading import Wish, read
 from simroute.traces.recording import Recording, record
 
@@ -17,21 +19,39 @@ FOLDER = "SIMROUTE_TRACES"
 """Environment variable that tells worker processes where the traces of their parent are."""
 
 
-@lru_cache(maxsize=16)
-def recording(path: str) -> Recording:
+_OPEN: dict[str, Recording] = {}
+
+
+def recording(path: str, wish: Wish | None = None) -> Recording:
     """A trace's columns: read once, for this process and those that it starts. Raises TraceError."""
-    folder = _folder() / digest(path)
-    if not (folder / "trace.json").exists():
-        half = Path(tempfile.mkdtemp(prefix="half-", dir=_folder()))
-        try:
-            record(read([Path(path)], Wish()), half)
-            half.rename(folder)
-        except OSError:  # another process was faster
-            if not (folder / "trace.json").exists():
-                raise
-        finally:
-            shutil.rmtree(half, ignore_errors=True)
-    return Recording(folder)
+    wish = wish or Wish()
+    how = hashlib.sha256(repr((digest(path), wish)).encode()).hexdigest()
+    if how not in _OPEN:
+        folder = _folder() / how
+        if not (folder / "trace.json").exists():
+            _written(path, wish, folder)
+        _OPEN[how] = Recording(folder)
+    return _OPEN[how]
+
+
+def _written(path: str, wish: Wish, folder: Path) -> None:
+    half = Path(tempfile.mkdtemp(prefix="half-", dir=_folder()))
+    try:
+        record(read(files(path), wish), half)
+        half.rename(folder)
+    except OSError:
+        if not (folder / "trace.json").exists():  # else another process was faster
+            raise
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def files(path: str) -> list[Path]:
+    """The files of a trace: one, several with the system's separator of paths between them, or a pattern."""
+    found: list[Path] = []
+    for part in path.split(os.pathsep):
+        found += sorted(Path(name) for name in glob(part)) if has_magic(part) and not Path(part).exists() else [Path(part)]
+    return found
 
 
 @lru_cache(maxsize=64)
@@ -41,14 +61,15 @@ def _stamped(path: str, size: int, changed: int) -> str:
 
 
 def digest(path: str) -> str:
-    """SHA-256 of a file, read again only when it has changed. Raises TraceError."""
-    from simroute.traces.files import TraceError
-
-    try:
-        state = os.stat(path)
-        return _stamped(path, state.st_size, state.st_mtime_ns)
-    except OSError as error:
-        raise TraceError(f"{path}: cannot be read ({error.strerror or error})") from None
+    """SHA-256 of a file (of several: of theirs), read again only when it has changed. Raises TraceError."""
+    found = []
+    for file in files(path):
+        try:
+            state = file.stat()
+            found.append(_stamped(str(file), state.st_size, state.st_mtime_ns))
+        except OSError as error:
+            raise TraceError(f"{file}: cannot be read ({error.strerror or error})") from None
+    return found[0] if len(found) == 1 else hashlib.sha256(repr(found).encode()).hexdigest()
 
 
 def _folder() -> Path:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from simroute.models.questions import UNIQUE
 from simroute.models.recorded import Behaviour
 from simroute.traces.reader import said
 from simroute.traces.table import Table
+from simroute.traces.totals import TARGET, bills, mix, repeats
 
 KINDS = {
     "arrival": "f8", "input_tokens": "i8", "output_tokens": "i8", "cached_tokens": "i8", "streamed": "i1", "user": "i4", "feature": "i4",
@@ -34,7 +36,6 @@ WINDOW = 300.0
 """Seconds for which errors are counted together."""
 OTHERS = "(others)"
 NOBODY = "-"
-TARGET = "concat(coalesce(provider, '?'), '/', coalesce(model, '?'))"
 
 
 class Recording:
@@ -53,6 +54,8 @@ class Recording:
         self.said: list[str] = held["said"]
         self.most_output: int = held["most_output"]
         self.bills: dict[str, list[float]] = held["bills"]
+        self.mix: list[list[Any]] = held["mix"]
+        self.repeats: dict[str, float] | None = held["repeats"]
         self.notes: list[str] = held["notes"]
 
     @property
@@ -124,7 +127,7 @@ def record(table: Table, folder: Path) -> Recording:
         "requests": table.requests, "span": (last - first) / 1e9, "first_ns": first, "relative": table.relative, "format": table.format,
         "names": names, "targets": targets, "routes": [row[0] for row in table.rows("SELECT targets FROM code_route ORDER BY code")],
         "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
-        "bills": _bills(table),
+        "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
         "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": [*said(table), *_unsized(table)],
     }  # fmt: skip
     (folder / "trace.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
@@ -136,16 +139,6 @@ def _said(table: Table) -> list[str]:
 
     counts = table.rows("SELECT " + ", ".join(f'count("{name}")' for name in COLUMNS) + " FROM requests")[0]
     return [name for name, count in zip(COLUMNS, counts, strict=True) if count]
-
-
-def _bills(table: Table) -> dict[str, list[float]]:
-    """Target -> calls with a cost, and sums over them from which prices can be found: cost, in², in x out, out², in x cost, out x cost."""
-    rows = table.rows(
-        f"SELECT {TARGET}, count(*), sum(cost_usd), sum(i * i), sum(i * o), sum(o * o), sum(i * cost_usd), sum(o * cost_usd) FROM (SELECT *,"
-        " CAST(input_tokens - coalesce(cached_tokens, 0) AS DOUBLE) AS i, CAST(output_tokens AS DOUBLE) AS o FROM requests) WHERE cost_usd > 0"
-        " AND i IS NOT NULL AND o IS NOT NULL GROUP BY 1"
-    )
-    return {row[0]: [float(value) for value in row[1:]] for row in rows}
 
 
 def _named(table: Table, kind: str) -> list[str]:
@@ -167,7 +160,8 @@ def _sent(table: Table) -> None:
         " concat(coalesce(send.provider, provider, '?'), '/', coalesce(send.model, model, '?')) AS target, input_tokens, output_tokens,"
         " send.latency_s AS latency_s, CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS ttft_s, send.status AS status,"
         " coalesce(send.status >= 400 OR send.status = 0, nth < sent OR coalesce(failed, false)) AS failed FROM"
-        " (SELECT rowid AS whose, *, unnest(tries) AS send, generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM requests WHERE len(tries) > 0)"
+        " (SELECT rowid AS whose, *, unnest(tries) AS send, generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM requests"
+        " WHERE len(tries) > 0)"
         f" UNION ALL SELECT rowid, 1, arrival_ns, {TARGET}, input_tokens, output_tokens, latency_s, ttft_s, status, coalesce(failed, false)"
         " FROM requests WHERE coalesce(len(tries), 0) = 0 AND model IS NOT NULL AND coalesce(cached, 'no') = 'no'"
     )
@@ -176,8 +170,8 @@ def _sent(table: Table) -> None:
         " FROM sends GROUP BY target"
     )
     run(
-        "CREATE TABLE ways AS SELECT whose, list(code ORDER BY nth) AS targets FROM (SELECT whose, nth, code FROM sends JOIN code_target ON target = word)"
-        " GROUP BY whose"
+        "CREATE TABLE ways AS SELECT whose, list(code ORDER BY nth) AS targets FROM"
+        " (SELECT whose, nth, code FROM sends JOIN code_target ON target = word) GROUP BY whose"
     )
     run(
         "CREATE TABLE code_route AS SELECT targets, CAST(row_number() OVER (ORDER BY count(*) DESC, targets) - 1 AS INTEGER) AS code"

@@ -1,0 +1,90 @@
+"""`replay`: a log of real traffic under other policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simroute.cli import commands
+
+if TYPE_CHECKING:
+    from simroute.experiment.configuration import Configuration
+
+OUTAGE = 'Weather to lay over the trace: a scenario\'s outages by its name, or "{provider: openai, start: 30%, end: 50%, error_share: 0.6}".'
+QUICK = 400_000
+"""Requests of all policies and replications together that are played without being asked for more."""
+MOST, LEAST = 20, 3
+
+
+@click.command("replay")
+@commands.options
+@click.option("--rate-scale", type=float, default=None, metavar="X", help="Play it X times as fast.")
+@click.option("--from", "start", metavar="WHEN", help="Begin here: a duration from its first request, such as 6h.")
+@click.option("--to", "stop", metavar="WHEN", help="End here.")
+@click.option("--loop", type=click.IntRange(1, 10_000), default=None, metavar="N", help="Play it N times, one after the other.")
+@click.option("--jitter", is_flag=True, help="Each replication plays a bootstrap of the sessions, so that intervals speak of traffic like this.")
+@click.option("--outage", "outages", multiple=True, metavar="WEATHER", help=OUTAGE)
+@click.option("--format", "form", metavar="NAME", help="How the log is written, where its content does not say. [found]")
+@click.option("--mapping", type=click.Path(path_type=Path), default=None, help="A file that says which column is what.")
+@click.option("--tz", metavar="ZONE", default=None, help="Zone of dates that have none. [UTC]")
+@click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), default=None, help="Of times that are numbers. [by their size]")
+def replay_command(
+    rate_scale: float | None, start: str | None, stop: str | None, loop: int | None, jitter: bool, outages: tuple[str, ...], form: str | None,
+    mapping: Path | None, tz: str | None, time_unit: str | None, **options: Any,
+) -> int:  # fmt: skip
+    """What the traffic of a log would have cost, and how it would have felt, under other policies.
+
+    simroute replay spend_logs.jsonl policy=failover,circuit_breaker
+
+    The log's own routing is replayed first and held against the log: how far it is off is how far the rest can be trusted. Deployments behave as
+    the log says; with scenario=S those of a scenario can be asked as well, and its promises and outages hold.
+    """
+    load: dict[str, Any] = {"trace_from": start, "trace_to": stop, "trace_loop": loop, "rate_scale": rate_scale}
+    load = {key: value for key, value in load.items() if value is not None} | ({"trace_jitter": True} if jitter else {})
+    reading = {"format": form, "mapping": None if mapping is None else str(mapping.resolve()), "zone": tz, "unit": time_unit}
+    load |= {"reading": told} if (told := {key: value for key, value in reading.items() if value is not None}) else {}
+    words = options["words"]
+
+    def build(seed: int, replications: int | None) -> Configuration:
+        return built(words, load, outages, seed, replications)
+
+    return commands.begin("replay", build=build, **options)
+
+
+def built(words: tuple[str, ...], load: dict[str, Any], outages: tuple[str, ...], seed: int, replications: int | None) -> Configuration:
+    """The configuration of a command line. Raises InputError."""
+    import os
+    from dataclasses import replace
+
+    from simroute.experiment.errors import InputError
+    from simroute.experiment.traced import load as traced
+    from simroute.studies.replay import RECORDED
+
+    files, scenario, policies, overrides = _sorted(words)
+    if not files:
+        raise InputError("which trace? Give the file, such as simroute replay spend_logs.jsonl policy=failover")
+    if not policies:
+        raise InputError("policy= is missing: name what to hold against the log's own routing, such as policy=failover")
+    path = os.pathsep.join(str(Path(file).resolve()) for file in files)
+    names = [RECORDED, *(name for name in policies if name != RECORDED)]
+    made = traced(path, scenario, names, overrides, list(outages), seed, replications or 1, load)
+    each = max(1.0, made.requests * len(names))
+    return made if replications is not None else replace(made, replications=int(min(MOST, max(LEAST, QUICK // each))))
+
+
+def _sorted(words: tuple[str, ...]) -> tuple[list[str], str | None, list[str], list[str]]:
+    """(files, scenario, policies, overrides)."""
+    files: list[str] = []
+    chosen: dict[str, str] = {}
+    overrides = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        if equals and key in ("scenario", "policy"):
+            chosen[key] = value
+        elif equals or word.startswith(("~", "+")):
+            overrides.append(word)
+        else:
+            files.append(word)
+    return files, chosen.get("scenario") or None, [name for name in chosen.get("policy", "").split(",") if name], overrides

@@ -1,0 +1,174 @@
+"""How far a replay can be trusted: its own routing held against the log, and which figures were observed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simroute.experiment.configuration import Configuration
+from simroute.metrics import METRICS, Evidence, Figures
+from simroute.metrics.observer import BINS, seconds_of
+from simroute.studies.logged import logged, told
+from simroute.studies.statistics import PLAIN, Interval, interval, paired
+from simroute.words import percent, seconds, span, usd
+
+if TYPE_CHECKING:
+    from simroute.studies.compare import Study
+
+RECORDED = "recorded"
+MOST_AGAIN = 5
+"""Replications of the log's own routing that are played when something lies over the trace, so that the others cannot be held against it."""
+WORDS = {"success_rate": "success", "latency_p50_s": "median latency", "latency_p95_s": "p95 latency", "cost_usd": "cost"}
+HOUR = 3600.0
+FEWEST = 20
+"""Requests without which an hour is not compared."""
+
+Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
+"""Plays the replications of a configuration's only policy."""
+
+
+def calibrated(study: Study, again: Again) -> dict[str, Any]:
+    """`replay` of summary.json: the log's figures, those of its own routing replayed, residuals, and what is decided in spite of them."""
+    made = study.configuration
+    plain = undisturbed(made)
+    log = logged(plain)
+    trace: Any = made.arrivals("trace")
+    known = told(trace) if any(d.recorded is not None for d in made.scenario.deployments.values()) else []
+    if RECORDED not in study.runs or plain.scenario != made.scenario:
+        runs, evidence = again(replace(plain, policies={RECORDED: made.policies[RECORDED]}, replications=min(MOST_AGAIN, made.replications)))
+    else:
+        runs, evidence = study.runs[RECORDED], study.evidence[RECORDED]
+    compared = {name: _compared(name, log, runs) for name in known}
+    return {
+        "format": trace.format,
+        "requests": int(log.metrics["requests"] or 0),
+        "calibration": compared,
+        "hours": _hours(plain, known, log, evidence, len(runs)) if known else [],
+        "origin": {policy: _origin(found) for policy, found in study.evidence.items()},
+        "differences": [_difference(study, policy, name, compared[name]) for policy in study.runs if policy != RECORDED for name in known],
+        "before": {kind: {word: dict(row) for word, row in words.items()} for kind, words in log.by.items()},
+    }
+
+
+def undisturbed(made: Configuration) -> Configuration:
+    """The trace as it was: once, at its own speed, with nothing laid over it."""
+    load = made.scenario.workload
+    length = (made.scenario.horizon * load.rate_scale - 0.0) if load.trace_loop == 1 else None
+    calm = replace(load, rate_scale=1.0, trace_loop=1, trace_jitter=False)
+    trace: Any = made.arrivals("trace")
+    last = trace.span if load.trace_to is None else min(load.trace_to, trace.span)
+    return replace(made, scenario=replace(made.scenario, workload=calm, outages={}, horizon=length or last - load.trace_from))
+
+
+def _compared(name: str, log: Figures, runs: list[Figures]) -> dict[str, Any]:
+    was, found = log.metrics[name], interval([run.metrics[name] for run in runs])
+    residual = None if was is None or found.mean is None else found.mean - was
+    return {"logged": was, "replayed": found.plain(), "residual": residual, "relative": residual / was if residual is not None and was else None}
+
+
+def _difference(study: Study, policy: str, name: str, compared: dict[str, Any]) -> dict[str, Any]:
+    """From the log's routing to this policy; decided when it is more than chance and more than the residual."""
+    base, other = ([run.metrics[name] for run in study.runs[which]] for which in (RECORDED, policy))
+    found = paired(base, other, PLAIN)
+    mean = interval(base).mean
+    allowed = abs(compared["relative"] * mean) if compared["relative"] is not None and mean is not None else None
+    surely = found.mean is not None and (found.low is None or found.high is None or not found.low <= 0 <= found.high)
+    decided = bool(surely and found.mean is not None and allowed is not None and abs(found.mean) > allowed)
+    return {"policy": policy, "metric": name, **found.plain(), "residual": allowed, "decided": decided}
+
+
+def _origin(evidence: Evidence) -> dict[str, float | None]:
+    """Shares of sends, answers and cost that were resampled from the log's calls of that deployment in that hour; the rest is modelled."""
+    counts = evidence.counts.get("origin")
+    if counts is None:
+        return {"sends": 0.0, "answers": 0.0, "cost": 0.0}
+    return {name: float(row[0] / row.sum()) if row.sum() else None for name, row in zip(("sends", "answers", "cost"), counts, strict=True)}
+
+
+def _hours(made: Configuration, known: list[str], log: Figures, evidence: Evidence, many: int) -> list[dict[str, Any]]:
+    """The same, for each hour (or the finest slices that are kept, when these are longer)."""
+    assert log.evidence is not None
+    horizon = made.scenario.horizon
+    each = max(1, int(np.ceil(HOUR / (horizon / BINS)))) if horizon > HOUR else BINS
+    found = []
+    for start in range(0, BINS, each):
+        part = slice(start, start + each)
+        was, now = _slice(log.evidence.counts, part), _slice(evidence.counts, part)
+        if was["requests"] >= FEWEST:
+            now["cost_usd"], now["requests"] = now["cost_usd"] / many, now["requests"] / many
+            row = {"start_s": start * horizon / BINS, "stop_s": min(start + each, BINS) * horizon / BINS, "requests": was["requests"]}
+            found.append({**row, **{name: {"logged": was[name], "replayed": now[name]} for name in known}})
+    return found
+
+
+def _slice(counts: dict[str, np.ndarray], part: slice) -> dict[str, Any]:
+    arrivals, ok = int(counts["arrivals"][part].sum()), int(counts["ok"][part].sum())
+    cells = counts["over_time"][part].sum(axis=0)
+    return {
+        "requests": arrivals, "success_rate": ok / arrivals if arrivals else None, "cost_usd": int(counts["cost"][part].sum()) / 1e9,
+        "latency_p50_s": _quantile(cells, 0.5), "latency_p95_s": _quantile(cells, 0.95),
+    }  # fmt: skip
+
+
+def _quantile(cells: np.ndarray, share: float) -> float | None:
+    total = int(cells.sum())
+    return float(seconds_of(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0]) if total else None
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """In sentences, for above the verdict."""
+    calibration = found["calibration"]
+    if not calibration:
+        return ["Calibration: the log tells neither how its requests ended nor what they cost; all figures are modelled."]
+    made = [f"Calibration: the log's own routing, replayed, against the log ({found['requests']:,} requests):"]
+    for name, row in calibration.items():
+        made.append(f"  {WORDS[name]}: {_shown(name, row['replayed']['mean'])}, logged {_shown(name, row['logged'])} ({_residual(name, row)})")
+    worst = _worst(found["hours"], calibration)
+    made += [f"  by hour: {worst}"] if worst else []
+    for policy, shares in found["origin"].items():
+        if policy != RECORDED and shares["answers"] is not None:
+            made.append(f"{policy}: {percent(shares['answers'])} of its answers are the log's own (that model, that hour), the others modelled")
+    for row in found["differences"]:
+        if row["mean"] is not None:
+            made.append(f"  {_told(row)}")
+    return made
+
+
+def _told(row: dict[str, Any]) -> str:
+    name, unit = row["metric"], METRICS[row["metric"]][0]
+    change = span(row["mean"], row["low"], row["high"], unit)
+    allowed = "" if row["residual"] is None else f" (residual {_shown(name, row['residual'])})"
+    return f"{row['policy']} - {RECORDED}, {WORDS[name]}: {change}{'' if row['decided'] else f', undecided{allowed}'}"
+
+
+def _shown(name: str, value: float | None) -> str:
+    unit = METRICS[name][0]
+    return percent(value) if unit == "share" else seconds(value) if unit == "s" else usd(value)
+
+
+def _residual(name: str, row: dict[str, Any]) -> str:
+    if row["residual"] is None:
+        return "not known"
+    if METRICS[name][0] == "share":
+        return f"{row['residual'] * 100:+.3f} points"
+    return f"{row['relative'] * 100:+.2f} %" if row["relative"] is not None else f"{row['residual']:+g}"
+
+
+def _worst(hours: list[dict[str, Any]], calibration: dict[str, Any]) -> str:
+    """The largest residual of each figure over the hours."""
+    told_of = []
+    for name in calibration:
+        gaps = [(row[name]["replayed"] - row[name]["logged"], row[name]["logged"]) for row in hours
+                if row[name]["replayed"] is not None and row[name]["logged"] is not None]  # fmt: skip
+        if not gaps:
+            continue
+        gap, was = max(gaps, key=lambda pair: abs(pair[0]))
+        shown = f"{gap * 100:+.2f} points" if METRICS[name][0] == "share" else f"{gap / was * 100:+.1f} %" if was else _shown(name, gap)
+        told_of.append(f"{WORDS[name]} {shown}")
+    return f"at most {', '.join(told_of)} off" if told_of else ""
+
+
+__all__ = ["RECORDED", "Interval", "calibrated", "lines", "undisturbed"]
