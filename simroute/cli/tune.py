@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 GOAL = 'What is wanted: "min METRIC" or "max METRIC". Several give a front of settings none of which beats another.'
 BOUND = 'What must hold, in every scenario: "success_rate>=0.999". May be repeated.'
 ROBUST = "With several scenarios: what counts of the regrets in them: their mean, the worst one, or the mean of the worse half. [mean]"
+AGAINST = "Policies that are run in the same fresh weather, as they are: what is recommended is compared with them, too."
 PROPOSER = "Where to look: sobol is built in; the others are optuna's (simroute[tune]; gp also needs torch). [sobol]"
 RESUME = "Go on with an unfinished search: give the same command again, or only --out FOLDER. The result has the same bits."
 WORDS = {
     "objectives": "--objective", "constraints": "--subject-to", "robust": "--robust", "evaluations": "--evaluations", "confirm": "--confirm",
-    "proposer": "--proposer", "seed": "--seed",
+    "proposer": "--proposer", "seed": "--seed", "against": "--against",
 }  # fmt: skip
 """Options that are words of the search; a stored search has its own."""
 
@@ -39,6 +40,7 @@ WORDS = {
 @click.option("--robust", type=click.Choice(["mean", "worst", "cvar"]), default=None, help=ROBUST)
 @click.option("--evaluations", type=click.IntRange(1, 10_000_000), default=None, help="Runs of one setting that the search may make. [400]")
 @click.option("--confirm", type=click.IntRange(2, 100_000), default=None, help="Fresh replications of what is recommended. [20]")
+@click.option("--against", metavar="POLICY,…", default=None, help=AGAINST)
 @click.option("--proposer", type=click.Choice(["sobol", "tpe", "cmaes", "gp"]), default=None, help=PROPOSER)
 @click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]")
 @click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it.")
@@ -161,6 +163,7 @@ def _wanted(words: tuple[str, ...], options: dict[str, Any], plugins: tuple[Path
     if problems:
         raise InputError(*problems)
     scenarios = [name for name in chosen["scenario"].split(",") if name]
+    options["against"] = [name for name in options.get("against", "").split(",") if name]
     return Wanted(scenarios, chosen["policy"], entries, overrides=overrides, plugins=plugins, **options)
 
 

@@ -85,7 +85,7 @@ def _standing(found: Found) -> tuple[list[str], list[list[answer.Cell]]]:
     several = len(found["scenarios"]) > 1
     rows = []
     for name, setting in named(found):
-        for scenario in found["scenarios"] if setting[stage] else ():
+        for scenario in found["scenarios"] if setting.get(stage) else ():
             place = f" in {clean(scenario, 40)}" if several else ""
             told = {metric: span(**setting[stage][scenario][metric], unit=METRICS[metric][0]) for metric in metrics}
             cells = [answer.Cell(text, _mark(setting, metric, scenario)) for metric, text in told.items()]
@@ -95,7 +95,8 @@ def _standing(found: Found) -> tuple[list[str], list[list[answer.Cell]]]:
 
 def named(found: Found) -> list[tuple[str, Found]]:
     """The settings that are told of, the start first."""
-    return [("start", found["start"]), ("recommended", found["recommended"])]
+    others = [(clean(row["policy"], 40), row) for row in found["against"]]
+    return [("start", found["start"]), ("recommended", found["recommended"]), *others]
 
 
 def _metrics(found: Found) -> list[str]:
@@ -108,6 +109,11 @@ def _mark(setting: Found, metric: str, scenario: str) -> str:
     own = [row for row in setting["constraints"] if row["constraint"].startswith((f"{metric}<", f"{metric}>"))]
     states = [row["state"] for row in own if row["scenario"] == scenario]
     return next((STATES[state] for state in ("broken", "not shown", "unknown", "met") if state in states), "")
+
+
+def _difference(row: Found, unit: str) -> str:
+    text = span(**row, unit=unit).replace("$-", "-$")
+    return text.replace(" %", " points") if unit == "share" else text
 
 
 def _value(value: Any) -> str:
@@ -131,7 +137,7 @@ def _luck(found: Found, charts: Charts) -> str:
     for wish, row in found["optimism"].items():
         unit, gain = METRICS[wish.split()[-1]][0], found["gain"][wish]
         ends = [span(row[stage], None, None, unit) for stage in ("training", "fresh")]
-        rows.append([clean(wish, 60), *ends, *(span(**gain[stage], unit=unit) for stage in ("search", "fresh"))])
+        rows.append([clean(wish, 60), *ends, *(_difference(gain[stage], unit) for stage in ("search", "fresh"))])
     text = (
         "The best of many looks better than it is. What is recommended was run again in weather that the search had not seen; what it loses there "
         "was luck. The difference from the start is paired, so that the weather's own luck cancels in it."
@@ -148,7 +154,7 @@ def _front(found: Found, charts: Charts) -> str:
     stage = "fresh" if found["replications"]["fresh"] else "search"
     rows = []
     for each in found["front"]:
-        gains = [span(**each["gain"][wish][stage], unit=METRICS[wish.split()[-1]][0]) for wish in found["gain"]]
+        gains = [_difference(each["gain"][wish][stage], METRICS[wish.split()[-1]][0]) for wish in found["gain"]]
         rows.append([f"setting {each['candidate']}", ", ".join(f"{key}={_value(value)}" for key, value in each["settings"].items()), *gains])
     heads = ["setting", "values", *(f"{wish}, minus the start" for wish in found["gain"])]
     return f"<p>None of these beats another in all objectives.</p>{_table(Table(heads, rows))}"
@@ -177,7 +183,7 @@ def _again(found: Found, config: str) -> str:
 
 
 SECTIONS: dict[str, Callable[[Found, Charts], str]] = {
-    "Against the start": _against,
+    "Side by side": _against,
     "Was it luck?": _luck,
     "The front": _front,
     "What matters": _effects,

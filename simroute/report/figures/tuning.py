@@ -36,6 +36,7 @@ def standing(found: Found) -> list[Picture]:
     named = [("start", found["start"]), ("recommended", found["recommended"])]
     if found["start"]["candidate"] == found["recommended"]["candidate"]:
         named = [("start, recommended", found["start"])]
+    named += [(label(row["policy"]), row) for row in found["against"]]
     return [_standing(found, metric, scenario, stage, named) for metric in metrics for scenario in found["scenarios"]]
 
 

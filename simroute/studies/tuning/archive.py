@@ -10,6 +10,8 @@ from typing import NamedTuple
 from simroute.studies.tuning.space import Point, Space, Values
 
 SEARCH, FRESH = "search", "fresh"
+POLICY = "policy"
+"""The one key of the values of a policy that is run as it is, beside the one that is tuned."""
 
 
 class Run(NamedTuple):

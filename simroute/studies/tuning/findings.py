@@ -163,14 +163,15 @@ def _extent(values: list[Any]) -> dict[str, Any]:
     return {"from": values[0], "to": values[0]}
 
 
-def gain(archive: Archive, goals: Goals, best: Candidate, stage: str, count: int) -> dict[str, Interval]:
-    """For each objective the paired difference best - start, in its own direction; over scenarios as the goals say."""
+def gain(archive: Archive, goals: Goals, best: Candidate, stage: str, count: int, other: Candidate | None = None) -> dict[str, Interval]:
+    """For each objective the paired difference best - other (the start), in its own direction; over scenarios as the goals say."""
+    other = other or archive.start
     if count == 0:
         return {str(wish): Interval(None, None, None) for wish in goals.objectives}
-    field = Field(list({each.number: each for each in (archive.start, best)}.values()), goals, archive.scenarios, count, stage)
+    field = Field(list({each.number: each for each in (other, best)}.values()), goals, archive.scenarios, count, stage)
     found = {}
     for wish in goals.objectives:
-        difference = field.difference(best, archive.start, wish)
+        difference = field.difference(best, other, wish)
         ends = [difference.low, difference.high] if wish.sign > 0 else [difference.high, difference.low]
         low, high = (None if end is None else wish.sign * end for end in ends)
         found[str(wish)] = Interval(None if difference.mean is None else wish.sign * difference.mean, low, high)

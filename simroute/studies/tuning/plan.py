@@ -29,7 +29,8 @@ PROPOSERS = ("sobol", "tpe", "cmaes", "gp")
 class Wanted:
     """The words of a search. `entries`: LAYER.KEY -> range; those of the policy's own `tune:` block are added.
 
-    `evaluations`: runs of one setting in one scenario that the search may make; `confirm`: fresh replications of what it recommends.
+    `evaluations`: runs of one setting in one scenario that the search may make; `confirm`: fresh replications of what it recommends;
+    `against`: policies that are run in the same fresh weather, as they are.
     """
 
     scenarios: Sequence[str]
@@ -44,6 +45,7 @@ class Wanted:
     seed: int = 1
     proposer: str = "sobol"
     plugins: tuple[Path, ...] = ()
+    against: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Plan:
     @property
     def policy(self) -> str:
         return next(iter(self.configurations[0].policies))
+
+    @property
+    def against(self) -> list[str]:
+        """Policies beside it."""
+        return list(self.configurations[0].policies)[1:]
 
     @property
     def scenarios(self) -> list[str]:
@@ -87,6 +94,7 @@ class Plan:
         words += [_without_folder(text) for text in wanted.overrides] + [f"tune.{name}={text}" for name, text in self.entries.items()]
         words += [word for each in self.goals.objectives for word in ("--objective", str(each))]
         words += [word for each in self.goals.constraints for word in ("--subject-to", str(each))]
+        words += ["--against", ",".join(self.against)] if self.against else []
         words += ["--robust", wanted.robust] if len(self.scenarios) > 1 else []
         words += ["--proposer", wanted.proposer] if wanted.proposer != "sobol" else []
         return shlex.join([*words, "--evaluations", str(wanted.evaluations), "--confirm", str(wanted.confirm), "--seed", str(wanted.seed)])
@@ -171,7 +179,7 @@ def _configurations(wanted: Wanted, problems: list[str]) -> list[Configuration]:
     made = []
     for name in wanted.scenarios:
         try:
-            made.append(load("tune", name, [wanted.policy], list(wanted.overrides), wanted.seed, wanted.confirm))
+            made.append(load("tune", name, [wanted.policy, *wanted.against], list(wanted.overrides), wanted.seed, wanted.confirm))
             made[-1].plugins = wanted.plugins
         except InputError as error:
             problems += error.lines

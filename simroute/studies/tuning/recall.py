@@ -11,7 +11,7 @@ from simroute.results import Journal
 from simroute.studies.executors import Done, Job, work
 from simroute.studies.folder import REPORTS
 from simroute.studies.shelf import Shelf, digest, taken
-from simroute.studies.tuning.archive import Evaluate, Run, Settings, Task
+from simroute.studies.tuning.archive import POLICY, Evaluate, Run, Settings, Task
 from simroute.studies.tuning.plan import Plan
 from simroute.studies.tuning.sheet import ground
 from simroute.studies.tuning.space import Space, Values
@@ -43,7 +43,8 @@ class Recall:
 
     def __call__(self, tasks: list[Task], settings: Settings) -> Iterator[tuple[Task, Run]]:
         """Those that are kept first. `count` tells how many were."""
-        jobs = {task: job(task, self._space.effective(settings[task.candidate])) for task in tasks}
+        whole = {number: values if POLICY in values else self._space.effective(values) for number, values in settings.items()}
+        jobs = {task: job(task, whole[task.candidate]) for task in tasks}
         left = []
         for task in tasks:
             found = self._store.read(jobs[task]) if jobs[task] in self._kept else None

@@ -47,7 +47,13 @@ class Ground(Configuration):
 
     def plain(self) -> dict[str, Any]:
         """As plain data."""
-        return {"command": self.command, "configurations": {each.scenario_name: replace(each, replications=1).plain() for each in self.parts}}
+        return {"command": self.command, "configurations": {each.scenario_name: _alone(each).plain() for each in self.parts}}
+
+
+def _alone(made: Configuration) -> Configuration:
+    """With the policy that is tuned only."""
+    name = next(iter(made.policies))
+    return replace(made, replications=1, policies={name: made.policies[name]})
 
 
 def ground(plan: Plan) -> Ground:
@@ -70,13 +76,13 @@ def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
     if problems:
         raise InputError(*problems)
     made = [restored(_part(document, str(name))) for name in data["configurations"]]
-    policies = {name for each in made for name in each.policies}
-    if len(policies) != 1 or any(each.command != "tune" for each in made):
-        raise InputError(f"{document.where(('configurations',))}: configurations: expected one policy, the same in each")
+    first, *others = list(made[0].policies) if made and made[0].policies else [""]
+    if not first or others != data["search"]["against"] or any(list(each.policies) != [first, *others] for each in made):
+        raise InputError(f"{document.where(('configurations',))}: configurations: expected the policy and those of search.against in each")
     for each in made:
         each.plugins = plugins
     words: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data["search"].items()}
-    wanted = Wanted([each.scenario_name for each in made], policies.pop(), data["tune"], seed=data["seed"], plugins=plugins, **words)
+    wanted = Wanted([each.scenario_name for each in made], first, data["tune"], seed=data["seed"], plugins=plugins, **words)
     return understood(wanted, {str(name): str(text) for name, text in data["tune"].items()}, made, str(data["about"]), asked(wanted))
 
 

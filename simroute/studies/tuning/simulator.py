@@ -10,7 +10,7 @@ from simroute.experiment.configuration import Configuration
 from simroute.experiment.run import ReplicationError
 from simroute.experiment.variation import Variation
 from simroute.studies.executors import Crew, Done, Numbered, Work
-from simroute.studies.tuning.archive import Run, Settings, Task
+from simroute.studies.tuning.archive import POLICY, Run, Settings, Task
 from simroute.studies.tuning.space import Values
 from simroute.studies.tuning.words import shown
 
@@ -34,7 +34,7 @@ class Simulator:
     def __call__(self, tasks: list[Task], settings: Settings) -> Iterator[tuple[Task, Run]]:
         """Raises WorkerLostError; ReplicationError, which tells the values of the setting that failed."""
         places = list(dict.fromkeys((task.stage, task.scenario) for task in tasks))
-        named = {number: f"setting {number}" for number in settings}
+        named = {number: values.get(POLICY, f"setting {number}") for number, values in settings.items()}
         layers = {number: self._layers(values) for number, values in settings.items()}
         made = [
             replace(self.stages[stage][scenario], policies={named[number]: layers[number][scenario] for number in settings})
@@ -61,6 +61,8 @@ class Simulator:
     def _layers(self, values: Values) -> list[dict[str, Any]]:
         """For each scenario, since a budget may come from it."""
         first = next(iter(self.stages.values()))
+        if POLICY in values:
+            return [each.policies[values[POLICY]] for each in first]
         return [Variation(each, self.policy).layers(values) for each in first]
 
     def close(self) -> None:

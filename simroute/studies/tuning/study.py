@@ -14,7 +14,7 @@ from simroute.metrics import METRICS
 from simroute.models.random import fingerprint
 from simroute.studies.executors import Work
 from simroute.studies.tuning import findings
-from simroute.studies.tuning.archive import FRESH, SEARCH, Archive, Candidate, Evaluate
+from simroute.studies.tuning.archive import FRESH, POLICY, SEARCH, Archive, Candidate, Evaluate, Task
 from simroute.studies.tuning.confirm import Confirmed, confirm
 from simroute.studies.tuning.judge import Kept, bounds
 from simroute.studies.tuning.plan import Plan
@@ -40,6 +40,7 @@ class Tuning:
     exhausted: bool = False
     unwritten: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
+    against: list[Candidate] = field(default_factory=list)
 
     @property
     def interrupted(self) -> bool:
@@ -84,6 +85,7 @@ class Tuning:
             "recommended": self._setting(self.best),
             "gain": self._gain(self.best),
             "optimism": self._optimism(),
+            "against": [self._other(each) for each in self.against],
             "front": [{**self._setting(each), "gain": self._gain(each)} for each in self.confirmed.front],
             "tried": [each.number for each in self.confirmed.tried],
             "parameters": findings.parameters(self.archive, plan.goals, self.best, self._is_allowed),
@@ -146,6 +148,15 @@ class Tuning:
         made: dict[str, Any] = {"candidate": candidate.number, "settings": self.archive.space.effective(candidate.values)}
         made |= {stage: self._figures(candidate, stage, count) for stage, count in stages.items()}
         return {**made, "constraints": self._constraints(candidate, stages[FRESH])}
+
+    def _other(self, policy: Candidate) -> dict[str, Any]:
+        """A policy as it is, and how what is recommended differs from it."""
+        count = self.confirmed.replications
+        found = findings.gain(self.archive, self.plan.goals, self.best, FRESH, count, policy)
+        return {
+            "policy": policy.values[POLICY], FRESH: self._figures(policy, FRESH, count), "constraints": self._constraints(policy, count),
+            "gain": {wish: each.plain() for wish, each in found.items()},
+        }  # fmt: skip
 
     def _whole(self, candidate: Candidate, stage: str) -> int:
         return candidate.whole(stage, self.archive.scenarios)
@@ -247,16 +258,19 @@ def tune(
     with ExitStack() as stack:
         record = stack.enter_context(begin)
         if evaluate is None:
-            evaluate = simulator = Simulator(plan.stages, plan.policy, workers, perform)
+            simulator = Simulator(plan.stages, plan.policy, workers, perform)
             stack.callback(simulator.close)
+            evaluate = simulator
+        beside = evaluate
         if cache:
             shelf = Cache(plan, watch.noted)
             stack.callback(shelf.close)
             evaluate = again = Recall(evaluate, shelf, plan.space)
             stack.callback(lambda: watch.noted(f"{again.count} runs are read back from {shelf.place}/") if again.count else None)
         if out is not None:
-            evaluate = Recall(evaluate, record, plan.space)
+            evaluate, beside = (Recall(each, record, plan.space) for each in (evaluate, beside))
         found = _searched(plan, evaluate, watch)
+        _beside(found, beside, watch)
         record.leave(found, report)
         return found
 
@@ -264,9 +278,26 @@ def tune(
 def _searched(plan: Plan, evaluate: Evaluate, watch: Spectator) -> Tuning:
     archive = Archive(plan.space, len(plan.scenarios), evaluate, watch.ran)
     race = Race(archive, plan.goals, plan.proposer(), plan.wanted.evaluations, watch=watch)
-    watch.started(plan.wanted.evaluations + 2 * plan.wanted.confirm * len(plan.scenarios))
+    watch.started(plan.wanted.evaluations + (2 + len(plan.against)) * plan.wanted.confirm * len(plan.scenarios))
     interrupted = _interrupted(race)
     return Tuning(plan, archive, race.rungs, confirm(archive, plan.goals, plan.wanted.confirm, interrupted), race.exhausted)
+
+
+def _beside(found: Tuning, evaluate: Evaluate, watch: Spectator) -> None:
+    """Run the policies of --against in the weather of the confirmation."""
+    if found.interrupted:
+        return
+    plan = found.plan
+    others = {-place: Candidate(-place, {POLICY: name}, (), 0) for place, name in enumerate(plan.against, 1)}
+    tasks = [Task(n, place, FRESH, k) for k in range(plan.wanted.confirm) for n in others for place in range(len(plan.scenarios))]
+    try:
+        for task, run in evaluate(tasks, {number: each.values for number, each in others.items()}) if tasks else ():
+            others[task.candidate].runs[task.stage, task.scenario, task.replication] = run
+            watch.ran(task, run)
+    except KeyboardInterrupt:
+        found.confirmed.interrupted = True
+    else:
+        found.against = list(others.values())
 
 
 def _interrupted(race: Race) -> bool:

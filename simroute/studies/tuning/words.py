@@ -25,6 +25,7 @@ def sentences(found: dict[str, Any]) -> list[str]:
     if len(found["front"]) > 1:
         lines.append(f"{len(found['front'])} settings are on the front: none beats another in all objectives. Recommended is the one in its middle.")
     lines += [_objective(found, wish) for wish in found["gain"]]
+    lines += [_other(found, row) for row in found["against"]]
     lines += [_constraint(row) for row in found["recommended"]["constraints"]]
     if any(row["state"] == "broken" for row in found["start"]["constraints"]):
         lines.append("The starting setting breaks a constraint, so that costs and benefits are not those of equals.")
@@ -67,12 +68,21 @@ def _objective(found: dict[str, Any], wish: str) -> str:
     return f"{text}."
 
 
+def _other(found: dict[str, Any], row: dict[str, Any]) -> str:
+    """What is recommended beside a policy as it is."""
+    name = clean(row["policy"], 40)
+    parts = [f"{wish.split()[-1]} {_compared(gain, METRICS[wish.split()[-1]][0])}" for wish, gain in row["gain"].items() if gain["mean"] is not None]
+    states = {each["state"] for each in row["constraints"]}
+    kept = ", which breaks a constraint" if "broken" in states else ", which is not shown to keep the constraints" if "not shown" in states else ""
+    return f"Than {name}{kept}: {'; '.join(parts) or 'nothing can be said'}; paired over {found['replications']['fresh']} fresh replications."
+
+
 def _compared(gain: dict[str, Any], unit: str) -> str:
     """A difference as "$7.56 (7.41 to 7.71) less"."""
-    if gain["mean"] >= 0:
-        return f"{span(**gain, unit=unit)} more"
-    low, high = (None if gain[end] is None else -gain[end] for end in ("high", "low"))
-    return f"{span(-gain['mean'], low, high, unit)} less"
+    more = gain["mean"] >= 0
+    low, high = (gain["low"], gain["high"]) if more else (None if gain[end] is None else -gain[end] for end in ("high", "low"))
+    text = span(abs(gain["mean"]), low, high, unit)
+    return f"{text.replace(' %', ' points') if unit == 'share' else text} {'more' if more else 'less'}"
 
 
 def _constraint(row: dict[str, Any]) -> str:
