@@ -19,6 +19,7 @@ COMMANDS = {
     "run": ("simroute.cli.commands", "Run one policy."),
     "replay": ("simroute.cli.replay", "What the traffic of a log would have cost, and how it would have felt, under other policies."),
     "tune": ("simroute.cli.tune", "Search a policy's parameters for a goal, and confirm the best setting in fresh weather."),
+    "trace": ("simroute.cli.trace", "What a recorded trace holds, and any known log as simroute's own table."),
     "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),
     "describe": ("simroute.cli.browse", "One scenario, policy, layer, metric or format, and what its parameters do."),
     "report": ("simroute.cli.report", "Build report.html again from a run's folder."),

@@ -14,14 +14,19 @@ HASHED = ("request_id", "user", "team", "session", "feature", "question")
 """What names people, conversations or prompts."""
 
 
-def convert(table: Table, out: Path, anonymize: bool = False, force: bool = False) -> None:
-    """Write it. `anonymize`: names become hashes with a fresh salt that is kept nowhere, blocks of prompts too. Raises TraceError, OSError."""
-    import duckdb
-
+def free(out: Path, force: bool) -> None:
+    """Whether a trace may be written there, asked before it is read. Raises TraceError."""
     if out.is_dir():
         raise TraceError(f"{out}: is a folder; name a file, such as {out / 'trace.parquet'}")
     if out.exists() and not force:
         raise TraceError(f"{out}: is there already; --force overwrites it")
+
+
+def convert(table: Table, out: Path, anonymize: bool = False, force: bool = False) -> None:
+    """Write it. `anonymize`: names become hashes with a fresh salt that is kept nowhere, blocks of prompts too. Raises TraceError, OSError."""
+    import duckdb
+
+    free(out, force)
     salt = secrets.token_hex(32) if anonymize else ""
     made = {name: f'"{name}"' for name in COLUMNS}
     if anonymize:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import glob, has_magic
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -64,18 +66,47 @@ class Wish:
 def read(paths: list[Path], wish: Wish | None = None, progress: Callable[[int], None] | None = None) -> Table:
     """Several files as one trace. `progress` is told the rows read so far. Raises TraceError."""
     wish = wish or Wish()
-    if not paths:
-        raise TraceError("no file is called so; give the path of a trace, or a pattern such as logs/*.jsonl")
-    name = _format(paths, wish)
+    name = format_of(paths, wish)
     form = wish.mapping or named(name)
     if not form.COLUMNS:
         raise TraceError(f"{paths[0]}: {name} holds rates, not requests; `simroute trace inspect` describes them")
     table = Table(name, form.CLOCK != "utc", 0, database(sum(path.stat().st_size for path in paths)))
-    _Reader(table, form, wish, progress).read(paths)
+    if not table.one("SELECT count(*) FROM pg_timezone_names() WHERE name = ?", [wish.tz]):
+        raise TraceError(f"--tz {wish.tz}: no time zone is called so; expected a name such as Europe/Berlin")
+    with _said(paths):
+        _Reader(table, form, wish, progress).read(paths)
     return table
 
 
-def _format(paths: list[Path], wish: Wish) -> str:
+@contextmanager
+def _said(paths: list[Path]) -> Iterator[None]:
+    """What DuckDB has against a file, in one line."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise TraceError(f"{paths[0]}: cannot be read ({str(error).splitlines()[0][:160]})") from error
+    except RuntimeError as error:
+        if "interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from error
+
+
+def found(words: Iterable[str]) -> list[Path]:
+    """Files by name, or by a pattern that no shell has replaced; each once. Raises TraceError."""
+    paths: list[Path] = []
+    for word in words:
+        path = Path(word)
+        named = sorted(map(Path, glob(word, recursive=True))) if not path.exists() and has_magic(word) else [path]
+        if not named:
+            raise TraceError(f"{word}: no file is called so")
+        paths += [path for path in named if not (path.is_dir() and len(named) > 1)]
+    return list(dict.fromkeys(paths))
+
+
+def format_of(paths: list[Path], wish: Wish) -> str:
+    """The name of the one format of all these files. Raises TraceError."""
     if wish.mapping is not None:
         for path in paths:
             for name, near in wish.mapping.absent(_sample(path)):
@@ -118,7 +149,7 @@ class _Reader:
         self._paths = paths
         self._given = [name for name in (*COLUMNS, "trace", "parent") if name in self._form.COLUMNS]
         mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", "trace", "parent"), "NULL") | self._form.COLUMNS
-        typed = ", ".join(f'CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
+        typed = ", ".join(f'TRY_CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
         self._select = (
             f'SELECT "#line" AS line, {typed},'
             f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"

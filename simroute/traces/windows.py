@@ -95,3 +95,14 @@ def summary(found: Windows) -> list[dict[str, Any]]:
     names = ("category", "model", "clients", "expected_requests", "top_ten", "cv_p50", "cv_p90", "gamma")
     together = f"FROM ({sums}) JOIN ({shapes}) USING (category, model) ORDER BY expected_requests DESC"
     return [dict(zip(names, row, strict=True)) for row in found.rows(f"SELECT {', '.join(names)} {together}")]
+
+
+def flat(found: Windows) -> dict[str, Any]:
+    """As `trace inspect --json` prints it: `requests` is None, since there are none."""
+    models = summary(found)
+    first, last = found.rows(f"SELECT min(t_s), max(t_s) + {servegen.WINDOW_S} FROM windows")[0]
+    return {
+        "format": "servegen", "requests": None, "skipped": found.skipped, "first_arrival_utc": None, "last_arrival_utc": None, "span_s": last - first,
+        "windows": found.count, "expected_requests": sum(model["expected_requests"] for model in models),
+        "clients": sum(model["clients"] for model in models), "models": len(models),
+    }  # fmt: skip
