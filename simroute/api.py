@@ -13,6 +13,7 @@ from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
 from simroute.studies.compare import Study
 from simroute.studies.compare import compare as _compare
+from simroute.studies.executors import Work, work
 from simroute.studies.folder import folder
 from simroute.words import clean, span
 
@@ -83,9 +84,12 @@ def simulate(scenario: ScenarioFile | str, policy: str, seed: int = 1, replicati
 
 def compare(
     scenario: ScenarioFile | str, policies: list[str], replications: int = 20, seed: int = 1, workers: int = 1, out: str | Path | None = None,
-    resume: bool = False, until: str | None = None, max_replications: int = 1000, yearly: bool = False,
+    resume: bool = False, until: str | None = None, max_replications: int = 1000, yearly: bool = False, executor: str = "local",
+    cache: bool = False,
 ) -> Study:  # fmt: skip
     """All policies in the same weather. With `out` what is finished is kept in that folder until all is, and `resume` goes on from there.
+
+    `executor`: "local", or "dask://HOST:PORT" for a Dask cluster's workers; `cache`: what was run before is read back from reports/.cache/.
 
     `until`: more replications until "success_rate±0.0005" or "decided", `replications` first; `yearly`: a year's figures in .yearly as well.
     """
@@ -93,11 +97,27 @@ def compare(
 
     made = _file(scenario).configuration("compare", policies, seed, replications)
     made.until = None if until is None else goal(until, replications, max(max_replications, replications)).plain()
-    if out is None:
-        if resume:
-            raise InputError("resume: in which folder? Give out as well")
-        return _compare(made, workers=workers, year=yearly)
-    return _compare(made, workers=workers, year=yearly, out=Path(out) if resume else folder(made, Path(out)), resume=resume)
+    place, perform = _folder(made, out, resume), _elsewhere(executor) or work
+    return _compare(made, workers=workers, year=yearly, out=place, resume=resume, perform=_shelved(perform) if cache else perform)
+
+
+def _folder(made: Configuration, out: str | Path | None, resume: bool) -> Path | None:
+    if out is None and resume:
+        raise InputError("resume: in which folder? Give out as well")
+    return None if out is None else Path(out) if resume else folder(made, Path(out))
+
+
+def _elsewhere(executor: str) -> Work | None:
+    """What plays replications there; None: here."""
+    from simroute.studies.cluster import Cluster
+
+    return None if executor == "local" else Cluster.named(executor).work
+
+
+def _shelved(perform: Work) -> Work:
+    from simroute.studies.shelf import Shelf
+
+    return Shelf(perform, lambda line: None).work
 
 
 def tune(
@@ -126,20 +146,23 @@ def tune(
 
 def sensitivity(
     scenario: ScenarioFile | str, policies: list[str], vary: str | Sequence[str] = (), kind: Literal["vary", "tornado"] = "vary", *,
-    replications: int = 20, seed: int = 1, workers: int = 1,
+    replications: int = 20, seed: int = 1, workers: int = 1, out: str | Path | None = None, resume: bool = False, executor: str = "local",
+    cache: bool = False,
 ) -> Sensitivity | Tornado:  # fmt: skip
     """How the answer depends on what was assumed: `vary` as ["scenario.outages.morning.error_share=0.1..1.0"], one or two; or each alone, "tornado".
 
-    The result has .frame (a data frame), .figures (plotly, by name), .lines() and .summary. Raises InputError.
+    `out`, `resume`, `executor` and `cache` as for `compare`. The result has .frame (a data frame), .figures (plotly, by name), .lines()
+    and .summary. Raises InputError.
     """
-    from simroute.studies.sensitivity import sensitivity as varied
-    from simroute.studies.tornado import tornado
+    from simroute.studies import sensitivity, tornado
+    from simroute.studies.assumptions import assumed
 
     file, texts = _file(scenario), _listed(vary)
     if kind not in ("vary", "tornado"):
         raise InputError(f"sensitivity: {kind!r} is not one of vary, tornado")
-    study: Any = tornado if kind == "tornado" else varied
-    return study(file.name, policies, file.overrides, texts, seed=seed, replications=replications, workers=workers)  # type: ignore[no-any-return]
+    plan = (tornado if kind == "tornado" else sensitivity).planned(file.name, policies, file.overrides, texts, seed, replications)
+    place, perform = _folder(plan, out, resume), _elsewhere(executor)
+    return assumed(plan, workers=workers, out=place, resume=resume, perform=perform, cache=cache)  # type: ignore[return-value]
 
 
 def frontier(scenario: ScenarioFile | str, trade: Trade = "success", *, replications: int = 20, seed: int = 1) -> Frontier:

@@ -7,21 +7,29 @@ import string
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from simroute.cli.afterwards import said
+from simroute.cli.afterwards import Again, cut_short, said
 from simroute.cli.plug import plugged
 from simroute.cli.tables import _table
 from simroute.cli.text import brief, clean
+from simroute.experiment import yaml_reader
 from simroute.experiment.errors import InputError
 from simroute.report.figures.sensitivity import short, told, winner
+from simroute.studies import settings
 from simroute.studies.compare import Study
-from simroute.studies.folder import Lock, base, unwritable
-from simroute.studies.resume import is_unfinished
+from simroute.studies.executors import WorkerLostError
+from simroute.studies.folder import folder
+from simroute.studies.record import SENSITIVITY
+from simroute.studies.resume import newest, required
 from simroute.words import percent, span, usd
+
+if TYPE_CHECKING:
+    from simroute.studies.assumptions import Assumptions
 
 SIDE_BY_SIDE = 4
 """So many policies have columns of their own."""
@@ -29,30 +37,88 @@ NAMED = {"as_json": "--json", "assertions": "--assert", "rows": "--rows"}
 
 
 def assume(
-    vary: tuple[str, ...], tornado: bool, words: tuple[str, ...], seed: int | None, replications: int | None, workers: int | None, out: Path | None,
-    as_json: bool, plugins: tuple[Path, ...], no_report: bool, quiet: bool, **others: Any,
+    vary: tuple[str, ...], tornado: bool, words: tuple[str, ...], seed: int | None, replications: int | None, workers: int | None,
+    executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, as_json: bool, plugins: tuple[Path, ...],
+    config: Path | None, no_report: bool, quiet: bool, **others: Any,
 ) -> int:  # fmt: skip
     """Run it, print it, write it. The exit status."""
-    from simroute.cli.commands import _sorted
-    from simroute.studies.sensitivity import sensitivity
-    from simroute.studies.tornado import tornado as blown
+    from simroute.cli.commands import LOCAL, _kept, _place
+    from simroute.studies.assumptions import assumed
 
     _refused("--tornado" if tornado else "--vary", others)
+    where = _place(executor or LOCAL, any_worker, workers, None)
     plugged(plugins)
-    scenario, policies, overrides = _sorted("compare", words)
-    study: Any = blown if tornado else sensitivity
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with _place(out, scenario, "tornado" if tornado else "vary") as place, _watched(place.ready, not quiet and not as_json) as watch:
-        options = {"seed": 1 if seed is None else seed, "replications": 20 if replications is None else replications, "workers": workers or cores}
-        found = study(scenario, policies, overrides, list(vary), **options, plugins=tuple(file.resolve() for file in plugins), told=watch)
-        place.write(found, not no_report)
-    if as_json:
+    plan = _planned(vary, tornado, words, seed, replications, out, resume, config)
+    plan.plugins = tuple(file.resolve() for file in plugins)
+    talk = not quiet and not as_json
+    if not resume and out is not None and (out / "summary.json").exists():
+        raise InputError(f"{out}: holds another run; give another folder with --out")
+    place = folder(plan, out) if not resume else newest(plan) if out is None else out
+    kept = _kept(workers, executor, any_worker, cache, as_json, (), plugins, no_report, quiet, None)
+    again = Again("compare", place, kept, new=out is None and not resume)
+    perform = None if executor in (None, LOCAL) else where
+    try:
+        with _watched(talk, not quiet) as (told, noted):
+            found = assumed(
+                plan, workers=workers or _cores(), told=told, noted=noted, out=place, resume=resume, report=not no_report, perform=perform,
+                cache=cache,
+            )  # fmt: skip
+    except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
+        return cut_short(error, again)
+    except BaseException:
+        again.tidy()
+        raise
+    if as_json or SENSITIVITY in found.unwritten:
         click.echo(found.to_json(), nl=False)
     elif not quiet:
-        _show(found, place.path)
+        _show(found, place)
+    return _ended(found, again)
+
+
+def is_one(config: Path | None, resume: bool, out: Path | None, words: tuple[str, ...]) -> bool:
+    """Whether an earlier study of assumptions is to be run again, or gone on with, without telling what was varied."""
+    path = config if config is not None else out / "config.yaml" if resume and out is not None and not words else None
+    with suppress(InputError, OSError, ValueError):  # told by whoever reads it next
+        return path is not None and settings.is_one(yaml_reader.read(path))
+    return False
+
+
+def _planned(
+    vary: tuple[str, ...], tornado: bool, words: tuple[str, ...], seed: int | None, replications: int | None, out: Path | None, resume: bool,
+    config: Path | None,
+) -> settings.Settings:  # fmt: skip
+    from simroute.cli.commands import _sorted
+    from simroute.studies import sensitivity
+    from simroute.studies import tornado as blown
+
+    if config is not None:
+        options = {"--vary": vary or None, "--tornado": tornado or None, "--seed": seed, "--replications": replications}
+        given = [*words, *(name for name, value in options.items() if value is not None)]
+        if given:
+            raise InputError(f"--config reruns a configuration as it is; remove {' '.join(given)}")
+        return settings.read(yaml_reader.read(config))
+    if resume and out is not None and not words and not vary:
+        required(out)
+        made = settings.read(yaml_reader.read(out / "config.yaml"))
+        return replace(made, seed=made.seed if seed is None else seed, replications=made.replications if replications is None else replications)
+    scenario, policies, overrides = _sorted("compare", words)
+    planned = blown.planned if tornado else sensitivity.planned
+    return planned(scenario, policies, overrides, list(vary), 1 if seed is None else seed, 20 if replications is None else replications)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ended(found: Assumptions, again: Again) -> int:
+    """What is missing, and how to go on. The exit status."""
+    if found.problems:
+        said("; ".join([*found.problems, *(["the summary is on stdout"] if SENSITIVITY in found.unwritten else [])]))
     if found.interrupted:
         said("interrupted; the settings that were finished are kept")
-    return 130 if found.interrupted else 0
+    if again.is_possible:
+        said(f"go on with: {again}")
+    return 130 if found.interrupted else 2 if found.problems else 0
 
 
 def _refused(option: str, others: dict[str, Any]) -> None:
@@ -62,65 +128,9 @@ def _refused(option: str, others: dict[str, Any]) -> None:
         raise InputError(f"{option}: does not go with {', '.join(sorted(given))}")
 
 
-class _Place:
-    """The folder of a study of assumptions: made when its words are understood, before anything runs."""
-
-    def __init__(self, out: Path | None, scenario: str, kind: str) -> None:
-        self._wanted, self._scenario, self._kind = out, scenario, kind
-        self.path = Path()
-        self._made = False
-        self._lock: Lock | None = None
-
-    def ready(self) -> None:
-        from types import SimpleNamespace
-
-        named: Any = SimpleNamespace(scenario_name=Path(self._scenario).stem, command=self._kind)
-        path = self._wanted if self._wanted is not None else _free(base(named))
-        if (path / "summary.json").exists() or is_unfinished(path):
-            raise InputError(f"{path}: holds another run; give another folder with --out")
-        try:
-            self._made = not path.exists()
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(unwritable(path, error)) from None
-        self.path, self._lock = path, Lock(path)
-
-    def write(self, found: Any, report: bool) -> None:
-        texts = {"sensitivity.json": found.to_json(), "config.yaml": found.configuration.to_yaml()}
-        texts |= {"report.html": found.report()} if report else {}
-        for name, text in texts.items():
-            draft = self.path / f".{name}.draft"
-            try:
-                draft.write_text(text, encoding="utf-8")
-                draft.replace(self.path / name)
-            except OSError as error:
-                draft.unlink(missing_ok=True)
-                raise InputError(unwritable(self.path / name, error)) from None
-
-    def leave(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-        if self._made:
-            with suppress(OSError):
-                self.path.rmdir()  # nothing came of it
-
-
-def _free(first: Path) -> Path:
-    return next(path for path in (first, *(first.with_name(f"{first.name}-{n}") for n in range(2, 100_000))) if not path.exists())
-
-
 @contextmanager
-def _place(out: Path | None, scenario: str, kind: str) -> Iterator[_Place]:
-    place = _Place(out, scenario, kind)
-    try:
-        yield place
-    finally:
-        place.leave()
-
-
-@contextmanager
-def _watched(ready: Callable[[], None], talk: bool) -> Iterator[Callable[[int, int], None]]:
-    """Makes the folder when the runs begin; a bar on a terminal."""
+def _watched(talk: bool, notes: bool) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
+    """A bar on a terminal, and notes."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -128,12 +138,11 @@ def _watched(ready: Callable[[], None], talk: bool) -> Iterator[Callable[[int, i
     with Progress(console=console, transient=True, disable=not (talk and sys.stderr.isatty())) as bar:
         task = bar.add_task("runs")
 
-        def heard(done: int, total: int) -> None:
-            if done == 0:
-                ready()
-            bar.update(task, completed=done, total=total)
+        def noted(line: str) -> None:
+            if notes:
+                console.print(f"note: {brief(line)}", soft_wrap=True)
 
-        yield heard
+        yield lambda done, total: bar.update(task, completed=done, total=total), noted
 
 
 def _show(found: Any, folder: Path) -> None:

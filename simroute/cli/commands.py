@@ -73,10 +73,12 @@ def compare_command(vary: tuple[str, ...], tornado: bool, **options: Any) -> int
 
     simroute compare scenario=demo policy=direct,failover scenario.workload.rate=5
     """
-    if vary or tornado:
-        from simroute.cli.assumptions import assume
+    earlier = options["config"] is not None or (options["resume"] and not options["words"])
+    if vary or tornado or earlier:
+        from simroute.cli.assumptions import assume, is_one
 
-        return assume(vary, tornado, **options)
+        if vary or tornado or is_one(options["config"], options["resume"], options["out"], options["words"]):
+            return assume(vary, tornado, **options)
     return begin("compare", **options)
 
 

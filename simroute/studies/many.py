@@ -1,43 +1,109 @@
-"""Many configurations, all policies, all replications: each run made once, here or in worker processes, the same bits either way."""
+"""Many configurations, all policies, all replications: each run made once, here or elsewhere, the same bits either way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 from simroute.experiment.configuration import Configuration
 from simroute.metrics import Figures
 from simroute.studies.compare import Study
-from simroute.studies.executors import Crew, Numbered
+from simroute.studies.executors import Crew, Done, Job, Numbered, Work, stripped
+from simroute.studies.watch import undisturbed
 
 
-def studies(made: list[Configuration], workers: int, told: Callable[[int, int], None]) -> tuple[list[Study | None], bool]:
+class Store(Protocol):
+    """Where runs are kept. A job is (digest of weather and layers, replication)."""
+
+    def keys(self) -> set[Job]:
+        """Of what is kept."""
+
+    def read(self, job: Job) -> Done | None:
+        """What is kept of one, None if it cannot be read."""
+
+    def add(self, done: Done) -> None:
+        """Keep one, at once. Never fails."""
+
+
+def studies(
+    made: list[Configuration], workers: int, told: Callable[[int, int], None], stores: Sequence[Store] = (), perform: Work | None = None
+) -> tuple[list[Study | None], bool]:  # fmt: skip
     """A study for each configuration, None for those that were not finished before Ctrl-C; and whether it was pressed.
 
     A policy that two configurations have in the same weather is run once. `told(done, total)` hears of the beginning, and of each run.
+    `stores`: what they have is not run again, and all get what is run. `perform`: plays elsewhere than in `workers` processes here.
     Raises WorkerLostError, RuntimeError that names the failed replication.
     """
-    same: dict[tuple[str, str, int], list[Numbered]] = {}
+    names = {(number, policy): _name(each, policy) for number, each in enumerate(made) for policy in each.policies}
+    first: dict[Job, Numbered] = {}
     for number, each in enumerate(made):
-        weather = repr((each.scenario, each.seed))
-        for policy, layers in each.policies.items():
-            for replication in range(each.replications):
-                same.setdefault((weather, repr(layers), replication), []).append((number, (policy, replication)))
-    found: dict[Numbered, Figures] = {}
+        for policy in each.policies:
+            for replication in each.numbers:
+                first.setdefault((names[number, policy], replication), (number, (policy, replication)))
+    found: dict[Job, Figures] = {}
     interrupted = False
-    twins = {jobs[0]: jobs for jobs in same.values()}
-    told(0, len(same))
+    told(0, len(first))
     try:
-        with Crew(workers, bare=True) as crew:
-            for done, (number, run) in enumerate(crew.play(made, list(twins)), 1):
-                found |= dict.fromkeys(twins[number, run.job], run.figures)
-                told(done, len(same))
+        for done in _kept(list(first), stores):
+            found[done.job] = done.figures
+            told(len(found), len(first))
+        left = [numbered for job, numbered in first.items() if job not in found]
+        for number, done in _played(made, left, workers, perform):
+            run = Done((names[number, done.job[0]], done.job[1]), stripped(done.figures))
+            with undisturbed():
+                for store in stores:
+                    store.add(run)
+                found[run.job] = run.figures
+            told(len(found), len(first))
     except KeyboardInterrupt:
         interrupted = True
-    return [_study(number, each, found) for number, each in enumerate(made)], interrupted
+    return [_study(each, {policy: names[number, policy] for policy in each.policies}, found) for number, each in enumerate(made)], interrupted
 
 
-def _study(number: int, made: Configuration, found: dict[Numbered, Figures]) -> Study | None:
-    jobs = [(number, (policy, replication)) for policy in made.policies for replication in range(made.replications)]
-    if not all(job in found for job in jobs):
+def _name(made: Configuration, policy: str) -> str:
+    """Of weather and layers: whoever has the same one has the same figures."""
+    plain = made.plain()
+    text = json.dumps(_alike([made.seed, plain["files"], plain["scenario"], plain["policies"][policy]]))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _alike(value: Any) -> Any:
+    """1 is 1.0, as it is once it has been written and read again."""
+    if isinstance(value, dict):
+        return {str(key): _alike(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_alike(one) for one in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else value
+
+
+def _kept(jobs: list[Job], stores: Sequence[Store]) -> Iterator[Done]:
+    """What the stores have; those that have not get it."""
+    known = [store.keys() for store in stores]
+    for job in jobs:
+        for place, store in enumerate(stores):
+            done = store.read(job) if job in known[place] else None
+            if done is not None:
+                for other, keys in zip(stores, known, strict=True):
+                    if job not in keys:
+                        other.add(done)
+                yield done
+                break
+
+
+def _played(made: list[Configuration], jobs: list[Numbered], workers: int, perform: Work | None) -> Iterator[tuple[int, Done]]:
+    if perform is None:
+        with Crew(workers, bare=True) as crew:
+            yield from crew.play(made, jobs)
+        return
+    for number, each in enumerate(made):
+        own = [job for place, job in jobs if place == number]
+        for done in perform(each, own, workers, None, lambda job, seconds: None) if own else ():
+            yield number, done
+
+
+def _study(made: Configuration, names: dict[str, str], found: dict[Job, Figures]) -> Study | None:
+    if not all((name, replication) in found for name in names.values() for replication in made.numbers):
         return None
-    return Study(made, {policy: [found[number, (policy, replication)] for replication in range(made.replications)] for policy in made.policies})
+    return Study(made, {policy: [found[name, replication] for replication in made.numbers] for policy, name in names.items()})

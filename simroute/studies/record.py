@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from simroute.studies.compare import Study
 
 CONFIG, SUMMARY, EVIDENCE, REPORT = "config.yaml", "summary.json", "evidence.json", "report.html"
-TUNED, TRIALS = "tuned.yaml", "trials.parquet"
-FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNED, TRIALS, *(f"{table}.parquet" for table in TABLES))
+TUNED, TRIALS, SENSITIVITY = "tuned.yaml", "trials.parquet", "sensitivity.json"
+FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNED, TRIALS, SENSITIVITY, *(f"{table}.parquet" for table in TABLES))
 EARLIER = ".earlier"
 """Where the files of a finished run wait while another one is made in its place."""
 
@@ -227,7 +227,7 @@ class Record:
             self._release()
 
     def _leave(self, out: Path) -> None:
-        nothing = not self._finished and not (out / SUMMARY).exists()
+        nothing = not self._finished and not (out / SUMMARY).exists() and not (out / SENSITIVITY).exists()
         if self._journal is not None and (self._done or nothing):
             self._journal.remove()
         if self._done or nothing:
@@ -242,6 +242,31 @@ class Record:
             self._journal.close()
         if self._lock is not None:
             self._lock.release()
+
+
+class Kept(Record):
+    """A journal of runs by whatever name a study gives them: a store, and the study's files at its end."""
+
+    def _wanted(self) -> set[Job]:
+        return self.keys() if self._journal is None else self._journal.keys()
+
+    def keys(self) -> set[Job]:
+        """Of the runs that are kept."""
+        return set(self._finished)
+
+    def read(self, job: Job) -> Done | None:
+        """What is kept of one. Raises InputError."""
+        if self._journal is None:
+            return None
+        try:
+            return Done(job, self._journal.figures(*job))
+        except JournalError as error:
+            raise InputError(unreadable(self._journal.path.parent, error)) from None
+
+    def end(self, study: Ended, texts: dict[str, Callable[[], str]]) -> None:
+        """The files of the study, by name. Never fails: it is told what could not be written, and why."""
+        if self._out is not None:
+            self._ended(self._out, study, self._written(self._out, texts))
 
 
 def _texts(study: Study, report: bool) -> dict[str, Callable[[], str]]:
@@ -278,7 +303,7 @@ def _write(path: Path, text: str) -> None:
 
 def _set_aside(out: Path) -> None:
     """The files of a finished run wait until this one has its own."""
-    if not (out / SUMMARY).is_file():
+    if not (out / SUMMARY).is_file() and not (out / SENSITIVITY).is_file():
         return
     shutil.rmtree(out / EARLIER, ignore_errors=True)
     (out / EARLIER).mkdir()

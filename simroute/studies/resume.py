@@ -68,8 +68,8 @@ def looked_at(out: Path) -> tuple[Header, set[Job]]:
 def standing(found: Header, finished: set[Job]) -> str:
     """How far an unfinished run is, in words."""
     plain = yaml_reader.parse(found.configuration.encode(), "config.yaml").data
-    if "replications" not in plain:
-        return f"{len(finished)} runs of its search are finished"
+    if "replications" not in plain or "assumptions" in plain:
+        return f"{len(finished)} of its runs are finished"
     every, first = plain["replications"], plain.get("replication", 0)
     whole = sum(all((policy, r) in finished for policy in plain["policies"]) for r in range(first, first + every))
     return f"{whole} of {every} replications are finished by all policies"

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from typing import Any
 
-import simroute
-from simroute.experiment.configuration import Configuration, load
+from simroute.experiment.configuration import load
 from simroute.experiment.errors import InputError
 from simroute.report.figures.sensitivity import short, told
+from simroute.studies.assumptions import Assumptions
 from simroute.studies.axes import Axis, axes
 from simroute.studies.compare import Study
-from simroute.studies.many import studies
+from simroute.studies.settings import Settings, settings
 from simroute.studies.winner import Crossing, Winner, crossings, winner
 from simroute.words import clean
 
-VERSION = 1
 METRICS_SHOWN = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
-Told = Callable[[int, int], None]
-
-
-def silent(done: int, total: int) -> None:
-    """Whoever wants to know nothing."""
 
 
 @dataclass
-class Sensitivity:
+class Sensitivity(Assumptions):
     """What came out. `cells`: (value of each axis, comparison), the last axis fastest; those that were interrupted are left out."""
 
-    configuration: Configuration
-    axes: list[Axis]
-    cells: list[tuple[tuple[float, ...], Study]]
-    interrupted: bool = False
+    axes: list[Axis] = field(default_factory=list)
+    cells: list[tuple[tuple[float, ...], Study]] = field(default_factory=list)
     winners: list[Winner] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -52,56 +42,17 @@ class Sensitivity:
         """The finding in sentences."""
         return _one_way(self) if len(self.axes) == 1 else _two_way(self)
 
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        """`sensitivity.json`."""
-        made = self.configuration
+    def told(self) -> dict[str, Any]:
+        """Its own part of the summary."""
         return {
-            **head(made, "vary"),
-            "interrupted": self.interrupted,
             "axes": [{"key": axis.key, "unit": axis.unit, "log": axis.log, "values": list(axis.values)} for axis in self.axes],
             "cells": [_cell(at, study, best) for (at, study), best in zip(self.cells, self.winners, strict=True)],
             "crossings": [crossing.plain() for crossing in self.crossings],
-            "lines": self.lines(),
         }
 
-    def to_json(self) -> str:
-        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
-    @property
-    def frame(self) -> Any:
-        """A data frame: a row for each setting and policy: the values, mean, low and high of each metric, whether the promise is kept, who wins."""
-        from simroute.results.trials import frame
-
-        return frame(columns(self.summary))
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        """plotly's figures by name."""
-        from simroute.report.sensitivity import drawn
-
-        return {name: picture.drawn() for name, picture in drawn(self.summary).items()}
-
-    def report(self) -> str:
-        """The page, as HTML."""
-        from simroute.report.sensitivity import page
-
-        return page(self.summary)
-
-    def _repr_html_(self) -> str:
-        from simroute.report.sensitivity import brief
-
-        return brief(self.summary)
-
-
-def head(made: Configuration, kind: str) -> dict[str, Any]:
-    """What every such file begins with."""
-    scenario = made.scenario
-    return {
-        "schema_version": VERSION, "simroute": simroute.__version__, "command": made.command, "kind": kind, "scenario": made.scenario_name,
-        "question": " ".join(scenario.about.split()), "seed": made.seed, "replications": made.replications, "horizon_s": scenario.horizon,
-        "promise": scenario.slo.success, "policies": list(made.policies), "config": made.to_yaml(),
-    }  # fmt: skip
+    def columns(self) -> dict[str, list[Any]]:
+        """A row for each setting and policy: the values, mean, low and high of each metric, whether the promise is kept, who wins."""
+        return columns(self.summary)
 
 
 def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
@@ -127,28 +78,29 @@ def _cell(at: tuple[float, ...], study: Study, best: Winner) -> dict[str, Any]:
     return {"at": list(at), "policies": policies, "winner": best.plain()}
 
 
-def sensitivity(
-    scenario: str, policies: list[str], overrides: list[str], vary: list[str], *, seed: int = 1, replications: int = 20, workers: int = 1,
-    plugins: tuple[Any, ...] = (), told: Told = silent,
-) -> Sensitivity:  # fmt: skip
-    """Vary one or two assumptions. Raises InputError with every mistake before anything runs; KeyboardInterrupt when nothing is finished."""
+def planned(scenario: str, policies: list[str], overrides: list[str], vary: list[str], seed: int, replications: int) -> Settings:
+    """One or two assumptions to be varied. Raises InputError with every mistake."""
     base = load("compare", scenario, policies, overrides, seed, replications)
-    base.plugins = plugins
     found = axes(vary, base)
     made, problems = [], []
     for written in product(*(axis.written for axis in found)):
         words = [f"{axis.key}={value}" for axis, value in zip(found, written, strict=True)]
         try:
-            made.append(replace(load("compare", scenario, policies, [*overrides, *words], seed, replications), plugins=plugins))
+            made.append(load("compare", scenario, policies, [*overrides, *words], seed, replications))
         except InputError as error:
             problems += [f"--vary, at {' '.join(words)}: {line}" for line in error.lines]
     if problems:
         raise InputError(problems[0], *([f"… and {len(problems) - 1} more such lines"] if len(problems) > 1 else []))
-    done, interrupted = studies(made, workers, told)
+    return settings("vary", base, [{**vars(axis), "values": list(axis.values), "written": list(axis.written)} for axis in found], made)
+
+
+def concluded(plan: Settings, done: list[Study | None], interrupted: bool) -> Sensitivity:
+    """From the studies of a plan's settings. Raises KeyboardInterrupt when none is whole."""
+    found = [Axis(**{**each, "values": tuple(each["values"]), "written": tuple(each["written"])}) for each in plan.varied]
     cells = [(at, study) for at, study in zip(product(*(axis.values for axis in found)), done, strict=True) if study is not None]
     if not cells:
         raise KeyboardInterrupt
-    return Sensitivity(base, found, cells, interrupted)
+    return Sensitivity(plan, interrupted, axes=found, cells=cells)
 
 
 def _one_way(found: Sensitivity) -> list[str]:

@@ -18,7 +18,7 @@ import simroute
 from simroute.experiment.configuration import Configuration
 from simroute.results import Journal, JournalError
 from simroute.results.journal import NAME
-from simroute.studies.executors import Done, Job, Reached, Work
+from simroute.studies.executors import Done, Job, Reached, Work, work
 from simroute.studies.folder import REPORTS
 from simroute.studies.resume import header
 
@@ -81,6 +81,32 @@ class Shelf:
                 journal.close()
                 return None
         return journal
+
+
+class Cache:
+    """A store of runs by whatever name a study gives them: those of all studies of `made`, while nothing has changed that figures depend on."""
+
+    def __init__(self, made: Configuration, told: Callable[[str], None]) -> None:
+        self.place = REPORTS / ".cache" / digest(made)
+        self._shelf = Shelf(work, told)
+        self._journal: Journal | None = self._shelf.opened(self.place, made)
+
+    def keys(self) -> set[Job]:
+        """Of what is kept."""
+        return set() if self._journal is None else self._journal.keys()
+
+    def read(self, job: Job) -> Done | None:
+        """What is kept of one."""
+        return None if self._journal is None else taken(self._journal, job)
+
+    def add(self, done: Done) -> None:
+        """Keep one, at once."""
+        self._journal = self._shelf.added(self._journal, done)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._journal is not None:
+            self._journal.close()
 
 
 def taken(journal: Journal, job: Job) -> Done | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from simroute.experiment.configuration import Configuration, load
@@ -13,12 +11,12 @@ from simroute.experiment.errors import InputError
 from simroute.models import spec
 from simroute.models.prices import price_list
 from simroute.report.figures.sensitivity import short
+from simroute.studies.assumptions import Assumptions
 from simroute.studies.axes import axes
 from simroute.studies.compare import Study
-from simroute.studies.many import studies
-from simroute.studies.sensitivity import Told, head, silent
-from simroute.studies.statistics import Interval, paired
-from simroute.studies.winner import COST, SUCCESS, Winner, winner
+from simroute.studies.settings import Settings, settings
+from simroute.studies.statistics import Interval
+from simroute.studies.winner import COST, SUCCESS, Winner, difference, winner
 from simroute.words import clean, span
 
 DOWN, UP = 0.5, 2.0
@@ -52,15 +50,13 @@ class Bar(NamedTuple):
 
 
 @dataclass
-class Tornado:
-    """What came out. `pair`: the winner and the runner-up as assumed, `metric`: what tells them apart."""
+class Tornado(Assumptions):
+    """What came out. `base`: as assumed; `pair`: the winner and the runner-up in it, `metric`: what tells them apart; `bars`: by effect."""
 
-    configuration: Configuration
     base: Study
     pair: tuple[str, str]
     metric: str
     bars: list[Bar]
-    interrupted: bool = False
 
     @property
     def winner(self) -> Winner:
@@ -87,11 +83,10 @@ class Tornado:
     @property
     def difference(self) -> Interval:
         """The second of the pair minus the first, as assumed."""
-        return _difference(self.base, self.pair, self.metric)
+        return difference(self.base, self.metric, *self.pair)
 
-    @cached_property
-    def summary(self) -> dict[str, Any]:
-        """`sensitivity.json`."""
+    def told(self) -> dict[str, Any]:
+        """Its own part of the summary."""
         bars = [
             {
                 "key": bar.key, "value": bar.value, "effect": bar.effect, "flips": self.flips(bar),
@@ -103,16 +98,10 @@ class Tornado:
             for bar in self.bars
         ]  # fmt: skip
         base = {"winner": self.winner.plain(), "pair": list(self.pair), "metric": self.metric, "difference": self.difference.plain()}
-        return {**head(self.configuration, "tornado"), "interrupted": self.interrupted, "base": base, "assumptions": bars, "lines": self.lines()}
+        return {"base": base, "assumptions": bars}
 
-    def to_json(self) -> str:
-        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
-    @property
-    def frame(self) -> Any:
-        """A data frame: a row for each assumption, that which moves the difference most first."""
-        from simroute.results.trials import frame
-
+    def columns(self) -> dict[str, list[Any]]:
+        """A row for each assumption, that which moves the difference most first."""
         rows = [
             {
                 "assumption": bar.key, "value": bar.value, "low": bar.sides[0], "high": bar.sides[1],
@@ -121,57 +110,37 @@ class Tornado:
             }
             for bar in self.bars
         ]  # fmt: skip
-        return frame({name: [row[name] for row in rows] for name in (rows[0] if rows else {})})
-
-    @property
-    def figures(self) -> dict[str, Any]:
-        """plotly's figures by name."""
-        from simroute.report.sensitivity import drawn
-
-        return {name: picture.drawn() for name, picture in drawn(self.summary).items()}
-
-    def report(self) -> str:
-        """The page, as HTML."""
-        from simroute.report.sensitivity import page
-
-        return page(self.summary)
-
-    def _repr_html_(self) -> str:
-        from simroute.report.sensitivity import brief
-
-        return brief(self.summary)
+        return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
 
 
 def _said(found: Interval, unit: str) -> str:
     return span(**found.plain(), unit=unit).replace(" %", " points")
 
 
-def tornado(
-    scenario: str, policies: list[str], overrides: list[str], stated: list[str], *, seed: int = 1, replications: int = 20, workers: int = 1,
-    plugins: tuple[Any, ...] = (), told: Told = silent,
-) -> Tornado:  # fmt: skip
-    """One at a time. `stated`: KEY=LOW..HIGH instead of half and double. Raises InputError before anything runs."""
+def planned(scenario: str, policies: list[str], overrides: list[str], stated: list[str], seed: int, replications: int) -> Settings:
+    """One assumption at a time. `stated`: KEY=LOW..HIGH instead of half and double. Raises InputError with every mistake."""
     base = load("compare", scenario, policies, overrides, seed, replications)
-    base.plugins = plugins
     if len(base.policies) < 2:
         raise InputError("--tornado: asks what moves the difference between two policies; name at least two, such as policy=failover,cascade")
     assumed = {one.key: one for one in assumptions(base.scenario)} | {one.key: one for one in _stated(base, scenario, policies, overrides, stated)}
-    made = [base, *(replace(base, scenario=side) for one in assumed.values() for side in one.scenarios)]
-    found, interrupted = studies(made, workers, told)
-    if found[0] is None:
+    varied = [{"key": one.key, "value": one.value, "low": one.low, "high": one.high} for one in assumed.values()]
+    return settings("tornado", base, varied, [replace(base, scenario=side) for one in assumed.values() for side in one.scenarios])
+
+
+def concluded(plan: Settings, base: Study | None, found: list[Study | None], interrupted: bool) -> Tornado:
+    """From the studies of a plan's settings. Raises KeyboardInterrupt when that of what is assumed is not whole."""
+    if base is None:
         raise KeyboardInterrupt
-    pair, metric = _best_two(found[0])
+    pair, metric = _best_two(base)
     bars = [
-        Bar(one.key, one.value, (one.low, one.high), (_difference(low, pair, metric), _difference(high, pair, metric)), (winner(low), winner(high)))
-        for one, low, high in zip(assumed.values(), found[1::2], found[2::2], strict=True)
+        Bar(
+            one["key"], one["value"], (one["low"], one["high"]), (difference(low, metric, *pair), difference(high, metric, *pair)),
+            (winner(low), winner(high)),
+        )
+        for one, low, high in zip(plan.varied, found[::2], found[1::2], strict=True)
         if low is not None and high is not None
-    ]
-    return Tornado(base, found[0], pair, metric, sorted(bars, key=lambda bar: -bar.effect), interrupted)
-
-
-def _difference(study: Study, pair: tuple[str, str], metric: str) -> Interval:
-    series = study.series()
-    return paired(series[pair[0]][metric], series[pair[1]][metric])
+    ]  # fmt: skip
+    return Tornado(plan, interrupted, base=base, pair=pair, metric=metric, bars=sorted(bars, key=lambda bar: -bar.effect))
 
 
 def _best_two(study: Study) -> tuple[tuple[str, str], str]:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simroute.studies.compare import Study
-from simroute.studies.statistics import Interval, paired
+from simroute.studies.selection import apart, told
+from simroute.studies.statistics import Interval
 
 COST, SUCCESS = "cost_per_1k_requests_usd", "success_rate"
 STEPS = 400
@@ -17,7 +18,7 @@ STEPS = 400
 class Winner(NamedTuple):
     """The cheapest policy that keeps the promise (by "cost"), else the one with the highest success (by "success").
 
-    rivals: those that could be it as well, as far as these replications tell. policy None: no request arrived.
+    rivals: those that could be it as well, as far as these replications tell (95 % for all pairs together). policy None: no request arrived.
     """
 
     policy: str | None
@@ -51,9 +52,14 @@ def winner(study: Study) -> Winner:
 
 def _apart(study: Study, metric: str, less: str, more: str) -> bool:
     """Whether `less` is shown to have less of it."""
+    found = difference(study, metric, less, more)
+    return told(found) and (found.mean or 0.0) > 0
+
+
+def difference(study: Study, metric: str, first: str, second: str) -> Interval:
+    """The second's minus the first's, whichever two are picked by looking: the bounds hold together with those of all pairs."""
     series = study.series()
-    found = paired(series[less][metric], series[more][metric])
-    return found.low is not None and found.low > 0
+    return apart(series[first][metric], series[second][metric], len(series), study.rule)
 
 
 class Crossing(NamedTuple):
@@ -89,11 +95,7 @@ def _deciding(cells: list[Study], place: int, before: str, after: str) -> tuple[
     if there[after] and not here[after]:
         return f"{after} begins to keep the promise", [_beside(cell, after) for cell in cells]
     metric = COST if here[before] and there[after] else SUCCESS
-    curve = []
-    for cell in cells:
-        series = cell.series()
-        curve.append(paired(series[before][metric], series[after][metric]))
-    return "cost" if metric == COST else "success", curve
+    return "cost" if metric == COST else "success", [difference(cell, metric, before, after) for cell in cells]
 
 
 def _beside(cell: Study, policy: str) -> Interval:

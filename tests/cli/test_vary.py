@@ -1,11 +1,20 @@
-"""compare --vary, --tornado and --bound: what they print and write, and one clear line for each mistake."""
+"""compare --vary, --tornado and --bound: what they print, write and keep, and one clear line for each mistake."""
 
 import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from simroute.cli import main
+from simroute.experiment.run import replicate
+from simroute.results.journal import NAME
+from simroute.studies import executors
 
 WORDS = ["compare", "scenario=demo", "policy=failover,circuit_breaker", "scenario.horizon=50m", "scenario.workload.rate=0.2", "--replications", "2"]
 SHARE = "scenario.outages.morning.error_share"
@@ -41,7 +50,9 @@ BAD = {
     "duration": (["--vary", "policy.breaker.cooldown=5x..10x"], ["expected a duration"]),
     "breaks the scenario": (["--vary", "scenario.outages.morning.start=30m..70m:2", "scenario.outages.morning.end=45m"], ["not after its start"]),
     "with --assert": (["--vary", f"{SHARE}=0.1..1", "--assert", "success_rate>=0.9"], ["does not go with --assert"]),
-    "with --resume": (["--vary", f"{SHARE}=0.1..1", "--resume"], ["does not go with --resume"]),
+    "with --until": (["--vary", f"{SHARE}=0.1..1", "--until", "decided"], ["does not go with --until"]),
+    "nothing to resume": (["--vary", f"{SHARE}=0.1..1", "--resume"], ["--resume: no unfinished run"]),
+    "no such place": (["--vary", f"{SHARE}=0.1..1", "--executor", "mars"], ["expected local or dask://HOST:PORT"]),
     "tornado of a policy": (["--tornado", "--vary", "policy.breaker.cooldown=5s..10s"], ["only assumptions of the scenario"]),
 }
 
@@ -119,6 +130,170 @@ def test_tornado_takes_stated_ends_instead_of_half_and_double(capsys):
     assert code == 0
     assert (bars["scenario.workload.rate"]["low"]["value"], bars["scenario.workload.rate"]["high"]["value"]) == (0.1, 0.4)
     assert bars["scenario.workload.rate"]["value"] == 0.2
+
+
+STUDIES = {"vary": ["--vary", f"{SHARE}=0.2..0.8:3"], "tornado": ["--tornado"]}
+FILES = ("sensitivity.json", "report.html", "config.yaml")
+
+
+TINY = """
+about: Two minutes?
+horizon: 120s
+workload: {rate: 2, tasks: {chat: {input_tokens: {median: 900}, output_tokens: {median: 90}}}}
+deployments:
+  a: {provider: x, model: m, price: {input: 1, output: 2}, quality: 0.9}
+  b: {provider: y, model: n, price: {input: 3, output: 4}, quality: 0.9}
+outages:
+  morning: {provider: x, start: 30%, end: 60%, error_share: 0.6}
+"""
+
+
+class Whole(NamedTuple):
+    """A study that was not interrupted: its command, its files, how many runs it has."""
+
+    command: list[str]
+    folder: Path
+    runs: int
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """The words of a comparison that takes hundredths of a second."""
+    path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
+    path.write_text(TINY, encoding="utf-8")
+    return ["compare", f"scenario={path}", "policy=direct,failover", "--replications", "2", "--workers", "1"]
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def whole(request, tiny, tmp_path_factory):
+    """One of each kind."""
+    folder, command = tmp_path_factory.mktemp("whole"), [*tiny, *STUDIES[request.param]]
+    with pytest.MonkeyPatch.context() as patched:
+        played = cut_after(-1, patched)
+        assert ended([*command, "--quiet", "--out", str(folder / "out")]) == 0
+    return Whole(command, folder / "out", len(played))
+
+
+def ended(words):
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    return left.value.code
+
+
+def differing(one, two):
+    return [name for name in FILES if (one / name).read_bytes() != (two / name).read_bytes()]
+
+
+def cut_after(count, monkeypatch):
+    """Ctrl-C is pressed at the start of the run after so many; the list of what is played."""
+    played = []
+
+    def one(made, policy, replication, *others, **named):
+        if len(played) == count:
+            raise KeyboardInterrupt
+        played.append((policy, replication))
+        return replicate(made, policy, replication, *others, **named)
+
+    monkeypatch.setattr(executors, "replicate", one)
+    return played
+
+
+def test_ctrl_c_keeps_and_tells_what_is_finished_and_the_rest_goes_on_with_the_same_bits(whole, capsys):
+    """Nine runs make two settings, thirteen the base and both sides of one; exit 130; the command, given as it is printed, plays the rest alone."""
+    cut = min(13, whole.runs - 3)
+    with pytest.MonkeyPatch.context() as patched:
+        cut_after(cut, patched)
+        assert ended([*whole.command, "--out", "a folder"]) == 130
+    out, err = capsys.readouterr()
+    told = json.loads(Path("a folder/sensitivity.json").read_text(encoding="utf-8"))
+    assert told["interrupted"]
+    assert len(told["cells"] if told["kind"] == "vary" else told["assumptions"]) == (2 if told["kind"] == "vary" else 1)
+    assert "written to a folder/" in out
+    *_, first, last = err.splitlines()
+    assert first == "simroute: interrupted; the settings that were finished are kept"
+    command = shlex.split(last.removeprefix("simroute: go on with: "))
+    with pytest.MonkeyPatch.context() as patched:
+        rest = cut_after(-1, patched)
+        assert ended(command[1:]) == 0
+    assert len(rest) == whole.runs - cut
+    assert differing(Path("a folder"), whole.folder) == []
+    assert not (Path("a folder") / NAME).exists()
+
+
+def test_ctrl_c_before_anything_can_be_said_keeps_it_all_the_same(whole, capsys):
+    """One run is no setting: no file but what goes on, exit 130; without --out it is found by the same words."""
+    with pytest.MonkeyPatch.context() as patched:
+        cut_after(1, patched)
+        assert ended(whole.command) == 130
+    assert "what was finished is kept; go on with: simroute compare --resume --out reports/tiny-" in capsys.readouterr().err
+    (folder,) = Path("reports").iterdir()
+    assert {path.name for path in folder.iterdir()} == {"config.yaml", NAME}
+    with pytest.MonkeyPatch.context() as patched:
+        rest = cut_after(-1, patched)
+        assert ended([*whole.command, "--resume", "--quiet"]) == 0
+    assert len(rest) == whole.runs - 1
+    assert differing(folder, whole.folder) == []
+
+
+def test_another_study_is_not_gone_on_with(whole, capsys):
+    """Another range: one line that says so, and everything as it was."""
+    with pytest.MonkeyPatch.context() as patched:
+        cut_after(1, patched)
+        ended([*whole.command, "--out", "out"])
+    before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
+    capsys.readouterr()
+    assert ended([*whole.command, "--vary", "scenario.workload.rate=1..3:2", "--resume", "--out", "out"]) == 2
+    assert "out: cannot be resumed: assumptions." in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
+
+
+def test_a_study_of_assumptions_is_reproduced_by_its_config_yaml(whole, capsys):
+    """The same bytes; words beside it are refused."""
+    config = ["compare", "--config", str(whole.folder / "config.yaml")]
+    assert ended([*config, "--quiet", "--out", "again", "--workers", "1"]) == 0
+    assert differing(Path("again"), whole.folder) == []
+    assert ended([*config, "--seed", "3"]) == 2
+    assert "remove --seed" in capsys.readouterr().err
+
+
+def test_a_damaged_config_yaml_is_one_line(whole, capsys):
+    """What stands under `assumptions` is looked at before anything runs."""
+    text = (whole.folder / "config.yaml").read_text(encoding="utf-8").split("assumptions:")[0]
+    nothing, none_such = "{kind: vary, varied: [], settings: []}", "{kind: x, varied: [{}], settings: []}"
+    for wrong in ("3", nothing, none_such, "{kind: vary, varied: [{}], settings: [{}]}"):
+        Path("c.yaml").write_text(f"{text}assumptions: {wrong}\n", encoding="utf-8")
+        assert ended(["compare", "--config", "c.yaml"]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "assumptions: expected kind, varied and settings" in line
+
+
+def test_a_cache_plays_no_run_twice(tiny, capsys):
+    """Three settings, then five of which three are those: of twenty runs eight are played; a second time none."""
+    command = [*tiny, "--cache", "--json", "--vary"]
+    played = []
+    for points in (3, 5, 5):
+        with pytest.MonkeyPatch.context() as patched:
+            now = cut_after(-1, patched)
+            assert ended([*command, f"{SHARE}=0.2..0.6:{points}", "--out", f"{len(played)}"]) == 0
+        played.append(len(now))
+    assert played == [12, 8, 0]
+    assert "are read back" in capsys.readouterr().err
+    assert differing(Path("1"), Path("2")) == []
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
+def test_kill_9_loses_nothing(whole):
+    """Killed once something is kept: `--resume --out` without words ends with the same bits."""
+    process = subprocess.Popen([sys.executable, "-m", "simroute", *whole.command, "--quiet", "--out", "out"])
+    until = time.monotonic() + 60
+    while not Path("out", f"{NAME}.wal").exists() or Path("out", f"{NAME}.wal").stat().st_size < 8_000:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    if Path("out", NAME).exists():  # it was not through already
+        assert ended(["compare", "--resume", "--out", "out", "--quiet", "--workers", "1"]) == 0
+    assert differing(Path("out"), whole.folder) == []
 
 
 def test_bound_prints_how_far_each_policy_is_from_knowing(capsys):

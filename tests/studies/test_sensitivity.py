@@ -9,10 +9,11 @@ import simroute as sr
 from simroute.experiment.configuration import Configuration, load
 from simroute.metrics import METRICS, Figures
 from simroute.models import spec
+from simroute.studies import executors, sensitivity
+from simroute.studies.assumptions import assumed, silent
 from simroute.studies.axes import axes
 from simroute.studies.compare import Study, compare
 from simroute.studies.many import studies
-from simroute.studies.sensitivity import silent
 from simroute.studies.tornado import assumptions
 from simroute.studies.winner import Winner, crossings, winner
 
@@ -63,6 +64,33 @@ def test_what_cannot_be_told_apart_is_undecided():
     """Costs that differ by less than they vary, and a cheaper policy whose promise is open."""
     assert winner(scripted(a=(0.995, 2.0), b=(0.995, 2.0))).rivals == ("b",)
     assert winner(scripted(open=(0.99, 1.0), safe=(0.995, 2.0))).rivals == ("open",)
+
+
+def test_a_winner_among_several_is_told_by_intervals_that_hold_together():
+    """A difference of 1 ± .3, three replications: t(2) is 4.30 at 95 %, half-width .75, and 7.65 at 1 - .05/3, 1.32: told of two, not of three."""
+
+    def gap(*policies):
+        made = scripted(**dict.fromkeys(policies, (0.995, 2.0)))
+        for replication, spread in enumerate(SPREAD):
+            for cost, policy in zip((2.0, 3.0 + 0.3 * spread, 9.0), policies, strict=False):
+                made.runs[policy][replication].metrics["cost_per_1k_requests_usd"] = cost
+        return Study(made.configuration, made.runs)
+
+    assert winner(gap("a", "b")).rivals == ()
+    assert winner(gap("a", "b", "c")).rivals == ("b",)
+
+
+def test_where_it_is_played_does_not_change_a_bit():
+    """Settings handed to `perform`, one configuration after another."""
+    plan = sensitivity.planned("demo", ["direct"], SHORT, ["scenario.workload.rate=0.2..0.3:2"], 1, 2)
+    asked = []
+
+    def elsewhere(made, jobs, *others):
+        asked.append(jobs)
+        return executors.work(made, jobs, *others)
+
+    assert assumed(plan, perform=elsewhere).to_json() == assumed(plan).to_json()
+    assert asked == [[("direct", 0), ("direct", 1)]] * 2
 
 
 def test_a_crossing_by_cost_lies_where_the_lines_cross():
