@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from simroute.experiment.configuration import Configuration
 
 OUTAGE = 'Weather to lay over the trace: a scenario\'s outages by its name, or "{provider: openai, start: 30%, end: 50%, error_share: 0.6}".'
+WINDOWS = (
+    "Play it in N parts, each kept as soon as it is finished (--resume goes on after the last), on as many cores as there are. Policies begin each "
+    "part afresh: breakers closed, caches and budgets empty."
+)
 QUICK = 400_000
 """Requests of all policies and replications together that are played without being asked for more."""
 MOST, LEAST = 20, 3
@@ -25,14 +29,15 @@ MOST, LEAST = 20, 3
 @click.option("--to", "stop", metavar="WHEN", help="End here.")
 @click.option("--loop", type=click.IntRange(1, 10_000), default=None, metavar="N", help="Play it N times, one after the other.")
 @click.option("--jitter", is_flag=True, help="Each replication plays a bootstrap of the sessions, so that intervals speak of traffic like this.")
+@click.option("--windows", type=click.IntRange(1, 100_000), default=None, metavar="N", help=WINDOWS)
 @click.option("--outage", "outages", multiple=True, metavar="WEATHER", help=OUTAGE)
 @click.option("--format", "form", metavar="NAME", help="How the log is written, where its content does not say. [found]")
 @click.option("--mapping", type=click.Path(path_type=Path), default=None, help="A file that says which column is what.")
 @click.option("--tz", metavar="ZONE", default=None, help="Zone of dates that have none. [UTC]")
 @click.option("--time-unit", type=click.Choice(["s", "ms", "us", "ns"]), default=None, help="Of times that are numbers. [by their size]")
 def replay_command(
-    rate_scale: float | None, start: str | None, stop: str | None, loop: int | None, jitter: bool, outages: tuple[str, ...], form: str | None,
-    mapping: Path | None, tz: str | None, time_unit: str | None, **options: Any,
+    rate_scale: float | None, start: str | None, stop: str | None, loop: int | None, jitter: bool, windows: int | None, outages: tuple[str, ...],
+    form: str | None, mapping: Path | None, tz: str | None, time_unit: str | None, **options: Any,
 ) -> int:  # fmt: skip
     """What the traffic of a log would have cost, and how it would have felt, under other policies.
 
@@ -41,6 +46,8 @@ def replay_command(
     The log's own routing is replayed first and held against the log: how far it is off is how far the rest can be trusted. Deployments behave as
     the log says; with scenario=S those of a scenario can be asked as well, and its promises and outages hold.
     """
+    from simroute.experiment.configuration import windowed
+
     load: dict[str, Any] = {"trace_from": start, "trace_to": stop, "trace_loop": loop, "rate_scale": rate_scale}
     load = {key: value for key, value in load.items() if value is not None} | ({"trace_jitter": True} if jitter else {})
     reading = {"format": form, "mapping": None if mapping is None else str(mapping.resolve()), "zone": tz, "unit": time_unit}
@@ -48,7 +55,8 @@ def replay_command(
     words = options["words"]
 
     def build(seed: int, replications: int | None) -> Configuration:
-        return built(words, load, outages, seed, replications)
+        made = built(words, load, outages, seed, replications)
+        return made if windows is None else windowed(made, windows)
 
     return commands.begin("replay", build=build, **options)
 

@@ -17,6 +17,7 @@ from simroute.models import spec
 from simroute.models.faults import affected, moment
 from simroute.models.lengths import table
 from simroute.models.prices import price_list
+from simroute.models.replayed import Part
 from simroute.models.workload import MOST_QUESTIONS
 
 __all__ = ["Configuration", "_registers_layers", "load", "restore"]
@@ -27,6 +28,7 @@ class Configuration:
     """What a command runs. `policies`: layers by name, outermost first, for each policy; `files`: SHA-256 of what is read besides.
 
     `until`: what more are made for, as its `criterion`, how many are the `first`, and how many at `most`.
+    `windows`: in how many parts a trace is played, each from a fresh policy on; `part`: the one of them that is played.
     `replication`: the number of the only one that is run, of whatever study it is from; None for the first `replications`.
     """
 
@@ -41,6 +43,8 @@ class Configuration:
     notes: list[str] = field(default_factory=list)
     replication: int | None = None
     until: dict[str, Any] | None = None
+    windows: int | None = None
+    part: Part | None = None
 
     @property
     def numbers(self) -> range:
@@ -64,6 +68,7 @@ class Configuration:
         if self.replication is not None:
             head["replication"] = self.replication
         head |= {} if self.until is None else {"until": self.until}
+        head |= {} if self.windows is None else {"windows": self.windows}
         return {**head, "scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "policies": policies}
 
     def to_yaml(self) -> str:
@@ -147,7 +152,18 @@ def restored(document: yaml_reader.Document) -> Configuration:
             raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
     if "until" in data:
         made.until = _until(data["until"], document)
+    if "windows" in data:
+        made.windows = windowed(made, data["windows"]).windows
     return made.alone(data["replication"]) if "replication" in data else made
+
+
+def windowed(made: Configuration, among: Any) -> Configuration:
+    """Played in so many parts. Raises InputError where that cannot be."""
+    if not isinstance(among, int) or isinstance(among, bool) or not 1 <= among <= 100_000:
+        raise InputError(f"windows: expected a whole number from 1 to 100,000, found {among!r}")
+    if made.scenario.workload.trace is None or made.scenario.workload.trace_jitter:
+        raise InputError("windows: only a trace can be played in parts, and not with --jitter, which moves requests between them")
+    return replace(made, windows=among)
 
 
 def _until(data: Any, document: yaml_reader.Document) -> dict[str, Any]:

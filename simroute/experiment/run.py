@@ -7,10 +7,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from simpy import Environment
+
 from simroute.experiment.calendar import days, seen
 from simroute.experiment.configuration import Configuration
 from simroute.ledger import Ledger, Sink
 from simroute.metrics import Context, Figures, Fold, Observer
+from simroute.metrics.pieces import pieced, state
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
 
@@ -37,13 +40,16 @@ def world(
     layers = configuration.policies[policy]
     shared = copy.deepcopy(layers)
     stacks = [shared if gateway.shared else copy.deepcopy(layers) for _ in range(gateway.replicas)]
-    return SimWorld(weather(configuration, replication), stacks if around is None else list(map(around, stacks)), Ledger(sinks), env)
+    sky = weather(configuration, replication)
+    if configuration.part is not None:
+        env = Environment(sky.begins)
+    return SimWorld(sky, stacks if around is None else list(map(around, stacks)), Ledger(sinks), env)
 
 
 def weather(configuration: Configuration, replication: int) -> Weather:
     """What happens in a replication, whatever the policy."""
     files = {kind: configuration.arrivals(kind) for kind in ("trace", "lengths", "outcomes")}
-    return Weather(configuration.scenario, configuration.seed, replication, **files)
+    return Weather(configuration.scenario, configuration.seed, replication, part=configuration.part, **files)
 
 
 def context(configuration: Configuration, made: SimWorld) -> Context:
@@ -78,7 +84,8 @@ def replicate(
         raise ReplicationError(policy, replication, f"{where}: {type(error).__name__}: {error}") from error
     busy = [made.upstreams[model.target.name].busy_seconds for model in made.models]
     ledger = made.ledger
-    figures = fold.finish(ledger.event_names.words, busy)
-    figures.evidence = observer.finish(fold, {"event": ledger.event_names.words, "layer": ledger.layers.words, "error": ledger.errors.words})
+    words = ledger.event_names.words
+    figures = fold.finish(words, busy) if configuration.part is None else pieced(known, [state(fold, words, busy)])
+    figures.evidence = observer.finish(fold, {"event": words, "layer": ledger.layers.words, "error": ledger.errors.words})
     assert all(value is None or math.isfinite(value) for value in figures.metrics.values())
     return figures

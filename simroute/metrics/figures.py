@@ -172,7 +172,7 @@ class Events:
 class Figures:
     """What one replication of one policy came to. `pooled`: (hits, trials) of shares, for exact bounds; `minutes`: arrivals, successes.
 
-    `evidence`: what pictures are drawn from, None where nobody asked for it.
+    `evidence`: what pictures are drawn from, None where nobody asked for it. `state`: of a part of a replication, what it adds to the whole.
     """
 
     metrics: dict[str, float | None]
@@ -181,6 +181,7 @@ class Figures:
     minutes: list[list[int]]
     events: dict[str, int]
     evidence: Evidence | None = None
+    state: dict[str, np.ndarray] | None = None
 
 
 class Fold:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -105,6 +105,25 @@ def _part(trace: Any, start: int, stop: int) -> dict[str, np.ndarray]:
     if hasattr(trace, "part"):
         return _told(trace, trace.part(start, stop))
     return {name: getattr(trace, name)[start:stop] for name in ("arrival", "input_tokens", "output_tokens")}
+
+
+class Part(NamedTuple):
+    """The `number`-th of `among` equal parts of a replay, counted in blocks of requests."""
+
+    number: int
+    among: int
+
+    def blocks(self, load: spec.Workload, trace: Any) -> range:
+        """The numbers of its blocks."""
+        start, stop = window(load, trace)
+        many = -(-(stop - start) * load.trace_loop // BLOCK)
+        return range(self.number * many // self.among, (self.number + 1) * many // self.among)
+
+    def begins(self, load: spec.Workload, trace: Any) -> float:
+        """When its first request comes, in seconds of the run."""
+        (start, stop), time = window(load, trace), clock(load, trace)
+        turn, place = divmod(self.blocks(load, trace).start * BLOCK, stop - start)
+        return (float(_arrival(trace)[start + place]) - time.start + turn * time.length) / time.scale
 
 
 def window(load: spec.Workload, trace: Any) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from simroute.models.quality import Copula, Table
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
 from simroute.models.recorded import Recorded
-from simroute.models.replayed import clock
+from simroute.models.replayed import Part, clock
 from simroute.models.workload import Block, Lengths, Outcomes, Workload
 
 PINGS = 1 << 28
@@ -26,12 +26,12 @@ class Weather:
 
     def __init__(
         self, scenario: spec.Scenario, seed: int, replication: int, *, trace: Lengths | None = None, lengths: Lengths | None = None,
-        outcomes: Outcomes | None = None,
+        outcomes: Outcomes | None = None, part: Part | None = None,
     ) -> None:  # fmt: skip
         self.scenario = scenario
         self.horizon = scenario.horizon
         self.streams = Streams(seed, replication)
-        self._trace = trace
+        self._trace, self.part = trace, part
         self.repeating = getattr(trace, "repeated", 0) or (scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0)
         self._questions = Questions(self.streams, self.repeating)
         self._workload = Workload(scenario, self.streams, self._questions, trace, lengths, outcomes)
@@ -43,7 +43,12 @@ class Weather:
 
     def blocks(self) -> Iterator[Block]:
         """The requests, in order of arrival."""
-        return self._workload.blocks(self.horizon)
+        return self._workload.blocks(self.horizon, self.part)
+
+    @property
+    def begins(self) -> float:
+        """When the first of them can come (s)."""
+        return 0.0 if self.part is None else self.part.begins(self.scenario.workload, self._trace)
 
     def pings(self, replica: int, number: int) -> Block:
         """A block of background calls of one replica."""

@@ -13,7 +13,7 @@ from simroute.models.lengths import lengths
 from simroute.models.profile import Profile
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
-from simroute.models.replayed import Lengths, replayed
+from simroute.models.replayed import Lengths, Part, replayed
 
 __all__ = ["BLOCK", "UNIQUE", "Block", "Columns", "Lengths", "Outcomes", "Workload"]
 
@@ -86,12 +86,14 @@ class Workload:
         self._zipf = _popularity(load.repeats)
         self._rows = streams.block("rows", block=0).permutation(len(outcomes.task)) if outcomes else np.zeros(1, np.int64)
 
-    def blocks(self, horizon: float) -> Iterator[Block]:
-        """All requests that arrive before `horizon`, in order."""
-        first = 0
-        for known in self._arrivals(horizon):
-            yield Block(first, self._columns(first, known))
-            first += len(known["arrival"])
+    def blocks(self, horizon: float, part: Part | None = None) -> Iterator[Block]:
+        """All requests that arrive before `horizon`, in order; of a trace, those of a part of it."""
+        wanted = None if part is None else part.blocks(self._load, self._trace)
+        for number, known in enumerate(self._arrivals(horizon)):
+            if wanted is not None and number >= wanted.stop:
+                return
+            if wanted is None or number >= wanted.start:
+                yield Block(number * BLOCK, self._columns(number * BLOCK, known))
 
     def ping(self, number: int) -> Block:
         """A full block of calls that belong to no request: one token in, one out."""

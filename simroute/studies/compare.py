@@ -28,6 +28,7 @@ from simroute.studies.statistics import Interval, Rule, interval, paired
 from simroute.studies.until import rule
 from simroute.studies.verdict import Series, verdict
 from simroute.studies.watch import Watch, undisturbed
+from simroute.studies.windows import Windows
 from simroute.studies.yearly import lines, strata, yearly
 
 DIFFERENCES = ("success_rate", "slo_attainment", "latency_p95_s", "ttft_p95_s", "cost_usd", "cost_per_1k_requests_usd", "wasted_usd", "quality_mean")
@@ -227,6 +228,11 @@ def compare(
         record = Record.resumed(configuration, out, rows, watch.noted)
     else:
         record = Record.begun(configuration, out, bool(rows), watch.noted)
+    if configuration.windows is not None:
+        if rows or perform is not work:
+            raise InputError("--windows: parts are played here, and without row files: leave out --rows, --cache and --executor")
+        windows = Windows(out)
+        perform = windows.work
     with record:
         gathered, interrupted = _gathered(configuration, workers, record, watch, perform)
         whole = gathered.whole()
@@ -242,6 +248,8 @@ def compare(
         if configuration.command == "replay":
             study.replay = replay.calibrated(study, lambda made: _alone(made, workers, perform))
         record.write(study, whole, report)
+        if configuration.windows is not None and not interrupted:
+            windows.done()
     return study
 
 

@@ -1,0 +1,64 @@
+"""Figures of a whole from its parts: what the folds have counted, as arrays that add up, so that no part need be played again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simroute.metrics.figures import Context, Figures, Fold
+
+NUMBERS = {
+    "requests": ("cost", "wasted", "forbidden", "hits", "false_hits", "attained", "asked", "answers"),
+    "attempts": ("sends", "limited", "probes", "pinged"),
+}
+HISTOGRAMS = ("latency", "ttft", "failover")
+
+
+def state(fold: Fold, event_names: list[str], busy_seconds: list[float]) -> dict[str, np.ndarray]:
+    """Everything that a fold has counted, by name."""
+    requests, attempts, events = (fold.tables[name] for name in ("requests", "attempts", "events"))
+    found = {table: np.array([getattr(fold.tables[table], name) for name in names], np.int64) for table, names in NUMBERS.items()}
+    found |= {name: getattr(requests, name).counts for name in HISTOGRAMS}
+    found |= {"outcomes": requests.outcomes, "quality": np.array(requests.quality), "minutes": requests.minutes, "busy": np.array(busy_seconds)}
+    found |= {f"by_{name}": table for name, table in requests.by.items()} | {"by_target": attempts.by_target}
+    found |= {} if requests.graded is None else {"graded": requests.graded}
+    found |= {f"failing_{place}": np.array(sorted(seconds), np.int64) for place, seconds in enumerate(attempts.failing)}
+    return found | {f"event_{word}": np.array(count) for word, count in zip(event_names, events.counts.tolist(), strict=False)}
+
+
+def pieced(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
+    """The figures of the parts together; `state` holds their sum."""
+    fold = Fold(context)
+    requests, attempts, events = (fold.tables[name] for name in ("requests", "attempts", "events"))
+    total: dict[str, Any] = {}
+    for part in parts:
+        for name, array in part.items():
+            if name not in total:
+                total[name] = array.copy()
+            elif name == "minutes":
+                total[name] = _longer(total[name], array)
+            elif name.startswith("failing_"):
+                total[name] = np.union1d(total[name], array)
+            else:
+                total[name] = total[name] + array
+    for table, names in NUMBERS.items():
+        for name, value in zip(names, total[table].tolist(), strict=True):
+            setattr(fold.tables[table], name, value)
+    for name in HISTOGRAMS:
+        getattr(requests, name).counts = total[name]
+    requests.outcomes, requests.quality, requests.minutes = total["outcomes"], float(total["quality"]), total["minutes"]
+    requests.by = {name.removeprefix("by_"): table for name, table in total.items() if name.startswith("by_") and name != "by_target"}
+    requests.graded, attempts.by_target = total.get("graded"), total["by_target"]
+    attempts.failing = [set(total[f"failing_{place}"].tolist()) for place in range(len(context.windows))]
+    words = sorted(name.removeprefix("event_") for name in total if name.startswith("event_"))
+    events.counts = np.array([int(total[f"event_{word}"]) for word in words], np.int64)
+    figures = fold.finish(words, total["busy"].tolist())
+    figures.state = total
+    return figures
+
+
+def _longer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    size = max(one.shape[1], other.shape[1])
+    first, second = (np.pad(each, ((0, 0), (0, size - each.shape[1]))) for each in (one, other))
+    return np.asarray(first + second)
