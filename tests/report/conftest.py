@@ -6,7 +6,10 @@ import pytest
 import yaml
 
 from simroute.experiment.configuration import load
+from simroute.metrics import METRICS
 from simroute.studies.compare import compare
+from simroute.studies.tuning import Wanted, planned, tune
+from simroute.studies.tuning.archive import Run
 
 SHORT = ["scenario.horizon=900s", "scenario.workload.rate=2", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
 
@@ -59,3 +62,43 @@ def hostile(tmp_path_factory):
     made = load("compare", str(folder / "scenario.yaml"), [str(path) for path in policies], [], 1, 3)
     (folder / "run").mkdir()
     return compare(made, out=folder / "run")
+
+
+GOALS = {"objectives": ["min cost_per_1k_requests_usd"], "constraints": ["success_rate>=0.9"], "evaluations": 60, "confirm": 4}
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory):
+    """A short search of three parameters beside another policy, with the files that it wrote."""
+    out = tmp_path_factory.mktemp("searched") / "run"
+    out.mkdir()
+    entries = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log", "breaker.scope": "provider | deployment"}
+    tune(planned(Wanted(["demo"], "circuit_breaker", entries, overrides=SHORT, against=["failover"], **GOALS)), out=out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def hostile_search(tmp_path_factory):
+    """A search in which every name tries to be code, of a stand-in for the simulator."""
+    folder: Path = tmp_path_factory.mktemp("hostile_search")
+    (folder / f"{BIDI}.yaml").write_text(yaml.safe_dump(HOSTILE, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    for name in ("<img src=x onerror=window.pwned=4>", "<b>direct"):
+        layers = {FALLBACK: {"kind": "fallback", "targets": [SCRIPT, BIDI]}, BREAKER: {"kind": "breaker", "cooldown": "20s"}}
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(layers), encoding="utf-8")
+    entries = {f"{BREAKER}.cooldown": "5s..300s", f"{BREAKER}.scope": "provider | deployment", f"{FALLBACK}.targets": AIMS}
+    policy, other = folder / "<img src=x onerror=window.pwned=4>.yaml", folder / "<b>direct.yaml"
+    plan = planned(Wanted([str(folder / f"{BIDI}.yaml")], str(policy), entries, against=[str(other)], **GOALS))
+    (folder / "run").mkdir()
+    tune(plan, evaluate=even, out=folder / "run")
+    return folder / "run"
+
+
+FALLBACK, BREAKER = "fallback<script>pwned=1</script>", "breaker<image href=x onerror=pwned=2>"
+AIMS = [[SCRIPT, BIDI], [BIDI, SCRIPT]]
+
+
+def even(tasks, settings):
+    """Every setting costs as much as its number, and succeeds."""
+    for task in tasks:
+        figures = dict.fromkeys(METRICS, 1.0) | {"cost_per_1k_requests_usd": float(abs(task.candidate)) + 0.01 * task.replication}
+        yield task, Run(figures, {})

@@ -14,7 +14,7 @@ QUIET = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 )  # fmt: skip
-MARKS = ".scatterlayer .trace path, .scatterlayer .trace .point, .barlayer .point path"
+MARKS = ".scatterlayer .trace path, .scatterlayer .trace .point, .barlayer .point path, .heatmaplayer image"
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,34 @@ def test_the_page_loads_and_draws_every_chart(browse, ordinary, width, dark):
     )
     bright = [sum(map(int, color[color.index("(") + 1 : -1].split(",")[:3])) > 382 for color in (paper, ink, drawn)]
     assert bright == ([False, True, True] if dark else [True, False, False])
+    assert complaints(driver) == []
+    assert requested(driver) == []
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["wide", "phone, dark"])
+def test_the_page_of_a_search_draws_every_panel(browse, searched, width, dark):
+    """Side by side where there is room, one below another on a phone; no console message, no request."""
+    driver = browse(searched / "report.html", width, dark)
+    charts = driver.execute_script(
+        "return [...document.querySelectorAll('[data-figure]')].map(c => [c.dataset.figure, c.querySelectorAll(arguments[0]).length])", MARKS
+    )
+    assert len(charts) == 10
+    assert [name for name, marks in charts if marks == 0] == []
+    lefts = driver.execute_script("return [...document.querySelectorAll('#main_effects .chart')].map(c => c.getBoundingClientRect().left)")
+    assert len(set(lefts)) == (3 if width == 1280 else 1)
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert complaints(driver) == []
+    assert requested(driver) == []
+
+
+def test_hostile_names_in_a_search_execute_nothing(browse, hostile_search):
+    """Parameters, values, policies and scenarios stand in charts as text."""
+    driver = browse(hostile_search / "report.html")
+    time.sleep(0.5)
+    assert driver.execute_script("return window.pwned") is None
+    assert driver.execute_script("return document.querySelectorAll('img, image[href=x], svg script').length") == 0
+    drawn = driver.execute_script("return [...document.querySelectorAll('svg text')].map(t => t.textContent).join('\\n')")
+    assert "breaker<image" in drawn
     assert complaints(driver) == []
     assert requested(driver) == []
 

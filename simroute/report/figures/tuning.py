@@ -6,7 +6,7 @@ from typing import Any
 
 from simroute.metrics import METRICS
 from simroute.report.picture import MARKERS, PETROFF, Picture, Table, axis, label
-from simroute.words import percent, span
+from simroute.words import clean, percent, span
 
 Found = dict[str, Any]
 PANEL_HEIGHT, COLUMNS = 240, 3
@@ -36,7 +36,7 @@ def standing(found: Found) -> list[Picture]:
     named = [("start", found["start"]), ("recommended", found["recommended"])]
     if found["start"]["candidate"] == found["recommended"]["candidate"]:
         named = [("start, recommended", found["start"])]
-    named += [(label(row["policy"]), row) for row in found["against"]]
+    named += [(clean(row["policy"], 28), row) for row in found["against"]]
     return [_standing(found, metric, scenario, stage, named) for metric in metrics for scenario in found["scenarios"]]
 
 
@@ -44,14 +44,14 @@ def _standing(found: Found, metric: str, scenario: str, stage: str, named: list[
     data, rows, scale = [], [], _scale(metric)
     for place, (name, setting) in enumerate(named):
         figure = setting[stage][scenario][metric]
-        rows.append([label(metric), label(scenario), name, _interval(figure, metric)])
+        rows.append([metric, clean(scenario, 40), name, _interval(figure, metric)])
         if figure["mean"] is None:
             continue
         data.append(
             {
-                "type": "scatter", "mode": "markers", "name": name, "x": [figure["mean"] * scale], "y": [name], "showlegend": False,
+                "type": "scatter", "mode": "markers", "name": label(name), "x": [figure["mean"] * scale], "y": [label(name)], "showlegend": False,
                 "marker": {"color": COLORS[place % len(COLORS)], "size": 11, "symbol": MARKERS[place % len(MARKERS)]},
-                "error_x": _error([figure], scale), "hovertemplate": f"{_interval(figure, metric)}<extra>{name}</extra>",
+                "error_x": _error([figure], scale), "hovertemplate": f"{_interval(figure, metric)}<extra></extra>",
             }
         )  # fmt: skip
     bounds = [row["bound"] * scale for row in found["constraints"] if row["metric"] == metric]
@@ -81,8 +81,8 @@ def _effect(each: Found) -> Picture:
     names, scale = [_class(row) for row in bins], _scale(each["objective"])
     data = [
         {
-            "type": "scatter", "mode": "lines+markers", "x": names, "y": [_times(row["mean"], scale) for row in bins], "showlegend": False,
-            "error_y": _error(bins, scale), "line": {"color": PETROFF[0]}, "marker": {"size": 8},
+            "type": "scatter", "mode": "lines+markers", "showlegend": False,
+            "x": list(map(label, names)), "y": [_times(row["mean"], scale) for row in bins], "error_y": _error(bins, scale), "line": {"color": PETROFF[0]}, "marker": {"size": 8},
         }
     ]  # fmt: skip
     layout = {
@@ -92,7 +92,7 @@ def _effect(each: Found) -> Picture:
         "shapes": [_bound("y", 0)],
     }  # fmt: skip
     rows = [
-        [label(each["parameter"]), each["objective"], name, str(row["count"]), _interval_of_difference(row, scale)]
+        [clean(each["parameter"], 60), each["objective"], name, str(row["count"]), _interval_of_difference(row, scale)]
         for name, row in zip(names, bins, strict=True)
     ]
     heads = ["parameter", "objective", "values", "candidates", "difference"]
@@ -128,11 +128,12 @@ def _pair(each: Found, most: float) -> Picture:
     rows = []
     for cell in each["cells"]:
         mean = z[cell["y"]][cell["x"]] = _times(cell["mean"], scale)
-        rows.append([label(each["x"]), across[cell["x"]], label(each["y"]), along[cell["y"]], str(cell["count"]), _figure(mean)])
+        rows.append([clean(each["x"], 60), across[cell["x"]], clean(each["y"], 60), along[cell["y"]], str(cell["count"]), _figure(mean)])
     worse = not each["objective"].startswith("max")
     data = [
         {
-            "type": "heatmap", "z": z, "x": across, "y": along, "zmin": -most * scale, "zmax": most * scale, "xgap": 2, "ygap": 2,
+            "type": "heatmap", "z": z, "x": list(map(label, across)), "y": list(map(label, along)), "xgap": 2, "ygap": 2,
+            "zmin": -most * scale, "zmax": most * scale,
             "colorscale": [[0, GOOD], [0.5, "#d5d5d8"], [1, BAD]] if worse else [[0, BAD], [0.5, "#d5d5d8"], [1, GOOD]],
             "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z], "texttemplate": "%{text}",
             "textfont": {"color": "#1b1f24", "size": 11}, "showscale": False, "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
@@ -240,7 +241,7 @@ def _first(found: Found) -> str:
 
 
 def _class(row: Found) -> str:
-    ends = [f"{end:.3g}" if isinstance(end, (int, float)) and not isinstance(end, bool) else label(str(end)) for end in (row["from"], row["to"])]
+    ends = [f"{end:.3g}" if isinstance(end, (int, float)) and not isinstance(end, bool) else clean(str(end), 28) for end in (row["from"], row["to"])]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
