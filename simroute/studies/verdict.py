@@ -7,7 +7,7 @@ from typing import Any
 from simroute.models import spec
 from simroute.studies.selection import apart, pairs, subset, told
 from simroute.studies.statistics import PLAIN, Interval, Rule, needed
-from simroute.words import percent, usd
+from simroute.words import percent, span, usd
 
 Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
@@ -40,15 +40,16 @@ def _given(scenario: spec.Scenario) -> str:
 def _promise(slo: spec.Slo, policy: str, series: dict[str, list[float | None]], found: dict[str, Interval]) -> dict[str, Any]:
     success = found["success_rate"]
     meets: bool | None = None
+    rate = span(*success, unit="share")
     if success.mean is None:
         why = "undecided: no request arrived"
     elif success.low is None or success.high is None:
         meets = success.mean >= slo.success
         why = f"{'keeps' if meets else 'misses'} it in this one run with {percent(success.mean)}; one replication gives no interval"
     elif success.low >= slo.success:
-        meets, why = True, f"keeps it: {percent(success.mean)} ({percent(success.low)} to {percent(success.high)})"
+        meets, why = True, f"keeps it: {rate}"
     elif success.high < slo.success:
-        meets, why = False, f"misses it: {percent(success.mean)} ({percent(success.low)} to {percent(success.high)})"
+        meets, why = False, f"misses it: {rate}"
     else:
         more = needed(series["success_rate"], success.mean - slo.success)
         known = len(series["success_rate"])
@@ -59,7 +60,7 @@ def _promise(slo: spec.Slo, policy: str, series: dict[str, list[float | None]], 
             if more
             else "more replications may not decide it either"
         )
-        why = f"undecided: {percent(success.mean)} ({percent(success.low)} to {percent(success.high)}); {hint}"
+        why = f"undecided: {rate}; {hint}"
     return {"policy": policy, "meets_slo": meets, "why": why}
 
 

@@ -28,7 +28,7 @@ from simroute.models.faults import moment
 from simroute.models.random import Streams
 from simroute.studies.executors import Work, work
 from simroute.studies.statistics import PLAIN, Interval, Rule, interval
-from simroute.words import percent, usd
+from simroute.words import span
 
 YEAR = 365 * 86_400.0
 POINTS = 5
@@ -157,9 +157,6 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     told = [f"A year, as horizons of each kind ({often}):"]
     for policy, figures in found["policies"].items():
         success, minutes, cost = (Interval(**figures[name]) for name in ("success_rate", "availability", "cost_usd"))
-        told.append(f"  {policy}: {_wide(success, percent)} of requests and {_wide(minutes, percent)} of minutes succeed, for {_wide(cost, usd)}")
+        shares = f"{span(*success, unit='share')} of requests and {span(*minutes, unit='share')} of minutes succeed"
+        told.append(f"  {policy}: {shares}, for {span(*cost, unit='USD')}")
     return told
-
-
-def _wide(found: Interval, word: Any) -> str:
-    return str(word(found.mean)) if found.low is None else f"{word(found.mean)} ({word(found.low)} to {word(found.high)})"

@@ -17,6 +17,8 @@ from simroute.models.spec import Deployment, Outage, Scenario, Slo, Workload
 from simroute.studies import executors
 from simroute.studies.compare import Study, compare, parse_assertion
 from simroute.studies.folder import folder
+from simroute.studies.statistics import Interval, interval
+from simroute.studies.verdict import verdict
 
 SUCCESS = {"bold": [0.990, 0.991, 0.989, 0.990], "safe": [0.9995, 0.9996, 0.9997, 0.9996], "dear": [0.9995, 0.9997, 0.9996, 0.9996]}
 COST = {"bold": [1.0, 1.2, 0.8, 1.0], "safe": [2.0, 2.2, 1.8, 2.0], "dear": [3.0, 3.3, 2.8, 3.1]}
@@ -229,3 +231,12 @@ def test_workers_do_not_change_a_bit() -> None:
     """Three replications of two policies, serial and on two processes, give the same summary to the letter."""
     made = load("compare", "steady", ["direct", "failover"], ["scenario.horizon=120"], seed=3, replications=3)
     assert compare(made, workers=1).to_json() == compare(made, workers=2).to_json()
+
+
+def test_both_ends_of_a_verdict_have_equal_digits() -> None:
+    """99.90 ± .06 %: two significant digits of the half-width for all three, on either side of 99.95 %."""
+    values: list[float | None] = [0.9990 - 0.0003, 0.9990 + 0.0003, 0.9990]
+    series: dict[str, dict[str, list[float | None]]] = {"only": {name: [1.0, 1.0, 1.0] for name in METRICS} | {"success_rate": values}}
+    found = {"only": {name: interval(row) for name, row in series["only"].items()} | {"success_rate": Interval(0.9990, 0.9983, 0.999601)}}
+    entries, _ = verdict(Scenario({"a": Deployment("x", "m")}, slo=Slo(success=0.99)), series, found)
+    assert entries[0]["why"] == "keeps it: 99.900 % (99.830 to 99.960)"
