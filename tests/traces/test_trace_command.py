@@ -61,7 +61,7 @@ def test_what_a_format_does_not_say_is_null(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_the_difference_between_log_and_catalogue_is_explained(trace: Path) -> None:
-    """gpt-4o by its published prices, $2.50, $1.25 cached and $10: a cost $0.003, b $0.007; the log has $0.001 more, and other dollars with causes."""
+    """gpt-4o by its published prices, $2.50, $1.25 cached and $10: a cost $0.003, b $0.007; the log has $0.001 more, and others with causes."""
     told = [text for name, text in rows(read([trace])) if name in ("spend as logged", "spend by catalogue", "")]
     assert told == [
         "$0.51",
