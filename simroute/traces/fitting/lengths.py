@@ -1,0 +1,86 @@
+"""How long prompts and answers are: a short table of quantiles, since no family of two parameters fits them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from simroute.models.lengths import table
+from simroute.traces.fitting.interval import Z, Estimate
+
+CLOSE, MOST = 0.01, 30
+"""A table has another entry until the distance of Kolmogorov and Smirnov is below `CLOSE`, and at most `MOST` entries."""
+FIRST = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
+
+
+class Lengths(NamedTuple):
+    """`quantiles`: name -> tokens, as a scenario has them; `distance`: of Kolmogorov and Smirnov from the trace;
+    `within`: by how much any entry's share of texts may be wrong (95 %, all entries at once: Dvoretzky, Kiefer, Wolfowitz, Massart)."""
+
+    quantiles: dict[str, float]
+    distance: float
+    within: float
+    n: int
+
+
+def lengths(tokens: np.ndarray) -> Lengths:
+    """The table of whole tokens of at least 1."""
+    held = np.sort(np.maximum(np.rint(tokens), 1))
+    shares = list(FIRST)
+    made, distance = _made(held, shares), 1.0
+    while True:
+        distance, worst = _apart(held, made)
+        if distance <= CLOSE or len(shares) >= MOST:
+            break
+        share = round(worst, 4 if worst > 0.99 else 3)
+        if share in shares:
+            break
+        shares.append(share)
+        made = _made(held, sorted(shares))
+    return Lengths(made, distance, math.sqrt(math.log(2 / 0.05) / (2 * len(held))), len(held))
+
+
+def correlation(asked: np.ndarray, given: np.ndarray) -> Estimate:
+    """Of normal scores of prompts' and answers' lengths."""
+    from scipy.special import ndtri
+
+    n = len(asked)
+    if n < 4 or asked.min() == asked.max() or given.min() == given.max():
+        return Estimate(0.0, None, None, n)
+    one, two = (ndtri((_rank(values) + 0.5) / n) for values in (asked, given))
+    found = float(np.clip(np.corrcoef(one, two)[0, 1], -0.9999, 0.9999))
+    half = Z / math.sqrt(n - 3)
+    return Estimate(found, math.tanh(math.atanh(found) - half), math.tanh(math.atanh(found) + half), n)
+
+
+def _rank(values: np.ndarray) -> np.ndarray:
+    """From 0; equal ones share the middle of theirs."""
+    held = np.sort(values)
+    return np.asarray((np.searchsorted(held, values) + np.searchsorted(held, values, "right") - 1) / 2)
+
+
+def _made(held: np.ndarray, shares: list[float]) -> dict[str, float]:
+    found = np.maximum.accumulate(np.rint(np.quantile(held, shares)))
+    return {f"p{round(100 * share, 4):g}": float(tokens) for share, tokens in zip(shares, found, strict=True)}
+
+
+def _apart(held: np.ndarray, quantiles: dict[str, float]) -> tuple[float, float]:
+    """(distance of Kolmogorov and Smirnov, share of the trace's texts where it is)."""
+    shares, tokens = table(quantiles)
+    points = np.unique(held)
+    mine = np.searchsorted(held, points, "right") / len(held)
+    told = _below(points + 0.5, shares, tokens)  # lengths are rounded
+    apart = np.abs(mine - told)
+    place = int(apart.argmax())
+    return float(apart[place]), float(mine[place])
+
+
+def _below(points: np.ndarray, shares: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+    """The share of texts below these lengths, by the table; where it jumps, the upper end."""
+    last = len(tokens) - 1 - np.unique(tokens[::-1], return_index=True)[1]
+    first = np.unique(tokens, return_index=True)[1]
+    steps = np.concatenate([tokens[first], tokens[last] + 1e-9])
+    order = np.argsort(steps, kind="stable")
+    return np.interp(points, steps[order], np.concatenate([shares[first], shares[last]])[order])

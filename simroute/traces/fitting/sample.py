@@ -1,0 +1,151 @@
+"""A trace as arrays: what is fitted, compared with what a fitted scenario gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+
+from simroute.traces.files import TraceError
+from simroute.traces.table import Table
+
+MOST_NAMES = 30
+"""Users, features and tasks with a share of their own, the busiest first."""
+GIVEN_UP = 499
+"""Nobody waited for the answer: neither an error nor a time."""
+
+
+@dataclass
+class Calls:
+    """What was sent upstream, in order of time: seconds from the start, tokens, seconds (NaN where unknown), and HTTP status (200: answered)."""
+
+    t: np.ndarray
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
+    latency: np.ndarray
+    ttft: np.ndarray
+    status: np.ndarray
+
+    def where(self, chosen: np.ndarray) -> Calls:
+        """Some of them."""
+        return Calls(*(getattr(self, name)[chosen] for name in ("t", "input_tokens", "output_tokens", "latency", "ttft", "status")))
+
+    @property
+    def failed(self) -> np.ndarray:
+        """Neither answered nor given up."""
+        return np.asarray((self.status != 200) & (self.status != GIVEN_UP))
+
+
+@dataclass
+class Sample:
+    """`arrival`: seconds from the start, in order; `starts`: hour of the week at the start (0: Monday 00:00, or unknown); `date`: of the last
+    arrival, None where the clock is relative. Tokens are of answered requests, `task` the codes of theirs; `shares`: kind -> name -> requests.
+    `calls`: (provider, model) -> calls. `repeats`: how often each question was asked, the most frequent first."""
+
+    arrival: np.ndarray
+    span: float
+    starts: float
+    date: str | None
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
+    task: np.ndarray
+    shares: dict[str, dict[str, int]] = field(default_factory=dict)
+    streamed: tuple[int, int] = (0, 0)
+    calls: dict[tuple[str, str], Calls] = field(default_factory=dict)
+    repeats: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    sessions: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
+    costs: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+
+
+def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
+    """The requests of a trace that came from `start_ns` until before `stop_ns`. Raises TraceError when there are fewer than ten."""
+    first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
+    start, stop = first if start_ns is None else start_ns, last + 1 if stop_ns is None else stop_ns
+    run = table.connection.execute
+    run(f"CREATE OR REPLACE TEMP VIEW part AS SELECT * FROM requests WHERE arrival_ns >= {start} AND arrival_ns < {stop}")
+    arrival = _column(table, f"(arrival_ns - {start}) / 1e9", "part ORDER BY arrival_ns")
+    if len(arrival) < 10:
+        raise TraceError(f"only {len(arrival)} requests: too few to fit anything")
+    shares = {kind: _shares(table, kind) for kind in ("task", "user", "feature")}
+    tasks = list(shares["task"])
+    code = " ".join(f"WHEN '{_quoted(name)}' THEN {place}" for place, name in enumerate(tasks))
+    good = "part WHERE NOT coalesce(failed, false) AND input_tokens > 0 ORDER BY arrival_ns"
+    began = datetime.fromtimestamp(0 if table.relative else start / 1e9, UTC)
+    return Sample(
+        arrival,
+        (min(stop, last) - start) / 1e9,
+        0.0 if table.relative else began.weekday() * 24 + began.hour + began.minute / 60 + began.second / 3600,
+        None if table.relative else datetime.fromtimestamp(min(stop, last) / 1e9, UTC).strftime("%Y-%m-%d"),
+        _column(table, "input_tokens", good),
+        _column(table, "coalesce(output_tokens, 0)", good),
+        _column(table, f"CASE task {code} ELSE -1 END" if len(tasks) > 1 else "0", good).astype(np.int64),
+        shares,
+        table.rows("SELECT count(*) FILTER (streamed), count(streamed) FROM part WHERE NOT coalesce(failed, false)")[0],
+        _calls(table, start),
+        _repeats(table),
+        _sessions(table),
+        _costs(table),
+    )
+
+
+def _column(table: Table, what: str, source: str) -> np.ndarray:
+    found = table.connection.execute(f"SELECT CAST({what} AS DOUBLE) AS c FROM {source}").fetchnumpy()["c"]
+    return np.ma.filled(found, np.nan) if isinstance(found, np.ma.MaskedArray) else np.asarray(found)
+
+
+def _shares(table: Table, kind: str) -> dict[str, int]:
+    rows = table.rows(f'SELECT "{kind}", count(*) FROM part WHERE "{kind}" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_NAMES}')
+    return dict(rows)
+
+
+def _calls(table: Table, start: int) -> dict[tuple[str, str], Calls]:
+    sends = (
+        f"SELECT (arrival_ns - {start}) / 1e9 + coalesce(send.offset_s, 0) AS t, coalesce(send.provider, provider, '?') AS p,"
+        " coalesce(send.model, model, '?') AS m, input_tokens AS i, output_tokens AS o, send.latency_s AS l,"
+        " CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS f, CASE WHEN send.status = 0 THEN 504 WHEN send.status >= 300 THEN"
+        " send.status WHEN nth < sent OR coalesce(failed, false) THEN 500 ELSE 200 END AS s FROM (SELECT *, unnest(tries) AS send,"
+        " generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM part WHERE len(tries) > 0)"
+        f" UNION ALL SELECT (arrival_ns - {start}) / 1e9, coalesce(provider, '?'), model, input_tokens, output_tokens, latency_s, ttft_s,"
+        " CASE WHEN coalesce(failed, status >= 300, false) THEN CASE WHEN status >= 300 THEN status ELSE 500 END ELSE 200 END FROM part"
+        " WHERE coalesce(len(tries), 0) = 0 AND model IS NOT NULL AND coalesce(cached, 'no') = 'no'"
+    )
+    table.connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {sends}")
+    found = {}
+    for provider, model in table.rows("SELECT p, m FROM calls GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2"):
+        mine = f"calls WHERE p = '{_quoted(provider)}' AND m = '{_quoted(model)}' ORDER BY t"
+        columns = {name: _column(table, name, mine) for name in ("t", "i", "o", "l", "f", "s")}
+        found[provider, model] = Calls(
+            columns["t"], np.nan_to_num(columns["i"]), np.nan_to_num(columns["o"]), columns["l"], columns["f"], columns["s"].astype(np.int64)
+        )
+    return found
+
+
+def _repeats(table: Table) -> np.ndarray:
+    word = "coalesce(question, CAST(hash(blocks, input_tokens) AS VARCHAR))"
+    rows = f"SELECT count(*) AS n FROM part WHERE question IS NOT NULL OR len(blocks) > 0 GROUP BY {word}"
+    return _column(table, "n", f"({rows}) ORDER BY n DESC").astype(np.int64)
+
+
+def _sessions(table: Table) -> np.ndarray:
+    """(2, sessions' requests): turns of the session at its first request (0 at the others), seconds since the turn before (NaN at the first)."""
+    source = (
+        "(SELECT arrival_ns, CASE WHEN row_number() OVER one = 1 THEN count(*) OVER (PARTITION BY session) ELSE 0 END AS turns,"
+        " (arrival_ns - lag(arrival_ns) OVER one) / 1e9 AS since FROM part WHERE session IS NOT NULL"
+        " WINDOW one AS (PARTITION BY session ORDER BY arrival_ns)) ORDER BY arrival_ns"
+    )
+    return np.stack([_column(table, "turns", source), _column(table, "since", source)])
+
+
+def _costs(table: Table) -> dict[tuple[str, str], np.ndarray]:
+    """(provider, model) -> sums from which least squares find a price: in², in x out, out², in x cost, out x cost."""
+    rows = table.rows(
+        "SELECT coalesce(provider, '?'), model, sum(i * i), sum(i * o), sum(o * o), sum(i * c), sum(o * c) FROM (SELECT provider, model,"
+        " CAST(input_tokens AS DOUBLE) AS i, CAST(output_tokens AS DOUBLE) AS o, cost_usd AS c FROM part WHERE cost_usd > 0 AND model IS NOT NULL)"
+        " GROUP BY 1, 2"
+    )
+    return {(row[0], row[1]): np.array(row[2:], float) for row in rows}
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
