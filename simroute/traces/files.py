@@ -209,10 +209,13 @@ def _json(path: Path, fields: tuple[str, ...], unfold: Unfold) -> Iterator[Chunk
         yield Chunk([line for line, _ in whole], columns, [line for line, record in batch if record is None])
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _plain(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return _encoded(value) if isinstance(value, dict | list | bool) else repr(value)
 
 
 def _objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from figures import figures, lines, near, sheet, table
+from simroute.traces.formats import known
 
 PORTKEY: list[dict[str, Any]] = [  # cost in cents, time in ms; nothing of the bodies is read
     {
@@ -215,3 +216,11 @@ def test_openrouters_sends_follow_one_another(tmp_path: Path) -> None:
     assert found.rows("SELECT failed, status, error, cached FROM requests") == [
         (False, 200, None, None), (False, 200, None, None), (True, 500, "error", None), (False, None, None, "exact"),
     ]  # fmt: skip
+
+
+def test_no_format_reads_what_was_asked_or_answered() -> None:
+    """Of no log is a field read that holds texts of prompts, answers or errors."""
+    texts = {"messages", "prompt", "request", "response", "input", "output", "request_body", "response_body", "body", "content", "error_str",
+             "error_message", "status_message", "statusMessage", "proxy_server_request", "gen_ai.input.messages", "gen_ai.output.messages",
+             "gen_ai.system_instructions", "gen_ai.prompt", "gen_ai.completion"}  # fmt: skip
+    assert {name: texts & set(form.FIELDS) for name, form in known().items() if texts & set(form.FIELDS)} == {}

@@ -15,12 +15,12 @@ FIELDS = (
     "upstream_inference_cost", "is_byok", "session_id", "external_user", "response_cache_source_id", "provider_responses",
 )  # fmt: skip
 CLOCK = "utc"
-SENDS = (
-    "(CASE WHEN json_valid(provider_responses) THEN from_json(provider_responses,"
-    """ '[{"latency":"DOUBLE","provider_name":"VARCHAR","model_permaslug":"VARCHAR","status":"INTEGER"}]') END)"""
-)
-ANSWERED = f"len(list_filter({SENDS}, lambda s: s.status BETWEEN 200 AND 299)) > 0"
-FAILED = f"coalesce(finish_reason = 'error' OR NOT ({ANSWERED}), finish_reason = 'error')"
+PARTS = {
+    "sends": "CASE WHEN json_valid(provider_responses) THEN from_json(provider_responses,"
+    """ '[{"latency":"DOUBLE","provider_name":"VARCHAR","model_permaslug":"VARCHAR","status":"INTEGER"}]') END""",
+    "answered": "len(list_filter(sends, lambda s: s.status BETWEEN 200 AND 299)) > 0",
+    "lost": "coalesce(finish_reason = 'error' OR NOT answered, finish_reason = 'error')",
+}
 COLUMNS = {
     "time": "created_at",
     "request_id": "word(id)",
@@ -30,17 +30,17 @@ COLUMNS = {
     "provider": "word(provider_name)",
     "model": "word(model)",
     "streamed": "flag(streamed)",
-    "failed": FAILED,
-    "status": f"{SENDS}[-1].status",
-    "error": f"CASE WHEN {FAILED} THEN coalesce(code(native_finish_reason), code(finish_reason)) END",
+    "failed": "lost",
+    "status": "sends[-1].status",
+    "error": "CASE WHEN lost THEN coalesce(code(native_finish_reason), code(finish_reason)) END",
     "latency_s": "greatest(num(latency), num(generation_time)) / 1000",
     "ttft_s": "CASE WHEN flag(streamed) AND num(latency) < num(generation_time) THEN num(latency) / 1000 END",
     "cost_usd": "coalesce(num(total_cost), num(usage)) + CASE WHEN flag(is_byok) THEN coalesce(num(upstream_inference_cost), 0) ELSE 0 END",
     "cached": "CASE WHEN word(response_cache_source_id) IS NOT NULL THEN 'exact' END",
     "user": "word(external_user)",
     "session": "word(session_id)",
-    "attempts": f"CASE WHEN word(response_cache_source_id) IS NOT NULL THEN 0 ELSE nullif(len({SENDS}), 0) END",
-    "tries": f"list_transform({SENDS}, lambda s, i: {{'offset_s': CASE WHEN i = 1 THEN 0 ELSE list_sum(list_transform({SENDS}[1:i - 1],"
+    "attempts": "CASE WHEN word(response_cache_source_id) IS NOT NULL THEN 0 ELSE nullif(len(sends), 0) END",
+    "tries": "list_transform(sends, lambda s, i: {'offset_s': CASE WHEN i = 1 THEN 0 ELSE list_sum(list_transform(sends[1:i - 1],"
     " lambda earlier: earlier.latency)) / 1000 END, 'latency_s': s.latency / 1000, 'provider': s.provider_name, 'model': s.model_permaslug,"
     " 'status': s.status, 'error': NULL})",
 }
