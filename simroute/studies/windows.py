@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -58,7 +59,7 @@ class Windows:
             with np.load(file, allow_pickle=False) as held:
                 state = {name.removeprefix("s_"): held[name] for name in held.files if name.startswith("s_")}
                 return state, Evidence.unpack(held["evidence"].tobytes())
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
 
     def _keep(self, configuration: Configuration, job: Job, number: int, figures: Figures) -> Merge:
