@@ -1,5 +1,6 @@
 """Bad input: one clear line each, exit 2, no traceback, nothing executed, nothing half-written."""
 
+import json
 import os
 import signal
 import subprocess
@@ -130,6 +131,80 @@ def test_a_command_with_a_mistake_is_refused_in_one_line(case, capsys, elsewhere
     lines = refused(capsys, "compare", *words)
     assert any(said in line for line in lines), lines
     assert list(elsewhere.iterdir()) == []
+
+
+TOKENS = "arrival_s,input_tokens,output_tokens\n"
+DATES = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+TRACES = {
+    "T11 zones": (DATES + "2024-01-01T00:00:00Z,1,1\n2024-01-01 00:00:00,1,1\n", ["trace.csv: row 3", "say which with --tz"]),
+    "T11 dates and numbers": (DATES + "2024-01-01T00:00:00Z,1,1\n1704067200,1,1\n", ["trace.csv: row 3", "dates and numbers are mixed"]),
+    "T13 units": (DATES + "1700000000,1,1\n1700000000000,1,1\n", ["trace.csv: row 3", "times in ms and s are mixed", "--time-unit"]),
+    "T14 skew": (
+        "startTime,endTime,spend,model,prompt_tokens,completion_tokens,request_id,call_type\n"
+        "2024-01-01T00:00:05Z,2024-01-01T00:00:00Z,0,m,1,1,a,x\n2024-01-01T00:00:05Z,2024-01-01T00:00:06Z,0,m,1,1,b,x\n",
+        ["trace.csv: row 2", "1 of 2 rows end before they begin (at most 1 % may)"],
+    ),
+    "T17 NUL": (TOKENS + "0,1,1\n1,2\0,3\n", ["trace.csv: row 3", "holds a NUL byte"]),
+    "T17 a field of a megabyte": (TOKENS + "0,1," + "9" * 1_000_000 + "\n", ["trace.csv: row 2", "field larger than field limit"]),
+    "T18 nothing": ("", ["no rows; a trace needs at least one request"]),
+    "T18 header alone": (TOKENS, ["no rows; a trace needs at least one request"]),
+    "T18 header of nothing known": ("ts,model\n", ["unknown columns 'model, ts'", "simroute list formats", "--mapping FILE"]),
+    "T19 twice": ("arrival_s,arrival_s,input_tokens,output_tokens\n0,0,1,1\n", ["row 1: column 'arrival_s' stands twice"]),
+    "T20 negative": (TOKENS + "0,1,1\n1,-5,1\n", ["trace.csv: row 3", "must not be negative"]),
+    "half a JSON document": ('[{"arrival_ns": 1, "input_tokens": 1, "output_tokens": 2}, {"arr', ["not readable JSON", "one object a line"]),
+    "no Parquet": ("PAR1 and then something else PAR1", ["not a readable Parquet file"]),
+    "a zip archive": ("PK\x03\x04 and so on", ["is a zip archive; unpack it"]),
+}
+
+
+@pytest.mark.parametrize("case", TRACES)
+def test_what_is_no_trace_is_refused_in_one_line(case, capsys, elsewhere):
+    """With the file, the row, and what would be right; nothing is written."""
+    content, said = TRACES[case]
+    Path("trace.csv").write_text(content, encoding="utf-8")
+    for words in (["inspect", "trace.csv"], ["convert", "trace.csv", "out.parquet"]):
+        (line,) = refused(capsys, "trace", *words)
+        assert all(part in line for part in said), line
+    assert [path.name for path in elsewhere.iterdir()] == ["trace.csv"]
+
+
+def test_what_tells_how_to_read_a_trace_is_checked(capsys):
+    """Names of formats and zones, patterns, folders, and options that exclude each other."""
+    Path("trace.csv").write_text(TOKENS + "0,1,1\n", encoding="utf-8")
+    Path("map.yaml").write_text("time: arrival_s\n", encoding="utf-8")
+    for words, said in (
+        (["trace.csv", "--format", "azur"], "did you mean azure?"),
+        (["trace.csv", "--tz", "Mars/Olympus"], "no time zone is called so"),
+        (["none*.csv"], "no file is called so"),
+        (["none.csv"], "cannot be read (No such file or directory)"),
+        (["."], "cannot be read (Is a directory)"),
+        (["trace.csv", "--mapping", "map.yaml", "--format", "azure"], "exclude each other"),
+        (["trace.csv", "--mapping", "none.yaml"], "none.yaml: cannot be read"),
+    ):
+        (line,) = refused(capsys, "trace", "inspect", *words)
+        assert said in line
+
+
+def test_lines_that_are_no_requests_are_counted_and_strict_reading_stops_at_the_first(capsys):
+    """T20's absurd count, a short row and a date that is none cost three lines; with --strict the first of them ends it."""
+    Path("trace.csv").write_text(TOKENS + "0,1,1\n1,2,1000000000000\n2,3\nsoon,4,4\n3,5,5\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["trace", "inspect", "trace.csv", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (left.value.code, found["requests"], found["input_tokens"]) == (0, 2, 6)
+    assert found["skipped"] == {"broken line": 1, "more than 10,000,000 tokens": 1, "no readable time": 1}
+    (line,) = refused(capsys, "trace", "inspect", "trace.csv", "--strict")
+    assert "trace.csv: row 3: more than 10,000,000 tokens" in line
+
+
+def test_a_log_written_by_skewed_clocks_loses_those_rows(capsys):
+    """T14: one row in 300 ends before it begins; no duration is turned around."""
+    rows = ["1700000000,1,1,2"] * 299 + ["1700000010,1,1,-3"]
+    Path("trace.csv").write_text("arrival_ns,input_tokens,output_tokens,latency_s\n" + "\n".join(rows), encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["trace", "inspect", "trace.csv", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["requests"], found["skipped"], found["latency_mean_s"]) == (299, {"ends before it begins": 1}, 2.0)
 
 
 def test_all_mistakes_of_all_files_come_at_once(capsys):
