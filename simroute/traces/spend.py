@@ -35,9 +35,9 @@ def recomputed(table: Table) -> Spend | None:
     """By (provider, model), at the prices of the trace's first day; None when the log names no model."""
     groups = table.rows(
         "SELECT coalesce(provider, '?'), model, coalesce(failed, false) AS bad, coalesce(cached, 'no') <> 'no' AS ours, count(*),"
-        " coalesce(sum(cost_usd), 0), coalesce(sum(input_tokens), 0), coalesce(sum(least(cached_tokens, input_tokens)), 0),"
+        " coalesce(sum(cost_usd), 0), coalesce(sum(input_tokens), 0), coalesce(sum(least(coalesce(cached_tokens, 0), input_tokens)), 0),"
         " coalesce(sum(output_tokens), 0), coalesce(sum(input_tokens) FILTER (cost_usd IS NULL), 0),"
-        " coalesce(sum(least(cached_tokens, input_tokens)) FILTER (cost_usd IS NULL), 0),"
+        " coalesce(sum(least(coalesce(cached_tokens, 0), input_tokens)) FILTER (cost_usd IS NULL), 0),"
         " coalesce(sum(output_tokens) FILTER (cost_usd IS NULL), 0) FROM requests WHERE model IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     )
     if not groups:
