@@ -13,6 +13,7 @@ from simroute.experiment.configuration import load
 from simroute.experiment.schema import Parameter
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS
+from simroute.traces.columns import COLUMNS, VERSION
 from simroute.traces.formats import known
 
 ROOT = Path(__file__).parent.parent
@@ -92,8 +93,19 @@ def commands() -> str:
         for name in COMMANDS:
             command = cli.get_command(context, name)
             assert command is not None
-            parts += command_section(click.Context(command, info_name=name, parent=context), command)
+            parts += commands_of(click.Context(command, info_name=name, parent=context), command)
     return "\n\n".join(parts) + "\n"
+
+
+def commands_of(context: click.Context, command: click.Command) -> list[str]:
+    """A command, or a group with each of its own."""
+    if not isinstance(command, click.Group):
+        return command_section(context, command)
+    parts = [f"## {context.info_name}", helped(command.help or "")]
+    for name, inner in command.commands.items():
+        told = command_section(click.Context(inner, info_name=name, parent=context), inner)
+        parts += [f"#{text}" if text.startswith("## ") else text for text in told]
+    return parts
 
 
 def command_section(context: click.Context, command: click.Command) -> list[str]:
@@ -131,19 +143,19 @@ def better(name: str) -> str:
 
 
 def traces() -> str:
-    """Formats of trace files."""
+    """The canonical table, and the formats that are read into it."""
     parts = [
-        "# Trace formats",
-        "`scenario.workload.trace=FILE.csv` replaces the synthetic arrivals and token lengths by recorded ones; plain or gzipped. The format is told "
-        "by the header: the columns may stand in any order, and others are ignored. Rows without input tokens are skipped, with a note.",
+        "# Traces",
+        "How logs are read: [Reading traces](../traces.md).",
+        "## Canonical table",
+        f"Version {VERSION}. What every format is read into, and what `simroute trace convert` writes as Parquet, one row a request.",
+        table(("column", "type", "what it is"), ((f"`{name}`", f"`{column.kind}`", column.about) for name, column in COLUMNS.items())),
+        "## Formats",
+        "Found by content. Other fields than these are not read.",
     ]
     for name, form in known().items():
-        parts += [
-            f"## {name}",
-            f"{form.ABOUT}.",
-            " ".join((form.__doc__ or "").split()),
-            table(("field",), ((f"`{field}`",) for field in form.FIELDS)),
-        ]
+        fields = ", ".join(f"`{field}`" for field in form.FIELDS)
+        parts += [f"### {name}", f"{form.ABOUT}.", " ".join((form.__doc__ or "").split()), f"Fields: {fields}"]
     return "\n\n".join(parts) + "\n"
 
 
