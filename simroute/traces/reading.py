@@ -288,16 +288,18 @@ class _Reader:
                 self._table.notes.append(f"{self._paths[one].name} and {self._paths[other].name} overlap in time")
 
     def _unique(self) -> None:
-        """Of rows with one id the first is kept, unless they are attempts at one request."""
+        """Of rows with one id the first is kept; attempts at one request may have one id, but not begin at one time."""
         if "request_id" not in self._given:
             return
-        place, single = f"file * {FILE} + line", "trace IS NULL" if "trace" in self._given else "true"
-        self._run(f"CREATE TEMP TABLE firsts AS SELECT request_id AS id, min({place}) AS kept FROM raw WHERE {single} GROUP BY 1 HAVING count(*) > 1")
-        again = f"FROM raw JOIN firsts ON request_id = id WHERE {single} AND {place} > kept"
+        place, key = f"file * {FILE} + line", "request_id"
+        if "trace" in self._given:
+            key = "CASE WHEN trace IS NULL OR request_id IS NULL THEN request_id ELSE concat_ws(' ', request_id, trace, t) END"
+        self._run(f"CREATE TEMP TABLE firsts AS SELECT {key} AS id, min({place}) AS kept FROM raw GROUP BY 1 HAVING count(*) > 1")
+        again = f"FROM raw JOIN firsts ON {key} = id WHERE {place} > kept"
         count = self._run(f"SELECT count(*) {again}").fetchone()[0]
         if count:
             self._skip("request id seen before", self._run(f"SELECT file, line {again} ORDER BY 1, 2 LIMIT {EXAMPLES}").fetchall(), count)
-            self._run(f"DELETE FROM raw USING firsts WHERE request_id = id AND {single} AND {place} > kept")
+            self._run(f"DELETE FROM raw USING firsts WHERE {key} = id AND {place} > kept")
         self._run("DROP TABLE firsts")
 
     def _sessions(self) -> None:

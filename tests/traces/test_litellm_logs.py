@@ -148,3 +148,11 @@ def test_without_dates_of_the_end_response_time_is_the_streams_first_token(tmp_p
         for number, stream in ((1, True), (2, False))
     )
     assert table(tmp_path, lines([streamed, whole])).rows("SELECT latency_s, ttft_s FROM requests") == [(None, 3.0), (3.0, None)]
+
+
+def test_an_attempt_that_was_logged_twice_counts_once(tmp_path: Path) -> None:
+    """Same id, same trace, same start: one send and one bill, with the second row counted as skipped; the same id at another time is an attempt."""
+    retried = attempt(3, "won", 20.0, 1.0, prompt_tokens=10, completion_tokens=1, response_cost=0.001)
+    failed = attempt(3, "won", 10.0, 1.0, **LIMITED)
+    found = figures(table(tmp_path, lines([failed, retried, failed, retried])))
+    assert (found["requests"], found["attempts"], found["cost"], found["skipped"]) == (1, 2, 0.001, {"request id seen before": 2})
