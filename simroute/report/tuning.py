@@ -81,7 +81,8 @@ def _extent(values: list[Any], is_range: bool) -> str:
 def _standing(found: Found) -> tuple[list[str], list[list[answer.Cell]]]:
     """Each setting's figures in fresh weather, or those of the search where nothing was confirmed."""
     stage = "fresh" if found["replications"]["fresh"] else "search"
-    metrics = _metrics(found)
+    known = found["start"][stage][found["scenarios"][0]]
+    metrics = [metric for metric in _metrics(found) if metric in known]
     several = len(found["scenarios"]) > 1
     rows = []
     for name, setting in named(found):

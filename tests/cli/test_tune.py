@@ -1,11 +1,7 @@
 """`simroute tune` in the simulator: its files, its exit status, its words."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +12,8 @@ from simroute.cli import main
 
 WORDS = ["tune", "scenario=steady", "policy=circuit_breaker", "scenario.horizon=3m", "tune.breaker.failures=2..20", "tune.timeout.total=2s..40s log"]
 GOALS = ["--objective", "min cost_per_1k_requests_usd", "--subject-to", "success_rate>=0.9", "--evaluations", "30", "--confirm", "4"]
+
+FILES = ("report.html", "summary.json", "config.yaml", "tuned.yaml", "trials.parquet")
 
 
 def left(*words):
@@ -54,10 +52,10 @@ def test_the_tuned_policy_runs_as_it_stands_and_gives_the_figures_that_were_repo
 
 
 def test_the_number_of_workers_changes_no_bit():
-    """One process or two: the same three files."""
+    """One process or two: the same files."""
     for workers in ("1", "2"):
         assert left(*WORDS, *GOALS, "--workers", workers, "--quiet", "--out", workers) == 0
-    for name in ("summary.json", "tuned.yaml"):
+    for name in FILES:
         assert Path("1", name).read_bytes() == Path("2", name).read_bytes()
     import duckdb
 
@@ -97,6 +95,14 @@ BAD = {
     "two policies": (["policy=failover,cached", "tune.fallback.error=first | last", *GOALS], "one policy"),
     "nothing": (GOALS, "nothing to tune"),
     "plugin": (["tune.breaker.failures=2..20", *GOALS, "--plugin", "none.py"], "not a Python file"),
+    "config and words": (["--config", "c.yaml", "tune.breaker.failures=2..9"], "--config reruns a search as it is; remove scenario=steady"),
+    "resume what": (["tune.breaker.failures=2..20", *GOALS, "--resume"], "no unfinished run of this scenario"),
+    "resume nothing": (["tune.breaker.failures=2..20", *GOALS, "--resume", "--out", "none"], "there is nothing to resume"),
+    "executor": (["tune.breaker.failures=2..20", *GOALS, "--executor", "ray://x"], "expected local or dask://HOST:PORT"),
+    "any worker": (["tune.breaker.failures=2..20", *GOALS, "--any-worker"], "about the workers of a Dask cluster"),
+    "against itself": (["tune.breaker.failures=2..20", *GOALS, "--against", "circuit_breaker"], "'circuit_breaker' is named twice"),
+    "against nobody": (["tune.breaker.failures=2..20", *GOALS, "--against", "failovr"], "did you mean failover?"),
+    "robust": (["tune.breaker.failures=2..20", *GOALS, "--robust", "best"], "'best' is not one of 'mean', 'worst', 'cvar'"),
     "out": (["tune.breaker.failures=2..20", *GOALS, "--out", "/proc/x"], "cannot be written"),
 }
 
@@ -114,18 +120,70 @@ def test_bad_input_ends_with_one_clear_line_and_writes_nothing(case, capsys, els
     assert list(elsewhere.iterdir()) == []
 
 
-def test_ctrl_c_keeps_what_was_finished(elsewhere):
-    """Exit 130, with a recommendation from what is there."""
-    command = [sys.executable, "-m", "simroute", *WORDS, *GOALS, "--evaluations", "100000", "--workers", "2", "--out", "t"]
-    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ""})
-    time.sleep(12)
-    running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=120)
-    assert running.returncode == 130, err
-    assert "Traceback" not in err
-    if Path("t/summary.json").exists():  # on a very slow machine nothing was finished
-        assert json.loads(Path("t/summary.json").read_text())["interrupted"]
-        assert "interrupted" in out
+def test_progress_ctrl_c_and_the_exact_command_that_goes_on(elsewhere):
+    """On a terminal: runs done, what runs, time left, the best so far. Exit 130, a recommendation, and a command that ends with the same bits."""
+    pytest.importorskip("pty", reason="no pseudo-terminals on this system")
+    from terminals import simroute
+
+    shown = simroute(*WORDS, *GOALS, "--evaluations", "60", "--out", "t", keys={r"4\d/68 runs": b"\x03"})
+    assert shown.status == 130, shown.screen
+    for text in (r"\d+/68 runs, setting \d+", r"\d:\d\d:\d\d.*left", r"best so far \$\d+\.\d+: failures=\d+, total="):
+        assert re.search(text, shown.screen), text
+    assert "interrupted, so judge by what was finished" in " ".join(shown.out.split())
+    assert [line.removeprefix("^C") for line in shown.left] == [
+        "simroute: interrupted; what was finished is kept", "simroute: go on with: simroute tune --resume --out t",
+    ]  # fmt: skip
+    assert json.loads(Path("t/summary.json").read_text())["interrupted"]
+    assert left("tune", "--resume", "--out", "t", "--quiet") == 0
+    assert left("tune", "--config", "t/config.yaml", "--out", "again", "--quiet") == 0
+    for name in FILES:
+        assert Path("t", name).read_bytes() == Path("again", name).read_bytes()
+
+
+@pytest.mark.parametrize("option", ["--no-report", "--report"])
+def test_a_report_is_written_unless_it_is_not_wanted(option, capsys):
+    """`simroute report` makes it later, the same; --quiet prints nothing."""
+    assert left(*WORDS, *GOALS, "--quiet", option, "--out", "t") == 0
+    assert capsys.readouterr() == ("", "")
+    assert {path.name for path in Path("t").iterdir()} == set(FILES) - ({"report.html"} if option == "--no-report" else set())
+    assert left("report", "t", "--quiet") == 0
+    assert Path("t/report.html").stat().st_size > 1_000_000
+
+
+def test_a_config_of_another_command_is_named(capsys):
+    """With the command that it belongs to."""
+    assert left("run", "scenario=steady", "policy=direct", "scenario.horizon=60", "--no-rows", "--no-report", "--quiet", "--out", "r") == 0
+    assert left("tune", "--config", "r/config.yaml") == 2
+    assert "r/config.yaml: was written by run; use simroute run --config r/config.yaml" in capsys.readouterr().err
+
+
+def test_a_setting_that_fails_is_told_with_its_values(capsys, elsewhere):
+    """A layer that cannot bear some value: the replication, and what the setting was; what was finished is kept."""
+    (elsewhere / "own.py").write_text(FRAGILE, encoding="utf-8")
+    (elsewhere / "own.yaml").write_text("fragile: {size: 1}\n", encoding="utf-8")
+    words = ["tune", "scenario=steady", "policy=own.yaml", "scenario.horizon=60", "tune.fragile.size=1..9", "--plugin", "own.py"]
+    assert left(*words, *GOALS, "--out", "t") == 2
+    *_, told, kept = capsys.readouterr().err.strip().splitlines()
+    assert re.search(r"policy setting \d, replication \d, seed 1, at .* ValueError: too large \(setting \d: fragile.size=[5-9]\)", told)
+    assert "go on with: simroute tune --resume --out t --plugin own.py" in kept
+
+
+FRAGILE = """from dataclasses import dataclass
+
+from simroute.core import layer
+from simroute.core.params import Count
+
+
+@layer("fragile")
+@dataclass
+class Fragile:
+    size: Count = 1
+
+    async def __call__(self, call, send, world):
+        if self.size > 4:
+            raise ValueError("too large")
+        return await send(call)
+"""
 
 
 def test_python_gets_frames_and_pictures(elsewhere):

@@ -82,7 +82,8 @@ def _effect(each: Found) -> Picture:
     data = [
         {
             "type": "scatter", "mode": "lines+markers", "showlegend": False,
-            "x": list(map(label, names)), "y": [_times(row["mean"], scale) for row in bins], "error_y": _error(bins, scale), "line": {"color": PETROFF[0]}, "marker": {"size": 8},
+            "x": list(map(label, names)), "y": [_times(row["mean"], scale) for row in bins],
+            "error_y": _error(bins, scale), "line": {"color": PETROFF[0]}, "marker": {"size": 8},
         }
     ]  # fmt: skip
     layout = {

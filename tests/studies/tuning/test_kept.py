@@ -1,0 +1,181 @@
+"""What a search keeps: after whatever end it goes on with the same bits; its folder tells how to do it again."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from problems import bowl, known
+from simroute.experiment.errors import InputError
+from simroute.results.journal import NAME
+from simroute.studies.tuning import planned, read, sheet, tune
+from simroute.studies.tuning.archive import SEARCH
+from simroute.studies.tuning.sheet import ground
+
+FILES = ("summary.json", "config.yaml", "tuned.yaml", "report.html", "trials.parquet")
+SMALL = {"evaluations": 90, "confirm": 4}
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from problems import bowl, known
+from simroute.studies.tuning import read, tune
+
+def evaluate(tasks, settings, count=iter(range(1000))):
+    for found in known(bowl)(tasks, settings):
+        if next(count) == int(sys.argv[4]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield found
+
+tune(read(Path(sys.argv[2])), evaluate=evaluate, out=Path(sys.argv[3]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """An empty working directory with two folders."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("whole", "cut"):
+        Path(name).mkdir()
+
+
+class Counted:
+    """A stand-in that counts its runs, and is interrupted at one of them."""
+
+    def __init__(self, until=None):
+        self.count, self._until = 0, until
+
+    def __call__(self, tasks, settings):
+        for found in known(bowl)(tasks, settings):
+            if self.count == self._until:
+                raise KeyboardInterrupt
+            self.count += 1
+            yield found
+
+
+def same(one, two):
+    return [name for name in FILES if Path(one, name).read_bytes() != Path(two, name).read_bytes()]
+
+
+@pytest.mark.parametrize("cut", [1, 57, 95])
+def test_a_search_that_was_cut_short_goes_on_with_the_same_bits(wanted, cut):
+    """In the first rung, in the search, in the confirmation; what is finished is not run again."""
+    plan = planned(wanted(**SMALL))
+    whole = Counted()
+    tune(plan, evaluate=whole, out=Path("whole"))
+    try:
+        assert tune(plan, evaluate=Counted(cut), out=Path("cut")).interrupted
+    except KeyboardInterrupt:
+        assert cut == 1  # nothing could be recommended yet
+    assert Path("cut", NAME).exists()
+    rest = Counted()
+    tune(plan, evaluate=rest, out=Path("cut"), resume=True)
+    assert rest.count == whole.count - cut
+    assert same("whole", "cut") == []
+    assert not Path("cut", NAME).exists()
+
+
+def test_a_search_that_was_killed_goes_on_with_the_same_bits(wanted):
+    """kill -9 while it runs: what had been finished is there."""
+    plan = planned(wanted(**SMALL))
+    tune(plan, evaluate=known(bowl), out=Path("whole"))
+    tests = str(Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", KILLED, tests, "whole/config.yaml", "cut", "60"], check=False, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    rest = Counted()
+    tune(plan, evaluate=rest, out=Path("cut"), resume=True)
+    assert same("whole", "cut") == []
+    assert rest.count == json.loads(Path("whole/summary.json").read_text())["evaluations"]["search"] + count_of("whole", "fresh") - 60
+
+
+def count_of(folder, stage):
+    return json.loads(Path(folder, "summary.json").read_text())["evaluations"][stage]
+
+
+def test_its_config_gives_the_same_files_again(wanted):
+    """Read back, it is the same plan; conditions, choices, other policies and several scenarios included."""
+    entries = {"breaker.failures": "2..20", "breaker.scope": ["provider", "task"], "breaker.cooldown": "5s..60s if breaker.scope = task"}
+    words = {"entries": entries, "scenarios": ["steady", "rate_limit_storm"], "against": ["failover"], "constraints": ["success_rate>=0.9"]}
+    plan = planned(wanted(**SMALL, **words))
+    tune(plan, evaluate=known(bowl), out=Path("whole"))
+    again = read(Path("whole/config.yaml"))
+    assert sheet(again).to_yaml() == sheet(plan).to_yaml()
+    tune(again, evaluate=known(bowl), out=Path("cut"))
+    assert same("whole", "cut") == []
+
+
+def test_another_search_may_not_go_on_with_it(wanted):
+    """Each difference is named by its key; a new search is refused while there is an unfinished one."""
+    assert tune(planned(wanted(**SMALL)), evaluate=Counted(57), out=Path("cut")).interrupted
+    for changes, told in ({"evaluations": 300}, "search.evaluations was 90 and is now 300"), ({"confirm": 9}, "search.confirm was 4 and is now 9"):
+        with pytest.raises(InputError, match=told):
+            tune(planned(wanted(**{**SMALL, **changes})), evaluate=known(bowl), out=Path("cut"), resume=True)
+    with pytest.raises(InputError, match=r"\(57 .*finished\); continue it with simroute tune --resume --out cut"):
+        tune(planned(wanted()), evaluate=known(bowl), out=Path("cut"))
+
+
+def test_the_cache_serves_any_search_of_the_same_policy_weather_and_seed(wanted):
+    """Other goals and another budget read back what they share; another seed, policy file or weather does not."""
+    first, again, other = Counted(), Counted(), Counted()
+    tune(planned(wanted(**SMALL)), evaluate=first, cache=True)
+    tune(planned(wanted(**SMALL)), evaluate=again, cache=True)
+    assert (first.count > 80, again.count) == (True, 0)
+    found = tune(planned(wanted(evaluations=120, constraints=["success_rate>=0.5"])), evaluate=other, cache=True)
+    assert 0 < other.count < found.archive.spent[SEARCH]
+    plain = ground(planned(wanted())).to_yaml()
+    assert ground(planned(wanted(against=["failover"], confirm=5))).to_yaml() == plain
+    for changes in ({"seed": 2}, {"policy": "failover", "entries": {"timeout.total": "5s..9s"}}, {"overrides": ["scenario.horizon=3m"]}):
+        assert ground(planned(wanted(**changes))).to_yaml() != plain
+
+
+def test_a_journal_that_cannot_be_added_to_ends_the_journal_and_not_the_search(wanted, monkeypatch):
+    """A full disk: it is said once, and the result is there."""
+    from simroute.results import Journal
+    from simroute.studies.tuning.watch import Spectator
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    class Heard(Spectator):
+        def noted(self, line):
+            lines.append(line)
+
+    lines = []
+    monkeypatch.setattr(Journal, "add", full)
+    assert not tune(planned(wanted(**SMALL)), evaluate=known(bowl), out=Path("whole"), watch=Heard()).problems
+    assert ["No space left on device" in line for line in lines] == [True]
+    assert Path("whole/summary.json").exists()
+
+
+def edited(**changes):
+    data = yaml.safe_load(Path("whole/config.yaml").read_text())
+    for key, value in changes.items():
+        above, _, name = key.rpartition("__")
+        (data[above] if above else data)[name] = value
+    Path("whole/config.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+
+
+WRONG = {
+    "a missing part": ({"tune": None}, "tune: expected LAYER.KEY: RANGE"),
+    "a word of another kind": ({"search__evaluations": "many"}, "search.evaluations: expected a whole number, found 'many'"),
+    "a word that is none": ({"search__speed": 3}, "search.speed: there is no such key"),
+    "too few": ({"search__evaluations": 2}, "--evaluations 2: too few"),
+    "no scenario": ({"configurations": {}}, "configurations: expected the policy"),
+    "no configuration": ({"configurations": {"steady": 3}}, "expected a configuration"),
+    "a range that is none": ({"tune": {"breaker.failures": "9..2"}}, "tune.breaker.failures: 9..2 is empty"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_an_edited_config_is_told_key_by_key(wanted, case):
+    """One line, with what would be right."""
+    changes, told = WRONG[case]
+    Path("whole/config.yaml").write_text(sheet(planned(wanted())).to_yaml())
+    edited(**changes)
+    with pytest.raises(InputError) as found:
+        read(Path("whole/config.yaml"))
+    assert told in "\n".join(found.value.lines)
