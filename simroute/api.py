@@ -96,9 +96,10 @@ def compare(
     from simroute.studies.until import until as goal
 
     made = _file(scenario).configuration("compare", policies, seed, replications)
+    made.yearly = yearly
     made.until = None if until is None else goal(until, replications, max(max_replications, replications)).plain()
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
-    return _compare(made, workers=workers, year=yearly, out=place, resume=resume, perform=_shelved(perform) if cache else perform)
+    return _compare(made, workers=workers, out=place, resume=resume, perform=_shelved(perform) if cache else perform)
 
 
 def _folder(made: Configuration, out: str | Path | None, resume: bool) -> Path | None:

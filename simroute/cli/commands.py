@@ -118,6 +118,7 @@ def begin(
         made = build(1 if seed is None else seed, replications)
     else:
         made = _configuration(command, words, config, seed, replications)
+    made.yearly = made.yearly or yearly
     if until is not None or max_replications is not None:
         _lengthened(made, until, max_replications, replication is None and config is None)
     if replication is not None:
@@ -153,7 +154,6 @@ def begin(
                 report=not no_report,
                 watch=watch,
                 perform=_shelved(perform, watch) if cache else perform,
-                year=yearly,
             )
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again, alone(error, made, words, config or (place / "config.yaml" if not words else None), plugins))

@@ -29,6 +29,7 @@ class Configuration:
 
     `until`: what more are made for, as its `criterion`, how many are the `first`, and how many at `most`.
     `windows`: in how many parts a trace is played, each from a fresh policy on; `part`: the one of them that is played.
+    `yearly`: whether a year's figures are wanted as well.
     `replication`: the number of the only one that is run, of whatever study it is from; None for the first `replications`.
     """
 
@@ -43,6 +44,7 @@ class Configuration:
     notes: list[str] = field(default_factory=list)
     replication: int | None = None
     until: dict[str, Any] | None = None
+    yearly: bool = False
     windows: int | None = None
     part: Part | None = None
 
@@ -53,7 +55,7 @@ class Configuration:
 
     def alone(self, replication: int) -> Configuration:
         """Only this one of its replications."""
-        return replace(self, replications=1, replication=replication, until=None)
+        return replace(self, replications=1, replication=replication, until=None, yearly=False)
 
     def formula(self, policy: str) -> str:
         """The nesting of a policy in words."""
@@ -68,6 +70,7 @@ class Configuration:
         if self.replication is not None:
             head["replication"] = self.replication
         head |= {} if self.until is None else {"until": self.until}
+        head |= {"yearly": True} if self.yearly else {}
         head |= {} if self.windows is None else {"windows": self.windows}
         return {**head, "scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "policies": policies}
 
@@ -150,6 +153,9 @@ def restored(document: yaml_reader.Document) -> Configuration:
     for file, known in data["files"].items():
         if made.files.get(file) != known:
             raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
+    made.yearly = data.get("yearly", False)
+    if not isinstance(made.yearly, bool):
+        raise InputError(f"{document.where(('yearly',))}: yearly: expected true or false, found {made.yearly!r}"[:200])
     if "until" in data:
         made.until = _until(data["until"], document)
     if "windows" in data:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simroute.report.picture import Material
+from simroute.report.picture import Material, Table
 from simroute.words import clean, percent, span, usd
 
 COLUMNS = {
@@ -105,3 +105,35 @@ def _difference(row: dict[str, Any], unit: str) -> str:
     sign = "+" if row["mean"] > 0 else ""
     chance = row["low"] is not None and row["low"] <= 0 <= row["high"]
     return f"{sign}{text}{' — may be chance' if chance else ''}"
+
+
+def year(summary: dict[str, Any]) -> tuple[Table, str] | None:
+    """Figures of a year, and what they are made from; None if they were not asked for."""
+    found = summary.get("yearly")
+    if found is None:
+        return None
+    units = {"success_rate": "share", "availability": "share", "cost_usd": "USD"}
+    rows = [[clean(policy, 40), *(span(**one[name], unit=unit) for name, unit in units.items())] for policy, one in found["policies"].items()]
+    kinds = [f"{clean(' with '.join(one['outages']) or 'without an outage', 80)}: {one['horizons']:,.4g}" for one in found["strata"]]
+    note = f"Horizons a year, {'; '.join(kinds)}. Three outages at once are left out: {percent(found['three_at_once'])} of the time."
+    return Table(["policy", "requests that succeed", "minutes that do", "USD"], rows), note
+
+
+STEADY = {"warmup_minutes": "minutes of warm-up", "batches": "batches", "lag1": "their correlation"}
+
+
+def steady(summary: dict[str, Any]) -> tuple[Table, str] | None:
+    """What one run of a steady scenario tells of its success rate; None where it tells nothing."""
+    found = summary.get("steady_state")
+    if not found:
+        return None
+    rows = [
+        [
+            clean(policy, 40),
+            span(one["mean"], one["low"], one["high"], "share"),
+            *(f"{one[name]:.3g}" for name in ("warmup_minutes", "batches", "lag1")),
+        ]
+        for policy, one in found.items()
+    ]
+    note = "Batch means: the warm-up is cut off, the rest parted into batches; where they still correlate there is no interval."
+    return Table(["policy", "requests that succeed", *STEADY.values()], rows), note

@@ -78,8 +78,18 @@ def _answer(material: Material) -> str:
         table += f"<details><summary>Differences to {first}, paired over the same weather</summary>{_table(Table(*apart))}</details>"
     return (
         f'<header id="answer"><h1>{escape(clean(summary["scenario"], 60))}</h1><p class="question">{escape(clean(evidence["question"], 600))}</p>'
-        f'<div class="said">{said}</div><p class="small">{escape(given)}{escape(_given(material))}</p>{table}</header>'
+        f'<div class="said">{said}</div><p class="small">{escape(given)}{escape(_given(material))}</p>{table}{_beyond(summary)}</header>'
     )
+
+
+def _beyond(summary: dict[str, Any]) -> str:
+    """A year, and what one run tells by itself, where they were asked for."""
+    made = ""
+    for found, caption in ((answer.year(summary), "In a year"), (answer.steady(summary), "Within this run")):
+        if found is not None:
+            table, note = found
+            made += f"<h3>{caption}</h3>{_table(table)}<p class='small'>{escape(note)}</p>"
+    return made
 
 
 def _given(material: Material) -> str:

@@ -13,8 +13,9 @@ from typing import Any
 
 import simroute
 from simroute.studies.executors import Work
-from simroute.studies.many import Store, studies
+from simroute.studies.many import studies
 from simroute.studies.record import REPORT, SENSITIVITY, Kept
+from simroute.studies.runs import Store
 from simroute.studies.settings import Settings
 from simroute.studies.shelf import Cache
 from simroute.studies.watch import Watch

@@ -23,6 +23,7 @@ from simroute.studies.gathered import Gathered
 from simroute.studies.material import material
 from simroute.studies.record import Record
 from simroute.studies.regret import Bound, bound
+from simroute.studies.runs import kept
 from simroute.studies.stages import outcome, stages
 from simroute.studies.statistics import Interval, Rule, interval, paired
 from simroute.studies.until import rule
@@ -212,17 +213,17 @@ def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, st
 
 def compare(
     configuration: Configuration, *, workers: int = 1, rows: bool | None = None, out: Path | None = None, resume: bool = False,
-    report: bool = True, watch: Watch | None = None, perform: Work = work, year: bool = False,
+    report: bool = True, watch: Watch | None = None, perform: Work = work,
 ) -> Study:  # fmt: skip
     """Run every policy in every replication; `out`, a folder that is there, gets the run's files (report.html if `report`).
 
     What is finished is kept in a journal in `out` until all is: Ctrl-C, a lost worker or a full disk lose nothing, and `resume` goes on from there
     (`rows` None: with row files if it was begun with them). After Ctrl-C the study is over the replications that all policies have finished.
-    `perform`: plays the replications, here or elsewhere; the result does not depend on it. `year`: yearly figures as well (not kept in the journal).
+    `perform`: plays the replications, here or elsewhere; the result does not depend on it.
     Raises InputError, WorkerLostError, ReplicationError (which names it), KeyboardInterrupt when no replication is whole.
     """
     watch = watch or Watch()
-    if year:
+    if configuration.yearly:
         strata(configuration.scenario, configuration.seed)  # refused before anything runs
     if out is not None and resume:
         record = Record.resumed(configuration, out, rows, watch.noted)
@@ -240,11 +241,12 @@ def compare(
             raise KeyboardInterrupt
         ideal = bound(configuration, whole) if gathered.evidence else None
         study = Study(configuration, gathered.runs(), interrupted, out, gathered.evidence, gathered.first, ideal)
-        if year and not interrupted:
+        if configuration.yearly and not interrupted:
             try:
-                study.yearly = yearly(configuration, study.runs, workers=workers, perform=perform, rule=study.rule)
+                study.yearly = yearly(configuration, study.runs, workers=workers, perform=kept(perform, record), rule=study.rule)
             except KeyboardInterrupt:
                 watch.noted("interrupted: the yearly figures are left out")
+                study.interrupted = True
         if configuration.command == "replay":
             study.replay = replay.calibrated(study, lambda made: _alone(made, workers, perform))
         record.write(study, whole, report)

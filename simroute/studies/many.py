@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
 
 from simroute.experiment.configuration import Configuration
 from simroute.metrics import Figures
 from simroute.studies.compare import Study
 from simroute.studies.executors import Crew, Done, Job, Numbered, Work, stripped
+from simroute.studies.runs import Store, digest
 from simroute.studies.watch import undisturbed
-
-
-class Store(Protocol):
-    """Where runs are kept. A job is (digest of weather and layers, replication)."""
-
-    def keys(self) -> set[Job]:
-        """Of what is kept."""
-
-    def read(self, job: Job) -> Done | None:
-        """What is kept of one, None if it cannot be read."""
-
-    def add(self, done: Done) -> None:
-        """Keep one, at once. Never fails."""
 
 
 def studies(
@@ -36,7 +21,7 @@ def studies(
     `stores`: what they have is not run again, and all get what is run. `perform`: plays elsewhere than in `workers` processes here.
     Raises WorkerLostError, RuntimeError that names the failed replication.
     """
-    names = {(number, policy): _name(each, policy) for number, each in enumerate(made) for policy in each.policies}
+    names = {(number, policy): digest(each, policy) for number, each in enumerate(made) for policy in each.policies}
     first: dict[Job, Numbered] = {}
     for number, each in enumerate(made):
         for policy in each.policies:
@@ -60,22 +45,6 @@ def studies(
     except KeyboardInterrupt:
         interrupted = True
     return [_study(each, {policy: names[number, policy] for policy in each.policies}, found) for number, each in enumerate(made)], interrupted
-
-
-def _name(made: Configuration, policy: str) -> str:
-    """Of weather and layers: whoever has the same one has the same figures."""
-    plain = made.plain()
-    text = json.dumps(_alike([made.seed, plain["files"], plain["scenario"], plain["policies"][policy]]))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def _alike(value: Any) -> Any:
-    """1 is 1.0, as it is once it has been written and read again."""
-    if isinstance(value, dict):
-        return {str(key): _alike(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_alike(one) for one in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else value
 
 
 def _kept(jobs: list[Job], stores: Sequence[Store]) -> Iterator[Done]:

@@ -148,6 +148,19 @@ class Record:
             except JournalError as error:
                 raise InputError(unreadable(self._journal.path.parent, error)) from None
 
+    def keys(self) -> set[Job]:
+        """Of all runs that are kept, those beside the study's own as well."""
+        return set() if self._journal is None else self._journal.keys()
+
+    def read(self, job: Job) -> Done | None:
+        """What is kept of one. Raises InputError."""
+        if self._journal is None:
+            return None
+        try:
+            return Done(job, self._journal.figures(*job))
+        except JournalError as error:
+            raise InputError(unreadable(self._journal.path.parent, error)) from None
+
     def add(self, done: Done) -> None:
         """Keep one. Never fails: a full disk ends the journal, not the study."""
         if done.unwritten is not None:
@@ -248,20 +261,7 @@ class Kept(Record):
     """A journal of runs by whatever name a study gives them: a store, and the study's files at its end."""
 
     def _wanted(self) -> set[Job]:
-        return self.keys() if self._journal is None else self._journal.keys()
-
-    def keys(self) -> set[Job]:
-        """Of the runs that are kept."""
-        return set(self._finished)
-
-    def read(self, job: Job) -> Done | None:
-        """What is kept of one. Raises InputError."""
-        if self._journal is None:
-            return None
-        try:
-            return Done(job, self._journal.figures(*job))
-        except JournalError as error:
-            raise InputError(unreadable(self._journal.path.parent, error)) from None
+        return self.keys()
 
     def end(self, study: Ended, texts: dict[str, Callable[[], str]]) -> None:
         """The files of the study, by name. Never fails: it is told what could not be written, and why."""

@@ -117,7 +117,7 @@ def _played(
         return {policy: np.array([_sums(run) for run in each]) for policy, each in runs.items()}
     found = {policy: np.zeros((many, 5)) for policy in runs}
     for place, outages in enumerate(stratum.ways):
-        made = replace(configuration, scenario=replace(configuration.scenario, outages=outages), until=None)
+        made = replace(configuration, scenario=replace(configuration.scenario, outages=outages), until=None, yearly=False)
         jobs = [(policy, replication) for replication in range(place, many, len(stratum.ways)) for policy in runs]
         with closing(perform(made, jobs, workers, None, lambda job, seconds: None)) as results:
             for done in results:

@@ -2,16 +2,21 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simroute.experiment.configuration import Configuration
+from simroute.experiment.configuration import Configuration, restore
 from simroute.experiment.errors import InputError
 from simroute.experiment.run import replicate
+from simroute.metrics import Figures
 from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Workload
 from simroute.policies.retry import Retry
+from simroute.studies import executors
+from simroute.studies.compare import compare
 from simroute.studies.statistics import interval
+from simroute.studies.watch import Watch
 from simroute.studies.yearly import lines, strata, yearly
 
 YEAR, HORIZON = 43_200.0, 2400.0
@@ -94,6 +99,47 @@ def test_a_year_without_a_failure_has_no_bounds() -> None:
     spotless = made(replace(SCENARIO, outages={"x": replace(X, error_share=0.0, slow_down=2.0)}), 3)
     runs = {policy: [replicate(spotless, policy, r) for r in range(3)] for policy in POLICIES}
     assert yearly(spotless, runs, year=YEAR)["policies"]["direct"]["success_rate"] == {"mean": 1.0, "low": None, "high": None}
+
+
+class Play:
+    """Runs as they are, until Ctrl-C is pressed at the start of the one after `stop`."""
+
+    def __init__(self) -> None:
+        self.stop: int | None = None
+        self.count = 0
+
+    def __call__(self, configuration: Configuration, policy: str, replication: int, *others: object, **named: object) -> Figures:
+        if self.count == self.stop:
+            raise KeyboardInterrupt
+        self.count += 1
+        return replicate(configuration, policy, replication)
+
+
+def test_a_year_is_remembered_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut among the runs of a year: those and the study's own are kept, config.yaml knows that it was asked for, and the bits are the same."""
+    monkeypatch.setattr(executors, "replicate", play := Play())
+    short = replace(SCENARIO, horizon=1800.0, workload=Workload(rate=0.02), outages={"x": replace(X, per_year=3.0)})
+    wanted = replace(made(short, 2), yearly=True)
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    whole = compare(wanted, out=tmp_path / "whole")
+    many, play.stop, play.count = play.count, 9, 0
+    assert compare(wanted, out=tmp_path / "cut", watch=Quiet()).interrupted
+    play.stop, play.count = None, 0
+    again = restore(tmp_path / "cut" / "config.yaml")
+    assert again.yearly
+    found = compare(again, out=tmp_path / "cut", resume=True)
+    assert play.count == many - 9 > 0
+    assert found.to_json() == whole.to_json()
+    assert "In a year" in found.report()
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {path.name for path in (tmp_path / "whole").iterdir()}
+
+
+class Quiet(Watch):
+    """Hears that the year was interrupted."""
+
+    def noted(self, line: str) -> None:
+        assert "interrupted" in line
 
 
 def test_it_is_said_in_sentences(conditional: dict) -> None:
