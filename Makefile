@@ -69,9 +69,10 @@ docs: setup
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "open site/index.html"
 
-# The figures and set-ups of docs/scenarios/*.md; takes some minutes.
+# The figures and set-ups of docs/scenarios/*.md and docs/studies/*.md; takes some minutes.
 docs-findings: setup
 	@$(BIN)/python docs/findings.py
+	@$(BIN)/python docs/studied.py
 
 clean:
 	rm -rf .venv build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ HEADS = {
     "success_rate": "success", "slo_attainment": "in time", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$ per 1,000 requests",
     "quality_mean": "quality", "attempts_per_request": "sends a request", "time_on_failing_target_s": "on failing", "rate_limited": "429s",
     "cost_usd": "spent", "cache_hit_rate": "cache hits", "cache_false_hit_rate": "false hits", "breaker_opened": "breaker opened",
+    "ttft_p95_s": "first token p95", "wasted_usd": "wasted",
 }  # fmt: skip
 CLAIM = re.compile(r"<!-- holds: (\S+) (<|>|=) (\S+) -->")
 
@@ -124,10 +125,10 @@ def hashes(name: str) -> dict[str, str]:
     return {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in files}
 
 
-def written(text: str, name: str, record: dict[str, Any]) -> str:
-    """The page with set-up and figures renewed."""
+def written(text: str, name: str, record: dict[str, Any], shown: Callable[[str, dict[str, Any]], str] | None = None) -> str:
+    """The page with set-up and figures (as `shown` makes them) renewed."""
     scenario = load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario
-    for mark, content in {"setup": setup(scenario), "figures": figures(name, record)}.items():
+    for mark, content in {"setup": setup(scenario), "figures": (shown or figures)(name, record)}.items():
         text = re.sub(rf"(<!-- {mark} -->\n).*?(\n<!-- /{mark} -->)", lambda found, new=content: f"{found[1]}\n{new}\n{found[2]}", text, flags=re.S)
     return text
 
@@ -171,7 +172,7 @@ def value(term: str, record: dict[str, Any]) -> float:
     """A number; POLICY.METRIC with .low, .high or (the default) .mean behind it; B-A.METRIC, a paired difference; B/A.METRIC, a ratio of means."""
     if re.fullmatch(r"-?[0-9.]+", term):
         return float(term)
-    who, metric, *bound = term.split(".")
+    who, metric, *bound = re.split(r"\.(?=[a-z])", term)
     if "/" in who:
         b, a = (record["figures"][policy][metric]["mean"] for policy in who.split("/"))
         return float(b / a)

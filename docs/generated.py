@@ -29,12 +29,16 @@ def pages() -> dict[str, str]:
 def scenarios() -> str:
     """The packaged scenarios and their questions."""
     names = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
-    rows = ((f"[{name}]({name}.md)", load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario.about) for name in names)
+    own = {path.stem for path in (ROOT / "docs" / "scenarios").glob("*.md")}
+    links = {name: f"[{name}]({'' if name in own else '../studies/'}{name}.md)" for name in names}
+    rows = [(links[name], load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario.about) for name in names]
     parts = [
         "# Packaged scenarios",
         "Each answers one question. Its page says what was found, with the figures and the command that gives them again. The depth of an outage is "
         "seldom published: where it is an assumption, the scenario file says so.",
-        table(("scenario", "question"), rows),
+        table(("scenario", "question"), (row for row, name in zip(rows, names, strict=True) if name in own)),
+        "These belong to studies of one or two settings each, over ranges of their values:",
+        table(("scenario", "question"), (row for row, name in zip(rows, names, strict=True) if name not in own)),
         "`simroute list scenarios` names them, `simroute describe NAME` prints one. Files in a folder `scenarios/` where you work come first.",
     ]
     return "\n\n".join(parts) + "\n"

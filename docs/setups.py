@@ -76,9 +76,10 @@ def outage(one: spec.Outage, scenario: spec.Scenario) -> str:
     """Who fails, when, and how badly."""
     who = one.provider or one.deployment or one.domain
     when = f"from {moment(one.start)} to {moment(one.end)}" if one.start is not None else f"every {duration(one.mean_between or 0)} on average"
-    text = f"{who}, {when}: {share(one.error_share)} of calls fail with {one.status}"
-    text += f", answers take {one.slow_down:g} times as long" if one.slow_down > 1 else ""
-    return text + (f", {share(one.hang_share)} of the calls that do not fail never answer." if one.hang_share else ".")
+    said = [f"{share(one.error_share)} of calls fail with {one.status}"] if one.error_share else []
+    said += [f"answers take {one.slow_down:g} times as long"] if one.slow_down > 1 else []
+    said += [f"{share(one.hang_share)} of the calls that do not fail never answer"] if one.hang_share else []
+    return f"{who}, {when}: {', '.join(said)}."
 
 
 def share(part: float) -> str:

@@ -8,9 +8,11 @@ import pytest
 import yaml
 from findings import FOLDER, PAGES, broken, claims, command, hashes, measured, written
 from generated import pages
+from studied import STUDIES
 
 ROOT = Path(__file__).parent.parent.parent
-NAMES = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+PACKAGED = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
+NAMES = sorted(PAGES)
 
 
 def page(name):
@@ -22,11 +24,13 @@ def record(name):
 
 
 def test_every_packaged_scenario_has_a_page():
-    """And is run for it, listed in the overview, and reached from the menu."""
+    """Or belongs to a study; it is listed in the overview, and a page reached from the menu."""
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
     overview = pages()["scenarios/index.md"]
-    assert sorted(PAGES) == NAMES == sorted(path.stem for path in FOLDER.glob("*.md"))
+    assert sorted([*PAGES, *STUDIES]) == PACKAGED
+    assert sorted(path.stem for path in FOLDER.glob("*.md")) == NAMES
     assert [name for name in NAMES if f"scenarios/{name}.md" not in menu or f"({name}.md)" not in overview] == []
+    assert [name for name in STUDIES if f"(../studies/{name}.md)" not in overview] == []
 
 
 @pytest.mark.parametrize("name", NAMES)

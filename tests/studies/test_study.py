@@ -68,7 +68,7 @@ def test_config_yaml_gives_the_same_bits_again(tmp_path):
 
 
 def test_every_packaged_policy_runs_in_every_packaged_scenario():
-    """Seven scenarios by eight policies, the first minutes of each; every figure finite or null."""
+    """Each pair, the first minutes; every figure finite or null."""
     policies = listed("policies")
     assert {"direct", "retry_only", "failover", "circuit_breaker", "cascade", "budget_shift", "cached", "layered"} <= set(policies)
     scenarios = listed("scenarios")
