@@ -11,6 +11,7 @@ from simroute.traces.table import Table
 from simroute.words import usd
 
 NAMES = 5
+EQUAL = 1e-6
 
 
 @dataclass
@@ -85,4 +86,7 @@ def explained(found: Spend, logged: float | None) -> Iterator[str]:
         yield f"{usd(found.unlogged)} of the catalogue's is for requests without a logged cost"
     rest = logged - found.unpriced - found.failed - found.gateway - (found.usd - found.unlogged)
     compared = max(found.usd - found.unlogged, 1e-12)
+    if abs(rest) <= EQUAL * compared:
+        yield "that is what the rest of the log says, too"
+        return
     yield f"the rest of the log is {usd(abs(rest))} ({100 * abs(rest) / compared:.2g} %) {'above' if rest > 0 else 'below'} the catalogue"

@@ -60,6 +60,14 @@ def test_what_a_format_does_not_say_is_null(tmp_path: Path, capsys: pytest.Captu
     }  # fmt: skip
 
 
+def test_a_log_without_cached_tokens_is_priced_in_full(tmp_path: Path) -> None:
+    """A million tokens in at $2.50 and a hundred thousand out at $10: $3.50, as the log has it."""
+    path = tmp_path / "full.csv"
+    path.write_text(f"{COLUMNS}\n1700000000000000000,a,1000000,,100000,openai,gpt-4o,false,200,1.0,,3.5,ann,s1,1,\n", encoding="utf-8")
+    told = [text for name, text in rows(read([path])) if name in ("spend as logged", "spend by catalogue", "")]
+    assert told == ["$3.50", "$3.50, at prices of 2023-11-14", "that is what the rest of the log says, too"]
+
+
 def test_the_difference_between_log_and_catalogue_is_explained(trace: Path) -> None:
     """gpt-4o by its published prices, $2.50, $1.25 cached and $10: a cost $0.003, b $0.007; the log has $0.001 more, and others with causes."""
     told = [text for name, text in rows(read([trace])) if name in ("spend as logged", "spend by catalogue", "")]
