@@ -125,10 +125,12 @@ def tune(
     scenario: ScenarioFile | str | Sequence[ScenarioFile | str], policy: str, space: Mapping[str, Any] | None = None, *,
     objective: str | Sequence[str], subject_to: str | Sequence[str] = (), robust: Robust = "mean", evaluations: int = 400, confirm: int = 20,
     seed: int = 1, workers: int = 1, proposer: str = "sobol", overrides: Sequence[str] = (), out: str | Path | None = None,
+    against: Sequence[str] = (), resume: bool = False, cache: bool = False,
 ) -> Tuning:  # fmt: skip
-    """Search a policy's parameters: `space` as {"breaker.failures": "2..20"}, with the policy's own `tune:` block. `out`: a folder for its files.
+    """Search a policy's parameters: `space` as {"breaker.failures": "2..20"}, with the policy's own `tune:` block. `out`: a folder for its files, in
+    which every run is kept as it is finished; `resume` goes on with an unfinished search there. `against`: policies to compare the result with.
 
-    The result has .recommended, .trials (a data frame), .figures (plotly, by name), .summary and .tuned_yaml. Raises InputError.
+    The result has .recommended, .trials (a data frame), .figures (plotly, by name), .summary, .tuned_yaml and .to_html(path). Raises InputError.
     """
     from simroute.studies import tuning
 
@@ -138,11 +140,14 @@ def tune(
         raise InputError("scenarios of one search must have the same overrides; change the files instead")
     wanted = tuning.Wanted(
         [file.name for file in files], policy, dict(space or {}), _listed(objective), _listed(subject_to), [*dict.fromkeys(own), *overrides], robust,
-        evaluations, confirm, seed, proposer,
+        evaluations, confirm, seed, proposer, against=against,
     )  # fmt: skip
     plan = tuning.planned(wanted)
-    place = None if out is None else folder(plan.configurations[0], Path(out))
-    return tuning.tune(plan, workers=workers, out=place)
+    if out is None:
+        if resume:
+            raise InputError("resume: in which folder? Give out as well")
+        return tuning.tune(plan, workers=workers, cache=cache)
+    return tuning.tune(plan, workers=workers, cache=cache, out=Path(out) if resume else folder(plan.configurations[0], Path(out)), resume=resume)
 
 
 def sensitivity(

@@ -22,6 +22,7 @@ from simroute.experiment.run import ReplicationError
 from simroute.studies import cluster
 from simroute.studies.cluster import Cluster, batches, differing, traits
 from simroute.studies.compare import compare
+from simroute.studies.tuning import Wanted, planned, tune
 from simroute.studies.watch import Watch
 
 pytest.importorskip("distributed", reason="needs simroute[dist]")
@@ -135,6 +136,15 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
     assert (killer.seen, found.replications) == (20, 10)
     compare(made, out=tmp_path / "here", report=False)
     assert files(tmp_path / "here") == files(tmp_path / "there")
+
+
+def test_a_search_on_a_cluster_has_the_same_bits(machines: Machines) -> None:
+    """Candidates travel as policies of a configuration, in both weathers and both stages."""
+    words = {"breaker.failures": "2..20", "retry.backoff.initial": "0.1..2 log"}
+    asked = Wanted(["steady"], "circuit_breaker", words, ["min cost_usd"], overrides=["scenario.horizon=60"], evaluations=24, confirm=2)
+    here, there = tune(planned(asked)), tune(planned(asked), perform=Cluster(machines.address).work)
+    assert there.to_json() == here.to_json()
+    assert there.trials.equals(here.trials)
 
 
 def test_files_and_layers_travel_by_their_contents(machines: Machines, tmp_path: Path) -> None:
