@@ -18,6 +18,7 @@ COMMANDS = {
     "compare": ("simroute.cli.commands", "Run several policies in the same weather and say which one keeps the promise."),
     "run": ("simroute.cli.commands", "Run one policy."),
     "replay": ("simroute.cli.replay", "What the traffic of a log would have cost, and how it would have felt, under other policies."),
+    "fit": ("simroute.cli.fit", "A scenario fitted to a log of real traffic, with intervals and how well it fits."),
     "tune": ("simroute.cli.tune", "Search a policy's parameters for a goal, and confirm the best setting in fresh weather."),
     "trace": ("simroute.cli.trace", "What a recorded trace holds, and any known log as simroute's own table."),
     "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),

@@ -67,15 +67,15 @@ def inspect_command(traces: tuple[str, ...], as_json: bool, **told: Any) -> int:
     """
     from simroute.traces.inspect import rows, summary
 
-    with _mistakes():
+    with mistakes():
         paths, wish = _wished(traces, **told)
         if _windows(paths, wish):
             return _inspect_windows(paths, as_json)
-        table = _read(paths, wish)
+        found = _read(paths, wish)
         if as_json:
-            _json(summary(table))
+            _json(summary(found))
         else:
-            _show(paths, table.format, rows(table))
+            _show(paths, found.format, rows(found))
     return 0
 
 
@@ -93,17 +93,17 @@ def convert_command(traces: tuple[str, ...], out: Path, anonymize: bool, force: 
     """
     from simroute.traces.convert import convert, free
 
-    with _mistakes():
+    with mistakes():
         free(out, force)
-        table = _read(*_wished(traces, **told))
-        convert(table, out, anonymize, force)
-    left = sum(table.skipped.values())
-    click.echo(f"{table.requests:,} requests in {escaped(str(out))}{f'; {left:,} rows skipped, see simroute trace inspect' if left else ''}")
+        found = table(traces, **told)
+        convert(found, out, anonymize, force)
+    left = sum(found.skipped.values())
+    click.echo(f"{found.requests:,} requests in {escaped(str(out))}{f'; {left:,} rows skipped, see simroute trace inspect' if left else ''}")
     return 0
 
 
 @contextmanager
-def _mistakes() -> Iterator[None]:
+def mistakes() -> Iterator[None]:
     """What is wrong with a trace is bad input, one line."""
     from simroute.experiment.errors import InputError
     from simroute.traces import TraceError
@@ -112,6 +112,11 @@ def _mistakes() -> Iterator[None]:
         yield
     except TraceError as error:
         raise InputError(str(error)) from None
+
+
+def table(traces: tuple[str, ...], **told: Any) -> Any:
+    """The trace, read as the options of `reading` say. Raises InputError, TraceError."""
+    return _read(*_wished(traces, **told))
 
 
 def _wished(traces: tuple[str, ...], form: str | None, mapping: Path | None, tz: str, time_unit: str | None, strict: bool) -> tuple[list[Path], Any]:

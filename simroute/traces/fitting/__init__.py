@@ -1,0 +1,95 @@
+"""A scenario fitted to a trace: one file for each thing that is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from simroute.models import spec
+from simroute.traces.fitting.arrivals import SCALES
+from simroute.traces.fitting.goodness import Row, goodness
+from simroute.traces.fitting.interval import Estimate
+from simroute.traces.fitting.sample import Sample, sample
+from simroute.traces.fitting.scenario import Parts, parts, scenario, tree
+from simroute.traces.fitting.written import estimates, plain, written
+from simroute.traces.table import Table
+from simroute.words import clean, duration
+
+__all__ = ["Estimate", "Fit", "Parts", "Row", "Sample", "fit", "fitted", "sample"]
+
+
+@dataclass
+class Fit:
+    """`noted`: the scenario with notes, and `head` above it; `scenario`: the same for the models; `rows`: how well it fits."""
+
+    sample: Sample
+    parts: Parts
+    head: list[str]
+    noted: dict[str, Any]
+    scenario: spec.Scenario
+    rows: list[Row]
+    curves: dict[str, Any]
+
+    def estimates(self) -> dict[str, Estimate]:
+        """Every fitted number by its key in the scenario."""
+        return estimates(self.noted)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        when = self.parts.arrivals
+        families = {
+            family.name: {"bic": family.bic, "dispersion": when.given[family.name], "chosen": family is when.best} for family in when.families
+        }
+        return {
+            "requests": len(self.sample.arrival), "span_s": self.sample.span, "notes": self.head, "scenario": plain(self.noted),
+            "estimates": {key: found._asdict() for key, found in self.estimates().items()},
+            "arrivals": {"scales_s": list(SCALES), "dispersion": when.seen, "families": families},
+            "latency": {one.name: one.latency.families for one in self.parts.deployments if one.latency is not None},
+            "errors": {one.name: one.errors.bics for one in self.parts.deployments if one.errors.bics},
+            "outages": {one.name: [spell.chance for spell in one.outages] for one in self.parts.deployments if one.outages},
+            "goodness": [row._asdict() for row in self.rows],
+        }  # fmt: skip
+
+    def text(self) -> str:
+        """The scenario's file."""
+        return written(self.head, self.noted)
+
+
+def fit(table: Table, name: str, deployments: dict[str, Any] | None = None, progress: Callable[[str], None] | None = None) -> Fit:
+    """Of a whole trace that is called `name`. `deployments`: plain data of those that answer instead of the log's. Raises TraceError."""
+    from simroute.traces.prefixes import shared
+
+    seen = sample(table)
+    made = fitted(seen, name, deployments, progress)
+    prefixes = [shared(table, lifetime) for lifetime in (None, 300.0)]
+    if prefixes[0] is not None and prefixes[1] is not None:
+        read = f"{100 * prefixes[0]:.0f} % of input tokens (never forgetting), {100 * prefixes[1]:.0f} % with 5 minutes"
+        made.head.append(f"A provider's prompt cache could have read {read}.")
+    return made
+
+
+def fitted(seen: Sample, name: str, deployments: dict[str, Any] | None = None, progress: Callable[[str], None] | None = None) -> Fit:
+    """Of a sample."""
+    found = parts(seen, progress)
+    noted = tree(seen, found, f"What does each policy make of traffic like that of {clean(name, 80)}?", deployments)
+    weather = scenario(noted)
+    names = [] if deployments is not None else [one.name for one in found.deployments]
+    rows, curves = goodness(seen, weather, names)
+    head = [
+        f"Fitted by `simroute fit` to {clean(name, 80)}: {len(seen.arrival):,} requests over {duration(seen.span)}"
+        + (f", until {seen.date} UTC." if seen.date else ", on a clock of its own."),
+        "Brackets after a value: n is what it rests on, 95 % the interval of the fit alone, given that its family is right.",
+        "What a log cannot say stands at its default: quality of answers, promises, budgets, capacity.",
+    ]
+    if len(seen.calls) > len(found.deployments):
+        head.append(f"Only the {len(found.deployments)} busiest of {len(seen.calls)} models are here.")
+    if found.sessions is not None:
+        turns, pauses = found.sessions.turns, found.sessions.pauses
+        more = "" if pauses is None else f"; pauses {pauses[0]:.3g} / {pauses[1]:.3g} / {pauses[2]:.3g} s at p10 / p50 / p90"
+        head.append(f"Sessions (not simulated): {turns.value:.2f} turns ({turns.said()}){more}.")
+    if found.repeats is not None and found.repeats.share is None:
+        head.append(f"{100 * found.repeats.again.value:.1f} % of requests had come before ({found.repeats.again.said()}): too few to fit repeats.")
+    if found.arrivals.coarse > 0.05:
+        head.append(f"{100 * found.arrivals.coarse:.0f} % of requests share their moment with the one before: the log's clock is coarse.")
+    return Fit(seen, found, head, noted, weather, rows, curves)

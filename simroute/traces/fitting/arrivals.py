@@ -108,7 +108,7 @@ def _given(family: Family, load: spec.Workload, span: float) -> list[float | Non
 def _parted(gap: np.ndarray) -> np.ndarray:
     """Gaps of a clock too coarse to part them: half the smallest one that it shows."""
     some = gap[gap > 0]
-    return np.maximum(gap, some.min() / 2 if len(some) else 1.0)
+    return np.asarray(np.maximum(gap, some.min() / 2 if len(some) else 1.0))
 
 
 def _rate(expected: np.ndarray, rate: float, n: int) -> Estimate:
@@ -149,7 +149,7 @@ def _profile(when: np.ndarray, span: float, starts: float) -> tuple[tuple[float,
 def _weights(counts: np.ndarray, expected: np.ndarray, kind: np.ndarray, many: int) -> np.ndarray:
     seen = np.bincount(kind, expected, many)
     found = np.where(seen > 0, np.bincount(kind, counts, many) / np.where(seen > 0, seen, 1.0), np.nan)
-    return np.nan_to_num(found / np.nanmean(found), nan=1.0)
+    return np.asarray(np.nan_to_num(found / np.nanmean(found), nan=1.0))
 
 
 def _poisson(due: np.ndarray) -> Family:

@@ -79,12 +79,13 @@ def _spells(t: np.ndarray, bad: np.ndarray) -> tuple[dict[str, Estimate], dict[s
     if bics["spells"] > bics["coin"] - GAIN:
         return {}, bics
     spread = errors_at(cost, theta)
-    busy, spell, heavy, fair = _told(theta)
+    spell = _told(theta)[1]
 
     def part(place: int) -> Estimate:
         if not spread[place] < 5:
             return Estimate(_share(theta[place]), None, None, n)
-        return Estimate(*(_share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1)), n)
+        value, low, high = (_share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1))
+        return Estimate(value, low, high, n)
 
     time = log_spread(spell, float(spread[1]), n) if spread[1] < 3 else Estimate(spell, None, None, n)
     return {"share": part(0), "spell": time, "error_share": part(2), "fair": part(3)}, bics

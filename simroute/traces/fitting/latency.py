@@ -92,7 +92,8 @@ def _whole(calls: Calls, error: dict[str, Estimate]) -> Latency:
 
 
 def _scaled(found: Estimate, by: float) -> Estimate:
-    return Estimate(found.value * by, *(None if bound is None else bound * by for bound in (found.low, found.high)), found.n)
+    low, high = (None if bound is None else bound * by for bound in (found.low, found.high))
+    return Estimate(found.value * by, low, high, found.n)
 
 
 def times(seconds: np.ndarray, tokens: list[np.ndarray]) -> Times:
@@ -155,8 +156,8 @@ def _times(
         return Estimate(value, value * math.exp(-1.96 * spread[place]), value * math.exp(1.96 * spread[place]), n)
 
     def part(place: int, of: float) -> Estimate:
-        ends = (_share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1))
-        return Estimate(*(of * end for end in ends), n)
+        value, low, high = (of * _share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1))
+        return Estimate(value, low, high, n)
 
     slopes = [told(0), *(told(1 + varied.index(k)) if k in varied else Estimate(0.0, None, None, n) for k in range(kinds))]
     floor = part(many + 1, least) if name == "shifted" else None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.models.lengths import table
-from simroute.traces.fitting.interval import Z, Estimate
+from simroute.traces.fitting.interval import Estimate, Z
 
 CLOSE, MOST = 0.01, 30
 """A table has another entry until the distance of Kolmogorov and Smirnov is below `CLOSE`, and at most `MOST` entries."""
@@ -83,4 +83,4 @@ def _below(points: np.ndarray, shares: np.ndarray, tokens: np.ndarray) -> np.nda
     first = np.unique(tokens, return_index=True)[1]
     steps = np.concatenate([tokens[first], tokens[last] + 1e-9])
     order = np.argsort(steps, kind="stable")
-    return np.interp(points, steps[order], np.concatenate([shares[first], shares[last]])[order])
+    return np.asarray(np.interp(points, steps[order], np.concatenate([shares[first], shares[last]])[order]))

@@ -89,7 +89,7 @@ def _gain(n: np.ndarray, k: np.ndarray, all_n: float, all_k: float) -> np.ndarra
 
 def _loglik(k: np.ndarray, n: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(k * np.log(k / n)) + np.nan_to_num((n - k) * np.log1p(-k / n))
+        return np.asarray(np.nan_to_num(k * np.log(k / n)) + np.nan_to_num((n - k) * np.log1p(-k / n)))
 
 
 def _settled(seen: Calls, low: float, high: float, width: float, chance: float) -> Outage:

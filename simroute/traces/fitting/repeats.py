@@ -49,8 +49,11 @@ def repeats(counts: np.ndarray) -> Repeats | None:
     theta, _ = minimum(cost, theta, 300, 0.1)
     spread = errors_at(cost, theta, 1e-2)
     part, size, exponent = _told(theta)
-    bounds = [(_told(theta - 1.96 * spread * axis), _told(theta + 1.96 * spread * axis)) for axis in np.eye(3)] if spread.max() < 5 else None
-    each = [Estimate(v, *((bounds[k][0][k], bounds[k][1][k]) if bounds else (None, None)), n) for k, v in enumerate((part, size, exponent))]
+    found = part, size, exponent
+    if not spread.max() < 5:
+        return Repeats(again, *(Estimate(value, None, None, n) for value in found))
+    ends = [(_told(theta - 1.96 * spread * axis), _told(theta + 1.96 * spread * axis)) for axis in np.eye(3)]
+    each = [Estimate(value, ends[k][0][k], ends[k][1][k], n) for k, value in enumerate(found)]
     return Repeats(again, *each)
 
 

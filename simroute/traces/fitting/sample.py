@@ -100,12 +100,13 @@ def _shares(table: Table, kind: str) -> dict[str, int]:
 
 
 def _calls(table: Table, start: int) -> dict[tuple[str, str], Calls]:
+    sent = "unnest(tries) AS send, generate_subscripts(tries, 1) AS nth, len(tries) AS sent"
     sends = (
         f"SELECT (arrival_ns - {start}) / 1e9 + coalesce(send.offset_s, 0) AS t, coalesce(send.provider, provider, '?') AS p,"
         " coalesce(send.model, model, '?') AS m, input_tokens AS i, output_tokens AS o, send.latency_s AS l,"
-        " CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS f, CASE WHEN send.status = 0 THEN 504 WHEN send.status >= 300 THEN"
-        " send.status WHEN nth < sent OR coalesce(failed, false) THEN 500 ELSE 200 END AS s FROM (SELECT *, unnest(tries) AS send,"
-        " generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM part WHERE len(tries) > 0)"
+        " CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS f, CASE WHEN send.status = 0 THEN 504"
+        " WHEN send.status >= 300 THEN send.status WHEN nth < sent OR coalesce(failed, false) THEN 500 ELSE 200 END AS s"
+        f" FROM (SELECT *, {sent} FROM part WHERE len(tries) > 0)"
         f" UNION ALL SELECT (arrival_ns - {start}) / 1e9, coalesce(provider, '?'), model, input_tokens, output_tokens, latency_s, ttft_s,"
         " CASE WHEN coalesce(failed, status >= 300, false) THEN CASE WHEN status >= 300 THEN status ELSE 500 END ELSE 200 END FROM part"
         " WHERE coalesce(len(tries), 0) = 0 AND model IS NOT NULL AND coalesce(cached, 'no') = 'no'"
