@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+import simroute as sr
+from report.conftest import SHORT
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.browser
@@ -192,3 +195,28 @@ def test_the_page_is_used_with_a_keyboard(browse, ordinary):
         ActionChains(driver).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
     ActionChains(driver).send_keys(Keys.ENTER).perform()
     assert driver.execute_script("return document.activeElement.parentElement.open") is True
+
+
+ASSUMED = {"one way": ["morning.error_share=0.1..1.0:3"], "two ways": ["morning.error_share=0.1..1.0:3", "morning.slow_down=1..4:2"], "tornado": []}
+
+
+@pytest.fixture(scope="module", params=ASSUMED)
+def assumed(request, tmp_path_factory):
+    """The page of a study of assumptions, of each kind."""
+    vary, path = [f"scenario.outages.{text}" for text in ASSUMED[request.param]], tmp_path_factory.mktemp("assumed") / "report.html"
+    scenario = sr.load_scenario("demo", *SHORT, "scenario.workload.rate=0.2")
+    found = sr.sensitivity(scenario, ["direct", "failover"], vary, "vary" if vary else "tornado", replications=2)
+    path.write_text(found.report(), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["wide", "phone"])
+def test_a_page_of_assumptions_draws_its_picture(browse, assumed, width, dark):
+    """No console message, no request, marks in the chart, nothing wider than the window; the same figures in a table."""
+    driver = browse(assumed, width, dark)
+    marks = "return document.querySelectorAll(arguments[0]).length"
+    assert driver.execute_script(marks, f"{MARKS}, .heatmaplayer image") > 0
+    assert driver.execute_script(marks, "figure table tr") > 2
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert complaints(driver) == []
+    assert requested(driver) == []
