@@ -85,11 +85,14 @@ def errors_at(cost: Callable[[np.ndarray], float], at: np.ndarray, step: float =
             di[i], dj[j] = steps[i], steps[j]
             second = cost(at + di + dj) - cost(at + di - dj) - cost(at - di + dj) + cost(at - di - dj)
             hessian[i, j] = hessian[j, i] = second / (4 * steps[i] * steps[j])
+    steep = np.diag(hessian) > 1e-6 * max(float(np.diag(hessian).max()), 1e-300)  # what the likelihood does not depend on is left out
+    found = np.full(size, math.inf)
     try:
-        variance = np.diag(np.linalg.inv(hessian))
+        variance = np.diag(np.linalg.inv(hessian[np.ix_(steep, steep)]))
     except np.linalg.LinAlgError:
-        return np.full(size, math.inf)
-    return np.where((variance > 0) & np.isfinite(variance), np.sqrt(np.maximum(variance, 0.0)), math.inf)
+        return found
+    found[steep] = np.where((variance > 0) & np.isfinite(variance), np.sqrt(np.maximum(variance, 0.0)), math.inf)
+    return found
 
 
 def bic(cost: float, parameters: int, n: int) -> float:

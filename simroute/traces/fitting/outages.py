@@ -17,6 +17,8 @@ SHORTEST = 60.0
 """Seconds of a bin: what is shorter is no outage, but errors that cluster."""
 MOST_BINS, MOST_OUTAGES = 1000, 20
 LEAST_ERRORS = 5
+SURE = 10.0
+"""A fair spell within an outage must be likelier by so much (log) to part it."""
 
 
 class Outage(NamedTuple):
@@ -53,9 +55,12 @@ def outages(calls: Calls, span: float) -> list[Outage]:
         if chance > FALSE_ALARMS:
             break
         start, end = keep[first] * width, (keep[last] + 1) * width
-        found.append(_settled(seen, start - width, end + width, width, chance))
-        # the bins at its ends are partly in it
-        keep = keep[((keep + 1) * width <= found[-1].start.value) | (keep * width >= found[-1].end.value)]
+        pieces = _settled(seen, start - width, end + width, width, chance)
+        found += pieces
+        hit = (keep >= keep[first]) & (keep <= keep[last])
+        for piece in pieces:  # the bins at its ends are partly in it
+            hit |= ((keep + 1) * width > piece.start.value) & (keep * width < piece.end.value)
+        keep = keep[~hit]
     return sorted(found, key=lambda outage: outage.start.value)
 
 
@@ -92,27 +97,59 @@ def _loglik(k: np.ndarray, n: np.ndarray) -> np.ndarray:
         return np.asarray(np.nan_to_num(k * np.log(k / n)) + np.nan_to_num((n - k) * np.log1p(-k / n)))
 
 
-def _settled(seen: Calls, low: float, high: float, width: float, chance: float) -> Outage:
-    """The most likely first and last call within a bin or so of where the scan found it."""
+def _settled(seen: Calls, low: float, high: float, width: float, chance: float) -> list[Outage]:
+    """The most likely first and last call within a bin or so of where the scan found it; a fair spell inside parts it in two."""
     wide = max(2 * width, 0.5 * (high - low))
     near = seen.where((seen.t >= low - wide) & (seen.t <= high + wide))
     bad = near.failed.astype(float)
     calls, wrong = np.arange(len(bad) + 1.0), np.concatenate([[0.0], np.cumsum(bad)])
     first, last = (int(np.searchsorted(near.t, edge)) for edge in (low + width, high - width))
     for _ in range(4):
-        gains = _gain(last - calls[:last], wrong[last] - wrong[:last], calls[-1], wrong[-1])
-        first = int(gains.argmax())
-        begins = np.flatnonzero(gains >= gains[first] - 1.92)
-        gains = _gain(calls[first + 1 :] - first, wrong[first + 1 :] - wrong[first], calls[-1], wrong[-1])
-        last = first + 1 + int(gains.argmax())
-        ends = first + 1 + np.flatnonzero(gains >= gains.max() - 1.92)
-    t, n = near.t, last - first
-    start = Estimate(float(t[first]), float(t[max(begins[0] - 1, 0)]), float(t[begins[-1]]), n)
-    end = Estimate(float(t[last - 1]), float(t[ends[0] - 1]), float(t[min(ends[-1], len(t) - 1)]), n)
-    inside = (np.arange(len(t)) >= first) & (np.arange(len(t)) < last)
-    inner, outer = near.where(inside), seen.where((seen.t < start.value) | (seen.t > end.value))
+        first = int(_gain(last - calls[:last], wrong[last] - wrong[:last], calls[-1], wrong[-1]).argmax())
+        last = first + 1 + int(_gain(calls[first + 1 :] - first, wrong[first + 1 :] - wrong[first], calls[-1], wrong[-1]).argmax())
+    fair = (wrong[-1] - wrong[last] + wrong[first] + 0.5) / (calls[-1] - (last - first) + 1)
+    return [_told(seen, near, *piece, fair, chance) for piece in _pieces(near.t, bad, first, last, fair)]
+
+
+def _pieces(t: np.ndarray, bad: np.ndarray, first: int, last: int, fair: float) -> list[tuple[int, int]]:
+    """Calls first … last - 1 without spells of at least `SHORTEST` seconds in which errors are as rare as in fair weather, each piece as long."""
+    own = bad[first:last]
+    if last - first < 2 or t[last - 1] - t[first] < SHORTEST or own.sum() < LEAST_ERRORS:
+        return []
+    score = np.concatenate([[0.0], np.cumsum(-_weights(own, float(own.mean()), fair))])
+    least = np.minimum.accumulate(score)
+    stop = int((score - least).argmax())
+    start = int(score[: stop + 1].argmin())
+    if score[stop] - score[start] < SURE or t[first + stop - 1] - t[first + start] < SHORTEST:
+        return [(first, last)]
+    return _pieces(t, bad, first, first + start, fair) + _pieces(t, bad, first + stop, last, fair)
+
+
+def _weights(bad: np.ndarray, share: float, fair: float) -> np.ndarray:
+    """How much likelier each call's end is in the outage than outside (log)."""
+    share, fair = (min(max(value, 1e-6), 1 - 1e-6) for value in (max(share, fair), fair))
+    return np.where(bad > 0, math.log(share / fair), math.log((1 - share) / (1 - fair)))
+
+
+def _told(seen: Calls, near: Calls, first: int, last: int, fair: float, chance: float) -> Outage:
+    t, bad = near.t, near.failed.astype(float)
+    inner = near.where((np.arange(len(t)) >= first) & (np.arange(len(t)) < last))
+    weights = _weights(bad, float(inner.failed.mean()), fair)
+    begins = _around(np.cumsum(weights[::-1])[::-1], first)
+    ends = _around(np.cumsum(weights), last - 1)
+    n = last - first
+    start = Estimate(float(t[first]), float(t[max(begins[0] - 1, 0)]), float(t[begins[1]]), n)
+    end = Estimate(float(t[last - 1]), float(t[ends[0]]), float(t[min(ends[1] + 1, len(t) - 1)]), n)
+    outer = seen.where((seen.t < start.value) | (seen.t > end.value))
     statuses, counts = np.unique(inner.status[inner.failed], return_counts=True)
     return Outage(start, end, share(int(inner.failed.sum()), n), int(statuses[counts.argmax()]), _slow(outer, inner), chance)
+
+
+def _around(likelihood: np.ndarray, place: int) -> tuple[int, int]:
+    """The first and last place in a row around this one whose likelihood is within 1.92 of it."""
+    far = np.flatnonzero(likelihood < likelihood[place] - 1.92)
+    before, after = far[far < place], far[far > place]
+    return (int(before[-1]) + 1 if len(before) else 0), (int(after[0]) - 1 if len(after) else len(likelihood) - 1)
 
 
 def _slow(outer: Calls, inner: Calls) -> float:
