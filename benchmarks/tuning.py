@@ -1,9 +1,10 @@
-"""How many runs does a good setting cost: our default search, the same race with optuna's TPE, TPE alone, random search, a grid?
+"""How many runs does a good setting cost: our default search, optuna's TPE in our race and alone, random search, a grid of 1,000 runs?
 
-Five problems of the simulator with short horizons. All meet the same weather (common random numbers); random search, TPE alone and the grid
-run every setting eight times. Regret is measured in 32 fresh replications, against the best setting that anybody has chosen or the
-grid has ranked among its first five; 1 is the distance of the grid's median setting, and what misses a constraint pays by how far. Medians over
-problems and seeds.
+Five problems of the simulator, hundreds of requests a run; each search with several seeds, each seed with weather of its own, which all methods meet
+alike. A run is one setting in one replication. TPE alone, random search and the grid run every setting eight times; whatever a method recommends
+must keep the constraints on the unfavourable 95 % bound. Regret is measured in 32 fresh replications, the same for all methods and seeds of a
+problem, against the best setting that any of them has recommended or a grid has ranked among its first five; 1 is the distance of the grid's median
+setting, and what misses a constraint pays by how far. `--long`: ten seeds, and 200 runs as well.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ import argparse
 import itertools
 import json
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from simroute.studies.tuning import Plan, Wanted, planned
 from simroute.studies.tuning.advisor import Advisor
 from simroute.studies.tuning.archive import FRESH, SEARCH, Archive, Candidate, Run, Settings, Task
-from simroute.studies.tuning.confirm import leading
+from simroute.studies.tuning.confirm import fresh_seed, leading
 from simroute.studies.tuning.judge import Field
+from simroute.studies.tuning.outlook import Outlook
 from simroute.studies.tuning.proposers import Proposer, Sobol
 from simroute.studies.tuning.race import Race
 from simroute.studies.tuning.simulator import Simulator
@@ -30,27 +32,36 @@ from simroute.studies.tuning.sobol import points
 from simroute.studies.tuning.space import Point
 
 EACH, TRUTH, SIDE = 8, 32, 5
-BUDGETS = (50, 100, 200)
-OUTAGE = ["scenario.horizon=4m", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%", "scenario.slo.latency=8s"]
+BUDGETS = (50, 100)
+OUTAGE = ["scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%", "scenario.slo.latency=8s"]
+TIMEOUTS = {"timeout.total": "3s..40s log", "timeout.first_token": "0.5s..15s log"}
 TARGETS = "[first, other_company] | [other_company, first] | [cheapest, first] | [first, cheapest] | [first, other_company, cheapest]"
-BREAKER = {"breaker.failures": "1..15", "breaker.cooldown": "5s..300s log", "timeout.total": "3s..40s log"}
 PROBLEMS: dict[str, Wanted] = {
-    "breaker, in time": Wanted(["demo"], "circuit_breaker", BREAKER, ["max slo_attainment"], (), OUTAGE),
-    "breaker, cheap": Wanted(["demo"], "circuit_breaker", BREAKER, ["min cost_per_1k_requests_usd"], ["slo_attainment>=0.93"], OUTAGE),
-    "retry into a limit": Wanted(
+    "breaker": Wanted(
+        ["demo"], "circuit_breaker", {"breaker.failures": "1..15", "breaker.cooldown": "5s..300s log", "timeout.total": "3s..40s log"},
+        ["max slo_attainment"], (), [*OUTAGE, "scenario.horizon=10m"],
+    ),
+    "timeout": Wanted(
+        ["demo"], "failover", {**TIMEOUTS, "fallback.targets": TARGETS},
+        ["min latency_p95_s"], ["success_rate>=0.97"], [*OUTAGE, "scenario.horizon=10m"],
+    ),
+    "attempts": Wanted(
         ["rate_limit_storm"], "retry_only",
         {"retry.attempts": "1..6", "retry.backoff.initial": "0.1s..20s log", "retry.max_retry_after": "1s..120s log"},
         ["max slo_attainment"], (), ["scenario.horizon=2m"],
     ),
     "cache": Wanted(
         ["steady"], "cached", {"cache.threshold": "0.7..0.99", "cache.ttl": "10s..1h log", "cache.size": "10..10000 log"},
-        ["min cost_per_1k_requests_usd"], ["cache_false_hit_rate<=0.01"], ["scenario.horizon=3m"],
+        ["min cost_per_1k_requests_usd"], ["cache_false_hit_rate<=0.01"], ["scenario.horizon=4m"],
     ),
-    "failover, fast": Wanted(
-        ["demo"], "failover", {"timeout.total": "3s..40s log", "timeout.first_token": "0.5s..15s log", "fallback.targets": TARGETS},
-        ["min latency_p95_s"], ["success_rate>=0.97"], OUTAGE,
+    "budget shift": Wanted(
+        ["demo"], "budget_shift", {"budget.shift_at": "0.05..1", **TIMEOUTS},
+        ["max quality_mean"], ["cost_per_1k_requests_usd<=5", "success_rate>=0.97"], [*OUTAGE, "scenario.horizon=8m", "scenario.budget.usd=2.4"],
     ),
 }  # fmt: skip
+
+Chosen = dict[tuple[str, int], Candidate]
+"""(method, runs) -> what it recommends."""
 
 
 @dataclass
@@ -68,37 +79,39 @@ class Memory:
             yield task, self.known[names[task]]
 
 
-def raced(plan: Plan, memory: Memory, proposer: Callable[[], Proposer]) -> dict[int, Candidate]:
+def raced(plan: Plan, memory: Memory, method: str, proposer: Callable[[], Proposer], budgets: tuple[int, ...]) -> Chosen:
     """What a race recommends with each budget."""
     chosen = {}
-    for budget in BUDGETS:
+    for budget in budgets:
         archive = Archive(plan.space, 1, memory)
-        Race(archive, plan.goals, proposer(), budget).run()
-        chosen[budget] = leading(archive, plan.goals).order(sure=True)[0]
+        Race(archive, plan.goals, proposer(), budget, plan.wanted.seed).run()
+        chosen[method, budget] = Outlook(archive, plan.goals).order(leading(archive), sure=True)[0]
     return chosen
 
 
-def listed(plan: Plan, memory: Memory, places: list[Point]) -> dict[int, Candidate]:
-    """What eight runs of each of these settings recommend, for as many of them as each budget allows, and for all."""
+def best(plan: Plan, made: list[Candidate]) -> Candidate:
+    return Field(made, plan.goals, 1, EACH).order(sure=True)[0]
+
+
+def listed(plan: Plan, memory: Memory, method: str, places: list[Point], budgets: tuple[int, ...]) -> Chosen:
+    """What eight runs of each of these settings recommend, for as many of them as a budget allows."""
     archive = Archive(plan.space, 1, memory)
     made = [archive.add(plan.space.values(point), point, 1) for point in places]
     archive.run(made, SEARCH, EACH)
-    budgets = [budget for budget in BUDGETS if budget < EACH * len(made)]
-    found = {budget: Field(made[: budget // EACH], plan.goals, 1, EACH).order()[0] for budget in budgets}
-    return found | {EACH * len(made): Field(made, plan.goals, 1, EACH).order()[0]}
+    return {(method, budget): best(plan, made[: budget // EACH]) for budget in budgets}
 
 
-def advised(plan: Plan, memory: Memory, seed: int) -> dict[int, Candidate]:
+def advised(plan: Plan, memory: Memory, budgets: tuple[int, ...]) -> Chosen:
     """optuna's TPE alone, one setting after another."""
-    archive, advisor = Archive(plan.space, 1, memory), Advisor("tpe", plan.space, plan.goals, seed)
+    archive, advisor = Archive(plan.space, 1, memory), Advisor("tpe", plan.space, plan.goals, plan.wanted.seed)
     archive.run([archive.start], SEARCH, EACH)
     made: list[Candidate] = []
-    for _ in range(BUDGETS[-1] // EACH):
-        for values, point in advisor.ask(archive, 1, 1, ()):
+    for _ in range(budgets[-1] // EACH):
+        for values, point in advisor.ask(archive, 1, 1, None):
             made.append(archive.add(values, point, 1))
             archive.run([made[-1]], SEARCH, EACH)
             advisor.tell(Field([made[-1], archive.start], plan.goals, 1, EACH), [made[-1]])
-    return {budget: Field(made[: budget // EACH], plan.goals, 1, EACH).order()[0] for budget in BUDGETS}
+    return {("TPE alone", budget): best(plan, made[: budget // EACH]) for budget in budgets}
 
 
 def grid(plan: Plan) -> list[Point]:
@@ -107,81 +120,105 @@ def grid(plan: Plan) -> list[Point]:
     return list(itertools.product(middles, repeat=len(plan.space.parameters)))
 
 
-def losses(plan: Plan, candidates: list[Candidate], stage: str, count: int) -> list[tuple[float, float]]:
-    """(loss, by how much constraints are missed) of each."""
-    wish = plan.goals.objectives[0]
-    found = []
+def searched(plan: Plan, memory: Memory, budgets: tuple[int, ...]) -> tuple[Chosen, list[Candidate]]:
+    """What every method recommends, and the grid's settings in its order."""
+    archive = Archive(plan.space, 1, memory)
+    cells = [archive.add(plan.space.values(point), point, 1) for point in grid(plan)]
+    archive.run(cells, SEARCH, EACH)
+    ranked, seed = Field(cells, plan.goals, 1, EACH).order(sure=True), plan.wanted.seed
+    drawn = points(len(plan.space.parameters), 0, budgets[-1] // EACH, seed + 1000)
+    chosen = {
+        **raced(plan, memory, "default", lambda: Sobol(seed), budgets),
+        **raced(plan, memory, "TPE, our race", lambda: Advisor("tpe", plan.space, plan.goals, seed), budgets),
+        **advised(plan, memory, budgets),
+        **listed(plan, memory, "random", drawn, budgets),
+        ("grid", EACH * len(cells)): ranked[0],
+    }
+    return chosen, ranked
+
+
+def losses(plan: Plan, candidates: list[Candidate]) -> list[tuple[float, float]]:
+    """(loss, by how much constraints are missed) of each in fresh weather."""
+    [wish], found = plan.goals.objectives, []
     for each in candidates:
-        value = _mean(each.series(stage, 0, wish.metric, count))
-        missed = sum(max(0.0, -bound.margin(_mean(each.series(stage, 0, bound.metric, count)))) for bound in plan.goals.constraints)
-        found.append((wish.sign * value, missed))
+        missed = sum(max(0.0, -bound.margin(_mean(each, bound.metric))) for bound in plan.goals.constraints)
+        found.append((wish.sign * _mean(each, wish.metric), missed))
     return found
 
 
-def _mean(values: list[float | None]) -> float:
-    known = [value for value in values if value is not None]
+def _mean(each: Candidate, metric: str) -> float:
+    known = [value for value in each.series(FRESH, 0, metric, TRUTH) if value is not None]
     return sum(known) / len(known) if known else 1e9
 
 
-def problem(wanted: Wanted, seed: int, workers: int) -> dict[str, dict[int, float]]:
-    """Method -> budget -> regret."""
-    plan = planned(Wanted(**{**wanted.__dict__, "seed": seed}))
-    memory = Memory(Simulator(plan.stages, plan.policy, workers))
-    whole = Archive(plan.space, 1, memory)
-    cells = [whole.add(plan.space.values(point), point, 1) for point in grid(plan)]
-    whole.run(cells, SEARCH, EACH)
-    chosen: dict[str, dict[int, Candidate]] = {
-        "default": raced(plan, memory, lambda: Sobol(seed)),
-        "TPE + our race": raced(plan, memory, lambda: Advisor("tpe", plan.space, plan.goals, seed)),
-        "TPE alone": advised(plan, memory, seed),
-        "random": listed(plan, memory, points(len(plan.space.parameters), 0, BUDGETS[-1] // EACH, seed + 1000)),
-        "grid": {EACH * len(cells): Field(cells, plan.goals, 1, EACH).order()[0]},
-    }
-    ranked = Field(cells, plan.goals, 1, EACH).order()
-    every = [each for found in chosen.values() for each in found.values()] + ranked[:5] + [ranked[len(ranked) // 2]]
-    truth = Archive(plan.space, 1, memory)
-    judged = [truth.add(each.values, each.point, 1) for each in every]
-    truth.run(judged, FRESH, TRUTH)
+def problem(wanted: Wanted, seeds: int, workers: int, budgets: tuple[int, ...]) -> list[dict[tuple[str, int], float]]:
+    """For each seed the regret of every method and budget."""
+    rounds, others, middle = [], [], None
+    for seed in range(1, seeds + 1):
+        plan = planned(replace(wanted, seed=seed))
+        fresh = [replace(made, seed=fresh_seed(0)) for made in plan.configurations]
+        memory = Memory(Simulator({SEARCH: plan.configurations, FRESH: fresh}, plan.policy, workers))
+        chosen, ranked = searched(plan, memory, budgets)
+        rounds.append(chosen)
+        others += ranked[:SIDE]
+        middle = middle or ranked[len(ranked) // 2]
+        if seed < seeds:
+            memory.simulator.close()
+    assert middle is not None
+    truth, known = Archive(plan.space, 1, memory), {}
+    for each in [middle, *others, *(each for chosen in rounds for each in chosen.values())]:
+        name = json.dumps(plan.space.effective(each.values))
+        known[name] = known.get(name) or truth.add(each.values, each.point, 1)
+    truth.run(known.values(), FRESH, TRUTH)
     memory.simulator.close()
-    found = losses(plan, judged, FRESH, TRUTH)
-    best = min(loss for loss, missed in found if missed <= min(m for _, m in found))
-    width = abs(found[-1][0] - best) or 1.0
-    scale = max(missed for _, missed in found) or 1.0
-    regrets = iter([max(0.0, loss - best) / width + missed / scale if missed else (loss - best) / width for loss, missed in found])
-    return {method: {budget: next(regrets) for budget in budgets} for method, budgets in chosen.items()}
+    told = dict(zip(known, losses(plan, list(known.values())), strict=True))
+    least, far = min(missed for _, missed in told.values()), max(missed for _, missed in told.values()) or 1.0
+    top = min(loss for loss, missed in told.values() if missed <= least)
+    width = abs(told[json.dumps(plan.space.effective(middle.values))][0] - top) or 1.0
+
+    def regret(each: Candidate) -> float:
+        loss, missed = told[json.dumps(plan.space.effective(each.values))]
+        return max(0.0, loss - top) / width + missed / far
+
+    return [{key: regret(each) for key, each in chosen.items()} for chosen in rounds]
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--seeds", type=int, default=1)
+    words.add_argument("--seeds", type=int)
+    words.add_argument("--long", action="store_true")
     words.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1))
     words.add_argument("--only", help="problems whose name contains this")
     given = words.parse_args()
-    began, rows = time.monotonic(), []
+    began, found = time.monotonic(), {}
     for name, wanted in PROBLEMS.items():
         if given.only is None or given.only in name:
-            for seed in range(1, given.seeds + 1):
-                rows.append(problem(wanted, seed, given.workers))
-                told = {method: {budget: round(regret, 3) for budget, regret in found.items()} for method, found in rows[-1].items()}
-                print(f"{name}, seed {seed}: {told}", flush=True)
-    print(f"\nmedian regret over {len(rows)} problems and seeds, by runs ({time.monotonic() - began:.0f} s)")
-    for method in rows[0]:
-        print(f"  {method:<16}" + "".join(f"{budget:>6}: {_middle(rows, method, budget):.3f}" for budget in rows[0][method]))
-    verdict(rows)
+            found[name] = problem(wanted, given.seeds or (10 if given.long else 3), given.workers, (*BUDGETS, 200) if given.long else BUDGETS)
+            table(name, found[name])
+    rows = [row for every in found.values() for row in every]
+    table(f"all ({time.monotonic() - began:.0f} s)", rows)
+    verdict(found)
 
 
-def _middle(rows: list[dict[str, dict[int, Any]]], method: str, budget: int) -> float:
-    return statistics.median(row[method][budget] for row in rows)
+def table(name: str, rows: list[dict[tuple[str, int], float]]) -> None:
+    """Regrets of a problem, or of all."""
+    print(f"\n{name}: regret over {len(rows)} searches\n{'':16}{'runs':>6}{'quartile':>10}{'median':>8}{'quartile':>10}")
+    for method, runs in rows[0]:
+        low, middle, high = np.quantile([row[method, runs] for row in rows], [0.25, 0.5, 0.75])
+        print(f"{method:16}{runs:6}{low:10.3f}{middle:8.3f}{high:10.3f}", flush=True)
 
 
-def verdict(rows: list[dict[str, dict[int, float]]]) -> None:
+def verdict(found: dict[str, list[dict[tuple[str, int], float]]]) -> None:
     """Does the default reach the grid's regret with a tenth of its runs?"""
-    size = next(iter(rows[0]["grid"]))
-    budget = max(budget for budget in BUDGETS if budget <= size / 10)
-    ours, theirs = _middle(rows, "default", budget), _middle(rows, "grid", size)
-    won = sum(row["default"][budget] <= row["grid"][size] for row in rows)
-    print(f"default with {budget} runs {ours:.3f}, grid with {size} runs {theirs:.3f}: ", end="")
-    print(f"{'reached' if ours <= theirs else 'not reached'} with a tenth (as good or better in {won} of {len(rows)} cases)")
+    grids = next(key for key in next(iter(found.values()))[0] if key[0] == "grid")
+    ours = "default", grids[1] // 10
+    rows = [row for every in found.values() for row in every]
+    won = sum(np.median([row[ours] - row[grids] for row in every]) <= 0 for every in found.values())
+    cases = sum(row[ours] <= row[grids] for row in rows)
+    medians = [float(np.median([row[key] for row in rows])) for key in (ours, grids)]
+    print(f"\ndefault with {ours[1]} runs {medians[0]:.3f}, grid with {grids[1]} runs {medians[1]:.3f}: ", end="")
+    told = "reached" if medians[0] <= medians[1] else "not reached"
+    print(f"{told}; as good or better in {won} of {len(found)} problems, {cases} of {len(rows)} searches")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 space      what may be varied            entries    how it is written
 goals      what is wanted                plan       all of it, checked
 sobol, proposers, advisor   where to look     archive, simulator    what is run
-judge, race   who stays                  confirm, findings   what it is worth
+surface, outlook   what the runs say together
+judge, race   who runs again                confirm, findings   what it is worth
 recall, record, sheet   what is kept     tuned, words   the tuned policy, its sentences
 study      from plan to result
 """

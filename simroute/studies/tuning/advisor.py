@@ -11,18 +11,15 @@ from simroute.experiment.errors import InputError
 from simroute.studies.tuning.archive import Archive, Candidate
 from simroute.studies.tuning.goals import Goals
 from simroute.studies.tuning.judge import Field
+from simroute.studies.tuning.outlook import Outlook
 from simroute.studies.tuning.space import Choice, Point, Space, Values
 
-SHARES = (0.2, 0.2, 0.25, 0.3, 0.4, 0.5)
-"""More and smaller generations than without a model: it learns between them."""
 TRIES = 10
 NEEDS = {"tpe": "optuna", "cmaes": "cmaes", "gp": "torch"}
 
 
 class Advisor:
     """TPE, CMA-ES or a Gaussian process. Raises InputError with what to install."""
-
-    shares = SHARES
 
     def __init__(self, kind: str, space: Space, goals: Goals, seed: int) -> None:
         _required(kind)
@@ -33,7 +30,7 @@ class Advisor:
         self._open: dict[int, Any] = {}
         self._margins: dict[int, list[float]] = {}
 
-    def ask(self, archive: Archive, generation: int, count: int, leaders: Sequence[Candidate]) -> list[tuple[Values, Point]]:
+    def ask(self, archive: Archive, generation: int, count: int, outlook: Outlook | None) -> list[tuple[Values, Point]]:
         found: dict[str, tuple[Values, Point]] = {}
         for _ in range(TRIES * count):
             if len(found) >= count:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from simroute.studies.tuning.archive import FRESH, SEARCH, Archive, Candidate
 from simroute.studies.tuning.goals import Goals
-from simroute.studies.tuning.judge import Field
+from simroute.studies.tuning.judge import ENOUGH, Field
+from simroute.studies.tuning.outlook import Outlook
 
 MOST_TRIED = 3
 """Leaders that are tried one after another, until one keeps the constraints in fresh weather, and is not worse there than the start."""
@@ -26,41 +27,43 @@ def fresh_seed(seed: int) -> int:
 class Confirmed:
     """The recommended candidate, the front where there are several objectives, and whom else was tried.
 
-    `replications`: fresh ones that all of them have, 0 if there was no time for any; `searched`: those of the search behind the choice.
+    `replications`: fresh ones that all of them have, 0 if there was no time for any; `searched`: those of the search that it and the start have.
     """
 
     recommended: Candidate
-    searched: int
     replications: int = 0
+    searched: int = 0
     front: list[Candidate] = field(default_factory=list)
     tried: list[Candidate] = field(default_factory=list)
     interrupted: bool = False
 
 
-def leading(archive: Archive, goals: Goals) -> Field:
-    """Those that have run most replications; after Ctrl-C these may be few. Raises KeyboardInterrupt when nobody has run any."""
+def leading(archive: Archive) -> list[Candidate]:
+    """Those that may be recommended: with enough replications to be compared. After Ctrl-C, whoever has most; KeyboardInterrupt if nobody has any."""
     whole = {each.number: each.whole(SEARCH, archive.scenarios) for each in archive}
     others = [count for number, count in whole.items() if number != archive.start.number]
-    most = min(max(others, default=0), whole[archive.start.number])
-    if most == 0:
+    least = min(max(others, default=0), whole[archive.start.number], ENOUGH)
+    if least == 0:
         raise KeyboardInterrupt
-    return Field([each for each in archive if whole[each.number] >= most], goals, archive.scenarios, most)
+    return [each for each in archive if whole[each.number] >= least]
 
 
 def confirm(archive: Archive, goals: Goals, replications: int, interrupted: bool) -> Confirmed:
-    """Choose, and run what is chosen in fresh weather unless the search was `interrupted`."""
-    ahead = leading(archive, goals)
-    order = ahead.order(sure=True)
+    """Choose by what all runs say together, and run what is chosen in fresh weather unless the search was `interrupted`."""
+    able = leading(archive)
+    ahead = Outlook(archive, goals)
+    order = ahead.order(able, sure=True)
     several = len(goals.objectives) > 1
-    front = [each for each in order if each in ahead.front(sure=True)][:MOST_SHOWN] if several else []
-    chosen = Confirmed(_knee(ahead, front) if several else order[0], ahead.count, front=front, interrupted=interrupted)
-    if interrupted:
-        return chosen
-    try:
-        _several(archive, chosen, replications) if several else _one(archive, goals, chosen, order[:MOST_TRIED], replications)
-    except KeyboardInterrupt:
-        chosen.interrupted = True
-        chosen.replications = min(each.whole(FRESH, archive.scenarios) for each in (archive.start, chosen.recommended))
+    members = ahead.front(able, sure=True) if several else []
+    front = [each for each in order if each in members][:MOST_SHOWN]
+    chosen = Confirmed(_knee(ahead, front) if several else order[0], front=front, interrupted=interrupted)
+    if not interrupted:
+        try:
+            _several(archive, chosen, replications) if several else _one(archive, goals, chosen, order[:MOST_TRIED], replications)
+        except KeyboardInterrupt:
+            chosen.interrupted = True
+            chosen.replications = min(each.whole(FRESH, archive.scenarios) for each in (archive.start, chosen.recommended))
+    chosen.searched = min(each.whole(SEARCH, archive.scenarios) for each in (archive.start, chosen.recommended))
     return chosen
 
 
@@ -82,9 +85,9 @@ def _several(archive: Archive, chosen: Confirmed, replications: int) -> None:
     chosen.replications, chosen.tried = replications, list(chosen.front)
 
 
-def _knee(ahead: Field, front: list[Candidate]) -> Candidate:
+def _knee(ahead: Outlook, front: list[Candidate]) -> Candidate:
     """The member that is nearest to the best of every objective, each measured by its width over the front."""
-    regrets = {each.number: [ahead.regret(each, wish) for wish in ahead.goals.objectives] for each in front}
+    regrets = ahead.regrets(front)
     lows = [min(column) for column in zip(*regrets.values(), strict=True)]
     widths = [(max(column) - min(column)) or 1.0 for column in zip(*regrets.values(), strict=True)]
     return min(front, key=lambda each: sum(((x - low) / w) ** 2 for x, low, w in zip(regrets[each.number], lows, widths, strict=True)))

@@ -142,8 +142,8 @@ class Field:
 
     def order(self, sure: bool = False) -> list[Candidate]:
         """The best first: those that keep the constraints by regret (several objectives: front by front), then by shortfall."""
-        layers = self._layers()
-        return sorted(self.candidates, key=lambda each: (self.shortfall(each, sure), layers[each.number], each.number))
+        ranks = layers({each.number: self._scores(each) for each in self.candidates})
+        return sorted(self.candidates, key=lambda each: (self.shortfall(each, sure), ranks[each.number], each.number))
 
     def front(self, sure: bool = False) -> list[Candidate]:
         """Those that no other one beats in all objectives, among those with the least shortfall."""
@@ -155,32 +155,10 @@ class Field:
         least = min(self.shortfall(each, sure) for each in self.candidates)
         able = [each for each in self.candidates if self.shortfall(each, sure) <= least]
         regrets = {each.number: self._scores(each) for each in able}
-        return [each for each in able if not any(_dominates(regrets[other.number], regrets[each.number]) for other in able)]
+        return [each for each in able if not any(dominates(regrets[other.number], regrets[each.number]) for other in able)]
 
     def _scores(self, candidate: Candidate) -> tuple[float, ...]:
         return tuple(self.regret(candidate, wish) for wish in self.goals.objectives)
-
-    def _layers(self) -> dict[int, tuple[int, float]]:
-        """(front, and within it how crowded or bad) of each."""
-        scores = {each.number: self._scores(each) for each in self.candidates}
-        if len(self.goals.objectives) == 1:
-            return {number: (0, score[0]) for number, score in scores.items()}
-        found: dict[int, tuple[int, float]] = {}
-        left, layer = dict(scores), 0
-        while left:
-            front = {n: s for n, s in left.items() if not any(_dominates(other, s) for other in left.values())}
-            found |= {number: (layer, -space) for number, space in _apart(front).items()}
-            left = {number: score for number, score in left.items() if number not in front}
-            layer += 1
-        return found
-
-    def is_behind(self, candidate: Candidate) -> bool:
-        """Whether it is surely worse than one that is not known to break a constraint: in all objectives, by paired intervals."""
-        return self.count >= ENOUGH and any(
-            all((low := self.difference(candidate, leader, wish).low) is not None and low > 0 for wish in self.goals.objectives)
-            for leader in self.front()
-            if leader is not candidate and self.shortfall(leader, False) <= self.shortfall(candidate, False)
-        )
 
 
 def _mean(values: list[float | None]) -> float:
@@ -188,7 +166,21 @@ def _mean(values: list[float | None]) -> float:
     return math.fsum(known) / len(known) if known else LOST
 
 
-def _dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+def layers(scores: dict[int, tuple[float, ...]]) -> dict[int, tuple[int, float]]:
+    """(front, and within it how crowded or bad) of each candidate's regrets."""
+    if all(len(score) == 1 for score in scores.values()):
+        return {number: (0, score[0]) for number, score in scores.items()}
+    found: dict[int, tuple[int, float]] = {}
+    left, layer = dict(scores), 0
+    while left:
+        front = {n: s for n, s in left.items() if not any(dominates(other, s) for other in left.values())}
+        found |= {number: (layer, -space) for number, space in _apart(front).items()}
+        left = {number: score for number, score in left.items() if number not in front}
+        layer += 1
+    return found
+
+
+def dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
     return all(a <= b for a, b in zip(first, second, strict=True)) and first != second
 
 

@@ -18,7 +18,7 @@ from simroute.studies.tuning.confirm import fresh_seed
 from simroute.studies.tuning.entries import flat, space
 from simroute.studies.tuning.goals import Goals, Robust, goals
 from simroute.studies.tuning.proposers import Proposer, Sobol
-from simroute.studies.tuning.race import FEWEST, ladder, price
+from simroute.studies.tuning.race import LEAST
 from simroute.studies.tuning.space import Space
 
 EVALUATIONS, CONFIRM = 400, 20
@@ -145,8 +145,7 @@ def asked(wanted: Wanted) -> list[str]:
         problems.append(f"--confirm {wanted.confirm}: at least 2 replications, or there is no interval")
     names = [Path(name).stem for name in wanted.scenarios]
     problems += [f"scenario {name!r} is named twice" for name in sorted({name for name in names if names.count(name) > 1})]
-    rungs = ladder()[:2]
-    least = round((rungs[-1] + FEWEST * price(rungs)) * max(1, len(names)))
+    least = LEAST * max(1, len(names))
     if wanted.evaluations < least:
         problems.append(f"--evaluations {wanted.evaluations}: too few to compare anything; at least {least}, some hundreds are sensible")
     return problems

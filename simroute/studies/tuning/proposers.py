@@ -1,90 +1,94 @@
-"""Where to look next: evenly at first, then around what is ahead. Or as optuna says."""
+"""Where to look next: evenly at first, then where what has been seen may be best. Or as optuna says."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from simroute.models.random import Streams
 from simroute.studies.tuning import sobol
-from simroute.studies.tuning.archive import Archive, Candidate
+from simroute.studies.tuning.archive import SEARCH, Archive, Candidate
 from simroute.studies.tuning.judge import Field
+from simroute.studies.tuning.outlook import Outlook
 from simroute.studies.tuning.space import Choice, Number, Point, Values
 
 TRIES = 40
 """Points looked at for each that is wanted, before a space counts as exhausted."""
-REACH = (0.15, 0.06, 0.03, 0.015)
-"""How far from a leader the second, third … generation looks, as a share of the range."""
-NEWS = 0.2
-"""Share of later generations that still looks everywhere."""
+EVERYWHERE, AROUND, LEADERS = 128, 36, 4
+"""Points among which a generation chooses: of the whole space, and around each of the best."""
+REACH = (0.2, 0.08, 0.03)
+"""How far around, in turn, as a share of the range."""
+MOVED = 0.6
+"""Share of the parameters that are moved there, one at least."""
 
 
 class Proposer(Protocol):
     """Proposes settings for a generation, and hears what came of it."""
 
-    @property
-    def shares(self) -> tuple[float, ...]:
-        """Of what is left of the budget, for each generation; the last for all later ones."""
-
-    def ask(self, archive: Archive, generation: int, count: int, leaders: Sequence[Candidate]) -> list[tuple[Values, Point]]:
-        """At most `count` settings that nobody has evaluated; fewer when there are no more."""
+    def ask(self, archive: Archive, generation: int, count: int, outlook: Outlook | None) -> list[tuple[Values, Point]]:
+        """At most `count` settings that nobody has evaluated; fewer when there are no more. The first generation has no outlook."""
 
     def tell(self, field: Field, chosen: Sequence[Candidate]) -> None:
-        """A field in which some of those that it proposed have been compared."""
+        """A field in which those that it proposed have been compared; its last one is the start."""
 
 
 class Sobol:
-    """The default: scrambled Sobol points, then draws around the leaders, ever closer."""
-
-    shares = (0.5, 0.5, 0.6)
+    """The default: scrambled Sobol points, then, of each surface that is drawn from what is possible, the best point that is new."""
 
     def __init__(self, seed: int) -> None:
         self._seed, self._next = seed, 0
 
-    def ask(self, archive: Archive, generation: int, count: int, leaders: Sequence[Candidate]) -> list[tuple[Values, Point]]:
-        draws = Streams(self._seed, 0).block("tune", "near", generation, block=0)
-        wide = count if generation == 1 or not leaders else round(NEWS * count)
-        found: dict[str, tuple[Values, Point]] = {}
-        for turn in range(TRIES * max(1, count)):
-            if len(found) >= count:
-                break
-            if len(found) < wide or turn > TRIES * count // 2:
-                point = self._point(len(archive.space.parameters))
-            else:
-                point = self._near(archive, leaders[_place(draws, len(leaders))].point, generation, draws)
-            values = archive.space.values(point)
-            if not archive.knows(values):
-                found.setdefault(repr(archive.space.effective(values)), (values, point))
-        return list(found.values())
+    def ask(self, archive: Archive, generation: int, count: int, outlook: Outlook | None) -> list[tuple[Values, Point]]:
+        if outlook is None:
+            return self._even(archive, count, TRIES * count)
+        chance = Streams(self._seed, 0).block("tune", "near", generation, block=0)
+        pool = {repr(archive.space.effective(values)): (values, point) for values, point in self._around(archive, outlook, chance)}
+        pool = {repr(archive.space.effective(values)): (values, point) for values, point in self._even(archive, EVERYWHERE, EVERYWHERE)} | pool
+        offered, taken = list(pool.values()), []
+        for order in outlook.draws([archive.space.point(values) for values, _ in offered], count, chance) if offered else ():
+            taken.append(next((place for place in order if place not in taken), None))
+        return [offered[place] for place in taken if place is not None]
 
     def tell(self, field: Field, chosen: Sequence[Candidate]) -> None:
-        """Leaders are all that it wants to know."""
+        """The outlook is all that it wants to know."""
 
-    def _point(self, dimensions: int) -> Point:
-        self._next += 1
-        return sobol.points(dimensions, self._next - 1, 1, self._seed)[0]
+    def _even(self, archive: Archive, count: int, tries: int) -> list[tuple[Values, Point]]:
+        """New settings of the next points of the sequence."""
+        found: dict[str, tuple[Values, Point]] = {}
+        while len(found) < count and tries > 0:
+            for point in sobol.points(len(archive.space.parameters), self._next, wanted := count - len(found), self._seed):
+                values = archive.space.values(point)
+                if not archive.knows(values):
+                    found.setdefault(repr(archive.space.effective(values)), (values, point))
+            self._next, tries = self._next + wanted, tries - wanted
+        return list(found.values())
 
-    def _near(self, archive: Archive, centre: Point, generation: int, draws: np.random.Generator) -> Point:
-        reach = REACH[min(generation - 2, len(REACH) - 1)]
-        steps = draws.normal(size=len(centre)).tolist()
-        moved, other = draws.random(len(centre)).tolist(), draws.random(len(centre)).tolist()
-        most = max(range(len(centre)), key=moved.__getitem__)  # one at least
-        found = []
-        for place, (each, u) in enumerate(zip(archive.space.parameters, centre, strict=True)):
-            if moved[place] < 0.35 and place != most:
-                found.append(u)
-            elif isinstance(each, Choice) and not each.ordered:
-                found.append(other[place])
-            else:
-                found.append(_reflected(u + steps[place] * max(reach, _step(each))))
-        return tuple(found)
+    def _around(self, archive: Archive, outlook: Outlook, chance: np.random.Generator) -> Iterator[tuple[Values, Point]]:
+        """New settings near the best so far."""
+        ran = [each for each in archive if each.whole(SEARCH, archive.scenarios)]
+        for leader in outlook.order(ran)[:LEADERS]:
+            for turn in range(AROUND):
+                point = _near(archive, archive.space.point(leader.values), REACH[turn % len(REACH)], chance)
+                values = archive.space.values(point)
+                if not archive.knows(values):
+                    yield values, point
 
 
-def _place(draws: np.random.Generator, count: int) -> int:
-    """The first leader half of the time, the second a quarter …"""
-    return min(int(draws.geometric(0.5)) - 1, count - 1)
+def _near(archive: Archive, centre: Point, reach: float, chance: np.random.Generator) -> Point:
+    moved = chance.random(len(centre)) < MOVED
+    moved[chance.integers(len(centre))] = True
+    steps, other = chance.normal(size=len(centre)).tolist(), chance.random(len(centre)).tolist()
+    found = []
+    for place, (each, u) in enumerate(zip(archive.space.parameters, centre, strict=True)):
+        if not moved[place]:
+            found.append(u)
+        elif isinstance(each, Choice) and not each.ordered:
+            found.append(other[place])
+        else:
+            found.append(_reflected(u + steps[place] * max(reach, _step(each))))
+    return tuple(found)
 
 
 def _step(each: Number | Choice) -> float:

@@ -1,39 +1,34 @@
-"""Generations of candidates; within each, successive halving: all meet the same replications, more of them the fewer are left.
+"""Generations: new settings run two replications; then, of all that ran, those that may be the best run twice as many as they have.
 
-Who stays is decided by paired differences, so that luck of the weather cancels. Source: Karnin, Koren, Somekh (2013); Birattari (2002), F-Race.
+All meet the same replications, so what the weather does to all of them cancels. Source: Thompson (1933), draws from what is possible: of a new
+setting for the first half of a generation, of a known one for the second.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
+from simroute.models.random import Streams
 from simroute.studies.tuning.archive import SEARCH, Archive, Candidate
 from simroute.studies.tuning.goals import Goals
 from simroute.studies.tuning.judge import Field
+from simroute.studies.tuning.outlook import Outlook
 from simroute.studies.tuning.proposers import Proposer
 from simroute.studies.tuning.watch import Rung, Spectator
 
 FIRST, FACTOR, LONGEST = 2, 2, 16
-"""Replications of the first rung, by how much each rung has more, and at most."""
+"""Replications of a new setting, how many times as many when it runs again, and at most (half of it for less than RICH runs)."""
+RICH = 200
+OPENING = 0.4
+"""Share of the budget for the first generation, which looks everywhere."""
+BATCH, BATCHES = 4, 50
+"""New settings of a later generation, and as many that run again: at least, and as a part of the budget."""
+LEAST = 16
+"""Runs below which nothing can be compared."""
+KNOWN = 100
+"""The best so far, among which those that run again are drawn."""
 ELITE = 4
-"""Leaders that go on to the next generation (with several objectives, twice as many)."""
-FEWEST = 4
-"""New candidates that make a generation worth while."""
-
-
-def ladder(longest: int = LONGEST) -> list[int]:
-    """Replications of each rung."""
-    rungs = [FIRST]
-    while rungs[-1] * FACTOR <= longest:
-        rungs.append(rungs[-1] * FACTOR)
-    return rungs
-
-
-def price(rungs: Sequence[int]) -> float:
-    """Replications that a new candidate costs on average, from the first rung to the last."""
-    return rungs[0] + sum((more - less) * float(FACTOR) ** -place for place, (less, more) in enumerate(pairwise(rungs), 1))
+"""The best so far that count as those that stay."""
 
 
 @dataclass
@@ -44,74 +39,84 @@ class Race:
     goals: Goals
     proposer: Proposer
     budget: int
+    seed: int = 1
     rungs: list[Rung] = field(default_factory=list)
     exhausted: bool = False
     watch: Spectator = field(default_factory=Spectator)
-    _leaders: list[Candidate] = field(default_factory=list)
+    _outlook: Outlook | None = None
 
     def __post_init__(self) -> None:
-        self.ladder = ladder()
-        while len(self.ladder) > 2 and self._count(self.proposer.shares[0] * self.budget) < 2 * FEWEST:
-            self.ladder.pop()
+        whole = self.budget // self.archive.scenarios
+        self._longest = LONGEST if whole >= RICH else LONGEST // 2
+        self._opening, self._batch = round(OPENING * whole / FIRST), max(BATCH, whole // BATCHES)
 
     @property
     def left(self) -> int:
         """Runs that may still be made."""
         return self.budget - self.archive.spent[SEARCH]
 
-    def _count(self, runs: float) -> int:
-        """How many new candidates these runs are enough for."""
-        start = 0 if self.archive.start.runs else self.ladder[-1]
-        return int((runs / self.archive.scenarios - start) / price(self.ladder))
-
     def run(self) -> None:
-        """Until the budget is spent, or nothing new is left to try."""
-        generation = 0
-        while not self.exhausted:
-            shares = self.proposer.shares
-            count = self._count(shares[min(generation, len(shares) - 1)] * self.left)
-            if count < FEWEST:
-                count = self._count(self.left)
-            if count < (1 if generation == 0 else FEWEST):
-                return
-            generation += 1
-            self._generation(generation, count)
+        """Until the budget is spent, or nothing is left to try."""
+        generation, before = 0, -1
+        while self.archive.spent[SEARCH] > before:
+            generation, before = generation + 1, self.archive.spent[SEARCH]
+            new = self._new(generation)
+            self._again(generation, new)
 
-    def _generation(self, generation: int, count: int) -> None:
-        asked = self.proposer.ask(self.archive, generation, count, self._leaders)
+    def _new(self, generation: int) -> list[Candidate]:
+        """Settings that nobody has run yet, as many as can be paid."""
+        start, each = self.archive.start, FIRST * self.archive.scenarios
+        due = len(self.archive.missing([start], SEARCH, FIRST))
+        count = min(self._opening if generation == 1 else self._batch, (self.left - due) // each)
+        if count < 1 or self.exhausted:
+            return []
+        asked = self.proposer.ask(self.archive, generation, count, self._outlook)
         self.exhausted = not asked
-        racing = new = [self.archive.add(values, point, generation) for values, point in asked]
-        for place, rung in enumerate(self.ladder):
-            racing = self._affordable(racing, rung)
-            if not racing:
-                return
-            self.archive.run([self.archive.start, *racing], SEARCH, rung)
-            ranked = Field([*racing, *self._rivals()], self.goals, self.archive.scenarios, rung)
-            if place == 0:
-                self.proposer.tell(ranked, racing)
-            last = rung == self.ladder[-1]
-            stayed = self._stayed(ranked, racing, len(racing) if last else -(-len(new) // FACTOR ** (place + 1)))
-            self.rungs.append(Rung(generation, rung, [each.number for each in racing], [each.number for each in stayed]))
-            self.watch.ranked(self.rungs[-1], self.archive, self.goals)
-            if not last:
-                racing = stayed
-        many = ELITE * (1 if len(self.goals.objectives) == 1 else 2)
-        self._leaders = Field([*racing, *self._rivals()], self.goals, self.archive.scenarios, self.ladder[-1]).order()[:many]
+        made = [self.archive.add(values, point, generation) for values, point in asked]
+        self.archive.run([start, *made], SEARCH, FIRST)
+        self.proposer.tell(Field([*made, start], self.goals, self.archive.scenarios, FIRST), made)
+        return made
 
-    def _rivals(self) -> list[Candidate]:
-        """The leaders so far, and the start; they have run all replications that there are to be compared on."""
-        start = self.archive.start
-        return [*(each for each in self._leaders if each is not start), start]
+    def _again(self, generation: int, new: list[Candidate]) -> None:
+        """Those that draws from what is possible call the best. The start keeps pace: it is what they are compared with."""
+        outlook = Outlook(self.archive, self.goals, self._outlook)
+        called = self._called(outlook, generation)
+        came = {FIRST: new}
+        levels = {count: [each for each in called if self._next(each) == count] for count in sorted(map(self._next, called))}
+        for count, wanted in levels.items():
+            came[count] = self._affordable(wanted, count)
+            if came[count]:
+                self.archive.run([self.archive.start, *came[count]], SEARCH, count)
+        self._outlook = Outlook(self.archive, self.goals, outlook, learns=False)
+        ranked = self._outlook.order(self._ran())
+        for count, chosen in came.items():
+            if chosen:
+                self._tell(generation, count, chosen, [each for each in ranked if each in chosen], called if count == FIRST else ranked[:ELITE])
 
-    def _affordable(self, racing: list[Candidate], rung: int) -> list[Candidate]:
+    def _ran(self) -> list[Candidate]:
+        return [each for each in self.archive if each.whole(SEARCH, self.archive.scenarios) >= FIRST]
+
+    def _next(self, each: Candidate) -> int:
+        return min(FACTOR * each.whole(SEARCH, self.archive.scenarios), self._longest)
+
+    def _called(self, outlook: Outlook, generation: int) -> list[Candidate]:
+        ranked = outlook.order(self._ran())[:KNOWN]
+        chance = Streams(self.seed, 0).block("tune", "again", generation, block=0)
+        called: list[Candidate] = []
+        for order in outlook.draws([self.archive.space.point(each.values) for each in ranked], self._batch, chance):
+            best = ranked[order[0]]
+            if best not in called and self._next(best) > best.whole(SEARCH, self.archive.scenarios):
+                called.append(best)
+        return called
+
+    def _affordable(self, chosen: list[Candidate], count: int) -> list[Candidate]:
         """The first of them that the budget still lets run so far."""
-        able = list(racing)
-        while able and len(self.archive.missing([self.archive.start, *able], SEARCH, rung)) > self.left:
+        able = list(chosen)
+        while able and len(self.archive.missing([self.archive.start, *able], SEARCH, count)) > self.left:
             able.pop()
         return able
 
-    @staticmethod
-    def _stayed(ranked: Field, racing: list[Candidate], quota: int) -> list[Candidate]:
-        order = [each for each in ranked.order() if each in racing]
-        unbeaten = [each for each in order[:quota] if not ranked.is_behind(each) and not ranked.is_broken(each)]
-        return unbeaten or order[:1]  # one goes on in any case: all may have bad luck at once
+    def _tell(self, generation: int, count: int, came: list[Candidate], ranked: list[Candidate], staying: list[Candidate]) -> None:
+        stayed = [each for each in ranked if each in staying] or ranked[:1]
+        self.rungs.append(Rung(generation, count, [each.number for each in came], [each.number for each in stayed]))
+        self.watch.ranked(self.rungs[-1], self.archive, self.goals)

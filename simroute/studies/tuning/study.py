@@ -277,7 +277,7 @@ def tune(
 
 def _searched(plan: Plan, evaluate: Evaluate, watch: Spectator) -> Tuning:
     archive = Archive(plan.space, len(plan.scenarios), evaluate, watch.ran)
-    race = Race(archive, plan.goals, plan.proposer(), plan.wanted.evaluations, watch=watch)
+    race = Race(archive, plan.goals, plan.proposer(), plan.wanted.evaluations, plan.wanted.seed, watch=watch)
     watch.started(plan.wanted.evaluations + (2 + len(plan.against)) * plan.wanted.confirm * len(plan.scenarios))
     interrupted = _interrupted(race)
     return Tuning(plan, archive, race.rungs, confirm(archive, plan.goals, plan.wanted.confirm, interrupted), race.exhausted)

@@ -42,7 +42,7 @@ def test_the_optimum_is_found_within_the_noise(solved, seed):
     assert gain["low"] - 0.02 <= true <= gain["high"] + 0.02
 
 
-@pytest.mark.parametrize("evaluations", [40, 100, 400, 1500])
+@pytest.mark.parametrize("evaluations", [40, 100, 400])
 def test_the_budget_is_spent_and_not_exceeded(solved, evaluations):
     """Of the runs that the search may make it makes at least four fifths, and the confirmation comes on top."""
     found = solved(known(bowl), evaluations=evaluations, entries={"breaker.cooldown": "5s..300s log", "timeout.total": "2s..60s"})
@@ -56,16 +56,18 @@ def stage(found, which):
     return [[key for key in each.runs if key[0] == which] for each in found.archive]
 
 
-def test_each_rung_has_fewer_settings_and_more_replications(solved):
-    """Successive halving: as many go on as come to half of a generation, a quarter, an eighth; to twice the replications."""
+def test_a_generation_tries_new_settings_twice_and_doubles_those_that_may_be_best(solved):
+    """New ones come to two replications; who runs again comes to 4, 8, 16, and comes to 8 only from 4; the start keeps pace."""
     found = solved(known(bowl))
-    for less, more in zip(found.rungs, found.rungs[1:], strict=False):
-        if less.generation == more.generation:
-            assert more.replications == 2 * less.replications
-            assert set(more.came) == set(less.stayed)
-    firsts = [rung for rung in found.rungs if rung.replications == 2]
-    lasts = [rung for rung in found.rungs if rung.replications == 16]
-    assert all(len(last.came) <= math.ceil(len(first.came) / 8) for first, last in zip(firsts, lasts, strict=False))
+    seen = {0: 2}
+    for rung in found.rungs:
+        assert set(rung.stayed) <= set(rung.came)
+        for number in rung.came:
+            assert seen.get(number, 1) * 2 == rung.replications or (number == 0 and rung.replications <= 16)
+            seen[number] = max(seen.get(number, 0), rung.replications)
+    counts = [each.whole(SEARCH, 1) for each in found.archive]
+    assert set(counts) <= {2, 4, 8, 16}
+    assert counts[0] == max(counts) > 2
 
 
 def test_a_small_space_is_searched_whole_and_no_setting_twice(solved):
@@ -134,16 +136,6 @@ def test_a_constraint_within_its_interval_is_neither_met_nor_broken():
     assert (strict.is_met(strict.candidates[1]), strict.is_broken(strict.candidates[1])) == (False, False)
 
 
-def test_those_who_fall_behind_do_so_by_paired_differences():
-    """Weather of ±10 hides a difference of 1 from means, not from pairs."""
-    weather = [10.0, -10.0, 3.0, -4.0]
-    field = Field(
-        [candidate(1, weather), candidate(2, [w + 1 + 0.01 * i for i, w in enumerate(weather)]), candidate(3, [-w for w in weather])],
-        goals([f"min {COST}"], []), 1, 4,
-    )  # fmt: skip
-    assert [field.is_behind(each) for each in field.candidates] == [False, True, False]
-
-
 REGRETS = {"mean": [3.0, 2.0, 4.5], "worst": [6.0, 4.0, 5.0], "cvar": [6.0, 4.0, 5.0]}
 
 
@@ -188,7 +180,7 @@ def test_a_parameter_without_effect_is_called_flat_and_another_is_not(solved):
 
 def test_main_effects_and_pairs_show_the_shape_of_the_bowl(solved):
     """The middle class of each parameter is best; the summary is plain JSON."""
-    found = solved(known(bowl, own=0.0), evaluations=2000)
+    found = solved(known(bowl, own=0.0), evaluations=800)
     effects = {each["parameter"]: each["bins"] for each in found.summary["main_effects"]}
     for name, best in {"breaker.failures": 7, "breaker.cooldown": 40}.items():
         least = min(effects[name], key=lambda row: row["mean"])
