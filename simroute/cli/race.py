@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from simroute.studies.tuning.goals import Goals
 
 
+BESIDE = 62
+"""Columns for what runs, the bar and the time left; the best so far has the rest."""
+
+
 class Notes(Spectator):
     """Only says what is not as it should be, and what was read back."""
 
@@ -77,4 +81,5 @@ class Line(Spectator):
         known = [value for value in found if value is not None]
         figure = span(wish.sign * sum(known) / len(known), None, None, METRICS[wish.metric][0]) if known else "n/a"
         values = ", ".join(f"{name.split('.')[-1]}={shown(value)}" for name, value in archive.space.effective(leader.values).items())
-        self._best = f"best so far {figure}: {clean(values, 60)}"
+        room = self._progress.console.width - BESIDE
+        self._best = clean(f"best so far {figure}: {values}", room) if room >= 20 else ""
