@@ -70,6 +70,8 @@ def _deployment(name: str, made: spec.Deployment, horizon: float) -> tuple[str, 
 
 
 def _quality(value: Any) -> str:
+    if value is None:
+        return "not known"
     return ", ".join(f"{task} {_percent(share)}" for task, share in value.items()) if isinstance(value, dict) else _percent(value)
 
 

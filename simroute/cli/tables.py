@@ -15,6 +15,7 @@ from simroute.studies.statistics import Interval
 from simroute.words import number, percent, seconds, usd
 
 WIDTH = 18
+HEAD = ("policy", "kept", "success", "±", "p95", "ttft p95", "$/1k req", "±", "quality", "sends", "on failing")
 
 
 def show(study: Study, folder: Path) -> None:
@@ -24,9 +25,15 @@ def show(study: Study, folder: Path) -> None:
     many = f"{study.replications} replication{'s' if study.replications > 1 else ''}"
     click.echo(f"\n{clean(' '.join(made.scenario.about.split()), 300)}")
     click.echo(f"{clean(made.scenario_name, 40)}: {made.scenario.horizon / 3600:.3g} h, {load}, {many}, seed {made.seed}\n")
-    head = ("policy", "kept", "success", "±", "p95", "ttft p95", "$/1k req", "±", "quality", "sends", "on failing")
-    _table([head, *(_row(study, policy) for policy in study.runs)])
-    _differences(study)
+    for line in study.calibration_lines():
+        click.echo(clean(line, 400))
+    if study.replay is not None:
+        click.echo("")
+    rows = [HEAD, *(_row(study, policy) for policy in study.runs)]
+    graded = any(found["quality_mean"].mean is not None for found in study.intervals.values())
+    _table(rows if graded else [tuple(cell for head, cell in zip(HEAD, row, strict=True) if head != "quality") for row in rows])
+    if study.replay is None:  # whose differences are told beside its residuals
+        _differences(study)
     click.echo("")
     for line in sparklines(study.material, made.scenario.horizon):
         click.echo(line.rstrip())
@@ -34,7 +41,7 @@ def show(study: Study, folder: Path) -> None:
     for line in study.verdict_lines():
         click.echo(clean(line, 400))
     if not study.unwritten:
-        files = [name for name in ("report.html", "summary.json", "config.yaml") if (folder / name).is_file()]
+        files = [name for name in ("report.html", "summary.json", "config.yaml", "spend.csv") if (folder / name).is_file()]
         click.echo(f"\nwritten to {brief(str(folder))}/ ({', '.join(files)})")
 
 

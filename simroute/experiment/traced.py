@@ -44,7 +44,9 @@ def weather(path: str, trace: Recording, given: dict[str, Any] | None) -> tuple[
     if len(busy) > MOST:
         notes.append(f"only the {MOST} busiest of {len(busy)} models of the log are deployments")
     if given is None:
-        notes.append("the log does not say how good answers are: quality is the same for all (scenario=S can say more)")
+        notes.append(
+            "the log does not say how good answers are: no quality is reported, and judges take all models to be alike (scenario=S can say more)"
+        )
     return made, notes
 
 
@@ -61,7 +63,12 @@ def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list
     if same is not None:
         same.setdefault("recorded", target)
         return
-    own: dict[str, Any] = {"provider": provider if provider != "?" or found is None else found[0], "model": model, "recorded": target}
+    own: dict[str, Any] = {
+        "provider": provider if provider != "?" or found is None else found[0],
+        "model": model,
+        "recorded": target,
+        "quality": None,
+    }
     if found is not None:
         own |= {"provider": found[0], "model": found[1]} | ({} if (day := date(trace)) is None else {"price_date": day})
         try:
@@ -70,7 +77,7 @@ def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list
             found = None
     if found is None:
         price, why = _price(trace.bills.get(target))
-        own = {"provider": provider, "model": model, "recorded": target, "price": price}
+        own = {"provider": provider, "model": model, "recorded": target, "quality": None, "price": price}
         notes.append(f"{target}: not in the price catalogue; {why}")
     deployments[_name(model, provider, deployments)] = own
 

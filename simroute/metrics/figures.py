@@ -24,7 +24,7 @@ class Context:
     """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage; `names`: words by code.
 
     `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days have names. `seen`: of sends to these targets
-    at these seconds, whether a log tells how they went.
+    at these seconds, whether a log tells how they went. `ungraded`: targets (codes) whose answers nobody knows to be right or wrong.
     """
 
     horizon: float
@@ -38,6 +38,7 @@ class Context:
     slots: list[int | None] = field(default_factory=list)
     day: Callable[[np.ndarray], np.ndarray] | None = None
     seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    ungraded: tuple[int, ...] = ()
 
 
 class Requests:
@@ -210,6 +211,8 @@ class Fold:
             "half_open_probes": float(attempts.probes),
             "time_on_failing_target_s": float(sum(len(seconds) for seconds in attempts.failing)),
         }
+        if any(attempts.by_target[0][code] for code in self.context.ungraded):
+            metrics["quality_mean"], requests.graded = None, None
         counts = requests.outcomes[OK], requests.attained, requests.hits, requests.false_hits, requests.forbidden
         names = "success_rate", "slo_attainment", "cache_hit_rate", "cache_false_hit_rate", "forbidden_share"
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}

@@ -22,13 +22,21 @@ LOADING = 0.80
 SAME_MODEL = 0.85  # lambda^2 + tau^2: how alike two answers of one model to one prompt are
 TAU = math.sqrt(SAME_MODEL - LOADING**2)
 NOISE = math.sqrt(1 - SAME_MODEL)
+UNKNOWN = 0.85
+"""What judges go by where a model's quality is not known; it is not reported."""
 
 
 class Copula:
     """Answers of one model, with the stated accuracy by task."""
 
     def __init__(
-        self, streams: Streams, questions: Questions, name: str, model: str, quality: float | dict[str, float], tasks: dict[str, spec.Task]
+        self,
+        streams: Streams,
+        questions: Questions,
+        name: str,
+        model: str,
+        quality: float | dict[str, float] | None,
+        tasks: dict[str, spec.Task],
     ) -> None:
         self._streams, self._questions, self._name, self._model = streams, questions, name, model
         self._threshold = np.array([_threshold(quality, task, kind) for task, kind in tasks.items()])
@@ -52,7 +60,9 @@ class Table:
         return np.asarray(self._column[block.row], float)
 
 
-def _threshold(quality: float | dict[str, float], task: str, kind: spec.Task) -> float:
+def _threshold(quality: float | dict[str, float] | None, task: str, kind: spec.Task) -> float:
+    if quality is None:
+        quality = UNKNOWN
     if isinstance(quality, dict):
         return _probit(quality.get(task, sum(quality.values()) / len(quality)))
     return _probit(quality) - kind.difficulty

@@ -234,7 +234,7 @@ class Deployment:
     errors: Annotated[dict[Status, Share], Doc("share of calls answered with a status in fair weather")] = field(default_factory=dict)
     clustered: Annotated[Clustered, Doc("errors that come in short spells")] = field(default_factory=Clustered)
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
-    quality: Annotated[Share | dict[Name, Share], Doc("share of right answers, overall or by task")] = 0.85
+    quality: Annotated[Share | dict[Name, Share] | None, Doc("share of right answers, overall or by task; null: not known, none is reported")] = 0.85
     outcomes: Annotated[Name | None, Doc("column of workload.outcomes that holds this model's answers")] = None
     recorded: Annotated[Name | None, Doc("provider/model in the trace: times and failures are resampled from its calls there")] = None
 

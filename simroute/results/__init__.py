@@ -2,5 +2,6 @@
 
 from simroute.results.journal import Header, Journal, JournalError
 from simroute.results.rows import COLUMNS, TABLES, Frames, join
+from simroute.results.sheet import sheet
 
-__all__ = ["COLUMNS", "TABLES", "Frames", "Header", "Journal", "JournalError", "join"]
+__all__ = ["COLUMNS", "TABLES", "Frames", "Header", "Journal", "JournalError", "join", "sheet"]

@@ -157,6 +157,8 @@ def foreseen(configuration: Configuration, replication: int, stances: Sequence[S
         for fold, stance in zip(folds, stances, strict=True):
             fold("requests", _rows(block, choose(found, stance)))
     done = [fold.finish([], [0.0] * len(sky.deployments)).metrics for fold in folds]
+    if known.ungraded:
+        done = [metrics | {"quality_mean": None} for metrics in done]
     return [{name: metrics[name] for name in KEPT} for metrics in done]
 
 

@@ -118,6 +118,10 @@ class Study:
         """policy -> metric -> its distance from the bound."""
         return {} if self.bound is None else self.bound.regrets(self.series())
 
+    def calibration_lines(self) -> list[str]:
+        """Of a replay, how far its figures can be trusted, in sentences."""
+        return [] if self.replay is None else replay.calibration(self.replay)
+
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
         return ([] if self.replay is None else replay.lines(self.replay)) + self._lines + ([] if self.yearly is None else lines(self.yearly))

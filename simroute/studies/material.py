@@ -38,7 +38,7 @@ def material(study: Study) -> dict[str, Any]:
         "simroute": simroute.__version__,
         "fingerprint": fingerprint(),
         "question": " ".join(scenario.about.split()),
-        "lines": study.verdict_lines(),
+        "lines": study.calibration_lines() + study.verdict_lines(),
         "slo": {"success": scenario.slo.success, "latency": scenario.slo.latency, "ttft": scenario.slo.ttft},
         "budget": None if budget is None else {"usd": budget.usd, "period": budget.period},
         "cheapest": _cheapest(study),
@@ -244,7 +244,7 @@ def _deployments(sky: Any) -> list[dict[str, Any]]:
         spec, (price, _) = model.spec, model.price_at(0.0)
         limits = [f"{value:,.0f} {unit}" for value, unit in ((spec.limits.rpm, "requests/min"), (spec.limits.tpm, "tokens/min"),
                   (spec.limits.concurrency, "at once")) if value is not None]  # fmt: skip
-        grades = spec.quality if isinstance(spec.quality, dict) else {"": spec.quality}
+        grades = spec.quality if isinstance(spec.quality, dict) else {} if spec.quality is None else {"": spec.quality}
         rows.append(
             {
                 "deployment": name,
@@ -256,7 +256,7 @@ def _deployments(sky: Any) -> list[dict[str, Any]]:
                 "sd of log": f"{spec.latency.sigma:g}; {spec.latency.token_sigma:g}",
                 "errors in fair weather": ", ".join(f"{share * 100:g} % {status}" for status, share in spec.errors.items()) or "none",
                 "limits": ", ".join(limits) or "none",
-                "right answers": ", ".join(f"{task} {share * 100:g} %".strip() for task, share in grades.items())
+                "right answers": ", ".join(f"{task} {share * 100:g} %".strip() for task, share in grades.items()) or "not known"
                 if spec.outcomes is None
                 else f"column {spec.outcomes}",
             }

@@ -17,13 +17,15 @@ from simroute.results import TABLES, Journal, JournalError, join
 from simroute.studies.executors import Done, Job, part_folder
 from simroute.studies.folder import REMEDY, Lock, unwritable
 from simroute.studies.resume import command, grown, header, is_unfinished, looked_at, refused, required, standing, unreadable
+from simroute.studies.spending import sheets
 
 if TYPE_CHECKING:
     from simroute.studies.compare import Study
 
 CONFIG, SUMMARY, EVIDENCE, REPORT = "config.yaml", "summary.json", "evidence.json", "report.html"
+SHEETS = ("spend.csv", "shifts.csv", "caching.csv")
 TUNED, TRIALS, SENSITIVITY = "tuned.yaml", "trials.parquet", "sensitivity.json"
-FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNED, TRIALS, SENSITIVITY, *(f"{table}.parquet" for table in TABLES))
+FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNED, TRIALS, SENSITIVITY, *SHEETS, *(f"{table}.parquet" for table in TABLES))
 EARLIER = ".earlier"
 """Where the files of a finished run wait while another one is made in its place."""
 
@@ -272,6 +274,7 @@ class Kept(Record):
 def _texts(study: Study, report: bool) -> dict[str, Callable[[], str]]:
     """What is written as text, by name, made when it is its turn."""
     texts = {SUMMARY: study.to_json}
+    texts |= {} if study.replay is None else sheets(study.replay)
     if study.configuration.until is not None and not study.interrupted:
         texts[CONFIG] = study.configuration.to_yaml  # with the number of replications that was reached
     if all(study.evidence[policy].counts for policy in study.runs):

@@ -12,6 +12,7 @@ from simroute.experiment.configuration import Configuration
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.metrics.observer import BINS, seconds_of
 from simroute.studies.logged import logged, told
+from simroute.studies.spending import spending
 from simroute.studies.statistics import PLAIN, Interval, interval, paired
 from simroute.words import percent, seconds, span, usd
 
@@ -49,7 +50,8 @@ def calibrated(study: Study, again: Again) -> dict[str, Any]:
         "hours": _hours(plain, known, log, evidence, len(runs)) if known else [],
         "origin": {policy: _origin(found) for policy, found in study.evidence.items()},
         "differences": [_difference(study, policy, name, compared[name]) for policy in study.runs if policy != RECORDED for name in known],
-        "before": {kind: {word: dict(row) for word, row in words.items()} for kind, words in log.by.items()},
+        "laid_over": _laid(made),
+        **spending(study, log),
     }
 
 
@@ -61,6 +63,15 @@ def undisturbed(made: Configuration) -> Configuration:
     trace: Any = made.arrivals("trace")
     last = trace.span if load.trace_to is None else min(load.trace_to, trace.span)
     return replace(made, scenario=replace(made.scenario, workload=calm, outages={}, horizon=length or last - load.trace_from))
+
+
+def _laid(made: Configuration) -> list[str]:
+    """What parts the policies' traffic from that of the log, in words."""
+    load = made.scenario.workload
+    found = [f"{load.rate_scale:g} times as fast"] if load.rate_scale != 1 else []
+    found += [f"{load.trace_loop} times over"] if load.trace_loop != 1 else []
+    found += ["its sessions drawn anew"] if load.trace_jitter else []
+    return found + [f"outage {name}" for name in made.scenario.outages]
 
 
 def _compared(name: str, log: Figures, runs: list[Figures]) -> dict[str, Any]:
@@ -118,28 +129,31 @@ def _quantile(cells: np.ndarray, share: float) -> float | None:
     return float(seconds_of(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0]) if total else None
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """In sentences, for above the verdict."""
-    calibration = found["calibration"]
-    if not calibration:
+def calibration(found: dict[str, Any]) -> list[str]:
+    """In sentences, for above everything else."""
+    compared = found["calibration"]
+    if not compared:
         return ["Calibration: the log tells neither how its requests ended nor what they cost; all figures are modelled."]
     made = [f"Calibration: the log's own routing, replayed, against the log ({found['requests']:,} requests):"]
-    for name, row in calibration.items():
+    for name, row in compared.items():
         made.append(f"  {WORDS[name]}: {_shown(name, row['replayed']['mean'])}, logged {_shown(name, row['logged'])} ({_residual(name, row)})")
-    worst = _worst(found["hours"], calibration)
-    made += [f"  by hour: {worst}"] if worst else []
+    worst = _worst(found["hours"], compared)
+    return made + ([f"  by hour: {worst}"] if worst else [])
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """What is decided in spite of the residual, and what was observed, in sentences."""
+    made = []
     for policy, shares in found["origin"].items():
         if policy != RECORDED and shares["answers"] is not None:
             made.append(f"{policy}: {percent(shares['answers'])} of its answers are the log's own (that model, that hour), the others modelled")
-    for row in found["differences"]:
-        if row["mean"] is not None:
-            made.append(f"  {_told(row)}")
+            made += [f"  {_told(row)}" for row in found["differences"] if row["policy"] == policy and row["mean"] is not None]
     return made
 
 
 def _told(row: dict[str, Any]) -> str:
     name, unit = row["metric"], METRICS[row["metric"]][0]
-    change = span(row["mean"], row["low"], row["high"], unit)
+    change = ("+" if row["mean"] > 0 else "") + span(row["mean"], row["low"], row["high"], unit).replace(" %", " points")
     allowed = "" if row["residual"] is None else f" (residual {_shown(name, row['residual'])})"
     return f"{row['policy']} - {RECORDED}, {WORDS[name]}: {change}{'' if row['decided'] else f', undecided{allowed}'}"
 
@@ -171,4 +185,4 @@ def _worst(hours: list[dict[str, Any]], calibration: dict[str, Any]) -> str:
     return f"at most {', '.join(told_of)} off" if told_of else ""
 
 
-__all__ = ["RECORDED", "Interval", "calibrated", "lines", "undisturbed"]
+__all__ = ["RECORDED", "Interval", "calibrated", "calibration", "lines", "undisturbed"]

@@ -236,6 +236,8 @@ def _priced(name: str, made: spec.Deployment, scenario: spec.Scenario, put: Call
 def _graded(name: str, made: spec.Deployment, put: Callable[[spec.Deployment], spec.Scenario]) -> Iterator[Assumed]:
     """The share of wrong answers, halved and doubled."""
     quality = made.quality
+    if quality is None:
+        return
     wrong = 1 - (sum(quality.values()) / len(quality) if isinstance(quality, dict) and quality else quality if isinstance(quality, float) else 1.0)
 
     def graded(factor: float) -> spec.Scenario:

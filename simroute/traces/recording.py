@@ -12,6 +12,7 @@ import numpy as np
 
 from simroute.models.questions import UNIQUE
 from simroute.models.recorded import Behaviour
+from simroute.traces.prefixes import shared
 from simroute.traces.reader import said
 from simroute.traces.table import Table
 from simroute.traces.totals import TARGET, bills, mix, repeats
@@ -34,13 +35,16 @@ THIN = 2048
 """Observations kept of one deployment in one hour."""
 WINDOW = 300.0
 """Seconds for which errors are counted together."""
+FORGOTTEN = 300.0
+"""Seconds for which providers keep the beginning of a prompt after its last use."""
 OTHERS = "(others)"
 NOBODY = "-"
 
 
 class Recording:
     """`requests`, `span` (s, first to last arrival), `names` by code of user, feature, task and team, `targets` ("provider/model"), `routes`: where
-    each was sent, as places in `targets`; `said`: which canonical columns the log fills; `notes`."""
+    each was sent, as places in `targets`; `said`: which canonical columns the log fills; `prefixes`: shares of input tokens
+    in beginnings that came before, ever and within five minutes (None: not known); `notes`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,6 +60,7 @@ class Recording:
         self.bills: dict[str, list[float]] = held["bills"]
         self.mix: list[list[Any]] = held["mix"]
         self.repeats: dict[str, float] | None = held["repeats"]
+        self.prefixes: list[float | None] = held["prefixes"]
         self.notes: list[str] = held["notes"]
 
     @property
@@ -128,6 +133,7 @@ def record(table: Table, folder: Path) -> Recording:
         "names": names, "targets": targets, "routes": [row[0] for row in table.rows("SELECT targets FROM code_route ORDER BY code")],
         "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
         "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
+        "prefixes": [shared(table), shared(table, FORGOTTEN)],
         "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": [*said(table), *_unsized(table)],
     }  # fmt: skip
     (folder / "trace.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")

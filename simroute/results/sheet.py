@@ -1,0 +1,25 @@
+"""Tables for spreadsheets: CSV in which no name can act as a formula."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""A cell of text that begins so is a formula to some spreadsheet (OWASP, CSV injection; the full-width ones by some locales)."""
+
+Cell = str | float | int | None
+
+
+def sheet(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """CSV (RFC 4180). Texts that would be formulas get a leading apostrophe, numbers stay numbers, None is an empty cell."""
+    made = io.StringIO()
+    writer = csv.writer(made)
+    writer.writerow([_safe(head) for head in heads])
+    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    return made.getvalue()
+
+
+def _safe(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
