@@ -123,7 +123,7 @@ def _wished(traces: tuple[str, ...], form: str | None, mapping: Path | None, tz:
     """The files, and how to read them. Raises InputError, TraceError."""
     from simroute.experiment.errors import InputError
     from simroute.traces import Wish
-    from simroute.traces.reading import found
+    from simroute.traces.files import found
 
     if form is not None and mapping is not None:
         raise InputError("--format and --mapping exclude each other: a mapping is a format of its own")

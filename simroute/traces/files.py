@@ -8,7 +8,9 @@ import io
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from glob import glob, has_magic
 from itertools import accumulate, chain, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +43,18 @@ class Sample(NamedTuple):
     container: str
     keys: frozenset[str]
     records: list[Record]
+
+
+def found(words: Iterable[str]) -> list[Path]:
+    """Files by name, or by a pattern that no shell has replaced; each once. Raises TraceError."""
+    paths: list[Path] = []
+    for word in words:
+        path = Path(word)
+        named = sorted(map(Path, glob(word, recursive=True))) if not path.exists() and has_magic(word) else [path]
+        if not named:
+            raise TraceError(f"{word}: no file is called so")
+        paths += [path for path in named if not (path.is_dir() and len(named) > 1)]
+    return list(dict.fromkeys(paths))
 
 
 def is_parquet(path: Path) -> bool:
@@ -191,11 +205,11 @@ def _csv(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
         places = {name: header.index(name) for name in fields if name in header}
         for lines, rows in _batches(path, reader, CHUNK):
             broken = []
-            if any(len(row) != width for row in rows):
+            if set(map(len, rows)) != {width}:
                 broken = [line for line, row in zip(lines, rows, strict=True) if len(row) != width]
                 lines = [line for line, row in zip(lines, rows, strict=True) if len(row) == width]
                 rows = [row for row in rows if len(row) == width]
-            yield Chunk(lines, {name: [row[place] for row in rows] for name, place in places.items()}, broken)
+            yield Chunk(lines, {name: list(map(itemgetter(place), rows)) for name, place in places.items()}, broken)
 
 
 # -- JSON -----------------------------------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from glob import glob, has_magic
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from simroute.traces import files
+from simroute.traces.attempts import JOINED
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
 from simroute.traces.formats import Format, named, recognised, unfolding
@@ -73,9 +74,21 @@ def read(paths: list[Path], wish: Wish | None = None, progress: Callable[[int], 
     table = Table(name, form.CLOCK != "utc", 0, database(sum(path.stat().st_size for path in paths)))
     if not table.one("SELECT count(*) FROM pg_timezone_names() WHERE name = ?", [wish.tz]):
         raise TraceError(f"--tz {wish.tz}: no time zone is called so; expected a name such as Europe/Berlin")
-    with _said(paths):
+    with _said(paths), _uncollected():
         _Reader(table, form, wish, progress).read(paths)
     return table
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """The collector of cycles rests: there are none in rows of texts, and looking for them takes a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 @contextmanager
@@ -91,18 +104,6 @@ def _said(paths: list[Path]) -> Iterator[None]:
         if "interrupted" not in str(error):
             raise
         raise KeyboardInterrupt from error
-
-
-def found(words: Iterable[str]) -> list[Path]:
-    """Files by name, or by a pattern that no shell has replaced; each once. Raises TraceError."""
-    paths: list[Path] = []
-    for word in words:
-        path = Path(word)
-        named = sorted(map(Path, glob(word, recursive=True))) if not path.exists() and has_magic(word) else [path]
-        if not named:
-            raise TraceError(f"{word}: no file is called so")
-        paths += [path for path in named if not (path.is_dir() and len(named) > 1)]
-    return list(dict.fromkeys(paths))
 
 
 def format_of(paths: list[Path], wish: Wish) -> str:
@@ -163,9 +164,11 @@ class _Reader:
             + self._checked('SELECT 0 AS "#line", ' + ", ".join(f"NULL::VARCHAR AS {_quoted(name)}" for name in self._form.FIELDS), 0)
             + " LIMIT 0"
         )
+        self._run("BEGIN")  # one transaction: what is committed at once is not written to the log first
         for number, path in enumerate(paths):
             for source in self._sources(path):
                 self._add(number, *source)
+        self._run("COMMIT")
         self._settle()
 
     def _sources(self, path: Path) -> Iterator[tuple[str, dict[str, Any], list[int]]]:
@@ -329,7 +332,7 @@ class _Reader:
         return f"{near} + CAST(floor({tick} * ({place}) / count(*) OVER (PARTITION BY {near})) AS BIGINT) AS arrival_ns", tick
 
     def _finished(self) -> None:
-        unordered = self._run("SELECT count(*) FROM (SELECT lag(t) OVER (ORDER BY file, line) > t AS back FROM raw) WHERE back").fetchone()[0]
+        unordered = self._run("SELECT count(*) FROM (SELECT lag(t) OVER () > t AS back FROM raw) WHERE back").fetchone()[0]
         if unordered:
             self._table.notes.append("rows were not in order of time: sorted")
         kinds = {name: column.kind for name, column in COLUMNS.items() if name != "arrival_ns"} | {"trace": "VARCHAR"}
@@ -340,35 +343,12 @@ class _Reader:
         self._run(f"CREATE VIEW whole AS SELECT t AS arrival_ns, {whole}, file, line FROM raw")
         source = "whole"
         if "trace" in self._given:
-            source = f"({_JOINED})"
+            source = f"({JOINED})"
         arrival, tick = self._spread()
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
         order = "ORDER BY arrival_ns, file, line" if unordered or tick or source != "whole" else ""
         self._run(f"CREATE TABLE requests AS SELECT {arrival}, {others} FROM {source} {order}")
         self._run("DROP VIEW whole; DROP TABLE raw")
-
-
-_LAST = ("provider", "model", "streamed", "failed", "status", "error", "cached")
-_ANY = ("request_id", "user", "team", "session", "feature", "task", "question", "blocks")
-_JOINED = (
-    "SELECT min(arrival_ns) AS arrival_ns, max(input_tokens) AS input_tokens, max(cached_tokens) AS cached_tokens,"
-    " max(output_tokens) AS output_tokens,"
-    + ", ".join(f'arg_max_null("{name}", place) AS "{name}"' for name in _LAST)
-    + ", "
-    + ", ".join(f'arg_max("{name}", place) AS "{name}"' for name in _ANY)
-    + ", max((arrival_ns - began) / 1e9 + latency_s) AS latency_s, sum(cost_usd) AS cost_usd,"
-    " arg_max_null((arrival_ns - began) / 1e9 + ttft_s, place) AS ttft_s,"
-    " CAST(sum(coalesce(attempts, 1)) AS INTEGER) AS attempts,"
-    " list({'offset_s': (arrival_ns - began) / 1e9, 'latency_s': latency_s, 'provider': provider, 'model': model, 'status': status, 'error': error}"
-    " ORDER BY place) AS tries,"
-    " min(file) AS file, min(line) AS line FROM"
-    " (SELECT *, min(arrival_ns) OVER (PARTITION BY one, part) AS began,"
-    " row_number() OVER (PARTITION BY one, part ORDER BY arrival_ns, file, line) AS place FROM"
-    " (SELECT *, coalesce(trace, concat(file, ':', line)) AS one, count(*) FILTER (NOT failed) OVER"
-    " (PARTITION BY one ORDER BY arrival_ns, file, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS part FROM whole))"
-    " GROUP BY one, part"
-)
-"""Rows with equal `trace` as one request, up to one that did not fail: the last attempt's outcome, all attempts' cost."""
 
 
 def _first(reasons: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from simroute.core import registry
 from simroute.experiment import schema
 from simroute.metrics import METRICS
 from simroute.models import spec
+from simroute.traces.columns import COLUMNS
 from simroute.traces.formats import known
 
 ROOT = Path(__file__).parent.parent.parent
@@ -79,8 +80,9 @@ def test_every_metric_and_every_trace_format_is_there(site):
     """Names, definitions, columns."""
     shown = text(site / "reference" / "metrics.html").split()
     assert [name for name in METRICS if name not in shown] == []
-    formats = text(site / "reference" / "traces.html").split()
+    formats = text(site / "reference" / "traces.html")
     assert [field for form in known().values() for field in form.FIELDS if field not in formats] == []
+    assert [name for name in COLUMNS if name not in formats] == []
 
 
 def test_no_page_loads_anything_from_elsewhere(site):
