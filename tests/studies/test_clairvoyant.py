@@ -101,6 +101,10 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
     if scenario == "rough":
         words += ["scenario.outages.morning.error_share=0.9", "scenario.slo.latency=3s"]
         words += [f"scenario.deployments.{name}.truncated=0.2" for name in ("claude-sonnet", "gpt-4o", "gemini-flash")]
+        words += ["scenario.workload.burstiness={cv: 1.5, peak: 4}", "scenario.workload.tasks.chat.correlation=0.5"]
+        words += ["scenario.workload.tasks.chat.input_tokens.quantiles={p0: 9, p50: 900, p99.9: 9000, p100: 20000}"]
+        words += ["scenario.deployments.gpt-4o.clustered={share: 0.2, spell: 20s, error_share: 0.7}"]
+        words += ["scenario.deployments.gemini-flash.latency={floor: 0.2, correlation: 0.8, slow: {share: 0.1, factor: 5, token_factor: 2}}"]
     made = load("compare", "demo" if scenario == "rough" else scenario, ["direct"], words)
     names = list(made.scenario.deployments)
     told: dict[int, tuple[str | None, int]] = {}

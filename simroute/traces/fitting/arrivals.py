@@ -76,7 +76,7 @@ def arrivals(when: np.ndarray, span: float, starts: float = 0.0) -> Arrivals:
     gap, due = np.diff(when), np.diff(expected)
     coarse = float((gap == 0).mean())
     gap, due = _parted(gap), _parted(due)
-    families = sorted((_poisson(due), _gamma(due), _modulated(gap, due)), key=lambda family: family.bic)
+    families = sorted((poisson(due), gamma(due), modulated(gap, due)), key=lambda family: family.bic)
     seen = [dispersion(when, span, scale) for scale in SCALES]
     load = spec.Workload(rate=rate, profile=shape)
     given = {family.name: _given(family, load, span) for family in families}
@@ -152,13 +152,14 @@ def _weights(counts: np.ndarray, expected: np.ndarray, kind: np.ndarray, many: i
     return np.asarray(np.nan_to_num(found / np.nanmean(found), nan=1.0))
 
 
-def _poisson(due: np.ndarray) -> Family:
+def poisson(due: np.ndarray) -> Family:
+    """Exponential gaps. due: arrivals expected in each gap."""
     mean = due.mean()
     return Family("Poisson", float((due / mean + math.log(mean)).sum()), len(due), {})
 
 
-def _gamma(due: np.ndarray) -> Family:
-    """Maximum likelihood: log k - digamma(k) is the log of the mean minus the mean of the logs."""
+def gamma(due: np.ndarray) -> Family:
+    """Gamma gaps by maximum likelihood: log k - digamma(k) is the log of the mean minus the mean of the logs."""
     from scipy.optimize import brentq
     from scipy.special import digamma, gammaln, polygamma
 
@@ -170,8 +171,11 @@ def _gamma(due: np.ndarray) -> Family:
     return Family("gamma gaps", cost, n, {"cv": log_spread(k**-0.5, spread, n)})
 
 
-def _modulated(gap: np.ndarray, due: np.ndarray) -> Family:
-    """Two-state modulated Poisson, by the exact likelihood of its gaps (Fischer and Meier-Hellstern 1993)."""
+def modulated(gap: np.ndarray, due: np.ndarray) -> Family:
+    """Busy and quiet spells: a two-state modulated Poisson process, by the exact likelihood of its gaps (Fischer and Meier-Hellstern 1993).
+
+    gap: seconds; due: arrivals expected in each.
+    """
 
     def cost(theta: np.ndarray, gap: np.ndarray, due: np.ndarray) -> float:
         peak, busy, spell = _told(theta)
