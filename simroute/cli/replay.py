@@ -67,8 +67,8 @@ def built(words: tuple[str, ...], load: dict[str, Any], outages: tuple[str, ...]
     from dataclasses import replace
 
     from simroute.experiment.errors import InputError
+    from simroute.experiment.traced import RECORDED
     from simroute.experiment.traced import load as traced
-    from simroute.studies.replay import RECORDED
 
     files, scenario, policies, overrides = _sorted(words)
     if not files:

@@ -20,6 +20,8 @@ from simroute.traces import TraceError
 from simroute.traces.kept import recording
 from simroute.traces.recording import Recording
 
+RECORDED = "recorded"
+"""The policy that is the log's own routing."""
 MOST = 40
 """Deployments taken from a trace, the busiest first."""
 
@@ -32,11 +34,11 @@ def weather(path: str, trace: Recording, given: dict[str, Any] | None) -> tuple[
     load |= {"trace": path, "max_output_tokens": max(trace.most_output, int(load.get("max_output_tokens") or 0), 1)}
     made.pop("horizon", None)
     deployments: dict[str, Any] = made.setdefault("deployments", {})
-    if not {"model", "latency_s"} <= set(trace.said):
+    if not routed(trace):
         if not deployments:
             missing = " and ".join(word for word, column in (("models", "model"), ("latencies", "latency_s")) if column not in trace.said)
             raise InputError(f"{path}: this log has no {missing}: name a scenario whose deployments answer, such as scenario=demo")
-        return made, [f"the log has no models or latencies: deployments behave as scenario {made.get('name', 'given')} says"]
+        return made, ["the log does not say which models answered, and how fast: deployments behave as the scenario says"]
     notes: list[str] = []
     busy = trace.behaved()
     for target in busy[:MOST]:
@@ -48,6 +50,11 @@ def weather(path: str, trace: Recording, given: dict[str, Any] | None) -> tuple[
             "the log does not say how good answers are: no quality is reported, and judges take all models to be alike (scenario=S can say more)"
         )
     return made, notes
+
+
+def routed(trace: Recording) -> bool:
+    """Whether the log says who answered, and how fast: else it has no routing of its own, and nobody behaves as recorded."""
+    return {"model", "latency_s"} <= set(trace.said) and bool(trace.behaved())
 
 
 def date(trace: Recording) -> str | None:
@@ -113,14 +120,16 @@ def load(
     load: further keys of `workload`, such as rate_scale. outages: names of scenarios whose outages hold, or `{provider: …, start: …}` as a
     scenario file has them. Raises InputError.
     """
-    documents, problems = read_documents(scenario, policies)
-    if problems:
-        raise InputError(*problems)
-    given = documents.pop(0) if scenario is not None else None
     try:
         trace = recording(path, wish(spec.Reading(**(load or {}).get("reading", {}))))
     except TraceError as error:
         raise InputError(str(error)) from None
+    if not routed(trace):
+        policies = [name for name in policies if name != RECORDED] or policies
+    documents, problems = read_documents(scenario, policies)
+    if problems:
+        raise InputError(*problems)
+    given = documents.pop(0) if scenario is not None else None
     data, notes = weather(path, trace, None if given is None else given.data)
     data["workload"] |= load or {}
     laid = {name: outage for number, text in enumerate(outages, 1) for name, outage in _outages(text, number).items()}

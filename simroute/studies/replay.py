@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simroute.experiment.configuration import Configuration
+from simroute.experiment.traced import RECORDED
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.metrics.observer import BINS, seconds_of
 from simroute.studies.logged import logged, told
@@ -19,7 +20,6 @@ from simroute.words import percent, seconds, span, usd
 if TYPE_CHECKING:
     from simroute.studies.compare import Study
 
-RECORDED = "recorded"
 MOST_AGAIN = 5
 """Replications of the log's own routing that are played when something lies over the trace, so that the others cannot be held against it."""
 WORDS = {"success_rate": "success", "latency_p50_s": "median latency", "latency_p95_s": "p95 latency", "cost_usd": "cost"}
@@ -38,7 +38,11 @@ def calibrated(study: Study, again: Again) -> dict[str, Any]:
     log = logged(plain)
     trace: Any = made.arrivals("trace")
     known = told(trace) if any(d.recorded is not None for d in made.scenario.deployments.values()) else []
-    if RECORDED not in study.runs or plain.scenario != made.scenario:
+    runs: list[Figures] = []
+    evidence = Evidence()
+    if not known:
+        pass  # nothing to hold them against
+    elif RECORDED not in study.runs or plain.scenario != made.scenario:
         runs, evidence = again(replace(plain, policies={RECORDED: made.policies[RECORDED]}, replications=min(MOST_AGAIN, made.replications)))
     else:
         runs, evidence = study.runs[RECORDED], study.evidence[RECORDED]
@@ -144,7 +148,7 @@ def calibration(found: dict[str, Any]) -> list[str]:
 def lines(found: dict[str, Any]) -> list[str]:
     """What is decided in spite of the residual, and what was observed, in sentences."""
     made = []
-    for policy, shares in found["origin"].items():
+    for policy, shares in found["origin"].items() if found["calibration"] else ():
         if policy != RECORDED and shares["answers"] is not None:
             made.append(f"{policy}: {percent(shares['answers'])} of its answers are the log's own (that model, that hour), the others modelled")
             made += [f"  {_told(row)}" for row in found["differences"] if row["policy"] == policy and row["mean"] is not None]
