@@ -2,6 +2,6 @@
 
 from simroute.report.figures import SECTIONS, pictures
 from simroute.report.page import brief, page
-from simroute.report.picture import Material, Picture
+from simroute.report.picture import Listing, Material, Picture
 
-__all__ = ["SECTIONS", "Material", "Picture", "brief", "page", "pictures"]
+__all__ = ["SECTIONS", "Listing", "Material", "Picture", "brief", "page", "pictures"]

@@ -13,16 +13,14 @@ from importlib.resources import files
 from typing import Any
 
 from simroute.report import answer, strip
-from simroute.report.figures import SECTIONS, pictures
+from simroute.report.figures import Drawn, pictures, replay, sections
 from simroute.report.figures.over_time import throttled
-from simroute.report.picture import Material, Picture, Table
+from simroute.report.picture import Listing, Material, Picture, Table
 from simroute.words import clean, duration
 
 INTRO = {
     "What happened": "Each panel is one policy; all of them met the same requests and the same weather.",
-    "What it costs": "",
-    "How slow": "",
-    "How good": "",
+    "How far to trust this": "A replay that cannot reproduce what was cannot say what would have been.",
 }
 
 
@@ -30,12 +28,12 @@ def page(summary: dict[str, Any], evidence: dict[str, Any]) -> str:
     """The HTML of a run, from its summary.json and evidence.json."""
     material = Material(summary, evidence)
     drawn = pictures(material)
-    sections = {title: _section(material, title, drawn) for title in SECTIONS}
-    sections |= {"One request, explained": _requests(material), "Assumptions": _assumptions(material)}
+    shown = {title: _section(material, title, {name: drawn[name] for name in own}) for title, own in sections(material).items()}
+    shown |= {"One request, explained": _requests(material), "Assumptions": _assumptions(material)}
     title = f"{clean(summary['scenario'], 60)}: {', '.join(clean(policy, 30) for policy in material.policies)}"
     charts = {name: picture.figure for name, picture in drawn.items() if isinstance(picture, Picture)}
-    links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in ("Answer", *sections))
-    body = "".join(f'<section id="{_anchor(name)}"><h2>{escape(name)}</h2>{inner}</section>' for name, inner in sections.items())
+    links = "".join(f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in ("Answer", *shown))
+    body = "".join(f'<section id="{_anchor(name)}"><h2>{escape(name)}</h2>{inner}</section>' for name, inner in shown.items())
     return _html(title, f'<nav aria-label="Sections">{links}</nav>{_answer(material)}{body}', charts)
 
 
@@ -69,11 +67,12 @@ def _answer(material: Material) -> str:
     given = ", ".join(
         filter(None, (f"{duration(summary['horizon_s'])} simulated", f"{many} replication{'s' if many > 1 else ''}", f"seed {summary['seed']}"))
     )
-    said = "".join(f"<p>{escape(text)}</p>" for text in answer.sentences(material))
+    trust = replay.sentence(material)
+    said = "".join(f"<p>{escape(text)}</p>" for text in ([] if trust is None else [trust]) + answer.sentences(material))
     keys = ["<b class='best'>best</b> marks the best value of a column", "<span class='tied'>≈</span> one that cannot be told from it at 95 %"]
     table = _marked(heads, rows) + f"<p class='small'>{'; '.join(keys)}. Brackets hold 95 % intervals over replications.</p>"
     apart = answer.differences(material)
-    if apart[1]:
+    if apart[1] and trust is None:  # a replay's are told beside their residuals
         first = escape(clean(summary["differences"][0]["a"], 40))
         table += f"<details><summary>Differences to {first}, paired over the same weather</summary>{_table(Table(*apart))}</details>"
     return (
@@ -97,14 +96,21 @@ def _given(material: Material) -> str:
     return ". Outages are scheduled: the answer holds given these outages, it is no forecast of them" if scheduled else ""
 
 
-def _section(material: Material, title: str, drawn: dict[str, Picture | str]) -> str:
-    parts = [f"<p>{escape(INTRO[title])}</p>" if INTRO[title] else ""]
+def _section(material: Material, title: str, drawn: dict[str, Drawn]) -> str:
+    parts = [f"<p>{escape(INTRO[title])}</p>" if title in INTRO else ""]
     if title == "What happened":
         parts.append(_weather(material))
-    for name in SECTIONS[title]:
-        picture = drawn[name]
-        parts.append(f'<p class="left-out">{escape(picture)}</p>' if isinstance(picture, str) else _figure(name, picture))
+    parts += [_shown(name, found) for name, found in drawn.items()]
     return "".join(parts)
+
+
+def _shown(name: str, found: Drawn) -> str:
+    if isinstance(found, str):
+        return f'<p class="left-out">{escape(found)}</p>'
+    if isinstance(found, Listing):
+        head = f"<h3>{escape(found.title)}</h3><figcaption>{escape(found.caption)}</figcaption>"
+        return f'<figure id="{name}">{head}{_table(found.table)}</figure>'
+    return _figure(name, found)
 
 
 def _figure(name: str, picture: Picture) -> str:

@@ -39,6 +39,14 @@ class Picture(NamedTuple):
         return go.Figure(self.figure)
 
 
+class Listing(NamedTuple):
+    """What is told by a table alone: the question it answers, how to read it, the figures."""
+
+    title: str
+    caption: str
+    table: Table
+
+
 @dataclass(frozen=True)
 class Material:
     """A run as it is stored: summary.json and evidence.json."""

@@ -1,13 +1,14 @@
-"""The pictures of a report, by section and name. A function gives a Picture, or the sentence that says why there is none."""
+"""The pictures of a report, by section and name. A function gives a Picture, a Listing, or the sentence that says why there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from simroute.report.figures import answers, money, over_time, speed
-from simroute.report.picture import Material, Picture
+from simroute.report.figures import answers, money, over_time, replay, speed, whose
+from simroute.report.picture import Listing, Material, Picture
 
-Draw = Callable[[Material], Picture | str]
+Drawn = Picture | Listing | str
+Draw = Callable[[Material], Drawn]
 
 SECTIONS: dict[str, dict[str, Draw]] = {
     "What happened": {
@@ -29,6 +30,38 @@ SECTIONS: dict[str, dict[str, Draw]] = {
 }
 
 
-def pictures(material: Material) -> dict[str, Picture | str]:
+REPLAY: dict[str, dict[str, Draw]] = {
+    "How far to trust this": {
+        "calibration": replay.calibration,
+        "calibration_by_hour": replay.hours,
+        "counterfactuals": replay.differences,
+        "observed": replay.origin,
+    },
+    "What happened": SECTIONS["What happened"],
+    "What it costs, and whose": {
+        "cost_success": money.cost_success,
+        "spend_by_model": whose.by_model,
+        "spend_by_feature": whose.by_feature,
+        "spend_by_user": whose.by_user,
+        "spend_by_team": whose.by_team,
+        "spend_by_day": whose.by_day,
+        "drivers": whose.drivers,
+        "caching": whose.caching,
+        "shifts": whose.shifts,
+        "budget": money.budget,
+        "waste": money.waste,
+    },
+    "How slow": SECTIONS["How slow"],
+    "How good": SECTIONS["How good"],
+}
+"""Of a replay."""
+
+
+def sections(material: Material) -> dict[str, dict[str, Draw]]:
+    """Those of this run, in their order."""
+    return REPLAY if material.summary.get("replay") is not None else SECTIONS
+
+
+def pictures(material: Material) -> dict[str, Drawn]:
     """All of them, by name."""
-    return {name: draw(material) for section in SECTIONS.values() for name, draw in section.items()}
+    return {name: draw(material) for section in sections(material).values() for name, draw in section.items()}
