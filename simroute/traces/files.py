@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from glob import glob, has_magic
@@ -19,6 +20,9 @@ CHUNK = 50_000
 
 BLOCK = 1 << 20
 """Characters read at once from a document of JSON."""
+
+BETWEEN = re.compile(r"[ \t\r\n\[,\]]*")
+"""What stands between the values of a document."""
 
 Record = dict[str, Any]
 Unfold = Callable[[Record], Iterable[Record]]
@@ -121,8 +125,9 @@ def _text(path: Path) -> io.TextIOWrapper:
 
 def _container(path: Path) -> str:
     with _text(path) as text:
-        start = next((line for line in _lines(path, text) if line.strip()), "")
-    return "json" if start.lstrip()[:1] in ("{", "[") else "csv"
+        while (part := _piece(path, text, BLOCK)) and not part.strip():
+            pass
+    return "json" if part.lstrip()[:1] in ("{", "[") else "csv"
 
 
 def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
@@ -141,11 +146,26 @@ def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
             number += len(lines)
             yield lines
     except UnicodeDecodeError as error:
-        raise TraceError(f"{path}: row {number + 1} or soon after: not valid UTF-8 ({error.reason}); save it as UTF-8") from None
+        raise _undecodable(path, error) from None
     except Exception as error:
         if not _unpacking(error):
             raise
         raise TraceError(f"{path}: row {number + 1} or soon after: cannot be unpacked: {error}") from None
+
+
+def _undecodable(path: Path, error: UnicodeDecodeError) -> TraceError:
+    """With the row, which the decoder does not know."""
+    with _text(path) as text:
+        row = next((number for number, line in enumerate(io.BufferedReader(text.buffer), 1) if not _decodes(line)), 1)  # type: ignore[type-var]
+    return TraceError(f"{path}: row {row}: not valid UTF-8 ({error.reason}); save it as UTF-8")
+
+
+def _decodes(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _unpacking(error: Exception) -> bool:
@@ -244,9 +264,11 @@ def _objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
 
 
 def _one_a_line(path: Path) -> bool:
+    """Whether the first lines are objects; a document may be a single line, however long, and is not read for that."""
     with _text(path) as text:
-        lines = [line for line in islice(_lines(path, text), 20) if line.strip()][:5]
-    return not lines[0].lstrip().startswith("[") and any(isinstance(_loaded(line), dict) for line in lines)
+        start = _piece(path, text, BLOCK).lstrip()
+    lines = [line for line in start.splitlines()[:20] if line.strip()][:5]
+    return not start.startswith("[") and (any(isinstance(_loaded(line), dict) for line in lines) or len(start.splitlines()) == 1)
 
 
 def _loaded(line: str) -> Any:
@@ -265,39 +287,35 @@ def _by_line(path: Path) -> Iterator[tuple[int, Any]]:
 
 def _document(path: Path) -> Iterator[tuple[int, Any]]:
     """The values of an array one by one, never all of them at once; a document that is one object is one value."""
-    decoder, buffer, line, more = json.JSONDecoder(), "", 1, True
+    decoder, buffer, place, line, more = json.JSONDecoder(), "", 0, 1, True
     with _text(path) as text:
-        while buffer or more:
-            rest = buffer.lstrip(" \t\r\n[,]")
-            line += buffer.count("\n", 0, len(buffer) - len(rest))
+        while True:
+            start = place + len(BETWEEN.match(buffer, place)[0])  # type: ignore[index]
+            line, place = line + buffer.count("\n", place, start), start
+            value, stop, why = None, -1, ""
             try:
-                value, stop = decoder.raw_decode(rest)
-            except (ValueError, RecursionError) as error:
-                if not more and rest:
-                    raise TraceError(
-                        f"{path}: row {line}: not readable JSON ({_why(error)}); expected one object a line, or an array of them"
-                    ) from None
-                value, stop = None, 0
-            if stop and (stop < len(rest) or not more):  # a number at the end of what was read might go on
+                value, stop = decoder.raw_decode(buffer, place)
+            except ValueError as error:
+                why = str(error.args[0]).split(":")[0]
+            except RecursionError:
+                why, more = "nested too deeply", False
+            if stop > 0 and (stop < len(buffer) or not more):  # a number at the end of what was read might go on
                 yield line, value
-                line += rest.count("\n", 0, stop)
-                buffer = rest[stop:]
+                line, place = line + buffer.count("\n", place, stop), stop
             elif more:
-                part = _piece(path, text, max(BLOCK, len(rest)))
-                buffer, more = rest + part, bool(part)
+                part = _piece(path, text, max(BLOCK, len(buffer) - place))
+                buffer, place, more = buffer[place:] + part, 0, bool(part)
+            elif place < len(buffer):
+                raise TraceError(f"{path}: row {line}: not readable JSON ({why}); expected one object a line, or an array of them")
             else:
                 return
-
-
-def _why(error: ValueError | RecursionError) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error.args[0]).split(":")[0]
 
 
 def _piece(path: Path, text: io.TextIOWrapper, size: int) -> str:
     try:
         return text.read(size)
     except UnicodeDecodeError as error:
-        raise TraceError(f"{path}: not valid UTF-8 ({error.reason}); save it as UTF-8") from None
+        raise _undecodable(path, error) from None
     except Exception as error:
         if not _unpacking(error):
             raise

@@ -20,10 +20,11 @@ MACROS = (
     "tally(x, pattern) AS (CASE WHEN json_valid(x) THEN list_sum(list_transform(list_filter(json_keys(x), lambda k: regexp_matches(k, pattern)),"
     " lambda k: TRY_CAST(json_extract_string(x, concat('$.\"', k, '\"')) AS DOUBLE))) END)",
     # nanoseconds since 1970 of a date, in its own zone or else in UTC; a comma may stand before the fraction
-    "date_ns(x) AS (epoch_us(TRY_CAST(x AS TIMESTAMPTZ)) * 1000 + (epoch_ns(TRY_CAST(x AS TIMESTAMP_NS)) % 1000 + 1000) % 1000)",
+    "date_ns(x) AS (CASE WHEN TRY_CAST(x AS TIMESTAMPTZ) BETWEEN TIMESTAMPTZ '1900-01-01 00:00:00Z' AND TIMESTAMPTZ '2110-01-01 00:00:00Z'"
+    " THEN epoch_us(TRY_CAST(x AS TIMESTAMPTZ)) * 1000 + (epoch_ns(TRY_CAST(x AS TIMESTAMP_NS)) % 1000 + 1000) % 1000 END)",
     # nanoseconds of a text on the log's clock: a number (of this many nanoseconds each), or a date
     "moment(x, unit) AS (CASE WHEN TRY_CAST(x AS DOUBLE) IS NULL THEN coalesce(date_ns(x), date_ns(replace(x, ',', '.')))"
-    " WHEN abs(num(x)) * unit < 9.2e18 THEN CAST(round(CAST(x AS DECIMAL(28, 9)) * CAST(unit AS BIGINT)) AS BIGINT) END)",
+    " WHEN abs(num(x)) * unit < 4.5e18 THEN CAST(round(CAST(x AS DECIMAL(28, 9)) * CAST(unit AS BIGINT)) AS BIGINT) END)",
     "zoned(x) AS (contains(x, '+') OR suffix(x, 'Z') OR suffix(x, 'z') OR suffix(x, 'UTC') OR suffix(x, 'GMT')"
     " OR date_ns(x) <> epoch_ns(TRY_CAST(x AS TIMESTAMP_NS)))",
     # which clock a text is on: 's', 'ms', 'us', 'ns' (by size), 'zone' or 'none' for dates, NULL for nothing

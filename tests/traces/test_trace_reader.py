@@ -97,7 +97,7 @@ REFUSED = {
     "a column twice": (b"arrival_s,arrival_s,input_tokens,output_tokens\n", "row 1: column 'arrival_s' stands twice"),
     "a NUL byte": ((HEADER + "0,1,1\n1,2\0,3\n").encode(), "row 3: holds a NUL byte"),
     "negative tokens": ((HEADER + "0,1,1\n1,-5,3\n").encode(), "row 3: token counts must not be negative"),
-    "Latin-1": (HEADER.encode() + b"0,1,1\n1,caf\xe9,2\n", "row 1 or soon after: not valid UTF-8"),
+    "Latin-1": (HEADER.encode() + b"0,1,1\n1,caf\xe9,2\n", "row 3: not valid UTF-8"),
     "half a zip file": (gzip.compress((HEADER + "0,1,1\n" * 1000).encode())[:40], "cannot be unpacked"),
     "a field of a megabyte": ((HEADER + "0,1,1\n0," + "9" * 1_000_000 + ",1\n").encode(), "row 3: not a readable CSV file"),
 }

@@ -14,7 +14,7 @@ FIELDS = tuple(ALL)
 CLOCK = "ns"
 READ = {"BIGINT": "whole", "INTEGER": "whole", "DOUBLE": "num", "BOOLEAN": "flag", "VARCHAR": "word"}
 COLUMNS = {name: f'{READ[column.kind]}("{name}")' for name, column in ALL.items() if column.kind in READ and name != "arrival_ns"} | {
-    "time": "arrival_ns", "blocks": "TRY_CAST(blocks AS BIGINT[])", "tries": f"CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON)::{TRY}[]",
+    "time": "arrival_ns", "blocks": "TRY_CAST(blocks AS BIGINT[])", "tries": f"TRY_CAST(CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON) AS {TRY}[])",
 }  # fmt: skip
 
 

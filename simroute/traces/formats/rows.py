@@ -21,7 +21,7 @@ COLUMNS = {
     "streamed": "num(ttft_s) IS NOT NULL", "failed": "outcome <> 'ok'", "status": "whole(status)", "error": "word(error)",
     "latency_s": "num(latency_s)", "ttft_s": "num(ttft_s)", "cost_usd": "num(cost_usd)", "cached": "word(cached)", "user": 'word("user")',
     "session": "word(session)", "feature": "word(feature)", "task": "word(task)", "attempts": "whole(attempts)",
-    "tries": f"CAST(tries AS JSON)::{TRY}[]",
+    "tries": f"TRY_CAST(CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON) AS {TRY}[])",
 }  # fmt: skip
 ONE_RUN = "filter it down to one policy and replication, or run with --replications 1"
 

@@ -1,0 +1,67 @@
+"""Whatever stands in a log, reading it ends with a table or with one line; memory does not grow with its length."""
+
+import json
+import tracemalloc
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from simroute.traces import TraceError, Wish, files, read
+from simroute.traces.formats import KNOWN, named
+from simroute.traces.inspect import rows, summary
+
+VALUES = (
+    None, "", "x", -1, 0, 1, 1.5, 1e300, 10**30, "1e400", "nan", "-inf", "9" * 20, [1, 2], [], {}, {"a": 1}, [{"a": [1]}], "[1,2", '{"a":',
+    "2024-01-01", "2024-13-45", "0000-00-00", "9999-12-31T23:59:59Z", "-2024-01-01", "2024-01-01T00:00:00+99:99", "true", True, "'", '"', "💥",
+    "1700000000", 1_700_000_000, 1_700_000_000_000, "1_000", " 12 ", "0x10", "5e-324", 2**63, 2**31, "294277-01-01", 9.3e18, "infinity", "epoch",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_no_value_of_a_field_breaks_the_reading(tmp_path: Path, name: str) -> None:
+    """Each field of each format meets each of these values, beside others in every row; nothing but the log is blamed."""
+    form = named(name)
+    lines = [{field: VALUES[(start + 3 * place) % len(VALUES)] for place, field in enumerate(form.FIELDS)} for start in range(len(VALUES))]
+    refused: list[str] = []
+    for first in range(0, len(lines), 11):
+        path = tmp_path / "log.jsonl"
+        path.write_text("\n".join(map(json.dumps, lines[first : first + 11])), encoding="utf-8")
+        try:
+            table = read([path], Wish(format=name))
+        except TraceError as error:
+            refused.append(str(error))
+        else:
+            assert json.loads(json.dumps(summary(table), allow_nan=False))["requests"] > 0
+            assert list(rows(table))
+    assert [line for line in refused if "cannot be read" in line or "\n" in line] == []
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_zstandard_is_known_by_its_first_bytes(tmp_path: Path, packed: bool) -> None:
+    """Whatever the file is called."""
+    content = b"arrival_s,input_tokens,output_tokens\n0,7,1\n"
+    path = tmp_path / "trace.csv.zst"
+    path.write_bytes(zstandard.compress(content) if packed else content)
+    assert summary(read([path]))["input_tokens"] == 7
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
+def test_a_file_ten_times_as_long_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """Python's share of it: records are handed on in chunks and forgotten; what the database holds is on disk from 64 MiB on."""
+    monkeypatch.setattr(files, "CHUNK", 500)
+    monkeypatch.setattr(files, "BLOCK", 1 << 14)
+    fields = ("arrival_s", "input_tokens", "output_tokens")
+    peaks = []
+    for many in (2_000, 20_000):
+        path = tmp_path / "trace"
+        if form == "csv":
+            path.write_text(",".join(fields) + "\n" + "".join(f"{row}.5,{row},7\n" for row in range(many)), encoding="utf-8")
+        else:
+            lines = [json.dumps({"arrival_s": row, "input_tokens": row, "output_tokens": 7}) for row in range(many)]
+            path.write_text("\n".join(lines) if form == "jsonl" else f"[{','.join(lines)}]", encoding="utf-8")
+        tracemalloc.start()
+        assert sum(len(chunk.lines) for chunk in files.chunks(path, fields, files.unfolded)) == many
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
