@@ -61,6 +61,7 @@ bench: setup
 	@$(BIN)/python benchmarks/kernel.py
 	@$(BIN)/python benchmarks/day.py
 	@$(BIN)/python benchmarks/parallel.py
+	@$(BIN)/python benchmarks/traces.py
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/tuning.py
 
