@@ -98,17 +98,23 @@ def _name(model: str, provider: str, taken: dict[str, Any]) -> str:
     return name
 
 
-def _price(bill: list[float] | None) -> tuple[dict[str, float], str]:
-    """USD per million tokens that fit the log's own bills best (least squares), and what was done."""
+def _price(bill: list[list[float]] | None) -> tuple[dict[str, float], str]:
+    """USD per million tokens, none below 0, that fit the log's own bills best (least squares), and what was done."""
     if bill is None:
         return {"input": 0.0, "output": 0.0}, "and its calls have no cost in the log: it is taken to be free"
-    ii, io, oo, ic, oc = bill[2:]
-    both, per = np.array([[ii, io], [io, oo]]), np.array([ic, oc])
-    found = np.linalg.lstsq(both, per, rcond=None)[0]
-    if found.min() < 0:  # one of the two explains it all
-        found = np.array([ic / ii if ii else 0.0, 0.0]) if found[0] > found[1] else np.array([0.0, oc / oo if oo else 0.0])
-    price = {"input": round(float(found[0]) * 1e6, 6), "output": round(float(found[1]) * 1e6, 6)}
-    return price, f"its price is what the log's bills say: ${price['input']:g} and ${price['output']:g} per million tokens"
+    sums, found = np.array(bill), np.zeros(3)
+    used = [kind for kind in range(3) if sums[kind, kind] > 0]
+    while used:
+        found[:] = 0.0
+        found[used] = np.linalg.lstsq(sums[np.ix_(used, used)], sums[used, 3], rcond=None)[0]
+        if found.min() >= 0:
+            break
+        used.remove(int(found.argmin()))
+    price = {kind: round(float(usd) * 1e6, 6) for kind, usd in zip(("input", "output", "cached"), found, strict=True)}
+    if not sums[2, 2]:
+        del price["cached"]
+    told = ", ".join(f"${usd:g} {kind}" for kind, usd in price.items())
+    return price, f"its price is what the log's bills say: {told}, per million tokens"
 
 
 def load(

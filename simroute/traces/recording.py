@@ -57,7 +57,7 @@ class Recording:
         self.routes: list[list[int]] = held["routes"]
         self.said: list[str] = held["said"]
         self.most_output: int = held["most_output"]
-        self.bills: dict[str, list[float]] = held["bills"]
+        self.bills: dict[str, list[list[float]]] = held["bills"]
         self.mix: list[list[Any]] = held["mix"]
         self.repeats: dict[str, float] | None = held["repeats"]
         self.prefixes: list[float | None] = held["prefixes"]

@@ -13,14 +13,15 @@ HOUR_NS = 3_600_000_000_000
 MOST_ROWS = 2000
 
 
-def bills(table: Table) -> dict[str, list[float]]:
-    """Target -> calls with a cost, and sums over them from which prices can be found: cost, in², in x out, out², in x cost, out x cost."""
+def bills(table: Table) -> dict[str, list[list[float]]]:
+    """Target -> of calls with a cost, sums of products of (fresh input, output, cached input) with them and cost: 3 rows of 4, for finding prices."""
+    kinds = ("i", "o", "c", "cost_usd")
+    sums = ", ".join(f"sum({one} * {other})" for one in kinds[:3] for other in kinds)
     rows = table.rows(
-        f"SELECT {TARGET}, count(*), sum(cost_usd), sum(i * i), sum(i * o), sum(o * o), sum(i * cost_usd), sum(o * cost_usd) FROM (SELECT *,"
-        " CAST(input_tokens - coalesce(cached_tokens, 0) AS DOUBLE) AS i, CAST(output_tokens AS DOUBLE) AS o FROM requests) WHERE cost_usd > 0"
-        " AND i IS NOT NULL AND o IS NOT NULL GROUP BY 1"
+        f"SELECT {TARGET}, {sums} FROM (SELECT *, CAST(output_tokens AS DOUBLE) AS o, CAST(coalesce(cached_tokens, 0) AS DOUBLE) AS c,"
+        " CAST(input_tokens AS DOUBLE) - c AS i FROM requests) WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL GROUP BY 1"
     )
-    return {row[0]: [float(value) for value in row[1:]] for row in rows}
+    return {target: [[float(value) for value in found[k : k + 4]] for k in (0, 4, 8)] for target, *found in rows}
 
 
 def mix(table: Table) -> list[list[Any]]:
