@@ -151,6 +151,17 @@ def test_a_mapping_file_is_read_as_data(tmp_path: Path, monkeypatch: pytest.Monk
     ])  # fmt: skip
 
 
+def test_names_of_formats_are_completed() -> None:
+    """Behind --format, each with what it is."""
+    import click
+
+    from simroute.cli.trace import formats, inspect_command
+
+    found = formats(click.Context(inspect_command), inspect_command.params[1], "b")
+    assert [item.value for item in found] == ["bailian", "burstgpt"]
+    assert all(item.help for item in found)
+
+
 def test_inspecting_a_trace_loads_no_data_frames(trace: Path) -> None:
     """Nor Hydra, SciPy or plotly, so that a small file takes a moment."""
     import subprocess

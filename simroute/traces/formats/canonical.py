@@ -13,8 +13,9 @@ ABOUT = f"simroute's own table of requests (version {VERSION}), as `simroute tra
 FIELDS = tuple(ALL)
 CLOCK = "ns"
 READ = {"BIGINT": "whole", "INTEGER": "whole", "DOUBLE": "num", "BOOLEAN": "flag", "VARCHAR": "word"}
+OBJECTS = "CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON)"
 COLUMNS = {name: f'{READ[column.kind]}("{name}")' for name, column in ALL.items() if column.kind in READ and name != "arrival_ns"} | {
-    "time": "arrival_ns", "blocks": "TRY_CAST(blocks AS BIGINT[])", "tries": f"TRY_CAST(CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON) AS {TRY}[])",
+    "time": "arrival_ns", "blocks": "TRY_CAST(blocks AS BIGINT[])", "tries": f"TRY_CAST({OBJECTS} AS {TRY}[])",
 }  # fmt: skip
 
 
