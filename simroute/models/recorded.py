@@ -54,9 +54,10 @@ class Pool:
 
 
 def _near(sizes: np.ndarray, size: np.ndarray, coin: np.ndarray) -> np.ndarray:
-    """One of the NEIGHBOURS places around where each size belongs."""
-    width = min(NEIGHBOURS, len(sizes))
-    start = np.clip(np.searchsorted(sizes, size) - width // 2, 0, len(sizes) - width)
+    """One of the NEIGHBOURS places around where each size belongs; where more calls are of just that size, one of all these."""
+    low, high = np.searchsorted(sizes, size), np.searchsorted(sizes, size, "right")
+    width = np.maximum(min(NEIGHBOURS, len(sizes)), high - low)
+    start = np.clip((low + high) // 2 - width // 2, 0, len(sizes) - width)
     return np.asarray(start + (coin * width).astype(np.int64))
 
 

@@ -154,3 +154,10 @@ def test_jitter_moves_a_session_as_one():
         assert max(np.abs(first)) <= MOVED
         moves.append(first[:50])
     assert moves[0] != moves[1]
+
+
+def test_of_calls_that_are_all_alike_every_one_is_drawn():
+    """A thousand calls of one size: none is left out, and none comes more often than the others."""
+    behaviour = Behaviour(seen([0] * 1000, np.arange(1, 1001) / 100), 0)
+    ttft, decode, _ = behaviour.draw(np.zeros(1000), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS]))
+    assert sorted((ttft + decode).tolist()) == pytest.approx((np.arange(1, 1001) / 100).tolist())
