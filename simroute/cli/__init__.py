@@ -19,6 +19,7 @@ COMMANDS = {
     "run": ("simroute.cli.commands", "Run one policy."),
     "replay": ("simroute.cli.replay", "What the traffic of a log would have cost, and how it would have felt, under other policies."),
     "fit": ("simroute.cli.fit", "A scenario fitted to a log of real traffic, with intervals and how well it fits."),
+    "forecast": ("simroute.cli.forecast", "Fit the first part of a log, predict the rest, and say how often the intervals held."),
     "tune": ("simroute.cli.tune", "Search a policy's parameters for a goal, and confirm the best setting in fresh weather."),
     "trace": ("simroute.cli.trace", "What a recorded trace holds, and any known log as simroute's own table."),
     "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),

@@ -42,7 +42,7 @@ def fit_command(
     scenario, page = out or Path("scenarios") / f"{stem}-fitted.yaml", report or Path("reports") / f"{stem}-fitted.html"
     with trace.mistakes():
         free(scenario, force)
-        given = None if deployments is None else _deployments(deployments)
+        given = None if deployments is None else deployments_of(deployments)
         table = trace.table(traces, **told)
         made = fit(table, name, given)
     found = {"trace": name, "format": table.format, **made.plain()}
@@ -61,7 +61,7 @@ def fit_command(
     return 0
 
 
-def _deployments(name: str) -> dict[str, Any]:
+def deployments_of(name: str) -> dict[str, Any]:
     """Those of a scenario, as its file has them. Raises InputError."""
     from simroute.experiment import catalogue, yaml_reader
     from simroute.experiment.configuration import load

@@ -23,6 +23,8 @@ CLOSE = math.log(1.5)
 """A likelier family is chosen as long as its dispersion, at the worst scale, is at most so much (log) farther from the trace's than another's."""
 MOST_PLAYED = 60_000
 ENOUGH_HOURS = 4
+SHAPES = (50.0**-2, 0.05**-2)
+"""Of gamma gaps: a scenario's `cv` is .05 to 50."""
 WEEK = 7 * 24
 
 
@@ -165,7 +167,8 @@ def gamma(due: np.ndarray) -> Family:
 
     n, mean = len(due), due.mean()
     apart = math.log(mean) - float(np.log(due).mean())
-    k = float(brentq(lambda k: math.log(k) - digamma(k) - apart, 1e-3, 1e4)) if 1e-6 < apart < 900 else 1.0
+    off = [math.log(k) - float(digamma(k)) - apart for k in SHAPES]
+    k = SHAPES[0] if off[0] <= 0 else SHAPES[1] if off[1] >= 0 else float(brentq(lambda k: math.log(k) - digamma(k) - apart, *SHAPES))
     cost = float((due * k / mean - (k - 1) * np.log(due)).sum()) + n * (k * math.log(mean / k) + float(gammaln(k)))
     spread = 1 / math.sqrt(n * (float(polygamma(1, k)) - 1 / k)) / k / 2
     return Family("gamma gaps", cost, n, {"cv": log_spread(k**-0.5, spread, n)})

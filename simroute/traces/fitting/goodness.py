@@ -108,7 +108,7 @@ def _compared(what: str, mine: np.ndarray, other: np.ndarray) -> Row:
 
 def _spread(scale: float, mine: float, other: float, n: int) -> Row:
     said = ""
-    if not 1 / UNEVEN <= other / mine <= UNEVEN:
+    if not mine / UNEVEN <= other <= mine * UNEVEN:
         more = "evener" if other < mine else "burstier"
         said = f"Counts in {scale:g} s are {more} than the log's: dispersion {other:.2f} for {mine:.2f}."
     return Row(f"dispersion at {scale:g} s", n, None, None, None, (mine, other), said)

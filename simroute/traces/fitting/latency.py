@@ -152,10 +152,12 @@ def _times(
     def told(place: int, by: float = 1.0) -> Estimate:
         value = by * math.exp(theta[place])
         if not spread[place] < 3:
-            return Estimate(value, 0.0, None, n)
+            return Estimate(value, None, None, n)
         return Estimate(value, value * math.exp(-1.96 * spread[place]), value * math.exp(1.96 * spread[place]), n)
 
     def part(place: int, of: float) -> Estimate:
+        if not spread[place] < 5:
+            return Estimate(of * _share(theta[place]), None, None, n)
         value, low, high = (of * _share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1))
         return Estimate(value, low, high, n)
 

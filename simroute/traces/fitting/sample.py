@@ -40,13 +40,15 @@ class Calls:
 @dataclass
 class Sample:
     """`arrival`: seconds from the start, in order; `starts`: hour of the week at the start (0: Monday 00:00, or unknown); `date`: of the last
-    arrival, None where the clock is relative. Tokens are of answered requests, `task` the codes of theirs; `shares`: kind -> name -> requests.
-    `calls`: (provider, model) -> calls. `repeats`: how often each question was asked, the most frequent first."""
+    arrival, None where the clock is relative. `answered`: seconds of answered requests; tokens are theirs, and `task` the codes of their tasks.
+    `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is known. `calls`: (provider, model) -> calls.
+    `repeats`: how often each question was asked, the most frequent first. `sessions` and `costs`: as the functions below say."""
 
     arrival: np.ndarray
     span: float
     starts: float
     date: str | None
+    answered: np.ndarray
     input_tokens: np.ndarray
     output_tokens: np.ndarray
     task: np.ndarray
@@ -77,6 +79,7 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
         (min(stop, last) - start) / 1e9,
         0.0 if table.relative else began.weekday() * 24 + began.hour + began.minute / 60 + began.second / 3600,
         None if table.relative else datetime.fromtimestamp(min(stop, last) / 1e9, UTC).strftime("%Y-%m-%d"),
+        _column(table, f"(arrival_ns - {start}) / 1e9", good),
         _column(table, "input_tokens", good),
         _column(table, "coalesce(output_tokens, 0)", good),
         _column(table, f"CASE task {code} ELSE -1 END" if len(tasks) > 1 else "0", good).astype(np.int64),

@@ -98,7 +98,7 @@ def tree(seen: Sample, found: Parts, about: str, given: dict[str, Any] | None = 
     made: dict[str, Any] = {"about": about, "horizon": Noted(round(seen.span, 3), f"{duration(seen.span)}, as long as what was fitted")}
     made["workload"] = _workload(seen, found)
     if given is not None:
-        made["deployments"] = {name: Noted(keys, "given, not from the log") for name, keys in given.items()}
+        made["deployments"] = {name: Noted(_lent(keys, set(found.tasks)), "given, not from the log") for name, keys in given.items()}
     elif found.deployments:
         made["deployments"] = {one.name: _deployment(seen, one, key) for one, key in zip(found.deployments, seen.calls, strict=False)}
         laid = {f"{one.name}-{k}": _outage(one.name, spell) for one in found.deployments for k, spell in enumerate(one.outages, 1)}
@@ -110,6 +110,15 @@ def tree(seen: Sample, found: Parts, about: str, given: dict[str, Any] | None = 
         )
     made["gateway"] = {"overhead": Noted(0.0, "the log's times have it in them")}
     return made
+
+
+def _lent(keys: dict[str, Any], tasks: set[str]) -> dict[str, Any]:
+    """A deployment of another scenario, without what belongs to that one's files and tasks."""
+    kept = {key: value for key, value in keys.items() if key not in ("outcomes", "recorded")}
+    quality = kept.get("quality")
+    if isinstance(quality, dict) and not set(quality) <= tasks:
+        kept["quality"] = Noted(float(np.mean(list(quality.values()))), "mean over that scenario's tasks")
+    return kept
 
 
 def _workload(seen: Sample, found: Parts) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _block(tree: dict[str, Any], depth: int) -> Iterator[str]:
     for key, told in tree.items():
         value, note = (told.value, told.note) if isinstance(told, Noted) else (told, "")
         said = f"  # {clean(note, 400)}" if note else ""
-        name = _word(str(key))
+        name = _key(key)
         if isinstance(value, dict) and value and (_noted(value) or any(isinstance(item, dict) for item in value.values())):
             yield f"{pad}{name}:{said}"
             yield from _block(value, depth + 1)
@@ -93,7 +93,7 @@ def _noted(tree: dict[str, Any]) -> bool:
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_word(str(key))}: {_flow(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)}: {_flow(item)}" for key, item in value.items()) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, bool) or value is None:
@@ -103,8 +103,13 @@ def _flow(value: Any) -> str:
     return _word(str(value))
 
 
+def _key(key: Any) -> str:
+    """A name, or a status, which is a number."""
+    return str(key) if isinstance(key, int) else _word(str(key))
+
+
 def _word(text: str) -> str:
     """As YAML: quoted where it could be taken for something else."""
-    if re.fullmatch(r"[1-5][0-9][0-9]", text) or (PLAIN.fullmatch(text) and text.lower() not in WORDS and text == text.strip()):
+    if PLAIN.fullmatch(text) and text.lower() not in WORDS and text == text.strip():
         return text
     return json.dumps("".join(c if c.isprintable() else "?" for c in text), ensure_ascii=False)

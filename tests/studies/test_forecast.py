@@ -1,0 +1,63 @@
+"""A forecast holds where the future is like the past, and says so where it is not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from made_logs import arrivals
+from simroute.models import spec
+from simroute.studies.forecast import Forecast, forecast
+from simroute.traces import read
+
+
+def written(path: Path, when: np.ndarray, seed: int) -> Path:
+    """A plain log of these arrivals: prompts of about 500 tokens, answers of about 100."""
+    source = np.random.Generator(np.random.Philox(key=seed))
+    asked, given = (np.maximum(1, mean * np.exp(0.7 * source.standard_normal(len(when)))).astype(int) for mean in (500, 100))
+    rows = [f"{t:.6f},{i},{o}" for t, i, o in zip(when.tolist(), asked.tolist(), given.tolist(), strict=True)]
+    path.write_text("\n".join(["arrival_s,input_tokens,output_tokens", *rows]) + "\n")
+    return path
+
+
+def predicted(path: Path, when: np.ndarray, seed: int = 0) -> Forecast:
+    return forecast(read([written(path, when, seed)]), "log", 0.6, 40)
+
+
+def test_intervals_hold_for_a_stationary_log(tmp_path: Path) -> None:
+    """Of 4 logs with 10 windows and 3 figures each, at least 105 of 120 windows (114 are expected; windows of one log go together)."""
+    held = 0
+    for k in range(4):
+        found = predicted(tmp_path / f"{k}.csv", arrivals(spec.Workload(rate=2.0), 1500.0, k), k)
+        assert set(found.overall) == {"rate", "input_tokens", "output_tokens"}
+        assert {many for _, many in found.coverage.values()} == {10}
+        held += sum(inside for inside, _ in found.coverage.values())
+    assert held >= 105
+
+
+def test_a_rate_that_doubles_is_not_held(tmp_path: Path) -> None:
+    """From 2/s to 4/s where the held-out part begins: what came is above every interval."""
+    past, rest = arrivals(spec.Workload(rate=2.0), 900.0), 900 + arrivals(spec.Workload(rate=4.0), 600.0, 1)
+    found = predicted(tmp_path / "log.csv", np.concatenate([past, rest]))
+    low, middle, high, came = found.overall["rate"]
+    assert low < middle < high
+    assert came is not None
+    assert came > high
+    assert found.coverage["rate"][0] <= 2
+    assert (found.trained, found.held_out) == (len(past), len(rest)) or abs(found.trained - len(past)) < 30
+
+
+def test_windows_are_hours_where_enough_is_held_out(tmp_path: Path) -> None:
+    """Of a day at .02/s four tenths are 9 h 36 min: nine windows, the last one longer; they lie where the log's part lies."""
+    found = predicted(tmp_path / "log.csv", arrivals(spec.Workload(rate=0.02), 86_400.0))
+    assert len(found.windows) == 9
+    assert found.windows[0].start == pytest.approx(found.split)
+    assert found.windows[1].start - found.windows[0].start == pytest.approx(3600)
+    assert found.windows[-1].end == pytest.approx(86_400, abs=500)
+
+
+def test_the_same_log_and_seed_give_the_same_forecast(tmp_path: Path) -> None:
+    """To the last bit."""
+    when = arrivals(spec.Workload(rate=1.0), 600.0)
+    one, two = (predicted(tmp_path / "log.csv", when).plain() for _ in range(2))
+    assert one == two
