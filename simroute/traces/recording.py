@@ -15,7 +15,7 @@ from simroute.models.recorded import Behaviour
 from simroute.traces.prefixes import shared
 from simroute.traces.reader import said
 from simroute.traces.table import Table
-from simroute.traces.totals import TARGET, bills, mix, repeats
+from simroute.traces.totals import TARGET, bills, chains, mix, repeats
 
 KINDS = {
     "arrival": "f8", "input_tokens": "i8", "output_tokens": "i8", "cached_tokens": "i8", "streamed": "i1", "user": "i4", "feature": "i4",
@@ -32,7 +32,13 @@ MOST_NAMES = 200
 """Users, features and tasks told apart, the busiest first; the others are one."""
 MOST_REPEATED = 1_000_000
 THIN = 2048
-"""Observations kept of one deployment in one hour."""
+"""Observations of one deployment that are kept in one hour, about."""
+WAYS = (
+    "LEFT JOIN ways ON ways.whose = r.rowid LEFT JOIN code_route AS routes ON routes.targets = ways.targets LEFT JOIN code_target AS lone"
+    " ON ways.whose IS NULL AND r.model IS NOT NULL AND coalesce(r.cached, 'no') = 'no' AND lone.word ="
+    " concat(coalesce(r.tries[1].provider, r.provider, '?'), '/', coalesce(r.tries[1].model, r.model, '?'))"
+)
+"""The route of each request of `r`: `routes.code` of those that were sent several times, else `lone.code`."""
 WINDOW = 300.0
 """Seconds for which errors are counted together."""
 FORGOTTEN = 300.0
@@ -43,8 +49,8 @@ NOBODY = "-"
 
 class Recording:
     """`requests`, `span` (s, first to last arrival), `names` by code of user, feature, task and team, `targets` ("provider/model"), `routes`: where
-    each was sent, as places in `targets`; `said`: which canonical columns the log fills; `prefixes`: shares of input tokens
-    in beginnings that came before, ever and within five minutes (None: not known); `notes`."""
+    each was sent, as places in `targets`; `chains`: the same, and what was done next where these failed; `said`: which canonical columns the log
+    fills; `prefixes`: shares of input tokens in beginnings that came before, ever and within five minutes (None: not known); `notes`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -55,6 +61,7 @@ class Recording:
         self.names: dict[str, list[str]] = held["names"]
         self.targets: list[str] = held["targets"]
         self.routes: list[list[int]] = held["routes"]
+        self.chains: list[list[int]] = held["chains"]
         self.said: list[str] = held["said"]
         self.most_output: int = held["most_output"]
         self.bills: dict[str, list[list[float]]] = held["bills"]
@@ -120,7 +127,7 @@ def record(table: Table, folder: Path) -> Recording:
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     files = {name: (folder / name).open("wb") for name in TYPES}
     try:
-        for columns in _columns(table, first):
+        for columns in _columns(table, first, names):
             for name, column in columns.items():
                 files[name].write(np.ascontiguousarray(column, TYPES[name]).tobytes())
     finally:
@@ -132,7 +139,7 @@ def record(table: Table, folder: Path) -> Recording:
         "requests": table.requests, "span": (last - first) / 1e9, "first_ns": first, "relative": table.relative, "format": table.format,
         "names": names, "targets": targets, "routes": [row[0] for row in table.rows("SELECT targets FROM code_route ORDER BY code")],
         "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
-        "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
+        "chains": chains(table), "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
         "prefixes": [shared(table), shared(table, FORGOTTEN)],
         "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": [*said(table), *_unsized(table)],
     }  # fmt: skip
@@ -162,13 +169,13 @@ def _sent(table: Table) -> None:
     """Every attempt as a row of `sends`, and codes of targets and of the ways that requests took."""
     run = table.connection.execute
     run(
-        "CREATE VIEW sends AS SELECT whose, nth, arrival_ns + CAST(coalesce(send.offset_s, 0) * 1e9 AS BIGINT) AS t,"
+        "CREATE VIEW sends AS SELECT whose, nth, sent, arrival_ns + CAST(coalesce(send.offset_s, 0) * 1e9 AS BIGINT) AS t,"
         " concat(coalesce(send.provider, provider, '?'), '/', coalesce(send.model, model, '?')) AS target, input_tokens, output_tokens,"
         " send.latency_s AS latency_s, CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS ttft_s, send.status AS status,"
         " coalesce(send.status >= 400 OR send.status = 0, nth < sent OR coalesce(failed, false)) AS failed FROM"
         " (SELECT rowid AS whose, *, unnest(tries) AS send, generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM requests"
         " WHERE len(tries) > 0)"
-        f" UNION ALL SELECT rowid, 1, arrival_ns, {TARGET}, input_tokens, output_tokens, latency_s, ttft_s, status, coalesce(failed, false)"
+        f" UNION ALL SELECT rowid, 1, 1, arrival_ns, {TARGET}, input_tokens, output_tokens, latency_s, ttft_s, status, coalesce(failed, false)"
         " FROM requests WHERE coalesce(len(tries), 0) = 0 AND model IS NOT NULL AND coalesce(cached, 'no') = 'no'"
     )
     run(
@@ -177,11 +184,15 @@ def _sent(table: Table) -> None:
     )
     run(
         "CREATE TABLE ways AS SELECT whose, list(code ORDER BY nth) AS targets FROM"
-        " (SELECT whose, nth, code FROM sends JOIN code_target ON target = word) GROUP BY whose"
+        " (SELECT whose, nth, code FROM sends JOIN code_target ON target = word WHERE sent > 1) GROUP BY whose"
     )
     run(
-        "CREATE TABLE code_route AS SELECT targets, CAST(row_number() OVER (ORDER BY count(*) DESC, targets) - 1 AS INTEGER) AS code"
-        " FROM ways GROUP BY targets"
+        "CREATE TABLE code_route AS SELECT [code] AS targets, code FROM code_target UNION ALL SELECT targets, CAST((SELECT count(*) FROM code_target)"
+        " + row_number() OVER (ORDER BY n DESC, targets) - 1 AS INTEGER) FROM (SELECT targets, count(*) AS n FROM ways GROUP BY targets)"
+    )
+    run(
+        "CREATE VIEW routed AS SELECT r.rowid AS whose, coalesce(routes.code, lone.code) AS route, r.failed FROM (SELECT rowid, * FROM requests) AS r"
+        f" {WAYS}"
     )
 
 
@@ -194,11 +205,11 @@ def _repeats(table: Table) -> None:
     )
 
 
-def _columns(table: Table, first: int) -> Iterator[dict[str, np.ndarray]]:
+def _columns(table: Table, first: int, names: dict[str, list[str]]) -> Iterator[dict[str, np.ndarray]]:
     def code(kind: str) -> str:
-        others = f"(SELECT count(*) FROM code_{kind})"
-        nobody = f'{others} + CASE WHEN (SELECT count(DISTINCT "{kind}") > {MOST_NAMES} FROM requests) THEN 1 ELSE 0 END'
-        return f'CASE WHEN r."{kind}" IS NULL THEN {nobody} ELSE coalesce({kind}s.code, {others}) END'
+        own = names[kind]
+        others = own.index(OTHERS) if OTHERS in own else -1
+        return f'CASE WHEN r."{kind}" IS NULL THEN {len(own) - 1} ELSE coalesce({kind}s.code, {others}) END'
 
     made = {
         "arrival": f"(r.arrival_ns - {first}) / 1e9", "input_tokens": _sized("input_tokens", 1),
@@ -209,12 +220,12 @@ def _columns(table: Table, first: int) -> Iterator[dict[str, np.ndarray]]:
         "question": f"coalesce(questions.code, {UNIQUE} + r.rowid)",
         "failed": "CASE WHEN r.failed THEN 1 WHEN NOT r.failed THEN 0 ELSE -1 END",
         "latency_s": "coalesce(r.latency_s, CAST('nan' AS DOUBLE))", "cost_usd": "coalesce(r.cost_usd, CAST('nan' AS DOUBLE))",
-        "route": "CASE WHEN coalesce(r.cached, 'no') <> 'no' THEN -2 ELSE coalesce(routes.code, -1) END",
+        "route": "CASE WHEN coalesce(r.cached, 'no') <> 'no' THEN -2 ELSE coalesce(routes.code, lone.code, -1) END",
     }  # fmt: skip
     joins = " ".join(f'LEFT JOIN code_{kind} AS {kind}s ON r."{kind}" = {kind}s.word' for kind in NAMED)
     joins += (
         " LEFT JOIN code_question AS questions ON coalesce(r.question, CAST(hash(r.blocks, r.input_tokens) AS VARCHAR)) = questions.word"
-        " AND (r.question IS NOT NULL OR r.blocks IS NOT NULL) LEFT JOIN ways ON ways.whose = r.rowid LEFT JOIN code_route AS routes USING (targets)"
+        f" AND (r.question IS NOT NULL OR r.blocks IS NOT NULL) {WAYS}"
     )
     columns = ", ".join(f"{text} AS {name}_" for name, text in made.items())
     query = f"SELECT {columns} FROM (SELECT rowid, * FROM requests WHERE rowid >= ? AND rowid < ?) AS r {joins} ORDER BY r.rowid"
@@ -237,13 +248,17 @@ def _sized(column: str, least: int) -> str:
 def _observed(table: Table, first: int) -> dict[str, np.ndarray]:
     """t (s), target, hour, tokens, latency_s, ttft_s (NaN where unknown), failed; `w_…`: window, target, status, calls of failures, and all calls."""
     hour = f"CAST(floor((t - {first}) / 3.6e12) AS INTEGER)"
-    kept = (
-        f"SELECT code AS target, {hour} AS hour, (t - {first}) / 1e9 AS t, coalesce(input_tokens, 0) AS input_tokens, coalesce(output_tokens, 0) AS"
-        f" output_tokens, CAST(latency_s AS DOUBLE) AS latency_s, coalesce(CAST(ttft_s AS DOUBLE), CAST('nan' AS DOUBLE)) AS ttft_s, failed,"
-        f" row_number() OVER (PARTITION BY code, {hour}, failed ORDER BY hash(whose, nth)) AS place FROM sends JOIN code_target ON target = word"
-        " WHERE latency_s IS NOT NULL"
+    table.connection.execute(
+        f"CREATE TABLE often AS SELECT code, {hour} AS hour, failed, CAST(ceil(count(*) / {THIN}) AS BIGINT) AS each FROM sends JOIN code_target"
+        " ON target = word WHERE latency_s IS NOT NULL GROUP BY ALL"
     )
-    rows = table.connection.execute(f"SELECT * EXCLUDE (place) FROM ({kept}) WHERE place <= {THIN} ORDER BY target, hour, t").fetchnumpy()
+    kept = (
+        f"SELECT code AS target, often.hour, (t - {first}) / 1e9 AS t, coalesce(input_tokens, 0) AS input_tokens, coalesce(output_tokens, 0) AS"
+        f" output_tokens, CAST(latency_s AS DOUBLE) AS latency_s, coalesce(CAST(ttft_s AS DOUBLE), CAST('nan' AS DOUBLE)) AS ttft_s, sends.failed"
+        f" FROM sends JOIN code_target ON target = word JOIN often USING (code) WHERE latency_s IS NOT NULL AND often.hour = {hour}"
+        " AND often.failed = sends.failed AND hash(whose, nth) % often.each = 0 ORDER BY 1, 2, 3"
+    )
+    rows = table.connection.execute(kept).fetchnumpy()
     window = f"CAST(floor((t - {first}) / {WINDOW * 1e9}) AS INTEGER)"
     counted = "FROM sends JOIN code_target ON target = word GROUP BY ALL ORDER BY 1, 2"
     calls = table.connection.execute(f"SELECT code AS target, {window} AS w, count(*) AS calls {counted}").fetchnumpy()

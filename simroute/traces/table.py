@@ -13,7 +13,7 @@ import numpy as np
 
 from simroute.traces.macros import MACROS
 
-LARGE = 64 << 20
+LARGE = 16 << 20
 """Bytes of files from which on the table is kept on disk."""
 
 
@@ -68,7 +68,7 @@ def database(size: int) -> Any:
     folder = tempfile.mkdtemp(prefix="simroute-trace-") if size > LARGE else None
     connection = duckdb.connect(f"{folder}/trace.duckdb" if folder else ":memory:")
     if folder is not None:
-        connection.execute(f"SET memory_limit='600MB'; SET temp_directory='{folder}/spill'")
+        connection.execute(f"SET memory_limit='400MB'; SET temp_directory='{folder}/spill'")
         weakref.finalize(connection, shutil.rmtree, folder, ignore_errors=True)
     connection.execute("SET TimeZone='UTC'; SET preserve_insertion_order=true; SET threads=2")
     for macro in MACROS:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Any
 
 from simroute.traces.table import Table
 
 TARGET = "concat(coalesce(provider, '?'), '/', coalesce(model, '?'))"
 """A deployment of the log, as SQL over `requests`."""
+
+ALONE = "len(list_filter(coalesce(tries, [])[:-2], lambda t: coalesce(t.status, 0) < 400 OR t.status = 499)) = 0"
+"""That no earlier attempt at a request can be in its bill: those were errors, and not given up."""
 
 HOUR_NS = 3_600_000_000_000
 MOST_ROWS = 2000
@@ -19,7 +23,7 @@ def bills(table: Table) -> dict[str, list[list[float]]]:
     sums = ", ".join(f"sum({one} * {other})" for one in kinds[:3] for other in kinds)
     rows = table.rows(
         f"SELECT {TARGET}, {sums} FROM (SELECT *, CAST(output_tokens AS DOUBLE) AS o, CAST(coalesce(cached_tokens, 0) AS DOUBLE) AS c,"
-        " CAST(input_tokens AS DOUBLE) - c AS i FROM requests) WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL GROUP BY 1"
+        f" CAST(input_tokens AS DOUBLE) - c AS i FROM requests) WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL AND {ALONE} GROUP BY 1"
     )
     return {target: [[float(value) for value in found[k : k + 4]] for k in (0, 4, 8)] for target, *found in rows}
 
@@ -45,3 +49,25 @@ def repeats(table: Table) -> dict[str, float] | None:
         f" coalesce(question, CAST(hash(blocks, input_tokens) AS VARCHAR)) ORDER BY arrival_ns) AS since FROM requests WHERE {known})"
     )[0]
     return dict(zip(("requests", "within_hour", "cost_usd", "within_hour_cost_usd"), (float(value or 0) for value in row), strict=True))
+
+
+def chains(table: Table) -> list[list[int]]:
+    """For each way that requests took (`code_route`, places of targets), that way and what was done after it where it failed: what most went on
+    with, as far as more of those that had failed so far went on than ended there."""
+    rows = table.rows(
+        "SELECT targets, count(whose), count(whose) FILTER (failed) FROM code_route LEFT JOIN routed ON route = code"
+        " GROUP BY targets, code ORDER BY code"
+    )
+    ended = {tuple(route): failed for route, _, failed in rows}
+    further: dict[tuple[int, ...], dict[int, int]] = {}
+    for route, many, _ in rows:
+        for length in range(1, len(route)):
+            counts = further.setdefault(tuple(route[:length]), {})
+            counts[route[length]] = counts.get(route[length], 0) + many
+    made = []
+    for route, _, _ in rows:
+        chain = tuple(route)
+        while (after := further.get(chain)) and sum(after.values()) > ended.get(chain, 0):
+            chain += (max(after.items(), key=itemgetter(1))[0],)
+        made.append(list(chain))
+    return made
