@@ -63,7 +63,8 @@ class Match(NamedTuple):
 
 
 class Logged(NamedTuple):
-    """Where a log says that a request was sent: deployments in order, or `cached`: a cache of the gateway answered it."""
+    """Where a log says that a request was sent: deployments in order, with those that followed others in the log where such sends had failed; or
+    `cached`: a cache of the gateway answered it."""
 
     targets: tuple[str, ...]
     cached: bool = False

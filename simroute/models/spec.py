@@ -49,8 +49,8 @@ class Task:
 
     share: Annotated[Weight, Doc("how much of the traffic it is, relative to the others")] = 1.0
     difficulty: Annotated[float, Unit("probit"), Range(-5, 5), Doc("0 leaves the models' quality as stated; 1 is much harder")] = 0.0
-    input_tokens: Annotated[Lengths, Doc("length of the prompts")] = field(default_factory=lambda: Lengths(median=1020, sigma=0.9))
-    output_tokens: Annotated[Lengths, Doc("length of the answers")] = field(default_factory=lambda: Lengths(median=129, sigma=1.0))
+    input_tokens: Annotated[Lengths, Doc("length of the prompts")] = field(default_factory=lambda: Lengths(median=1020.0, sigma=0.9))
+    output_tokens: Annotated[Lengths, Doc("length of the answers")] = field(default_factory=lambda: Lengths(median=129.0, sigma=1.0))
     correlation: Annotated[Correlation, Doc("of prompts' and answers' lengths, as normal scores: 1, the longest prompt has the longest answer")] = 0.0
 
 

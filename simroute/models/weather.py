@@ -37,7 +37,7 @@ class Weather:
         self._workload = Workload(scenario, self.streams, self._questions, trace, lengths, outcomes)
         self.tasks, self.users, self.features = self._workload.tasks, self._workload.users, self._workload.features
         self.teams = self._workload.teams
-        self.routes = self._routes()
+        self.routes, self.chains = self._routes("routes"), self._routes("chains")
         self.windows = windows(scenario, self.streams, self.horizon)
         self.deployments = {name: self._deployment(name, deployment, outcomes) for name, deployment in scenario.deployments.items()}
 
@@ -72,11 +72,11 @@ class Weather:
         trace: Any = self._trace
         return Recorded(trace.behaviour(target), clock(self.scenario.workload, trace))
 
-    def _routes(self) -> list[tuple[str, ...]]:
-        """The deployments to which a log says that requests went, by the code of the way that each took."""
+    def _routes(self, kind: str) -> list[tuple[str, ...]]:
+        """The deployments to which a log says that requests went, by the code of the way that each took; of `chains`, and would have gone on."""
         known = {made.recorded: name for name, made in reversed(self.scenario.deployments.items()) if made.recorded is not None}
         if not known:
             return []
         trace: Any = self._trace
         names = [known.get(target) for target in trace.targets]
-        return [tuple(name for place in route if (name := names[place]) is not None) for route in trace.routes]
+        return [tuple(name for place in route if (name := names[place]) is not None) for route in getattr(trace, kind)]

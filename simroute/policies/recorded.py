@@ -20,9 +20,9 @@ class Recorded:
 
         recorded: {}
 
-    Interplay: Layers outside it act upon what was done (a retry around it sends along the same way once more); those inside act on each send. An
-    answer that the log has and the resampled weather has not is lost, and the other way round: with few failures the figures of one replication
-    differ from the log's by chance.
+    Interplay: Layers outside it act upon what was done (a retry around it sends along the same way once more); those inside act on each send. Where
+    a send fails that did not in the log, what follows is what mostly followed in the log after such sends had failed; in a log that has no second
+    attempts that is nothing, and the answer is lost.
     """
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:

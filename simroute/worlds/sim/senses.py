@@ -36,7 +36,7 @@ class Senses:
         route = request.columns.route[request.i]
         if route == -2:
             return Logged((), True)
-        return Logged(self._weather.routes[route]) if 0 <= route < len(self._weather.routes) else None
+        return Logged(self._weather.chains[route]) if 0 <= route < len(self._weather.chains) else None
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         request: Any = call.request
