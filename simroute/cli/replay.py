@@ -53,12 +53,28 @@ def replay_command(
     reading = {"format": form, "mapping": None if mapping is None else str(mapping.resolve()), "zone": tz, "unit": time_unit}
     load |= {"reading": told} if (told := {key: value for key, value in reading.items() if value is not None}) else {}
     words = options["words"]
+    _alone(options, load, {"--outage": outages, "--windows": windows})
 
     def build(seed: int, replications: int | None) -> Configuration:
         made = built(words, load, outages, seed, replications)
         return made if windows is None else windowed(made, windows)
 
     return commands.begin("replay", build=build, **options)
+
+
+ASKED = {"trace_from": "--from", "trace_to": "--to", "trace_loop": "--loop", "trace_jitter": "--jitter", "rate_scale": "--rate-scale",
+         "reading": "--format, --mapping, --tz or --time-unit"}  # fmt: skip
+
+
+def _alone(options: dict[str, Any], load: dict[str, Any], more: dict[str, Any]) -> None:
+    """A configuration is rerun, or a run resumed by its folder alone, as it is. Raises InputError."""
+    from simroute.experiment.errors import InputError
+
+    given = [ASKED[key] for key in load] + [name for name, value in more.items() if value]
+    if given and options["config"] is not None:
+        raise InputError(f"--config reruns a configuration as it is; remove {', '.join(given)}")
+    if given and options["resume"] and not options["words"]:
+        raise InputError(f"--resume goes on as the run was begun; remove {', '.join(given)}, or give the whole command again")
 
 
 def built(words: tuple[str, ...], load: dict[str, Any], outages: tuple[str, ...], seed: int, replications: int | None) -> Configuration:

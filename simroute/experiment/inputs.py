@@ -41,9 +41,9 @@ def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: l
             last = float(content.arrival[-1])
             stop = last if load.trace_to is None else min(load.trace_to, last)
             if stop <= load.trace_from:
-                problems.append(
-                    f"{document.where(('workload', 'trace_from'))}: workload.trace_from: the trace ends at {stop:.0f} s, before the window"
-                )
+                ends = f"the trace ends at {last:.0f} s" if stop == last else f"trace_to (--to) ends it at {stop:.0f} s"
+                where = f"{document.where(('workload', 'trace_from'))}: workload.trace_from (--from)"
+                problems.append(f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from the first request")
             elif not any(text.startswith("scenario.horizon=") for text in overrides):
                 time = clock(load, content)
                 length = stop - load.trace_from + (load.trace_loop - 1) * time.length

@@ -1,0 +1,105 @@
+"""`simroute replay` from the command line: calibration above everything, nothing pretended, one line for each mistake."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simroute.cli import main
+from tests.logs import calls, written
+
+OUTAGE = "{provider: openai, start: 40%, end: 60%, error_share: 1.0}"
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Exit status, stdout, stderr."""
+    with pytest.raises(SystemExit) as left:
+        main(list(words))
+    return (int(left.value.code or 0), *capsys.readouterr())
+
+
+@pytest.fixture(autouse=True)
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A log of 300 requests in the working directory, and two that are none."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "bare.csv").write_text("arrival_ns,input_tokens,output_tokens\n1000000000,10,5\n9000000000,10,5\n")
+    return written(tmp_path / "log.csv", calls(300))
+
+
+def test_calibration_stands_above_every_policy(capsys: pytest.CaptureFixture[str]) -> None:
+    """The four figures of the log's own routing come first, then the table, then the differences."""
+    code, out, _ = said(capsys, "replay", "log.csv", "policy=failover", "--replications", "2")
+    assert code == 0
+    places = [out.index(text) for text in ("Calibration:", "success:", "median latency:", "p95 latency:", "cost:", "policy ", "failover - recorded")]
+    assert places == sorted(places)
+    assert out.index("cost:") < out.index("\nfailover")
+
+
+def test_no_column_of_quality_where_nobody_knows_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither in the table nor in the summary, and a note says so; a scenario that states it for all brings it back."""
+    _, out, err = said(capsys, "replay", "log.csv", "policy=failover", "--replications", "1")
+    assert "quality" not in out
+    assert "no quality is reported" in err
+    found = json.loads(Path("reports/log-replay/summary.json").read_bytes())
+    assert {row["metrics"]["quality_mean"]["mean"] for row in found["policies"].values()} == {None}
+    Path("known.yaml").write_text(
+        "deployments:\n  a: {provider: openai, model: gpt-4o, price_date: 2025-09-01, quality: 0.9}\n"
+        "  b: {provider: anthropic, model: claude-sonnet-4-0, price_date: 2025-09-01, quality: 0.8}\n"
+    )
+    _, out, _ = said(capsys, "replay", "log.csv", "policy=failover", "scenario=known.yaml", "--replications", "1")
+    assert "quality" in out
+    shifts = json.loads(Path("reports/log-replay-2/summary.json").read_bytes())["replay"]["shifts"]
+    assert [(row["quality_from"], row["quality_to"]) for row in shifts] == [(0.8, 0.9)]
+
+
+def test_what_is_asked_on_the_command_line_is_in_the_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    """Window, speed, turns and weather, and --config gives the same summary."""
+    words = ["--from", "1m", "--to", "4m", "--rate-scale", "2", "--loop", "2", "--outage", OUTAGE, "--replications", "2", "--out", "run"]
+    assert said(capsys, "replay", "log.csv", "policy=failover", *words)[0] == 0
+    first = Path("run/summary.json").read_bytes()
+    found = json.loads(first)
+    assert found["horizon_s"] == pytest.approx(180, abs=3)  # three minutes, twice over, twice as fast
+    assert found["replay"]["laid_over"] == ["2 times as fast", "2 times over", "outage laid-1"]
+    assert said(capsys, "replay", "--config", "run/config.yaml", "--out", "again", "--quiet")[0] == 0
+    assert Path("again/summary.json").read_bytes() == first
+
+
+def test_the_summary_alone_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    """As many replications as are quick, since none are asked for."""
+    _, out, err = said(capsys, "replay", "log.csv", "policy=failover", "--json")
+    found = json.loads(out)
+    assert (found["command"], found["replications"], list(found["policies"]), err) == ("replay", 20, ["recorded", "failover"], "")
+
+
+WRONG = {
+    "no file": ((), ["which trace?"]),
+    "no policy": (("log.csv",), ["policy= is missing"]),
+    "missing file": (("none.csv", "policy=failover"), ["none.csv", "cannot be read"]),
+    "unknown policy": (("log.csv", "policy=failovr"), ["did you mean failover?"]),
+    "unknown format": (("log.csv", "policy=failover", "--format", "nope"), ["--format nope", "known: azure"]),
+    "no trace": (("odd.csv", "policy=failover"), ["odd.csv", "unknown columns", "--mapping"]),
+    "no models": (("bare.csv", "policy=failover"), ["bare.csv", "no models and latencies", "scenario=demo"]),
+    "unknown provider": (("log.csv", "policy=failover", "--outage", OUTAGE.replace("openai", "azure")), ["azure", "known: anthropic, openai"]),
+    "weather of none": (("log.csv", "policy=failover", "--outage", "steady"), ["--outage steady", "has no outages"]),
+    "broken weather": (("log.csv", "policy=failover", "--outage", "{provider: openai"), ["--outage", "not readable"]),
+    "after the end": (("log.csv", "policy=failover", "--from", "2h"), ["--from", "begins at 7200 s", "the trace ends at"]),
+    "ends before": (("log.csv", "policy=failover", "--from", "2m", "--to", "1m"), ["begins at 120 s", "--to", "60 s"]),
+    "no duration": (("log.csv", "policy=failover", "--from", "soon"), ["expected a duration"]),
+    "no speed": (("log.csv", "policy=failover", "--rate-scale", "0"), ["rate_scale", "more than 0"]),
+    "jitter in parts": (("log.csv", "policy=failover", "--windows", "2", "--jitter"), ["windows", "--jitter"]),
+    "words beside --config": (("log.csv", "policy=failover", "--config", "run.yaml"), ["--config", "remove log.csv"]),
+    "speed beside --config": (("--config", "run.yaml", "--rate-scale", "2"), ["--config", "remove --rate-scale"]),
+    "speed beside --resume": (("--resume", "--out", "run", "--loop", "2"), ["--resume", "remove --loop"]),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_one_line(words: tuple[str, ...], told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, which file or option, what would be right; nothing is written."""
+    code, out, err = said(capsys, "replay", *words)
+    assert (code, out) == (2, "")
+    (line,) = err.strip().splitlines()
+    assert line.startswith("simroute: ")
+    assert [text for text in told if text not in line] == []
+    assert not Path("reports").exists()
