@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,8 @@ def fit_command(
         free(scenario, force)
         given = None if deployments is None else deployments_of(deployments)
         table = trace.table(traces, **told)
-        made = fit(table, name, given)
+        with telling() as progress:
+            made = fit(table, name, given, progress)
     found = {"trace": name, "format": table.format, **made.plain()}
     try:
         for path, text in ((scenario, made.text()), (page, pages.page(found, made.curves, made.text(), name))):
@@ -59,6 +63,20 @@ def fit_command(
     elif not quiet:
         _show(found, scenario, page)
     return 0
+
+
+@contextmanager
+def telling() -> Iterator[Callable[[str], None] | None]:
+    """On a terminal, what is being fitted."""
+    from simroute.cli.text import escaped
+
+    if not sys.stderr.isatty():
+        yield None
+        return
+    try:
+        yield lambda what: click.echo(f"\r\x1b[Kfitting: {escaped(what)}", err=True, nl=False)
+    finally:
+        click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def deployments_of(name: str) -> dict[str, Any]:

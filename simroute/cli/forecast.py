@@ -34,13 +34,15 @@ def forecast_command(
     """
     import json
 
-    from simroute.cli.fit import deployments_of
+    from simroute.cli.fit import deployments_of, telling
     from simroute.studies.forecast import forecast
 
     name = Path(traces[0]).name
     with trace.mistakes():
         given = None if deployments is None else deployments_of(deployments)
-        found = forecast(trace.table(traces, **told), name, train, replications, given, seed)
+        table = trace.table(traces, **told)
+        with telling() as progress:
+            found = forecast(table, name, train, replications, given, seed, progress)
     if as_json:
         click.echo(json.dumps({"trace": name, **found.plain()}, indent=2, ensure_ascii=False, allow_nan=False))
     else:

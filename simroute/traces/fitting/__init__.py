@@ -13,6 +13,7 @@ from simroute.traces.fitting.interval import Estimate
 from simroute.traces.fitting.sample import Sample, sample
 from simroute.traces.fitting.scenario import Parts, parts, scenario, tree
 from simroute.traces.fitting.written import estimates, plain, written
+from simroute.traces.reader import said
 from simroute.traces.table import Table
 from simroute.words import clean, duration
 
@@ -62,6 +63,7 @@ def fit(table: Table, name: str, deployments: dict[str, Any] | None = None, prog
 
     seen = sample(table)
     made = fitted(seen, name, deployments, progress)
+    made.head += [f"Of the log: {clean(note, 200)}." for note in said(table)]
     prefixes = [shared(table, lifetime) for lifetime in (None, 300.0)]
     if prefixes[0] is not None and prefixes[1] is not None:
         read = f"{100 * prefixes[0]:.0f} % of input tokens (never forgetting), {100 * prefixes[1]:.0f} % with 5 minutes"

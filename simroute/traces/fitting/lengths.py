@@ -28,18 +28,18 @@ class Lengths(NamedTuple):
 def lengths(tokens: np.ndarray) -> Lengths:
     """The table of whole tokens of at least 1."""
     held = np.sort(np.maximum(np.rint(tokens), 1))
+    points, counts = np.unique(held, return_counts=True)
+    below = np.cumsum(counts) / len(held)
     shares = list(FIRST)
-    made, distance = _made(held, shares), 1.0
+    made = _made(held, shares)
     while True:
-        distance, worst = _apart(held, made)
-        if distance <= CLOSE or len(shares) >= MOST:
-            break
-        share = round(worst, 4 if worst > 0.99 else 3)
-        if share in shares:
-            break
+        apart = np.abs(below - _below(points + 0.5, *table(made)))  # lengths are rounded
+        place = int(apart.argmax())
+        share = round(float(below[place]), 4 if below[place] > 0.99 else 3)
+        if apart[place] <= CLOSE or len(shares) >= MOST or share in shares:
+            return Lengths(made, float(apart[place]), math.sqrt(math.log(2 / 0.05) / (2 * len(held))), len(held))
         shares.append(share)
         made = _made(held, sorted(shares))
-    return Lengths(made, distance, math.sqrt(math.log(2 / 0.05) / (2 * len(held))), len(held))
 
 
 def correlation(asked: np.ndarray, given: np.ndarray) -> Estimate:
@@ -64,17 +64,6 @@ def _rank(values: np.ndarray) -> np.ndarray:
 def _made(held: np.ndarray, shares: list[float]) -> dict[str, float]:
     found = np.maximum.accumulate(np.rint(np.quantile(held, shares)))
     return {f"p{round(100 * share, 4):g}": float(tokens) for share, tokens in zip(shares, found, strict=True)}
-
-
-def _apart(held: np.ndarray, quantiles: dict[str, float]) -> tuple[float, float]:
-    """(distance of Kolmogorov and Smirnov, share of the trace's texts where it is)."""
-    shares, tokens = table(quantiles)
-    points = np.unique(held)
-    mine = np.searchsorted(held, points, "right") / len(held)
-    told = _below(points + 0.5, shares, tokens)  # lengths are rounded
-    apart = np.abs(mine - told)
-    place = int(apart.argmax())
-    return float(apart[place]), float(mine[place])
 
 
 def _below(points: np.ndarray, shares: np.ndarray, tokens: np.ndarray) -> np.ndarray:
