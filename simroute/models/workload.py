@@ -76,7 +76,7 @@ class Workload:
         self._scenario, self._streams, self._by_question = scenario, streams, questions
         self._trace, self._lengths, self._outcomes = trace, lengths, outcomes
         told: dict[str, list[str]] = getattr(trace, "names", {}) if trace is not None else {}
-        self._told = {kind for kind, words in told.items() if len(words) > 1}
+        self._told = {kind for kind, words in told.items() if set(words) - {"-"}}  # which is nobody
         self.tasks = outcomes.tasks if outcomes else told["task"] if "task" in self._told else list(load.tasks)
         self.users = told["user"] if "user" in self._told else list(load.users) or ["-"]
         self.teams = told["team"] if "team" in self._told else []

@@ -6,10 +6,12 @@ import pytest
 import yaml
 
 from simroute.experiment.configuration import load
+from simroute.experiment.traced import load as replay
 from simroute.metrics import METRICS
 from simroute.studies.compare import compare
 from simroute.studies.tuning import Wanted, planned, tune
 from simroute.studies.tuning.archive import Run
+from tests.logs import calls, written
 
 SHORT = ["scenario.horizon=900s", "scenario.workload.rate=2", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
 
@@ -62,6 +64,21 @@ def hostile(tmp_path_factory):
     made = load("compare", str(folder / "scenario.yaml"), [str(path) for path in policies], [], 1, 3)
     (folder / "run").mkdir()
     return compare(made, out=folder / "run")
+
+
+@pytest.fixture(scope="session")
+def replayed(tmp_path_factory):
+    """A replay of a log of three hours in which users, features, teams and a model have hostile names, under a policy with such a name."""
+    folder: Path = tmp_path_factory.mktemp("replayed")
+    rows = list(calls(900, rate=1 / 12, fails=lambda model, t: 0.02))
+    for place, row in enumerate(rows):
+        row |= {"user": [IMAGE, FORMULA, LONG, MARKS][place % 4], "feature": [BOLD, BIDI][place % 2], "team": BREAKOUT, "task": SCRIPT}
+        row |= {"provider": "us", "model": SCRIPT} if place % 3 == 0 else {}
+    path = folder / f"{BIDI}.csv"
+    policy = folder / "<img src=x onerror=window.pwned=4>.yaml"
+    policy.write_text(yaml.safe_dump({}), encoding="utf-8")
+    (folder / "run").mkdir()
+    return compare(replay(str(written(path, rows)), None, ["recorded", str(policy)], [], [], 1, 2), out=folder / "run")
 
 
 GOALS = {"objectives": ["min cost_per_1k_requests_usd"], "constraints": ["success_rate>=0.9"], "evaluations": 60, "confirm": 4}

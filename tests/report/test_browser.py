@@ -158,6 +158,27 @@ def test_hostile_names_execute_nothing_and_are_shown_as_text(browse, hostile, wi
     assert requested(driver) == []
 
 
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)], ids=["wide", "phone, dark"])
+def test_the_page_of_a_replay_shows_hostile_names_as_text(browse, replayed, width, dark):
+    """R04, R10: every chart drawn, nothing executed, nothing wider than the window; users and features are text in charts and tables."""
+    driver = browse(replayed.out / "report.html", width, dark)
+    time.sleep(0.5)
+    charts = driver.execute_script(
+        "return [...document.querySelectorAll('[data-figure]')].map(c => [c.dataset.figure, c.querySelectorAll(arguments[0]).length])", MARKS
+    )
+    assert {"calibration_by_hour", "spend_by_model", "spend_by_feature", "spend_by_user", "spend_by_team", "spend_by_day"} <= {
+        name for name, _ in charts
+    }
+    assert [name for name, marks in charts if marks == 0] == []
+    assert driver.execute_script("return window.pwned") is None
+    assert driver.execute_script("return document.querySelectorAll('img, image[href=x], svg image, svg script').length") == 0
+    assert "<image href=x" in driver.execute_script("return document.querySelector('#spend_by_user svg').textContent")
+    assert "\u202e" not in driver.execute_script("return document.body.textContent")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert complaints(driver) == []
+    assert requested(driver) == []
+
+
 def test_no_button_sends_a_figure_anywhere(browse, ordinary):
     """plotly's cloud buttons are off."""
     driver = browse(ordinary.out / "report.html")
@@ -176,6 +197,23 @@ def test_without_javascript_the_tables_carry_the_page(browse, ordinary):
     details = driver.find_elements(By.CSS_SELECTOR, "figure details")
     details[0].find_element(By.TAG_NAME, "summary").click()
     assert "100.00 %" in details[0].text
+
+
+def test_without_javascript_a_replay_says_how_far_to_trust_it(browse, replayed):
+    """Calibration, differences and shares stand in tables that are open."""
+    from selenium.webdriver.common.by import By
+
+    driver = browse(replayed.out / "report.html", script=False)
+    for name, words in {
+        "calibration": "residual",
+        "counterfactuals": "verdict",
+        "observed": "modelled",
+        "caching": "assumed",
+        "shifts": "saves",
+    }.items():
+        table = driver.find_element(By.CSS_SELECTOR, f"#{name} table")
+        assert table.is_displayed()
+        assert words in table.text
 
 
 def test_the_page_is_used_with_a_keyboard(browse, ordinary):
