@@ -67,19 +67,28 @@ def _kept(text: str) -> list[str]:
 
 
 def _drawn(what: str, curve: dict[str, Any]) -> Picture:
-    return _over_time(curve) if "t" in curve else _distribution(what, curve)
+    if "t" not in curve:
+        return _distribution(what, curve)
+    if curve["unit"] == "1/s":
+        caption = "One run of the model. Its bursts come at other moments than the log's; what should agree is how high and how often."
+        return _over_time("How many requests came?", caption, curve, "requests/s")
+    caption = "Outages stand where they were found; shorter spells of errors come at other moments than the log's."
+    return _over_time(f"{_capital(what)}: how many calls failed?", caption, curve, curve["unit"])
 
 
-def _over_time(curve: dict[str, Any]) -> Picture:
+def _capital(what: str) -> str:
+    return f"{clean(what, 80)[:1].upper()}{clean(what, 80)[1:]}"
+
+
+def _over_time(title: str, caption: str, curve: dict[str, Any], unit: str) -> Picture:
     data = [_line(name, curve["t"], curve[key], place) for place, (name, key) in enumerate((("log", "log"), ("model", "model")))]
     layout = {
         "height": 320,
         "xaxis": {"title": {"text": "seconds from the start"}},
-        "yaxis": {"title": {"text": "requests/s"}, "rangemode": "tozero"},
+        "yaxis": {"title": {"text": unit}, "rangemode": "tozero"},
     }
     rows = [[f"{t:,.0f} s", f"{a:.3g}", f"{b:.3g}"] for t, a, b in zip(curve["t"], curve["log"], curve["model"], strict=True)]
-    caption = "One run of the model. Its bursts come at other moments than the log's; what should agree is how high and how often."
-    return Picture("How many requests came?", caption, {"data": data, "layout": layout}, Table(["t", "log", "model"], rows))
+    return Picture(title, caption, {"data": data, "layout": layout}, Table(["t", "log", "model"], rows))
 
 
 def _distribution(what: str, curve: dict[str, Any]) -> Picture:
@@ -91,8 +100,12 @@ def _distribution(what: str, curve: dict[str, Any]) -> Picture:
     for share, words in SHOWN:
         place = min(range(len(curve["share"])), key=lambda k: abs(curve["share"][k] - share))
         rows.append([words, f"{curve['log'][place]:.4g}", f"{curve['model'][place]:.4g}"])
-    title = f"{clean(what, 80)[:1].upper()}{clean(what, 80)[1:]}: the log and the model"
-    return Picture(title, "Where the lines part, the model is wrong.", {"data": data, "layout": layout}, Table(["share", "log", "model"], rows))
+    return Picture(
+        f"{_capital(what)}: the log and the model",
+        "Where the lines part, the model is wrong.",
+        {"data": data, "layout": layout},
+        Table(["share", "log", "model"], rows),
+    )
 
 
 def _line(name: str, x: list[float], y: list[float], place: int) -> dict[str, Any]:

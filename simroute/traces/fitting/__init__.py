@@ -22,7 +22,10 @@ __all__ = ["Estimate", "Fit", "Parts", "Row", "Sample", "fit", "fitted", "sample
 
 @dataclass
 class Fit:
-    """`noted`: the scenario with notes, and `head` above it; `scenario`: the same for the models; `rows`: how well it fits."""
+    """`noted`: the scenario with notes, and `head` above it; `scenario`: the same for the models; `rows`: how well it fits; `curves`: log and model.
+
+    `prompt_cache`: shares of input tokens that a provider's could have read, None where prompts are not told as blocks.
+    """
 
     sample: Sample
     parts: Parts
@@ -31,6 +34,7 @@ class Fit:
     scenario: spec.Scenario
     rows: list[Row]
     curves: dict[str, Any]
+    prompt_cache: dict[str, float] | None = None
 
     def estimates(self) -> dict[str, Estimate]:
         """Every fitted number by its key in the scenario."""
@@ -45,7 +49,7 @@ class Fit:
         return {
             "requests": len(self.sample.arrival), "span_s": self.sample.span, "notes": self.head, "scenario": plain(self.noted),
             "estimates": {key: found._asdict() for key, found in self.estimates().items()},
-            "arrivals": {"scales_s": list(SCALES), "dispersion": when.seen, "families": families},
+            "prompt_cache": self.prompt_cache, "arrivals": {"scales_s": list(SCALES), "dispersion": when.seen, "families": families},
             "latency": {one.name: one.latency.families for one in self.parts.deployments if one.latency is not None},
             "errors": {one.name: one.errors.bics for one in self.parts.deployments if one.errors.bics},
             "outages": {one.name: [spell.chance for spell in one.outages] for one in self.parts.deployments if one.outages},
@@ -68,6 +72,7 @@ def fit(table: Table, name: str, deployments: dict[str, Any] | None = None, prog
     if prefixes[0] is not None and prefixes[1] is not None:
         read = f"{100 * prefixes[0]:.0f} % of input tokens (never forgetting), {100 * prefixes[1]:.0f} % with 5 minutes"
         made.head.append(f"A provider's prompt cache could have read {read}.")
+        made.prompt_cache = {"for_ever": prefixes[0], "five_minutes": prefixes[1]}
     return made
 
 

@@ -59,6 +59,8 @@ def goodness(seen: Sample, scenario: spec.Scenario, names: list[str], seed: int 
         for what, mine, other in _times(scenario, name, calls, seed):
             rows.append(_compared(f"{name}: {what}", mine, other))
             curves[f"{name}: {what}"] = curve(mine, other, "s")
+        if calls.failed.sum() >= FEWEST:
+            curves[f"{name}: errors"] = _errors(scenario, name, calls, seen.span, seed)
     return rows, curves
 
 
@@ -112,6 +114,20 @@ def _spread(scale: float, mine: float, other: float, n: int) -> Row:
         more = "evener" if other < mine else "burstier"
         said = f"Counts in {scale:g} s are {more} than the log's: dispersion {other:.2f} for {mine:.2f}."
     return Row(f"dispersion at {scale:g} s", n, None, None, None, (mine, other), said)
+
+
+def _errors(scenario: spec.Scenario, name: str, calls: Calls, span: float, seed: int) -> dict[str, Any]:
+    """Shares of calls that fail over time; of the model, the chance of it at the log's own moments. Without 429s that a limit explains."""
+    model = Weather(scenario, seed, 0).deployments[name]
+    limited = model.limits is not None
+    edges = np.linspace(0, max(span, 1e-9), POINTS + 1)
+    n = np.maximum(np.histogram(calls.t, edges)[0], 1)
+    failed = calls.failed & ~(limited & (calls.status == 429))
+    chance = np.array([model.conditions(t)[0].bad for t in calls.t.tolist()])
+    bins = {"log": failed.astype(float), "model": chance}
+    return {"unit": "share of calls", "t": ((edges[:-1] + edges[1:]) / 2).tolist()} | {
+        key: (np.histogram(calls.t, edges, weights=values)[0] / n).tolist() for key, values in bins.items()
+    }
 
 
 def curve(mine: np.ndarray, other: np.ndarray, unit: str) -> dict[str, Any]:
