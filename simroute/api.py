@@ -121,6 +121,35 @@ def _shelved(perform: Work) -> Work:
     return Shelf(perform, lambda line: None).work
 
 
+def replay(
+    path: str | Path | Sequence[str | Path], policies: list[str], scenario: ScenarioFile | str | None = None, *, replications: int | None = None,
+    seed: int = 1, workers: int = 1, start: str | None = None, stop: str | None = None, rate_scale: float = 1.0, loop: int = 1,
+    jitter: bool = False, outages: str | Sequence[str] = (), windows: int | None = None, format: str | None = None,
+    mapping: str | Path | None = None, out: str | Path | None = None, resume: bool = False, executor: str = "local", cache: bool = False,
+) -> Study:  # fmt: skip
+    """A log of real traffic (one file, a pattern, or several) under its own routing, "recorded", and under these policies.
+
+    `scenario`: whose deployments, promises and outages hold beside the log's. `start`, `stop`: durations from the first request, such as "6h".
+    `outages`: laid over it, by a scenario's name or as "{provider: openai, start: 30%, end: 50%, error_share: 0.6}". `replications` None: as
+    many as are quick. Else as for `compare`. The result's .replay has the calibration, what is decided, and what the traffic costs. Raises
+    InputError.
+    """
+    from simroute.experiment.configuration import windowed
+    from simroute.studies.replay import planned
+
+    files = [str(path)] if isinstance(path, (str, Path)) else [str(each) for each in path]
+    file = None if scenario is None else _file(scenario)
+    load: dict[str, Any] = {"trace_from": start, "trace_to": stop, "trace_loop": loop, "rate_scale": rate_scale, "trace_jitter": jitter}
+    reading = {"format": format, "mapping": None if mapping is None else str(Path(mapping).resolve())}
+    load["reading"] = {key: value for key, value in reading.items() if value is not None}
+    load = {key: value for key, value in load.items() if value is not None}
+    name, overrides = (None, []) if file is None else (file.name, file.overrides)
+    made = planned(files, name, policies, overrides, _listed(outages), seed, replications, load)
+    made = made if windows is None else windowed(made, windows)
+    place, perform = _folder(made, out, resume), _elsewhere(executor) or work
+    return _compare(made, workers=workers, out=place, resume=resume, perform=_shelved(perform) if cache else perform)
+
+
 def tune(
     scenario: ScenarioFile | str | Sequence[ScenarioFile | str], policy: str, space: Mapping[str, Any] | None = None, *,
     objective: str | Sequence[str], subject_to: str | Sequence[str] = (), robust: Robust = "mean", evaluations: int = 400, confirm: int = 20,

@@ -17,9 +17,6 @@ WINDOWS = (
     "Play it in N parts, each kept as soon as it is finished (--resume goes on after the last), on as many cores as there are. Policies begin each "
     "part afresh: breakers closed, caches and budgets empty."
 )
-QUICK = 400_000
-"""Requests of all policies and replications together that are played without being asked for more."""
-MOST, LEAST = 20, 3
 
 
 @click.command("replay")
@@ -79,23 +76,15 @@ def _alone(options: dict[str, Any], load: dict[str, Any], more: dict[str, Any]) 
 
 def built(words: tuple[str, ...], load: dict[str, Any], outages: tuple[str, ...], seed: int, replications: int | None) -> Configuration:
     """The configuration of a command line. Raises InputError."""
-    import os
-    from dataclasses import replace
-
     from simroute.experiment.errors import InputError
-    from simroute.experiment.traced import RECORDED
-    from simroute.experiment.traced import load as traced
+    from simroute.studies.replay import planned
 
     files, scenario, policies, overrides = _sorted(words)
     if not files:
         raise InputError("which trace? Give the file, such as simroute replay spend_logs.jsonl policy=failover")
     if not policies:
         raise InputError("policy= is missing: name what to hold against the log's own routing, such as policy=failover")
-    path = os.pathsep.join(str(Path(file).resolve()) for file in files)
-    names = [RECORDED, *(name for name in policies if name != RECORDED)]
-    made = traced(path, scenario, names, overrides, list(outages), seed, replications or 1, load)
-    each = max(1.0, made.requests * len(names))
-    return made if replications is not None else replace(made, replications=int(min(MOST, max(LEAST, QUICK // each))))
+    return planned(files, scenario, policies, overrides, list(outages), seed, replications, load)
 
 
 def _sorted(words: tuple[str, ...]) -> tuple[list[str], str | None, list[str], list[str]]:

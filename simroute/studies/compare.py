@@ -41,6 +41,9 @@ class Study:
     """What came out. `runs`: policy -> its replications, in order; `interrupted`: some were left out.
 
     `evidence`: policy -> that of all replications together, `first`: that of the first alone; taken from the runs when not given.
+    `replay`: of a replayed log, plain data as in summary.json: `calibration` (figure -> logged, replayed with its interval, residual, relative), the
+    same by `hours`, `origin` (policy -> shares of sends, answers and cost that were resampled from the log's own calls), `differences` from the
+    log's routing with `decided`, `spend` by kind and name before and after (USD), `caching`, `shifts`; None for anything else.
     `bound`: what a policy that knows the weather would have come to, where it was asked for.
     `unwritten`: files of the run that could not be written, by name, with one line for each reason in `problems`.
     """

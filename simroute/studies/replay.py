@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.traced import RECORDED
+from simroute.experiment.traced import load as traced
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.metrics.observer import BINS, seconds_of
 from simroute.studies.logged import logged, told
@@ -27,8 +30,24 @@ HOUR = 3600.0
 FEWEST = 20
 """Requests without which an hour is not compared."""
 
+QUICK = 400_000
+"""Requests of all policies and replications together that are played without being asked for more."""
+MOST, LEAST = 20, 3
+
 Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
 """Plays the replications of a configuration's only policy."""
+
+
+def planned(
+    files: Sequence[str], scenario: str | None, policies: list[str], overrides: list[str], outages: list[str], seed: int = 1,
+    replications: int | None = None, load: dict[str, Any] | None = None,
+) -> Configuration:  # fmt: skip
+    """The log's own routing, and these policies beside it; `replications` None: as many as are quick. Else as `traced.load`. Raises InputError."""
+    path = os.pathsep.join(str(Path(file).resolve()) for file in files)
+    names = [RECORDED, *(name for name in policies if name != RECORDED)]
+    made = traced(path, scenario, names, overrides, outages, seed, replications or 1, load)
+    each = max(1.0, made.requests * len(names))
+    return made if replications is not None else replace(made, replications=int(min(MOST, max(LEAST, QUICK // each))))
 
 
 def calibrated(study: Study, again: Again) -> dict[str, Any]:
@@ -189,4 +208,4 @@ def _worst(hours: list[dict[str, Any]], calibration: dict[str, Any]) -> str:
     return f"at most {', '.join(told_of)} off" if told_of else ""
 
 
-__all__ = ["RECORDED", "Interval", "calibrated", "calibration", "lines", "undisturbed"]
+__all__ = ["RECORDED", "Interval", "calibrated", "calibration", "lines", "planned", "undisturbed"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import simroute as sr
 from simroute.cli import main
 from tests.logs import calls, written
 
@@ -63,6 +64,17 @@ def test_what_is_asked_on_the_command_line_is_in_the_configuration(capsys: pytes
     assert found["replay"]["laid_over"] == ["2 times as fast", "2 times over", "outage laid-1"]
     assert said(capsys, "replay", "--config", "run/config.yaml", "--out", "again", "--quiet")[0] == 0
     assert Path("again/summary.json").read_bytes() == first
+
+
+def test_python_says_the_same_as_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """sr.replay with the same window, weather and speed has the summary that the command prints; its figures can be drawn."""
+    words = ["--from", "1m", "--rate-scale", "2", "--jitter", "--outage", OUTAGE, "--replications", "2", "--json"]
+    _, out, _ = said(capsys, "replay", "log.csv", "policy=failover", *words)
+    found = sr.replay("log.csv", ["failover"], start="1m", rate_scale=2, jitter=True, outages=OUTAGE, replications=2)
+    assert found.summary == json.loads(out)
+    assert found.replay is not None
+    assert found.replay["laid_over"] == ["2 times as fast", "its sessions drawn anew", "outage laid-1"]
+    assert {"spend_by_model", "spend_by_user"} <= set(found.figures)
 
 
 def test_the_summary_alone_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:

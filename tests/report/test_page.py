@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 import simroute as sr
-from report.conftest import BREAKOUT, IMAGE, LONG, MARKS, SCRIPT, SHORT
+from report.conftest import BREAKOUT, FORMULA, IMAGE, LONG, MARKS, SCRIPT, SHORT
 from simroute.experiment.configuration import load
 from simroute.report import SECTIONS, Material, Picture, page, pictures
 from simroute.studies.compare import compare
@@ -217,3 +217,15 @@ def test_a_study_and_a_result_show_themselves_in_a_notebook(ordinary):
     assert "circuit_breaker" in shown
     assert "<table" in shown
     assert "success" in sr.simulate(sr.load_scenario("demo", *SHORT), "direct")._repr_html_()
+
+
+def test_data_keep_the_names_of_a_log_whole(replayed):
+    """R10: ten thousand characters, bidi and combining marks are cut and escaped on the page, and whole in the summary and for a spreadsheet."""
+    sheet = (replayed.out / "spend.csv").read_text(encoding="utf-8")
+    html = (replayed.out / "report.html").read_text(encoding="utf-8")
+    for name in (LONG, MARKS):
+        assert name in replayed.replay["spend"]["user"]["names"]
+        assert name in sheet
+        assert name not in html.split('<script type="text/plain"')[0]
+    assert f"'{FORMULA}".replace('"', '""') in sheet
+    assert "\u202e" not in html
