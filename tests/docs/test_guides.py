@@ -21,6 +21,11 @@ def test_the_page_on_policies_can_be_followed(tmp_path):
     assert walk(DOCS / "policy.md", tmp_path).problems == []
 
 
+def test_the_page_on_replays_can_be_followed(tmp_path):
+    """A log is made, replayed, and said to be reproduced as well as it is."""
+    assert walk(DOCS / "replay.md", tmp_path).problems == []
+
+
 @pytest.mark.slow
 def test_the_page_on_scenarios_can_be_followed(tmp_path):
     """A simulated day of 100,000 requests, several times."""
