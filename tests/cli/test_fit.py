@@ -144,11 +144,27 @@ def test_names_of_a_log_cannot_act(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["fit", "forecast"])
 def test_a_log_that_is_none_is_refused_in_one_line(command: str, tmp_path: Path) -> None:
     """Too few rows, no such file."""
-    log = tmp_path / "log.csv"
-    log.write_text("arrival_s,input_tokens,output_tokens\n1,2,3\n")
-    found = said(command, str(log)).exception
-    assert [line.count("\n") for line in found.lines] == [0]  # type: ignore[union-attr]
-    assert "too few to fit" in found.lines[0]  # type: ignore[union-attr]
+    for rows, words in ((["1,2,3"], "too few to fit"), (["5,2,3"] * 40, "one moment" if command == "fit" else "too few to fit")):
+        log = tmp_path / "log.csv"
+        log.write_text("\n".join(["arrival_s,input_tokens,output_tokens", *rows]))
+        found = said(command, str(log)).exception
+        assert [line.count("\n") for line in found.lines] == [0]  # type: ignore[union-attr]
+        assert words in found.lines[0]  # type: ignore[union-attr]
+
+
+def test_a_log_of_failures_alone_is_refused_and_a_target_that_never_answered_is_not(tmp_path: Path) -> None:
+    """The first tells no lengths; the second has errors of 100 % and default times."""
+    still = {"input_tokens": 10, "output_tokens": 5, "provider": "p", "latency_s": 1.0}
+    rows = [{**still, "arrival_ns": int(1e9 * k), "model": f"m-{k % 2}", "failed": True, "status": 503} for k in range(200)]
+    log, aside = tmp_path / "log.jsonl", ["--report", str(tmp_path / "page.html"), "--quiet"]
+    log.write_text("\n".join(map(json.dumps, rows)))
+    found = said("fit", str(log), "-o", str(tmp_path / "a.yaml"), *aside).exception
+    assert "no request was answered" in found.lines[0]  # type: ignore[union-attr]
+    for row in rows[::2]:
+        row.update(failed=False, status=200)
+    log.write_text("\n".join(map(json.dumps, rows)))
+    assert said("fit", str(log), "-o", str(tmp_path / "a.yaml"), *aside).exception is None
+    assert load("check", str(tmp_path / "a.yaml"), []).scenario.deployments["m-1"].errors == {503: 1.0}
 
 
 def test_a_forecast_is_told_as_json(rows: Path) -> None:

@@ -12,6 +12,8 @@ from simroute.traces.table import Table
 
 MOST_NAMES = 30
 """Users, features and tasks with a share of their own, the busiest first."""
+FEWEST = 10
+"""Requests."""
 GIVEN_UP = 499
 """Nobody waited for the answer: neither an error nor a time."""
 
@@ -61,18 +63,23 @@ class Sample:
 
 
 def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
-    """The requests of a trace that came from `start_ns` until before `stop_ns`. Raises TraceError when there are fewer than ten."""
+    """The requests of a trace that came from `start_ns` until before `stop_ns`. Raises TraceError when they tell nothing."""
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     start, stop = first if start_ns is None else start_ns, last + 1 if stop_ns is None else stop_ns
     run = table.connection.execute
     run(f"CREATE OR REPLACE TEMP VIEW part AS SELECT * FROM requests WHERE arrival_ns >= {start} AND arrival_ns < {stop}")
     arrival = _column(table, f"(arrival_ns - {start}) / 1e9", "part ORDER BY arrival_ns")
-    if len(arrival) < 10:
-        raise TraceError(f"only {len(arrival)} requests: too few to fit anything")
+    if len(arrival) < FEWEST:
+        raise TraceError(f"only {len(arrival)} requests: too few to fit anything; at least {FEWEST} are needed")
+    if arrival[0] == arrival[-1]:
+        raise TraceError(f"all {len(arrival)} requests came at one moment: nothing tells how often they come; is it the right column?")
     shares = {kind: _shares(table, kind) for kind in ("task", "user", "feature")}
     tasks = list(shares["task"])
     code = " ".join(f"WHEN '{_quoted(name)}' THEN {place}" for place, name in enumerate(tasks))
-    good = "part WHERE NOT coalesce(failed, false) AND input_tokens > 0 ORDER BY arrival_ns"
+    answered = "part WHERE NOT coalesce(failed, false) AND input_tokens > 0"
+    good = f"{answered} ORDER BY arrival_ns"
+    if not table.one(f"SELECT count(*) FROM {answered}"):
+        raise TraceError("no request was answered with tokens told: nothing tells how long prompts and answers are")
     began = datetime.fromtimestamp(0 if table.relative else start / 1e9, UTC)
     return Sample(
         arrival,
