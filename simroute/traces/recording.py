@@ -156,13 +156,19 @@ def _said(table: Table) -> list[str]:
 
 def _named(table: Table, kind: str) -> list[str]:
     """Codes for the busiest words of a column; NULL is nobody, the rest are the others."""
+    said = _said_of(kind)
     table.connection.execute(
         f"CREATE TABLE code_{kind} AS SELECT word, CAST(row_number() OVER (ORDER BY n DESC, word) - 1 AS INTEGER) AS code FROM"
-        f' (SELECT "{kind}" AS word, count(*) AS n FROM requests WHERE "{kind}" IS NOT NULL GROUP BY 1 ORDER BY n DESC, word LIMIT {MOST_NAMES})'
+        f" (SELECT {said} AS word, count(*) AS n FROM requests WHERE {said} IS NOT NULL GROUP BY 1 ORDER BY n DESC, word LIMIT {MOST_NAMES})"
     )
     words = [row[0] for row in table.rows(f"SELECT word FROM code_{kind} ORDER BY code")]
-    missing, more = table.rows(f'SELECT count(*) FILTER ("{kind}" IS NULL), count(DISTINCT "{kind}") > {MOST_NAMES} FROM requests')[0]
+    missing, more = table.rows(f"SELECT count(*) FILTER ({said} IS NULL), count(DISTINCT {said}) > {MOST_NAMES} FROM requests")[0]
     return [*words, *([OTHERS] if more else []), *([NOBODY] if missing else [])]
+
+
+def _said_of(kind: str, row: str = "") -> str:
+    """A column in which a word that we have for nobody or for the others names nobody."""
+    return f"nullif(nullif({row}\"{kind}\", '{NOBODY}'), '{OTHERS}')"
 
 
 def _sent(table: Table) -> None:
@@ -209,7 +215,7 @@ def _columns(table: Table, first: int, names: dict[str, list[str]]) -> Iterator[
     def code(kind: str) -> str:
         own = names[kind]
         others = own.index(OTHERS) if OTHERS in own else -1
-        return f'CASE WHEN r."{kind}" IS NULL THEN {len(own) - 1} ELSE coalesce({kind}s.code, {others}) END'
+        return f"CASE WHEN {_said_of(kind, 'r.')} IS NULL THEN {len(own) - 1} ELSE coalesce({kind}s.code, {others}) END"
 
     made = {
         "arrival": f"(r.arrival_ns - {first}) / 1e9", "input_tokens": _sized("input_tokens", 1),
@@ -222,7 +228,7 @@ def _columns(table: Table, first: int, names: dict[str, list[str]]) -> Iterator[
         "latency_s": "coalesce(r.latency_s, CAST('nan' AS DOUBLE))", "cost_usd": "coalesce(r.cost_usd, CAST('nan' AS DOUBLE))",
         "route": "CASE WHEN coalesce(r.cached, 'no') <> 'no' THEN -2 ELSE coalesce(routes.code, lone.code, -1) END",
     }  # fmt: skip
-    joins = " ".join(f'LEFT JOIN code_{kind} AS {kind}s ON r."{kind}" = {kind}s.word' for kind in NAMED)
+    joins = " ".join(f"LEFT JOIN code_{kind} AS {kind}s ON {_said_of(kind, 'r.')} = {kind}s.word" for kind in NAMED)
     joins += (
         " LEFT JOIN code_question AS questions ON coalesce(r.question, CAST(hash(r.blocks, r.input_tokens) AS VARCHAR)) = questions.word"
         f" AND (r.question IS NOT NULL OR r.blocks IS NOT NULL) {WAYS}"

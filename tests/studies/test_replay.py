@@ -17,6 +17,7 @@ from simroute.experiment.traced import load
 from simroute.results.journal import NAME
 from simroute.studies.compare import Study, compare
 from simroute.studies.replay import undisturbed
+from simroute.studies.stored import rebuilt
 from simroute.studies.watch import Watch
 from tests.logs import LISTED, calls, written
 
@@ -285,13 +286,14 @@ def made(tmp_path) -> Configuration:
 
 
 def test_the_configuration_of_a_replay_gives_the_same_bits(made, tmp_path):
-    """config.yaml, read back: summary, and every table for a spreadsheet."""
+    """config.yaml, read back: every file of the run; and the page, built again from what is stored."""
     out, again = tmp_path / "run", tmp_path / "again"
     out.mkdir(), again.mkdir()
     compare(made, out=out)
     compare(restore(out / "config.yaml"), out=again)
     for name in ("summary.json", "evidence.json", "spend.csv", "shifts.csv", "caching.csv", "report.html"):
         assert (again / name).read_bytes() == (out / name).read_bytes(), name
+    assert rebuilt(out) == (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_an_interrupted_replay_goes_on_with_the_same_bits(made, tmp_path):
@@ -389,3 +391,25 @@ def test_a_gateway_that_fell_over_does_so_again(tmp_path):
     assert success["logged"] == sum(row["failed"] == "false" for row in rows) / 3000
     assert abs(success["residual"]) < 4 * (0.955 * 0.045 / 3000 / 6) ** 0.5 + 1e-3
     assert found.intervals["recorded"]["attempts_per_request"].mean == pytest.approx(1.3, abs=0.03)
+
+
+def test_what_a_cache_of_the_gateway_answered_is_not_sent(tmp_path):
+    """Every fifth request: 0.8 attempts a request and a fifth of hits under the log's routing, at the log's own cost; failover sends them all."""
+    hit = {"cached": "exact", "cost_usd": 0, "latency_s": 0.01}
+    rows = [row | (hit if place % 5 == 0 else {"cached": "no"}) for place, row in enumerate(calls(600))]
+    found = replay(written(tmp_path / "log.csv", rows), "failover", replications=1)
+    recorded = found.intervals["recorded"]
+    assert (recorded["attempts_per_request"].mean, recorded["cache_hit_rate"].mean) == (0.8, 0.2)
+    assert recorded["cost_usd"].mean == pytest.approx(sum(row["cost_usd"] for row in rows))
+    assert found.intervals["failover"]["attempts_per_request"].mean == 1.0
+
+
+def test_spend_of_nobody_is_not_lost(tmp_path):
+    """Users called "-" and "(others)", and none at all: everything that Ann has not spent is told as not named."""
+    rows = [row | {"user": ["-", "", "(others)", "ann"][place % 4]} for place, row in enumerate(calls(400))]
+    found = replay(written(tmp_path / "log.csv", rows), replications=1).replay["spend"]["user"]
+    ann = sum(row["cost_usd"] for row in rows if row["user"] == "ann")
+    assert dict(zip(found["names"], found["before"], strict=True)) == {
+        "ann": pytest.approx(ann),
+        "(not named)": pytest.approx(sum(row["cost_usd"] for row in rows) - ann),
+    }
