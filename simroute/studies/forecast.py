@@ -73,9 +73,8 @@ class Forecast:
         """Figure -> (windows whose interval holds what came, windows)."""
         made = {}
         for name in self.overall:
-            told = [
-                (low, high, came) for window in self.windows for low, high, came in [window.found.get(name, (0.0, 0.0, None))] if came is not None
-            ]
+            every = [window.found[name] for window in self.windows if name in window.found]
+            told = [(low, high, came) for low, high, came in every if came is not None]
             if told:
                 made[name] = sum(low <= came <= high for low, high, came in told), len(told)
         return made
@@ -111,7 +110,8 @@ def forecast(
     came = _came(rest, ahead, names, edges)
     runs = [_played(made, ahead, shares, edges, seed, k) for k in range(replications)]
     told = [figure for figure in FIGURES if figure in came or (deployments is not None and figure in runs[0])]
-    windows = [Window(edges[w], edges[w + 1], {f: _interval(runs, came, f, w) for f in told}) for w in range(len(edges) - 1)]
+    each = [{f: held for f in told if (held := _interval(runs, came, f, w)) is not None} for w in range(len(edges) - 1)]
+    windows = [Window(edges[w], edges[w + 1], found) for w, found in enumerate(each)]
     overall = {}
     for figure in told:
         series = np.array([run[figure][-1] for run in runs])
@@ -210,10 +210,11 @@ def _cost(deployment: spec.Deployment, horizon: float, asked: np.ndarray, given:
     return np.asarray((asked * price.input + given * price.output) / 1e6)
 
 
-def _interval(runs: list[Figures], came: Figures, figure: str, window: int) -> tuple[float, float, float | None]:
+def _interval(runs: list[Figures], came: Figures, figure: str, window: int) -> tuple[float, float, float | None] | None:
+    """Bounds and what came; None where too few calls are expected."""
     series = np.array([run[figure][window] for run in runs])
     if np.isnan(series).mean() > 0.5:
-        return 0.0, 0.0, None
+        return None
     low, high = np.nanquantile(series, ((1 - LEVEL) / 2, (1 + LEVEL) / 2)).tolist()
     return low, high, _number(came.get(figure), window)
 
