@@ -104,12 +104,12 @@ def _compared(name: str, log: Figures, runs: list[Figures]) -> dict[str, Any]:
 
 
 def _difference(study: Study, policy: str, name: str, compared: dict[str, Any]) -> dict[str, Any]:
-    """From the log's routing to this policy; decided when it is more than chance and more than the residual."""
+    """From the log's routing to this policy; decided when it is more than chance (of one replication nobody knows) and more than the residual."""
     base, other = ([run.metrics[name] for run in study.runs[which]] for which in (RECORDED, policy))
     found = paired(base, other, PLAIN)
     mean = interval(base).mean
     allowed = abs(compared["relative"] * mean) if compared["relative"] is not None and mean is not None else None
-    surely = found.mean is not None and (found.low is None or found.high is None or not found.low <= 0 <= found.high)
+    surely = found.low is not None and found.high is not None and not found.low <= 0 <= found.high
     decided = bool(surely and found.mean is not None and allowed is not None and abs(found.mean) > allowed)
     return {"policy": policy, "metric": name, **found.plain(), "residual": allowed, "decided": decided}
 

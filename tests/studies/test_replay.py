@@ -152,6 +152,14 @@ def test_a_difference_that_may_be_chance_is_undecided(study):
         assert not (row["decided"] and abs(row["mean"]) <= row["residual"])
 
 
+def test_one_replication_decides_nothing(tmp_path):
+    """Its differences have no interval, however large they are."""
+    found = replay(written(tmp_path / "log.csv", calls(300, models={"gpt-4o": 1, "gpt-4o-mini": 1})), "direct", replications=1)
+    (cost,) = [row for row in found.replay["differences"] if row["metric"] == "cost_usd"]
+    assert abs(cost["mean"]) > 0.3 * found.intervals["recorded"]["cost_usd"].mean > 1000 * cost["residual"]
+    assert not any(row["decided"] for row in found.replay["differences"])
+
+
 def test_failures_come_only_when_the_log_has_them(tmp_path):
     """Half of the calls of the second hour fail in the log; in the replay half of those within, and none that is five minutes outside."""
     path = written(tmp_path / "log.csv", calls(3600, rate=1 / 3, fails=lambda model, t: 0.5 if 3600 <= t < 7200 else 0.0))
