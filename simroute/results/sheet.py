@@ -13,7 +13,8 @@ Cell = str | float | int | None
 
 
 def sheet(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """CSV (RFC 4180). Texts that would be formulas get a leading apostrophe, numbers stay numbers, None is an empty cell."""
+    """CSV (RFC 4180). Texts that would be formulas get a leading apostrophe, numbers stay numbers (to nine
+    decimals, a nano-dollar), None is an empty cell."""
     made = io.StringIO()
     writer = csv.writer(made)
     writer.writerow([_safe(head) for head in heads])
@@ -22,4 +23,6 @@ def sheet(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
 
 
 def _safe(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
+    if isinstance(cell, str):
+        return f"'{cell}" if cell.startswith(FORMULAS) else cell
+    return round(cell, 9) if isinstance(cell, float) else cell

@@ -177,7 +177,8 @@ def lines(found: dict[str, Any]) -> list[str]:
 def _told(row: dict[str, Any]) -> str:
     name, unit = row["metric"], METRICS[row["metric"]][0]
     change = ("+" if row["mean"] > 0 else "") + span(row["mean"], row["low"], row["high"], unit).replace(" %", " points")
-    allowed = "" if row["residual"] is None else f" (residual {_shown(name, row['residual'])})"
+    size = row["residual"]
+    allowed = "" if size is None else f" (residual {f'{100 * size:.3f} points' if unit == 'share' else _shown(name, size)})"
     return f"{row['policy']} - {RECORDED}, {WORDS[name]}: {change}{'' if row['decided'] else f', undecided{allowed}'}"
 
 

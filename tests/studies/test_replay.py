@@ -231,6 +231,18 @@ def test_repeats_are_what_an_exact_cache_would_save(tmp_path):
     assert exact["within_hour"] == sum(gap <= 3600 for gap in gaps)
 
 
+def test_beginnings_of_prompts_are_what_a_providers_cache_would_read(tmp_path):
+    """Prompts of four blocks of which half are always the same: half of all input but the first prompt's, read for $0.30 instead of $3."""
+    rows = [row | {"blocks": [1, 2, 10 * place, 10 * place + 1]} for place, row in enumerate(calls(100, models={"claude-sonnet-4-0": 1}))]
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    prompt = replay(path, replications=1).replay["caching"]["prompt"]
+    asked, first = sum(row["input_tokens"] for row in rows), rows[0]["input_tokens"]
+    assert prompt["prefix_share"] == prompt["prefix_share_5min"] == pytest.approx((asked - first) / 2 / asked)
+    assert prompt["could_save_usd"] == pytest.approx(2.7 * (asked - first) / 2 / 1e6)
+    assert prompt["cached_tokens"] is None
+
+
 def test_part_of_a_log_is_played_and_held_against_the_same_part(tmp_path):
     """From 10 to 20 minutes: exactly the requests that came then, and their cost."""
     rows = list(calls(2000))
