@@ -5,8 +5,10 @@ SimPy stays the engine: everything happens at an entry of its queue, and ordinar
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
 from types import coroutine
@@ -273,3 +275,17 @@ class Kernel:
 
 def _is_ok(outcome: Outcome) -> bool:
     return outcome.status == 200
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the collector, for requests leave no cycles. What policies leave is collected now and then: only what is new is looked at."""
+    collecting = gc.isenabled()
+    gc.disable()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if collecting:
+            gc.enable()

@@ -16,7 +16,7 @@ from simroute.core import Call, Outcome, Rest, Target, stack
 from simroute.ledger import CACHED, OUTCOMES, Ledger
 from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
-from simroute.worlds.sim.kernel import Kernel, Task, Wake
+from simroute.worlds.sim.kernel import Kernel, Task, Wake, uncollected
 from simroute.worlds.sim.request import Answer, Held, SimRequest
 from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import Attempt, Upstream
@@ -75,13 +75,8 @@ class SimWorld:
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:
         """Every request of the horizon to its end."""
-        collecting = gc.isenabled()
-        gc.disable()  # a request leaves no cycles behind; what a policy leaves is collected now and then
-        try:
+        with uncollected():
             self._run(progress)
-        finally:
-            if collecting:
-                gc.enable()
 
     def _run(self, progress: Callable[[float], None] | None) -> None:
         background = self._background()
