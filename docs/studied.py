@@ -22,6 +22,7 @@ from findings import HEADS, PAIRED, ROOT, SEED, broken, cell, rounded, written
 from generated import table
 
 import simroute as sr
+from simroute.api import ScenarioFile
 from simroute.report.figures.sensitivity import told
 from simroute.studies.axes import Axis
 from simroute.studies.compare import Study
@@ -169,7 +170,7 @@ def measured(name: str) -> dict[str, Any]:
 def ran(name: str, part: Part) -> Any:
     """What `compare --vary` makes of it."""
     words = [word.replace(TABLE, str(mmlu.TABLE)) for word in part.words]
-    scenario = sr.load_scenario(str(ROOT / "scenarios" / f"{part.scenario or name}.yaml"), *words)
+    scenario = ScenarioFile(str(ROOT / "scenarios" / f"{part.scenario or name}.yaml"), words)
     policies = [str(ROOT / "policies" / f"{policy}.yaml") for policy in part.policies]
     return sr.sensitivity(scenario, policies, part.vary, replications=part.replications, seed=SEED, workers=2)
 
