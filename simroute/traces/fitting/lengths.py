@@ -13,6 +13,8 @@ from simroute.traces.fitting.interval import Estimate, Z
 CLOSE, MOST = 0.01, 30
 """A table has another entry until the distance of Kolmogorov and Smirnov is below `CLOSE`, and at most `MOST` entries."""
 FIRST = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
+TAIL, RARE = (0.997, 0.999, 0.9997, 0.9999, 0.99997, 0.99999), 3
+"""Further entries, each with `RARE` texts beyond it: a straight line from p99 to the longest would make the longest far too many."""
 
 
 class Lengths(NamedTuple):
@@ -30,7 +32,7 @@ def lengths(tokens: np.ndarray) -> Lengths:
     held = np.sort(np.maximum(np.rint(tokens), 1))
     points, counts = np.unique(held, return_counts=True)
     below = np.cumsum(counts) / len(held)
-    shares = list(FIRST)
+    shares = sorted([*FIRST, *(share for share in TAIL if (1 - share) * len(held) >= RARE)])
     made = _made(held, shares)
     while True:
         apart = np.abs(below - _below(points + 0.5, *table(made)))  # lengths are rounded

@@ -1,0 +1,23 @@
+"""A short table of quantiles is right where it matters: in the middle, and among the few that are longest."""
+
+import numpy as np
+import pytest
+
+from simroute.models.lengths import table
+from simroute.traces.fitting.lengths import CLOSE, lengths
+
+
+def test_the_longest_are_as_rare_as_in_the_log():
+    """Mean, and how many are beyond p99.9, are those of the log; a line from p99 to the longest would make tenfold many."""
+    tokens = np.rint(np.random.default_rng(1).lognormal(5, 0.9, 20_000))
+    found = lengths(tokens)
+    drawn = np.interp(np.linspace(0, 1, 200_001), *table(found.quantiles))
+    far = float(np.quantile(tokens, 0.999))
+    assert drawn.mean() == pytest.approx(tokens.mean(), rel=0.03)
+    assert (drawn > far).mean() == pytest.approx((tokens > far).mean(), rel=0.1)
+    assert found.distance <= CLOSE
+
+
+def test_a_small_log_has_no_entries_that_single_requests_decide():
+    """Of 100 lengths the last entry below the longest is p99."""
+    assert [*lengths(np.arange(1.0, 101.0)).quantiles][-2:] == ["p99", "p100"]
