@@ -213,12 +213,17 @@ def _outage(name: str, spell: outages.Outage) -> dict[str, Any]:
     sure = f"a fair log has a false alarm in {100 * outages.FALSE_ALARMS:.0f} % of deployments"
     made: dict[str, Any] = {
         "deployment": name,
-        "start": Noted(round(spell.start.value, 1), f"{spell.start.said(6)} calls; {sure}", spell.start),
-        "end": Noted(round(spell.end.value, 1), spell.end.said(6), spell.end),
+        "start": Noted(round(spell.start.value), f"{_seconds(spell.start)} calls; {sure}", spell.start),
+        "end": Noted(round(spell.end.value), _seconds(spell.end), spell.end),
         "error_share": fitted(spell.error_share),
         "status": spell.status,
     }
     return made | ({"slow_down": Noted(spell.slow_down, "median times against those outside")} if spell.slow_down > 1 else {})
+
+
+def _seconds(found: Estimate) -> str:
+    """Whole ones, as the value beside it, which would else lie outside."""
+    return f"95 %: {found.low:.0f} to {found.high:.0f}, n = {found.n:,}" if found.low is not None else found.said()
 
 
 # -- as the models take it -------------------------------------------------------------------------------------------
