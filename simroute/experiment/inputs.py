@@ -40,7 +40,9 @@ def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: l
             notes += [f"{Path(path).name}: {len(content.arrival):,} requests", *(f"{Path(path).name}: {note}" for note in content.notes)]
             last = float(content.arrival[-1])
             stop = last if load.trace_to is None else min(load.trace_to, last)
-            if stop <= load.trace_from:
+            if last <= 0:
+                problems.append(f"{path}: all requests came at one moment; a replay needs at least two moments")
+            elif stop <= load.trace_from:
                 ends = f"the trace ends at {last:.0f} s" if stop == last else f"trace_to (--to) ends it at {stop:.0f} s"
                 where = f"{document.where(('workload', 'trace_from'))}: workload.trace_from (--from)"
                 problems.append(f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from the first request")

@@ -27,6 +27,8 @@ MOST_AGAIN = 5
 """Replications of the log's own routing that are played when something lies over the trace, so that the others cannot be held against it."""
 WORDS = {"success_rate": "success", "latency_p50_s": "median latency", "latency_p95_s": "p95 latency", "cost_usd": "cost"}
 HOUR = 3600.0
+MOVED = 0.2
+"""A share of all calls that a policy sends elsewhere; from here on it is said beside the differences."""
 FEWEST = 20
 """Requests without which an hour is not compared."""
 
@@ -73,6 +75,7 @@ def calibrated(study: Study, again: Again) -> dict[str, Any]:
         "hours": _hours(plain, known, log, evidence, len(runs)) if known else [],
         "origin": {policy: _origin(found) for policy, found in study.evidence.items()},
         "differences": [_difference(study, policy, name, compared[name]) for policy in study.runs if policy != RECORDED for name in known],
+        "sends": {policy: _sends(made, found) for policy, found in study.evidence.items()},
         "laid_over": _laid(made),
         **spending(study, log),
     }
@@ -120,6 +123,15 @@ def _origin(evidence: Evidence) -> dict[str, float | None]:
     if counts is None:
         return {"sends": 0.0, "answers": 0.0, "cost": 0.0}
     return {name: float(row[0] / row.sum()) if row.sum() else None for name, row in zip(("sends", "answers", "cost"), counts, strict=True)}
+
+
+def _sends(made: Configuration, evidence: Evidence) -> dict[str, float]:
+    """The share of calls that each deployment got."""
+    counts = evidence.counts.get("sends")
+    if counts is None or not counts.any():
+        return {}
+    shares = counts.sum(axis=0) / counts.sum()
+    return {name: float(share) for name, share in zip(made.scenario.deployments, shares, strict=False)}
 
 
 def _hours(made: Configuration, known: list[str], log: Figures, evidence: Evidence, many: int) -> list[dict[str, Any]]:
@@ -170,8 +182,20 @@ def lines(found: dict[str, Any]) -> list[str]:
     for policy, shares in found["origin"].items() if found["calibration"] else ():
         if policy != RECORDED and shares["answers"] is not None:
             made.append(f"{policy}: {percent(shares['answers'])} of its answers are the log's own (that model, that hour), the others modelled")
+            made += _moved(policy, found["sends"])
             made += [f"  {_told(row)}" for row in found["differences"] if row["policy"] == policy and row["mean"] is not None]
     return made
+
+
+def _moved(policy: str, sends: dict[str, dict[str, float]]) -> list[str]:
+    """Where a policy sends far more than the log did: its figures are then those of other models, whatever fails."""
+    was = sends.get(RECORDED, {})
+    more = {name: share - was.get(name, 0.0) for name, share in sends[policy].items()} if was else {}
+    name = max(more, key=lambda each: more[each], default=None)
+    if name is None or more[name] < MOVED:
+        return []
+    shares = f"{percent(sends[policy][name])} of its calls go to {name}, in the log {percent(was.get(name, 0.0))}"
+    return [f"  {shares}: these differences are of models, too; `recorded: {{}}` as its first layer keeps the log's"]
 
 
 def _told(row: dict[str, Any]) -> str:

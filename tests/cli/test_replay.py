@@ -37,6 +37,24 @@ def test_calibration_stands_above_every_policy(capsys: pytest.CaptureFixture[str
     assert out.index("cost:") < out.index("\nfailover")
 
 
+def test_a_policy_that_changes_models_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """The packaged failover sends all to one model, which the log did not; a policy that begins with the log's own target changes nothing."""
+    Path("keep.yaml").write_text("recorded: {}\nfallback: {targets: [other_company]}\n", encoding="utf-8")
+    _, out, _ = said(capsys, "replay", "log.csv", "policy=failover,keep.yaml", "--replications", "2")
+    failover, keep = out.partition("\nfailover: ")[2].split("\nkeep: ", 1)
+    assert "% of its calls go to claude-sonnet-4-0, in the log" in failover
+    assert "of its calls go to" not in keep
+    assert json.loads(Path("reports/log-replay/summary.json").read_bytes())["replay"]["sends"]["failover"]["claude-sonnet-4-0"] > 0.9
+
+
+def test_a_log_of_one_moment_is_refused_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not as a mistake in --from, which nobody gave."""
+    Path("one.csv").write_text("arrival_ns,input_tokens,output_tokens\n1000000000,10,5\n", encoding="utf-8")
+    code, _, err = said(capsys, "replay", "one.csv", "policy=failover", "scenario=demo")
+    assert code == 2
+    assert err.endswith("one.csv: all requests came at one moment; a replay needs at least two moments\n")
+
+
 def test_no_column_of_quality_where_nobody_knows_it(capsys: pytest.CaptureFixture[str]) -> None:
     """Neither in the table nor in the summary, and a note says so; a scenario that states it for all brings it back."""
     _, out, err = said(capsys, "replay", "log.csv", "policy=failover", "--replications", "1")
