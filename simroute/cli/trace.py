@@ -91,10 +91,10 @@ def convert_command(traces: tuple[str, ...], out: Path, anonymize: bool, force: 
     \b
     simroute trace convert export.jsonl trace.parquet --anonymize
     """
-    from simroute.traces.convert import convert, free
+    from simroute.traces.convert import convert, placed
 
     with mistakes():
-        free(out, force)
+        placed(out, force)
         found = table(traces, **told)
         convert(found, out, anonymize, force)
     left = sum(found.skipped.values())

@@ -13,6 +13,9 @@ from simroute.traces.table import Table
 HASHED = ("request_id", "user", "team", "session", "feature", "question")
 """What names people, conversations or prompts."""
 
+TEXTS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+"""Endings of names that promise something else."""
+
 
 def free(out: Path, force: bool) -> None:
     """Whether a trace may be written there, asked before it is read. Raises TraceError."""
@@ -22,11 +25,20 @@ def free(out: Path, force: bool) -> None:
         raise TraceError(f"{out}: is there already; --force overwrites it")
 
 
+def placed(out: Path, force: bool) -> None:
+    """The same of a table, which is no text and makes no folder. Raises TraceError."""
+    if out.suffix.lower() in TEXTS:
+        raise TraceError(f"{out}: the table is written as Parquet; name it {out.with_suffix('.parquet').name}")
+    if not out.parent.exists():
+        raise TraceError(f"{out}: its folder is not there; make {out.parent} first")
+    free(out, force)
+
+
 def convert(table: Table, out: Path, anonymize: bool = False, force: bool = False) -> None:
     """Write it. `anonymize`: names become hashes with a fresh salt that is kept nowhere, blocks of prompts too. Raises TraceError, OSError."""
     import duckdb
 
-    free(out, force)
+    placed(out, force)
     salt = secrets.token_hex(32) if anonymize else ""
     made = {name: f'"{name}"' for name in COLUMNS}
     if anonymize:

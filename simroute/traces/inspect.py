@@ -143,7 +143,7 @@ def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     told = [(" ".join(str(part) for part in (status, error) if part is not None), count) for status, error, count in found]
     if any(name for name, _ in told):
         yield "errors", ", ".join(f"{name or 'not told'} {count:,}" for name, count in told)
-    if said["attempts"] is not None:
+    if said["attempts"]:  # a gateway's cache alone makes none, and says nothing of the others
         known = table.one("SELECT count(attempts) FROM requests")
         yield "attempts", f"{said['attempts']:,}, {said['attempts'] / known:.3f} a request{_unsaid(table.requests - known)}"
     cached = table.rows("SELECT cached, count(*) FROM requests WHERE cached <> 'no' GROUP BY 1 ORDER BY 2 DESC")

@@ -252,7 +252,7 @@ class _Reader:
 
     def _count(self) -> None:
         for reason, number in self._run("SELECT reason, count(*) FROM raw WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1").fetchall():
-            rows = self._run("SELECT file, line FROM raw WHERE reason = ? ORDER BY file, line LIMIT ?", [reason, EXAMPLES]).fetchall()
+            rows = self._run("SELECT DISTINCT file, line FROM raw WHERE reason = ? ORDER BY file, line LIMIT ?", [reason, EXAMPLES]).fetchall()
             self._skip(reason, rows, number)
         examples, skipped = self._table.examples, self._table.skipped
         if "negative tokens" in skipped:
@@ -275,6 +275,15 @@ class _Reader:
                 raise TraceError(f"{where}: times in {' and '.join(sorted(found))} are mixed; one unit for all, given with --time-unit")
             else:
                 raise TraceError(f"{where}: dates and numbers are mixed in the column of times; write them in one way")
+        elif set(found) <= set(UNITS):
+            early, late = self._run(
+                f"SELECT min(place) FILTER (t < {EPOCH}), min(place) FILTER (t >= {EPOCH})"
+                f" FROM (SELECT t, file * {FILE} + line AS place FROM raw WHERE reason IS NULL)"
+            ).fetchall()[0]
+            if early is not None and late is not None:
+                file, line = divmod(max(early, late), FILE)
+                where = f"{self._paths[file]}: row {line}"
+                raise TraceError(f"{where}: in {next(iter(found))} some times lie before 1973, others after; write all in one unit")
         if "none" in found and self._wish.tz != "UTC":
             for column in ("t", "ends", "firsts"):
                 self._run(

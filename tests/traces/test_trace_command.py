@@ -130,7 +130,10 @@ def test_nothing_is_overwritten_and_nothing_half_written(trace: Path, capsys: py
     code, _, err = said(capsys, "trace", "convert", str(trace), "out.parquet")
     assert (code, err, Path("out.parquet").read_bytes()) == (2, "simroute: out.parquet: is there already; --force overwrites it\n", b"mine")
     assert said(capsys, "trace", "convert", "none.csv", "new.parquet")[0] == 2
-    assert said(capsys, "trace", "convert", str(trace), "none/new.parquet")[0] == 2
+    code, _, err = said(capsys, "trace", "convert", str(trace), "none/new.parquet")
+    assert (code, err) == (2, "simroute: none/new.parquet: its folder is not there; make none first\n")
+    code, _, err = said(capsys, "trace", "convert", str(trace), "new.csv")
+    assert (code, err) == (2, "simroute: new.csv: the table is written as Parquet; name it new.parquet\n")
     assert sorted(path.name for path in trace.parent.iterdir()) == ["out.parquet", "trace.csv"]
     assert said(capsys, "trace", "convert", str(trace), "out.parquet", "--force")[0] == 0
     assert read([Path("out.parquet")]).requests == 4

@@ -184,3 +184,17 @@ def test_what_is_no_table_of_outcomes_is_refused_in_one_line(tmp_path: Path, con
     with pytest.raises(TraceError, match=message) as caught:
         read_outcomes(written(tmp_path, content))
     assert "\n" not in str(caught.value)
+
+
+def test_a_stated_unit_is_held_against_every_time(tmp_path: Path) -> None:
+    """Seconds beside milliseconds are refused where the unit is given, too: read as milliseconds they would lie in 1970."""
+    rows = "1756684800000,1,2\n1756684801000,1,2\n1756684802,1,2\n"
+    path = written(tmp_path, "arrival_s,input_tokens,output_tokens\n" + rows)
+    with pytest.raises(TraceError, match="row 4: in ms some times lie before 1973, others after; write all in one unit"):
+        read([path], Wish(unit="ms"))
+
+
+def test_a_json_file_that_was_cut_off_is_not_called_empty(tmp_path: Path) -> None:
+    """What is wrong is its form."""
+    with pytest.raises(TraceError, match="holds no whole object of JSON"):
+        read([written(tmp_path, '{"data": [{"id": "a", "traceId": ', "cut.json")])

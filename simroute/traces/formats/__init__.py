@@ -77,6 +77,8 @@ def recognised(path: Path, found: Sample) -> str:
         return names[0]
     if names:
         raise TraceError(f"{path}: could be {' or '.join(names)}; say which with --format")
+    if not found.keys and found.container == "json":
+        raise TraceError(f"{path}: holds no whole object of JSON (cut off?); expected one object a line, or an array of them")
     if not found.keys:
         raise TraceError(f"{path}: no rows; a trace needs at least one request")
     keys = ", ".join(sorted(found.keys))
