@@ -83,7 +83,12 @@ def test_what_contradicts_it_is_one_line(words: list[str], told: str, capsys: py
 
 @pytest.mark.parametrize(
     ("more", "workers"),
-    [([], "1"), (RETIMED, "2"), pytest.param([], "2", marks=pytest.mark.slow), pytest.param(RETIMED, "1", marks=pytest.mark.slow)],
+    [
+        ([], "1"),
+        pytest.param(RETIMED, "2", marks=pytest.mark.slow),
+        pytest.param([], "2", marks=pytest.mark.slow),
+        pytest.param(RETIMED, "1", marks=pytest.mark.slow),
+    ],
     ids=["run-1", "compare-2", "run-2", "compare-1"],
 )
 def test_a_failed_replication_names_the_command_that_runs_it_alone(more: list[str], workers: str) -> None:

@@ -278,6 +278,7 @@ def plugged(name, settings):
         run.kill()
 
 
+@pytest.mark.slow
 def test_d04_a_killed_worker_ends_the_run_with_its_replication_and_seed():
     """SIGKILL to a worker: exit 2, one line that names policy, replication and seed, no hang."""
     _, err, status = plugged("deadly", "{deadly: true}")

@@ -101,7 +101,7 @@ def test_off_a_terminal_there_is_no_progress() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_ctrl_c_leaves_a_clean_terminal_and_the_exact_command_that_goes_on(workers: str, whole: Path) -> None:
     """Exit 130, what is finished, the command; given as it is printed, it ends with the same bits as a run without interruption."""
     options = [*MANY, "--workers", workers, "--rows", "--assert", "success_rate>=0"]
@@ -182,6 +182,7 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc on this system")
+@pytest.mark.slow
 def test_workers_end_with_a_parent_that_was_killed() -> None:
     """SIGKILL to the parent: within seconds no process of it is left."""
     words = [*WORK, "--replications", "5000", "--workers", "2", "--out", "out"]
@@ -231,7 +232,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "whole"
 
 
-@pytest.mark.parametrize(("deed", "workers"), [("os.kill(os.getpid(), 9)", "2"), ("raise ValueError('no')", "1")])
+@pytest.mark.parametrize(("deed", "workers"), [("os.kill(os.getpid(), 9)", "2"), pytest.param("raise ValueError('no')", "1", marks=pytest.mark.slow)])
 def test_d04_what_was_finished_before_a_worker_was_killed_or_a_replication_failed_is_kept(deed: str, workers: str, undisturbed: Path) -> None:
     """One line names policy, replication and seed, the last says how to go on; when the cause is gone, the rest is played."""
     Path("plug.py").write_text(LAYER.format(deed=deed), encoding="utf-8")
@@ -256,6 +257,7 @@ def test_d04_what_was_finished_before_a_worker_was_killed_or_a_replication_faile
     assert same_files("out", undisturbed, "summary.json", "evidence.json") == []
 
 
+@pytest.mark.slow
 def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one(whole: Path) -> None:
     """Default folders differ; the same --out is refused to the second in one line, exit 2, and the first is not disturbed."""
     words = [sys.executable, "-m", "simroute", *WORK, *MANY, "--workers", "1"]
@@ -276,6 +278,7 @@ def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one(whole
     assert same_files("one", whole, "summary.json") == []
 
 
+@pytest.mark.slow
 def test_resuming_without_out_finds_the_newest_unfinished_default_folder() -> None:
     """Of this scenario, command and configuration; none: one line, exit 2."""
     options = [*MANY, "--workers", "1"]
@@ -290,6 +293,7 @@ def test_resuming_without_out_finds_the_newest_unfinished_default_folder() -> No
     assert [path.name for path in Path("reports").iterdir()] == ["demo-compare"]
 
 
+@pytest.mark.slow
 def test_more_replications_than_before_as_help_says(whole: Path) -> None:
     """While the journal is there: sixteen were asked for, twenty are made, the same as if they had been asked for at once."""
     shown = simroute(*WORK, "--replications", "16", "--workers", "1", "--out", "out", keys={r"K([4-9]|1\d)/32 runs": CTRL_C})

@@ -168,6 +168,7 @@ def test_r11_what_does_not_fit_is_printed(tmp_path: Path, expected: dict[str, ob
         assert len(quiet.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_r11_once_there_is_room_the_files_are_written_without_computing_again(tmp_path: Path) -> None:
     """The journal holds everything: the last line says how; afterwards the files are those of a run on a large disk."""
     words = [*WORK[:-5], "--replications", "4", "--workers", "2", "--rows"]
@@ -186,7 +187,7 @@ def test_r11_once_there_is_room_the_files_are_written_without_computing_again(tm
         assert [name for name in names - {"report.html"} if (out / name).read_bytes() != (Path("whole") / name).read_bytes()] == []
 
 
-@pytest.mark.parametrize("size", [8_000, 40_000, 600_000])
+@pytest.mark.parametrize("size", [8_000, pytest.param(40_000, marks=pytest.mark.slow), pytest.param(600_000, marks=pytest.mark.slow)])
 def test_r11_files_that_may_not_grow_lose_no_result(size: int, expected: dict[str, object]) -> None:
     """A limit on the size of files, at three places: journal, evidence, report; the figures are the same, on disk or on stdout."""
     done = ran(*WORK[:-1], "--out", "out", limit=size)
@@ -197,6 +198,7 @@ def test_r11_files_that_may_not_grow_lose_no_result(size: int, expected: dict[st
     assert (json.loads(written.read_text(encoding="utf-8")) if written.is_file() else results(done)) == expected
 
 
+@pytest.mark.slow
 def test_r11_a_journal_that_fills_the_disk_stops_nothing(tmp_path: Path) -> None:
     """It holds what came before; there is one note, not one for each replication; the study is complete."""
     words = [*WORK[:-5], "--replications", "60", "--no-report"]

@@ -209,7 +209,7 @@ def test_python_gets_frames_and_pictures(elsewhere):
     assert Path("t/trials.parquet").exists()
 
 
-@pytest.mark.parametrize("robust", ["worst", "cvar"])
+@pytest.mark.parametrize("robust", [pytest.param("worst", marks=pytest.mark.slow), "cvar"])
 def test_several_scenarios_count_together(robust):
     """Constraints must hold in each; the figures are told for each."""
     words = ["tune", "scenario=steady,rate_limit_storm", "policy=circuit_breaker", "scenario.horizon=2m", "tune.breaker.failures=2..20"]

@@ -120,6 +120,7 @@ def test_a_folder_of_another_run_is_left_alone(capsys):
     assert [path.name for path in Path("run").iterdir()] == ["summary.json"]
 
 
+@pytest.mark.slow
 def test_tornado_takes_stated_ends_instead_of_half_and_double(capsys):
     """The rate between .1 and .4 as stated; all else by factors."""
     code, _, _ = ran(
@@ -267,6 +268,7 @@ def test_a_damaged_config_yaml_is_one_line(whole, capsys):
         assert "assumptions: expected kind, varied and settings" in line
 
 
+@pytest.mark.slow
 def test_a_cache_plays_no_run_twice(tiny, capsys):
     """Three settings, then five of which three are those: of twenty runs eight are played; a second time none."""
     command = [*tiny, "--cache", "--json", "--vary"]

@@ -84,6 +84,7 @@ def short_year(number: int) -> Scenario:
     return replace(SCENARIO, horizon=YEAR, outages=outages)
 
 
+@pytest.mark.slow
 def test_brute_force_over_many_short_years_agrees(conditional: dict) -> None:
     """Twelve whole years, for both policies: success, minutes and money differ by less than 1.5 times both half-widths together."""
     for policy in POLICIES:

@@ -118,6 +118,7 @@ def test_another_search_may_not_go_on_with_it(wanted):
         tune(planned(wanted()), evaluate=known(bowl), out=Path("cut"))
 
 
+@pytest.mark.slow
 def test_the_cache_serves_any_search_of_the_same_policy_weather_and_seed(wanted):
     """Other goals and another budget read back what they share; another seed, policy file or weather does not."""
     first, again, other = Counted(), Counted(), Counted()

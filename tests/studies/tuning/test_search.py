@@ -42,7 +42,7 @@ def test_the_optimum_is_found_within_the_noise(solved, seed):
     assert gain["low"] - 0.02 <= true <= gain["high"] + 0.02
 
 
-@pytest.mark.parametrize("evaluations", [40, 100, 400])
+@pytest.mark.parametrize("evaluations", [40, 100, pytest.param(400, marks=pytest.mark.slow)])
 def test_the_budget_is_spent_and_not_exceeded(solved, evaluations):
     """Of the runs that the search may make it makes at least four fifths, and the confirmation comes on top."""
     found = solved(known(bowl), evaluations=evaluations, entries={"breaker.cooldown": "5s..300s log", "timeout.total": "2s..60s"})
@@ -170,6 +170,7 @@ def test_a_best_on_the_border_is_said_with_a_wider_range_to_try(solved):
     assert row["advice"] in " ".join(found.lines())
 
 
+@pytest.mark.slow
 def test_a_parameter_without_effect_is_called_flat_and_another_is_not(solved):
     """The cost depends on the cooldown alone."""
     found = solved(known(lambda v: (math.log(v.get("breaker.cooldown", 30) / 40)) ** 2, own=0.05), evaluations=400)
@@ -178,6 +179,7 @@ def test_a_parameter_without_effect_is_called_flat_and_another_is_not(solved):
     assert not rows["breaker.cooldown"]["flat"]
 
 
+@pytest.mark.slow
 def test_main_effects_and_pairs_show_the_shape_of_the_bowl(solved):
     """The middle class of each parameter is best; the summary is plain JSON."""
     found = solved(known(bowl, own=0.0), evaluations=800)
