@@ -39,7 +39,9 @@ def options(command: Command) -> Command:
     made = [
         click.argument("words", nargs=-1, shell_complete=candidates.words),
         click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]"),
-        click.option("--replications", type=click.IntRange(1, 100_000), default=None, help="Independent repetitions. [compare: 20, run: 1]"),
+        click.option(
+            "--replications", type=click.IntRange(1, 100_000), default=None, help="Independent repetitions. [compare: 20, run: 1, replay: 3 to 20]"
+        ),
         click.option("--until", metavar="GOAL", help='More replications until "success_rate±0.0005" (or +-), or "decided".'),
         click.option("--max-replications", type=click.IntRange(2, 100_000), default=None, help="At most so many for --until. [1000]"),
         click.option("--replication", type=click.IntRange(0, 99_999), default=None, metavar="K", help="Only that one of a study; the first is 0."),

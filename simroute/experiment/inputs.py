@@ -10,7 +10,7 @@ from typing import Any
 from simroute.experiment import yaml_reader
 from simroute.experiment.errors import InputError
 from simroute.models import spec
-from simroute.models.replayed import clock
+from simroute.models.replayed import clock, window
 from simroute.traces import TraceError, Wish, read_outcomes
 from simroute.traces.kept import digest, recording
 from simroute.traces.mapping import Mapped, MappingError, mapped
@@ -46,6 +46,8 @@ def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: l
                 ends = f"the trace ends at {last:.0f} s" if stop == last else f"trace_to (--to) ends it at {stop:.0f} s"
                 where = f"{document.where(('workload', 'trace_from'))}: workload.trace_from (--from)"
                 problems.append(f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from the first request")
+            elif not window_has_any(load, content):
+                problems.append(f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s (--from, --to; from the first request)")
             elif not any(text.startswith("scenario.horizon=") for text in overrides):
                 time = clock(load, content)
                 length = stop - load.trace_from + (load.trace_loop - 1) * time.length
@@ -53,6 +55,12 @@ def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: l
     if problems:
         raise InputError(*problems)
     return scenario
+
+
+def window_has_any(load: spec.Workload, trace: Any) -> bool:
+    """Whether a request came within `trace_from` … `trace_to`."""
+    start, stop = window(load, trace)
+    return start < stop
 
 
 def contents(kind: str, load: spec.Workload) -> Any:

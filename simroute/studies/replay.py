@@ -15,7 +15,7 @@ from simroute.experiment.traced import RECORDED
 from simroute.experiment.traced import load as traced
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.metrics.observer import BINS, seconds_of
-from simroute.studies.logged import logged, told
+from simroute.studies.logged import TOLD, logged, told
 from simroute.studies.spending import spending
 from simroute.studies.statistics import PLAIN, Interval, interval, paired
 from simroute.words import percent, seconds, span, usd
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MOST_AGAIN = 5
 """Replications of the log's own routing that are played when something lies over the trace, so that the others cannot be held against it."""
 WORDS = {"success_rate": "success", "latency_p50_s": "median latency", "latency_p95_s": "p95 latency", "cost_usd": "cost"}
+UNKNOWN: dict[str, Any] = {"relative": None}
+"""How far a figure is off of which the log tells nothing."""
 HOUR = 3600.0
 MOVED = 0.2
 """A share of all calls that a policy sends elsewhere; from here on it is said beside the differences."""
@@ -67,6 +69,7 @@ def calibrated(study: Study, again: Again) -> dict[str, Any]:
         runs, evidence = again(replace(plain, policies={RECORDED: made.policies[RECORDED]}, replications=min(MOST_AGAIN, made.replications)))
     else:
         runs, evidence = study.runs[RECORDED], study.evidence[RECORDED]
+    others = [policy for policy in study.runs if policy != RECORDED and RECORDED in study.runs]
     compared = {name: _compared(name, log, runs) for name in known}
     return {
         "format": trace.format,
@@ -74,7 +77,7 @@ def calibrated(study: Study, again: Again) -> dict[str, Any]:
         "calibration": compared,
         "hours": _hours(plain, known, log, evidence, len(runs)) if known else [],
         "origin": {policy: _origin(found) for policy, found in study.evidence.items()},
-        "differences": [_difference(study, policy, name, compared[name]) for policy in study.runs if policy != RECORDED for name in known],
+        "differences": [_difference(study, policy, name, compared.get(name, UNKNOWN)) for policy in others for name in TOLD] if known else [],
         "sends": {policy: _sends(made, found) for policy, found in study.evidence.items()},
         "laid_over": _laid(made),
         **spending(study, log),
@@ -202,7 +205,9 @@ def _told(row: dict[str, Any]) -> str:
     name, unit = row["metric"], METRICS[row["metric"]][0]
     change = ("+" if row["mean"] > 0 else "") + span(row["mean"], row["low"], row["high"], unit).replace(" %", " points")
     size = row["residual"]
-    allowed = "" if size is None else f" (residual {f'{100 * size:.3f} points' if unit == 'share' else _shown(name, size)})"
+    allowed = (
+        " (the log does not tell it)" if size is None else f" (residual {f'{100 * size:.3f} points' if unit == 'share' else _shown(name, size)})"
+    )
     return f"{row['policy']} - {RECORDED}, {WORDS[name]}: {change}{'' if row['decided'] else f', undecided{allowed}'}"
 
 

@@ -141,7 +141,7 @@ def record(table: Table, folder: Path) -> Recording:
         "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
         "chains": chains(table), "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
         "prefixes": [shared(table), shared(table, FORGOTTEN)],
-        "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": [*said(table), *_unsized(table)],
+        "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": [*said(table), *_unsized(table), *_ours(table)],
     }  # fmt: skip
     (folder / "trace.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     return Recording(folder)
@@ -177,7 +177,9 @@ def _sent(table: Table) -> None:
     run(
         "CREATE VIEW sends AS SELECT whose, nth, sent, arrival_ns + CAST(coalesce(send.offset_s, 0) * 1e9 AS BIGINT) AS t,"
         " concat(coalesce(send.provider, provider, '?'), '/', coalesce(send.model, model, '?')) AS target, input_tokens, output_tokens,"
-        " send.latency_s AS latency_s, CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS ttft_s, send.status AS status,"
+        " CASE WHEN nth = sent AND NOT coalesce(failed, false) THEN coalesce(latency_s - coalesce(send.offset_s, 0), send.latency_s)"
+        " ELSE send.latency_s END AS latency_s,"
+        " CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS ttft_s, send.status AS status,"
         " coalesce(send.status >= 400 OR send.status = 0, nth < sent OR coalesce(failed, false)) AS failed FROM"
         " (SELECT rowid AS whose, *, unnest(tries) AS send, generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM requests"
         " WHERE len(tries) > 0)"
@@ -243,6 +245,11 @@ def _columns(table: Table, first: int, names: dict[str, list[str]]) -> Iterator[
 def _unsized(table: Table) -> list[str]:
     count = table.one("SELECT count(*) FROM requests WHERE failed AND coalesce(output_tokens, 0) = 0")
     return [f"{count:,} failed requests have no token counts: each is taken to be as long as the one before"] if count else []
+
+
+def _ours(table: Table) -> list[str]:
+    count = table.one("SELECT count(*) FROM requests WHERE coalesce(cached, 'no') <> 'no'")
+    return [f"{count:,} requests were answered by the gateway's own cache: a policy without a cache sends them, and pays for them"] if count else []
 
 
 def _sized(column: str, least: int) -> str:

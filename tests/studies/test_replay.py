@@ -433,3 +433,11 @@ def test_spend_of_nobody_is_not_lost(tmp_path):
         "ann": pytest.approx(ann),
         "(not named)": pytest.approx(sum(row["cost_usd"] for row in rows) - ann),
     }
+
+
+def test_a_window_without_requests_is_refused(tmp_path: Path) -> None:
+    """Nothing between two requests a day apart."""
+    path = tmp_path / "log.csv"
+    path.write_text("arrival_s,input_tokens,output_tokens\n0,10,5\n86400,10,5\n")
+    with pytest.raises(InputError, match="no request came from 3600 s to 7200 s"):
+        load(str(path), "steady", ["failover"], [], [], load={"trace_from": 3600.0, "trace_to": 7200.0})

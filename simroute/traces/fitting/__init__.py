@@ -87,7 +87,7 @@ def fitted(seen: Sample, name: str, deployments: dict[str, Any] | None = None, p
         f"Fitted by `simroute fit` to {clean(name, 80)}: {len(seen.arrival):,} requests over {duration(seen.span)}"
         + (f", until {seen.date} UTC." if seen.date else ", on a clock of its own."),
         "Brackets after a value: n is what it rests on, 95 % the interval of the fit alone, given that its family is right.",
-        "What a log cannot say stands at its default: quality of answers, promises, budgets, capacity.",
+        "What a log cannot say stands at its default (promises, budgets, capacity), or is not known (how good answers are).",
     ]
     if len(seen.calls) > len(found.deployments):
         head.append(f"Only the {len(found.deployments)} busiest of {len(seen.calls)} models are here.")

@@ -100,13 +100,15 @@ def tree(seen: Sample, found: Parts, about: str, given: dict[str, Any] | None = 
     if given is not None:
         made["deployments"] = {name: Noted(_lent(keys, set(found.tasks)), "given, not from the log") for name, keys in given.items()}
     elif found.deployments:
-        made["deployments"] = {one.name: _deployment(seen, one, key) for one, key in zip(found.deployments, seen.calls, strict=False)}
+        unknown = {"quality": Noted(None, "no log says how good answers are: none is reported; 0.9 says that 90 % are right")}
+        own = zip(found.deployments, seen.calls, strict=False)
+        made["deployments"] = {one.name: _deployment(seen, one, key) | unknown for one, key in own}
         laid = {f"{one.name}-{k}": _outage(one.name, spell) for one in found.deployments for k, spell in enumerate(one.outages, 1)}
         made |= {"outages": laid} if laid else {}
     else:
         note = "PLACEHOLDER: the log names no models; all of this is assumed (--deployments takes those of a scenario)"
         made["deployments"] = Noted(
-            {"placeholder": {"provider": "placeholder", "model": "placeholder", "price": {"input": 1.0, "output": 4.0}}}, note
+            {"placeholder": {"provider": "placeholder", "model": "placeholder", "price": {"input": 1.0, "output": 4.0}, "quality": None}}, note
         )
     made["gateway"] = {"overhead": Noted(0.0, "the log's times have it in them")}
     return made
