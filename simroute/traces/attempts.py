@@ -12,7 +12,7 @@ JOINED = (
     " arg_max_null((arrival_ns - began) / 1e9 + ttft_s, place) AS ttft_s,"
     " CAST(sum(coalesce(attempts, 1)) AS INTEGER) AS attempts,"
     " list({'offset_s': (arrival_ns - began) / 1e9, 'latency_s': latency_s, 'provider': provider, 'model': model, 'status': status, 'error': error}"
-    " ORDER BY place) AS tries,"
+    " ORDER BY place) FILTER (coalesce(cached, 'no') = 'no') AS tries,"
     " min(file) AS file, min(line) AS line FROM"
     " (SELECT *, min(arrival_ns) OVER (PARTITION BY one, part) AS began,"
     " row_number() OVER (PARTITION BY one, part ORDER BY arrival_ns, file, line) AS place FROM"
@@ -20,4 +20,6 @@ JOINED = (
     " (PARTITION BY one ORDER BY arrival_ns, file, line ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS part FROM whole))"
     " GROUP BY one, part"
 )
-"""Rows with equal `trace` as one request, up to one that did not fail: the last attempt's outcome, all attempts' cost."""
+"""Rows with equal `trace` as one request, up to one that did not fail: the last attempt's outcome, all attempts' cost.
+
+What the gateway's cache answered was sent nowhere, and is none of `tries`."""

@@ -15,6 +15,12 @@ UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 MONEY = {"usd": 1.0, "cents": 100.0}
 KEYS = (*TIMES, "trace", *(name for name in COLUMNS if name not in ("arrival_ns", "tries")))
 """What can be mapped: the canonical columns, the times of request, end and first token, and what attempts at one request have in common."""
+HIT = (
+    "CASE WHEN lower(trim({0})) IN ('exact', 'semantic') THEN lower(trim({0})) WHEN lower(trim({0})) = 'hit' OR flag({0}) THEN 'exact'"
+    " WHEN lower(trim({0})) = 'miss' OR NOT flag({0}) THEN 'no' END"
+)
+READ = {"error": "code({})", "cached": HIT, "question": "left(sha256(word({})), 32)"}
+"""An error is a name, as a message may quote a prompt; a hit of the cache may be told by yes and no; a prompt is only told from others."""
 CASTS = {"BIGINT": "whole({})", "INTEGER": "whole({})", "DOUBLE": "num({})", "BOOLEAN": "flag({})", "BIGINT[]": "TRY_CAST({} AS BIGINT[])"}
 
 
@@ -124,7 +130,7 @@ def _sql(key: str, told: dict[str, Any]) -> str:
     if key in TIMES:
         return text
     kind = COLUMNS[key].kind if key in COLUMNS else "VARCHAR"
-    sql = CASTS.get(kind, "word({})").format(text)
+    sql = READ.get(key, CASTS.get(kind, "word({})")).format(text)
     scale = (UNITS | MONEY).get(told["unit"], 1.0)
     return sql if scale == 1 else f"{sql} / {scale:.0f}"
 

@@ -285,11 +285,13 @@ class _Reader:
                 where = f"{self._paths[file]}: row {line}"
                 raise TraceError(f"{where}: in {next(iter(found))} some times lie before 1973, others after; write all in one unit")
         if "none" in found and self._wish.tz != "UTC":
-            for column in ("t", "ends", "firsts"):
-                self._run(
-                    f"UPDATE raw SET {column} = epoch_ns(timezone(?, make_timestamp_ns({column}))::TIMESTAMP) + {column} % 1000 WHERE clock = 'none'",
-                    [self._wish.tz],
-                )
+            begun, ended, first = (f"epoch_ns(timezone($tz, make_timestamp_ns({c}))::TIMESTAMP) + {c} % 1000" for c in ("t", "ends", "firsts"))
+            later = "{0} + least({1} - t, CASE WHEN {2} >= {0} THEN {2} - {0} END)"  # a call that lasts over a change of clocks is no hour longer
+            self._run(
+                f"UPDATE raw SET t = {begun}, ends = {later.format(begun, 'ends', ended)}, firsts = {later.format(begun, 'firsts', first)}"
+                " WHERE clock = 'none'",
+                {"tz": self._wish.tz},
+            )
         elif "none" in found and self._wish.mapping is not None:
             self._table.notes.append("times have no zone: taken as UTC (--tz for another)")
 
@@ -347,7 +349,8 @@ class _Reader:
         kinds = {name: column.kind for name, column in COLUMNS.items() if name != "arrival_ns"} | {"trace": "VARCHAR"}
         missing = {name: f"NULL::{kind}" for name, kind in kinds.items() if name not in self._given}
         latency, ttft = missing.get("latency_s", "latency_s"), missing.get("ttft_s", "ttft_s")
-        made = missing | {"latency_s": f"coalesce((ends - t) / 1e9, {latency})", "ttft_s": f"coalesce((firsts - t) / 1e9, {ttft})"}
+        first = f"coalesce((firsts - t) / 1e9, {ttft})"  # some logs write -1 where there is none
+        made = missing | {"latency_s": f"coalesce((ends - t) / 1e9, {latency})", "ttft_s": f"CASE WHEN {first} >= 0 THEN {first} END"}
         whole = ", ".join(f'{made.get(name, _quoted(name))} AS "{name}"' for name in kinds)
         self._run(f"CREATE VIEW whole AS SELECT t AS arrival_ns, {whole}, file, line FROM raw")
         source = "whole"

@@ -156,3 +156,8 @@ def test_an_attempt_that_was_logged_twice_counts_once(tmp_path: Path) -> None:
     failed = attempt(3, "won", 10.0, 1.0, **LIMITED)
     found = figures(table(tmp_path, lines([failed, retried, failed, retried])))
     assert (found["requests"], found["attempts"], found["cost"], found["skipped"]) == (1, 2, 0.001, {"request id seen before": 2})
+
+
+def test_an_answer_of_the_cache_was_sent_nowhere(tmp_path: Path) -> None:
+    """It is none of the request's tries, and its time is not that of the model."""
+    assert table(tmp_path, lines(PAYLOADS)).rows("SELECT len(tries) FROM requests") == [(3,), (1,), (1,), (None,)]

@@ -85,3 +85,24 @@ def test_a_column_that_the_log_lacks_is_told_with_the_nearest(tmp_path: Path) ->
     path.write_text(LOG, encoding="utf-8")
     with pytest.raises(TraceError, match=r"has no column 'tss', which the mapping names; did you mean ts\?"):
         read([path], Wish(mapping=mapped(MAPPING | {"time": "tss"})))
+
+
+def test_prompts_and_messages_are_not_kept_and_hits_are_told_by_yes_or_no(tmp_path: Path) -> None:
+    """Prompts are only told apart, a message is no error's name, and False is no hit of a cache."""
+    path = tmp_path / "log.csv"
+    rows = ["1700000000,1,1,my secret,True,RateLimitError", "1700000001,1,1,my secret,False,my secret words", "1700000002,1,1,other,semantic,"]
+    path.write_text("\n".join(["ts,in,out,prompt,hit,wrong", *rows]), encoding="utf-8")
+    told = {"time": "ts", "input_tokens": "in", "output_tokens": "out", "question": "prompt", "cached": "hit", "error": "wrong"}
+    table = read([path], Wish(mapping=mapped(told)))
+    assert table.rows("SELECT cached, error FROM requests") == [("exact", "RateLimitError"), ("no", None), ("semantic", None)]
+    assert table.one("SELECT count(DISTINCT question) FROM requests") == 2
+    assert "secret" not in str(table.rows("SELECT * FROM requests"))
+
+
+@pytest.mark.parametrize(("began", "ended"), [("2024-10-27 01:59:59", "2024-10-27 02:00:01"), ("2024-03-31 01:59:59", "2024-03-31 03:00:01")])
+def test_a_call_over_a_change_of_clocks_is_no_hour_longer(tmp_path: Path, began: str, ended: str) -> None:
+    """Two seconds by local dates, in autumn as in spring."""
+    path = tmp_path / "log.csv"
+    path.write_text(f"ts,end,in,out\n{began},{ended},1,1\n", encoding="utf-8")
+    made = mapped({"time": "ts", "end": "end", "input_tokens": "in", "output_tokens": "out"})
+    assert read([path], Wish(mapping=made, tz="Europe/Berlin")).one("SELECT latency_s FROM requests") == 2.0

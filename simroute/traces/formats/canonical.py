@@ -15,7 +15,8 @@ CLOCK = "ns"
 READ = {"BIGINT": "whole", "INTEGER": "whole", "DOUBLE": "num", "BOOLEAN": "flag", "VARCHAR": "word"}
 OBJECTS = "CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON)"
 COLUMNS = {name: f'{READ[column.kind]}("{name}")' for name, column in ALL.items() if column.kind in READ and name != "arrival_ns"} | {
-    "time": "arrival_ns", "blocks": "TRY_CAST(blocks AS BIGINT[])", "tries": f"TRY_CAST({OBJECTS} AS {TRY}[])",
+    "time": "arrival_ns", "failed": "coalesce(flag(failed), whole(status) >= 400)",
+    "blocks": "TRY_CAST(blocks AS BIGINT[])", "tries": f"TRY_CAST({OBJECTS} AS {TRY}[])",
 }  # fmt: skip
 
 
