@@ -13,7 +13,7 @@ from simroute.models.random import Streams
 from simroute.models.recorded import Clock
 
 MOVED = 300.0
-"""A session of a bootstrap comes up to so many seconds earlier or later."""
+"""A session of a bootstrap comes up to so many seconds earlier or later (in a shorter trace, up to its length)."""
 
 
 class Lengths(Protocol):
@@ -74,7 +74,7 @@ def _jittered(trace: Any, time: Clock, start: int, stop: int, horizon: float, st
         often = streams.block("jitter", turn, block=0).poisson(1.0, many)
         for copy in range(int(often.max())):
             here = np.flatnonzero(often[sessions] > copy)
-            moved = MOVED * (2 * streams.block("jitter", turn, "moved", copy, block=0).random(many) - 1)
+            moved = min(MOVED, time.length) * (2 * streams.block("jitter", turn, "moved", copy, block=0).random(many) - 1)
             when = np.abs(arrival[here] - time.start + moved[sessions[here]])
             places.append(start + here)
             times.append(turn * time.length + np.where(when > time.length, 2 * time.length - when, when))

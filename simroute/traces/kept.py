@@ -47,10 +47,14 @@ def _written(path: str, wish: Wish, folder: Path) -> None:
 
 
 def files(path: str) -> list[Path]:
-    """The files of a trace: one, several with the system's separator of paths between them, or a pattern."""
+    """The files of a trace: one, several with the system's separator of paths between them, or a pattern. Raises TraceError."""
+    if Path(path).exists():  # whose name may have a separator in it
+        return [Path(path)]
     found: list[Path] = []
     for part in path.split(os.pathsep):
         found += sorted(Path(name) for name in glob(part)) if has_magic(part) and not Path(part).exists() else [Path(part)]
+    if not found:
+        raise TraceError(f"{path}: no file is called so")
     return found
 
 

@@ -1,5 +1,7 @@
 """A deployment behaves as its log says: times by size and hour, failures when they were; and the clock of a run goes through the trace."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -161,3 +163,12 @@ def test_of_calls_that_are_all_alike_every_one_is_drawn():
     behaviour = Behaviour(seen([0] * 1000, np.arange(1, 1001) / 100), 0)
     ttft, decode, _ = behaviour.draw(np.zeros(1000), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS]))
     assert sorted((ttft + decode).tolist()) == pytest.approx((np.arange(1, 1001) / 100).tolist())
+
+
+def test_a_bootstrap_of_a_short_trace_stays_within_it() -> None:
+    """Sessions of a trace of ten seconds do not begin before it."""
+    trace = SimpleNamespace(arrival=np.arange(11.0), input_tokens=np.ones(11, np.int64), output_tokens=np.ones(11, np.int64))
+    load = spec.Workload(trace="log", trace_jitter=True)
+    when = np.concatenate([block["arrival"] for block in replayed(load, trace, 10.0, Streams(1, 0))])
+    assert len(when)
+    assert when.min() >= 0.0
