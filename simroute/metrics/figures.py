@@ -58,7 +58,7 @@ class Requests:
         ok = chunk["outcome"] == OK
         self.outcomes += np.bincount(chunk["outcome"], minlength=len(OUTCOMES))
         latency, ttft = chunk["latency_s"], chunk["ttft_s"]
-        self.latency.add(latency[ok])
+        self.latency.add(latency[ok & ~np.isnan(latency)])  # of a log, not all are known
         self.ttft.add(ttft[ok & ~np.isnan(ttft)])
         self.failover.add(chunk["failover_s"][~np.isnan(chunk["failover_s"])])
         self.cost += int(chunk["cost_nano"].sum())

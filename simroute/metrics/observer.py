@@ -75,14 +75,15 @@ class Observer:
 
     def _requests(self, chunk: Chunk) -> None:
         counts, ok = self.counts, chunk["outcome"] == OK
-        place, cell = self._bin(chunk["arrival_s"]), _cell(chunk["latency_s"])
+        timed = ok & ~np.isnan(chunk["latency_s"])
+        place, cell = self._bin(chunk["arrival_s"]), _cell(np.nan_to_num(chunk["latency_s"]))
         for name, part in (("arrivals", slice(None)), ("ok", ok), ("cached", ok & (chunk["cached"] != CACHED["no"]))):
             counts[name] += np.bincount(place[part], minlength=BINS)
         np.add.at(counts["cost"], place, chunk["cost_nano"])
-        np.add.at(counts["over_time"], (place[ok], cell[ok]), 1)
+        np.add.at(counts["over_time"], (place[timed], cell[timed]), 1)
         first, size = int(chunk["request_id"][0]), len(place)
         sent = self._taken("attempts", first, size)
-        self._parts(chunk, sent, first, ok, cell)
+        self._parts(chunk, sent, first, timed, cell)
         self._waste(chunk, sent, first)
         if self._story is not None:
             happened = self._taken("events", first, size)

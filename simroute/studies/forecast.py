@@ -115,6 +115,8 @@ def forecast(
     overall = {}
     for figure in told:
         series = np.array([run[figure][-1] for run in runs])
+        if np.isnan(series).all():
+            continue
         low, middle, high = np.nanquantile(series, ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)).tolist()
         overall[figure] = (low, middle, high, _number(came.get(figure), -1))
     shown = [replaced(window, (split - first) / 1e9) for window in windows]
@@ -176,7 +178,8 @@ def _figures(parts: list[Rows], edges: list[float]) -> Figures:
         made[key] = (np.append(each, each.sum()) / lengths).tolist()
     windows = [place == w for w in range(len(edges) - 1)] + [np.ones(len(place), bool)]
     ok = rows.ok > 0
-    made["p95"] = [float(np.quantile(rows.seconds[mine & ok], 0.95)) if (mine & ok).sum() >= FEW else np.nan for mine in windows]
+    timed = ok & np.isfinite(rows.seconds)
+    made["p95"] = [float(np.quantile(rows.seconds[mine & timed], 0.95)) if (mine & timed).sum() >= FEW else np.nan for mine in windows]
     made["success"] = [float(ok[mine].mean()) if mine.sum() >= FEW else np.nan for mine in windows]
     return made
 

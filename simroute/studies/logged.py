@@ -55,7 +55,8 @@ def _chunks(rows: dict[str, np.ndarray], first: int, last: np.ndarray, known: Co
     names = {name: rows[name] if name in known.names and len(known.names[name]) > 1 else np.zeros(size, np.int64)
              for name in ("task", "user", "feature", "team")}  # fmt: skip
     requests = {
-        "request_id": number, "arrival_s": rows["arrival"], "end_s": rows["arrival"] + latency, "latency_s": latency, "ttft_s": np.full(size, np.nan),
+        "request_id": number, "arrival_s": rows["arrival"], "end_s": rows["arrival"] + latency, "latency_s": rows["latency_s"],
+        "ttft_s": np.full(size, np.nan),
         "outcome": np.where(good, OK, FAILED).astype(np.int8), "failover_s": np.full(size, np.nan), "cost_nano": cost,
         "wasted_nano": np.zeros(size, np.int64), "forbidden": none, "cached": np.where(rows["route"] == -2, CACHED["exact"], CACHED["no"]),
         "false_hit": none, "attempts": (target >= 0).astype(np.int32), "quality": np.full(size, np.nan), "target": target, **names,

@@ -61,3 +61,14 @@ def test_the_same_log_and_seed_give_the_same_forecast(tmp_path: Path) -> None:
     when = arrivals(spec.Workload(rate=1.0), 600.0)
     one, two = (predicted(tmp_path / "log.csv", when).plain() for _ in range(2))
     assert one == two
+
+
+def test_times_that_a_log_does_not_tell_are_not_counted(tmp_path: Path) -> None:
+    """Every third call has no time: the others' are held against the forecast, and too few calls have no figure at all."""
+    for many in (40, 300):
+        rows = [f"{k}000000000,500,100,p,m,{'' if k % 3 == 0 else 1.5},false" for k in range(1, many + 1)]
+        path = tmp_path / f"{many}.csv"
+        path.write_text("\n".join(["arrival_ns,input_tokens,output_tokens,provider,model,latency_s,failed", *rows]), encoding="utf-8")
+        found = forecast(read([path]), path.name, 0.7, 10).overall
+        assert all(np.isfinite(each[:3]).all() for each in found.values())
+        assert many < 300 or found["p95"][3] == 1.5
