@@ -247,8 +247,10 @@ _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _plain(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if isinstance(value, str):
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")  # half a pair of surrogates is no letter
+    if value is None:
+        return None
     return _encoded(value) if isinstance(value, dict | list | bool) else repr(value)
 
 

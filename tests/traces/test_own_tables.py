@@ -103,3 +103,12 @@ def test_a_status_tells_failures_and_a_negative_first_token_is_none(tmp_path: Pa
     path = tmp_path / "t.csv"
     path.write_text("arrival_ns,input_tokens,output_tokens,status,ttft_s\n5000000000,1,2,200,0.5\n7000000000,1,2,503,-1\n", encoding="utf-8")
     assert read([path]).rows("SELECT failed, ttft_s FROM requests") == [(False, 0.5), (True, None)]
+
+
+def test_half_a_letter_costs_no_more_than_itself(tmp_path: Path) -> None:
+    """A lone surrogate, which JSON can write and UTF-8 cannot, becomes a question mark."""
+    path = tmp_path / "log.jsonl"
+    path.write_text(
+        '{"arrival_ns": 1, "input_tokens": 5, "output_tokens": 2, "user": "a\\ud800b"}\n{"arrival_ns": 9, "input_tokens": 5, "output_tokens": 2}\n'
+    )
+    assert read([path]).rows('SELECT "user" FROM requests ORDER BY arrival_ns') == [("a?b",), (None,)]
