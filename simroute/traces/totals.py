@@ -22,8 +22,9 @@ def bills(table: Table) -> dict[str, list[list[float]]]:
     kinds = ("i", "o", "c", "cost_usd")
     sums = ", ".join(f"sum({one} * {other})" for one in kinds[:3] for other in kinds)
     rows = table.rows(
-        f"SELECT {TARGET}, {sums} FROM (SELECT *, CAST(output_tokens AS DOUBLE) AS o, CAST(least(coalesce(cached_tokens, 0), input_tokens) AS DOUBLE) AS c,"
-        f" CAST(input_tokens AS DOUBLE) - c AS i FROM requests) WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL AND {ALONE} GROUP BY 1"
+        f"SELECT {TARGET}, {sums} FROM (SELECT *, CAST(output_tokens AS DOUBLE) AS o,"
+        " CAST(least(coalesce(cached_tokens, 0), input_tokens) AS DOUBLE) AS c, CAST(input_tokens AS DOUBLE) - c AS i FROM requests)"
+        f" WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL AND {ALONE} GROUP BY 1"
     )
     return {target: [[float(value) for value in found[k : k + 4]] for k in (0, 4, 8)] for target, *found in rows}
 

@@ -46,7 +46,8 @@ def source(path: str, run: Any) -> str:
     )
     sends = (
         f"SELECT r.file_row_number, list({attempt} ORDER BY a.start_s, a.attempt) AS tries, sum(a.cached_tokens) AS cached_tokens,"
-        f" arg_max(a.status, a.end_s) AS status FROM {requests} AS r JOIN read_parquet('{beside}') AS a USING (policy, replication, replica, request_id)"
+        f" arg_max(a.status, a.end_s) AS status FROM {requests} AS r JOIN read_parquet('{beside}') AS a"
+        " USING (policy, replication, replica, request_id)"
         " WHERE NOT a.probe GROUP BY 1"
     )
     return f"(SELECT * FROM {requests} LEFT JOIN ({sends}) USING (file_row_number))"
