@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 CONFIG, SUMMARY, EVIDENCE, REPORT = "config.yaml", "summary.json", "evidence.json", "report.html"
 SHEETS = ("spend.csv", "shifts.csv", "caching.csv")
-TUNED, TRIALS, SENSITIVITY = "tuned.yaml", "trials.parquet", "sensitivity.json"
-FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNED, TRIALS, SENSITIVITY, *SHEETS, *(f"{table}.parquet" for table in TABLES))
+TUNE, TUNED, TRIALS, SENSITIVITY = "tune.json", "tuned.yaml", "trials.parquet", "sensitivity.json"
+FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNE, TUNED, TRIALS, SENSITIVITY, *SHEETS, *(f"{table}.parquet" for table in TABLES))
 EARLIER = ".earlier"
 """Where the files of a finished run wait while another one is made in its place."""
 

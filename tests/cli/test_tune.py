@@ -13,7 +13,7 @@ from simroute.cli import main
 WORDS = ["tune", "scenario=steady", "policy=circuit_breaker", "scenario.horizon=3m", "tune.breaker.failures=2..20", "tune.timeout.total=2s..40s log"]
 GOALS = ["--objective", "min cost_per_1k_requests_usd", "--subject-to", "success_rate>=0.9", "--evaluations", "30", "--confirm", "4"]
 
-FILES = ("report.html", "summary.json", "config.yaml", "tuned.yaml", "trials.parquet")
+FILES = ("report.html", "summary.json", "tune.json", "config.yaml", "tuned.yaml", "trials.parquet")
 
 
 def left(*words):

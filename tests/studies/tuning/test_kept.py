@@ -16,7 +16,7 @@ from simroute.studies.tuning import planned, read, sheet, tune
 from simroute.studies.tuning.archive import SEARCH
 from simroute.studies.tuning.sheet import ground
 
-FILES = ("summary.json", "config.yaml", "tuned.yaml", "report.html", "trials.parquet")
+FILES = ("summary.json", "tune.json", "config.yaml", "tuned.yaml", "report.html", "trials.parquet")
 SMALL = {"evaluations": 90, "confirm": 4}
 KILLED = """
 import os, signal, sys
