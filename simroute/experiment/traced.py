@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from simroute.experiment import yaml_reader
 from simroute.experiment.configuration import Configuration, composed, read_documents
 from simroute.experiment.errors import InputError
@@ -19,6 +17,7 @@ from simroute.models.prices import catalogued, known_as
 from simroute.traces import TraceError
 from simroute.traces.kept import recording
 from simroute.traces.recording import Recording
+from simroute.traces.totals import price_of
 
 RECORDED = "recorded"
 """The policy that is the log's own routing."""
@@ -99,20 +98,10 @@ def _name(model: str, provider: str, taken: dict[str, Any]) -> str:
 
 
 def _price(bill: list[list[float]] | None) -> tuple[dict[str, float], str]:
-    """USD per million tokens, none below 0, that fit the log's own bills best (least squares), and what was done."""
+    """USD per million tokens that fit the log's own bills best, and what was done."""
     if bill is None:
         return {"input": 0.0, "output": 0.0}, "and its calls have no cost in the log: it is taken to be free"
-    sums, found = np.array(bill), np.zeros(3)
-    used = [kind for kind in range(3) if sums[kind, kind] > 0]
-    while used:
-        found[:] = 0.0
-        found[used] = np.linalg.lstsq(sums[np.ix_(used, used)], sums[used, 3], rcond=None)[0]
-        if found.min() >= 0:
-            break
-        used.remove(int(found.argmin()))
-    price = {kind: round(float(usd) * 1e6, 6) for kind, usd in zip(("input", "output", "cached"), found, strict=True)}
-    if not sums[2, 2]:
-        del price["cached"]
+    price = price_of(bill)
     told = ", ".join(f"${usd:g} {kind}" for kind, usd in price.items())
     return price, f"its price is what the log's bills say: {told}, per million tokens"
 

@@ -194,7 +194,7 @@ def _came(rest: Sample, ahead: spec.Scenario, names: dict[tuple[str, str], str],
     tokens = _figures([Rows(rest.answered, rest.input_tokens, rest.output_tokens, cost, none, none)], edges)
     made |= {key: tokens[key] for key in ("input_tokens", "output_tokens")}
     if not names:
-        return made | ({} if "placeholder" in ahead.deployments else {"cost": tokens["cost"]})
+        return made | ({} if "assumed" in ahead.deployments else {"cost": tokens["cost"]})
     parts = []
     for key, name in names.items():
         if key in rest.calls:

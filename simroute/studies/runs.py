@@ -14,7 +14,7 @@ from simroute.studies.watch import undisturbed
 
 
 class Store(Protocol):
-    """Where runs are kept. A job is (digest of weather and layers, replication)."""
+    """Where runs are kept, each under a job: a text that says what was run, and the replication."""
 
     def keys(self) -> set[Job]:
         """Of what is kept."""

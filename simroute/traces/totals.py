@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import Any
 
+import numpy as np
+
 from simroute.traces.table import Table
 
 TARGET = "concat(coalesce(provider, '?'), '/', coalesce(model, '?'))"
@@ -17,16 +19,32 @@ HOUR_NS = 3_600_000_000_000
 MOST_ROWS = 2000
 
 
-def bills(table: Table) -> dict[str, list[list[float]]]:
+def bills(table: Table, source: str = "requests") -> dict[str, list[list[float]]]:
     """Target -> of calls with a cost, sums of products of (fresh input, output, cached input) with them and cost: 3 rows of 4, for finding prices."""
     kinds = ("i", "o", "c", "cost_usd")
     sums = ", ".join(f"sum({one} * {other})" for one in kinds[:3] for other in kinds)
     rows = table.rows(
         f"SELECT {TARGET}, {sums} FROM (SELECT *, CAST(output_tokens AS DOUBLE) AS o,"
-        " CAST(least(coalesce(cached_tokens, 0), input_tokens) AS DOUBLE) AS c, CAST(input_tokens AS DOUBLE) - c AS i FROM requests)"
-        f" WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL AND {ALONE} GROUP BY 1"
+        " CAST(least(coalesce(cached_tokens, 0), input_tokens) AS DOUBLE) AS c, CAST(input_tokens AS DOUBLE) - c AS i"
+        f" FROM {source}) WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL AND {ALONE} GROUP BY 1"
     )
     return {target: [[float(value) for value in found[k : k + 4]] for k in (0, 4, 8)] for target, *found in rows}
+
+
+def price_of(bill: list[list[float]]) -> dict[str, float]:
+    """USD per million tokens (`input`, `output`; `cached` where there are such), none below 0, that fit a target's `bills` best (least squares)."""
+    sums, found = np.array(bill), np.zeros(3)
+    used = [kind for kind in range(3) if sums[kind, kind] > 0]
+    while used:
+        found[:] = 0.0
+        found[used] = np.linalg.lstsq(sums[np.ix_(used, used)], sums[used, 3], rcond=None)[0]
+        if found.min() >= 0:
+            break
+        used.remove(int(found.argmin()))
+    price = {kind: round(float(usd) * 1e6, 6) for kind, usd in zip(("input", "output", "cached"), found, strict=True)}
+    if not sums[2, 2]:
+        del price["cached"]
+    return price
 
 
 def mix(table: Table) -> list[list[Any]]:

@@ -109,7 +109,7 @@ def test_the_page_shows_log_and_model_and_fetches_nothing(made: tuple[Path, dict
     assert 'href="http' not in page
 
 
-def test_a_log_without_models_has_a_marked_placeholder_or_a_scenarios_deployments(tmp_path: Path) -> None:
+def test_a_log_without_models_has_a_marked_assumption_or_a_scenarios_deployments(tmp_path: Path) -> None:
     """Nothing is passed off as fitted."""
     source = np.random.Generator(np.random.Philox(key=1))
     when = np.cumsum(source.exponential(0.5, 400))
@@ -117,7 +117,7 @@ def test_a_log_without_models_has_a_marked_placeholder_or_a_scenarios_deployment
     log.write_text("arrival_s,input_tokens,output_tokens\n" + "".join(f"{t:.3f},{100 + k % 7},{10 + k % 5}\n" for k, t in enumerate(when.tolist())))
     aside = ["--report", str(tmp_path / "page.html"), "--quiet"]
     assert said("fit", str(log), "-o", str(tmp_path / "a.yaml"), *aside).exception is None
-    assert "PLACEHOLDER" in (tmp_path / "a.yaml").read_text()
+    assert "ASSUMED: the log names no models" in (tmp_path / "a.yaml").read_text()
     assert said("fit", str(log), "-o", str(tmp_path / "b.yaml"), *aside, "--deployments", str(ROOT / "scenarios/demo.yaml")).exception is None
     made = load("check", str(tmp_path / "b.yaml"), [])
     assert list(made.scenario.deployments) == list(load("check", str(ROOT / "scenarios/demo.yaml"), []).scenario.deployments)

@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from typing import Protocol
+from collections.abc import Iterator
 
 from simroute.metrics import Figures
-from simroute.results import Journal
-from simroute.studies.executors import Done, Job, work
-from simroute.studies.folder import REPORTS
-from simroute.studies.shelf import Shelf, digest, taken
+from simroute.studies.executors import Done, Job
+from simroute.studies.runs import Store
 from simroute.studies.tuning.archive import POLICY, Evaluate, Run, Settings, Task
-from simroute.studies.tuning.plan import Plan
-from simroute.studies.tuning.sheet import ground
 from simroute.studies.tuning.space import Space, Values
 
 
-class Store(Protocol):
-    """Where runs are kept. A job is (stage, scenario and setting as text, replication)."""
-
-    def keys(self) -> set[Job]:
-        """Of what is kept."""
-
-    def read(self, job: Job) -> Done | None:
-        """What is kept of one, None if it cannot be read."""
-
-    def add(self, done: Done) -> None:
-        """Keep one, at once. Never fails."""
-
-
 class Recall:
-    """Stands before `evaluate`.
+    """Stands before `evaluate`. A job is (stage, scenario and setting as text, replication).
 
     Runs are known by their setting's values, not by its number: what is read back belongs to them, whoever proposed it.
     """
@@ -61,30 +43,3 @@ class Recall:
 def job(task: Task, values: Values) -> Job:
     """What a journal calls a run."""
     return json.dumps([task.stage, task.scenario, values], sort_keys=True, ensure_ascii=False), task.replication
-
-
-class Cache:
-    """Those of all searches with these scenarios, this policy and seed, while nothing has changed that figures depend on."""
-
-    def __init__(self, plan: Plan, told: Callable[[str], None]) -> None:
-        made = ground(plan)
-        self.place = REPORTS / ".cache" / digest(made)
-        self._shelf = Shelf(work, told)
-        self._journal: Journal | None = self._shelf.opened(self.place, made)
-
-    def keys(self) -> set[Job]:
-        """Of what is kept."""
-        return set() if self._journal is None else self._journal.keys()
-
-    def read(self, job: Job) -> Done | None:
-        """What is kept of one."""
-        return None if self._journal is None else taken(self._journal, job)
-
-    def add(self, done: Done) -> None:
-        """Keep one, at once."""
-        self._journal = self._shelf.added(self._journal, done)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._journal is not None:
-            self._journal.close()

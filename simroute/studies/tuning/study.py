@@ -13,15 +13,16 @@ import simroute
 from simroute.metrics import METRICS
 from simroute.models.random import fingerprint
 from simroute.studies.executors import Work
+from simroute.studies.shelf import Cache
 from simroute.studies.tuning import findings
 from simroute.studies.tuning.archive import FRESH, POLICY, SEARCH, Archive, Candidate, Evaluate, Task
 from simroute.studies.tuning.confirm import Confirmed, confirm
 from simroute.studies.tuning.judge import Kept, bounds
 from simroute.studies.tuning.plan import Plan
 from simroute.studies.tuning.race import FIRST, Race
-from simroute.studies.tuning.recall import Cache, Recall
+from simroute.studies.tuning.recall import Recall
 from simroute.studies.tuning.record import SearchRecord
-from simroute.studies.tuning.sheet import sheet
+from simroute.studies.tuning.sheet import ground, sheet
 from simroute.studies.tuning.simulator import Simulator
 from simroute.studies.tuning.space import Choice, Number, Values
 from simroute.studies.tuning.watch import Rung, Spectator
@@ -263,7 +264,7 @@ def tune(
             evaluate = simulator
         beside = evaluate
         if cache:
-            shelf = Cache(plan, watch.noted)
+            shelf = Cache(ground(plan), watch.noted)
             stack.callback(shelf.close)
             evaluate = again = Recall(evaluate, shelf, plan.space)
             stack.callback(lambda: watch.noted(f"{again.count} runs are read back from {shelf.place}/") if again.count else None)

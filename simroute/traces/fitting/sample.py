@@ -9,6 +9,7 @@ import numpy as np
 
 from simroute.traces.files import TraceError
 from simroute.traces.table import Table
+from simroute.traces.totals import bills
 
 MOST_NAMES = 30
 """Users, features and tasks with a share of their own, the busiest first."""
@@ -44,7 +45,7 @@ class Sample:
     """`arrival`: seconds from the start, in order; `starts`: hour of the week at the start (0: Monday 00:00, or unknown); `date`: of the last
     arrival, None where the clock is relative. `answered`: seconds of answered requests; tokens are theirs, and `task` the codes of their tasks.
     `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is known. `calls`: (provider, model) -> calls.
-    `repeats`: how often each question was asked, the most frequent first. `sessions` and `costs`: as the functions below say."""
+    `repeats`: how often each question was asked, the most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`."""
 
     arrival: np.ndarray
     span: float
@@ -59,7 +60,7 @@ class Sample:
     calls: dict[tuple[str, str], Calls] = field(default_factory=dict)
     repeats: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     sessions: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
-    costs: dict[tuple[str, str], np.ndarray] = field(default_factory=dict)
+    bills: dict[str, list[list[float]]] = field(default_factory=dict)
 
 
 def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
@@ -95,7 +96,7 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
         _calls(table, start),
         _repeats(table),
         _sessions(table),
-        _costs(table),
+        bills(table, "part"),
     )
 
 
@@ -146,16 +147,6 @@ def _sessions(table: Table) -> np.ndarray:
         " WINDOW one AS (PARTITION BY session ORDER BY arrival_ns)) ORDER BY arrival_ns"
     )
     return np.stack([_column(table, "turns", source), _column(table, "since", source)])
-
-
-def _costs(table: Table) -> dict[tuple[str, str], np.ndarray]:
-    """(provider, model) -> sums from which least squares find a price: in², in x out, out², in x cost, out x cost."""
-    rows = table.rows(
-        "SELECT coalesce(provider, '?'), model, sum(i * i), sum(i * o), sum(o * o), sum(i * c), sum(o * c) FROM (SELECT provider, model,"
-        " CAST(input_tokens AS DOUBLE) AS i, CAST(output_tokens AS DOUBLE) AS o, cost_usd AS c FROM part WHERE cost_usd > 0 AND model IS NOT NULL)"
-        " GROUP BY 1, 2"
-    )
-    return {(row[0], row[1]): np.array(row[2:], float) for row in rows}
 
 
 def _quoted(text: str) -> str:

@@ -16,6 +16,7 @@ from simroute.traces.fitting import arrivals, errors, latency, lengths, limits, 
 from simroute.traces.fitting.interval import Estimate, share
 from simroute.traces.fitting.sample import Calls, Sample
 from simroute.traces.fitting.written import Noted, fitted, plain
+from simroute.traces.totals import price_of
 from simroute.words import clean, duration
 
 MOST_DEPLOYMENTS = 20
@@ -106,9 +107,9 @@ def tree(seen: Sample, found: Parts, about: str, given: dict[str, Any] | None = 
         laid = {f"{one.name}-{k}": _outage(one.name, spell) for one in found.deployments for k, spell in enumerate(one.outages, 1)}
         made |= {"outages": laid} if laid else {}
     else:
-        note = "PLACEHOLDER: the log names no models; all of this is assumed (--deployments takes those of a scenario)"
+        note = "ASSUMED: the log names no models; all of this is assumed (--deployments takes those of a scenario)"
         made["deployments"] = Noted(
-            {"placeholder": {"provider": "placeholder", "model": "placeholder", "price": {"input": 1.0, "output": 4.0}, "quality": None}}, note
+            {"assumed": {"provider": "assumed", "model": "assumed", "price": {"input": 1.0, "output": 4.0}, "quality": None}}, note
         )
     made["gateway"] = {"overhead": Noted(0.0, "the log's times have it in them")}
     return made
@@ -201,14 +202,10 @@ def _priced(seen: Sample, key: tuple[str, str]) -> dict[str, Any]:
         except ValueError:
             pass
     made = {"provider": clean(provider, 60) if provider != "?" else "unknown", "model": clean(model, 80)}
-    sums = seen.costs.get(key)
-    if sums is None:
-        return made | {"price": Noted({"input": 0.0, "output": 0.0}, "PLACEHOLDER: neither the catalogue nor the log has a price")}
-    ii, io, oo, ic, oc = sums
-    found = np.linalg.lstsq(np.array([[ii, io], [io, oo]]), np.array([ic, oc]), rcond=None)[0]
-    if found.min() < 0:
-        found = np.array([ic / ii, 0.0]) if found[0] > found[1] else np.array([0.0, oc / oo])
-    return made | {"price": Noted({"input": float(found[0]) * 1e6, "output": float(found[1]) * 1e6}, "by least squares from the log's costs")}
+    bill = seen.bills.get(f"{provider}/{model}")
+    if bill is None:
+        return made | {"price": Noted({"input": 0.0, "output": 0.0}, "ASSUMED: neither the catalogue nor the log has a price")}
+    return made | {"price": Noted(price_of(bill), "by least squares from the log's costs")}
 
 
 def _outage(name: str, spell: outages.Outage) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.special import ndtri
+from validation import TIMES
 
 from simroute.traces import read
 from simroute.traces.fitting import Sample, sample
@@ -17,16 +18,6 @@ from simroute.traces.fitting.latency import Latency, latency
 from simroute.traces.fitting.lengths import lengths
 from simroute.traces.fitting.sample import Calls
 from simroute.traces.fitting.sessions import sessions
-
-PUBLISHED = {
-    "gpt-4o": (0.031, 0.458, 0.0101, 0.46),
-    "gpt-3.5": (0.43, 0.004, 0.0071, 0.23),
-    "claude-3-5": (0.33, 0.26, 0.0142, 0.10),
-    "gemini-2.0": (0.21, 0.004, 0.0057, 0.10),
-    "claude-4": (4.04, 0.27, 0.0103, 0.29),
-    "gemini-2.5": (4.35, 1.54, 0.0279, 0.28),
-}
-"""Model -> seconds, seconds per 1,000 input tokens, seconds per output token, sd of log around them."""
 
 
 def spread(found: Latency, sigma: str = "sigma") -> tuple[float, float]:
@@ -49,10 +40,10 @@ def columns(path: Path, *names: str) -> Iterator[tuple[dict[str, str], list[floa
             yield row, [float(row[name] or "nan") for name in names]
 
 
-@pytest.mark.parametrize("model", PUBLISHED)
+@pytest.mark.parametrize("model", TIMES)
 def test_times_of_real_calls_are_as_published(shared: Path, model: str) -> None:
     """At the median sizes the time is within 10 % of the published line's, and its sd of log within .015."""
-    base, per_1k, per_token, sd = PUBLISHED[model]
+    base, per_1k, per_token, sd = TIMES[model]
     path = shared / "data/latency_cloudincident2025.csv"
     rows = np.array([values for row, values in columns(path, "in_tokens", "out_tokens", "e2e_s") if row["run"].startswith(model)])
     asked, given, seconds = rows[np.isfinite(rows).all(axis=1) & (rows[:, 2] > 0)].T
