@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from simroute.report.page import _anchor, _figure, _html, _table
-from simroute.report.picture import PETROFF, Picture, Table, label
+from simroute.report.picture import PETROFF, Picture, Table, clock, label
 from simroute.words import clean
 
 SHOWN = ((0.05, "5 %"), (0.5, "50 %"), (0.9, "90 %"), (0.95, "95 %"), (0.99, "99 %"))
@@ -77,14 +77,18 @@ def _drawn(what: str, curve: dict[str, Any]) -> Picture:
 
 
 def _capital(what: str) -> str:
-    return f"{clean(what, 80)[:1].upper()}{clean(what, 80)[1:]}"
+    """As the first word of a title, unless it is a deployment's name."""
+    text = clean(what, 80)
+    return text if ": " in text else f"{text[:1].upper()}{text[1:]}"
 
 
 def _over_time(title: str, caption: str, curve: dict[str, Any], unit: str) -> Picture:
-    data = [_line(name, curve["t"], curve[key], place) for place, (name, key) in enumerate((("log", "log"), ("model", "model")))]
+    size, name_of_size = clock(max(curve["t"], default=0.0))
+    times = [t / size for t in curve["t"]]
+    data = [_line(name, times, curve[key], place) for place, (name, key) in enumerate((("log", "log"), ("model", "model")))]
     layout = {
         "height": 320,
-        "xaxis": {"title": {"text": "seconds from the start"}},
+        "xaxis": {"title": {"text": f"{name_of_size} from the start"}},
         "yaxis": {"title": {"text": unit}, "rangemode": "tozero"},
     }
     rows = [[f"{t:,.0f} s", f"{a:.3g}", f"{b:.3g}"] for t, a, b in zip(curve["t"], curve["log"], curve["model"], strict=True)]

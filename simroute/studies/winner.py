@@ -105,7 +105,10 @@ def _beside(cell: Study, policy: str) -> Interval:
 
 
 def _zero(values: list[float], log: bool, curve: list[Interval], place: int) -> tuple[float, float | None, float | None]:
-    """Where straight lines between the means pass zero, and from where to where zero lies within the bounds, around a place."""
+    """Where straight lines pass zero between a value and the next, and from where to where zero lies within the bounds, around there.
+
+    The lines join the means, or the bounds where these decide: a promise is kept when its unfavourable bound keeps it.
+    """
     x = np.log(values) if log else np.array(values)
     many = (len(values) - 1) * STEPS + 1
     index = np.linspace(0, len(values) - 1, many)
@@ -120,8 +123,9 @@ def _zero(values: list[float], log: bool, curve: list[Interval], place: int) -> 
             first -= 1
         while last < many - 1 and inside[last + 1]:
             last += 1
-    turns = np.flatnonzero(np.sign(mean[first:last]) != np.sign(mean[first + 1 : last + 1])) + first
-    at = where[int(turns[np.abs(turns - (place + 0.5) * STEPS).argmin()])] if len(turns) else (where[first] + where[last]) / 2
+    between = slice(place * STEPS, (place + 1) * STEPS + 1)
+    turns = [turn for line in (mean, low, high) for turn in np.flatnonzero(np.diff(np.sign(line[between]))).tolist()]
+    at = where[between][turns[0] if turns else STEPS // 2]
     ends = (None if first == 0 else where[first], None if last == many - 1 else where[last])
     back = [None if value is None else float(np.exp(value) if log else value) for value in (at, *ends)]
     return back[0] or 0.0, back[1], back[2]

@@ -114,6 +114,14 @@ def test_a_crossing_by_the_promise_lies_where_success_falls_below_it():
     assert found.low < 10 < found.high
 
 
+def test_a_crossing_by_the_promise_lies_between_the_values_whose_winners_differ():
+    """b's mean passes 99 % before 1, its lower bound, .0248 points below it (t(2) = 4.30), between 1 and 2: .0048 of .58 points after 1."""
+    cells = [scripted(a=(0.999, 2.0), b=(level, 1.0)) for level in (0.9895, 0.9902, 0.996)]
+    (found,) = crossings([0.0, 1.0, 2.0], False, cells, [winner(cell) for cell in cells])
+    assert (found.before, found.after, found.by) == ("a", "b", "b begins to keep the promise")
+    assert found.at == pytest.approx(1 + 0.0048 / 0.58, abs=0.003)
+
+
 def test_a_policy_that_an_axis_does_not_touch_is_run_once():
     """Two settings of the breaker, one replication: direct once, circuit_breaker twice; the figures are those of any comparison."""
     made = [load("compare", "demo", ["direct", "circuit_breaker"], [*SHORT, f"policy.breaker.cooldown={s}s"]) for s in (5, 60)]

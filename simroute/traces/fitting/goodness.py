@@ -101,7 +101,7 @@ def _compared(what: str, mine: np.ndarray, other: np.ndarray) -> Row:
         middle = float(np.median(mine)), float(np.median(other))
         lean = "longer" if middle[1] > middle[0] else "shorter"
         values = f"{middle[1]:.3g} for {middle[0]:.3g}"
-        said.append(f"up to {100 * apart:.0f} % of them are on the wrong side of some value; the model's median is {lean} ({values})")
+        said.append(f"the shares below a value are up to {100 * apart:.0f} points apart; the model's median is {lean} ({values})")
     for name, (data, model) in (("p95", p95), ("p99", p99)):
         if data > 0 and not 1 / TAIL <= model / data <= TAIL:
             said.append(f"{name} is {model / data:.2f} times the log's")
