@@ -104,7 +104,7 @@ class World(Protocol):
         """A call of a layer's own, for its `background`: it belongs to no request."""
 
     def judge(self, call: Call, outcome: Outcome, judge: Judge) -> Awaitable[bool]:
-        """Whether `judge` accepts this complete answer."""
+        """Whether `judge` accepts this complete answer. Each judgement is a draw of its own, also of an answer that was judged before."""
 
     def logged(self, call: Call) -> Logged | None:
         """Where the log that is being replayed says that this request went; None where there is none, or it does not say."""

@@ -10,7 +10,7 @@ from simroute import policies as _registers_layers
 from simroute.core import formula, registry
 from simroute.core.params import Unit
 from simroute.core.target import ROLES
-from simroute.experiment import catalogue, compose, schema, yaml_reader
+from simroute.experiment import advice, catalogue, compose, schema, yaml_reader
 from simroute.experiment.errors import InputError, nearest
 from simroute.experiment.inputs import FILES, contents, digest, fitted
 from simroute.models import spec
@@ -221,7 +221,7 @@ def _build(
             for (policy, layers), document in zip(built.items(), [d for d, p in zip(stances, policies, strict=True) if p in built], strict=True):
                 problems += [f"{document.file}: {line}" for line in aims(layers, scenario)]
                 built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
-                notes += [f"{policy}: {line}" for line in _nesting(layers)]
+                notes += [f"{policy}: {line}" for line in advice.nesting(layers)]
     if problems:
         raise InputError(*problems)
     assert scenario is not None
@@ -262,6 +262,7 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
             made[str(key)] = schema.build(registry[kind], settings, document, (str(key),))
         except InputError as error:
             problems += error.lines
+    problems += [f"{document.where((key,))}: {key}: {text}" for key, text in advice.refused(made)]
     if problems:
         raise InputError(*problems)
     return made
@@ -371,24 +372,3 @@ def _funded(layer: Any, scenario: spec.Scenario) -> Any:
     if layer.kind != "budget" or layer.usd is not None or scenario.budget is None:
         return layer
     return replace(layer, usd=scenario.budget.usd, period=layer.period or scenario.budget.period)
-
-
-NESTING = (
-    ("breaker", "cache", "a cached answer is refused while the breaker is open; put cache outside breaker"),
-    ("retry", "cache", "every retry looks into the cache again; put cache outside retry"),
-    ("retry", "fallback", "every retry walks the whole chain again; put retry inside fallback"),
-    ("timeout", "fallback", "one deadline covers all targets, so a slow first one leaves no time for the next; put timeout inside fallback"),
-    ("breaker", "fallback", "the breaker sees only the chain's last error and guards no single target; put breaker inside fallback"),
-)
-
-
-def _nesting(layers: dict[str, Any]) -> list[str]:
-    kinds = [layer.kind for layer in layers.values()]
-    found = [
-        f"{inner} stands inside {outer}: {why}"
-        for outer, inner, why in NESTING
-        if outer in kinds and inner in kinds and kinds.index(outer) < kinds.index(inner)
-    ]
-    if "retry" in kinds and "timeout" not in kinds[kinds.index("retry") :]:
-        found.append("retry has no timeout inside it: one hung call is never retried; add timeout after retry")
-    return found

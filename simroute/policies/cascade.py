@@ -27,7 +27,8 @@ class Cascade:
     second what quality is lost. With the cheap model right in a share q of answers, 1 - q x true_accept - (1 - q) x false_accept of the requests
     are asked twice, and pay both models and both waits. With `judge.auroc` the two hang together: `false_accept` then moves the threshold.
     Every request pays the judge's `latency` and `usd`, and a streamed answer comes whole, since the judge must see it: so
-    `tasks` is for the work that is cheap, not urgent, and that the cheap model mostly gets right.
+    `tasks` is for the work that is cheap, not urgent, and that the cheap model mostly gets right. Two cascades in one policy need different
+    `tasks`: one inside the other would leave out a target, so that is refused; more than two steps come in a later version.
     """
 
     cheap: Annotated[TargetName, Doc("who is asked first")] = "cheapest"

@@ -58,7 +58,7 @@ class SimRequest(Task):
         self.first: Attempt | None = None
         self.served: Attempt | None = None
         self.rests: list[Rest] | None = None
-        self.asked: dict[tuple[str, str], int] | None = None
+        self.asked: dict[tuple[str, ...], int] | None = None
         self.ttft = math.nan
         self.over: Any = None
 

@@ -40,10 +40,8 @@ class Senses:
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         request: Any = call.request
-        if request.asked is None:
-            request.asked = {}
-        k = request.asked[layer, stream] = request.asked.get((layer, stream), 0) + 1
-        return self._draw(request, ("policy", layer, stream, k))
+        key = ("policy", layer, stream)
+        return self._draw(request, (*key, _number(request, key)))
 
     def _draw(self, request: SimRequest, key: tuple[Any, ...]) -> float:
         """A uniform that belongs to (request, key), from a block of them."""
@@ -55,12 +53,14 @@ class Senses:
 
     async def judge(self, layer: str, call: Call, outcome: Outcome, judge: Judge) -> bool:
         request: Any = call.request
+        key: tuple[Any, ...] = ("judge", layer)
+        number = _number(request, key)  # each judgement is a draw of its own
         await self._kernel.sleep(judge.latency)
         nano = round(judge.usd * 1e9)
         request.nano += nano
         request.extra += nano
         right = outcome.answer.quality >= 0.5 and outcome.answer.question == request.question
-        return self._draw(request, ("judge", layer)) < judge.accepts(right)
+        return self._draw(request, key if number == 1 else (*key, number)) < judge.accepts(right)
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         request: Any = call.request
@@ -77,3 +77,12 @@ class Senses:
             return Match(same, cosine)
         other = next((key for key in keys if key != wording and key != same), None)
         return Match(other, cosine) if other is not None else None
+
+
+def _number(request: Any, key: tuple[str, ...]) -> int:
+    """How often this has been asked for this request, this time included."""
+    if request.asked is None:
+        request.asked = {}
+    k: int = request.asked.get(key, 0) + 1
+    request.asked[key] = k
+    return k
