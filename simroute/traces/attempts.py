@@ -1,6 +1,6 @@
 """Rows that are attempts at one request, as one row with all of them."""
 
-_LAST = ("provider", "model", "streamed", "failed", "status", "error", "cached")
+_LAST = ("provider", "model", "requested_model", "model_group", "streamed", "failed", "status", "error", "cached")
 _ANY = ("request_id", "user", "team", "session", "feature", "task", "question", "blocks")
 JOINED = (
     "SELECT min(arrival_ns) AS arrival_ns, max(input_tokens) AS input_tokens, max(cached_tokens) AS cached_tokens,"

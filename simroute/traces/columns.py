@@ -1,4 +1,9 @@
-"""The canonical trace, version 1: what every format is read into, and what `trace convert` writes as Parquet. One row a request."""
+"""The canonical trace, version 1: what every format is read into, and what `trace convert` writes as Parquet. One row a request.
+
+A format fills `requested_model` from the field that holds the name asked for, on failed calls too, and leaves it out where its log has one name only:
+providers answer under a dated name, and a failed call knows only the one asked for. A gateway's own name for a group of deployments is `model_group`.
+Where `requested_model` or `provider` are missing, the reader fills them from the log's other rows, if these leave no doubt.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,9 @@ COLUMNS: dict[str, Column] = {
     "cached_tokens": Column("BIGINT", "of them, read from the provider's cache"),
     "output_tokens": Column("BIGINT", "tokens received, reasoning included"),
     "provider": Column("VARCHAR", "who answered"),
-    "model": Column("VARCHAR", "with which model"),
+    "model": Column("VARCHAR", "the model's name: of an answered call as its answer says, else as it was asked for"),
+    "requested_model": Column("VARCHAR", "the model as it was asked for: with the provider, the deployment that the call belongs to"),
+    "model_group": Column("VARCHAR", "a gateway's own name for several deployments, one of which was to answer"),
     "streamed": Column("BOOLEAN", "whether the answer came token by token"),
     "failed": Column("BOOLEAN", "whether the caller got no answer"),
     "status": Column("INTEGER", "HTTP-like: 200, 429, 500, …"),

@@ -27,6 +27,7 @@ COLUMNS = {
     "output_tokens": "whole(completion_tokens)",
     "provider": "word(provider)",
     "model": "coalesce(word(response_model), word(model), word(model_override), word(request_model))",
+    "requested_model": "word(request_model)",
     "streamed": "num(time_to_first_token) > 0 OR NULL",
     "failed": "whole(response_status) NOT BETWEEN 200 AND 399",
     "status": "CASE WHEN whole(response_status) BETWEEN 100 AND 599 THEN whole(response_status) END",

@@ -29,6 +29,7 @@ COLUMNS = {
     "output_tokens": "whole(completion_tokens)",
     "provider": "word(custom_llm_provider)",
     "model": "coalesce(word(model), word(model_group))",
+    "model_group": "word(model_group)",
     "streamed": "streams",
     "failed": "word(status) = 'failure'",
     "status": "whole(part(error_information, '$.error_code'))",

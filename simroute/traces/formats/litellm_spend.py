@@ -25,6 +25,7 @@ COLUMNS = {
     "output_tokens": "whole(completion_tokens)",
     "provider": "word(custom_llm_provider)",
     "model": "coalesce(word(model), word(model_group))",
+    "model_group": "word(model_group)",
     "streamed": 'moment("completionStartTime", 1) < moment("endTime", 1)',
     "failed": f"{STATUS} = 'failure'",
     "status": "whole(part(metadata, '$.error_information.error_code'))",

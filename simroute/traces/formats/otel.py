@@ -44,6 +44,7 @@ COLUMNS = {
     "output_tokens": "given",
     "provider": 'coalesce(word("gen_ai.provider.name"), word("gen_ai.system"))',
     "model": "answering",
+    "requested_model": 'word("gen_ai.request.model")',
     "streamed": 'coalesce(flag("gen_ai.request.stream"), first IS NOT NULL OR NULL)',
     "failed": "coalesce(code IN ('2', 'STATUS_CODE_ERROR'), false) OR word(\"error.type\") IS NOT NULL",
     "status": 'coalesce(whole("http.response.status_code"), CASE WHEN whole("error.type") BETWEEN 100 AND 599 THEN whole("error.type") END)',
