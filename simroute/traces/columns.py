@@ -47,6 +47,7 @@ COLUMNS: dict[str, Column] = {
     "question": Column("VARCHAR", "the same for requests with the same prompt"),
     "blocks": Column("BIGINT[]", "the prompt as blocks of tokens; equal beginnings are equal prefixes"),
     "attempts": Column("INTEGER", "upstream sends"),
-    "tries": Column(f"{TRY}[]", "each of them, in order, where the log tells"),
+    "attempts_at_least": Column("BOOLEAN", "whether there may have been more sends than `attempts`, as the log does not tell of all"),
+    "tries": Column(f"{TRY}[]", "those of them that the log describes, in order"),
 }
 """name -> type and meaning, in the order in which they are written."""

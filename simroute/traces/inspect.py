@@ -18,22 +18,28 @@ WINDOWS = (1, 10, 60)
 """Seconds over which arrivals are counted for the index of dispersion."""
 NAMES = 6
 """Models, providers … named, the most frequent first."""
+HIT = "coalesce(cached, 'no') <> 'no'"
+SENDS = f"coalesce(attempts, CASE WHEN {HIT} THEN 0 ELSE 1 END)"
+MORE = f"coalesce(attempts_at_least, attempts IS NULL AND NOT {HIT})"
+"""Sends of a request, and whether there may have been more."""
 
 
 def summary(table: Table) -> dict[str, Any]:
     """The flat figures of `trace inspect --json`; None where the log does not say."""
     found = table.named(
         "SELECT min(arrival_ns) AS first, max(arrival_ns) AS last, sum(input_tokens) AS input_tokens, sum(cached_tokens) AS cached_tokens,"
-        " sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd, sum(attempts) AS attempts,"
+        " sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,"
+        f" CASE WHEN count(attempts) > 0 THEN sum({SENDS}) END AS attempts, CASE WHEN count(attempts) > 0 THEN bool_or({MORE}) END AS at_least,"
         " CASE WHEN count(failed) > 0 THEN count(*) FILTER (failed) END AS failed,"
         ' nullif(count(DISTINCT "user"), 0) AS users, nullif(count(DISTINCT "session"), 0) AS sessions,'
         " nullif(count(DISTINCT model), 0) AS models, avg(latency_s) AS latency_mean_s, avg(ttft_s) AS ttft_mean_s FROM requests"
     )
-    first, last = found.pop("first"), found.pop("last")
+    first, last, at_least = found.pop("first"), found.pop("last"), found.pop("at_least")
     whole = {name: None if value is None else int(value) for name, value in found.items() if name not in REAL}
     return {
         "format": table.format, "requests": table.requests, "skipped": table.skipped, "first_arrival_utc": when(table, first),
         "last_arrival_utc": when(table, last), "span_s": (last - first) / 1e9, **found, **whole,
+        "attempts_at_least": at_least,
     }  # fmt: skip
 
 
@@ -144,8 +150,8 @@ def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     if any(name for name, _ in told):
         yield "errors", ", ".join(f"{name or 'not told'} {count:,}" for name, count in told)
     if said["attempts"]:  # a gateway's cache alone makes none, and says nothing of the others
-        known = table.one("SELECT count(attempts) FROM requests")
-        yield "attempts", f"{said['attempts']:,}, {said['attempts'] / known:.3f} a request{_unsaid(table.requests - known)}"
+        least = "at least " if said["attempts_at_least"] else ""
+        yield "attempts", f"{least}{said['attempts']:,}, {least}{said['attempts'] / table.requests:.3f} a request"
     cached = table.rows("SELECT cached, count(*) FROM requests WHERE cached <> 'no' GROUP BY 1 ORDER BY 2 DESC")
     if cached:
         yield "gateway's cache", ", ".join(f"{kind} {count:,} ({percent(count / table.requests)})" for kind, count in cached)

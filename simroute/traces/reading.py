@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from simroute.traces import files
-from simroute.traces.attempts import JOINED
+from simroute.traces.attempts import WAIT_S, joined
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
 from simroute.traces.formats import Format, named, recognised, unfolding
@@ -148,14 +148,14 @@ class _Reader:
 
     def read(self, paths: list[Path]) -> None:
         self._paths = paths
-        self._given = [name for name in (*COLUMNS, "trace", "parent") if name in self._form.COLUMNS]
-        mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", "trace", "parent"), "NULL") | self._form.COLUMNS
+        self._given = [name for name in (*COLUMNS, "trace", "sends", "parent") if name in self._form.COLUMNS]
+        mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", "trace", "sends", "parent"), "NULL") | self._form.COLUMNS
         typed = ", ".join(f'TRY_CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
         self._select = (
             f'SELECT "#line" AS line, {typed},'
             f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
-            f" CAST({mapped['parent']} AS VARCHAR) AS parent,"
+            f" CAST({mapped['sends']} AS BIGINT) AS sends, CAST({mapped['parent']} AS VARCHAR) AS parent,"
             f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
         )
         self._parts = ", ".join(["*", *(f'{sql} AS "{name}"' for name, sql in getattr(self._form, "PARTS", {}).items())])
@@ -346,7 +346,7 @@ class _Reader:
         unordered = self._run("SELECT count(*) FROM (SELECT lag(t) OVER () > t AS back FROM raw) WHERE back").fetchone()[0]
         if unordered:
             self._table.notes.append("rows were not in order of time: sorted")
-        kinds = {name: column.kind for name, column in COLUMNS.items() if name != "arrival_ns"} | {"trace": "VARCHAR"}
+        kinds = {name: column.kind for name, column in COLUMNS.items() if name != "arrival_ns"} | {"trace": "VARCHAR", "sends": "BIGINT"}
         missing = {name: f"NULL::{kind}" for name, kind in kinds.items() if name not in self._given}
         latency, ttft = missing.get("latency_s", "latency_s"), missing.get("ttft_s", "ttft_s")
         first = f"coalesce((firsts - t) / 1e9, {ttft})"  # some logs write -1 where there is none
@@ -355,7 +355,7 @@ class _Reader:
         self._run(f"CREATE VIEW whole AS SELECT t AS arrival_ns, {whole}, file, line FROM raw")
         source = "whole"
         if "trace" in self._given:
-            source = f"({JOINED})"
+            source = f"({joined(getattr(self._form, 'WAIT_S', WAIT_S))})"
         arrival, tick = self._spread()
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
         order = "ORDER BY arrival_ns, file, line" if unordered or tick or source != "whole" else ""

@@ -35,7 +35,9 @@ class Format(Protocol):
     """How a log is read. `COLUMNS`: canonical column -> SQL over the log's own fields, which are all texts.
 
     Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
-    And `trace`: rows with equal ones are attempts at one request, up to one that did not fail. SQL may use the macros of `simroute.traces.macros`.
+    And `trace`: rows with equal ones may be attempts at one request, as `simroute.traces.attempts` says (within the format's `WAIT_S` of each other);
+    then `sends`, a number: how many the row says that its request had, those with rows of their own included.
+    SQL may use the macros of `simroute.traces.macros`.
     A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for `COLUMNS` and `SKIP` to use.
     And `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
     And `parent`, a text: the request_id of the turn before, where sessions are told so.

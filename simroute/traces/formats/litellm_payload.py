@@ -1,8 +1,10 @@
 """LiteLLM's StandardLoggingPayload, as its callbacks write it to files and buckets. Times are seconds since 1970, cost is USD.
 
 There is a payload for each attempt: those with one `trace_id` are a request, up to one that succeeded (a client may give all calls of a session the
-same). The proxy logs failures once, so that later ones can be missing. `response_time` of a stream ends with its first token, and is not its latency.
-`prompt_tokens` include those read from a provider's cache, Anthropic's too. Waits between attempts show as gaps only.
+same). The proxy logs failures once, so that later ones can be missing: what `attempted_retries` and `attempted_fallbacks` of the metadata say beyond
+the rows is added, and where they do not say that there was no fallback, the count of sends is a lower bound. `response_time` of a stream ends with
+its first token, and is not its latency. `prompt_tokens` include those read from a provider's cache, Anthropic's too.
+Waits between attempts show as gaps only.
 """
 
 from simroute.traces.files import Sample
@@ -15,9 +17,12 @@ FIELDS = (
 )  # fmt: skip
 CLOCK = "utc"
 PARTS = {
-    "streams": 'coalesce(flag(stream), num("completionStartTime") < num("endTime"))',
+    "streams": 'coalesce(flag(stream), CASE WHEN num("completionStartTime") < num("endTime") THEN true'
+    " WHEN status = 'success' AND num(\"endTime\") IS NOT NULL THEN false END)",
     "counts": "coalesce(part(metadata, '$.usage_object'), part(hidden_params, '$.usage_object'))",
 }
+RETRIES = "whole(part(metadata, '$.attempted_retries'))"
+FALLBACKS = "whole(part(metadata, '$.attempted_fallbacks'))"
 COLUMNS = {
     "time": '"startTime"',
     "end": '"endTime"',
@@ -43,6 +48,8 @@ COLUMNS = {
     "session": "word(part(metadata, '$.requester_metadata.session_id'))",
     "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE 'User-Agent%')[1]",
     "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
+    "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 AND {FALLBACKS} = 0, false)",
+    "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + coalesce({FALLBACKS}, 0) END",
 }
 
 

@@ -1,8 +1,10 @@
 """Rows of the LiteLLM proxy's table LiteLLM_SpendLogs. Times are UTC, `spend` is USD, `request_duration_ms` whole milliseconds.
 
 `prompt_tokens` include those read from a provider's cache, Anthropic's too. Of an answer that was not streamed the first token is logged as its end,
-and is taken as not known. `user` owns the key; `end_user`, where it is told, is who asked.
-`metadata` is JSON as text: attempts are `attempted_retries` and one more, unless LiteLLM's own cache answered.
+and is taken as not known; streams always have one, so a finished answer without was not streamed. `user` owns the key; `end_user`, where it is
+told, is who asked. A request may have a row for each attempt that failed, with one `session_id`, or only its last one; `metadata`, JSON as text, has
+`attempted_retries` at the group that answered, and since 2026-08 `attempted_fallbacks` (0: the group that was asked for answered). What they say
+beyond the rows is added; retries at the groups before, and fallbacks in older versions, are not told: then the count of sends is a lower bound.
 """
 
 from simroute.traces.files import Sample
@@ -14,7 +16,10 @@ FIELDS = (
 )  # fmt: skip
 CLOCK = "utc"
 STATUS = "coalesce(word(status), word(part(metadata, '$.status')))"
+RETRIES = "whole(part(metadata, '$.attempted_retries'))"
+FALLBACKS = "whole(part(metadata, '$.attempted_fallbacks'))"
 COLUMNS = {
+    "trace": "word(session_id)",
     "time": '"startTime"',
     "end": '"endTime"',
     "first_token": 'CASE WHEN moment("completionStartTime", 1) < moment("endTime", 1) THEN "completionStartTime" END',
@@ -26,7 +31,8 @@ COLUMNS = {
     "provider": "word(custom_llm_provider)",
     "model": "coalesce(word(model), word(model_group))",
     "model_group": "word(model_group)",
-    "streamed": 'moment("completionStartTime", 1) < moment("endTime", 1)',
+    "streamed": 'CASE WHEN moment("completionStartTime", 1) < moment("endTime", 1) THEN true'
+    f" WHEN {STATUS} = 'success' AND moment(\"endTime\", 1) IS NOT NULL THEN false END",
     "failed": f"{STATUS} = 'failure'",
     "status": "whole(part(metadata, '$.error_information.error_code'))",
     "error": "code(part(metadata, '$.error_information.error_class'))",
@@ -37,7 +43,9 @@ COLUMNS = {
     "team": "word(team_id)",
     "session": "word(session_id)",
     "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE 'User-Agent%')[1]",
-    "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 + whole(part(metadata, '$.attempted_retries')) END",
+    "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
+    "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 AND {FALLBACKS} = 0, false)",
+    "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + coalesce({FALLBACKS}, 0) END",
 }
 
 

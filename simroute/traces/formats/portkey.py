@@ -1,18 +1,23 @@
 """Portkey's log export. `cost` is in US cents and `response_time` in milliseconds; times are UTC.
 
-The export has no row for each attempt: `retry_success_count` and, of a fallback, `last_used_option_index` count the failed ones before the answer,
-where they were exported. Tokens read from a provider's cache are not told. `trace_id` is taken as the session.
+There is a row for each target that a fallback tried, all with one `trace_id`, which is taken as the session too, since clients give one to a whole
+conversation. Retries have no rows: `retry_success_count` tells how many came before an answer, and is -1 where all failed. `last_used_option_index`
+counts the targets of a fallback; those without a row (an export may be filtered) are added. A row has its time to the second in older exports.
+What a limit (412) or a guardrail (446) refused may have been sent nowhere. Tokens read from a provider's cache are not told.
 """
 
 from simroute.traces.files import Sample
 
-ABOUT = "Portkey log export (JSONL; cost in cents, times in ms)"
+ABOUT = "Portkey log export (JSONL; cost in cents, times in ms), a row for each target of a fallback"
 FIELDS = (
     "id", "trace_id", "created_at", "is_success", "ai_org", "ai_model", "req_units", "res_units", "cost", "response_time", "response_status_code",
     "mode", "cache_status", "stream_mode", "retry_success_count", "last_used_option_index", "prompt_slug", "workspace_slug", "_user", "metadata",
 )  # fmt: skip
 CLOCK = "utc"
+WAIT_S = 10.0
+HIT = "upper(trim(cache_status)) LIKE '%HIT'"
 COLUMNS = {
+    "trace": "word(trace_id)",
     "time": "created_at",
     "request_id": "word(id)",
     "input_tokens": "whole(req_units)",
@@ -30,8 +35,11 @@ COLUMNS = {
     "team": "word(workspace_slug)",
     "session": "word(trace_id)",
     "feature": "word(prompt_slug)",
-    "attempts": "CASE WHEN upper(trim(cache_status)) LIKE '%HIT' THEN 0 WHEN whole(retry_success_count) >= 0 THEN 1 + whole(retry_success_count)"
-    " + CASE WHEN mode = 'fallback' THEN greatest(0, coalesce(whole(last_used_option_index), 0)) ELSE 0 END END",
+    "attempts": f"CASE WHEN {HIT} THEN 0 WHEN whole(response_status_code) IN (412, 446) THEN 0"
+    " WHEN whole(retry_success_count) IS NOT NULL THEN 1 + greatest(0, whole(retry_success_count)) END",
+    "attempts_at_least": f"NOT coalesce({HIT}, false) AND (coalesce(whole(retry_success_count), -1) < 0 OR"
+    " whole(response_status_code) IN (412, 446) OR mode = 'fallback' AND whole(last_used_option_index) > 0)",
+    "sends": "CASE WHEN mode = 'fallback' THEN 1 + greatest(0, whole(last_used_option_index)) END",
 }
 
 

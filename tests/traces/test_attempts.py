@@ -1,0 +1,108 @@
+"""Rows that are attempts at one request: what belongs together, and how many sends that makes as far as the log tells."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from figures import lines, table
+from simroute.traces.inspect import rows, summary
+
+
+def portkey(second: float, ok: bool, **more: Any) -> dict[str, Any]:
+    """A row of Portkey's export, so many seconds after noon."""
+    return {
+        "id": f"p{second}-{more.get('ai_org')}", "trace_id": "t", "created_at": f"2026-05-04T12:{int(second) // 60:02d}:{second % 60:06.3f}Z",
+        "is_success": int(ok), "ai_org": "openai", "ai_model": "gpt-4o", "req_units": 400 if ok else 0, "res_units": 50 if ok else 0, "cost": 0.1,
+        "response_time": 1000, "response_status_code": 200 if ok else 503, "mode": "fallback", "cache_status": "DISABLED", "stream_mode": 0,
+        "retry_success_count": 0, "last_used_option_index": 0, **more,
+    }  # fmt: skip
+
+
+def counted(tmp_path: Path, log: list[dict[str, Any]]) -> tuple[int, int, int, bool]:
+    """Requests, failed ones, sends, and whether these are a lower bound."""
+    said = summary(table(tmp_path, lines(log)))
+    return said["requests"], said["failed"], said["attempts"], said["attempts_at_least"]
+
+
+ATTEMPTS = {
+    "a fallback has a row for each target, and its index is not added to them": (
+        [portkey(0, False), portkey(1, True, ai_org="anthropic", last_used_option_index=1)], (1, 0, 2, True),
+    ),
+    "the newest stands first, and both have the same second": (
+        [portkey(1, True, ai_org="anthropic", last_used_option_index=1), portkey(1, False)], (1, 0, 2, True),
+    ),
+    "retries have no rows": ([portkey(0, True, mode="single", retry_success_count=3)], (1, 0, 4, False)),
+    "retries of both targets": (
+        [portkey(0, False, retry_success_count=-1), portkey(4, True, ai_org="x", retry_success_count=1, last_used_option_index=1)], (1, 0, 3, True),
+    ),
+    "an export filtered to successes": ([portkey(1, True, last_used_option_index=2)], (1, 0, 3, True)),
+    "a conversation with one trace": ([portkey(second, True) for second in (0, 5, 10)], (3, 0, 3, False)),
+    "a conversation whose second turn failed for good": (
+        [portkey(0, True), portkey(30, False), portkey(90, True, req_units=900)], (3, 1, 3, False),
+    ),
+    "after a failure something longer was asked at once": (
+        [portkey(0, False, req_units=400), portkey(2, True, req_units=600)], (2, 1, 2, False),
+    ),
+    "another provider counts the same prompt a little differently": (
+        [portkey(0, False, req_units=400), portkey(2, True, req_units=412, ai_org="x", last_used_option_index=1)], (1, 0, 2, True),
+    ),
+    "times are those of the end": (
+        [portkey(10, False, response_time=200), portkey(55, True, response_time=44_000, last_used_option_index=1)], (1, 0, 2, True),
+    ),
+    "all targets failed": ([portkey(0, False), portkey(1, False, ai_org="x", last_used_option_index=1)], (1, 1, 2, True)),
+    "an answer of the cache": ([portkey(0, True, cache_status="HIT")], (1, 0, 0, False)),
+    "a guardrail refused it": ([portkey(0, False, response_status_code=446)], (1, 1, 0, True)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ATTEMPTS)
+def test_portkeys_rows_are_targets_of_a_fallback(tmp_path: Path, case: str) -> None:
+    """Within seconds, after a failure, up to a success, of the same size; what has no row is told by the row."""
+    log, expected = ATTEMPTS[case]
+    assert counted(tmp_path, log) == expected
+
+
+def spent(second: int, ok: bool, session: str = "s", **metadata: Any) -> dict[str, Any]:
+    """A row of LiteLLM's SpendLogs."""
+    return {
+        "request_id": f"r{session}{second}", "spend": 0.001, "prompt_tokens": 100 if ok else 0, "completion_tokens": 10 if ok else 0,
+        "startTime": f"2026-09-02T09:00:{second:02d}.000Z", "endTime": f"2026-09-02T09:00:{second + 1:02d}.000Z", "model": "m", "model_group": "g",
+        "custom_llm_provider": "p", "session_id": session, "status": "success" if ok else "failure", "cache_hit": "False",
+        "metadata": json.dumps(metadata),
+    }  # fmt: skip
+
+
+SPENT = {
+    "neither retries nor fallbacks": ([spent(0, True, attempted_retries=0, attempted_fallbacks=0)], (1, 0, 1, False)),
+    "retries at the group that was asked for": ([spent(0, True, attempted_retries=2, attempted_fallbacks=0)], (1, 0, 3, False)),
+    "a fallback, after retries that are not told": (
+        [spent(0, True, attempted_retries=1, attempted_fallbacks=1, original_model_group="h")], (1, 0, 3, True),
+    ),
+    "a version that tells no fallbacks": ([spent(0, True, attempted_retries=0)], (1, 0, 1, True)),
+    "a version that tells nothing": ([spent(0, True)], (1, 0, 1, True)),
+    "failures with rows of their own are not counted twice": (
+        [
+            spent(0, False, attempted_retries=0, attempted_fallbacks=0),
+            spent(2, False, attempted_retries=1, attempted_fallbacks=0),
+            spent(5, True, attempted_retries=2, attempted_fallbacks=0),
+        ],
+        (1, 0, 3, False),
+    ),
+    "a session of several requests": ([spent(second, True, attempted_retries=0, attempted_fallbacks=0) for second in (0, 20)], (2, 0, 2, False)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPENT)
+def test_spend_logs_tell_retries_and_fallbacks_in_their_metadata(tmp_path: Path, case: str) -> None:
+    """Rows and what the last of them says are one count; where fallbacks are not told it is a lower bound."""
+    log, expected = SPENT[case]
+    assert counted(tmp_path, log) == expected
+
+
+def test_a_lower_bound_is_called_so(tmp_path: Path) -> None:
+    """Two requests, one of which may have had more sends."""
+    found = table(tmp_path, lines([spent(0, True, "a", attempted_retries=0, attempted_fallbacks=0), spent(9, True, "b", attempted_retries=1)]))
+    assert dict(rows(found))["attempts"] == "at least 3, at least 1.500 a request"
+    assert found.rows("SELECT attempts, attempts_at_least FROM requests") == [(1, False), (2, True)]
