@@ -55,21 +55,11 @@ def run(horizon: float) -> Count:
     def send(now: float, request: Request) -> None:
         nonlocal attempts
         attempts += 1
-        server, i = servers[request.server], request.i
-        conditions = server.conditions if now < server.until else server.now(now)
-        draws = request.draw.met.get((server.index, request.tries)) or request.draw.at(server, request.tries)
+        server = servers[request.server]
         request.deadline = now + TIMEOUT
         if server.busy >= SLOTS and len(server.line) >= ROOM:
-            heappush(heap, (now + draws.error_s[i], number(), -503, request))
-            return
-        coin = draws.coin[i]
-        if coin >= conditions.bad:
-            request.status, request.seconds = 200, draws.ttft[i] * conditions.slow_down + draws.decode[i] * conditions.slow_down
-        else:
-            request.status, request.seconds = conditions.verdict(coin), draws.error_s[i] * conditions.slow_down
-            if request.status == 0:
-                request.status, request.seconds = 504, HANG
-        if server.busy < SLOTS:
+            heappush(heap, (now + request.draw.at(server, request.tries).error_s[request.i], number(), -503, request))
+        elif server.busy < SLOTS:
             server.busy += 1
             begin(now, request)
         else:
@@ -78,8 +68,18 @@ def run(horizon: float) -> Count:
             heappush(heap, (request.deadline, request.ticket, QUEUED, request))
 
     def begin(now: float, request: Request) -> None:
-        """Its end is known at once: the answer, or the deadline if that comes before."""
+        """Its fate is that of the weather now, and its end is known at once: the answer, or the deadline if that comes before."""
         request.ticket = 0
+        server, i = servers[request.server], request.i
+        conditions = server.conditions if now < server.until else server.now(now)
+        draws = request.draw.met.get((server.index, request.tries)) or request.draw.at(server, request.tries)
+        coin = draws.coin[i]
+        if coin >= conditions.bad:
+            request.status, request.seconds = 200, draws.ttft[i] * conditions.slow_down + draws.decode[i] * conditions.slow_down
+        else:
+            request.status, request.seconds = conditions.verdict(coin), draws.error_s[i] * conditions.slow_down
+            if request.status == 0:
+                request.status, request.seconds = 504, HANG
         end = now + request.seconds
         if end <= request.deadline:
             heappush(heap, (end, number(), request.status, request))

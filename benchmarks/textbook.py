@@ -63,19 +63,19 @@ class Program:
         if server.full():
             yield self.env.timeout(draws.error_s[i])
             return 503
-        status, seconds = fate(server, draws, i, self.env.now)
         deadline = self.env.timeout(TIMEOUT)
         with server.slots.request() as slot:
             yield self.env.any_of([slot, deadline])
             if not slot.triggered:
                 return 408
+            status, seconds = fate(server, draws, i, self.env.now)
             work = self.env.timeout(seconds)
             ended = yield self.env.any_of([work, deadline])
             return status if work in ended else 408
 
 
 def fate(server: Server, draws: Any, i: int, now: float) -> tuple[int, float]:
-    """Status of a call that is sent now, and seconds of work until it is answered."""
+    """Status of a call whose service begins now, and seconds of work until it is answered."""
     conditions, coin = server.now(now), draws.coin[i]
     if coin >= conditions.bad:
         return 200, draws.ttft[i] * conditions.slow_down + draws.decode[i] * conditions.slow_down

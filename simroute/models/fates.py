@@ -11,10 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.models.deployment import DeploymentModel
+from simroute.models.prices import Rates
 from simroute.models.workload import Block
-
-PICO = 1_000_000
-"""Pico-USD per token for one USD per million tokens."""
 
 
 class Fate(NamedTuple):
@@ -38,7 +36,7 @@ def fate(model: DeploymentModel, block: Block, n: int) -> Fate:
     seconds = first + decode
     stop = np.where(cut, first + decode * drawn.cut / (model.spec.truncated or 1.0), seconds)
     whole = np.where(answers, _bill(model, block, first, decode, stop), 0)
-    dropped = np.where(answers, _nano(model, block, block.arrival, np.where(decode > 0, 0, block.output_tokens)), 0)
+    dropped = np.where(answers, _nano(model, block, np.where(decode > 0, 0, block.output_tokens)), 0)
     return Fate(answers & ~cut, first, np.where(answers & ~cut, seconds, inf), whole, dropped, drawn.quality)
 
 
@@ -55,29 +53,29 @@ def _conditions(model: DeploymentModel, arrival: np.ndarray) -> tuple[np.ndarray
 
 
 def _bill(model: DeploymentModel, block: Block, first: np.ndarray, decode: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """At the end of the call, for the tokens that have come by then: to the bit what the simulated world bills."""
+    """At the price when it was sent, for the tokens that have come by its end: to the bit what the simulated world bills."""
     end = block.arrival + stop
     share = (end - block.arrival - first) / np.where(decode > 0, decode, 1.0)
     partly = (end < block.arrival + (first + decode)) & (decode > 0)
     tokens = np.where(partly, (block.output_tokens * np.maximum(share, 0.0)).astype(np.int64), block.output_tokens)
-    return _nano(model, block, end, tokens)
+    return _nano(model, block, tokens)
 
 
-def _nano(model: DeploymentModel, block: Block, when: np.ndarray, output_tokens: np.ndarray) -> np.ndarray:
+def _nano(model: DeploymentModel, block: Block, output_tokens: np.ndarray) -> np.ndarray:
     edges, inputs, outputs, saved = _price_list(model)
-    place = np.searchsorted(edges, when, side="right") - 1
+    place = np.searchsorted(edges, block.arrival, side="right") - 1
     nano = block.input_tokens * inputs[place] - block.cached_tokens * saved[place] + output_tokens * outputs[place]
     return np.asarray((nano + 500) // 1000)
 
 
 def _price_list(model: DeploymentModel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """(from second, pico-USD per token in, and out, and what one that the provider has cached costs less)."""
-    edges, prices, at = [], [], 0.0
+    edges, rates, at = [], [], 0.0
     while at < inf:
         price, until = model.price_at(at)
         edges.append(at)
-        prices.append(price)
+        rates.append(Rates(price))
         at = until
-    inputs, outputs = np.array([round(p.input * PICO) for p in prices]), np.array([round(p.output * PICO) for p in prices])
-    cached = np.array([round((p.input if p.cached is None else p.cached) * PICO) for p in prices])
-    return np.array(edges), inputs, outputs, inputs - cached
+    columns = ([getattr(rate, name) for rate in rates] for name in ("input", "output", "saved"))
+    inputs, outputs, saved = (np.array(column) for column in columns)
+    return np.array(edges), inputs, outputs, saved

@@ -10,6 +10,23 @@ from simroute.core import Price
 from simroute.models import spec
 from simroute.models.faults import moment
 
+PICO = 1_000_000
+"""Pico-USD per token for one USD per million tokens: money is counted in integers."""
+
+
+class Rates:
+    """A price list as a bill needs it: pico-USD per token in and out, and what a token in costs less when the provider has it cached."""
+
+    __slots__ = ("input", "output", "saved")
+
+    def __init__(self, price: Price) -> None:
+        self.input, self.output = round(price.input * PICO), round(price.output * PICO)
+        self.saved = 0 if price.cached is None else self.input - round(price.cached * PICO)
+
+    def nano_usd(self, input_tokens: int, output_tokens: int, cached_tokens: int) -> int:
+        """The bill in nano-USD, rounded half up; `cached_tokens` of the input were read from the provider's cache."""
+        return (input_tokens * self.input - cached_tokens * self.saved + output_tokens * self.output + 500) // 1000
+
 
 def price_list(deployment: spec.Deployment, horizon: float) -> list[tuple[float, Price]]:
     """(from second, price) in order of time. Raises ValueError when the catalogue does not know the model."""

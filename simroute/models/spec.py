@@ -165,7 +165,10 @@ class Latency:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the provider grants: requests and tokens a minute, refilled continuously, and calls in flight."""
+    """What the provider grants: requests and tokens a minute, refilled continuously, and calls in flight.
+
+    A call that waits for a slot meets the outages, errors, slowness and price of the moment when it gets it, not of the moment when it was sent.
+    """
 
     rpm: Annotated[PerMinute | None, Doc("requests a minute; further ones get 429")] = None
     tpm: Annotated[PerMinute | None, Doc("tokens a minute; further ones get 429")] = None
@@ -188,7 +191,7 @@ class PriceList:
 
 @dataclass(frozen=True)
 class PriceStep:
-    """From `at` on, the deployment costs this."""
+    """From `at` on, the deployment costs this. A call is billed at the price when it was sent on to the model, however long its answer takes."""
 
     at: Annotated[When, Doc("when it begins to hold: 2h, or 50%")]
     input: Annotated[UsdPerMillion, Doc("for tokens sent")]
@@ -219,7 +222,8 @@ class Deployment:
     Interplay: Order and `provider` are what policies go by: roles such as `first` and `other_company` are found from them, and an outage of a
     provider (or a `domain`) reaches all that share it. `model` finds the price in the catalogue unless `price` gives it, and `price_steps` change
     it during the run. `latency` times the tokens of a task is how long an answer takes; with `limits.concurrency` below rate times that, calls
-    queue, and beyond `limits.queue` they fail. `quality` counts against `price` in every cascade and every shift to a cheaper target.
+    queue, and beyond `limits.queue` they fail; what a queued call meets is decided when it gets its slot. `quality` counts against `price` in
+    every cascade and every shift to a cheaper target.
     """
 
     provider: Annotated[Name, Doc("the company; what fails together")]

@@ -50,6 +50,14 @@ class Weather:
         """When the first of them can come (s)."""
         return 0.0 if self.part is None else self.part.begins(self.scenario.workload, self._trace)
 
+    @property
+    def ends(self) -> float:
+        """From when on none of them can come (s): the horizon, or where the next part begins."""
+        part = self.part
+        if part is None or part.number + 1 >= part.among:
+            return self.horizon
+        return part._replace(number=part.number + 1).begins(self.scenario.workload, self._trace)
+
     def pings(self, replica: int, number: int) -> Block:
         """A block of background calls of one replica."""
         return self._workload.ping(PINGS * (1 + replica) + number)

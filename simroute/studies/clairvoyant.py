@@ -7,7 +7,9 @@ nothing then, an answer what the scenario says of abandoned calls. Providers tha
 The figures are exact without rate limits and slots: of policies that send on arrival, at most `TRIES` times to each deployment, and answer
 nothing from a cache, none answers more requests, in time or at all, and none that answers the same requests in time costs less. (One that waits
 for an outage to end, or keeps answers, is another kind.) Limits depend on what is sent: with them it is a bound without rate limits, which may
-be out of reach. Nothing is simulated: blocks of the weather are looked at as a whole.
+be out of reach. With slots it is what would be if no call waited for one: a call that waits meets the weather and the price of the moment when
+its service begins, so that a queue may even carry it past the end of an outage. Nothing is simulated: blocks of the weather are looked at as a
+whole.
 """
 
 from __future__ import annotations

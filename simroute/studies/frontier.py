@@ -8,8 +8,7 @@ from typing import Any, Literal
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError
 from simroute.report.figures import bound as figures
-from simroute.studies.clairvoyant import is_exact
-from simroute.studies.regret import EXACT, LIMITED, Point, bound, hurried
+from simroute.studies.regret import EXACT, Point, bound, hurried, label
 
 Trade = Literal["success", "latency"]
 METRICS_SHOWN = ("success_rate", "slo_attainment", "cost_per_1k_requests_usd", "latency_p50_s", "latency_p95_s", "quality_mean")
@@ -20,7 +19,7 @@ class Frontier:
     """Points from cheap to dear. `exact`: no deployment limits what may be sent, so no policy lies beyond it."""
 
     trade: Trade
-    exact: bool
+    label: str
     points: list[Point]
 
     @property
@@ -48,8 +47,8 @@ class Frontier:
         return {"frontier": figures.frontier(self.columns, self.trade, self.label).drawn()}
 
     @property
-    def label(self) -> str:
-        return EXACT if self.exact else LIMITED
+    def exact(self) -> bool:
+        return self.label == EXACT
 
     def _repr_html_(self) -> str:
         from simroute.report.sensitivity import tabled
@@ -63,4 +62,4 @@ def frontier(made: Configuration, trade: Trade = "success") -> Frontier:
         raise InputError(f"frontier: {trade!r} is not one of success, latency")
     replications = range(made.replications)
     points = bound(made, replications).frontier if trade == "success" else hurried(made, replications)
-    return Frontier(trade, is_exact(made.scenario), points)
+    return Frontier(trade, label(made.scenario), points)

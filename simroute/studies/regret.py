@@ -9,6 +9,7 @@ from typing import Any
 
 from simroute.experiment.configuration import Configuration
 from simroute.metrics import METRICS
+from simroute.models import spec
 from simroute.studies.clairvoyant import KEPT, TRIES, Metrics, Stance, foreseen, is_exact, worths
 from simroute.studies.statistics import Interval, deviation, interval, paired, t_quantile
 
@@ -21,6 +22,7 @@ HURRIES = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """Worths of a second, relative to the cost of the median answer for its median time."""
 EXACT = "clairvoyant bound"
 LIMITED = "clairvoyant, a bound without rate limits"
+QUEUED = "clairvoyant, as if no call waited for a slot"
 Series = dict[str, dict[str, list[float | None]]]
 
 
@@ -45,13 +47,13 @@ class Point:
 class Bound:
     """The bound of a study: figures by replication, and the frontier that ends in it."""
 
-    exact: bool
+    label: str
     runs: list[Metrics]
     frontier: list[Point] = field(default_factory=list)
 
     @property
-    def label(self) -> str:
-        return EXACT if self.exact else LIMITED
+    def exact(self) -> bool:
+        return self.label == EXACT
 
     def plain(self) -> dict[str, Any]:
         """As in summary.json."""
@@ -71,6 +73,13 @@ class Bound:
             }
             for policy, found in series.items()
         }
+
+
+def label(scenario: spec.Scenario) -> str:
+    """What the figures of the clairvoyant are in this scenario."""
+    if is_exact(scenario):
+        return EXACT
+    return QUEUED if any(each.limits.concurrency is not None for each in scenario.deployments.values()) else LIMITED
 
 
 def bounded(metric: str, found: Interval) -> Interval:
@@ -99,7 +108,7 @@ def bound(configuration: Configuration, replications: Sequence[int]) -> Bound:
     stances = [Stance(), *_success(configuration, replications)]
     looked = [foreseen(configuration, replication, stances) for replication in replications]
     points = [Point(stance, [found[place] for found in looked]) for place, stance in enumerate(stances)]
-    return Bound(is_exact(configuration.scenario), points[0].runs, [*points[1:], points[0]])
+    return Bound(label(configuration.scenario), points[0].runs, [*points[1:], points[0]])
 
 
 def _success(configuration: Configuration, replications: Sequence[int]) -> list[Stance]:

@@ -90,7 +90,7 @@ def _leak(policy: Any) -> list[str]:
             {"timeout": Timeout(1.0), "policy": policy}, {"a": [Step(9.0)] * 400 + [Step(0.1)], "b": [Step(9.0)] * 400}, calm, streamed=False
         )
         fresh = play({"timeout": Timeout(1.0), "policy": policy}, {"a": [Step(0.1)], "b": [Step(0.1)]}, [0.0])
-        built._script = {"a": [Step(9.0)], "b": [Step(9.0)]}
+        built.script({"a": [Step(9.0)], "b": [Step(9.0)]})
         _calm_after(built, 900.0)
         built.run()
         last = collected(built, log).requests[len(calm) - 1]
@@ -104,7 +104,7 @@ def _leak(policy: Any) -> list[str]:
 def _calm_after(built: Any, when: float) -> None:
     def weather() -> Any:
         yield built.env.timeout(when)
-        built._script = {"a": [Step(0.1)], "b": [Step(0.1)]}
+        built.script({"a": [Step(0.1)], "b": [Step(0.1)]})
 
     built.env.process(weather())
 

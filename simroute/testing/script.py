@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -39,33 +40,50 @@ class Log:
     rows: dict[str, list[Chunk]] = field(default_factory=lambda: {"requests": [], "attempts": [], "events": []})
 
 
-class ScriptedWorld(SimWorld):
-    """A simulated world whose upstreams answer as they are told."""
+class ScriptedUpstream(Upstream):
+    """An upstream that answers as it is told: its n-th answer belongs to the n-th call that is sent to it, refused or not."""
 
-    def script(self, script: Script) -> None:
-        self._script = script
-        self._asked = dict.fromkeys(script, 0)
+    steps: Sequence[Step] = ()
+    asked = 0
 
-    def _decide(self, attempt: Attempt, request: Any, upstream: Upstream, number: int) -> None:
-        steps = self._script[upstream.name]
-        place = min(self._asked[upstream.name], len(steps) - 1)
-        self._asked[upstream.name] += 1
-        step = steps[place]
-        if upstream.full():
-            return self._refuse(attempt, 503, "overloaded", None, 0.0)
+    def take(self, attempt: Attempt, number: int) -> None:
+        attempt.request.held.draws[self.index, number] = _Told(self.steps[min(self.asked, len(self.steps) - 1)])
+        self.asked += 1
+        super().take(attempt, number)
+
+    def _fate(self, attempt: Attempt) -> None:
+        step, streamed = attempt.draws.step, attempt.request.streamed
         attempt.status, attempt.seconds, attempt.retry_after = step.status, step.seconds, step.retry_after
         if step.status == 200:
             attempt.first = step.seconds if step.first is None else step.first
             attempt.decode = step.seconds - attempt.first
             attempt.quality = 1.0
-            if request.streamed:
+            if streamed:
                 self._stream(attempt, 1.0, 0.0)
         else:
             attempt.error = "error"
-            if request.streamed and step.first is not None:  # cut after its first token
+            if streamed and step.first is not None:  # cut after its first token
                 attempt.first, attempt.decode = step.first, step.seconds - step.first
                 self._stream(attempt, 1.0, 0.0)
-        upstream.admit(attempt)
+
+
+class _Told:
+    """A step in the place of draws; a refusal takes no time."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.error_s: Any = defaultdict(float)
+
+
+class ScriptedWorld(SimWorld):
+    """A simulated world whose upstreams answer as they are told."""
+
+    endpoint = ScriptedUpstream
+
+    def script(self, script: Script) -> None:
+        for name, steps in script.items():
+            upstream: Any = self.upstreams[name]
+            upstream.steps = steps
 
 
 def play(

@@ -14,7 +14,7 @@ from simroute.models import spec
 from simroute.report import Material, Picture, pictures
 from simroute.studies.clairvoyant import KEPT, Stance, choices, foreseen, is_exact
 from simroute.studies.compare import compare
-from simroute.studies.regret import LIMITED, bound, closed, hurried
+from simroute.studies.regret import LIMITED, QUEUED, bound, closed, hurried, label
 
 ROOT = Path(__file__).parent.parent.parent
 POLICIES = sorted(path.stem for path in (ROOT / "policies").glob("*.yaml"))
@@ -137,6 +137,8 @@ def test_with_limits_it_is_called_a_bound_without_them():
     made = load("compare", "rate_limit_storm", ["direct"], ["scenario.horizon=60s"], 1, 2)
     found = bound(made, [0, 1])
     assert (found.exact, found.label, is_exact(load("compare", "demo", ["direct"]).scenario)) == (False, LIMITED, True)
+    slots = load("compare", "demo", ["direct"], ["scenario.deployments.claude-sonnet.limits.concurrency=3"])
+    assert (is_exact(slots.scenario), label(slots.scenario)) == (False, QUEUED)
 
 
 def test_the_frontier_rises_with_what_an_answer_is_worth_and_ends_in_the_bound():

@@ -45,7 +45,7 @@ def caption(material: Material) -> str:
     found = material.summary.get("bound")
     if found is None:
         return ""
-    limits = "" if found["exact"] else " It knows no rate limits and slots, so it may be out of reach."
+    limits = "" if found["exact"] else " It knows no rate limits and no queue for slots, so it may be out of reach."
     return (
         " The star is a policy that knows the weather: it sends each request to the cheapest target that will answer in time; the dotted line is what"
         f" it attains when it leaves the dearest requests unanswered. A policy that keeps answers or waits for better weather may pass it.{limits}"

@@ -1,19 +1,20 @@
-"""One provider endpoint on SimPy's clock: slots and their queue around what its model says of each call."""
+"""One provider endpoint on SimPy's clock: slots, their queue, and what becomes of a call, by the weather when its service begins."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from simroute.core import Outcome, Rest
+from simroute.models.prices import Rates
 from simroute.worlds.sim.kernel import Kernel, Wake
 
 if TYPE_CHECKING:
     from simroute.models.deployment import DeploymentModel
     from simroute.worlds.sim.request import SimRequest
-
-PICO = 1_000_000
-"""Pico-USD per token for one USD per million tokens: money is counted in integers."""
 
 
 class Attempt(Wake):
@@ -27,12 +28,15 @@ class Attempt(Wake):
     status: int
     seconds: float
     probe: bool
+    draws: Any  # what the weather does to this send, for the request's whole block
+    rates: Rates  # what it costs: the price list when it began
     began: float = -1.0
     first: float = 0.0  # seconds to the first token
     decode: float = -1.0  # seconds from the first token to the last; negative: there will be no answer
     quality: float = 0.0
     error: str = ""
     retry_after: float | None = None
+    turn: Wake | None = None  # of a streamed call in the queue: its service begins, and with it is known whether a first token will come
     first_token: Wake | None = None
     abandoned: bool = False
     left: float = 0.0  # when whoever waited for an abandoned one stopped waiting
@@ -41,18 +45,25 @@ class Attempt(Wake):
 
 
 class Upstream:
-    """One deployment while a run lasts. What becomes of a call is its model's word; what has to wait for what is decided here."""
+    """One deployment while a run lasts. Limits and room in the queue are asked when a call is sent; conditions and price hold from when it begins.
 
-    def __init__(self, kernel: Kernel, index: int, model: DeploymentModel, slots: int | None, room: int) -> None:
+    `hang_limit`: seconds until a hung call is cut; `abandon(attempt)` is told when nobody reads a stream any more; `closes`: when busy seconds end.
+    """
+
+    def __init__(
+        self, kernel: Kernel, index: int, model: DeploymentModel, hang_limit: float, abandon: Callable[[Attempt], None], closes: float
+    ) -> None:  # fmt: skip
+        limits = model.spec.limits
         self.kernel = kernel
         self.index = index
         self.model = model
         self.target = model.target
         self.name = model.target.name
         self.limits = model.limits
-        self.slots, self.room = slots, room
+        self.slots, self.room = limits.concurrency, limits.queue
         self.busy = 0
         self.busy_seconds = 0.0
+        self._hang_limit, self._abandon, self._closes = hang_limit, abandon, closes
         self._waiting: deque[Attempt] = deque()
         self.until = -math.inf
         self.refresh(0.0)
@@ -62,32 +73,34 @@ class Upstream:
         self.conditions, fair = self.model.conditions(now)
         self.price, listed = self.model.price_at(now)
         self.until = min(fair, listed)
-        self.input_pico, self.output_pico = round(self.price.input * PICO), round(self.price.output * PICO)
-        self.saved_pico = 0 if self.price.cached is None else self.input_pico - round(self.price.cached * PICO)
+        self.rates = Rates(self.price)
 
-    def nano_usd(self, input_tokens: int, output_tokens: int, cached_tokens: int) -> int:
-        """The bill in nano-USD, rounded half up; `cached_tokens` of the input were read from the provider's cache."""
-        return (input_tokens * self.input_pico - cached_tokens * self.saved_pico + output_tokens * self.output_pico + 500) // 1000
-
-    def full(self) -> bool:
-        """No slot is free, and no place to wait for one."""
-        return self.slots is not None and self.busy >= self.slots and len(self._waiting) >= self.room
-
-    def admit(self, attempt: Attempt) -> None:
-        """Begin the work now, or when a slot is free."""
-        if self.slots is None:
+    def take(self, attempt: Attempt, number: int) -> None:
+        """A call arrives, the `number`-th (from 0) of its request here: it is refused, begins, or waits for a slot."""
+        request = attempt.request
+        i, held = request.i, request.held
+        draws = held.draws.get((self.index, number))
+        if draws is None:
+            draws = held.draws[self.index, number] = self.model.draws(held.block, number)
+        attempt.draws = draws
+        slots = self.slots
+        if slots is not None and self.busy >= slots and len(self._waiting) >= self.room:
+            return self._refuse(attempt, 503, "overloaded", None, draws.error_s[i])
+        if self.limits is not None:
+            columns = request.columns
+            wait = self.limits.ask(attempt.start, columns.input_tokens[i], columns.output_tokens[i], request.max_output_tokens)
+            if wait is not None:
+                return self._refuse(attempt, 429, "rate_limited", wait, draws.error_s[i])
+        if slots is None:
             self._begin(attempt)
-        elif self.busy < self.slots:
-            self._hold(attempt)
         else:
-            attempt.queued = True
-            self._waiting.append(attempt)
+            self._admit(attempt, slots)
 
     def leave(self, attempt: Attempt) -> None:
         """Give the slot back; the next in the queue takes it."""
         attempt.held = False
         self.busy -= 1
-        self.busy_seconds += self.kernel.now() - attempt.began
+        self.busy_seconds += max(0.0, min(self.kernel.now(), self._closes) - attempt.began)
         if self._waiting:
             self._hold(self._waiting.popleft())
 
@@ -95,14 +108,77 @@ class Upstream:
         """Take a call that has not begun out of the queue."""
         self._waiting.remove(attempt)
 
+    def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None, seconds: float) -> None:
+        attempt.status, attempt.error, attempt.retry_after, attempt.seconds = status, error, retry_after, seconds
+        self.kernel.schedule(attempt, attempt.start + seconds)
+
+    def _admit(self, attempt: Attempt, slots: int) -> None:
+        if self.busy < slots:
+            self._hold(attempt)
+            return
+        attempt.queued = True
+        attempt.turn = Wake([]) if attempt.request.streamed else None
+        self._waiting.append(attempt)
+
     def _hold(self, attempt: Attempt) -> None:
         self.busy += 1
         attempt.held, attempt.queued = True, False
+        if attempt.turn is not None:
+            self.kernel.schedule(attempt.turn, self.kernel.now())
         self._begin(attempt)
 
     def _begin(self, attempt: Attempt) -> None:
+        """What becomes of it: from the weather and the price now, and the draws that belong to (request, target, number)."""
         kernel = self.kernel
         attempt.began = now = kernel.env._now
-        if attempt.first_token is not None:
-            kernel.schedule(attempt.first_token, now + attempt.first)
+        if now >= self.until:
+            self.refresh(now)
+        attempt.rates = self.rates
+        self._fate(attempt)
         kernel.schedule(attempt, now + attempt.seconds)
+
+    def _fate(self, attempt: Attempt) -> None:
+        conditions, draws, request = self.conditions, attempt.draws, attempt.request
+        i = request.i
+        if draws.coin[i] >= conditions.bad:
+            attempt.status = 200
+            attempt.first = draws.ttft[i] * conditions.slow_down
+            attempt.decode = draws.decode[i] * conditions.slow_down
+            attempt.seconds = attempt.first + attempt.decode
+            attempt.quality = draws.quality[i]
+            if request.streamed:
+                self._stream(attempt, draws.cut[i], self.model.spec.truncated)
+        else:
+            attempt.status = conditions.verdict(draws.coin[i])
+            attempt.seconds = draws.error_s[i] * conditions.slow_down
+            attempt.error = "error"
+            if attempt.status == 0:
+                attempt.status, attempt.seconds, attempt.error = 504, self._hang_limit, "hang"
+
+    def _stream(self, attempt: Attempt, cut: float, truncated: float) -> None:
+        """The first token comes as an outcome of its own, with the rest behind it; `cut` below `truncated` ends the answer early."""
+        if cut < truncated:
+            attempt.status, attempt.error = 502, "truncated"
+            attempt.seconds = attempt.first + attempt.decode * cut / truncated
+        if attempt.abandoned:  # while it was in the queue: it runs on, and nobody reads it
+            return
+        rest = Rest(partial(_Remainder, attempt))
+        rest.then(lambda final: self._abandon(attempt) if final.status == 499 else None)
+        request = attempt.request
+        request.rests = [*(request.rests or ()), rest]
+        attempt.first_token = Wake([])
+        attempt.first_token._value = Outcome(200, self.name, rest=rest)
+        self.kernel.schedule(attempt.first_token, attempt.began + attempt.first)
+
+
+class _Remainder:
+    """What is still to come of a streamed answer: its final outcome, when its attempt has ended."""
+
+    __slots__ = ("_attempt",)
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def __await__(self) -> Generator[Any, Any, Outcome]:
+        outcome: Outcome = yield self._attempt
+        return outcome

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from simpy import Environment
 
-from simroute.core import Call, Outcome, Rest, Target, stack
+from simroute.core import Call, Outcome, Target, stack
 from simroute.ledger import CACHED, OUTCOMES, Ledger
 from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
-from simroute.worlds.sim.kernel import Kernel, Task, Wake, uncollected
+from simroute.worlds.sim.kernel import Kernel, Task, uncollected
 from simroute.worlds.sim.request import Answer, Held, SimRequest
 from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import Attempt, Upstream
@@ -45,6 +45,8 @@ class SimWorld:
     The SimPy environment is `env`; ordinary processes may be added to it before `run`.
     """
 
+    endpoint = Upstream
+
     def __init__(self, weather: Weather, stacks: Sequence[Mapping[str, Any]], ledger: Ledger, env: Environment | None = None) -> None:
         scenario = weather.scenario
         self.weather = weather
@@ -55,12 +57,11 @@ class SimWorld:
         self.models = list(weather.deployments.values())
         self.upstreams: dict[str | None, Upstream] = {}
         for index, model in enumerate(self.models):
-            limits = model.spec.limits
-            self.upstreams[model.target.name] = Upstream(self.kernel, index, model, limits.concurrency, limits.queue)
+            made = self.endpoint(self.kernel, index, model, scenario.hang_limit, self._abandon, weather.ends)
+            self.upstreams[model.target.name] = made
         self.upstreams[None] = next(iter(self.upstreams.values()))
         self.forbidden = {weather.features.index(name): frozenset(who) for name, who in scenario.workload.forbid.items() if name in weather.features}
         self.stops = scenario.abandoned == "stops"
-        self.hang_limit = scenario.hang_limit
         self.senses = Senses(self.kernel, weather, self.upstreams)
         self.stacks = stacks
         self.entries = [stack(layers, self.send, partial(self._view, replica)) for replica, layers in enumerate(stacks)]
@@ -193,6 +194,8 @@ class SimWorld:
         """One attempt at the call's target: its outcome, or for a streamed answer its first token."""
         attempt = self._attempt(call)
         try:
+            if attempt.turn is not None:
+                yield attempt.turn
             outcome: Outcome = yield attempt.first_token or attempt
             return outcome
         except BaseException:  # nobody waits for it any more
@@ -213,56 +216,8 @@ class SimWorld:
         attempt.start = self.env._now
         if request.attempts == 1:
             request.first = attempt
-        self._decide(attempt, request, upstream, number)
+        upstream.take(attempt, number)
         return attempt
-
-    def _decide(self, attempt: Attempt, request: Any, upstream: Upstream, number: int) -> None:
-        """What becomes of it: from the weather now, and the draws that belong to (request, target, number)."""
-        now, i = attempt.start, request.i
-        if now >= upstream.until:
-            upstream.refresh(now)
-        conditions = upstream.conditions
-        draws = request.held.draws.get((upstream.index, number))
-        if draws is None:
-            draws = request.held.draws[upstream.index, number] = upstream.model.draws(request.held.block, number)
-        columns = request.columns
-        if upstream.full():
-            return self._refuse(attempt, 503, "overloaded", None, draws.error_s[i])
-        if upstream.limits is not None:
-            wait = upstream.limits.ask(now, columns.input_tokens[i], columns.output_tokens[i], request.max_output_tokens)
-            if wait is not None:
-                return self._refuse(attempt, 429, "rate_limited", wait, draws.error_s[i])
-        if draws.coin[i] >= conditions.bad:
-            attempt.status = 200
-            attempt.first = draws.ttft[i] * conditions.slow_down
-            attempt.decode = draws.decode[i] * conditions.slow_down
-            attempt.seconds = attempt.first + attempt.decode
-            attempt.quality = draws.quality[i]
-            if request.streamed:
-                self._stream(attempt, draws.cut[i], upstream.model.spec.truncated)
-        else:
-            attempt.status = conditions.verdict(draws.coin[i])
-            attempt.seconds = draws.error_s[i] * conditions.slow_down
-            attempt.error = "error"
-            if attempt.status == 0:
-                attempt.status, attempt.seconds, attempt.error = 504, self.hang_limit, "hang"
-        upstream.admit(attempt)
-
-    def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None, seconds: float) -> None:
-        attempt.status, attempt.error, attempt.retry_after, attempt.seconds = status, error, retry_after, seconds
-        self.kernel.schedule(attempt, attempt.start + seconds)
-
-    def _stream(self, attempt: Attempt, cut: float, truncated: float) -> None:
-        """The first token comes as an outcome of its own, with the rest behind it; `cut` below `truncated` ends the answer early."""
-        if cut < truncated:
-            attempt.status, attempt.error = 502, "truncated"
-            attempt.seconds = attempt.first + attempt.decode * cut / truncated
-        rest = Rest(partial(_Remainder, attempt))
-        rest.then(lambda final: self._abandon(attempt) if final.status == 499 else None)
-        request = attempt.request
-        request.rests = [*(request.rests or ()), rest]
-        attempt.first_token = Wake([])
-        attempt.first_token._value = Outcome(200, attempt.upstream.name, rest=rest)
 
     def ended(self, attempt: Attempt) -> None:
         """The provider is done with it, whether or not anybody still waits: slot, bill, row, outcome."""
@@ -304,11 +259,9 @@ class SimWorld:
         if now < attempt.began + (attempt.first + decode):  # summed as the end was: rounding must not take a token away
             share = (now - attempt.began - attempt.first) / decode if decode else 1.0
             tokens_out = int(tokens_out * max(0.0, share))
-        if now >= upstream.until:
-            upstream.refresh(now)
         if upstream.limits is not None:
             upstream.limits.generated(now, tokens_out)
-        nano = upstream.nano_usd(tokens_in, tokens_out, columns.cached_tokens[i])
+        nano = attempt.rates.nano_usd(tokens_in, tokens_out, columns.cached_tokens[i])
         request.nano += nano
         return tokens_in, tokens_out, nano
 
@@ -380,16 +333,3 @@ class SimWorld:
         for task in tasks:
             task.start()
         return tasks
-
-
-class _Remainder:
-    """What is still to come of a streamed answer: its final outcome, when its attempt has ended."""
-
-    __slots__ = ("_attempt",)
-
-    def __init__(self, attempt: Attempt) -> None:
-        self._attempt = attempt
-
-    def __await__(self) -> Generator[Any, Any, Outcome]:
-        outcome: Outcome = yield self._attempt
-        return outcome
