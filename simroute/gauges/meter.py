@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 DAY = 86_400.0
 PERIODS = {"day": DAY, "month": 30 * DAY}
 """Periods begin at t = 0; a month has 30 days."""
@@ -18,9 +20,14 @@ class SpendMeter:
     def reserve(self, now: float, usd: float) -> tuple[int, int]:
         """Count an estimate now; the ticket settles it."""
         self._turn(now)
-        nano = round(usd * 1e9)
+        nano = _up(usd)
         self._nano += nano
         return self._number, nano
+
+    def fits(self, now: float, usd: float, limit: float) -> bool:
+        """Whether an estimate of `usd`, beside what is spent and reserved, stays within `limit`."""
+        self._turn(now)
+        return self._nano + _up(usd) <= round(limit * 1e9)
 
     def settle(self, ticket: tuple[int, int], now: float, usd: float) -> None:
         """Replace an estimate by the bill. A ticket that is never settled keeps its estimate; one of an earlier period changes nothing."""
@@ -43,3 +50,8 @@ class SpendMeter:
         number = int(now // self._period)
         if number > self._number:
             self._number, self._nano = number, 0
+
+
+def _up(usd: float) -> int:
+    """Nano-dollars, rounded up, so that the bill of what was estimated exactly is never the larger one."""
+    return math.ceil(usd * 1e9 - 1e-4)

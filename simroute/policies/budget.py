@@ -20,9 +20,9 @@ WORDS = {SHIFTING: "shifted", EXHAUSTED: "exhausted"}
 class Budget:
     """Meters spending by day or month. From `shift_at` on, stated classes of work go to the cheaper target; at 100 % the stated action.
 
-    Reserves an estimate before it sends (input tokens, and the output tokens that its task saw lately; before the first answer an eighth of
-    what the caller allows) and settles what the request was billed inside, retries and judges included. A call that was given up keeps its
-    estimate, since its bill may still come. Not seen: what an abandoned attempt is billed after another has answered.
+    Reserves an estimate before it sends, at the price of the target that is asked first, and settles what the request was billed inside, retries
+    and judges included; both belong to the period in which the call was sent. A call that was given up keeps its estimate, since its bill may
+    still come. With `at_limit: reject` a call is sent only if spent + reserved + its own estimate is at most `usd`.
 
     Example:
 
@@ -32,9 +32,13 @@ class Budget:
 
     Interplay: Below `shift_at` of `usd` nothing changes; from there the work named in `shift` (all of it, when empty) goes to the target `to`; from
     100 % on `at_limit` decides about everything. A low `shift_at` costs quality early and seldom reaches the limit; a high one keeps the quality
-    and leaves little to save with. Only `reject` holds the sum, except for what is under way; `shift` goes on spending at the cheaper price, and
-    `allow` only tells. With each `period`, counted from the start of the run, all begins anew. Stand it outside the fallback, which then asks `to`
-    first and whose further sends are counted.
+    and leaves little to save with. Only `reject` holds the sum; `shift` goes on spending at the cheaper price, and `allow` only tells. With each
+    `period`, counted from the start of the run, all begins anew. Stand it outside the fallback, which then asks `to` first and whose further sends
+    are counted. How hard `reject` is, `reserve` says: `expected` (the output tokens that its task saw lately; before the first answer an eighth of
+    what the caller allows) may be exceeded by answers under way that are longer than usual, `max` (all that the caller allows) never is, at the
+    price of refusing while much is reserved. Not in the estimate of a budget that stands outside: a dearer target that a fallback asks, a second
+    model of a cascade, an attempt that runs on after a timeout and is billed when another has answered. To hold the sum against these as well,
+    stand it innermost, after timeout, where every send is reserved by itself.
     """
 
     usd: Annotated[Usd | None, Doc("for a period; default: the scenario's budget")] = None
@@ -43,6 +47,7 @@ class Budget:
     shift: Annotated[tuple[Name, ...], Doc("features or tasks that shift; empty: all")] = ()
     to: Annotated[TargetName, Doc("who gets the work that shifts")] = "cheapest"
     at_limit: Annotated[Literal["reject", "shift", "allow"], Doc("at 100 %: refuse, send everything to the cheaper target, or go on")] = "shift"
+    reserve: Annotated[Literal["expected", "max"], Doc("estimate of a call: as long as answers lately, or as long as the caller allows")] = "expected"
 
     def __post_init__(self) -> None:
         self._meter = SpendMeter(PERIODS[self.period or "month"])
@@ -53,12 +58,13 @@ class Budget:
         if self.usd is None:
             return await send(call)
         level = self._level(self.usd, world)
-        if level == EXHAUSTED and self.at_limit == "reject":
-            return Outcome.rejected(by="budget", status=402)
         stated = not self.shift or call.request.feature in self.shift or call.request.task in self.shift
         if level != FREE and (stated or (level == EXHAUSTED and self.at_limit == "shift")):
             call = self._shifted(call, world)
         before, estimate = world.spent(call), self._estimate(call, world)
+        if self.at_limit == "reject" and not self._meter.fits(world.now(), estimate, self.usd):
+            self._tell(EXHAUSTED, self._meter.spent(world.now()) / self.usd if self.usd else 1.0, world)
+            return Outcome.rejected(by="budget", status=402)
         ticket = self._meter.reserve(world.now(), estimate)
 
         def settle(final: Outcome) -> None:
@@ -93,6 +99,7 @@ class Budget:
 
     def _estimate(self, call: Call, world: World) -> float:
         target = call.target if call.target is not None else next(iter(world.targets()))
+        most = call.request.max_output_tokens
         seen = self._output.get(call.request.task)
-        output = seen.mean if seen is not None else None
-        return world.price(target).of(call.request.input_tokens, round(output if output is not None else call.request.max_output_tokens / 8))
+        output = most if self.reserve == "max" else most / 8 if seen is None or seen.mean is None else seen.mean
+        return world.price(target).of(call.request.input_tokens, round(output))

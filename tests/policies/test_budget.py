@@ -1,12 +1,21 @@
 """Spending against a limit."""
 
+from functools import partial
 from math import sqrt
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fakes import Ask, FakeWorld, Reply
+from simroute.experiment.configuration import Configuration
+from simroute.experiment.run import replicate
+from simroute.models import spec
 from simroute.policies.budget import Budget
+from simroute.policies.fallback import Fallback
+from simroute.policies.retry import Backoff, Retry
+from simroute.policies.timeout import Timeout
 
 DAY = 86_400.0
 
@@ -153,10 +162,122 @@ def test_a_role_that_nobody_fills_shifts_nothing():
 
 
 def test_exponential_costs_exhaust_as_renewal_theory_says():
-    """Requests served before a rejecting budget stops: mean 1 + B/m = 201, sd sqrt(B/m) = 14.1; 100 runs, within 4 standard errors (5.7)."""
+    """Served before spent + .013 (1000 tokens in, 100 out) exceeds 4 USD: mean 1 + 3.987/.02 = 200.35, sd sqrt(B/m) = 14.1; 100 runs, 4 se (5.7)."""
     rng, served = np.random.default_rng(7), []
     for _ in range(100):
         world = FakeWorld(lambda call, n: Reply(seconds=0.0, usd=float(rng.exponential(0.02))))
         world.play(Budget(usd=4.0, at_limit="reject", shift_at=1.0), *asks(300, every=1.0))
         served.append(len(world.sent))
-    assert np.mean(served) == pytest.approx(201.0, abs=4 * sqrt(200 / 100))
+    assert np.mean(served) == pytest.approx(200.35, abs=4 * sqrt(200 / 100))
+
+
+THIRTY_CENTS = 29_700
+"""Input tokens of a call of exactly $0.30 at the first target: 10 USD a million, and 100 tokens out (of 800 allowed) at 30."""
+
+
+def hard(usd: float, **rest: object) -> Budget:
+    return Budget(usd=usd, at_limit="reject", shift_at=1.0, **rest)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("every", [10.0, 0.0])
+@pytest.mark.parametrize(("usd", "admitted"), [(1.0, 3), (1.2, 4), (0.9, 3), (0.29, 0)])
+def test_a_hard_budget_admits_what_fits(every, usd, admitted):
+    """$1.00 and calls of exactly $0.30 admit three, $1.20 four; one after another or all at once (what is under way is reserved)."""
+    world = FakeWorld(lambda call, n: Reply(usd=0.3, output_tokens=100))
+    ends = world.play(hard(usd), *asks(8, every=every, input_tokens=THIRTY_CENTS))
+    assert [outcome.status for _, outcome in ends] == [200] * admitted + [402] * (8 - admitted)
+    assert [event for _, event in world.events] == ["exhausted"]
+
+
+def test_what_is_smaller_may_still_fit():
+    """With $0.90 of $1.00 spent a call of $0.30 is refused and one of $0.10 is the last that fits."""
+    world = FakeWorld(lambda call, n: Reply(usd=0.3 if n < 3 else 0.1))
+    sizes = [THIRTY_CENTS] * 4 + [9_700] * 2
+    ends = world.play(hard(1.0), *(Ask(id=i, arrival=10.0 * i, input_tokens=size) for i, size in enumerate(sizes)))
+    assert [outcome.status for _, outcome in ends] == [200, 200, 200, 402, 200, 402]
+
+
+@pytest.mark.parametrize(("reserve", "fit"), [("expected", (7, 7)), ("max", (2, 6))])
+def test_a_reservation_is_as_long_as_answers_lately_or_as_long_as_allowed(reserve, fit):
+    """$0.10; 100 of 800 tokens are expected ($0.013) and billed, 800 are $0.034: 7 or 2 at once, k + 1 in turn: .013 k + .013 (.034) <= .1."""
+    at_once = FakeWorld(lambda call, n: Reply(usd=0.013, seconds=1000.0))
+    at_once.play(hard(0.1, reserve=reserve), *asks(20, every=0.0))
+    in_turn = FakeWorld(lambda call, n: Reply(usd=0.013))
+    in_turn.play(hard(0.1, reserve=reserve), *asks(20))
+    assert (len(at_once.sent), len(in_turn.sent)) == fit
+
+
+def test_a_stream_holds_its_reservation_to_the_end():
+    """Three streams of 100 s are reserved at $0.30 each and billed $0.10: a fourth is refused meanwhile; later two more fit (.3 x 3)."""
+    world = FakeWorld(lambda call, n: Reply(usd=0.1 if n < 3 else 0.3, seconds=0.0, rest=100.0))
+    times = [0.0, 1.0, 2.0, 3.0, 200.0, 201.0, 202.0]
+    ends = world.play(hard(1.0), *(Ask(id=i, arrival=t, input_tokens=THIRTY_CENTS, streamed=True) for i, t in enumerate(times)))
+    assert [outcome.status for _, outcome in ends] == [200, 200, 200, 402, 200, 200, 402]
+
+
+def test_calls_given_up_keep_their_reservations():
+    """Three callers leave after 1 s, and nothing was billed yet: the fourth is refused, for the three bills may still come."""
+    world = FakeWorld(lambda call, n: Reply(seconds=5.0))
+    ends = world.play(hard(1.0), *asks(4, input_tokens=THIRTY_CENTS), give_up=1.0)
+    assert [outcome.status for _, outcome in ends] == [408, 408, 408, 402]
+
+
+def test_what_is_under_way_at_midnight_belongs_to_yesterday():
+    """Three calls are under way from 23:59:59; today admits three of its own, and yesterday's bills take nothing from it nor give it anything."""
+    world = FakeWorld(lambda call, n: Reply(usd=0.9 if n == 0 else 0.0 if n < 3 else 0.3, seconds=10.0))
+    times = [DAY - 1, DAY - 1, DAY - 1, DAY - 1, DAY, DAY, DAY, DAY, DAY + 100]
+    ends = world.play(hard(1.0, period="day"), *(Ask(id=i, arrival=t, input_tokens=THIRTY_CENTS) for i, t in enumerate(times)))
+    assert [outcome.status for _, outcome in ends] == [200, 200, 200, 402, 200, 200, 200, 402, 402]
+
+
+def test_outside_a_fallback_the_first_target_is_reserved_and_what_was_billed_counts():
+    """a ($0.30) always fails and b answers for $0.15: 0.15 k + 0.30 <= 1 admits k = 0 … 4, five requests."""
+    world = FakeWorld(lambda call, n: Reply(503) if call.target == "a" else Reply(usd=0.15))
+    budget, fallback = hard(1.0), Fallback(("a", "b"))
+
+    async def both(call, send, world):
+        return await budget(call, partial(fallback, send=send, world=world), world)
+
+    ends = world.play(both, *asks(9, input_tokens=THIRTY_CENTS))
+    assert [outcome.status for _, outcome in ends] == [200] * 5 + [402] * 4
+
+
+def test_inside_a_fallback_every_send_is_reserved_by_itself():
+    """b ($0.15) still fits when a ($0.30) does not any more: 0.15 (k + 1) <= 1 gives six answers, and a is no longer asked from .75 on."""
+    world = FakeWorld(lambda call, n: Reply(503) if call.target == "a" else Reply(usd=0.15))
+    budget, fallback = hard(1.0), Fallback(("a", "b"))
+
+    async def both(call, send, world):
+        return await fallback(call, lambda inner: budget(inner, send, world), world)
+
+    ends = world.play(both, *asks(9, input_tokens=THIRTY_CENTS))
+    assert [outcome.status for _, outcome in ends] == [200] * 6 + [402] * 3
+    assert targets(world) == ["a", "b"] * 5 + ["b"]
+
+
+def weather(seed: int, streamed: float, stops: bool) -> spec.Scenario:
+    """Two targets that fail, hang, are slow and cut streams; what is given up runs on and is billed, or stops."""
+    latency = spec.Latency(base=2.0, per_output_token=0.02)
+    deployments = {
+        name: spec.Deployment(company, "m", price=spec.PriceList(usd, 4 * usd), latency=latency, errors={500: 0.1, 408: 0.05}, truncated=0.1)
+        for name, company, usd in (("cheap", "x", 1.0), ("dear", "y", 3.0))
+    }
+    outage = spec.Outage(provider="x", start=20.0, end=60.0, error_share=0.3, hang_share=0.3, slow_down=4.0)
+    load = spec.Workload(rate=3.0, streamed=streamed, max_output_tokens=500)
+    return spec.Scenario(
+        deployments=deployments, workload=load, outages={"o": outage}, horizon=100.0, hang_limit=30.0, abandoned="stops" if stops else "runs_on"
+    )
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6), st.floats(0.05, 0.6), st.sampled_from([0.0, 0.5, 1.0]), st.booleans(), st.booleans())
+def test_a_reserve_of_the_most_is_never_exceeded(seed, usd, streamed, stops, innermost):
+    """Innermost whatever retries, fallbacks and time-outs do outside; outermost where a request is one send."""
+    patience, budget = Timeout(8.0, 3.0), hard(usd, reserve="max")
+    layers = {"budget": budget, "timeout": patience}
+    if innermost:
+        retry = Retry(attempts=2, backoff=Backoff(0.1))
+        layers = {"fallback": Fallback(("cheap", "dear")), "retry": retry, "timeout": patience, "budget": budget}
+    made = Configuration("run", "test", weather(seed, streamed, stops), {"policy": layers}, seed=seed)
+    found = replicate(made, "policy", 0).metrics
+    assert 0 < found["cost_usd"] <= usd
