@@ -140,7 +140,10 @@ def _read(paths: list[Path], wish: Any) -> Any:
     from simroute.traces import read
 
     with _counting(paths) as told:
-        return read(paths, wish, told)
+        found = read(paths, wish, told)
+    if found.lost:
+        click.echo(f"simroute: {escaped(found.lost)}", err=True)
+    return found
 
 
 @contextmanager
@@ -155,7 +158,7 @@ def _counting(paths: list[Path]) -> Iterator[Callable[[int], None] | None]:
 
 
 def _windows(paths: list[Path], wish: Any) -> bool:
-    from simroute.traces.reading import format_of
+    from simroute.traces.choosing import format_of
 
     return format_of(paths, wish) == "servegen"
 

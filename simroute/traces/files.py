@@ -66,14 +66,14 @@ def is_parquet(path: Path) -> bool:
     return _magic(path)[:4] == b"PAR1"
 
 
-def sample(path: Path) -> Sample:
-    """The first records of a text file. Raises TraceError."""
+def sample(path: Path, unfold: Unfold | None = None) -> Sample:
+    """The first records of a text file, taken apart in the usual way or as told. Raises TraceError."""
     if (container := _container(path)) == "csv":
         with _text(path) as text:
             reader = _reader(path, text)
             header = _header(path, reader)
             return Sample(container, frozenset(header), [dict(zip(header, row, strict=False)) for _, row in islice(_rows(path, reader), 20)])
-    records = [record for _, record in islice(_objects(path, unfolded), 20) if record is not None]
+    records = [record for _, record in islice(_objects(path, unfold or unfolded), 20) if record is not None]
     return Sample(container, frozenset(key for record in records for key in record), records)
 
 

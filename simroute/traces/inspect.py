@@ -74,6 +74,8 @@ def dispersion(table: Table, window: int) -> float | None:
 def rows(table: Table) -> Iterator[Row]:
     """Everything there is to say, in the order in which one asks."""
     said = summary(table)
+    if table.lost:
+        yield "left out", table.lost
     yield from _span(table, said)
     yield from _tokens(table, said)
     yield from _names(table)

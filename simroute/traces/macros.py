@@ -11,6 +11,8 @@ MACROS = (
     "word(x) AS (nullif(nullif(nullif(trim(x), ''), 'null'), 'None'))",
     # one field of an object written as JSON: part(usage_details, '$.input'), as text
     "part(x, path) AS (CASE WHEN json_valid(x) THEN json_extract_string(x, path) END)",
+    # of an object written as JSON, what stands at the first of these paths that leads to something, as text
+    "first_of(x, paths) AS (CASE WHEN json_valid(x) THEN list_filter(json_extract_string(x, paths), lambda one: one IS NOT NULL)[1] END)",
     # a name such as RateLimitError or rate_limit: a message, which has spaces, is nothing
     "code(x) AS (CASE WHEN regexp_full_match(trim(x), '[A-Za-z][A-Za-z0-9_.:/-]{0,99}') AND word(x) IS NOT NULL THEN trim(x) END)",
     # tokens read from or written to a provider's cache that are not among those sent: the total says so, or more were read than sent

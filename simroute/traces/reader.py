@@ -34,8 +34,10 @@ def read_trace(path: str | Path, wish: Wish | None = None) -> Trace:
 def said(table: Table) -> list[str]:
     """What was skipped or assumed, in sentences."""
     return [
-        f"{count:,} rows skipped: {reason} ({table.examples[reason][0].rpartition(': ')[2]} …)" for reason, count in table.skipped.items()
-    ] + table.notes
+        *([table.lost] if table.lost else []),
+        *(f"{count:,} rows skipped: {reason} ({table.examples[reason][0].rpartition(': ')[2]} …)" for reason, count in table.skipped.items()),
+        *table.notes,
+    ]
 
 
 def read_outcomes(path: str | Path) -> Outcomes:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from simroute.traces import files
+from simroute.traces import faults, files
 from simroute.traces.attempts import WAIT_S, joined
+from simroute.traces.choosing import Wish, format_of, sample
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
-from simroute.traces.formats import Format, named, recognised, unfolding
+from simroute.traces.formats import Format, named, unfolding
 from simroute.traces.mapping import Mapped
 from simroute.traces.table import Table, database
+
+__all__ = ["Wish", "read"]
 
 MOST_TOKENS = 10_000_000
 """More in one request is no count of tokens."""
@@ -53,22 +55,11 @@ EXPECTED = {reason: expected for reason, (_, expected) in REASONS.items()} | {
 }
 
 
-@dataclass(frozen=True)
-class Wish:
-    """How to read: `format` (else found by content), `tz` for dates without a zone, `unit` of numbers, `strict`: the first bad row ends it."""
-
-    format: str | None = None
-    mapping: Mapped | None = None
-    tz: str = "UTC"
-    unit: str | None = None
-    strict: bool = False
-
-
 def read(paths: list[Path], wish: Wish | None = None, progress: Callable[[int], None] | None = None) -> Table:
     """Several files as one trace. `progress` is told the rows read so far. Raises TraceError."""
     wish = wish or Wish()
     name = format_of(paths, wish)
-    form = wish.mapping or named(name)
+    form = named(name) if wish.mapping is None else wish.mapping.settled(sample(paths[0], wish.mapping.unfold))
     if not form.COLUMNS:
         raise TraceError(f"{paths[0]}: {name} holds rates, not requests; `simroute trace inspect` describes them")
     table = Table(name, form.CLOCK != "utc", 0, database(sum(path.stat().st_size for path in paths)))
@@ -104,37 +95,6 @@ def _said(paths: list[Path]) -> Iterator[None]:
         if "interrupted" not in str(error):
             raise
         raise KeyboardInterrupt from error
-
-
-def format_of(paths: list[Path], wish: Wish) -> str:
-    """The name of the one format of all these files. Raises TraceError."""
-    if wish.mapping is not None:
-        for path in paths:
-            for name, near in wish.mapping.absent(_sample(path)):
-                raise TraceError(f"{path}: has no column {name!r}, which the mapping names; {f'did you mean {near}?' if near else 'rename it there'}")
-        return "mapped"
-    if wish.format is not None:
-        named(wish.format)
-        return wish.format
-    found = {path: recognised(path, _sample(path)) for path in paths}
-    if len(set(found.values())) > 1:
-        (one, first), (other, second) = next((a, b) for a in found.items() for b in found.items() if a[1] != b[1])
-        raise TraceError(f"{other}: is {second}, while {one} is {first}; one trace has one format")
-    return found[paths[0]]
-
-
-def _sample(path: Path) -> files.Sample:
-    if not files.is_parquet(path):
-        return files.sample(path)
-    import duckdb
-
-    with duckdb.connect() as connection:
-        try:
-            rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT 20", [str(path)])
-            names = [column[0] for column in rows.description]
-            return files.Sample("parquet", frozenset(names), [dict(zip(names, row, strict=True)) for row in rows.fetchall()])
-        except duckdb.Error as error:
-            raise TraceError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0][:120]})") from None
 
 
 class _Reader:
@@ -221,11 +181,18 @@ class _Reader:
         size = str(UNITS[unit]) if unit else " ".join(["CASE clock(time_text)", *(f"WHEN '{u}' THEN {n}" for u, n in UNITS.items()), "END"])
         moments = ", ".join(f"moment({name}_text, {size.replace('time_text', name + '_text')}) AS {short}" for name, short in
                             (("time", "t"), ("end", "ends"), ("first", "firsts")))  # fmt: skip
-        reason = f"coalesce(skip, {_first({reason: test for reason, (test, _) in REASONS.items()})})"
+        reason = f"coalesce(skip, {_first(self._reasons())})"
         kind = f"'{unit}'" if unit else "clock(time_text)"
         given = ", ".join(["line, t, ends, firsts, clock, skip", *(f'"{name}"' for name in self._given)])
         texts = f"SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM (SELECT {self._parts} FROM ({query})))"
         return f"SELECT {given}, {reason} AS reason, {number}::INTEGER AS file FROM ({texts})"
+
+    def _reasons(self) -> dict[str, str]:
+        """Why a row is no request; of a mapping that names no output tokens, input alone is asked for."""
+        found = {reason: test for reason, (test, _) in REASONS.items()}
+        if isinstance(self._form, Mapped) and "output_tokens" not in self._form.COLUMNS:
+            found["no token counts"] = found["no token counts"].replace(" OR output_tokens IS NULL", "")
+        return found
 
     def _skip(self, reason: str, rows: list[tuple[int, int]], count: int) -> None:
         """Count them, and keep the first (file, line)."""
@@ -237,6 +204,9 @@ class _Reader:
 
     def _settle(self) -> None:
         self._count()
+        if isinstance(self._form, Mapped):
+            faults.unfilled(self._run, self._form, self._paths[0], self._seen)
+        faults.lost(self._table, self._seen, EXPECTED)
         self._clocks()
         self._overlaps()
         self._run("DELETE FROM raw WHERE reason IS NOT NULL")

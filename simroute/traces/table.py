@@ -20,7 +20,7 @@ LARGE = 16 << 20
 @dataclass
 class Table:
     """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n"; `relative`: the clock counts from the trace's start;
-    `tick_s`: seconds of a coarse clock over which arrivals were spread.
+    `tick_s`: seconds of a coarse clock over which arrivals were spread; `lost`: that most rows were left out, or nothing.
 
     The rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival.
     """
@@ -33,6 +33,7 @@ class Table:
     examples: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     tick_s: int = 0
+    lost: str = ""
 
     def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a query over `requests`."""

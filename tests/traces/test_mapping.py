@@ -2,10 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from figures import lines, sheet
+from simroute.cli import main
+from simroute.experiment.inputs import mapping
 from simroute.traces import TraceError, Wish, read
+from simroute.traces.inspect import summary
 from simroute.traces.mapping import MappingError, mapped
 
 MAPPING = {
@@ -43,6 +48,147 @@ def test_a_dotted_name_looks_into_nested_objects(tmp_path: Path) -> None:
     assert table.rows("SELECT input_tokens, output_tokens FROM requests") == [(3, 5)]
 
 
+TOKENS = {"gen_ai.usage": {"input.tokens": 3}, "gen_ai": {"usage.output_tokens": 5}, "deep": json.dumps({"model": json.dumps({"name.of": "m"})})}
+DOTTED = {
+    "dots in keys are found": {"input_tokens": "attributes.gen_ai.usage.input.tokens", "output_tokens": "attributes.gen_ai.usage.output_tokens"},
+    "a list of keys": {
+        "input_tokens": ["attributes", "gen_ai.usage", "input.tokens"], "output_tokens": ["attributes", "gen_ai", "usage.output_tokens"],
+    },
+    "keys in quotation marks": {
+        "input_tokens": 'attributes."gen_ai.usage"."input.tokens"', "output_tokens": {"column": 'attributes.gen_ai."usage.output_tokens"'},
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DOTTED)
+@pytest.mark.parametrize("text", [False, True], ids=["objects", "text"])
+def test_keys_may_contain_dots_and_cells_objects_as_text(tmp_path: Path, case: str, text: bool) -> None:
+    """Whichever way the key is written, in objects and in a cell that holds one as text, and in a text within it."""
+    path = tmp_path / "log"
+    told = DOTTED[case] | {"time": "at", "model": "attributes.deep.model.name.of"}
+    if text:
+        path.write_text("at,attributes\n1700000000," + '"' + json.dumps(TOKENS).replace('"', '""') + '"\n', encoding="utf-8")
+    else:
+        path.write_text(json.dumps({"at": 1_700_000_000, "attributes": TOKENS}), encoding="utf-8")
+    assert read([path], Wish(mapping=mapped(told))).rows("SELECT input_tokens, output_tokens, model FROM requests") == [(3, 5, "m")]
+
+
+def test_a_key_that_comes_late_is_found_however_its_dots_are_meant(tmp_path: Path) -> None:
+    """The first records, from which names are understood, have none of it."""
+    path = tmp_path / "log.jsonl"
+    rows: list[dict[str, Any]] = [{"at": 1_700_000_000 + second, "in": 1, "out": 1, "u": {"x": 0}} for second in range(50)]
+    rows[40]["u"] = {"cache.read": {"tokens": 7}}
+    path.write_text(lines(rows), encoding="utf-8")
+    told = {"time": "at", "input_tokens": "in", "output_tokens": "out", "cached_tokens": "u.cache.read.tokens"}
+    assert read([path], Wish(mapping=mapped(told))).one("SELECT sum(cached_tokens) FROM requests") == 7
+
+
+ROWS = [
+    {"at": 1_700_000_000, "in": 5, "out": 2, "errorCode": None, "kind": "chat", "level": "INFO", "code": 200},
+    {"at": 1_700_000_001, "in": 6, "out": 0, "errorCode": "throttled", "kind": "Chat", "level": "ERROR", "code": 429},
+    {"at": 1_700_000_002, "in": 7, "out": 0, "errorCode": "", "kind": "embedding", "level": "INFO", "code": 200},
+]
+FAILURES = {
+    "a cell that says something": {"when": "errorCode"},
+    "a word, in any case": {"column": "level", "equals": "error"},
+    "a number": {"when": "code", "equals": [429, 503]},
+    "a text of a number": {"column": "code", "equals": "429"},
+}
+
+
+@pytest.mark.parametrize(
+    "content", [lines(ROWS), sheet(ROWS), json.dumps({"success": True, "result": {"logs": ROWS}})], ids=["jsonl", "csv", "wrapped"]
+)
+@pytest.mark.parametrize("case", FAILURES)
+def test_failures_are_told_by_any_column_and_rows_may_be_wrapped(tmp_path: Path, content: str, case: str) -> None:
+    """An empty cell is no error code."""
+    path = tmp_path / "log"
+    path.write_text(content, encoding="utf-8")
+    told = {"time": "at", "input_tokens": "in", "output_tokens": "out", "failed": FAILURES[case]}
+    made = mapped(told | ({"records": "result.logs"} if content.startswith('{"success') else {}))
+    assert read([path], Wish(mapping=made)).rows("SELECT failed FROM requests") == [(False,), (True,), (False,)]
+
+
+WHERE = {
+    "a value in any case": ({"kind": "chat"}, [5, 6]),
+    "one of several": ({"kind": ["embedding", "rerank"]}, [7]),
+    "not a value": ({"kind": {"not": "embedding"}}, [5, 6]),
+    "there at all": ({"errorCode": {"present": True}}, [6]),
+    "not there": ({"errorCode": {"present": False}}, [5, 7]),
+    "a number": ({"code": 200}, [5, 7]),
+    "all of them": ({"kind": "chat", "code": 200}, [5]),
+    "listed": ([{"column": ["kind"], "equals": "chat"}, {"column": "code", "not": 200}], [6]),
+}
+
+
+@pytest.mark.parametrize("case", WHERE)
+def test_only_rows_that_are_asked_for_are_requests(tmp_path: Path, case: str) -> None:
+    """The others are counted, and are no loss."""
+    where, expected = WHERE[case]
+    path = tmp_path / "log.jsonl"
+    path.write_text(lines(ROWS), encoding="utf-8")
+    found = read([path], Wish(mapping=mapped({"time": "at", "input_tokens": "in", "output_tokens": "out", "where": where})))
+    assert [row[0] for row in found.rows("SELECT input_tokens FROM requests")] == expected
+    assert (sum(found.skipped.values()), found.lost) == (3 - len(expected), "")
+
+
+def test_a_condition_that_nothing_meets_is_an_error(tmp_path: Path) -> None:
+    """Not an empty trace."""
+    path = tmp_path / "log.jsonl"
+    path.write_text(lines(ROWS), encoding="utf-8")
+    with pytest.raises(TraceError, match="`where` leaves none of 3 rows"):
+        read([path], Wish(mapping=mapped({"time": "at", "input_tokens": "in", "where": {"kind": "completion"}})))
+
+
+EMPTY = {
+    "always empty": ("nothing", "'nothing', which the mapping names for cost_usd, holds no value"),
+    "no number": ("kind", "'kind', which the mapping names for cost_usd, holds no value that can be used in any of 3 rows"),
+    "misspelled": ("kost", r"did you mean cost\?"),
+}
+
+
+@pytest.mark.parametrize("case", EMPTY)
+def test_a_column_that_never_holds_a_value_is_an_error(tmp_path: Path, case: str) -> None:
+    """With its name, and the nearest that is there; of errors that is not asked."""
+    name, message = EMPTY[case]
+    path = tmp_path / "log.jsonl"
+    path.write_text(lines([row | {"nothing": None, "cost": 1, "wrong": ""} for row in ROWS]), encoding="utf-8")
+    told = {"time": "at", "input_tokens": "in", "output_tokens": "out", "error": "wrong"}
+    assert read([path], Wish(mapping=mapped(told))).requests == 3
+    with pytest.raises(TraceError, match=message):
+        read([path], Wish(mapping=mapped(told | {"cost_usd": name})))
+
+
+def test_that_most_rows_are_lost_is_said_first(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Before the figures, and on stderr; with what they lack."""
+    path, told = tmp_path / "log.jsonl", tmp_path / "map.yaml"
+    path.write_text(lines([{"at": 1_700_000_000 + place, "in": 3 if place < 2 else "three"} for place in range(5)]), encoding="utf-8")
+    told.write_text("time: at\ninput_tokens: in\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["trace", "inspect", str(path), "--mapping", str(told)])
+    out, err = capfd.readouterr()
+    assert left.value.code in (0, None)
+    assert err.startswith("simroute: 3 of 5 rows are left out, mostly for: no token counts (")
+    assert out.splitlines()[2].startswith("left out")
+
+
+CASES = Path(__file__).parents[3] / "shared" / "cases"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="no ../shared")
+@pytest.mark.parametrize("name", ["l02/activity.csv", "l04/openinference.json.gz", "l07/logfire.json.gz", "l07/logfire.csv.gz"])
+def test_the_cases_mappings_give_the_cases_figures(name: str) -> None:
+    """Of what each of them maps."""
+    folder = (CASES / name).parent
+    want = json.loads((folder / "want.json").read_text(encoding="utf-8"))
+    said = summary(read([CASES / name], Wish(mapping=mapping(folder / "map.yaml"))))
+    figures = {"requests": "requests", "input": "input_tokens", "cached": "cached_tokens", "output": "output_tokens", "cost": "cost_usd",
+               "failed": "failed", "lat": "latency_mean_s"}  # fmt: skip
+    known = {key: said[column] for key, column in figures.items() if key in want and said[column] is not None}
+    assert known == {key: pytest.approx(want[key], rel=1e-3) if isinstance(want[key], float) else want[key] for key in known}
+    assert {"requests", "input"} <= known.keys()
+
+
 HOSTILE = ('x"); DROP TABLE raw; --', "x'); SELECT 1; --", 'a.b"c', "$.x", "read_text('/etc/passwd')", "file", "reason", "line")
 
 
@@ -65,7 +211,13 @@ BAD = {
         {"time": "t", "input_tokens": {"column": "i", "includes_cached": False}}, ("input_tokens", "includes_cached"), "needs cached_tokens",
     ),
     "neither name nor value": ({"time": "t", "model": {}}, ("model",), "needs either column (a name) or value"),
-    "a list": ({"time": ["t"]}, ("time",), "expected the name of a column"),
+    "an empty list": ({"time": []}, ("time",), "expected the name of a column, or a list of keys"),
+    "when at a number": ({"time": "t", "cost_usd": {"when": "c"}}, ("cost_usd", "when"), "is for a column at failed, streamed, cached"),
+    "equal to nothing": ({"time": "t", "failed": {"column": "c", "equals": {}}}, ("failed", "equals"), "expected a text, a number, true or false"),
+    "rows of nowhere": ({"time": "t", "records": {}}, ("records",), "such as `records: result`"),
+    "a condition that asks nothing": ({"time": "t", "where": {"kind": None}}, ("where", "kind"), "expected a text, a number, true or false"),
+    "a condition with another word": ({"time": "t", "where": {"kind": {"like": "x"}}}, ("where", "kind"), "one of {equals: …}"),
+    "a delay of nobody": ({"time": "t", "delay": "d"}, ("delay",), "needs session"),
     "no mapping at all": (["time"], (), "expected lines such as"),
 }  # fmt: skip
 

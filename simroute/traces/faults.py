@@ -1,0 +1,41 @@
+"""What is wrong with the reading of a log as a whole, seen when all of its rows are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from pathlib import Path
+from typing import Any
+
+from simroute.traces.choosing import sample
+from simroute.traces.files import TraceError
+from simroute.traces.mapping import Mapped, nearest
+from simroute.traces.table import Table
+
+HELD = {"time": "t", "end": "ends", "first_token": "firsts", "delay": "after_s"}
+"""Keys of a mapping whose column in `raw` has another name."""
+
+
+def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> None:
+    """What a mapping names holds a value that can be used in some row; not asked of errors, which a log may be without. Raises TraceError."""
+    places = {key: place for key, place in form.named().items() if key != "error"}
+    held = ", ".join(f'count("{HELD.get(key, key)}")' for key in places)
+    total, *counts = run(f"SELECT count(*), {held} FROM raw WHERE skip IS NULL").fetchone()
+    if total == 0 and seen and form.asked:
+        raise TraceError(f"{path}: `where` leaves none of {seen:,} rows; are its names and values those of the log?")
+    for (key, place), count in zip(places.items(), counts, strict=True):
+        if total and not count:
+            near = nearest(place.text, [name for name in sample(path, form.unfold).keys if name not in place.roots])
+            raise TraceError(
+                f"{path}: {place.text!r}, which the mapping names for {key}, holds no value that can be used in any of {total:,} rows;"
+                f" {f'did you mean {near}?' if near else 'name another, or leave the line out'}"
+            )
+
+
+def lost(table: Table, seen: int, expected: Container[str]) -> None:
+    """Where most rows are no requests and should be (`expected`: such reasons), that is said before all else."""
+    reasons = {reason: count for reason, count in table.skipped.items() if reason in expected}
+    total = seen - sum(count for reason, count in table.skipped.items() if reason not in expected)
+    if sum(reasons.values()) > total / 2:
+        most = max(reasons, key=lambda reason: reasons[reason])
+        where = table.examples[most][0]
+        table.lost = f"{sum(reasons.values()):,} of {total:,} rows are left out, mostly for: {most} ({where}); is this how they are meant to be read?"
