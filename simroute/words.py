@@ -87,7 +87,13 @@ def clean(text: str, most: int) -> str:
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
+LONGEST_WORD = 200
+
+
 def brief(text: str, most: int = 1000) -> str:
-    """One line that is cut in its middle when it is longer than `most`: an error's beginning says where, its end what to do."""
-    shown = few_marks(escaped(text))
+    """One line that is cut in its middle when it is longer than `most`: an error's beginning says where, its end what to do.
+
+    A word of more than 200 characters is a name that somebody made long: its beginning is enough to find it.
+    """
+    shown = few_marks(escaped(" ".join(word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}…" for word in text.split(" "))))
     return shown if len(shown) <= most else f"{shown[: most * 2 // 3]} … {shown[-most // 3 :]}"

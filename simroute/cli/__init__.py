@@ -30,6 +30,12 @@ COMMANDS = {
 }
 
 
+CLOSED = 128 + 13
+"""Exit status when nobody reads the output any more: what a shell tells of a command that SIGPIPE ended."""
+TYPED = 200
+"""Characters of a typed word that a message repeats."""
+
+
 class Lazy(click.Group):
     """Knows its commands' names and one line of help; loads the rest on use."""
 
@@ -68,42 +74,53 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted."""
+    """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted, 141 whoever read the output has gone (as SIGPIPE would)."""
+    typed = sys.argv[1:] if arguments is None else arguments
+    sys.stdout, sys.stderr = (stream or open(os.devnull, "w", encoding="utf-8") for stream in (sys.stdout, sys.stderr))  # closed by the caller
+    try:
+        status, lines = _done(typed)
+        for line in lines:
+            _said(typed, line)
+        sys.stdout.flush()  # here, where a closed pipe is still ours to answer
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nothing is left to be flushed
+        status = CLOSED
+    sys.exit(status)
+
+
+def _done(typed: list[str]) -> tuple[int, list[str]]:
+    """Run a command: its exit status, and what is to be said on stderr. Raises BrokenPipeError."""
     if "_SIMROUTE_COMPLETE" in os.environ:
         import_module("simroute.cli.completion")  # a shell asks what may come next; click answers through these classes
-    if any("\0" in word for word in arguments or ()):
-        _said("a word of the command holds a NUL character, which no name can")
-        sys.exit(2)
+    if any("\0" in word for word in typed):
+        return 2, ["a word of the command holds a NUL character, which no name can"]
     try:
-        sys.exit(cli.main(arguments, prog_name="simroute", standalone_mode=False) or 0)
+        return cli.main(typed, prog_name="simroute", standalone_mode=False) or 0, []
     except click.exceptions.Exit as leave:
-        sys.exit(leave.exit_code)
+        return leave.exit_code, []
     except click.Abort:
-        sys.exit(130)
+        return 130, []
     except click.ClickException as error:
-        _said(error.format_message())
-        sys.exit(2)
+        return 2, [" ".join(error.format_message().split())]
     except KeyboardInterrupt:
-        _said("interrupted before the first replication was finished")
-        sys.exit(130)
+        return 130, ["interrupted before the first replication was finished"]
+    except SystemExit:  # no command exits by itself: click does so when its output is a closed pipe
+        raise BrokenPipeError from None
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has gone; nothing is left to be flushed
-        sys.exit(1)
+        raise
     except OSError as error:
-        _said(f"{error.filename or 'the output'}: {error.strerror or error}")
-        sys.exit(2)
+        return 2, [f"{error.filename or 'the output'}: {error.strerror or error}"]
     except Exception as error:
         lines = getattr(error, "lines", None)
-        if lines is None:
-            if type(error).__name__ not in ("WorkerLostError", "RuntimeError", "ReplicationError"):
-                raise
-            lines = [str(error)]
-        for line in lines:
-            _said(line)
-        sys.exit(2)
+        if lines is None and type(error).__name__ not in ("WorkerLostError", "RuntimeError", "ReplicationError"):
+            raise
+        return 2, [str(error)] if lines is None else list(lines)
 
 
-def _said(line: str) -> None:
+def _said(typed: list[str], line: str) -> None:
     from simroute.cli.text import brief
 
+    for part in (part for word in typed for part in (word, word.partition("=")[2]) if len(part) > TYPED):
+        line = line.replace(part, f"{part[:TYPED]}…")
     click.echo(f"simroute: {brief(line)}", err=True)

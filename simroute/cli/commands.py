@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simroute.cli import candidates
+from simroute.cli.kinds import SEED
 from simroute.cli.plug import plugged
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ LOCAL = "local"
 def options(command: Command) -> Command:
     made = [
         click.argument("words", nargs=-1, shell_complete=candidates.words),
-        click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]"),
+        click.option("--seed", type=SEED, default=None, help="Seed of all chance. [1]"),
         click.option(
             "--replications", type=click.IntRange(1, 100_000), default=None, help="Independent repetitions. [compare: 20, run: 1, replay: 3 to 20]"
         ),

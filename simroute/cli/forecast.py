@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simroute.cli.kinds import SEED
+
 from simroute.cli import trace
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--train", type=click.FloatRange(0.05, 0.95), default=0.7, show_default=True, help="Share of the log's time that is fitted.")
 @click.option("--replications", type=click.IntRange(10, 10_000), default=100, show_default=True, help="Runs that the intervals are made from.")
 @click.option("--deployments", metavar="SCENARIO", default=None, help="Take the deployments of this scenario instead of the log's.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--seed", type=SEED, default=1, show_default=True)
 @trace.reading
 @click.option("--windows", is_flag=True, help="Print every window.")
 @click.option("--json", "as_json", is_flag=True, help="Everything on stdout, and nothing else.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simroute.cli import candidates
+from simroute.cli.kinds import SEED
 from simroute.cli.plug import plugged
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ WORDS = {
 @click.option("--confirm", type=click.IntRange(2, 100_000), default=None, help="Fresh replications of what is recommended. [20]")
 @click.option("--against", metavar="POLICY,…", default=None, help=AGAINST)
 @click.option("--proposer", type=click.Choice(["sobol", "tpe", "cmaes", "gp"]), default=None, help=PROPOSER)
-@click.option("--seed", type=click.IntRange(0), default=None, help="Seed of all chance. [1]")
+@click.option("--seed", type=SEED, default=None, help="Seed of all chance. [1]")
 @click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it.")
 @click.option("--executor", metavar="WHERE", default=None, help="local, or dask://HOST:PORT: a Dask cluster's workers. [local]")
 @click.option("--any-worker", is_flag=True, help="Also Dask workers whose arithmetic or versions may give other bits.")

@@ -9,6 +9,10 @@ import math
 from typing import Annotated, NamedTuple
 
 
+MOST_SEED = 2**64 - 1
+"""A seed is a number of 64 bits."""
+
+
 class Unit(NamedTuple):
     """Kind of quantity, for parsing and display: "s", "share", "USD", "count", "1/s", "tokens", "1/min", "name" …"""
 

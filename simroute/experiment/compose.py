@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin
@@ -12,6 +13,9 @@ from simroute.experiment.errors import InputError, nearest
 from simroute.models import spec
 
 RESERVED = ("about", "tune")
+QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+GROUPED = re.compile(r"(?<![\w.-])[-+]?[0-9]+(_[0-9]+)+(?!\w)")
+"""A number with underscores between its digits."""
 
 
 def compose(
@@ -30,7 +34,8 @@ def compose(
         try:
             parsed = OverridesParser.create().parse_override(text)
         except HydraException:
-            problems.append(f"override {text!r}: not understood; write key=value, or ~policy.LAYER to remove a layer")
+            remedy = "write digits as 0 to 9" if _foreign_digits(text) else "write key=value, or ~policy.LAYER to remove a layer"
+            problems.append(f"override {text!r}: not understood; {remedy}")
             continue
         problem = _refused(text, parsed)
         if problem is None:
@@ -48,9 +53,16 @@ def _refused(text: str, parsed: Any) -> str | None:
         return "interpolation is not done; write the value"
     if parsed.is_sweep_override():
         return "several values at once are not taken here; run once for each"
+    grouped = GROUPED.search(QUOTED.sub("", text.partition("=")[2]))
+    if grouped is not None:  # Hydra's grammar would take it for a number, files do not
+        return f"{grouped.group()} is no number here; write {grouped.group().replace('_', '')}, or quotes around a name"
     if "." not in parsed.key_or_group:
         return "expected scenario.KEY=…, policy.LAYER.KEY=… or ~policy.LAYER"
     return None
+
+
+def _foreign_digits(text: str) -> bool:
+    return any(char.isdigit() and not char.isascii() for char in text)
 
 
 def _aimed(parsed: Any, scenario: dict[Any, Any], policies: dict[str, dict[Any, Any]], rewritten: list[str], notes: list[str]) -> str | None:

@@ -15,8 +15,8 @@ PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h|d)")
 PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
 
 
-def leaf(bare: Any, marks: tuple[Any, ...]) -> Callable[[Any], Any]:
-    """The check of one value; it raises ValueError."""
+def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any], Any]:
+    """The check of one value; it raises ValueError. `key`: of a mapping's key, which is text where an override named it."""
     unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
     ranges = [mark for mark in marks if isinstance(mark, Range)]
 
@@ -29,6 +29,8 @@ def leaf(bare: Any, marks: tuple[Any, ...]) -> Callable[[Any], Any]:
             return _text(value)
         if unit == "when" and isinstance(value, str) and PERCENT.fullmatch(value):
             return value
+        if key and bare is int and isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,14}", value):
+            value = int(value)
         number = _number(value, bare, unit in ("s", "when"))
         for bound in ranges:
             _bounded(number, bound, unit, value)
@@ -73,15 +75,22 @@ def _number(value: Any, bare: Any, timed: bool) -> Any:
         raise ValueError(f"expected a number, found {str(value).lower()}")
     if timed and isinstance(value, str) and DURATION.fullmatch(value):
         value = math.fsum(float(amount) * SECONDS[name] for amount, name in PART.findall(value))
-    if bare is int and isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
-        value = int(value)  # a key that came through an override
     if not isinstance(value, (int, float)):
-        raise ValueError(f"expected a {'duration such as 30s, 5m, 2h' if timed else 'number'}, found {shown(value)}")
+        raise ValueError(f"expected a {'duration such as 30s, 5m, 2h' if timed else 'number'}, found {shown(value)}{_plainly(value)}")
     if not math.isfinite(value):
         raise ValueError(f"expected a finite number, found {value}")
     if bare is int and value != int(value):
         raise ValueError(f"expected a whole number, found {value}")
     return int(value) if bare is int else float(value)
+
+
+def _plainly(value: Any) -> str:
+    """What to write instead of a text that somebody may take for a number: '2' in quotes, 010, 1_000, 1,000, digits of other scripts."""
+    try:
+        number = float(re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", value)) if isinstance(value, str) and len(value) <= 30 else math.nan
+    except ValueError:
+        return ""
+    return f"; write {int(number) if number.is_integer() else number}, without quotes" if math.isfinite(number) else ""
 
 
 def _bounded(number: float, bound: Range, unit: str, value: Any) -> None:
