@@ -74,9 +74,11 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted, 141 whoever read the output has gone (as SIGPIPE would)."""
+    """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted, 141 nobody reads the output any more."""
     typed = sys.argv[1:] if arguments is None else arguments
-    sys.stdout, sys.stderr = (stream or open(os.devnull, "w", encoding="utf-8") for stream in (sys.stdout, sys.stderr))  # closed by the caller
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever called
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         status, lines = _done(typed)
         for line in lines:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simroute.cli.kinds import SEED
-
 from simroute.cli import trace
+from simroute.cli.kinds import SEED
 
 if TYPE_CHECKING:
     from simroute.studies.forecast import Forecast

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from typing import Annotated, NamedTuple
 
-
 MOST_SEED = 2**64 - 1
 """A seed is a number of 64 bits."""
 

@@ -21,9 +21,14 @@ def listed(kind: str) -> list[str]:
     return sorted({path.stem for folder in folders(kind) for path in folder.glob("*.yaml")})
 
 
+def is_path(name: str) -> bool:
+    """Whether it is a file that is named, not one of those that are listed."""
+    return name.endswith((".yaml", ".yml")) or "/" in name
+
+
 def find(kind: str, name: str) -> Path:
     """The file of a name, or the file that is named. Raises InputError with the nearest name."""
-    if name.endswith((".yaml", ".yml")) or "/" in name:
+    if is_path(name):
         path = Path(name)
         if path.is_file():
             return path

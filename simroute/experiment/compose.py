@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 from simroute.core import registry
 from simroute.experiment import schema
 from simroute.experiment.errors import InputError, nearest
+from simroute.experiment.yaml_reader import Document
 from simroute.models import spec
 
 RESERVED = ("about", "tune")
@@ -46,6 +47,14 @@ def compose(
         raise InputError(*problems)
     made = _hydra({"scenario": scenario, "policies": {f"p{i}": policy for i, policy in enumerate(policies.values())}}, rewritten)
     return made["scenario"], [made["policies"][f"p{i}"] for i in range(len(policies))], notes
+
+
+def mark(overrides: list[str], scenario: Document, policies: list[Document]) -> None:
+    """Let each document know which of its keys the command line set, so that a mistake there is told of the override."""
+    for text in overrides:
+        head, *path = text.lstrip("+~").partition("=")[0].split(".")
+        for document in [scenario] if head == "scenario" else policies:
+            document.overrides[tuple(path)] = text
 
 
 def _refused(text: str, parsed: Any) -> str | None:

@@ -11,14 +11,11 @@ from simroute.core import formula, registry
 from simroute.core.params import Unit
 from simroute.core.target import ROLES
 from simroute.experiment import advice, catalogue, compose, schema, yaml_reader
+from simroute.experiment.checks import checked, named
 from simroute.experiment.errors import InputError, nearest
 from simroute.experiment.inputs import FILES, contents, digest, fitted
 from simroute.models import spec
-from simroute.models.faults import affected, moment
-from simroute.models.lengths import table
-from simroute.models.prices import price_list
 from simroute.models.replayed import Part
-from simroute.models.workload import MOST_QUESTIONS
 
 __all__ = ["Configuration", "_registers_layers", "load", "restore"]
 
@@ -101,8 +98,8 @@ def load(command: str, scenario: str, policies: list[str], overrides: list[str] 
     overrides = overrides or []
     documents, problems = read_documents(scenario, policies)
     if problems:
-        raise InputError(*problems)
-    weather, *stances = documents
+        raise InputError(*problems, *_mistakes(documents[0], documents[1:]))
+    weather, *stances = (document for document in documents if document is not None)
     return composed(command, Path(scenario).stem, weather, policies, stances, overrides, seed, replications)
 
 
@@ -115,9 +112,20 @@ def composed(
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"policy {twice[0]!r} is named twice; give the second one another file name")
-    made, layers, notes = compose.compose(weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides)
+    try:
+        made, layers, notes = compose.compose(weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides)
+    except InputError as error:
+        raise InputError(*error.lines, *_mistakes(weather, [*stances])) from None
+    compose.mark(overrides, weather, stances)
     base = _resolved(made, weather)
     return _build(command, name, made, base, dict(zip(names, layers, strict=True)), [weather, *stances], overrides, seed, replications, notes)
+
+
+def _mistakes(weather: yaml_reader.Document | None, stances: list[yaml_reader.Document | None]) -> list[str]:
+    """Of those files that can be read, so that they are told together with why others, or the overrides, cannot."""
+    known = [stance for stance in stances if stance is not None]
+    data, base = (None, {}) if weather is None else (weather.data, _resolved(weather.data, weather))
+    return _examined(data, base, {str(place): stance.data for place, stance in enumerate(known)}, weather, known, [], [])[2]
 
 
 def layers_of(policy: str) -> dict[str, Any]:
@@ -178,16 +186,18 @@ def _until(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
     return data
 
 
-def read_documents(scenario: str | None, policies: list[str]) -> tuple[list[yaml_reader.Document], list[str]]:
-    """A scenario (unless None) and policies by name or path, and one line for each that cannot be read."""
-    found: list[yaml_reader.Document] = []
+def read_documents(scenario: str | None, policies: list[str]) -> tuple[list[yaml_reader.Document | None], list[str]]:
+    """A scenario (unless None) and policies by name or path (None: cannot be read), and one line for each that cannot be."""
+    found: list[yaml_reader.Document | None] = []
     problems: list[str] = []
     for kind, name in [*([] if scenario is None else [("scenarios", scenario)]), *(("policies", policy) for policy in policies)]:
         try:
             path = catalogue.find(kind, name)
-            found.append(yaml_reader.read(path, f"{kind}/{path.name}" if "/" not in name else name))
-            found[-1].folder = path.resolve().parent
+            document = yaml_reader.read(path, name if catalogue.is_path(name) else f"{kind}/{path.name}")
+            document.folder = path.resolve().parent
+            found.append(document)
         except InputError as error:
+            found.append(None)
             problems += error.lines
     return found, problems
 
@@ -196,37 +206,49 @@ def _build(
     command: str, name: str, data: Any, base: dict[str, str], policies: dict[str, Any], documents: list[yaml_reader.Document],
     overrides: list[str], seed: int, replications: int, notes: list[str],
 ) -> Configuration:  # fmt: skip
-    problems: list[str] = []
     weather, *stances = documents
+    scenario, built, problems = _examined(data, base, policies, weather, stances, overrides, notes)
+    if problems:
+        raise InputError(*problems)
+    assert scenario is not None
+    files = {path: digest(path) for kind in FILES if (path := getattr(scenario.workload, kind)) is not None}
+    return Configuration(command, name, scenario, built, seed, replications, files, notes=notes)
+
+
+def _examined(
+    data: Any, base: dict[str, str], policies: dict[str, Any], weather: yaml_reader.Document | None, stances: list[yaml_reader.Document],
+    overrides: list[str], notes: list[str],
+) -> tuple[spec.Scenario | None, dict[str, Any], list[str]]:  # fmt: skip
+    """The scenario (None if nothing can be read of it), the policies' layers, and every mistake."""
     scenario: spec.Scenario | None = None
-    try:
+    problems: list[str] = []
+    left_out: list[yaml_reader.KeyPath] = []
+    if weather is not None:
         if isinstance(data, dict) and isinstance(data.get("workload"), dict):
             data = {**data, "workload": {**data["workload"], **base}}
-        scenario = schema.build(spec.Scenario, data, weather)
-    except InputError as error:
-        problems += error.lines
+        scenario, problems, left_out = schema.salvaged(spec.Scenario, data, weather)
     built = {}
     for (policy, layers), document in zip(policies.items(), stances, strict=True):
         try:
             built[policy] = _layers(layers, document)
         except InputError as error:
             problems += error.lines
-    if scenario is not None:
-        try:
-            scenario = fitted(scenario, weather, overrides, notes)
-        except InputError as error:
-            problems += error.lines
-        else:
-            problems += _checked(scenario, weather)
-            for (policy, layers), document in zip(built.items(), [d for d, p in zip(stances, policies, strict=True) if p in built], strict=True):
-                problems += [f"{document.file}: {line}" for line in aims(layers, scenario)]
-                built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
-                notes += [f"{policy}: {line}" for line in advice.nesting(layers)]
-    if problems:
-        raise InputError(*problems)
-    assert scenario is not None
-    files = {path: digest(path) for kind in FILES if (path := getattr(scenario.workload, kind)) is not None}
-    return Configuration(command, name, scenario, built, seed, replications, files, notes=notes)
+    if scenario is None or weather is None:
+        return None, built, problems
+    readable = True
+    try:
+        scenario = fitted(scenario, weather, overrides, notes)
+    except InputError as error:
+        problems += error.lines
+        readable = False
+        left_out = [*left_out, ("horizon",)]
+    problems += checked(scenario, weather, left_out, readable)
+    for policy, document in zip(policies, stances, strict=True):
+        layers = built.get(policy, {})
+        problems += [f"{document.file}: {line}" for line in aims(layers, scenario)] if named(left_out) else []
+        built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
+        notes += [f"{policy}: {line}" for line in advice.nesting(layers)]
+    return scenario, built, problems
 
 
 def _resolved(data: Any, document: yaml_reader.Document) -> dict[str, str]:
@@ -266,75 +288,6 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
     if problems:
         raise InputError(*problems)
     return made
-
-
-def _checked(scenario: spec.Scenario, document: yaml_reader.Document) -> list[str]:
-    """What only the whole scenario can tell."""
-    problems: list[str] = []
-
-    def wrong(path: str, text: str) -> None:
-        problems.append(f"{document.where(tuple(path.split('.')))}: {path}: {text}")
-
-    if not scenario.deployments:
-        wrong("deployments", "at least one is needed")
-    for name, deployment in scenario.deployments.items():
-        try:
-            price_list(deployment, scenario.horizon)
-        except ValueError as error:
-            wrong(f"deployments.{name}.model", str(error))
-        if isinstance(deployment.quality, dict) and scenario.workload.outcomes is None:
-            for task in set(deployment.quality) - set(scenario.workload.tasks):
-                wrong(f"deployments.{name}.quality.{task}", f"there is no such task; {nearest(task, scenario.workload.tasks)}")
-        if sum(deployment.errors.values()) > 1:
-            wrong(f"deployments.{name}.errors", "shares add up to more than 1")
-        if deployment.outcomes is not None and scenario.workload.outcomes is not None:
-            columns = contents("outcomes", scenario.workload).columns
-            if deployment.outcomes not in columns:
-                wrong(f"deployments.{name}.outcomes", f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
-        if deployment.outcomes is None and scenario.workload.outcomes is not None:
-            wrong(f"deployments.{name}.outcomes", "is required beside workload.outcomes: the column that holds this model's answers")
-    if scenario.workload.repeats.questions > MOST_QUESTIONS:
-        wrong("workload.repeats.questions", f"at most {MOST_QUESTIONS:,}")
-    for key, count in (("hours", 24), ("days", 7)):
-        weights = getattr(scenario.workload.profile, key)
-        if weights and (len(weights) != count or not any(weights)):
-            wrong(f"workload.profile.{key}", f"expected {count} weights, not all zero")
-    for key in ("users", "features"):
-        shares = getattr(scenario.workload, key)
-        if shares and not any(shares.values()):
-            wrong(f"workload.{key}", "the weights are all zero; at least one must be positive")
-    if not scenario.workload.tasks or not any(task.share for task in scenario.workload.tasks.values()):
-        wrong("workload.tasks", "the shares are all zero; at least one must be positive")
-    for name, work in scenario.workload.tasks.items():
-        for key, lengths in (("input_tokens", work.input_tokens), ("output_tokens", work.output_tokens)):
-            try:
-                table(lengths.quantiles or {"p0": 1, "p100": 1})
-            except ValueError as error:
-                wrong(f"workload.tasks.{name}.{key}.quantiles", str(error))
-    for feature in set(scenario.workload.forbid) - set(scenario.workload.features):
-        wrong(f"workload.forbid.{feature}", f"there is no such feature; {nearest(feature, scenario.workload.features)}")
-    for name, outage in scenario.outages.items():
-        _outage(f"outages.{name}", outage, scenario, wrong)
-    return problems
-
-
-def _outage(key: str, outage: spec.Outage, scenario: spec.Scenario, wrong: Any) -> None:
-    scopes = [kind for kind in ("provider", "deployment", "domain") if getattr(outage, kind) is not None]
-    if len(scopes) != 1:
-        wrong(key, f"give exactly one of provider, deployment, domain; found {', '.join(scopes) or 'none'}")
-    elif not affected(outage, scenario.deployments):
-        kind, name = scopes[0], getattr(outage, scopes[0])
-        deployments = scenario.deployments.items()
-        known = sorted({text for n, d in deployments if (text := n if kind == "deployment" else getattr(d, kind)) is not None})
-        wrong(f"{key}.{kind}", f"no deployment belongs to {kind} {name!r}; {nearest(name, known)}")
-    if (outage.start is None) != (outage.end is None) or (outage.start is None) == (outage.mean_between is None):
-        wrong(key, "give start and end for a scheduled outage, or mean_between for random ones")
-    elif outage.start is not None and outage.end is not None:
-        start, end = moment(outage.start, scenario.horizon), moment(outage.end, scenario.horizon)
-        if end <= start:
-            wrong(f"{key}.end", f"ends at {end:g} s, not after its start at {start:g} s")
-        elif start >= scenario.horizon:
-            wrong(f"{key}.start", f"begins at {start:g} s, after the horizon of {scenario.horizon:g} s; shares such as start: 30% fit any horizon")
 
 
 def aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[str]:

@@ -38,6 +38,44 @@ def build(cls: type, data: Any, document: Document, base: tuple[str, ...] = ()) 
         raise InputError(*[_line(cls, problem, document, base) for problem in error.errors(include_url=False)]) from None
 
 
+def salvaged(cls: type, data: Any, document: Document) -> tuple[Any, list[str], list[tuple[str, ...]]]:
+    """As much of it as can be read, so that what only the whole can tell is told together with what single keys say wrongly.
+
+    Returns the instance (None if nothing can be read), every mistake, and the paths of what was left out for them.
+    """
+    try:
+        return build(cls, data, document), [], []
+    except InputError as error:
+        problems = list(error.lines)
+    left_out: list[tuple[str, ...]] = []
+    for _ in range(MOST_ROUNDS):
+        try:
+            return _instance(model(cls).model_validate(data)), problems, left_out
+        except ValidationError as error:
+            for problem in error.errors(include_url=False, include_input=False):
+                path = tuple(str(part) for part in problem["loc"] if part not in BRANCHES)
+                path = path[:-1] if problem["type"] == "missing" else path
+                if not path:
+                    return None, problems, left_out
+                left_out.append(path)
+                data = _without(data, path)
+    return None, problems, left_out
+
+
+MOST_ROUNDS = 8
+"""Leaving out a key may show that another one is missing, as deep as files are."""
+
+
+def _without(data: Any, path: tuple[str, ...]) -> Any:
+    """A copy of plain data that lacks what stands at `path`; of a list all of it, since places would move."""
+    if not isinstance(data, dict):
+        return None
+    key = next((key for key in data if str(key) == path[0]), None)
+    if len(path) == 1 or not isinstance(data.get(key), dict):
+        return {other: value for other, value in data.items() if other != key}
+    return {other: _without(value, path[1:]) if other == key else value for other, value in data.items()}
+
+
 @cache
 def model(cls: type) -> type[BaseModel]:
     """The strict model of a dataclass."""

@@ -125,13 +125,14 @@ def load(
     if problems:
         raise InputError(*problems)
     given = documents.pop(0) if scenario is not None else None
+    stances = [document for document in documents if document is not None]
     data, notes = weather(path, trace, None if given is None else given.data)
     data["workload"] |= load or {}
     laid = {name: outage for number, text in enumerate(outages, 1) for name, outage in _outages(text, number).items()}
     if laid:
         data["outages"] = {**(data.get("outages") or {}), **laid}
     document = yaml_reader.Document(path if given is None else given.file, data, {} if given is None else given.lines, Path.cwd())
-    made = composed("replay", Path(path).name.split(".")[0] or "trace", document, policies, documents, overrides, seed, replications)
+    made = composed("replay", Path(path).name.split(".")[0] or "trace", document, policies, stances, overrides, seed, replications)
     made.notes = [*notes, *made.notes]
     return made
 
@@ -141,7 +142,7 @@ def _outages(text: str, number: int) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         return {f"laid-{number}": yaml_reader.parse(text.encode(), "--outage").data}
     documents, problems = read_documents(text, [])
-    found = documents[0].data.get("outages") if documents else None
+    found = None if documents[0] is None else documents[0].data.get("outages")
     if problems or not found:
         none = f"--outage {text}: that scenario has no outages; name another, or write {{provider: …, start: …, end: …}}"
         raise InputError(*(problems or [none]))

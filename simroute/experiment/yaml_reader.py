@@ -25,15 +25,20 @@ KeyPath = tuple[str, ...]
 
 @dataclass
 class Document:
-    """A file's data, and the line of each key path."""
+    """A file's data, and the line of each key path; `overrides`: what the command line set in its place, by key path."""
 
     file: str
     data: dict[Any, Any]
     lines: dict[KeyPath, int] = field(default_factory=dict)
     folder: Path = Path()
+    overrides: dict[KeyPath, str] = field(default_factory=dict)
 
-    def where(self, path: KeyPath) -> str:
-        """ "file:line" of a key, or of the nearest one above it."""
+    def where(self, path: KeyPath, *also: KeyPath) -> str:
+        """The override that set a key (or one of those that it is held against); else "file:line" of it, or of the nearest one above it."""
+        for key in (path, *also):
+            for length in range(len(key), 0, -1):
+                if key[:length] in self.overrides:
+                    return f"override {self.overrides[key[:length]]!r}"
         while path and path not in self.lines:
             path = path[:-1]
         return f"{self.file}:{self.lines[path]}" if path else self.file

@@ -14,9 +14,12 @@ except ImportError:  # no POSIX: the journal's own lock has to do
 
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError
+from simroute.results.journal import NAME
 
 REPORTS = Path("reports")
 LONGEST = 80
+OURS = "command: "
+"""How the `config.yaml` of a run begins."""
 REMEDY = "give another folder with --out"
 
 
@@ -35,10 +38,26 @@ def folder(configuration: Configuration, out: Path | None) -> Path:
     try:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
+            _ours(out)
             return out
         return _new(base(configuration))
     except (OSError, ValueError) as error:
         raise InputError(unwritable(out or REPORTS, error)) from None
+
+
+def _ours(out: Path) -> None:
+    """The folder is empty, or a run's. Raises InputError."""
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith(".") and path.name != "lost+found")
+    if not names or (out / NAME).exists():
+        return
+    try:
+        with (out / "config.yaml").open(encoding="utf-8") as file:
+            if file.read(len(OURS)) == OURS:
+                return
+    except (OSError, UnicodeError):
+        pass  # then it is none that a run wrote
+    some = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    raise InputError(f"{out}: holds {some}, and no run of simroute: its files stay as they are; give a new or an empty folder with --out")
 
 
 def _new(first: Path) -> Path:

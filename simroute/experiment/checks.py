@@ -1,0 +1,102 @@
+"""What only a whole scenario can tell: names that nothing has, times that cannot be, shares that add up to too much."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simroute.experiment import yaml_reader
+from simroute.experiment.errors import nearest
+from simroute.experiment.inputs import contents
+from simroute.experiment.yaml_reader import KeyPath
+from simroute.models import spec
+from simroute.models.faults import affected, moment
+from simroute.models.lengths import table
+from simroute.models.prices import price_list
+from simroute.models.workload import MOST_QUESTIONS
+
+
+def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: list[KeyPath], tables: bool) -> list[str]:
+    """What only the whole scenario can tell. `left_out`: keys that have mistakes of their own; `tables`: the files that it names can be read."""
+    problems: list[str] = []
+
+    def wrong(path: KeyPath, text: str, *also: KeyPath) -> None:
+        """Where `path` has a mistake of its own, or one of those that it is held against, there is nothing to say of it yet."""
+        if not any(out == key[: len(out)] or (key == out[: len(key)] and key[0] != "outages") for key in (path, *also) for out in left_out):
+            problems.append(f"{document.where(path, *also)}: {'.'.join(path)}: {text}")
+
+    load = scenario.workload
+    if not scenario.deployments:
+        wrong(("deployments",), "at least one is needed")
+    for name, deployment in scenario.deployments.items():
+        key = ("deployments", name)
+        try:
+            price_list(deployment, scenario.horizon)
+        except ValueError as error:
+            wrong((*key, "model"), str(error), (*key, "provider"), (*key, "price"), (*key, "price_date"))
+        if isinstance(deployment.quality, dict) and load.outcomes is None:
+            if not deployment.quality:
+                wrong((*key, "quality"), "names no task; give one share, or one for each task, or null where it is not known")
+            for task in set(deployment.quality) - set(load.tasks):
+                wrong((*key, "quality", task), f"there is no such task; {nearest(task, load.tasks)}", ("workload", "tasks"))
+        if sum(deployment.errors.values()) > 1:
+            wrong((*key, "errors"), "shares add up to more than 1")
+        if deployment.outcomes is not None and load.outcomes is not None and tables:
+            columns = contents("outcomes", load).columns
+            if deployment.outcomes not in columns:
+                wrong((*key, "outcomes"), f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
+        if deployment.outcomes is None and load.outcomes is not None:
+            wrong((*key, "outcomes"), "is required beside workload.outcomes: the column that holds this model's answers")
+    if load.repeats.questions > MOST_QUESTIONS:
+        wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
+    for key, count in (("hours", 24), ("days", 7)):
+        weights = getattr(load.profile, key)
+        if weights and (len(weights) != count or not any(weights)):
+            wrong(("workload", "profile", key), f"expected {count} weights, not all zero")
+    for key in ("users", "features"):
+        shares = getattr(load, key)
+        if shares and not any(shares.values()):
+            wrong(("workload", key), "the weights are all zero; at least one must be positive")
+    if not any(task.share for task in load.tasks.values()):
+        wrong(("workload", "tasks"), "the shares are all zero; at least one must be positive")
+    for name, work in load.tasks.items():
+        for key, lengths in (("input_tokens", work.input_tokens), ("output_tokens", work.output_tokens)):
+            try:
+                table(lengths.quantiles or {"p0": 1, "p100": 1})
+            except ValueError as error:
+                wrong(("workload", "tasks", name, key, "quantiles"), str(error))
+    for feature in set(load.forbid) - set(load.features):
+        wrong(("workload", "forbid", feature), f"there is no such feature; {nearest(feature, load.features)}", ("workload", "features"))
+    for name, outage in scenario.outages.items():
+        _outage(("outages", name), outage, scenario, wrong, named(left_out))
+    return problems
+
+
+SCOPES = ("provider", "deployment", "domain")
+"""Where an outage may be."""
+
+
+def named(left_out: list[KeyPath]) -> bool:
+    """Whether all deployments, and what outages know them by, can be read."""
+    return not any(path[0] == "deployments" and (len(path) < 3 or path[2] in SCOPES) for path in left_out)
+
+
+def _outage(key: KeyPath, outage: spec.Outage, scenario: spec.Scenario, wrong: Any, known_all: bool) -> None:
+    scopes = [kind for kind in SCOPES if getattr(outage, kind) is not None]
+    if len(scopes) != 1:
+        others = [(*key, kind) for kind in SCOPES]
+        wrong(key, f"give exactly one of provider, deployment, domain; found {', '.join(scopes) or 'none'}", *others)
+    elif known_all and not affected(outage, scenario.deployments):
+        kind, name = scopes[0], getattr(outage, scopes[0])
+        deployments = scenario.deployments.items()
+        known = sorted({text for n, d in deployments if (text := n if kind == "deployment" else getattr(d, kind)) is not None})
+        wrong((*key, kind), f"no deployment belongs to {kind} {name!r}; {nearest(name, known)}")
+    times = [(*key, name) for name in ("start", "end", "mean_between")]
+    if (outage.start is None) != (outage.end is None) or (outage.start is None) == (outage.mean_between is None):
+        wrong(key, "give start and end for a scheduled outage, or mean_between for random ones", *times)
+    elif outage.start is not None and outage.end is not None:
+        start, end = moment(outage.start, scenario.horizon), moment(outage.end, scenario.horizon)
+        if end <= start:
+            wrong((*key, "end"), f"ends at {end:g} s, not after its start at {start:g} s", (*key, "start"), ("horizon",))
+        elif start >= scenario.horizon:
+            why = f"begins at {start:g} s, after the horizon of {scenario.horizon:g} s; shares such as start: 30% fit any horizon"
+            wrong((*key, "start"), why, ("horizon",))
