@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 
 def percent(share: float | None) -> str:
@@ -60,6 +64,24 @@ def duration(value: float) -> str:
         if value >= 2 * size or value == size:
             return f"{value / size:.3g} {unit}"
     return f"{value:.3g} s"
+
+
+PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
+
+
+def paired(detail: Mapping[str, Any]) -> str:
+    """An event's detail on one line: key=value key="a value with spaces"; `pairs` reads it back."""
+    return " ".join(f"{key}={_value(value)}" for key, value in detail.items())
+
+
+def _value(value: Any) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return json.dumps(text, ensure_ascii=False) if re.search(r'[\s"]', text) else text
+
+
+def pairs(text: str) -> dict[str, str]:
+    """What `paired` has written, values as text."""
+    return {key: json.loads(value) if value.startswith('"') else value for key, value in PAIR.findall(text)}
 
 
 STEERS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")

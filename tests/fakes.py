@@ -64,6 +64,7 @@ class FakeWorld:
         self.now, self.sleep, self.within, self.gate = kernel.now, kernel.sleep, kernel.within, kernel.gate
         self.sent: list[tuple[float, str | None]] = []
         self.events: list[tuple[float, str]] = []
+        self.details: list[dict[str, Any]] = []
         self.seen: list[Outcome] = []
         self.bills: dict[int, float] = defaultdict(float)
 
@@ -84,6 +85,7 @@ class FakeWorld:
 
     def emit(self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
         self.events.append((self.now(), event))
+        self.details.append({"target": target} | detail)
 
     async def judge(self, call: Call, outcome: Outcome, judge: Judge) -> bool:
         self.seen.append(outcome)

@@ -1,8 +1,10 @@
 """Figures and names as people read them."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from simroute.words import clean, duration, percent, seconds, span, usd
+from simroute.words import clean, duration, paired, pairs, percent, seconds, span, usd
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,14 @@ def test_names_steer_nothing():
     assert clean("x" * 10_000, 20) == "x" * 19 + "…"
     assert len(clean("A" + "\u0301" * 1000, 20)) <= 20
     assert clean("naïve – ö", 20) == "naïve – ö"
+
+
+@given(st.dictionaries(st.sampled_from(["to", "status", "breaker", "wait"]), st.text()))
+def test_an_event_s_detail_is_read_back_as_it_was(detail):
+    """Names may hold spaces, quotes, equals signs and anything else."""
+    assert pairs(paired(detail)) == detail
+
+
+def test_an_event_s_detail_is_plain_where_it_can_be():
+    """Numbers in short, words as they are, quotes only around what has spaces."""
+    assert paired({"status": 503, "wait": 0.25, "to": "gpt-4o", "breaker": "big corp"}) == 'status=503 wait=0.25 to=gpt-4o breaker="big corp"'

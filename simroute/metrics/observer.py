@@ -9,6 +9,7 @@ import numpy as np
 from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import Context, Fold
+from simroute.words import pairs
 
 BINS = 120
 """Slices of the horizon."""
@@ -164,14 +165,15 @@ class Story:
         return {"turns": self._turns(names), "strange": self._strange(names)}
 
     def _turns(self, names: dict[str, list[str]]) -> list[list[Any]]:
-        """[t_s, event, replica, layer, target] of each turn of a breaker, and of a budget, in order of time."""
+        """[t_s, event, replica, layer, whose] of each turn of a breaker (its own key, such as a provider), and of a budget, in order of time."""
         found = []
         for chunk in self.events:
-            rows = zip(*(chunk[name].tolist() for name in ("t_s", "event", "replica", "layer", "target")), strict=True)
-            for t, event, replica, layer, target in rows:
+            rows = zip(*(chunk[name].tolist() for name in ("t_s", "event", "replica", "layer", "target", "detail")), strict=True)
+            for t, event, replica, layer, target, detail in rows:
                 word = names["event"][event]
                 if word in (*TURNS, "shifted", "exhausted", "renewed"):
-                    found.append([t, word, replica, names["layer"][layer], _word(names["target"], target)])
+                    whose = pairs(detail).get("breaker") or _word(names["target"], target)
+                    found.append([t, word, replica, names["layer"][layer], whose])
         return sorted(found, key=lambda turn: turn[0])[:MOST_TURNS]
 
     def _strange(self, names: dict[str, list[str]]) -> list[dict[str, Any]]:

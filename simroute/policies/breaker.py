@@ -16,7 +16,8 @@ class Breaker:
     """Stops calling a failing target for a while: failures within a window open it, trials close it again.
 
     The stated statuses are failures and a complete 200 is a success; all else is neutral: a 429 (unless listed), a 499, a refusal by a layer
-    further in. Source: Nygard, Release It! (2007), ch. 5; corner cases: gauges.breaker.
+    further in. Its events say under `breaker` which one it was: the provider, the deployment, or "deployment (task)"; their target is that of the
+    call at hand. Source: Nygard, Release It! (2007), ch. 5; corner cases: gauges.breaker.
 
     Example:
 
@@ -49,6 +50,7 @@ class Breaker:
     def __post_init__(self) -> None:
         self._states: dict[object, BreakerState] = {}
         self._shared: dict[object, BreakerState] = {}
+        self._names: dict[BreakerState, str] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         key = (call.target, call.request.task) if self.scope == "task" else call.target
@@ -81,15 +83,16 @@ class Breaker:
 
     def _report(self, state: BreakerState, call: Call, world: World, **detail: int) -> None:
         for event in state.news:
-            world.emit(event, call, target=_target(call, world), **detail)
+            world.emit(event, call, target=_target(call, world), breaker=self._names[state], **detail)
         state.news.clear()
 
     def _join(self, key: object, call: Call, world: World) -> BreakerState:
         """The state that a call meets, which targets of one provider may share."""
-        target = _target(call, world)
-        shared = {"provider": world.targets()[target].provider, "deployment": target, "task": (target, call.request.task)}[self.scope]
+        target, task = _target(call, world), call.request.task
+        shared = {"provider": world.targets()[target].provider, "deployment": target, "task": (target, task)}[self.scope]
         if shared not in self._shared:
-            self._shared[shared] = self._closed()
+            self._shared[shared] = made = self._closed()
+            self._names[made] = f"{target} ({task})" if self.scope == "task" else str(shared)
         state = self._states[key] = self._shared[shared]
         return state
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from simroute.words import clean, percent, seconds, usd
+from simroute.words import clean, pairs, percent, seconds, usd
 
 REASONS = {
     "slowest": "among the slowest",
@@ -74,16 +74,17 @@ def _send(sent: dict[str, Any], start: float) -> dict[str, Any]:
 def _event(event: dict[str, Any]) -> str:
     """A layer's decision in words."""
     where = clean(event["target"], 40) if event["target"] else ""
-    parts = (part.split("=", 1) for part in clean(event["detail"] or "", 120).split() if "=" in part)
-    said = {key: f"{float(value):.3g}" if DECIMAL.fullmatch(value) else value for key, value in parts}
+    parts = {key: clean(value, 40) for key, value in pairs(event["detail"] or "").items()}
+    said = {key: f"{float(value):.3g}" if DECIMAL.fullmatch(value) else value for key, value in parts.items()}
+    whose = said.pop("breaker", where)
     known = {
         "fell_back": f"fell back from {where} (status {said.get('status')}) to {said.get('to')}",
         "escalated": f"escalated to {where}",
         "degraded": f"kept the cheap answer: {where} was all there was",
         "retried": f"tried {where or 'it'} again (status {said.get('status')}) after a pause of {said.get('wait')} s",
-        "opened": f"breaker of {where} opened",
-        "half_opened": f"breaker of {where} let a trial pass",
-        "closed": f"breaker of {where} closed",
+        "opened": f"breaker of {whose} opened",
+        "half_opened": f"breaker of {whose} let a trial pass",
+        "closed": f"breaker of {whose} closed",
     }
     other = " ".join([event["event"].replace("_", " "), *([f"at {where}"] if where else []), *(f"{key} {value}" for key, value in said.items())])
     return known.get(event["event"], other)

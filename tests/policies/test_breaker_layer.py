@@ -123,3 +123,16 @@ def test_a_call_that_nobody_aimed_belongs_to_the_first_deployment():
     world.play(policy, *at(0.0, 1.0))
     world.play(policy, *at(2.0, 3.0), aim="a")
     assert len(world.sent) == 3
+
+
+@pytest.mark.parametrize(("scope", "key"), [("provider", "ann"), ("deployment", "a"), ("task", "a (chat)")])
+def test_events_tell_which_breaker_it_was(scope, key):
+    """Provider, deployment, or deployment and task; the target is that of the call at hand."""
+    world = Watched(lambda call, n: Reply(503 if n < 3 else 200, seconds=0.0), known=TWINS)
+    policy = Breaker(scope=scope)
+    world.play(policy, *at(0.0, 1.0, 2.0), aim="a")
+    last = "b" if scope == "provider" else "a"
+    world.play(policy, *at(40.0), aim=last)
+    assert [event for _, event in world.events] == ["opened", "half_opened", "closed"]
+    assert [detail["breaker"] for detail in world.details] == [key] * 3
+    assert [detail["target"] for detail in world.details] == ["a", last, last]

@@ -229,3 +229,36 @@ def test_data_keep_the_names_of_a_log_whole(replayed):
         assert name not in html.split('<script type="text/plain"')[0]
     assert f"'{FORMULA}".replace('"', '""') in sheet
     assert "\u202e" not in html
+
+
+def test_the_breakers_picture_has_a_lane_for_each_breaker(tmp_path):
+    """Two deployments share a provider's breaker: one lane under its name, open from its first opening to its last closing, whoever was asked."""
+    deployment = {"model": "m", "price": {"input": 1, "output": 2}, "latency": {"base": "100ms"}}
+    scenario = {
+        "horizon": "600s",
+        "workload": {"rate": 5},
+        "deployments": {name: deployment | {"provider": "big corp" if name != "c" else "y"} for name in "abc"},
+        "outages": {"o": {"provider": "big corp", "start": "100s", "end": "300s", "error_share": 1.0}},
+    }
+    policy = {
+        "route": {"weights": {"a": 1, "b": 1}},
+        "fallback": {"targets": ["a", "c"]},
+        "breaker": {"scope": "provider", "cooldown": "10s"},
+    }
+    for name, data in (("s", scenario), ("p", policy)):
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(data), encoding="utf-8")
+    study = compare(load("compare", str(tmp_path / "s.yaml"), [str(tmp_path / "p.yaml")], [], 1, 1))
+    turns = material(study)["policies"]["p"]["turns"]
+    assert {whose for *_, whose in turns} == {"big corp"}
+    words = [word for _, word, *_ in turns]
+    assert words[:2] == ["opened", "half_opened"]
+    assert words[-1] == "closed"
+    assert words.count("closed") == 1
+    picture = drawn(study)["breakers"]
+    ((_, lane, times, *_),) = picture.table.rows
+    assert (lane, int(times)) == ("big corp", words.count("opened"))
+    ends = [base + length for bar in picture.figure["data"] for base, length in zip(bar["base"], bar["x"], strict=True)]
+    starts = [base for bar in picture.figure["data"] for base in bar["base"]]
+    minute = 60.0
+    assert 100.0 <= min(starts) * minute < 103.0
+    assert 300.0 <= max(ends) * minute < 312.0

@@ -61,20 +61,21 @@ def breakers(material: Material) -> Picture | str:
     lanes = [(policy, lane) for policy, found in spells.items() for lane in found]
     data = []
     for place, (state, color) in ((1, ("half-open", "#f89c20")), (0, ("open", "#e42536"))):
-        picked = [(_lane(policy, lane), spell) for policy, lane in lanes for spell in spells[policy][lane] if spell[2] == state]
+        picked = [(row, spell) for row, (policy, lane) in enumerate(lanes) for spell in spells[policy][lane] if spell[2] == state]
         unit, name = clock(material.summary["horizon_s"])
         data.append(
             {
-                "type": "bar", "orientation": "h", "name": state, "y": [lane for lane, _ in picked],
+                "type": "bar", "orientation": "h", "name": state, "y": [row for row, _ in picked],
                 "base": [spell[0] / unit for _, spell in picked], "x": [(spell[1] - spell[0]) / unit for _, spell in picked],
                 "marker": filled(color, place) | {"line": {"width": 0}}, "width": 0.7,
                 "hovertemplate": f"{state} for %{{x:.2f}} {name} from %{{base:.2f}} {name}<extra></extra>",
             }
         )  # fmt: skip
     layout = _weather(material, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, [])
-    layout |= {"barmode": "overlay", "yaxis": {"autorange": "reversed", "type": "category", "automargin": True}}
+    words = [f"{label(policy, 18)}<br>{label(lane, 24)}" for policy, lane in lanes]  # cut, so that two may read alike
+    layout |= {"barmode": "overlay", "yaxis": {"autorange": "reversed", "automargin": True, "tickvals": [*range(len(lanes))], "ticktext": words}}
     rows = [_opened(policy, lane, [spell for spell in spells[policy][lane] if spell[2] == "open"]) for policy, lane in lanes]
-    caption = "Each breaker of the first replication: open (nothing passes), half-open (a trial passes), otherwise closed."
+    caption = "Each breaker of the first replication, by what it guards: open (nothing passes), half-open (a trial passes), otherwise closed."
     heads = ["policy", "breaker", "times open", "open in all", "first opened at"]
     return Picture("When did breakers open?", caption, {"data": data, "layout": layout}, Table(heads, rows))
 
@@ -114,17 +115,17 @@ def _of_all(material: Material, policy: str, name: str) -> list[float | None]:
 
 
 def _spells(material: Material, policy: str) -> dict[str, list[tuple[float, float, str]]]:
-    """(start, end, state) of each breaker that ever opened, by its name; one lane for each layer, target and replica."""
+    """(start, end, state) of each breaker that ever opened, by its name; one lane for each layer, breaker of it and replica."""
     found: dict[str, list[tuple[float, float, str]]] = {}
     began: dict[str, tuple[float, str]] = {}
     turns = material.of(policy)["turns"]
     replicas = {turn[2] for turn in turns}
     stop = material.summary["horizon_s"]
-    for t, event, replica, layer, target in turns:
+    for t, event, replica, layer, whose in turns:
         state = {"opened": "open", "half_opened": "half-open", "closed": "closed"}.get(event)
         if state is None:
             continue
-        lane = " ".join([*([layer] if layer != "breaker" else []), target or "?", *([f"#{replica}"] if len(replicas) > 1 else [])])
+        lane = " ".join([*([layer] if layer != "breaker" else []), whose or "?", *([f"#{replica}"] if len(replicas) > 1 else [])])
         if lane in began and began[lane][1] != "closed":
             found.setdefault(lane, []).append((began[lane][0], t, began[lane][1]))
         began[lane] = t, state
@@ -132,10 +133,6 @@ def _spells(material: Material, policy: str) -> dict[str, list[tuple[float, floa
         if state != "closed" and start < stop:
             found.setdefault(lane, []).append((start, stop, state))
     return found
-
-
-def _lane(policy: str, lane: str) -> str:
-    return f"{label(policy, 18)}<br>{label(lane, 24)}"
 
 
 def _opened(policy: str, lane: str, opened: list[tuple[float, float, str]]) -> list[str]:

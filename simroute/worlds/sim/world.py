@@ -16,6 +16,7 @@ from simroute.core import Call, Outcome, Target, stack
 from simroute.ledger import CACHED, OUTCOMES, Ledger
 from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
+from simroute.words import paired
 from simroute.worlds.sim.kernel import Kernel, Task, uncollected
 from simroute.worlds.sim.request import Answer, Held, SimRequest
 from simroute.worlds.sim.senses import Senses
@@ -297,7 +298,7 @@ class SimWorld:
 
     def emit(self, layer: str, replica: int, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
         ledger = self.ledger
-        words = " ".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in detail.items())
+        words = paired(detail)
         upstream = self.upstreams.get(target)
         ledger.events.append(
             (
