@@ -28,24 +28,24 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
     if not scenario.deployments:
         wrong(("deployments",), "at least one is needed")
     for name, deployment in scenario.deployments.items():
-        key = ("deployments", name)
+        here = ("deployments", name)
         try:
             price_list(deployment, scenario.horizon)
         except ValueError as error:
-            wrong((*key, "model"), str(error), (*key, "provider"), (*key, "price"), (*key, "price_date"))
+            wrong((*here, "model"), str(error), (*here, "provider"), (*here, "price"), (*here, "price_date"))
         if isinstance(deployment.quality, dict) and load.outcomes is None:
             if not deployment.quality:
-                wrong((*key, "quality"), "names no task; give one share, or one for each task, or null where it is not known")
+                wrong((*here, "quality"), "names no task; give one share, or one for each task, or null where it is not known")
             for task in set(deployment.quality) - set(load.tasks):
-                wrong((*key, "quality", task), f"there is no such task; {nearest(task, load.tasks)}", ("workload", "tasks"))
+                wrong((*here, "quality", task), f"there is no such task; {nearest(task, load.tasks)}", ("workload", "tasks"))
         if sum(deployment.errors.values()) > 1:
-            wrong((*key, "errors"), "shares add up to more than 1")
+            wrong((*here, "errors"), "shares add up to more than 1")
         if deployment.outcomes is not None and load.outcomes is not None and tables:
             columns = contents("outcomes", load).columns
             if deployment.outcomes not in columns:
-                wrong((*key, "outcomes"), f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
+                wrong((*here, "outcomes"), f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
         if deployment.outcomes is None and load.outcomes is not None:
-            wrong((*key, "outcomes"), "is required beside workload.outcomes: the column that holds this model's answers")
+            wrong((*here, "outcomes"), "is required beside workload.outcomes: the column that holds this model's answers")
     if load.repeats.questions > MOST_QUESTIONS:
         wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
     for key, count in (("hours", 24), ("days", 7)):
