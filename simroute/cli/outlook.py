@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from simroute.cli import pages
 from simroute.cli.text import duration, escaped
 from simroute.experiment.configuration import Configuration
 from simroute.models import spec
 from simroute.models.prices import price_list
+from simroute.models.quality import stated
 
 
 def scenario(name: str, made: Configuration, text: str) -> pages.Page:
@@ -18,7 +17,7 @@ def scenario(name: str, made: Configuration, text: str) -> pages.Page:
     yield from pages.paragraphs(weather.about or "(no question is asked)")
     yield from pages.table(("", ""), _facts(made))
     heads = ("deployment", "at", "$/1M in, out", "first token, speed", "errors", "quality", "limits")
-    yield from pages.table(heads, [_deployment(name, deployment, weather.horizon) for name, deployment in weather.deployments.items()])
+    yield from pages.table(heads, [_deployment(name, deployment, weather) for name, deployment in weather.deployments.items()])
     if weather.outages:
         yield from pages.table(("outage", "where", "when", "errors", "slower", "hangs"), [_outage(*each) for each in weather.outages.items()])
     yield from pages.title("The file")
@@ -54,8 +53,9 @@ def _shares(weights: dict[str, float]) -> str:
     return ", ".join(f"{name} {_percent(weight / total)}" for name, weight in weights.items())
 
 
-def _deployment(name: str, made: spec.Deployment, horizon: float) -> tuple[str, ...]:
-    prices = [f"{price.input:g}, {price.output:g}" for _, price in price_list(made, horizon)]
+def _deployment(name: str, made: spec.Deployment, weather: spec.Scenario) -> tuple[str, ...]:
+    prices = [f"{price.input:g}, {price.output:g}" for _, price in price_list(made, weather.horizon)]
+    right = stated(made.quality, weather.workload.tasks)
     speed = made.latency.per_output_token
     limits = {"rpm": made.limits.rpm, "tpm": made.limits.tpm, "at a time": made.limits.concurrency}
     return (
@@ -64,15 +64,9 @@ def _deployment(name: str, made: spec.Deployment, horizon: float) -> tuple[str, 
         " then ".join(prices),
         duration(made.latency.base) + (f", {1 / speed:.0f}/s" if speed else ""),
         _percent(sum(made.errors.values())),
-        _quality(made.quality),
+        ", ".join(f"{task} {_percent(share)}".strip() for task, share in right.items()) or "not known",
         ", ".join(f"{value:,.10g} {unit}" for unit, value in limits.items() if value is not None) or "none",
     )
-
-
-def _quality(value: Any) -> str:
-    if value is None:
-        return "not known"
-    return ", ".join(f"{task} {_percent(share)}" for task, share in value.items()) if isinstance(value, dict) else _percent(value)
 
 
 def _outage(name: str, made: spec.Outage) -> tuple[str, ...]:

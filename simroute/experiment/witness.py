@@ -145,6 +145,7 @@ def _in_words(row: dict[str, Any], made: SimWorld) -> dict[str, Any]:
     """A row of the table of requests, with words for codes and dollars for nano-dollars."""
     sky, errors, targets = made.weather, made.ledger.errors.words, [model.target.name for model in made.models]
     words = {"task": sky.tasks, "user": sky.users, "feature": sky.features, "outcome": OUTCOMES, "cached": list(CACHED), "error": errors}
+    words |= {"team": sky.teams} if "team" in row else {}
     said = {name: known[row[name]] for name, known in words.items()} | {"target": targets[row["target"]] if row["target"] >= 0 else None}
     return row | said | {f"{name}_usd": row[f"{name}_nano"] / 1e9 for name in ("cost", "wasted")}
 

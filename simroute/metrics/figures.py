@@ -24,7 +24,7 @@ class Context:
     """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage; `names`: words by code.
 
     `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days have names. `seen`: of sends to these targets
-    at these seconds, whether a log tells how they went. `ungraded`: targets (codes) whose answers nobody knows to be right or wrong.
+    at these seconds, whether a log tells how they went.
     """
 
     horizon: float
@@ -38,7 +38,6 @@ class Context:
     slots: list[int | None] = field(default_factory=list)
     day: Callable[[np.ndarray], np.ndarray] | None = None
     seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
-    ungraded: tuple[int, ...] = ()
 
 
 class Requests:
@@ -52,7 +51,8 @@ class Requests:
         self.quality, self.answers = 0.0, 0
         self.minutes = np.zeros((2, 0), np.int64)
         self.by: dict[str, np.ndarray] = {}
-        self.graded: np.ndarray | None = None
+        self.graded = np.zeros((2, len(context.names["task"])))
+        self.ungraded = np.zeros(len(context.names["task"]), np.int64)
 
     def add(self, chunk: Chunk) -> None:
         ok = chunk["outcome"] == OK
@@ -82,6 +82,8 @@ class Requests:
         if self.context.day is not None:
             self._split("day", self.context.day(chunk["arrival_s"]), ok, chunk["cost_nano"])
         self._graded(chunk["task"], ok & ~np.isnan(chunk["quality"]), chunk["quality"])
+        if "ungraded" in chunk:
+            self.ungraded += np.bincount(chunk["task"][chunk["ungraded"]], minlength=len(self.ungraded))
 
     def _minutes(self, arrival: np.ndarray, ok: np.ndarray) -> None:
         minute = (arrival / MINUTE).astype(np.int64)
@@ -100,8 +102,7 @@ class Requests:
 
     def _graded(self, task: np.ndarray, known: np.ndarray, quality: np.ndarray) -> None:
         size = len(self.context.names["task"])
-        graded = self.graded if self.graded is not None else np.zeros((2, size))
-        self.graded = graded + np.array([np.bincount(task[known], quality[known], size), np.bincount(task[known], minlength=size)])
+        self.graded += np.array([np.bincount(task[known], quality[known], size), np.bincount(task[known], minlength=size)])
 
     def available(self) -> tuple[int, int]:
         """Minutes in which enough requests succeeded, and minutes in which any arrived."""
@@ -211,8 +212,8 @@ class Fold:
             "half_open_probes": float(attempts.probes),
             "time_on_failing_target_s": float(sum(len(seconds) for seconds in attempts.failing)),
         }
-        if any(attempts.by_target[0][code] for code in self.context.ungraded):
-            metrics["quality_mean"], requests.graded = None, None
+        if requests.ungraded.any():
+            metrics["quality_mean"] = None
         counts = requests.outcomes[OK], requests.attained, requests.hits, requests.false_hits, requests.forbidden
         names = "success_rate", "slo_attainment", "cache_hit_rate", "cache_false_hit_rate", "forbidden_share"
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
@@ -236,10 +237,9 @@ class Fold:
                 word: {"requests": float(table[0][c]), "success_rate": _share(table[1][c], table[0][c]), "cost_usd": int(table[2][c]) / 1e9}
                 for c, word in enumerate(words)
             }
-        graded = self.tables["requests"].graded
-        if graded is not None:
-            for (total, count), row in zip(graded.T.tolist(), found["task"].values(), strict=True):
-                row["quality_mean"] = _share(total, count)
+        requests = self.tables["requests"]
+        for (total, count), unknown, row in zip(requests.graded.T.tolist(), requests.ungraded.tolist(), found.get("task", {}).values(), strict=False):
+            row["quality_mean"] = None if unknown else _share(total, count)
         return found
 
 

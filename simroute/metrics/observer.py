@@ -186,7 +186,7 @@ class Story:
         return sorted(found.values(), key=lambda kept: min(kept["why"]))
 
 
-WORDED = {"task", "user", "feature", "error", "target", "event", "layer"}
+WORDED = {"task", "user", "feature", "team", "error", "target", "event", "layer"}
 
 
 def _worded(rows: list[dict[str, Any]], names: dict[str, list[str]]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ def state(fold: Fold, event_names: list[str], busy_seconds: list[float]) -> dict
     found |= {name: getattr(requests, name).counts for name in HISTOGRAMS}
     found |= {"outcomes": requests.outcomes, "quality": np.array(requests.quality), "minutes": requests.minutes, "busy": np.array(busy_seconds)}
     found |= {f"by_{name}": table for name, table in requests.by.items()} | {"by_target": attempts.by_target}
-    found |= {} if requests.graded is None else {"graded": requests.graded}
+    found |= {"graded": requests.graded, "ungraded": requests.ungraded}
     found |= {f"failing_{place}": np.array(sorted(seconds), np.int64) for place, seconds in enumerate(attempts.failing)}
     return found | {f"event_{word}": np.array(count) for word, count in zip(event_names, events.counts.tolist(), strict=False)}
 
@@ -49,7 +49,7 @@ def pieced(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
         getattr(requests, name).counts = total[name]
     requests.outcomes, requests.quality, requests.minutes = total["outcomes"], float(total["quality"]), total["minutes"]
     requests.by = {name.removeprefix("by_"): table for name, table in total.items() if name.startswith("by_") and name != "by_target"}
-    requests.graded, attempts.by_target = total.get("graded"), total["by_target"]
+    requests.graded, requests.ungraded, attempts.by_target = total["graded"], total["ungraded"], total["by_target"]
     attempts.failing = [set(total[f"failing_{place}"].tolist()) for place in range(len(context.windows))]
     words = sorted(name.removeprefix("event_") for name in total if name.startswith("event_"))
     events.counts = np.array([int(total[f"event_{word}"]) for word in words], np.int64)

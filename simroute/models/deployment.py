@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -44,11 +45,11 @@ class Drawn(NamedTuple):
 
 
 class DeploymentModel:
-    """The weather at one target."""
+    """The weather at one target. `graded`: by task code, whether it is known how good its answers are."""
 
     def __init__(
         self, name: str, deployment: spec.Deployment, prices: list[tuple[float, Price]], timeline: Timeline, scores: Scores, streams: Streams,
-        overhead: float, recorded: Recorded | None = None,
+        overhead: float, recorded: Recorded | None = None, graded: Sequence[bool] = (),
     ) -> None:  # fmt: skip
         limits = deployment.limits
         family = deployment.family or deployment.model.split("/")[-1].split("-")[0].lower()
@@ -58,7 +59,7 @@ class DeploymentModel:
         self.conditions = timeline.at
         self._edges, self._prices = [edge for edge, _ in prices], [price for _, price in prices]
         self._scores, self._streams, self._overhead = scores, streams, overhead
-        self.recorded = recorded
+        self.recorded, self.graded = recorded, graded
 
     def price_at(self, t: float) -> tuple[Price, float]:
         """The price list at `t` (s), and until when it holds."""

@@ -45,10 +45,13 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Task:
-    """One kind of work. `difficulty` shifts every model's accuracy on it: 1 lowers the probit by one standard deviation."""
+    """One kind of work. `difficulty` shifts every model's accuracy on it, stated for all work or for this task: 1 lowers the probit by one standard
+    deviation, so that of .9 (.85, .5) right answers .61 (.51, .16) are left."""
 
     share: Annotated[Weight, Doc("how much of the traffic it is, relative to the others")] = 1.0
-    difficulty: Annotated[float, Unit("probit"), Range(-5, 5), Doc("0 leaves the models' quality as stated; 1 is much harder")] = 0.0
+    difficulty: Annotated[
+        float, Unit("probit"), Range(-5, 5), Doc("0 leaves the models' quality, overall or by task, as stated; at 1, .61 of .9 is left")
+    ] = 0.0
     input_tokens: Annotated[Lengths, Doc("length of the prompts")] = field(default_factory=lambda: Lengths(median=1020.0, sigma=0.9))
     output_tokens: Annotated[Lengths, Doc("length of the answers")] = field(default_factory=lambda: Lengths(median=129.0, sigma=1.0))
     correlation: Annotated[Correlation, Doc("of prompts' and answers' lengths, as normal scores: 1, the longest prompt has the longest answer")] = 0.0
@@ -238,7 +241,10 @@ class Deployment:
     errors: Annotated[dict[Status, Share], Doc("share of calls answered with a status in fair weather")] = field(default_factory=dict)
     clustered: Annotated[Clustered, Doc("errors that come in short spells")] = field(default_factory=Clustered)
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
-    quality: Annotated[Share | dict[Name, Share] | None, Doc("share of right answers, overall or by task; null: not known, none is reported")] = 0.85
+    quality: Annotated[
+        Share | dict[Name, Share] | None,
+        Doc("share of right answers at difficulty 0, overall or by task; what null, or a task not listed, leaves unknown is not reported"),
+    ] = 0.85
     outcomes: Annotated[Name | None, Doc("column of workload.outcomes that holds this model's answers")] = None
     recorded: Annotated[Name | None, Doc("provider/model in the trace: times and failures are resampled from its calls there")] = None
 

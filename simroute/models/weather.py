@@ -10,7 +10,7 @@ from simroute.models.deployment import DeploymentModel, Scores
 from simroute.models.errors import spells
 from simroute.models.faults import Timeline, windows
 from simroute.models.prices import price_list
-from simroute.models.quality import Copula, Table
+from simroute.models.quality import Copula, Table, accuracy
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
 from simroute.models.recorded import Recorded
@@ -65,16 +65,16 @@ class Weather:
     def _deployment(self, name: str, deployment: spec.Deployment, outcomes: Outcomes | None) -> DeploymentModel:
         scores: Scores
         if outcomes is not None and deployment.outcomes is not None:
-            scores = Table(outcomes.columns[deployment.outcomes])
+            scores, graded = Table(outcomes.columns[deployment.outcomes]), [True] * len(self.tasks)
         else:
-            kinds = self.scenario.workload.tasks
-            tasks = kinds if outcomes is None else dict.fromkeys(outcomes.tasks, next(iter(kinds.values())))
-            scores = Copula(self.streams, self._questions, name, deployment.model, deployment.quality, tasks)
+            right = [accuracy(deployment.quality, task, self.scenario.workload.tasks) for task in self.tasks]
+            scores = Copula(self.streams, self._questions, name, deployment.model, right)
+            graded = [share is not None for share in right]
         recorded = None if deployment.recorded is None else self._recorded(deployment.recorded)
         steps = spells(name, deployment, self.streams, self.horizon) if recorded is None else recorded.errors(self.horizon)
         timeline = Timeline(name, deployment, self.windows, self.scenario.outages, steps)
         prices = price_list(deployment, self.horizon)
-        return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead, recorded)
+        return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead, recorded, graded)
 
     def _recorded(self, target: str) -> Recorded:
         trace: Any = self._trace

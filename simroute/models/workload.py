@@ -132,7 +132,15 @@ class Workload:
         if "question" in known:
             question = wording = np.where(known["question"] < UNIQUE, known["question"], UNIQUE + index)
         row = self._rows[question % UNIQUE % len(self._rows)]
-        task = known["task"] if "task" in self._told and self._outcomes is None else self._task(question, row, number)
+
+        def told(kind: str) -> np.ndarray | None:
+            """Codes of the log's own names, where these are the run's; a call of a layer's own belongs to the first of them."""
+            return known.get(kind, np.zeros(size, np.int32)) if kind in self._told else None
+
+        task = told("task") if self._outcomes is None else None
+        if task is None:
+            task = self._task(question, row, number)
+        user, feature = told("user"), told("feature")
         input_tokens, output_tokens = (
             (known["input_tokens"], known["output_tokens"]) if "input_tokens" in known else self._tokens(task, question, number)
         )
@@ -142,9 +150,9 @@ class Workload:
         return {
             "arrival": known["arrival"],
             "task": task,
-            "user": known["user"] if "user" in self._told else _pick(list(load.users.values()), uniform("user")),
-            "feature": known["feature"] if "feature" in self._told else _pick(list(load.features.values()), uniform("feature")),
-            "team": known["team"] if "team" in self._told else None,
+            "user": _pick(list(load.users.values()), uniform("user")) if user is None else user,
+            "feature": _pick(list(load.features.values()), uniform("feature")) if feature is None else feature,
+            "team": told("team"),
             "session": known.get("session", index),
             "input_tokens": input_tokens,
             "output_tokens": np.minimum(output_tokens, load.max_output_tokens),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TABLES = ("requests", "attempts", "events")
 PART = 200_000
-HIDDEN = {"forbidden", "failover_s", "streamed"}
+HIDDEN = {"forbidden", "ungraded", "failover_s", "streamed"}
 WORDS = {"policy", "task", "user", "feature", "outcome", "error", "target", "provider", "cached", "event", "layer", "detail"}
 
 

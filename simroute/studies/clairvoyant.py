@@ -154,19 +154,19 @@ def foreseen(configuration: Configuration, replication: int, stances: Sequence[S
     seen: Any = SimpleNamespace(weather=sky, models=list(sky.deployments.values()))
     known = context(configuration, seen)
     folds = [Fold(known) for _ in stances]
+    graded = np.array([model.graded for model in sky.deployments.values()])
     for block in sky.blocks():
         found = ways(sky, block)
         for fold, stance in zip(folds, stances, strict=True):
-            fold("requests", _rows(block, choose(found, stance)))
+            fold("requests", _rows(block, choose(found, stance), graded))
     done = [fold.finish([], [0.0] * len(sky.deployments)).metrics for fold in folds]
-    if known.ungraded:
-        done = [metrics | {"quality_mean": None} for metrics in done]
     return [{name: metrics[name] for name in KEPT} for metrics in done]
 
 
-def _rows(block: Block, choice: Choice) -> dict[str, np.ndarray]:
-    """As the ledger has them, so that one definition of each figure holds for both."""
+def _rows(block: Block, choice: Choice, graded: np.ndarray) -> dict[str, np.ndarray]:
+    """As the ledger has them, so that one definition of each figure holds for both. `graded`: by target and task."""
     size, sent = block.size, choice.target >= 0
+    unknown = choice.ok & ~graded[choice.target, block.task]
     nothing = np.zeros(size, np.int8)
     latency = np.where(choice.ok, choice.seconds, 0.0)
     return {
@@ -174,7 +174,8 @@ def _rows(block: Block, choice: Choice) -> dict[str, np.ndarray]:
         "latency_s": latency,
         "outcome": np.where(choice.ok, OK, np.where(sent, FAILED, REJECTED)), "attempts": np.where(sent, choice.n + 1, 0),
         "ttft_s": np.where(choice.ok & block.streamed, choice.first, np.nan), "failover_s": np.full(size, np.nan),
-        "cost_nano": choice.nano, "wasted_nano": choice.wasted, "quality": np.where(choice.ok, choice.quality, np.nan),
+        "cost_nano": choice.nano, "wasted_nano": choice.wasted, "quality": np.where(choice.ok & ~unknown, choice.quality, np.nan),
+        "ungraded": unknown,
         "cached": nothing, "false_hit": nothing.astype(bool), "forbidden": nothing.astype(bool),
     }  # fmt: skip
 

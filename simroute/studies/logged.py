@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from simroute.ledger import CACHED, OUTCOMES
 from simroute.metrics import Context, Figures, Fold, Observer
 from simroute.models.questions import BLOCK
 from simroute.models.replayed import clock, window
-from simroute.traces.recording import Recording
+from simroute.traces.recording import NOBODY, Recording
 
 OK, FAILED = OUTCOMES.index("ok"), OUTCOMES.index("failed")
 TOLD = {"success_rate": "failed", "latency_p50_s": "latency_s", "latency_p95_s": "latency_s", "cost_usd": "cost_usd"}
@@ -25,10 +26,15 @@ def told(trace: Recording) -> list[str]:
 
 
 def logged(configuration: Configuration) -> Figures:
-    """Figures of the log in the window that is replayed, at its own speed; by target, user, feature, task, team and day, and over time."""
+    """Figures of the log in the window that is replayed, at its own speed; by target, user, feature, task, team and day, and over time.
+
+    Users, features, tasks and teams are those that the log names, whatever the scenario's are: codes of one table mean nothing in another.
+    """
     trace: Any = configuration.arrivals("trace")
     made = world(configuration, next(iter(configuration.policies)), 0, [])
     known = context(configuration, made)
+    own = {kind: words for kind, words in trace.names.items() if kind in ("task", "user", "feature") or set(words) != {NOBODY}}
+    known = replace(known, names={**{kind: words for kind, words in known.names.items() if kind not in trace.names}, **own})
     fold, observer = Fold(known), Observer(known, story=False)
     load = configuration.scenario.workload
     start, stop = window(load, trace)
@@ -52,8 +58,7 @@ def _chunks(rows: dict[str, np.ndarray], first: int, last: np.ndarray, known: Co
     cost = np.rint(np.where(np.isnan(rows["cost_usd"]), 0.0, rows["cost_usd"]) * 1e9).astype(np.int64)
     target = np.where(rows["route"] >= 0, last[np.maximum(rows["route"], 0)], -1)
     number, none = first + np.arange(size), np.zeros(size, bool)
-    names = {name: rows[name] if name in known.names and len(known.names[name]) > 1 else np.zeros(size, np.int64)
-             for name in ("task", "user", "feature", "team")}  # fmt: skip
+    names: dict[str, np.ndarray] = {name: rows[name] for name in ("task", "user", "feature", "team") if name in known.names}
     requests = {
         "request_id": number, "arrival_s": rows["arrival"], "end_s": rows["arrival"] + latency, "latency_s": rows["latency_s"],
         "ttft_s": np.full(size, np.nan),

@@ -12,6 +12,7 @@ from simroute.experiment import schema
 from simroute.experiment.run import weather
 from simroute.metrics import METRICS, Evidence, Histogram
 from simroute.metrics.observer import BINS, PARTS, WASTE, seconds_of
+from simroute.models.quality import stated
 from simroute.models.random import fingerprint
 from simroute.studies.selection import tied
 
@@ -244,7 +245,7 @@ def _deployments(sky: Any) -> list[dict[str, Any]]:
         spec, (price, _) = model.spec, model.price_at(0.0)
         limits = [f"{value:,.0f} {unit}" for value, unit in ((spec.limits.rpm, "requests/min"), (spec.limits.tpm, "tokens/min"),
                   (spec.limits.concurrency, "at once")) if value is not None]  # fmt: skip
-        grades = spec.quality if isinstance(spec.quality, dict) else {} if spec.quality is None else {"": spec.quality}
+        grades = stated(spec.quality, sky.scenario.workload.tasks)
         rows.append(
             {
                 "deployment": name,

@@ -9,6 +9,7 @@ from simroute.core import Price
 from simroute.metrics import Figures
 from simroute.models import spec
 from simroute.models.prices import price_list
+from simroute.models.quality import accuracy
 from simroute.results import sheet
 from simroute.traces.recording import NOBODY, OTHERS, Recording
 
@@ -32,7 +33,7 @@ def spending(study: Study, log: Figures) -> dict[str, Any]:
     trace: Any = study.configuration.arrivals("trace")
     shifts = _shifts(study.configuration.scenario, trace)
     return {
-        "spend": {kind: found for kind in KINDS if (found := _spend(study, log, kind, "cost_usd" in trace.said)) is not None},
+        "spend": {kind: found for kind in KINDS if (found := _spend(study, log, kind, "cost_usd" in trace.said, trace)) is not None},
         "caching": _caching(study.configuration.scenario, trace),
         "shifts": shifts[:MOST],
         "shifts_left_out": max(0, len(shifts) - MOST),
@@ -42,9 +43,11 @@ def spending(study: Study, log: Figures) -> dict[str, Any]:
 # -- before and after -------------------------------------------------------------------------------------------------
 
 
-def _spend(study: Study, log: Figures, kind: str, billed: bool) -> dict[str, Any] | None:
-    """USD by name: `before` as the log says (None where it has no costs), `after` by policy, mean over replications. Days are in order."""
-    before = {word: row["cost_usd"] or 0.0 for word, row in log.by.get(kind, {}).items()}
+def _spend(study: Study, log: Figures, kind: str, billed: bool, trace: Recording) -> dict[str, Any] | None:
+    """USD by name: `before` as the log says (None where it has no costs or no such names), `after` by policy, mean over replications. Days are in
+    order."""
+    billed = billed and set(trace.names.get(kind, ())) != {NOBODY}
+    before = {word: row["cost_usd"] or 0.0 for word, row in log.by.get(kind, {}).items()} if billed else {}
     after = {policy: _means(study, policy, kind) for policy in study.runs}
     words = list(dict.fromkeys([*before, *(word for found in after.values() for word in found)]))
     if not words or words == [NOBODY]:
@@ -131,7 +134,7 @@ def _shifts(scenario: spec.Scenario, trace: Recording) -> list[dict[str, Any]]:
                 found.append({
                     "work": UNNAMED if work == NOBODY else work, "from": own, "to": other, "requests": int(requests), "logged_usd": paid,
                     "cost_usd": now, "would_cost_usd": would, "saves_usd": now - would,
-                    "quality_from": _grade(scenario.deployments[own], work), "quality_to": _grade(scenario.deployments[other], work),
+                    "quality_from": _grade(scenario, own, work), "quality_to": _grade(scenario, other, work),
                 })  # fmt: skip
     return sorted(found, key=lambda row: (-row["saves_usd"], row["work"], row["from"], row["to"]))
 
@@ -140,9 +143,10 @@ def _bill(price: Price, asked: float, had: float, given: float) -> float:
     return (price.input * asked + price.output * given) / 1e6 - _less(price, had)
 
 
-def _grade(made: spec.Deployment, work: str) -> float | None:
+def _grade(scenario: spec.Scenario, name: str, work: str) -> float | None:
     """Share of right answers, where the scenario says one."""
-    return made.quality.get(work) if isinstance(made.quality, dict) else None if made.outcomes is not None else made.quality
+    made = scenario.deployments[name]
+    return None if made.outcomes is not None else accuracy(made.quality, work, scenario.workload.tasks)
 
 
 # -- as tables for spreadsheets ---------------------------------------------------------------------------------------

@@ -53,14 +53,25 @@ def test_accuracy_by_task_is_exactly_as_stated(weather: Make) -> None:
             assert right[tasks == code].mean() == share(expected, (tasks == code).sum())
 
 
-def test_difficulty_shifts_an_overall_accuracy_by_probits(weather: Make) -> None:
-    """.85 overall: Phi(Phi^-1(.85) - d) on a task of difficulty d, within 4 sd."""
+@pytest.mark.parametrize("stated", [0.85, {"plain": 0.85, "hard": 0.6, "easy": 0.95}], ids=["overall", "by task"])
+def test_difficulty_shifts_accuracy_by_probits(weather: Make, stated: Any) -> None:
+    """Phi(Phi^-1(p) - d) on a task of difficulty d, whether p is stated for all work or for the task, within 4 sd."""
     tasks = {"plain": spec.Task(), "hard": spec.Task(difficulty=1.0), "easy": spec.Task(difficulty=-0.5)}
-    scene = weather(spec.Workload(rate=100, tasks=tasks), deployments={"a": model("m", 0.85)}, horizon=2000.0)
+    scene = weather(spec.Workload(rate=100, tasks=tasks), deployments={"a": model("m", stated)}, horizon=2000.0)
     codes = np.concatenate([block.task for block in scene.blocks()])
     (right,) = answers(scene, ("a", 0))
-    for code, task in enumerate(tasks.values()):
-        assert right[codes == code].mean() == share(float(ndtr(ndtri(0.85) - task.difficulty)), (codes == code).sum())
+    for code, (name, task) in enumerate(tasks.items()):
+        share_of = stated[name] if isinstance(stated, dict) else stated
+        assert right[codes == code].mean() == share(float(ndtr(ndtri(share_of) - task.difficulty)), (codes == code).sum())
+
+
+def test_difficulty_changes_neither_never_nor_always(weather: Make) -> None:
+    """A probit of plus or minus infinity less any number is itself."""
+    tasks = {"sure": spec.Task(difficulty=5.0), "lost": spec.Task(difficulty=-5.0)}
+    scene = weather(spec.Workload(rate=10, tasks=tasks), deployments={"a": model("m", {"sure": 1.0, "lost": 0.0})})
+    codes = np.concatenate([block.task for block in scene.blocks()])
+    (right,) = answers(scene, ("a", 0))
+    assert (right == (codes == 0)).all()
 
 
 @pytest.mark.parametrize(("quality", "expected"), [(0.0, 0.0), (1.0, 1.0), (1, 1.0), (0, 0.0)])

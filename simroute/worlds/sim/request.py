@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What a simulated model says: to which question, and how good it is (0 … 1)."""
+    """What a simulated model says: to which question, and how good it is (0 … 1); where nobody knows that, not `graded`, and taken to be so good."""
 
     question: int
     quality: float
+    graded: bool = True
 
 
 class Held:
@@ -39,7 +40,7 @@ class SimRequest(Task):
 
     __slots__ = (
         "arrival", "asked", "attempts", "columns", "extra", "first", "held", "i", "id", "nano", "open", "over",
-        "replica", "rests", "sends", "served", "streamed", "ttft", "world",
+        "replica", "rests", "sends", "served", "streamed", "ttft", "ungraded", "world",
     )  # fmt: skip
 
     def __init__(self, world: Any, held: Held, i: int) -> None:
@@ -54,6 +55,7 @@ class SimRequest(Task):
         self.streamed = columns.streamed[i]
         self.replica = columns.replica[i]
         self.attempts = self.open = self.nano = self.extra = 0
+        self.ungraded = False
         self.sends: dict[int, int] = {}
         self.first: Attempt | None = None
         self.served: Attempt | None = None
@@ -68,6 +70,19 @@ class SimRequest(Task):
             self.world.finished(self, outcome)
         else:
             self.world.answered(self, outcome)
+
+    def answer(self, attempt: Attempt) -> Answer:
+        """What an attempt that succeeded says."""
+        graded = attempt.upstream.model.graded[self.columns.task[self.i]]
+        self.ungraded |= not graded
+        return Answer(self.columns.question[self.i], attempt.quality, graded)
+
+    def grade(self, answer: Answer, cached: str) -> tuple[float, bool]:
+        """How good an answer is here, NaN where nobody knows; and whether a cache gave it for another question."""
+        self.ungraded |= not answer.graded
+        if cached != "no" and answer.question != self.columns.question[self.i]:
+            return 0.0, True
+        return answer.quality if answer.graded else math.nan, False
 
     @property
     def key(self) -> Hashable:

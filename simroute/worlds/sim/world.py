@@ -18,7 +18,7 @@ from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
 from simroute.words import paired
 from simroute.worlds.sim.kernel import Kernel, Task, uncollected
-from simroute.worlds.sim.request import Answer, Held, SimRequest
+from simroute.worlds.sim.request import Held, SimRequest
 from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import Attempt, Upstream
 
@@ -137,13 +137,11 @@ class SimWorld:
         held, i = request.held, request.i
         ok = outcome.status == 200
         upstream = self.upstreams[outcome.target] if outcome.target is not None else None
-        billed = request.nano
         used = round(outcome.usd * 1e9) if ok else 0
         quality, false_hit = math.nan, False
         answer = outcome.answer
         if ok and answer is not None:  # a layer may make up an answer of its own, of which nothing is known
-            false_hit = outcome.cached != "no" and answer.question != request.question
-            quality = 0.0 if false_hit else answer.quality
+            quality, false_hit = request.grade(answer, outcome.cached)
         first, served, failover = request.first, request.served, math.nan
         if ok and served is not None and first is not None and first.status != 200 and served.upstream is not first.upstream:
             failover = served.start - first.start
@@ -154,12 +152,13 @@ class SimWorld:
             upstream.index if upstream is not None else -1,
             request.attempts,
             request.ttft,
-            billed,
-            max(0, billed - used - request.extra),
+            request.nano,
+            max(0, request.nano - used - request.extra),
             quality,
             CACHED[outcome.cached],
             false_hit,
             failover,
+            request.ungraded,
             ok and upstream is not None and upstream.target.provider in request.forbids,
         )
         request.first = request.served = request.over = request.rests = None  # no cycles: the collector has nothing to find
@@ -170,7 +169,9 @@ class SimWorld:
 
     def _emit_rows(self, held: Held) -> None:
         block = held.block
-        end, outcome, error, target, attempts, ttft, cost, wasted, quality, cached, false_hit, failover, forbidden = zip(*held.rows, strict=True)
+        end, outcome, error, target, attempts, ttft, cost, wasted, quality, cached, false_hit, failover, ungraded, forbidden = zip(
+            *held.rows, strict=True
+        )
         ends = np.array(end)
         chunk = {
             "request_id": np.arange(block.first, block.first + block.size),
@@ -181,7 +182,7 @@ class SimWorld:
             "attempts": np.array(attempts, np.int32), "latency_s": ends - block.arrival, "ttft_s": np.array(ttft),
             "cost_nano": np.array(cost, np.int64), "wasted_nano": np.array(wasted, np.int64), "quality": np.array(quality),
             "cached": np.array(cached, np.int8), "false_hit": np.array(false_hit, bool), "streamed": block.streamed,
-            "failover_s": np.array(failover), "forbidden": np.array(forbidden, bool),
+            "failover_s": np.array(failover), "ungraded": np.array(ungraded, bool), "forbidden": np.array(forbidden, bool),
         }  # fmt: skip
         if block.team is not None:
             chunk["team"] = block.team
@@ -229,7 +230,7 @@ class SimWorld:
         if attempt.status == 200:
             if not attempt.abandoned:
                 request.served = attempt
-            answer = Answer(request.columns.question[request.i], attempt.quality)
+            answer = request.answer(attempt)
             attempt._value = Outcome(200, upstream.name, "", None, nano / 1e9, tokens_in, tokens_out, "", "no", answer)
         else:
             attempt._value = Outcome(attempt.status, upstream.name, attempt.error, attempt.retry_after, nano / 1e9, tokens_in, tokens_out)
