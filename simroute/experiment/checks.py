@@ -48,22 +48,22 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
             wrong((*here, "outcomes"), "is required beside workload.outcomes: the column that holds this model's answers")
     if load.repeats.questions > MOST_QUESTIONS:
         wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
-    for key, count in (("hours", 24), ("days", 7)):
-        weights = getattr(load.profile, key)
+    for part, count in (("hours", 24), ("days", 7)):
+        weights = getattr(load.profile, part)
         if weights and (len(weights) != count or not any(weights)):
-            wrong(("workload", "profile", key), f"expected {count} weights, not all zero")
-    for key in ("users", "features"):
-        shares = getattr(load, key)
+            wrong(("workload", "profile", part), f"expected {count} weights, not all zero")
+    for part in ("users", "features"):
+        shares = getattr(load, part)
         if shares and not any(shares.values()):
-            wrong(("workload", key), "the weights are all zero; at least one must be positive")
+            wrong(("workload", part), "the weights are all zero; at least one must be positive")
     if not any(task.share for task in load.tasks.values()):
         wrong(("workload", "tasks"), "the shares are all zero; at least one must be positive")
     for name, work in load.tasks.items():
-        for key, lengths in (("input_tokens", work.input_tokens), ("output_tokens", work.output_tokens)):
+        for part, lengths in (("input_tokens", work.input_tokens), ("output_tokens", work.output_tokens)):
             try:
                 table(lengths.quantiles or {"p0": 1, "p100": 1})
             except ValueError as error:
-                wrong(("workload", "tasks", name, key, "quantiles"), str(error))
+                wrong(("workload", "tasks", name, part, "quantiles"), str(error))
     for feature in set(load.forbid) - set(load.features):
         wrong(("workload", "forbid", feature), f"there is no such feature; {nearest(feature, load.features)}", ("workload", "features"))
     for name, outage in scenario.outages.items():
