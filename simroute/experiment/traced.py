@@ -64,8 +64,10 @@ def date(trace: Recording) -> str | None:
 def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list[str]) -> None:
     """Let the deployment that is this model at this provider behave as recorded, or add one."""
     provider, _, model = target.partition("/")
-    found = known_as(provider, model)
-    same = next((made for made in deployments.values() if {(made.get("provider"), made.get("model"))} & {(provider, model), found}), None)
+    answering = trace.answers.get(target, model)
+    found = known_as(provider, model) or known_as(provider, answering)
+    named = {(provider, model), (provider, answering), found}
+    same = next((made for made in deployments.values() if (made.get("provider"), made.get("model")) in named), None)
     if same is not None:
         same.setdefault("recorded", target)
         return

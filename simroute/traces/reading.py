@@ -17,6 +17,7 @@ from simroute.traces.choosing import Wish, format_of, sample
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
 from simroute.traces.formats import Format, named, unfolding
+from simroute.traces.identity import settle
 from simroute.traces.mapping import Mapped
 from simroute.traces.table import Table, database
 
@@ -322,7 +323,8 @@ class _Reader:
         first = f"coalesce((firsts - t) / 1e9, {ttft})"  # some logs write -1 where there is none
         made = missing | {"latency_s": f"coalesce((ends - t) / 1e9, {latency})", "ttft_s": f"CASE WHEN {first} >= 0 THEN {first} END"}
         whole = ", ".join(f'{made.get(name, _quoted(name))} AS "{name}"' for name in kinds)
-        self._run(f"CREATE VIEW whole AS SELECT t AS arrival_ns, {whole}, file, line FROM raw")
+        self._run(f"CREATE VIEW told AS SELECT t AS arrival_ns, {whole}, file, line FROM raw")
+        settle(self._table, self._given)
         source = "whole"
         if "trace" in self._given:
             source = f"({joined(getattr(self._form, 'WAIT_S', WAIT_S))})"
@@ -330,7 +332,7 @@ class _Reader:
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
         order = "ORDER BY arrival_ns, file, line" if unordered or tick or source != "whole" else ""
         self._run(f"CREATE TABLE requests AS SELECT {arrival}, {others} FROM {source} {order}")
-        self._run("DROP VIEW whole; DROP TABLE raw")
+        self._run("DROP VIEW whole; DROP VIEW told; DROP TABLE raw")
 
 
 def _first(reasons: Mapping[str, str]) -> str:

@@ -14,8 +14,9 @@ from simroute.models.questions import UNIQUE
 from simroute.models.recorded import Behaviour
 from simroute.traces.prefixes import shared
 from simroute.traces.reader import said
+from simroute.traces.sends import sends
 from simroute.traces.table import Table
-from simroute.traces.totals import TARGET, bills, chains, mix, repeats
+from simroute.traces.totals import answers, bills, chains, mix, repeats
 
 KINDS = {
     "arrival": "f8", "input_tokens": "i8", "output_tokens": "i8", "cached_tokens": "i8", "streamed": "i1", "user": "i4", "feature": "i4",
@@ -35,8 +36,8 @@ THIN = 2048
 """Observations of one deployment that are kept in one hour, about."""
 WAYS = (
     "LEFT JOIN ways ON ways.whose = r.rowid LEFT JOIN code_route AS routes ON routes.targets = ways.targets LEFT JOIN code_target AS lone"
-    " ON ways.whose IS NULL AND r.model IS NOT NULL AND coalesce(r.cached, 'no') = 'no' AND lone.word ="
-    " concat(coalesce(r.tries[1].provider, r.provider, '?'), '/', coalesce(r.tries[1].model, r.model, '?'))"
+    " ON ways.whose IS NULL AND coalesce(r.cached, 'no') = 'no' AND lone.word = concat(coalesce(r.tries[1].provider, r.provider, '?'), '/',"
+    " CASE WHEN len(r.tries) > 0 THEN r.tries[1].model ELSE r.requested_model END)"
 )
 """The route of each request of `r`: `routes.code` of those that were sent several times, else `lone.code`."""
 WINDOW = 300.0
@@ -49,8 +50,9 @@ NOBODY = "-"
 
 class Recording:
     """`requests`, `span` (s, first to last arrival), `names` by code of user, feature, task and team, `targets` ("provider/model"), `routes`: where
-    each was sent, as places in `targets`; `chains`: the same, and what was done next where these failed; `said`: which canonical columns the log
-    fills; `prefixes`: shares of input tokens in beginnings that came before, ever and within five minutes (None: not known); `notes`."""
+    each was sent, as places in `targets`; `chains`: the same, and what was done next where these failed; `answers`: target -> the name under which
+    it answers, if another; `said`: which canonical columns the log fills; `prefixes`: shares of input tokens in beginnings that came before, ever and
+    within five minutes (None: not known); `notes`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -64,6 +66,7 @@ class Recording:
         self.chains: list[list[int]] = held["chains"]
         self.said: list[str] = held["said"]
         self.most_output: int = held["most_output"]
+        self.answers: dict[str, str] = held["answers"]
         self.bills: dict[str, list[list[float]]] = held["bills"]
         self.mix: list[list[Any]] = held["mix"]
         self.repeats: dict[str, float] | None = held["repeats"]
@@ -139,7 +142,7 @@ def record(table: Table, folder: Path) -> Recording:
         "requests": table.requests, "span": (last - first) / 1e9, "first_ns": first, "relative": table.relative, "format": table.format,
         "names": names, "targets": targets, "routes": [row[0] for row in table.rows("SELECT targets FROM code_route ORDER BY code")],
         "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
-        "chains": chains(table), "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
+        "chains": chains(table), "answers": answers(table), "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
         "prefixes": [shared(table), shared(table, FORGOTTEN)],
         "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": [*said(table), *_unsized(table), *_ours(table)],
     }  # fmt: skip
@@ -174,21 +177,10 @@ def _said_of(kind: str, row: str = "") -> str:
 def _sent(table: Table) -> None:
     """Every attempt as a row of `sends`, and codes of targets and of the ways that requests took."""
     run = table.connection.execute
-    run(
-        "CREATE VIEW sends AS SELECT whose, nth, sent, arrival_ns + CAST(coalesce(send.offset_s, 0) * 1e9 AS BIGINT) AS t,"
-        " concat(coalesce(send.provider, provider, '?'), '/', coalesce(send.model, model, '?')) AS target, input_tokens, output_tokens,"
-        " CASE WHEN nth = sent AND NOT coalesce(failed, false) THEN coalesce(latency_s - coalesce(send.offset_s, 0), send.latency_s)"
-        " ELSE send.latency_s END AS latency_s,"
-        " CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS ttft_s, send.status AS status,"
-        " coalesce(send.status >= 400 OR send.status = 0, nth < sent OR coalesce(failed, false)) AS failed FROM"
-        " (SELECT rowid AS whose, *, unnest(tries) AS send, generate_subscripts(tries, 1) AS nth, len(tries) AS sent FROM requests"
-        " WHERE len(tries) > 0)"
-        f" UNION ALL SELECT rowid, 1, 1, arrival_ns, {TARGET}, input_tokens, output_tokens, latency_s, ttft_s, status, coalesce(failed, false)"
-        " FROM requests WHERE coalesce(len(tries), 0) = 0 AND model IS NOT NULL AND coalesce(cached, 'no') = 'no'"
-    )
+    run(f"CREATE VIEW sends AS {sends('(SELECT rowid AS whose, * FROM requests)')}")
     run(
         "CREATE TABLE code_target AS SELECT target AS word, CAST(row_number() OVER (ORDER BY count(*) DESC, target) - 1 AS INTEGER) AS code"
-        " FROM sends GROUP BY target"
+        " FROM sends WHERE target IS NOT NULL GROUP BY target"
     )
     run(
         "CREATE TABLE ways AS SELECT whose, list(code ORDER BY nth) AS targets FROM"

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from simroute.traces.sends import TARGET
 from simroute.traces.table import Table
-
-TARGET = "concat(coalesce(provider, '?'), '/', coalesce(model, '?'))"
-"""A deployment of the log, as SQL over `requests`."""
 
 ALONE = "len(list_filter(coalesce(tries, [])[:-2], lambda t: coalesce(t.status, 0) < 400 OR t.status = 499)) = 0"
 """That no earlier attempt at a request can be in its bill: those were errors, and not given up."""
@@ -26,9 +24,18 @@ def bills(table: Table, source: str = "requests") -> dict[str, list[list[float]]
     rows = table.rows(
         f"SELECT {TARGET}, {sums} FROM (SELECT *, CAST(output_tokens AS DOUBLE) AS o,"
         " CAST(least(coalesce(cached_tokens, 0), input_tokens) AS DOUBLE) AS c, CAST(input_tokens AS DOUBLE) - c AS i"
-        f" FROM {source}) WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL AND {ALONE} GROUP BY 1"
+        f" FROM {source}) WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL AND requested_model IS NOT NULL AND {ALONE} GROUP BY 1"
     )
     return {target: [[float(value) for value in found[k : k + 4]] for k in (0, 4, 8)] for target, *found in rows}
+
+
+def answers(table: Table, source: str = "requests") -> dict[str, str]:
+    """Target -> the name under which most of its calls were answered, where that is not the one asked for: a catalogue may know only this one."""
+    rows = table.rows(
+        f"SELECT {TARGET} AS target, model FROM {source} WHERE model <> requested_model AND NOT coalesce(failed, false) GROUP BY 1, 2"
+        " ORDER BY count(*), model DESC"
+    )
+    return dict(rows)
 
 
 def price_of(bill: list[list[float]]) -> dict[str, float]:
@@ -51,7 +58,7 @@ def mix(table: Table) -> list[list[Any]]:
     """[kind of work (task, else feature), target, requests, input, cached and output tokens, cost in USD] of requests that were answered."""
     rows = table.rows(
         f"SELECT coalesce(task, feature, '-'), {TARGET}, count(*), sum(input_tokens), sum(coalesce(cached_tokens, 0)), sum(output_tokens),"
-        " sum(cost_usd) FROM requests WHERE model IS NOT NULL AND NOT coalesce(failed, false) AND coalesce(cached, 'no') = 'no'"
+        " sum(cost_usd) FROM requests WHERE requested_model IS NOT NULL AND NOT coalesce(failed, false) AND coalesce(cached, 'no') = 'no'"
         f" GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT {MOST_ROWS}"
     )
     return [[row[0], row[1], *(None if value is None else float(value) for value in row[2:])] for row in rows]

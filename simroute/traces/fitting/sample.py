@@ -8,15 +8,16 @@ from datetime import UTC, datetime
 import numpy as np
 
 from simroute.traces.files import TraceError
+from simroute.traces.sends import sends
 from simroute.traces.table import Table
-from simroute.traces.totals import bills
+from simroute.traces.totals import answers, bills
 
 MOST_NAMES = 30
 """Users, features and tasks with a share of their own, the busiest first."""
 FEWEST = 10
 """Requests."""
-GIVEN_UP = 499
-"""Nobody waited for the answer: neither an error nor a time."""
+GIVEN_UP, HUNG, UNTOLD = 499, 504, 500
+"""Statuses: nobody waited for the answer (neither an error nor a time); no answer ever came; the log does not say which."""
 
 
 @dataclass
@@ -45,7 +46,8 @@ class Sample:
     """`arrival`: seconds from the start, in order; `starts`: hour of the week at the start (0: Monday 00:00, or unknown); `date`: of the last
     arrival, None where the clock is relative. `answered`: seconds of answered requests; tokens are theirs, and `task` the codes of their tasks.
     `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is known. `calls`: (provider, model) -> calls.
-    `repeats`: how often each question was asked, the most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`."""
+    `repeats`: how often each question was asked, the most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`;
+    `answers`: as `totals.answers`."""
 
     arrival: np.ndarray
     span: float
@@ -61,6 +63,7 @@ class Sample:
     repeats: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     sessions: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
     bills: dict[str, list[list[float]]] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
 
 
 def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
@@ -68,7 +71,7 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     start, stop = first if start_ns is None else start_ns, last + 1 if stop_ns is None else stop_ns
     run = table.connection.execute
-    run(f"CREATE OR REPLACE TEMP VIEW part AS SELECT * FROM requests WHERE arrival_ns >= {start} AND arrival_ns < {stop}")
+    run(f"CREATE OR REPLACE TEMP VIEW part AS SELECT rowid AS whose, * FROM requests WHERE arrival_ns >= {start} AND arrival_ns < {stop}")
     arrival = _column(table, f"(arrival_ns - {start}) / 1e9", "part ORDER BY arrival_ns")
     if len(arrival) < FEWEST:
         raise TraceError(f"only {len(arrival)} requests: too few to fit anything; at least {FEWEST} are needed")
@@ -97,6 +100,7 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
         _repeats(table),
         _sessions(table),
         bills(table, "part"),
+        answers(table, "part"),
     )
 
 
@@ -111,18 +115,11 @@ def _shares(table: Table, kind: str) -> dict[str, int]:
 
 
 def _calls(table: Table, start: int) -> dict[tuple[str, str], Calls]:
-    sent = "unnest(tries) AS send, generate_subscripts(tries, 1) AS nth, len(tries) AS sent"
-    sends = (
-        f"SELECT (arrival_ns - {start}) / 1e9 + coalesce(send.offset_s, 0) AS t, coalesce(send.provider, provider, '?') AS p,"
-        " coalesce(send.model, model, '?') AS m, input_tokens AS i, output_tokens AS o, send.latency_s AS l,"
-        " CASE WHEN nth = sent AND coalesce(send.offset_s, 0) = 0 THEN ttft_s END AS f, CASE WHEN send.status = 0 THEN 504"
-        " WHEN send.status >= 300 THEN send.status WHEN nth < sent OR coalesce(failed, false) THEN 500 ELSE 200 END AS s"
-        f" FROM (SELECT *, {sent} FROM part WHERE len(tries) > 0)"
-        f" UNION ALL SELECT (arrival_ns - {start}) / 1e9, coalesce(provider, '?'), model, input_tokens, output_tokens, latency_s, ttft_s,"
-        " CASE WHEN coalesce(failed, status >= 300, false) THEN CASE WHEN status >= 300 THEN status ELSE 500 END ELSE 200 END FROM part"
-        " WHERE coalesce(len(tries), 0) = 0 AND model IS NOT NULL AND coalesce(cached, 'no') = 'no'"
+    status = f"CASE WHEN NOT failed THEN 200 WHEN status = 0 THEN {HUNG} WHEN status >= 300 THEN status ELSE {UNTOLD} END"
+    table.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE calls AS SELECT (t - {start}) / 1e9 AS t, coalesce(provider, '?') AS p, requested_model AS m,"
+        f" input_tokens AS i, output_tokens AS o, latency_s AS l, ttft_s AS f, {status} AS s FROM ({sends('part')}) WHERE target IS NOT NULL"
     )
-    table.connection.execute(f"CREATE OR REPLACE TEMP TABLE calls AS {sends}")
     found = {}
     for provider, model in table.rows("SELECT p, m FROM calls GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2"):
         mine = f"calls WHERE p = '{_quoted(provider)}' AND m = '{_quoted(model)}' ORDER BY t"

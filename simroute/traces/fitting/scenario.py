@@ -193,7 +193,7 @@ def _deployment(seen: Sample, one: Fitted, key: tuple[str, str]) -> dict[str, An
 
 def _priced(seen: Sample, key: tuple[str, str]) -> dict[str, Any]:
     provider, model = key
-    known = known_as(provider, model)
+    known = known_as(provider, model) or known_as(provider, seen.answers.get(f"{provider}/{model}", model))
     if known is not None:
         made: dict[str, Any] = {"provider": known[0], "model": known[1]} | ({"price_date": seen.date} if seen.date else {})
         try:

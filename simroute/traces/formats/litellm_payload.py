@@ -32,7 +32,7 @@ COLUMNS = {
     "input_tokens": "whole(prompt_tokens)",
     "cached_tokens": "whole(coalesce(part(counts, '$.prompt_tokens_details.cached_tokens'), part(counts, '$.cache_read_input_tokens')))",
     "output_tokens": "whole(completion_tokens)",
-    "provider": "word(custom_llm_provider)",
+    "provider": "coalesce(word(custom_llm_provider), word(part(error_information, '$.llm_provider')))",
     "model": "coalesce(word(model), word(model_group))",
     "model_group": "word(model_group)",
     "streamed": "streams",

@@ -28,7 +28,7 @@ COLUMNS = {
     "cached_tokens": "whole(coalesce(part(metadata, '$.usage_object.prompt_tokens_details.cached_tokens'),"
     " part(metadata, '$.usage_object.cache_read_input_tokens'), part(metadata, '$.additional_usage_values.cache_read_input_tokens')))",
     "output_tokens": "whole(completion_tokens)",
-    "provider": "word(custom_llm_provider)",
+    "provider": "coalesce(word(custom_llm_provider), word(part(metadata, '$.error_information.llm_provider')))",
     "model": "coalesce(word(model), word(model_group))",
     "model_group": "word(model_group)",
     "streamed": 'CASE WHEN moment("completionStartTime", 1) < moment("endTime", 1) THEN true'
