@@ -269,6 +269,10 @@ def _one_a_line(path: Path) -> bool:
     """Whether the first lines are objects; a document may be a single line, however long, and is not read for that."""
     with _text(path) as text:
         start = _piece(path, text, BLOCK).lstrip()
+    try:
+        return not start.startswith("[") and "\n" not in start[: json.JSONDecoder().raw_decode(start)[1]]
+    except (ValueError, RecursionError):  # a broken line, or a document longer than this
+        pass
     lines = [line for line in start.splitlines()[:20] if line.strip()][:5]
     return not start.startswith("[") and (any(isinstance(_loaded(line), dict) for line in lines) or len(start.splitlines()) == 1)
 

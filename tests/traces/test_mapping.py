@@ -109,6 +109,19 @@ def test_failures_are_told_by_any_column_and_rows_may_be_wrapped(tmp_path: Path,
     assert read([path], Wish(mapping=made)).rows("SELECT failed FROM requests") == [(False,), (True,), (False,)]
 
 
+def test_a_document_with_a_row_a_line_is_one_document(tmp_path: Path) -> None:
+    """Its last row has no comma after it, and could be taken for a line of its own; it is the example of the docs."""
+    text = (Path(__file__).parents[2] / "docs" / "traces.md").read_text(encoding="utf-8").split("A worked example")[1]
+    for name, kind in (("log.json", "json"), ("map.yaml", "yaml")):
+        (tmp_path / name).write_text(text.split(f"```{kind}\n")[1].split("```")[0], encoding="utf-8")
+    found = read([tmp_path / "log.json"], Wish(mapping=mapping(tmp_path / "map.yaml")))
+    assert found.rows("SELECT input_tokens, output_tokens, latency_s, provider, model, failed, error FROM requests") == [
+        (2286, 410, 5.52, "openai", "gpt-4o", False, None),
+        (None, None, 0.3, "openai", "gpt-4o", True, "RateLimitError"),
+    ]
+    assert found.skipped == {"not what `where` asks for": 1}
+
+
 WHERE = {
     "a value in any case": ({"kind": "chat"}, [5, 6]),
     "one of several": ({"kind": ["embedding", "rerank"]}, [7]),

@@ -80,7 +80,8 @@ def test_rows_that_ask_nothing_are_skipped_and_counted(tmp_path: Path) -> None:
     """Without input tokens there is no request; an empty answer is one."""
     trace = read_trace(written(tmp_path, HEADER + "0,0,5\n1,10,0\n2,0,0\n"))
     assert trace.output_tokens.tolist() == [0]
-    assert trace.notes == ["2 rows skipped: nothing asked (row 2 …)"]
+    assert trace.notes[1:] == ["2 rows skipped: nothing asked (row 2 …)"]
+    assert trace.notes[0].startswith("2 of 3 rows are left out, mostly for: nothing asked")
 
 
 def test_azures_later_traces_carry_utc(tmp_path: Path) -> None:
