@@ -160,7 +160,7 @@ def _counting(paths: list[Path]) -> Iterator[Callable[[int], None] | None]:
 def _windows(paths: list[Path], wish: Any) -> bool:
     from simroute.traces.choosing import format_of
 
-    return format_of(paths, wish) == "servegen"
+    return format_of(paths[:1], wish) == "servegen"
 
 
 def _inspect_windows(paths: list[Path], as_json: bool) -> int:

@@ -9,7 +9,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from itertools import accumulate, chain, islice
 from operator import itemgetter
 from pathlib import Path
@@ -50,14 +50,21 @@ class Sample(NamedTuple):
 
 
 def found(words: Iterable[str]) -> list[Path]:
-    """Files by name, or by a pattern that no shell has replaced; each once. Raises TraceError."""
+    """Files by name, by a pattern that no shell has replaced, or all that a folder holds and that are not empty; each once. Raises TraceError."""
     paths: list[Path] = []
     for word in words:
         path = Path(word)
-        named = sorted(map(Path, glob(word, recursive=True))) if not path.exists() and has_magic(word) else [path]
-        if not named:
-            raise TraceError(f"{word}: no file is called so")
-        paths += [path for path in named if not (path.is_dir() and len(named) > 1)]
+        if path.is_dir():
+            held = sorted(map(Path, glob(str(Path(escape(word)) / "**" / "*"), recursive=True)))
+            named = [one for one in held if one.is_file() and one.stat().st_size]
+            if not named:
+                raise TraceError(f"{word}: is a folder without a file that holds anything")
+        else:
+            named = sorted(map(Path, glob(word, recursive=True))) if not path.exists() and has_magic(word) else [path]
+            named = [one for one in named if not one.is_dir()]
+            if not named:
+                raise TraceError(f"{word}: no file is called so")
+        paths += named
     return list(dict.fromkeys(paths))
 
 

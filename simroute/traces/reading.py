@@ -113,7 +113,7 @@ class _Reader:
         mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", "trace", "sends", "parent"), "NULL") | self._form.COLUMNS
         typed = ", ".join(f'TRY_CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
         self._select = (
-            f'SELECT "#line" AS line, {typed},'
+            f'SELECT "#file" AS file, "#line" AS line, {typed},'
             f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
             f" CAST({mapped['sends']} AS BIGINT) AS sends, CAST({mapped['parent']} AS VARCHAR) AS parent,"
@@ -122,61 +122,79 @@ class _Reader:
         self._parts = ", ".join(["*", *(f'{sql} AS "{name}"' for name, sql in getattr(self._form, "PARTS", {}).items())])
         self._run(
             "CREATE TABLE raw AS "
-            + self._checked('SELECT 0 AS "#line", ' + ", ".join(f"NULL::VARCHAR AS {_quoted(name)}" for name in self._form.FIELDS), 0)
+            + self._checked(
+                'SELECT 0::INTEGER AS "#file", 0 AS "#line", ' + ", ".join(f"NULL::VARCHAR AS {_quoted(name)}" for name in self._form.FIELDS)
+            )
             + " LIMIT 0"
         )
         self._run("BEGIN")  # one transaction: what is committed at once is not written to the log first
-        for number, path in enumerate(paths):
-            for source in self._sources(path):
-                self._add(number, *source)
+        for source in self._sources(paths):
+            self._add(*source)
         self._run("COMMIT")
         self._settle()
 
-    def _sources(self, path: Path) -> Iterator[tuple[str, dict[str, Any], list[int]]]:
-        """(a query for a chunk of rows with `line` and the format's fields as texts, its data, broken lines)."""
+    def _sources(self, paths: list[Path]) -> Iterator[tuple[str, dict[str, Any], list[tuple[int, int]]]]:
+        """(a query for rows with #file, #line and the format's fields as texts, its data, (file, line) of broken lines): small files together."""
+        held, size = list[tuple[int, Chunk]](), 0
+        for number, path in enumerate(paths):
+            if files.is_parquet(path):
+                yield from self._parquet(number, path)
+                continue
+            for chunk in files.chunks(path, self._form.FIELDS, unfolding(self._form)):
+                if held and size + len(chunk.lines) > files.CHUNK:
+                    yield self._texts(held)
+                    held, size = [], 0
+                held.append((number, chunk))
+                size += len(chunk.lines)
+        if held:
+            yield self._texts(held)
+
+    def _parquet(self, number: int, path: Path) -> Iterator[tuple[str, dict[str, Any], list[tuple[int, int]]]]:
         names = self._form.FIELDS
-        if not files.is_parquet(path):
-            for chunk in files.chunks(path, names, unfolding(self._form)):
-                yield self._texts(chunk)
-            return
         literal = str(path).replace("'", "''")
         own = getattr(self._form, "source", None)
         source = own(literal, self._run) if own else f"read_parquet('{literal}', file_row_number=true)"
         kinds = {row[0]: row[1] for row in self._run(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        made = [f"{_text(name, kinds.get(name))} AS {_quoted(name)}" for name in names]
+        made = ", ".join(f"{_text(name, kinds.get(name))} AS {_quoted(name)}" for name in names)
         total = self._run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
         for start in range(0, total, 1_000_000):
             where = f"WHERE file_row_number >= {start} AND file_row_number < {start + 1_000_000}"
-            yield f'SELECT file_row_number + 1 AS "#line", {", ".join(made)} FROM {source} {where}', {}, []
+            yield f'SELECT {number}::INTEGER AS "#file", file_row_number + 1 AS "#line", {made} FROM {source} {where}', {}, []
 
-    def _texts(self, chunk: Chunk) -> tuple[str, dict[str, Any], list[int]]:
-        data = {"#line": np.array(chunk.lines, np.int64)}
+    def _texts(self, held: list[tuple[int, Chunk]]) -> tuple[str, dict[str, Any], list[tuple[int, int]]]:
+        sizes = [len(chunk.lines) for _, chunk in held]
+        data = {
+            "#file": np.repeat(np.array([number for number, _ in held], np.int32), sizes),
+            "#line": np.concatenate([np.array(chunk.lines, np.int64) for _, chunk in held]),
+        }
         made = []
         for place, name in enumerate(self._form.FIELDS):
-            texts = chunk.columns.get(name)
-            if texts is None or not any(text is not None for text in texts):
+            found = [chunk.columns.get(name) or [None] * size for size, (_, chunk) in zip(sizes, held, strict=True)]
+            texts = found[0] if len(found) == 1 else [text for column in found for text in column]
+            if not any(text is not None for text in texts):
                 made.append(f"NULL::VARCHAR AS {_quoted(name)}")
                 continue
             data[f"f{place}"] = np.array(texts, object)
             made.append(f"CAST(f{place} AS VARCHAR) AS {_quoted(name)}")
-        return f'SELECT "#line", {", ".join(made)} FROM chunk', data, chunk.broken
+        broken = [(number, line) for number, chunk in held for line in chunk.broken]
+        return f'SELECT "#file", "#line", {", ".join(made)} FROM chunk', data, broken
 
-    def _add(self, number: int, query: str, chunk: dict[str, Any], broken: list[int]) -> None:
+    def _add(self, query: str, chunk: dict[str, Any], broken: list[tuple[int, int]]) -> None:
         if broken:
-            self._skip(BROKEN, [(number, line) for line in broken[:EXAMPLES]], len(broken))
-        self._seen += self._run(f"INSERT INTO raw {self._checked(query, number)}").fetchone()[0] + len(broken)
+            self._skip(BROKEN, broken[:EXAMPLES], len(broken))
+        self._seen += self._run(f"INSERT INTO raw {self._checked(query)}").fetchone()[0] + len(broken)
         if self._wish.strict:
-            self._first_bad(number, broken)
+            self._first_bad(broken)
         if self._progress is not None:
             self._progress(self._seen)
 
-    def _first_bad(self, number: int, broken: list[int]) -> None:
-        bad = "SELECT line, reason FROM raw WHERE reason IS NOT NULL AND NOT list_contains(?, reason) ORDER BY line LIMIT 1"
+    def _first_bad(self, broken: list[tuple[int, int]]) -> None:
+        bad = "SELECT file, line, reason FROM raw WHERE reason IS NOT NULL AND NOT list_contains(?, reason) ORDER BY file, line LIMIT 1"
         found = self._run(bad, [[*getattr(self._form, "SKIP", {})]]).fetchall()
-        for line, reason in sorted([*((line, BROKEN) for line in broken[:1]), *found]):
+        for number, line, reason in sorted([*((*place, BROKEN) for place in broken[:1]), *found]):
             raise TraceError(f"{self._paths[number]}: row {line}: {reason}; expected {EXPECTED[reason]}")
 
-    def _checked(self, query: str, number: int) -> str:
+    def _checked(self, query: str) -> str:
         relative = {"relative_s": "s", "relative_ms": "ms", "ns": "ns"}.get(self._form.CLOCK)
         unit = self._wish.unit or getattr(self._form, "UNIT", None) or relative
         size = str(UNITS[unit]) if unit else " ".join(["CASE clock(time_text)", *(f"WHEN '{u}' THEN {n}" for u, n in UNITS.items()), "END"])
@@ -184,9 +202,9 @@ class _Reader:
                             (("time", "t"), ("end", "ends"), ("first", "firsts")))  # fmt: skip
         reason = f"coalesce(skip, {_first(self._reasons())})"
         kind = f"'{unit}'" if unit else "clock(time_text)"
-        given = ", ".join(["line, t, ends, firsts, clock, skip", *(f'"{name}"' for name in self._given)])
+        given = ", ".join(["file, line, t, ends, firsts, clock, skip", *(f'"{name}"' for name in self._given)])
         texts = f"SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM (SELECT {self._parts} FROM ({query})))"
-        return f"SELECT {given}, {reason} AS reason, {number}::INTEGER AS file FROM ({texts})"
+        return f"SELECT {given}, {reason} AS reason FROM ({texts})"
 
     def _reasons(self) -> dict[str, str]:
         """Why a row is no request; of a mapping that names no output tokens, input alone is asked for."""
@@ -268,9 +286,11 @@ class _Reader:
 
     def _overlaps(self) -> None:
         spans = self._run("SELECT file, min(t), max(t) FROM raw WHERE reason IS NULL GROUP BY 1 ORDER BY 2, 3").fetchall()
-        for (one, _, stop), (other, start, _) in pairwise(spans):
-            if start < stop:
-                self._table.notes.append(f"{self._paths[one].name} and {self._paths[other].name} overlap in time")
+        found = [(one, other) for (one, _, stop), (other, start, _) in pairwise(spans) if start < stop]
+        for one, other in found[:EXAMPLES]:
+            self._table.notes.append(f"{self._paths[one].name} and {self._paths[other].name} overlap in time")
+        if len(found) > EXAMPLES:
+            self._table.notes.append(f"{len(found) - EXAMPLES:,} more pairs of files overlap in time")
 
     def _unique(self) -> None:
         """Of rows with one id the first is kept; attempts at one request may have one id, but not begin at one time."""
