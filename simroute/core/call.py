@@ -43,16 +43,20 @@ class Request(Protocol):
 
 
 class Call(NamedTuple):
-    """A request, and where it is being sent (None: nobody has aimed it yet). `probe` marks a breaker's trial call."""
+    """A request, and where it is being sent (None: nobody has aimed it yet).
+
+    probe: a breaker's trial of a target that may still be failing, or a ping. once: no layer further in is to send it again.
+    """
 
     request: Request
     target: str | None = None
     probe: bool = False
+    once: bool = False
 
     def to(self, target: str) -> Call:
         """The same request, aimed at `target`."""
-        return Call(self.request, target, self.probe)
+        return Call(self.request, target, self.probe, self.once)
 
-    def as_probe(self) -> Call:
-        """The same call, marked as a trial of a target that may still be failing."""
-        return Call(self.request, self.target, True)
+    def as_probe(self, once: bool = False) -> Call:
+        """The same call, marked as a trial; `once`: of a single send."""
+        return Call(self.request, self.target, True, once or self.once)

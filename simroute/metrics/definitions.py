@@ -25,7 +25,7 @@ DEFINITIONS: dict[str, str] = {
     "rejected": "How many requests were refused without any call to a provider.",
     "truncated": "How many streamed answers broke off after their first token, and so could not be repaired.",
     "breaker_opened": "How often a circuit breaker opened.",
-    "half_open_probes": "How many calls breakers let through as trials of a target that might still be failing.",
+    "half_open_probes": "How many sends were breakers' trials of a target that might still be failing, retries within a trial included.",
     "time_on_failing_target_s": "In how many seconds of outages an ordinary call, no trial, still went to an affected target; summed over outages.",
     "failover_p95_s": (
         "Of requests that succeeded elsewhere than first tried, 95 % had sent the call that succeeded at most so long after their first one."

@@ -30,8 +30,11 @@ class Breaker:
     each `cooldown` up to `probes` calls are tried, and the outage's error share of them is wasted: a long cooldown wastes few, but finds the
     recovery later, and in a partial outage a trial often succeeds by luck and closes it, unless `successes` asks for several. `rate` replaces
     `failures` by a share, which holds in busy and quiet hours alike, but says nothing before `min_calls` calls (`count_window` and `consecutive`
-    replace the time window by the last calls, or by failures in a row). `scope` decides who shares a breaker: by provider, one failing model shuts
-    its siblings as well, and an outage of all is found sooner; by deployment or task each learns alone.
+    replace the time window by the last calls, or by failures in a row). What counts as one call is all that the layers inside make of it: with a
+    `retry` there, its last answer, in a trial too; `trial: send` lets a trial have one send only, which spares a struggling provider and finds the
+    recovery later (with an error share e, two tries close it in 1 - e² of the trials, one in 1 - e). `probe_limit` must leave a trial that time.
+    `scope` decides who shares a breaker: by provider, one failing model shuts its siblings as well, and an outage of all is found sooner; by
+    deployment or task each learns alone.
     """
 
     failures: Annotated[Positive, Doc("so many open it")] = 3
@@ -44,6 +47,7 @@ class Breaker:
     count_window: Annotated[Positive | None, Doc("look at the last so many calls instead of a time")] = None
     consecutive: Annotated[bool, Doc("count failures in a row, whenever they were")] = False
     probe_limit: Annotated[Period, Doc("a trial without an answer counts as failed after this")] = 120.0
+    trial: Annotated[Literal["call", "send"], Doc("what a trial is: the whole call with its retries inside, or a single send")] = "call"
     scope: Annotated[Literal["provider", "deployment", "task"], Doc("one breaker for each; task: for each deployment and task")] = "provider"
     statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = (408, 500, 502, 503, 504, 529)
 
@@ -62,7 +66,7 @@ class Breaker:
             return Outcome.rejected("breaker", 503, _target(call, world), state.wait(world.now()))
         outcome = None
         try:
-            outcome = await send(call.as_probe() if permit.probe else call)
+            outcome = await send(call.as_probe(once=self.trial == "send") if permit.probe else call)
         finally:
             if outcome is None:
                 state.release(permit)  # a cancelled trial must not block the way for ever

@@ -25,7 +25,8 @@ class RetryBudget:
 class Retry:
     """Sends a failed call again to the same target, after a pause; Retry-After lengthens the pause, or ends it all if it is too long.
 
-    What a layer further in refused is not tried again: it would only be refused again.
+    What a layer further in refused is not tried again: it would only be refused again. Nor are pings, nor the trials of a breaker that wants single
+    sends (its `trial: send`).
 
     Example:
 
@@ -37,7 +38,8 @@ class Retry:
     recent calls plus `reserve` a second. `backoff` spreads them (the pauses add up in the caller's wait: before the n-th retry initial x
     factor^(n-1), at most `max`, and `jitter` keeps callers from coming back together). `retry_after` makes it wait as long as the provider asks,
     but gives up at once where that is more than `max_retry_after`, so that a fallback outside loses no time. A timeout must stand inside, or one
-    hung call is never tried again.
+    hung call is never tried again. Inside a breaker a call counts as it ends after all its tries, and so does a trial: unless the breaker says
+    `trial: send`, it is tried again like any other.
     """
 
     attempts: Annotated[Positive, Doc("sends in all, the first included")] = 2
@@ -55,7 +57,7 @@ class Retry:
             self._budget.deposit(world.now())
         outcome = await send(call)
         pause = 0.0
-        for attempt in range(1, 1 if call.probe else self.attempts):  # a breaker's trial is one send
+        for attempt in range(1, 1 if call.once else self.attempts):
             if outcome.ok or outcome.by or outcome.status not in self.statuses:
                 break
             asked = outcome.retry_after if self.retry_after and outcome.retry_after is not None else 0.0

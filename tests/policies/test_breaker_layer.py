@@ -1,11 +1,15 @@
 """Not calling what fails: the layer around the state."""
 
 from collections.abc import Callable
+from math import sqrt
 
+import numpy as np
 import pytest
 
-from simroute.core import Call
+from simroute.core import Call, Outcome, Policy, Send, World
+from simroute.gauges.backoff import Backoff
 from simroute.policies.breaker import Breaker
+from simroute.policies.retry import Retry
 from tests.fakes import Ask, FakeWorld, Reply, Target
 
 
@@ -136,3 +140,76 @@ def test_events_tell_which_breaker_it_was(scope, key):
     assert [event for _, event in world.events] == ["opened", "half_opened", "closed"]
     assert [detail["breaker"] for detail in world.details] == [key] * 3
     assert [detail["target"] for detail in world.details] == ["a", last, last]
+
+
+def around(breaker: Breaker, retry: Retry) -> Policy:
+    """breaker(retry(send))."""
+
+    async def both(call: Call, send: Send, world: World) -> Outcome:
+        return await breaker(call, lambda inner: retry(inner, send, world), world)
+
+    return both
+
+
+TWICE = Retry(attempts=2, backoff=Backoff(initial=1.0, jitter="none"))
+
+
+@pytest.mark.parametrize(("trial", "sent", "statuses"), [("call", [40.0, 41.0, 50.0], [200, 200]), ("send", [40.0], [503, 503])])
+def test_a_trial_is_the_whole_inner_call_or_one_send(trial, sent, statuses):
+    """Opened by three calls of two sends each; at 40 s the first send fails and a second would not: the trial closes it, or opens it again."""
+    world = Watched(lambda call, n: Reply(503 if n < 7 else 200, seconds=0.0))
+    ends = world.play(around(Breaker(trial=trial), TWICE), *at(0.0, 2.0, 4.0, 40.0, 50.0))
+    assert [time for time, _ in world.sent[6:]] == sent
+    assert world.trials[6:] == [True, True, False][: len(sent)]
+    assert [outcome.status for _, outcome in ends[3:]] == statuses
+    last = [(41.0, "closed")] if trial == "call" else [(40.0, "opened")]
+    assert [event for event in world.events if event[1] != "retried"] == [(5.0, "opened"), (40.0, "half_opened"), *last]
+
+
+def test_while_a_trial_pauses_between_its_tries_others_are_refused():
+    """The trial's first send fails at 40 s and its second is at 41 s: a call at 40.5 s is refused, without a time to come back."""
+    world = Watched(lambda call, n: Reply(503 if n < 7 else 200, seconds=0.0))
+    ends = world.play(around(Breaker(), TWICE), *at(0.0, 2.0, 4.0, 40.0, 40.5, 41.5))
+    assert [(outcome.status, outcome.by, outcome.retry_after) for _, outcome in ends[3:]] == [
+        (200, "", None),
+        (503, "breaker", None),
+        (200, "", None),
+    ]
+
+
+def test_a_trial_that_is_cancelled_in_its_pause_gives_its_place_back():
+    """The caller leaves after half a second, before the second try: the next call is a trial again, and no failure is counted."""
+    world = Watched(lambda call, n: Reply(503 if n < 7 else 200, seconds=0.0))
+    policy = around(Breaker(), TWICE)
+    world.play(policy, *at(0.0, 2.0, 4.0))
+    ends = world.play(policy, *at(40.0, 45.0), give_up=0.5)
+    assert [outcome.status for _, outcome in ends] == [408, 200]
+    assert world.trials[6:] == [True, True]
+    assert [event for _, event in world.events if event != "retried"] == ["opened", "half_opened", "closed"]
+
+
+def test_a_trial_that_takes_longer_than_its_limit_has_failed():
+    """The limit of 20 s covers all its tries: at 131 s it has failed, and from 141 s on another may pass, though the first one still pauses."""
+    slow = Retry(attempts=2, backoff=Backoff(initial=100.0, max=100.0, jitter="none"))
+    world = Watched(lambda call, n: Reply(503 if n < 4 else 200, seconds=0.0))
+    breaker = Breaker(failures=1, cooldown=10.0, probe_limit=20.0)
+    ends = world.play(around(breaker, slow), *at(0.0, 111.0, 132.0, 142.0))
+    assert [time for time, _ in world.sent] == [0.0, 100.0, 111.0, 142.0, 211.0, 242.0]
+    assert [outcome.by for _, outcome in ends] == ["", "", "breaker", ""]
+
+
+@pytest.mark.parametrize(("trial", "passes"), [("call", 1 - 0.6**2), ("send", 0.4)])
+def test_in_a_partial_outage_trials_of_two_tries_pass_more_often(trial, passes):
+    """With an error share of .6 a trial closes it with 1 - .6² = .64, or .4 for a single send; 600 trials, within 4 binomial sd."""
+    rng, n = np.random.default_rng(11), 600
+    world = Watched(lambda call, k: Reply(503 if rng.random() < 0.6 else 200, seconds=0.0))
+    breaker, closed = Breaker(failures=1, cooldown=10.0, trial=trial), 0
+    for i in range(n):
+        world.reply = lambda call, k: Reply(503, seconds=0.0)  # opens it
+        world.play(around(breaker, Retry(attempts=1)), *at(100.0 * i))
+        world.reply = lambda call, k: Reply(503 if rng.random() < 0.6 else 200, seconds=0.0)
+        ((_, outcome),) = world.play(around(breaker, TWICE), *at(100.0 * i + 50.0))
+        closed += outcome.ok
+        world.reply = lambda call, k: Reply(200, seconds=0.0)
+        world.play(around(breaker, TWICE), *at(100.0 * i + 80.0))  # closes it, if it is open
+    assert closed / n == pytest.approx(passes, abs=4 * sqrt(passes * (1 - passes) / n))

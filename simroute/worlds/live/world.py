@@ -200,7 +200,7 @@ class LiveWorld:
 
     def ping(self, replica: int, target: str) -> Call:
         self._pings += 1
-        return Call(LiveRequest(-1, ("ping", self._pings), kernel.now(), replica=replica, max_output_tokens=1, text="ping"), target, True)
+        return Call(LiveRequest(-1, ("ping", self._pings), kernel.now(), replica=replica, max_output_tokens=1, text="ping"), target, True, True)
 
     def emit(self, layer: str, replica: int, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
         if self._events is not None:

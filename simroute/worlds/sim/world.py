@@ -206,7 +206,7 @@ class SimWorld:
 
     def _attempt(self, call: Call) -> Attempt:
         request: Any = call.request
-        _, target, probe = call
+        _, target, probe, _ = call
         upstream = self.upstreams[target]
         number = request.sends.get(upstream.index, 0)
         request.sends[upstream.index] = number + 1
@@ -320,7 +320,7 @@ class SimWorld:
         held = Held(self.weather.pings(replica, number // BLOCK))
         request = SimRequest(self, held, number % BLOCK)
         request.id, request.replica = -1, replica
-        return Call(request, target, True)
+        return Call(request, target, True, True)
 
     def _background(self) -> list[Task]:
         """Each layer's `background`, once for each replica, with the `send` that the layer itself has."""
