@@ -67,10 +67,9 @@ class Behaviour:
     def __init__(self, seen: dict[str, np.ndarray], target: int) -> None:
         mine = seen["target"] == target
         good = mine & ~seen["failed"].astype(bool)
-        tokens = np.stack([np.ones(int(good.sum())), seen["input_tokens"][good], seen["output_tokens"][good]], axis=1)
-        latency = seen["latency_s"][good]
-        self._weights = np.maximum(np.linalg.lstsq(tokens, latency, rcond=None)[0], 0.0) if len(latency) else np.zeros(3)
-        self.pool = Pool(seen["hour"][good], tokens @ self._weights, seen["ttft_s"][good], latency) if len(latency) else None
+        asked, given, latency = (seen[name][good] for name in ("input_tokens", "output_tokens", "latency_s"))
+        self._weights = _weights(asked, given, latency)
+        self.pool = Pool(seen["hour"][good], self._size(asked, given), seen["ttft_s"][good], latency) if len(latency) else None
         failed = np.sort(seen["latency_s"][mine & seen["failed"].astype(bool)])
         self._failed = failed if len(failed) else np.array([0.3])
         self.errors = _errors(seen, target)
@@ -80,15 +79,35 @@ class Behaviour:
         error = self._failed[(coin[1] * len(self._failed)).astype(np.int64)]
         if self.pool is None:
             return error, np.zeros(len(when)), error
-        size = self._weights[0] + self._weights[1] * asked + self._weights[2] * given
-        ttft, latency = self.pool.draw((when / HOUR).astype(np.int64), size, coin[0])
+        ttft, latency = self.pool.draw((when / HOUR).astype(np.int64), self._size(asked, given), coin[0])
         ttft = np.where(np.isnan(ttft), latency, np.minimum(ttft, latency))
         return ttft, latency - ttft, error
+
+    def _size(self, asked: np.ndarray, given: np.ndarray) -> np.ndarray:
+        """Seconds that a call of so many tokens is expected to take. Of logged and of replayed calls by the same operations: equal calls are equal
+        to the last bit, and none is taken to be larger than its like."""
+        base, per_input, per_output = self._weights
+        return np.asarray(base + per_input * asked.astype(float) + per_output * given.astype(float))
 
     def observed(self, when: np.ndarray) -> np.ndarray:
         """Whether the log has enough calls of this deployment in the hour of each second of the trace."""
         rich = self.pool.rich if self.pool is not None else set()
         return np.isin((when / HOUR).astype(np.int64), list(rich))
+
+
+def _weights(asked: np.ndarray, given: np.ndarray, latency: np.ndarray) -> tuple[float, float, float]:
+    """Seconds for a call, for a token in and for one out: least squares, none below 0.
+
+    By sums of products, so that what LAPACK sees are three rows however long the log: over many it shares the work among threads, whose number
+    would decide the last bit.
+    """
+    columns = [np.ones(len(latency)), asked.astype(float), given.astype(float)]
+    scale = np.array([float(column.max(initial=0.0)) or 1.0 for column in columns])
+    columns = [column / most for column, most in zip(columns, scale, strict=True)]
+    products = np.array([[float((one * other).sum()) for other in (*columns, latency)] for one in columns])
+    found = np.linalg.lstsq(products[:, :3], products[:, 3], rcond=1e-12)[0] / scale
+    base, per_input, per_output = np.maximum(found, 0.0).tolist()
+    return base, per_input, per_output
 
 
 def _errors(seen: dict[str, np.ndarray], target: int) -> list[tuple[float, dict[int, float]]]:

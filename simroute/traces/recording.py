@@ -32,8 +32,8 @@ NAMED = ("user", "feature", "task", "team")
 MOST_NAMES = 200
 """Users, features and tasks told apart, the busiest first; the others are one."""
 MOST_REPEATED = 1_000_000
-THIN = 2048
-"""Observations of one deployment that are kept in one hour, about."""
+MOST_SEEN = 1_000_000
+"""Observations that are kept: of a log with more, the busiest hours of the busiest deployments are thinned, all to about as many calls."""
 WAYS = (
     "LEFT JOIN ways ON ways.whose = r.rowid LEFT JOIN code_route AS routes ON routes.targets = ways.targets LEFT JOIN code_target AS lone"
     " ON ways.whose IS NULL AND coalesce(r.cached, 'no') = 'no' AND lone.word = concat(coalesce(r.tries[1].provider, r.provider, '?'), '/',"
@@ -137,14 +137,15 @@ def record(table: Table, folder: Path) -> Recording:
         for file in files.values():
             file.close()
     targets = [row[0] for row in table.rows("SELECT word FROM code_target ORDER BY code")]
-    np.savez_compressed(folder / "observed.npz", allow_pickle=False, **_observed(table, first))
+    np.savez_compressed(folder / "observed.npz", allow_pickle=False, **_observed(table, first))  # before the notes, which tell what it left out
     held = {
         "requests": table.requests, "span": (last - first) / 1e9, "first_ns": first, "relative": table.relative, "format": table.format,
         "names": names, "targets": targets, "routes": [row[0] for row in table.rows("SELECT targets FROM code_route ORDER BY code")],
         "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
         "chains": chains(table), "answers": answers(table), "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
         "prefixes": [shared(table), shared(table, FORGOTTEN)],
-        "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"), "notes": [*said(table), *_unsized(table), *_ours(table)],
+        "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"),
+        "notes": [*said(table), *_unsized(table), *_ours(table), *_left_out(table)],
     }  # fmt: skip
     (folder / "trace.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     return Recording(folder)
@@ -250,20 +251,45 @@ def _sized(column: str, least: int) -> str:
     return f"greatest(coalesce({own}, last_value({own} IGNORE NULLS) OVER (ORDER BY r.rowid ROWS UNBOUNDED PRECEDING), {least}), {least})"
 
 
+def _thinned(counts: list[int], most_seen: int) -> int:
+    """How many calls of one deployment, hour and fate are kept at most, so that `most_seen` are kept in all."""
+    left, most, rest = sorted(counts), max(counts, default=1), most_seen
+    for place, count in enumerate(left):  # the smallest are kept whole, and what they leave is shared
+        if count * (len(left) - place) > rest:
+            return max(1, rest // (len(left) - place))
+        rest -= count
+    return most
+
+
+def _left_out(table: Table) -> list[str]:
+    """What thinning costs."""
+    hours, most, kept, spread = table.rows(
+        "SELECT count(*), max(n), max(n // each), max(coalesce(spread, 0) * sqrt((each - 1) / n)) FROM often WHERE each > 1 AND NOT failed"
+    )[0]
+    if not hours:
+        return []
+    told = f"in {hours:,} hours of a deployment the log has up to {most:,} calls, of which about {kept:,} are kept for resampling"
+    return [f"{told}: their mean times are off by {100 * spread:.2g} % at most (one standard error)"]
+
+
 def _observed(table: Table, first: int) -> dict[str, np.ndarray]:
     """t (s), target, hour, tokens, latency_s, ttft_s (NaN where unknown), failed; `w_…`: window, target, status, calls of failures, and all calls."""
     hour = f"CAST(floor((t - {first}) / 3.6e12) AS INTEGER)"
-    table.connection.execute(
-        f"CREATE TABLE often AS SELECT code, {hour} AS hour, failed, CAST(ceil(count(*) / {THIN}) AS BIGINT) AS each FROM sends JOIN code_target"
-        " ON target = word WHERE latency_s IS NOT NULL GROUP BY ALL"
+    run = table.connection.execute
+    run(
+        f"CREATE TABLE often AS SELECT code, {hour} AS hour, failed, count(*) AS n,"
+        " stddev_pop(least(latency_s, 1e6)) / nullif(avg(least(latency_s, 1e6)), 0) AS spread"
+        " FROM sends JOIN code_target ON target = word WHERE latency_s IS NOT NULL GROUP BY ALL"
     )
+    most = _thinned([row[0] for row in table.rows("SELECT n FROM often")], MOST_SEEN)
+    run(f"ALTER TABLE often ADD COLUMN each BIGINT DEFAULT 1; UPDATE often SET each = CAST(ceil(n / {most}) AS BIGINT)")
     kept = (
         f"SELECT code AS target, often.hour, (t - {first}) / 1e9 AS t, coalesce(input_tokens, 0) AS input_tokens, coalesce(output_tokens, 0) AS"
         f" output_tokens, CAST(latency_s AS DOUBLE) AS latency_s, coalesce(CAST(ttft_s AS DOUBLE), CAST('nan' AS DOUBLE)) AS ttft_s, sends.failed"
         f" FROM sends JOIN code_target ON target = word JOIN often USING (code) WHERE latency_s IS NOT NULL AND often.hour = {hour}"
-        " AND often.failed = sends.failed AND hash(whose, nth) % often.each = 0 ORDER BY 1, 2, 3"
+        " AND often.failed = sends.failed AND hash(whose, nth) % often.each = 0 ORDER BY 1, 2, 3, whose, nth"
     )
-    rows = table.connection.execute(kept).fetchnumpy()
+    rows = run(kept).fetchnumpy()
     window = f"CAST(floor((t - {first}) / {WINDOW * 1e9}) AS INTEGER)"
     counted = "FROM sends JOIN code_target ON target = word GROUP BY ALL ORDER BY 1, 2"
     calls = table.connection.execute(f"SELECT code AS target, {window} AS w, count(*) AS calls {counted}").fetchnumpy()

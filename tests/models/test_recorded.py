@@ -1,14 +1,20 @@
 """A deployment behaves as its log says: times by size and hour, failures when they were; and the clock of a run goes through the trace."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simroute.models import spec
 from simroute.models.random import Streams
 from simroute.models.recorded import NEIGHBOURS, Behaviour, Clock, Pool, Recorded
 from simroute.models.replayed import MOVED, replayed
+from simroute.traces import Wish, recording
+from simroute.traces.reading import read
+from tests.logs import calls, written
 
 COINS = np.linspace(0, 1, 1000, endpoint=False)
 
@@ -52,6 +58,41 @@ def test_times_grow_with_size_as_in_the_log():
     for size in (100, 500, 900):
         ttft, decode, _ = behaviour.draw(np.zeros(1000), np.zeros(1000), np.full(1000, size), np.stack([COINS, COINS]))
         assert np.allclose(ttft + decode, size / 100, rtol=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 200_000), st.integers(0, 20_000)), min_size=1, max_size=6, unique=True), st.integers(0, 2**32))
+def test_calls_of_one_size_use_all_of_their_sample(sizes, seed):
+    """Forty logged calls of each size, whatever fits best: forty coins in equal steps draw each of these times once, and no other."""
+    source, each = np.random.default_rng(seed), 40
+    asked, given_ = (np.repeat(column, each) for column in np.array(sizes).T)
+    latency = source.random(len(asked)) + asked * 1e-5 + given_ * 1e-3
+    behaviour = Behaviour(seen([0] * len(asked), latency, given_) | {"input_tokens": asked}, 0)
+    expected = behaviour._size(asked, given_)  # two sizes that are expected to take the same time are one sample
+    for one, other in sizes:
+        alike = expected == behaviour._size(np.array([one]), np.array([other]))
+        coins = (np.arange(alike.sum()) + 0.5) / alike.sum()
+        ttft, decode, _ = behaviour.draw(np.zeros(len(coins)), np.full(len(coins), one), np.full(len(coins), other), np.stack([coins, coins]))
+        assert sorted(ttft + decode) == sorted(latency[alike])
+
+
+def test_a_log_that_is_too_long_is_thinned_and_says_what_that_costs(tmp_path, monkeypatch):
+    """4,000 calls of one hour, of which a fifth is kept: its mean is off by no more than four of the standard errors that are told."""
+    monkeypatch.setattr(recording, "MOST_SEEN", 800)
+    rows = list(calls(4000, rate=4, models={"gpt-4o": 1}))
+    made = recording.record(read([written(tmp_path / "log.csv", rows)], Wish()), tmp_path / "made")
+    (note,) = [note for note in made.notes if "resampling" in note]
+    error = float(re.search(r"off by ([0-9.]+) %", note)[1]) / 100
+    kept, whole = made.observations()["latency_s"], np.array([row["latency_s"] for row in rows])
+    assert 600 < len(kept) < 1000
+    assert error == pytest.approx(whole.std() / whole.mean() * np.sqrt(4 / 4000), rel=0.05)
+    assert abs(kept.mean() / whole.mean() - 1) < 4 * error
+
+
+def test_small_hours_are_kept_whole_when_a_log_is_thinned():
+    """100 of 1,150 places go to the small hours, the rest is shared by the two busy ones."""
+    assert recording._thinned([40, 60, 5000, 9000], most_seen=1150) == 525
+    assert recording._thinned([40, 60], most_seen=1150) == 60
+    assert recording._thinned([], most_seen=1150) == 1
 
 
 def test_all_neighbours_come_equally_often():
