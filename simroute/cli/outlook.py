@@ -6,7 +6,7 @@ from simroute.cli import pages
 from simroute.cli.text import duration, escaped
 from simroute.experiment.configuration import Configuration
 from simroute.models import spec
-from simroute.models.prices import price_list
+from simroute.models.pricing import listed
 from simroute.models.quality import stated
 
 
@@ -16,8 +16,9 @@ def scenario(name: str, made: Configuration, text: str) -> pages.Page:
     yield from pages.head(name, "scenario")
     yield from pages.paragraphs(weather.about or "(no question is asked)")
     yield from pages.table(("", ""), _facts(made))
+    said = listed(weather, made.calendar)
     heads = ("deployment", "at", "$/1M in, out", "first token, speed", "errors", "quality", "limits")
-    yield from pages.table(heads, [_deployment(name, deployment, weather) for name, deployment in weather.deployments.items()])
+    yield from pages.table(heads, [_deployment(key, each, weather, said[key]) for key, each in weather.deployments.items()])
     if weather.outages:
         yield from pages.table(("outage", "where", "when", "errors", "slower", "hangs"), [_outage(*each) for each in weather.outages.items()])
     yield from pages.title("The file")
@@ -53,15 +54,14 @@ def _shares(weights: dict[str, float]) -> str:
     return ", ".join(f"{name} {_percent(weight / total)}" for name, weight in weights.items())
 
 
-def _deployment(name: str, made: spec.Deployment, weather: spec.Scenario) -> tuple[str, ...]:
-    prices = [f"{price.input:g}, {price.output:g}" for _, price in price_list(made, weather.horizon)]
+def _deployment(name: str, made: spec.Deployment, weather: spec.Scenario, priced: str) -> tuple[str, ...]:
     right = stated(made.quality, weather.workload.tasks)
     speed = made.latency.per_output_token
     limits = {"rpm": made.limits.rpm, "tpm": made.limits.tpm, "at a time": made.limits.concurrency}
     return (
         name,
         f"{made.provider}, {made.model}",
-        " then ".join(prices),
+        priced,
         duration(made.latency.base) + (f", {1 / speed:.0f}/s" if speed else ""),
         _percent(sum(made.errors.values())),
         ", ".join(f"{task} {_percent(share)}".strip() for task, share in right.items()) or "not known",

@@ -109,7 +109,7 @@ def _value(row: Parameter) -> tuple[str, str]:
 
 GAP = 2
 """Spaces between columns."""
-PLAIN = {"s": "duration", "when": "moment, 40m or 30%", "bool": "true or false", "h": "hours"}
+PLAIN = {"s": "duration", "when": "moment, 40m or 30%", "bool": "true or false", "start": "hour of the week, or a date"}
 """Kinds of values in a stranger's words, where they need any."""
 
 

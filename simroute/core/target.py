@@ -7,19 +7,31 @@ from typing import NamedTuple
 
 
 class Price(NamedTuple):
-    """USD per million tokens; `cached`: of input that the provider reads from its cache, None where that costs as much as any."""
+    """USD per million tokens; `cached`: of input that the provider reads from its cache, `written`: of input that it writes there, None where that
+    costs as much as any; `call`: USD for each call besides.
+
+    `tiers`: (input tokens, price) in order: a call whose input, cached or not, has more tokens than that costs this, all of it.
+    """
 
     input: float
     output: float
     cached: float | None = None
+    written: float | None = None
+    call: float = 0.0
+    tiers: tuple[tuple[int, Price], ...] = ()
 
-    def of(self, input_tokens: int, output_tokens: int) -> float:
-        """USD for so many tokens."""
-        return (input_tokens * self.input + output_tokens * self.output) / 1e6
+    def of(self, input_tokens: float, output_tokens: float) -> float:
+        """USD for a call with so many tokens."""
+        here = self.at(input_tokens)
+        return (input_tokens * here.input + output_tokens * here.output) / 1e6 + here.call
+
+    def at(self, input_tokens: float) -> Price:
+        """What holds for a call with so many input tokens."""
+        return next((tier for above, tier in reversed(self.tiers) if input_tokens > above), self)
 
     @property
     def blended(self) -> float:
-        """USD per million tokens at three input tokens to one of output, the customary mix for ranking models."""
+        """USD per million tokens of small calls at three input tokens to one of output, the customary mix for ranking models."""
         return (3 * self.input + self.output) / 4
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from simroute.experiment import yaml_reader
 from simroute.experiment.errors import nearest
-from simroute.experiment.inputs import contents
+from simroute.experiment.inputs import contents, dates
 from simroute.experiment.yaml_reader import KeyPath
 from simroute.models import spec
+from simroute.models.calendar import calendar
 from simroute.models.faults import affected, moment
 from simroute.models.lengths import table
 from simroute.models.prices import price_list
@@ -27,10 +28,11 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
     load = scenario.workload
     if not scenario.deployments:
         wrong(("deployments",), "at least one is needed")
+    when = dates(scenario) if tables else calendar(load)
     for name, deployment in scenario.deployments.items():
         here = ("deployments", name)
         try:
-            price_list(deployment, scenario.horizon)
+            price_list(deployment, scenario.horizon, when)
         except ValueError as error:
             wrong((*here, "model"), str(error), (*here, "provider"), (*here, "price"), (*here, "price_date"))
         if isinstance(deployment.quality, dict) and load.outcomes is None:

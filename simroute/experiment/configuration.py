@@ -13,8 +13,10 @@ from simroute.core.target import ROLES
 from simroute.experiment import advice, catalogue, compose, schema, yaml_reader
 from simroute.experiment.checks import checked, named
 from simroute.experiment.errors import InputError, nearest
-from simroute.experiment.inputs import FILES, contents, digest, fitted
+from simroute.experiment.inputs import FILES, contents, dated, dates, digest, fitted
 from simroute.models import spec
+from simroute.models.calendar import Calendar
+from simroute.models.pricing import listed, warnings
 from simroute.models.replayed import Part
 
 __all__ = ["Configuration", "_registers_layers", "load", "restore"]
@@ -69,7 +71,8 @@ class Configuration:
         head |= {} if self.until is None else {"until": self.until}
         head |= {"yearly": True} if self.yearly else {}
         head |= {} if self.windows is None else {"windows": self.windows}
-        return {**head, "scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "policies": policies}
+        scenario = {"scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "prices": listed(self.scenario, self.calendar)}
+        return {**head, **scenario, "policies": policies}
 
     def to_yaml(self) -> str:
         return dumped(self.plain())
@@ -79,6 +82,11 @@ class Configuration:
         """How many a replication has, about."""
         load = self.scenario.workload
         return load.trace_loop * len(self.arrivals("trace").arrival) if load.trace else load.rate * self.scenario.horizon
+
+    @property
+    def calendar(self) -> Calendar:
+        """Which date and hour its seconds are."""
+        return dates(self.scenario)
 
     def arrivals(self, kind: str) -> Any:
         """The contents of `workload.trace`, `.lengths` or `.outcomes`, None if there is none."""
@@ -242,7 +250,9 @@ def _examined(
         problems += error.lines
         readable = False
         left_out = [*left_out, ("horizon",)]
+    scenario = dated(scenario, notes) if readable else scenario
     problems += checked(scenario, weather, left_out, readable)
+    notes += [] if problems else warnings(scenario, dates(scenario))
     for policy, document in zip(policies, stances, strict=True):
         layers = built.get(policy, {})
         problems += [f"{document.file}: {line}" for line in aims(layers, scenario)] if named(left_out) else []

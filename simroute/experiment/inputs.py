@@ -10,12 +10,14 @@ from typing import Any
 from simroute.experiment import yaml_reader
 from simroute.experiment.errors import InputError
 from simroute.models import spec
+from simroute.models.calendar import Calendar, calendar
+from simroute.models.prices import released
 from simroute.models.replayed import clock, window
 from simroute.traces import TraceError, Wish, read_outcomes
 from simroute.traces.kept import digest, recording
 from simroute.traces.mapping import Mapped, MappingError, mapped
 
-__all__ = ["FILES", "contents", "digest", "fitted", "mapping", "wish"]
+__all__ = ["FILES", "contents", "dated", "dates", "digest", "fitted", "mapping", "wish"]
 
 FILES = ("trace", "lengths", "outcomes")
 
@@ -61,6 +63,23 @@ def window_has_any(load: spec.Workload, trace: Any) -> bool:
     """Whether a request came within `trace_from` … `trace_to`."""
     start, stop = window(load, trace)
     return start < stop
+
+
+def dates(scenario: spec.Scenario) -> Calendar:
+    """Which date and hour the seconds of a run are: its trace's, or from `workload.profile.starts` on."""
+    load = scenario.workload
+    return calendar(load, None if load.trace is None else contents("trace", load))
+
+
+def dated(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
+    """In a run without dates the catalogue's prices are of one day, that of its release: it is kept, so that another release changes nothing."""
+    if dates(scenario).dated:
+        return scenario
+    undated = {name: made for name, made in scenario.deployments.items() if made.price is None and made.price_date is None}
+    if undated:
+        when = f"{released()}, the day of the catalogue's release"
+        notes.append(f"{', '.join(undated)}: at the prices of {when}; price_date, or a date in workload.profile.starts, says otherwise")
+    return replace(scenario, deployments=scenario.deployments | {name: replace(made, price_date=released()) for name, made in undated.items()})
 
 
 def contents(kind: str, load: spec.Workload) -> Any:

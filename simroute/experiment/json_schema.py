@@ -16,14 +16,15 @@ from simroute.experiment.leaf import DURATION, PERCENT
 from simroute.experiment.reference import told
 from simroute.experiment.schema import unwrap
 from simroute.models import spec
+from simroute.models.calendar import START
 
 Schema = dict[str, Any]
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 WORDS = {
     "s": "seconds, or a duration such as 30s, 5m, 2h",
+    "start": "hour of the week, or a date such as 2026-08-03T15:00; UTC",
     "when": "seconds, a duration such as 40m, or a share of the horizon such as 30%",
-    "h": "hours",
     "count": "whole number",
     "share": "share from 0 to 1",
     "1/s": "per second",
@@ -192,6 +193,9 @@ def _leaf(bare: Any, marks: tuple[Any, ...]) -> Schema:
             number["exclusiveMinimum" if mark.above else "minimum"] = mark.low
             number["maximum"] = mark.high
     number = {key: value for key, value in number.items() if value not in (float("inf"), float("-inf"))}
+    if unit == "start":
+        told = "Expected 0 to 168, or a date such as 2026-08-03T15:00."
+        return {**number, "type": ["number", "string"], "pattern": f"^{START.pattern}$", "patternErrorMessage": told}
     return _timed(number, unit == "when") if unit in ("s", "when") else number
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin
 
 from simroute.core.params import Range, Unit
+from simroute.models.calendar import begun
 
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 DURATION = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|s|m|h|d))+")
@@ -31,6 +32,9 @@ def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any]
             return value
         if key and bare is int and isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,14}", value):
             value = int(value)
+        if unit == "start" and isinstance(value, str):
+            begun(value)
+            return value
         number = _number(value, bare, unit in ("s", "when"))
         for bound in ranges:
             _bounded(number, bound, unit, value)

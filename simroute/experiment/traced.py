@@ -78,9 +78,9 @@ def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list
         "quality": None,
     }
     if found is not None:
-        own |= {"provider": found[0], "model": found[1]} | ({} if (day := date(trace)) is None else {"price_date": day})
+        own |= {"provider": found[0], "model": found[1]}
         try:
-            catalogued(own["provider"], own["model"], own.get("price_date"))
+            catalogued(own["provider"], own["model"], None)
         except ValueError:
             found = None
     if found is None:

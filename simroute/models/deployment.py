@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
-from math import inf
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from simroute.core import Price, Target
 from simroute.models import spec
+from simroute.models.billing import Tariff
 from simroute.models.faults import Timeline
 from simroute.models.limits import RateLimit
+from simroute.models.prices import Steps
 from simroute.models.random import Streams
 from simroute.models.recorded import Recorded
 from simroute.models.workload import BLOCK, Block
@@ -48,7 +48,7 @@ class DeploymentModel:
     """The weather at one target. `graded`: by task code, whether it is known how good its answers are."""
 
     def __init__(
-        self, name: str, deployment: spec.Deployment, prices: list[tuple[float, Price]], timeline: Timeline, scores: Scores, streams: Streams,
+        self, name: str, deployment: spec.Deployment, prices: Steps, timeline: Timeline, scores: Scores, streams: Streams,
         overhead: float, recorded: Recorded | None = None, graded: Sequence[bool] = (),
     ) -> None:  # fmt: skip
         limits = deployment.limits
@@ -57,14 +57,14 @@ class DeploymentModel:
         self.spec = deployment
         self.limits = RateLimit(limits) if limits.rpm is not None or limits.tpm is not None else None
         self.conditions = timeline.at
-        self._edges, self._prices = [edge for edge, _ in prices], [price for _, price in prices]
+        self.tariff = Tariff(prices)
         self._scores, self._streams, self._overhead = scores, streams, overhead
         self.recorded, self.graded = recorded, graded
 
     def price_at(self, t: float) -> tuple[Price, float]:
-        """The price list at `t` (s), and until when it holds."""
-        place = bisect_right(self._edges, t) - 1
-        return self._prices[place], self._edges[place + 1] if place + 1 < len(self._edges) else inf
+        """What tokens cost at `t` (s), and until when."""
+        card, until = self.tariff.at(t)
+        return card.price, until
 
     def draws(self, block: Block, n: int) -> Draws:
         """What the n-th call (from 0) of each request of the block meets here: a pure function of seed, request, target and n."""

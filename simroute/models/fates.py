@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.models.deployment import DeploymentModel
-from simroute.models.prices import Rates
 from simroute.models.workload import Block
 
 
@@ -62,20 +61,5 @@ def _bill(model: DeploymentModel, block: Block, first: np.ndarray, decode: np.nd
 
 
 def _nano(model: DeploymentModel, block: Block, output_tokens: np.ndarray) -> np.ndarray:
-    edges, inputs, outputs, saved = _price_list(model)
-    place = np.searchsorted(edges, block.arrival, side="right") - 1
-    nano = block.input_tokens * inputs[place] - block.cached_tokens * saved[place] + output_tokens * outputs[place]
-    return np.asarray((nano + 500) // 1000)
-
-
-def _price_list(model: DeploymentModel) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(from second, pico-USD per token in, and out, and what one that the provider has cached costs less)."""
-    edges, rates, at = [], [], 0.0
-    while at < inf:
-        price, until = model.price_at(at)
-        edges.append(at)
-        rates.append(Rates(price))
-        at = until
-    columns = ([getattr(rate, name) for rate in rates] for name in ("input", "output", "saved"))
-    inputs, outputs, saved = (np.array(column) for column in columns)
-    return np.array(edges), inputs, outputs, saved
+    none = np.zeros(block.size, np.int64)
+    return model.tariff.nanos(block.arrival, block.input_tokens, output_tokens, block.cached_tokens, none)

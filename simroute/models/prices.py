@@ -1,57 +1,177 @@
-"""What tokens cost: a deployment's own price list, or the catalogue's on a stated date, resolved once."""
+"""What tokens cost: a deployment's own price list, or the catalogue's for the dates and hours of a run, resolved once."""
 
 from __future__ import annotations
 
 import difflib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from simroute.core import Price
 from simroute.models import spec
+from simroute.models.calendar import DAY, Calendar
 from simroute.models.faults import moment
 
-PICO = 1_000_000
-"""Pico-USD per token for one USD per million tokens: money is counted in integers."""
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice
+
+Steps = list[tuple[float, Price]]
+"""(from second of the run, price) in order of time; the first holds from 0 on."""
+DRAIN = DAY
+"""Seconds behind the horizon for which prices are looked up: what is under way then still ends."""
 
 
-class Rates:
-    """A price list as a bill needs it: pico-USD per token in and out, and what a token in costs less when the provider has it cached."""
-
-    __slots__ = ("input", "output", "saved")
-
-    def __init__(self, price: Price) -> None:
-        self.input, self.output = round(price.input * PICO), round(price.output * PICO)
-        self.saved = 0 if price.cached is None else self.input - round(price.cached * PICO)
-
-    def nano_usd(self, input_tokens: int, output_tokens: int, cached_tokens: int) -> int:
-        """The bill in nano-USD, rounded half up; `cached_tokens` of the input were read from the provider's cache."""
-        return (input_tokens * self.input - cached_tokens * self.saved + output_tokens * self.output + 500) // 1000
-
-
-def price_list(deployment: spec.Deployment, horizon: float) -> list[tuple[float, Price]]:
-    """(from second, price) in order of time. Raises ValueError when the catalogue does not know the model."""
+def price_list(deployment: spec.Deployment, horizon: float, calendar: Calendar) -> Steps:
+    """All that a deployment costs in a run. Raises ValueError when the catalogue does not know the model."""
     if deployment.price is not None:
-        start = Price(deployment.price.input, deployment.price.output, deployment.price.cached)
+        own = deployment.price
+        listed = [(0.0, Price(own.input, own.output, own.cached, own.written))]
     else:
-        start = catalogued(deployment.provider, deployment.model, deployment.price_date)
+        listed = _listed(deployment.provider, deployment.model, deployment.price_date, horizon, calendar)
     steps = [(moment(step.at, horizon), Price(step.input, step.output)) for step in deployment.price_steps.values()]
-    return [(0.0, start), *sorted(steps, key=lambda step: step[0])]
+    first = min((when for when, _ in steps), default=float("inf"))
+    found = [*(each for each in listed if each[0] < max(first, 1e-9)), *sorted(steps, key=lambda step: step[0])]
+    return found if deployment.price_factor == 1.0 else [(when, times(price, deployment.price_factor)) for when, price in found]
 
 
-@lru_cache(maxsize=256)
-def catalogued(provider: str, model: str, date: str | None) -> Price:
-    """USD per million tokens at small prompts, from genai-prices (offline), at noon UTC of `date` (YYYY-MM-DD; default: its latest)."""
+def times(price: Price, factor: float) -> Price:
+    """Every part of a price so many times as high."""
+    cached, written = (None if usd is None else usd * factor for usd in (price.cached, price.written))
+    tiers = tuple((above, times(tier, factor)) for above, tier in price.tiers)
+    return Price(price.input * factor, price.output * factor, cached, written, price.call * factor, tiers)
+
+
+def catalogued(provider: str, model: str, day: str | None) -> Price:
+    """What the catalogue (genai-prices, offline) says at noon UTC of a day (YYYY-MM-DD; None: the day of its release). Raises ValueError."""
+    return priced(provider, model, _midnight(day or released()) + DAY / 2)
+
+
+def priced(provider: str, model: str, when: float) -> Price:
+    """The same at so many seconds since 1970."""
+    return _price(_model(provider, model), when)
+
+
+def _price(found: ModelInfo, when: float) -> Price:
+    return _converted(found.get_prices(datetime.fromtimestamp(when, UTC)))
+
+
+def changes(provider: str, model: str, start: float, end: float) -> list[float]:
+    """Moments (s since 1970) after `start` and before `end` at which another of the catalogue's prices may begin to hold, in order."""
+    days, hours = _constraints(_model(provider, model))
+    found = {_midnight(one.isoformat()) for one in days}
+    midnight = start - start % DAY
+    while hours and midnight < end:
+        found |= {midnight + hour for hour in hours}
+        midnight += DAY
+    return sorted(one for one in found if start < one < end)
+
+
+def by_hour(deployment: spec.Deployment) -> bool:
+    """Whether its price depends on the hour of the day."""
+    return deployment.price is None and bool(_constraints(_model(deployment.provider, deployment.model))[1])
+
+
+class Remarks(NamedTuple):
+    """What the catalogue says of a model besides: the day (YYYY-MM-DD) from which it knows prices where it knows that, and its words."""
+
+    first: str | None
+    deprecated: bool
+    text: str
+
+
+def remarks(provider: str, model: str) -> Remarks:
+    """Raises ValueError when the catalogue does not know the model."""
+    found = _model(provider, model)
+    days, hours = _constraints(found)
+    whole = bool(days) and not hours and found.prices[0].constraint is not None  # type: ignore[index]
+    return Remarks(days[0].isoformat() if whole else None, bool(found.deprecated), " ".join(filter(None, (found.price_comments, found.description))))
+
+
+@lru_cache(maxsize=1024)
+def _listed(provider: str, model: str, fixed: str | None, horizon: float, calendar: Calendar) -> Steps:
+    """From the catalogue: of the `fixed` day, with its hours, or (a run without dates) of that of its release; else of the run's own days."""
+    found = _model(provider, model)
+    if fixed is None and not calendar.dated:
+        fixed = released()
+    midnight = None if fixed is None else _midnight(fixed)
+
+    def at(when: float) -> Price:
+        return _price(found, when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY))
+
+    hourly = bool(_constraints(found)[1])
+    start, end = calendar.start, calendar.moment(horizon) + DRAIN
+    turns = changes(provider, model, start, end) if midnight is None or hourly else []
+    steps = [(0.0, at(start))]
+    for when in turns:
+        if (price := at(when)) != steps[-1][1]:
+            steps.append((calendar.seconds(when), price))
+    return steps
+
+
+# -- the catalogue ----------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def _model(provider: str, model: str) -> ModelInfo:
+    """What the catalogue knows of it. Raises ValueError."""
     from genai_prices import Usage, calc_price
 
-    when = _noon(date or "9999-12-31")  # never today's: a run must not depend on the day it is made
     try:
-        costs = [
-            calc_price(usage, model_ref=model, provider_id=provider, genai_request_timestamp=when).total_price
-            for usage in (Usage(input_tokens=1000), Usage(output_tokens=1000), Usage(input_tokens=1000, cache_read_tokens=1000))
-        ]
+        return calc_price(Usage(input_tokens=1), model_ref=model, provider_id=provider, genai_request_timestamp=ANY).model
     except LookupError:
         raise ValueError(_unknown(provider, model)) from None
-    return Price(*(float(cost * 1000) for cost in costs))
+
+
+ANY = datetime(2026, 1, 1, tzinfo=UTC)
+"""Some date, where none matters: without one the catalogue would read the clock."""
+
+
+def _constraints(found: ModelInfo) -> tuple[list[date], list[float]]:
+    """The days from which its prices hold (UTC), and the seconds after midnight UTC at which they begin or end."""
+    from genai_prices.types import ModelPrice, StartDateConstraint, TimeOfDateConstraint
+
+    constraints = [] if isinstance(found.prices, ModelPrice) else [one.constraint for one in found.prices]
+    days = sorted({one.start_date for one in constraints if isinstance(one, StartDateConstraint)})
+    clocks = [clock for one in constraints if isinstance(one, TimeOfDateConstraint) for clock in (one.start_time, one.end_time)]
+    aware = [datetime.combine(ANY, clock, clock.tzinfo or UTC).timestamp() % DAY for clock in clocks]
+    return days, sorted(set(aware))
+
+
+def _converted(found: ModelPrice) -> Price:
+    """As a price with its tiers, each of which holds for a whole call."""
+    from genai_prices.types import TieredPrices
+
+    given = {key: value for key, value in vars(found).items() if value is not None}
+    edges = sorted({tier.start for value in given.values() if isinstance(value, TieredPrices) for tier in value.tiers})
+
+    def usd(key: str, above: int) -> float | None:
+        value = given.get(key)
+        if isinstance(value, TieredPrices):
+            value = next((tier.price for tier in reversed(value.tiers) if tier.start <= above), value.base)
+        return None if value is None else float(value)
+
+    def price(above: int, tiers: tuple[tuple[int, Price], ...] = ()) -> Price:
+        cached, written = usd("cache_read_mtok", above), usd("cache_write_mtok", above)
+        call = (usd("requests_kcount", above) or 0.0) / 1000
+        return Price(usd("input_mtok", above) or 0.0, usd("output_mtok", above) or 0.0, cached, written, call, tiers)
+
+    return price(-1, tuple((edge, price(edge)) for edge in edges))
+
+
+@lru_cache(maxsize=1)
+def released() -> str:
+    """The day of the catalogue's release, as far as its data tell: the latest day from which a price of a reseller holds that is read daily.
+
+    The package states no date. Prices announced for the future are those of makers; OpenRouter's are entered when they are found changed. Without
+    such, it is the latest day of any price.
+    """
+    from genai_prices.data import providers
+
+    days: dict[bool, list[date]] = {True: [], False: []}
+    for provider in providers:
+        for found in provider.models:
+            days[provider.id == "openrouter"] += _constraints(found)[0]
+    return max(days[True] or days[False] or [ANY.date()]).isoformat()
 
 
 ALIASES = {"azure_openai": "azure", "bedrock": "aws", "gemini": "google", "vertex_ai": "google", "vertex": "google", "together_ai": "together"}
@@ -67,7 +187,7 @@ def known_as(provider: str, model: str) -> tuple[str, str] | None:
     for who in (named, None) if provider == "?" or named not in _providers() else (named,):
         for what in (model, model.rsplit("/", 1)[-1]):
             try:
-                found = calc_price(Usage(input_tokens=1), model_ref=what, provider_id=who)
+                found = calc_price(Usage(input_tokens=1), model_ref=what, provider_id=who, genai_request_timestamp=ANY)
                 return found.provider.id, found.model.id
             except LookupError:
                 continue
@@ -81,11 +201,11 @@ def _providers() -> frozenset[str]:
     return frozenset(provider.id for provider in providers)
 
 
-def _noon(date: str) -> datetime:
+def _midnight(day: str) -> float:
     try:
-        return datetime.strptime(date, "%Y-%m-%d").replace(hour=12, tzinfo=UTC)
+        return datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
     except ValueError:
-        raise ValueError(f"price_date {date!r}: expected a date as YYYY-MM-DD") from None
+        raise ValueError(f"price_date {day[:60]!r}: expected a date as YYYY-MM-DD") from None
 
 
 def _unknown(provider: str, model: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.calendar import hour_of_week
 
 HOUR, WEEK = 3600.0, 168
 
@@ -20,8 +21,8 @@ class Profile:
         self._rate = rate
         self._edges = np.arange(WEEK + 1) * HOUR
         self._counts = np.concatenate([[0.0], np.cumsum(weights / weights.mean() * rate * HOUR)])
-        self._start = float(np.interp(profile.starts * HOUR, self._edges, self._counts))
-        self._offset = profile.starts * HOUR
+        self._offset = hour_of_week(profile.starts) * HOUR
+        self._start = float(np.interp(self._offset, self._edges, self._counts))
 
     def count(self, t: np.ndarray) -> np.ndarray:
         """How many arrivals are expected until so many seconds from t = 0: the inverse of `when`."""

@@ -18,6 +18,7 @@ from simroute.core.params import (
     Rate,
     Seconds,
     Share,
+    Start,
     Status,
     Unit,
     Usd,
@@ -63,7 +64,7 @@ class Profile:
 
     hours: Annotated[tuple[Weight, ...], Doc("24 weights, or none")] = ()
     days: Annotated[tuple[Weight, ...], Doc("7 weights, Monday first, or none")] = ()
-    starts: Annotated[float, Unit("h"), Range(0, 168), Doc("hour of the week at t = 0; 0 is Monday 00:00")] = 0.0
+    starts: Annotated[Start, Doc("t = 0 as hour of the week (0 is Monday 00:00), or as a date such as 2026-08-03T15:00; UTC")] = 0.0
 
 
 @dataclass(frozen=True)
@@ -190,6 +191,7 @@ class PriceList:
     input: Annotated[UsdPerMillion, Doc("for tokens sent")]
     output: Annotated[UsdPerMillion, Doc("for tokens received")]
     cached: Annotated[UsdPerMillion | None, Doc("for tokens sent that a trace says were read from the provider's cache; default: as any")] = None
+    written: Annotated[UsdPerMillion | None, Doc("for tokens sent that a trace says were written to it; default: as any")] = None
 
 
 @dataclass(frozen=True)
@@ -233,8 +235,11 @@ class Deployment:
     model: Annotated[Name, Doc("as the price catalogue calls it; any name if a price is given")]
     family: Annotated[Name | None, Doc("siblings; default: the first word of the model's name")] = None
     domain: Annotated[Name | None, Doc("a failure domain shared with others, such as a region")] = None
-    price: Annotated[PriceList | None, Doc("default: the catalogue's price on price_date")] = None
-    price_date: Annotated[Name | None, Doc("YYYY-MM-DD; default: the catalogue's latest")] = None
+    price: Annotated[PriceList | None, Doc("default: the catalogue's, with its tiers by length of prompt and its hours of the day (UTC)")] = None
+    price_date: Annotated[
+        Name | None, Doc("YYYY-MM-DD: the catalogue's price of that day; default: of each request's own, without dates of the catalogue's release")
+    ] = None
+    price_factor: Annotated[Factor, Doc("all of it times this: 0.9 for a discount of 10 %")] = 1.0
     price_steps: Annotated[dict[Name, PriceStep], Doc("changes of the price during the run")] = field(default_factory=dict)
     latency: Annotated[Latency, Doc("how long answers take in fair weather")] = field(default_factory=Latency)
     limits: Annotated[Limits, Doc("what the provider grants")] = field(default_factory=Limits)

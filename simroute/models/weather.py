@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simroute.models import spec
+from simroute.models.calendar import calendar
 from simroute.models.deployment import DeploymentModel, Scores
 from simroute.models.errors import spells
 from simroute.models.faults import Timeline, windows
@@ -30,6 +31,7 @@ class Weather:
     ) -> None:  # fmt: skip
         self.scenario = scenario
         self.horizon = scenario.horizon
+        self.calendar = calendar(scenario.workload, trace)
         self.streams = Streams(seed, replication)
         self._trace, self.part = trace, part
         self.repeating = getattr(trace, "repeated", 0) or (scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0)
@@ -73,7 +75,7 @@ class Weather:
         recorded = None if deployment.recorded is None else self._recorded(deployment.recorded)
         steps = spells(name, deployment, self.streams, self.horizon) if recorded is None else recorded.errors(self.horizon)
         timeline = Timeline(name, deployment, self.windows, self.scenario.outages, steps)
-        prices = price_list(deployment, self.horizon)
+        prices = price_list(deployment, self.horizon, self.calendar)
         return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead, recorded, graded)
 
     def _recorded(self, target: str) -> Recorded:

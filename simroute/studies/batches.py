@@ -14,6 +14,8 @@ import numpy as np
 
 from simroute.metrics import Figures
 from simroute.models import spec
+from simroute.models.calendar import calendar
+from simroute.models.prices import price_list
 from simroute.studies.statistics import t_quantile
 
 GROUP = 5
@@ -41,10 +43,10 @@ LATEST = 0.45
 
 
 def steady(scenario: spec.Scenario, metered: bool = False) -> bool:
-    """Whether nothing in it depends on when: no outages, no profile, no trace, no price steps, no budget that a policy keeps to (`metered`)."""
+    """Whether nothing in it depends on when: no outages, no profile, no trace, no change of prices, no budget that a policy keeps to (`metered`)."""
     load = scenario.workload
     varied = load.profile.hours or load.profile.days or load.trace or scenario.outages or metered
-    return not varied and not any(deployment.price_steps for deployment in scenario.deployments.values())
+    return not varied and all(len(price_list(made, scenario.horizon, calendar(load))) == 1 for made in scenario.deployments.values())
 
 
 def within(scenario: spec.Scenario, runs: Mapping[str, list[Figures]], metered: bool = False) -> dict[str, Batched]:

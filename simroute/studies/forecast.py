@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.billing import Tariff
+from simroute.models.calendar import calendar
 from simroute.models.fates import fate
 from simroute.models.prices import price_list
 from simroute.models.random import Streams
@@ -190,7 +192,7 @@ def _came(rest: Sample, ahead: spec.Scenario, names: dict[tuple[str, str], str],
     made = {"rate": _figures([Rows(rest.arrival, *[blank] * 5)], edges)["rate"]}
     none = np.zeros(len(rest.answered))
     priced = next(iter(ahead.deployments.values()))
-    cost = _cost(priced, ahead.horizon, rest.input_tokens, rest.output_tokens)
+    cost = _cost(priced, ahead, rest.answered, rest.input_tokens, rest.output_tokens)
     tokens = _figures([Rows(rest.answered, rest.input_tokens, rest.output_tokens, cost, none, none)], edges)
     made |= {key: tokens[key] for key in ("input_tokens", "output_tokens")}
     if not names:
@@ -200,17 +202,18 @@ def _came(rest: Sample, ahead: spec.Scenario, names: dict[tuple[str, str], str],
         if key in rest.calls:
             calls = rest.calls[key].where(rest.calls[key].status != GIVEN_UP)
             good = calls.status == 200
-            paid = np.where(good, _cost(ahead.deployments[name], ahead.horizon, calls.input_tokens, calls.output_tokens), 0.0)
+            paid = np.where(good, _cost(ahead.deployments[name], ahead, calls.t, calls.input_tokens, calls.output_tokens), 0.0)
             parts.append(Rows(calls.t, calls.input_tokens, calls.output_tokens, paid, calls.latency, good.astype(float)))
     sent = _figures(parts, edges)
     timed = any(np.isfinite(part.seconds).any() for part in parts)
     return made | {key: sent[key] for key in (("cost", "p95", "success") if timed else ("cost", "success"))}
 
 
-def _cost(deployment: spec.Deployment, horizon: float, asked: np.ndarray, given: np.ndarray) -> np.ndarray:
-    """USD of each, at the first price."""
-    price = price_list(deployment, horizon)[0][1]
-    return np.asarray((asked * price.input + given * price.output) / 1e6)
+def _cost(deployment: spec.Deployment, ahead: spec.Scenario, when: np.ndarray, asked: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """USD of each, at its own moment's price."""
+    tariff = Tariff(price_list(deployment, ahead.horizon, calendar(ahead.workload)))
+    none = np.zeros(len(when), np.int64)
+    return np.asarray(tariff.nanos(when, asked.astype(np.int64), given.astype(np.int64), none, none) / 1e9)
 
 
 def _interval(runs: list[Figures], came: Figures, figure: str, window: int) -> tuple[float, float, float | None] | None:

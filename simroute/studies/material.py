@@ -12,6 +12,7 @@ from simroute.experiment import schema
 from simroute.experiment.run import weather
 from simroute.metrics import METRICS, Evidence, Histogram
 from simroute.metrics.observer import BINS, PARTS, WASTE, seconds_of
+from simroute.models.pricing import listed
 from simroute.models.quality import stated
 from simroute.models.random import fingerprint
 from simroute.studies.selection import tied
@@ -23,6 +24,8 @@ VERSION = 1
 MARKED = ("success_rate", "slo_attainment", "latency_p95_s", "ttft_p95_s", "cost_per_1k_requests_usd", "quality_mean", "time_on_failing_target_s")
 TAIL = 0.95
 KINDS = ("slowest", "most attempts", "false hit", "dearest")
+MOST_STEPS = 12
+"""Prices of one deployment that are marked over time; those that change with the hours are told in the table."""
 SHOWN = 10
 """Strange requests that are explained."""
 
@@ -91,7 +94,7 @@ def _weather(study: Study, sky: Any) -> list[dict[str, Any]]:
         found.append({"kind": "outage", "name": window.name, "start_s": window.start, "end_s": window.end, "targets": list(window.targets),
                       "what": ", ".join(what)})  # fmt: skip
     for name, prices in ((name, _prices(model, sky.horizon)) for name, model in sky.deployments.items()):
-        for (_, old), (when, now) in pairwise(prices):
+        for (_, old), (when, now) in pairwise(prices if len(prices) <= MOST_STEPS else ()):
             what_changed = f"from ${old.input:g} in / ${old.output:g} out to ${now.input:g} / ${now.output:g} per million tokens"
             found.append({"kind": "price", "name": f"{name} price", "start_s": when, "end_s": when, "targets": [name], "what": what_changed})
     return sorted(found, key=lambda one: one["start_s"])
@@ -240,9 +243,9 @@ def _workload(study: Study) -> list[list[str]]:
 
 def _deployments(sky: Any) -> list[dict[str, Any]]:
     """One row each, with units in the keys."""
-    rows = []
+    rows, prices = [], listed(sky.scenario, sky.calendar)
     for name, model in sky.deployments.items():
-        spec, (price, _) = model.spec, model.price_at(0.0)
+        spec = model.spec
         limits = [f"{value:,.0f} {unit}" for value, unit in ((spec.limits.rpm, "requests/min"), (spec.limits.tpm, "tokens/min"),
                   (spec.limits.concurrency, "at once")) if value is not None]  # fmt: skip
         grades = stated(spec.quality, sky.scenario.workload.tasks)
@@ -251,7 +254,7 @@ def _deployments(sky: Any) -> list[dict[str, Any]]:
                 "deployment": name,
                 "provider": spec.provider,
                 "model": spec.model,
-                "$ per 1M tokens in / out": f"{price.input:g} / {price.output:g}",
+                "$ per 1M tokens in, out": prices[name],
                 "first token, median": f"{spec.latency.base:g} s + {spec.latency.per_1k_input:g} s per 1,000 tokens in",
                 "then": f"{1000 * spec.latency.per_output_token:g} ms per token out",
                 "sd of log": f"{spec.latency.sigma:g}; {spec.latency.token_sigma:g}",

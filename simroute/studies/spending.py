@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from simroute.core import Price
 from simroute.metrics import Figures
 from simroute.models import spec
-from simroute.models.prices import price_list
 from simroute.models.quality import accuracy
 from simroute.results import sheet
+from simroute.studies.rebilled import Bill, rebilled
 from simroute.traces.recording import NOBODY, OTHERS, Recording
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 KINDS = ("model", "feature", "user", "team", "day")
 MOST = 50
 """Names of one kind, and shifts; the other names are summed."""
+Bills = dict[tuple[str, str], dict[str, Bill]]
 UNNAMED = "(not named)"
 SEMANTIC = (
     ("chats of an arena", 0.95, 0.870, 0.060), ("chats of an arena", 0.99, 0.361, 0.027),
@@ -31,10 +31,11 @@ SEMANTIC = (
 def spending(study: Study, log: Figures) -> dict[str, Any]:
     """`spend`, `shifts` and `caching` of summary.json's `replay`. Caches and shifts are those of the whole log, whatever part is replayed."""
     trace: Any = study.configuration.arrivals("trace")
-    shifts = _shifts(study.configuration.scenario, trace)
+    bills = rebilled(study.configuration.scenario, trace)
+    shifts = _shifts(study.configuration.scenario, trace, bills)
     return {
         "spend": {kind: found for kind in KINDS if (found := _spend(study, log, kind, "cost_usd" in trace.said, trace)) is not None},
-        "caching": _caching(study.configuration.scenario, trace),
+        "caching": _caching(study.configuration.scenario, trace, bills),
         "shifts": shifts[:MOST],
         "shifts_left_out": max(0, len(shifts) - MOST),
     }
@@ -76,26 +77,26 @@ def _means(study: Study, policy: str, kind: str) -> dict[str, float]:
 # -- caches -----------------------------------------------------------------------------------------------------------
 
 
-def _caching(scenario: spec.Scenario, trace: Recording) -> dict[str, Any]:
+def _caching(scenario: spec.Scenario, trace: Recording, bills: Bills) -> dict[str, Any]:
     """exact: requests whose prompt came before, and their cost; prompt: input that providers had read, and could have; semantic: assumed."""
-    prices = _prices(scenario)
+    here = _here(scenario)
+    own = [costs[here[target]] for (_, target), costs in bills.items() if target in here]
     asked = sum(row[3] or 0.0 for row in trace.mix)
     had = sum(row[4] or 0.0 for row in trace.mix)
     known = "cached_tokens" in trace.said
-    saved = [_less(prices.get(row[1]), row[4] or 0.0) for row in trace.mix]
     ever, soon = trace.prefixes
-    whole = [_less(prices.get(row[1]), row[3] or 0.0) for row in trace.mix]
+    saved, whole = sum(bill.saved for bill in own), sum(bill.could for bill in own)
     paid = None if "cost_usd" not in trace.said else sum(row[6] or 0.0 for row in trace.mix)
 
     def could(share: float | None) -> float | None:
-        return None if share is None else max(0.0, share * sum(whole) - (sum(saved) if known else 0.0))
+        return None if share is None else max(0.0, share * whole - (saved if known else 0.0))
 
     return {
         "requests": trace.requests,
         "cost_usd": paid,
         "exact": trace.repeats,
         "prompt": {
-            "input_tokens": asked, "cached_tokens": had if known else None, "saved_usd": sum(saved) if known else None,
+            "input_tokens": asked, "cached_tokens": had if known else None, "saved_usd": saved if known else None,
             "prefix_share": ever, "prefix_share_5min": soon, "could_save_usd": could(ever), "could_save_5min_usd": could(soon),
         },
         "semantic": [
@@ -105,42 +106,32 @@ def _caching(scenario: spec.Scenario, trace: Recording) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _prices(scenario: spec.Scenario) -> dict[str, Price]:
-    """Target of the log -> the price of the deployment that it is here."""
-    return {made.recorded: price_list(made, scenario.horizon)[0][1] for made in scenario.deployments.values() if made.recorded is not None}
-
-
-def _less(price: Price | None, tokens: float) -> float:
-    """USD less when so many tokens of input are read from the provider's cache."""
-    return 0.0 if price is None or price.cached is None else max(0.0, price.input - price.cached) * tokens / 1e6
+def _here(scenario: spec.Scenario) -> dict[str, str]:
+    """Target of the log -> the deployment that it is here."""
+    return {made.recorded: name for name, made in reversed(scenario.deployments.items()) if made.recorded is not None}
 
 
 # -- cheaper deployments ----------------------------------------------------------------------------------------------
 
 
-def _shifts(scenario: spec.Scenario, trace: Recording) -> list[dict[str, Any]]:
-    """Each kind of work at each deployment of the log, at every deployment that would be cheaper for the same tokens; the largest saving first."""
-    here = {made.recorded: name for name, made in reversed(scenario.deployments.items()) if made.recorded is not None}
-    prices = {name: price_list(made, scenario.horizon)[0][1] for name, made in scenario.deployments.items()}
+def _shifts(scenario: spec.Scenario, trace: Recording, bills: Bills) -> list[dict[str, Any]]:
+    """Each kind of work at each deployment of the log, at every deployment that would be cheaper for the same calls; the largest saving first."""
+    here = _here(scenario)
+    logged = {(row[0], row[1]): row for row in trace.mix}
     found = []
-    for work, target, requests, asked, had, given, paid in trace.mix:
-        own = here.get(target)
-        if own is None or asked is None or given is None:
+    for (work, target), costs in bills.items():
+        own, row = here.get(target), logged.get((work, target))
+        if own is None or row is None or row[3] is None or row[5] is None:
             continue
-        now = _bill(prices[own], asked, had or 0.0, given)
-        for other, price in prices.items():
-            would = _bill(price, asked, had or 0.0, given)
+        now = costs[own].whole
+        for other, (would, *_) in costs.items():
             if other != own and would < now:
                 found.append({
-                    "work": UNNAMED if work == NOBODY else work, "from": own, "to": other, "requests": int(requests), "logged_usd": paid,
+                    "work": UNNAMED if work == NOBODY else work, "from": own, "to": other, "requests": int(row[2]), "logged_usd": row[6],
                     "cost_usd": now, "would_cost_usd": would, "saves_usd": now - would,
                     "quality_from": _grade(scenario, own, work), "quality_to": _grade(scenario, other, work),
                 })  # fmt: skip
     return sorted(found, key=lambda row: (-row["saves_usd"], row["work"], row["from"], row["to"]))
-
-
-def _bill(price: Price, asked: float, had: float, given: float) -> float:
-    return (price.input * asked + price.output * given) / 1e6 - _less(price, had)
 
 
 def _grade(scenario: spec.Scenario, name: str, work: str) -> float | None:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from simroute.experiment.configuration import Configuration, load
 from simroute.experiment.errors import InputError
 from simroute.models import spec
-from simroute.models.prices import price_list
 from simroute.report.figures.sensitivity import short
 from simroute.studies.assumptions import Assumptions
 from simroute.studies.axes import axes
@@ -217,18 +216,16 @@ def _deployments(scenario: spec.Scenario) -> Iterator[Assumed]:
                 return scenario
 
             yield from _assumed(f"deployments.{name}.latency.{key}", getattr(made.latency, key), latency, 0.0, most)
-        yield _priced(name, made, scenario, with_made)
+        yield _priced(name, made, with_made)
         if made.outcomes is None:
             yield from _graded(name, made, with_made)
 
 
-def _priced(name: str, made: spec.Deployment, scenario: spec.Scenario, put: Callable[[spec.Deployment], spec.Scenario]) -> Assumed:
+def _priced(name: str, made: spec.Deployment, put: Callable[[spec.Deployment], spec.Scenario]) -> Assumed:
     """The whole price list, as a factor."""
-    start = price_list(made, scenario.horizon)[0][1]
 
     def dearer(factor: float) -> spec.Scenario:
-        steps = {key: replace(step, input=step.input * factor, output=step.output * factor) for key, step in made.price_steps.items()}
-        return put(replace(made, price=spec.PriceList(start.input * factor, start.output * factor), price_steps=steps))
+        return put(replace(made, price_factor=made.price_factor * factor))
 
     return Assumed(f"scenario.deployments.{name}.price", 1.0, DOWN, UP, (dearer(DOWN), dearer(UP)))
 

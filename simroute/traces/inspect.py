@@ -186,7 +186,7 @@ def _spend(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     found = recomputed(table)
     if found is None:
         return
-    yield "spend by catalogue", f"{usd(found.usd)}, at prices of {found.date or 'today, as the log has no date'}"
+    yield "spend by catalogue", f"{usd(found.usd)}, at prices of {found.date}"
     for text in explained(found, said["cost_usd"]):
         yield "", text
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from simroute.models.prices import catalogued, known_as
+from simroute.models.calendar import day
+from simroute.models.prices import catalogued, changes, known_as, priced, released
 from simroute.traces.table import Table
 from simroute.words import usd
 
@@ -16,13 +16,14 @@ EQUAL = 1e-6
 
 @dataclass
 class Spend:
-    """All in USD. `usd`: of answered requests at the date's prices. The others: what of the log's sum has no counterpart in it.
+    """All in USD. `usd`: of answered requests, each at the price of its own date; `date`: which those are. The others: what of the log's sum has
+    no counterpart in it.
 
     unpriced: logged at models that the catalogue does not know; failed: logged for failed requests; gateway: logged for answers of the gateway's
     cache; unlogged: recomputed for requests without a logged cost; cached: what cached tokens would cost more at the full price.
     """
 
-    date: str | None
+    date: str
     usd: float = 0.0
     unpriced: float = 0.0
     failed: float = 0.0
@@ -33,18 +34,15 @@ class Spend:
 
 
 def recomputed(table: Table) -> Spend | None:
-    """By (provider, model), at the prices of the trace's first day; None when the log names no model."""
+    """By (provider, model), each call at the price of its own date, hour and length; None when the log names no model."""
     groups = table.rows(
         "SELECT coalesce(provider, '?'), model, coalesce(failed, false) AS bad, coalesce(cached, 'no') <> 'no' AS ours, count(*),"
-        " coalesce(sum(cost_usd), 0), coalesce(sum(input_tokens), 0), coalesce(sum(least(coalesce(cached_tokens, 0), input_tokens)), 0),"
-        " coalesce(sum(output_tokens), 0), coalesce(sum(input_tokens) FILTER (cost_usd IS NULL), 0),"
-        " coalesce(sum(least(coalesce(cached_tokens, 0), input_tokens)) FILTER (cost_usd IS NULL), 0),"
-        " coalesce(sum(output_tokens) FILTER (cost_usd IS NULL), 0) FROM requests WHERE model IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+        " coalesce(sum(cost_usd), 0) FROM requests WHERE model IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
     )
     if not groups:
         return None
-    made = Spend(_date(table))
-    for provider, model, bad, ours, count, logged, *tokens in groups:
+    made = Spend(_dates(table))
+    for provider, model, bad, ours, count, logged in groups:
         if ours:
             made.gateway += logged
         elif bad:
@@ -53,20 +51,43 @@ def recomputed(table: Table) -> Spend | None:
             made.unpriced += logged
             made.unknown[model] = made.unknown.get(model, 0) + count
         else:
-            price = catalogued(*known, made.date)
-            cheaper = 0.0 if price.cached is None else price.input - price.cached
-            asked, read, given, *unlogged = tokens
-            made.usd += price.of(asked, given) - read * cheaper / 1e6
-            made.cached += read * cheaper / 1e6
-            made.unlogged += price.of(unlogged[0], unlogged[2]) - unlogged[1] * cheaper / 1e6
+            _bill(table, provider, model, known, made)
     made.unpriced += table.one("SELECT coalesce(sum(cost_usd), 0) FROM requests WHERE model IS NULL")
     return made
 
 
-def _date(table: Table) -> str | None:
+def _dates(table: Table) -> str:
     if table.relative:
-        return None
-    return datetime.fromtimestamp(table.one("SELECT min(arrival_ns) FROM requests") / 1e9, UTC).strftime("%Y-%m-%d")
+        return f"{released()}, the day of the catalogue's release, as the log has no dates"
+    return " to ".join(dict.fromkeys(day(moment / 1e9) for moment in table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]))
+
+
+def _bill(table: Table, provider: str, model: str, known: tuple[str, str], made: Spend) -> None:
+    """Add what the answered calls of one model cost: sums of tokens for each of its prices and tiers."""
+    first, last = (moment / 1e9 for moment in table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0])
+    turns, prices = [], [catalogued(*known, None)]
+    if not table.relative:
+        turns = changes(*known, first, last)
+        prices = [priced(*known, moment) for moment in (first, *turns)]
+    above = sorted({edge for price in prices for edge, _ in price.tiers})
+    edges = "[" + ", ".join(str(round(moment * 1e9)) for moment in turns) + "]::BIGINT[]"
+    tiers = " + ".join(["0", *(f"(coalesce(input_tokens, 0) > {edge})::INTEGER" for edge in above)])
+    held = "CAST(least(coalesce(cached_tokens, 0), input_tokens) AS DOUBLE)"
+    for place, tier, free, *sums in table.rows(
+        f"SELECT coalesce(turn, 0), {tiers}, cost_usd IS NULL, count(*), coalesce(sum(input_tokens), 0), coalesce(sum({held}), 0),"
+        " coalesce(sum(output_tokens), 0) FROM requests"
+        f" ASOF LEFT JOIN (SELECT unnest({edges}) AS since, unnest(range(1, {len(turns) + 1})) AS turn) ON arrival_ns >= since"
+        " WHERE coalesce(provider, '?') = ? AND model = ? AND NOT coalesce(failed, false) AND coalesce(cached, 'no') = 'no'"
+        " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [provider, model],
+    ):
+        calls, asked, read, given = sums
+        price = prices[place].at(0 if tier == 0 else above[tier - 1] + 1)
+        cheaper = 0.0 if price.cached is None else (price.input - price.cached) * read / 1e6
+        cost = (price.input * asked + price.output * given) / 1e6 + price.call * calls - cheaper
+        made.usd += cost
+        made.cached += cheaper
+        made.unlogged += cost if free else 0.0
 
 
 def explained(found: Spend, logged: float | None) -> Iterator[str]:

@@ -26,7 +26,7 @@ class Senses:
         upstream, now = self._upstreams[target], self._kernel.env._now
         if now >= upstream.until:
             upstream.refresh(now)
-        return upstream.price
+        return upstream.card.price
 
     def spent(self, call: Call) -> float:
         return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]

@@ -9,10 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from simroute.core import Outcome, Rest
-from simroute.models.prices import Rates
 from simroute.worlds.sim.kernel import Kernel, Wake
 
 if TYPE_CHECKING:
+    from simroute.models.billing import Card
     from simroute.models.deployment import DeploymentModel
     from simroute.worlds.sim.request import SimRequest
 
@@ -29,7 +29,7 @@ class Attempt(Wake):
     seconds: float
     probe: bool
     draws: Any  # what the weather does to this send, for the request's whole block
-    rates: Rates  # what it costs: the price list when it began
+    card: Card  # what it costs: the price when it began
     began: float = -1.0
     first: float = 0.0  # seconds to the first token
     decode: float = -1.0  # seconds from the first token to the last; negative: there will be no answer
@@ -71,9 +71,8 @@ class Upstream:
     def refresh(self, now: float) -> None:
         """Look up the weather and the price; both hold until `until`."""
         self.conditions, fair = self.model.conditions(now)
-        self.price, listed = self.model.price_at(now)
+        self.card, listed = self.model.tariff.at(now)
         self.until = min(fair, listed)
-        self.rates = Rates(self.price)
 
     def take(self, attempt: Attempt, number: int) -> None:
         """A call arrives, the `number`-th (from 0) of its request here: it is refused, begins, or waits for a slot."""
@@ -133,7 +132,7 @@ class Upstream:
         attempt.began = now = kernel.env._now
         if now >= self.until:
             self.refresh(now)
-        attempt.rates = self.rates
+        attempt.card = self.card
         self._fate(attempt)
         kernel.schedule(attempt, now + attempt.seconds)
 

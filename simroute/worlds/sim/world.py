@@ -263,7 +263,7 @@ class SimWorld:
             tokens_out = int(tokens_out * max(0.0, share))
         if upstream.limits is not None:
             upstream.limits.generated(now, tokens_out)
-        nano = attempt.rates.nano_usd(tokens_in, tokens_out, columns.cached_tokens[i])
+        nano = attempt.card.nano(tokens_in, tokens_out, columns.cached_tokens[i])
         request.nano += nano
         return tokens_in, tokens_out, nano
 

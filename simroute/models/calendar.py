@@ -1,0 +1,70 @@
+"""Which date and hour a second of a run is: a replay's are those of its log, a scenario's begin at `workload.profile.starts`."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from simroute.models import spec
+from simroute.models.replayed import clock
+
+HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0
+MONDAY = 4 * DAY
+"""1970-01-05 00:00 UTC: where a week begins that has no date."""
+START = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?")
+
+
+class Calendar(NamedTuple):
+    """`start`: seconds since 1970 (UTC) at t = 0; `scale`: seconds of the calendar for each second of the run.
+
+    `dated`: whether the day is known; else only the hour of the week is, and the week is one of January 1970.
+    """
+
+    start: float = MONDAY
+    scale: float = 1.0
+    dated: bool = False
+
+    def moment(self, t: float) -> float:
+        """Seconds since 1970 at `t` seconds of the run."""
+        return self.start + t * self.scale
+
+    def seconds(self, moment: float) -> float:
+        """Seconds of the run at so many seconds since 1970."""
+        return (moment - self.start) / self.scale
+
+
+def calendar(load: spec.Workload, trace: Any = None) -> Calendar:
+    """Of the workload with its trace, where it has one. Faster replays and parts of a log keep its dates; a repeated log goes on with the next."""
+    time = None if trace is None else clock(load, trace)
+    if time is not None and not getattr(trace, "relative", True):
+        return Calendar(trace.first_ns / 1e9 + time.start, time.scale, True)
+    scale = 1.0 if time is None else time.scale
+    starts = load.profile.starts
+    if isinstance(starts, str):
+        return Calendar(begun(starts).timestamp(), scale, True)
+    return Calendar(MONDAY + starts * HOUR, scale)
+
+
+def begun(starts: str) -> datetime:
+    """A date, with a time of day where one is given; in UTC unless it has an offset. Raises ValueError."""
+    try:
+        if not START.fullmatch(starts):
+            raise ValueError
+        found = datetime.fromisoformat(starts)
+    except ValueError:
+        raise ValueError(f"{starts[:60]!r}: expected an hour of the week from 0 to 168, or a date such as 2026-08-03T15:00") from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def hour_of_week(starts: float | str) -> float:
+    """Hours since Monday 00:00, on the clock in which a date is written."""
+    if not isinstance(starts, str):
+        return starts
+    when = begun(starts)
+    return when.weekday() * 24 + when.hour + when.minute / 60 + when.second / HOUR
+
+
+def day(moment: float) -> str:
+    """YYYY-MM-DD in UTC of so many seconds since 1970."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")
