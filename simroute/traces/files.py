@@ -84,10 +84,12 @@ def sample(path: Path, unfold: Unfold | None = None) -> Sample:
     return Sample(container, frozenset(key for record in records for key in record), records)
 
 
-def chunks(path: Path, fields: Iterable[str], unfold: Unfold) -> Iterator[Chunk]:
+def chunks(path: Path, fields: Iterable[str], unfold: Unfold, sheets: bool = False) -> Iterator[Chunk]:
     """All records of a text file, and of each these fields as text (what is nested, as JSON). Raises TraceError."""
     fields = tuple(fields)
-    return _csv(path, fields) if _container(path) == "csv" else _json(path, fields, unfold)
+    if _container(path) == "csv":
+        return _gathered(_unfolded(path, unfold), fields) if sheets else _csv(path, fields)
+    return _gathered(_objects(path, unfold), fields)
 
 
 def unfolded(record: Record) -> Iterable[Record]:
@@ -239,11 +241,22 @@ def _csv(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
             yield Chunk(lines, {name: list(map(itemgetter(place), rows)) for name, place in places.items()}, broken)
 
 
+def _unfolded(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
+    """The rows of a CSV file as a format takes them apart; None for one of another width."""
+    with _text(path) as text:
+        reader = _reader(path, text)
+        header = _header(path, reader)
+        for line, row in _rows(path, reader):
+            if len(row) != len(header):
+                yield line, None
+            else:
+                yield from ((line, record) for record in unfold(dict(zip(header, row, strict=True))))
+
+
 # -- JSON -----------------------------------------------------------------------------------------------------------------
 
 
-def _json(path: Path, fields: tuple[str, ...], unfold: Unfold) -> Iterator[Chunk]:
-    records = _objects(path, unfold)
+def _gathered(records: Iterator[tuple[int, Record | None]], fields: tuple[str, ...]) -> Iterator[Chunk]:
     while batch := list(islice(records, CHUNK)):
         whole = [(line, record) for line, record in batch if record is not None]
         columns = {name: [_plain(record.get(name)) for _, record in whole] for name in fields}

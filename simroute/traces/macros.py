@@ -9,12 +9,25 @@ MACROS = (
     "flag(x) AS (TRY_CAST(lower(trim(x)) AS BOOLEAN))",
     # a text that says something
     "word(x) AS (nullif(nullif(nullif(trim(x), ''), 'null'), 'None'))",
+    # a text that holds a text of JSON, quoted, is the value in it
+    "plain(x) AS (CASE WHEN starts_with(x, '\"') AND json_valid(x) THEN json_extract_string(x, '$') ELSE x END)",
     # one field of an object written as JSON: part(usage_details, '$.input'), as text
     "part(x, path) AS (CASE WHEN json_valid(x) THEN json_extract_string(x, path) END)",
     # of an object written as JSON, what stands at the first of these paths that leads to something, as text
     "first_of(x, paths) AS (CASE WHEN json_valid(x) THEN list_filter(json_extract_string(x, paths), lambda one: one IS NOT NULL)[1] END)",
+    # what an application says of its own requests: 'user' is found as user, user_id and userId
+    "own(x, name) AS (coalesce(word(part(x, concat('$.', name))), word(part(x, concat('$.', name, '_id'))),"
+    " word(part(x, concat('$.', name, 'Id')))))",
     # a name such as RateLimitError or rate_limit: a message, which has spaces, is nothing
     "code(x) AS (CASE WHEN regexp_full_match(trim(x), '[A-Za-z][A-Za-z0-9_.:/-]{0,99}') AND word(x) IS NOT NULL THEN trim(x) END)",
+    # the status that providers and their libraries give to a class of errors of theirs: openai.RateLimitError, ThrottlingException
+    "http_status(x) AS (map_extract(MAP {'ratelimiterror': 429, 'throttlingexception': 429, 'throttlingerror': 429, 'modelnotreadyexception': 429,"
+    " 'authenticationerror': 401, 'permissiondeniederror': 403, 'accessdeniedexception': 403, 'badrequesterror': 400, 'validationexception': 400,"
+    " 'contextwindowexceedederror': 400, 'contentpolicyviolationerror': 400, 'servicequotaexceededexception': 400, 'notfounderror': 404,"
+    " 'resourcenotfoundexception': 404, 'modeltimeoutexception': 408, 'conflicterror': 409, 'unprocessableentityerror': 422,"
+    " 'modelerrorexception': 424, 'modelstreamerrorexception': 424, 'internalservererror': 500, 'internalserverexception': 500,"
+    " 'serviceunavailableerror': 503, 'serviceunavailableexception': 503, 'overloadederror': 529},"
+    " lower(regexp_extract(x, '[A-Za-z0-9_]+$')))[1])",
     # tokens read from or written to a provider's cache that are not among those sent: the total says so, or more were read than sent
     "beside(sent, read, written, given, total) AS (CASE WHEN read > sent OR total - given - sent = read + written THEN read + written"
     " WHEN total - given - sent = read THEN read ELSE 0 END)",

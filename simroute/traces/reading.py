@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simroute.traces import faults, files
+from simroute.traces import faults, files, nesting, turns
 from simroute.traces.attempts import WAIT_S, joined
 from simroute.traces.choosing import Wish, format_of, sample
 from simroute.traces.columns import COLUMNS
@@ -43,7 +43,7 @@ UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 BROKEN = "broken line"
 REASONS = {
-    "no readable time": ("t IS NULL", "a date such as 2024-05-10 00:00:01Z, or a finite number"),
+    "no readable time": ("t IS NULL AND after_s IS NULL", "a date such as 2024-05-10 00:00:01Z, or a finite number"),
     "negative tokens": ("least(input_tokens, output_tokens, cached_tokens) < 0", "counts from 0"),
     "more than 10,000,000 tokens": (f"greatest(input_tokens, output_tokens) > {MOST_TOKENS}", "tokens of one request"),
     "no token counts": ("NOT coalesce(failed, false) AND (input_tokens IS NULL OR output_tokens IS NULL)", "whole numbers from 0"),
@@ -109,14 +109,17 @@ class _Reader:
 
     def read(self, paths: list[Path]) -> None:
         self._paths = paths
-        self._given = [name for name in (*COLUMNS, "trace", "sends", "parent") if name in self._form.COLUMNS]
-        mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", "trace", "sends", "parent"), "NULL") | self._form.COLUMNS
+        more = ("trace", "sends", "parent", "inside", "after_s")
+        self._given = [name for name in (*COLUMNS, *more) if name in self._form.COLUMNS]
+        self._later = {"no token counts"} if "inside" in self._given else set[str]()  # reasons of which all rows must be known first
+        mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", *more), "NULL") | self._form.COLUMNS
         typed = ", ".join(f'TRY_CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
         self._select = (
             f'SELECT "#file" AS file, "#line" AS line, {typed},'
             f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
             f" CAST({mapped['sends']} AS BIGINT) AS sends, CAST({mapped['parent']} AS VARCHAR) AS parent,"
+            f" CAST({mapped['inside']} AS VARCHAR) AS inside, TRY_CAST({mapped['after_s']} AS DOUBLE) AS after_s,"
             f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
         )
         self._parts = ", ".join(["*", *(f'{sql} AS "{name}"' for name, sql in getattr(self._form, "PARTS", {}).items())])
@@ -140,7 +143,7 @@ class _Reader:
             if files.is_parquet(path):
                 yield from self._parquet(number, path)
                 continue
-            for chunk in files.chunks(path, self._form.FIELDS, unfolding(self._form)):
+            for chunk in files.chunks(path, self._form.FIELDS, unfolding(self._form), getattr(self._form, "SHEETS", False)):
                 if held and size + len(chunk.lines) > files.CHUNK:
                     yield self._texts(held)
                     held, size = [], 0
@@ -175,7 +178,7 @@ class _Reader:
                 made.append(f"NULL::VARCHAR AS {_quoted(name)}")
                 continue
             data[f"f{place}"] = np.array(texts, object)
-            made.append(f"CAST(f{place} AS VARCHAR) AS {_quoted(name)}")
+            made.append(f"plain(CAST(f{place} AS VARCHAR)) AS {_quoted(name)}")
         broken = [(number, line) for number, chunk in held for line in chunk.broken]
         return f'SELECT "#file", "#line", {", ".join(made)} FROM chunk', data, broken
 
@@ -190,7 +193,7 @@ class _Reader:
 
     def _first_bad(self, broken: list[tuple[int, int]]) -> None:
         bad = "SELECT file, line, reason FROM raw WHERE reason IS NOT NULL AND NOT list_contains(?, reason) ORDER BY file, line LIMIT 1"
-        found = self._run(bad, [[*getattr(self._form, "SKIP", {})]]).fetchall()
+        found = self._run(bad, [[*getattr(self._form, "SKIP", {}), *self._later]]).fetchall()
         for number, line, reason in sorted([*((*place, BROKEN) for place in broken[:1]), *found]):
             raise TraceError(f"{self._paths[number]}: row {line}: {reason}; expected {EXPECTED[reason]}")
 
@@ -222,6 +225,13 @@ class _Reader:
     # -- all rows are there -------------------------------------------------------------------------------------------
 
     def _settle(self) -> None:
+        if "inside" in self._given:
+            nesting.settle(self._run, self._given, next(iter(getattr(self._form, "SKIP", {})), ""))
+        if "after_s" in self._given:
+            self._table.notes += turns.settle(self._run, self._given)
+        self._later = {nesting.WRAPPER}
+        if self._wish.strict:
+            self._first_bad([])
         self._count()
         if isinstance(self._form, Mapped):
             faults.unfilled(self._run, self._form, self._paths[0], self._seen)

@@ -10,22 +10,28 @@ from typing import Literal, Protocol, cast
 from simroute.traces.files import Record, Sample, TraceError, Unfold, unfolded
 
 KNOWN = (
+    "aiperf",
     "azure",
     "bailian",
+    "bedrock",
     "burstgpt",
     "canonical",
+    "cloudflare",
     "helicone",
     "langfuse",
     "litellm_payload",
     "litellm_spend",
+    "logfire",
     "mooncake",
     "openrouter",
+    "openrouter_activity",
     "otel",
     "plain",
     "portkey",
     "ragpulse",
     "rows",
     "servegen",
+    "timed",
 )
 
 Clock = Literal["utc", "relative_s", "relative_ms", "ns"]
@@ -40,10 +46,13 @@ class Format(Protocol):
     SQL may use the macros of `simroute.traces.macros`.
     A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for `COLUMNS` and `SKIP` to use.
     And `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
-    And `parent`, a text: the request_id of the turn before, where sessions are told so.
+    And `parent`, a text: the request_id of the turn before, where sessions are told so. And `inside`, a text: the request_id of the span around it
+    (`nesting`); its first reason to SKIP is that of spans that are passed through on the way to another around them.
+    And `after_s`, a number: of a row without a time, seconds after the end of its session's turn before (`turns`).
     And `TICK_S`: arrivals that are all multiples of so many seconds are spread over each of them. And `source(path, run)`: SQL for the rows of
     a Parquet file (with `file_row_number`), for a format that consists of several; `path` is quoted for SQL, `run` executes a query.
-    And `unfold`: one record of the file to the rows in it; if it is missing, the rows in `data` of an API's answer, else the record itself.
+    And `unfold`: one record of the file to the rows in it; if it is missing, the rows in `data` of an API's answer, else the record itself. With
+    `SHEETS` true it takes apart the rows of CSV files as well.
     """
 
     ABOUT: str

@@ -14,7 +14,7 @@ FIELDS = (
     "id", "type", "start_time", "end_time", "completion_start_time", "level", "provided_model_name", "usage_details", "total_cost", "cost_details",
     "latency", "time_to_first_token", "user_id", "session_id", "trace_name",
     "startTime", "endTime", "completionStartTime", "providedModelName", "model", "usageDetails", "usage", "promptTokens", "completionTokens",
-    "totalCost", "calculatedTotalCost", "costDetails", "timeToFirstToken", "userId", "sessionId", "traceName",
+    "totalCost", "calculatedTotalCost", "costDetails", "timeToFirstToken", "userId", "sessionId", "traceName", "latencyMs", "timeToFirstTokenMs",
 )  # fmt: skip
 CLOCK = "utc"
 PARTS = {
@@ -44,8 +44,8 @@ COLUMNS = {
     "model": 'coalesce(word(provided_model_name), word("providedModelName"), word(model))',
     "streamed": "begins IS NOT NULL OR NULL",
     "failed": "upper(word(level)) = 'ERROR'",
-    "latency_s": "num(latency)",
-    "ttft_s": "wait / CASE WHEN greatest(num(latency) / 100, wait / 10) > took THEN 1000 ELSE 1 END",
+    "latency_s": 'coalesce(num(latency), num("latencyMs") / 1000)',
+    "ttft_s": 'coalesce(num("timeToFirstTokenMs") / 1000, wait / CASE WHEN greatest(num(latency) / 100, wait / 10) > took THEN 1000 ELSE 1 END)',
     "cost_usd": 'coalesce(num(total_cost), num("totalCost"), num("calculatedTotalCost"), num(part(cost_details, \'$.total\')),'
     " num(part(\"costDetails\", '$.total')))",
     "user": 'coalesce(word(user_id), word("userId"))',

@@ -1,10 +1,10 @@
 """Mooncake's traces, and others written like them. Milliseconds since the start; where all of them are multiples of 3 s, requests are spread
-evenly over each tick. hash_ids are blocks of 512 tokens of the prompt.
+evenly over each tick. hash_ids are blocks of 512 tokens of the prompt; some or all rows may lack them, and other fields are not read.
 """
 
 from simroute.traces.files import Sample
 
-ABOUT = "Mooncake (Kimi): conversation, tool and agent traffic with blocks of prompts"
+ABOUT = "Mooncake (Kimi), and AIPerf's traces like it: arrivals and lengths, with or without blocks of prompts"
 FIELDS = ("timestamp", "input_length", "output_length", "hash_ids")
 CLOCK = "relative_ms"
 TICK_S = 3
@@ -14,6 +14,6 @@ COLUMNS = {
 
 
 def recognises(found: Sample) -> bool:
-    """By its four keys; Bailian's have a chat_id beside them, RAGPulse's an object for hash_ids."""
-    listed = all(isinstance(record.get("hash_ids"), list | str) for record in found.records)
-    return set(FIELDS) <= found.keys and not {"chat_id", "session_id"} & found.keys and listed
+    """By its names for time and lengths; Bailian's rows have a chat_id beside them, RAGPulse's an object for hash_ids, AIPerf's sessions a name."""
+    listed = all(isinstance(record.get("hash_ids"), list | str | None) for record in found.records)
+    return {"timestamp", "input_length", "output_length"} <= found.keys and not {"chat_id", "session_id", "delay"} & found.keys and listed

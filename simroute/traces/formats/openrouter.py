@@ -4,17 +4,24 @@ Billed are `native_tokens_*`: cached ones are in `native_tokens_prompt`, reasoni
 count, read only where the native one is missing. `latency` is documented as the whole time; where `generation_time` is longer it cannot be, and is
 taken as the time to the first token. With one's own key (`is_byok`) the provider's own bill is added to OpenRouter's.
 `provider_responses` are the sends, one after another. A generation failed if none of them has a status of 2xx, or if it finished by "error".
+Rows of the SDK, which writes the names in camelCase (`nativeTokensPrompt`), are read as well.
 """
 
-from simroute.traces.files import Sample
+import re
+from collections.abc import Iterator
+from typing import Any
 
-ABOUT = "OpenRouter generations (JSON or JSONL of /api/v1/generation)"
+from simroute.traces.files import Record, Sample, unfolded
+from simroute.traces.spans import loaded
+
+ABOUT = "OpenRouter generations (JSON or JSONL of /api/v1/generation, or as the SDK names them)"
 FIELDS = (
     "id", "created_at", "model", "provider_name", "streamed", "finish_reason", "native_finish_reason", "latency", "generation_time",
     "tokens_prompt", "tokens_completion", "native_tokens_prompt", "native_tokens_completion", "native_tokens_cached", "total_cost", "usage",
     "upstream_inference_cost", "is_byok", "session_id", "external_user", "response_cache_source_id", "provider_responses",
 )  # fmt: skip
 CLOCK = "utc"
+SHEETS = True
 PARTS = {
     "sends": "CASE WHEN json_valid(provider_responses) THEN from_json(provider_responses,"
     """ '[{"latency":"DOUBLE","provider_name":"VARCHAR","model_permaslug":"VARCHAR","status":"INTEGER"}]') END""",
@@ -48,4 +55,23 @@ COLUMNS = {
 
 def recognises(found: Sample) -> bool:
     """By its names for tokens and time."""
-    return {"id", "created_at", "model"} <= found.keys and bool({"native_tokens_prompt", "tokens_prompt"} & found.keys)
+    keys = {_snake(name) for name in found.keys}
+    return {"id", "created_at", "model"} <= keys and bool({"native_tokens_prompt", "tokens_prompt"} & keys)
+
+
+def unfold(record: Record) -> Iterator[Record]:
+    """The generations in it, by the names of the API."""
+    for row in unfolded(record):
+        yield _snaked(row) if "createdAt" in row else row
+
+
+def _snaked(row: Record) -> Record:
+    made: dict[str, Any] = {_snake(name): value for name, value in row.items()}
+    sends = loaded(made.get("provider_responses"))
+    if isinstance(sends, list):
+        made["provider_responses"] = [_snaked(send) if isinstance(send, dict) else send for send in sends]
+    return made
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name)).lower()

@@ -1,13 +1,16 @@
-"""The plainest trace, for logs of one's own: arrival_s (seconds on any clock), input_tokens, output_tokens."""
+"""The plainest trace, for logs of one's own: arrival_s (seconds on any clock), input_tokens, output_tokens; and any other canonical column."""
 
+from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.files import Sample
+from simroute.traces.formats import canonical
+from simroute.traces.mapping import READ
 
-ABOUT = "arrival_s, input_tokens, output_tokens: the least that a trace needs"
-FIELDS = ("arrival_s", "input_tokens", "output_tokens")
+ABOUT = "arrival_s, input_tokens, output_tokens: the least that a trace needs; any canonical column beside them"
+FIELDS = ("arrival_s", *(name for name in ALL if name != "arrival_ns"))
 CLOCK = "relative_s"
-COLUMNS = {"time": "arrival_s", "input_tokens": "whole(input_tokens)", "output_tokens": "whole(output_tokens)"}
+COLUMNS = canonical.COLUMNS | {name: sql.format(f'"{name}"') for name, sql in READ.items()} | {"time": "arrival_s"}
 
 
 def recognises(found: Sample) -> bool:
     """By its three columns; with an outcome they are the rows of a run."""
-    return set(FIELDS) <= found.keys and "outcome" not in found.keys
+    return {"arrival_s", "input_tokens", "output_tokens"} <= found.keys and not {"outcome", "arrival_ns"} & found.keys

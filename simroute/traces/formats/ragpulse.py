@@ -14,4 +14,4 @@ COLUMNS = {
 
 def recognises(found: Sample) -> bool:
     """By hash_ids that name parts of a prompt."""
-    return set(FIELDS) <= found.keys and all("sys_prompt" in record.get("hash_ids", ()) for record in found.records)
+    return set(FIELDS) <= found.keys and all("sys_prompt" in (record.get("hash_ids") or ()) for record in found.records)

@@ -1,0 +1,88 @@
+"""Amazon Bedrock's model invocation logs, as they are delivered to S3 (JSON lines), to CloudWatch (events with the log as `message`) or its queries.
+
+`inputTokenCount` leaves out what was read from or written to the prompt cache: both are added. Latency is `latencyMs` of Converse or the
+`invocationLatency` (ms) at the end of an answer, time to the first token its `firstByteLatency`; neither is told of bodies kept in S3 by themselves.
+The operation says whether a call was streamed. A call failed if it has an `errorCode`, whose status is the API's own (ThrottlingException: 429). The
+model is what was asked for, without the path of its ARN. `requestMetadata` is yours: `user`, `team`, `session` and `feature`, also as user_id or
+userId, are read; without a user it is the last part of the caller's ARN. Cost, attempts and the answering model are not told.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from simroute.traces.files import Record, Sample
+from simroute.traces.spans import loaded
+
+ABOUT = "Amazon Bedrock model invocation logs (S3 or CloudWatch; JSON lines)"
+FIELDS = (
+    "timestamp", "requestId", "operation", "modelId", "errorCode", "arn", "metadata", "sent", "read", "written", "given", "latency", "first",
+)  # fmt: skip
+CLOCK = "utc"
+SHEETS = True
+STREAMS = "CASE WHEN word(operation) LIKE '%Stream' THEN true WHEN word(operation) IS NOT NULL THEN false END"
+MODEL = "regexp_extract(word(\"modelId\"), '[^/]*$')"
+
+COLUMNS = {
+    "time": '"timestamp"',
+    "request_id": 'word("requestId")',
+    "input_tokens": "whole(sent) + coalesce(whole(read), 0) + coalesce(whole(written), 0)",
+    "cached_tokens": "whole(read)",
+    "output_tokens": f"coalesce(whole(given), CASE WHEN contains({MODEL}, 'embed') THEN 0 END)",
+    "provider": "'bedrock'",
+    "model": MODEL,
+    "requested_model": MODEL,
+    "streamed": STREAMS,
+    "failed": 'word("errorCode") IS NOT NULL',
+    "status": 'http_status("errorCode")',
+    "error": 'code("errorCode")',
+    "latency_s": "num(latency) / 1000",
+    "ttft_s": f"CASE WHEN {STREAMS} THEN num(first) / 1000 END",
+    "user": "coalesce(own(metadata, 'user'), regexp_extract(word(arn), '[^/]*$'))",
+    "team": "own(metadata, 'team')",
+    "session": "own(metadata, 'session')",
+    "feature": "own(metadata, 'feature')",
+    "task": f"CASE WHEN contains({MODEL}, 'embed') THEN 'embedding' END",
+}
+SKIP = {"line that is no invocation of a model": '"timestamp" IS NULL AND "modelId" IS NULL'}
+
+
+def recognises(found: Sample) -> bool:
+    """By the type of its schema, or by an event of CloudWatch that holds it."""
+    return any(log.get("schemaType") == "ModelInvocationLog" for record in found.records for log in _logs(record))
+
+
+def unfold(record: Record) -> Iterator[Record]:
+    """The invocations in it, of each what is no text of a prompt or an answer."""
+    yield from (_flat(log) for log in _logs(record))
+
+
+def _logs(record: Record) -> list[Record]:
+    if isinstance(events := record.get("events"), list):
+        return [log for event in events if isinstance(event, dict) for log in _logs(event)]
+    held = loaded(record.get("message", record.get("@message")))
+    return [held if isinstance(held, dict) and "modelId" not in record else record]
+
+
+def _flat(log: Record) -> Record:
+    asked, answer, who = (_object(log.get(name)) for name in ("input", "output", "identity"))
+    body = loaded(answer.get("outputBodyJson"))
+    parts = [one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict)]
+    timed = [_object(one.get("amazon-bedrock-invocationMetrics")) for one in parts]
+    metrics = [_object(one.get("metrics")) for one in parts] + [_object(_object(one.get("metadata")).get("metrics")) for one in parts]
+    return {
+        **{name: log.get(name) for name in ("timestamp", "requestId", "operation", "modelId", "errorCode")},
+        "arn": who.get("arn"), "metadata": log.get("requestMetadata"),
+        "sent": asked.get("inputTokenCount", _last(timed, "inputTokenCount")),
+        "read": asked.get("cacheReadInputTokenCount"), "written": asked.get("cacheWriteInputTokenCount"),
+        "given": answer.get("outputTokenCount", _last(timed, "outputTokenCount")),
+        "latency": _last(metrics, "latencyMs") or _last(timed, "invocationLatency"), "first": _last(timed, "firstByteLatency"),
+    }  # fmt: skip
+
+
+def _object(value: Any) -> Record:
+    value = loaded(value)
+    return value if isinstance(value, dict) else {}
+
+
+def _last(objects: list[Record], name: str) -> Any:
+    return next((one[name] for one in reversed(objects) if one.get(name) is not None), None)

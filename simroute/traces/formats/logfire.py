@@ -1,0 +1,28 @@
+"""Pydantic Logfire's records, as its query API gives them: JSON by rows or by columns, NDJSON, or CSV with attributes as text.
+
+A row is a span; which of them are calls, and what they say, is read as of any spans (`otel`), from its `attributes`. `duration` (s) is read where the
+end is missing. A call failed if its status is ERROR or an exception was recorded on it, whose type is its error. Placeholders of spans that had not
+ended (`pending_span`) are left out, as the span itself comes later. Costs are `operation.cost` in USD.
+"""
+
+from simroute.traces.files import Sample
+from simroute.traces.formats.otel import CLOCK, COLUMNS, FIELDS, PARTS, SHEETS, SKIP
+from simroute.traces.spans import unfold
+
+ABOUT = "Logfire records from its query API (JSON by rows or columns, NDJSON, CSV)"
+
+
+def recognises(found: Sample) -> bool:
+    """By its names for times and attributes, or by the wrapping of an answer."""
+    if {"start_timestamp", "attributes"} <= found.keys:
+        return True
+    wrapped = [row for record in found.records for row in _listed(record.get("rows"))]
+    named = {str(column.get("name")) for record in found.records for column in _listed(record.get("columns"))}
+    return {"start_timestamp", "attributes"} <= named.union(*wrapped)
+
+
+def _listed(value: object) -> list[dict[str, object]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+__all__ = ["ABOUT", "CLOCK", "COLUMNS", "FIELDS", "PARTS", "SHEETS", "SKIP", "recognises", "unfold"]

@@ -1,0 +1,150 @@
+"""Spans out of whatever holds them: OTLP's requests in both spellings, exporters' lines, rows of a table; each as flat fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from simroute.traces.dialects import PREFIXES
+from simroute.traces.files import Record
+
+SPAN = ("span", "around", "time", "end", "duration", "code", "is_exception", "exception", "first_at", "row_kind", "gen_ai")
+"""What a span says of itself. span, around: its own id and that of the span around it; code: of its status; exception: the type of its exception;
+first_at: when its first token came; gen_ai: whether any attribute is of a known dialect."""
+
+FIRST = {"First Token Stream Event", "ai.stream.firstChunk", "llm.content.completion.chunk", "gen_ai.content.completion.chunk"}
+"""Events of a first token; the earliest counts."""
+
+BEGINS = ("startTimeUnixNano", "start_time_unix_nano", "start_timestamp", "start_time", "startTime")
+ENDS = ("endTimeUnixNano", "end_time_unix_nano", "end_timestamp", "end_time", "endTime")
+KINDS = {"LLM", "EMBEDDING", "CHAIN", "TOOL", "AGENT", "RETRIEVER", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT", "DECISION"}
+"""Of OpenInference, which Phoenix exports beside the attributes."""
+HOLDERS = ("resourceSpans", "resource_spans", "scopeSpans", "scope_spans", "instrumentationLibrarySpans", "spans", "data", "rows", "result")
+DEEPEST = 10
+
+
+def unfold(record: Record) -> Iterator[Record]:
+    """The spans in it, each with its attributes as fields; what holds none (metrics, logs) is one that says nothing."""
+    found = [_span(*one) for one in _spans(record, {}, 0)]
+    return iter(found or [{}])
+
+
+def _spans(holder: Record, resource: Record, depth: int) -> Iterator[tuple[Record, Record]]:
+    """(span, attributes of its resource)."""
+    if isinstance(told := holder.get("resource"), dict):
+        resource = attributes(told.get("attributes", told))
+    if _first(holder, *BEGINS) is not None or {"spanId", "span_id"} & holder.keys():
+        yield holder, resource
+        return
+    within = next((holder[name] for name in HOLDERS if isinstance(holder.get(name), list | dict)), None)
+    if within is None and isinstance(columns := holder.get("columns"), list):
+        within = list(_rows(columns))
+    for one in [within] if isinstance(within, dict) else within or ():
+        if isinstance(one, dict) and depth < DEEPEST:
+            yield from _spans(one, resource, depth + 1)
+
+
+def _rows(columns: list[Any]) -> Iterator[Record]:
+    """Columns, each with its values, as rows."""
+    named = {str(one.get("name")): one["values"] for one in columns if isinstance(one, dict) and isinstance(one.get("values"), list)}
+    return (dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=False))
+
+
+def _span(span: Record, resource: Record) -> Record:
+    told = {name.removeprefix("attributes."): value for name, value in span.items() if "." in name} | attributes(span.get("attributes"))
+    context = held if isinstance(held := span.get("context"), dict) else {}
+    trace = _first(span, "traceId", "trace_id", "context.trace_id") or _first(context, "trace_id", "traceId")
+    own = _first(span, "spanId", "span_id", "context.span_id") or _first(context, "span_id", "spanId")
+    around = _first(span, "parentSpanId", "parent_span_id", "parent_id", "parentId")
+    status = span.get("status")
+    code = _first(status, "code", "status_code", "statusCode") if isinstance(status, dict) else status
+    events = _listed(span.get("events"), span.get("otel_events"))
+    moments = [at for one in events if one.get("name", one.get("event_name")) in FIRST for at in [_when(one)] if at is not None]
+    service = _first(span, "service_name") or attributes(span.get("otel_resource_attributes")).get("service.name")
+    if str(span.get("span_kind")).upper() in KINDS:
+        told.setdefault("openinference.span.kind", span["span_kind"])
+    if span.get("http_response_status_code") is not None:
+        told.setdefault("http.response.status_code", span["http_response_status_code"])
+    return told | {
+        "service.name": service or resource.get("service.name") or told.get("service.name"),
+        "span": f"{trace}:{own}" if own else None,
+        "around": f"{trace}:{around}" if around else None,
+        "time": _first(span, *BEGINS),
+        "end": _first(span, *ENDS),
+        "duration": span.get("duration"),
+        "code": code if code is not None else _first(span, "otel_status_code", "status_code"),
+        "is_exception": span.get("is_exception"),
+        "exception": span.get("exception_type") or next(filter(None, map(_exception, events)), None) or told.get("exception.type"),
+        "first_at": min(moments, key=str, default=None),
+        "row_kind": span.get("kind"),
+        "gen_ai": True if any(name.startswith(PREFIXES) for name in told) else None,
+    }
+
+
+def _first(holder: Record, *names: str) -> Any:
+    """The value of the first of these names that has one."""
+    return next((holder[name] for name in names if holder.get(name) not in (None, "")), None)
+
+
+def _listed(*values: Any) -> list[Record]:
+    """The objects in the first that is a list, or a list as text."""
+    for value in values:
+        found = loaded(value)
+        if isinstance(found, list):
+            return [one for one in found if isinstance(one, dict)]
+    return []
+
+
+def _when(event: Record) -> Any:
+    return _first(event, "timeUnixNano", "time_unix_nano", "timestamp", "event_timestamp", "time")
+
+
+def _exception(event: Record) -> Any:
+    told = attributes(event.get("attributes"))
+    return told.get("exception.type") or event.get("exception_type") or event.get("exception.type")
+
+
+def loaded(value: Any) -> Any:
+    """What a text of JSON says; anything else as it is."""
+    for _ in range(2):  # a cell may hold a text that holds an object
+        if not isinstance(value, str) or value[:1] not in ("{", "[", '"'):
+            break
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            break
+    return value
+
+
+def attributes(told: Any) -> Record:
+    """[{key, value: {stringValue: …}}], or an object, nested or flat, or either as text, as one flat mapping."""
+    told = loaded(told)
+    if isinstance(told, list):
+        told = {str(one.get("key")): _plain(one.get("value")) for one in told if isinstance(one, dict)}
+    return dict(_flat(told, "", 0)) if isinstance(told, dict) else {}
+
+
+def _flat(held: Record, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+    for name, value in held.items():
+        yield f"{prefix}{name}", value
+        if isinstance(value, dict) and depth < DEEPEST:
+            yield from _flat(value, f"{prefix}{name}.", depth + 1)
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """{stringValue: …}, {int_value: …} …, as they are; lists and objects too."""
+    if not isinstance(value, dict) or depth > DEEPEST:
+        return value
+    if len(value) == 1:
+        (name, inner), *_ = value.items()
+        kind = str(name).replace("_", "").lower()
+        if kind in ("arrayvalue", "kvlistvalue"):
+            listed = inner.get("values") if isinstance(inner, dict) else None
+            found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+            return [_plain(one, depth + 1) for one in found] if kind == "arrayvalue" else {
+                str(one.get("key")): _plain(one.get("value"), depth + 1) for one in found
+            }  # fmt: skip
+        if kind.endswith("value"):
+            return inner
+    return value or None
