@@ -15,7 +15,9 @@ from simroute.studies.statistics import Interval
 from simroute.words import number, percent, seconds, usd
 
 WIDTH = 18
-HEAD = ("policy", "kept", "success", "±", "p95", "ttft p95", "$/1k req", "±", "quality", "sends", "on failing")
+HEAD = ("policy", "kept", "success", "±", "p95", "ttft p95", "$/1k req", "±", "quality", "sends", "on failing", "noticed")
+OPTIONAL = {"quality": "quality_mean", "noticed": "detection_s"}
+"""Columns that are left out where no policy has the figure."""
 
 
 def show(study: Study, folder: Path) -> None:
@@ -30,8 +32,8 @@ def show(study: Study, folder: Path) -> None:
     if study.replay is not None:
         click.echo("")
     rows = [HEAD, *(_row(study, policy) for policy in study.runs)]
-    graded = any(found["quality_mean"].mean is not None for found in study.intervals.values())
-    _table(rows if graded else [tuple(cell for head, cell in zip(HEAD, row, strict=True) if head != "quality") for row in rows])
+    none = {head for head, metric in OPTIONAL.items() if all(found[metric].mean is None for found in study.intervals.values())}
+    _table([tuple(cell for head, cell in zip(HEAD, row, strict=True) if head not in none) for row in rows])
     if study.replay is None:  # whose differences are told beside its residuals
         _differences(study)
     click.echo("")
@@ -60,6 +62,7 @@ def _row(study: Study, policy: str) -> tuple[str, ...]:
         percent(found["quality_mean"].mean)[:-3] + "%" if found["quality_mean"].mean is not None else "n/a",
         number(found["attempts_per_request"].mean),
         seconds(found["time_on_failing_target_s"].mean),
+        seconds(found["detection_s"].mean),
     )
 
 

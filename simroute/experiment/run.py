@@ -63,6 +63,7 @@ def context(configuration: Configuration, made: SimWorld) -> Context:
         sky.horizon, slo.latency, slo.ttft, slo.minute_success, windows, names | ({} if calendar is None else {"day": calendar[0]}),
         [m.target.provider for m in models], [m.target.model for m in models], [m.spec.limits.concurrency for m in models],
         None if calendar is None else calendar[1], seen(models),
+        replicas=1 if configuration.scenario.gateway.shared else configuration.scenario.gateway.replicas,
     )  # fmt: skip
 
 

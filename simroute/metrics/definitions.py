@@ -30,6 +30,11 @@ DEFINITIONS: dict[str, str] = {
     "failover_p95_s": (
         "Of requests that succeeded elsewhere than first tried, 95 % had sent the call that succeeded at most so long after their first one."
     ),
+    "detection_s": (
+        "From the start of an outage to the first event (`opened`, `cooldown`, `shifted`) by which a layer left a target under it: the mean over"
+        " outages and replicas, of those that noticed while it lasted; none where nobody did."
+    ),
+    "undetected": "How many outages no opening (cooldown, shift) marked while they lasted; each counts once for each replica.",
     "forbidden_share": "The share of requests that were answered by a provider which they forbid; it must be 0.",
     "utilisation": "The mean share of a target's slots that were busy, where it has a limit of calls at a time; told by target.",
 }

@@ -5,8 +5,10 @@ Quantiles come from a fixed logarithmic histogram (relative error at most 0.1 %)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,9 +16,13 @@ import numpy as np
 from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.histogram import Histogram
+from simroute.metrics.outages import Outages, Window
+from simroute.words import pairs
 
 OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
 MINUTE = 60.0
+NOTICED = ("opened", "cooldown", "shifted")
+"""Events by which a layer of one replica says that it leaves a target; of an outage, if the target that they name is under it."""
 
 
 @dataclass(frozen=True)
@@ -24,20 +30,25 @@ class Context:
     """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage; `names`: words by code.
 
     `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days have names. `seen`: of sends to these targets
-    at these seconds, whether a log tells how they went.
+    at these seconds, whether a log tells how they went. `replicas`: how many states a policy has; 1 where all share one.
     """
 
     horizon: float
     slo_latency: float
     slo_ttft: float | None
     minute_success: float
-    windows: list[tuple[float, float, tuple[int, ...]]]
+    windows: list[Window]
     names: dict[str, list[str]]
     providers: list[str]
     models: list[str]
     slots: list[int | None] = field(default_factory=list)
     day: Callable[[np.ndarray], np.ndarray] | None = None
     seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    replicas: int = 1
+
+    @cached_property
+    def outages(self) -> Outages:
+        return Outages(self.windows)
 
 
 class Requests:
@@ -141,7 +152,7 @@ class Attempts:
         self.sends = self.limited = self.probes = self.pinged = 0
         size = len(context.providers)
         self.by_target = np.zeros((2, size), np.int64)
-        self.failing: list[set[int]] = [set() for _ in context.windows]
+        self.failing: set[int] = set()
 
     def add(self, chunk: Chunk) -> None:
         own = chunk["request_id"] >= 0
@@ -151,10 +162,10 @@ class Attempts:
         self.probes += int((chunk["probe"] & own).sum())
         self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])
         np.add.at(self.by_target[1], chunk["target"], chunk["cost_nano"])
-        start = chunk["start_s"]
-        for seconds, (begin, end, targets) in zip(self.failing, self.context.windows, strict=True):
-            here = (start >= begin) & (start < end) & ~chunk["probe"] & np.isin(chunk["target"], targets)
-            seconds.update(np.unique(start[here].astype(np.int64)).tolist())
+        ordinary = ~chunk["probe"]
+        start = chunk["start_s"][ordinary]
+        rows, places = self.context.outages.matched(chunk["target"][ordinary], start)
+        self.failing.update(np.unique((places << 32) | start[rows].astype(np.int64)).tolist())  # the outage, and the second of the run
 
 
 class Events:
@@ -163,11 +174,46 @@ class Events:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.counts = np.zeros(0, np.int64)
+        self._first: dict[tuple[int, ...], float] = {}
+        self._codes: dict[str, list[int]] = {}
+        for code, provider in enumerate(context.providers):
+            self._codes.setdefault(provider, []).append(code)
+        self.noticed: np.ndarray | None = None
 
     def add(self, chunk: Chunk) -> None:
         counts = np.bincount(chunk["event"], minlength=len(self.counts))
         counts[: len(self.counts)] += self.counts
         self.counts = counts
+        if not self.context.windows:
+            return
+        row, target = self._concerned(chunk)
+        t = chunk["t_s"][row]
+        found, places = self.context.outages.matched(target, t)
+        replica = chunk["replica"][row][found] if self.context.replicas > 1 else np.zeros(len(found), np.int64)
+        keys, first = np.unique(np.array([chunk["event"][row][found], places, replica]), axis=1, return_index=True)
+        for *key, when in zip(*keys.tolist(), t[found[first]].tolist(), strict=True):
+            self._first.setdefault(tuple(key), when)
+
+    def _concerned(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
+        """(row, target) of each target that an event is about, in order of time: its own, or all of the provider whose breaker it is of."""
+        rows: list[int] = []
+        targets: list[int] = []
+        for row, (target, detail) in enumerate(zip(chunk["target"].tolist(), chunk["detail"].tolist(), strict=True)):
+            whose = pairs(detail).get("breaker") if "breaker=" in detail else None
+            own = target < 0 or whose == self.context.names["target"][target]
+            about = [target] if own or whose not in self._codes else self._codes[whose]
+            rows += [row] * len(about)
+            targets += about
+        return np.array(rows, np.int64), np.array(targets, np.int64)
+
+    def first(self, event_names: list[str]) -> np.ndarray:
+        """When each outage (row) was first noticed by each replica (column), s; infinite where it was not while it lasted."""
+        if self.noticed is None:
+            self.noticed = np.full((len(self.context.windows), self.context.replicas), np.inf)
+            for (event, place, replica), t in self._first.items():
+                if event_names[event] in NOTICED:
+                    self.noticed[place, replica] = min(self.noticed[place, replica], t)
+        return self.noticed
 
 
 @dataclass
@@ -210,7 +256,8 @@ class Fold:
             "rate_limited": float(attempts.limited),
             "breaker_opened": float(events.get("opened", 0)),
             "half_open_probes": float(attempts.probes),
-            "time_on_failing_target_s": float(sum(len(seconds) for seconds in attempts.failing)),
+            "time_on_failing_target_s": float(len(attempts.failing)),
+            **self._noticed(event_names),
         }
         if requests.ungraded.any():
             metrics["quality_mean"] = None
@@ -219,6 +266,12 @@ class Fold:
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
         pooled["availability"] = requests.available()
         return Figures(metrics, pooled, self._by(busy_seconds), requests.minutes.tolist(), events)
+
+    def _noticed(self, event_names: list[str]) -> dict[str, float | None]:
+        starts = np.array([start for start, *_ in self.context.windows])
+        took = self.tables["events"].first(event_names) - starts.reshape(-1, 1)
+        known = took[np.isfinite(took)].tolist()
+        return {"detection_s": _share(math.fsum(known), len(known)), "undetected": float(took.size - len(known))}
 
     def _by(self, busy_seconds: list[float]) -> dict[str, dict[str, dict[str, float | None]]]:
         context, (sends, cost) = self.context, self.tables["attempts"].by_target
@@ -254,6 +307,6 @@ METRICS: dict[str, tuple[str, bool]] = {
     "cache_hit_rate": ("share", True), "cache_false_hit_rate": ("share", False), "attempts_per_request": ("", False),
     "load_amplification": ("", False), "rate_limited": ("", False), "rejected": ("", False), "truncated": ("", False),
     "breaker_opened": ("", False), "half_open_probes": ("", False), "time_on_failing_target_s": ("s", False), "failover_p95_s": ("s", False),
-    "forbidden_share": ("share", False),
+    "detection_s": ("s", False), "undetected": ("", False), "forbidden_share": ("share", False),
 }  # fmt: skip
 """Name -> (unit, whether more is better)."""

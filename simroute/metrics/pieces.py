@@ -23,7 +23,7 @@ def state(fold: Fold, event_names: list[str], busy_seconds: list[float]) -> dict
     found |= {"outcomes": requests.outcomes, "quality": np.array(requests.quality), "minutes": requests.minutes, "busy": np.array(busy_seconds)}
     found |= {f"by_{name}": table for name, table in requests.by.items()} | {"by_target": attempts.by_target}
     found |= {"graded": requests.graded, "ungraded": requests.ungraded}
-    found |= {f"failing_{place}": np.array(sorted(seconds), np.int64) for place, seconds in enumerate(attempts.failing)}
+    found |= {"failing": np.array(sorted(attempts.failing), np.int64), "noticed": events.first(event_names)}
     return found | {f"event_{word}": np.array(count) for word, count in zip(event_names, events.counts.tolist(), strict=False)}
 
 
@@ -38,8 +38,10 @@ def pieced(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
                 total[name] = array.copy()
             elif name == "minutes":
                 total[name] = _longer(total[name], array)
-            elif name.startswith("failing_"):
+            elif name == "failing":
                 total[name] = np.union1d(total[name], array)
+            elif name == "noticed":
+                total[name] = np.minimum(total[name], array)
             else:
                 total[name] = total[name] + array
     for table, names in NUMBERS.items():
@@ -50,7 +52,7 @@ def pieced(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
     requests.outcomes, requests.quality, requests.minutes = total["outcomes"], float(total["quality"]), total["minutes"]
     requests.by = {name.removeprefix("by_"): table for name, table in total.items() if name.startswith("by_") and name != "by_target"}
     requests.graded, requests.ungraded, attempts.by_target = total["graded"], total["ungraded"], total["by_target"]
-    attempts.failing = [set(total[f"failing_{place}"].tolist()) for place in range(len(context.windows))]
+    attempts.failing, events.noticed = set(total["failing"].tolist()), total["noticed"]
     words = sorted(name.removeprefix("event_") for name in total if name.startswith("event_"))
     events.counts = np.array([int(total[f"event_{word}"]) for word in words], np.int64)
     figures = fold.finish(words, total["busy"].tolist())

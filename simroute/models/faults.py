@@ -66,7 +66,7 @@ class Timeline:
         steps: list[tuple[float, dict[int, float]]] | None = None,
     ) -> None:  # fmt: skip
         """`steps`: from when on which share of calls fails with which status in fair weather, instead of the deployment's `errors`."""
-        mine = [window for window in windows if name in window.targets]
+        mine = [window for window in windows if name in window.targets and window.start < window.end]
         turns: list[tuple[float, int, str]] = [(w.start, 1, w.name) for w in mine] + [(w.end, 0, w.name) for w in mine]
         turns += [(when, place, "") for place, (when, _) in enumerate(steps or ())]
         errors, step = deployment.errors, -1

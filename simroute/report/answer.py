@@ -15,6 +15,7 @@ COLUMNS = {
     "cost_per_1k_requests_usd": ("USD for 1,000 requests", "USD"),
     "quality_mean": ("quality", "share"),
     "time_on_failing_target_s": ("time on the failing target", "s"),
+    "detection_s": ("outage noticed after", "s"),
 }
 
 
@@ -79,7 +80,8 @@ def _cell(material: Material, policy: str, name: str) -> Cell:
     mark = material.evidence["marks"].get(name, {}).get(policy, "")
     if found["mean"] is None:
         return Cell(f"n/a ({material.mean(policy, 'requests'):,.0f} requests)" if name == "success_rate" else "n/a", mark)
-    return Cell(span(**found, unit=COLUMNS[name][1]), mark)
+    missed = material.mean(policy, "undetected") if name == "detection_s" else None
+    return Cell(span(**found, unit=COLUMNS[name][1]) + (f"; {missed:.3g} not noticed" if missed else ""), mark)
 
 
 def differences(material: Material) -> tuple[list[str], list[list[str]]]:
