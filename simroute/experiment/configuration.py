@@ -14,6 +14,7 @@ from simroute.experiment import advice, catalogue, compose, schema, yaml_reader
 from simroute.experiment.checks import checked, named
 from simroute.experiment.errors import InputError, nearest
 from simroute.experiment.inputs import FILES, contents, dated, dates, digest, fitted
+from simroute.experiment.leaf import shown
 from simroute.models import spec
 from simroute.models.calendar import Calendar
 from simroute.models.pricing import listed, warnings
@@ -243,6 +244,7 @@ def _examined(
             problems += error.lines
     if scenario is None or weather is None:
         return None, built, problems
+    notes += [f"{weather.file}: {line}" for line in advice.misread(scenario, data)]
     readable = True
     try:
         scenario = fitted(scenario, weather, overrides, notes)
@@ -257,7 +259,7 @@ def _examined(
         layers = built.get(policy, {})
         problems += [f"{document.file}: {line}" for line in aims(layers, scenario)] if named(left_out) else []
         built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
-        notes += [f"{policy}: {line}" for line in advice.nesting(layers)]
+        notes += [f"{policy}: {line}" for line in (*advice.nesting(layers), *advice.settings(layers, policies[policy], scenario))]
     return scenario, built, problems
 
 
@@ -289,6 +291,11 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
             near = nearest(str(kind), sorted(registry))
             own = "" if near.startswith("did") else "; one of your own is loaded with --plugin FILE.py"
             problems.append(f"{document.where((str(key),))}: {key}: no layer is called {kind!r}; {near}{own}")
+            continue
+        if not isinstance(settings, dict):
+            first = next(iter(schema.keys(registry[kind], ())), "")
+            wanted = f"expected keys and values, found {shown(value)}; write {key}: {{{first + ': …' if first else ''}}}"
+            problems.append(f"{document.where((str(key),))}: {key}: {wanted}")
             continue
         try:
             made[str(key)] = schema.build(registry[kind], settings, document, (str(key),))
