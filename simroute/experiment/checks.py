@@ -48,6 +48,8 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
                 wrong((*here, "outcomes"), f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
         if deployment.outcomes is None and load.outcomes is not None:
             wrong((*here, "outcomes"), "is required beside workload.outcomes: the column that holds this model's answers")
+    if sum(load.invalid.values()) > 1:
+        wrong(("workload", "invalid"), "shares add up to more than 1")
     if load.repeats.questions > MOST_QUESTIONS:
         wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
     for part, count in (("hours", 24), ("days", 7)):

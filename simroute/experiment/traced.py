@@ -42,6 +42,7 @@ def weather(path: str, trace: Recording, given: dict[str, Any] | None) -> tuple[
     busy = trace.behaved()
     for target in busy[:MOST]:
         _add(deployments, target, trace, notes)
+    notes += _silent(trace, busy[:MOST])
     if len(busy) > MOST:
         notes.append(f"only the {MOST} busiest of {len(busy)} models of the log are deployments")
     if given is None:
@@ -49,6 +50,18 @@ def weather(path: str, trace: Recording, given: dict[str, Any] | None) -> tuple[
             "the log does not say how good answers are: no quality is reported, and judges take all models to be alike (scenario=S can say more)"
         )
     return made, notes
+
+
+def _silent(trace: Recording, targets: list[str]) -> list[str]:
+    """What is assumed of deployments without an answer, or without the time of one."""
+    made = []
+    for target in targets:
+        calls, answered, status = trace.called[target]
+        if not answered:
+            made.append(f"{target}: none of its {calls:,} calls was answered (mostly {status}): it fails whatever is sent to it")
+        elif not trace.behaviour(target).known:
+            made.append(f"{target}: ASSUMED as fast as the log's other models together, as the log has no time of its answers")
+    return made
 
 
 def routed(trace: Recording) -> bool:

@@ -29,7 +29,7 @@ def fate(model: DeploymentModel, block: Block, n: int) -> Fate:
     """Of the n-th call (from 0) of each request, the same draws that a simulation makes; a failure takes for ever and costs nothing."""
     drawn = model.drawn(block, n)
     bad, slow = _conditions(model, block.arrival)
-    answers = drawn.coin >= bad
+    answers = (drawn.coin >= bad) & (block.invalid == 0)
     cut = answers & block.streamed & (drawn.cut < model.spec.truncated)
     first, decode = drawn.ttft * slow, drawn.decode * slow
     seconds = first + decode

@@ -64,15 +64,17 @@ def _near(sizes: np.ndarray, size: np.ndarray, coin: np.ndarray) -> np.ndarray:
 class Behaviour:
     """One deployment of the log. `errors`: (from second of the trace, {status: share}), in order; `observed(t)`: whether its hour was seen."""
 
-    def __init__(self, seen: dict[str, np.ndarray], target: int) -> None:
-        mine = seen["target"] == target
-        good = mine & ~seen["failed"].astype(bool)
+    def __init__(self, seen: dict[str, np.ndarray], target: int, always: int | None = None) -> None:
+        """`always`: the status of a deployment that never answered, so that whatever is sent to it fails."""
+        mine, answered = seen["target"] == target, ~seen["failed"].astype(bool)
+        self.known = bool((mine & answered).any())
+        good = mine & answered if self.known else answered  # the times of a deployment that has none are those of all others
         asked, given, latency = (seen[name][good] for name in ("input_tokens", "output_tokens", "latency_s"))
         self._weights = _weights(asked, given, latency)
         self.pool = Pool(seen["hour"][good], self._size(asked, given), seen["ttft_s"][good], latency) if len(latency) else None
         failed = np.sort(seen["latency_s"][mine & seen["failed"].astype(bool)])
         self._failed = failed if len(failed) else np.array([0.3])
-        self.errors = _errors(seen, target)
+        self.errors: list[tuple[float, dict[int, float]]] = _errors(seen, target) if always is None else [(0.0, {always: 1.0})]
 
     def draw(self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(ttft, decode, error) seconds of calls at these seconds of the trace, with so many tokens. coin: uniforms, (2, calls)."""
@@ -91,7 +93,7 @@ class Behaviour:
 
     def observed(self, when: np.ndarray) -> np.ndarray:
         """Whether the log has enough calls of this deployment in the hour of each second of the trace."""
-        rich = self.pool.rich if self.pool is not None else set()
+        rich = self.pool.rich if self.pool is not None and self.known else set()
         return np.isin((when / HOUR).astype(np.int64), list(rich))
 
 

@@ -45,6 +45,7 @@ class Columns(NamedTuple):
     replica: list[int]
     route: list[int]
     cached_tokens: list[int]
+    invalid: list[int]
 
 
 class Block:
@@ -52,7 +53,7 @@ class Block:
 
     `row`: the question's row of the prompt × model table, where the workload has one (else 0). `route`: where a log says that it was sent, as a
     place in the trace's routes (-1: it does not say; -2: a cache of the gateway answered). `cached_tokens`: input that the provider had
-    cached. `team`: None where nobody has one.
+    cached. `team`: None where nobody has one. `invalid`: the status with which every deployment refuses the request, 0 for none.
     """
 
     def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
@@ -61,7 +62,7 @@ class Block:
         self.arrival, self.task, self.user, self.feature, self.session = (columns[k] for k in ("arrival", "task", "user", "feature", "session"))
         self.input_tokens, self.output_tokens, self.streamed = (columns[k] for k in ("input_tokens", "output_tokens", "streamed"))
         self.question, self.wording, self.replica, self.row, self.route = (columns[k] for k in ("question", "wording", "replica", "row", "route"))
-        self.cached_tokens, self.team = columns["cached_tokens"], columns["team"]
+        self.cached_tokens, self.team, self.invalid = columns["cached_tokens"], columns["team"], columns["invalid"]
         self.lists = Columns(*(getattr(self, name).tolist() for name in Columns._fields))
 
 
@@ -99,7 +100,8 @@ class Workload:
         """A full block of calls that belong to no request: one token in, one out."""
         columns = self._columns(number * BLOCK, {"arrival": np.zeros(BLOCK)})
         ones = np.ones(BLOCK, np.int64)
-        return Block(number * BLOCK, columns | {"input_tokens": ones, "output_tokens": ones, "streamed": np.zeros(BLOCK, bool)})
+        plain = {"input_tokens": ones, "output_tokens": ones, "streamed": np.zeros(BLOCK, bool), "invalid": np.zeros(BLOCK, np.int32)}
+        return Block(number * BLOCK, columns | plain)
 
     def _arrivals(self, horizon: float) -> Iterator[dict[str, np.ndarray]]:
         """What is known of each block beforehand: when requests come, or all that a trace says of them."""
@@ -163,6 +165,7 @@ class Workload:
             "row": row,
             "route": known.get("route", np.full(size, -1, np.int32)),
             "cached_tokens": known.get("cached_tokens", np.zeros(size, np.int64)),
+            "invalid": known["invalid"] if "invalid" in known else _refused(load.invalid, uniform("invalid")),
         }
 
     def _questions(self, index: np.ndarray, uniform: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -190,6 +193,14 @@ class Workload:
         if along.any():
             given = along[task] * asked + np.sqrt(1.0 - along[task] ** 2) * given
         return lengths([kind.input_tokens for kind in self._kinds], task, asked), lengths([kind.output_tokens for kind in self._kinds], task, given)
+
+
+def _refused(shares: dict[int, float], uniform: np.ndarray) -> np.ndarray:
+    """The status of each request that is invalid, else 0."""
+    if not shares:
+        return np.zeros(len(uniform), np.int32)
+    statuses = np.array([*shares, 0], np.int32)
+    return np.asarray(statuses[np.searchsorted(np.cumsum([*shares.values()]), uniform, side="right")])
 
 
 def _popularity(repeats: spec.Repeats) -> np.ndarray:

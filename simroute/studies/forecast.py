@@ -25,7 +25,7 @@ FIGURES = {
     "output_tokens": "output tokens a second",
     "cost": "USD an hour",
     "p95": "s, 95 % of answered calls take no longer",
-    "success": "share of calls that are answered",
+    "success": "share of calls that are answered, of those that are no request's own fault",
 }
 """Name -> unit and meaning; the last three only where the log, or the deployments given, tell them."""
 LEVEL = 0.95
@@ -134,7 +134,7 @@ def _ahead(made: Fit, past: Sample, rest: Sample, relative: bool) -> spec.Scenar
     """The fitted scenario for the time after; outages are history, not forecast: it has none."""
     profile = made.scenario.workload.profile
     starts = ((past.starts if relative else rest.starts) + (past.span / 3600 if relative else 0.0)) % 168
-    load = replace(made.scenario.workload, profile=replace(profile, starts=starts))
+    load = replace(made.scenario.workload, profile=replace(profile, starts=starts), invalid={})
     return replace(made.scenario, workload=load, horizon=rest.span, outages={})
 
 

@@ -7,6 +7,8 @@ MACROS = (
     "whole(x) AS (CASE WHEN TRY_CAST(x AS BIGINT) = TRY_CAST(x AS DOUBLE) THEN TRY_CAST(x AS BIGINT) END)",
     # yes or no: true, false, 1, 0, in any case
     "flag(x) AS (TRY_CAST(lower(trim(x)) AS BOOLEAN))",
+    # the letters of a name: "BadRequestError" and "bad_request" have the same beginning
+    "slug(x) AS (regexp_replace(lower(x), '[^a-z]', '', 'g'))",
     # a text that says something
     "word(x) AS (nullif(nullif(nullif(trim(x), ''), 'null'), 'None'))",
     # a text that holds a text of JSON, quoted, is the value in it
@@ -28,6 +30,14 @@ MACROS = (
     " 'modelerrorexception': 424, 'modelstreamerrorexception': 424, 'internalservererror': 500, 'internalserverexception': 500,"
     " 'serviceunavailableerror': 503, 'serviceunavailableexception': 503, 'overloadederror': 529},"
     " lower(regexp_extract(x, '[A-Za-z0-9_]+$')))[1])",
+    # the status of a failure that belongs to the request or to its account, else NULL: 4xx but those that clients try again for, or an error's name
+    # (OpenAI's and Anthropic's clients retry 408, 409, 429 and 5xx; 424 is Bedrock's for a failing model); 499: nobody waited for the answer
+    "blamed(code, word) AS (CASE WHEN code BETWEEN 400 AND 499 THEN CASE WHEN code NOT IN (408, 409, 423, 424, 425, 429) THEN code END"
+    " WHEN code IS NULL THEN CASE"
+    " WHEN regexp_matches(slug(word), 'badrequest|invalidrequest|contextwindow|contextlength|contentpolicy|contentfilter|unsupportedparam') THEN 400"
+    " WHEN regexp_matches(slug(word), 'authentication|unauthori|invalidapikey') THEN 401"
+    " WHEN regexp_matches(slug(word), 'permission|forbidden|accessdenied') THEN 403 WHEN regexp_matches(slug(word), 'notfound') THEN 404"
+    " WHEN regexp_matches(slug(word), 'toolarge') THEN 413 WHEN regexp_matches(slug(word), 'unprocessable|validationexception') THEN 422 END END)",
     # tokens read from or written to a provider's cache that are not among those sent: the total says so, or more were read than sent
     "beside(sent, read, written, given, total) AS (CASE WHEN read > sent OR total - given - sent = read + written THEN read + written"
     " WHEN total - given - sent = read THEN read ELSE 0 END)",

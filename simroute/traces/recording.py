@@ -14,15 +14,16 @@ from simroute.models.questions import UNIQUE
 from simroute.models.recorded import Behaviour
 from simroute.traces.prefixes import shared
 from simroute.traces.reader import said
-from simroute.traces.sends import sends
+from simroute.traces.sends import INVALID, sends
 from simroute.traces.table import Table
-from simroute.traces.totals import answers, bills, chains, mix, repeats
+from simroute.traces.totals import answers, bills, called, chains, mix, repeats
 
 KINDS = {
     "arrival": "f8", "input_tokens": "i8", "output_tokens": "i8", "cached_tokens": "i8", "streamed": "i1", "user": "i4", "feature": "i4",
-    "task": "i4", "team": "i4", "session": "i8", "question": "i8", "route": "i4",
+    "task": "i4", "team": "i4", "session": "i8", "question": "i8", "route": "i4", "invalid": "i4",
 }  # fmt: skip
-"""What is played, column -> type. streamed: 1, 0, -1 for unknown; route: place in `routes`, -1 unknown, -2 answered by the gateway's own cache."""
+"""What is played, column -> type. streamed: 1, 0, -1 for unknown; route: place in `routes`, -1 unknown, -2 answered by the gateway's own cache;
+invalid: the status of a request that failed by its own fault, else 0."""
 
 SEEN = {"failed": "i1", "latency_s": "f8", "cost_usd": "f8"}
 """What the log says came of it. failed: 1, 0, -1 for unknown; NaN where it does not say."""
@@ -36,10 +37,12 @@ MOST_SEEN = 1_000_000
 """Observations that are kept: of a log with more, the busiest hours of the busiest deployments are thinned, all to about as many calls."""
 WAYS = (
     "LEFT JOIN ways ON ways.whose = r.rowid LEFT JOIN code_route AS routes ON routes.targets = ways.targets LEFT JOIN code_target AS lone"
-    " ON ways.whose IS NULL AND coalesce(r.cached, 'no') = 'no' AND lone.word = concat(coalesce(r.tries[1].provider, r.provider, '?'), '/',"
-    " CASE WHEN len(r.tries) > 0 THEN r.tries[1].model ELSE r.requested_model END)"
+    " ON ways.whose IS NULL AND coalesce(r.cached, 'no') = 'no' AND lone.word = coalesce(r.tries[1].provider, r.provider, '?') || '/' ||"
+    " CASE WHEN len(r.tries) > 0 THEN r.tries[1].model ELSE r.requested_model END"
 )
 """The route of each request of `r`: `routes.code` of those that were sent several times, else `lone.code`."""
+GIVEN_UP = 499
+"""Nobody waited for the answer."""
 WINDOW = 300.0
 """Seconds for which errors are counted together."""
 FORGOTTEN = 300.0
@@ -51,8 +54,9 @@ NOBODY = "-"
 class Recording:
     """`requests`, `span` (s, first to last arrival), `names` by code of user, feature, task and team, `targets` ("provider/model"), `routes`: where
     each was sent, as places in `targets`; `chains`: the same, and what was done next where these failed; `answers`: target -> the name under which
-    it answers, if another; `said`: which canonical columns the log fills; `prefixes`: shares of input tokens in beginnings that came before, ever and
-    within five minutes (None: not known); `notes`."""
+    it answers, if another; `called`: target -> calls, those that were answered, and the most frequent status of the others; `said`: which canonical
+    columns the log fills; `prefixes`: shares of input tokens in beginnings that came before, ever and within five minutes (None: not known);
+    `notes`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -67,6 +71,7 @@ class Recording:
         self.said: list[str] = held["said"]
         self.most_output: int = held["most_output"]
         self.answers: dict[str, str] = held["answers"]
+        self.called: dict[str, tuple[int, int, int]] = {target: tuple(counts) for target, counts in held["called"].items()}
         self.bills: dict[str, list[list[float]]] = held["bills"]
         self.mix: list[list[Any]] = held["mix"]
         self.repeats: dict[str, float] | None = held["repeats"]
@@ -104,15 +109,14 @@ class Recording:
         return self.observations()
 
     def behaved(self) -> list[str]:
-        """Targets of which the log has answers with their times, the busiest first."""
-        seen = self._observed
-        good = np.bincount(seen["target"][~seen["failed"].astype(bool)], minlength=len(self.targets))
-        return [target for target, count in zip(self.targets, good.tolist(), strict=True) if count]
+        """All targets, the busiest first, and last those that never answered."""
+        return sorted(self.targets, key=lambda target: self.called[target][1] == 0)
 
     def behaviour(self, target: str) -> Behaviour:
         """How a deployment of the log ("provider/model") behaved. Raises ValueError."""
         if target not in self._behaviours:
-            self._behaviours[target] = Behaviour(self._observed, self.targets.index(target))
+            _, answered, status = self.called[target]
+            self._behaviours[target] = Behaviour(self._observed, self.targets.index(target), None if answered else status)
         return self._behaviours[target]
 
     def observations(self) -> dict[str, np.ndarray]:
@@ -142,10 +146,11 @@ def record(table: Table, folder: Path) -> Recording:
         "requests": table.requests, "span": (last - first) / 1e9, "first_ns": first, "relative": table.relative, "format": table.format,
         "names": names, "targets": targets, "routes": [row[0] for row in table.rows("SELECT targets FROM code_route ORDER BY code")],
         "repeated": table.one("SELECT count(*) FROM code_question"), "said": _said(table),
-        "chains": chains(table), "answers": answers(table), "bills": bills(table), "mix": mix(table), "repeats": repeats(table),
+        "chains": chains(table), "answers": answers(table), "called": called(table), "bills": bills(table),
+        "mix": mix(table), "repeats": repeats(table),
         "prefixes": [shared(table), shared(table, FORGOTTEN)],
         "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"),
-        "notes": [*said(table), *_unsized(table), *_ours(table), *_left_out(table)],
+        "notes": [*said(table), *_blamed(table), *_unsized(table), *_ours(table), *_left_out(table)],
     }  # fmt: skip
     (folder / "trace.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     return Recording(folder)
@@ -219,6 +224,7 @@ def _columns(table: Table, first: int, names: dict[str, list[str]]) -> Iterator[
         "user": code("user"), "feature": code("feature"), "task": code("task"), "team": code("team"),
         "session": "CASE WHEN r.session IS NULL THEN r.rowid ELSE CAST(hash(r.session) >> 2 AS BIGINT) END",
         "question": f"coalesce(questions.code, {UNIQUE} + r.rowid)",
+        "invalid": f"coalesce({INVALID}, 0)",
         "failed": "CASE WHEN r.failed THEN 1 WHEN NOT r.failed THEN 0 ELSE -1 END",
         "latency_s": "coalesce(r.latency_s, CAST('nan' AS DOUBLE))", "cost_usd": "coalesce(r.cost_usd, CAST('nan' AS DOUBLE))",
         "route": "CASE WHEN coalesce(r.cached, 'no') <> 'no' THEN -2 ELSE coalesce(routes.code, lone.code, -1) END",
@@ -238,6 +244,20 @@ def _columns(table: Table, first: int, names: dict[str, list[str]]) -> Iterator[
 def _unsized(table: Table) -> list[str]:
     count = table.one("SELECT count(*) FROM requests WHERE failed AND coalesce(output_tokens, 0) = 0")
     return [f"{count:,} failed requests have no token counts: each is taken to be as long as the one before"] if count else []
+
+
+def _blamed(table: Table) -> list[str]:
+    """Failures that are no weather, those that nobody waited for, and those of which the log does not say."""
+    counts = dict(table.rows(f"SELECT {INVALID} AS code, count(*) FROM requests WHERE failed GROUP BY 1 ORDER BY 2 DESC, 1"))
+    untold = table.one(f"SELECT count(*) FROM requests WHERE failed AND {INVALID} IS NULL AND status IS NULL")
+    left, own = counts.pop(GIVEN_UP, 0), {code: count for code, count in counts.items() if code is not None}
+    made = []
+    if own:
+        codes = ", ".join(f"{count:,} of {code}" for code, count in own.items())
+        made.append(f"{sum(own.values()):,} requests failed by their own fault or their account's ({codes}): they fail wherever they are sent")
+    if left:
+        made.append(f"{left:,} requests were given up by who asked (499): no log says what would have come, so they fail wherever they are sent")
+    return made + ([f"{untold:,} failed requests have no status: they are taken as the deployment's failures"] if untold else [])
 
 
 def _ours(table: Table) -> list[str]:
@@ -291,11 +311,11 @@ def _observed(table: Table, first: int) -> dict[str, np.ndarray]:
     )
     rows = run(kept).fetchnumpy()
     window = f"CAST(floor((t - {first}) / {WINDOW * 1e9}) AS INTEGER)"
-    counted = "FROM sends JOIN code_target ON target = word GROUP BY ALL ORDER BY 1, 2"
+    counted = "FROM sends JOIN code_target ON target = word WHERE NOT own GROUP BY ALL ORDER BY 1, 2"
     calls = table.connection.execute(f"SELECT code AS target, {window} AS w, count(*) AS calls {counted}").fetchnumpy()
     failures = table.connection.execute(
         f"SELECT code AS target, {window} AS w, CASE WHEN status >= 400 THEN status ELSE 500 END AS status, count(*) AS calls"
-        " FROM sends JOIN code_target ON target = word WHERE failed GROUP BY ALL ORDER BY 1, 2, 3"
+        " FROM sends JOIN code_target ON target = word WHERE failed AND NOT own GROUP BY ALL ORDER BY 1, 2, 3"
     ).fetchnumpy()
     found = {name: np.ma.getdata(column) for name, column in rows.items()}
     found |= {f"calls_{name}": np.ma.getdata(column) for name, column in calls.items()}

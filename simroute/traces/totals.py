@@ -38,6 +38,15 @@ def answers(table: Table, source: str = "requests") -> dict[str, str]:
     return dict(rows)
 
 
+def called(table: Table) -> dict[str, list[int]]:
+    """Target -> calls, those that were answered, and the most frequent status of the others (500 where none is told); over the view `sends`."""
+    rows = table.rows(
+        "SELECT target, count(*), count(*) FILTER (NOT failed), mode(CASE WHEN status >= 400 THEN status ELSE 500 END ORDER BY status)"
+        " FILTER (failed) FROM sends WHERE target IS NOT NULL GROUP BY 1"
+    )
+    return {target: [many, good, status or 500] for target, many, good, status in rows}
+
+
 def price_of(bill: list[list[float]]) -> dict[str, float]:
     """USD per million tokens (`input`, `output`; `cached` where there are such), none below 0, that fit a target's `bills` best (least squares)."""
     sums, found = np.array(bill), np.zeros(3)

@@ -10,12 +10,12 @@ from simroute.models import spec
 from simroute.traces.fitting.arrivals import SCALES
 from simroute.traces.fitting.goodness import Row, goodness
 from simroute.traces.fitting.interval import Estimate
-from simroute.traces.fitting.sample import Sample, sample
+from simroute.traces.fitting.sample import UNTOLD, Calls, Sample, sample
 from simroute.traces.fitting.scenario import Parts, parts, scenario, tree
 from simroute.traces.fitting.written import estimates, plain, written
 from simroute.traces.reader import said
 from simroute.traces.table import Table
-from simroute.words import clean, duration
+from simroute.words import clean, duration, percent
 
 __all__ = ["Estimate", "Fit", "Parts", "Row", "Sample", "fit", "fitted", "sample"]
 
@@ -76,6 +76,11 @@ def fit(table: Table, name: str, deployments: dict[str, Any] | None = None, prog
     return made
 
 
+def silent(found: Parts) -> list[tuple[str, Calls]]:
+    """Deployments that never answered."""
+    return [(one.name, one.calls) for one in found.deployments if not (one.calls.status == 200).any()]
+
+
 def fitted(seen: Sample, name: str, deployments: dict[str, Any] | None = None, progress: Callable[[str], None] | None = None) -> Fit:
     """Of a sample."""
     found = parts(seen, progress)
@@ -91,6 +96,13 @@ def fitted(seen: Sample, name: str, deployments: dict[str, Any] | None = None, p
     ]
     if len(seen.calls) > len(found.deployments):
         head.append(f"Only the {len(found.deployments)} busiest of {len(seen.calls)} models are here.")
+    head += [f"{name}: none of its {len(calls.t):,} calls was answered; how long an answer would take is ASSUMED." for name, calls in silent(found)]
+    if seen.invalid:
+        many = sum(seen.invalid.values())
+        part = percent(many / len(seen.arrival))
+        head.append(f"{many:,} requests ({part}) failed by their own fault or their account's: they are `workload.invalid`.")
+    if seen.untold:
+        head.append(f"{seen.untold:,} failed requests have no status: they are taken as the deployments' failures ({UNTOLD}).")
     if found.sessions is not None:
         turns, pauses = found.sessions.turns, found.sessions.pauses
         more = "" if pauses is None else f"; pauses {pauses[0]:.3g} / {pauses[1]:.3g} / {pauses[2]:.3g} s at p10 / p50 / p90"

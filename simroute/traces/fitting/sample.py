@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from simroute.traces.files import TraceError
-from simroute.traces.sends import sends
+from simroute.traces.sends import INVALID, sends
 from simroute.traces.table import Table
 from simroute.traces.totals import answers, bills
 
@@ -47,7 +47,8 @@ class Sample:
     arrival, None where the clock is relative. `answered`: seconds of answered requests; tokens are theirs, and `task` the codes of their tasks.
     `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is known. `calls`: (provider, model) -> calls.
     `repeats`: how often each question was asked, the most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`;
-    `answers`: as `totals.answers`."""
+    `answers`: as `totals.answers`; `invalid`: status -> requests that failed by their own fault, which are among no deployment's calls, unless it
+    has no answer at all; `untold`: failed ones whose status is not told."""
 
     arrival: np.ndarray
     span: float
@@ -64,6 +65,8 @@ class Sample:
     sessions: np.ndarray = field(default_factory=lambda: np.zeros((2, 0)))
     bills: dict[str, list[list[float]]] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    invalid: dict[int, int] = field(default_factory=dict)
+    untold: int = 0
 
 
 def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
@@ -101,6 +104,8 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
         _sessions(table),
         bills(table, "part"),
         answers(table, "part"),
+        dict(table.rows(f"SELECT {INVALID} AS code, count(*) FROM part WHERE code IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1")),
+        table.one(f"SELECT count(*) FROM part WHERE failed AND {INVALID} IS NULL AND status IS NULL"),
     )
 
 
@@ -118,11 +123,12 @@ def _calls(table: Table, start: int) -> dict[tuple[str, str], Calls]:
     status = f"CASE WHEN NOT failed THEN 200 WHEN status = 0 THEN {HUNG} WHEN status >= 300 THEN status ELSE {UNTOLD} END"
     table.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE calls AS SELECT (t - {start}) / 1e9 AS t, coalesce(provider, '?') AS p, requested_model AS m,"
-        f" input_tokens AS i, output_tokens AS o, latency_s AS l, ttft_s AS f, {status} AS s FROM ({sends('part')}) WHERE target IS NOT NULL"
+        f" input_tokens AS i, output_tokens AS o, latency_s AS l, ttft_s AS f, {status} AS s, own FROM ({sends('part')}) WHERE target IS NOT NULL"
     )
     found = {}
-    for provider, model in table.rows("SELECT p, m FROM calls GROUP BY 1, 2 ORDER BY count(*) DESC, 1, 2"):
-        mine = f"calls WHERE p = '{_quoted(provider)}' AND m = '{_quoted(model)}' ORDER BY t"
+    good = "count(*) FILTER (s = 200)"
+    for provider, model, answered in table.rows(f"SELECT p, m, {good} FROM calls GROUP BY 1, 2 ORDER BY {good} = 0, count(*) DESC, 1, 2"):
+        mine = f"calls WHERE p = '{_quoted(provider)}' AND m = '{_quoted(model)}'{' AND NOT own' if answered else ''} ORDER BY t"
         columns = {name: _column(table, name, mine) for name in ("t", "i", "o", "l", "f", "s")}
         found[provider, model] = Calls(
             columns["t"], np.nan_to_num(columns["i"]), np.nan_to_num(columns["o"]), columns["l"], columns["f"], columns["s"].astype(np.int64)

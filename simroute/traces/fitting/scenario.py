@@ -137,6 +137,9 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
     made["max_output_tokens"] = Noted(int(max(1.0, seen.output_tokens.max())), "the longest answer of the log")
     if seen.streamed[1]:
         made["streamed"] = fitted(share(*seen.streamed))
+    if seen.invalid:
+        why = "no weather: they fail wherever they are sent; "
+        made["invalid"] = {status: fitted(share(count, len(seen.arrival)), why) for status, count in seen.invalid.items()}
     made["tasks"] = {name: _task(seen, found, name) for name in found.tasks}
     for kind in ("user", "feature"):
         names = seen.shares[kind]

@@ -139,7 +139,9 @@ class Upstream:
     def _fate(self, attempt: Attempt) -> None:
         conditions, draws, request = self.conditions, attempt.draws, attempt.request
         i = request.i
-        if draws.coin[i] >= conditions.bad:
+        if request.columns.invalid[i]:
+            attempt.status, attempt.seconds, attempt.error = request.columns.invalid[i], draws.error_s[i] * conditions.slow_down, "invalid"
+        elif draws.coin[i] >= conditions.bad:
             attempt.status = 200
             attempt.first = draws.ttft[i] * conditions.slow_down
             attempt.decode = draws.decode[i] * conditions.slow_down
