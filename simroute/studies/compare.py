@@ -65,13 +65,18 @@ class Study:
         self._gather()
         self.rule = rule(self.configuration.until)
         self.intervals = {policy: {name: estimate(runs, name, self.rule) for name in METRICS} for policy, runs in self.runs.items()}
-        self.verdict, self._lines = verdict(self.configuration.scenario, self.series(), self.intervals, self.rule)
+        self.judge()
         self.until = outcome(self.configuration, self.runs, self.intervals)
-        self._lines += [] if self.until is None else [self.until["why"]]
+        self._beside = [] if self.until is None else [self.until["why"]]
         metered = any(layer.kind == "budget" for layers in self.configuration.policies.values() for layer in layers.values())
         self.steady = within(self.configuration.scenario, self.runs, metered)
-        self._lines += [line(policy, found) for policy, found in self.steady.items()]
+        self._beside += [line(policy, found) for policy, found in self.steady.items()]
         self.differences = self._differences()
+
+    def judge(self) -> None:
+        """What the figures mean; of a replay again when its residual is known."""
+        residual = None if self.replay is None else replay.missed(self.replay)
+        self.verdict, self._lines = verdict(self.configuration.scenario, self.series(), self.intervals, self.rule, residual)
 
     def _gather(self) -> None:
         if not self.evidence:
@@ -127,7 +132,8 @@ class Study:
 
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
-        return ([] if self.replay is None else replay.lines(self.replay)) + self._lines + ([] if self.yearly is None else lines(self.yearly))
+        held = [] if self.replay is None else replay.lines(self.replay)
+        return held + self._lines + self._beside + ([] if self.yearly is None else lines(self.yearly))
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -256,6 +262,7 @@ def compare(
                 study.interrupted = True
         if configuration.command == "replay":
             study.replay = replay.calibrated(study, lambda made: _alone(made, workers, perform))
+            study.judge()
         record.write(study, whole, report)
         if configuration.windows is not None and not interrupted:
             windows.done()

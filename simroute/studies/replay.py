@@ -167,6 +167,12 @@ def _quantile(cells: np.ndarray, share: float) -> float | None:
     return float(seconds_of(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0]) if total else None
 
 
+def missed(found: dict[str, Any]) -> float | None:
+    """By how much the log's own routing, replayed, misses the log's share of successes; None where the log does not tell it."""
+    gap: float | None = found["calibration"].get("success_rate", {}).get("residual")
+    return None if gap is None else abs(gap)
+
+
 def calibration(found: dict[str, Any]) -> list[str]:
     """In sentences, for above everything else."""
     compared = found["calibration"]
@@ -238,4 +244,4 @@ def _worst(hours: list[dict[str, Any]], calibration: dict[str, Any]) -> str:
     return f"at most {', '.join(told_of)} off" if told_of else ""
 
 
-__all__ = ["RECORDED", "Interval", "calibrated", "calibration", "lines", "planned", "undisturbed"]
+__all__ = ["RECORDED", "Interval", "calibrated", "calibration", "lines", "missed", "planned", "undisturbed"]

@@ -14,10 +14,12 @@ Series = dict[str, dict[str, list[float | None]]]
 
 
 def verdict(
-    scenario: spec.Scenario, series: Series, intervals: dict[str, dict[str, Interval]], rule: Rule = PLAIN
+    scenario: spec.Scenario, series: Series, intervals: dict[str, dict[str, Interval]], rule: Rule = PLAIN, residual: float | None = None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """One entry for each policy, and the same in sentences. `rule`: by which the intervals were made."""
+    """One entry for each policy, and the same in sentences. `rule`: by which the intervals were made; `residual`: of a replay, by how much its
+    success misses the log's."""
     entries = [_promise(scenario.slo, policy, series[policy], intervals[policy]) for policy in series]
+    entries = [_doubted(entry, intervals[entry["policy"]]["success_rate"].mean, scenario.slo.success, residual) for entry in entries]
     lines = [f"{_promised(scenario)}{_given(scenario)}:"]
     lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
     lines += _most_successful(series, rule)
@@ -62,6 +64,14 @@ def _promise(slo: spec.Slo, policy: str, series: dict[str, list[float | None]], 
         )
         why = f"undecided: {rate}; {hint}"
     return {"policy": policy, "meets_slo": meets, "why": why}
+
+
+def _doubted(entry: dict[str, Any], mean: float | None, promise: float, residual: float | None) -> dict[str, Any]:
+    """Undecided where a replay is further off its log than the policy is from the promise."""
+    if residual is None or mean is None or entry["meets_slo"] is None or residual <= abs(mean - promise):
+        return entry
+    off = f"the log's own routing, replayed, is {100 * residual:.3g} points off the log's success, more than from here to the promise"
+    return entry | {"meets_slo": None, "why": f"undecided: {percent(mean)} in the replay, but {off}"}
 
 
 def _most_successful(series: Series, rule: Rule) -> list[str]:

@@ -240,3 +240,18 @@ def test_both_ends_of_a_verdict_have_equal_digits() -> None:
     found = {"only": {name: interval(row) for name, row in series["only"].items()} | {"success_rate": Interval(0.9990, 0.9983, 0.999601)}}
     entries, _ = verdict(Scenario({"a": Deployment("x", "m")}, slo=Slo(success=0.99)), series, found)
     assert entries[0]["why"] == "keeps it: 99.900 % (99.830 to 99.960)"
+
+
+@pytest.mark.parametrize(
+    ("success", "residual", "meets"),
+    [(0.999, None, True), (0.999, 0.001, True), (0.999, 0.03, None), (0.9, 0.03, False), (0.9, 0.2, None), (0.95, 0.06, None)],
+)
+def test_a_promise_is_not_decided_by_a_replay_that_misses_its_log_by_more(success: float, residual: float | None, meets: bool | None) -> None:
+    """At a promise of 99 %: a residual larger than the distance to it leaves undecided what would be kept, or missed, and the sentence says so."""
+    series: dict[str, dict[str, list[float | None]]] = {"only": {name: [1.0] * 3 for name in METRICS} | {"success_rate": [success] * 3}}
+    exact = Interval(success, success - 1e-4, success + 1e-4)
+    found = {"only": {name: interval(row) for name, row in series["only"].items()} | {"success_rate": exact}}
+    (entry,), lines = verdict(Scenario({"a": Deployment("x", "m")}, slo=Slo(success=0.99)), series, found, residual=residual)
+    assert entry["meets_slo"] is meets
+    assert ("off the log's success" in entry["why"]) is (meets is None)
+    assert any("Cheapest that keeps it" in line for line in lines) is (meets is True)

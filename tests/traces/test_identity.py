@@ -204,6 +204,10 @@ def test_calls_that_cannot_be_told_apart_are_counted_and_told(tmp_path: Path) ->
     assert found.notes == [told]
     study = compare(load(str(tmp_path / "log.jsonl"), None, ["recorded"], [], []))
     assert study.replay["calibration"]["success_rate"]["residual"] == pytest.approx(bad / len(rows))
+    (entry,) = study.verdict
+    assert entry["meets_slo"] is None
+    assert "points off the log's success" in entry["why"]
+    assert not any("keeps it" in line for line in study.verdict_lines())
 
 
 def test_a_converted_trace_says_the_same(tmp_path: Path) -> None:
