@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from simroute.core.params import Doc, Factor, Seconds
+
+Jitter = Literal["none", "full", "equal", "decorrelated", "proportional"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,11 @@ class Backoff:
     initial: Annotated[Seconds, Doc("the first pause")] = 0.5
     factor: Annotated[Factor, Doc("each pause by the one before")] = 2.0
     max: Annotated[Seconds, Doc("the longest pause, before proportional jitter")] = 20.0
-    jitter: Annotated[Literal["none", "full", "equal", "decorrelated", "proportional"], Doc("how a pause is spread by chance")] = "full"
+    jitter: Annotated[Jitter, Doc("how a pause is spread by chance")] = "full"
+
+    def __post_init__(self) -> None:
+        if self.jitter not in get_args(Jitter):
+            raise ValueError(f"jitter {self.jitter!r}: expected one of {', '.join(get_args(Jitter))}")
 
     def delay(self, attempt: int, u: float, previous: float = 0.0) -> float:
         """Seconds before retry number `attempt` (from 1), with `u` uniform in [0, 1) and `previous` the pause before this one."""

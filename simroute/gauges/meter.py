@@ -9,6 +9,15 @@ PERIODS = {"day": DAY, "month": 30 * DAY}
 """Periods begin at t = 0; a month has 30 days."""
 
 
+class Ticket:
+    """An estimate that a meter has counted, in which period; it is settled once."""
+
+    __slots__ = ("is_open", "nano", "number")
+
+    def __init__(self, number: int, nano: int) -> None:
+        self.number, self.nano, self.is_open = number, nano, True
+
+
 class SpendMeter:
     """Money in integer nano-dollars."""
 
@@ -17,24 +26,24 @@ class SpendMeter:
         self._number = 0
         self._nano = 0
 
-    def reserve(self, now: float, usd: float) -> tuple[int, int]:
+    def reserve(self, now: float, usd: float) -> Ticket:
         """Count an estimate now; the ticket settles it."""
         self._turn(now)
         nano = _up(usd)
         self._nano += nano
-        return self._number, nano
+        return Ticket(self._number, nano)
 
     def fits(self, now: float, usd: float, limit: float) -> bool:
         """Whether an estimate of `usd`, beside what is spent and reserved, stays within `limit`."""
         self._turn(now)
         return self._nano + _up(usd) <= round(limit * 1e9)
 
-    def settle(self, ticket: tuple[int, int], now: float, usd: float) -> None:
-        """Replace an estimate by the bill. A ticket that is never settled keeps its estimate; one of an earlier period changes nothing."""
+    def settle(self, ticket: Ticket, now: float, usd: float) -> None:
+        """Replace an estimate by the bill, once. A ticket that is never settled keeps its estimate; one of an earlier period changes nothing."""
         self._turn(now)
-        number, nano = ticket
-        if number == self._number:
-            self._nano += round(usd * 1e9) - nano
+        if ticket.is_open and ticket.number == self._number:
+            self._nano += round(usd * 1e9) - ticket.nano
+        ticket.is_open = False
 
     def spent(self, now: float) -> float:
         """USD in the period of `now`."""

@@ -15,7 +15,9 @@ DEFINITIONS: dict[str, str] = {
     "ttft_p95_s": "95 % of the successful streamed requests had their first token after at most so long, from arrival on.",
     "cost_usd": "Everything that was billed: answers, failed and abandoned attempts, judges and pings.",
     "cost_per_1k_requests_usd": "Everything that was billed, for each 1,000 requests that arrived.",
-    "wasted_usd": "What was billed for work whose answer nobody got: abandoned attempts, lost races, answers that a judge refused.",
+    "wasted_usd": (
+        "What was billed for work whose answer nobody got: abandoned attempts, lost races, refused answers, judges of a request that failed."
+    ),
     "quality_mean": "How good the given answers truly were, on average; a cached answer to another question counts as wrong.",
     "cache_hit_rate": "The share of requests that were answered from a cache.",
     "cache_false_hit_rate": "The share of all requests that a cache answered with the answer to another question.",
@@ -36,5 +38,5 @@ DEFINITIONS: dict[str, str] = {
     ),
     "undetected": "How many outages no opening (cooldown, shift) marked while they lasted; each counts once for each replica.",
     "forbidden_share": "The share of requests that were answered by a provider which they forbid; it must be 0.",
-    "utilisation": "The mean share of a target's slots that were busy, where it has a limit of calls at a time; told by target.",
+    "utilisation": "The mean share of a target's slots that were busy within the horizon, where it has a limit of calls at a time; told by target.",
 }

@@ -35,7 +35,7 @@ def fate(model: DeploymentModel, block: Block, n: int) -> Fate:
     seconds = first + decode
     stop = np.where(cut, first + decode * drawn.cut / (model.spec.truncated or 1.0), seconds)
     whole = np.where(answers, _bill(model, block, first, decode, stop), 0)
-    dropped = np.where(answers, _nano(model, block, np.where(decode > 0, 0, block.output_tokens)), 0)
+    dropped = np.where(answers, _nano(model, block, np.where(seconds > 0, 0, block.output_tokens)), 0)
     return Fate(answers & ~cut, first, np.where(answers & ~cut, seconds, inf), whole, dropped, drawn.quality)
 
 

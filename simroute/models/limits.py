@@ -18,13 +18,12 @@ class RateLimit:
         self._charge = limits.charge
 
     def ask(self, now: float, input_tokens: int, output_tokens: int, max_output_tokens: int) -> float | None:
-        """None if the call may pass (and is charged), else the seconds until it may."""
+        """None if the call may pass (and is charged), else the seconds until it may: infinite if it is charged more than a minute grants."""
         tokens = float(input_tokens + {"reserve": max_output_tokens, "estimate": output_tokens, "generated": 0}[self._charge])
         wait = 0.0
         if self._requests is not None:
             wait = self._requests.wait(now, 1.0)
         if self._tokens is not None:
-            tokens = min(tokens, self._tokens.capacity)  # a larger request passes when the bucket is full
             wait = max(wait, self._tokens.wait(now, tokens))
         if wait > 0:
             return wait

@@ -178,7 +178,9 @@ class Limits:
     """
 
     rpm: Annotated[PerMinute | None, Doc("requests a minute; further ones get 429")] = None
-    tpm: Annotated[PerMinute | None, Doc("tokens a minute; further ones get 429")] = None
+    tpm: Annotated[
+        PerMinute | None, Doc("tokens a minute; further ones get 429, and a call that is charged more than all of them always (error too_large)")
+    ] = None
     charge: Annotated[
         Literal["reserve", "estimate", "generated"],
         Doc("tokens charged at once: input + max_output_tokens; input + true output; input, the output when generated"),

@@ -42,3 +42,9 @@ def test_decorrelated_pauses_are_drawn_up_to_three_times_the_one_before():
 def test_no_pause_is_longer_than_the_longest(attempt, u, previous, jitter):
     """However often one tries; proportional jitter may add its fifth."""
     assert 0.0 <= Backoff(max=10.0, jitter=jitter).delay(attempt, u, previous) <= 10.0 * (1.2 if jitter == "proportional" else 1.0)
+
+
+def test_an_unknown_jitter_is_an_error():
+    """It would be none at all, without a word."""
+    with pytest.raises(ValueError, match="jitter 'random': expected one of none, full, equal, decorrelated, proportional"):
+        Backoff(jitter="random")

@@ -52,3 +52,14 @@ def test_sums_do_not_depend_on_the_order(nanos, shuffle):
         sums.append(meter.spent(0.0))
         shuffle.shuffle(nanos)
     assert sums == [sum(nanos) / 1e9] * 2
+
+
+def test_a_ticket_is_settled_once():
+    """Settled again, it neither gives back nor bills a second time; another ticket of the same sum is its own."""
+    meter = SpendMeter(DAY)
+    ticket, other = meter.reserve(0.0, 5.0), meter.reserve(0.0, 5.0)
+    for _ in range(3):
+        meter.settle(ticket, 1.0, 2.0)
+    assert meter.spent(2.0) == 7.0
+    meter.settle(other, 3.0, 0.0)
+    assert meter.spent(4.0) == 2.0

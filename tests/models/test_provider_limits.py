@@ -92,11 +92,13 @@ def test_generated_tokens_are_charged_when_they_are_there() -> None:
     assert gate.ask(0.0, 850, 0, 0) is None
 
 
-def test_a_call_beyond_the_limit_passes_a_full_bucket_only() -> None:
-    """More tokens than a minute grants: let through when nothing was used, so that it does not wait for ever."""
+def test_a_call_beyond_the_whole_limit_is_refused_for_ever_and_charged_nothing() -> None:
+    """More tokens than a minute grants: no wait helps; a call of all of them passes a full bucket."""
     gate = RateLimit(spec.Limits(tpm=600))
-    assert gate.ask(0.0, 5000, 0, 0) is None
-    assert gate.ask(0.0, 5000, 0, 0) == pytest.approx(60.0)
+    assert gate.ask(0.0, 601, 0, 0) == math.inf
+    assert gate.ask(0.0, 600, 0, 0) is None
+    assert gate.ask(0.0, 600, 0, 0) == pytest.approx(60.0)
+    assert gate.ask(0.0, 601, 0, 0) == math.inf
 
 
 def test_calls_at_exactly_the_granted_rate_all_pass() -> None:

@@ -2,12 +2,16 @@
 
 from bisect import bisect_right
 from collections import deque
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import count
 
 import numpy as np
 import pytest
 
+from simroute.core import Judge, Outcome
+from simroute.experiment.configuration import Configuration
+from simroute.experiment.run import replicate
 from simroute.ledger import Ledger
 from simroute.models import spec
 from simroute.models.weather import Weather
@@ -213,3 +217,55 @@ def test_a_call_is_billed_at_the_price_when_it_was_sent_on():
     """Both span the step at 5 s. Without slots both are billed the old price; with one, the second begins at 11 s and is billed the new one."""
     assert priced(None) == [1_100_000, 1_100_000]
     assert priced(1) == [1_100_000, 3_300_000]
+
+
+@pytest.mark.parametrize(("streamed", "at", "tokens"), [(False, 3.0, 0), (True, 3.0, 0), (True, 5.0, 100)])
+def test_without_a_time_per_token_a_call_stopped_before_its_first_token_is_billed_its_input_only(streamed, at, tokens):
+    """All 100 tokens come at 4 s; who stops it at 3 s pays the input, who stops waiting later had the whole answer."""
+    log = play({"timeout": Timeout(at)}, {"a": [Step(4.0, first=4.0)]}, streamed=streamed, abandoned="stops")
+    assert log.rows["requests"][0]["cost_nano"].tolist() == [1000 * 1000 + tokens * 2000]
+
+
+@dataclass
+class Judged:
+    """Has every answer judged, for a dollar a verdict, and gives it or not."""
+
+    gives: bool
+
+    async def __call__(self, call, send, world):
+        outcome = await send(call)
+        await world.judge(call, outcome, Judge(usd=1.0))
+        return outcome if self.gives else Outcome.rejected("judged")
+
+
+@pytest.mark.parametrize(("gives", "wasted"), [(True, 0), (False, 10**9 + 1000 * 1000 + 100 * 2000)])
+def test_what_a_judge_costs_is_waste_where_the_request_fails(gives, wasted):
+    """The verdict and the answer of a request that gets nothing are both billed for nothing."""
+    log = play({"judged": Judged(gives)}, {"a": [Step(1.0)]})
+    requests = log.rows["requests"][0]
+    assert requests["cost_nano"].tolist() == [10**9 + 1000 * 1000 + 100 * 2000]
+    assert requests["wasted_nano"].tolist() == [wasted]
+
+
+def test_a_prompt_beyond_a_provider_s_whole_minute_is_refused_and_told():
+    """1,000 tokens in and 100 out at 900 a minute: 429 at once, for a reason of its own, without a time to come back."""
+    log = play({}, {"a": [Step(1.0)]}, limits=spec.Limits(tpm=900))
+    attempts = log.rows["attempts"][0]
+    assert (attempts["status"].tolist(), np.isnan(attempts["retry_after_s"]).tolist(), attempts["cost_nano"].tolist()) == ([429], [True], [0])
+    assert log.requests[0][0] == "failed"
+
+
+def test_utilisation_is_at_most_one_however_long_the_drain_is():
+    """200 calls of one second at a single slot in 10 s are worked off in 200: busy for the whole horizon, and no more."""
+    server = spec.Deployment(
+        "c", "m", price=spec.PriceList(1, 1), latency=spec.Latency(1.0, 0.0, 0.0, 0.0, 0.0), limits=spec.Limits(concurrency=1, queue=500)
+    )
+    made = spec.Scenario({"a": server}, horizon=10.0, workload=spec.Workload(rate=20.0), gateway=spec.Gateway(overhead=0.0))
+    found = replicate(Configuration("run", "test", made, {"policy": {}}), "policy", 0).by["target"]["a"]["utilisation"]
+    assert 0.9 < found <= 1.0
+    idle = replace(made, workload=spec.Workload(rate=0.3))
+    world, rows = ran(idle, {})
+    busy = sum(
+        max(0.0, min(end, 10.0) - max(end - 1.0, start)) for start, end in zip(*(rows["attempts"][n] for n in ("start_s", "end_s")), strict=True)
+    )
+    assert world.upstreams["a"].busy_seconds == pytest.approx(busy)

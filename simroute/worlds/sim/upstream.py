@@ -88,6 +88,8 @@ class Upstream:
         if self.limits is not None:
             columns = request.columns
             wait = self.limits.ask(attempt.start, columns.input_tokens[i], columns.output_tokens[i], request.max_output_tokens)
+            if wait == math.inf:
+                return self._refuse(attempt, 429, "too_large", None, draws.error_s[i])
             if wait is not None:
                 return self._refuse(attempt, 429, "rate_limited", wait, draws.error_s[i])
         if slots is None:

@@ -137,7 +137,7 @@ class SimWorld:
         held, i = request.held, request.i
         ok = outcome.status == 200
         upstream = self.upstreams[outcome.target] if outcome.target is not None else None
-        used = round(outcome.usd * 1e9) if ok else 0
+        used = round(outcome.usd * 1e9) + request.extra if ok else 0  # what judges of an answer cost is no waste, if it was given
         quality, false_hit = math.nan, False
         answer = outcome.answer
         if ok and answer is not None:  # a layer may make up an answer of its own, of which nothing is known
@@ -153,7 +153,7 @@ class SimWorld:
             request.attempts,
             request.ttft,
             request.nano,
-            max(0, request.nano - used - request.extra),
+            max(0, request.nano - used),
             quality,
             CACHED[outcome.cached],
             false_hit,
@@ -259,7 +259,7 @@ class SimWorld:
         tokens_in, tokens_out = columns.input_tokens[i], columns.output_tokens[i]
         now = self.env._now
         if now < attempt.began + (attempt.first + decode):  # summed as the end was: rounding must not take a token away
-            share = (now - attempt.began - attempt.first) / decode if decode else 1.0
+            share = (now - attempt.began - attempt.first) / decode if decode else 0.0  # no time per token: all come with the first
             tokens_out = int(tokens_out * max(0.0, share))
         if upstream.limits is not None:
             upstream.limits.generated(now, tokens_out)
