@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from simroute.traces import files
+from simroute.traces.columns import COLUMNS
 from simroute.traces.files import TraceError, Unfold
-from simroute.traces.formats import named, recognised
+from simroute.traces.formats import Format, named, recognised, unfolding
 from simroute.traces.mapping import Mapped
 
 
@@ -30,13 +32,54 @@ def format_of(paths: list[Path], wish: Wish) -> str:
                 raise TraceError(f"{path}: has no column {name!r}, which the mapping names; {f'did you mean {near}?' if near else 'rename it there'}")
         return "mapped"
     if wish.format is not None:
-        named(wish.format)
+        for path in paths:
+            _needed(path, wish.format)
         return wish.format
     found = {path: recognised(path, sample(path)) for path in paths}
     if len(set(found.values())) > 1:
         (one, first), (other, second) = next((a, b) for a in found.items() for b in found.items() if a[1] != b[1])
         raise TraceError(f"{other}: is {second}, while {one} is {first}; one trace has one format")
     return found[paths[0]]
+
+
+NEEDED = {"time": "the time of a request", "input_tokens": "its input tokens", "output_tokens": "its output tokens"}
+NAME = re.compile(r'"([^"]+)"|([A-Za-z_]\w*)')
+
+
+def fields(form: Format, column: str) -> list[str]:
+    """The log's own fields from which a format makes a column."""
+    parts: dict[str, str] = getattr(form, "PARTS", {})
+    found: list[str] = []
+    waiting, seen = [form.COLUMNS.get(column, "")], set[str]()
+    while waiting:
+        for quoted, bare in NAME.findall(waiting.pop()):
+            name = quoted or bare
+            if name in parts and name not in seen:
+                seen.add(name)
+                waiting.append(parts[name])
+            elif name in form.FIELDS:
+                found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _needed(path: Path, name: str) -> None:
+    """Raises TraceError where a file lacks what a format cannot do without."""
+    form = named(name)
+    keys = sample(path, unfolding(form)).keys
+    for column, about in NEEDED.items():
+        read = fields(form, column)
+        if read and not keys & {*read}:
+            names = " or ".join(repr(one) for one in read[:6])
+            shown = ", ".join(sorted(keys))[:160] or "nothing"
+            raise TraceError(f"{path}: is not read as {name}: it has no {names}, of which {name} makes {about}; it has: {shown}")
+
+
+def lacking(path: Path, name: str) -> list[str]:
+    """Columns that a format can tell, and that this file has no field for."""
+    form = named(name)
+    keys = sample(path, unfolding(form)).keys
+    told = [column for column in COLUMNS if column in form.COLUMNS]
+    return [column for column in told if (read := fields(form, column)) and not keys & {*read}]
 
 
 def sample(path: Path, unfold: Unfold | None = None) -> files.Sample:

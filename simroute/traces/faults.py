@@ -39,3 +39,19 @@ def lost(table: Table, seen: int, expected: Container[str]) -> None:
         most = max(reasons, key=lambda reason: reasons[reason])
         where = table.examples[most][0]
         table.lost = f"{sum(reasons.values()):,} of {total:,} rows are left out, mostly for: {most} ({where}); is this how they are meant to be read?"
+
+
+def doubtful(run: Callable[..., Any], tz: str) -> list[str]:
+    """Local times in `raw` that no clock of this zone showed, or that it showed twice, as clocks were changed; each told once."""
+    local, shown = "make_timestamp_ns(t)::TIMESTAMP", "timezone($tz, {})"
+    taken = shown.format(local)
+    again = " OR ".join(f"{shown.format(f'{taken} {way} INTERVAL {size} MINUTE')} = {local}" for way in "-+" for size in (30, 60, 120))
+    never, twice = run(
+        f"SELECT count(*) FILTER ({shown.format(taken)} <> {local}), count(*) FILTER ({again}) FROM raw WHERE clock = 'none' AND t IS NOT NULL",
+        {"tz": tz},
+    ).fetchone()
+    told = (
+        (never, f"local times that do not exist in {tz}, as clocks were put forward: {never:,}, taken as an hour later"),
+        (twice, f"local times that exist twice in {tz}, as clocks were put back: {twice:,}, taken as the later of both"),
+    )
+    return [text for count, text in told if count]

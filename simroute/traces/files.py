@@ -34,11 +34,13 @@ class TraceError(ValueError):
 
 
 class Chunk(NamedTuple):
-    """`columns`: name -> a text or None for each record; `lines`: the line on which each begins; `broken`: lines that hold no record."""
+    """`columns`: name -> a text or None for each record; `lines`: the line on which each begins; `broken`: lines that hold no record; `typed`: texts
+    are told from numbers and from nothing, as in JSON."""
 
     lines: Sequence[int]
     columns: Mapping[str, Sequence[str | None]]
     broken: list[int]
+    typed: bool = True
 
 
 class Sample(NamedTuple):
@@ -88,7 +90,7 @@ def chunks(path: Path, fields: Iterable[str], unfold: Unfold, sheets: bool = Fal
     """All records of a text file, and of each these fields as text (what is nested, as JSON). Raises TraceError."""
     fields = tuple(fields)
     if _container(path) == "csv":
-        return _gathered(_unfolded(path, unfold), fields) if sheets else _csv(path, fields)
+        return (chunk._replace(typed=False) for chunk in _gathered(_unfolded(path, unfold), fields)) if sheets else _csv(path, fields)
     return _gathered(_objects(path, unfold), fields)
 
 
@@ -238,7 +240,7 @@ def _csv(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
                 broken = [line for line, row in zip(lines, rows, strict=True) if len(row) != width]
                 lines = [line for line, row in zip(lines, rows, strict=True) if len(row) == width]
                 rows = [row for row in rows if len(row) == width]
-            yield Chunk(lines, {name: list(map(itemgetter(place), rows)) for name, place in places.items()}, broken)
+            yield Chunk(lines, {name: list(map(itemgetter(place), rows)) for name, place in places.items()}, broken, False)
 
 
 def _unfolded(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:

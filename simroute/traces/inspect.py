@@ -37,7 +37,8 @@ def summary(table: Table) -> dict[str, Any]:
     first, last, at_least = found.pop("first"), found.pop("last"), found.pop("at_least")
     whole = {name: None if value is None else int(value) for name, value in found.items() if name not in REAL}
     return {
-        "format": table.format, "requests": table.requests, "skipped": table.skipped, "first_arrival_utc": when(table, first),
+        "format": table.format, "requests": table.requests, "skipped": table.skipped, "unusable": table.unusable,
+        "first_arrival_utc": when(table, first),
         "last_arrival_utc": when(table, last), "span_s": (last - first) / 1e9, **found, **whole,
         "attempts_at_least": at_least,
     }  # fmt: skip

@@ -10,7 +10,7 @@ MACROS = (
     # the letters of a name: "BadRequestError" and "bad_request" have the same beginning
     "slug(x) AS (regexp_replace(lower(x), '[^a-z]', '', 'g'))",
     # a text that says something
-    "word(x) AS (nullif(nullif(nullif(trim(x), ''), 'null'), 'None'))",
+    "word(x) AS (nullif(trim(x), ''))",
     # a text that holds a text of JSON, quoted, is the value in it
     "plain(x) AS (CASE WHEN starts_with(x, '\"') AND json_valid(x) THEN json_extract_string(x, '$') ELSE x END)",
     # one field of an object written as JSON: part(usage_details, '$.input'), as text

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from simroute.traces import faults, files, nesting, turns
+from simroute.traces import cells, faults, files, nesting, turns
 from simroute.traces.attempts import WAIT_S, joined
-from simroute.traces.choosing import Wish, format_of, sample
+from simroute.traces.choosing import Wish, format_of, lacking, sample
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
 from simroute.traces.formats import Format, named, unfolding
@@ -47,6 +47,7 @@ REASONS = {
     "negative tokens": ("least(input_tokens, output_tokens, cached_tokens) < 0", "counts from 0"),
     "more than 10,000,000 tokens": (f"greatest(input_tokens, output_tokens) > {MOST_TOKENS}", "tokens of one request"),
     "no token counts": ("NOT coalesce(failed, false) AND (input_tokens IS NULL OR output_tokens IS NULL)", "whole numbers from 0"),
+    "negative cost": ("cost_usd < 0", "USD from 0"),
     "nothing asked": ("NOT coalesce(failed, false) AND input_tokens = 0", "at least one input token"),
     "ends before it begins": ("ends < t OR latency_s < 0", "times on one clock"),
 }
@@ -68,6 +69,8 @@ def read(paths: list[Path], wish: Wish | None = None, progress: Callable[[int], 
         raise TraceError(f"--tz {wish.tz}: no time zone is called so; expected a name such as Europe/Berlin")
     with _said(paths), _uncollected():
         _Reader(table, form, wish, progress).read(paths)
+    if wish.format is not None and (without := lacking(paths[0], wish.format)):
+        table.notes.append(f"{paths[0].name} has nothing that {wish.format} reads as {', '.join(without)}")
     return table
 
 
@@ -114,22 +117,20 @@ class _Reader:
         self._later = {"no token counts"} if "inside" in self._given else set[str]()  # reasons of which all rows must be known first
         mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", *more), "NULL") | self._form.COLUMNS
         typed = ", ".join(f'TRY_CAST({mapped[name]} AS {column.kind}) AS "{name}"' for name, column in COLUMNS.items() if name != "arrival_ns")
+        odd = cells.numbers(self._form) or ["NULL"]
         self._select = (
             f'SELECT "#file" AS file, "#line" AS line, {typed},'
             f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
             f" CAST({mapped['sends']} AS BIGINT) AS sends, CAST({mapped['parent']} AS VARCHAR) AS parent,"
             f" CAST({mapped['inside']} AS VARCHAR) AS inside, TRY_CAST({mapped['after_s']} AS DOUBLE) AS after_s,"
+            f" nullif(concat_ws(',', \"#odd\", {', '.join(odd)}), '') AS odd,"
             f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
         )
+        self._named = cells.named(self._form)
         self._parts = ", ".join(["*", *(f'{sql} AS "{name}"' for name, sql in getattr(self._form, "PARTS", {}).items())])
-        self._run(
-            "CREATE TABLE raw AS "
-            + self._checked(
-                'SELECT 0::INTEGER AS "#file", 0 AS "#line", ' + ", ".join(f"NULL::VARCHAR AS {_quoted(name)}" for name in self._form.FIELDS)
-            )
-            + " LIMIT 0"
-        )
+        none = ", ".join(f"NULL::VARCHAR AS {_quoted(name)}" for name in ("#odd", *self._form.FIELDS))
+        self._run("CREATE TABLE raw AS " + self._checked(f'SELECT 0::INTEGER AS "#file", 0 AS "#line", {none}') + " LIMIT 0")
         self._run("BEGIN")  # one transaction: what is committed at once is not written to the log first
         for source in self._sources(paths):
             self._add(*source)
@@ -162,7 +163,7 @@ class _Reader:
         total = self._run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
         for start in range(0, total, 1_000_000):
             where = f"WHERE file_row_number >= {start} AND file_row_number < {start + 1_000_000}"
-            yield f'SELECT {number}::INTEGER AS "#file", file_row_number + 1 AS "#line", {made} FROM {source} {where}', {}, []
+            yield f'SELECT {number}::INTEGER AS "#file", file_row_number + 1 AS "#line", NULL AS "#odd", {made} FROM {source} {where}', {}, []
 
     def _texts(self, held: list[tuple[int, Chunk]]) -> tuple[str, dict[str, Any], list[tuple[int, int]]]:
         sizes = [len(chunk.lines) for _, chunk in held]
@@ -170,7 +171,10 @@ class _Reader:
             "#file": np.repeat(np.array([number for number, _ in held], np.int32), sizes),
             "#line": np.concatenate([np.array(chunk.lines, np.int64) for _, chunk in held]),
         }
-        made = []
+        untyped = np.repeat(np.array([not chunk.typed for _, chunk in held]), sizes)
+        if untyped.any():
+            data["#untyped"] = untyped
+        made, odd = list[str](), list[str]()
         for place, name in enumerate(self._form.FIELDS):
             found = [chunk.columns.get(name) or [None] * size for size, (_, chunk) in zip(sizes, held, strict=True)]
             texts = found[0] if len(found) == 1 else [text for column in found for text in column]
@@ -178,9 +182,17 @@ class _Reader:
                 made.append(f"NULL::VARCHAR AS {_quoted(name)}")
                 continue
             data[f"f{place}"] = np.array(texts, object)
-            made.append(f"plain(CAST(f{place} AS VARCHAR)) AS {_quoted(name)}")
+            cell = f"CAST(f{place} AS VARCHAR)"
+            if not untyped.any():
+                cell = f"plain({cell})"
+            else:
+                cell = f'CASE WHEN "#untyped" AND {cell} IN ({cells.listed()}) THEN NULL ELSE plain({cell}) END'
+                if name in self._named:
+                    odd.append(f"CASE WHEN \"#untyped\" AND f{place} IN ({cells.listed()}) THEN '{self._named[name]}' END")
+            made.append(f"{cell} AS {_quoted(name)}")
         broken = [(number, line) for number, chunk in held for line in chunk.broken]
-        return f'SELECT "#file", "#line", {", ".join(made)} FROM chunk', data, broken
+        wrong = f"nullif(concat_ws(',', {', '.join(odd)}), '')" if odd else "NULL::VARCHAR"
+        return f'SELECT "#file", "#line", {wrong} AS "#odd", {", ".join(made)} FROM chunk', data, broken
 
     def _add(self, query: str, chunk: dict[str, Any], broken: list[tuple[int, int]]) -> None:
         if broken:
@@ -205,7 +217,7 @@ class _Reader:
                             (("time", "t"), ("end", "ends"), ("first", "firsts")))  # fmt: skip
         reason = f"coalesce(skip, {_first(self._reasons())})"
         kind = f"'{unit}'" if unit else "clock(time_text)"
-        given = ", ".join(["file, line, t, ends, firsts, clock, skip", *(f'"{name}"' for name in self._given)])
+        given = ", ".join(["file, line, t, ends, firsts, clock, odd, skip", *(f'"{name}"' for name in self._given)])
         texts = f"SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM (SELECT {self._parts} FROM ({query})))"
         return f"SELECT {given}, {reason} AS reason FROM ({texts})"
 
@@ -233,6 +245,7 @@ class _Reader:
         if self._wish.strict:
             self._first_bad([])
         self._count()
+        cells.settle(self._table, self._run, self._paths)
         if isinstance(self._form, Mapped):
             faults.unfilled(self._run, self._form, self._paths[0], self._seen)
         faults.lost(self._table, self._seen, EXPECTED)
@@ -285,6 +298,7 @@ class _Reader:
                 raise TraceError(f"{where}: in {next(iter(found))} some times lie before 1973, others after; write all in one unit")
         if "none" in found and self._wish.tz != "UTC":
             begun, ended, first = (f"epoch_ns(timezone($tz, make_timestamp_ns({c}))::TIMESTAMP) + {c} % 1000" for c in ("t", "ends", "firsts"))
+            self._table.notes += faults.doubtful(self._run, self._wish.tz)
             later = "{0} + least({1} - t, CASE WHEN {2} >= {0} THEN {2} - {0} END)"  # a call that lasts over a change of clocks is no hour longer
             self._run(
                 f"UPDATE raw SET t = {begun}, ends = {later.format(begun, 'ends', ended)}, firsts = {later.format(begun, 'firsts', first)}"
@@ -306,9 +320,9 @@ class _Reader:
         """Of rows with one id the first is kept; attempts at one request may have one id, but not begin at one time."""
         if "request_id" not in self._given:
             return
-        place, key = f"file * {FILE} + line", "request_id"
+        place, key = f"file * {FILE} + line", f"CASE WHEN request_id NOT IN ({cells.listed()}) THEN request_id END"  # those name nothing
         if "trace" in self._given:
-            key = "CASE WHEN trace IS NULL OR request_id IS NULL THEN request_id ELSE concat_ws(' ', request_id, trace, t) END"
+            key = f"CASE WHEN trace IS NULL OR {key} IS NULL THEN {key} ELSE concat_ws(' ', request_id, trace, t) END"
         self._run(f"CREATE TEMP TABLE firsts AS SELECT {key} AS id, min({place}) AS kept FROM raw GROUP BY 1 HAVING count(*) > 1")
         again = f"FROM raw JOIN firsts ON {key} = id WHERE {place} > kept"
         count = self._run(f"SELECT count(*) {again}").fetchone()[0]

@@ -20,7 +20,8 @@ LARGE = 16 << 20
 @dataclass
 class Table:
     """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n"; `relative`: the clock counts from the trace's start;
-    `tick_s`: seconds of a coarse clock over which arrivals were spread; `lost`: that most rows were left out, or nothing.
+    `tick_s`: seconds of a coarse clock over which arrivals were spread; `lost`: that most rows were left out, or nothing;
+    `unusable`: column -> cells that hold something else than it does, taken as empty.
 
     The rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival.
     """
@@ -34,6 +35,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     tick_s: int = 0
     lost: str = ""
+    unusable: dict[str, int] = field(default_factory=dict)
 
     def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a query over `requests`."""

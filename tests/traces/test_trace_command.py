@@ -43,7 +43,7 @@ def test_the_summary_is_flat_and_adds_up(trace: Path, capsys: pytest.CaptureFixt
     found = json.loads(out)
     assert (code, found.pop("cost_usd")) == (0, pytest.approx(0.512))
     assert found == {
-        "format": "canonical", "requests": 4, "skipped": {"no readable time": 1}, "first_arrival_utc": "2023-11-14T22:13:20.000000Z",
+        "format": "canonical", "requests": 4, "skipped": {"no readable time": 1}, "unusable": {}, "first_arrival_utc": "2023-11-14T22:13:20.000000Z",
         "last_arrival_utc": "2023-11-14T22:13:40.000000Z", "span_s": 20.0, "input_tokens": 3800, "cached_tokens": 400, "output_tokens": 330,
         "attempts": 7, "attempts_at_least": False, "failed": 1, "users": 2, "sessions": 2, "models": 2, "latency_mean_s": pytest.approx(1.825),
         "ttft_mean_s": pytest.approx(0.6),
