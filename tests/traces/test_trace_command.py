@@ -161,7 +161,7 @@ def test_names_of_formats_are_completed() -> None:
     from simroute.cli.trace import formats, inspect_command
 
     found = formats(click.Context(inspect_command), inspect_command.params[1], "b")
-    assert [item.value for item in found] == ["bailian", "burstgpt"]
+    assert [item.value for item in found] == ["bailian", "bedrock", "burstgpt"]
     assert all(item.help for item in found)
 
 
