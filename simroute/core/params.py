@@ -45,6 +45,11 @@ Weight = Annotated[float, Unit("weight"), Range(low=0)]
 Name = Annotated[str, Unit("name")]
 TargetName = Annotated[str, Unit("target")]
 """A deployment's name or one of `core.target.ROLES`; checked against the scenario before anything runs."""
+TaskName = Annotated[str, Unit("task")]
+FeatureName = Annotated[str, Unit("feature")]
+WorkName = Annotated[str, Unit("task or feature")]
+ProviderName = Annotated[str, Unit("provider")]
+"""Names of what a scenario or a replayed log has: `experiment.names` checks them against both, and says of unknown ones what is near."""
 Status = Annotated[int, Unit("status"), Range(100, 599)]
 When = Annotated[float | str, Unit("when")]
 """A moment of a run: seconds (or a duration) from its start, or a share of its horizon written as a percentage ("30%")."""

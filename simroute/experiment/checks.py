@@ -7,6 +7,7 @@ from typing import Any
 from simroute.experiment import yaml_reader
 from simroute.experiment.errors import nearest
 from simroute.experiment.inputs import contents, dates
+from simroute.experiment.names import Known, held, known, mentioned, ungraded
 from simroute.experiment.yaml_reader import KeyPath
 from simroute.models import spec
 from simroute.models.calendar import calendar
@@ -35,17 +36,18 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
             price_list(deployment, scenario.horizon, when)
         except ValueError as error:
             wrong((*here, "model"), str(error), (*here, "provider"), (*here, "price"), (*here, "price_date"))
-        if isinstance(deployment.quality, dict) and load.outcomes is None:
-            if not deployment.quality:
-                wrong((*here, "quality"), "names no task; give one share, or one for each task, or null where it is not known")
-            for task in set(deployment.quality) - set(load.tasks):
-                wrong((*here, "quality", task), f"there is no such task; {nearest(task, load.tasks)}", ("workload", "tasks"))
+        if deployment.quality == {} and load.outcomes is None:
+            wrong((*here, "quality"), "names no task; give one share, or one for each task, or null where it is not known")
         if sum(deployment.errors.values()) > 1:
             wrong((*here, "errors"), "shares add up to more than 1")
         if deployment.outcomes is not None and load.outcomes is not None and tables:
             columns = contents("outcomes", load).columns
             if deployment.outcomes not in columns:
                 wrong((*here, "outcomes"), f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
+        if deployment.recorded is not None and load.trace is None:
+            wrong((*here, "recorded"), "names a model of a trace, and there is none: give workload.trace, or remove it")
+        elif deployment.recorded is not None and tables and deployment.recorded not in (targets := contents("trace", load).targets):
+            wrong((*here, "recorded"), f"the trace has no calls of {deployment.recorded!r}; {nearest(deployment.recorded, targets)}")
         if deployment.outcomes is None and load.outcomes is not None:
             wrong((*here, "outcomes"), "is required beside workload.outcomes: the column that holds this model's answers")
     if sum(load.invalid.values()) > 1:
@@ -68,11 +70,29 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
                 table(lengths.quantiles or {"p0": 1, "p100": 1})
             except ValueError as error:
                 wrong(("workload", "tasks", name, part, "quantiles"), str(error))
-    for feature in set(load.forbid) - set(load.features):
-        wrong(("workload", "forbid", feature), f"there is no such feature; {nearest(feature, load.features)}", ("workload", "features"))
     for name, outage in scenario.outages.items():
         _outage(("outages", name), outage, scenario, wrong, named(left_out))
     return problems
+
+
+def there(scenario: spec.Scenario, left_out: list[KeyPath], readable: bool) -> dict[str, Known]:
+    """Kind -> names that there are, of the kinds of which all can be read."""
+    found = known(scenario) if readable else {}
+    hidden = {"task": ("tasks",), "feature": ("features",), "task or feature": ("tasks", "features")}
+    lost = {kind for kind, keys in hidden.items() if any(path[:2] in [("workload",), *(("workload", key) for key in keys)] for path in left_out)}
+    return {kind: names for kind, names in found.items() if kind not in lost and (kind != "provider" or named(left_out))}
+
+
+def names(scenario: spec.Scenario, there: dict[str, Known], document: yaml_reader.Document) -> tuple[list[str], list[str]]:
+    """(mistakes, notes) of tasks, features and providers that a scenario mentions."""
+    mentions = list(mentioned(spec.Scenario, scenario))
+    graded = [each for each in mentions if each.kind == "task" and scenario.workload.outcomes is None]
+    problems, _ = held(graded, there, document, strict=True)  # a task that is graded and does not come does no harm
+    notes = ungraded(scenario, there) if "task" in there else []
+    for kind in ("feature", "provider"):
+        found = held([each for each in mentions if each.kind == kind], there, document, strict=kind == "feature")
+        problems, notes = problems + found[0], notes + found[1]
+    return problems, notes
 
 
 SCOPES = ("provider", "deployment", "domain")

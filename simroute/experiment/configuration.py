@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from simroute import policies as _registers_layers
 from simroute.core import formula, registry
-from simroute.core.params import Unit
-from simroute.core.target import ROLES
-from simroute.experiment import advice, catalogue, compose, schema, yaml_reader
+from simroute.experiment import advice, catalogue, checks, compose, names, schema, yaml_reader
 from simroute.experiment.checks import checked, named
 from simroute.experiment.errors import InputError, nearest
 from simroute.experiment.inputs import FILES, contents, dated, dates, digest, fitted
@@ -254,10 +252,17 @@ def _examined(
         left_out = [*left_out, ("horizon",)]
     scenario = dated(scenario, notes) if readable else scenario
     problems += checked(scenario, weather, left_out, readable)
+    there = checks.there(scenario, left_out, readable)
+    mistakes, doubts = checks.names(scenario, there, weather)
+    problems += mistakes
+    notes += doubts
     notes += [] if problems else warnings(scenario, dates(scenario))
     for policy, document in zip(policies, stances, strict=True):
         layers = built.get(policy, {})
-        problems += [f"{document.file}: {line}" for line in aims(layers, scenario)] if named(left_out) else []
+        problems += [f"{document.where(key)}: {'.'.join(key)}: {line}" for key, line in names.aims(layers, scenario)] if named(left_out) else []
+        mistakes, doubts = names.held(names.of_layers(layers), there, document, strict=False)
+        problems += mistakes
+        notes += [f"{policy}: {line}" for line in doubts]
         built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
         notes += [f"{policy}: {line}" for line in (*advice.nesting(layers), *advice.settings(layers, policies[policy], scenario))]
     return scenario, built, problems
@@ -305,36 +310,6 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
     if problems:
         raise InputError(*problems)
     return made
-
-
-def aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[str]:
-    """Targets that neither are deployments nor roles."""
-    known = {*scenario.deployments, *ROLES}
-    found = []
-    for key, layer in layers.items():
-        for name, value in _targets(layer):
-            if value not in known:
-                found.append(f"{key}.{name}: no deployment is called {value!r}; {nearest(value, [*scenario.deployments, *ROLES])}")
-        weights = getattr(layer, "weights", None)
-        if weights and not any(weights.values()):
-            found.append(f"{key}.weights: all zero; at least one must be positive")
-    return found
-
-
-def _targets(layer: Any) -> list[tuple[str, str]]:
-    hints = get_type_hints(type(layer), include_extras=True)
-    found = []
-    for f in fields(layer):
-        value = getattr(layer, f.name) if f.init else None
-        if "Unit(name='target')" not in str(hints.get(f.name)) or value is None:
-            continue
-        keys_are = "dict[typing.Annotated[str, Unit(name='target')]" in str(hints[f.name])
-        values = [value] if isinstance(value, str) else list(value if keys_are or not isinstance(value, dict) else value.values())
-        found += [(f.name, text) for text in values]
-    return found
-
-
-assert str(Unit("target")) == "Unit(name='target')"
 
 
 def _funded(layer: Any, scenario: spec.Scenario) -> Any:

@@ -8,8 +8,9 @@ from typing import Any, get_args, get_type_hints
 from simroute.core import registry
 from simroute.core.params import Unit
 from simroute.experiment import compose, schema, yaml_reader
-from simroute.experiment.configuration import Configuration, aims
+from simroute.experiment.configuration import Configuration
 from simroute.experiment.errors import InputError, nearest
+from simroute.experiment.names import aims
 
 NOWHERE = yaml_reader.Document("", {})
 Values = dict[str, Any]
@@ -60,7 +61,7 @@ class Variation:
         built = self.layers({name: raw})
         found = [line for line in aims(built, self.configuration.scenario) if line not in aims(self._layers, self.configuration.scenario)]
         if found:
-            raise InputError(*(line.split(": ", 1)[1] for line in found))
+            raise InputError(*(line for _, line in found))
         return at(schema.plain(built[name.split(".")[0]]), name.split(".")[1:])
 
     def start(self, name: str) -> Any:

@@ -9,17 +9,20 @@ from simroute.core.params import (
     Count,
     Doc,
     Factor,
+    FeatureName,
     File,
     Name,
     Period,
     PerMinute,
     Positive,
+    ProviderName,
     Range,
     Rate,
     Seconds,
     Share,
     Start,
     Status,
+    TaskName,
     Unit,
     Usd,
     Weight,
@@ -136,7 +139,9 @@ class Workload:
     tasks: Annotated[dict[Name, Task], Doc("the kinds of work")] = field(default_factory=lambda: {"chat": Task()})
     users: Annotated[dict[Name, Weight], Doc("who asks, by weight")] = field(default_factory=dict)
     features: Annotated[dict[Name, Weight], Doc("which parts of a product ask, by weight")] = field(default_factory=dict)
-    forbid: Annotated[dict[Name, tuple[Name, ...]], Doc("providers that a feature's requests must never reach")] = field(default_factory=dict)
+    forbid: Annotated[dict[FeatureName, tuple[ProviderName, ...]], Doc("providers that a feature's requests must never reach")] = field(
+        default_factory=dict
+    )
     repeats: Annotated[Repeats, Doc("requests that ask what was asked before")] = field(default_factory=Repeats)
     outcomes: Annotated[File | None, Doc("prompt × model table (prompt_id, task, 0/1 columns); replaces tasks and the quality model")] = None
 
@@ -252,7 +257,7 @@ class Deployment:
     clustered: Annotated[Clustered, Doc("errors that come in short spells")] = field(default_factory=Clustered)
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
     quality: Annotated[
-        Share | dict[Name, Share] | None,
+        Share | dict[TaskName, Share] | None,
         Doc("share of right answers at difficulty 0, overall or by task; what null, or a task not listed, leaves unknown is not reported"),
     ] = 0.85
     outcomes: Annotated[Name | None, Doc("column of workload.outcomes that holds this model's answers")] = None

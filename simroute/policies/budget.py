@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
-from simroute.core.params import Doc, Name, Share, TargetName, Usd
+from simroute.core.params import Doc, Share, TargetName, Usd, WorkName
 from simroute.core.target import ROLES
 from simroute.gauges.latency import Recent
 from simroute.gauges.meter import PERIODS, SpendMeter
@@ -44,7 +44,7 @@ class Budget:
     usd: Annotated[Usd | None, Doc("for a period; default: the scenario's budget")] = None
     period: Annotated[Literal["day", "month"] | None, Doc("default: the scenario's")] = None
     shift_at: Annotated[Share, Doc("share of the budget from which work shifts")] = 0.8
-    shift: Annotated[tuple[Name, ...], Doc("features or tasks that shift; empty: all")] = ()
+    shift: Annotated[tuple[WorkName, ...], Doc("features or tasks that shift; empty: all")] = ()
     to: Annotated[TargetName, Doc("who gets the work that shifts")] = "cheapest"
     at_limit: Annotated[Literal["reject", "shift", "allow"], Doc("at 100 %: refuse, send everything to the cheaper target, or go on")] = "shift"
     reserve: Annotated[Literal["expected", "max"], Doc("estimate of a call: as long as answers lately, or as long as the caller allows")] = "expected"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from simroute.core import Call, Judge, Outcome, Send, World, layer, resolve
-from simroute.core.params import Doc, Name, TargetName
+from simroute.core.params import Doc, TargetName, TaskName
 
 
 @layer("cascade")
@@ -34,7 +34,7 @@ class Cascade:
     cheap: Annotated[TargetName, Doc("who is asked first")] = "cheapest"
     strong: Annotated[TargetName, Doc("who is asked when the judge is not content")] = "first"
     judge: Annotated[Judge, Doc("who grades the cheap answer, and how well")] = field(default_factory=Judge)
-    tasks: Annotated[tuple[Name, ...], Doc("only for these tasks; empty: all")] = ()
+    tasks: Annotated[tuple[TaskName, ...], Doc("only for these tasks; empty: all")] = ()
 
     def __post_init__(self) -> None:
         self._pair: tuple[str, str] | None = None

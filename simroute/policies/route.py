@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
-from simroute.core.params import Doc, Name, Period, Share, TargetName, Weight
+from simroute.core.params import Doc, Period, Share, TargetName, Weight, WorkName
 from simroute.gauges.latency import Recent
 
 
 @layer("route")
 @dataclass
 class Route:
-    """Aims a call: at random by weight, at the cheapest now, at the fastest lately, or by its task. It does not fail over.
+    """Aims a call: at random by weight, at the cheapest now, at the fastest lately, or by its task or feature. It does not fail over.
 
     A call that an outer layer has aimed (a budget that shifts, a cascade) stays aimed. Never aims at a provider that the request forbids.
     Roles are resolved once; `price` looks at prices each time.
@@ -34,8 +34,10 @@ class Route:
     by: Annotated[Literal["weight", "price", "latency", "task"], Doc("at random by weight, cheapest now, fastest lately, or by task")] = "weight"
     targets: Annotated[tuple[TargetName, ...], Doc("whom to choose from, by price or latency; empty: every deployment")] = ()
     weights: Annotated[dict[TargetName, Weight], Doc("chances; empty: equal ones for `targets`")] = field(default_factory=dict)
-    tasks: Annotated[dict[Name, TargetName], Doc("who gets which task")] = field(default_factory=dict)
-    default: Annotated[TargetName, Doc("for tasks that are not listed")] = "first"
+    tasks: Annotated[dict[WorkName, TargetName], Doc("who gets which task; or which feature, for tasks that are not listed")] = field(
+        default_factory=dict
+    )
+    default: Annotated[TargetName, Doc("for work that is not listed")] = "first"
     explore: Annotated[Share, Doc("share of calls that look at any target instead of the fastest")] = 0.05
     memory: Annotated[Period, Doc("how long a latency is remembered")] = 60.0
 
@@ -100,9 +102,10 @@ class Route:
             self._seen[target].add(now, now - start)
 
     def _by_task(self, call: Call, world: World, allowed: list[str]) -> str:
-        task = call.request.task
-        if task not in self._tasks:
+        request = call.request
+        work = request.task if request.task in self.tasks else request.feature
+        if work not in self._tasks:
             known = world.targets()
-            self._tasks[task] = next(iter(resolve([self.tasks.get(task, self.default)], known, world.price)), next(iter(known)))
-        name = self._tasks[task]
+            self._tasks[work] = next(iter(resolve([self.tasks.get(work, self.default)], known, world.price)), next(iter(known)))
+        name = self._tasks[work]
         return name if name in allowed else allowed[0]

@@ -186,13 +186,15 @@ def calibration(found: dict[str, Any]) -> list[str]:
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """What is decided in spite of the residual, and what was observed, in sentences."""
+    """What is decided in spite of the residual, what was observed, and why no saving is known, in sentences."""
     made = []
     for policy, shares in found["origin"].items() if found["calibration"] else ():
         if policy != RECORDED and shares["answers"] is not None:
             made.append(f"{policy}: {percent(shares['answers'])} of its answers are the log's own (that model, that hour), the others modelled")
             made += _moved(policy, found["sends"])
             made += [f"  {_told(row)}" for row in found["differences"] if row["policy"] == policy and row["mean"] is not None]
+    if not found["shifts"]:
+        made.append(f"No shift of work to a cheaper deployment is known: {'; '.join(found['shifts_missing'])}.")
     return made
 
 

@@ -38,6 +38,7 @@ def spending(study: Study, log: Figures) -> dict[str, Any]:
         "caching": _caching(study.configuration.scenario, trace, bills),
         "shifts": shifts[:MOST],
         "shifts_left_out": max(0, len(shifts) - MOST),
+        "shifts_missing": _missing(study.configuration.scenario, trace, bool(shifts)),
     }
 
 
@@ -134,6 +135,25 @@ def _shifts(scenario: spec.Scenario, trace: Recording, bills: Bills) -> list[dic
     return sorted(found, key=lambda row: (-row["saves_usd"], row["work"], row["from"], row["to"]))
 
 
+def _missing(scenario: spec.Scenario, trace: Recording, any_found: bool) -> list[str]:
+    """Why the table of shifts is empty, or what of the log's work is not in it, in sentences."""
+    known = {made.recorded for made in scenario.deployments.values()}
+    if not trace.mix:
+        return ["the log names no model of a request that was answered" if "model" not in trace.said else "no request of the log was answered"]
+    strange = sum(row[2] for row in trace.mix if row[1] not in known)
+    blank = sum(row[2] for row in trace.mix if row[1] in known and (row[3] is None or row[5] is None))
+    found = [f"{strange:,.0f} answered requests went to models that are no deployment here"] if strange else []
+    found += [f"{blank:,.0f} answered requests are of work and models of which the log has no token counts"] if blank else []
+    if not any_found and strange + blank < sum(row[2] for row in trace.mix):
+        if len(scenario.deployments) == 1:
+            found.append(
+                f"{next(iter(scenario.deployments))} is the only deployment; scenario=S names others, such as a cheaper model, to hold it against"
+            )
+        else:
+            found.append("all work is at the deployment that is cheapest for it already; scenario=S can name cheaper ones")
+    return found
+
+
 def _grade(scenario: spec.Scenario, name: str, work: str) -> float | None:
     """Share of right answers, where the scenario says one."""
     made = scenario.deployments[name]
@@ -162,7 +182,8 @@ def _shift_sheet(found: dict[str, Any]) -> str:
     heads = [
         "work", "from", "to", "requests", "logged_usd", "cost_usd", "would_cost_usd", "saves_usd", "quality_from", "quality_to",
     ]  # fmt: skip
-    return sheet(heads, [[row[head] for head in heads] for row in found["shifts"]])
+    rows = [[row[head] for head in heads] for row in found["shifts"]]
+    return sheet(heads, rows or [[f"none: {'; '.join(found['shifts_missing'])}", *[None] * (len(heads) - 1)]])
 
 
 def _caching_sheet(found: dict[str, Any]) -> str:
@@ -172,12 +193,16 @@ def _caching_sheet(found: dict[str, Any]) -> str:
     if exact is not None:
         rows.append(["exact", "kept for ever", "requests", exact["requests"] / many, exact["cost_usd"], 0.0])
         rows.append(["exact", "kept for an hour", "requests", exact["within_hour"] / many, exact["within_hour_cost_usd"], 0.0])
+    else:
+        rows.append(["exact", "not known: the log does not tell prompts apart", "requests", None, None, 0.0])
     if prompt["cached_tokens"] is not None:
         share = prompt["cached_tokens"] / prompt["input_tokens"] if prompt["input_tokens"] else None
         rows.append(["prompt", "saved already, as logged", "input tokens", share, prompt["saved_usd"], 0.0])
     for key, words in (("", "kept for ever"), ("_5min", "kept for 5 minutes")):
         if prompt[f"prefix_share{key}"] is not None:
             rows.append(["prompt", f"more, {words}", "input tokens", prompt[f"prefix_share{key}"], prompt[f"could_save{key}_usd"], 0.0])
+    if prompt["cached_tokens"] is None and prompt["prefix_share"] is None:
+        rows.append(["prompt", "not known: the log has neither cached tokens nor prompts", "input tokens", None, None, 0.0])
     for row in caching["semantic"]:
         words = f"assumed: like {row['traffic']}, cosine {row['cosine']:g}"
         rows.append(["semantic", words, "requests", row["hits"], row["saves_usd"], row["false"]])

@@ -156,7 +156,7 @@ def shifts(material: Material) -> Listing | str:
     """Each kind of work at each cheaper deployment."""
     found = material.summary["replay"]
     if not found["shifts"]:
-        return "No shift of work to a cheaper deployment is possible: the log names no models, or they are at the cheapest already."
+        return f"No shift of work to a cheaper deployment is known: {'; '.join(clean(text, 200) for text in found.get('shifts_missing', ()))}."
     rows = [
         [
             clean(row["work"], 40), clean(row["from"], 30), clean(row["to"], 30), f"{row['requests']:,}", usd(row["cost_usd"]),
@@ -169,6 +169,7 @@ def shifts(material: Material) -> Listing | str:
         "All successful requests of one kind of work (task, else feature) that one deployment answered, at the price list of another, for the "
         "same tokens. They are alternatives, so do not add them up. Quality is what the scenario says; a log does not know it."
         + (f" The {len(rows)} largest of {len(rows) + left}." if left else "")
+        + "".join(f" Not in it: {clean(text, 200)}." for text in found.get("shifts_missing", ()))
     )
     heads = ["work", "from", "to", "requests", "costs", "would cost", "saves", "quality from", "quality to"]
     return Listing("What would each shift to a cheaper deployment save?", caption, Table(heads, rows))
