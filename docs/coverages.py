@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from generated import table
+from random_outages import OUTAGES, outage_rows
 from scipy.special import betaln, ndtr, ndtri, stdtrit
 
 from simroute.studies.statistics import FEW, binomials
@@ -161,7 +162,9 @@ def written(text: str, name: str, lines: str) -> str:
 def main() -> None:
     """Make the figures and write them."""
     head = ("nominal 95 %; replications", *(f"{method} {n}" for method in METHODS for n in MANY))
-    PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), "coverage", table(head, rows())), encoding="utf-8")
+    text = written(PAGE.read_text(encoding="utf-8"), "coverage", table(head, rows()))
+    head = ("random outages; replications", *(f"{what} {n}" for what in ("held", "false yes", "shown missed") for n in OUTAGES))
+    PAGE.write_text(written(text, "outages", table(head, outage_rows())), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -165,14 +165,14 @@ def _line(summary: dict[str, Any]) -> None:
     shown = summary["policies"][:SIDE_BY_SIDE] if len(summary["policies"]) <= SIDE_BY_SIDE else []
     rows: list[tuple[str, ...]] = [(clean(short(one["key"]), 44), *(text for policy in shown for text in (clean(policy, 14), "$/1k")), "winner")]
     for cell in summary["cells"]:
-        figures = [text for policy in shown for text in _pair(cell["policies"][policy])]
+        figures = [text for policy in shown for text in _pair(cell["policies"][policy], summary["share"])]
         best = cell["winner"]
         rows.append((told(cell["at"][0], one["unit"]), *figures, clean(best["policy"] or "none", 16) + ("" if best["sure"] else " ?")))
     _table(rows)
 
 
-def _pair(row: dict[str, Any]) -> tuple[str, str]:
-    return percent(row["success_rate"]["mean"]), usd(row["cost_per_1k_requests_usd"]["mean"])
+def _pair(row: dict[str, Any], share: str) -> tuple[str, str]:
+    return percent(row[share]["mean"]), usd(row["cost_per_1k_requests_usd"]["mean"])
 
 
 def _map(summary: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from simroute.experiment.configuration import Configuration
 from simroute.models import spec
 from simroute.models.pricing import listed
 from simroute.models.quality import stated
+from simroute.studies.promise import words
 
 
 def scenario(name: str, made: Configuration, text: str) -> pages.Page:
@@ -27,12 +28,11 @@ def scenario(name: str, made: Configuration, text: str) -> pages.Page:
 
 def _facts(made: Configuration) -> list[tuple[str, str]]:
     weather = made.scenario
-    slo, load = weather.slo, weather.workload
-    limits = f"within {duration(slo.latency)}" + (f", first token within {duration(slo.ttft)}" if slo.ttft is not None else "")
+    load = weather.workload
     facts = [
         ("traffic", _traffic(made)),
         ("tasks", _shares({task: made.share for task, made in load.tasks.items()})),
-        ("promise", f"{_percent(slo.success)} succeed; in time is {limits}"),
+        ("promise", words(weather)),
         ("outages", "" if weather.outages else "none"),
         ("budget", f"${weather.budget.usd:,g} a {weather.budget.period}" if weather.budget is not None else "none"),
     ]

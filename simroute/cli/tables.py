@@ -11,11 +11,12 @@ import click
 from simroute.cli.sparkline import sparklines
 from simroute.cli.text import brief, clean
 from simroute.studies.compare import Study
-from simroute.studies.statistics import Interval
+from simroute.studies.promise import IN_TIME, SUCCESS, share
+from simroute.studies.selection import pairs
+from simroute.studies.statistics import Interval, is_share
 from simroute.words import number, percent, seconds, usd
 
 WIDTH = 18
-HEAD = ("policy", "kept", "success", "±", "p95", "ttft p95", "$/1k req", "±", "quality", "sends", "on failing", "noticed")
 OPTIONAL = {"quality": "quality_mean", "noticed": "detection_s"}
 """Columns that are left out where no policy has the figure."""
 
@@ -31,9 +32,10 @@ def show(study: Study, folder: Path) -> None:
         click.echo(clean(line, 400))
     if study.replay is not None:
         click.echo("")
-    rows = [HEAD, *(_row(study, policy) for policy in study.runs)]
+    rows = [_row(study, policy) for policy in study.runs]
     none = {head for head, metric in OPTIONAL.items() if all(found[metric].mean is None for found in study.intervals.values())}
-    _table([tuple(cell for head, cell in zip(HEAD, row, strict=True) if head not in none) for row in rows])
+    shown = [place for place, (head, _) in enumerate(rows[0]) if head not in none]
+    _table([tuple(rows[0][place][0] for place in shown), *(tuple(row[place][1] for place in shown) for row in rows)])
     if study.replay is None:  # whose differences are told beside its residuals
         _differences(study)
     click.echo("")
@@ -47,31 +49,37 @@ def show(study: Study, folder: Path) -> None:
         click.echo(f"\nwritten to {brief(str(folder))}/ ({', '.join(files)})")
 
 
-def _row(study: Study, policy: str) -> tuple[str, ...]:
+def _row(study: Study, policy: str) -> list[tuple[str, str]]:
+    """(head, cell) by column. Where success in time is promised it has a column, and the ± is its own."""
     found = study.intervals[policy]
     meets = next(entry["meets_slo"] for entry in study.verdict if entry["policy"] == policy)
-    return (
-        clean(policy, WIDTH),
-        {True: "yes", False: "no", None: "?"}[meets],
-        percent(found["success_rate"].mean),
-        _half(found["success_rate"], 100, 2),
-        seconds(found["latency_p95_s"].mean),
-        seconds(found["ttft_p95_s"].mean),
-        usd(found["cost_per_1k_requests_usd"].mean),
-        _half(found["cost_per_1k_requests_usd"], 1, 2),
-        percent(found["quality_mean"].mean)[:-3] + "%" if found["quality_mean"].mean is not None else "n/a",
-        number(found["attempts_per_request"].mean),
-        seconds(found["time_on_failing_target_s"].mean),
-        seconds(found["detection_s"].mean),
-    )
+    promised = share(study.configuration.scenario)
+    return [
+        ("policy", clean(policy, WIDTH)),
+        ("kept", {True: "yes", False: "no", None: "?"}[meets]),
+        ("success", percent(found[SUCCESS].mean)),
+        *([("in time", percent(found[IN_TIME].mean))] if promised == IN_TIME else []),
+        ("±", _half(found[promised], 100, 2)),
+        ("p95", seconds(found["latency_p95_s"].mean)),
+        ("ttft p95", seconds(found["ttft_p95_s"].mean)),
+        ("$/1k req", usd(found["cost_per_1k_requests_usd"].mean)),
+        ("±", _half(found["cost_per_1k_requests_usd"], 1, 2)),
+        ("quality", percent(found["quality_mean"].mean)[:-3] + "%" if found["quality_mean"].mean is not None else "n/a"),
+        ("sends", number(found["attempts_per_request"].mean)),
+        ("failing", seconds(found["time_on_failing_target_s"].mean)),
+        ("noticed", seconds(found["detection_s"].mean)),
+    ]
 
 
 def _differences(study: Study) -> None:
     if not study.differences:
         return
     first = study.differences[0]["a"]
-    click.echo(f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %):")
-    names = {"success_rate": "success", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$/1k req"}
+    many = pairs(len(study.runs))
+    together = f" for all {many} pairs together" if many > 1 else ""
+    click.echo(f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %{together}):")
+    promised = share(study.configuration.scenario)
+    names = {promised: {SUCCESS: "success", IN_TIME: "in time"}[promised], "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$/1k req"}
     rows = []
     for other in (policy for policy in study.runs if policy != first):
         found = {row["metric"]: row for row in study.differences if row["b"] == other}
@@ -82,7 +90,7 @@ def _differences(study: Study) -> None:
 def _difference(metric: str, row: dict[str, Any]) -> str:
     if row["mean"] is None:
         return "n/a"
-    scale, unit = (100, " pp") if metric in ("success_rate", "quality_mean") else (1, " s" if metric.endswith("_s") else "")
+    scale, unit = (100, " pp") if is_share(metric) else (1, " s" if metric.endswith("_s") else "")
     text = f"{row['mean'] * scale:+.2f}{unit}"
     if row["low"] is None:
         return text

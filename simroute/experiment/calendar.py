@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from simroute.experiment.configuration import Configuration
+from simroute.gauges.meter import PERIODS
+from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
 from simroute.models.replayed import clock
 
@@ -27,6 +29,15 @@ def days(configuration: Configuration) -> tuple[list[str], Callable[[np.ndarray]
     many = min(MOST_DAYS, int((offset + configuration.scenario.horizon * time.scale) // DAY) + 1)
     names = [f"day {k + 1}" if trace.relative else (first + timedelta(days=k)).strftime("%Y-%m-%d") for k in range(many)]
     return names, lambda when: np.minimum(((offset + when * time.scale) // DAY).astype(np.int64), many - 1)
+
+
+def periods(scenario: spec.Scenario) -> tuple[float, list[tuple[float, float]]] | None:
+    """The scenario's budget in USD, and the periods of it that are wholly in the horizon, (start, end) in s; None if there is none of either."""
+    budget = scenario.budget
+    if budget is None or budget.usd == 0 or scenario.horizon < PERIODS[budget.period]:
+        return None
+    length = PERIODS[budget.period]
+    return budget.usd, [(number * length, (number + 1) * length) for number in range(int(scenario.horizon // length))]
 
 
 def seen(models: list[DeploymentModel]) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from simpy import Environment
 
-from simroute.experiment.calendar import days, seen
+from simroute.experiment.calendar import days, periods, seen
 from simroute.experiment.configuration import Configuration
 from simroute.ledger import Ledger, Sink
 from simroute.metrics import Context, Figures, Fold, Observer
@@ -60,10 +60,11 @@ def context(configuration: Configuration, made: SimWorld) -> Context:
     names = {"target": list(codes), "task": sky.tasks, "user": sky.users, "feature": sky.features} | ({"team": sky.teams} if sky.teams else {})
     calendar = days(configuration)
     return Context(
-        sky.horizon, slo.latency, slo.ttft, slo.minute_success, windows, names | ({} if calendar is None else {"day": calendar[0]}),
+        sky.horizon, slo.in_time, slo.ttft, slo.minute_success, windows, names | ({} if calendar is None else {"day": calendar[0]}),
         [m.target.provider for m in models], [m.target.model for m in models], [m.spec.limits.concurrency for m in models],
         None if calendar is None else calendar[1], seen(models),
         replicas=1 if configuration.scenario.gateway.shared else configuration.scenario.gateway.replicas,
+        budget=periods(configuration.scenario),
     )  # fmt: skip
 
 

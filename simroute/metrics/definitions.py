@@ -15,6 +15,10 @@ DEFINITIONS: dict[str, str] = {
     "ttft_p95_s": "95 % of the successful streamed requests had their first token after at most so long, from arrival on.",
     "cost_usd": "Everything that was billed: answers, failed and abandoned attempts, judges and pings.",
     "cost_per_1k_requests_usd": "Everything that was billed, for each 1,000 requests that arrived.",
+    "budget_used": (
+        "The part of the scenario's budget that was billed for the requests of its dearest period, of those that are wholly in the horizon; "
+        "more than 1 is overspent, null where there is no such period."
+    ),
     "wasted_usd": (
         "What was billed for work whose answer nobody got: abandoned attempts, lost races, refused answers, judges of a request that failed."
     ),

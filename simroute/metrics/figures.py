@@ -31,6 +31,7 @@ class Context:
 
     `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days have names. `seen`: of sends to these targets
     at these seconds, whether a log tells how they went. `replicas`: how many states a policy has; 1 where all share one.
+    `budget`: USD for a period, and the periods of it that are whole, (start, end) in s, in order.
     """
 
     horizon: float
@@ -45,10 +46,22 @@ class Context:
     day: Callable[[np.ndarray], np.ndarray] | None = None
     seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     replicas: int = 1
+    budget: tuple[float, list[tuple[float, float]]] | None = None
 
     @cached_property
     def outages(self) -> Outages:
         return Outages(self.windows)
+
+    def spent(self, when: np.ndarray, nano: np.ndarray) -> np.ndarray:
+        """Nano-USD by period of the budget; what was billed in none is left out."""
+        if self.budget is None:
+            return np.zeros(0, np.int64)
+        starts, ends = np.array(self.budget[1]).T
+        place = np.searchsorted(starts, when, side="right") - 1
+        found = np.zeros(len(starts), np.int64)
+        inside = (place >= 0) & (when < ends[place])
+        np.add.at(found, place[inside], nano[inside])
+        return found
 
 
 class Requests:
@@ -64,6 +77,7 @@ class Requests:
         self.by: dict[str, np.ndarray] = {}
         self.graded = np.zeros((2, len(context.names["task"])))
         self.ungraded = np.zeros(len(context.names["task"]), np.int64)
+        self.spent = np.zeros(0 if context.budget is None else len(context.budget[1]), np.int64)
 
     def add(self, chunk: Chunk) -> None:
         ok = chunk["outcome"] == OK
@@ -73,6 +87,7 @@ class Requests:
         self.ttft.add(ttft[ok & ~np.isnan(ttft)])
         self.failover.add(chunk["failover_s"][~np.isnan(chunk["failover_s"])])
         self.cost += int(chunk["cost_nano"].sum())
+        self.spent += self.context.spent(chunk["arrival_s"], chunk["cost_nano"])
         self.wasted += int(chunk["wasted_nano"].sum())
         self.forbidden += int(chunk["forbidden"].sum())
         self.hits += int((ok & (chunk["cached"] != CACHED["no"])).sum())
@@ -150,6 +165,7 @@ class Attempts:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.sends = self.limited = self.probes = self.pinged = 0
+        self.spent = np.zeros(0 if context.budget is None else len(context.budget[1]), np.int64)
         size = len(context.providers)
         self.by_target = np.zeros((2, size), np.int64)
         self.failing: set[int] = set()
@@ -158,6 +174,7 @@ class Attempts:
         own = chunk["request_id"] >= 0
         self.sends += int(own.sum())
         self.pinged += int(chunk["cost_nano"][~own].sum())
+        self.spent += self.context.spent(chunk["start_s"][~own], chunk["cost_nano"][~own])
         self.limited += int((chunk["status"] == 429).sum())
         self.probes += int((chunk["probe"] & own).sum())
         self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])
@@ -251,6 +268,7 @@ class Fold:
         metrics |= {
             "cost_usd": cost / 1e9,
             "cost_per_1k_requests_usd": _share(cost / 1e6, total),
+            "budget_used": None if self.context.budget is None else float((requests.spent + attempts.spent).max()) / 1e9 / self.context.budget[0],
             "attempts_per_request": _share(attempts.sends, total),
             "load_amplification": _share(attempts.sends, requests.asked),
             "rate_limited": float(attempts.limited),
@@ -303,7 +321,8 @@ def _share(part: float, whole: float) -> float | None:
 METRICS: dict[str, tuple[str, bool]] = {
     "requests": ("", True), "success_rate": ("share", True), "availability": ("share", True), "slo_attainment": ("share", True),
     "latency_p50_s": ("s", False), "latency_p95_s": ("s", False), "latency_p99_s": ("s", False), "ttft_p95_s": ("s", False),
-    "cost_usd": ("USD", False), "cost_per_1k_requests_usd": ("USD", False), "wasted_usd": ("USD", False), "quality_mean": ("share", True),
+    "cost_usd": ("USD", False), "cost_per_1k_requests_usd": ("USD", False), "budget_used": ("", False), "wasted_usd": ("USD", False),
+    "quality_mean": ("share", True),
     "cache_hit_rate": ("share", True), "cache_false_hit_rate": ("share", False), "attempts_per_request": ("", False),
     "load_amplification": ("", False), "rate_limited": ("", False), "rejected": ("", False), "truncated": ("", False),
     "breaker_opened": ("", False), "half_open_probes": ("", False), "time_on_failing_target_s": ("s", False), "failover_p95_s": ("s", False),

@@ -22,6 +22,7 @@ def state(fold: Fold, event_names: list[str], busy_seconds: list[float]) -> dict
     found |= {name: getattr(requests, name).counts for name in HISTOGRAMS}
     found |= {"outcomes": requests.outcomes, "quality": np.array(requests.quality), "minutes": requests.minutes, "busy": np.array(busy_seconds)}
     found |= {f"by_{name}": table for name, table in requests.by.items()} | {"by_target": attempts.by_target}
+    found |= {"requests_spent": requests.spent, "attempts_spent": attempts.spent}
     found |= {"graded": requests.graded, "ungraded": requests.ungraded}
     found |= {"failing": np.array(sorted(attempts.failing), np.int64), "noticed": events.first(event_names)}
     return found | {f"event_{word}": np.array(count) for word, count in zip(event_names, events.counts.tolist(), strict=False)}
@@ -51,6 +52,7 @@ def pieced(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
         getattr(requests, name).counts = total[name]
     requests.outcomes, requests.quality, requests.minutes = total["outcomes"], float(total["quality"]), total["minutes"]
     requests.by = {name.removeprefix("by_"): table for name, table in total.items() if name.startswith("by_") and name != "by_target"}
+    requests.spent, attempts.spent = total["requests_spent"], total["attempts_spent"]
     requests.graded, requests.ungraded, attempts.by_target = total["graded"], total["ungraded"], total["by_target"]
     attempts.failing, events.noticed = set(total["failing"].tolist()), total["noticed"]
     words = sorted(name.removeprefix("event_") for name in total if name.startswith("event_"))

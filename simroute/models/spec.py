@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -32,6 +33,8 @@ from simroute.core.params import (
 Sigma = Annotated[float, Unit("sd of log"), Range(0, 5)]
 Tokens = Annotated[float, Unit("tokens"), Range(low=1)]
 UsdPerMillion = Annotated[float, Unit("USD/1M tokens"), Range(low=0)]
+IN_TIME = 30.0
+"""Seconds until which an answer counts as in time where a scenario promises nothing about it."""
 Correlation = Annotated[float, Unit("correlation"), Range(-1, 1)]
 
 
@@ -298,7 +301,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent: a budget layer without a sum of its own keeps to it; nothing else does.
+    """What may be spent, which is promised where the horizon covers a period: a budget layer without a sum of its own keeps to it; nothing else does.
 
     Example:
 
@@ -320,15 +323,25 @@ class Slo:
 
         slo: {success: 0.995, latency: 30s, ttft: 10s}
 
-    Interplay: The verdict asks whether `success` is kept, on the unfavourable bound of the interval. `latency` and `ttft` decide which successes
-    also count for slo_attainment: a policy that waits long and then succeeds has one figure and not the other. `minute_success` is only for
-    availability, which counts minutes.
+    Interplay: The verdict asks whether `success` is kept, on the unfavourable bound of the interval. Where `latency` or `ttft` is stated, only
+    successes in time count for it (slo_attainment): a policy that waits long and then succeeds does not keep it. A `budget` of the scenario whose
+    period the horizon covers is part of the promise too. `minute_success` is only for availability, which counts minutes.
     """
 
     success: Annotated[Share, Doc("requests that must get an answer")] = 0.999
-    latency: Annotated[Period, Doc("to the complete answer")] = 30.0
+    latency: Annotated[Period | None, Doc("to the complete answer; default: none is promised, and 30 s count as in time for slo_attainment")] = None
     ttft: Annotated[Period | None, Doc("to the first token, for streamed requests")] = None
     minute_success: Annotated[Share, Doc("a minute counts as available from this share on")] = 0.95
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the promise is of success in time."""
+        return self.latency is not None or self.ttft is not None
+
+    @property
+    def in_time(self) -> float:
+        """How late a complete answer counts as in time, s. With a promise of the first token alone there is no such limit."""
+        return self.latency if self.latency is not None else math.inf if self.ttft is not None else IN_TIME
 
 
 @dataclass(frozen=True)

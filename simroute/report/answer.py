@@ -28,7 +28,7 @@ class Cell(NamedTuple):
 
 def sentences(material: Material) -> list[str]:
     """Who keeps the promise, who does not, and which of those that do is cheapest."""
-    promise = percent(material.evidence["slo"]["success"])
+    promise, metric = material.evidence["promise"]["words"], material.evidence["promise"]["parts"][0]["metric"]
     verdict = {entry["policy"]: entry["meets_slo"] for entry in material.summary["verdict"]}
     if not any(material.mean(policy, "requests") for policy in verdict):
         return ["No request arrived, so nothing can be said (0 requests)."]
@@ -39,11 +39,11 @@ def sentences(material: Material) -> list[str]:
         names = [policy for policy, found in verdict.items() if found is meets]
         if names:
             verb = words[meets][len(names) > 1]
-            listed = _and([f"{clean(name, 40)} with {span(**material.metric(name, 'success_rate'), unit='share')}" for name in names])
-            said.append(f"{listed} {verb} the promise that at least {promise} of requests succeed.")
+            listed = _and([f"{clean(name, 40)} with {span(**material.metric(name, metric), unit='share')}" for name in names])
+            said.append(f"{listed} {verb} the promise that {promise}.")
     said.append(_cheapest(material))
     if one:
-        said.append("This is one replication: it gives no interval, and luck may have decided.")
+        said.append("This is one replication: it gives no interval, and nothing is shown by it.")
     return [text for text in said if text]
 
 
@@ -86,8 +86,13 @@ def _cell(material: Material, policy: str, name: str) -> Cell:
 
 def differences(material: Material) -> tuple[list[str], list[list[str]]]:
     """Paired differences to the first policy, in words."""
+    shares = (
+        {"success_rate": "success"}
+        if material.evidence["slo"]["latency"] is None and material.evidence["slo"]["ttft"] is None
+        else {"success_rate": "success", "slo_attainment": "in time"}
+    )
     heads = {
-        "success_rate": "success",
+        **shares,
         "latency_p95_s": "p95 latency",
         "cost_per_1k_requests_usd": "USD for 1,000 requests",
         "quality_mean": "quality",

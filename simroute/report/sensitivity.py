@@ -8,7 +8,7 @@ from typing import Any
 from simroute.report.figures import sensitivity as figures
 from simroute.report.page import _figure, _html, _table
 from simroute.report.picture import Picture, Table
-from simroute.words import clean, duration, percent
+from simroute.words import clean, duration
 
 Found = dict[str, Any]
 
@@ -24,7 +24,7 @@ def page(found: Found) -> str:
     """The HTML."""
     pictures = drawn(found)
     given = f"{duration(found['horizon_s'])} simulated, {found['replications']} replications a setting, seed {found['seed']}"
-    given += f". The promise: {percent(found['promise'])} of requests succeed. Winner: the cheapest that keeps it, else the one with most success."
+    given += f". The promise: {clean(found['promised'], 200)}. Winner: the cheapest that keeps it, else the one with most success."
     said = "".join(f"<p>{escape(clean(line, 400))}</p>" for line in found["lines"])
     more = "<p><b>Interrupted: some settings are missing.</b></p>" if found["interrupted"] else ""
     answer = (

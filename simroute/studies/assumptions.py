@@ -14,6 +14,7 @@ from typing import Any
 import simroute
 from simroute.studies.executors import Work
 from simroute.studies.many import studies
+from simroute.studies.promise import share, words
 from simroute.studies.record import REPORT, SENSITIVITY, Kept
 from simroute.studies.runs import Store
 from simroute.studies.settings import Settings
@@ -60,7 +61,8 @@ class Assumptions(_Ended, ABC):
         return {
             "schema_version": VERSION, "simroute": simroute.__version__, "command": made.command, "kind": self.plan.kind,
             "scenario": made.scenario_name, "question": " ".join(scenario.about.split()), "seed": made.seed, "replications": made.replications,
-            "horizon_s": scenario.horizon, "promise": scenario.slo.success, "policies": list(made.policies), "config": made.to_yaml(),
+            "horizon_s": scenario.horizon, "promise": scenario.slo.success, "share": share(scenario),
+            "promised": words(scenario), "policies": list(made.policies), "config": made.to_yaml(),
             "interrupted": self.interrupted, **self.told(), "lines": self.lines(),
         }  # fmt: skip
 

@@ -111,7 +111,7 @@ def _way(
     slo = sky.scenario.slo
     seconds = np.where(here.ok, (block.arrival + here.seconds) - block.arrival, np.inf)
     first = (block.arrival + here.first) - block.arrival
-    quick = here.ok & (seconds <= slo.latency)
+    quick = here.ok & (seconds <= slo.in_time)
     if slo.ttft is not None:
         quick &= ~block.streamed | (first <= slo.ttft)
     rank = np.where(allowed, quick.astype(np.int8) + here.ok, -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,16 +18,16 @@ from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
 from simroute.studies import replay
 from simroute.studies.batches import line, within
-from simroute.studies.estimate import estimate
+from simroute.studies.estimate import bounded, estimate
 from simroute.studies.executors import Work, work
 from simroute.studies.gathered import Gathered
 from simroute.studies.material import material
 from simroute.studies.record import Record
 from simroute.studies.regret import Bound, bound
 from simroute.studies.runs import kept
-from simroute.studies.stages import outcome, stages
-from simroute.studies.statistics import Interval, Rule, interval, paired
-from simroute.studies.until import rule
+from simroute.studies.selection import apart
+from simroute.studies.stages import outcome, ruled, stages
+from simroute.studies.statistics import Interval, Rule
 from simroute.studies.verdict import Series, verdict
 from simroute.studies.watch import Watch, undisturbed
 from simroute.studies.windows import Windows
@@ -45,6 +46,7 @@ class Study:
     same by `hours`, `origin` (policy -> shares of sends, answers and cost that were resampled from the log's own calls), `differences` from the
     log's routing with `decided`, `spend` by kind and name before and after (USD), `caching`, `shifts`; None for anything else.
     `bound`: what a policy that knows the weather would have come to, where it was asked for.
+    `numbers`: which replications they are; the first ones unless given.
     `unwritten`: files of the run that could not be written, by name, with one line for each reason in `problems`.
     """
 
@@ -55,6 +57,7 @@ class Study:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     first: dict[str, Evidence] = field(default_factory=dict)
     bound: Bound | None = None
+    numbers: Sequence[int] | None = None
     intervals: dict[str, dict[str, Interval]] = field(init=False)
     yearly: dict[str, Any] | None = field(init=False, default=None)
     replay: dict[str, Any] | None = field(init=False, default=None)
@@ -63,10 +66,11 @@ class Study:
 
     def __post_init__(self) -> None:
         self._gather()
-        self.rule = rule(self.configuration.until)
+        numbers = range(self.replications) if self.numbers is None else self.numbers
+        self.rule = ruled(self.configuration, self.runs, numbers if self.configuration.replication is None else self.configuration.numbers)
         self.intervals = {policy: {name: estimate(runs, name, self.rule) for name in METRICS} for policy, runs in self.runs.items()}
         self.judge()
-        self.until = outcome(self.configuration, self.runs, self.intervals)
+        self.until = outcome(self.configuration, self.runs, self.intervals, self.rule)
         self._beside = [] if self.until is None else [self.until["why"]]
         metered = any(layer.kind == "budget" for layers in self.configuration.policies.values() for layer in layers.values())
         self.steady = within(self.configuration.scenario, self.runs, metered)
@@ -169,7 +173,8 @@ class Study:
         by: dict[str, Any] = {}
         for kind, words in runs[0].by.items():
             by[kind] = {
-                word: {key: interval([run.by[kind][word][key] for run in runs], rule=self.rule).plain() for key in row} for word, row in words.items()
+                word: {key: bounded(key, [run.by[kind][word][key] for run in runs], [None], self.rule).plain() for key in row}
+                for word, row in words.items()
             }
         regret = {} if self.bound is None else {"regret": self.regrets[policy]}
         return {"formula": self.configuration.formula(policy), "metrics": metrics, **regret, "by": by}
@@ -178,22 +183,21 @@ class Study:
         series = self.series()
         first, *others = series
         return [
-            {"metric": name, "a": first, "b": other, **_difference(name, series[first][name], series[other][name], self.rule).plain()}
+            {"metric": name, "a": first, "b": other, **_difference(name, series[first][name], series[other][name], len(series), self.rule).plain()}
             for other in others
             for name in DIFFERENCES
         ]
 
     def failed(self, assertions: list[str]) -> list[str]:
-        """Those that do not hold on the unfavourable bound (the mean, with one replication), each with what was found."""
+        """Those that do not hold on the unfavourable bound, each with what was found; one replication has no bound, so that nothing holds."""
         missed = []
         for text in assertions:
             policy, name, sign, bound = parse_assertion(text, list(self.runs))
             for each in [policy] if policy else list(self.runs):
                 found = self.intervals[each][name]
                 value = found.low if sign.startswith(">") else found.high
-                value = found.mean if value is None else value
                 if value is None or not {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[sign]:
-                    missed.append(f"{each}: {name} {sign} {bound:g} does not hold: {'no value' if value is None else f'{value:.6g}'}")
+                    missed.append(f"{each}: {name} {sign} {bound:g} does not hold: {_unfavourable(found, value)}")
         return missed
 
     def _repr_html_(self) -> str:
@@ -202,9 +206,15 @@ class Study:
         return brief(Material(self.summary, self.material))
 
 
-def _difference(name: str, first: list[float | None], second: list[float | None], rule: Rule) -> Interval:
-    """Paired; a difference of shares that never varied has no bounds that could be trusted."""
-    found = paired(first, second, rule)
+def _unfavourable(found: Interval, value: float | None) -> str:
+    if found.mean is None:
+        return "no value"
+    return f"{value:.6g}" if value is not None else f"{found.mean:.6g} in one replication, which gives no bound; take more --replications"
+
+
+def _difference(name: str, first: list[float | None], second: list[float | None], among: int, rule: Rule) -> Interval:
+    """Paired, and holding together with those of all pairs; a difference of shares that never varied has no bounds that could be trusted."""
+    found = apart(first, second, among, rule, name)
     return Interval(found.mean, None, None) if METRICS[name][0] == "share" and found.low == found.high else found
 
 
@@ -253,7 +263,7 @@ def compare(
         if not whole:
             raise KeyboardInterrupt
         ideal = bound(configuration, whole) if gathered.evidence else None
-        study = Study(configuration, gathered.runs(), interrupted, out, gathered.evidence, gathered.first, ideal)
+        study = Study(configuration, gathered.runs(), interrupted, out, gathered.evidence, gathered.first, ideal, whole)
         if configuration.yearly and not interrupted:
             try:
                 study.yearly = yearly(configuration, study.runs, workers=workers, perform=kept(perform, record), rule=study.rule)

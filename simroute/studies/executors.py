@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import shutil
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -194,7 +196,15 @@ def answer(
         return ReplicationError(*job, f"policy {job[0]}, replication {job[1]}, seed {configuration.seed}: {type(error).__name__}: {error}")
 
 
+EVERY = 16
+"""Replications after which what they have left behind is cleared away."""
+_PLAYED = count(1)
+
+
 def _done(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None], bare: bool) -> Done:
+    """A world is a ring of objects that hold megabytes of arrays; Python counts objects alone, and would let hundreds of worlds pile up."""
+    if next(_PLAYED) % EVERY == 0:
+        gc.collect()
     policy, replication = job
     if parts is None:
         figures = replicate(configuration, policy, replication, progress=reached)
@@ -205,8 +215,8 @@ def _done(configuration: Configuration, job: Job, parts: Path | None, reached: C
 
 
 def stripped(figures: Figures) -> Figures:
-    """Without what pictures are drawn from: half a megabyte that need not travel, nor stay."""
-    return replace(figures, evidence=None, by={}, minutes=[])
+    """Without what pictures are drawn from: half a megabyte that need not travel, nor stay. Which targets were asked is kept: bounds go by it."""
+    return replace(figures, evidence=None, by={kind: table for kind, table in figures.by.items() if kind == "target"}, minutes=[])
 
 
 class _Rows:

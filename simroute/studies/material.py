@@ -15,6 +15,7 @@ from simroute.metrics.observer import BINS, PARTS, WASTE, seconds_of
 from simroute.models.pricing import listed
 from simroute.models.quality import stated
 from simroute.models.random import fingerprint
+from simroute.studies.promise import parts, words
 from simroute.studies.selection import tied
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def material(study: Study) -> dict[str, Any]:
         "question": " ".join(scenario.about.split()),
         "lines": study.calibration_lines() + study.verdict_lines(),
         "slo": {"success": scenario.slo.success, "latency": scenario.slo.latency, "ttft": scenario.slo.ttft},
+        "promise": {"words": words(scenario), "parts": [part._asdict() for part in parts(scenario)]},
         "budget": None if budget is None else {"usd": budget.usd, "period": budget.period},
         "cheapest": _cheapest(study),
         "marks": {metric: _marks(study, metric) for metric in MARKED},
@@ -67,7 +69,7 @@ def _cheapest(study: Study) -> dict[str, Any] | None:
     if not good:
         return None
     series, best = study.series(), min(good, key=lambda policy: study.intervals[policy][cost].mean or 0.0)
-    return {"policy": best, "tied": tied(best, {policy: series[policy][cost] for policy in good}, len(series), study.rule)}
+    return {"policy": best, "tied": tied(best, {policy: series[policy][cost] for policy in good}, len(series), study.rule, cost)}
 
 
 def _marks(study: Study, metric: str) -> dict[str, str]:
@@ -79,7 +81,7 @@ def _marks(study: Study, metric: str) -> dict[str, str]:
     more = METRICS[metric][1]
     best = max(known, key=lambda policy: known[policy] if more else -known[policy])
     series = study.series()
-    alike = tied(best, {policy: series[policy][metric] for policy in known}, len(series), study.rule)
+    alike = tied(best, {policy: series[policy][metric] for policy in known}, len(series), study.rule, metric)
     return {best: "best", **dict.fromkeys(alike, "tied")}
 
 
@@ -235,7 +237,7 @@ def _workload(study: Study) -> list[list[str]]:
                 f"{repeats.share * 100:g} % ask one of {repeats.questions:,} questions again, {repeats.paraphrased * 100:g} % of them reworded",
             ]
         )
-    rows.append(["promise", f"{100 * scenario.slo.success:g} % of requests succeed; within {scenario.slo.latency:g} s"])
+    rows.append(["promise", words(scenario)])
     rows.append(["gateway", f"{scenario.gateway.replicas} replica(s), {scenario.gateway.overhead * 1000:g} ms overhead a send"])
     rows.append(["given-up calls", {"runs_on": "run on and are billed whole", "stops": "stop and are billed so far"}[scenario.abandoned]])
     return rows

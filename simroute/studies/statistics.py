@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simroute.metrics import METRICS
+
+if TYPE_CHECKING:
+    from simroute.studies.outages import Met
 
 LEVEL = 0.95
 FEW = 30
@@ -24,20 +30,24 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """How intervals are made so that 95 % holds: at which level, and from how many first replications the spread is taken (None: from all)."""
+    """How intervals are made so that 95 % holds: at which level, and from how many first replications the spread is taken (None: from all).
+
+    `met`: what the replications met of faults that come at random, which decides for shares; None where there are none.
+    """
 
     level: float = LEVEL
     pilot: int | None = None
+    met: Met | None = field(default=None, compare=False)
 
     def shared(self, among: int) -> Rule:
         """The rule for each of so many intervals that are to hold together (Bonferroni)."""
-        return Rule(1 - (1 - self.level) / max(among, 1), self.pilot)
+        return Rule(1 - (1 - self.level) / max(among, 1), self.pilot, self.met)
 
 
 PLAIN = Rule()
 
 
-def interval(values: list[float | None], pooled: tuple[int, int] | None = None, rule: Rule = PLAIN) -> Interval:
+def interval(values: Sequence[float | None], pooled: tuple[int, int] | None = None, rule: Rule = PLAIN) -> Interval:
     """Student's t over per-replication estimates. A share of few events is no narrower than the exact binomial bounds of its pooled counts."""
     known = [value for value in values if value is not None]
     if not known:
@@ -67,9 +77,18 @@ def deviation(values: list[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def paired(first: list[float | None], second: list[float | None], rule: Rule = PLAIN) -> Interval:
-    """The interval of second - first, replication by replication: they met the same weather."""
-    return interval([b - a for a, b in zip(first, second, strict=True) if a is not None and b is not None], rule=rule)
+def paired(first: Sequence[float | None], second: Sequence[float | None], rule: Rule = PLAIN, metric: str = "") -> Interval:
+    """The interval of second - first, replication by replication: they met the same weather. `metric`: of which; shares count outages met."""
+    gaps = [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
+    if rule.met is not None and is_share(metric):
+        found = rule.met.difference(gaps, rule.level, minutes=metric == "availability")
+        return Interval(found.mean, None if found.low is None else max(-1.0, found.low), None if found.high is None else min(1.0, found.high))
+    return interval(gaps, rule=rule)
+
+
+def is_share(metric: str) -> bool:
+    """Whether it lies between 0 and 1."""
+    return METRICS.get(metric, ("", True))[0] == "share"
 
 
 def binomial(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
@@ -89,15 +108,18 @@ def binomials(hits: Any, trials: int, level: float = LEVEL) -> tuple[Any, Any]:
     return low, high
 
 
-def t_quantile(freedom: int, level: float = LEVEL) -> float:
+def t_quantile(freedom: float, level: float = LEVEL) -> float:
     """The two-sided quantile of Student's t."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 1 - (1 - level) / 2))
 
 
-def needed(values: list[float | None], distance: float, level: float = LEVEL) -> int | None:
-    """How many replications would make the half-width smaller than `distance`, judging by these; None when that cannot be told."""
+def needed(values: Sequence[float | None], distance: float, rule: Rule = PLAIN, metric: str = "") -> int | None:
+    """How many replications would make the bound on the side of `distance` (estimate - bound asked for) decide; None when that cannot be told."""
+    if rule.met is not None and is_share(metric):
+        return rule.met.needed(values, distance, rule.level, minutes=metric == "availability")
+    level = rule.level
     known = [value for value in values if value is not None]
     if len(known) < 2 or distance == 0:
         return None

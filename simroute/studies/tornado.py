@@ -13,9 +13,10 @@ from simroute.report.figures.sensitivity import short
 from simroute.studies.assumptions import Assumptions
 from simroute.studies.axes import axes
 from simroute.studies.compare import Study
+from simroute.studies.promise import NAMES, share
 from simroute.studies.settings import Settings, settings
 from simroute.studies.statistics import Interval
-from simroute.studies.winner import COST, SUCCESS, Winner, difference, winner
+from simroute.studies.winner import COST, Winner, difference, winner
 from simroute.words import clean, span
 
 DOWN, UP = 0.5, 2.0
@@ -69,7 +70,7 @@ class Tornado(Assumptions):
         """The finding in sentences."""
         first, second = (clean(policy, 40) for policy in self.pair)
         unit = "USD" if self.metric == COST else "share"
-        what = "cost for 1,000 requests" if self.metric == COST else "success"
+        what = "cost for 1,000 requests" if self.metric == COST else NAMES[self.metric]
         lines = [f"As assumed, {first} wins; the difference to {second} in {what} is {_said(self.difference, unit)}."]
         if self.bars:
             top = self.bars[0]
@@ -150,7 +151,7 @@ def _best_two(study: Study) -> tuple[tuple[str, str], str]:
     others = {policy: runs for policy, runs in study.runs.items() if policy != best.policy}
     second = winner(Study(replace(study.configuration, policies={p: study.configuration.policies[p] for p in others}), others))
     both = best.by == second.by == "cost"
-    return (best.policy, second.policy or next(iter(others))), COST if both else SUCCESS
+    return (best.policy, second.policy or next(iter(others))), COST if both else share(study.configuration.scenario)
 
 
 def _stated(base: Configuration, scenario: str, policies: list[str], overrides: list[str], stated: list[str]) -> Iterator[Assumed]:

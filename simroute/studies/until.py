@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from simroute.experiment.errors import InputError, nearest
@@ -39,7 +39,12 @@ class Until:
     @property
     def rule(self) -> Rule:
         """By which all intervals of such a study are made."""
-        return Rule(LEVEL, self.first) if self.metric else Rule(1 - (1 - LEVEL) / len(self.looks))
+        return Rule(LEVEL, self.first) if self.metric else self.looking
+
+    @property
+    def looking(self) -> Rule:
+        """The same where it is asked at each look whether the criterion holds."""
+        return Rule(1 - (1 - LEVEL) / len(self.looks))
 
     @property
     def looks(self) -> list[int]:
@@ -94,35 +99,47 @@ def flawless(trials: int, half: float, level: float = LEVEL) -> int:
     return 1 if trials == 0 or half >= 0.5 else math.ceil(math.log((1 - level) / 2) / math.log1p(-2 * half) / trials)
 
 
-def settled(keeps: Mapping[str, bool | None], success: Mapping[str, Values], cost: Mapping[str, Values], rule: Rule) -> bool:
+@dataclass(frozen=True)
+class Standing:
+    """Where a study stands: whether each policy keeps the promise, and the series that decide. `share`: the metric of the promised success.
+
+    `asked`: for each undecided policy how many replications the parts of the promise that are open want, None where that cannot be told.
+    """
+
+    keeps: Mapping[str, bool | None]
+    success: Mapping[str, Values]
+    cost: Mapping[str, Values]
+    share: str = "success_rate"
+    asked: Mapping[str, int | None] = field(default_factory=dict)
+
+
+def settled(standing: Standing, rule: Rule) -> bool:
     """Every policy is known to keep the promise or not; and the cheapest that keeps it (else the most successful) is told from all others."""
-    if None in keeps.values():
+    if None in standing.keeps.values():
         return False
-    good = {policy: cost[policy] for policy, kept in keeps.items() if kept}
-    return not _rivals(good or success, not good, len(keeps), rule)
+    good = {policy: standing.cost[policy] for policy, kept in standing.keeps.items() if kept}
+    return not _rivals(good or standing.success, standing.share if not good else "", len(standing.keeps), rule)
 
 
-def missing(
-    keeps: Mapping[str, bool | None], success: Mapping[str, Values], cost: Mapping[str, Values], promise: float, rule: Rule
-) -> int | None:  # fmt: skip
+def missing(standing: Standing, rule: Rule) -> int | None:
     """About how many replications would settle it, judging by these; None if that cannot be told."""
-    wanted = [needed(list(row), _mean(row) - promise, rule.level) for policy, row in success.items() if keeps[policy] is None]
-    good = {policy: cost[policy] for policy, kept in keeps.items() if kept is not False} if any(keeps.values()) else {}
-    values = good or success
-    level = rule.shared(pairs(len(keeps))).level
-    for best, other in _rivals(values, not good, len(keeps), rule):
+    keeps = standing.keeps
+    wanted = [standing.asked.get(policy) for policy, kept in keeps.items() if kept is None]
+    good = {policy: standing.cost[policy] for policy, kept in keeps.items() if kept is not False} if any(keeps.values()) else {}
+    values = good or standing.success
+    for best, other in _rivals(values, standing.share if not good else "", len(keeps), rule):
         gaps = [b - a for a, b in zip(values[best], values[other], strict=True) if a is not None and b is not None]
-        wanted.append(needed([*gaps], _mean(gaps), level))
+        wanted.append(needed(gaps, _mean(gaps), Rule(rule.shared(pairs(len(keeps))).level)))
     return None if None in wanted or not wanted else max(many for many in wanted if many is not None)
 
 
-def _rivals(values: Mapping[str, Values], more: bool, among: int, rule: Rule) -> list[tuple[str, str]]:
-    """(the best, one that cannot be told from it)."""
+def _rivals(values: Mapping[str, Values], share: str, among: int, rule: Rule) -> list[tuple[str, str]]:
+    """(the best, one that cannot be told from it). `share`: the metric of which more is better; none for costs."""
     known = [policy for policy in values if any(value is not None for value in values[policy])]
     if not known:
         return []
-    best = max(known, key=lambda policy: _mean(values[policy]) if more else -_mean(values[policy]))
-    return [(best, other) for other in known if other != best and not told(apart(values[best], values[other], among, rule))]
+    best = max(known, key=lambda policy: _mean(values[policy]) if share else -_mean(values[policy]))
+    return [(best, other) for other in known if other != best and not told(apart(values[best], values[other], among, rule, share))]
 
 
 def _mean(values: Values) -> float:

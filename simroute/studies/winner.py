@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simroute.studies.compare import Study
+from simroute.studies.promise import parts, share
 from simroute.studies.selection import apart, told
 from simroute.studies.statistics import Interval
 
-COST, SUCCESS = "cost_per_1k_requests_usd", "success_rate"
+COST = "cost_per_1k_requests_usd"
 STEPS = 400
 """Between two values of an assumption, where a crossing is looked for on straight lines."""
 
 
 class Winner(NamedTuple):
-    """The cheapest policy that keeps the promise (by "cost"), else the one with the highest success (by "success").
+    """The cheapest policy that keeps the promise (by "cost"), else the one with the highest success, as it is promised (by "success").
 
     rivals: those that could be it as well, as far as these replications tell (95 % for all pairs together). policy None: no request arrived.
     """
@@ -36,7 +37,8 @@ class Winner(NamedTuple):
 def winner(study: Study) -> Winner:
     """Of one comparison."""
     keeps = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
-    known = [policy for policy in keeps if study.intervals[policy][SUCCESS].mean is not None]
+    success = share(study.configuration.scenario)
+    known = [policy for policy in keeps if study.intervals[policy][success].mean is not None]
     if not known:
         return Winner(None, "", ())
     good = [policy for policy in known if keeps[policy]]
@@ -44,9 +46,9 @@ def winner(study: Study) -> Winner:
         best = min(good, key=lambda policy: study.intervals[policy][COST].mean or 0.0)
         others = [policy for policy in known if policy != best and keeps[policy] is not False]
         return Winner(best, "cost", tuple(policy for policy in others if not _apart(study, COST, best, policy)))
-    best = max(known, key=lambda policy: study.intervals[policy][SUCCESS].mean or 0.0)
+    best = max(known, key=lambda policy: study.intervals[policy][success].mean or 0.0)
     undecided = [policy for policy in known if keeps[policy] is None and policy != best]
-    rivals = [policy for policy in known if policy != best and (policy in undecided or not _apart(study, SUCCESS, policy, best))]
+    rivals = [policy for policy in known if policy != best and (policy in undecided or not _apart(study, success, policy, best))]
     return Winner(best, "success", tuple(rivals))
 
 
@@ -59,7 +61,7 @@ def _apart(study: Study, metric: str, less: str, more: str) -> bool:
 def difference(study: Study, metric: str, first: str, second: str) -> Interval:
     """The second's minus the first's, whichever two are picked by looking: the bounds hold together with those of all pairs."""
     series = study.series()
-    return apart(series[first][metric], series[second][metric], len(series), study.rule)
+    return apart(series[first][metric], series[second][metric], len(series), study.rule, metric)
 
 
 class Crossing(NamedTuple):
@@ -91,17 +93,22 @@ def _deciding(cells: list[Study], place: int, before: str, after: str) -> tuple[
     """What makes one winner follow another, as a quantity with a change of sign: a promise kept no longer, kept from here on, or a difference."""
     here, there = ({entry["policy"]: entry["meets_slo"] for entry in cells[at].verdict} for at in (place, place + 1))
     if here[before] and not there[before]:
-        return f"{before} stops keeping the promise", [_beside(cell, before) for cell in cells]
+        return f"{before} stops keeping the promise", [_beside(cell, before, cells[place + 1]) for cell in cells]
     if there[after] and not here[after]:
-        return f"{after} begins to keep the promise", [_beside(cell, after) for cell in cells]
-    metric = COST if here[before] and there[after] else SUCCESS
+        return f"{after} begins to keep the promise", [_beside(cell, after, cells[place]) for cell in cells]
+    metric = COST if here[before] and there[after] else share(cells[place].configuration.scenario)
     return "cost" if metric == COST else "success", [difference(cell, metric, before, after) for cell in cells]
 
 
-def _beside(cell: Study, policy: str) -> Interval:
-    """Success beyond what is promised."""
-    promise, found = cell.configuration.scenario.slo.success, cell.intervals[policy][SUCCESS]
-    return Interval(*(None if value is None else value - promise for value in found))
+def _beside(cell: Study, policy: str, broken: Study) -> Interval:
+    """How far a policy is on the good side of that part of the promise which is not kept in the cell `broken`."""
+    promised, other = parts(cell.configuration.scenario), parts(broken.configuration.scenario)
+    missed = next((part.metric for part in other if part.kept(broken.intervals[policy][part.metric]) is not True), other[0].metric)
+    part = next((part for part in promised if part.metric == missed), promised[0])
+    mean, low, high = (None if value is None else value - part.bound for value in cell.intervals[policy][part.metric])
+    if part.at_least:
+        return Interval(mean, low, high)
+    return Interval(*(None if value is None else -value for value in (mean, high, low)))
 
 
 def _zero(values: list[float], log: bool, curve: list[Interval], place: int) -> tuple[float, float | None, float | None]:

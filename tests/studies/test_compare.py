@@ -255,3 +255,37 @@ def test_a_promise_is_not_decided_by_a_replay_that_misses_its_log_by_more(succes
     assert entry["meets_slo"] is meets
     assert ("off the log's success" in entry["why"]) is (meets is None)
     assert any("Cheapest that keeps it" in line for line in lines) is (meets is True)
+
+
+def promised(**slo: object) -> Study:
+    """Success .999 and .9 of it in time, at 90 % of the budget and of 110 %, in a day."""
+    metrics = {**dict.fromkeys(METRICS, 1.0), "success_rate": 0.999, "slo_attainment": 0.9}
+    runs = {
+        policy: [Figures({**metrics, "budget_used": used + 0.001 * place}, {}, {}, [[], []], {}) for place in range(4)]
+        for policy, used in (("thrifty", 0.9), ("dear", 1.1))
+    }
+    made = Scenario(
+        {"a": Deployment("p", "gpt-4o", price_date="2025-07-01")}, horizon=86_400.0, slo=Slo(success=0.95, **slo), budget=Budget(1.0, "day")
+    )
+    return Study(Configuration("compare", "s", made, {policy: {} for policy in runs}, 1, 4), runs)
+
+
+def test_success_late_keeps_no_promise_of_a_latency_and_a_budget_is_part_of_it() -> None:
+    """Without a stated latency success at any time counts, and the budget decides; with one only success in time does."""
+    assert [entry["meets_slo"] for entry in promised().verdict] == [True, False]
+    assert "of the budget" in promised().verdict[1]["why"]
+    late = promised(latency=30.0).verdict
+    assert [entry["meets_slo"] for entry in late] == [False, False]
+    assert "in time (99.90 % however late)" in late[0]["why"]
+    assert [entry["meets_slo"] for entry in promised(ttft=3.0).verdict] == [False, False]
+    assert "within 30 s" in promised(latency=30.0).verdict_lines()[0]
+    assert "for at most $1 a day" in promised().verdict_lines()[0]
+
+
+def test_one_replication_is_never_yes_and_no_assertion_holds_on_it() -> None:
+    """There is no unfavourable bound."""
+    whole = promised()
+    one = Study(whole.configuration, {policy: runs[:1] for policy, runs in whole.runs.items()})
+    assert [entry["meets_slo"] for entry in one.verdict] == [None, None]
+    assert "one replication" in one.failed(["thrifty:success_rate>=0.5"])[0]
+    assert whole.failed(["thrifty:success_rate>=0.5"]) == []

@@ -18,7 +18,7 @@ from simroute.studies.tornado import assumptions
 from simroute.studies.winner import Winner, crossings, winner
 
 SHORT = ["scenario.horizon=50m", "scenario.workload.rate=0.3"]
-MILD = ["scenario.workload.rate=0.1", "scenario.slo.success=0.9"]
+MILD = ["scenario.workload.rate=0.1", "scenario.slo.success=0.5"]
 SPREAD = (-1.0, 0.0, 1.0)
 
 

@@ -9,12 +9,12 @@ import pytest
 from simroute.experiment.configuration import Configuration, restore
 from simroute.experiment.errors import InputError
 from simroute.metrics import METRICS, Evidence, Figures
-from simroute.models.spec import Deployment, Scenario
+from simroute.models.spec import Deployment, Scenario, Slo
 from simroute.studies import executors
 from simroute.studies.compare import compare
 from simroute.studies.stages import following
-from simroute.studies.statistics import Rule, half_width, interval, t_quantile
-from simroute.studies.until import Until, flawless, missing, settled, total, until
+from simroute.studies.statistics import Rule, half_width, interval, needed, t_quantile
+from simroute.studies.until import Standing, Until, flawless, missing, settled, total, until
 
 TRIALS = 3000
 WIDTH = 3 * math.sqrt(0.95 * 0.05 / TRIALS)
@@ -107,14 +107,20 @@ def figures(success: float, cost: float = 1.0) -> Figures:
     return Figures(metrics, {"success_rate": (round(success * 1000), 1000)}, {}, [[], []], {})
 
 
+def promised(success: float) -> Scenario:
+    """A scenario that promises it, at any latency."""
+    return Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0", price_date="2025-07-01")}, slo=Slo(success=success))
+
+
 def test_a_precision_has_two_stages_and_no_third() -> None:
     """The spread of the first four decides; afterwards nothing more is asked."""
     goal = until("success_rate±0.01", 4, 50)
     runs = [figures(0.5 + shift) for shift in (-0.03, 0.03, -0.03, 0.03)]
     wanted = math.ceil((3.1824 * 0.03 * math.sqrt(4 / 3) / 0.01) ** 2)
-    assert following(goal, {"a": runs}, 0.9) == min(wanted, 50) == 50
-    assert following(until("success_rate±0.02", 4, 50), {"a": runs}, 0.9) == math.ceil((3.1824 * 0.03 * math.sqrt(4 / 3) / 0.02) ** 2)
-    assert following(goal, {"a": runs * 5}, 0.9) is None
+    assert following(goal, {"a": runs}, promised(0.9), goal.rule) == min(wanted, 50) == 50
+    wider = until("success_rate±0.02", 4, 50)
+    assert following(wider, {"a": runs}, promised(0.9), wider.rule) == math.ceil((3.1824 * 0.03 * math.sqrt(4 / 3) / 0.02) ** 2)
+    assert following(goal, {"a": runs * 5}, promised(0.9), goal.rule) is None
 
 
 def test_it_goes_on_until_promise_and_cheapest_are_known() -> None:
@@ -123,17 +129,18 @@ def test_it_goes_on_until_promise_and_cheapest_are_known() -> None:
     good = [figures(0.95, 1.0 + shift) for shift in (0.0, 0.01, 0.0, 0.01)]
     dear = [figures(0.95, 3.0 + shift) for shift in (0.01, 0.0, 0.0, 0.01)]
     wild = [figures(0.95, 1.0 + shift) for shift in (-2.0, 2.0, 2.0, -2.1)]
-    assert following(goal, {"a": good, "b": dear}, 0.5) is None
-    assert following(goal, {"a": good, "b": wild}, 0.5) == 8
-    assert following(goal, {"a": good * 4, "b": wild * 4}, 0.5) is None  # sixteen are the most
+    assert following(goal, {"a": good, "b": dear}, promised(0.5), goal.rule) is None
+    assert following(goal, {"a": good, "b": wild}, promised(0.5), goal.rule) == 8
+    assert following(goal, {"a": good * 4, "b": wild * 4}, promised(0.5), goal.rule) is None  # sixteen are the most
 
 
 def test_how_many_it_would_take_is_about_t_deviations_by_the_gap_squared() -> None:
     """Sd .01 around a distance of .002: (z · 5)² replications at the looks' level, within the search's 12 %."""
     goal = until("decided", 10, 10)
     success = {"a": [0.9 + 0.002 + shift * math.sqrt(0.9) * 0.01 for shift in (-1.0, 1.0) * 5]}
-    assert not settled({"a": None}, success, {"a": [1.0] * 10}, goal.rule)
-    found = missing({"a": None}, success, {"a": [1.0] * 10}, 0.9, goal.rule)
+    standing = Standing({"a": None}, success, {"a": [1.0] * 10}, asked={"a": needed(success["a"], 0.002, goal.rule)})
+    assert not settled(standing, goal.rule)
+    found = missing(standing, goal.rule)
     assert found is not None
     assert (1.96 * 5) ** 2 <= found <= (1.96 * 5) ** 2 * 1.14
 

@@ -9,7 +9,7 @@ from simroute.report.picture import DASHES, MARKERS, PETROFF, Picture, Table, ax
 from simroute.words import clean, duration, span
 
 Found = dict[str, Any]
-SHOWN = {"success_rate": ("success", 100.0, " %", "share"), "cost_per_1k_requests_usd": ("USD for 1,000 requests", 1.0, "", "USD")}
+SUCCESS = {"success_rate": "success", "slo_attainment": "success in time"}
 MOST_BARS = 24
 
 
@@ -23,13 +23,19 @@ def short(key: str) -> str:
     return key.removeprefix("scenario.").removeprefix("policy.")
 
 
+def _shown(found: Found) -> dict[str, tuple[str, float, str, str]]:
+    """Metric -> heading, scale, mark and unit: the success that is promised, and the cost."""
+    shares = {found["share"]: (SUCCESS[found["share"]], 100.0, " %", "share")}
+    return {**shares, "cost_per_1k_requests_usd": ("USD for 1,000 requests", 1.0, "", "USD")}
+
+
 def one_way(found: Found) -> Picture:
     """Success and cost of each policy along one assumption; where the winner changes is shaded."""
     (wanted,) = found["axes"]
     x = [cell["at"][0] for cell in found["cells"]]
-    layout = panels([head for head, *_ in SHOWN.values()], 190)
+    layout = panels([head for head, *_ in _shown(found).values()], 190)
     data: list[dict[str, Any]] = []
-    for panel, (metric, (_, scale, tick, _unit)) in enumerate(SHOWN.items()):
+    for panel, (metric, (_, scale, tick, _unit)) in enumerate(_shown(found).items()):
         layout["yaxis" if panel == 0 else f"yaxis{panel + 1}"] |= {"ticksuffix": tick, "tickprefix": "" if tick else "$"}
         for place, policy in enumerate(found["policies"]):
             rows = [cell["policies"][policy][metric] for cell in found["cells"]]
@@ -77,11 +83,11 @@ def _crossing(crossing: Found, x: list[float]) -> list[dict[str, Any]]:
 
 def _table(found: Found) -> Table:
     heads = [short(one["key"]) for one in found["axes"]] + ["winner"]
-    heads += [f"{clean(policy, 40)}, {what}" for policy in found["policies"] for what in ("success", "USD")]
+    heads += [f"{clean(policy, 40)}, {what}" for policy in found["policies"] for what in (SUCCESS[found["share"]], "USD")]
     rows = []
     for cell in found["cells"]:
         at = [told(value, one["unit"]) for value, one in zip(cell["at"], found["axes"], strict=True)]
-        figures = [_span(cell["policies"][policy][metric], unit) for policy in found["policies"] for metric, (*_, unit) in SHOWN.items()]
+        figures = [_span(cell["policies"][policy][metric], unit) for policy in found["policies"] for metric, (*_, unit) in _shown(found).items()]
         rows.append([*at, winner(cell["winner"]), *figures])
     return Table(heads, rows)
 

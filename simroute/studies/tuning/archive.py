@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from simroute.studies.outages import Met
 from simroute.studies.tuning.space import Point, Space, Values
 
 SEARCH, FRESH = "search", "fresh"
@@ -30,6 +31,8 @@ class Task(NamedTuple):
     replication: int
 
 
+Sky = Callable[[str, int, int], Met | None]
+"""(stage, scenario, replications) -> what they met of faults that come at random, None where there are none."""
 Settings = dict[int, Values]
 Evaluate = Callable[[list[Task], Settings], Iterable[tuple[Task, Run]]]
 """Runs tasks, in any order; the values of each candidate that they name are given."""
@@ -37,13 +40,17 @@ Evaluate = Callable[[list[Task], Settings], Iterable[tuple[Task, Run]]]
 
 @dataclass
 class Candidate:
-    """A setting, and its runs. `values`: what it says beside the start; `generation`: in which it was proposed, 0 for the start itself."""
+    """A setting, and its runs. `values`: what it says beside the start; `generation`: in which it was proposed, 0 for the start itself.
+
+    `sky`: what the first replications of a stage met in a scenario of faults that come at random.
+    """
 
     number: int
     values: Values
     point: Point
     generation: int
     runs: dict[tuple[str, int, int], Run] = field(default_factory=dict)
+    sky: Sky | None = None
 
     def whole(self, stage: str, scenarios: int) -> int:
         """How many first replications are there in all scenarios."""
@@ -56,18 +63,22 @@ class Candidate:
         """A figure of the first replications."""
         return [self.runs[stage, scenario, replication].metrics[metric] for replication in range(count)]
 
-    def pooled(self, stage: str, scenario: int, metric: str, count: int) -> tuple[int, int] | None:
-        """Hits and trials of them together, None if it is no share of counts."""
-        found = [self.runs[stage, scenario, replication].pooled.get(metric) for replication in range(count)]
-        known = [each for each in found if each is not None]
-        return (sum(k for k, _ in known), sum(n for _, n in known)) if len(known) == len(found) else None
+    def pooled(self, stage: str, scenario: int, metric: str, count: int) -> list[tuple[int, int] | None]:
+        """Hits and trials in each of them, None where it is no share of counts."""
+        return [self.runs[stage, scenario, replication].pooled.get(metric) for replication in range(count)]
+
+    def met(self, stage: str, scenario: int, count: int) -> Met | None:
+        """What they met of faults that come at random; None where there are none."""
+        return None if self.sky is None else self.sky(stage, scenario, count)
 
 
 class Archive:
-    """Candidates by number; the start is the first. `told(run)` hears of each run."""
+    """Candidates by number; the start is the first. `told(run)` hears of each run; `sky`: what they met."""
 
-    def __init__(self, space: Space, scenarios: int, evaluate: Evaluate, told: Callable[[Task, Run], None] = lambda task, run: None) -> None:
-        self.space, self.scenarios = space, scenarios
+    def __init__(
+        self, space: Space, scenarios: int, evaluate: Evaluate, told: Callable[[Task, Run], None] = lambda task, run: None, sky: Sky | None = None
+    ) -> None:  # fmt: skip
+        self.space, self.scenarios, self._sky = space, scenarios, sky
         self.candidates: list[Candidate] = []
         self._known: dict[str, Candidate] = {}
         self._evaluate, self._told = evaluate, told
@@ -83,7 +94,7 @@ class Archive:
 
     def add(self, values: Values, point: Point, generation: int) -> Candidate:
         """A new candidate."""
-        made = Candidate(len(self.candidates), values, point, generation)
+        made = Candidate(len(self.candidates), values, point, generation, sky=self._sky)
         self.candidates.append(made)
         self._known[self._key(values)] = made
         return made

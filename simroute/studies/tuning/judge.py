@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from simroute.metrics import METRICS
-from simroute.studies.statistics import Interval, deviation, interval
+from simroute.studies.estimate import bounded
+from simroute.studies.statistics import Interval, Rule, deviation, interval
 from simroute.studies.tuning.archive import SEARCH, Candidate
 from simroute.studies.tuning.goals import Constraint, Goals, Objective
 
@@ -19,11 +19,9 @@ LOST = math.inf
 
 
 def bounds(metric: str, candidate: Candidate, stage: str, scenario: int, count: int) -> Interval:
-    """A figure's mean and 95 % bounds; as in a comparison: exact for shares that did not vary, cut at 0, shares at 1."""
-    found = interval(candidate.series(stage, scenario, metric, count), candidate.pooled(stage, scenario, metric, count))
-    if found.low is None or found.high is None:
-        return found
-    return Interval(found.mean, max(0.0, found.low), min(1.0, found.high) if METRICS[metric][0] == "share" else found.high)
+    """A figure's mean and 95 % bounds, as in a comparison."""
+    values, pooled = candidate.series(stage, scenario, metric, count), candidate.pooled(stage, scenario, metric, count)
+    return bounded(metric, values, pooled, Rule(met=candidate.met(stage, scenario, count)))
 
 
 class Kept(NamedTuple):

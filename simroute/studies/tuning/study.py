@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ import simroute
 from simroute.metrics import METRICS
 from simroute.models.random import fingerprint
 from simroute.studies.executors import Work
+from simroute.studies.outages import Met, met, sky
 from simroute.studies.shelf import Cache
 from simroute.studies.tuning import findings
-from simroute.studies.tuning.archive import FRESH, POLICY, SEARCH, Archive, Candidate, Evaluate, Task
+from simroute.studies.tuning.archive import FRESH, POLICY, SEARCH, Archive, Candidate, Evaluate, Sky, Task
 from simroute.studies.tuning.confirm import Confirmed, confirm
 from simroute.studies.tuning.judge import Kept, bounds
 from simroute.studies.tuning.plan import Plan
@@ -277,11 +278,24 @@ def tune(
 
 
 def _searched(plan: Plan, evaluate: Evaluate, watch: Spectator) -> Tuning:
-    archive = Archive(plan.space, len(plan.scenarios), evaluate, watch.ran)
+    archive = Archive(plan.space, len(plan.scenarios), evaluate, watch.ran, _sky(plan))
     race = Race(archive, plan.goals, plan.proposer(), plan.wanted.evaluations, plan.wanted.seed, watch=watch)
     watch.started(plan.wanted.evaluations + (2 + len(plan.against)) * plan.wanted.confirm * len(plan.scenarios))
     interrupted = _interrupted(race)
     return Tuning(plan, archive, race.rungs, confirm(archive, plan.goals, plan.wanted.confirm, interrupted), race.exhausted)
+
+
+def _sky(plan: Plan) -> Sky | None:
+    known = {(stage, place): (sky(made), made) for stage, each in plan.stages.items() for place, made in enumerate(each)}
+    if all(exposures is None for exposures, _ in known.values()):
+        return None
+
+    @cache
+    def seen(stage: str, scenario: int, count: int) -> Met | None:
+        exposures, made = known[stage, scenario]
+        return met(exposures, range(count), {}, lambda: made.requests)
+
+    return seen
 
 
 def _beside(found: Tuning, evaluate: Evaluate, watch: Spectator) -> None:
@@ -289,7 +303,7 @@ def _beside(found: Tuning, evaluate: Evaluate, watch: Spectator) -> None:
     if found.interrupted:
         return
     plan = found.plan
-    others = {-place: Candidate(-place, {POLICY: name}, (), 0) for place, name in enumerate(plan.against, 1)}
+    others = {-place: Candidate(-place, {POLICY: name}, (), 0, sky=found.archive.start.sky) for place, name in enumerate(plan.against, 1)}
     tasks = [Task(n, place, FRESH, k) for k in range(plan.wanted.confirm) for n in others for place in range(len(plan.scenarios))]
     try:
         for task, run in evaluate(tasks, {number: each.values for number, each in others.items()}) if tasks else ():
