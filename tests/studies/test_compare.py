@@ -13,7 +13,7 @@ import pytest
 from simroute.experiment.configuration import Configuration, load
 from simroute.experiment.errors import InputError
 from simroute.metrics import METRICS, Figures
-from simroute.models.spec import Deployment, Outage, Scenario, Slo, Workload
+from simroute.models.spec import Budget, Deployment, Outage, Scenario, Slo, Workload
 from simroute.studies import executors
 from simroute.studies.compare import Study, compare, parse_assertion
 from simroute.studies.folder import folder
