@@ -81,7 +81,7 @@ def test_without_random_faults_every_bit_is_as_it_was() -> None:
     """A scheduled outage is one case: Student's t, and exact bounds of few failures."""
     metrics = [{**dict.fromkeys(METRICS, 0.5), "success_rate": 0.99 + 0.001 * place} for place in range(4)]
     runs = [Figures(one, {"success_rate": (990 + place, 1000)}, {}, [[], []], {}) for place, one in enumerate(metrics)]
-    made = Scenario({"a": Deployment("p", "gpt-4o", price_date="2025-07-01")}, outages={"x": Outage(deployment="a", start=1.0, end=9.0)})
+    made = Scenario({"a": Deployment("openai", "gpt-4o", price_date="2025-07-01")}, outages={"x": Outage(deployment="a", start=1.0, end=9.0)})
     study = Study(Configuration("compare", "s", made, {"p": {}}, 1, 4), {"p": runs})
     assert study.rule.met is None
     assert estimate(runs, "success_rate", study.rule) == interval([run.metrics["success_rate"] for run in runs], (990 * 4 + 6, 4000), PLAIN)
@@ -89,7 +89,7 @@ def test_without_random_faults_every_bit_is_as_it_was() -> None:
 
 def test_targets_that_nobody_called_make_no_doubt() -> None:
     """The outages of b are fair weather to those who only call a."""
-    deployments = {name: Deployment(name, "gpt-4o", price_date="2025-07-01") for name in ("a", "b")}
+    deployments = {name: Deployment("openai", "gpt-4o", price_date="2025-07-01") for name in ("a", "b")}
     made = Scenario(deployments, outages={"x": Outage(deployment="b", mean_between=20_000.0)}, slo=Slo(success=0.9))
     rows = {"target": {"a": {"attempts": 9.0}, "b": {"attempts": 0.0}}}
     run = Figures(dict.fromkeys(METRICS, 1.0), {"success_rate": (1000, 1000)}, rows, [[], []], {})
