@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from simroute.experiment.errors import InputError
+from simroute.streams import content
 
 MOST_BYTES, MOST_DEPTH, MOST_NODES = 1 << 20, 24, 50_000
 FORBIDDEN = {"defaults": "there is no inheritance between files", "hydra": "hydra is not configured from files", "include": "files are complete"}
@@ -48,9 +49,9 @@ def read(path: Path, shown: str | None = None) -> Document:
     """Read a file. Raises InputError."""
     name = shown or str(path)
     try:
-        if path.stat().st_size > MOST_BYTES:
+        raw = content(path, MOST_BYTES)
+        if len(raw) > MOST_BYTES:
             raise InputError(f"{name}: larger than {MOST_BYTES >> 20} MiB; a configuration is not")
-        raw = path.read_bytes()
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from None
     document = parse(raw, name)

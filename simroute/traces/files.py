@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -15,11 +16,19 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from simroute.streams import refusal
+
 CHUNK = 50_000
 """Records handed on at once."""
 
 BLOCK = 1 << 20
 """Characters read at once from a document of JSON."""
+
+LINE = 64 << 20
+"""Characters of the longest line, or value of a document, that is held."""
+
+EMPTY = 16 << 20
+"""Characters of empty lines in a row that are passed over."""
 
 BETWEEN = re.compile(r"[ \t\r\n\[,\]]*")
 """What stands between the values of a document."""
@@ -115,6 +124,8 @@ def table_of(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 def _magic(path: Path) -> bytes:
     try:
+        if (why := refusal(path)) is not None:
+            raise TraceError(f"{path}: {why}")
         with path.open("rb") as file:
             return file.read(8)
     except OSError as error:
@@ -136,8 +147,9 @@ def _text(path: Path) -> io.TextIOWrapper:
 
 def _container(path: Path) -> str:
     with _text(path) as text:
+        blank = 0
         while (part := _piece(path, text, BLOCK)) and not part.strip():
-            pass
+            blank = _blank(path, blank, part)
     return "json" if part.lstrip()[:1] in ("{", "[") else "csv"
 
 
@@ -147,15 +159,25 @@ def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
 
 
 def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
-    """Many lines at once."""
-    number = 0
+    """Many lines at once, none longer than LINE: what is longer is not held."""
+    number, blank, held, size = 0, 0, list[str](), 0
     try:
-        while lines := text.readlines(BLOCK):
-            if "\0" in "".join(lines):
-                row = number + next(place for place, line in enumerate(lines, 1) if "\0" in line)
+        while part := text.read(BLOCK):
+            if "\0" in part:
+                row = number + 1 + len(io.StringIO("".join([*held, part[: part.index("\0")], "."]), newline="").readlines()) - 1
                 raise TraceError(f"{path}: row {row}: holds a NUL byte; is it a text file?")
-            number += len(lines)
+            blank = 0 if part.strip() else _blank(path, blank, part)
+            held, size = [*held, part], size + len(part)
+            if "\n" not in part and "\r" not in part:
+                if size > LINE:
+                    raise TraceError(f"{path}: row {number + 1}: is longer than {LINE >> 20} MiB; one request a line, without its prompt, is not")
+                continue
+            lines = io.StringIO("".join(held), newline="").readlines()
+            held = [] if lines[-1].endswith("\n") else [lines.pop()]  # the end of a line may still come
+            size, number = sum(map(len, held)), number + len(lines)
             yield lines
+        if held:
+            yield held if len(held) == 1 else ["".join(held)]
     except UnicodeDecodeError as error:
         raise _undecodable(path, error) from None
     except Exception as error:
@@ -164,19 +186,25 @@ def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
         raise TraceError(f"{path}: row {number + 1} or soon after: cannot be unpacked: {error}") from None
 
 
+def _blank(path: Path, before: int, part: str) -> int:
+    """Characters of nothing so far. Raises TraceError when there are too many."""
+    if before + len(part) > EMPTY:
+        raise TraceError(f"{path}: holds more than {EMPTY >> 20} MiB of empty lines in a row; is it a log?")
+    return before + len(part)
+
+
 def _undecodable(path: Path, error: UnicodeDecodeError) -> TraceError:
     """With the row, which the decoder does not know."""
+    decoder, row = codecs.getincrementaldecoder("utf-8")(), 1
     with _text(path) as text:
-        row = next((number for number, line in enumerate(io.BufferedReader(text.buffer), 1) if not _decodes(line)), 1)  # type: ignore[type-var]
+        while block := text.buffer.read(BLOCK):
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as wrong:
+                row += bytes(wrong.object[: wrong.start]).count(b"\n")
+                break
+            row += bytes(block).count(b"\n")
     return TraceError(f"{path}: row {row}: not valid UTF-8 ({error.reason}); save it as UTF-8")
-
-
-def _decodes(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _unpacking(error: Exception) -> bool:
@@ -315,7 +343,7 @@ def _by_line(path: Path) -> Iterator[tuple[int, Any]]:
 
 def _document(path: Path) -> Iterator[tuple[int, Any]]:
     """The values of an array one by one, never all of them at once; a document that is one object is one value."""
-    decoder, buffer, place, line, more = json.JSONDecoder(), "", 0, 1, True
+    decoder, buffer, place, line, more, blank = json.JSONDecoder(), "", 0, 1, True, 0
     with _text(path) as text:
         while True:
             start = place + len(BETWEEN.match(buffer, place)[0])  # type: ignore[index]
@@ -331,7 +359,10 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
                 yield line, value
                 line, place = line + buffer.count("\n", place, stop), stop
             elif more:
+                if len(buffer) - place > LINE:
+                    raise TraceError(f"{path}: row {line}: one value is longer than {LINE >> 20} MiB; write one object a line, or an array of them")
                 part = _piece(path, text, max(BLOCK, len(buffer) - place))
+                blank = 0 if part.strip() else _blank(path, blank, part)
                 buffer, place, more = buffer[place:] + part, 0, bool(part)
             elif place < len(buffer):
                 raise TraceError(f"{path}: row {line}: not readable JSON ({why}); expected one object a line, or an array of them")
