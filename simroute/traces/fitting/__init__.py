@@ -97,6 +97,7 @@ def fitted(seen: Sample, name: str, deployments: dict[str, Any] | None = None, p
     if len(seen.calls) > len(found.deployments):
         head.append(f"Only the {len(found.deployments)} busiest of {len(seen.calls)} models are here.")
     head += [f"{name}: none of its {len(calls.t):,} calls was answered; how long an answer would take is ASSUMED." for name, calls in silent(found)]
+    head += [f"{clean(seen.groups, 300)}."] if seen.groups else []
     if seen.invalid:
         many = sum(seen.invalid.values())
         part = percent(many / len(seen.arrival))

@@ -41,11 +41,12 @@ class Latency(NamedTuple):
     families: dict[str, dict[str, float]]
 
 
-def latency(calls: Calls) -> Latency | None:
-    """Of the answered calls of one deployment; None where there are too few."""
+def latency(calls: Calls, ill: np.ndarray | None = None) -> Latency | None:
+    """Of the answered calls of one deployment; None where there are too few. `ill`: seconds until errors in outages, where fair weather has few."""
     good = calls.where((calls.status == 200) & (calls.latency > 0))
     failed = calls.where(calls.failed & (calls.latency > 0))
-    error = {"error": median(failed.latency)} if len(failed.t) >= 5 else {}
+    waits = failed.latency if len(failed.t) >= 5 or ill is None else ill
+    error = {"error": median(waits)} if len(waits) >= 5 else {}
     streamed = good.where((good.ttft > 0) & (good.ttft <= good.latency))
     if len(streamed.t) >= ENOUGH and len(streamed.t) >= 0.02 * len(good.t):
         return _streamed(_thinned(streamed), error)

@@ -1,8 +1,9 @@
-"""Spells in which far more calls failed than before and after: a binomial scan, its level found by permutation."""
+"""Spells in which far more calls failed, or took far longer, than before and after: a binomial scan, its level found by permutation."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ SHORTEST = 60.0
 """Seconds of a bin: what is shorter is no outage, but errors that cluster."""
 MOST_BINS, MOST_OUTAGES = 1000, 20
 LEAST_ERRORS = 5
+LONG, LEAST_SLOW = 2.0, 1.5
+"""A call is slow that takes so many times the median; a spell of slow calls is an outage from this slow-down on: smaller ones are the hours' own."""
 SURE = 10.0
 """A fair spell within an outage must be likelier by so much (log) to part it."""
 
@@ -33,8 +36,27 @@ class Outage(NamedTuple):
 
 
 def outages(calls: Calls, span: float) -> list[Outage]:
-    """Of one deployment, in order of time. 429s are no outage."""
+    """Of one deployment, in order of time: spells of errors, then of slow answers elsewhere. 429s are no outage."""
     seen = calls.where((calls.status != 499) & (calls.status != 429))
+    found = _scanned(seen, span)
+    answered = seen.where((seen.status == 200) & (seen.latency > 0))
+    if len(answered.t) < LEAST_ERRORS:
+        return found
+    pace = _pace(answered)
+    late = replace(answered, status=np.where(pace > LONG * np.median(pace), 500, 200))
+    for spell in _scanned(late, span):
+        if any(spell.start.value < one.end.value and one.start.value < spell.end.value for one in found):
+            continue
+        inside = (seen.t >= spell.start.value) & (seen.t <= spell.end.value)
+        slow_down = _slow(seen.where(~inside), seen.where(inside))
+        if slow_down >= LEAST_SLOW:
+            lost = share(int(seen.failed[inside].sum()), int(inside.sum()))
+            found.append(spell._replace(error_share=lost, slow_down=slow_down))
+    return sorted(found, key=lambda outage: outage.start.value)
+
+
+def _scanned(seen: Calls, span: float) -> list[Outage]:
+    """Spells of calls that failed."""
     if seen.failed.sum() < LEAST_ERRORS:
         return []
     width = max(SHORTEST, span / MOST_BINS)
@@ -60,7 +82,7 @@ def outages(calls: Calls, span: float) -> list[Outage]:
         for piece in pieces:  # the bins at its ends are partly in it
             hit |= ((keep + 1) * width > piece.start.value) & (keep * width < piece.end.value)
         keep = keep[~hit]
-    return sorted(found, key=lambda outage: outage.start.value)
+    return found
 
 
 def _scan(n: np.ndarray, k: np.ndarray) -> tuple[float, int, int]:
@@ -165,12 +187,14 @@ def _around(likelihood: np.ndarray, place: int) -> tuple[int, int]:
 def _slow(outer: Calls, inner: Calls) -> float:
     """How many times as long answers took in it: medians of seconds, reduced by what output tokens take; 1 where it cannot be told."""
 
-    def pace(calls: Calls) -> np.ndarray:
-        good = calls.where((calls.status == 200) & (calls.latency > 0))
-        return np.asarray(good.latency / (1 + good.output_tokens / 100))
-
-    own, usual = pace(inner), pace(outer)
+    own, usual = _pace(inner), _pace(outer)
     if len(own) < 10 or len(usual) < 50:
         return 1.0
     ratio = float(np.median(own) / np.median(usual))
     return ratio if ratio > 1 + 2 * float(np.log(usual).std()) / math.sqrt(len(own)) else 1.0
+
+
+def _pace(calls: Calls) -> np.ndarray:
+    """Seconds of answered calls, reduced by what output tokens take."""
+    good = calls.where((calls.status == 200) & (calls.latency > 0))
+    return np.asarray(good.latency / (1 + good.output_tokens / 100))

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 import numpy as np
 
 from simroute.traces.files import TraceError
+from simroute.traces.groups import kinds_of_work
 from simroute.traces.sends import INVALID, sends
 from simroute.traces.table import Table
 from simroute.traces.totals import answers, bills
 
 MOST_NAMES = 30
 """Users, features and tasks with a share of their own, the busiest first."""
+OTHERS = "others"
 FEWEST = 10
 """Requests."""
 GIVEN_UP, HUNG, UNTOLD = 499, 504, 500
@@ -48,7 +50,8 @@ class Sample:
     `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is known. `calls`: (provider, model) -> calls.
     `repeats`: how often each question was asked, the most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`;
     `answers`: as `totals.answers`; `invalid`: status -> requests that failed by their own fault, which are among no deployment's calls, unless it
-    has no answer at all; `untold`: failed ones whose status is not told."""
+    has no answer at all; `untold`: failed ones whose status is not told; `groups`: what model groups are taken for, in a
+    sentence."""
 
     arrival: np.ndarray
     span: float
@@ -67,6 +70,7 @@ class Sample:
     answers: dict[str, str] = field(default_factory=dict)
     invalid: dict[int, int] = field(default_factory=dict)
     untold: int = 0
+    groups: str = ""
 
 
 def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
@@ -74,14 +78,16 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     start, stop = first if start_ns is None else start_ns, last + 1 if stop_ns is None else stop_ns
     run = table.connection.execute
-    run(f"CREATE OR REPLACE TEMP VIEW part AS SELECT rowid AS whose, * FROM requests WHERE arrival_ns >= {start} AND arrival_ns < {stop}")
+    work, why = _work(table)
+    within = f"FROM requests WHERE arrival_ns >= {start} AND arrival_ns < {stop}"
+    run(f"CREATE OR REPLACE TEMP VIEW part AS SELECT rowid AS whose, * REPLACE ({work} AS task) {within}")
     arrival = _column(table, f"(arrival_ns - {start}) / 1e9", "part ORDER BY arrival_ns")
     if len(arrival) < FEWEST:
         raise TraceError(f"only {len(arrival)} requests: too few to fit anything; at least {FEWEST} are needed")
     if arrival[0] == arrival[-1]:
         raise TraceError(f"all {len(arrival)} requests came at one moment: nothing tells how often they come; is it the right column?")
     shares = {kind: _shares(table, kind) for kind in ("task", "user", "feature")}
-    tasks = list(shares["task"])
+    tasks = [name for name in shares["task"] if name != OTHERS or len(shares["task"]) <= MOST_NAMES]
     code = " ".join(f"WHEN '{_quoted(name)}' THEN {place}" for place, name in enumerate(tasks))
     answered = "part WHERE NOT coalesce(failed, false) AND input_tokens > 0"
     good = f"{answered} ORDER BY arrival_ns"
@@ -106,7 +112,19 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
         answers(table, "part"),
         dict(table.rows(f"SELECT {INVALID} AS code, count(*) FROM part WHERE code IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1")),
         table.one(f"SELECT count(*) FROM part WHERE failed AND {INVALID} IS NULL AND status IS NULL"),
+        why,
     )
+
+
+def _work(table: Table) -> tuple[str, str]:
+    """SQL for the kind of work of a request, and why, if it is not the log's own word."""
+    if table.one("SELECT count(task) FROM requests"):
+        return "task", ""
+    groups = [row[0] for row in table.rows("SELECT model_group FROM requests WHERE model_group IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1")]
+    models = table.rows("SELECT DISTINCT unnest([model, requested_model]) AS name FROM requests WHERE model IS DISTINCT FROM model_group")
+    found, why = kinds_of_work(groups, [name for (name,) in models if name])
+    listed = ", ".join(f"'{_quoted(group)}'" for group in found)
+    return f"CASE WHEN model_group IN ({listed}) THEN model_group END" if found else "task", why
 
 
 def _column(table: Table, what: str, source: str) -> np.ndarray:
@@ -115,8 +133,10 @@ def _column(table: Table, what: str, source: str) -> np.ndarray:
 
 
 def _shares(table: Table, kind: str) -> dict[str, int]:
-    rows = table.rows(f'SELECT "{kind}", count(*) FROM part WHERE "{kind}" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {MOST_NAMES}')
-    return dict(rows)
+    """Name -> requests, the most frequent first, and all others together as `OTHERS`."""
+    rows = table.rows(f'SELECT "{kind}", count(*) FROM part WHERE "{kind}" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1')
+    found, rest = dict(rows[:MOST_NAMES]), sum(count for _, count in rows[MOST_NAMES:])
+    return found | {OTHERS: found.get(OTHERS, 0) + rest} if rest else found
 
 
 def _calls(table: Table, start: int) -> dict[tuple[str, str], Calls]:

@@ -14,7 +14,7 @@ from simroute.models import spec
 from simroute.models.prices import catalogued, known_as
 from simroute.traces.fitting import arrivals, errors, latency, lengths, limits, outages, repeats, sessions
 from simroute.traces.fitting.interval import Estimate, share
-from simroute.traces.fitting.sample import Calls, Sample
+from simroute.traces.fitting.sample import OTHERS, Calls, Sample
 from simroute.traces.fitting.written import Noted, fitted, plain
 from simroute.traces.totals import price_of
 from simroute.words import clean, duration
@@ -59,11 +59,14 @@ def parts(seen: Sample, progress: Callable[[str], None] | None = None) -> Parts:
         say(name)
         spells = outages.outages(calls, seen.span)
         inside = np.zeros(len(calls.t), bool)
+        ill = [np.zeros(0)]
         for one in spells:
-            inside |= (calls.t >= one.start.value) & (calls.t <= one.end.value)
+            here = (calls.t >= one.start.value) & (calls.t <= one.end.value)
+            ill.append(calls.latency[here & calls.failed & (calls.latency > 0)] / one.slow_down)
+            inside |= here
         fair = calls.where(~inside)
         limit = limits.limit(calls)
-        found.append(Fitted(name, calls, latency.latency(fair), errors.errors(fair, limit is not None), limit, spells))
+        found.append(Fitted(name, calls, latency.latency(fair, np.concatenate(ill)), errors.errors(fair, limit is not None), limit, spells))
     return Parts(when, tasks, found, repeats.repeats(seen.repeats), sessions.sessions(seen.sessions))
 
 
@@ -145,7 +148,9 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
         names = seen.shares[kind]
         if len(names) > 1:
             total = sum(names.values())
-            made[f"{kind}s"] = Noted({clean(name, 60): count / total for name, count in names.items()}, f"shares of {total:,} requests")
+            known = f"shares of {total:,} requests"
+            rest = f"; {OTHERS}: all but the {len(names) - 1} most frequent" if OTHERS in names else ""
+            made[f"{kind}s"] = Noted({clean(name, 60): count / total for name, count in names.items()}, known + rest)
     again = found.repeats
     if again is not None and again.share is not None and again.questions is not None and again.exponent is not None:
         zipf: dict[str, Any] = {
