@@ -22,6 +22,8 @@ HIT = "coalesce(cached, 'no') <> 'no'"
 SENDS = f"coalesce(attempts, CASE WHEN {HIT} THEN 0 ELSE 1 END)"
 MORE = f"coalesce(attempts_at_least, attempts IS NULL AND NOT {HIT})"
 """Sends of a request, and whether there may have been more."""
+EMBEDS = "task = 'embedding' AND coalesce(output_tokens, 0) = 0"
+"""What formats make of a call that asks for an embedding: a request without an answer in tokens."""
 
 
 def summary(table: Table) -> dict[str, Any]:
@@ -31,6 +33,7 @@ def summary(table: Table) -> dict[str, Any]:
         " sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,"
         f" CASE WHEN count(attempts) > 0 THEN sum({SENDS}) END AS attempts, CASE WHEN count(attempts) > 0 THEN bool_or({MORE}) END AS at_least,"
         " CASE WHEN count(failed) > 0 THEN count(*) FILTER (failed) END AS failed,"
+        f" nullif(count(*) FILTER ({EMBEDS}), 0) AS embeddings, sum(input_tokens) FILTER ({EMBEDS}) AS embedding_tokens,"
         ' nullif(count(DISTINCT "user"), 0) AS users, nullif(count(DISTINCT "session"), 0) AS sessions,'
         " nullif(count(DISTINCT model), 0) AS models, avg(latency_s) AS latency_mean_s, avg(ttft_s) AS ttft_mean_s FROM requests"
     )
@@ -120,6 +123,8 @@ def _tokens(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     for name in ("input_tokens", "output_tokens"):
         if said[name] is not None:
             yield name.replace("_", " "), f"{said[name]:,} in all; {_quantiles(table, name, lambda value: f'{value:,.0f}')}"
+    if said["embeddings"]:
+        yield "embeddings", f"{said['embeddings']:,} of the requests, with {said['embedding_tokens'] or 0:,} of the input tokens"
     if said["cached_tokens"] is not None:
         yield "cached tokens", f"{said['cached_tokens']:,} ({percent(said['cached_tokens'] / max(1, said['input_tokens'] or 0))} of input)"
 

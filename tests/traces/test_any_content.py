@@ -7,15 +7,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from hostile import VALUES
 from simroute.traces import TraceError, Wish, files, read
 from simroute.traces.formats import KNOWN, named
 from simroute.traces.inspect import rows, summary
-
-VALUES = (
-    None, "", "x", -1, 0, 1, 1.5, 1e300, 10**30, "1e400", "nan", "-inf", "9" * 20, [1, 2], [], {}, {"a": 1}, [{"a": [1]}], "[1,2", '{"a":',
-    "2024-01-01", "2024-13-45", "0000-00-00", "9999-12-31T23:59:59Z", "-2024-01-01", "2024-01-01T00:00:00+99:99", "true", True, "'", '"', "💥",
-    "1700000000", 1_700_000_000, 1_700_000_000_000, "1_000", " 12 ", "0x10", "5e-324", 2**63, 2**31, "294277-01-01", 9.3e18, "infinity", "epoch",
-)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -45,8 +45,8 @@ def test_the_summary_is_flat_and_adds_up(trace: Path, capsys: pytest.CaptureFixt
     assert found == {
         "format": "canonical", "requests": 4, "skipped": {"no readable time": 1}, "unusable": {}, "first_arrival_utc": "2023-11-14T22:13:20.000000Z",
         "last_arrival_utc": "2023-11-14T22:13:40.000000Z", "span_s": 20.0, "input_tokens": 3800, "cached_tokens": 400, "output_tokens": 330,
-        "attempts": 7, "attempts_at_least": False, "failed": 1, "users": 2, "sessions": 2, "models": 2, "latency_mean_s": pytest.approx(1.825),
-        "ttft_mean_s": pytest.approx(0.6),
+        "embeddings": None, "embedding_tokens": None, "attempts": 7, "attempts_at_least": False, "failed": 1, "users": 2, "sessions": 2, "models": 2,
+        "latency_mean_s": pytest.approx(1.825), "ttft_mean_s": pytest.approx(0.6),
     }  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def test_what_a_format_does_not_say_is_null(tmp_path: Path, capsys: pytest.Captu
     found = json.loads(said(capsys, "trace", "inspect", str(tmp_path / "t.csv"), "--json")[1])
     assert {name for name, value in found.items() if value is None} == {
         "first_arrival_utc", "last_arrival_utc", "cached_tokens", "cost_usd", "attempts", "attempts_at_least", "failed", "users", "sessions",
-        "models", "latency_mean_s", "ttft_mean_s",
+        "models", "latency_mean_s", "ttft_mean_s", "embeddings", "embedding_tokens",
     }  # fmt: skip
 
 

@@ -1,7 +1,8 @@
-"""Langfuse's observations: the export to a bucket (snake_case; JSON, JSONL, CSV or Parquet) and the API (camelCase, v1 and v2, in `data` or bare).
+"""Langfuse's observations: the export to a bucket (snake_case; JSON, JSONL, CSV or Parquet), the exports of the pages of observations and events (CSV,
+JSON, JSONL; older ones quote each cell as JSON) and the API (camelCase, v1 and v2, in `data` or bare).
 
-Generations and embeddings are requests; spans, events, tools and all else are skipped. Times without a zone are UTC; cost is USD. `latency` and
-`time_to_first_token` are seconds, or milliseconds in what integrations wrote before April 2026: the dates are used, or settle it.
+Generations and embeddings (task `embedding`) are requests; spans, events, tools and all else are skipped. Times without a zone are UTC; cost is USD.
+`latency` and `time_to_first_token` are seconds, or milliseconds in what integrations wrote before April 2026: the dates are used, or settle it.
 Usage is a bucket for each kind of token, and they add up to `total`; where that is `input` and `output` alone, the other buckets are inside these.
 Without a total, or with one that fits neither, they are taken as apart. A generation failed if its level is ERROR; its message, which may quote a
 prompt, is not read. No status, no attempts and no answers of a gateway's cache are told. `trace_name` is taken as the feature.
@@ -9,7 +10,7 @@ prompt, is not read. No status, no attempts and no answers of a gateway's cache 
 
 from simroute.traces.files import Sample
 
-ABOUT = "Langfuse observations (bucket export as JSON, JSONL, CSV or Parquet; API answers)"
+ABOUT = "Langfuse observations (bucket export as JSON, JSONL, CSV or Parquet; exports of its pages as CSV, JSON or JSONL; API answers)"
 FIELDS = (
     "id", "type", "start_time", "end_time", "completion_start_time", "level", "provided_model_name", "usage_details", "total_cost", "cost_details",
     "latency", "time_to_first_token", "user_id", "session_id", "trace_name",
@@ -50,6 +51,7 @@ COLUMNS = {
     " num(part(\"costDetails\", '$.total')))",
     "user": 'coalesce(word(user_id), word("userId"))',
     "session": 'coalesce(word(session_id), word("sessionId"))',
+    "task": "CASE WHEN upper(type) = 'EMBEDDING' THEN 'embedding' END",
     "feature": 'coalesce(word(trace_name), word("traceName"))',
 }
 SKIP = {"observation that is no generation": "upper(type) NOT IN ('GENERATION', 'EMBEDDING')"}
