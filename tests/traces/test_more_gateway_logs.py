@@ -188,7 +188,8 @@ def test_cloudflares_logpush_tells_what_was_asked_for(tmp_path: Path) -> None:
 
 def test_traces_like_mooncakes_need_no_blocks(tmp_path: Path) -> None:
     """Some rows with, some without, none, null, and other fields beside them: milliseconds since the start."""
-    rows = [{"timestamp": 0, "input_length": 100, "output_length": 5, "hash_ids": [1, 2]}, {"timestamp": 500, "input_length": 200, "output_length": 6},
+    rows = [{"timestamp": 0, "input_length": 100, "output_length": 5, "hash_ids": [1, 2]},
+            {"timestamp": 500, "input_length": 200, "output_length": 6},
             {"timestamp": 1500, "input_length": 300, "output_length": 7, "hash_ids": None, "extra": {"a": {"b": 1}}}]  # fmt: skip
     bare = [{name: row[name] for name in ("input_length", "output_length", "timestamp")} for row in rows]
     for content, blocks in (
@@ -306,5 +307,5 @@ def test_rows_of_nothing_are_told_and_no_fault(tmp_path: Path, name: str) -> Non
     """A format asked for by name reads what has nothing of it as rows without use."""
     path = tmp_path / "log.jsonl"
     path.write_text(lines([{"a": 1}, {}]))
-    with pytest.raises(TraceError, match="no rows|lacks|needs|has none|no column"):
+    with pytest.raises(TraceError, match=r"no rows|lacks|needs|has none|no column"):
         read([path], Wish(format=name))

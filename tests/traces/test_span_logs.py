@@ -296,8 +296,9 @@ def test_spans_around_each_other_in_a_circle_are_calls_no_more(tmp_path: Path) -
 def test_openllmetry_tells_streams_users_and_workflows(tmp_path: Path) -> None:
     """Workflows and tools are no calls, association properties name who asked, on a workflow's span alone too; a first chunk is an event."""
     told = {
-        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o", "gen_ai.response.model": "gpt-4o-2024-08-06",
-        "gen_ai.usage.input_tokens": 300, "gen_ai.usage.output_tokens": 30, "gen_ai.usage.total_tokens": 330, "traceloop.workflow.name": "answer",
+        "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o",
+        "gen_ai.response.model": "gpt-4o-2024-08-06", "gen_ai.usage.input_tokens": 300, "gen_ai.usage.output_tokens": 30,
+        "gen_ai.usage.total_tokens": 330, "traceloop.workflow.name": "answer",
         "gen_ai.usage.cache_read.input_tokens": 128, "gen_ai.input.messages": "my secret prompt",
     }  # fmt: skip
     prop = "traceloop.association.properties"
@@ -394,8 +395,8 @@ def test_logfires_answers_are_read_alike(tmp_path: Path, answer: str) -> None:
     found = table(tmp_path, ANSWERS[answer]())
     assert (found.format, found.requests) == ("logfire", 2)
     assert sum(found.skipped.values()) == 3
-    assert found.rows('SELECT input_tokens, cached_tokens, output_tokens, cost_usd, latency_s, failed, status, error, "user", feature, requested_model'
-                      " FROM requests ORDER BY arrival_ns") == [
+    assert found.rows('SELECT input_tokens, cached_tokens, output_tokens, cost_usd, latency_s, failed, status, error, "user", feature,'
+                      " requested_model FROM requests ORDER BY arrival_ns") == [
         (100, 64, 20, 0.01, 2.0, False, None, None, "ann", "assistant", "gpt-4o"),
         (None, None, None, None, 0.5, True, 401, "openai.AuthenticationError", "ann", "assistant", "gpt-4o"),
     ]  # fmt: skip
@@ -417,10 +418,11 @@ def test_no_value_of_a_spans_own_field_breaks_the_reading(tmp_path: Path, name: 
     """Each of them in the place of an object, a list, a date; a whole span is read beside them, or the times are refused."""
     path = tmp_path / "broken"
     path.write_text(lines([*(console(RECORDS[1]) | {name: value} for value in VALUES), console(RECORDS[1])]))
-    try:
+    if name in ("start_time", "end_time"):
+        with pytest.raises(TraceError, match="are the times swapped"):
+            read([path], Wish(format="otel"))
+    else:
         assert read([path], Wish(format="otel")).requests > 0
-    except TraceError as error:
-        assert "time" in name and "cannot be read" not in str(error)
 
 
 @pytest.mark.parametrize(

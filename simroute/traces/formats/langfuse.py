@@ -1,5 +1,5 @@
-"""Langfuse's observations: the export to a bucket (snake_case; JSON, JSONL, CSV or Parquet), the exports of the pages of observations and events (CSV,
-JSON, JSONL; older ones quote each cell as JSON) and the API (camelCase, v1 and v2, in `data` or bare).
+"""Langfuse's observations: the export to a bucket (snake_case; JSON, JSONL, CSV or Parquet), the exports of the pages of observations and events
+(CSV, JSON, JSONL; older ones quote each cell as JSON) and the API (camelCase, v1 and v2, in `data` or bare).
 
 Generations and embeddings (task `embedding`) are requests; spans, events, tools and all else are skipped. Times without a zone are UTC; cost is USD.
 `latency` and `time_to_first_token` are seconds, or milliseconds in what integrations wrote before April 2026: the dates are used, or settle it.
