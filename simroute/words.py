@@ -25,6 +25,14 @@ def usd(value: float | None) -> str:
     return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${value:.4f}"
 
 
+def money(value: float | None, signed: bool = False) -> str:
+    """Dollars with at least three digits that matter, and cents."""
+    if value is None:
+        return "n/a"
+    digits = max(2, 2 - math.floor(math.log10(abs(value)))) if value else 2
+    return f"{'-' if value < 0 else '+' if signed else ''}${abs(value):,.{min(digits, 12)}f}"
+
+
 def seconds(value: float | None) -> str:
     """Seconds with three digits that matter."""
     if value is None:
@@ -49,9 +57,10 @@ def span(mean: float | None, low: float | None, high: float | None, unit: str = 
 
 
 def _digits(half: float, mean: float) -> int:
-    """Decimals: two significant digits of the half-width, or three of the figure where it does not vary."""
+    """Decimals: two significant digits of the half-width, or three of the figure where it does not vary; at most four, or three of a small one."""
     size = half if half > 0 else abs(mean) / 10
-    return min(4, max(0, 1 - math.floor(math.log10(size)))) if size > 0 else 0
+    most = 4 if abs(mean) >= 0.01 or mean == 0 else min(12, 2 - math.floor(math.log10(abs(mean))))
+    return min(most, max(0, 1 - math.floor(math.log10(size)))) if size > 0 else 0
 
 
 def _plain(value: float) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simroute.words import clean, duration, paired, pairs, percent, seconds, span, usd
+from simroute.words import clean, duration, money, paired, pairs, percent, seconds, span, usd
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,18 @@ def test_an_event_s_detail_is_read_back_as_it_was(detail):
 def test_an_event_s_detail_is_plain_where_it_can_be():
     """Numbers in short, words as they are, quotes only around what has spaces."""
     assert paired({"status": 503, "wait": 0.25, "to": "gpt-4o", "breaker": "big corp"}) == 'status=503 wait=0.25 to=gpt-4o breaker="big corp"'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1234.5678, "$1,234.57"), (12.345, "$12.35"), (0.7743, "$0.774"), (0.000123456, "$0.000123"), (-0.5, "-$0.500"), (0.0, "$0.00")],
+)
+def test_money_has_three_digits_that_matter_and_cents(value, text):
+    """However small it is."""
+    assert money(value) == text
+    assert money(abs(value), signed=True) == "+" + text.removeprefix("-")
+
+
+def test_an_interval_of_small_money_is_no_row_of_noughts():
+    """Three digits of the figure, where four decimals would show nothing."""
+    assert span(0.0000123, 0.0000121, 0.0000125, "USD") == "$0.0000123 (0.0000121 to 0.0000125)"

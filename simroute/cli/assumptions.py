@@ -26,11 +26,12 @@ from simroute.studies.executors import WorkerLostError
 from simroute.studies.folder import folder
 from simroute.studies.record import SENSITIVITY
 from simroute.studies.resume import newest, required
-from simroute.words import percent, span, usd
+from simroute.words import money, percent, seconds, span
 
 if TYPE_CHECKING:
     from simroute.studies.assumptions import Assumptions
 
+COST = "cost_per_1k_requests_usd"
 SIDE_BY_SIDE = 4
 """So many policies have columns of their own."""
 NAMED = {"as_json": "--json", "assertions": "--assert", "rows": "--rows"}
@@ -39,9 +40,9 @@ NAMED = {"as_json": "--json", "assertions": "--assert", "rows": "--rows"}
 def assume(
     vary: tuple[str, ...], tornado: bool, words: tuple[str, ...], seed: int | None, replications: int | None, workers: int | None,
     executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, as_json: bool, plugins: tuple[Path, ...],
-    config: Path | None, no_report: bool, quiet: bool, **others: Any,
+    config: Path | None, no_report: bool, quiet: bool, show: str | None = None, **others: Any,
 ) -> int:  # fmt: skip
-    """Run it, print it, write it. The exit status."""
+    """Run it, print it, write it. `show`: the metrics that are printed, with commas between. The exit status."""
     from simroute.cli.commands import LOCAL, _kept, _place
     from simroute.studies.assumptions import assumed
 
@@ -49,12 +50,14 @@ def assume(
     where = _place(executor or LOCAL, any_worker, workers, None)
     plugged(plugins)
     plan = _planned(vary, tornado, words, seed, replications, out, resume, config)
+    metrics = _metrics(show, plan.kind)
     plan.plugins = tuple(file.resolve() for file in plugins)
     talk = not quiet and not as_json
     if not resume and out is not None and (out / "summary.json").exists():
         raise InputError(f"{out}: holds another run; give another folder with --out")
     place = folder(plan, out) if not resume else newest(plan) if out is None else out
     kept = _kept(workers, executor, any_worker, cache, as_json, (), plugins, no_report, quiet, None)
+    kept += () if show is None else ("--show", show)
     again = Again("compare", place, kept, new=out is None and not resume)
     perform = None if executor in (None, LOCAL) else where
     try:
@@ -71,7 +74,7 @@ def assume(
     if as_json or SENSITIVITY in found.unwritten:
         click.echo(found.to_json(), nl=False)
     elif not quiet:
-        _show(found, place)
+        _show(found, place, metrics)
     return _ended(found, again)
 
 
@@ -145,11 +148,29 @@ def _watched(talk: bool, notes: bool) -> Iterator[tuple[Callable[[int, int], Non
         yield lambda done, total: bar.update(task, completed=done, total=total), noted
 
 
-def _show(found: Any, folder: Path) -> None:
+def _metrics(show: str | None, kind: str) -> list[str]:
+    """What --show names. Raises InputError."""
+    from simroute.experiment.errors import nearest
+    from simroute.metrics import METRICS
+
+    if show is None:
+        return []
+    if kind != "vary":
+        raise InputError("--show: says what --vary prints; the bars of --tornado are differences of the figure in which policies compete")
+    names = [name.strip() for name in show.split(",") if name.strip()]
+    wrong = [f"--show: no metric is called {brief(name)!r}; {nearest(name, METRICS)}" for name in names if name not in METRICS]
+    if wrong or not names:
+        raise InputError(*(wrong or ["--show: name at least one metric, such as --show detection_s,latency_p95_s"]))
+    return list(dict.fromkeys(names))
+
+
+def _show(found: Any, folder: Path, metrics: list[str]) -> None:
     summary = found.summary
     click.echo(f"\n{clean(summary['question'], 300)}\n")
     if summary["kind"] == "tornado":
         _bars(summary)
+    elif metrics:
+        _long(summary, metrics)
     elif len(summary["axes"]) == 1:
         _line(summary)
     else:
@@ -162,17 +183,49 @@ def _show(found: Any, folder: Path) -> None:
 
 def _line(summary: dict[str, Any]) -> None:
     (one,) = summary["axes"]
+    share = summary["share"]
     shown = summary["policies"][:SIDE_BY_SIDE] if len(summary["policies"]) <= SIDE_BY_SIDE else []
     rows: list[tuple[str, ...]] = [(clean(short(one["key"]), 44), *(text for policy in shown for text in (clean(policy, 14), "$/1k")), "winner")]
     for cell in summary["cells"]:
-        figures = [text for policy in shown for text in _pair(cell["policies"][policy], summary["share"])]
+        figures = [text for policy in shown for text in _figures(cell, policy, [share, COST])]
         best = cell["winner"]
         rows.append((told(cell["at"][0], one["unit"]), *figures, clean(best["policy"] or "none", 16) + ("" if best["sure"] else " ?")))
     _table(rows)
 
 
-def _pair(row: dict[str, Any], share: str) -> tuple[str, str]:
-    return percent(row[share]["mean"]), usd(row["cost_per_1k_requests_usd"]["mean"])
+def _long(summary: dict[str, Any], metrics: list[str]) -> None:
+    """A row for each setting and policy."""
+    axes = summary["axes"]
+    rows: list[tuple[str, ...]] = [(*(clean(short(one["key"]), 30) for one in axes), "policy", *metrics, "winner")]
+    for cell in summary["cells"]:
+        at = [told(value, one["unit"]) for value, one in zip(cell["at"], axes, strict=True)]
+        best = cell["winner"]
+        for policy in cell["policies"]:
+            wins = "" if policy != best["policy"] else "wins" if best["sure"] else "wins ?"
+            rows.append((*at, clean(policy, 18), *_figures(cell, policy, metrics), wins))
+    _table(rows)
+
+
+def _figures(cell: dict[str, Any], policy: str, metrics: list[str]) -> list[str]:
+    """In words; money beside that of the first policy, in per cent."""
+    from simroute.metrics import METRICS
+
+    found = []
+    for metric in metrics:
+        unit, mean = METRICS[metric][0], cell["policies"][policy][metric]["mean"]
+        first_policy = next(iter(cell["policies"]))
+        first = cell["policies"][first_policy][metric]["mean"]
+        text = {"share": percent, "s": seconds, "USD": money}.get(unit, _plain)(mean)
+        found.append(f"{text} {_relative(mean - first, first)}".strip() if unit == "USD" and policy != first_policy and mean and first else text)
+    return found
+
+
+def _plain(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:,.4g}"
+
+
+def _relative(difference: float, of: float | None) -> str:
+    return f"({100 * difference / of:+.3g} %)" if of else ""
 
 
 def _map(summary: dict[str, Any]) -> None:
@@ -190,19 +243,20 @@ def _map(summary: dict[str, Any]) -> None:
 
 
 def _bars(summary: dict[str, Any]) -> None:
-    money = summary["base"]["metric"] == "cost_per_1k_requests_usd"
+    in_money = summary["base"]["metric"] == COST
     rows: list[tuple[str, ...]] = [("assumption", "low", "difference", "high", "difference", "another wins")]
     for one in summary["assumptions"][:20]:
-        sides = [text for side in ("low", "high") for text in (f"{one[side]['value']:.3g}", _difference(one[side]["difference"], money))]
+        sides = [text for side in ("low", "high") for text in (f"{one[side]['value']:.3g}", _difference(one[side], in_money))]
         flips = [clean(winner(one[side]["winner"]), 20) for side in ("low", "high") if one[side]["winner"]["policy"] != summary["base"]["pair"][0]]
         rows.append((clean(short(one["key"]), 40), *sides, ", ".join(flips) if one["flips"] else ""))
     _table(rows)
 
 
-def _difference(found: dict[str, Any], money: bool) -> str:
-    if found["mean"] is None:
+def _difference(side: dict[str, Any], in_money: bool) -> str:
+    mean = side["difference"]["mean"]
+    if mean is None:
         return "n/a"
-    return f"{found['mean']:+.2f}" if money else f"{100 * found['mean']:+.2f} pp"
+    return f"{money(mean, signed=True)} {_relative(mean, side['first'])}".strip() if in_money else f"{100 * mean:+.2f} pp"
 
 
 def distances(study: Study) -> None:

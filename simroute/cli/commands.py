@@ -71,7 +71,8 @@ def options(command: Command) -> Command:
 @click.option("--yearly", is_flag=True, help="Also a year's figures, from how often each outage comes (per_year).")
 @click.option("--vary", multiple=True, metavar="KEY=LOW..HIGH", help=VARY)
 @click.option("--tornado", is_flag=True, help="Halve and double each assumption of the scenario: which one decides? (--vary gives one other ends.)")
-def compare_command(vary: tuple[str, ...], tornado: bool, **options: Any) -> int:
+@click.option("--show", metavar="METRIC,…", help="With --vary: print these metrics (simroute list metrics) for each policy at each value.")
+def compare_command(vary: tuple[str, ...], tornado: bool, show: str | None, **options: Any) -> int:
     """Run several policies in the same weather.
 
     simroute compare scenario=demo policy=direct,failover scenario.workload.rate=5
@@ -81,7 +82,11 @@ def compare_command(vary: tuple[str, ...], tornado: bool, **options: Any) -> int
         from simroute.cli.assumptions import assume, is_one
 
         if vary or tornado or is_one(options["config"], options["resume"], options["out"], options["words"]):
-            return assume(vary, tornado, **options)
+            return assume(vary, tornado, show=show, **options)
+    if show is not None:
+        from simroute.experiment.errors import InputError
+
+        raise InputError("--show: says which metrics --vary prints; give --vary KEY=LOW..HIGH as well")
     return begin("compare", **options)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from simroute.experiment.configuration import load
 from simroute.experiment.errors import InputError
+from simroute.metrics import METRICS
 from simroute.report.figures.sensitivity import short, told
 from simroute.studies.assumptions import Assumptions
 from simroute.studies.axes import Axis, axes
@@ -16,8 +17,6 @@ from simroute.studies.compare import Study
 from simroute.studies.settings import Settings, settings
 from simroute.studies.winner import Crossing, Winner, crossings, winner
 from simroute.words import clean
-
-METRICS_SHOWN = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
 
 
 @dataclass
@@ -61,7 +60,7 @@ def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
     for cell in summary["cells"]:
         for policy, one in cell["policies"].items():
             row = dict(zip([axis["key"] for axis in summary["axes"]], cell["at"], strict=True)) | {"policy": policy}
-            for metric in METRICS_SHOWN:
+            for metric in METRICS:
                 row |= {metric: one[metric]["mean"], f"{metric}_low": one[metric]["low"], f"{metric}_high": one[metric]["high"]}
             kept = {True: "yes", False: "no", None: "undecided"}[one["meets_slo"]]
             row |= {"kept": kept, "winner": cell["winner"]["policy"] or "", "sure": "yes" if cell["winner"]["sure"] else "no"}
@@ -72,9 +71,7 @@ def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
 
 def _cell(at: tuple[float, ...], study: Study, best: Winner) -> dict[str, Any]:
     keeps = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
-    policies = {
-        policy: {"meets_slo": keeps[policy], **{name: study.intervals[policy][name].plain() for name in METRICS_SHOWN}} for policy in study.runs
-    }
+    policies = {policy: {"meets_slo": keeps[policy], **{name: study.intervals[policy][name].plain() for name in METRICS}} for policy in study.runs}
     return {"at": list(at), "policies": policies, "winner": best.plain()}
 
 

@@ -41,6 +41,8 @@ class Bar(NamedTuple):
     sides: tuple[float, float]
     differences: tuple[Interval, Interval]
     winners: tuple[Winner, Winner]
+    firsts: tuple[float | None, float | None]
+    """The figure of the first of them."""
 
     @property
     def effect(self) -> float:
@@ -91,7 +93,10 @@ class Tornado(Assumptions):
             {
                 "key": bar.key, "value": bar.value, "effect": bar.effect, "flips": self.flips(bar),
                 **{
-                    side: {"value": bar.sides[place], "difference": bar.differences[place].plain(), "winner": bar.winners[place].plain()}
+                    side: {
+                        "value": bar.sides[place], "difference": bar.differences[place].plain(), "winner": bar.winners[place].plain(),
+                        "first": bar.firsts[place],
+                    }
                     for place, side in enumerate(("low", "high"))
                 },
             }
@@ -135,7 +140,7 @@ def concluded(plan: Settings, base: Study | None, found: list[Study | None], int
     bars = [
         Bar(
             one["key"], one["value"], (one["low"], one["high"]), (difference(low, metric, *pair), difference(high, metric, *pair)),
-            (winner(low), winner(high)),
+            (winner(low), winner(high)), (low.intervals[pair[0]][metric].mean, high.intervals[pair[0]][metric].mean),
         )
         for one, low, high in zip(plan.varied, found[::2], found[1::2], strict=True)
         if low is not None and high is not None

@@ -1,6 +1,7 @@
 """compare --vary, --tornado and --bound: what they print, write and keep, and one clear line for each mistake."""
 
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -53,6 +54,10 @@ BAD = {
     "with --until": (["--vary", f"{SHARE}=0.1..1", "--until", "decided"], ["does not go with --until"]),
     "nothing to resume": (["--vary", f"{SHARE}=0.1..1", "--resume"], ["--resume: no unfinished run"]),
     "no such place": (["--vary", f"{SHARE}=0.1..1", "--executor", "mars"], ["expected local or dask://HOST:PORT"]),
+    "show of nothing": (["--vary", f"{SHARE}=0.1..1", "--show", ","], ["name at least one metric"]),
+    "show of no metric": (["--vary", f"{SHARE}=0.1..1", "--show", "detection"], ["no metric is called 'detection'", "detection_s"]),
+    "show without --vary": (["--show", "detection_s"], ["give --vary"]),
+    "show with --tornado": (["--tornado", "--show", "detection_s"], ["says what --vary prints"]),
     "tornado of a policy": (["--tornado", "--vary", "policy.breaker.cooldown=5s..10s"], ["only assumptions of the scenario"]),
 }
 
@@ -85,6 +90,35 @@ def test_vary_prints_a_table_and_writes_its_files(capsys):
     assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "report.html", "sensitivity.json"]
     found = json.loads((folder / "sensitivity.json").read_text(encoding="utf-8"))
     assert (found["schema_version"], found["kind"], len(found["cells"])) == (1, "vary", 3)
+
+
+def test_show_prints_any_metric_for_each_setting_and_policy(capsys):
+    """A row for each; the figures are those of sensitivity.json, money of all but the first policy also in per cent of the first one's."""
+    code, out, _ = ran(capsys, "--vary", f"{SHARE}=0.6..1:2", "--no-report", "--show", "detection_s,breaker_opened,cost_per_1k_requests_usd")
+    assert code == 0
+    rows = [line.split() for line in out.splitlines() if line.startswith(("60 %", "100 %"))]
+    assert [(row[0], row[2]) for row in rows] == [(at, policy) for at in ("60", "100") for policy in ("failover", "circuit_breaker")]
+    cells = json.loads(Path("reports/demo-vary/sensitivity.json").read_text(encoding="utf-8"))["cells"]
+    for cell, (plain, broken) in zip(cells, (rows[:2], rows[2:]), strict=True):
+        first, second = (cell["policies"][policy] for policy in ("failover", "circuit_breaker"))
+        assert (first["detection_s"]["mean"], plain[3], plain[4]) == (None, "n/a", "0")
+        assert float(broken[3]) == pytest.approx(second["detection_s"]["mean"], rel=0.006)
+        assert float(broken[5]) == second["breaker_opened"]["mean"] > 0
+        usd, base = (each["cost_per_1k_requests_usd"]["mean"] for each in (second, first))
+        assert float(broken[6].strip("$")) == pytest.approx(usd, rel=0.005)
+        assert float(broken[7].strip("(")) == pytest.approx(100 * (usd / base - 1), rel=0.006, abs=1e-9)
+
+
+def test_small_money_keeps_three_digits_and_is_told_in_per_cent(capsys):
+    """At a millionth of the price a request costs billionths: the table tells them apart, and by how much."""
+    words = [f"scenario.deployments.{name}.price={{input: 0.00001, output: 0.00002}}" for name in ("claude-sonnet", "gpt-4o", "gemini-flash")]
+    code, out, _ = ran(capsys, *words, "--vary", f"{SHARE}=0.6..1:2", "--no-report")
+    assert code == 0
+    for line in (line for line in out.splitlines() if line.startswith(("60 %", "100 %"))):
+        found = re.findall(r"\$(0\.0*([1-9]\d\d))(?!\d)", line)
+        assert len(found) == 2, line
+        assert float(found[0][0]) > 0
+        assert re.search(r"\([+-][\d.]+ %\)", line), line
 
 
 def test_json_is_the_summary_and_nothing_else(capsys):
