@@ -34,19 +34,23 @@ def summary(table: Table) -> dict[str, Any]:
         f" CASE WHEN count(attempts) > 0 THEN sum({SENDS}) END AS attempts, CASE WHEN count(attempts) > 0 THEN bool_or({MORE}) END AS at_least,"
         " CASE WHEN count(failed) > 0 THEN count(*) FILTER (failed) END AS failed,"
         f" nullif(count(*) FILTER ({EMBEDS}), 0) AS embeddings, sum(input_tokens) FILTER ({EMBEDS}) AS embedding_tokens,"
+        " CASE WHEN count(streamed) > 0 THEN count(*) FILTER (streamed) END AS streamed,"
         ' nullif(count(DISTINCT "user"), 0) AS users, nullif(count(DISTINCT "session"), 0) AS sessions,'
         " nullif(count(DISTINCT model), 0) AS models, avg(latency_s) AS latency_mean_s, avg(ttft_s) AS ttft_mean_s FROM requests"
     )
+    known = table.named(f"SELECT {', '.join(f'count({name}) AS {name}' for name in SHARES)} FROM requests")
     first, last, at_least = found.pop("first"), found.pop("last"), found.pop("at_least")
     whole = {name: None if value is None else int(value) for name, value in found.items() if name not in REAL}
     return {
         "format": table.format, "requests": table.requests, "skipped": table.skipped, "unusable": table.unusable,
         "first_arrival_utc": when(table, first),
         "last_arrival_utc": when(table, last), "span_s": (last - first) / 1e9, **found, **whole,
-        "attempts_at_least": at_least,
+        "attempts_at_least": at_least, "known": known,
     }  # fmt: skip
 
 
+SHARES = ("streamed", "failed", "cached", "cached_tokens", "cost_usd", '"user"', '"session"', "model", "latency_s", "ttft_s", "attempts")
+"""Columns of which it is said how many rows tell them."""
 REAL = ("cost_usd", "latency_mean_s", "ttft_mean_s")
 
 
@@ -126,7 +130,9 @@ def _tokens(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     if said["embeddings"]:
         yield "embeddings", f"{said['embeddings']:,} of the requests, with {said['embedding_tokens'] or 0:,} of the input tokens"
     if said["cached_tokens"] is not None:
-        yield "cached tokens", f"{said['cached_tokens']:,} ({percent(said['cached_tokens'] / max(1, said['input_tokens'] or 0))} of input)"
+        known, sent = table.rows("SELECT count(cached_tokens), sum(input_tokens) FILTER (cached_tokens IS NOT NULL) FROM requests")[0]
+        share = percent(said["cached_tokens"] / max(1, int(sent or 0)))
+        yield "cached tokens", f"{said['cached_tokens']:,} ({share} of input){_unsaid(table.requests - known)}"
 
 
 def _quantiles(table: Table, column: str, told: Any) -> str:
@@ -147,12 +153,14 @@ def _names(table: Table) -> Iterator[Row]:
 
 
 def _unsaid(count: int) -> str:
-    return f" ({count:,} without)" if count else ""
+    """How many rows do not say."""
+    return f" ({count:,} do not say)" if count else ""
 
 
 def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     if said["failed"] is not None:
-        yield "failed", f"{said['failed']:,} ({percent(said['failed'] / table.requests)})"
+        known = table.one("SELECT count(failed) FROM requests")
+        yield "failed", f"{said['failed']:,} ({percent(said['failed'] / known)}){_unsaid(table.requests - known)}"
     found = table.rows("SELECT status, error, count(*) FROM requests WHERE failed OR status >= 400 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 8")
     told = [(" ".join(str(part) for part in (status, error) if part is not None), count) for status, error, count in found]
     if any(name for name, _ in told):
@@ -162,10 +170,11 @@ def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
         yield "attempts", f"{least}{said['attempts']:,}, {least}{said['attempts'] / table.requests:.3f} a request"
     cached = table.rows("SELECT cached, count(*) FROM requests WHERE cached <> 'no' GROUP BY 1 ORDER BY 2 DESC")
     if cached:
-        yield "gateway's cache", ", ".join(f"{kind} {count:,} ({percent(count / table.requests)})" for kind, count in cached)
+        known = table.one("SELECT count(cached) FROM requests")
+        yield "gateway's cache", ", ".join(f"{kind} {count:,} ({percent(count / known)})" for kind, count in cached) + _unsaid(table.requests - known)
     streamed, known = table.rows("SELECT count(*) FILTER (streamed), count(streamed) FROM requests")[0]
     if known:
-        yield "streamed", percent(streamed / known)
+        yield "streamed", f"{streamed:,} ({percent(streamed / known)}){_unsaid(table.requests - known)}"
 
 
 def _times(table: Table) -> Iterator[Row]:

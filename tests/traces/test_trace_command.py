@@ -45,8 +45,11 @@ def test_the_summary_is_flat_and_adds_up(trace: Path, capsys: pytest.CaptureFixt
     assert found == {
         "format": "canonical", "requests": 4, "skipped": {"no readable time": 1}, "unusable": {}, "first_arrival_utc": "2023-11-14T22:13:20.000000Z",
         "last_arrival_utc": "2023-11-14T22:13:40.000000Z", "span_s": 20.0, "input_tokens": 3800, "cached_tokens": 400, "output_tokens": 330,
-        "embeddings": None, "embedding_tokens": None, "attempts": 7, "attempts_at_least": False, "failed": 1, "users": 2, "sessions": 2, "models": 2,
-        "latency_mean_s": pytest.approx(1.825), "ttft_mean_s": pytest.approx(0.6),
+        "embeddings": None, "embedding_tokens": None,
+        "attempts": 7, "attempts_at_least": False, "failed": 1, "streamed": None,
+        "known": {"streamed": 0, "failed": 4, "cached": 0, "cached_tokens": 4, "cost_usd": 4, "user": 4, "session": 4, "model": 4, "latency_s": 4,
+                  "ttft_s": 2, "attempts": 4}, "users": 2, "sessions": 2, "models": 2, "latency_mean_s": pytest.approx(1.825),
+        "ttft_mean_s": pytest.approx(0.6),
     }  # fmt: skip
 
 
@@ -55,8 +58,8 @@ def test_what_a_format_does_not_say_is_null(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n0,1,1\n3,4,5\n", encoding="utf-8")
     found = json.loads(said(capsys, "trace", "inspect", str(tmp_path / "t.csv"), "--json")[1])
     assert {name for name, value in found.items() if value is None} == {
-        "first_arrival_utc", "last_arrival_utc", "cached_tokens", "cost_usd", "attempts", "attempts_at_least", "failed", "users", "sessions",
-        "models", "latency_mean_s", "ttft_mean_s", "embeddings", "embedding_tokens",
+        "first_arrival_utc", "last_arrival_utc", "cached_tokens", "cost_usd", "attempts", "attempts_at_least", "failed", "streamed", "users",
+        "sessions", "models", "latency_mean_s", "ttft_mean_s", "embeddings", "embedding_tokens",
     }  # fmt: skip
 
 
@@ -176,3 +179,18 @@ def test_inspecting_a_trace_loads_no_data_frames(trace: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, str(trace)], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_share_is_of_the_rows_that_say_and_the_others_are_told(tmp_path: Path) -> None:
+    """Known yes, known no and not known are three things: of three that say, one streamed, and 250 of 400 input tokens were cached."""
+    path = tmp_path / "log.csv"
+    lines = ["arrival_ns,input_tokens,output_tokens,streamed,cached_tokens,cached,user", "1700000000000000000,100,1,true,50,no,a",
+             "1700000001000000000,300,1,false,200,exact,", "1700000002000000000,500,1,false,,,", "1700000003000000000,700,1,,,,"]  # fmt: skip
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    found = dict(rows(read([path])))
+    assert found["streamed"] == "1 (33.33 %) (1 do not say)"
+    assert found["cached tokens"] == "250 (62.50 % of input) (2 do not say)"
+    assert found["gateway's cache"] == "exact 1 (50.00 %) (2 do not say)"
+    assert found["users"] == "1: a 100.00 % (3 do not say)"
+    said = summary(read([path]))
+    assert (said["streamed"], said["known"]["streamed"], said["known"]["cached_tokens"], said["known"]["user"]) == (1, 3, 2, 1)

@@ -139,7 +139,8 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
         made["burstiness"] = Noted(keys, f"{when.best.name}; BIC of the others: {also}")
     made["max_output_tokens"] = Noted(int(max(1.0, seen.output_tokens.max())), "the longest answer of the log")
     if seen.streamed[1]:
-        made["streamed"] = fitted(share(*seen.streamed))
+        silent = len(seen.input_tokens) - seen.streamed[1]
+        made["streamed"] = fitted(share(*seen.streamed), after=f"; {silent:,} answers do not say" if silent > 0 else "")
     if seen.invalid:
         why = "no weather: they fail wherever they are sent; "
         made["invalid"] = {status: fitted(share(count, len(seen.arrival)), why) for status, count in seen.invalid.items()}
@@ -148,7 +149,7 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
         names = seen.shares[kind]
         if len(names) > 1:
             total = sum(names.values())
-            known = f"shares of {total:,} requests"
+            known = f"shares of {total:,} of {len(seen.arrival):,} requests"
             rest = f"; {OTHERS}: all but the {len(names) - 1} most frequent" if OTHERS in names else ""
             made[f"{kind}s"] = Noted({clean(name, 60): count / total for name, count in names.items()}, known + rest)
     again = found.repeats
