@@ -286,6 +286,13 @@ def test_a_call_that_two_libraries_trace_counts_once_and_a_call_of_its_tool_coun
     assert found.rows('SELECT latency_s, "user" FROM requests ORDER BY 1') == [(0.8, "ann"), (2.8, "ann")]
 
 
+def test_spans_named_by_their_format_may_begin_with_others(tmp_path: Path) -> None:
+    """A file of a collector whose first spans are no calls is read by name as well."""
+    path = tmp_path / "log"
+    path.write_text(FORMS["document"]([*(span(number, "GET", 0, 1, {"http.method": "GET"}) for number in range(30)), span(90, "chat", 0, 5, CHAT)]))
+    assert read([path], Wish(format="otel")).requests == 1
+
+
 def test_spans_around_each_other_in_a_circle_are_calls_no_more(tmp_path: Path) -> None:
     """A log that nobody can have written ends, with each of them left out as one around another."""
     told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 1, "gen_ai.usage.output_tokens": 1}
