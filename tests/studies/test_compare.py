@@ -35,7 +35,7 @@ def scripted(policy: str, replication: int) -> Figures:
 
 def configuration(*policies: str, replications: int = 4, **scenario: Any) -> Configuration:
     """Empty policies by these names, in a scenario that promises 99.9 %."""
-    weather = Scenario({"a": Deployment("anthropic", "claude")}, slo=Slo(success=0.999), **scenario)
+    weather = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0")}, slo=Slo(success=0.999), **scenario)
     return Configuration("compare", "storm", weather, {name: {} for name in policies}, 7, replications)
 
 
@@ -265,7 +265,7 @@ def promised(**slo: object) -> Study:
         for policy, used in (("thrifty", 0.9), ("dear", 1.1))
     }
     made = Scenario(
-        {"a": Deployment("p", "gpt-4o", price_date="2025-07-01")}, horizon=86_400.0, slo=Slo(success=0.95, **slo), budget=Budget(1.0, "day")
+        {"a": Deployment("openai", "gpt-4o", price_date="2025-07-01")}, horizon=86_400.0, slo=Slo(success=0.95, **slo), budget=Budget(1.0, "day")
     )
     return Study(Configuration("compare", "s", made, {policy: {} for policy in runs}, 1, 4), runs)
 

@@ -1,5 +1,6 @@
 """Worker processes that stay: several configurations, several calls, the same bits; a lost one is named."""
 
+import gc
 import os
 import signal
 
@@ -7,7 +8,9 @@ import pytest
 
 from simroute.experiment.configuration import load
 from simroute.results.journal import encoded
+from simroute.studies import executors
 from simroute.studies.executors import Crew, WorkerLostError
+from simroute.worlds.sim import SimWorld
 
 HORIZON = ["scenario.horizon=60"]
 
@@ -65,3 +68,12 @@ def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(made):
             list(runs)
         assert crew._processes == {}
         assert len(played(crew, made, JOBS)) == len(JOBS)
+
+
+def test_worlds_of_replications_that_ended_do_not_pile_up() -> None:
+    """Fifty runs of a small scenario: no more worlds are alive than are cleared away together."""
+    made = load("compare", "demo", ["direct"], ["scenario.workload.rate=0.002"], 1, 50)
+    for number in made.numbers:
+        executors._done(made, ("direct", number), None, lambda seconds: None, True)
+    alive = sum(isinstance(one, SimWorld) for one in gc.get_objects())
+    assert alive <= executors.EVERY
