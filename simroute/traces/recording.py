@@ -150,7 +150,7 @@ def record(table: Table, folder: Path) -> Recording:
         "mix": mix(table), "repeats": repeats(table),
         "prefixes": [shared(table), shared(table, FORGOTTEN)],
         "most_output": table.one("SELECT coalesce(max(output_tokens), 0) FROM requests"),
-        "notes": [*said(table), *_blamed(table), *_unsized(table), *_ours(table), *_left_out(table)],
+        "notes": [*said(table), *_nameless(table), *_blamed(table), *_unsized(table), *_ours(table), *_left_out(table)],
     }  # fmt: skip
     (folder / "trace.json").write_text(json.dumps(held, ensure_ascii=False), encoding="utf-8")
     return Recording(folder)
@@ -244,6 +244,15 @@ def _columns(table: Table, first: int, names: dict[str, list[str]]) -> Iterator[
 def _unsized(table: Table) -> list[str]:
     count = table.one("SELECT count(*) FROM requests WHERE failed AND coalesce(output_tokens, 0) = 0")
     return [f"{count:,} failed requests have no token counts: each is taken to be as long as the one before"] if count else []
+
+
+def _nameless(table: Table) -> list[str]:
+    """Calls of a log that names models, which themselves name none."""
+    none = "model IS NULL AND requested_model IS NULL AND coalesce(len(tries), 0) = 0 AND coalesce(cached, 'no') = 'no'"
+    count, lost = table.rows(f"SELECT count(*), count(*) FILTER (failed) FROM requests WHERE {none}")[0]
+    if not count or not table.one("SELECT count(model) FROM requests"):
+        return []
+    return [f"{count:,} requests name no model ({lost:,} of them failed): no deployment's, so that a replay cannot tell how they would end"]
 
 
 def _blamed(table: Table) -> list[str]:

@@ -138,3 +138,10 @@ def test_the_case_of_a_deployment_that_was_left_out(shared: Path) -> None:
     found = replay(shared / "cases" / "l03c" / "dead.csv.gz", "failover")
     assert found.replay["calibration"]["success_rate"]["logged"] == pytest.approx(0.887)
     assert rates(found) == pytest.approx([0.887] * 4)
+
+
+def test_calls_without_a_model_are_counted_and_told(tmp_path: Path) -> None:
+    """Every third names none, and they are no deployment's."""
+    rows = [row | ({"model": ""} if place % 3 == 0 else {}) for place, row in enumerate(calls(90))]
+    notes = load(str(written(tmp_path / "log.csv", rows)), None, ["recorded"], [], []).notes
+    assert any("30 requests name no model (0 of them failed)" in note for note in notes)
