@@ -307,5 +307,5 @@ def test_rows_of_nothing_are_told_and_no_fault(tmp_path: Path, name: str) -> Non
     """A format asked for by name reads what has nothing of it as rows without use."""
     path = tmp_path / "log.jsonl"
     path.write_text(lines([{"a": 1}, {}]))
-    with pytest.raises(TraceError, match=r"no rows|lacks|needs|has none|no column"):
+    with pytest.raises(TraceError, match=r"no rows|it has no"):
         read([path], Wish(format=name))
