@@ -129,12 +129,9 @@ def _found(name: str) -> tuple[pages.Page, list[str]]:
 
 def _file(name: str) -> pages.Page:
     from simroute.experiment import yaml_reader
+    from simroute.experiment.review import is_scenario
 
-    return _scenario(name) if _is_scenario(yaml_reader.read(Path(name)).data) else _policy(name)
-
-
-def _is_scenario(data: dict[Any, Any]) -> bool:
-    return "deployments" in data or "workload" in data
+    return _scenario(name) if is_scenario(yaml_reader.read(Path(name)).data) else _policy(name)
 
 
 def _scenario(name: str) -> pages.Page:
@@ -183,26 +180,23 @@ PAGES: dict[str, Callable[[str], pages.Page]] = {
 
 
 @click.command("check")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=candidates.yaml_files)
+@click.argument("files", nargs=-1, required=True, shell_complete=candidates.yaml_files)
 @plugin
-def check_command(files: tuple[Path, ...], plugins: tuple[Path, ...]) -> int:
-    """Validate scenario and policy files; every mistake of every file, one line each."""
-    from simroute.experiment import yaml_reader
-    from simroute.experiment.configuration import load
+def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
+    """Validate scenario and policy files; every mistake of every file, one line each. A policy is held against the scenarios given beside it, or
+    those of its workspace; without any, names of targets are left open.
+    """
     from simroute.experiment.errors import InputError
+    from simroute.experiment.review import review
 
     plugged(plugins)
     problems: list[str] = []
-    for file in files:
-        try:
-            scenario = _is_scenario(yaml_reader.read(file).data)
-            path = str(file) if file.suffix in (".yaml", ".yml") or "/" in str(file) else f"./{file}"
-            made = load("check", path, []) if scenario else load("check", "demo", [path])
-            for note in made.notes:
-                click.echo(f"{escaped(str(file))}: note: {escaped(note)}", err=True)
-            click.echo(f"{escaped(str(file))}: {'scenario' if scenario else 'policy'}, no mistake found")
-        except InputError as error:
-            problems += error.lines
+    for found in review(files):
+        for note in found.notes:
+            click.echo(f"{escaped(found.file)}: note: {escaped(note)}", err=True)
+        if not found.problems:
+            click.echo(f"{escaped(found.file)}: {found.kind}, no mistake found")
+        problems += found.problems
     if problems:
         raise InputError(*problems)
     return 0

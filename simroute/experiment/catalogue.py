@@ -30,11 +30,18 @@ def find(kind: str, name: str) -> Path:
     """The file of a name, or the file that is named. Raises InputError with the nearest name."""
     if is_path(name):
         path = Path(name)
-        if path.is_file():
+        if _there(path):
             return path
         raise InputError(f"{name}: no such file")
     for folder in folders(kind):
         path = folder / f"{name}.yaml"
-        if path.is_file():
+        if _there(path):
             return path
     raise InputError(f"{kind[:-1] if kind == 'scenarios' else 'policy'} {name!r} is not known; {nearest(name, listed(kind))}")
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no name of a file: too long, or with a NUL
+        return False

@@ -17,6 +17,9 @@ from simroute.models.prices import price_list
 from simroute.models.workload import MOST_QUESTIONS
 
 
+MOST_REPLICAS = 10_000
+
+
 def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: list[KeyPath], tables: bool) -> list[str]:
     """What only the whole scenario can tell. `left_out`: keys that have mistakes of their own; `tables`: the files that it names can be read."""
     problems: list[str] = []
@@ -54,6 +57,8 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
         wrong(("workload", "invalid"), "shares add up to more than 1")
     if load.repeats.questions > MOST_QUESTIONS:
         wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
+    if scenario.gateway.replicas > MOST_REPLICAS:
+        wrong(("gateway", "replicas"), f"at most {MOST_REPLICAS:,}: each keeps a copy of every layer in memory")
     for part, count in (("hours", 24), ("days", 7)):
         weights = getattr(load.profile, part)
         if weights and (len(weights) != count or not any(weights)):

@@ -137,7 +137,8 @@ def _mistakes(weather: yaml_reader.Document | None, stances: list[yaml_reader.Do
 
 def layers_of(policy: str) -> dict[str, Any]:
     """The layers of a policy by name or path, for use without a scenario. Raises InputError."""
-    return _layers((document := yaml_reader.read(catalogue.find("policies", policy))).data, document)
+    document = yaml_reader.read(catalogue.find("policies", policy), policy if catalogue.is_path(policy) else None)
+    return _layers(document.data, document)
 
 
 def restore(path: Path) -> Configuration:

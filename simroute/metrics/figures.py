@@ -23,6 +23,8 @@ OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
 MINUTE = 60.0
 NOTICED = ("opened", "cooldown", "shifted")
 """Events by which a layer of one replica says that it leaves a target; of an outage, if the target that they name is under it."""
+LABELS = ("task", "user", "feature", "team")
+"""What requests are split by."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Requests:
         self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.attained = self.asked = 0
         self.quality, self.answers = 0.0, 0
         self.minutes = np.zeros((2, 0), np.int64)
-        self.by: dict[str, np.ndarray] = {}
+        labels = [name for name in LABELS if name in context.names] + (["day"] if context.day is not None else [])
+        self.by = {name: np.zeros((3, len(context.names[name])), np.int64) for name in labels}
         self.graded = np.zeros((2, len(context.names["task"])))
         self.ungraded = np.zeros(len(context.names["task"]), np.int64)
         self.spent = np.zeros(0 if context.budget is None else len(context.budget[1]), np.int64)
@@ -102,8 +105,8 @@ class Requests:
         self.quality += float(quality.sum())
         self.answers += len(quality)
         self._minutes(chunk["arrival_s"], ok)
-        for name in ("task", "user", "feature", "team"):
-            if name in self.context.names:
+        for name in LABELS:
+            if name in self.by:
                 self._split(name, chunk[name], ok, chunk["cost_nano"])
         if self.context.day is not None:
             self._split("day", self.context.day(chunk["arrival_s"]), ok, chunk["cost_nano"])
@@ -121,7 +124,7 @@ class Requests:
 
     def _split(self, name: str, codes: np.ndarray, ok: np.ndarray, cost: np.ndarray) -> None:
         size = len(self.context.names[name])
-        table = self.by.setdefault(name, np.zeros((3, size), np.int64))
+        table = self.by[name]
         table[0] += np.bincount(codes, minlength=size)
         table[1] += np.bincount(codes[ok], minlength=size)
         np.add.at(table[2], codes, cost)  # integers: bincount with weights would sum floats

@@ -22,7 +22,6 @@ from simroute.core.params import (
     Seconds,
     Share,
     Start,
-    Status,
     TaskName,
     Unit,
     Usd,
@@ -35,6 +34,7 @@ Tokens = Annotated[float, Unit("tokens"), Range(low=1)]
 UsdPerMillion = Annotated[float, Unit("USD/1M tokens"), Range(low=0)]
 IN_TIME = 30.0
 """Seconds until which an answer counts as in time where a scenario promises nothing about it."""
+ErrorStatus = Annotated[int, Unit("status"), Range(400, 599)]
 Correlation = Annotated[float, Unit("correlation"), Range(-1, 1)]
 
 
@@ -223,7 +223,7 @@ class Clustered:
     share: Annotated[float, Unit("share"), Range(0, 0.99), Doc("of the time that is bad; 0: there are no such spells")] = 0.0
     spell: Annotated[Period, Doc("mean length of a bad spell, exponential")] = 10.0
     error_share: Annotated[Share, Doc("calls of a bad spell that fail")] = 1.0
-    status: Annotated[Status, Doc("of those errors")] = 500
+    status: Annotated[ErrorStatus, Doc("of those errors")] = 500
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ class Deployment:
     price_steps: Annotated[dict[Name, PriceStep], Doc("changes of the price during the run")] = field(default_factory=dict)
     latency: Annotated[Latency, Doc("how long answers take in fair weather")] = field(default_factory=Latency)
     limits: Annotated[Limits, Doc("what the provider grants")] = field(default_factory=Limits)
-    errors: Annotated[dict[Status, Share], Doc("share of calls answered with a status in fair weather")] = field(default_factory=dict)
+    errors: Annotated[dict[ErrorStatus, Share], Doc("share of calls answered with a status in fair weather")] = field(default_factory=dict)
     clustered: Annotated[Clustered, Doc("errors that come in short spells")] = field(default_factory=Clustered)
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
     quality: Annotated[
@@ -293,7 +293,7 @@ class Outage:
     repair: Annotated[Period, Doc("median duration, lognormal")] = 4764.0
     repair_sigma: Annotated[Sigma, Doc("spread of the durations")] = 1.32
     error_share: Annotated[Share, Doc("calls that are answered with an error")] = 1.0
-    status: Annotated[Status, Doc("of those errors")] = 503
+    status: Annotated[ErrorStatus, Doc("of those errors")] = 503
     slow_down: Annotated[float, Unit("factor"), Range(low=1), Doc("all times are multiplied by this")] = 1.0
     hang_share: Annotated[Share, Doc("calls that never answer, among those that do not fail")] = 0.0
     per_year: Annotated[float | None, Unit("1/year"), Range(0, 10_000), Doc("how often such a scheduled one comes, for --yearly")] = None

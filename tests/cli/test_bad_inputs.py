@@ -301,3 +301,76 @@ def test_help_is_light():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "compare" in done.stdout
+
+
+@pytest.mark.parametrize("text", ["'2'", "010", "1_000", '"1,000"', "１２"])
+def test_a_count_is_written_as_a_plain_number(text, capsys):
+    """Quotes, leading zeros, separators and digits of other scripts are refused alike for counts and for rates, with what to write."""
+    Path("s.yaml").write_text(f"{GOOD}gateway: {{replicas: {text}}}\nworkload: {{rate: {text}}}\n", encoding="utf-8")
+    lines = refused(capsys, "run", "scenario=s.yaml", "policy=direct")
+    plain = {"'2'": "2", "010": "10", "1_000": "1000", '"1,000"': "1000", "１２": "12"}[text]
+    assert len(lines) == 2
+    assert all(line.endswith(f"; write {plain}, without quotes") for line in lines)
+
+
+def test_an_override_is_told_by_its_own_words(capsys):
+    """Not by a line of the packaged file that it changes, also where another key is the one that no longer fits."""
+    words = ["scenario.outages.morning.start=90%", "scenario.workload.rate=fast", "scenario.gateway.replicas=1_000"]
+    assert refused(capsys, "run", "scenario=demo", "policy=direct", words[2]) == [
+        f"simroute: override {words[2]!r}: 1_000 is no number here; write 1000, or quotes around a name"
+    ]
+    lines = refused(capsys, "run", "scenario=demo", "policy=direct", *words[:2])
+    assert [line.split(": ")[1] for line in lines] == [f"override {words[1]!r}", f"override {words[0]!r}"]
+
+
+def test_a_seed_has_64_bits(capsys):
+    """More is refused in one line, on the command line and in a run's configuration."""
+    assert "18446744073709551615" in refused(capsys, "run", "scenario=demo", "policy=direct", "--seed", str(2**64))[0]
+
+
+@pytest.mark.parametrize("word", ["policy=" + "a" * 5000, "scenario.x=" + "a b " * 2000, "scenario." + "k" * 4000 + "=1"])
+def test_what_was_typed_is_not_repeated_at_length(word, capsys):
+    """At most 200 characters of it."""
+    words = ["scenario=demo", *([] if word.startswith("policy") else ["policy=direct"]), word]
+    line = refused(capsys, "run", *words)[0]
+    assert len(line) < 600
+    assert word[: 200 - len("policy=")].partition("=")[2] in line
+    assert word[210:420] not in line
+
+
+def test_a_pipe_that_nobody_reads_ends_quietly():
+    """141, as a shell tells of SIGPIPE, whichever layer meets it first; nothing on stderr."""
+    for words in (["list", "layers"], ["describe", "scenario"], ["--help"]):
+        process = ran(*words)
+        process.stdout.close()
+        error = process.stderr.read()
+        process.stderr.close()
+        assert (process.wait(60), error) in ((0, ""), (141, ""))
+
+
+def test_an_output_folder_that_is_no_run_stays_as_it_is(capsys):
+    """A folder with somebody's files is refused, also where one of them is called config.yaml; an empty one is taken."""
+    Path("mine").mkdir()
+    Path("mine/config.yaml").write_text("database: x\n", encoding="utf-8")
+    Path("mine/thesis.txt").write_text("years of work", encoding="utf-8")
+    line = refused(capsys, "run", "scenario=demo", "policy=direct", "--out", "mine")[0]
+    assert "mine: holds config.yaml, thesis.txt, and no run of simroute" in line
+    assert sorted(path.name for path in Path("mine").iterdir()) == ["config.yaml", "thesis.txt"]
+    assert Path("mine/config.yaml").read_text(encoding="utf-8") == "database: x\n"
+
+
+def test_a_finished_run_is_replaced_beside_the_files_of_others(capsys):
+    """Only what a run writes is written anew."""
+    words = ["run", "scenario=demo", "policy=direct", "scenario.horizon=2m", "scenario.outages.morning.start=10%", "--no-report", "--quiet"]
+    for seed in ("1", "2"):
+        with pytest.raises(SystemExit) as left:
+            main([*words, "--seed", seed, "--out", "own"])
+        assert left.value.code == 0
+        Path("own/notes.md").write_text("mine", encoding="utf-8")
+    assert Path("own/notes.md").read_text(encoding="utf-8") == "mine"
+    assert json.loads(Path("own/summary.json").read_text(encoding="utf-8"))["seed"] == 2
+
+
+def test_choices_of_a_command_are_told_in_one_line(capsys):
+    """As `simroute completion` without a shell."""
+    assert refused(capsys, "completion") == ["simroute: Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish"]
