@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from simroute.experiment import yaml_reader
@@ -9,13 +11,12 @@ from simroute.experiment.errors import nearest
 from simroute.experiment.inputs import contents, dates
 from simroute.experiment.names import Known, held, known, mentioned, ungraded
 from simroute.experiment.yaml_reader import KeyPath
-from simroute.models import spec
+from simroute.models import burstiness, errors, spec
 from simroute.models.calendar import calendar
-from simroute.models.faults import affected, moment
+from simroute.models.faults import affected, bounded, moment
 from simroute.models.lengths import table
 from simroute.models.prices import price_list
 from simroute.models.workload import MOST_QUESTIONS
-
 
 MOST_REPLICAS = 10_000
 
@@ -29,16 +30,21 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
         if not any(out == key[: len(out)] or (key == out[: len(key)] and key[0] != "outages") for key in (path, *also) for out in left_out):
             problems.append(f"{document.where(path, *also)}: {'.'.join(path)}: {text}")
 
+    def problem(path: KeyPath, check: Callable[[], object], *also: KeyPath) -> None:
+        """What a model's own check says of it, where it raises ValueError."""
+        try:
+            check()
+        except ValueError as error:
+            wrong(path, str(error), *also)
+
     load = scenario.workload
     if not scenario.deployments:
         wrong(("deployments",), "at least one is needed")
     when = dates(scenario) if tables else calendar(load)
     for name, deployment in scenario.deployments.items():
         here = ("deployments", name)
-        try:
-            price_list(deployment, scenario.horizon, when)
-        except ValueError as error:
-            wrong((*here, "model"), str(error), (*here, "provider"), (*here, "price"), (*here, "price_date"))
+        listed = ((*here, "provider"), (*here, "price"), (*here, "price_date"))
+        problem((*here, "model"), partial(price_list, deployment, scenario.horizon, when), *listed)
         if deployment.quality == {} and load.outcomes is None:
             wrong((*here, "quality"), "names no task; give one share, or one for each task, or null where it is not known")
         if sum(deployment.errors.values()) > 1:
@@ -51,12 +57,14 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
             wrong((*here, "recorded"), "names a model of a trace, and there is none: give workload.trace, or remove it")
         elif deployment.recorded is not None and tables and deployment.recorded not in (targets := contents("trace", load).targets):
             wrong((*here, "recorded"), f"the trace has no calls of {deployment.recorded!r}; {nearest(deployment.recorded, targets)}")
+        problem((*here, "clustered", "spell"), partial(errors.bounded, deployment.clustered, scenario.horizon), ("horizon",))
         if deployment.outcomes is None and load.outcomes is not None:
             wrong((*here, "outcomes"), "is required beside workload.outcomes: the column that holds this model's answers")
     if sum(load.invalid.values()) > 1:
         wrong(("workload", "invalid"), "shares add up to more than 1")
     if load.repeats.questions > MOST_QUESTIONS:
         wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
+    problem(("workload", "burstiness", "spell"), lambda: burstiness.bounded(load.burstiness, scenario.horizon), ("horizon",))
     if scenario.gateway.replicas > MOST_REPLICAS:
         wrong(("gateway", "replicas"), f"at most {MOST_REPLICAS:,}: each keeps a copy of every layer in memory")
     for part, count in (("hours", 24), ("days", 7)):
@@ -71,12 +79,10 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
         wrong(("workload", "tasks"), "the shares are all zero; at least one must be positive")
     for name, work in load.tasks.items():
         for part, lengths in (("input_tokens", work.input_tokens), ("output_tokens", work.output_tokens)):
-            try:
-                table(lengths.quantiles or {"p0": 1, "p100": 1})
-            except ValueError as error:
-                wrong(("workload", "tasks", name, part, "quantiles"), str(error))
+            problem(("workload", "tasks", name, part, "quantiles"), partial(table, lengths.quantiles or {"p0": 1, "p100": 1}))
     for name, outage in scenario.outages.items():
         _outage(("outages", name), outage, scenario, wrong, named(left_out))
+        problem(("outages", name), partial(bounded, outage, scenario.horizon), ("outages", name, "mean_between"), ("horizon",))
     return problems
 
 

@@ -10,6 +10,11 @@ from typing import Any, Literal, get_args, get_origin
 from simroute.core.params import Range, Unit
 from simroute.models.calendar import begun
 
+CEILINGS = {
+    "s": 1e9, "when": 1e9, "1/s": 1e6, "1/min": 1e9, "count": 1e9, "tokens": 1e9, "USD": 1e9, "USD/1M tokens": 1e6, "factor": 1e6, "weight": 1e9,
+}  # fmt: skip
+"""By unit, what no parameter is more than: 32 years, a million dollars per million tokens … Beyond, products of them leave floating point."""
+FLOORS = {"factor": 1e-6}
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 DURATION = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|s|m|h|d))+")
 PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h|d)")
@@ -38,6 +43,9 @@ def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any]
         number = _number(value, bare, unit in ("s", "when"))
         for bound in ranges:
             _bounded(number, bound, unit, value)
+        if not FLOORS.get(unit, -math.inf) <= number <= CEILINGS.get(unit, math.inf):
+            edge = f"at most {CEILINGS[unit]:,.0f}" if number > CEILINGS[unit] else f"at least {FLOORS[unit]:g}"
+            raise ValueError(f"{shown(value)} is out of range; expected {edge}{f' {unit}' if unit not in ('when', 'factor') else ''}")
         return number
 
     return check

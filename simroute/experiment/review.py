@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from simroute.core.target import ROLES
 from simroute.experiment import advice, yaml_reader
-from simroute.experiment.configuration import aims, layers_of, load, targets
+from simroute.experiment.configuration import layers_of, load
 from simroute.experiment.errors import InputError
+from simroute.experiment.names import aims, of_layers
 from simroute.models import spec
 
 
@@ -55,9 +56,9 @@ def _path(file: str) -> str:
 def _policy(file: str, scenarios: dict[str, spec.Scenario], among: bool) -> Finding:
     layers = layers_of(_path(file))
     notes = advice.nesting(layers)
-    missing = {name: aims(layers, scenario) for name, scenario in scenarios.items()}
+    missing = {name: [f"{'.'.join(key)}: {text}" for key, text in aims(layers, scenario)] for name, scenario in scenarios.items()}
     if not scenarios:
-        own = sorted({text for layer in layers.values() for _, text in targets(layer) if text not in ROLES})
+        own = sorted({name for _, kind, name in of_layers(layers) if kind == "target" and name not in ROLES})
         notes += [f"no scenario is known to hold it against: {', '.join(own)} may be deployments or not; check it together with one"] if own else []
     elif all(missing.values()):
         nearest = min(missing, key=lambda name: len(missing[name]))

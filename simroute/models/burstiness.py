@@ -40,11 +40,16 @@ class Modulation:
         return np.where(count < self._counts[-1], self._profile.when(plain), np.inf)
 
 
+def bounded(bursts: spec.Burstiness, horizon: float) -> None:
+    """Raises ValueError when there would be too many spells within the horizon to be kept."""
+    if bursts.peak > 1 and 2 * bursts.busy_share * horizon / bursts.spell > MOST_SPELLS:
+        raise ValueError(f"makes about {2 * bursts.busy_share * horizon / bursts.spell:,.0f} spells; at most {MOST_SPELLS:,} are kept")
+
+
 def _spells(bursts: spec.Burstiness, streams: Streams, horizon: float) -> tuple[np.ndarray, np.ndarray]:
     """(edges from 0 to beyond the horizon in seconds, whether each spell between two is busy)."""
     means = bursts.spell, bursts.spell * (1.0 - bursts.busy_share) / bursts.busy_share
-    if 2 * horizon / sum(means) > MOST_SPELLS:
-        raise ValueError(f"workload.burstiness.spell: makes about {2 * horizon / sum(means):,.0f} spells; at most {MOST_SPELLS:,} are kept")
+    bounded(bursts, horizon)
     first = bool(streams.block("bursts", "first", block=0).random() < bursts.busy_share)
     lengths: list[np.ndarray] = []
     reached, number = 0.0, 0

@@ -10,6 +10,12 @@ from simroute.models.random import Streams
 MOST_SPELLS = 100_000
 
 
+def bounded(bad: spec.Clustered, horizon: float) -> None:
+    """Raises ValueError when there would be too many spells within the horizon to be kept."""
+    if bad.share * horizon / bad.spell * 2 > MOST_SPELLS:
+        raise ValueError(f"makes about {2 * bad.share * horizon / bad.spell:,.0f} spells; at most {MOST_SPELLS:,} are kept")
+
+
 def spells(name: str, deployment: spec.Deployment, streams: Streams, horizon: float) -> list[tuple[float, dict[int, float]]]:
     """(from second, {status: share}) in order: fair and bad spells by turns, exponential and in equilibrium at t = 0; none without `clustered`.
 
@@ -19,8 +25,7 @@ def spells(name: str, deployment: spec.Deployment, streams: Streams, horizon: fl
     if bad.share == 0 or bad.error_share == 0:
         return []
     means = bad.spell, bad.spell * (1.0 - bad.share) / bad.share
-    if 2 * horizon / sum(means) > MOST_SPELLS:
-        raise ValueError(f"deployments.{name}.clustered.spell: makes about {2 * horizon / sum(means):,.0f} spells; at most {MOST_SPELLS:,} are kept")
+    bounded(bad, horizon)
     here = bool(streams.block("clustered", name, "first", block=0).random() < bad.share)
     fair = dict(deployment.errors)
     own = sum(fair.values())

@@ -122,13 +122,19 @@ def windows(scenario: spec.Scenario, streams: Streams, horizon: float) -> list[W
     return sorted(found, key=lambda window: window.start)
 
 
+def bounded(outage: spec.Outage, horizon: float) -> None:
+    """Raises ValueError when a random outage would come too often within the horizon to be kept."""
+    if outage.mean_between is not None:
+        cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
+        if horizon / cycle > MOST_SPELLS:
+            raise ValueError(f"mean_between and repair make about {horizon / cycle:,.0f} outages; at most {MOST_SPELLS:,} are kept")
+
+
 def _renewal(name: str, outage: spec.Outage, streams: Streams, horizon: float) -> list[tuple[float, float]]:
     """Fair times (Weibull with the stated mean; shape 1 is exponential) and repairs (lognormal) by turns, from fair weather at t = 0."""
     if outage.mean_between is None:
         raise ValueError(f"outages.{name}: give start and end for a scheduled outage, or mean_between for random ones")
-    cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
-    if horizon / cycle > MOST_SPELLS:
-        raise ValueError(f"outages.{name}: mean_between and repair make about {horizon / cycle:,.0f} outages; at most {MOST_SPELLS:,} are kept")
+    bounded(outage, horizon)
     scale = outage.mean_between / math.gamma(1 + 1 / outage.shape)
     spells: list[tuple[float, float]] = []
     t, block = 0.0, 0

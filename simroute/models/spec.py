@@ -289,7 +289,7 @@ class Outage:
     start: Annotated[When | None, Doc("scheduled: from here, 40m or 30%")] = None
     end: Annotated[When | None, Doc("scheduled: until here")] = None
     mean_between: Annotated[Period | None, Doc("mean fair time from the end of one outage to the start of the next")] = None
-    shape: Annotated[Factor, Doc("Weibull shape of that time; 1 is exponential")] = 1.0
+    shape: Annotated[float, Unit("Weibull shape"), Range(0.05, 50), Doc("Weibull shape of that time; 1 is exponential")] = 1.0
     repair: Annotated[Period, Doc("median duration, lognormal")] = 4764.0
     repair_sigma: Annotated[Sigma, Doc("spread of the durations")] = 1.32
     error_share: Annotated[Share, Doc("calls that are answered with an error")] = 1.0

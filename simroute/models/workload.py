@@ -17,6 +17,8 @@ from simroute.models.replayed import Lengths, Part, replayed
 
 __all__ = ["BLOCK", "UNIQUE", "Block", "Columns", "Lengths", "Outcomes", "Workload"]
 
+SELDOM = 1e-30
+"""Arrivals a second below which none comes within any horizon."""
 MOST_QUESTIONS = 1_000_000
 """The largest catalogue of repeats: its popularity and its questions are kept in memory."""
 
@@ -108,7 +110,7 @@ class Workload:
         if self._trace is not None:
             yield from replayed(self._load, self._trace, horizon, self._streams)
             return
-        if self._load.rate == 0:
+        if self._load.rate < SELDOM:
             return
         bursts, rate = self._load.burstiness, Profile(self._load.profile, self._load.rate)
         law = rate if bursts.peak == 1.0 else Modulation(bursts, rate, self._streams, horizon)

@@ -374,3 +374,47 @@ def test_a_finished_run_is_replaced_beside_the_files_of_others(capsys):
 def test_choices_of_a_command_are_told_in_one_line(capsys):
     """As `simroute completion` without a shell."""
     assert refused(capsys, "completion") == ["simroute: Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish"]
+
+
+BEYOND = {
+    "latency": ("scenario.deployments.gpt-4o.latency.base=1e300", "at most 1,000,000,000 s"),
+    "factor": ("scenario.outages.morning.slow_down=1e308", "at most 1,000,000"),
+    "replicas": ("scenario.gateway.replicas=1000000", "each keeps a copy of every layer in memory"),
+    "success as an error": ("scenario.outages.morning.status=200", "expected 400 to 599"),
+    "spells": ("scenario.deployments.gpt-4o.clustered={share: 0.5, spell: 1e-9}", "at most 100,000 are kept"),
+}
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_what_no_machine_could_hold_is_refused_with_its_bound(case, capsys):
+    """One line that names the override."""
+    text, words = BEYOND[case]
+    lines = refused(capsys, "run", "scenario=demo", "policy=direct", text)
+    assert len(lines) == 1
+    assert text in lines[0]
+    assert words in lines[0]
+
+
+def test_a_status_of_success_is_no_error(capsys):
+    """errors: {200: 0.5} would count as success."""
+    Path("s.yaml").write_text(GOOD.replace("price:", "errors: {200: 0.5}, price:"), encoding="utf-8")
+    assert "deployments.a.errors.200: 200 is out of range; expected 400 to 599" in refused(capsys, "run", "scenario=s.yaml", "policy=direct")[0]
+
+
+def test_quality_by_task_names_a_task(capsys):
+    """quality: {} is neither a share nor unknown."""
+    Path("s.yaml").write_text(GOOD.replace("price:", "quality: {}, price:"), encoding="utf-8")
+    assert "deployments.a.quality: names no task" in refused(capsys, "run", "scenario=s.yaml", "policy=direct")[0]
+
+
+@pytest.mark.parametrize("rate", ["0", "1e-320", "0.001"])
+def test_hours_without_a_request_are_legal(rate, capsys):
+    """Some replications have none: their figures are null, and the comparison goes on; no warning on the way."""
+    Path("s.yaml").write_text(f"{GOOD}workload: {{rate: {rate}}}\n".replace("60s", "10m"), encoding="utf-8")
+    with pytest.raises(SystemExit) as left:
+        main(["compare", "scenario=s.yaml", "policy=direct,failover", "--replications", "3", "--out", "o", "--json"])
+    out, err = capsys.readouterr()
+    assert left.value.code == 0
+    assert err == ""
+    metrics = json.loads(out)["policies"]["direct"]["metrics"]
+    assert (metrics["success_rate"]["mean"] is None) == (rate != "0.001")
