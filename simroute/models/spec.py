@@ -137,7 +137,7 @@ class Workload:
     max_output_tokens: Annotated[Positive, Doc("what callers allow at most")] = 4096
     streamed: Annotated[Share, Doc("requests whose answers arrive token by token")] = 0.0
     invalid: Annotated[
-        dict[Status, Share], Doc("share of requests that every deployment refuses with a status: malformed, too long, not allowed")
+        dict[ErrorStatus, Share], Doc("share of requests that every deployment refuses with a status: malformed, too long, not allowed")
     ] = field(default_factory=dict)
     tasks: Annotated[dict[Name, Task], Doc("the kinds of work")] = field(default_factory=lambda: {"chat": Task()})
     users: Annotated[dict[Name, Weight], Doc("who asks, by weight")] = field(default_factory=dict)
