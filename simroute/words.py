@@ -128,3 +128,15 @@ def brief(text: str, most: int = 1000) -> str:
     """
     shown = few_marks(escaped(" ".join(word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}…" for word in text.split(" "))))
     return shown if len(shown) <= most else f"{shown[: most * 2 // 3]} … {shown[-most // 3 :]}"
+
+
+def quoted(text: str) -> str:
+    """A text as a YAML scalar in double quotes that our own reader, which refuses a written `${` or `???`, reads back as it was."""
+    return '"' + "".join(map(_as_yaml, text)).replace("${", "\\x24{").replace("???", "\\x3f??") + '"'
+
+
+def _as_yaml(char: str) -> str:
+    if char.isprintable():
+        return f"\\{char}" if char in '"\\' else char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

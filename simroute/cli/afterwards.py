@@ -45,13 +45,17 @@ def said(line: str, rest: str = "") -> None:
     click.echo(f"simroute: {brief(line)}{escaped(rest)}", err=True)
 
 
-def alone(error: BaseException, made: Configuration, words: tuple[str, ...], config: Path | None, plugins: tuple[Path, ...]) -> str | None:
-    """The command that runs the failed replication alone, with the same bits; None if none failed."""
+def alone(
+    error: BaseException, made: Configuration, words: tuple[str, ...], config: Path | None, plugins: tuple[Path, ...], asked: tuple[str, ...] = ()
+) -> str | None:  # fmt: skip
+    """The command that runs the failed replication alone, with the same bits; None if none failed. `asked`: options that only this command has."""
     if not isinstance(error, ReplicationError):
         return None
     number, files = ["--replication", str(error.replication)], [word for file in plugins for word in ("--plugin", str(file))]
     if config is not None:
         return shlex.join(["simroute", made.command, *number, "--config", str(config), *files])
+    if made.command == "replay":  # the log's own routing is played whatever policies are named
+        return shlex.join(["simroute", "replay", "--seed", str(made.seed), *number, *asked, *words, *files])
     names = next(word for word in reversed(words) if word.startswith("policy=")).removeprefix("policy=").split(",")
     if any(word.lstrip("~+").startswith("policy.") for word in words):  # it may be about layers that only the other policies have
         return shlex.join(["simroute", made.command, "--seed", str(made.seed), *number, *words, *files])

@@ -106,7 +106,7 @@ def begin(
     executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, rows: bool | None, as_json: bool,
     assertions: tuple[str, ...], plugins: tuple[Path, ...], config: Path | None, no_report: bool, quiet: bool, explain: int | None = None,
     bound: bool = False,
-    until: str | None = None, max_replications: int | None = None, yearly: bool = False, build: Build | None = None,
+    until: str | None = None, max_replications: int | None = None, yearly: bool = False, build: Build | None = None, asked: tuple[str, ...] = (),
 ) -> int:  # fmt: skip
     from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
@@ -164,7 +164,7 @@ def begin(
                 perform=_shelved(perform, watch) if cache else perform,
             )
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
-        return cut_short(error, again, alone(error, made, words, config or (place / "config.yaml" if not words else None), plugins))
+        return cut_short(error, again, alone(error, made, words, config or (place / "config.yaml" if not words else None), plugins, asked))
     except BaseException:
         again.tidy()
         raise

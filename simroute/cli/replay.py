@@ -56,7 +56,11 @@ def replay_command(
         made = built(words, load, outages, seed, replications)
         return made if windows is None else windowed(made, windows)
 
-    return commands.begin("replay", build=build, **options)
+    given = {"--rate-scale": rate_scale, "--from": start, "--to": stop, "--loop": loop, "--windows": windows, "--format": form, "--mapping": mapping,
+             "--tz": tz, "--time-unit": time_unit}  # fmt: skip
+    asked = [word for name, value in given.items() if value is not None for word in (name, str(value))] + (["--jitter"] if jitter else [])
+    asked += [word for outage in outages for word in ("--outage", outage)]
+    return commands.begin("replay", build=build, asked=tuple(asked), **options)
 
 
 ASKED = {"trace_from": "--from", "trace_to": "--to", "trace_loop": "--loop", "trace_jitter": "--jitter", "rate_scale": "--rate-scale",

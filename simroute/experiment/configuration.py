@@ -74,7 +74,7 @@ class Configuration:
         return {**head, **scenario, "policies": policies}
 
     def to_yaml(self) -> str:
-        return dumped(self.plain())
+        return yaml_reader.dumped(self.plain())
 
     @property
     def requests(self) -> float:
@@ -91,13 +91,6 @@ class Configuration:
         """The contents of `workload.trace`, `.lengths` or `.outcomes`, None if there is none."""
         path = getattr(self.scenario.workload, kind)
         return None if path is None else contents(kind, self.scenario.workload)
-
-
-def dumped(plain: dict[str, Any]) -> str:
-    """As the text of a `config.yaml`."""
-    import yaml
-
-    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=120)
 
 
 def load(command: str, scenario: str, policies: list[str], overrides: list[str] | None = None, seed: int = 1, replications: int = 1) -> Configuration:

@@ -42,15 +42,18 @@ def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: l
             notes += [f"{Path(path).name}: {len(content.arrival):,} requests", *(f"{Path(path).name}: {note}" for note in content.notes)]
             last = float(content.arrival[-1])
             stop = last if load.trace_to is None else min(load.trace_to, last)
-            if last <= 0:
-                problems.append(f"{path}: all requests came at one moment; a replay needs at least two moments")
-            elif stop <= load.trace_from:
+            given = any(text.startswith("scenario.horizon=") for text in overrides)
+            if last <= 0 and not given:
+                problems.append(f"{path}: all requests came at one moment, so nothing says how long to play it; give scenario.horizon=60s, say")
+            elif last <= 0 and load.trace_loop > 1:
+                problems.append(f"{path}: all requests came at one moment: it cannot be played over and over (--loop, workload.trace_loop)")
+            elif stop <= load.trace_from and not (last <= 0 and load.trace_from == 0):
                 ends = f"the trace ends at {last:.0f} s" if stop == last else f"trace_to (--to) ends it at {stop:.0f} s"
                 where = f"{document.where(('workload', 'trace_from'))}: workload.trace_from (--from)"
                 problems.append(f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from the first request")
             elif not window_has_any(load, content):
                 problems.append(f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s (--from, --to; from the first request)")
-            elif not any(text.startswith("scenario.horizon=") for text in overrides):
+            elif not given:
                 time = clock(load, content)
                 length = stop - load.trace_from + (load.trace_loop - 1) * time.length
                 scenario = replace(scenario, horizon=length / load.rate_scale)

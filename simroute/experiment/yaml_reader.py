@@ -14,6 +14,7 @@ import yaml
 
 from simroute.experiment.errors import InputError
 from simroute.streams import content
+from simroute.words import quoted
 
 MOST_BYTES, MOST_DEPTH, MOST_NODES = 1 << 20, 24, 50_000
 FORBIDDEN = {"defaults": "there is no inheritance between files", "hydra": "hydra is not configured from files", "include": "files are complete"}
@@ -59,6 +60,32 @@ def read(path: Path, shown: str | None = None) -> Document:
     return document
 
 
+def dumped(plain: dict[str, Any]) -> str:
+    """Plain data as YAML that is read back as it was."""
+    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts in quotes that this reader would take for something else; interpolation, and characters that are not shown, escaped."""
+
+    def represent_str(self, text: str) -> yaml.ScalarNode:
+        other = text in CONSTANTS or INTEGER.fullmatch(text) or NUMBER.fullmatch(text)
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if other or _strange(text) else None)
+
+    def write_double_quoted(self, text: str, split: bool = True) -> None:
+        if _strange(text):
+            self.write_indicator(quoted(text), True)
+        else:
+            super().write_double_quoted(text, split)
+
+
+def _strange(text: str) -> bool:
+    return "${" in text or text == "???" or not text.replace("\n", "").isprintable()
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
+
+
 def parse(raw: bytes, name: str) -> Document:
     """Data from the bytes of a file called `name`. Raises InputError."""
     try:
@@ -83,10 +110,12 @@ class _Builder:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.text = ""
         self.nodes = 0
         self.lines: dict[KeyPath, int] = {}
 
     def document(self, text: str) -> Document:
+        self.text = text
         self.events: Any = yaml.parse(text, Loader=yaml.SafeLoader)
         data: Any = {}
         documents = 0
@@ -144,8 +173,9 @@ class _Builder:
 
     def scalar(self, event: Any) -> Any:
         text = event.value
-        if "${" in text or text == "???":
-            raise self.error(event, f"interpolation is not done ({text[:40]!r}); write the value")
+        written = self.text[event.start_mark.index : event.end_mark.index]
+        if ("${" in text and "${" in written) or (text == "???" and text in written):
+            raise self.error(event, f'interpolation is not done ({text[:40]!r}); write the value, or these characters as "\\x24{{"')
         if not event.implicit[0]:
             return text
         if text in CONSTANTS:

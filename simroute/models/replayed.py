@@ -16,6 +16,10 @@ MOVED = 300.0
 """A session of a bootstrap comes up to so many seconds earlier or later (in a shorter trace, up to its length)."""
 
 
+MOMENT = 1e12
+"""Seconds after which a trace that is one moment would begin anew: never."""
+
+
 class Lengths(Protocol):
     """Arrivals (s, from the first, in order) and lengths read from a file.
 
@@ -33,7 +37,7 @@ def clock(load: spec.Workload, trace: Any) -> Clock:
     end = last if load.trace_to is None else min(load.trace_to, last)
     start, stop = window(load, trace)
     count = stop - start
-    length = max(end - load.trace_from, 1e-9)
+    length = end - load.trace_from or MOMENT
     return Clock(load.trace_from, load.rate_scale, length if load.trace_loop == 1 else length * (1 + 1 / max(1, count)))
 
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import simroute
 from simroute.core import registry
 from simroute.experiment import yaml_reader
-from simroute.experiment.configuration import Configuration, dumped, restore
+from simroute.experiment.configuration import Configuration, restore
 from simroute.experiment.errors import InputError
 from simroute.experiment.inputs import FILES
 from simroute.experiment.plugins import known, load_plugins
@@ -158,7 +158,7 @@ def parcel(configuration: Configuration, needed: Traits | None) -> Parcel:
             load[kind] = path.name
     plain["files"] = {}
     plugins = tuple((file.name, file.read_bytes()) for file in configuration.plugins)
-    return Parcel(dumped(plain), tuple(files), plugins, needed)
+    return Parcel(yaml_reader.dumped(plain), tuple(files), plugins, needed)
 
 
 def _sent(client: Client, parcel: Parcel) -> Any:
@@ -221,7 +221,7 @@ def _opened(parcel: Parcel) -> tuple[Configuration, Any]:
     for kind in [kind for kind, layer in registry.items() if layer.__module__.startswith("simroute_plugin_")]:
         del registry[kind]  # another study's
     load_plugins([_put(Path(folder.name) / f"plugin-{number}", name, content) for number, (name, content) in enumerate(parcel.plugins)])
-    return restore(_put(Path(folder.name), "config.yaml", dumped(data).encode())), folder
+    return restore(_put(Path(folder.name), "config.yaml", yaml_reader.dumped(data).encode())), folder
 
 
 def _put(folder: Path, name: str, content: bytes) -> Path:

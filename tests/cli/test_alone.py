@@ -12,6 +12,7 @@ from simroute.cli import main
 from simroute.experiment.configuration import load, restore
 from simroute.experiment.errors import InputError
 from simroute.studies.compare import compare
+from tests.logs import calls, written
 
 SHORT = ["scenario.horizon=600", "scenario.workload.rate=2"]
 RETIMED = ["policy.timeout.total=9"]
@@ -132,3 +133,17 @@ def test_a_run_given_by_its_configuration_names_it_in_that_command() -> None:
 def named(err: str) -> str:
     """What stands after the colon."""
     return err.splitlines()[0].partition("; run it alone with: ")[2]
+
+
+def test_a_failure_in_a_replay_names_the_command_that_repeats_it(tmp_path: Path) -> None:
+    """With the log, its window and its weather: the same error at the same second."""
+    written(tmp_path / "log.csv", calls(400))
+    (tmp_path / "mine.py").write_text(LAYER)
+    (tmp_path / "mine.yaml").write_text("sometimes: {}\n")
+    words = ["log.csv", "policy=mine.yaml", "--plugin", "mine.py", "--to", "6m", "--outage", "{provider: openai, start: 10%, end: 20%}"]
+    first = ran("replay", *words, "--replications", "2", "--no-report", "--quiet")
+    told, command = first.stderr.splitlines()[0].split("; run it alone with: ")
+    assert first.returncode == 2
+    assert shlex.split(command)[:2] == ["simroute", "replay"]
+    again = ran(*shlex.split(command)[1:])
+    assert again.stderr.splitlines()[-1].split("; run it")[0] == told or told in again.stderr

@@ -441,3 +441,18 @@ def test_a_window_without_requests_is_refused(tmp_path: Path) -> None:
     path.write_text("arrival_s,input_tokens,output_tokens\n0,10,5\n86400,10,5\n")
     with pytest.raises(InputError, match="no request came from 3600 s to 7200 s"):
         load(str(path), "steady", ["failover"], [], [], load={"trace_from": 3600.0, "trace_to": 7200.0})
+
+
+@pytest.mark.parametrize("number", [1, 5])
+def test_a_trace_of_one_moment_is_played_when_the_horizon_is_given(tmp_path: Path, number: int) -> None:
+    """Each of its requests once, at the start; without a horizon it is refused, with what to write."""
+    first = next(iter(calls(1)))
+    log = written(tmp_path / "log.csv", [first] * number)
+    study = replay(log, "direct", replications=2, overrides=["scenario.horizon=60s"])
+    for run in study.runs["direct"]:
+        assert (run.metrics["requests"], run.metrics["success_rate"]) == (number, 1.0)
+        assert run.metrics["latency_p50_s"] == pytest.approx(first["latency_s"], rel=0.01)
+    with pytest.raises(InputError, match=r"give scenario\.horizon="):
+        replay(log, "direct")
+    with pytest.raises(InputError, match="over and over"):
+        replay(log, "direct", overrides=["scenario.horizon=60s"], trace_loop=2)

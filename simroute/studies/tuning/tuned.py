@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 import simroute
+from simroute.experiment import yaml_reader
 from simroute.metrics import METRICS
 from simroute.studies.tuning.archive import FRESH, SEARCH, Archive
 from simroute.studies.tuning.plan import Plan
@@ -16,8 +17,6 @@ from simroute.words import clean
 
 def text(plan: Plan, values: Values, lines: list[str]) -> str:
     """A policy file, where it comes from in its head."""
-    import yaml
-
     head = [
         f"Tuned by simroute {simroute.__version__}:", plan.command, "",
         f"Scenario: {', '.join(plan.scenarios)}. Seed {plan.wanted.seed}, confirmed with seed {plan.fresh_seed}. "
@@ -25,7 +24,7 @@ def text(plan: Plan, values: Values, lines: list[str]) -> str:
     ]  # fmt: skip
     about = f"{plan.about or f'{plan.policy}.'} Tuned for {', '.join(plan.scenarios)}."
     body = {"about": about, **plan.variation.spelled(values)}
-    return "".join(f"{line}\n" for line in _comments(head)) + yaml.safe_dump(_plain(body), sort_keys=False, allow_unicode=True, width=120)
+    return "".join(f"{line}\n" for line in _comments(head)) + yaml_reader.dumped(_plain(body))
 
 
 def _comments(lines: list[str]) -> list[str]:

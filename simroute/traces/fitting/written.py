@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from simroute.traces.fitting.interval import Estimate
-from simroute.words import clean
+from simroute.words import clean, quoted
 
 WIDTH = 110
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./+()-]*")
@@ -73,18 +72,25 @@ def _block(tree: dict[str, Any], depth: int) -> Iterator[str]:
         if isinstance(value, dict) and value and (_noted(value) or any(isinstance(item, dict) for item in value.values())):
             yield f"{pad}{name}:{said}"
             yield from _block(value, depth + 1)
-        elif isinstance(value, (dict, list, tuple)) and len(flow := _flow(value)) > WIDTH - len(pad) - len(name):
+        elif isinstance(value, (dict, list, tuple)) and len(_flow(value)) > WIDTH - len(pad) - len(name):
             yield f"{pad}{name}:{said}"
-            yield from _wrapped(flow, pad)
+            yield from _wrapped(value, pad)
         else:
             yield f"{pad}{name}: {_flow(value)}{said}"
 
 
-def _wrapped(flow: str, pad: str) -> Iterator[str]:
-    """A long list or mapping over several lines, no key apart from its value."""
-    tied = flow.replace(": ", ":\0")
-    for line in textwrap.wrap(tied, WIDTH, initial_indent=pad + "  ", subsequent_indent=pad + "   ", break_long_words=False, break_on_hyphens=False):
-        yield line.replace("\0", " ")
+def _wrapped(value: Any, pad: str) -> Iterator[str]:
+    """A long list or mapping over several lines, none of which breaks within a key or its value: a name may have spaces of its own."""
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    parts = [f"{_key(key)}: {_flow(item)}" for key, item in value.items()] if isinstance(value, dict) else [_flow(item) for item in value]
+    line = pad + "  " + first
+    for place, part in enumerate(parts):
+        text = part + (last if place + 1 == len(parts) else ",")
+        if len(line) + len(text) + 1 > WIDTH and line.strip() != first:
+            yield line
+            line = pad + "   "
+        line += text if line.endswith(first) or not line.strip() else f" {text}"
+    yield line
 
 
 def _noted(tree: dict[str, Any]) -> bool:
@@ -112,4 +118,4 @@ def _word(text: str) -> str:
     """As YAML: quoted where it could be taken for something else."""
     if PLAIN.fullmatch(text) and text.lower() not in WORDS and text == text.strip():
         return text
-    return json.dumps("".join(c if c.isprintable() else "?" for c in text), ensure_ascii=False)
+    return quoted(text)
