@@ -10,7 +10,7 @@ import asyncio
 import copy
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -58,12 +58,13 @@ class Gateway:
     """Runs a policy in front of OpenAI-compatible endpoints.
 
     policy: a name, a path, or layers by name. deployments: a path, or entries by name. judge: an async function of (call, outcome), for cascades.
-    rows: called with each attempt. Raises InputError for what cannot be used.
+    rows: called with each attempt. clock: seconds since 1970, as `time.time`, for budgets that follow a calendar; without it their periods count
+    from the first call. Raises InputError for what cannot be used.
     """
 
     def __init__(
         self, policy: str | Mapping[str, Any], deployments: str | Path | Mapping[str, Any], *, seed: int = 0, judge: Any = None, rows: Any = None,
-        events: Any = None,
+        events: Any = None, clock: Callable[[], float] | None = None,
     ) -> None:  # fmt: skip
         layers = layers_of(policy) if isinstance(policy, str) else dict(policy)
         entries = _deployments(deployments)
@@ -71,7 +72,9 @@ class Gateway:
         endpoints = {name: Endpoint(d.base_url, d.model, _price(d), os.environ.get(d.api_key_env or "", "")) for name, d in entries.items()}
         self._transport = OpenAI(endpoints)
         prices = {name: endpoint.price for name, endpoint in endpoints.items()}
-        self.world = LiveWorld(targets, prices, self._transport, [copy.deepcopy(layers)], seed=seed, rows=rows, events=events, judge=judge)
+        self.world = LiveWorld(
+            targets, prices, self._transport, [copy.deepcopy(layers)], seed=seed, rows=rows, events=events, judge=judge, clock=clock
+        )
         self._ids = count()
 
     async def __aenter__(self) -> Gateway:

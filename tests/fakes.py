@@ -11,6 +11,7 @@ from typing import Any
 from simpy import Environment
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Policy, Price, Rest, Send, Target
+from simroute.worlds.periods import Periods
 from simroute.worlds.sim.kernel import Kernel, Task
 
 
@@ -73,6 +74,9 @@ class FakeWorld:
 
     def price(self, target: str) -> Price:
         return PRICES[target]
+
+    def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
+        return Periods()(self.now(), kind, zone, reset)
 
     def spent(self, call: Call) -> float:
         return self.bills[call.request.id]

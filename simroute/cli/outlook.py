@@ -34,11 +34,19 @@ def _facts(made: Configuration) -> list[tuple[str, str]]:
         ("tasks", _shares({task: made.share for task, made in load.tasks.items()})),
         ("promise", words(weather)),
         ("outages", "" if weather.outages else "none"),
-        ("budget", f"${weather.budget.usd:,g} a {weather.budget.period}" if weather.budget is not None else "none"),
+        ("budget", _budget(weather.budget)),
     ]
     if weather.gateway.replicas > 1:
         facts.append(("gateway", f"{weather.gateway.replicas} replicas, state {'shared' if weather.gateway.shared else 'of their own'}"))
     return [fact for fact in facts if fact[1]]
+
+
+def _budget(made: spec.Budget | None) -> str:
+    if made is None:
+        return "none"
+    if made.period == "rolling":
+        return f"${made.usd:,g} in {duration(made.window)}"
+    return f"${made.usd:,g} a {made.period}" + ("" if (made.zone, made.reset) == ("UTC", "00:00") else f", from {made.reset} in {made.zone}")
 
 
 def _traffic(made: Configuration) -> str:

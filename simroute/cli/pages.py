@@ -109,7 +109,14 @@ def _value(row: Parameter) -> tuple[str, str]:
 
 GAP = 2
 """Spaces between columns."""
-PLAIN = {"s": "duration", "when": "moment, 40m or 30%", "bool": "true or false", "start": "hour of the week, or a date"}
+PLAIN = {
+    "s": "duration",
+    "when": "moment, 40m or 30%",
+    "bool": "true or false",
+    "zone": "time zone",
+    "clock": "time of day",
+    "start": "hour of the week, or a date",
+}
 """Kinds of values in a stranger's words, where they need any."""
 
 

@@ -53,6 +53,10 @@ ProviderName = Annotated[str, Unit("provider")]
 Status = Annotated[int, Unit("status"), Range(100, 599)]
 When = Annotated[float | str, Unit("when")]
 """A moment of a run: seconds (or a duration) from its start, or a share of its horizon written as a percentage ("30%")."""
+Zone = Annotated[str, Unit("zone")]
+"""A time zone by its name in the IANA database, such as Europe/Berlin."""
+Clock = Annotated[str, Unit("clock")]
+"""A time of day, HH:MM."""
 Start = Annotated[float | str, Unit("start"), Range(0, 168)]
 """When a run begins: an hour of the week (0 is Monday 00:00), or a date such as 2026-08-03T15:00."""
 File = Annotated[str, Unit("file")]

@@ -97,6 +97,9 @@ class World(Protocol):
     def price(self, target: str) -> Price:
         """What `target` charges now."""
 
+    def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
+        """Begin and end (s) of the calendar's day, week or month (`kind`) that it is now; each begins at `reset` (HH:MM) in `zone`."""
+
     def spent(self, call: Call) -> float:
         """USD billed so far for this request, by all its attempts and judges."""
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from simroute.experiment.configuration import Configuration
-from simroute.gauges.meter import PERIODS
+from simroute.experiment.inputs import dates
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
 from simroute.models.replayed import clock
+from simroute.worlds.periods import Periods
 
 DAY = 86_400.0
 MOST_DAYS = 400
@@ -32,12 +33,16 @@ def days(configuration: Configuration) -> tuple[list[str], Callable[[np.ndarray]
 
 
 def periods(scenario: spec.Scenario) -> tuple[float, list[tuple[float, float]]] | None:
-    """The scenario's budget in USD, and the periods of it that are wholly in the horizon, (start, end) in s; None if there is none of either."""
+    """The scenario's budget in USD, and the periods of it that are wholly in the horizon, (start, end) in s; None if there is none of either, or it rolls."""
     budget = scenario.budget
-    if budget is None or budget.usd == 0 or scenario.horizon < PERIODS[budget.period]:
+    if budget is None or budget.usd == 0 or budget.period == "rolling":
         return None
-    length = PERIODS[budget.period]
-    return budget.usd, [(number * length, (number + 1) * length) for number in range(int(scenario.horizon // length))]
+    within, found, now = Periods(*dates(scenario)), list[tuple[float, float]](), 0.0
+    while now < scenario.horizon:
+        start, now = within(now, budget.period, budget.zone, budget.reset)
+        if start >= 0 and now <= scenario.horizon:
+            found.append((start, now))
+    return (budget.usd, found) if found else None
 
 
 def seen(models: list[DeploymentModel]) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:

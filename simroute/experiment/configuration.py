@@ -310,4 +310,6 @@ def _funded(layer: Any, scenario: spec.Scenario) -> Any:
     """A budget layer without a sum of its own keeps the scenario's."""
     if layer.kind != "budget" or layer.usd is not None or scenario.budget is None:
         return layer
-    return replace(layer, usd=scenario.budget.usd, period=layer.period or scenario.budget.period)
+    ours = scenario.budget
+    calendar = {key: getattr(layer, key) or getattr(ours, key) for key in ("period", "zone", "reset", "window")}
+    return replace(layer, usd=ours.usd, **calendar)

@@ -12,7 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from simroute.core import registry
 from simroute.core.params import Doc, Range, Unit
 from simroute.core.target import ROLES
-from simroute.experiment.leaf import DURATION, PERCENT
+from simroute.experiment.leaf import CLOCK, DURATION, PERCENT
 from simroute.experiment.reference import told
 from simroute.experiment.schema import unwrap
 from simroute.models import spec
@@ -23,6 +23,8 @@ Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 WORDS = {
     "s": "seconds, or a duration such as 30s, 5m, 2h",
+    "zone": "a time zone's name, such as Europe/Berlin",
+    "clock": "time of day, HH:MM",
     "start": "hour of the week, or a date such as 2026-08-03T15:00; UTC",
     "when": "seconds, a duration such as 40m, or a share of the horizon such as 30%",
     "count": "whole number",
@@ -183,6 +185,8 @@ def _leaf(bare: Any, marks: tuple[Any, ...]) -> Schema:
     unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
     if get_origin(bare) is Literal:
         return {"enum": list(get_args(bare))}
+    if unit == "clock":
+        return {"type": "string", "pattern": f"^{CLOCK.pattern}$", "patternErrorMessage": 'Expected a time of day such as "06:30".'}
     if bare is str:
         return {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]} if unit == "target" else {"type": "string"}
     if bare is bool:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simroute.core.params import Range, Unit
 from simroute.models.calendar import begun
@@ -18,6 +19,7 @@ FLOORS = {"factor": 1e-6}
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 DURATION = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|s|m|h|d))+")
 PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h|d)")
+CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
 
 
@@ -32,7 +34,7 @@ def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any]
         if bare is bool:
             return _flag(value)
         if bare is str:
-            return _text(value)
+            return NAMED.get(unit, _text)(value)
         if unit == "when" and isinstance(value, str) and PERCENT.fullmatch(value):
             return value
         if key and bare is int and isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,14}", value):
@@ -49,6 +51,19 @@ def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any]
         return number
 
     return check
+
+
+def _zone(value: Any) -> str:
+    try:
+        return ZoneInfo(_text(value)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{shown(value)} is no time zone; expected a name such as Europe/Berlin or UTC") from None
+
+
+def _clock(value: Any) -> str:
+    if not isinstance(value, str) or not CLOCK.fullmatch(value):
+        raise ValueError(f'expected a time of day in quotes, such as "06:30", found {shown(value)}')
+    return value
 
 
 def shown(value: Any) -> str:
@@ -111,3 +126,7 @@ def _bounded(number: float, bound: Range, unit: str, value: Any) -> None:
     if unit == "share" and 1 < number <= 100:
         raise ValueError(f"{number:g} is not a share from 0 to 1; it looks like a percentage: use {number / 100:g}")
     raise ValueError(f"{shown(value)} is out of range; expected {range_text(bound)}")
+
+
+NAMED: dict[str, Callable[[Any], str]] = {"zone": _zone, "clock": _clock}
+"""Texts of a form of their own."""

@@ -1,64 +1,58 @@
-"""What has been spent in this day or month, estimates of what is under way included."""
+"""What has been spent in a period, estimates of what is under way included."""
 
 from __future__ import annotations
 
 import math
 
-DAY = 86_400.0
-PERIODS = {"day": DAY, "month": 30 * DAY}
-"""Periods begin at t = 0; a month has 30 days."""
-
 
 class Ticket:
-    """An estimate that a meter has counted, in which period; it is settled once."""
+    """An estimate that a meter has counted, in which slot; it is settled once."""
 
-    __slots__ = ("is_open", "nano", "number")
+    __slots__ = ("is_open", "nano", "slot")
 
-    def __init__(self, number: int, nano: int) -> None:
-        self.number, self.nano, self.is_open = number, nano, True
+    def __init__(self, slot: float, nano: int) -> None:
+        self.slot, self.nano, self.is_open = slot, nano, True
 
 
 class SpendMeter:
-    """Money in integer nano-dollars."""
+    """Money in integer nano-dollars, by slot of time. A period that begins anew is one slot; a rolling one is many, the oldest of which drop out."""
 
-    def __init__(self, period: float) -> None:
-        self._period = period
-        self._number = 0
+    def __init__(self) -> None:
+        self._slots: dict[float, int] = {}
+        self._slot = -math.inf
         self._nano = 0
 
-    def reserve(self, now: float, usd: float) -> Ticket:
-        """Count an estimate now; the ticket settles it."""
-        self._turn(now)
-        nano = _up(usd)
-        self._nano += nano
-        return Ticket(self._number, nano)
+    def turn(self, slot: float, oldest: float) -> None:
+        """It is now `slot`; what was spent in slots before `oldest` counts no more."""
+        if slot == self._slot:
+            return
+        self._slot = slot
+        while self._slots and (first := next(iter(self._slots))) < oldest:
+            self._nano -= self._slots.pop(first)
 
-    def fits(self, now: float, usd: float, limit: float) -> bool:
+    def reserve(self, usd: float) -> Ticket:
+        """Count an estimate now; the ticket settles it."""
+        nano = _up(usd)
+        self._slots[self._slot] = self._slots.get(self._slot, 0) + nano
+        self._nano += nano
+        return Ticket(self._slot, nano)
+
+    def fits(self, usd: float, limit: float) -> bool:
         """Whether an estimate of `usd`, beside what is spent and reserved, stays within `limit`."""
-        self._turn(now)
         return self._nano + _up(usd) <= round(limit * 1e9)
 
-    def settle(self, ticket: Ticket, now: float, usd: float) -> None:
-        """Replace an estimate by the bill, once. A ticket that is never settled keeps its estimate; one of an earlier period changes nothing."""
-        self._turn(now)
-        if ticket.is_open and ticket.number == self._number:
-            self._nano += round(usd * 1e9) - ticket.nano
+    def settle(self, ticket: Ticket, usd: float) -> None:
+        """Replace an estimate by the bill, once. One that is never settled keeps its estimate; one of a slot that counts no more changes nothing."""
+        if ticket.is_open and ticket.slot in self._slots:
+            more = round(usd * 1e9) - ticket.nano
+            self._slots[ticket.slot] += more
+            self._nano += more
         ticket.is_open = False
 
-    def spent(self, now: float) -> float:
-        """USD in the period of `now`."""
-        self._turn(now)
+    @property
+    def spent(self) -> float:
+        """USD that count now."""
         return self._nano / 1e9
-
-    def period(self, now: float) -> int:
-        """Number of the period of `now`, from 0 at t = 0."""
-        self._turn(now)
-        return self._number
-
-    def _turn(self, now: float) -> None:
-        number = int(now // self._period)
-        if number > self._number:
-            self._number, self._nano = number, 0
 
 
 def _up(usd: float) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from simroute.core.params import (
+    Clock,
     Count,
     Doc,
     Factor,
@@ -27,6 +28,7 @@ from simroute.core.params import (
     Usd,
     Weight,
     When,
+    Zone,
 )
 
 Sigma = Annotated[float, Unit("sd of log"), Range(0, 5)]
@@ -308,11 +310,16 @@ class Budget:
         budget: {usd: 200, period: day}
 
     Interplay: It binds only where a policy has a `budget` layer, and only if `usd` is less than the traffic of a `period` costs: a run shorter than
-    that meets it in part. Periods count from the start of the run, and a month has 30 days.
+    that meets it in part. A `period` begins at `reset` o'clock in `zone`: each day, on Mondays, on the first of the month. A replay has the dates of
+    its log, a scenario begins at `workload.profile.starts`; where that is no date, the clock is that of the zone, and a month has 30 days from t = 0.
+    `rolling` counts the last `window` at any time.
     """
 
     usd: Annotated[Usd, Doc("for a period")]
-    period: Annotated[Literal["day", "month"], Doc("when it begins anew")] = "month"
+    period: Annotated[Literal["day", "week", "month", "rolling"], Doc("when it begins anew")] = "month"
+    zone: Annotated[Zone, Doc("whose clock that is")] = "UTC"
+    reset: Annotated[Clock, Doc("time of day at which it does")] = "00:00"
+    window: Annotated[Period, Doc("of a rolling one; what is older leaves it, up to a thousandth of the window late")] = 86_400.0
 
 
 @dataclass(frozen=True)

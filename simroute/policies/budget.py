@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
-from simroute.core.params import Doc, Share, TargetName, Usd, WorkName
+from simroute.core.params import Clock, Doc, Period, Share, TargetName, Usd, WorkName, Zone
 from simroute.core.target import ROLES
 from simroute.gauges.latency import Recent
-from simroute.gauges.meter import PERIODS, SpendMeter
+from simroute.gauges.meter import SpendMeter
 
+DAY, SLOTS = 86_400.0, 1000
+"""Seconds; a rolling window drops what it has counted in so many steps."""
 FREE, SHIFTING, EXHAUSTED = range(3)
 WORDS = {SHIFTING: "shifted", EXHAUSTED: "exhausted"}
 
@@ -18,31 +21,36 @@ WORDS = {SHIFTING: "shifted", EXHAUSTED: "exhausted"}
 @layer("budget")
 @dataclass
 class Budget:
-    """Meters spending by day or month. From `shift_at` on, stated classes of work go to the cheaper target; at 100 % the stated action.
+    """Meters spending by day, week or month, or over the last hours. From `shift_at` on, stated classes of work go to the cheaper target; at 100 %
+    the stated action.
 
     Reserves an estimate before it sends, at the price of the target that is asked first, and settles what the request was billed inside, retries
     and judges included; both belong to the period in which the call was sent. A call that was given up keeps its estimate, since its bill may
-    still come. With `at_limit: reject` a call is sent only if spent + reserved + its own estimate is at most `usd`.
+    still come. With `at_limit: reject` a call is sent only if spent + reserved + its own estimate is at most `usd`. The estimate of a budget that
+    stands outside does not know a dearer target that a fallback asks, a second model of a cascade, or an attempt that runs on after a timeout and is
+    billed when another has answered: to hold the sum against these as well, stand it innermost, after timeout, where every send is reserved by
+    itself. A period begins at `reset` o'clock in `zone` (each day, on Mondays, on the first of the month), a `rolling` one has no beginning.
 
     Example:
 
-        budget:   {usd: 20, period: day, shift_at: 0.8, to: cheapest, at_limit: shift}
+        budget:   {usd: 20, period: day, zone: Europe/Berlin, shift_at: 0.8, to: cheapest, at_limit: shift}
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 10s}
 
     Interplay: Below `shift_at` of `usd` nothing changes; from there the work named in `shift` (all of it, when empty) goes to the target `to`; from
-    100 % on `at_limit` decides about everything. A low `shift_at` costs quality early and seldom reaches the limit; a high one keeps the quality
-    and leaves little to save with. Only `reject` holds the sum; `shift` goes on spending at the cheaper price, and `allow` only tells. With each
-    `period`, counted from the start of the run, all begins anew. Stand it outside the fallback, which then asks `to` first and whose further sends
-    are counted. How hard `reject` is, `reserve` says: `expected` (the output tokens that its task saw lately; before the first answer an eighth of
-    what the caller allows) may be exceeded by answers under way that are longer than usual, `max` (all that the caller allows) never is, at the
-    price of refusing while much is reserved. Not in the estimate of a budget that stands outside: a dearer target that a fallback asks, a second
-    model of a cascade, an attempt that runs on after a timeout and is billed when another has answered. To hold the sum against these as well,
-    stand it innermost, after timeout, where every send is reserved by itself.
+    100 % on `at_limit` decides about everything, until the next `period` begins. A low `shift_at` costs quality early and seldom reaches the limit;
+    a high one keeps the quality and leaves little to save with. Only `reject` holds the sum; `shift` goes on spending at the cheaper price, and
+    `allow` only tells. Stand it outside the fallback, which then asks `to` first and whose further sends are counted. How hard `reject` is,
+    `reserve` says: `expected` (the output tokens that its task saw lately; before the first answer an eighth of what the caller allows) may be
+    exceeded by answers under way that are longer than usual, `max` (all that the caller allows) never is, at the price of refusing while much is
+    reserved.
     """
 
     usd: Annotated[Usd | None, Doc("for a period; default: the scenario's budget")] = None
-    period: Annotated[Literal["day", "month"] | None, Doc("default: the scenario's")] = None
+    period: Annotated[Literal["day", "week", "month", "rolling"] | None, Doc("default: the scenario's")] = None
+    zone: Annotated[Zone | None, Doc("on whose clock it begins, such as Europe/Berlin; default: the scenario's")] = None
+    reset: Annotated[Clock | None, Doc("time of day at which it begins; default: the scenario's, else 00:00")] = None
+    window: Annotated[Period | None, Doc("of a rolling one; default: the scenario's, else a day")] = None
     shift_at: Annotated[Share, Doc("share of the budget from which work shifts")] = 0.8
     shift: Annotated[tuple[WorkName, ...], Doc("features or tasks that shift; empty: all")] = ()
     to: Annotated[TargetName, Doc("who gets the work that shifts")] = "cheapest"
@@ -50,9 +58,10 @@ class Budget:
     reserve: Annotated[Literal["expected", "max"], Doc("estimate of a call: as long as answers lately, or as long as the caller allows")] = "expected"
 
     def __post_init__(self) -> None:
-        self._meter = SpendMeter(PERIODS[self.period or "month"])
+        self._meter = SpendMeter()
         self._output: dict[str, Recent] = {}
-        self._told = FREE, 0
+        self._bounds = -math.inf, -math.inf
+        self._told = FREE, -math.inf
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.usd is None:
@@ -62,28 +71,42 @@ class Budget:
         if level != FREE and (stated or (level == EXHAUSTED and self.at_limit == "shift")):
             call = self._shifted(call, world)
         before, estimate = world.spent(call), self._estimate(call, world)
-        if self.at_limit == "reject" and not self._meter.fits(world.now(), estimate, self.usd):
-            self._tell(EXHAUSTED, self._meter.spent(world.now()) / self.usd if self.usd else 1.0, world)
+        if self.at_limit == "reject" and not self._meter.fits(estimate, self.usd):
+            self._tell(EXHAUSTED, self._meter.spent / self.usd if self.usd else 1.0, world)
             return Outcome.rejected(by="budget", status=402)
-        ticket = self._meter.reserve(world.now(), estimate)
+        ticket = self._meter.reserve(estimate)
 
         def settle(final: Outcome) -> None:
             billed = world.spent(call) - before
-            self._meter.settle(ticket, world.now(), max(billed, estimate) if final.status in (408, 499) else billed)
+            self._meter.settle(ticket, max(billed, estimate) if final.status in (408, 499) else billed)
             if final.ok and final.output_tokens:
                 self._output.setdefault(call.request.task, Recent(3600.0)).add(world.now(), final.output_tokens)
 
         return (await send(call)).then(settle)
 
     def _level(self, usd: float, world: World) -> int:
-        share = self._meter.spent(world.now()) / usd if usd else 1.0
+        self._turn(world)
+        share = self._meter.spent / usd if usd else 1.0
         level = EXHAUSTED if share >= 1 else SHIFTING if share >= self.shift_at else FREE
         self._tell(level, share, world)
         return level
 
+    def _turn(self, world: World) -> None:
+        """Bring the meter to the day, week or month of now, or to the slot of a rolling window."""
+        now = world.now()
+        if self.period == "rolling":
+            window = self.window or DAY
+            slot = now // (window / SLOTS)
+            self._meter.turn(slot, slot - SLOTS)
+            self._bounds = now // window * window, now
+            return
+        if now >= self._bounds[1]:
+            self._bounds = world.period(self.period or "month", self.zone or "UTC", self.reset or "00:00")
+        self._meter.turn(self._bounds[0], self._bounds[0])
+
     def _tell(self, level: int, share: float, world: World) -> None:
         """Each level once a period, though corrected estimates may move the share to and fro across it."""
-        (told, before), period = self._told, self._meter.period(world.now())
+        (told, before), period = self._told, self._bounds[0]
         if period != before and told:
             world.emit("renewed", share=share)
         told = told if period == before else FREE

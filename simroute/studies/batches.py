@@ -46,12 +46,14 @@ def steady(scenario: spec.Scenario, metered: bool = False) -> bool:
     """Whether nothing in it depends on when: no outages, no profile, no trace, no change of prices, no budget that a policy keeps to (`metered`)."""
     load = scenario.workload
     varied = load.profile.hours or load.profile.days or load.trace or scenario.outages or metered
-    return not varied and all(len(price_list(made, scenario.horizon, calendar(load))) == 1 for made in scenario.deployments.values())
+    if varied or any(made.price_steps for made in scenario.deployments.values()):
+        return False
+    return all(made.price is not None or len(price_list(made, scenario.horizon, calendar(load))) == 1 for made in scenario.deployments.values())
 
 
 def within(scenario: spec.Scenario, runs: Mapping[str, list[Figures]], metered: bool = False) -> dict[str, Batched]:
     """Policy -> what its only run tells; nothing with more than one, in a scenario that is not steady, or where a run is too short."""
-    if not steady(scenario, metered) or any(len(each) != 1 for each in runs.values()):
+    if any(len(each) != 1 for each in runs.values()) or not steady(scenario, metered):
         return {}
     found = {policy: batched(np.asarray(each[0].minutes, float)) for policy, each in runs.items()}
     return {policy: one for policy, one in found.items() if one is not None}

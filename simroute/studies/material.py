@@ -15,8 +15,11 @@ from simroute.metrics.observer import BINS, PARTS, WASTE, seconds_of
 from simroute.models.pricing import listed
 from simroute.models.quality import stated
 from simroute.models.random import fingerprint
+from simroute.models.spec import Budget
+from simroute.models.weather import Weather
 from simroute.studies.promise import parts, words
 from simroute.studies.selection import tied
+from simroute.worlds.periods import Periods
 
 if TYPE_CHECKING:
     from simroute.studies.compare import Study
@@ -46,7 +49,7 @@ def material(study: Study) -> dict[str, Any]:
         "lines": study.calibration_lines() + study.verdict_lines(),
         "slo": {"success": scenario.slo.success, "latency": scenario.slo.latency, "ttft": scenario.slo.ttft},
         "promise": {"words": words(scenario), "parts": [part._asdict() for part in parts(scenario)]},
-        "budget": None if budget is None else {"usd": budget.usd, "period": budget.period},
+        "budget": None if budget is None else _budget(budget, sky),
         "cheapest": _cheapest(study),
         "marks": {metric: _marks(study, metric) for metric in MARKED},
         "random_weather": random,
@@ -60,6 +63,17 @@ def material(study: Study) -> dict[str, Any]:
         "deployments": _deployments(sky),
         "config": made.to_yaml(),
     }
+
+
+def _budget(budget: Budget, sky: Weather) -> dict[str, Any]:
+    """What was agreed, and when its periods begin anew (s); of a rolling one its length instead."""
+    said = {"usd": budget.usd, "period": budget.period}
+    if budget.period == "rolling":
+        return {**said, "window_s": budget.window}
+    periods, turns, now = Periods(*sky.calendar), list[float](), 0.0
+    while (now := periods(now, budget.period, budget.zone, budget.reset)[1]) < sky.horizon:
+        turns.append(now)
+    return {**said, "turns_s": turns}
 
 
 def _cheapest(study: Study) -> dict[str, Any] | None:

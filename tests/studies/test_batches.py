@@ -14,7 +14,7 @@ TRIALS, MINUTES, ARRIVALS = 1000, 1440, 600.0
 MEAN, NOISE = 0.95, 0.01
 WIDTH = 3 * math.sqrt(0.95 * 0.05 / TRIALS)
 """Three standard deviations of a coverage near 95 %: ± 2.1 points of 1,000 runs."""
-FAIR = Scenario({"a": Deployment("anthropic", "claude")})
+FAIR = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0")})
 
 
 def series(phi: float, start: float = 0.0, minutes: int = MINUTES) -> np.ndarray:

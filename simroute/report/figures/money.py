@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from simroute.report.figures import bound
 from simroute.report.picture import PETROFF, Material, Picture, Table, bars, clock, filled, label, note
 from simroute.words import clean, percent, span, usd
@@ -136,9 +138,9 @@ def budget(material: Material) -> Picture | str:
     if agreed is None:
         return "The scenario names no budget, so there is no budget line."
     unit, name = clock(material.summary["horizon_s"])
-    data, rows = [], []
+    data, rows, rolls = [], [], agreed["period"] == "rolling"
     for policy in material.policies:
-        times, spent = _running(material.of(policy), PERIODS[agreed["period"]])
+        times, spent = _running(material.of(policy), agreed)
         data.append(
             {
                 "type": "scatter", "mode": "lines", "x": [t / unit for t in times], "y": spent, "name": label(policy),
@@ -147,27 +149,35 @@ def budget(material: Material) -> Picture | str:
         )  # fmt: skip
         most = max(spent, default=0.0)
         rows.append([clean(policy, 40), usd(most), percent(most / agreed["usd"]) if agreed["usd"] else "n/a"])
+    spending = "USD spent lately" if rolls else f"USD spent this {agreed['period']}"
     line = {"type": "line", "x0": 0, "x1": 1, "xref": "paper", "y0": agreed["usd"], "y1": agreed["usd"], "line": {"color": "#e42536", "dash": "dash"}}
     layout = {
         "height": 320,
         "xaxis": {"title": {"text": f"time ({name})"}},
-        "yaxis": {"title": {"text": f"USD spent this {agreed['period']}"}, "tickprefix": "$", "rangemode": "tozero", "automargin": True},
+        "yaxis": {"title": {"text": spending}, "tickprefix": "$", "rangemode": "tozero", "automargin": True},
         "shapes": [line],
         "annotations": [note("budget", 1, agreed["usd"], xref="paper", xanchor="right", yanchor="bottom", font={"size": 11})],
     }
-    caption = f"Billed since the {agreed['period']} began, mean over replications; the budget is {usd(agreed['usd'])} a {agreed['period']}."
-    table = Table(["policy", f"most spent in a {agreed['period']}", "of the budget"], rows)
+    long = f"{agreed['window_s'] / 3600:g} h" if rolls else f"a {agreed['period']}"
+    since = f"within {long}" if rolls else f"since the {agreed['period']} began"
+    caption = f"Billed {since}, mean over replications; the budget is {usd(agreed['usd'])} {'in ' if rolls else ''}{long}."
+    table = Table(["policy", f"most spent in {long}", "of the budget"], rows)
     return Picture("Does the budget hold?", caption, {"data": data, "layout": layout}, table)
 
 
-def _running(found: dict[str, Any], period: float) -> tuple[list[float], list[float]]:
-    """Cumulative spend within each period, at the end of each slice."""
-    times, spent, total, turn = [0.0], [0.0], 0.0, 0
-    for end, cost in zip(found["edges_s"][1:], found["cost_usd"], strict=True):
-        if int((end - 1e-6) // period) != turn:
-            turn, total = int((end - 1e-6) // period), 0.0
+def _running(found: dict[str, Any], agreed: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """What has been spent in the period, or in the window, at the end of each slice."""
+    times, costs = [0.0, *found["edges_s"][1:]], [0.0, *found["cost_usd"]]
+    if agreed["period"] == "rolling":
+        before = np.cumsum(costs)
+        return times, (before - np.interp(np.array(times) - agreed["window_s"], times, before, left=0.0)).tolist()
+    long = PERIODS.get(agreed["period"], times[-1])
+    turns = agreed.get("turns_s", [long * turn for turn in range(1, int(times[-1] // long) + 1)])  # an older page has none: from the start of the run
+    spent, total, place = [], 0.0, 0
+    for end, cost in zip(times, costs, strict=True):
+        while place < len(turns) and end > turns[place] + 1e-6:
+            place, total = place + 1, 0.0
         total += cost
-        times.append(end)
         spent.append(total)
     return times, spent
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
 from simroute.worlds.live import kernel
+from simroute.worlds.periods import Periods
 
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
 
@@ -76,7 +77,7 @@ class View:
 
     def __init__(self, world: LiveWorld, layer: str, replica: int) -> None:
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.known
-        self.price, self.nearest, self.judge = world.price, world.nearest, world.judge
+        self.price, self.nearest, self.judge, self.period = world.price, world.nearest, world.judge, world.period
         self.emit = partial(world.emit, layer, replica)
         self.uniform = partial(world.uniform, layer)
         self.ping = partial(world.ping, replica)
@@ -89,11 +90,15 @@ class View:
 
 
 class LiveWorld:
-    """Runs stacks of layers on the running event loop. `rows` and `events` are called with each attempt and each policy event."""
+    """Runs stacks of layers on the running event loop. `rows` and `events` are called with each attempt and each policy event.
+
+    clock: seconds since 1970, for budgets that follow a calendar.
+    """
 
     def __init__(
         self, targets: Mapping[str, Target], prices: Mapping[str, Price], transport: Transport, stacks: Sequence[Mapping[str, Any]], *,
         seed: int = 0, rows: Callable[[Row], None] | None = None, events: Callable[..., None] | None = None, judge: JudgeFunction | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:  # fmt: skip
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
         self._seed, self._rows, self._events, self._judge = seed, rows, events, judge
@@ -101,6 +106,7 @@ class LiveWorld:
         self._vectors: OrderedDict[Hashable, dict[int, float]] = OrderedDict()
         self._background: list[asyncio.Task[Any]] = []
         self._pings = 0
+        self._clock, self._began = clock, math.nan
 
     def _view(self, replica: int, layer: str) -> View:
         return View(self, layer, replica)
@@ -175,6 +181,15 @@ class LiveWorld:
 
     def price(self, target: str) -> Price:
         return self._prices[target]
+
+    def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
+        now = kernel.now()
+        if self._clock is not None:
+            return Periods(self._clock() - now, dated=True)(now, kind, zone, reset)
+        if math.isnan(self._began):  # nobody says what day it is: periods count from the first call
+            self._began = now
+        begin, end = Periods()(now - self._began, kind, zone, reset)
+        return self._began + begin, self._began + end
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         request: Any = call.request

@@ -9,6 +9,7 @@ from simroute.core import Call, Judge, Logged, Match, Outcome, Price
 from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
+from simroute.worlds.periods import Periods
 from simroute.worlds.sim.kernel import Kernel
 from simroute.worlds.sim.request import SimRequest
 from simroute.worlds.sim.upstream import Upstream
@@ -19,7 +20,7 @@ class Senses:
 
     def __init__(self, kernel: Kernel, weather: Weather, upstreams: Mapping[str | None, Upstream]) -> None:
         self._kernel, self._weather, self._upstreams = kernel, weather, upstreams
-        self._similarity = Similarity()
+        self._similarity, self._periods = Similarity(), Periods(*weather.calendar)
         self._wordings: dict[int, list[int]] = {}
 
     def price(self, target: str) -> Price:
@@ -27,6 +28,9 @@ class Senses:
         if now >= upstream.until:
             upstream.refresh(now)
         return upstream.card.price
+
+    def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
+        return self._periods(self._kernel.env._now, kind, zone, reset)
 
     def spent(self, call: Call) -> float:
         return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]

@@ -34,7 +34,8 @@ class View:
         self.within, self.first = kernel.within, kernel.first
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.targets
         senses = world.senses
-        self.price, self.spent, self.nearest, self.logged = senses.price, senses.spent, senses.nearest, senses.logged
+        self.price, self.spent, self.period = senses.price, senses.spent, senses.period
+        self.nearest, self.logged = senses.nearest, senses.logged
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping = partial(world.ping, replica)
