@@ -33,7 +33,7 @@ def days(configuration: Configuration) -> tuple[list[str], Callable[[np.ndarray]
 
 
 def periods(scenario: spec.Scenario) -> tuple[float, list[tuple[float, float]]] | None:
-    """The scenario's budget in USD, and the periods of it that are wholly in the horizon, (start, end) in s; None if there is none of either, or it rolls."""
+    """The scenario's budget in USD, and its periods that are wholly in the horizon, (start, end) in s; None if there is none, or it rolls."""
     budget = scenario.budget
     if budget is None or budget.usd == 0 or budget.period == "rolling":
         return None
