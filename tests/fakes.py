@@ -68,6 +68,7 @@ class FakeWorld:
         self.details: list[dict[str, Any]] = []
         self.seen: list[Outcome] = []
         self.bills: dict[int, float] = defaultdict(float)
+        self.given_up: dict[int, list[str]] = defaultdict(list)
 
     def targets(self) -> dict[str, Target]:
         return {target.name: target for target in self.known}
@@ -80,6 +81,9 @@ class FakeWorld:
 
     def spent(self, call: Call) -> float:
         return self.bills[call.request.id]
+
+    def unbilled(self, call: Call) -> list[str]:
+        return self.given_up[call.request.id]
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         return self.near(call, keys)
@@ -99,14 +103,21 @@ class FakeWorld:
     async def send(self, call: Call) -> Outcome:
         reply = self.reply(call, len(self.sent))
         self.sent.append((self.now(), call.target))
-        await self.sleep(reply.seconds)
+        await self._wait(call, reply.seconds)
         if reply.rest is None:
             return self._final(call, reply)
         return Outcome(200, call.target, rest=Rest(partial(self._rest, call, reply)))
 
     async def _rest(self, call: Call, reply: Reply) -> Outcome:
-        await self.sleep(reply.rest or 0.0)
+        await self._wait(call, reply.rest or 0.0)
         return self._final(call, reply)
+
+    async def _wait(self, call: Call, seconds: float) -> None:
+        try:
+            await self.sleep(seconds)
+        except BaseException:
+            self.given_up[call.request.id].append(call.target or next(iter(self.targets())))
+            raise
 
     def _final(self, call: Call, reply: Reply) -> Outcome:
         self.bills[call.request.id] += reply.usd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Annotated, Any, NamedTuple, Protocol
@@ -102,6 +102,9 @@ class World(Protocol):
 
     def spent(self, call: Call) -> float:
         """USD billed so far for this request, by all its attempts and judges."""
+
+    def unbilled(self, call: Call) -> Sequence[str]:
+        """Whom this request was sent to and given up waiting for, as long as what that costs is not in `spent` (live: for ever)."""
 
     def ping(self, target: str) -> Call:
         """A call of a layer's own, for its `background`: it belongs to no request."""

@@ -74,9 +74,9 @@ LONGEST = {
     **dict.fromkeys(("base", "error", "floor", "initial"), 100.0),
     **dict.fromkeys(("total", "first_token", "wait", "lookup", "max", "latency", "ttft", "overhead"), 1000.0),
     **dict.fromkeys(("ttl", "memory"), 3e6),
-    **dict.fromkeys(("horizon", "mean_between", "repair", "spell", "trace_from", "trace_to"), math.inf),
+    **dict.fromkeys(("horizon", "mean_between", "repair", "spell", "trace_from", "trace_to", "budget.window"), math.inf),
 }
-"""Seconds from which on a duration is more likely meant in milliseconds, by its key."""
+"""Seconds from which on a duration is more likely meant in milliseconds, by its key, or by layer (section) and key."""
 OTHERWISE = 10_000.0
 
 
@@ -90,9 +90,14 @@ def misread(part: Any, written: Any, path: str = "") -> Iterator[str]:
             yield from misread(inner, given.get(str(name)), f"{path}{name}.")
     elif is_dataclass(part):
         hints = get_type_hints(type(part), include_extras=True)
+        owner = getattr(part, "kind", path.rstrip(".").rsplit(".", 1)[-1])
         for name in [f.name for f in fields(part) if f.init]:
             raw = given.get(name)
-            if isinstance(raw, (int, float)) and "Unit(name='s')" in str(hints[name]) and raw >= LONGEST.get(name, OTHERWISE):
+            if (
+                isinstance(raw, (int, float))
+                and "Unit(name='s')" in str(hints[name])
+                and raw >= LONGEST.get(f"{owner}.{name}", LONGEST.get(name, OTHERWISE))
+            ):
                 text = f"{raw} is {duration(raw)}, since a number without a unit is in seconds; did you mean {raw / 1000:g}s?"
                 yield f"{path}{name}: {text}"
             yield from misread(getattr(part, name), raw, f"{path}{name}.")

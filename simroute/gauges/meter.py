@@ -41,13 +41,17 @@ class SpendMeter:
         """Whether an estimate of `usd`, beside what is spent and reserved, stays within `limit`."""
         return self._nano + _up(usd) <= round(limit * 1e9)
 
-    def settle(self, ticket: Ticket, usd: float) -> None:
-        """Replace an estimate by the bill, once. One that is never settled keeps its estimate; one of a slot that counts no more changes nothing."""
+    def settle(self, ticket: Ticket, usd: float) -> Ticket:
+        """Replace an estimate by the bill, once; the ticket that is returned corrects the bill.
+
+        One that is never settled keeps its estimate; one of a slot that counts no more changes nothing.
+        """
+        corrects = Ticket(ticket.slot, round(usd * 1e9))
         if ticket.is_open and ticket.slot in self._slots:
-            more = round(usd * 1e9) - ticket.nano
-            self._slots[ticket.slot] += more
-            self._nano += more
-        ticket.is_open = False
+            self._slots[ticket.slot] += corrects.nano - ticket.nano
+            self._nano += corrects.nano - ticket.nano
+        corrects.is_open, ticket.is_open = ticket.is_open, False
+        return corrects
 
     @property
     def spent(self) -> float:

@@ -10,11 +10,14 @@ from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.params import Clock, Doc, Period, Share, TargetName, Usd, WorkName, Zone
 from simroute.core.target import ROLES
 from simroute.gauges.latency import Recent
-from simroute.gauges.meter import SpendMeter
+from simroute.gauges.meter import SpendMeter, Ticket
 
 DAY, SLOTS = 86_400.0, 1000
 """Seconds; a rolling window drops what it has counted in so many steps."""
 FREE, SHIFTING, EXHAUSTED = range(3)
+LOOKS, MOST_OWING = 4, 4096
+Account = tuple[Call, float, Ticket]
+"""A call, what its request had been billed before, and the ticket of what the meter counts for it."""
 WORDS = {SHIFTING: "shifted", EXHAUSTED: "exhausted"}
 
 
@@ -25,11 +28,12 @@ class Budget:
     the stated action.
 
     Reserves an estimate before it sends, at the price of the target that is asked first, and settles what the request was billed inside, retries
-    and judges included; both belong to the period in which the call was sent. A call that was given up keeps its estimate, since its bill may
-    still come. With `at_limit: reject` a call is sent only if spent + reserved + its own estimate is at most `usd`. The estimate of a budget that
-    stands outside does not know a dearer target that a fallback asks, a second model of a cascade, or an attempt that runs on after a timeout and is
-    billed when another has answered: to hold the sum against these as well, stand it innermost, after timeout, where every send is reserved by
-    itself. A period begins at `reset` o'clock in `zone` (each day, on Mondays, on the first of the month), a `rolling` one has no beginning.
+    and judges included; both belong to the period in which the call was sent. A send that was given up counts with its estimate until its bill is
+    known. With `at_limit: reject` a call is sent only if spent + reserved + its own estimate is at most `usd`. The estimate of a budget that stands
+    outside does not know a dearer target that a fallback asks, a second model of a cascade, or a second send when the first one timed out and runs
+    on: these count as soon as they are over. To hold the sum against what is under way as well, stand it innermost, after timeout, where every send
+    is reserved by itself. A period begins at `reset` o'clock in `zone` (each day, on Mondays, on the first of the month), a `rolling` one has no
+    beginning.
 
     Example:
 
@@ -60,12 +64,14 @@ class Budget:
     def __post_init__(self) -> None:
         self._meter = SpendMeter()
         self._output: dict[str, Recent] = {}
+        self._owing: dict[int, Account] = {}
         self._bounds = -math.inf, -math.inf
         self._told = FREE, -math.inf
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.usd is None:
             return await send(call)
+        self._correct(world)
         level = self._level(self.usd, world)
         stated = not self.shift or call.request.feature in self.shift or call.request.task in self.shift
         if level != FREE and (stated or (level == EXHAUSTED and self.at_limit == "shift")):
@@ -74,15 +80,38 @@ class Budget:
         if self.at_limit == "reject" and not self._meter.fits(estimate, self.usd):
             self._tell(EXHAUSTED, self._meter.spent / self.usd if self.usd else 1.0, world)
             return Outcome.rejected(by="budget", status=402)
-        ticket = self._meter.reserve(estimate)
+        account = call, before, self._meter.reserve(estimate)
+        outcome = None
+        try:
+            outcome = await send(call)
+        finally:
+            if outcome is None:
+                self._book(account, world)
+        return outcome.then(lambda final: self._settle(account, world, final))
 
-        def settle(final: Outcome) -> None:
-            billed = world.spent(call) - before
-            self._meter.settle(ticket, max(billed, estimate) if final.status in (408, 499) else billed)
-            if final.ok and final.output_tokens:
-                self._output.setdefault(call.request.task, Recent(3600.0)).add(world.now(), final.output_tokens)
+    def _settle(self, account: Account, world: World, final: Outcome) -> None:
+        self._book(account, world)
+        if final.ok and final.output_tokens:
+            self._output.setdefault(account[0].request.task, Recent(3600.0)).add(world.now(), final.output_tokens)
 
-        return (await send(call)).then(settle)
+    def _book(self, account: Account, world: World) -> None:
+        """Count what a request has been billed, and an estimate for each of its sends that were given up and may still be billed."""
+        call, before, ticket = account
+        earlier = self._owing.pop(id(call.request), None)
+        if earlier is not None:
+            self._meter.settle(ticket, 0.0)  # a request that comes by again has one account
+            call, before, ticket = earlier
+        owing = world.unbilled(call)
+        ticket = self._meter.settle(ticket, world.spent(call) - before + sum(self._estimate(call.to(name), world) for name in owing))
+        if owing:
+            self._owing[id(call.request)] = call, before, ticket
+
+    def _correct(self, world: World) -> None:
+        """Look whether bills have come of sends that were given up: a few at a time, by turns; beyond so many the oldest keep their estimates."""
+        for _ in range(min(LOOKS, len(self._owing))):
+            self._book(self._owing.pop(next(iter(self._owing))), world)
+        while len(self._owing) > MOST_OWING:
+            del self._owing[next(iter(self._owing))]
 
     def _level(self, usd: float, world: World) -> int:
         self._turn(world)

@@ -74,7 +74,15 @@ def test_a_duration_that_looks_like_milliseconds_is_noted(policy, line, key, mea
 
 @pytest.mark.parametrize(
     "line",
-    ["timeout: {total: 30}", "timeout: {total: 8h}", "timeout: {total: 30000ms}", "cache: {ttl: 604800}", "breaker: {cooldown: 3600}", "timeout: {}"],
+    [
+        "timeout: {total: 30}",
+        "timeout: {total: 8h}",
+        "timeout: {total: 30000ms}",
+        "cache: {ttl: 604800}",
+        "breaker: {cooldown: 3600}",
+        "timeout: {}",
+        "b: {kind: budget, usd: 1, period: rolling, window: 604800}",
+    ],
 )
 def test_a_duration_that_was_meant_is_not_noted(policy, line):
     """Whoever writes a unit means it; caches may last for days."""

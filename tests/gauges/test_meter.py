@@ -81,3 +81,15 @@ def test_a_ticket_is_settled_once():
     assert meter.spent == 7.0
     meter.settle(other, 0.0)
     assert meter.spent == 2.0
+
+
+def test_a_bill_may_be_corrected_with_the_ticket_that_settling_gives():
+    """5 USD estimated, 3 counted while more may come, 4 in the end; the first ticket changes nothing any more."""
+    meter = SpendMeter()
+    meter.turn(0.0, 0.0)
+    first = meter.reserve(5.0)
+    second = meter.settle(first, 3.0)
+    assert meter.spent == 3.0
+    meter.settle(first, 100.0)
+    meter.settle(second, 4.0)
+    assert meter.spent == 4.0

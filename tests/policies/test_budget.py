@@ -16,6 +16,7 @@ from simroute.policies.budget import Budget
 from simroute.policies.fallback import Fallback
 from simroute.policies.retry import Backoff, Retry
 from simroute.policies.timeout import Timeout
+from simroute.testing.script import Step, play
 
 DAY = 86_400.0
 
@@ -281,3 +282,44 @@ def test_a_reserve_of_the_most_is_never_exceeded(seed, usd, streamed, stops, inn
     made = Configuration("run", "test", weather(seed, streamed, stops), {"policy": layers}, seed=seed)
     found = replicate(made, "policy", 0).metrics
     assert 0 < found["cost_usd"] <= usd
+
+
+def rescued(late: Step, *arrivals: float, usd: float) -> list[str]:
+    """What became of requests whose first target takes 10 s and is given up after 2 s, while b answers for $0.0012 (1000 tokens in, 100 out)."""
+    layers = {"budget": hard(usd), "fallback": Fallback(("a", "b")), "timeout": Timeout(2.0)}
+    return [outcome for outcome, *_ in play(layers, {"a": [late], "b": [Step(0.5)]}, list(arrivals)).requests.values()]
+
+
+def test_a_bill_that_comes_after_another_has_answered_counts():
+    """a is billed $0.0012 as well when it is done: 0.0024 k + 0.0012 <= 0.0100 admits k = 0 … 3."""
+    assert rescued(Step(10.0), *(20.0 * i for i in range(8)), usd=0.01) == ["ok"] * 4 + ["rejected"] * 4
+
+
+def test_a_send_that_was_given_up_is_reserved_until_its_bill_has_come():
+    """$0.0030: at 5 s a may still cost $0.0012 beside b's, so no more fits; at 20 s it is known to have failed and to have cost nothing."""
+    assert rescued(Step(10.0, 504), 0.0, 5.0, 20.0, usd=0.003) == ["ok", "rejected", "ok"]
+    assert rescued(Step(10.0), 0.0, 5.0, 20.0, usd=0.003) == ["ok", "rejected", "rejected"]
+
+
+def test_a_caller_who_leaves_before_anything_was_sent_costs_nothing():
+    """He waits in a layer inside that sends only after 10 s, and leaves after 1 s: what was reserved for him is free again."""
+    world, budget = FakeWorld(lambda call, n: Reply(usd=0.3)), hard(0.3)
+
+    async def slowly(call, send, world):
+        async def later(inner):
+            await world.sleep(10.0 if inner.request.id == 0 else 0.0)
+            return await send(inner)
+
+        return await budget(call, later, world)
+
+    ends = world.play(slowly, *asks(2, input_tokens=THIRTY_CENTS), give_up=1.5)
+    assert [outcome.status for _, outcome in ends] == [408, 200]
+
+
+def test_a_request_that_comes_by_again_is_counted_once():
+    """Innermost: a twice for 2 s, then b, each billed $0.0012 in the end, $0.0036 a request: $0.0108 are exactly three, and nothing of a fourth."""
+    retry = Retry(attempts=2, backoff=Backoff(0.0, jitter="none"))
+    layers = {"fallback": Fallback(("a", "b")), "retry": retry, "timeout": Timeout(2.0), "budget": hard(0.0108)}
+    log = play(layers, {"a": [Step(10.0)], "b": [Step(0.5)]}, [0.0, 50.0, 100.0, 150.0])
+    assert [outcome for outcome, *_ in log.requests.values()] == ["ok", "ok", "ok", "rejected"]
+    assert [target for _, target, *_ in log.attempts] == ["a", "a", "b"] * 3

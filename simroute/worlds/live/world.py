@@ -66,6 +66,7 @@ class LiveRequest:
     asked: dict[tuple[str, str], int] = field(default_factory=dict)
     attempts: int = 0
     usd: float = 0.0
+    unbilled: list[str] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
 
 
@@ -84,6 +85,9 @@ class View:
 
     def logged(self, call: Call) -> Logged | None:
         return None  # what is happening now is in no log
+
+    def unbilled(self, call: Call) -> Sequence[str]:
+        return call.request.unbilled  # type: ignore[attr-defined, no-any-return]
 
     def spent(self, call: Call) -> float:
         return call.request.usd  # type: ignore[attr-defined, no-any-return]
@@ -169,6 +173,8 @@ class LiveWorld:
     def _row(self, request: Any, attempt: int, number: int, target: str, start: float, probe: bool, outcome: Outcome) -> None:
         request.usd += outcome.usd
         gone = outcome.status == 499
+        if gone:
+            request.unbilled.append(target)
         if self._rows is not None:
             self._rows(
                 Row(

@@ -40,7 +40,7 @@ class SimRequest(Task):
 
     __slots__ = (
         "arrival", "asked", "attempts", "columns", "extra", "first", "held", "i", "id", "nano", "open", "over",
-        "replica", "rests", "sends", "served", "streamed", "ttft", "ungraded", "world",
+        "replica", "rests", "sends", "served", "streamed", "ttft", "unbilled", "ungraded", "world",
     )  # fmt: skip
 
     def __init__(self, world: Any, held: Held, i: int) -> None:
@@ -61,6 +61,7 @@ class SimRequest(Task):
         self.served: Attempt | None = None
         self.rests: list[Rest] | None = None
         self.asked: dict[tuple[str, ...], int] | None = None
+        self.unbilled: list[str] | None = None
         self.ttft = math.nan
         self.over: Any = None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price
@@ -34,6 +34,9 @@ class Senses:
 
     def spent(self, call: Call) -> float:
         return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]
+
+    def unbilled(self, call: Call) -> Sequence[str]:
+        return call.request.unbilled or ()  # type: ignore[attr-defined, no-any-return]
 
     def logged(self, call: Call) -> Logged | None:
         request: Any = call.request

@@ -34,7 +34,7 @@ class View:
         self.within, self.first = kernel.within, kernel.first
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.targets
         senses = world.senses
-        self.price, self.spent, self.period = senses.price, senses.spent, senses.period
+        self.price, self.spent, self.unbilled, self.period = senses.price, senses.spent, senses.unbilled, senses.period
         self.nearest, self.logged = senses.nearest, senses.logged
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
@@ -228,6 +228,8 @@ class SimWorld:
         if attempt.held:
             upstream.leave(attempt)
         tokens_in, tokens_out, nano = self._bill(attempt)
+        if attempt.abandoned and request.unbilled is not None:
+            request.unbilled.remove(upstream.name)
         if attempt.status == 200:
             if not attempt.abandoned:
                 request.served = attempt
@@ -249,6 +251,8 @@ class SimWorld:
             elif attempt.queued:
                 attempt.upstream.forget(attempt)
             self._row(attempt, *self._bill(attempt))
+        else:
+            attempt.request.unbilled = [*(attempt.request.unbilled or ()), attempt.upstream.name]
 
     def _bill(self, attempt: Attempt) -> tuple[int, int, int]:
         """(input tokens, output tokens, nano-USD) of what has been produced by now. An error or a hang costs nothing."""
