@@ -120,10 +120,8 @@ def refusals(configuration: Configuration) -> np.ndarray:
     [("15", "UTC", 9), ("2026-08-03T15:00", "UTC", 9), ("2026-08-03T15:00", "Europe/Berlin", 7), ("15", "Europe/Berlin", 9)],
 )
 def test_a_days_budget_begins_at_midnight(tmp_path: Path, starts: str, zone: str, free: int) -> None:
-    """Half a day's spend, from 15:00 on: three hours of day one are free, day two is refused from 13:30 to 18:00, give or take 4 sd.
-
-    Midnight in Berlin is 22:00 UTC, when no work is done: nothing changes but the bounds.
-    """
+    """Half a day's spend, from 15:00 on: three hours of day one are free, day two is refused from 13:30 to 18:00, give or take 4 sd."""
+    # midnight in Berlin is 22:00 UTC, when no work is done: nothing changes but the bounds
     late = refusals(made(tmp_path, starts, zone))
     assert late.min() == pytest.approx(9 + 13.5, abs=4 * 21_600**0.5 / 4800)
     assert late.max() == pytest.approx(9 + 18, abs=0.02)
