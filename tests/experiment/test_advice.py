@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from simroute.experiment import advice
 from simroute.experiment.configuration import layers_of, load
 from simroute.experiment.errors import InputError
+from simroute.experiment.yaml_reader import read
 
 
 @pytest.fixture
@@ -166,11 +168,14 @@ def test_other_settings_that_cannot_hold_are_noted(policy, lines, said):
 
 
 def test_packaged_policies_are_sensible_in_packaged_scenarios():
-    """Nothing is noted of any of them."""
+    """Nothing is to be said of the order and the settings of any of them."""
     root = Path(__file__).parent.parent.parent
-    names = [path.stem for path in sorted((root / "policies").glob("*.yaml"))]
+    written = {path.stem: read(path).data for path in sorted((root / "policies").glob("*.yaml"))}
     for scenario in sorted((root / "scenarios").glob("*.yaml")):
-        assert [note for note in load("check", scenario.stem, names).notes if "requests" not in note] == [], scenario.stem
+        made = load("check", scenario.stem, list(written))
+        assert list(advice.misread(made.scenario, read(scenario).data)) == []
+        for name, layers in made.policies.items():
+            assert [*advice.nesting(layers), *advice.settings(layers, written[name], made.scenario)] == [], (scenario.stem, name)
 
 
 @pytest.mark.parametrize(("line", "said"), [("timeout: 30000", "write timeout: {total: …}"), ("recorded: 3", "write recorded: {}")])
