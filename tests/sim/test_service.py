@@ -12,7 +12,7 @@ import pytest
 from simroute.core import Judge, Outcome
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.run import replicate
-from simroute.ledger import Ledger
+from simroute.ledger import OUTCOMES, Ledger
 from simroute.models import spec
 from simroute.models.weather import Weather
 from simroute.policies.fallback import Fallback
@@ -269,3 +269,22 @@ def test_utilisation_is_at_most_one_however_long_the_drain_is():
         max(0.0, min(end, 10.0) - max(end - 1.0, start)) for start, end in zip(*(rows["attempts"][n] for n in ("start_s", "end_s")), strict=True)
     )
     assert world.upstreams["a"].busy_seconds == pytest.approx(busy)
+
+
+def test_a_truncated_request_has_the_tokens_that_came():
+    """1 s to the first token, .01 s each: a cut at a share c of the way leaves int(c x 400), a total time-out of 3 s the 200 of its two seconds."""
+    pace = spec.Latency(base=1.0, per_1k_input=0.0, per_output_token=0.01, sigma=0.0, token_sigma=0.0)
+    server = spec.Deployment("c", "m", price=spec.PriceList(0, 1e6), latency=pace, truncated=0.5)
+    made = spec.Scenario({"a": server}, horizon=400.0, workload=spec.Workload(streamed=1.0), gateway=spec.Gateway(overhead=0.0))
+    trace = Trace(np.arange(1, 41) * 10.0, np.full(40, 10), np.full(40, 400))
+    for layers, whole in (({}, 400), ({"timeout": Timeout(total=3.0)}, None)):
+        _, rows = ran(made, layers, trace)
+        requests, attempts = rows["requests"], rows["attempts"]
+        cut = requests["outcome"] == OUTCOMES.index("truncated")
+        early = attempts["status"] == 502
+        assert 0 < early.sum() < len(early)
+        spent = requests["end_s"] - requests["arrival_s"]
+        assert requests["output_tokens"][cut].tolist() == [int(min(400, 100 * (s - 1.0) + 1e-6)) for s in spent[cut]]
+        assert set(requests["output_tokens"][~cut].tolist()) <= {whole}
+        assert np.array_equal(requests["output_tokens"][early], attempts["output_tokens"][early])
+    assert set(requests["output_tokens"][~early].tolist()) == {200}

@@ -40,7 +40,7 @@ class SimRequest(Task):
 
     __slots__ = (
         "arrival", "asked", "attempts", "columns", "extra", "first", "held", "i", "id", "nano", "open", "over",
-        "replica", "rests", "sends", "served", "streamed", "ttft", "unbilled", "ungraded", "world",
+        "replica", "rests", "sends", "served", "stream", "streamed", "streams", "ttft", "unbilled", "ungraded", "world",
     )  # fmt: skip
 
     def __init__(self, world: Any, held: Held, i: int) -> None:
@@ -60,6 +60,8 @@ class SimRequest(Task):
         self.first: Attempt | None = None
         self.served: Attempt | None = None
         self.rests: list[Rest] | None = None
+        self.streams: dict[str | None, Attempt] | None = None  # by target, the latest that showed a first token
+        self.stream: Attempt | None = None  # the one of them that the caller sees
         self.asked: dict[tuple[str, ...], int] | None = None
         self.unbilled: list[str] | None = None
         self.ttft = math.nan

@@ -43,6 +43,14 @@ class Attempt(Wake):
     held: bool = False  # it has a slot
     queued: bool = False  # it waits for one
 
+    def produced(self, now: float, tokens: int) -> int:
+        """How many of the answer's tokens there are by `now`, or when it was cut."""
+        now = min(now, self.began + self.seconds)
+        if now >= self.began + (self.first + self.decode):  # summed as the end was: rounding must not take a token away
+            return tokens
+        share = (now - self.began - self.first) / self.decode if self.decode else 0.0  # no time per token: all come with the first
+        return int(tokens * max(0.0, share))
+
 
 class Upstream:
     """One deployment while a run lasts. Limits and room in the queue are asked when a call is sent; conditions and price hold from when it begins.
@@ -169,6 +177,10 @@ class Upstream:
         rest.then(lambda final: self._abandon(attempt) if final.status == 499 else None)
         request = attempt.request
         request.rests = [*(request.rests or ()), rest]
+        if request.streams is None:
+            request.streams = {self.name: attempt}
+        else:
+            request.streams[self.name] = attempt
         attempt.first_token = Wake([])
         attempt.first_token._value = Outcome(200, self.name, rest=rest)
         self.kernel.schedule(attempt.first_token, attempt.began + attempt.first)

@@ -115,6 +115,7 @@ class SimWorld:
             self.finished(request, outcome)
             return
         request.ttft = self.env._now - request.arrival
+        request.stream = None if request.streams is None else request.streams.get(outcome.target)
         if rest.outcome is not None:
             self.finished(request, rest.outcome)
         else:
@@ -146,8 +147,12 @@ class SimWorld:
         first, served, failover = request.first, request.served, math.nan
         if ok and served is not None and first is not None and first.status != 200 and served.upstream is not first.upstream:
             failover = served.start - first.start
+        came = -1  # tokens that the caller has seen, where these are not all of the answer
+        if not ok and request.stream is not None:
+            came = request.stream.produced(end, request.columns.output_tokens[i])
         held.rows[i] = (
             end,
+            came,
             OK if ok else TRUNCATED if request.ttft == request.ttft else REJECTED if request.attempts == 0 else FAILED,
             self.ledger.errors.code(outcome.error) if outcome.error else 0,
             upstream.index if upstream is not None else -1,
@@ -163,6 +168,7 @@ class SimWorld:
             ok and upstream is not None and upstream.target.provider in request.forbids,
         )
         request.first = request.served = request.over = request.rests = None  # no cycles: the collector has nothing to find
+        request.streams = request.stream = None
         self.open -= 1
         held.open -= 1
         if held.open == 0:
@@ -170,15 +176,15 @@ class SimWorld:
 
     def _emit_rows(self, held: Held) -> None:
         block = held.block
-        end, outcome, error, target, attempts, ttft, cost, wasted, quality, cached, false_hit, failover, ungraded, forbidden = zip(
+        end, came, outcome, error, target, attempts, ttft, cost, wasted, quality, cached, false_hit, failover, ungraded, forbidden = zip(
             *held.rows, strict=True
         )
-        ends = np.array(end)
+        ends, tokens = np.array(end), np.array(came, np.int64)
         chunk = {
             "request_id": np.arange(block.first, block.first + block.size),
             "replica": block.replica, "arrival_s": block.arrival, "end_s": ends,
             "task": block.task, "user": block.user, "feature": block.feature, "session": block.session,
-            "input_tokens": block.input_tokens, "output_tokens": block.output_tokens,
+            "input_tokens": block.input_tokens, "output_tokens": np.where(tokens < 0, block.output_tokens, tokens),
             "outcome": np.array(outcome, np.int8), "error": np.array(error, np.int32), "target": np.array(target, np.int32),
             "attempts": np.array(attempts, np.int32), "latency_s": ends - block.arrival, "ttft_s": np.array(ttft),
             "cost_nano": np.array(cost, np.int64), "wasted_nano": np.array(wasted, np.int64), "quality": np.array(quality),
@@ -256,16 +262,13 @@ class SimWorld:
 
     def _bill(self, attempt: Attempt) -> tuple[int, int, int]:
         """(input tokens, output tokens, nano-USD) of what has been produced by now. An error or a hang costs nothing."""
-        decode = attempt.decode
-        if decode < 0 or attempt.began < 0:
+        if attempt.decode < 0 or attempt.began < 0:
             return 0, 0, 0
         request, upstream = attempt.request, attempt.upstream
         i, columns = request.i, request.columns
         tokens_in, tokens_out = columns.input_tokens[i], columns.output_tokens[i]
         now = self.env._now
-        if now < attempt.began + (attempt.first + decode):  # summed as the end was: rounding must not take a token away
-            share = (now - attempt.began - attempt.first) / decode if decode else 0.0  # no time per token: all come with the first
-            tokens_out = int(tokens_out * max(0.0, share))
+        tokens_out = attempt.produced(now, tokens_out)
         if upstream.limits is not None:
             upstream.limits.generated(now, tokens_out)
         nano = attempt.card.nano(tokens_in, tokens_out, columns.cached_tokens[i])
