@@ -15,6 +15,7 @@ from simroute.models.fates import fate
 from simroute.models.prices import price_list
 from simroute.models.random import Streams
 from simroute.models.weather import Weather
+from simroute.traces.embeddings import set_apart
 from simroute.traces.fitting import Fit, Sample, fitted, sample
 from simroute.traces.fitting.sample import GIVEN_UP
 from simroute.traces.table import Table
@@ -101,6 +102,7 @@ def forecast(
     progress: Callable[[str], None] | None = None,
 ) -> Forecast:  # fmt: skip
     """Fit the first `train` of a log's time, and predict the rest. Raises TraceError."""
+    set_apart(table)
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     split = first + round((last - first) * train)
     past, rest = sample(table, stop_ns=split), sample(table, start_ns=split)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from simroute.traces.embeddings import set_apart
 from simroute.traces.prefixes import MOST, shared
 from simroute.traces.spend import explained, recomputed
 from simroute.traces.table import Table
@@ -22,18 +23,17 @@ HIT = "coalesce(cached, 'no') <> 'no'"
 SENDS = f"coalesce(attempts, CASE WHEN {HIT} THEN 0 ELSE 1 END)"
 MORE = f"coalesce(attempts_at_least, attempts IS NULL AND NOT {HIT})"
 """Sends of a request, and whether there may have been more."""
-EMBEDS = "task = 'embedding' AND coalesce(output_tokens, 0) = 0"
-"""What formats make of a call that asks for an embedding: a request without an answer in tokens."""
 
 
 def summary(table: Table) -> dict[str, Any]:
-    """The flat figures of `trace inspect --json`; None where the log does not say."""
+    """The flat figures of `trace inspect --json`; None where the log does not say. Embeddings are counted apart."""
+    set_apart(table)
+    tokens = table.one("SELECT sum(input_tokens) FROM embeddings") if table.embeddings else None
     found = table.named(
         "SELECT min(arrival_ns) AS first, max(arrival_ns) AS last, sum(input_tokens) AS input_tokens, sum(cached_tokens) AS cached_tokens,"
         " sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,"
         f" CASE WHEN count(attempts) > 0 THEN sum({SENDS}) END AS attempts, CASE WHEN count(attempts) > 0 THEN bool_or({MORE}) END AS at_least,"
         " CASE WHEN count(failed) > 0 THEN count(*) FILTER (failed) END AS failed,"
-        f" nullif(count(*) FILTER ({EMBEDS}), 0) AS embeddings, sum(input_tokens) FILTER ({EMBEDS}) AS embedding_tokens,"
         " CASE WHEN count(streamed) > 0 THEN count(*) FILTER (streamed) END AS streamed,"
         ' nullif(count(DISTINCT "user"), 0) AS users, nullif(count(DISTINCT "session"), 0) AS sessions,'
         " nullif(count(DISTINCT model), 0) AS models, avg(latency_s) AS latency_mean_s, avg(ttft_s) AS ttft_mean_s FROM requests"
@@ -46,6 +46,7 @@ def summary(table: Table) -> dict[str, Any]:
         "first_arrival_utc": when(table, first),
         "last_arrival_utc": when(table, last), "span_s": (last - first) / 1e9, **found, **whole,
         "attempts_at_least": at_least, "known": known,
+        "embeddings": table.embeddings or None, "embedding_tokens": None if tokens is None else int(tokens),
     }  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def _tokens(table: Table, said: dict[str, Any]) -> Iterator[Row]:
         if said[name] is not None:
             yield name.replace("_", " "), f"{said[name]:,} in all; {_quantiles(table, name, lambda value: f'{value:,.0f}')}"
     if said["embeddings"]:
-        yield "embeddings", f"{said['embeddings']:,} of the requests, with {said['embedding_tokens'] or 0:,} of the input tokens"
+        yield "embeddings", f"{said['embeddings']:,}, with {said['embedding_tokens'] or 0:,} input tokens, beside these"
     if said["cached_tokens"] is not None:
         known, sent = table.rows("SELECT count(cached_tokens), sum(input_tokens) FILTER (cached_tokens IS NOT NULL) FROM requests")[0]
         share = percent(said["cached_tokens"] / max(1, int(sent or 0)))

@@ -12,6 +12,7 @@ import numpy as np
 
 from simroute.models.questions import UNIQUE
 from simroute.models.recorded import Behaviour
+from simroute.traces.embeddings import set_apart
 from simroute.traces.prefixes import shared
 from simroute.traces.reader import said
 from simroute.traces.sends import INVALID, sends
@@ -128,6 +129,7 @@ class Recording:
 def record(table: Table, folder: Path) -> Recording:
     """Write a trace's columns into an empty folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    set_apart(table)
     names = {kind: _named(table, kind) for kind in NAMED}
     _sent(table)
     _repeats(table)

@@ -21,9 +21,9 @@ LARGE = 16 << 20
 class Table:
     """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n"; `relative`: the clock counts from the trace's start;
     `tick_s`: seconds of a coarse clock over which arrivals were spread; `lost`: that most rows were left out, or nothing;
-    `unusable`: column -> cells that hold something else than it does, taken as empty.
+    `unusable`: column -> cells that hold something else than it does, taken as empty; `embeddings`: calls that asked for embeddings, set apart.
 
-    The rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival.
+    The rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival; those of embeddings are its table `embeddings`, if there are any.
     """
 
     format: str
@@ -36,6 +36,7 @@ class Table:
     tick_s: int = 0
     lost: str = ""
     unusable: dict[str, int] = field(default_factory=dict)
+    embeddings: int = 0
 
     def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Rows of a query over `requests`."""

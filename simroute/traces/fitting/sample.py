@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from simroute.traces.embeddings import set_apart
 from simroute.traces.files import TraceError
 from simroute.traces.groups import kinds_of_work
 from simroute.traces.sends import INVALID, sends
@@ -75,6 +76,7 @@ class Sample:
 
 def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
     """The requests of a trace that came from `start_ns` until before `stop_ns`. Raises TraceError when they tell nothing."""
+    set_apart(table)
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     start, stop = first if start_ns is None else start_ns, last + 1 if stop_ns is None else stop_ns
     run = table.connection.execute
