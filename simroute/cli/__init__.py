@@ -107,8 +107,10 @@ def _done(typed: list[str]) -> tuple[int, list[str]]:
         return 2, [" ".join(error.format_message().split())]
     except KeyboardInterrupt:
         return 130, ["interrupted before the first replication was finished"]
-    except SystemExit:  # no command exits by itself: click does so when its output is a closed pipe
-        raise BrokenPipeError from None
+    except SystemExit as leave:
+        if leave.code == 1:  # no command exits by itself: click does so when its output is a closed pipe, with 0 when it has completed a word
+            raise BrokenPipeError from None
+        raise
     except BrokenPipeError:
         raise
     except OSError as error:
