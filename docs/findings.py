@@ -29,10 +29,10 @@ ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "scenarios"
 SEED, REPLICATIONS = 1, 20
 ALWAYS = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean", "attempts_per_request")
-PAIRED = ("success_rate", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
+PAIRED = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
 HEADS = {
     "success_rate": "success", "slo_attainment": "in time", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$ per 1,000 requests",
-    "quality_mean": "quality", "attempts_per_request": "sends a request", "time_on_failing_target_s": "on failing", "rate_limited": "429s",
+    "quality_mean": "quality", "attempts_per_request": "sends a request", "time_on_failing_target_s": "failing", "rate_limited": "429s",
     "cost_usd": "spent", "cache_hit_rate": "cache hits", "cache_false_hit_rate": "false hits", "breaker_opened": "breaker opened",
     "ttft_p95_s": "first token p95", "wasted_usd": "wasted",
 }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 from generated import table
 
 from simroute.models import spec
+from simroute.models.calendar import calendar
 from simroute.models.prices import price_list
 from simroute.words import duration
 
@@ -57,7 +58,7 @@ def deployments(scenario: spec.Scenario) -> str:
 
 
 def row(name: str, one: spec.Deployment, scenario: spec.Scenario) -> tuple[str, ...]:
-    (_, price), *steps = price_list(one, scenario.horizon)
+    (_, price), *steps = price_list(one, scenario.horizon, calendar(scenario.workload))
     speed, quality = one.latency, one.quality
     asked = f"{price.input:g} / {price.output:g}" + "".join(f"; from {duration(at)} on {new.input:g} / {new.output:g}" for at, new in steps)
     right = ", ".join(f"{task} {share(right)}" for task, right in quality.items()) if isinstance(quality, dict) else share(quality)
@@ -93,6 +94,7 @@ def moment(when: Any) -> str:
 def promise(scenario: spec.Scenario) -> str:
     """What the verdict asks, and the budget."""
     slo, budget = scenario.slo, scenario.budget
-    text = f"**Promise**: {share(slo.success)} of requests succeed. Answers count as in time within {duration(slo.latency)}"
-    text += f", with the first token within {duration(slo.ttft)}." if slo.ttft is not None else "."
+    within = [] if slo.latency is None else [f"completely within {duration(slo.latency)}"]
+    within += [] if slo.ttft is None else [f"with the first token within {duration(slo.ttft)}"]
+    text = f"**Promise**: {share(slo.success)} of requests succeed{' in time: ' if within else ''}{', '.join(within)}."
     return text + (f" **Budget**: ${budget.usd:,.0f} a {budget.period}, kept only by policies with a budget layer." if budget is not None else "")

@@ -104,7 +104,7 @@ def test_every_key_of_a_scenario_stands_in_it_with_a_word_of_explanation():
 
 
 def test_what_is_only_suggested_is_right_as_well():
-    """With the marks taken away from each suggestion, by itself, the scenario still has no mistake (files aside)."""
+    """With the marks taken away from each suggestion, by itself, the scenario still has no mistake (what needs a file aside)."""
     made()
     from simroute.experiment.configuration import load
 
@@ -112,7 +112,7 @@ def test_what_is_only_suggested_is_right_as_well():
     starts = [i for i, line in enumerate(lines) if re.match(r"\s*# (\w+):(\s|$)", line) and "# yaml-" not in line]
     tried = 0
     for i in starts:
-        if re.search(r"\b(trace|lengths|outcomes|trace_from|trace_to|rate_scale):", lines[i]) or re.match(r"\s*#   ", lines[i]):
+        if re.search(r"\b(trace|lengths|outcomes|recorded|trace_from|trace_to|rate_scale):", lines[i]) or re.match(r"\s*#   ", lines[i]):
             continue
         indent = len(lines[i]) - len(lines[i].lstrip())
         end = i + 1
