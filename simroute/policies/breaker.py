@@ -32,7 +32,7 @@ class Breaker:
     `failures` by a share, which holds in busy and quiet hours alike, but says nothing before `min_calls` calls (`count_window` and `consecutive`
     replace the time window by the last calls, or by failures in a row). What counts as one call is all that the layers inside make of it: with a
     `retry` there, its last answer, in a trial too; `trial: send` lets a trial have one send only, which spares a struggling provider and finds the
-    recovery later (with an error share e, two tries close it in 1 - e² of the trials, one in 1 - e). `probe_limit` must leave a trial that time.
+    recovery later (with an error share e, two tries close it in 1 - e² of the trials, one in 1 - e), and `probe_limit` must leave it that time.
     `scope` decides who shares a breaker: by provider, one failing model shuts its siblings as well, and an outage of all is found sooner; by
     deployment or task each learns alone.
     """

@@ -65,10 +65,12 @@ def _promise(
 
 
 def _doubted(entry: dict[str, Any], mean: float | None, promise: float, residual: float | None) -> dict[str, Any]:
-    """Undecided where a replay is further off its log than the policy is from the promise."""
-    if residual is None or mean is None or entry["meets_slo"] is None or residual <= abs(mean - promise):
+    """Undecided where a replay is further off its log than the policy is from the promise; what is undecided anyway has this reason besides."""
+    if residual is None or mean is None or residual <= abs(mean - promise):
         return entry
     off = f"the log's own routing, replayed, is {100 * residual:.3g} points off the log's success, more than from here to the promise"
+    if entry["meets_slo"] is None:
+        return entry | {"why": f"{entry['why']}; {off}"}
     return entry | {"meets_slo": None, "why": f"undecided: {percent(mean)} in the replay, but {off}"}
 
 

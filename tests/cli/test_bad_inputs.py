@@ -172,12 +172,13 @@ def test_what_tells_how_to_read_a_trace_is_checked(capsys):
     """Names of formats and zones, patterns, folders, and options that exclude each other."""
     Path("trace.csv").write_text(TOKENS + "0,1,1\n", encoding="utf-8")
     Path("map.yaml").write_text("time: arrival_s\n", encoding="utf-8")
+    Path("empty").mkdir()
     for words, said in (
         (["trace.csv", "--format", "azur"], "did you mean azure?"),
         (["trace.csv", "--tz", "Mars/Olympus"], "no time zone is called so"),
         (["none*.csv"], "no file is called so"),
         (["none.csv"], "cannot be read (No such file or directory)"),
-        (["."], "cannot be read (Is a directory)"),
+        (["empty"], "empty: is a folder without a file that holds anything"),
         (["trace.csv", "--mapping", "map.yaml", "--format", "azure"], "exclude each other"),
         (["trace.csv", "--mapping", "none.yaml"], "none.yaml: cannot be read"),
     ):

@@ -52,7 +52,7 @@ def test_a_log_of_one_moment_is_refused_as_such(capsys: pytest.CaptureFixture[st
     Path("one.csv").write_text("arrival_ns,input_tokens,output_tokens\n1000000000,10,5\n", encoding="utf-8")
     code, _, err = said(capsys, "replay", "one.csv", "policy=failover", "scenario=demo")
     assert code == 2
-    assert err.endswith("one.csv: all requests came at one moment; a replay needs at least two moments\n")
+    assert err.endswith("one.csv: all requests came at one moment, so nothing says how long to play it; give scenario.horizon=60s, say\n")
 
 
 def test_no_column_of_quality_where_nobody_knows_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,7 +107,7 @@ WRONG = {
     "no policy": (("log.csv",), ["policy= is missing"]),
     "missing file": (("none.csv", "policy=failover"), ["none.csv", "cannot be read"]),
     "unknown policy": (("log.csv", "policy=failovr"), ["did you mean failover?"]),
-    "unknown format": (("log.csv", "policy=failover", "--format", "nope"), ["--format nope", "known: azure"]),
+    "unknown format": (("log.csv", "policy=failover", "--format", "nope"), ["--format nope", "known: aiperf, azure"]),
     "no trace": (("odd.csv", "policy=failover"), ["odd.csv", "unknown columns", "--mapping"]),
     "no models": (("bare.csv", "policy=failover"), ["bare.csv", "no models and latencies", "scenario=demo"]),
     "unknown provider": (("log.csv", "policy=failover", "--outage", OUTAGE.replace("openai", "azure")), ["azure", "known: anthropic, openai"]),
