@@ -50,11 +50,11 @@ def alive(pid):
 
 
 def test_bare_figures_lack_what_pictures_need_and_nothing_else(made):
-    """Metrics and counts are the same; evidence, minutes and splits are left out."""
+    """Metrics, counts and which targets were asked are the same; evidence, minutes and the other splits are left out."""
     whole, bare = ({(n, d.job): d.figures for n, d in Crew(1, bare=bare).play(made, JOBS[:2])} for bare in (False, True))
     for job, figures in whole.items():
         assert (bare[job].metrics, bare[job].pooled) == (figures.metrics, figures.pooled)
-        assert (bare[job].evidence, bare[job].by, bare[job].minutes) == (None, {}, [])
+        assert (bare[job].evidence, bare[job].by, bare[job].minutes) == (None, {"target": figures.by["target"]}, [])
 
 
 def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(made):

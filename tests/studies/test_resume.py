@@ -33,7 +33,8 @@ ROWS = ("requests.parquet", "attempts.parquet", "events.parquet")
 
 def configuration(*policies: str, replications: int = 3, seed: int = 7) -> Configuration:
     """Empty policies by these names."""
-    return Configuration("compare", "storm", Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0", price_date="2025-07-01")}), {name: {} for name in policies}, seed, replications)
+    weather = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0", price_date="2025-07-01")})
+    return Configuration("compare", "storm", weather, {name: {} for name in policies}, seed, replications)
 
 
 def real(replications: int = 3) -> Configuration:
