@@ -216,5 +216,5 @@ def test_an_outage_without_any_time_is_refused(weather: Make) -> None:
 
 def test_outages_without_number_are_refused(weather: Make) -> None:
     """One every microsecond for a day would fill the memory."""
-    with pytest.raises(ValueError, match="mean_between and repair make about .* outages; at most"):
+    with pytest.raises(ValueError, match=r"mean_between and repair make about .* outages; at most"):
         weather(deployments=fleet(), outages={"o": spec.Outage(provider="acme", mean_between=1e-6, repair=1e-6)}, horizon=86_400.0)
