@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,10 @@ def modules(*folders: str) -> list[Path]:
     return sorted(path for folder in (folders or ("",)) for path in (PACKAGE / folder).rglob("*.py"))
 
 
-def nodes(path: Path) -> Iterator[ast.AST]:
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
     """Every node of a file's syntax tree."""
-    yield from ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path)))
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))))
 
 
 def dotted(node: ast.AST) -> str:

@@ -15,14 +15,15 @@ NAME = 18
 def sparklines(evidence: dict[str, Any], horizon: float) -> list[str]:
     """Lines to print: one for each policy, one for each of the first three outages, one for the time. Empty when no request arrived.
 
-    A full block is a slice in which the promise holds; lower ones are success by seventh parts of the promise.
+    A full block is a slice in which as many succeed as are promised, however late; lower ones are success by seventh parts of that.
     """
     shares = {policy: _shares(found) for policy, found in evidence["policies"].items()}
     if not any(share is not None for row in shares.values() for share in row):
         return []
     promise = evidence["slo"]["success"]
     wide = len(next(iter(shares.values())))
-    lines = [f"Success over time, {duration(horizon)} (█ the promise of {100 * promise:g} % holds, ▁ nothing succeeds):"]
+    which = ", first replication" if evidence.get("random_weather") else ""
+    lines = [f"Success over time, {duration(horizon)}{which} (█ at least {100 * promise:g} % succeed, however late; ▁ nothing succeeds):"]
     lines += [f"{clean(policy, NAME):{NAME}} {''.join(_block(share, promise) for share in row)}" for policy, row in shares.items()]
     outages = [one for one in evidence["weather"] if one["kind"] == "outage"]
     lines += [f"{'':{NAME}} {_bracket(one, horizon, wide)}" for one in outages[:3]]

@@ -111,6 +111,7 @@ def _columns(text: str) -> int:
 
 
 def _half(found: Interval, scale: float, digits: int) -> str:
-    if found.low is None or found.high is None:
+    """To the farther bound: bounds of shares do not lie evenly around the mean."""
+    if found.mean is None or found.low is None or found.high is None:
         return "-"
-    return f"{(found.high - found.low) / 2 * scale:.{digits}f}"
+    return f"{max(found.high - found.mean, found.mean - found.low) * scale:.{digits}f}"

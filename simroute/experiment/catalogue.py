@@ -42,6 +42,6 @@ def find(kind: str, name: str) -> Path:
 
 def _there(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.exists() and not path.is_dir()
     except (OSError, ValueError):  # no name of a file: too long, or with a NUL
         return False

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from simroute.core.target import ROLES
-from simroute.experiment import advice, yaml_reader
+from simroute.experiment import advice, catalogue, yaml_reader
 from simroute.experiment.configuration import layers_of, load
 from simroute.experiment.errors import InputError
-from simroute.experiment.names import aims, of_layers
-from simroute.models import spec
+from simroute.experiment.names import of_layers
 
 
 class Finding(NamedTuple):
@@ -31,50 +31,54 @@ def is_scenario(data: dict[object, object]) -> bool:
 def review(files: Sequence[str]) -> Iterator[Finding]:
     """One finding for each file. Policies are held against the scenarios among the files; without any, against those of their workspace."""
     kinds: dict[str, str] = {}
-    given: dict[str, spec.Scenario] = {}
     for file in dict.fromkeys(files):
         try:
             kinds[file] = "scenario" if is_scenario(yaml_reader.read(Path(file), file).data) else "policy"
-            if kinds[file] == "scenario":
-                made = load("check", _path(file), [])
-                given[file] = made.scenario
-                yield Finding(file, "scenario", [], made.notes)
+            yield from [Finding(file, "scenario", [], load("check", _path(file), []).notes)] if kinds[file] == "scenario" else []
         except InputError as error:
-            yield Finding(file, kinds.pop(file, "file"), list(error.lines), [])
+            yield Finding(file, kinds.get(file, "file"), list(error.lines), [])
+    given = [file for file, kind in kinds.items() if kind == "scenario"]
     for file in (file for file, kind in kinds.items() if kind == "policy"):
         try:
-            yield _policy(file, given or dict(_beside(Path(file))), among=bool(given))
+            yield _policy(file, given or _beside(Path(file)))
         except InputError as error:
             yield Finding(file, "policy", list(error.lines), [])
 
 
 def _path(file: str) -> str:
     """The file itself, also where its name could be one of those that are listed."""
-    return file if file.endswith((".yaml", ".yml")) or "/" in file else f"./{file}"
+    return file if catalogue.is_path(file) else f"./{file}"
 
 
-def _policy(file: str, scenarios: dict[str, spec.Scenario], among: bool) -> Finding:
-    layers = layers_of(_path(file))
-    notes = advice.nesting(layers)
-    missing = {name: [f"{'.'.join(key)}: {text}" for key, text in aims(layers, scenario)] for name, scenario in scenarios.items()}
-    if not scenarios:
+def _policy(file: str, scenarios: list[str]) -> Finding:
+    layers = layers_of(_path(file))  # its own mistakes come once, whatever the scenarios
+    found = {name: _held(file, name) for name in scenarios}
+    general = [*advice.nesting(layers), *advice.settings(layers, yaml_reader.read(Path(file), file).data, None)]
+    if not found:
+        notes = general
         own = sorted({name for _, kind, name in of_layers(layers) if kind == "target" and name not in ROLES})
         notes += [f"no scenario is known to hold it against: {', '.join(own)} may be deployments or not; check it together with one"] if own else []
-    elif all(missing.values()):
-        nearest = min(missing, key=lambda name: len(missing[name]))
-        where = f" (in {nearest}{f', the nearest of {len(missing)} scenarios' if len(missing) > 1 else ''})"
-        return Finding(file, "policy", [f"{file}: {line}{where}" for line in missing[nearest]], notes)
-    elif among:
-        notes += [f"does not fit {name}: {lines[0]}" for name, lines in missing.items() if lines]
-    return Finding(file, "policy", [], notes)
+        return Finding(file, "policy", [], notes)
+    best = min(found, key=lambda name: len(found[name].problems))
+    where = f" (in {best}{f', the nearest of {len(found)} scenarios' if len(found) > 1 else ''})"
+    others = [f"does not fit {name}: {one.problems[0]}" for name, one in found.items() if one.problems and not found[best].problems]
+    return Finding(file, "policy", [line + where for line in found[best].problems], [*(found[best].notes or general), *others])
 
 
-def _beside(file: Path) -> Iterator[tuple[str, spec.Scenario]]:
+def _held(file: str, scenario: str) -> Finding:
+    """A policy in a scenario, which may have mistakes of its own."""
+    path = _path(file)
+    try:
+        made = load("check", _path(scenario), [path])
+    except InputError as error:
+        return Finding(file, "policy", [line for line in error.lines if line.startswith((f"{path}:", f"{path} "))], [])
+    own = f"{Path(path).stem}: "
+    return Finding(file, "policy", [], [note.removeprefix(own) for note in made.notes if note.startswith(own)])
+
+
+def _beside(file: Path) -> list[str]:
     """The scenarios of the workspace that a policy lies in: those in `scenarios/` beside it, or beside its folder."""
     folder = file.resolve().parent
     place = next((each / "scenarios" for each in (folder, folder.parent) if (each / "scenarios").is_dir()), None)
-    for path in sorted(place.glob("*.yaml")) if place is not None else ():
-        try:
-            yield f"scenarios/{path.name}", load("check", str(path), []).scenario
-        except InputError:
-            continue  # its own mistakes are told when it is looked at
+    found = sorted(place.glob("*.yaml")) if place is not None else []
+    return [os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in found]

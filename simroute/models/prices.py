@@ -119,7 +119,17 @@ def _model(provider: str, model: str) -> ModelInfo:
     try:
         return calc_price(Usage(input_tokens=1), model_ref=model, provider_id=provider, genai_request_timestamp=ANY).model
     except LookupError:
-        raise ValueError(_unknown(provider, model)) from None
+        found = _by_id(provider, model)
+        if found is None:
+            raise ValueError(_unknown(provider, model)) from None
+        return found
+
+
+def _by_id(provider: str, model: str) -> ModelInfo | None:
+    """The model that the catalogue itself calls so: what it recognises in a request is not always its own name for it (`regional.…` at aws)."""
+    from genai_prices.data import providers
+
+    return next((found for one in providers if one.id == provider for found in one.models if found.id == model), None)
 
 
 ANY = datetime(2026, 1, 1, tzinfo=UTC)

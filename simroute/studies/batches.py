@@ -16,7 +16,7 @@ from simroute.metrics import Figures
 from simroute.models import spec
 from simroute.models.calendar import calendar
 from simroute.models.prices import price_list
-from simroute.studies.statistics import t_quantile
+from simroute.studies.statistics import binomial, t_quantile
 
 GROUP = 5
 BATCHES = (20, 15, 10)
@@ -65,7 +65,7 @@ def line(policy: str, found: Batched) -> str:
     if found.low is None or found.high is None:
         return f"Within this run {policy}'s success {cut}drifts too slowly for an interval; lengthen the horizon, or take --replications."
     spread = f"{100 * found.mean:.3f} % ({100 * found.low:.3f} to {100 * found.high:.3f}; {found.batches} batch means)"
-    return f"Within this run {policy}'s success {cut}is {spread}."
+    return f"Within this run {policy}'s success (however late) {cut}is {spread}."
 
 
 def batched(minutes: np.ndarray) -> Batched | None:
@@ -82,7 +82,10 @@ def batched(minutes: np.ndarray) -> Batched | None:
         lag1 = correlation(rest)
         if not lag1 > 1.645 / math.sqrt(many) and cut < LATEST * minutes.shape[1]:
             half = t_quantile(many - 1) * math.sqrt(many / (many - 1) * float((rest**2).sum())) / float(trials.sum())
-            return None if math.isnan(mean) else Batched(mean, max(0.0, mean - half), min(1.0, mean + half), cut, many, lag1)
+            low, high = mean - half, mean + half
+            if half == 0 and not math.isnan(mean):  # nothing varied, which does not prove that nothing can
+                low, high = binomial(int(hits.sum()), int(trials.sum()))
+            return None if math.isnan(mean) else Batched(mean, max(0.0, low), min(1.0, high), cut, many, lag1)
     return Batched(mean, None, None, cut, many, lag1)
 
 

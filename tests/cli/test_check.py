@@ -38,9 +38,8 @@ def test_a_policy_is_held_against_the_scenario_beside_it(capsys):
     Path("s.yaml").write_text(SCENARIO, encoding="utf-8")
     code, out, err = checked(capsys, "./p.yaml", "s.yaml")
     assert (code, out) == (2, ["s.yaml: scenario, no mistake found"])
-    assert err == [
-        "simroute: ./p.yaml: fallback.targets: no deployment is called 'beta'; known: alpha, first, cheapest, other_company, same_family (in s.yaml)"
-    ]
+    known = "alpha, first, cheapest, other_company, same_family"
+    assert err == [f"simroute: ./p.yaml:1: fallback.targets: no deployment is called 'beta'; known: {known} (in s.yaml)"]
 
 
 def test_one_scenario_that_fits_is_enough(capsys):
@@ -62,7 +61,7 @@ def test_a_policy_of_a_workspace_is_held_against_its_scenarios(capsys):
     code, _, err = checked(capsys, "ws/policies/p.yaml")
     assert code == 2
     assert "'beta'" in err[0]
-    assert "(in scenarios/s.yaml)" in err[0]
+    assert "(in ws/scenarios/s.yaml)" in err[0]
 
 
 def test_mistakes_of_single_keys_and_of_the_whole_come_at_once(capsys):
@@ -96,3 +95,15 @@ def test_a_mistake_of_one_key_causes_no_second_line(capsys):
     code, _, err = checked(capsys, "s.yaml")
     assert code == 2
     assert [line.split(": ")[2] for line in err] == ["deployments.a.provider", "deployments.b.price.input"]
+
+
+def test_a_scenario_with_mistakes_still_judges_the_policies_beside_it(capsys):
+    """All mistakes of all files come at once; and what cannot work in a policy is noted here as in a run."""
+    Path("s.yaml").write_text(SCENARIO + "outages: {o: {provider: x, start: 5m, end: 2m}}\n", encoding="utf-8")
+    Path("p.yaml").write_text("route: {tasks: {chta: alpha}}\nfallback: {targets: [alphaa]}\n", encoding="utf-8")
+    Path("slow.yaml").write_text("timeout: {total: 30000}\n", encoding="utf-8")
+    code, out, err = checked(capsys, "s.yaml", "p.yaml", "slow.yaml")
+    assert code == 2
+    assert out == ["slow.yaml: policy, no mistake found"]
+    assert any(line.startswith("slow.yaml: note: timeout.total: 30000 is 8.33 h") for line in err)
+    assert [line.split(": ")[2] for line in err if line.startswith("simroute: ")] == ["outages.o.end", "fallback.targets", "route.tasks.chta"]

@@ -267,7 +267,7 @@ def test_langfuses_pages_export_what_its_api_says(tmp_path: Path, row: dict[str,
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize("quote", [lambda cell: cell, lambda cell: cell if cell == "" else json.dumps(cell)], ids=["plain", "quoted"])
+@pytest.mark.parametrize("quote", [lambda cell: cell, lambda cell: cell if cell in ("", "null") else json.dumps(cell)], ids=["plain", "quoted"])
 def test_a_quoted_text_of_json_is_its_value_in_every_format(tmp_path: Path, quote: Any) -> None:
     """A date, numbers, a list, an object and nothing; what only begins with a quotation mark stays as it is."""
     header = ["arrival_ns", "input_tokens", "output_tokens", "model", "blocks", "user", "cost_usd", "session"]
