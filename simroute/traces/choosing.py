@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from simroute.traces.columns import COLUMNS
 from simroute.traces.files import TraceError, Unfold
 from simroute.traces.formats import Format, named, recognised, unfolding
 from simroute.traces.mapping import Mapped
+from simroute.traces.spans import BEGINS
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ def format_of(paths: list[Path], wish: Wish) -> str:
     """The name of the one format of all these files. Raises TraceError."""
     if wish.mapping is not None:
         for path in paths:
+            if wish.mapping.records is not None and (wrong := wish.mapping.unplaced(sample(path, lambda record: [record]))):
+                raise TraceError(f"{path}: {wrong}")
             for name, near in wish.mapping.absent(sample(path, wish.mapping.unfold)):
                 raise TraceError(f"{path}: has no column {name!r}, which the mapping names; {f'did you mean {near}?' if near else 'rename it there'}")
         return "mapped"
@@ -70,9 +74,24 @@ def _needed(path: Path, name: str) -> None:
     for column, about in NEEDED.items():
         read = fields(form, column)
         if read and not (spans and column != "time") and not keys & {*read}:
-            names = " or ".join(repr(one) for one in read[:6])
-            shown = ", ".join(sorted(keys))[:160] or "nothing"
-            raise TraceError(f"{path}: is not read as {name}: it has no {names}, of which {name} makes {about}; it has: {shown}")
+            raise TraceError(f"{path}: is not read as {name}: {_without(path, name, BEGINS if spans else read, about, keys)}")
+
+
+def _without(path: Path, name: str, read: Sequence[str], about: str, keys: Iterable[str] = ()) -> str:
+    """What it lacks and what it has: `keys`, or else those of its records as they stand in the file."""
+    shown = ", ".join(sorted(keys or sample(path).keys))[:160] or "nothing"
+    return f"it has no {' or '.join(repr(one) for one in read[:6])}, of which {name} makes {about}; it has: {shown}"
+
+
+def untimed(path: Path, wish: Wish) -> str:
+    """That the first records of a file without requests have no time of the format that was told, and what they have; else nothing."""
+    if wish.format is None or wish.mapping is not None:
+        return ""
+    form = named(wish.format)
+    read = fields(form, "time")
+    if not read or any(record.get(name) is not None for record in sample(path, unfolding(form)).records for name in read):
+        return ""
+    return f": {_without(path, wish.format, read, NEEDED['time'])}"
 
 
 def lacking(path: Path, name: str) -> list[str]:

@@ -8,15 +8,21 @@ from typing import Any
 
 from simroute.traces.choosing import sample
 from simroute.traces.files import TraceError
-from simroute.traces.mapping import Mapped, nearest
+from simroute.traces.mapping import Mapped
 from simroute.traces.table import Table
 
 HELD = {"time": "t", "end": "ends", "first_token": "firsts", "delay": "after_s"}
 """Keys of a mapping whose column in `raw` has another name."""
 
 
-def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> None:
-    """What a mapping names holds a value that can be used in some row; not asked of errors, which a log may be without. Raises TraceError."""
+ALIKE = 0.75
+"""From this likeness on (difflib's ratio) a key that a log may well lack is taken for a misspelt one."""
+
+
+def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> list[str]:
+    """What a mapping names holds a value that can be used in some row; not asked of errors, which a log may be without. Returns notes on columns that
+    a log may well lack, and does. Raises TraceError."""
+    notes = _unseen(run, form, path, seen)
     places = {key: place for key, place in form.named().items() if key != "error"}
     held = ", ".join(f'count("{HELD.get(key, key)}")' for key in places)
     total, *counts = run(f"SELECT count(*), {held} FROM raw WHERE skip IS NULL").fetchone()
@@ -24,11 +30,31 @@ def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> No
         raise TraceError(f"{path}: `where` leaves none of {seen:,} rows; are its names and values those of the log?")
     for (key, place), count in zip(places.items(), counts, strict=True):
         if total and not count:
-            near = nearest(place.text, [name for name in sample(path, form.unfold).keys if name not in place.roots])
+            missing = place.missing(sample(path, form.unfold).records)
+            near = missing and missing.near()
             raise TraceError(
                 f"{path}: {place.text!r}, which the mapping names for {key}, holds no value that can be used in any of {total:,} rows;"
                 f" {f'did you mean {near}?' if near else 'name another, or leave the line out'}"
             )
+    return notes
+
+
+def _unseen(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> list[str]:
+    """Columns that are compared and that no row has: errors, but for those that only rows with an error may have; if nothing is called alike."""
+    looked, notes = form.looked(), list[str]()
+    bits = run("SELECT bit_or(looked) FROM raw").fetchone()[0] if looked else None
+    if bits is None:
+        return notes
+    records = sample(path, form.unfold).records
+    for bit, (key, place, rare) in enumerate(looked):
+        if bits >> bit & 1 or (missing := place.missing(records)) is None:
+            continue
+        said = f"{place.text!r}, which the mapping names for {key}, is in none of {seen:,} rows"
+        near = missing.near(ALIKE if rare else 0.6)
+        if near or not rare:
+            raise TraceError(f"{path}: {said}; {f'did you mean {near}? If not, leave' if near else 'name another, or leave'} the line out")
+        notes.append(f"{said}: {'all meet that condition' if key == 'where' else f'none counts as {key}'}")
+    return notes
 
 
 def lost(table: Table, seen: int, expected: Container[str]) -> None:

@@ -37,6 +37,8 @@ NO_CALL = (
     "lower(first_of(attributes, ['/gen_ai.operation.name'])) IN ('create_agent', 'invoke_agent', 'execute_tool', 'invoke_workflow', 'retrieval')"
     " OR upper(first_of(attributes, ['/openinference.span.kind'])) NOT IN ('LLM', 'EMBEDDING')"
 )
+MOST_LOOKED = 62
+"""Columns whose presence in the log is checked; one bit each."""
 SKIPPED = "not what `where` asks for"
 
 
@@ -71,7 +73,8 @@ class Mapped:
         """The fields of a format that follow from what was said."""
         places = [*self.named().values(), *(one["column"] for one in self.asked)]
         self.FIELDS = tuple(dict.fromkeys([*(root for one in places for root in one.roots), "attributes", SPAN_FAILED]))
-        self.COLUMNS = _columns(self.told)
+        looked = [f"CASE WHEN {one.sql} IS NOT NULL THEN {1 << bit} ELSE 0 END" for bit, (_, one, _) in enumerate(self.looked())]
+        self.COLUMNS = _columns(self.told) | ({"looked": " + ".join(looked)} if looked else {})
         conditions = " AND ".join(_condition(one) for one in self.asked)
         self.SKIP = {SKIPPED: f"NOT ({conditions})"} if self.asked else {"span that is no call of a model": f"coalesce({NO_CALL}, false)"}
 
@@ -83,6 +86,21 @@ class Mapped:
     def named(self) -> dict[str, Place]:
         """Key -> the place that the mapping names for it."""
         return {key: told["column"] for key, told in self.told.items() if told["column"] is not None}
+
+    def looked(self) -> list[tuple[str, Place, bool]]:
+        """(key, place, whether a log may well lack it) for each column whose value is only compared, so that nothing in it looks like an answer."""
+        told = [(key, one["column"], one["equals"] is None) for key, one in self.told.items() if one["when"] is not None or one["equals"] is not None]
+        return [*told, *(("where", one["column"], one.get("present") is False) for one in self.asked)][:MOST_LOOKED]
+
+    def unplaced(self, found: Sample) -> str:
+        """What is wrong with `records` in these whole records, none of which has rows there; nothing if one has."""
+        if self.records is None or any(row for record in found.records for row in self.unfold(record)):
+            return ""
+        said = f"`records: {self.records.text}` finds no list of rows"
+        if (missing := self.records.missing(found.records)) is None:
+            return f"{said}: what stands there is no list of objects, or an empty one"
+        at, keys, near = ".".join(map(str, missing.there)), ", ".join(missing.keys)[:160] or "no keys", missing.near()
+        return f"{said}: {at or 'the document'} has {keys}{f'; did you mean {near}?' if near else ''}"
 
     def unfold(self, record: Record) -> Iterable[Record]:
         """The rows in a record: those that `records` names, spans of OTLP, or else the rows in `data`, or itself."""

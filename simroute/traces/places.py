@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, combinations, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 Way = tuple[str | int, ...]
 """Keys, and numbers of list items, from the record on."""
@@ -17,6 +18,19 @@ QUOTED = re.compile(r'(?:[^."]+|"[^"]+")(?:\.(?:[^."]+|"[^"]+"))*')
 PART = re.compile(r'"([^"]+)"|([^."]+)')
 MOST_DOTS = 6
 """Dots in a name for which all ways to read them are tried."""
+
+
+class Missing(NamedTuple):
+    """`there`: the parts of a way that lead somewhere; `rest`: those after them; `keys`: what stands where the first of them should."""
+
+    there: Way
+    rest: Way
+    keys: list[str]
+
+    def near(self, cutoff: float = 0.6) -> str:
+        """The way with the key that is written most like the one that is missing, or nothing."""
+        found = difflib.get_close_matches(str(self.rest[0]), self.keys, 1, cutoff)
+        return ".".join(map(str, (*self.there, *found, *self.rest[1:]))) if found else ""
 
 
 @dataclass(frozen=True)
@@ -33,8 +47,21 @@ class Place:
 
     def settled(self, records: Iterable[dict[str, Any]]) -> Place:
         """With only those ways that lead to a value in these records, if any does."""
-        found = [way for way in self.ways if any(_at(record, way) is not None for record in records)]
+        found = [way for way in self.ways if any(entered(record, way) is not None for record in records)]
         return Place(self.text, tuple(found)) if found else self
+
+    def missing(self, records: Iterable[dict[str, Any]]) -> Missing | None:
+        """What of the way that leads furthest is not there in these records; None where a record has all of it, even with nothing in it."""
+        found: Missing | None = None
+        for record in records:
+            for way in self.ways:
+                held, rest = _traced(record, way)
+                if not rest:
+                    return None
+                made = Missing(way[: len(way) - len(rest)], rest, [*held] if isinstance(held, dict) else [])
+                if found is None or sum(map(len, map(str, made.there))) > sum(map(len, map(str, found.there))):
+                    found = made
+        return found
 
     @property
     def sql(self) -> str:
@@ -82,23 +109,31 @@ def _readings(parts: list[str]) -> Iterator[Way]:
 
 def entered(record: Any, way: Way) -> Any:
     """What stands there, through texts of JSON too; None if there is nothing."""
-    return _at(record, way)
+    found, rest = _traced(record, way)
+    return None if rest else found
 
 
-def _at(record: Any, way: Way) -> Any:
-    held = record
-    for part in way:
-        if isinstance(held, str) and held[:1] in ("{", "["):
-            try:
-                held = json.loads(held)
-            except (ValueError, RecursionError):
-                return None
-        if isinstance(held, dict):
-            held = held.get(str(part))
+def _traced(record: Any, way: Way) -> tuple[Any, Way]:
+    """(what stands at the last part of the way that is there, opened where it is a text of JSON; the parts that are not)."""
+    held = _opened(record)
+    for number, part in enumerate(way):
+        if isinstance(held, dict) and str(part) in held:
+            held = held[str(part)]
         elif isinstance(held, list) and str(part).isdigit() and int(part) < len(held):
             held = held[int(part)]
         else:
-            return None
+            return held, way[number:]
+        if number < len(way) - 1:
+            held = _opened(held)
+    return held, ()
+
+
+def _opened(held: Any) -> Any:
+    if isinstance(held, str) and held[:1] in ("{", "["):
+        try:
+            return json.loads(held)
+        except (ValueError, RecursionError):
+            pass
     return held
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from simroute.traces import cells, faults, files, nesting, turns
 from simroute.traces.attempts import WAIT_S, joined
-from simroute.traces.choosing import Wish, format_of, lacking, sample
+from simroute.traces.choosing import Wish, format_of, lacking, sample, untimed
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
 from simroute.traces.formats import Format, named, unfolding
@@ -112,7 +112,7 @@ class _Reader:
 
     def read(self, paths: list[Path]) -> None:
         self._paths = paths
-        more = ("trace", "sends", "parent", "inside", "after_s")
+        more = ("trace", "sends", "parent", "inside", "after_s", "looked")
         self._given = [name for name in (*COLUMNS, *more) if name in self._form.COLUMNS]
         self._later = {"no token counts"} if "inside" in self._given else set[str]()  # reasons of which all rows must be known first
         mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", *more), "NULL") | self._form.COLUMNS
@@ -124,6 +124,7 @@ class _Reader:
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
             f" CAST({mapped['sends']} AS BIGINT) AS sends, CAST({mapped['parent']} AS VARCHAR) AS parent,"
             f" CAST({mapped['inside']} AS VARCHAR) AS inside, TRY_CAST({mapped['after_s']} AS DOUBLE) AS after_s,"
+            f" CAST({mapped['looked']} AS BIGINT) AS looked,"
             f" nullif(concat_ws(',', \"#odd\", {', '.join(odd)}), '') AS odd,"
             f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
         )
@@ -247,7 +248,7 @@ class _Reader:
         self._count()
         cells.settle(self._table, self._run, self._paths)
         if isinstance(self._form, Mapped):
-            faults.unfilled(self._run, self._form, self._paths[0], self._seen)
+            self._table.notes += faults.unfilled(self._run, self._form, self._paths[0], self._seen)
         faults.lost(self._table, self._seen, EXPECTED)
         self._clocks()
         self._overlaps()
@@ -260,7 +261,8 @@ class _Reader:
         table.relative = table.requests > 0 and (self._form.CLOCK.startswith("relative") or last < EPOCH)
         if table.requests == 0:
             why = "; ".join(f"{count:,} skipped: {reason}" for reason, count in table.skipped.items())
-            raise TraceError(f"{self._paths[0]}: no rows; a trace needs at least one request{f' ({why})' if why else ''}")
+            why = f"{f' ({why})' if why else ''}{untimed(self._paths[0], self._wish)}"
+            raise TraceError(f"{self._paths[0]}: no rows; a trace needs at least one request{why}")
 
     def _count(self) -> None:
         for reason, number in self._run("SELECT reason, count(*) FROM raw WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1").fetchall():

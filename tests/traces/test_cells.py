@@ -92,3 +92,12 @@ def test_a_format_that_is_told_and_does_not_fit_says_what_is_missing(tmp_path: P
         TraceError, match="is not read as portkey: it has no 'req_units', of which portkey makes its input tokens; it has: cost, created_at"
     ):
         read([path], Wish("portkey"))
+
+
+@pytest.mark.parametrize(("name", "field"), [("otel", "startTimeUnixNano"), ("logfire", "start_timestamp"), ("bedrock", "timestamp")])
+def test_rows_of_another_format_are_told_by_what_they_have(tmp_path: Path, name: str, field: str) -> None:
+    """Where a format finds nothing of its own in them, their own keys are shown beside the log's name for what is missing."""
+    path = tmp_path / "log.jsonl"
+    path.write_text(lines([{"time": "2026-07-06T09:00:00Z", "input_tokens": 10, "output_tokens": 5, "model": "m"}] * 3), encoding="utf-8")
+    with pytest.raises(TraceError, match=f"it has no .*'{field}'.* makes the time of a request; it has: input_tokens, model, output_tokens, time$"):
+        read([path], Wish(format=name))

@@ -172,6 +172,61 @@ def test_a_column_that_never_holds_a_value_is_an_error(tmp_path: Path, case: str
         read([path], Wish(mapping=mapped(told | {"cost_usd": name})))
 
 
+ABSENT: dict[str, tuple[dict[str, Any], str]] = {
+    "failures told by a misspelt key": ({"failed": {"when": "erorCode"}}, r"'erorCode', .* for failed, is in none .*; did you mean errorCode\?"),
+    "a value of a key of nowhere": ({"failed": {"column": "nope", "equals": 1}}, "'nope', .* for failed, is in none of 3 rows; name"),
+    "hits of a misspelt key": ({"cached": {"column": "levl", "equals": "INFO"}}, r"for cached, .*; did you mean level\?"),
+    "a condition on a misspelt key": ({"where": {"knd": {"not": "chat"}}}, r"'knd', which the mapping names for where, .*; did you mean kind\?"),
+    "a condition that nothing meets": ({"where": {"knd": "chat"}}, r"'knd', which the mapping names for where, .*; did you mean kind\?"),
+    "a nested key": ({"failed": {"when": "more.wrongs"}}, r"'more.wrongs', .*; did you mean more.wrong\?"),
+    "a key in a text of JSON": ({"failed": {"when": "text.wrongs"}}, r"'text.wrongs', .*; did you mean text.wrong\?"),
+}
+
+
+@pytest.mark.parametrize("case", ABSENT)
+def test_a_compared_column_that_no_row_has_is_an_error(tmp_path: Path, case: str) -> None:
+    """Although a comparison with nothing has an answer, and would hide every failure."""
+    extra, message = ABSENT[case]
+    path = tmp_path / "log.jsonl"
+    path.write_text(lines([row | {"more": {"wrong": None}, "text": '{"wrong": 1}'} for row in ROWS]), encoding="utf-8")
+    with pytest.raises(TraceError, match=message):
+        read([path], Wish(mapping=mapped({"time": "at", "input_tokens": "in", "output_tokens": "out"} | extra)))
+
+
+def test_a_key_that_only_failed_rows_would_have_is_noted(tmp_path: Path) -> None:
+    """No row has it, and nothing is called alike; one whose rows all say nothing is there, and so is one that comes late."""
+    rows: list[dict[str, Any]] = [{"at": 1_700_000_000 + second, "in": 1, "out": 1, "none": None, "code": 200} for second in range(40)]
+    rows[39]["late"] = "Timeout"
+    path = tmp_path / "log.jsonl"
+    path.write_text(lines(rows), encoding="utf-8")
+    told = {"time": "at", "input_tokens": "in", "output_tokens": "out"}
+    for extra, failed, note in (
+        ({"failed": {"when": "errorCode"}}, 0, "'errorCode', which the mapping names for failed, is in none of 40 rows: none counts as failed"),
+        ({"where": {"parent": {"present": False}}}, 0, "'parent', which the mapping names for where, is in none of 40 rows: all meet that condition"),
+        ({"failed": {"when": "none"}}, 0, ""),
+        ({"failed": {"when": "late"}}, 1, ""),
+    ):
+        table = read([path], Wish(mapping=mapped(told | extra)))
+        assert table.one("SELECT count(*) FILTER (failed) FROM requests") == failed
+        assert [one for one in table.notes if "in none of" in one] == ([note] if note else [])
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        ("page.results.logs", r"`records: page.results.logs` finds no list of rows: page has result; did you mean page.result.logs\?"),
+        ("rows", "`records: rows` finds no list of rows: the document has ok, page$"),
+        ("page.result.total", "finds no list of rows: what stands there is no list of objects"),
+    ],
+)
+def test_where_no_rows_stand_is_told_with_what_is_there(tmp_path: Path, records: str, message: str) -> None:
+    """Not as a column that they lack."""
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"ok": 1, "page": {"result": {"logs": ROWS, "total": 3}}}), encoding="utf-8")
+    with pytest.raises(TraceError, match=message):
+        read([path], Wish(mapping=mapped({"time": "at", "input_tokens": "in", "records": records})))
+
+
 def test_that_most_rows_are_lost_is_said_first(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Before the figures, and on stderr; with what they lack."""
     path, told = tmp_path / "log.jsonl", tmp_path / "map.yaml"
