@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from simroute.traces import cells, faults, files, nesting, turns
-from simroute.traces.attempts import WAIT_S, joined
+from simroute.traces.attempts import joined
 from simroute.traces.choosing import Wish, format_of, lacking, sample, untimed
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
@@ -112,7 +112,7 @@ class _Reader:
 
     def read(self, paths: list[Path]) -> None:
         self._paths = paths
-        more = ("trace", "sends", "parent", "inside", "after_s", "looked")
+        more = ("trace", "sends", "nth", "parent", "inside", "after_s", "looked")
         self._given = [name for name in (*COLUMNS, *more) if name in self._form.COLUMNS]
         self._later = {"no token counts"} if "inside" in self._given else set[str]()  # reasons of which all rows must be known first
         mapped = dict.fromkeys((*COLUMNS, "time", "end", "first_token", *more), "NULL") | self._form.COLUMNS
@@ -122,7 +122,7 @@ class _Reader:
             f'SELECT "#file" AS file, "#line" AS line, {typed},'
             f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) AS end_text,"
             f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS VARCHAR) AS trace,"
-            f" CAST({mapped['sends']} AS BIGINT) AS sends, CAST({mapped['parent']} AS VARCHAR) AS parent,"
+            f" CAST({mapped['sends']} AS BIGINT) AS sends, CAST({mapped['nth']} AS BIGINT) AS nth, CAST({mapped['parent']} AS VARCHAR) AS parent,"
             f" CAST({mapped['inside']} AS VARCHAR) AS inside, TRY_CAST({mapped['after_s']} AS DOUBLE) AS after_s,"
             f" CAST({mapped['looked']} AS BIGINT) AS looked,"
             f" nullif(concat_ws(',', \"#odd\", {', '.join(odd)}), '') AS odd,"
@@ -363,7 +363,8 @@ class _Reader:
         unordered = self._run("SELECT count(*) FROM (SELECT lag(t) OVER () > t AS back FROM raw) WHERE back").fetchone()[0]
         if unordered:
             self._table.notes.append("rows were not in order of time: sorted")
-        kinds = {name: column.kind for name, column in COLUMNS.items() if name != "arrival_ns"} | {"trace": "VARCHAR", "sends": "BIGINT"}
+        kinds = {name: column.kind for name, column in COLUMNS.items() if name != "arrival_ns"}
+        kinds |= {"trace": "VARCHAR", "sends": "BIGINT", "nth": "BIGINT"}
         missing = {name: f"NULL::{kind}" for name, kind in kinds.items() if name not in self._given}
         latency, ttft = missing.get("latency_s", "latency_s"), missing.get("ttft_s", "ttft_s")
         first = f"coalesce((firsts - t) / 1e9, {ttft})"  # some logs write -1 where there is none
@@ -373,7 +374,7 @@ class _Reader:
         settle(self._table, self._given)
         source = "whole"
         if "trace" in self._given:
-            source = f"({joined(getattr(self._form, 'WAIT_S', WAIT_S))})"
+            source = f"({joined('end' in self._form.COLUMNS)})"
         arrival, tick = self._spread()
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
         order = "ORDER BY arrival_ns, file, line" if unordered or tick or source != "whole" else ""

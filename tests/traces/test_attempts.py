@@ -52,6 +52,24 @@ ATTEMPTS = {
         [portkey(10, False, response_time=200), portkey(55, True, response_time=44_000, last_used_option_index=1)], (1, 0, 2, True),
     ),
     "all targets failed": ([portkey(0, False), portkey(1, False, ai_org="x", last_used_option_index=1)], (1, 1, 2, True)),
+    "after all targets failed something else is asked": (
+        [
+            portkey(0, False),
+            portkey(1, False, ai_org="x", last_used_option_index=1),
+            portkey(9, True, req_units=900),
+            portkey(30, True, req_units=1000),
+        ],
+        (3, 1, 4, True),
+    ),
+    "an answer at the first target stands between another's two": (
+        [portkey(0, False, response_time=3000), portkey(1, True, req_units=900), portkey(3.2, True, ai_org="x", last_used_option_index=1)],
+        (2, 0, 3, True),
+    ),
+    "a second failure at the first target is another's": (
+        [portkey(0, False), portkey(1, False, id="b"), portkey(2, True, ai_org="x", last_used_option_index=1)], (2, 1, 3, True),
+    ),
+    "without a fallback each row is a request": ([portkey(second, second != 2, mode="single") for second in (0, 2, 4)], (3, 1, 3, False)),
+    "a balancer sends to one target": ([portkey(second, second > 0, mode="loadbalance") for second in (0, 2)], (2, 1, 2, False)),
     "an answer of the cache": ([portkey(0, True, cache_status="HIT")], (1, 0, 0, False)),
     "a guardrail refused it": ([portkey(0, False, response_status_code=446)], (1, 1, 0, True)),
 }  # fmt: skip
@@ -89,6 +107,21 @@ SPENT = {
             spent(5, True, attempted_retries=2, attempted_fallbacks=0),
         ],
         (1, 0, 3, False),
+    ),
+    "a failure before a row that had none before it": (
+        [spent(second, second != 20, attempted_retries=0, attempted_fallbacks=0) for second in (0, 20, 25)], (3, 1, 3, False),
+    ),
+    "a session that tells nothing asks again after 18 s": ([spent(second, second != 20) for second in (0, 20, 40)], (3, 1, 3, True)),
+    "a slow answer follows no sooner": ([spent(0, False), spent(20, True) | {"endTime": "2026-09-02T09:00:50.000Z"}], (2, 1, 2, True)),
+    "a session that tells nothing repeats it at once": ([spent(0, False), spent(3, True)], (1, 0, 2, True)),
+    "a retry after a long wait": ([spent(0, False), spent(40, True, attempted_retries=1, attempted_fallbacks=0)], (1, 0, 2, True)),
+    "retries start anew at the group after": (
+        [
+            spent(0, False, attempted_retries=0, attempted_fallbacks=0),
+            spent(2, False, attempted_retries=1, attempted_fallbacks=0),
+            spent(4, True, attempted_retries=0, attempted_fallbacks=1),
+        ],
+        (1, 0, 3, True),
     ),
     "a session of several requests": ([spent(second, True, attempted_retries=0, attempted_fallbacks=0) for second in (0, 20)], (2, 0, 2, False)),
 }  # fmt: skip

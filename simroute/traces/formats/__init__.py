@@ -41,8 +41,8 @@ class Format(Protocol):
     """How a log is read. `COLUMNS`: canonical column -> SQL over the log's own fields, which are all texts.
 
     Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
-    And `trace`: rows with equal ones may be attempts at one request, as `simroute.traces.attempts` says (within the format's `WAIT_S` of each other);
-    then `sends`, a number: how many the row says that its request had, those with rows of their own included.
+    And `trace`: rows with equal ones may be attempts at one request, as `simroute.traces.attempts` says; then `sends`, a number: how many the
+    row says that its request had, those with rows of their own included; and `nth`, a number that rises from attempt to attempt, 0 for the first.
     SQL may use the macros of `simroute.traces.macros`.
     A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for `COLUMNS` and `SKIP` to use.
     And `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.

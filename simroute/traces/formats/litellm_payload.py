@@ -2,9 +2,9 @@
 
 There is a payload for each attempt: those with one `trace_id` are a request, up to one that succeeded (a client may give all calls of a session the
 same). The proxy logs failures once, so that later ones can be missing: what `attempted_retries` and `attempted_fallbacks` of the metadata say beyond
-the rows is added, and where they do not say that there was no fallback, the count of sends is a lower bound. `response_time` of a stream ends with
-its first token, and is not its latency. `prompt_tokens` include those read from a provider's cache, Anthropic's too.
-Waits between attempts show as gaps only.
+the rows is added; a row with none of either begins a request (retries start anew at each group). Where they do not say that there was no fallback,
+the count of sends is a lower bound. `response_time` of a stream ends with its first token, and is not its latency. `prompt_tokens` include those
+read from a provider's cache, Anthropic's too. Waits between attempts show as gaps only.
 """
 
 from simroute.traces.files import Sample
@@ -49,6 +49,7 @@ COLUMNS = {
     "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE 'User-Agent%')[1]",
     "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
     "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 AND {FALLBACKS} = 0, false)",
+    "nth": f"CASE WHEN {FALLBACKS} BETWEEN 0 AND 999 AND {RETRIES} BETWEEN 0 AND 999 THEN 1000 * {FALLBACKS} + {RETRIES} END",
     "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + coalesce({FALLBACKS}, 0) END",
 }
 

@@ -4,7 +4,8 @@
 and is taken as not known; streams always have one, so a finished answer without was not streamed. `user` owns the key; `end_user`, where it is
 told, is who asked. A request may have a row for each attempt that failed, with one `session_id`, or only its last one; `metadata`, JSON as text, has
 `attempted_retries` at the group that answered, and since 2026-08 `attempted_fallbacks` (0: the group that was asked for answered). What they say
-beyond the rows is added; retries at the groups before, and fallbacks in older versions, are not told: then the count of sends is a lower bound.
+beyond the rows is added; a row with none of either begins a request (retries start anew at each group). Retries at the groups before, and fallbacks
+in older versions, are not told: then the count of sends is a lower bound.
 """
 
 from simroute.traces.files import Sample
@@ -45,6 +46,7 @@ COLUMNS = {
     "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE 'User-Agent%')[1]",
     "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
     "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 AND {FALLBACKS} = 0, false)",
+    "nth": f"CASE WHEN {FALLBACKS} BETWEEN 0 AND 999 AND {RETRIES} BETWEEN 0 AND 999 THEN 1000 * {FALLBACKS} + {RETRIES} END",
     "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + coalesce({FALLBACKS}, 0) END",
 }
 

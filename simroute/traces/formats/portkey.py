@@ -2,7 +2,8 @@
 
 There is a row for each target that a fallback tried, all with one `trace_id`, which is taken as the session too, since clients give one to a whole
 conversation. Retries have no rows: `retry_success_count` tells how many came before an answer, and is -1 where all failed. `last_used_option_index`
-counts the targets of a fallback; those without a row (an export may be filtered) are added. A row has its time to the second in older exports.
+counts the targets of a fallback, from 0: it rises within a request, and those without a row (an export may be filtered) are added. Without a
+fallback each row is a request. A row has its time to the second in older exports.
 What a limit (412) or a guardrail (446) refused may have been sent nowhere. Tokens read from a provider's cache are not told.
 """
 
@@ -14,7 +15,6 @@ FIELDS = (
     "mode", "cache_status", "stream_mode", "retry_success_count", "last_used_option_index", "prompt_slug", "workspace_slug", "_user", "metadata",
 )  # fmt: skip
 CLOCK = "utc"
-WAIT_S = 10.0
 HIT = "upper(trim(cache_status)) LIKE '%HIT'"
 COLUMNS = {
     "trace": "word(trace_id)",
@@ -39,6 +39,8 @@ COLUMNS = {
     " WHEN whole(retry_success_count) IS NOT NULL THEN 1 + greatest(0, whole(retry_success_count)) END",
     "attempts_at_least": f"NOT coalesce({HIT}, false) AND (coalesce(whole(retry_success_count), -1) < 0 OR"
     " whole(response_status_code) IN (412, 446) OR mode = 'fallback' AND whole(last_used_option_index) > 0)",
+    "nth": "CASE WHEN mode IN ('single', 'loadbalance') THEN 0 WHEN mode = 'fallback' AND whole(last_used_option_index) >= 0"
+    " THEN whole(last_used_option_index) END",
     "sends": "CASE WHEN mode = 'fallback' THEN 1 + greatest(0, whole(last_used_option_index)) END",
 }
 
