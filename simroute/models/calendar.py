@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from simroute.models import spec
-from simroute.models.replayed import clock
 
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0
 MONDAY = 4 * DAY
@@ -36,6 +35,8 @@ class Calendar(NamedTuple):
 
 def calendar(load: spec.Workload, trace: Any = None) -> Calendar:
     """Of the workload with its trace, where it has one. Faster replays and parts of a log keep its dates; a repeated log goes on with the next."""
+    from simroute.models.replayed import clock  # here: completing a word needs dates, and no numbers
+
     time = None if trace is None else clock(load, trace)
     if time is not None and not getattr(trace, "relative", True):
         return Calendar(trace.first_ns / 1e9 + time.start, time.scale, True)
