@@ -53,14 +53,14 @@ def forecast_command(
 
 def _show(found: Forecast, windows: bool) -> None:
     from simroute.cli import pages
-    from simroute.studies.forecast import FIGURES, LEVEL
-    from simroute.words import duration
+    from simroute.studies.forecast import FIGURES, LEVEL, holds
+    from simroute.words import clean, duration
 
     click.echo(f"fitted: {found.trained:,} requests over {duration(found.split)}; held out: {found.held_out:,}; {found.replications} runs")
     rows = []
     for name, (low, middle, high, came) in found.overall.items():
         held = found.coverage.get(name)
-        inside = "" if came is None else "yes" if low <= came <= high else "no"
+        inside = "" if came is None else "yes" if holds(low, high, came) else "no"
         words = "" if held is None else f"{held[0]} of {held[1]}"
         rows.append((name, f"{middle:.4g}", f"{low:.4g} to {high:.4g}", "" if came is None else f"{came:.4g}", inside, words, FIGURES[name]))
     heads = ("figure", "predicted", f"{100 * LEVEL:.0f} %", "came", "held", "windows that held", "unit")
@@ -72,3 +72,5 @@ def _show(found: Forecast, windows: bool) -> None:
             for name, (low, high, came) in window.found.items()
         ]
         pages.show(pages.table(("from", "to", "figure", f"{100 * LEVEL:.0f} %", "came"), each))
+    for note in found.notes:
+        click.echo(f"note: {clean(note, 400)}")

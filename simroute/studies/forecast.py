@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import starmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from simroute.models.weather import Weather
 from simroute.traces.embeddings import set_apart
 from simroute.traces.fitting import Fit, Sample, fitted, sample
 from simroute.traces.fitting.sample import GIVEN_UP
+from simroute.traces.reader import said
 from simroute.traces.table import Table
 
 FIGURES = {
@@ -32,6 +34,8 @@ FIGURES = {
 LEVEL = 0.95
 HOURS_FROM = 4.0
 """Hours held out from which on windows are hours; shorter parts have ten windows."""
+ROUNDING = 5e-4
+"""Of a bound: the numbers of a fitted scenario have four digits, so its figures cannot be nearer."""
 FEW = 20
 """Calls in a window below which it has no p95 and no success."""
 
@@ -61,7 +65,7 @@ class Window(NamedTuple):
 
 @dataclass
 class Forecast:
-    """`overall`: figure -> (low, middle, high, what came); `coverage`: share of windows whose interval held what came."""
+    """`overall`: figure -> (low, middle, high, what came); `notes`: what the figures leave out, in sentences."""
 
     fit: Fit
     trained: int
@@ -70,6 +74,7 @@ class Forecast:
     replications: int
     overall: dict[str, tuple[float, float, float, float | None]]
     windows: list[Window]
+    notes: list[str]
 
     @property
     def coverage(self) -> dict[str, tuple[int, int]]:
@@ -79,7 +84,7 @@ class Forecast:
             every = [window.found[name] for window in self.windows if name in window.found]
             told = [(low, high, came) for low, high, came in every if came is not None]
             if told:
-                made[name] = sum(low <= came <= high for low, high, came in told), len(told)
+                made[name] = sum(starmap(holds, told)), len(told)
         return made
 
     def plain(self) -> dict[str, Any]:
@@ -89,8 +94,13 @@ class Forecast:
             "overall": {name: dict(zip(("low", "median", "high", "actual"), found, strict=True)) for name, found in self.overall.items()},
             "coverage": {name: {"held": held, "windows": many} for name, (held, many) in self.coverage.items()},
             "windows": [{"start_s": window.start, "end_s": window.end, **_bounds(window)} for window in self.windows],
-            "notes": self.fit.head,
+            "notes": [*self.fit.head, *self.notes],
         }  # fmt: skip
+
+
+def holds(low: float, high: float, came: float) -> bool:
+    """Whether these bounds hold what came, as far as the digits of a fitted scenario go."""
+    return low - ROUNDING * abs(low) <= came <= high + ROUNDING * abs(high)
 
 
 def _bounds(window: Window) -> dict[str, Any]:
@@ -113,7 +123,11 @@ def forecast(
     shares = _shares(ahead, past, names)
     came = _came(rest, ahead, names, edges)
     runs = [_played(made, ahead, shares, edges, seed, k) for k in range(replications)]
-    told = [figure for figure in FIGURES if figure in came or (deployments is not None and figure in runs[0])]
+    notes = _unheld(past, rest) if "success" in came else []
+    told = [
+        figure for figure in FIGURES
+        if (figure in came or (deployments is not None and figure in runs[0])) and not (notes and figure == "success")
+    ]  # fmt: skip
     each = [{f: held for f in told if (held := _interval(runs, came, f, w)) is not None} for w in range(len(edges) - 1)]
     windows = [Window(edges[w], edges[w + 1], found) for w, found in enumerate(each)]
     overall = {}
@@ -124,7 +138,15 @@ def forecast(
         low, middle, high = np.nanquantile(series, ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)).tolist()
         overall[figure] = (low, middle, high, _number(came.get(figure), -1))
     shown = [replaced(window, (split - first) / 1e9) for window in windows]
-    return Forecast(made, len(past.arrival), len(rest.arrival), (split - first) / 1e9, replications, overall, shown)
+    return Forecast(made, len(past.arrival), len(rest.arrival), (split - first) / 1e9, replications, overall, shown, [*notes, *said(table)])
+
+
+def _unheld(past: Sample, rest: Sample) -> list[str]:
+    """Why success is not forecast, in a sentence; empty where it is."""
+    count, many = past.nobodys + rest.nobodys, len(past.arrival) + len(rest.arrival)
+    if not count:
+        return []
+    return [f"success is not held against the log: {count:,} of {many:,} requests have a failure of which it cannot be told whose it was"]
 
 
 def replaced(window: Window, later: float) -> Window:

@@ -1,5 +1,6 @@
 """A forecast holds where the future is like the past, and says so where it is not."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +73,42 @@ def test_times_that_a_log_does_not_tell_are_not_counted(tmp_path: Path) -> None:
         found = forecast(read([path]), path.name, 0.7, 10).overall
         assert all(np.isfinite(each[:3]).all() for each in found.values())
         assert many < 300 or found["p95"][3] == 1.5
+
+
+def spans(path: Path, failing: str) -> Path:
+    """OpenTelemetry spans, one every 4 s: asked for gpt-4o, answered after 2 s under two dated names; every tenth fails and knows `failing` only."""
+    lines = []
+    for k in range(1000):
+        began, failed = 1_750_000_000_000_000_000 + k * 4_000_000_000, k % 10 == 3
+        told = {"gen_ai.provider.name": "openai", "gen_ai.operation.name": "chat"}
+        if failed:
+            told |= {"gen_ai.request.model": failing, "http.response.status_code": 503, "error.type": "503"}
+        else:
+            told |= {"gen_ai.response.model": f"gpt-4o-2024-{('08-06', '11-20')[k % 2]}", "gen_ai.usage.input_tokens": 100,
+                     "gen_ai.usage.output_tokens": 50}  # fmt: skip
+        attributes = [{"key": key, "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v}} for key, v in told.items()]
+        span = {
+            "traceId": f"{k:032x}", "spanId": f"{k:016x}", "name": "chat", "kind": 3, "attributes": attributes,
+            "startTimeUnixNano": str(began), "endTimeUnixNano": str(began + 2_000_000_000), "status": {"code": 2 if failed else 1},
+        }  # fmt: skip
+        lines.append(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_success_is_not_held_where_failures_are_nobodys(tmp_path: Path) -> None:
+    """A tenth of the calls fail and may be either version's: no `success 1, held`, but a sentence. Where they name a version, it is held."""
+    torn = forecast(read([spans(tmp_path / "torn.jsonl", "gpt-4o")]), "torn", 0.7, 10)
+    assert "success" not in torn.overall
+    assert "100 of 1,000 requests have a failure of which it cannot be told whose it was" in torn.notes[0]
+    assert torn.notes[0] in torn.plain()["notes"]
+    clear = forecast(read([spans(tmp_path / "clear.jsonl", "gpt-4o-2024-08-06")]), "clear", 0.7, 10)
+    assert clear.overall["success"][3] == pytest.approx(0.9, abs=0.01)
+    assert not clear.notes
+
+
+def test_equal_times_are_held(tmp_path: Path) -> None:
+    """Every answer took 2 s, before and after: the interval is a point, and it holds."""
+    found = forecast(read([spans(tmp_path / "log.jsonl", "gpt-4o-2024-08-06")]), "log", 0.7, 10)
+    assert found.overall["p95"][3] == 2
+    assert found.coverage["p95"] == (10, 10)

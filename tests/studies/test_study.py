@@ -32,7 +32,10 @@ def test_determinism_the_same_seed_gives_the_same_rows():
 def test_common_random_numbers_two_policies_meet_the_same_weather():
     """The same arrivals and sizes, and for each request the same first attempt at the same target, whether it came first or second."""
     (one, one_sent), (two, two_sent) = rows("direct"), rows("failover")
-    assert (one[["arrival_s", "input_tokens", "output_tokens"]] == two[["arrival_s", "input_tokens", "output_tokens"]]).all().all()
+    assert (one[["arrival_s", "input_tokens"]] == two[["arrival_s", "input_tokens"]]).all().all()
+    whole = (one.outcome != "truncated") & (two.outcome != "truncated")  # a cut answer counts the tokens that came
+    assert 1000 < whole.sum() < len(one)
+    assert (one.output_tokens == two.output_tokens)[whole].all()
     keys = ["request_id", "target", "target_attempt"]
     both = one_sent.merge(two_sent, on=keys)
     usable = both[(both.status_x == 200) & (both.status_y == 200)]

@@ -22,6 +22,12 @@ FEWEST = 10
 GIVEN_UP, HUNG, UNTOLD = 499, 504, 500
 """Statuses: nobody waited for the answer (neither an error nor a time); no answer ever came; the log does not say which."""
 
+NOBODYS = (
+    f"len(list_filter(tries, lambda t: t.model IS NULL)) > 0 OR"
+    f" (failed AND {INVALID} IS NULL AND coalesce(len(tries), 0) = 0 AND requested_model IS NULL)"
+)
+"""A request with a failure of which it cannot be told whose it was, as SQL over `requests`."""
+
 
 @dataclass
 class Calls:
@@ -51,8 +57,8 @@ class Sample:
     `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is known. `calls`: (provider, model) -> calls.
     `repeats`: how often each question was asked, the most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`;
     `answers`: as `totals.answers`; `invalid`: status -> requests that failed by their own fault, which are among no deployment's calls, unless it
-    has no answer at all; `untold`: failed ones whose status is not told; `groups`: what model groups are taken for, in a
-    sentence."""
+    has no answer at all; `untold`: failed ones whose status is not told; `nobodys`: those with a failure that cannot be told whose it was;
+    `groups`: what model groups are taken for, in a sentence."""
 
     arrival: np.ndarray
     span: float
@@ -71,6 +77,7 @@ class Sample:
     answers: dict[str, str] = field(default_factory=dict)
     invalid: dict[int, int] = field(default_factory=dict)
     untold: int = 0
+    nobodys: int = 0
     groups: str = ""
 
 
@@ -114,6 +121,7 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
         answers(table, "part"),
         dict(table.rows(f"SELECT {INVALID} AS code, count(*) FROM part WHERE code IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1")),
         table.one(f"SELECT count(*) FROM part WHERE failed AND {INVALID} IS NULL AND status IS NULL"),
+        table.one(f"SELECT count(*) FROM part WHERE {NOBODYS}"),
         why,
     )
 
