@@ -59,6 +59,7 @@ class FakeWorld:
     judged: list[bool] = field(default_factory=list)
     log: Callable[[Call], Logged | None] = lambda call: None
     near: Callable[[Call, Mapping[Any, Any]], Match | None] = lambda call, keys: None
+    prices: Mapping[str, Price] = field(default_factory=lambda: PRICES)
 
     def __post_init__(self) -> None:
         self.kernel = kernel = Kernel(Environment())
@@ -74,7 +75,7 @@ class FakeWorld:
         return {target.name: target for target in self.known}
 
     def price(self, target: str) -> Price:
-        return PRICES[target]
+        return self.prices[target]
 
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
         return Periods()(self.now(), kind, zone, reset)

@@ -37,9 +37,10 @@ def table(folder: Path, content: str | bytes) -> Table:
 
 
 def figures(found: Table) -> dict[str, Any]:
-    """Format, requests, skipped ones by reason, and all of FIGURES; None where the log does not say."""
-    row = found.rows("SELECT " + ", ".join(FIGURES.values()) + " FROM requests")[0]
-    return {"format": found.format, "requests": found.requests, "skipped": found.skipped} | dict(zip(FIGURES, row, strict=True))
+    """Format, requests, skipped ones by reason, and all of FIGURES; None where the log does not say. `written` only where it does."""
+    *row, written = found.rows("SELECT " + ", ".join(FIGURES.values()) + ", sum(written_tokens)::BIGINT FROM requests")[0]
+    told = {"format": found.format, "requests": found.requests, "skipped": found.skipped} | dict(zip(FIGURES, row, strict=True))
+    return told if written is None else told | {"written": written}
 
 
 def near(expected: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,12 @@ class Price(NamedTuple):
         here = self.at(input_tokens)
         return (input_tokens * here.input + output_tokens * here.output) / 1e6 + here.call
 
+    def most(self, input_tokens: float, output_tokens: float) -> float:
+        """USD for a call with so many tokens at most: with all of its input written to the provider's cache, where that costs more."""
+        here = self.at(input_tokens)
+        dearer = 0.0 if here.written is None else max(0.0, here.written - here.input)
+        return self.of(input_tokens, output_tokens) + input_tokens * dearer / 1e6
+
     def at(self, input_tokens: float) -> Price:
         """What holds for a call with so many input tokens."""
         return next((tier for above, tier in reversed(self.tiers) if input_tokens > above), self)

@@ -61,5 +61,4 @@ def _bill(model: DeploymentModel, block: Block, first: np.ndarray, decode: np.nd
 
 
 def _nano(model: DeploymentModel, block: Block, output_tokens: np.ndarray) -> np.ndarray:
-    none = np.zeros(block.size, np.int64)
-    return model.tariff.nanos(block.arrival, block.input_tokens, output_tokens, block.cached_tokens, none)
+    return model.tariff.nanos(block.arrival, block.input_tokens, output_tokens, block.cached_tokens, block.written_tokens)

@@ -47,6 +47,7 @@ class Columns(NamedTuple):
     replica: list[int]
     route: list[int]
     cached_tokens: list[int]
+    written_tokens: list[int]
     invalid: list[int]
 
 
@@ -54,8 +55,9 @@ class Block:
     """Up to `BLOCK` consecutive requests: numpy columns, `first` the index of the first; same `question`, same meaning; same `wording`, same prompt.
 
     `row`: the question's row of the prompt × model table, where the workload has one (else 0). `route`: where a log says that it was sent, as a
-    place in the trace's routes (-1: it does not say; -2: a cache of the gateway answered). `cached_tokens`: input that the provider had
-    cached. `team`: None where nobody has one. `invalid`: the status with which every deployment refuses the request, 0 for none.
+    place in the trace's routes (-1: it does not say; -2: a cache of the gateway answered). `cached_tokens`: input that the provider had cached,
+    and `written_tokens` what it wrote to its cache. `team`: None where nobody has one. `invalid`: the status with which every deployment refuses
+    the request, 0 for none.
     """
 
     def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
@@ -64,7 +66,8 @@ class Block:
         self.arrival, self.task, self.user, self.feature, self.session = (columns[k] for k in ("arrival", "task", "user", "feature", "session"))
         self.input_tokens, self.output_tokens, self.streamed = (columns[k] for k in ("input_tokens", "output_tokens", "streamed"))
         self.question, self.wording, self.replica, self.row, self.route = (columns[k] for k in ("question", "wording", "replica", "row", "route"))
-        self.cached_tokens, self.team, self.invalid = columns["cached_tokens"], columns["team"], columns["invalid"]
+        self.cached_tokens, self.written_tokens = columns["cached_tokens"], columns["written_tokens"]
+        self.team, self.invalid = columns["team"], columns["invalid"]
         self.lists = Columns(*(getattr(self, name).tolist() for name in Columns._fields))
 
 
@@ -167,6 +170,7 @@ class Workload:
             "row": row,
             "route": known.get("route", np.full(size, -1, np.int32)),
             "cached_tokens": known.get("cached_tokens", np.zeros(size, np.int64)),
+            "written_tokens": known.get("written_tokens", np.zeros(size, np.int64)),
             "invalid": known["invalid"] if "invalid" in known else _refused(load.invalid, uniform("invalid")),
         }
 

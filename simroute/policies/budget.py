@@ -59,7 +59,9 @@ class Budget:
     shift: Annotated[tuple[WorkName, ...], Doc("features or tasks that shift; empty: all")] = ()
     to: Annotated[TargetName, Doc("who gets the work that shifts")] = "cheapest"
     at_limit: Annotated[Literal["reject", "shift", "allow"], Doc("at 100 %: refuse, send everything to the cheaper target, or go on")] = "shift"
-    reserve: Annotated[Literal["expected", "max"], Doc("estimate of a call: as long as answers lately, or as long as the caller allows")] = "expected"
+    reserve: Annotated[
+        Literal["expected", "max"], Doc("estimate of a call: an answer as long as lately, or the most that the caller's limit allows it to cost")
+    ] = "expected"
 
     def __post_init__(self) -> None:
         self._meter = SpendMeter()
@@ -153,5 +155,7 @@ class Budget:
         target = call.target if call.target is not None else next(iter(world.targets()))
         most = call.request.max_output_tokens
         seen = self._output.get(call.request.task)
-        output = most if self.reserve == "max" else most / 8 if seen is None or seen.mean is None else seen.mean
-        return world.price(target).of(call.request.input_tokens, round(output))
+        price, asked = world.price(target), call.request.input_tokens
+        if self.reserve == "max":
+            return price.most(asked, most)
+        return price.of(asked, round(most / 8 if seen is None or seen.mean is None else seen.mean))

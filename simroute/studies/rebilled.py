@@ -20,7 +20,8 @@ PART = 16 * BLOCK
 
 
 class Bill(NamedTuple):
-    """USD: `whole` for all calls; `saved`: what they would cost more without the provider's cache; `could`: less if it had held all input."""
+    """USD: `whole` for all calls; `saved`: what they would cost more without the provider's cache (less, where writing to it cost more than it
+    saved); `could`: less if it had held all input."""
 
     whole: float
     saved: float
@@ -37,13 +38,14 @@ def rebilled(scenario: spec.Scenario, trace: Recording) -> dict[tuple[str, str],
     tariffs = {name: Tariff(price_list(replace(made, price_steps={}), trace.span, when)) for name, made in scenario.deployments.items()}
     tasks, features = (trace.names.get(kind) or [NOBODY] for kind in ("task", "feature"))
     works, many = [*tasks, *features], len(trace.targets)
-    tokens = np.zeros((4, len(works) * many))  # calls, input, output, cached of each group
+    tokens = np.zeros((5, len(works) * many))  # calls, input, output, cached, written of each group
     sums = {name: np.zeros((len(Bill._fields), len(works) * many)) for name, tariff in tariffs.items() if not tariff.flat}
-    for group, arrival, asked, given, cached in _calls(trace, np.array([name != NOBODY for name in tasks])):
-        _add(tokens, group, np.ones(len(group)), asked, given, cached)
+    for group, arrival, asked, given, cached, written in _calls(trace, np.array([name != NOBODY for name in tasks])):
+        _add(tokens, group, np.ones(len(group)), asked, given, cached, written)
         none = np.zeros(len(group), np.int64)
         for name, row in sums.items():
-            full, whole, best = (tariffs[name].nanos(arrival, asked, given, read, none) / 1e9 for read in (none, cached, asked))
+            ways = ((none, none), (cached, written), (asked, none))
+            full, whole, best = (tariffs[name].nanos(arrival, asked, given, *way) / 1e9 for way in ways)
             _add(row, group, whole, full - whole, full - best)
     sums |= {name: _linear(tariff, tokens) for name, tariff in tariffs.items() if tariff.flat}
     return {
@@ -59,13 +61,15 @@ def _add(sums: np.ndarray, group: np.ndarray, *columns: np.ndarray) -> None:
 
 def _linear(tariff: Tariff, tokens: np.ndarray) -> np.ndarray:
     """The rows of a `Bill` where one price holds for all: then sums of tokens are enough."""
-    price, (_, asked, given, cached) = tariff.at(0.0)[0].price, tokens / 1e6
+    price, (_, asked, given, cached, written) = tariff.at(0.0)[0].price, tokens / 1e6
     less = 0.0 if price.cached is None else price.input - price.cached
-    return np.array([price.input * asked + price.output * given - less * cached + price.call * tokens[0], less * cached, less * asked])
+    more = 0.0 if price.written is None else price.written - price.input
+    saved = less * cached - more * written
+    return np.array([price.input * asked + price.output * given - saved + price.call * tokens[0], saved, less * asked])
 
 
 def _calls(trace: Recording, tasked: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """Of answered calls: place of (work, target), arrival (s), input, output and cached tokens."""
+    """Of answered calls: place of (work, target), arrival (s), input, output, cached and written tokens."""
     last = np.array([route[-1] for route in trace.routes] or [-1])
     for start in range(0, trace.requests, PART):
         part = trace.part(start, min(start + PART, trace.requests), outcomes=True)
@@ -73,4 +77,4 @@ def _calls(trace: Recording, tasked: np.ndarray) -> Iterator[tuple[np.ndarray, .
         mine = {name: column[sent] for name, column in part.items()}
         work = np.where(tasked[mine["task"]], mine["task"], len(tasked) + mine["feature"])
         group = work * len(trace.targets) + last[mine["route"]]
-        yield group, mine["arrival"], mine["input_tokens"], mine["output_tokens"], mine["cached_tokens"]
+        yield group, mine["arrival"], mine["input_tokens"], mine["output_tokens"], mine["cached_tokens"], mine["written_tokens"]

@@ -40,6 +40,7 @@ def joined(begins: bool) -> str:
     alone = "trace IS NULL OR nth = 0 AND NOT coalesce(failed, false)"
     return (
         "SELECT min(arrival_ns) AS arrival_ns, max(input_tokens) AS input_tokens, max(cached_tokens) AS cached_tokens,"
+        " max(written_tokens) AS written_tokens,"
         " max(output_tokens) AS output_tokens,"
         + ", ".join(f'arg_max_null("{name}", place) AS "{name}"' for name in _LAST)
         + ", "

@@ -24,8 +24,9 @@ class Column(NamedTuple):
 COLUMNS: dict[str, Column] = {
     "arrival_ns": Column("BIGINT", "when the request came: nanoseconds since 1970 in UTC, or since the start where the clock is relative"),
     "request_id": Column("VARCHAR", "the log's own name of the request"),
-    "input_tokens": Column("BIGINT", "tokens sent, those read from the provider's cache included"),
+    "input_tokens": Column("BIGINT", "tokens sent, those read from or written to the provider's cache included"),
     "cached_tokens": Column("BIGINT", "of them, read from the provider's cache"),
+    "written_tokens": Column("BIGINT", "of them, written to the provider's cache"),
     "output_tokens": Column("BIGINT", "tokens received, reasoning included"),
     "provider": Column("VARCHAR", "who answered"),
     "model": Column("VARCHAR", "the model's name: of an answered call as its answer says, else as it was asked for"),

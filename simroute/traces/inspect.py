@@ -31,6 +31,7 @@ def summary(table: Table) -> dict[str, Any]:
     tokens = table.one("SELECT sum(input_tokens) FROM embeddings") if table.embeddings else None
     found = table.named(
         "SELECT min(arrival_ns) AS first, max(arrival_ns) AS last, sum(input_tokens) AS input_tokens, sum(cached_tokens) AS cached_tokens,"
+        " sum(written_tokens) AS written_tokens,"
         " sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,"
         f" CASE WHEN count(attempts) > 0 THEN sum({SENDS}) END AS attempts, CASE WHEN count(attempts) > 0 THEN bool_or({MORE}) END AS at_least,"
         " CASE WHEN count(failed) > 0 THEN count(*) FILTER (failed) END AS failed,"
@@ -50,7 +51,20 @@ def summary(table: Table) -> dict[str, Any]:
     }  # fmt: skip
 
 
-SHARES = ("streamed", "failed", "cached", "cached_tokens", "cost_usd", '"user"', '"session"', "model", "latency_s", "ttft_s", "attempts")
+SHARES = (
+    "streamed",
+    "failed",
+    "cached",
+    "cached_tokens",
+    "written_tokens",
+    "cost_usd",
+    '"user"',
+    '"session"',
+    "model",
+    "latency_s",
+    "ttft_s",
+    "attempts",
+)
 """Columns of which it is said how many rows tell them."""
 REAL = ("cost_usd", "latency_mean_s", "ttft_mean_s")
 
@@ -130,10 +144,13 @@ def _tokens(table: Table, said: dict[str, Any]) -> Iterator[Row]:
             yield name.replace("_", " "), f"{said[name]:,} in all; {_quantiles(table, name, lambda value: f'{value:,.0f}')}"
     if said["embeddings"]:
         yield "embeddings", f"{said['embeddings']:,}, with {said['embedding_tokens'] or 0:,} input tokens, beside these"
-    if said["cached_tokens"] is not None:
-        known, sent = table.rows("SELECT count(cached_tokens), sum(input_tokens) FILTER (cached_tokens IS NOT NULL) FROM requests")[0]
-        share = percent(said["cached_tokens"] / max(1, int(sent or 0)))
-        yield "cached tokens", f"{said['cached_tokens']:,} ({share} of input){_unsaid(table.requests - known)}"
+    for name, words, count in (
+        ("cached_tokens", "cached tokens", said["cached_tokens"]),
+        ("written_tokens", "written to a cache", said["written_tokens"] or None),
+    ):
+        if count is not None:
+            known, sent = table.rows(f"SELECT count({name}), sum(input_tokens) FILTER ({name} IS NOT NULL) FROM requests")[0]
+            yield words, f"{count:,} ({percent(count / max(1, int(sent or 0)))} of input){_unsaid(table.requests - known)}"
 
 
 def _quantiles(table: Table, column: str, told: Any) -> str:

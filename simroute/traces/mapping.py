@@ -251,7 +251,8 @@ def _values(value: Any) -> list[Any]:
 def _columns(known: dict[str, Told]) -> dict[str, str]:
     made = {("after_s" if key == "delay" else key): _sql(key, told) for key, told in known.items()}
     if known.get("input_tokens", {}).get("includes_cached") is False:
-        made["input_tokens"] = f"{made['input_tokens']} + coalesce({made['cached_tokens']}, 0)"
+        aside = (f"coalesce({made[name]}, 0)" for name in ("cached_tokens", "written_tokens") if name in made)
+        made["input_tokens"] = " + ".join((made["input_tokens"], *aside))
     if "status" in made:
         made.setdefault("failed", f'coalesce({made["status"]} >= 400, flag("{SPAN_FAILED}"), false)')
     made.setdefault("failed", f'flag("{SPAN_FAILED}")')

@@ -44,7 +44,7 @@ UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 BROKEN = "broken line"
 REASONS = {
     "no readable time": ("t IS NULL AND after_s IS NULL", "a date such as 2024-05-10 00:00:01Z, or a finite number"),
-    "negative tokens": ("least(input_tokens, output_tokens, cached_tokens) < 0", "counts from 0"),
+    "negative tokens": ("least(input_tokens, output_tokens, cached_tokens, written_tokens) < 0", "counts from 0"),
     "more than 10,000,000 tokens": (f"greatest(input_tokens, output_tokens) > {MOST_TOKENS}", "tokens of one request"),
     "no token counts": ("NOT coalesce(failed, false) AND (input_tokens IS NULL OR output_tokens IS NULL)", "whole numbers from 0"),
     "negative cost": ("cost_usd < 0", "USD from 0"),

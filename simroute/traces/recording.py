@@ -17,11 +17,11 @@ from simroute.traces.prefixes import shared
 from simroute.traces.reader import said
 from simroute.traces.sends import INVALID, sends
 from simroute.traces.table import Table
-from simroute.traces.totals import answers, bills, called, chains, mix, repeats
+from simroute.traces.totals import READ, WRITTEN, answers, bills, called, chains, mix, repeats
 
 KINDS = {
-    "arrival": "f8", "input_tokens": "i8", "output_tokens": "i8", "cached_tokens": "i8", "streamed": "i1", "user": "i4", "feature": "i4",
-    "task": "i4", "team": "i4", "session": "i8", "question": "i8", "route": "i4", "invalid": "i4",
+    "arrival": "f8", "input_tokens": "i8", "output_tokens": "i8", "cached_tokens": "i8", "written_tokens": "i8", "streamed": "i1",
+    "user": "i4", "feature": "i4", "task": "i4", "team": "i4", "session": "i8", "question": "i8", "route": "i4", "invalid": "i4",
 }  # fmt: skip
 """What is played, column -> type. streamed: 1, 0, -1 for unknown; route: place in `routes`, -1 unknown, -2 answered by the gateway's own cache;
 invalid: the status of a request that failed by its own fault, else 0."""
@@ -221,7 +221,7 @@ def _columns(table: Table, first: int, names: dict[str, list[str]]) -> Iterator[
 
     made = {
         "arrival": f"(r.arrival_ns - {first}) / 1e9", "input_tokens": _sized("input_tokens", 1),
-        "output_tokens": _sized("output_tokens", 0), "cached_tokens": "least(coalesce(r.cached_tokens, 0), coalesce(r.input_tokens, 0))",
+        "output_tokens": _sized("output_tokens", 0), "cached_tokens": READ, "written_tokens": WRITTEN,
         "streamed": "CASE WHEN r.streamed THEN 1 WHEN NOT r.streamed THEN 0 WHEN r.ttft_s IS NOT NULL THEN 1 ELSE -1 END",
         "user": code("user"), "feature": code("feature"), "task": code("task"), "team": code("team"),
         "session": "CASE WHEN r.session IS NULL THEN r.rowid ELSE CAST(hash(r.session) >> 2 AS BIGINT) END",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from simroute.models.calendar import day
 from simroute.models.prices import catalogued, changes, known_as, priced, released
 from simroute.traces.table import Table
+from simroute.traces.totals import READ, WRITTEN
 from simroute.words import usd
 
 NAMES = 5
@@ -20,7 +21,8 @@ class Spend:
     no counterpart in it.
 
     unpriced: logged at models that the catalogue does not know; failed: logged for failed requests; gateway: logged for answers of the gateway's
-    cache; unlogged: recomputed for requests without a logged cost; cached: what cached tokens would cost more at the full price.
+    cache; unlogged: recomputed for requests without a logged cost; cached: what cached tokens would cost more at the full price;
+    written: what tokens written to a cache would cost less at it.
     """
 
     date: str
@@ -30,6 +32,7 @@ class Spend:
     gateway: float = 0.0
     unlogged: float = 0.0
     cached: float = 0.0
+    written: float = 0.0
     unknown: dict[str, int] = field(default_factory=dict)
 
 
@@ -72,21 +75,22 @@ def _bill(table: Table, provider: str, model: str, known: tuple[str, str], made:
     above = sorted({edge for price in prices for edge, _ in price.tiers})
     edges = "[" + ", ".join(str(round(moment * 1e9)) for moment in turns) + "]::BIGINT[]"
     tiers = " + ".join(["0", *(f"(coalesce(input_tokens, 0) > {edge})::INTEGER" for edge in above)])
-    held = "CAST(least(coalesce(cached_tokens, 0), input_tokens) AS DOUBLE)"
     for place, tier, free, *sums in table.rows(
-        f"SELECT coalesce(turn, 0), {tiers}, cost_usd IS NULL, count(*), coalesce(sum(input_tokens), 0), coalesce(sum({held}), 0),"
-        " coalesce(sum(output_tokens), 0) FROM requests"
+        f"SELECT coalesce(turn, 0), {tiers}, cost_usd IS NULL, count(*), coalesce(sum(input_tokens), 0), coalesce(sum({READ}), 0),"
+        f" coalesce(sum({WRITTEN}), 0), coalesce(sum(output_tokens), 0) FROM requests"
         f" ASOF LEFT JOIN (SELECT unnest({edges}) AS since, unnest(range(1, {len(turns) + 1})) AS turn) ON arrival_ns >= since"
         " WHERE coalesce(provider, '?') = ? AND model = ? AND NOT coalesce(failed, false) AND coalesce(cached, 'no') = 'no'"
         " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         [provider, model],
     ):
-        calls, asked, read, given = sums
+        calls, asked, read, written, given = map(float, sums)
         price = prices[place].at(0 if tier == 0 else above[tier - 1] + 1)
         cheaper = 0.0 if price.cached is None else (price.input - price.cached) * read / 1e6
-        cost = (price.input * asked + price.output * given) / 1e6 + price.call * calls - cheaper
+        dearer = 0.0 if price.written is None else (price.written - price.input) * written / 1e6
+        cost = (price.input * asked + price.output * given) / 1e6 + price.call * calls - cheaper + dearer
         made.usd += cost
         made.cached += cheaper
+        made.written += dearer
         made.unlogged += cost if free else 0.0
 
 
@@ -98,6 +102,8 @@ def explained(found: Spend, logged: float | None) -> Iterator[str]:
         yield f"no price is known for {shown}{', …' if len(names) > NAMES else ''}{f': {usd(found.unpriced)} of the log' if found.unpriced else ''}"
     if found.cached:
         yield f"cached tokens at the full price would cost {usd(found.cached)} more"
+    if found.written:
+        yield f"tokens written to a cache at the price of others would cost {usd(found.written)} less"
     if logged is None:
         return
     for text, value in (("failed calls", found.failed), ("answers of the gateway's own cache", found.gateway)):

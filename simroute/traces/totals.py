@@ -12,21 +12,27 @@ from simroute.traces.table import Table
 
 ALONE = "len(list_filter(coalesce(tries, [])[:-2], lambda t: coalesce(t.status, 0) < 400 OR t.status = 499)) = 0"
 """That no earlier attempt at a request can be in its bill: those were errors, and not given up."""
+READ = "least(coalesce(cached_tokens, 0), coalesce(input_tokens, 0))"
+WRITTEN = f"least(coalesce(written_tokens, 0), coalesce(input_tokens, 0) - {READ})"
+"""Of the tokens sent, as SQL over `requests`: no more than were sent."""
 
 HOUR_NS = 3_600_000_000_000
 MOST_ROWS = 2000
 
 
 def bills(table: Table, source: str = "requests") -> dict[str, list[list[float]]]:
-    """Target -> of calls with a cost, sums of products of (fresh input, output, cached input) with them and cost: 3 rows of 4, for finding prices."""
-    kinds = ("i", "o", "c", "cost_usd")
-    sums = ", ".join(f"sum({one} * {other})" for one in kinds[:3] for other in kinds)
+    """Target -> of calls with a cost, sums of products of (fresh input, output, input read from a cache, and written to it) with them and cost.
+
+    4 rows of 5, for finding prices.
+    """
+    kinds = ("i", "o", "c", "w", "cost_usd")
+    sums = ", ".join(f"sum({one} * {other})" for one in kinds[:-1] for other in kinds)
     rows = table.rows(
         f"SELECT {TARGET}, {sums} FROM (SELECT *, CAST(output_tokens AS DOUBLE) AS o,"
-        " CAST(least(coalesce(cached_tokens, 0), input_tokens) AS DOUBLE) AS c, CAST(input_tokens AS DOUBLE) - c AS i"
+        f" CAST({READ} AS DOUBLE) AS c, CAST({WRITTEN} AS DOUBLE) AS w, CAST(input_tokens AS DOUBLE) - c - w AS i"
         f" FROM {source}) WHERE cost_usd > 0 AND i IS NOT NULL AND o IS NOT NULL AND requested_model IS NOT NULL AND {ALONE} GROUP BY 1"
     )
-    return {target: [[float(value) for value in found[k : k + 4]] for k in (0, 4, 8)] for target, *found in rows}
+    return {target: [[float(value) for value in found[k : k + 5]] for k in (0, 5, 10, 15)] for target, *found in rows}
 
 
 def answers(table: Table, source: str = "requests") -> dict[str, str]:
@@ -48,19 +54,18 @@ def called(table: Table) -> dict[str, list[int]]:
 
 
 def price_of(bill: list[list[float]]) -> dict[str, float]:
-    """USD per million tokens (`input`, `output`; `cached` where there are such), none below 0, that fit a target's `bills` best (least squares)."""
-    sums, found = np.array(bill), np.zeros(3)
-    used = [kind for kind in range(3) if sums[kind, kind] > 0]
+    """USD per million tokens (`input`, `output`; `cached` and `written` where there are such), none below 0, that fit its `bills` best: by least
+    squares."""
+    sums, found = np.array(bill), np.zeros(4)
+    used = [kind for kind in range(4) if sums[kind, kind] > 0]
     while used:
         found[:] = 0.0
-        found[used] = np.linalg.lstsq(sums[np.ix_(used, used)], sums[used, 3], rcond=None)[0]
+        found[used] = np.linalg.lstsq(sums[np.ix_(used, used)], sums[used, 4], rcond=None)[0]
         if found.min() >= 0:
             break
         used.remove(int(found.argmin()))
-    price = {kind: round(float(usd) * 1e6, 6) for kind, usd in zip(("input", "output", "cached"), found, strict=True)}
-    if not sums[2, 2]:
-        del price["cached"]
-    return price
+    price = {kind: round(float(usd) * 1e6, 6) for kind, usd in zip(("input", "output", "cached", "written"), found, strict=True)}
+    return {kind: usd for place, (kind, usd) in enumerate(price.items()) if place < 2 or sums[place, place]}
 
 
 def mix(table: Table) -> list[list[Any]]:

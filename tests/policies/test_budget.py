@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import Ask, FakeWorld, Reply
+from simroute.core import Price
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.run import replicate
 from simroute.models import spec
@@ -206,6 +207,17 @@ def test_a_reservation_is_as_long_as_answers_lately_or_as_long_as_allowed(reserv
     in_turn = FakeWorld(lambda call, n: Reply(usd=0.013))
     in_turn.play(hard(0.1, reserve=reserve), *asks(20))
     assert (len(at_once.sent), len(in_turn.sent)) == fit
+
+
+def test_a_hard_reservation_counts_input_that_a_cache_may_keep():
+    """1,000 tokens in and at most 800 out at $10, $30 and $12.50 for what is written: .0365 and not .034, which $0.0364 do not admit."""
+    price = Price(10.0, 30.0, 1.0, 12.5)
+    assert price.most(1000, 800) == pytest.approx(0.0365)
+    assert price._replace(written=8.0).most(1000, 800) == pytest.approx(0.034)
+    for usd, sent in ((0.0366, 1), (0.0364, 0)):
+        world = FakeWorld(lambda call, n: Reply(usd=0.013), prices={"a": price})
+        world.play(hard(usd, reserve="max"), *asks(1))
+        assert len(world.sent) == sent
 
 
 def test_a_stream_holds_its_reservation_to_the_end():

@@ -19,6 +19,8 @@ from simroute.studies.compare import Study, compare
 from simroute.studies.replay import undisturbed
 from simroute.studies.stored import rebuilt
 from simroute.studies.watch import Watch
+from simroute.traces import read
+from simroute.traces.spend import recomputed
 from tests.logs import LISTED, calls, written
 
 FLAKY = {"gpt-4o": 0.08, "claude-sonnet-4-0": 0.02}
@@ -219,6 +221,26 @@ def test_cached_input_is_billed_at_its_own_price(tmp_path):
     assert abs(found["calibration"]["cost_usd"]["residual"]) < 300e-9
     prompt = found["caching"]["prompt"]
     assert prompt["saved_usd"] == pytest.approx(2.7 * sum(row["cached_tokens"] for row in rows) / 1e6)
+
+
+def test_input_written_to_a_cache_is_billed_at_its_own_price(tmp_path):
+    """Claude Sonnet writes its cache for $3.75 instead of $3; a model that no catalogue knows has such a price too, if its bills say so."""
+    rows = []
+    for place, row in enumerate(calls(300, models={"claude-sonnet-4-0": 1})):
+        had, put = (place * 37) % row["input_tokens"] // 2, (place * 53) % row["input_tokens"] // 2
+        cost = 3 * (row["input_tokens"] - had - put) + 0.3 * had + 3.75 * put + 15 * row["output_tokens"]
+        rows.append(row | {"cached_tokens": had, "written_tokens": put, "cost_usd": cost / 1e6})
+    log = written(tmp_path / "log.csv", rows)
+    found = replay(log, replications=1).replay
+    assert abs(found["calibration"]["cost_usd"]["residual"]) < 300e-9
+    saved = sum(2.7 * row["cached_tokens"] - 0.75 * row["written_tokens"] for row in rows) / 1e6
+    assert found["caching"]["prompt"]["saved_usd"] == pytest.approx(saved)
+    spend = recomputed(read([log]))
+    assert spend.usd == pytest.approx(sum(row["cost_usd"] for row in rows))
+    assert spend.written == pytest.approx(sum(0.75 * row["written_tokens"] for row in rows) / 1e6)
+    own = written(tmp_path / "own.csv", [row | {"model": "in-house-7"} for row in rows])
+    (made,) = load(str(own), None, ["recorded"], [], []).scenario.deployments.values()
+    assert (made.price.input, made.price.output, made.price.cached, made.price.written) == pytest.approx((3, 15, 0.3, 3.75))
 
 
 def test_repeats_are_what_an_exact_cache_would_save(tmp_path):

@@ -99,7 +99,8 @@ HELICONE: list[dict[str, Any]] = [
 
 HELICONES = {
     "format": "helicone", "requests": 4, "skipped": {}, "first": "2026-06-01 08:00:00.000", "last": "2026-06-01 08:00:30.000",
-    "input": 300 + 300 + 1110, "cached": 128 + 0 + 900, "output": 40 + 40 + 100, "cost": 0.006, "attempts": None, "failed": 1, "users": 2,
+    "input": 300 + 300 + 1110, "cached": 128 + 0 + 900, "written": 60,
+    "output": 40 + 40 + 100, "cost": 0.006, "attempts": None, "failed": 1, "users": 2,
     "sessions": 2, "models": 2, "latency": (1.98 + 0.02 + 1 + 3) / 4, "ttft": 0.5,
 }  # fmt: skip
 

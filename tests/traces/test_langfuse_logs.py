@@ -47,7 +47,8 @@ ROWS = [
 
 FIGURES = {
     "format": "langfuse", "requests": 4, "skipped": {"observation that is no generation": 2}, "first": "2026-05-29 13:46:10.000",
-    "last": "2026-05-29 13:46:40.000", "input": 300 + 660 + 8, "cached": 200 + 500, "output": 50 + 70 + 0, "cost": 0.0051, "attempts": None,
+    "last": "2026-05-29 13:46:40.000", "input": 300 + 660 + 8, "cached": 200 + 500, "written": 60,
+    "output": 50 + 70 + 0, "cost": 0.0051, "attempts": None,
     "failed": 1, "users": 2, "sessions": 2, "models": 3, "latency": (2 + 3 + 1 + 0.1) / 4, "ttft": (0.25 + 0.5) / 2,
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ SPEND: list[dict[str, Any]] = [  # newest first, as the proxy's pages list them
         "startTime": "2026-03-02T09:00:10.000Z", "endTime": "2026-03-02T09:00:14.000Z", "completionStartTime": "2026-03-02T09:00:11.500Z",
         "model": "claude-sonnet-4", "model_group": "big", "custom_llm_provider": "anthropic", "user": "owner", "end_user": "bob", "team_id": "t2",
         "session_id": "s1", "cache_hit": "False",
-        "metadata": json.dumps({"attempted_retries": 1, "usage_object": {"cache_read_input_tokens": 600}}),
+        "metadata": json.dumps({"attempted_retries": 1, "usage_object": {"cache_read_input_tokens": 600, "cache_creation_input_tokens": 90}}),
         "request_tags": json.dumps(["User-Agent: curl", "search"]), "status": "success", "messages": "my secret prompt",
     },
     {
@@ -49,7 +49,7 @@ SPEND: list[dict[str, Any]] = [  # newest first, as the proxy's pages list them
 
 SPENT = {
     "format": "litellm_spend", "requests": 4, "skipped": {}, "first": "2026-03-02 09:00:00.000", "last": "2026-03-02 09:00:30.000",
-    "input": 200 + 1000 + 50, "cached": 64 + 600, "output": 50 + 100 + 10, "cost": 0.003, "attempts": 1 + 2 + 0 + 3, "failed": 1,
+    "input": 200 + 1000 + 50, "cached": 64 + 600, "written": 90, "output": 50 + 100 + 10, "cost": 0.003, "attempts": 1 + 2 + 0 + 3, "failed": 1,
     "users": 3, "sessions": 2, "models": 3, "latency": (2 + 4 + 0.1 + 1) / 4, "ttft": 1.5,
 }  # fmt: skip
 

@@ -107,7 +107,8 @@ def test_bedrocks_invocations_are_read_from_s3_and_cloudwatch(tmp_path: Path, ho
     found = table(tmp_path, HOLDERS[holder]())
     assert figures(found) == near({
         "format": "bedrock", "requests": 4, "skipped": {}, "first": "2026-03-11 00:38:10.000", "last": "2026-03-11 00:38:40.000",
-        "input": 550 + 10 + 8, "cached": 400, "output": 35, "cost": None, "attempts": None, "failed": 1, "users": 2, "sessions": 1, "models": 3,
+        "input": 550 + 10 + 8, "cached": 400, "written": 50,
+        "output": 35, "cost": None, "attempts": None, "failed": 1, "users": 2, "sessions": 1, "models": 3,
         "latency": 1.75, "ttft": 0.3,
     })  # fmt: skip
     assert "secret" not in str(found.rows("SELECT * FROM requests"))

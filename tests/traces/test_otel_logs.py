@@ -65,7 +65,8 @@ EMBED = span(7, 8500, 80, gen_ai__operation__name="embeddings", gen_ai__provider
 
 FIGURES = {
     "format": "otel", "requests": 4, "skipped": {"span that is no call of a model": 2, "span without gen_ai attributes": 1},
-    "first": "2026-05-28 20:26:40.500", "last": "2026-05-28 20:26:48.500", "input": 500 + 1000 + 8, "cached": 128 + 880, "output": 50 + 100 + 0,
+    "first": "2026-05-28 20:26:40.500", "last": "2026-05-28 20:26:48.500", "input": 500 + 1000 + 8, "cached": 128 + 880, "written": 20,
+    "output": 50 + 100 + 0,
     "cost": 0.0001, "attempts": 2, "failed": 1, "users": 2, "sessions": 1, "models": 4, "latency": (2 + 3 + 1 + 0.08) / 4, "ttft": 0.25,
 }  # fmt: skip
 

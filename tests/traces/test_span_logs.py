@@ -150,7 +150,8 @@ OPENINFERENCE = [
 ]  # fmt: skip
 FIGURES = {
     "format": "otel", "requests": 4, "skipped": {OTHER: 3}, "first": "2026-07-25 17:20:00.500", "last": "2026-07-25 17:20:08.500",
-    "input": 1000 + 500 + 8, "cached": 256 + 400, "output": 150, "cost": 0.005, "attempts": None, "failed": 1, "users": 1, "sessions": 1, "models": 4,
+    "input": 1000 + 500 + 8, "cached": 256 + 400, "written": 80,
+    "output": 150, "cost": 0.005, "attempts": None, "failed": 1, "users": 1, "sessions": 1, "models": 4,
     "latency": (2 + 3 + 1 + 0.1) / 4, "ttft": 0.25,
 }  # fmt: skip
 

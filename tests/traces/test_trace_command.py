@@ -44,10 +44,12 @@ def test_the_summary_is_flat_and_adds_up(trace: Path, capsys: pytest.CaptureFixt
     assert (code, found.pop("cost_usd")) == (0, pytest.approx(0.512))
     assert found == {
         "format": "canonical", "requests": 4, "skipped": {"no readable time": 1}, "unusable": {}, "first_arrival_utc": "2023-11-14T22:13:20.000000Z",
-        "last_arrival_utc": "2023-11-14T22:13:40.000000Z", "span_s": 20.0, "input_tokens": 3800, "cached_tokens": 400, "output_tokens": 330,
+        "last_arrival_utc": "2023-11-14T22:13:40.000000Z", "span_s": 20.0, "input_tokens": 3800, "cached_tokens": 400, "written_tokens": None,
+            "output_tokens": 330,
         "embeddings": None, "embedding_tokens": None,
         "attempts": 7, "attempts_at_least": False, "failed": 1, "streamed": None,
-        "known": {"streamed": 0, "failed": 4, "cached": 0, "cached_tokens": 4, "cost_usd": 4, "user": 4, "session": 4, "model": 4, "latency_s": 4,
+        "known": {"streamed": 0, "failed": 4, "cached": 0, "cached_tokens": 4, "written_tokens": 0,
+                      "cost_usd": 4, "user": 4, "session": 4, "model": 4, "latency_s": 4,
                   "ttft_s": 2, "attempts": 4}, "users": 2, "sessions": 2, "models": 2, "latency_mean_s": pytest.approx(1.825),
         "ttft_mean_s": pytest.approx(0.6),
     }  # fmt: skip
@@ -58,7 +60,8 @@ def test_what_a_format_does_not_say_is_null(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "t.csv").write_text("arrival_s,input_tokens,output_tokens\n0,1,1\n3,4,5\n", encoding="utf-8")
     found = json.loads(said(capsys, "trace", "inspect", str(tmp_path / "t.csv"), "--json")[1])
     assert {name for name, value in found.items() if value is None} == {
-        "first_arrival_utc", "last_arrival_utc", "cached_tokens", "cost_usd", "attempts", "attempts_at_least", "failed", "streamed", "users",
+        "first_arrival_utc", "last_arrival_utc", "cached_tokens", "written_tokens", "cost_usd", "attempts", "attempts_at_least", "failed",
+            "streamed", "users",
         "sessions", "models", "latency_mean_s", "ttft_mean_s", "embeddings", "embedding_tokens",
     }  # fmt: skip
 

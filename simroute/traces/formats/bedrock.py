@@ -27,6 +27,7 @@ COLUMNS = {
     "request_id": 'word("requestId")',
     "input_tokens": "whole(sent) + coalesce(whole(read), 0) + coalesce(whole(written), 0)",
     "cached_tokens": "whole(read)",
+    "written_tokens": "whole(written)",
     "output_tokens": f"coalesce(whole(given), CASE WHEN contains({MODEL}, 'embed') THEN 0 END)",
     "provider": "'bedrock'",
     "model": MODEL,

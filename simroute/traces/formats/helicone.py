@@ -24,6 +24,7 @@ COLUMNS = {
     "request_id": "coalesce(word(request_id), word(response_id))",
     "input_tokens": f"{SENT} + beside({SENT}, {READ}, {WRITTEN}, whole(completion_tokens), whole(total_tokens))",
     "cached_tokens": "whole(prompt_cache_read_tokens)",
+    "written_tokens": "whole(prompt_cache_write_tokens)",
     "output_tokens": "whole(completion_tokens)",
     "provider": "word(provider)",
     "model": "coalesce(word(response_model), word(model), word(model_override), word(request_model))",

@@ -40,6 +40,7 @@ COLUMNS = {
     "input_tokens": f"coalesce(CASE WHEN {SENT_ASIDE} <= sent AND ({ASIDE} = 0 OR {ASIDE} = {GIVEN_ASIDE} AND {GIVEN_ASIDE} <> {SENT_ASIDE})"
     ' THEN sent ELSE all_sent END, whole("promptTokens"))',
     "cached_tokens": "tally(counts, 'cached|cache_read|cache_hit')",
+    "written_tokens": "tally(counts, 'cache_creation|cache_write')",
     "output_tokens": f'coalesce(CASE WHEN {ASIDE} = 0 OR {ASIDE} = {SENT_ASIDE} THEN given ELSE all_given END, whole("completionTokens"),'
     " CASE WHEN upper(type) = 'EMBEDDING' THEN 0 END)",
     "model": 'coalesce(word(provided_model_name), word("providedModelName"), word(model))',

@@ -4,7 +4,7 @@ There is a payload for each attempt: those with one `trace_id` are a request, up
 same). The proxy logs failures once, so that later ones can be missing: what `attempted_retries` and `attempted_fallbacks` of the metadata say beyond
 the rows is added; a row with none of either begins a request (retries start anew at each group). Where they do not say that there was no fallback,
 the count of sends is a lower bound. `response_time` of a stream ends with its first token, and is not its latency. `prompt_tokens` include those
-read from a provider's cache, Anthropic's too. Waits between attempts show as gaps only.
+read from or written to a provider's cache, Anthropic's too. Waits between attempts show as gaps only.
 """
 
 from simroute.traces.files import Sample
@@ -31,6 +31,7 @@ COLUMNS = {
     "request_id": "word(id)",
     "input_tokens": "whole(prompt_tokens)",
     "cached_tokens": "whole(coalesce(part(counts, '$.prompt_tokens_details.cached_tokens'), part(counts, '$.cache_read_input_tokens')))",
+    "written_tokens": "whole(coalesce(part(counts, '$.prompt_tokens_details.cache_creation_tokens'), part(counts, '$.cache_creation_input_tokens')))",
     "output_tokens": "whole(completion_tokens)",
     "provider": "coalesce(word(custom_llm_provider), word(part(error_information, '$.llm_provider')))",
     "model": "coalesce(word(model), word(model_group))",

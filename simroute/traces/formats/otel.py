@@ -34,6 +34,7 @@ COLUMNS = {
     "inside": "word(around)",
     "input_tokens": "sent + beside(sent, coalesce(read, 0), coalesce(written, 0), coalesce(given, 0), total)",
     "cached_tokens": "read",
+    "written_tokens": "written",
     "output_tokens": "coalesce(given, CASE WHEN what = 'embedding' THEN 0 END)",
     "provider": "provider",
     "model": "named",

@@ -271,7 +271,7 @@ class SimWorld:
         tokens_out = attempt.produced(now, tokens_out)
         if upstream.limits is not None:
             upstream.limits.generated(now, tokens_out)
-        nano = attempt.card.nano(tokens_in, tokens_out, columns.cached_tokens[i])
+        nano = attempt.card.nano(tokens_in, tokens_out, columns.cached_tokens[i], columns.written_tokens[i])
         request.nano += nano
         return tokens_in, tokens_out, nano
 
