@@ -111,7 +111,7 @@ def test_a_scenario_is_described_by_question_table_and_file(capsys):
     text = said(capsys, "describe", "demo")
     file = (ROOT / "scenarios" / "demo.yaml").read_text(encoding="utf-8")
     places = [
-        text.index(word) for word in ("What do forty", "99.50 % of requests succeed within", "3, 15", "40m to 1h20m", "The file", "repeats: {share")
+        text.index(word) for word in ("What do forty", "99.00 % of requests succeed within", "3, 15", "40m to 1h20m", "The file", "repeats: {share")
     ]
     assert places == sorted(places)
     assert [line for line in file.splitlines() if f"  {line}".rstrip() not in text.splitlines()] == []
