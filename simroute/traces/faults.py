@@ -15,12 +15,15 @@ HELD = {"time": "t", "end": "ends", "first_token": "firsts", "delay": "after_s"}
 """Keys of a mapping whose column in `raw` has another name."""
 
 
+WITHOUT = {"where": "all meet that condition", "error": "no error has a name"}
+"""What follows where no row has the column of a key."""
+
 ALIKE = 0.75
 """From this likeness on (difflib's ratio) a key that a log may well lack is taken for a misspelt one."""
 
 
 def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> list[str]:
-    """What a mapping names holds a value that can be used in some row; not asked of errors, which a log may be without. Returns notes on columns that
+    """What a mapping names holds a value that can be used in some row; of errors it is only asked that some row has the column. Returns notes on columns that
     a log may well lack, and does. Raises TraceError."""
     notes = _unseen(run, form, path, seen)
     places = {key: place for key, place in form.named().items() if key != "error"}
@@ -40,7 +43,7 @@ def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> li
 
 
 def _unseen(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> list[str]:
-    """Columns that are compared and that no row has: errors, but for those that only rows with an error may have; if nothing is called alike."""
+    """Columns that are compared or tell an error, and that no row has: a mistake; a note for those that only failed rows may have, if none is alike."""
     looked, notes = form.looked(), list[str]()
     bits = run("SELECT bit_or(looked) FROM raw").fetchone()[0] if looked else None
     if bits is None:
@@ -53,7 +56,7 @@ def _unseen(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> lis
         near = missing.near(ALIKE if rare else 0.6)
         if near or not rare:
             raise TraceError(f"{path}: {said}; {f'did you mean {near}? If not, leave' if near else 'name another, or leave'} the line out")
-        notes.append(f"{said}: {'all meet that condition' if key == 'where' else f'none counts as {key}'}")
+        notes.append(f"{said}: {WITHOUT.get(key, f'none counts as {key}')}")
     return notes
 
 

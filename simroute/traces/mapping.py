@@ -39,6 +39,8 @@ NO_CALL = (
 )
 MOST_LOOKED = 62
 """Columns whose presence in the log is checked; one bit each."""
+KINDS = {"csv": "CSV", "parquet": "Parquet"}
+"""Containers without documents."""
 SKIPPED = "not what `where` asks for"
 
 
@@ -88,13 +90,21 @@ class Mapped:
         return {key: told["column"] for key, told in self.told.items() if told["column"] is not None}
 
     def looked(self) -> list[tuple[str, Place, bool]]:
-        """(key, place, whether a log may well lack it) for each column whose value is only compared, so that nothing in it looks like an answer."""
-        told = [(key, one["column"], one["equals"] is None) for key, one in self.told.items() if one["when"] is not None or one["equals"] is not None]
+        """(key, place, whether a log may well lack it) for each column in which nothing looks like an answer: what is only compared, and errors."""
+        told = [
+            (key, one["column"], one["equals"] is None)
+            for key, one in self.told.items()
+            if one["when"] is not None or one["equals"] is not None or (key == "error" and one["column"] is not None)
+        ]
         return [*told, *(("where", one["column"], one.get("present") is False) for one in self.asked)][:MOST_LOOKED]
 
     def unplaced(self, found: Sample) -> str:
         """What is wrong with `records` in these whole records, none of which has rows there; nothing if one has."""
-        if self.records is None or any(row for record in found.records for row in self.unfold(record)):
+        if self.records is None:
+            return ""
+        if found.container != "json":
+            return f"`records: {self.records.text}` is for documents of JSON; each row of a {KINDS[found.container]} file is a record: leave it out"
+        if any(row for record in found.records for row in self.unfold(record)):
             return ""
         said = f"`records: {self.records.text}` finds no list of rows"
         if (missing := self.records.missing(found.records)) is None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from figures import lines, sheet
@@ -178,6 +179,7 @@ ABSENT: dict[str, tuple[dict[str, Any], str]] = {
     "hits of a misspelt key": ({"cached": {"column": "levl", "equals": "INFO"}}, r"for cached, .*; did you mean level\?"),
     "a condition on a misspelt key": ({"where": {"knd": {"not": "chat"}}}, r"'knd', which the mapping names for where, .*; did you mean kind\?"),
     "a condition that nothing meets": ({"where": {"knd": "chat"}}, r"'knd', which the mapping names for where, .*; did you mean kind\?"),
+    "errors of a misspelt key": ({"error": "erorCode"}, r"'erorCode', which the mapping names for error, is in none .*; did you mean errorCode\?"),
     "a nested key": ({"failed": {"when": "more.wrongs"}}, r"'more.wrongs', .*; did you mean more.wrong\?"),
     "a key in a text of JSON": ({"failed": {"when": "text.wrongs"}}, r"'text.wrongs', .*; did you mean text.wrong\?"),
 }
@@ -203,6 +205,9 @@ def test_a_key_that_only_failed_rows_would_have_is_noted(tmp_path: Path) -> None
     for extra, failed, note in (
         ({"failed": {"when": "errorCode"}}, 0, "'errorCode', which the mapping names for failed, is in none of 40 rows: none counts as failed"),
         ({"where": {"parent": {"present": False}}}, 0, "'parent', which the mapping names for where, is in none of 40 rows: all meet that condition"),
+        ({"error": "errorCode"}, 0, "'errorCode', which the mapping names for error, is in none of 40 rows: no error has a name"),
+        ({"error": "none"}, 0, ""),
+        ({"error": "late"}, 0, ""),
         ({"failed": {"when": "none"}}, 0, ""),
         ({"failed": {"when": "late"}}, 1, ""),
     ):
@@ -225,6 +230,19 @@ def test_where_no_rows_stand_is_told_with_what_is_there(tmp_path: Path, records:
     path.write_text(json.dumps({"ok": 1, "page": {"result": {"logs": ROWS, "total": 3}}}), encoding="utf-8")
     with pytest.raises(TraceError, match=message):
         read([path], Wish(mapping=mapped({"time": "at", "input_tokens": "in", "records": records})))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_where_rows_stand_is_not_asked_of_a_table(tmp_path: Path, ending: str) -> None:
+    """Its rows are the records, also where a cell holds what could be some."""
+    path, cell = tmp_path / f"log.{ending}", json.dumps({"at": 1})
+    if ending == "csv":
+        path.write_text(sheet([row | {"result": cell} for row in ROWS]), encoding="utf-8")
+    else:
+        duckdb.execute(f"COPY (SELECT 1700000000 AS \"at\", 5 AS \"in\", '{cell}' AS result) TO '{path}'")
+    kind = {"csv": "CSV", "parquet": "Parquet"}[ending]
+    with pytest.raises(TraceError, match=f"log.{ending}: `records: result` is for documents of JSON; each row of a {kind} file is a record: leave it out$"):
+        read([path], Wish(mapping=mapped({"time": "at", "input_tokens": "in", "records": "result"})))
 
 
 def test_that_most_rows_are_lost_is_said_first(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
