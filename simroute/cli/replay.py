@@ -84,10 +84,10 @@ def built(words: tuple[str, ...], load: dict[str, Any], outages: tuple[str, ...]
     from simroute.studies.replay import planned
 
     files, scenario, policies, overrides = _sorted(words)
-    if not files:
-        raise InputError("which trace? Give the file, such as simroute replay spend_logs.jsonl policy=failover")
-    if not policies:
-        raise InputError("policy= is missing: name what to hold against the log's own routing, such as policy=failover")
+    problems = [] if files else ["which trace? Give the file, such as simroute replay spend_logs.jsonl policy=failover"]
+    problems += [] if policies else ["policy= is missing: name what to hold against the log's own routing, such as policy=failover"]
+    if problems:
+        raise InputError(*problems)
     return planned(files, scenario, policies, overrides, list(outages), seed, replications, load)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
 from typing import Any, get_args, get_origin
 
@@ -25,12 +25,27 @@ def compose(
     """The scenario and the policies with all overrides applied, and notes. Raises InputError with every mistake."""
     if not overrides:
         return scenario, list(policies.values()), []
+    notes: list[str] = []
+    rewritten: list[str] = []
+    if problems := _judged(overrides, scenario, policies, rewritten, notes):
+        raise InputError(*problems)
+    made = _hydra({"scenario": scenario, "policies": {f"p{i}": policy for i, policy in enumerate(policies.values())}}, rewritten)
+    return made["scenario"], [made["policies"][f"p{i}"] for i in range(len(policies))], notes
+
+
+def mistakes(overrides: list[str], scenario: dict[Any, Any] | None, policies: Sequence[dict[Any, Any] | None]) -> list[str]:
+    """What is wrong with overrides where the scenario or some of the policies (None) cannot be read: of these nothing is said."""
+    return _judged(overrides, scenario, {str(place): policy for place, policy in enumerate(policies)}, [], []) if overrides else []
+
+
+def _judged(
+    overrides: list[str], scenario: dict[Any, Any] | None, policies: Mapping[str, dict[Any, Any] | None], rewritten: list[str], notes: list[str]
+) -> list[str]:
+    """Fills `rewritten` and `notes`; what is wrong."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    notes: list[str] = []
     problems: list[str] = []
-    rewritten: list[str] = []
     for text in overrides:
         try:
             parsed = OverridesParser.create().parse_override(text)
@@ -43,10 +58,7 @@ def compose(
             problem = _aimed(parsed, scenario, policies, rewritten, notes)
         if problem is not None:
             problems.append(f"override {text!r}: {problem}")
-    if problems:
-        raise InputError(*problems)
-    made = _hydra({"scenario": scenario, "policies": {f"p{i}": policy for i, policy in enumerate(policies.values())}}, rewritten)
-    return made["scenario"], [made["policies"][f"p{i}"] for i in range(len(policies))], notes
+    return problems
 
 
 def mark(overrides: list[str], scenario: Document, policies: list[Document]) -> None:
@@ -74,13 +86,15 @@ def _foreign_digits(text: str) -> bool:
     return any(char.isdigit() and not char.isascii() for char in text)
 
 
-def _aimed(parsed: Any, scenario: dict[Any, Any], policies: dict[str, dict[Any, Any]], rewritten: list[str], notes: list[str]) -> str | None:
+def _aimed(
+    parsed: Any, scenario: dict[Any, Any] | None, policies: Mapping[str, dict[Any, Any] | None], rewritten: list[str], notes: list[str]
+) -> str | None:
     """Rewrite an override so that it may set what a file does not spell out, or say why not."""
     head, *path = parsed.key_or_group.split(".")
     tail = parsed.input_line.split("=", 1)[1] if "=" in parsed.input_line else None
     if head == "scenario":
-        problem = None if parsed.is_delete() else unknown(spec.Scenario, scenario, path)
-        if parsed.is_delete() and not _present(scenario, path):
+        problem = None if parsed.is_delete() else unknown(spec.Scenario, scenario, path, whole=scenario is not None)
+        if parsed.is_delete() and scenario is not None and not _present(scenario, path):
             problem = "there is no such key to remove"
         if problem is None:
             rewritten.append(_text(parsed, f"scenario.{'.'.join(path)}", tail))
@@ -88,9 +102,10 @@ def _aimed(parsed: Any, scenario: dict[Any, Any], policies: dict[str, dict[Any, 
     if head != "policy":
         return f"it must begin with scenario. or policy.; {nearest(head, ['scenario', 'policy'])}"
     layer, *rest = path
-    have = [(f"p{i}", name, policy) for i, (name, policy) in enumerate(policies.items()) if layer in policy and layer not in RESERVED]
+    have = [(f"p{i}", name, policy) for i, (name, policy) in enumerate(policies.items()) if policy and layer in policy and layer not in RESERVED]
     if not have:
-        return f"no policy here has a layer {layer!r}; {nearest(layer, sorted({k for p in policies.values() for k in p if k not in RESERVED}))}"
+        known = sorted({key for policy in policies.values() for key in policy or () if key not in RESERVED})
+        return None if None in policies.values() else f"no policy here has a layer {layer!r}; {nearest(layer, known)}"
     for key, _, policy in have:
         problem = _unknown_in_layer(policy[layer], layer, rest) if rest and not parsed.is_delete() else None
         if problem is not None:
@@ -123,14 +138,14 @@ def _unknown_in_layer(data: Any, layer: str, path: list[str]) -> str | None:
     return unknown(registry[kind], data if isinstance(data, dict) else {}, path)
 
 
-def unknown(cls: type, data: Any, path: list[str]) -> str | None:
-    """Why `path` cannot be set; a new name in a mapping of named things is refused, since a typo looks the same."""
+def unknown(cls: type, data: Any, path: list[str], whole: bool = True) -> str | None:
+    """Why `path` cannot be set; a new name in a mapping of named things is refused, since a typo looks the same, where `data` is `whole`."""
     for depth, name in enumerate(path):
         kind = schema.inner(cls, tuple(path[:depth]))
         if kind is None:
             return f"{'.'.join(path[:depth])} holds a single value"
         if get_origin(kind) is dict:
-            if is_dataclass(schema.inner(get_args(kind)[1], ())) and name not in map(str, data or {}):
+            if whole and is_dataclass(schema.inner(get_args(kind)[1], ())) and name not in map(str, data or {}):
                 return f"there is no {name!r} in {'.'.join(path[:depth])}; {nearest(name, map(str, data or {}))}"
         elif schema.inner(cls, tuple(path[: depth + 1])) is None:
             return f"unknown key {name!r}; {nearest(name, schema.keys(cls, tuple(path[:depth])))}"

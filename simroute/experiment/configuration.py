@@ -98,7 +98,7 @@ def load(command: str, scenario: str, policies: list[str], overrides: list[str] 
     overrides = overrides or []
     documents, problems = read_documents(scenario, policies)
     if problems:
-        raise InputError(*problems, *_mistakes(documents[0], documents[1:]))
+        raise refused(problems, documents[0], documents[1:], overrides)
     weather, *stances = (document for document in documents if document is not None)
     return composed(command, Path(scenario).stem, weather, policies, stances, overrides, seed, replications)
 
@@ -111,21 +111,25 @@ def composed(
     names = [Path(policy).stem for policy in policies]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputError(f"policy {twice[0]!r} is named twice; give the second one another file name")
+        raise refused([f"policy {twice[0]!r} is named twice; give the second one another file name"], weather, [*stances], overrides)
     try:
         made, layers, notes = compose.compose(weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides)
     except InputError as error:
-        raise InputError(*error.lines, *_mistakes(weather, [*stances])) from None
+        raise refused(list(error.lines), weather, [*stances], []) from None
     compose.mark(overrides, weather, stances)
     base = _resolved(made, weather)
     return _build(command, name, made, base, dict(zip(names, layers, strict=True)), [weather, *stances], overrides, seed, replications, notes)
 
 
-def _mistakes(weather: yaml_reader.Document | None, stances: list[yaml_reader.Document | None]) -> list[str]:
-    """Of those files that can be read, so that they are told together with why others, or the overrides, cannot."""
+def refused(
+    problems: list[str], weather: yaml_reader.Document | None, stances: list[yaml_reader.Document | None], overrides: list[str]
+) -> InputError:
+    """With what is wrong in overrides and in those files that can be read (the others are None), so that everything is told at once."""
     known = [stance for stance in stances if stance is not None]
     data, base = (None, {}) if weather is None else (weather.data, _resolved(weather.data, weather))
-    return _examined(data, base, {str(place): stance.data for place, stance in enumerate(known)}, weather, known, [], [])[2]
+    aimed = compose.mistakes(overrides, data, [None if stance is None else stance.data for stance in stances])
+    layers = {str(place): stance.data for place, stance in enumerate(known)}
+    return InputError(*problems, *aimed, *_examined(data, base, layers, weather, known, [], [])[2])
 
 
 def layers_of(policy: str) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from simroute.experiment import yaml_reader
-from simroute.experiment.configuration import Configuration, composed, read_documents
+from simroute.experiment import schema, yaml_reader
+from simroute.experiment.configuration import Configuration, composed, read_documents, refused
 from simroute.experiment.errors import InputError
 from simroute.experiment.inputs import wish
 from simroute.models import spec
@@ -18,6 +20,8 @@ from simroute.traces import TraceError
 from simroute.traces.kept import recording
 from simroute.traces.recording import Recording
 from simroute.traces.totals import price_of
+
+T = TypeVar("T")
 
 RECORDED = "recorded"
 """The policy that is the log's own routing."""
@@ -130,26 +134,43 @@ def load(
     load: further keys of `workload`, such as rate_scale. outages: names of scenarios whose outages hold, or `{provider: …, start: …}` as a
     scenario file has them. Raises InputError.
     """
-    try:
-        trace = recording(path, wish(spec.Reading(**(load or {}).get("reading", {}))))
-    except TraceError as error:
-        raise InputError(str(error)) from None
-    if not routed(trace):
+    problems: list[str] = []
+    trace = _told(problems, lambda: recording(path, wish(spec.Reading(**(load or {}).get("reading", {})))))
+    if trace is not None and not routed(trace):
         policies = [name for name in policies if name != RECORDED] or policies
-    documents, problems = read_documents(scenario, policies)
-    if problems:
-        raise InputError(*problems)
+    documents, unread = read_documents(scenario, policies)
+    problems += unread
     given = documents.pop(0) if scenario is not None else None
-    stances = [document for document in documents if document is not None]
-    data, notes = weather(path, trace, None if given is None else given.data)
-    data["workload"] |= load or {}
-    laid = {name: outage for number, text in enumerate(outages, 1) for name, outage in _outages(text, number).items()}
-    if laid:
-        data["outages"] = {**(data.get("outages") or {}), **laid}
-    document = yaml_reader.Document(path if given is None else given.file, data, {} if given is None else given.lines, Path.cwd())
+    laid: dict[str, Any] = {}
+    for number, text in enumerate(outages, 1):
+        laid |= _told(problems, partial(_outages, text, number)) or {}
+    data, notes = None, list[str]()
+    misshapen = [] if given is None else schema.salvaged(spec.Scenario, {"deployments": {}, **given.data}, given)[1]
+    problems += misshapen
+    if trace is not None and not misshapen and (scenario is None or given is not None):
+        data, notes = _told(problems, lambda: weather(path, trace, None if given is None else given.data)) or (None, notes)
+    document = None
+    if data is not None:
+        data["workload"] |= load or {}
+        data |= {"outages": {**(data.get("outages") or {}), **laid}} if laid else {}
+        document = yaml_reader.Document(path if given is None else given.file, data, {} if given is None else given.lines, Path.cwd())
+    if document is None or problems:
+        raise refused(problems, document, documents, overrides)
+    stances = [stance for stance in documents if stance is not None]
     made = composed("replay", Path(path).name.split(".")[0] or "trace", document, policies, stances, overrides, seed, replications)
     made.notes = [*notes, *made.notes]
     return made
+
+
+def _told(problems: list[str], make: Callable[[], T]) -> T | None:
+    """What is made, or None and why not, so that what else is wrong can be told as well."""
+    try:
+        return make()
+    except TraceError as error:
+        problems.append(str(error))
+    except InputError as error:
+        problems += error.lines
+    return None
 
 
 def _outages(text: str, number: int) -> dict[str, Any]:

@@ -23,8 +23,10 @@ ALIKE = 0.75
 
 
 def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> list[str]:
-    """What a mapping names holds a value that can be used in some row; of errors it is only asked that some row has the column. Returns notes on columns that
-    a log may well lack, and does. Raises TraceError."""
+    """What a mapping names holds a value that can be used in some row; of errors it is only asked that some row has the column.
+
+    Returns notes on columns that a log may well lack, and does. Raises TraceError.
+    """
     notes = _unseen(run, form, path, seen)
     places = {key: place for key, place in form.named().items() if key != "error"}
     held = ", ".join(f'count("{HELD.get(key, key)}")' for key in places)
@@ -43,7 +45,7 @@ def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> li
 
 
 def _unseen(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> list[str]:
-    """Columns that are compared or tell an error, and that no row has: a mistake; a note for those that only failed rows may have, if none is alike."""
+    """Columns that are compared or tell an error, and that no row has: mistakes; those that only failed rows may have are noted, if none is alike."""
     looked, notes = form.looked(), list[str]()
     bits = run("SELECT bit_or(looked) FROM raw").fetchone()[0] if looked else None
     if bits is None:

@@ -324,6 +324,15 @@ def test_an_override_is_told_by_its_own_words(capsys):
     assert [line.split(": ")[1] for line in lines] == [f"override {words[1]!r}", f"override {words[0]!r}"]
 
 
+def test_overrides_are_judged_beside_files_that_cannot_be_read(capsys):
+    """At the first try, as far as that can be told: which names the missing scenario has is not known, nor which layers the missing policy."""
+    words = ["bad.override=1", "scenario.workload.rat=5", "scenario.outages.mornin.status=500", "policy.breakr.cooldown=60s"]
+    lines = refused(capsys, "compare", "scenario=dmo", "policy=failovr", *words)
+    assert [line.split(": ", 2)[1] for line in lines[2:]] == [f"override {word!r}" for word in words[:2]]
+    lines = refused(capsys, "compare", "scenario=demo", "policy=failover,failover", *words)
+    assert [line.split(": ", 2)[1] for line in lines[1:]] == [f"override {word!r}" for word in words]
+
+
 def test_a_seed_has_64_bits(capsys):
     """More is refused in one line, on the command line and in a run's configuration."""
     assert "18446744073709551615" in refused(capsys, "run", "scenario=demo", "policy=direct", "--seed", str(2**64))[0]

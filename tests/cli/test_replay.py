@@ -103,7 +103,7 @@ def test_the_summary_alone_goes_to_stdout(capsys: pytest.CaptureFixture[str]) ->
 
 
 WRONG = {
-    "no file": ((), ["which trace?"]),
+    "no file": (("policy=failover",), ["which trace?"]),
     "no policy": (("log.csv",), ["policy= is missing"]),
     "missing file": (("none.csv", "policy=failover"), ["none.csv", "cannot be read"]),
     "unknown policy": (("log.csv", "policy=failovr"), ["did you mean failover?"]),
@@ -133,3 +133,35 @@ def test_a_mistake_is_one_line(words: tuple[str, ...], told: list[str], capsys: 
     assert line.startswith("simroute: ")
     assert [text for text in told if text not in line] == []
     assert not Path("reports").exists()
+
+
+MANY = {
+    "a policy and overrides": (
+        ("log.csv", "policy=nosuch,failover", "bad.override=1", "scenario.horzon=1h", "policy.retri.most=2"),
+        ["policy 'nosuch'", "override 'bad.override=1'", "override 'scenario.horzon=1h': unknown key 'horzon'; did you mean horizon?"],
+    ),
+    "a scenario, weather and an override": (
+        ("log.csv", "policy=direct", "scenario=demoo", "--outage", "steady", "policy.retri.most=2"),
+        ["scenario 'demoo'", "--outage steady: that scenario has no outages", "override 'policy.retri.most=2': no policy here has a layer 'retri'"],
+    ),
+    "the trace and a policy's layer": (
+        ("none.csv", "policy=p.yaml", "bad.override=1"),
+        ["none.csv: cannot be read", "override 'bad.override=1'", "p.yaml:2: retri"],
+    ),
+    "a scenario's shapes": (
+        ("log.csv", "policy=p.yaml", "scenario=s.yaml", "bad.override=1"),
+        ["s.yaml:2: workload: expected keys and values, found 5", "override 'bad.override=1'", "p.yaml:2: retri"],
+    ),
+    "all that is missing": (("bad.override=1",), ["which trace?", "policy= is missing"]),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), MANY.values(), ids=MANY)
+def test_mistakes_of_all_kinds_are_told_at_once(words: tuple[str, ...], told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Also where a file cannot be read; of what only that file could tell nothing is said."""
+    Path("p.yaml").write_text("about: p.\nretri: {}\n", encoding="utf-8")
+    Path("s.yaml").write_text("about: s?\nworkload: 5\n", encoding="utf-8")
+    code, _, err = said(capsys, "replay", *words)
+    lines = err.strip().splitlines()
+    assert (code, len(lines)) == (2, len(told)), err
+    assert [(text, line) for text, line in zip(told, lines, strict=True) if text not in line] == []
