@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -128,6 +129,15 @@ def brief(text: str, most: int = 1000) -> str:
     """
     shown = few_marks(escaped(" ".join(word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}…" for word in text.split(" "))))
     return shown if len(shown) <= most else f"{shown[: most * 2 // 3]} … {shown[-most // 3 :]}"
+
+
+def shortened(names: Iterable[str], most: int) -> dict[str, str]:
+    """Each of these names with one of at most so many characters: itself, or its beginning with a number that no other one has."""
+    made = {name: name for name in names}
+    for name in [name for name in made if len(name) > most]:
+        numbered = (f"{name[: most - 5]}… {number}" for number in itertools.count(1))
+        made[name] = next(short for short in numbered if short not in made.values())
+    return made
 
 
 def quoted(text: str) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simroute.words import clean, duration, money, paired, pairs, percent, seconds, span, usd
+from simroute.words import clean, duration, money, paired, pairs, percent, seconds, shortened, span, usd
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ from simroute.words import clean, duration, money, paired, pairs, percent, secon
 def test_a_figure_has_the_digits_that_its_interval_justifies(found, said):
     """Two significant digits of the half-width, never the float as it is."""
     assert span(*found) == said
+
+
+def test_long_names_are_cut_and_stay_apart():
+    """Short ones are never changed, even one that looks like a cut one."""
+    assert shortened(["abc", "a" * 12, "a" * 11, "aaaaa… 1", "b" * 10], 10) == {
+        "abc": "abc", "a" * 12: "aaaaa… 2", "a" * 11: "aaaaa… 3", "aaaaa… 1": "aaaaa… 1", "b" * 10: "b" * 10,
+    }  # fmt: skip
 
 
 def test_shares_near_the_ends_and_small_sums_keep_their_digits():

@@ -141,6 +141,24 @@ def test_names_of_a_log_cannot_act(tmp_path: Path) -> None:
     assert "<script>alert" not in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.parametrize("letter", ["m", "\u00a0", '"'])
+def test_names_longer_than_a_key_of_yaml_are_cut(letter: str, tmp_path: Path) -> None:
+    """To ones that stay apart, though they only differ after 60,000 characters; shares and calls are those of each."""
+    long = [f"{letter * 60_000}{end}" for end in "abcd"]
+    still = {"input_tokens": 10, "output_tokens": 5, "provider": "p", "latency_s": 1.0}
+    rows = [{**still, "arrival_ns": int(1e9 * k), **dict.fromkeys(("model", "user", "feature", "task"), long[k % 4])} for k in range(400)]
+    log, file = tmp_path / "log.jsonl", tmp_path / "a.yaml"
+    log.write_text("\n".join(map(json.dumps, rows)))
+    found = said("fit", str(log), "-o", str(file), "--quiet")
+    assert found.exception is None, found.exception
+    made = load("check", str(file), [])
+    load_of = made.scenario.workload
+    names = [made.scenario.deployments, load_of.users, load_of.features, load_of.tasks]
+    assert [(len(each), max(map(len, each)) <= 100) for each in names] == [(4, True)] * 4
+    assert {*load_of.users.values(), *load_of.features.values()} == {0.25}
+    assert said("check", str(file)).return_value == 0
+
+
 @pytest.mark.parametrize("command", ["fit", "forecast"])
 def test_a_log_that_is_none_is_refused_in_one_line(command: str, tmp_path: Path) -> None:
     """Too few rows, no such file."""

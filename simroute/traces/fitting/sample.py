@@ -13,10 +13,13 @@ from simroute.traces.groups import kinds_of_work
 from simroute.traces.sends import INVALID, sends
 from simroute.traces.table import Table
 from simroute.traces.totals import answers, bills
+from simroute.words import shortened
 
 MOST_NAMES = 30
 """Users, features and tasks with a share of their own, the busiest first."""
 OTHERS = "others"
+LONGEST = 100
+"""Characters of their names: written as escapes, ten for one, these are still a key of YAML, which has at most 1,024."""
 FEWEST = 10
 """Requests."""
 GIVEN_UP, HUNG, UNTOLD = 499, 504, 500
@@ -98,6 +101,7 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
     shares = {kind: _shares(table, kind) for kind in ("task", "user", "feature")}
     tasks = [name for name in shares["task"] if name != OTHERS or len(shares["task"]) <= MOST_NAMES]
     code = " ".join(f"WHEN '{_quoted(name)}' THEN {place}" for place, name in enumerate(tasks))
+    shares = {kind: {short: found[name] for name, short in shortened(found, LONGEST).items()} for kind, found in shares.items()}
     answered = "part WHERE NOT coalesce(failed, false) AND input_tokens > 0"
     good = f"{answered} ORDER BY arrival_ns"
     if not table.one(f"SELECT count(*) FROM {answered}"):

@@ -6,6 +6,7 @@ import re
 import types
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from itertools import count
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -14,10 +15,10 @@ from simroute.models import spec
 from simroute.models.prices import catalogued, known_as
 from simroute.traces.fitting import arrivals, errors, latency, lengths, limits, outages, repeats, sessions
 from simroute.traces.fitting.interval import Estimate, share
-from simroute.traces.fitting.sample import OTHERS, Calls, Sample
+from simroute.traces.fitting.sample import LONGEST, OTHERS, Calls, Sample
 from simroute.traces.fitting.written import Noted, fitted, plain
 from simroute.traces.totals import price_of
-from simroute.words import clean, duration
+from simroute.words import clean, duration, shortened
 
 MOST_DEPLOYMENTS = 20
 ENOUGH = 50
@@ -88,10 +89,10 @@ def _sized(seen: Sample, mine: np.ndarray) -> tuple[lengths.Lengths, lengths.Len
 
 def _name(provider: str, model: str, taken: set[str]) -> str:
     for text in (model.rsplit("/", 1)[-1], f"{provider}-{model.rsplit('/', 1)[-1]}", f"{provider}-{model}"):
-        name = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-") or "model"
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", text)[:LONGEST].strip("-") or "model"
         if name not in taken:
             return name
-    return f"{name}-{len(taken)}"
+    return next(other for number in count(2) if (other := f"{name[: LONGEST - 5]}-{number}") not in taken)
 
 
 # -- as a file ------------------------------------------------------------------------------------------------------
@@ -102,7 +103,8 @@ def tree(seen: Sample, found: Parts, about: str, given: dict[str, Any] | None = 
     made: dict[str, Any] = {"about": about, "horizon": Noted(round(seen.span, 3), f"{duration(seen.span)}, as long as what was fitted")}
     made["workload"] = _workload(seen, found)
     if given is not None:
-        made["deployments"] = {name: Noted(_lent(keys, set(found.tasks)), "given, not from the log") for name, keys in given.items()}
+        names = shortened(given, LONGEST)
+        made["deployments"] = {names[name]: Noted(_lent(keys, set(found.tasks)), "given, not from the log") for name, keys in given.items()}
     elif found.deployments:
         unknown = {"quality": Noted(None, "no log says how good answers are: none is reported; 0.9 says that 90 % are right")}
         own = zip(found.deployments, seen.calls, strict=False)
@@ -151,7 +153,7 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
             total = sum(names.values())
             known = f"shares of {total:,} of {len(seen.arrival):,} requests"
             rest = f"; {OTHERS}: all but the {len(names) - 1} most frequent" if OTHERS in names else ""
-            made[f"{kind}s"] = Noted({clean(name, 60): count / total for name, count in names.items()}, known + rest)
+            made[f"{kind}s"] = Noted({name: count / total for name, count in names.items()}, known + rest)
     again = found.repeats
     if again is not None and again.share is not None and again.questions is not None and again.exponent is not None:
         zipf: dict[str, Any] = {
