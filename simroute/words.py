@@ -20,10 +20,10 @@ def percent(share: float | None) -> str:
 
 
 def usd(value: float | None) -> str:
-    """Dollars with sensible digits."""
-    if value is None:
-        return "n/a"
-    return f"${value:,.2f}" if abs(value) >= 0.1 or value == 0 else f"${value:.4f}"
+    """Dollars and cents; less than ten cents with three digits that matter, however little it is."""
+    if value is None or 0 < abs(value) < 0.1:
+        return money(value)
+    return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
 
 
 def money(value: float | None, signed: bool = False) -> str:

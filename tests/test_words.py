@@ -36,7 +36,10 @@ def test_long_names_are_cut_and_stay_apart():
 def test_shares_near_the_ends_and_small_sums_keep_their_digits():
     """Four nines are not rounded to 100 %, a hundredth of a cent is not $0.00."""
     assert (percent(0.99996), percent(1.0), percent(None)) == ("99.9960 %", "100.00 %", "n/a")
-    assert (usd(0.00012), usd(1234.5), seconds(0.034), seconds(123.4)) == ("$0.0001", "$1,234.50", "0.03 s", "123 s")
+    assert (usd(0.00012), usd(1234.5), seconds(0.034), seconds(123.4)) == ("$0.000120", "$1,234.50", "0.03 s", "123 s")
+    assert [usd(value) for value in (0.0000216, 0.0123, 0.0999, 0.1, -0.004, -2.5, 0.0)] == [
+        "$0.0000216", "$0.0123", "$0.0999", "$0.10", "-$0.00400", "-$2.50", "$0.00",
+    ]  # fmt: skip
 
 
 def test_times_are_told_in_the_unit_one_would_say():

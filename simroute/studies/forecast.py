@@ -16,9 +16,9 @@ from simroute.models.fates import fate
 from simroute.models.prices import price_list
 from simroute.models.random import Streams
 from simroute.models.weather import Weather
+from simroute.traces.blame import GIVEN_UP
 from simroute.traces.embeddings import set_apart
 from simroute.traces.fitting import Fit, Sample, fitted, sample
-from simroute.traces.fitting.sample import GIVEN_UP
 from simroute.traces.reader import said
 from simroute.traces.table import Table
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from simroute.traces.blame import Blame, blame
 from simroute.traces.embeddings import set_apart
 from simroute.traces.prefixes import MOST, shared
 from simroute.traces.spend import explained, recomputed
@@ -41,12 +42,15 @@ def summary(table: Table) -> dict[str, Any]:
     )
     known = table.named(f"SELECT {', '.join(f'count({name}) AS {name}' for name in SHARES)} FROM requests")
     first, last, at_least = found.pop("first"), found.pop("last"), found.pop("at_least")
+    faults = blame(table) if found["failed"] is not None else None
     whole = {name: None if value is None else int(value) for name, value in found.items() if name not in REAL}
     return {
         "format": table.format, "requests": table.requests, "skipped": table.skipped, "unusable": table.unusable,
         "first_arrival_utc": when(table, first),
         "last_arrival_utc": when(table, last), "span_s": (last - first) / 1e9, **found, **whole,
         "attempts_at_least": at_least, "known": known,
+        "failed_by_request": faults and sum(faults.own.values()), "failed_given_up": faults and faults.given_up,
+        "failed_by_deployment": faults and faults.weather, "failed_without_status": faults and faults.untold,
         "embeddings": table.embeddings or None, "embedding_tokens": None if tokens is None else int(tokens),
     }  # fmt: skip
 
@@ -183,6 +187,8 @@ def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     told = [(" ".join(str(part) for part in (status, error) if part is not None), count) for status, error, count in found]
     if any(name for name, _ in told):
         yield "errors", ", ".join(f"{name or 'not told'} {count:,}" for name, count in told)
+    if said["failed"]:
+        yield "whose fault", ", ".join(_whose(blame(table)))
     if said["attempts"]:  # a gateway's cache alone makes none, and says nothing of the others
         least = "at least " if said["attempts_at_least"] else ""
         yield "attempts", f"{least}{said['attempts']:,}, {least}{said['attempts'] / table.requests:.3f} a request"
@@ -193,6 +199,16 @@ def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     streamed, known = table.rows("SELECT count(*) FILTER (streamed), count(streamed) FROM requests")[0]
     if known:
         yield "streamed", f"{streamed:,} ({percent(streamed / known)}){_unsaid(table.requests - known)}"
+
+
+def _whose(found: Blame) -> Iterator[str]:
+    if found.own:
+        codes = ", ".join(f"{status}: {count:,}" for status, count in found.own.items())
+        yield f"{sum(found.own.values()):,} of the request itself or its account ({codes})"
+    if found.given_up:
+        yield f"{found.given_up:,} given up by who asked (499)"
+    if found.weather:
+        yield f"{found.weather:,} of the deployments" + (f" ({found.untold:,} without a status are taken as such)" if found.untold else "")
 
 
 def _times(table: Table) -> Iterator[Row]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from simroute.models.questions import UNIQUE
 from simroute.models.recorded import Behaviour
+from simroute.traces.blame import blame
 from simroute.traces.embeddings import set_apart
 from simroute.traces.prefixes import shared
 from simroute.traces.reader import said
@@ -42,8 +43,6 @@ WAYS = (
     " CASE WHEN len(r.tries) > 0 THEN r.tries[1].model ELSE r.requested_model END"
 )
 """The route of each request of `r`: `routes.code` of those that were sent several times, else `lone.code`."""
-GIVEN_UP = 499
-"""Nobody waited for the answer."""
 WINDOW = 300.0
 """Seconds for which errors are counted together."""
 FORGOTTEN = 300.0
@@ -259,16 +258,15 @@ def _nameless(table: Table) -> list[str]:
 
 def _blamed(table: Table) -> list[str]:
     """Failures that are no weather, those that nobody waited for, and those of which the log does not say."""
-    counts = dict(table.rows(f"SELECT {INVALID} AS code, count(*) FROM requests WHERE failed GROUP BY 1 ORDER BY 2 DESC, 1"))
-    untold = table.one(f"SELECT count(*) FROM requests WHERE failed AND {INVALID} IS NULL AND status IS NULL")
-    left, own = counts.pop(GIVEN_UP, 0), {code: count for code, count in counts.items() if code is not None}
-    made = []
-    if own:
-        codes = ", ".join(f"{count:,} of {code}" for code, count in own.items())
-        made.append(f"{sum(own.values()):,} requests failed by their own fault or their account's ({codes}): they fail wherever they are sent")
-    if left:
-        made.append(f"{left:,} requests were given up by who asked (499): no log says what would have come, so they fail wherever they are sent")
-    return made + ([f"{untold:,} failed requests have no status: they are taken as the deployment's failures"] if untold else [])
+    found, made = blame(table), list[str]()
+    if found.own:
+        codes = ", ".join(f"{count:,} of {code}" for code, count in found.own.items())
+        many = sum(found.own.values())
+        made.append(f"{many:,} requests failed by their own fault or their account's ({codes}): they fail wherever they are sent")
+    if found.given_up:
+        told = f"{found.given_up:,} requests were given up by who asked (499)"
+        made.append(f"{told}: no log says what would have come, so they fail wherever they are sent")
+    return made + ([f"{found.untold:,} failed requests have no status: they are taken as the deployment's failures"] if found.untold else [])
 
 
 def _ours(table: Table) -> list[str]:

@@ -48,6 +48,7 @@ def test_the_summary_is_flat_and_adds_up(trace: Path, capsys: pytest.CaptureFixt
             "output_tokens": 330,
         "embeddings": None, "embedding_tokens": None,
         "attempts": 7, "attempts_at_least": False, "failed": 1, "streamed": None,
+        "failed_by_request": 0, "failed_given_up": 0, "failed_by_deployment": 1, "failed_without_status": 0,
         "known": {"streamed": 0, "failed": 4, "cached": 0, "cached_tokens": 4, "written_tokens": 0,
                       "cost_usd": 4, "user": 4, "session": 4, "model": 4, "latency_s": 4,
                   "ttft_s": 2, "attempts": 4}, "users": 2, "sessions": 2, "models": 2, "latency_mean_s": pytest.approx(1.825),
@@ -63,6 +64,7 @@ def test_what_a_format_does_not_say_is_null(tmp_path: Path, capsys: pytest.Captu
         "first_arrival_utc", "last_arrival_utc", "cached_tokens", "written_tokens", "cost_usd", "attempts", "attempts_at_least", "failed",
             "streamed", "users",
         "sessions", "models", "latency_mean_s", "ttft_mean_s", "embeddings", "embedding_tokens",
+        "failed_by_request", "failed_given_up", "failed_by_deployment", "failed_without_status",
     }  # fmt: skip
 
 
@@ -81,9 +83,9 @@ def test_the_difference_between_log_and_catalogue_is_explained(trace: Path) -> N
         "$0.51",
         "$0.0100, at prices of 2023-11-14",
         "no price is known for own-model (1): $0.50 of the log",
-        "cached tokens at the full price would cost $0.0005 more",
-        "$0.0010 of the log is for failed calls, which cost nothing here",
-        "the rest of the log is $0.0010 (10 %) above the catalogue",
+        "cached tokens at the full price would cost $0.000500 more",
+        "$0.00100 of the log is for failed calls, which cost nothing here",
+        "the rest of the log is $0.00100 (10 %) above the catalogue",
     ]
 
 

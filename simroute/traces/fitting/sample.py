@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from simroute.traces.blame import GIVEN_UP, blame
 from simroute.traces.embeddings import set_apart
 from simroute.traces.files import TraceError
 from simroute.traces.groups import kinds_of_work
@@ -22,8 +23,8 @@ LONGEST = 100
 """Characters of their names: written as escapes, ten for one, these are still a key of YAML, which has at most 1,024."""
 FEWEST = 10
 """Requests."""
-GIVEN_UP, HUNG, UNTOLD = 499, 504, 500
-"""Statuses: nobody waited for the answer (neither an error nor a time); no answer ever came; the log does not say which."""
+HUNG, UNTOLD = 504, 500
+"""Statuses: no answer ever came; the log does not say which."""
 
 NOBODYS = (
     f"len(list_filter(tries, lambda t: t.model IS NULL)) > 0 OR"
@@ -106,6 +107,7 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
     good = f"{answered} ORDER BY arrival_ns"
     if not table.one(f"SELECT count(*) FROM {answered}"):
         raise TraceError("no request was answered with tokens told: nothing tells how long prompts and answers are")
+    faults = blame(table, "part")
     began = datetime.fromtimestamp(0 if table.relative else start / 1e9, UTC)
     return Sample(
         arrival,
@@ -123,8 +125,8 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
         _sessions(table),
         bills(table, "part"),
         answers(table, "part"),
-        dict(table.rows(f"SELECT {INVALID} AS code, count(*) FROM part WHERE code IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1")),
-        table.one(f"SELECT count(*) FROM part WHERE failed AND {INVALID} IS NULL AND status IS NULL"),
+        faults.invalid,
+        faults.untold,
         table.one(f"SELECT count(*) FROM part WHERE {NOBODYS}"),
         why,
     )
