@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,13 +11,17 @@ import numpy as np
 
 from simroute.experiment.configuration import Configuration
 from simroute.experiment.inputs import dates
+from simroute.metrics.figures import Agreed
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
 from simroute.models.replayed import clock
+from simroute.policies.budget import SLOTS
 from simroute.worlds.periods import Periods
 
 DAY = 86_400.0
 MOST_DAYS = 400
+MOST_SLOTS = 1_000_000
+"""Of a rolling budget in a horizon; a window has fewer than the layer's where these would be more."""
 
 
 def days(configuration: Configuration) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]] | None:
@@ -32,17 +37,24 @@ def days(configuration: Configuration) -> tuple[list[str], Callable[[np.ndarray]
     return names, lambda when: np.minimum(((offset + when * time.scale) // DAY).astype(np.int64), many - 1)
 
 
-def periods(scenario: spec.Scenario) -> tuple[float, list[tuple[float, float]]] | None:
-    """The scenario's budget in USD, and its periods that are wholly in the horizon, (start, end) in s; None if there is none, or it rolls."""
+def periods(scenario: spec.Scenario) -> Agreed | None:
+    """The scenario's budget, in those of its periods, or windows, that are wholly in the horizon; None if there are none.
+
+    A rolling window is counted in slots, as the budget layer does: at each moment up to one slot more than the window.
+    """
     budget = scenario.budget
-    if budget is None or budget.usd == 0 or budget.period == "rolling":
+    if budget is None or budget.usd == 0 or (budget.period == "rolling" and budget.window > scenario.horizon):
         return None
+    if budget.period == "rolling":
+        slots = max(1, min(SLOTS, int(MOST_SLOTS * budget.window / scenario.horizon)))
+        starts = np.arange(math.ceil(scenario.horizon * slots / budget.window)) * (budget.window / slots)
+        return Agreed(budget.usd, starts, starts + budget.window / slots, slots + 1)
     within, found, now = Periods(*dates(scenario)), list[tuple[float, float]](), 0.0
     while now < scenario.horizon:
         start, now = within(now, budget.period, budget.zone, budget.reset)
         if start >= 0 and now <= scenario.horizon:
             found.append((start, now))
-    return (budget.usd, found) if found else None
+    return Agreed(budget.usd, *np.array(found).T) if found else None
 
 
 def seen(models: list[DeploymentModel]) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:

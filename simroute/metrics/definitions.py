@@ -16,8 +16,8 @@ DEFINITIONS: dict[str, str] = {
     "cost_usd": "Everything that was billed: answers, failed and abandoned attempts, judges and pings.",
     "cost_per_1k_requests_usd": "Everything that was billed, for each 1,000 requests that arrived.",
     "budget_used": (
-        "The part of the scenario's budget that was billed for the requests of its dearest period, of those that are wholly in the horizon; "
-        "more than 1 is overspent, null where there is no such period."
+        "The part of the scenario's budget that was billed for the requests of its dearest period, of those that are wholly in the horizon (rolling: "
+        "of the dearest window, counted up to a thousandth longer); more than 1 is overspent, null where there is no such period."
     ),
     "wasted_usd": (
         "What was billed for work whose answer nobody got: abandoned attempts, lost races, refused answers, judges of a request that failed."

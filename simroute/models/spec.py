@@ -303,7 +303,7 @@ class Outage:
 
 @dataclass(frozen=True)
 class Budget:
-    """What may be spent, which is promised where the horizon covers a period: a budget layer without a sum of its own keeps to it; nothing else does.
+    """What may be spent, promised where the horizon covers a period: a budget layer without a sum of its own keeps to it; nothing else does.
 
     Example:
 
@@ -332,7 +332,7 @@ class Slo:
 
     Interplay: The verdict asks whether `success` is kept, on the unfavourable bound of the interval. Where `latency` or `ttft` is stated, only
     successes in time count for it (slo_attainment): a policy that waits long and then succeeds does not keep it. A `budget` of the scenario whose
-    period the horizon covers is part of the promise too. `minute_success` is only for availability, which counts minutes.
+    period, or window, the horizon covers is part of the promise too. `minute_success` is only for availability, which counts minutes.
     """
 
     success: Annotated[Share, Doc("requests that must get an answer")] = 0.999

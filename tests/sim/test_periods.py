@@ -15,6 +15,7 @@ from simroute.experiment.errors import InputError
 from simroute.experiment.run import replicate
 from simroute.ledger import OUTCOMES
 from simroute.policies.budget import Budget
+from simroute.studies.promise import parts, words
 from simroute.worlds.periods import Periods, bounds
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -126,6 +127,48 @@ def test_a_days_budget_begins_at_midnight(tmp_path: Path, starts: str, zone: str
     assert late.min() == pytest.approx(9 + 13.5, abs=4 * 21_600**0.5 / 4800)
     assert late.max() == pytest.approx(9 + 18, abs=0.02)
     assert Periods(seconds("2026-08-03T15:00"), 1.0, "T" in starts)(0.0, "day", zone, "00:00")[1] == free * HOUR
+
+
+ROLLING = "{usd: 20, period: rolling, window: WINDOW}"
+
+
+def rolled(folder: Path, window: str) -> Configuration:
+    """33 h of which two spells of 9 h have calls of 0.002 USD, half a second apart, with a budget of 20 USD for a rolling window."""
+    text = SCENARIO.replace("STARTS", "15").replace("{usd: 43.2, period: day, zone: ZONE}", ROLLING.replace("WINDOW", window))
+    (folder / "s.yaml").write_text(text)
+    (folder / "reject.yaml").write_text("budget: {at_limit: reject, shift_at: 1.0, reserve: max}\ntimeout: {total: 30s}\n")
+    return load("run", str(folder / "s.yaml"), ["direct", str(folder / "reject.yaml")])
+
+
+@pytest.mark.parametrize(("window", "long"), [("1h", HOUR), ("20h", 20 * HOUR), ("100ms", 0.1)])
+def test_a_rolling_budget_is_judged_by_its_dearest_window(tmp_path: Path, window: str, long: float) -> None:
+    """No less than the largest sum in any window of that length, by brute force over the rows, and no more than in one a slot longer."""
+    calls: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def rows(world: object):
+        return lambda table, chunk: calls.append((chunk["arrival_s"], chunk["cost_nano"])) if table == "requests" else None
+
+    used = replicate(rolled(tmp_path, window), "direct", 0, rows).metrics["budget_used"]
+    when, cost = (np.concatenate(column) for column in zip(*calls, strict=True))
+    order = np.argsort(when)
+    when, sums = when[order], np.concatenate([[0], np.cumsum(cost[order])])
+    slot = max(long / 1000, 33 * HOUR / 1_000_000)
+    exact, longer = (max(sums[np.searchsorted(when, when + size, side="left")] - sums[:-1]) / 1e9 / 20 for size in (long, long + slot + 1e-6))
+    assert exact <= used <= longer
+    assert used > 0
+
+
+def test_a_rolling_budget_is_part_of_the_promise_where_the_horizon_covers_its_window(tmp_path: Path) -> None:
+    """A layer that holds it to the nano-dollar keeps it, and a policy without one does not; of a longer window nothing is known."""
+    made = rolled(tmp_path, "4h")
+    used = {policy: replicate(made, policy, 0).metrics["budget_used"] or 0.0 for policy in ("direct", "reject")}
+    assert used["direct"] == pytest.approx(4 * HOUR * 0.5 * 24 / 9 * 0.002 / 20, rel=0.05)
+    assert 0.99 < used["reject"] <= 1
+    assert words(made.scenario).endswith(", for at most $20 in any 4 h")
+    assert [part.metric for part in parts(made.scenario)] == ["success_rate", "budget_used"]
+    longer = rolled(tmp_path, "34h")
+    assert replicate(longer, "direct", 0).metrics["budget_used"] is None
+    assert [part.metric for part in parts(longer.scenario)] == ["success_rate"]
 
 
 @pytest.mark.parametrize(
