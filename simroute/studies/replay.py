@@ -17,7 +17,7 @@ from simroute.metrics import METRICS, Evidence, Figures
 from simroute.metrics.observer import BINS, seconds_of
 from simroute.studies.logged import TOLD, logged, told
 from simroute.studies.spending import spending
-from simroute.studies.statistics import PLAIN, Interval, interval, paired
+from simroute.studies.statistics import Interval, interval, paired
 from simroute.words import percent, seconds, span, usd
 
 if TYPE_CHECKING:
@@ -110,9 +110,12 @@ def _compared(name: str, log: Figures, runs: list[Figures]) -> dict[str, Any]:
 
 
 def _difference(study: Study, policy: str, name: str, compared: dict[str, Any]) -> dict[str, Any]:
-    """From the log's routing to this policy; decided when it is more than chance (of one replication nobody knows) and more than the residual."""
+    """From the log's routing to this policy; decided when it is more than chance (of one replication nobody knows) and more than the residual.
+
+    Where outages that come at random lie over the trace, bounds of shares count those that were met, as in all tables.
+    """
     base, other = ([run.metrics[name] for run in study.runs[which]] for which in (RECORDED, policy))
-    found = paired(base, other, PLAIN)
+    found = paired(base, other, study.rule, name)
     mean = interval(base).mean
     allowed = abs(compared["relative"] * mean) if compared["relative"] is not None and mean is not None else None
     surely = found.low is not None and found.high is not None and not found.low <= 0 <= found.high

@@ -147,6 +147,16 @@ def test_a_difference_smaller_than_the_residual_is_undecided(tmp_path, billed, d
     assert found.replay["calibration"]["cost_usd"]["relative"] == pytest.approx(1 / billed - 1, abs=1e-6)
 
 
+def test_differences_count_outages_that_lie_over_the_trace_at_random(tmp_path):
+    """None was met: another policy may gain, or lose, the share of time in which outages are expected, as in all tables of a study."""
+    path = written(tmp_path / "log.csv", calls(300))
+    found = replay(path, "failover", replications=4, outages=["{provider: openai, mean_between: 4000s, repair: 30s, error_share: 1.0}"])
+    assert found.rule.met.outages == 0
+    (share,) = [row for row in found.replay["differences"] if row["metric"] == "success_rate"]
+    expected = 30 / (4000 + 30) * 0.9  # of a horizon of 300 s that begins in fair weather: 1 - (1 - exp(-x)) / x with x = 300 (1 / 4000 + 1 / 30)
+    assert share["low"] <= share["mean"] - 0.95 * expected < share["mean"] + 0.95 * expected <= share["high"]
+
+
 def test_a_difference_that_may_be_chance_is_undecided(study):
     """Its interval contains 0, or it is more than the residual."""
     for row in study.replay["differences"]:
