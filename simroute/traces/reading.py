@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from simroute.traces import cells, faults, files, nesting, turns
-from simroute.traces.attempts import joined
+from simroute.traces.attempts import join
 from simroute.traces.choosing import Wish, format_of, lacking, sample, untimed
 from simroute.traces.columns import COLUMNS
 from simroute.traces.files import Chunk, TraceError
@@ -374,12 +374,13 @@ class _Reader:
         settle(self._table, self._given)
         source = "whole"
         if "trace" in self._given:
-            source = f"({joined('end' in self._form.COLUMNS)})"
+            self._table.notes += join(self._run, "end" in self._form.COLUMNS)
+            source = "joined"
         arrival, tick = self._spread()
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
         order = "ORDER BY arrival_ns, file, line" if unordered or tick or source != "whole" else ""
         self._run(f"CREATE TABLE requests AS SELECT {arrival}, {others} FROM {source} {order}")
-        self._run("DROP VIEW whole; DROP VIEW told; DROP TABLE raw")
+        self._run("DROP VIEW whole; DROP VIEW told; DROP TABLE raw; DROP TABLE IF EXISTS joined")
 
 
 def _first(reasons: Mapping[str, str]) -> str:

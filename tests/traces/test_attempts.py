@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from figures import lines, table
+from simroute.traces import attempts
 from simroute.traces.inspect import rows, summary
 
 
@@ -67,6 +68,35 @@ ATTEMPTS = {
     ),
     "a second failure at the first target is another's": (
         [portkey(0, False), portkey(1, False, id="b"), portkey(2, True, ai_org="x", last_used_option_index=1)], (2, 1, 3, True),
+    ),
+    "two whose first targets both fail, side by side": (
+        [
+            portkey(0, False), portkey(0.5, False, id="b"), portkey(1, True, ai_org="x", last_used_option_index=1),
+            portkey(1.5, True, ai_org="x", id="c", last_used_option_index=1),
+        ],
+        (2, 0, 4, True),
+    ),
+    "the second is over first, and asks for less": (
+        [
+            portkey(0, False, req_units=400), portkey(0.5, False, id="b", req_units=90), portkey(1, True, req_units=92, last_used_option_index=1),
+            portkey(1.5, False, ai_org="x", id="c", req_units=410, last_used_option_index=1),
+            portkey(2.5, True, ai_org="y", id="d", req_units=400, last_used_option_index=2),
+        ],
+        (2, 0, 5, True),
+    ),
+    "of two one is never answered": (
+        [
+            portkey(0, False), portkey(0.5, False, id="b"), portkey(1, True, ai_org="x", last_used_option_index=1),
+            portkey(30, True, mode="single"),
+        ],
+        (3, 1, 4, True),
+    ),
+    "another was asked for while one failed": (
+        [
+            portkey(0, False, response_time=3000, req_units=400), portkey(1, True, mode="", last_used_option_index=None, req_units=900),
+            portkey(3.2, True, ai_org="x", last_used_option_index=1, req_units=400),
+        ],
+        (2, 0, 3, True),
     ),
     "without a fallback each row is a request": ([portkey(second, second != 2, mode="single") for second in (0, 2, 4)], (3, 1, 3, False)),
     "a balancer sends to one target": ([portkey(second, second > 0, mode="loadbalance") for second in (0, 2)], (2, 1, 2, False)),
@@ -132,6 +162,45 @@ def test_spend_logs_tell_retries_and_fallbacks_in_their_metadata(tmp_path: Path,
     """Rows and what the last of them says are one count; where fallbacks are not told it is a lower bound."""
     log, expected = SPENT[case]
     assert counted(tmp_path, log) == expected
+
+
+def first_of(second: float, took: float, model: str, ok: bool, place: int) -> dict[str, Any]:
+    """A row of LiteLLM's SpendLogs with its times to the millisecond, the first or the second target of a fallback."""
+    start, end = (f"2026-09-02T09:00:{moment:06.3f}Z" for moment in (second, second + took))
+    row = spent(0, ok, attempted_retries=0, attempted_fallbacks=place)
+    return row | {"request_id": f"{second}{model}", "startTime": start, "endTime": end, "model": model, "custom_llm_provider": model}
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_of_two_failures_side_by_side_a_row_goes_on_with_the_one_that_had_ended(tmp_path: Path, swapped: bool) -> None:
+    """A fails from 0 to 2 s and B from 1 to 3 s (or to 1.5 s); who goes on then is whose turn it was, and that is no guess."""
+    rows = [first_of(0, 2, "a", False, 0), first_of(1, 0.5 if swapped else 2, "b", False, 0)]
+    rows += [first_of(2.01, 1, "x", True, 1), first_of(1.51 if swapped else 3.01, 1, "y", True, 1)]
+    found = table(tmp_path, lines(rows))
+    tries = found.rows("SELECT list_transform(tries, lambda t: t.provider) FROM requests ORDER BY arrival_ns")
+    assert [each for (each,) in tries] == [["a", "x"], ["b", "y"]]
+    assert not any("side by side" in note for note in found.notes)
+
+
+def test_what_only_the_order_of_failures_tells_is_noted(tmp_path: Path) -> None:
+    """Both had ended when either went on, and neither tells what it asked for."""
+    rows = [portkey(0, False), portkey(0.5, False, id="b")]
+    rows += [portkey(second, True, ai_org="x", id=f"{second}", last_used_option_index=1) for second in (2, 2.5)]
+    assert [note.rsplit(": ")[-1] for note in table(tmp_path, lines(rows)).notes if "side by side" in note] == ["1"]
+
+
+def test_a_long_log_is_joined_in_parts_as_if_it_were_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traces are whole in each part, and rows without one are anywhere: what a request had is held in memory for one part at a time."""
+    rows = [row | {"trace_id": f"{case} {place % 3}", "id": f"{case} {place} {row['id']}"} for case in ATTEMPTS for place in range(9)
+            for row in ATTEMPTS[case][0]]  # fmt: skip
+    rows += [portkey(60 + place, place % 4 > 0, trace_id=None, id=f"alone {place}") for place in range(40)]
+    columns = "arrival_ns, request_id, failed, attempts, tries, input_tokens, cost_usd"
+    found = []
+    for size in (100_000, 50):
+        monkeypatch.setattr(attempts, "BATCH", size)
+        found.append(table(tmp_path, lines(rows)).rows(f"SELECT {columns} FROM requests ORDER BY ALL"))
+    assert found[0] == found[1]
+    assert len(found[0]) > 100
 
 
 def test_a_lower_bound_is_called_so(tmp_path: Path) -> None:
