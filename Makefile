@@ -49,7 +49,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 test: lint
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" --durations=20 --durations-min=1
 
 test-browser: setup
 	SIMROUTE_BROWSER=required $(PYTEST) -m browser

@@ -11,8 +11,14 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 import time
+from contextlib import redirect_stderr
 from typing import NamedTuple
+
+import pytest
+
+from commands import ran
 
 
 class Shown(NamedTuple):
@@ -41,6 +47,32 @@ def simroute(*words: str, keys: dict[str, bytes] | None = None, columns: int = 1
         process.kill()
         os.close(ours)
     return Shown(process.returncode, screen, out.decode(), visible(screen))
+
+
+def here(*words: str, columns: int = 100, env: dict[str, str] | None = None) -> Shown:
+    """A command in this process, with stderr on a terminal."""
+    ours, theirs = pty.openpty()
+    screen: list[bytes] = []
+
+    def watch() -> None:
+        while True:
+            try:
+                screen.append(os.read(ours, 65536))
+            except OSError:  # the other side is closed
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("NO_COLOR", raising=False)
+        for name, value in {"TERM": "xterm", "COLUMNS": str(columns), **(env or {})}.items():
+            patched.setenv(name, value)
+        with open(theirs, "w", encoding="utf-8") as terminal, redirect_stderr(terminal):
+            done = ran(*words, errors=False)
+    watcher.join()
+    os.close(ours)
+    text = b"".join(screen).decode()
+    return Shown(done.returncode, text, done.stdout, visible(text))
 
 
 def _read(process: subprocess.Popen[bytes], ours: int, keys: dict[str, bytes], until: float) -> str:

@@ -70,6 +70,20 @@ def test_every_module_travels_in_the_wheel_and_nothing_else(wheel: Path) -> None
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
+def test_the_wheel_runs_from_where_it_is_unpacked(wheel: Path, tmp_path: Path) -> None:
+    """Its own command, in an empty folder: every file that a comparison reads is in it."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "unpacked")
+        (entries,) = [archive.read(name).decode() for name in archive.namelist() if name.endswith(".dist-info/entry_points.txt")]
+    assert "simroute = simroute.cli:main" in entries
+    (tmp_path / "empty").mkdir()
+    place = str(tmp_path / "unpacked")
+    program = f"import simroute.cli as made; assert made.__file__.startswith({place!r}); made.main()"
+    words = ["compare", "scenario=demo", "policy=direct,failover", "scenario.workload.rate=0.1", "--replications", "2"]
+    done([sys.executable, "-c", f"import sys; sys.path.insert(0, {place!r}); {program}", *words], tmp_path / "empty")
+    assert {"config.yaml", "report.html", "summary.json"} <= {path.name for path in (tmp_path / "empty/reports/demo-compare").iterdir()}
+
+
 def test_the_source_distribution_can_be_tested(dist: Path) -> None:
     """It holds tests, benchmarks, scenarios, policies and the Makefile beside the package."""
     (found,) = dist.glob("*.tar.gz")
@@ -79,12 +93,14 @@ def test_the_source_distribution_can_be_tested(dist: Path) -> None:
     assert {"scenarios/demo.yaml", "policies/direct.yaml", "benchmarks/kernel.py"} <= names
 
 
+@pytest.mark.slow
 def test_the_installed_command_lists_what_was_packaged(simroute: Path, tmp_path: Path) -> None:
     """In an empty folder `list` prints one name a line: those of the checkout."""
     for kind in ("scenarios", "policies"):
         assert done([simroute, "list", kind], tmp_path).split() == sorted(path.stem for path in (ROOT / kind).glob("*.yaml"))
 
 
+@pytest.mark.slow
 def test_the_installed_command_compares_policies(simroute: Path, tmp_path: Path) -> None:
     """In an empty folder `compare --json` prints a summary of both policies, and writes the run's files under reports/."""
     summary = json.loads(done([simroute, "compare", "scenario=demo", "policy=direct,failover", "--replications", "2", "--json"], tmp_path))

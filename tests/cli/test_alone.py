@@ -2,12 +2,11 @@
 
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from commands import ran
 from simroute.cli import main
 from simroute.experiment.configuration import load, restore
 from simroute.experiment.errors import InputError
@@ -39,11 +38,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def ran(*words: str) -> "subprocess.CompletedProcess[str]":
-    """A command without a terminal."""
-    return subprocess.run([sys.executable, "-m", "simroute", *words], capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_a_replication_alone_has_the_figures_that_it_has_within_its_study() -> None:

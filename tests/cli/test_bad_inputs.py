@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import commands
 from simroute.cli import main
 from simroute.experiment.errors import InputError
 from simroute.experiment.yaml_reader import parse
@@ -237,7 +238,8 @@ def ran(*words, **kwargs):
 
 def test_ctrl_c_keeps_what_is_finished():
     """A long comparison interrupted: exit 130, a summary over the finished replications."""
-    run = ran("compare", "scenario=demo", "policy=direct", "--replications", "100000", "--workers", "1", "--out", "out", start_new_session=True)
+    words = ["compare", "scenario=demo", "policy=direct", "scenario.workload.rate=0.2", "--replications", "10000", "--workers", "1", "--out", "out"]
+    run = ran(*words, start_new_session=True)
     until = time.monotonic() + 60
     while not Path("out", f"{NAME}.wal").exists() or Path("out", f"{NAME}.wal").stat().st_size < 20_000:
         assert time.monotonic() < until
@@ -272,27 +274,23 @@ def plugged(name, settings):
     Path("plug.py").write_text(KILLER.format(name=name), encoding="utf-8")
     Path("mine.yaml").write_text(f"{name}: {settings}\n", encoding="utf-8")
     words = ["policy=mine.yaml,direct", "scenario.workload.rate=0.1", "--plugin", "plug.py", "--replications", "2", "--workers", "2", "--seed", "7"]
-    run = ran("compare", "scenario=demo", *words)
-    try:
-        return (*run.communicate(timeout=90), run.returncode)
-    finally:
-        run.kill()
+    return commands.ran("compare", "scenario=demo", *words)
 
 
 @pytest.mark.slow
 def test_d04_a_killed_worker_ends_the_run_with_its_replication_and_seed():
     """SIGKILL to a worker: exit 2, one line that names policy, replication and seed, no hang."""
-    _, err, status = plugged("deadly", "{deadly: true}")
-    assert status == 2, err
-    assert "seed 7" in err
-    assert "Traceback" not in err
+    done = plugged("deadly", "{deadly: true}")
+    assert done.returncode == 2, done.stderr
+    assert "seed 7" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_layer_of_one_s_own_runs_in_worker_processes():
     """A plug-in reaches the workers as well."""
-    out, err, status = plugged("harmless", "{}")
-    assert status == 0, err
-    assert "mine" in out
+    done = plugged("harmless", "{}")
+    assert done.returncode == 0, done.stderr
+    assert "mine" in done.stdout
 
 
 def test_help_is_light():

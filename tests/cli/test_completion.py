@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import ran
 from simroute.cli.completion import Bash, Zsh, protected, quoted, split, start_of_word
 
 ROOT = Path(__file__).parent.parent.parent
@@ -37,12 +38,19 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def candidates(line, shell="fish"):
-    """What simroute answers to a shell, without the explanations."""
-    asked = {**os.environ, "_SIMROUTE_COMPLETE": f"{shell}_complete", "_SIMROUTE_LINE": line}
-    done = subprocess.run(["simroute"], env=asked, capture_output=True, text=True, timeout=60, check=False)
+def answered(line, shell):
+    """What simroute answers to a shell."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("_SIMROUTE_COMPLETE", f"{shell}_complete")
+        patched.setenv("_SIMROUTE_LINE", line)
+        done = ran()
     assert (done.returncode, done.stderr) == (0, "")
-    return [found.partition("\t")[0] for found in done.stdout.splitlines() if found]
+    return done.stdout
+
+
+def candidates(line, shell="fish"):
+    """The same without the explanations."""
+    return [found.partition("\t")[0] for found in answered(line, shell).splitlines() if found]
 
 
 class Session:
@@ -253,12 +261,11 @@ def test_a_line_is_split_as_a_shell_would():
     assert [start_of_word(line) for line in ("a b", "a 'b c", "a b\\ c", "")] == [2, 2, 2, 0]
 
 
-def test_bash_and_zsh_get_what_they_would_type(monkeypatch):
+def test_bash_and_zsh_get_what_they_would_type():
     """bash what follows the last break, zsh a `~` that is no home folder."""
     assert candidates("simroute run scenario=de", "bash") == ["demo "]
     assert candidates('simroute run "scenario=de', "bash") == ["scenario=demo"]
     assert candidates("simroute run --plugin=bi", "bash") == ["bin/"]
     assert candidates("simroute check with", "bash") == ["with\\ space/"]
     assert (Bash.name, Zsh.name) == ("bash", "zsh")
-    asked = {**os.environ, "_SIMROUTE_COMPLETE": "zsh_complete", "_SIMROUTE_LINE": "simroute run policy=direct ~policy."}
-    assert subprocess.run(["simroute"], env=asked, capture_output=True, text=True, check=True).stdout == "plain\t\\~policy.timeout\t\n"
+    assert answered("simroute run policy=direct ~policy.", "zsh") == "plain\t\\~policy.timeout\t\n"

@@ -1,6 +1,6 @@
 """The packaged files, changed at random: whatever comes of it is a run, or one clear line for each mistake.
 
-`python tests/cli/test_mutations.py COMMAND CASES SEED` tries so many in the working directory and prints what went wrong.
+`python tests/cli/test_mutations.py COMMAND[,COMMAND…] CASES SEED` tries so many in the working directory and prints what went wrong.
 """
 
 import copy
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import traceback
 import warnings
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,8 @@ def alone(words):
 
 def outcomes(command, cases, seed=1):
     """What went wrong in so many cases of a command, in words that let one do it again."""
+    for name in ("experiment.configuration", "experiment.run", "studies.compare", "results"):
+        import_module(f"simroute.{name}")  # once, and not in each of the processes
     scenarios, policies = documents("scenarios"), documents("policies")
     keys = [tuple(parameter.key.split(".")) for parameter in schema.parameters(spec.Scenario)]
     for case in range(cases):
@@ -121,14 +124,14 @@ def outcomes(command, cases, seed=1):
             yield f"case {case} of {command}: {status}: {last}"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("cases", [6, pytest.param(CASES, marks=pytest.mark.slow)])
-def test_no_change_of_a_file_ends_in_anything_but_a_run_or_clear_lines(command, cases, tmp_path):
+@pytest.mark.parametrize(("commands", "cases"), [(",".join(COMMANDS), 6), *(pytest.param(each, CASES, marks=pytest.mark.slow) for each in COMMANDS)])
+def test_no_change_of_a_file_ends_in_anything_but_a_run_or_clear_lines(commands, cases, tmp_path):
     """No traceback, no warning, no path of the package, no endless run, no memory without bound."""
-    words = [sys.executable, __file__, command, str(cases), str(cases)]  # a process without threads, which can be forked
+    words = [sys.executable, __file__, commands, str(cases), str(cases)]  # a process without threads, which can be forked
     assert subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == ""
 
 
 if __name__ == "__main__":
-    for line in outcomes(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])):
-        print(line, flush=True)  # noqa: T201
+    for command in sys.argv[1].split(","):
+        for line in outcomes(command, int(sys.argv[2]), int(sys.argv[3])):
+            print(line, flush=True)  # noqa: T201

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import ran
 from disks import LIMITED, small_disk
 from simroute.cli import main
 from simroute.cli.text import brief, clean
@@ -29,9 +30,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return inside
 
 
-def ran(*words: str, limit: int | None = None) -> "subprocess.CompletedProcess[str]":
+def limited(*words: str, limit: int) -> "subprocess.CompletedProcess[str]":
     """A command, none of whose files may grow beyond `limit` bytes."""
-    program = (LIMITED.format(bytes=limit) if limit else "import sys\n") + "from simroute.cli import main\nmain(sys.argv[1:])\n"
+    program = LIMITED.format(bytes=limit) + "from simroute.cli import main\nmain(sys.argv[1:])\n"
     env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, timeout=300, env=env)
 
@@ -190,7 +191,7 @@ def test_r11_once_there_is_room_the_files_are_written_without_computing_again(tm
 @pytest.mark.parametrize("size", [8_000, pytest.param(40_000, marks=pytest.mark.slow), pytest.param(600_000, marks=pytest.mark.slow)])
 def test_r11_files_that_may_not_grow_lose_no_result(size: int, expected: dict[str, object]) -> None:
     """A limit on the size of files, at three places: journal, evidence, report; the figures are the same, on disk or on stdout."""
-    done = ran(*WORK[:-1], "--out", "out", limit=size)
+    done = limited(*WORK[:-1], "--out", "out", limit=size)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "File too large" in done.stderr
@@ -213,7 +214,7 @@ def test_r11_a_journal_that_fills_the_disk_stops_nothing(tmp_path: Path) -> None
 
 def test_r11_full_row_files_leave_the_figures_alone(expected: dict[str, object]) -> None:
     """No room for rows: the summary is that of a run without them, the rows are named as missing, exit 2."""
-    done = ran(*WORK, "--rows", "--no-report", "--out", "out", limit=30_000)
+    done = limited(*WORK, "--rows", "--no-report", "--out", "out", limit=30_000)
     assert done.returncode == 2
     assert "requests.parquet" in done.stderr
     assert "File too large" in done.stderr

@@ -10,17 +10,27 @@ import pytest
 import yaml
 from walk import walk
 
+from pages import hurried
 from simroute.models.prices import catalogued
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
 
 
+@pytest.mark.parametrize("page", ["policy.md", "replay.md", "scenario.md"])
+def test_the_commands_of_a_page_are_understood(page, tmp_path, monkeypatch):
+    """In order, each with less weather: they end as the page says, and print tables with the columns that it shows."""
+    monkeypatch.chdir(tmp_path)
+    assert hurried(DOCS / page) == []
+
+
+@pytest.mark.slow
 def test_the_page_on_policies_can_be_followed(tmp_path):
     """Files are written, commands run in order in an empty folder; the outputs shown are those that came."""
     assert walk(DOCS / "policy.md", tmp_path).problems == []
 
 
+@pytest.mark.slow
 def test_the_page_on_replays_can_be_followed(tmp_path):
     """A log is made, replayed, and said to be reproduced as well as it is."""
     assert walk(DOCS / "replay.md", tmp_path).problems == []
@@ -66,13 +76,15 @@ def test_the_page_on_reports_follows_a_report():
     import simroute as sr
     from simroute.report import SECTIONS
 
-    study = sr.compare(sr.load_scenario("demo", "scenario.horizon=90m"), policies=["circuit_breaker", "layered"], replications=2)
-    shown = re.findall(r"<h2>(.*?)</h2>", study.report())
+    scenario = sr.load_scenario("demo", "scenario.horizon=90m", "scenario.workload.rate=0.3")
+    study = sr.compare(scenario, policies=["circuit_breaker", "layered"], replications=2)
+    report = study.report()
+    shown = re.findall(r"<h2>(.*?)</h2>", report)
     text = (DOCS / "report.md").read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", text, re.M) == ["Answer", *shown]
     titles = [figure for section in SECTIONS.values() for figure in section]
     assert (
         len(titles) == len(re.findall(r"^- \*\*(?:When|Where|What|Which|Does|How|Are).*?\*\*", text, re.M)) + 2
     )  # one line for models, features and users
-    for title in re.findall(r"<figcaption>.*?</figcaption>|<h3>(.*?\?)</h3>", study.report()):
+    for title in re.findall(r"<figcaption>.*?</figcaption>|<h3>(.*?\?)</h3>", report):
         assert not title or title.startswith("Which") or f"**{title}**" in text, title

@@ -2,11 +2,31 @@
 
 from pathlib import Path
 
+import pytest
 from walk import compared, walk
+
+from pages import hurried
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 
 
+def test_the_commands_of_the_tutorial_are_understood(tmp_path, monkeypatch):
+    """In order, each with less weather: they end as it says, and print tables with the columns that it shows."""
+    monkeypatch.chdir(tmp_path)
+    assert hurried(DOCS / "tutorial.md") == []
+
+
+def test_a_command_that_is_none_is_found(tmp_path, monkeypatch):
+    """Another name, another option, another column."""
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.md"
+    for command, column in (("campare", "kept"), ("compare --sead 3", "kept"), ("compare", "held")):
+        block = f"```sh\nsimroute {command} scenario=demo policy=direct --no-report\n```\n\n```text\n…\npolicy {column} …\n```\n"
+        page.write_text(block, encoding="utf-8")
+        assert len(hurried(page)) >= 1
+
+
+@pytest.mark.slow
 def test_the_tutorial_can_be_followed(tmp_path):
     """Its commands run in order in an empty folder and end as it says; the outputs that it shows are those that came."""
     assert walk(DOCS / "tutorial.md", tmp_path).problems == []

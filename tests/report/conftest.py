@@ -90,7 +90,8 @@ def searched(tmp_path_factory):
     out = tmp_path_factory.mktemp("searched") / "run"
     out.mkdir()
     entries = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log", "breaker.scope": "provider | deployment"}
-    tune(planned(Wanted(["demo"], "circuit_breaker", entries, overrides=SHORT, against=["failover"], **GOALS)), out=out)
+    overrides = [*SHORT, "scenario.workload.rate=0.5"]
+    tune(planned(Wanted(["demo"], "circuit_breaker", entries, overrides=overrides, against=["failover"], **GOALS)), out=out)
     return out
 
 

@@ -12,7 +12,9 @@ from report.conftest import SHORT
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.browser
+MISSING = "no chromium with chromedriver: install Debian's chromium and chromium-driver to check reports in a browser"
+IS_REQUIRED = os.environ.get("SIMROUTE_BROWSER") == "required"
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(not ((CHROMIUM and DRIVER) or IS_REQUIRED), reason=MISSING)]
 QUIET = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--hide-scrollbars",
@@ -21,19 +23,10 @@ MARKS = ".scatterlayer .trace path, .scatterlayer .trace .point, .barlayer .poin
 
 
 @pytest.fixture(scope="module")
-def there_is_a_browser():
-    """Skipped with a message where there is none; `make test-browser` fails instead."""
-    if CHROMIUM and DRIVER:
-        return
-    text = "no chromium with chromedriver: install Debian's chromium and chromium-driver to check reports in a browser"
-    if os.environ.get("SIMROUTE_BROWSER") == "required":
-        pytest.fail(text)
-    pytest.skip(text)
-
-
-@pytest.fixture(scope="module")
-def driver(there_is_a_browser, tmp_path_factory):
+def driver(tmp_path_factory):
     """One browser for all of them."""
+    if not (CHROMIUM and DRIVER):
+        pytest.fail(MISSING)
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
 

@@ -192,7 +192,7 @@ def test_twelve_policies_still_make_a_page_of_at_most_two_and_a_half_megabytes(t
     for number in range(12):
         (tmp_path / f"policy_{number}.yaml").write_text(f"fallback: {{}}\ntimeout: {{total: {10 + number}s}}\n", encoding="utf-8")
     names = [str(tmp_path / f"policy_{number}.yaml") for number in range(12)]
-    study = compare(load("compare", "demo", names, SHORT, 1, 2))
+    study = compare(load("compare", "demo", names, [*SHORT, "scenario.workload.rate=0.5"], 1, 2))
     assert len(page(study.summary, material(study)).encode()) <= 2_500_000
 
 

@@ -68,7 +68,7 @@ def launched(folder: Path, *words: str) -> "subprocess.Popen[bytes]":
 
 @pytest.fixture(scope="module")
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
-    """Two workers."""
+    """One worker."""
     folder = tmp_path_factory.mktemp("dask")
     told = folder / "scheduler.json"
     words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told)]
@@ -81,8 +81,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
             time.sleep(0.05)
         made = Machines(folder, json.loads(told.read_text(encoding="utf-8"))["address"].removeprefix("tcp://"), [])
         made.start()
-        made.start()
-        awaited(made, 2)
+        awaited(made, 1)
         yield made
         for worker in made.workers:
             worker.kill()
@@ -122,10 +121,22 @@ def files(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in ("summary.json", "evidence.json", "config.yaml")}
 
 
+def test_a_cluster_gives_the_same_bits(machines: Machines, tmp_path: Path) -> None:
+    """Summary, evidence and configuration, bit for bit."""
+    made = study(3, "scenario.horizon=100")
+    for name, where in (("here", {}), ("there", {"perform": Cluster(machines.address).work})):
+        (tmp_path / name).mkdir()
+        compare(made, out=tmp_path / name, report=False, **where)
+    assert files(tmp_path / "here") == files(tmp_path / "there")
+
+
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middle(
     machines: Machines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Summary and evidence, bit for bit; every replication is finished once."""
+    machines.start()
+    awaited(machines, 2)
     monkeypatch.setattr(cluster, "BATCH", 4_000)
     made = study()
     (tmp_path / "here").mkdir()
@@ -138,6 +149,7 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
     assert files(tmp_path / "here") == files(tmp_path / "there")
 
 
+@pytest.mark.slow
 def test_a_search_on_a_cluster_has_the_same_bits(machines: Machines) -> None:
     """Candidates travel as policies of a configuration, in both weathers and both stages."""
     words = {"breaker.failures": "2..20", "retry.backoff.initial": "0.1..2 log"}

@@ -17,8 +17,8 @@ from simroute.studies.many import studies
 from simroute.studies.tornado import assumptions
 from simroute.studies.winner import Winner, crossings, winner
 
-SHORT = ["scenario.horizon=50m", "scenario.workload.rate=0.3"]
-MILD = ["scenario.workload.rate=0.1", "scenario.slo.success=0.5"]
+SHORT = ["scenario.horizon=50m", "scenario.workload.rate=0.1"]
+MILD = ["scenario.workload.rate=0.03", "scenario.slo.success=0.5"]
 SPREAD = (-1.0, 0.0, 1.0)
 
 

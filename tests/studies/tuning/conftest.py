@@ -8,7 +8,7 @@ from simroute.studies.tuning import Wanted, planned, tune
 ENTRIES = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def wanted():
     """A search of two parameters of the circuit breaker in ten minutes of steady weather; keywords change it."""
 

@@ -39,8 +39,16 @@ tune(read(Path(sys.argv[2])), evaluate=evaluate, out=Path(sys.argv[3]))
 def elsewhere(tmp_path, monkeypatch):
     """An empty working directory with two folders."""
     monkeypatch.chdir(tmp_path)
-    for name in ("whole", "cut"):
+    for name in ("first", "cut"):
         Path(name).mkdir()
+
+
+@pytest.fixture(scope="module")
+def whole(wanted, tmp_path_factory):
+    """The folder of a small search that was not interrupted."""
+    out = tmp_path_factory.mktemp("uncut")
+    tune(planned(wanted(**SMALL)), evaluate=known(bowl), out=out)
+    return out
 
 
 class Counted:
@@ -61,12 +69,10 @@ def same(one, two):
     return [name for name in FILES if Path(one, name).read_bytes() != Path(two, name).read_bytes()]
 
 
-@pytest.mark.parametrize("cut", [1, 57, 95])
-def test_a_search_that_was_cut_short_goes_on_with_the_same_bits(wanted, cut):
+@pytest.mark.parametrize("cut", [1, pytest.param(57, marks=pytest.mark.slow), 95])
+def test_a_search_that_was_cut_short_goes_on_with_the_same_bits(wanted, whole, cut):
     """In the first rung, in the search, in the confirmation; what is finished is not run again."""
     plan = planned(wanted(**SMALL))
-    whole = Counted()
-    tune(plan, evaluate=whole, out=Path("whole"))
     try:
         assert tune(plan, evaluate=Counted(cut), out=Path("cut")).interrupted
     except KeyboardInterrupt:
@@ -74,22 +80,21 @@ def test_a_search_that_was_cut_short_goes_on_with_the_same_bits(wanted, cut):
     assert Path("cut", NAME).exists()
     rest = Counted()
     tune(plan, evaluate=rest, out=Path("cut"), resume=True)
-    assert rest.count == whole.count - cut
-    assert same("whole", "cut") == []
+    assert rest.count == count_of(whole, "search") + count_of(whole, "fresh") - cut
+    assert same(whole, "cut") == []
     assert not Path("cut", NAME).exists()
 
 
-def test_a_search_that_was_killed_goes_on_with_the_same_bits(wanted):
+def test_a_search_that_was_killed_goes_on_with_the_same_bits(wanted, whole):
     """kill -9 while it runs: what had been finished is there."""
-    plan = planned(wanted(**SMALL))
-    tune(plan, evaluate=known(bowl), out=Path("whole"))
     tests = str(Path(__file__).parents[2])
-    done = subprocess.run([sys.executable, "-c", KILLED, tests, "whole/config.yaml", "cut", "60"], check=False, capture_output=True, text=True)
+    words = [tests, str(whole / "config.yaml"), "cut", "60"]
+    done = subprocess.run([sys.executable, "-c", KILLED, *words], check=False, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
     rest = Counted()
-    tune(plan, evaluate=rest, out=Path("cut"), resume=True)
-    assert same("whole", "cut") == []
-    assert rest.count == json.loads(Path("whole/summary.json").read_text())["evaluations"]["search"] + count_of("whole", "fresh") - 60
+    tune(planned(wanted(**SMALL)), evaluate=rest, out=Path("cut"), resume=True)
+    assert same(whole, "cut") == []
+    assert rest.count == count_of(whole, "search") + count_of(whole, "fresh") - 60
 
 
 def count_of(folder, stage):
@@ -100,12 +105,12 @@ def test_its_config_gives_the_same_files_again(wanted):
     """Read back, it is the same plan; conditions, choices, other policies and several scenarios included."""
     entries = {"breaker.failures": "2..20", "breaker.scope": ["provider", "task"], "breaker.cooldown": "5s..60s if breaker.scope = task"}
     words = {"entries": entries, "scenarios": ["steady", "rate_limit_storm"], "against": ["failover"], "constraints": ["success_rate>=0.9"]}
-    plan = planned(wanted(**SMALL, **words))
-    tune(plan, evaluate=known(bowl), out=Path("whole"))
-    again = read(Path("whole/config.yaml"))
+    plan = planned(wanted(**{**SMALL, "evaluations": 40}, **words))
+    tune(plan, evaluate=known(bowl), out=Path("first"))
+    again = read(Path("first/config.yaml"))
     assert sheet(again).to_yaml() == sheet(plan).to_yaml()
     tune(again, evaluate=known(bowl), out=Path("cut"))
-    assert same("whole", "cut") == []
+    assert same("first", "cut") == []
 
 
 def test_another_search_may_not_go_on_with_it(wanted):
@@ -147,17 +152,17 @@ def test_a_journal_that_cannot_be_added_to_ends_the_journal_and_not_the_search(w
 
     lines = []
     monkeypatch.setattr(Journal, "add", full)
-    assert not tune(planned(wanted(**SMALL)), evaluate=known(bowl), out=Path("whole"), watch=Heard()).problems
+    assert not tune(planned(wanted(**SMALL)), evaluate=known(bowl), out=Path("first"), watch=Heard()).problems
     assert ["No space left on device" in line for line in lines] == [True]
-    assert Path("whole/summary.json").exists()
+    assert Path("first/summary.json").exists()
 
 
 def edited(**changes):
-    data = yaml.safe_load(Path("whole/config.yaml").read_text())
+    data = yaml.safe_load(Path("first/config.yaml").read_text())
     for key, value in changes.items():
         above, _, name = key.rpartition("__")
         (data[above] if above else data)[name] = value
-    Path("whole/config.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    Path("first/config.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
 
 
 WRONG = {
@@ -175,8 +180,8 @@ WRONG = {
 def test_an_edited_config_is_told_key_by_key(wanted, case):
     """One line, with what would be right."""
     changes, told = WRONG[case]
-    Path("whole/config.yaml").write_text(sheet(planned(wanted())).to_yaml())
+    Path("first/config.yaml").write_text(sheet(planned(wanted())).to_yaml())
     edited(**changes)
     with pytest.raises(InputError) as found:
-        read(Path("whole/config.yaml"))
+        read(Path("first/config.yaml"))
     assert told in "\n".join(found.value.lines)

@@ -1,0 +1,69 @@
+"""Pages followed in a hurry: the same commands, with as little weather as will do. `walk` follows them as they stand."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shlex
+import subprocess
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from walk import FENCE, environment, skeleton
+
+from commands import ran
+
+LITTLE = {"compare": ["--replications", "2", "scenario.workload.rate=0.02"], "replay": ["--replications", "2", "--to", "20m"]}
+
+
+def hurried(page: Path) -> list[str]:
+    """What a page says that is not so, a sentence each: how a command ends, and the heads of the tables that it prints. Works where it is called."""
+    problems, output = [], ""
+    for found in FENCE.finditer(page.read_text(encoding="utf-8")):
+        language, title, body = found[1], found[2] or "", found[3]
+        line = page.read_text(encoding="utf-8").count("\n", 0, found.start()) + 1
+        if language in ("yaml", "python") and "." in title:
+            Path(title).parent.mkdir(parents=True, exist_ok=True)
+            Path(title).write_text(body, encoding="utf-8")
+        elif language == "python":
+            output = executed(body)
+        elif language == "sh":
+            wanted = int(title.removeprefix("exit status ")) if title else 0
+            output = ""
+            for text in body.replace("\\\n", "").splitlines():
+                status, said = done(text)
+                output += said
+                if status != wanted and not (status == 1 and "--assert" in text):  # so few requests may decide otherwise
+                    problems.append(f"{page.name}:{line}: {text} ended with {status}: {said[-2000:]}")
+        elif language == "text":
+            lines = {skeleton(each) for each in output.splitlines()}
+            heads = [each for each in body.splitlines() if each.startswith("policy ")]
+            problems += [f"{page.name}:{line}: no such head: {head}" for head in heads if skeleton(head) not in lines]
+    return problems
+
+
+def done(text: str) -> tuple[int, str]:
+    """How a line of a shell ends, and what it prints. Studies are made small."""
+    words = shlex.split(text)
+    if words[0] == "cd":
+        os.chdir(words[1])
+        return 0, ""
+    if words[0] == "simroute" and ">" not in words:
+        ended = ran(*words[1:], *LITTLE.get(words[1], []))
+        return ended.returncode, ended.stdout + ended.stderr
+    shell = subprocess.run(["sh", "-c", text], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return shell.returncode, shell.stdout
+
+
+def executed(program: str) -> str:
+    """What a program in Python prints."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        exec(program, {"__name__": "__main__"})
+    return out.getvalue()
+
+
+def commands(page: Path) -> list[str]:
+    """Every line of its shell blocks."""
+    return [line for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.S) for line in block.splitlines()]
