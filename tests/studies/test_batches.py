@@ -1,6 +1,7 @@
 """One long run: warm-up, batches, and how often their interval holds the truth."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -33,10 +34,16 @@ def runs(rates: np.ndarray) -> list:
     return [batched(np.array([np.full(len(row), ARRIVALS), ARRIVALS * row])) for row in rates]
 
 
+@cache
+def days(phi: float) -> list:
+    """Of days from their law, those that have an interval."""
+    return [one for one in runs(series(phi)) if one.low is not None]
+
+
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.8])
 def test_the_mean_of_an_ar1_is_held_as_often_as_stated(phi: float) -> None:
     """Coverage of 1,000 days meets 93 to 97 % (± 2.1 points)."""
-    found = [one for one in runs(series(phi)) if one.low is not None]
+    found = days(phi)
     held = sum(one.low <= MEAN <= one.high for one in found) / len(found)
     assert len(found) > 0.97 * TRIALS
     assert 0.93 - WIDTH <= held <= 0.97 + WIDTH
@@ -45,7 +52,7 @@ def test_the_mean_of_an_ar1_is_held_as_often_as_stated(phi: float) -> None:
 @pytest.mark.parametrize("phi", [0.0, 0.8])
 def test_the_width_is_that_of_the_known_variance(phi: float) -> None:
     """The mean of n minutes has variance (sd / (1 - φ))² / n; the root mean square of half / t comes within 8 % of its root."""
-    found = [one for one in runs(series(phi)) if one.low is not None]
+    found = days(phi)
     errors = [(one.high - one.low) / 2 / t_quantile(one.batches - 1) for one in found]
     kept = np.mean([MINUTES - one.warmup_minutes for one in found])
     assert math.sqrt(np.mean(np.square(errors))) == pytest.approx(NOISE / (1 - phi) / math.sqrt(kept), rel=0.08)

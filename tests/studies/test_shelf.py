@@ -24,7 +24,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def study(*words: str, seed: int = 3) -> Configuration:
     """Two short replications."""
-    return load("compare", "steady", ["direct", "failover"], ["scenario.horizon=200", "scenario.workload.rate=2", *words], seed, 2)
+    return load("compare", "steady", ["direct", "failover"], ["scenario.horizon=60", "scenario.workload.rate=2", *words], seed, 2)
 
 
 def played(made: Configuration) -> tuple[str, int, list[str]]:

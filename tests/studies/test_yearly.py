@@ -59,7 +59,7 @@ def test_overlapping_outages_overlap_and_keep_their_lengths() -> None:
 def conditional() -> dict:
     """What conditional simulation says of the short year."""
     configuration = made()
-    runs = {policy: [replicate(configuration, policy, r) for r in range(12)] for policy in POLICIES}
+    runs = {policy: [replicate(configuration, policy, r) for r in range(6)] for policy in POLICIES}
     return yearly(configuration, runs, year=YEAR)
 
 

@@ -236,7 +236,7 @@ def test_the_case_of_a_failed_call_that_knows_only_what_was_asked_for(shared: Pa
     made = []
     for name in ("alias", "same"):
         path = shared / "cases" / "l03b" / f"{name}.json.gz"
-        study = compare(load(str(path), None, ["recorded", "failover"], [], [], replications=2))
+        study = compare(load(str(path), None, ["recorded"], [], [], replications=2))
         assert study.replay["calibration"]["success_rate"]["logged"] == pytest.approx(0.9683, abs=5e-5)
         assert study.intervals["recorded"]["success_rate"].mean == pytest.approx(0.9684, abs=0.003)
         found = fit(read([path]), "log")

@@ -28,7 +28,7 @@ def gateway(path: Path, told: bool = True) -> list[float]:
     """SpendLogs of four hours of one model; in 45 minutes 35 % of sends fail and all takes three times as long, retried up to five times; returns
     the seconds of all requests."""
     chance, when, rows, took = random.Random(5), 0.0, [], []
-    while (when := when + chance.expovariate(0.7)) < 3600 * HOURS:
+    while (when := when + chance.expovariate(0.4)) < 3600 * HOURS:
         ill = SPELL[0] <= when < SPELL[1]
         pace, seconds, retries = SLOWER if ill else 1.0, 0.0, 0
         while ill and retries < 5 and chance.random() < LOST:
