@@ -9,7 +9,8 @@ SHELL := /bin/bash
 BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+# Files in order: by their number of tests, those of few long tests would come last and leave a process idle.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup demo test test-browser test-slow bench docs docs-findings lint clean
 

@@ -45,6 +45,18 @@ FAULTS = [(400, ""), (401, ""), (403, ""), (404, ""), (413, ""), (422, ""), (451
           ("", "content_filter"), ("", "AuthenticationError"), ("", "not_found_error"), ("", "BadRequestError")]  # fmt: skip
 
 
+def test_a_request_at_fault_in_whatever_way_fails_wherever_it_is_sent(tmp_path: Path) -> None:
+    """A log with failures of every such kind, ten of each: both policies lose exactly its share, in every replication."""
+    rows = [row | {"error": ""} for row in calls(600)]
+    for place, (status, error) in enumerate(FAULTS * 10):
+        rows[4 * place] |= {"failed": "true", "status": status, "error": error, "cost_usd": 0}
+    found = replay(path := written(tmp_path / "log.csv", rows), "failover")
+    assert lost(path) == 130 / 600
+    assert rates(found) == pytest.approx([1 - 130 / 600] * 4)
+    assert any("fail wherever they are sent" in note for note in load(str(path), None, ["recorded"], [], []).notes)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "error"), FAULTS, ids=lambda each: str(each) or "-")
 def test_a_request_at_fault_fails_wherever_it_is_sent(tmp_path: Path, status: int | str, error: str) -> None:
     """Both policies lose exactly the log's share, in every replication, and the number is told."""

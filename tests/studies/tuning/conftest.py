@@ -22,7 +22,7 @@ def wanted():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def solved(wanted):
     """The result of a search with a stand-in for the simulator."""
     return lambda evaluate, **changes: tune(planned(wanted(**changes)), evaluate=evaluate)

@@ -32,10 +32,16 @@ def test_the_points_are_those_of_sobol_s_sequence():
         assert sorted(int(u * 256) for u in column) == list(range(256))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_the_optimum_is_found_within_the_noise(solved, seed):
+@pytest.fixture(scope="module")
+def plain(solved):
+    """The search of the bowl as it is."""
+    return solved(known(bowl))
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), 3])
+def test_the_optimum_is_found_within_the_noise(solved, plain, seed):
     """A bowl whose least cost is 1: 200 runs come within 0.06 of it; one run has a noise of 0.3."""
-    found = solved(known(bowl), seed=seed)
+    found = plain if seed == 1 else solved(known(bowl), seed=seed)
     assert bowl(found.recommended) < 1.06
     gain = found.summary["gain"][f"min {COST}"]["fresh"]
     true = bowl(found.recommended) - bowl({})
@@ -56,9 +62,9 @@ def stage(found, which):
     return [[key for key in each.runs if key[0] == which] for each in found.archive]
 
 
-def test_a_generation_tries_new_settings_twice_and_doubles_those_that_may_be_best(solved):
+def test_a_generation_tries_new_settings_twice_and_doubles_those_that_may_be_best(plain):
     """New ones come to two replications; who runs again comes to 4, 8, 16, and comes to 8 only from 4; the start keeps pace."""
-    found = solved(known(bowl))
+    found = plain
     seen = {0: 2}
     for rung in found.rungs:
         assert set(rung.stayed) <= set(rung.came)
@@ -122,7 +128,7 @@ def test_a_constraint_keeps_the_search_from_what_is_cheap_but_bad(solved):
 
 def test_a_constraint_that_nothing_keeps_is_said_to_be_broken(solved):
     """The nearest is shown, and not called met."""
-    found = solved(known(bowl, lambda v: 0.5), constraints=["success_rate>=0.9"])
+    found = solved(known(bowl, lambda v: 0.5), constraints=["success_rate>=0.9"], evaluations=60)
     assert found.summary["recommended"]["constraints"][0]["state"] == "broken"
     assert any("broken" in line for line in found.lines())
 
@@ -221,15 +227,15 @@ def test_ctrl_c_before_anything_is_there_recommends_nothing(solved):
         solved(evaluate)
 
 
-def test_the_same_search_has_the_same_bits_in_whatever_order_runs_are_finished(solved):
+def test_the_same_search_has_the_same_bits_in_whatever_order_runs_are_finished(solved, plain):
     """Results that come backwards, as those of many workers may, change nothing."""
 
     def backwards(tasks, settings):
         yield from reversed(list(known(bowl)(tasks, settings)))
 
-    first, second = solved(known(bowl)), solved(backwards)
-    assert first.to_json() == second.to_json()
-    assert first.trials.equals(second.trials)
+    second = solved(backwards)
+    assert plain.to_json() == second.to_json()
+    assert plain.trials.equals(second.trials)
 
 
 @pytest.mark.parametrize("proposer", ["tpe"])
@@ -237,10 +243,10 @@ def test_optuna_may_propose_and_finds_it_too(solved, proposer):
     """By ask and tell, with our race; the same seed gives the same bits."""
     pytest.importorskip("optuna")
     entries = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log", "breaker.scope": "provider | deployment"}
-    found = [solved(known(bowl), proposer=proposer, entries=entries) for _ in range(2)]
+    found = [solved(known(bowl), proposer=proposer, entries=entries, evaluations=150) for _ in range(2)]
     assert bowl(found[0].recommended) < 1.1
     assert found[0].to_json() == found[1].to_json()
-    assert found[0].archive.spent[SEARCH] <= 200
+    assert found[0].archive.spent[SEARCH] <= 150
 
 
 def test_a_proposer_that_is_not_installed_is_named_in_one_line(solved, monkeypatch):
