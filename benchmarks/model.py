@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, NamedTuple
 
-from simroute.experiment.configuration import Configuration
+from simroute.config.configuration import Configuration
 from simroute.experiment.run import replicate
 from simroute.models import spec
 from simroute.models.weather import Weather

@@ -10,8 +10,8 @@ import os
 import time
 from pathlib import Path
 
-from simroute.experiment.configuration import Configuration, load
-from simroute.studies.executors import work
+from simroute.config.configuration import Configuration, load
+from simroute.execution.pool import work
 
 SECONDS = 10.0
 

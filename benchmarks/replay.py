@@ -58,7 +58,7 @@ def written(log: Path, rows: int) -> None:
 
 def alone() -> float:
     """Requests a second of the same policy without any trace."""
-    from simroute.experiment.configuration import load
+    from simroute.config.configuration import load
     from simroute.experiment.run import replicate
 
     made = load("run", "steady", ["failover"], [f"scenario.workload.rate={RATE}", "scenario.horizon=5000"])
@@ -69,8 +69,8 @@ def alone() -> float:
 
 def played(log: str, rows: int, kernel: float) -> None:
     """Reading, then one replication of one policy."""
+    from simroute.config.from_trace import load
     from simroute.experiment.run import replicate
-    from simroute.experiment.traced import load
 
     start = time.perf_counter()
     made = load(log, None, ["failover"], [], [])

@@ -20,16 +20,16 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from simroute.studies.tuning import Plan, Wanted, planned
-from simroute.studies.tuning.advisor import Advisor
-from simroute.studies.tuning.archive import FRESH, SEARCH, Archive, Candidate, Run, Settings, Task
-from simroute.studies.tuning.confirm import fresh_seed, leading
-from simroute.studies.tuning.judge import Field
-from simroute.studies.tuning.outlook import Outlook
-from simroute.studies.tuning.proposers import Proposer, Sobol
-from simroute.studies.tuning.race import Race
-from simroute.studies.tuning.simulator import Simulator
-from simroute.studies.tuning.sobol import points
-from simroute.studies.tuning.space import Point
+from simroute.studies.tuning.outcome.confirmation import fresh_seed, leading
+from simroute.studies.tuning.problem.space import Point
+from simroute.studies.tuning.search.evaluate import Simulator
+from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Archive, Candidate, Run, Settings, Task
+from simroute.studies.tuning.search.loop import Race
+from simroute.studies.tuning.search.optuna_proposer import Advisor
+from simroute.studies.tuning.search.proposers import Proposer, Sobol
+from simroute.studies.tuning.search.ranking import Field
+from simroute.studies.tuning.search.sobol import points
+from simroute.studies.tuning.search.surrogate import Outlook
 
 EACH, TRUTH, SIDE = 8, 32, 5
 BUDGETS = (50, 100)

@@ -17,7 +17,7 @@ from generated import table
 from random_outages import OUTAGES, outage_rows
 from scipy.special import betaln, ndtr, ndtri, roots_legendre, stdtrit
 
-from simroute.studies.statistics import FEW, binomials
+from simroute.statistics.intervals import FEW, binomials
 
 PAGE = Path(__file__).parent / "statistics.md"
 MANY = (10, 20, 100)

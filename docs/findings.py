@@ -19,11 +19,11 @@ from typing import Any
 from generated import table
 from setups import setup
 
-from simroute.experiment.configuration import load
+from simroute.config.configuration import load
 from simroute.metrics import METRICS
-from simroute.studies.compare import Study, compare
-from simroute.studies.statistics import Interval, paired
-from simroute.words import span
+from simroute.statistics.intervals import Interval, paired
+from simroute.studies.comparison.run import Study, compare
+from simroute.text import span
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "scenarios"

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from simroute.experiment import catalogue, yaml_reader
-from simroute.studies.forecast import Forecast, forecast
+from simroute.config import catalogue, yaml_reader
+from simroute.fitting.forecast import Forecast, forecast
+from simroute.text import duration
 from simroute.traces import read
-from simroute.words import duration
 
 ROOT = Path(__file__).parent
 DATA = ROOT.parent.parent / "shared" / "data"

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from simroute.cli import COMMANDS, cli
-from simroute.experiment import reference
-from simroute.experiment.configuration import load
-from simroute.experiment.schema import Parameter
+from simroute.config import reference
+from simroute.config.configuration import load
+from simroute.config.schema import Parameter
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS
 from simroute.traces.columns import COLUMNS, VERSION

@@ -12,9 +12,9 @@ from typing import Any
 from findings import ROOT, cell
 from generated import table
 
+from simroute.config.configuration import Configuration, load
 from simroute.core import Judge
-from simroute.experiment.configuration import Configuration, load
-from simroute.studies.compare import compare
+from simroute.studies.comparison.run import compare
 
 BOTH, WEAK_ONLY, STRONG_ONLY, NEITHER = 8816, 742, 2496, 1983
 N = BOTH + WEAK_ONLY + STRONG_ONLY + NEITHER

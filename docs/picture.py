@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from simroute.experiment.configuration import load
-from simroute.studies.compare import compare
+from simroute.config.configuration import load
+from simroute.studies.comparison.run import compare
 
 POLICIES = ("direct", "retry_only", "failover", "circuit_breaker")
 COLOURS = ("#5790fc", "#f89c20", "#e42536", "#964a8b")  # Petroff (2021): six colours that everybody can tell apart

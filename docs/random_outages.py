@@ -10,8 +10,8 @@ import numpy as np
 
 from simroute.models import spec
 from simroute.models.exposure import Exposures
-from simroute.studies.outages import Met
-from simroute.studies.statistics import Interval
+from simroute.statistics.intervals import Interval
+from simroute.studies.comparison.random_outages import Met
 
 HORIZON, RATE, FAIR = 3600.0, 1.0, 0.999
 OUTAGES = (10, 20, 50)

@@ -9,7 +9,7 @@ from generated import table
 from simroute.models import spec
 from simroute.models.calendar import calendar
 from simroute.models.prices import price_list
-from simroute.words import duration
+from simroute.text import duration
 
 
 def setup(scenario: spec.Scenario) -> str:

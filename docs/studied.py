@@ -24,10 +24,10 @@ from generated import table
 import simroute as sr
 from simroute.api import ScenarioFile
 from simroute.report.figures.sensitivity import told
-from simroute.studies.axes import Axis
-from simroute.studies.compare import Study
-from simroute.studies.statistics import paired
-from simroute.words import clean
+from simroute.statistics.intervals import paired
+from simroute.studies.comparison.run import Study
+from simroute.studies.sensitivity.ranges import Axis
+from simroute.text import clean
 
 FOLDER = ROOT / "docs" / "studies"
 USUAL = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")

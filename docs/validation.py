@@ -20,15 +20,15 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import brentq
 
+from simroute.fitting.arrivals import arrivals
+from simroute.fitting.fit import sample
+from simroute.fitting.latency import Latency, latency
+from simroute.fitting.sample import Calls
 from simroute.models import spec
 from simroute.models.faults import windows
 from simroute.models.random import Streams
 from simroute.traces import read
-from simroute.traces.fitting import sample
-from simroute.traces.fitting.arrivals import arrivals
-from simroute.traces.fitting.latency import Latency, latency
-from simroute.traces.fitting.sample import Calls
-from simroute.traces.prefixes import shared
+from simroute.traces.analysis.prefixes import shared
 
 ROOT = Path(__file__).parent
 DATA = ROOT.parent.parent / "shared" / "data"

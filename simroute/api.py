@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simroute.experiment.configuration import Configuration, load
-from simroute.experiment.errors import InputError
+from simroute.config.configuration import Configuration, load
+from simroute.errors import InputError
+from simroute.execution.pool import Work, work
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
-from simroute.studies.compare import Study
-from simroute.studies.compare import compare as _compare
-from simroute.studies.executors import Work, work
-from simroute.studies.folder import folder
-from simroute.words import clean, span
+from simroute.storage.folder import folder
+from simroute.studies.comparison.run import Study
+from simroute.studies.comparison.run import compare as _compare
+from simroute.text import clean, span
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simroute.studies.frontier import Frontier, Trade
-    from simroute.studies.sensitivity import Sensitivity
-    from simroute.studies.tornado import Tornado
+    from simroute.studies.bound.frontier import Frontier, Trade
+    from simroute.studies.sensitivity.sweep import Sensitivity
+    from simroute.studies.sensitivity.tornado import Tornado
     from simroute.studies.tuning import Tuning
-    from simroute.studies.tuning.goals import Robust
+    from simroute.studies.tuning.problem.goals import Robust
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def load_scenario(name: str, *overrides: str) -> ScenarioFile:
 
 def simulate(scenario: ScenarioFile | str, policy: str, seed: int = 1, replication: int = 0) -> Result:
     """Run one policy once."""
-    from simroute.results import Frames
+    from simroute.storage import Frames
 
     made = _file(scenario).configuration("run", [policy], seed, 1)
     name = next(iter(made.policies))
@@ -93,7 +93,7 @@ def compare(
 
     `until`: more replications until "success_rate±0.0005" or "decided", `replications` first; `yearly`: a year's figures in .yearly as well.
     """
-    from simroute.studies.until import until as goal
+    from simroute.studies.comparison.until import until as goal
 
     made = _file(scenario).configuration("compare", policies, seed, replications)
     made.yearly = yearly
@@ -110,13 +110,13 @@ def _folder(made: Configuration, out: str | Path | None, resume: bool) -> Path |
 
 def _elsewhere(executor: str) -> Work | None:
     """What plays replications there; None: here."""
-    from simroute.studies.cluster import Cluster
+    from simroute.execution.dask import Cluster
 
     return None if executor == "local" else Cluster.named(executor).work
 
 
 def _shelved(perform: Work) -> Work:
-    from simroute.studies.shelf import Shelf
+    from simroute.execution.cached import Shelf
 
     return Shelf(perform, lambda line: None).work
 
@@ -134,8 +134,8 @@ def replay(
     many as are quick. Else as for `compare`. The result's .replay has the calibration, what is decided, and what the traffic costs. Raises
     InputError.
     """
-    from simroute.experiment.configuration import windowed
-    from simroute.studies.replay import planned
+    from simroute.config.configuration import windowed
+    from simroute.studies.replay.calibration import planned
 
     files = [str(path)] if isinstance(path, (str, Path)) else [str(each) for each in path]
     file = None if scenario is None else _file(scenario)
@@ -189,20 +189,20 @@ def sensitivity(
     `out`, `resume`, `executor` and `cache` as for `compare`. The result has .frame (a data frame), .figures (plotly, by name), .lines()
     and .summary. Raises InputError.
     """
-    from simroute.studies import sensitivity, tornado
-    from simroute.studies.assumptions import assumed
+    from simroute.studies.sensitivity import sweep, tornado
+    from simroute.studies.sensitivity.run import assumed
 
     file, texts = _file(scenario), _listed(vary)
     if kind not in ("vary", "tornado"):
         raise InputError(f"sensitivity: {kind!r} is not one of vary, tornado")
-    plan = (tornado if kind == "tornado" else sensitivity).planned(file.name, policies, file.overrides, texts, seed, replications)
+    plan = (tornado if kind == "tornado" else sweep).planned(file.name, policies, file.overrides, texts, seed, replications)
     place, perform = _folder(plan, out, resume), _elsewhere(executor)
     return assumed(plan, workers=workers, out=place, resume=resume, perform=perform, cache=cache)  # type: ignore[return-value]
 
 
 def frontier(scenario: ScenarioFile | str, trade: Trade = "success", *, replications: int = 20, seed: int = 1) -> Frontier:
     """What can be had at all: success or latency for money, by a policy that knows the weather. The result has .frame and .figures."""
-    from simroute.studies.frontier import frontier as attained
+    from simroute.studies.bound.frontier import frontier as attained
 
     return attained(_file(scenario).configuration("compare", [], seed, replications), trade)
 

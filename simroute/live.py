@@ -16,11 +16,11 @@ from itertools import count
 from pathlib import Path
 from typing import Annotated, Any
 
+from simroute.config import schema, yaml_reader
+from simroute.config.configuration import layers_of
 from simroute.core import Outcome, Price, Rest, Target
 from simroute.core.params import Doc, Name
-from simroute.experiment import schema, yaml_reader
-from simroute.experiment.configuration import layers_of
-from simroute.experiment.errors import InputError
+from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.prices import catalogued
 from simroute.worlds.live import LiveRequest, LiveWorld, Row

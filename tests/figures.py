@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simroute.traces.reading import read
+from simroute.traces.importer import read
 from simroute.traces.table import Table
 
 FIGURES = {

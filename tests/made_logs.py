@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from simroute.fitting.sample import Calls
 from simroute.models import spec
 from simroute.models.weather import Weather
-from simroute.traces.fitting.interval import Estimate
-from simroute.traces.fitting.sample import Calls
+from simroute.statistics.estimate import Estimate
 
 PRICE = spec.PriceList(1, 1)
 

@@ -3,7 +3,7 @@
 import math
 
 from simroute.models.random import Streams
-from simroute.studies.tuning.archive import Run
+from simroute.studies.tuning.search.evaluations import Run
 
 COST, SUCCESS = "cost_per_1k_requests_usd", "success_rate"
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simroute.words import clean, duration, money, paired, pairs, percent, seconds, shortened, span, usd
+from simroute.text import clean, duration, money, paired, pairs, percent, seconds, shortened, span, usd
 
 
 @pytest.mark.parametrize(

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
-    "init": ("simroute.cli.init", "A workspace of your own: a scenario and policies to edit, a layer with its test, a README."),
-    "compare": ("simroute.cli.commands", "Run several policies in the same weather and say which one keeps the promise."),
-    "run": ("simroute.cli.commands", "Run one policy."),
-    "replay": ("simroute.cli.replay", "What the traffic of a log would have cost, and how it would have felt, under other policies."),
-    "fit": ("simroute.cli.fit", "A scenario fitted to a log of real traffic, with intervals and how well it fits."),
-    "forecast": ("simroute.cli.forecast", "Fit the first part of a log, predict the rest, and say how often the intervals held."),
-    "tune": ("simroute.cli.tune", "Search a policy's parameters for a goal, and confirm the best setting in fresh weather."),
-    "trace": ("simroute.cli.trace", "What a recorded trace holds, and any known log as simroute's own table."),
-    "list": ("simroute.cli.browse", "What there is: scenarios, policies, layers, formats, metrics."),
-    "describe": ("simroute.cli.browse", "One scenario, policy, layer, metric or format, and what its parameters do."),
-    "report": ("simroute.cli.report", "Build report.html again from a run's folder."),
-    "check": ("simroute.cli.browse", "Validate files without running them."),
-    "completion": ("simroute.cli.completion", "A script that completes words in bash, zsh or fish."),
+    "init": ("simroute.cli.commands.init", "A workspace of your own: a scenario and policies to edit, a layer with its test, a README."),
+    "compare": ("simroute.cli.session", "Run several policies in the same weather and say which one keeps the promise."),
+    "run": ("simroute.cli.session", "Run one policy."),
+    "replay": ("simroute.cli.commands.replay", "What the traffic of a log would have cost, and how it would have felt, under other policies."),
+    "fit": ("simroute.cli.commands.fit", "A scenario fitted to a log of real traffic, with intervals and how well it fits."),
+    "forecast": ("simroute.cli.commands.forecast", "Fit the first part of a log, predict the rest, and say how often the intervals held."),
+    "tune": ("simroute.cli.commands.tune", "Search a policy's parameters for a goal, and confirm the best setting in fresh weather."),
+    "trace": ("simroute.cli.commands.trace", "What a recorded trace holds, and any known log as simroute's own table."),
+    "list": ("simroute.cli.commands.browse", "What there is: scenarios, policies, layers, formats, metrics."),
+    "describe": ("simroute.cli.commands.browse", "One scenario, policy, layer, metric or format, and what its parameters do."),
+    "report": ("simroute.cli.commands.report", "Build report.html again from a run's folder."),
+    "check": ("simroute.cli.commands.browse", "Validate files without running them."),
+    "completion": ("simroute.cli.completion.shells", "A script that completes words in bash, zsh or fish."),
 }
 
 
@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> Any:
 def _done(typed: list[str]) -> tuple[int, list[str]]:
     """Run a command: its exit status, and what is to be said on stderr. Raises BrokenPipeError."""
     if "_SIMROUTE_COMPLETE" in os.environ:
-        import_module("simroute.cli.completion")  # a shell asks what may come next; click answers through these classes
+        import_module("simroute.cli.completion.shells")  # a shell asks what may come next; click answers through these classes
     if any("\0" in word for word in typed):
         return 2, ["a word of the command holds a NUL character, which no name can"]
     try:
@@ -123,7 +123,7 @@ def _done(typed: list[str]) -> tuple[int, list[str]]:
 
 
 def _said(typed: list[str], line: str) -> None:
-    from simroute.cli.text import brief
+    from simroute.cli.terminal import brief
 
     for part in (part for word in typed for part in (word, word.partition("=")[2]) if len(part) > TYPED):
         line = line.replace(part, f"{part[:TYPED]}…")

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from simroute.cli.text import brief, escaped
-from simroute.experiment.configuration import Configuration
+from simroute.cli.terminal import brief, escaped
+from simroute.config.configuration import Configuration
 from simroute.experiment.run import ReplicationError
-from simroute.studies.compare import Study
-from simroute.studies.resume import is_unfinished
+from simroute.storage.resume import is_unfinished
+from simroute.studies.comparison.run import Study
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,6 @@ from pathlib import Path
 
 def plugged(files: Iterable[Path]) -> None:
     """Import them (lazily, since `--help` must stay light)."""
-    from simroute.experiment.plugins import load_plugins
+    from simroute.config.plugins import load_plugins
 
     load_plugins(files)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simroute.cli.text import brief
+from simroute.cli.terminal import brief
+from simroute.execution.progress import Watch
 from simroute.models.workload import BLOCK
-from simroute.studies.watch import Watch
 
 if TYPE_CHECKING:
     from simroute.metrics import Figures

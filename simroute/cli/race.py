@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simroute.cli.text import brief, clean
+from simroute.cli.terminal import brief, clean
 from simroute.metrics import METRICS
-from simroute.studies.tuning.judge import Field
-from simroute.studies.tuning.watch import Rung, Spectator
-from simroute.studies.tuning.words import shown
-from simroute.words import span
+from simroute.studies.tuning.outcome.sentences import shown
+from simroute.studies.tuning.search.progress import Rung, Spectator
+from simroute.studies.tuning.search.ranking import Field
+from simroute.text import span
 
 if TYPE_CHECKING:
     from simroute.studies.tuning import Plan
-    from simroute.studies.tuning.archive import Archive, Run, Task
-    from simroute.studies.tuning.goals import Goals
+    from simroute.studies.tuning.problem.goals import Goals
+    from simroute.studies.tuning.search.evaluations import Archive, Run, Task
 
 
 BESIDE = 62

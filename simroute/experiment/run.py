@@ -9,11 +9,11 @@ from typing import Any
 
 from simpy import Environment
 
-from simroute.experiment.calendar import days, periods, seen
-from simroute.experiment.configuration import Configuration
+from simroute.config.configuration import Configuration
+from simroute.experiment.trace_columns import days, periods, seen
 from simroute.ledger import Ledger, Sink
 from simroute.metrics import Context, Figures, Fold, Observer
-from simroute.metrics.pieces import pieced, state
+from simroute.metrics.partials import pieced, state
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
 

@@ -17,7 +17,7 @@ from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.histogram import Histogram
 from simroute.metrics.outages import Outages, Window
-from simroute.words import pairs
+from simroute.text import pairs
 
 OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
 MINUTE = 60.0

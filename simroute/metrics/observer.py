@@ -9,7 +9,7 @@ import numpy as np
 from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import Context, Fold
-from simroute.words import pairs
+from simroute.text import pairs
 
 BINS = 120
 """Slices of the horizon."""

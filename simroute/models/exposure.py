@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.models import spec
-from simroute.models.errors import spells
+from simroute.models.error_spells import spells
 from simroute.models.faults import affected, moment, windows
 from simroute.models.random import Streams
 

@@ -8,7 +8,7 @@ from typing import Any
 from simroute.models import spec
 from simroute.models.calendar import calendar
 from simroute.models.deployment import DeploymentModel, Scores
-from simroute.models.errors import spells
+from simroute.models.error_spells import spells
 from simroute.models.faults import Timeline, windows
 from simroute.models.prices import price_list
 from simroute.models.quality import Copula, Table, accuracy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from simroute.report.picture import Material, Table
-from simroute.words import clean, percent, span, usd
+from simroute.text import clean, percent, span, usd
 
 COLUMNS = {
     "success_rate": ("success", "share"),

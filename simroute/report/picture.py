@@ -6,7 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from simroute.words import clean
+from simroute.text import clean
 
 PETROFF = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
 """Six colours that the colour-blind can tell apart (Petroff 2021); policies beyond six differ by dash and marker as well."""

@@ -10,17 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from simroute.experiment.configuration import Configuration
-from simroute.experiment.errors import InputError
+from simroute.config.configuration import Configuration
+from simroute.errors import InputError
+from simroute.execution.pool import Done, Job, part_folder
 from simroute.metrics import Figures
-from simroute.results import TABLES, Journal, JournalError, join
-from simroute.studies.executors import Done, Job, part_folder
-from simroute.studies.folder import REMEDY, Lock, unwritable
-from simroute.studies.resume import command, grown, header, is_unfinished, looked_at, refused, required, standing, unreadable
-from simroute.studies.spending import sheets
+from simroute.storage import TABLES, Journal, JournalError, join
+from simroute.storage.folder import REMEDY, Lock, unwritable
+from simroute.storage.resume import command, grown, header, is_unfinished, looked_at, refused, required, standing, unreadable
+from simroute.studies.replay.costs import sheets
 
 if TYPE_CHECKING:
-    from simroute.studies.compare import Study
+    from simroute.studies.comparison.run import Study
 
 CONFIG, SUMMARY, EVIDENCE, REPORT = "config.yaml", "summary.json", "evidence.json", "report.html"
 SHEETS = ("spend.csv", "shifts.csv", "caching.csv")

@@ -1,8 +1,8 @@
 """Logs of real traffic: read in any known format (one file each, under `formats`), as a table of requests in order of time."""
 
-from simroute.traces.files import TraceError
-from simroute.traces.reader import Trace, read_outcomes, read_trace
-from simroute.traces.reading import Wish, read
+from simroute.traces.importer import Wish, read
+from simroute.traces.playback.in_memory import Trace, read_outcomes, read_trace
+from simroute.traces.records import TraceError
 from simroute.traces.table import Table
 
 __all__ = ["Table", "Trace", "TraceError", "Wish", "read", "read_outcomes", "read_trace"]

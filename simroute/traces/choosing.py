@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from simroute.traces import files
+from simroute.traces import records
 from simroute.traces.columns import COLUMNS
-from simroute.traces.files import TraceError, Unfold
 from simroute.traces.formats import Format, named, recognised, unfolding
-from simroute.traces.mapping import Mapped
+from simroute.traces.formats.mapping import Mapped
+from simroute.traces.records import TraceError, Unfold
 from simroute.traces.spans import BEGINS
 
 
@@ -102,15 +102,15 @@ def lacking(path: Path, name: str) -> list[str]:
     return [column for column in told if (read := fields(form, column)) and not keys & {*read}]
 
 
-def sample(path: Path, unfold: Unfold | None = None) -> files.Sample:
-    if not files.is_parquet(path):
-        return files.sample(path, unfold)
+def sample(path: Path, unfold: Unfold | None = None) -> records.Sample:
+    if not records.is_parquet(path):
+        return records.sample(path, unfold)
     import duckdb
 
     with duckdb.connect() as connection:
         try:
             rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT 20", [str(path)])
             names = [column[0] for column in rows.description]
-            return files.Sample("parquet", frozenset(names), [dict(zip(names, row, strict=True)) for row in rows.fetchall()])
+            return records.Sample("parquet", frozenset(names), [dict(zip(names, row, strict=True)) for row in rows.fetchall()])
         except duckdb.Error as error:
             raise TraceError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0][:120]})") from None

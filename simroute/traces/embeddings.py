@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simroute.text import usd
 from simroute.traces.table import Table
-from simroute.words import usd
 
 EMBEDS = "coalesce(task = 'embedding' AND coalesce(output_tokens, 0) = 0, false)"
 """What formats make of a call that asks for an embedding: work of that name, without an answer in tokens."""

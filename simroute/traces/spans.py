@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simroute.traces.dialects import PREFIXES
-from simroute.traces.files import Record
+from simroute.traces.records import Record
 
 SPAN = ("span", "around", "time", "end", "duration", "code", "is_exception", "exception", "first_at", "row_kind", "gen_ai")
 """What a span says of itself. span, around: its own id and that of the span around it; code: of its status; exception: the type of its exception;

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from simroute.traces.macros import MACROS
+from simroute.traces.sql import MACROS
 
 LARGE = 16 << 20
 """Bytes of files from which on the table is kept on disk."""

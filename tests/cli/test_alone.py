@@ -8,9 +8,9 @@ import pytest
 
 from commands import ran
 from simroute.cli import main
-from simroute.experiment.configuration import load, restore
-from simroute.experiment.errors import InputError
-from simroute.studies.compare import compare
+from simroute.config.configuration import load, restore
+from simroute.errors import InputError
+from simroute.studies.comparison.run import compare
 from tests.logs import calls, written
 
 SHORT = ["scenario.horizon=600", "scenario.workload.rate=2"]

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import commands
 from simroute.cli import main
-from simroute.experiment.errors import InputError
-from simroute.experiment.yaml_reader import parse
-from simroute.results.journal import NAME
+from simroute.config.yaml_reader import parse
+from simroute.errors import InputError
+from simroute.storage.journal import NAME
 
 GOOD = "about: ok?\nhorizon: 60s\ndeployments:\n  a: {provider: x, model: m, price: {input: 1, output: 2}}\n"
 

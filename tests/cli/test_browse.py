@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from simroute.cli import main
-from simroute.cli.text import duration, escaped
+from simroute.cli.terminal import duration, escaped
+from simroute.config import reference
 from simroute.core import registry
-from simroute.experiment import reference
 from simroute.metrics import METRICS
 
 ROOT = Path(__file__).parent.parent.parent

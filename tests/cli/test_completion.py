@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from commands import ran
-from simroute.cli.completion import Bash, Zsh, protected, quoted, split, start_of_word
+from simroute.cli.completion.shells import Bash, Zsh, protected, quoted, split, start_of_word
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = {"numpy", "scipy", "pandas", "hydra", "omegaconf", "simpy", "plotly", "duckdb"}

@@ -10,9 +10,9 @@ import yaml
 from click.testing import CliRunner, Result
 
 from simroute.cli import cli
-from simroute.experiment.configuration import load
+from simroute.config.configuration import load
 from simroute.experiment.run import replicate
-from simroute.results.rows import Frames
+from simroute.storage.rows import Frames
 from simroute.worlds.sim import SimWorld
 
 ROOT = Path(__file__).parent.parent.parent

@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator
 
 from pages import commands, hurried
 from simroute.cli import main
-from simroute.cli.init import FILES, NEXT
+from simroute.cli.commands.init import FILES, NEXT
+from simroute.config import reference
 from simroute.core import registry
-from simroute.experiment import reference
 
 ROOT = Path(__file__).parent.parent.parent
 EVERY = {*FILES, "schema/scenario.json", "schema/policy.json"}
@@ -112,7 +112,7 @@ def test_every_key_of_a_scenario_stands_in_it_with_a_word_of_explanation():
 def test_what_is_only_suggested_is_right_as_well():
     """With the marks taken away from each suggestion, by itself, the scenario still has no mistake (what needs a file aside)."""
     made()
-    from simroute.experiment.configuration import load
+    from simroute.config.configuration import load
 
     lines = Path("mine/scenarios/mine.yaml").read_text(encoding="utf-8").splitlines()
     starts = [i for i, line in enumerate(lines) if re.match(r"\s*# (\w+):(\s|$)", line) and "# yaml-" not in line]
@@ -183,7 +183,7 @@ def test_a_folder_that_cannot_be_written_is_refused(capsys):
 
 def test_what_was_written_before_a_failure_is_taken_back(capsys, monkeypatch):
     """The disk is full at the fifth file: nothing stays behind, not even folders."""
-    from simroute.cli import init
+    from simroute.cli.commands import init
 
     opened = []
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from commands import ran
-from simroute.results.journal import NAME
-from simroute.studies.resume import is_unfinished, looked_at
+from simroute.storage.journal import NAME
+from simroute.storage.resume import is_unfinished, looked_at
 
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 from terminals import simroute

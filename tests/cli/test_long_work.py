@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from commands import ran
-from simroute.results.journal import NAME
+from simroute.storage.journal import NAME
 
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 from terminals import here, simroute

@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from simroute.cli import main
+from simroute.config import schema
 from simroute.core import registry
-from simroute.experiment import schema
 from simroute.models import spec
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,9 @@ import pytest
 from commands import ran
 from disks import LIMITED, small_disk
 from simroute.cli import main
-from simroute.cli.text import brief, clean
-from simroute.results.journal import NAME
-from simroute.studies import executors
+from simroute.cli.terminal import brief, clean
+from simroute.execution import pool
+from simroute.storage.journal import NAME
 
 SHORT = ["scenario.horizon=600", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
 WORK = ["compare", "scenario=demo", "policy=direct,failover", *SHORT, "--replications", "4", "--workers", "1", "--no-report"]
@@ -50,7 +50,7 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     def simulated(*_: object, **__: object) -> None:
         raise AssertionError("the simulation began")
 
-    monkeypatch.setattr(executors, "replicate", simulated)
+    monkeypatch.setattr(pool, "replicate", simulated)
     with pytest.raises(SystemExit) as left:
         main(list(words))
     out, err = capsys.readouterr()
@@ -296,8 +296,8 @@ def test_the_line_that_says_how_to_go_on_can_be_pasted(monkeypatch: pytest.Monke
             raise KeyboardInterrupt
         return real(*arguments, **others)
 
-    real = executors.replicate
-    monkeypatch.setattr(executors, "replicate", cut)
+    real = pool.replicate
+    monkeypatch.setattr(pool, "replicate", cut)
     with pytest.raises(SystemExit) as ended:
         main([*WORK, "--out", "it's a folder", "--plugin", _plug("my plug.py")])
     assert ended.value.code == 130

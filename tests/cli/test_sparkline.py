@@ -1,6 +1,6 @@
 """Success over time, on one line."""
 
-from simroute.cli.sparkline import sparklines
+from simroute.cli.render.sparkline import sparklines
 
 
 def evidence(ok, weather=(), arrivals=None):

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from simroute.cli import main
+from simroute.execution import pool
 from simroute.experiment.run import replicate
-from simroute.results.journal import NAME
-from simroute.studies import executors
+from simroute.storage.journal import NAME
 
 WORDS = ["compare", "scenario=demo", "policy=failover,circuit_breaker", "scenario.horizon=50m", "scenario.workload.rate=0.1", "--replications", "2"]
 SHARE = "scenario.outages.morning.error_share"
@@ -233,7 +233,7 @@ def cut_after(count, monkeypatch):
         played.append((policy, replication))
         return replicate(made, policy, replication, *others, **named)
 
-    monkeypatch.setattr(executors, "replicate", one)
+    monkeypatch.setattr(pool, "replicate", one)
     return played
 
 

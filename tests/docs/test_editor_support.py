@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from simroute.experiment import yaml_reader
-from simroute.experiment.configuration import load
-from simroute.experiment.errors import InputError
+from simroute.config import yaml_reader
+from simroute.config.configuration import load
+from simroute.errors import InputError
 
 ROOT = Path(__file__).parent.parent.parent
 KINDS = {"scenarios": "scenario", "policies": "policy"}

@@ -11,8 +11,8 @@ import pytest
 
 from simroute import policies as _registers_layers
 from simroute.cli import COMMANDS, cli
+from simroute.config import schema
 from simroute.core import registry
-from simroute.experiment import schema
 from simroute.metrics import METRICS
 from simroute.models import spec
 from simroute.traces.columns import COLUMNS

@@ -9,9 +9,9 @@ import yaml
 from findings import ROOT, broken, claims, written
 from studied import FOLDER, STUDIES, TABLE, commands, figures, hashes, measured
 
+from simroute.config.configuration import load
 from simroute.core import Judge
-from simroute.experiment.configuration import load
-from simroute.studies.axes import axes
+from simroute.studies.sensitivity.ranges import axes
 from simroute.studies.tuning import Wanted, planned
 from simroute.traces import read_outcomes
 

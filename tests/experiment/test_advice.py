@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from simroute.experiment import advice
-from simroute.experiment.configuration import layers_of, load
-from simroute.experiment.errors import InputError
-from simroute.experiment.yaml_reader import read
+from simroute.config import advice
+from simroute.config.configuration import layers_of, load
+from simroute.config.yaml_reader import read
+from simroute.errors import InputError
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from simroute.experiment.catalogue import find, listed
-from simroute.experiment.json_schema import policy_schema, scenario_schema
-from simroute.experiment.yaml_reader import read
+from simroute.config.catalogue import find, listed
+from simroute.config.json_schema import policy_schema, scenario_schema
+from simroute.config.yaml_reader import read
 
 
 def texts(value):

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from simroute.experiment.configuration import Configuration
-from simroute.experiment.configuration import load as load_scenario
-from simroute.experiment.errors import InputError
-from simroute.experiment.traced import load
+from simroute.config.configuration import Configuration
+from simroute.config.configuration import load as load_scenario
+from simroute.config.from_trace import load
+from simroute.errors import InputError
 from simroute.models import spec
-from simroute.studies import spending
-from simroute.studies.compare import Study, compare
-from simroute.studies.spending import sheets
-from simroute.traces.recording import MOST_NAMES
+from simroute.studies.comparison.run import Study, compare
+from simroute.studies.replay import costs
+from simroute.studies.replay.costs import sheets
+from simroute.traces.playback.columns import MOST_NAMES
 from tests.logs import calls, written
 
 SCENARIO = """
@@ -184,7 +184,7 @@ def test_a_table_of_shifts_that_is_empty_says_what_was_missing(tmp_path, scenari
 def test_what_a_log_lacks_for_shifts_is_counted(mix, why):
     """Answered requests, token counts, deployments: whichever is missing, with how many requests that concerns."""
     made = spec.Deployment("p", "m", price=spec.PriceList(1, 1), recorded="p/m")
-    found = spending._missing(spec.Scenario({"m": made}), SimpleNamespace(mix=mix, said=["model"]), any_found=False)
+    found = costs._missing(spec.Scenario({"m": made}), SimpleNamespace(mix=mix, said=["model"]), any_found=False)
     assert found == [why]
 
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from simroute.config import reference
+from simroute.config.configuration import load
 from simroute.core import registry
-from simroute.experiment import reference
-from simroute.experiment.configuration import load
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS
@@ -61,7 +61,7 @@ def test_a_section_s_example_is_part_of_a_scenario_that_runs(key, tmp_path):
     """With the demo's other sections it loads and serves a minute."""
     import yaml
 
-    from simroute.experiment import catalogue
+    from simroute.config import catalogue
 
     data = yaml.safe_load(catalogue.find("scenarios", "demo").read_text(encoding="utf-8")) | {"horizon": "60s"}
     data.pop("outages")

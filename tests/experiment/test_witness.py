@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from simroute.config.configuration import load
 from simroute.core import Outcome
-from simroute.experiment.configuration import load
-from simroute.experiment.errors import InputError
+from simroute.errors import InputError
+from simroute.experiment.explain import Happened, Sent, Span, Verdict, Witness, explain
 from simroute.experiment.run import world
-from simroute.experiment.witness import Happened, Sent, Span, Verdict, Witness, explain
 
 POLICIES = ["direct", "failover", "circuit_breaker", "cascade", "cached", "layered", "budget_shift", "retry_only"]
 SHORT = ["scenario.horizon=10m", "scenario.outages.morning.start=10%", "scenario.outages.morning.end=90%"]

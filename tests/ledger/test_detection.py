@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simroute.experiment.configuration import Configuration
+from simroute.config.configuration import Configuration
 from simroute.experiment.run import replicate
 from simroute.metrics import Context, Fold
 from simroute.metrics.outages import Outages

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import simroute as sr
-from simroute.experiment.configuration import load
+from simroute.config.configuration import load
 from simroute.experiment.run import replicate
 from simroute.metrics import Evidence
 from simroute.metrics.observer import PARTS

@@ -12,8 +12,9 @@ from simroute.models import spec
 from simroute.models.random import Streams
 from simroute.models.recorded import NEIGHBOURS, Behaviour, Clock, Pool, Recorded
 from simroute.models.replayed import MOVED, replayed
-from simroute.traces import Wish, recording
-from simroute.traces.reading import read
+from simroute.traces import Wish
+from simroute.traces.importer import read
+from simroute.traces.playback import columns
 from tests.logs import calls, written
 
 COINS = np.linspace(0, 1, 1000, endpoint=False)
@@ -77,9 +78,9 @@ def test_calls_of_one_size_use_all_of_their_sample(sizes, seed):
 
 def test_a_log_that_is_too_long_is_thinned_and_says_what_that_costs(tmp_path, monkeypatch):
     """4,000 calls of one hour, of which a fifth is kept: its mean is off by no more than four of the standard errors that are told."""
-    monkeypatch.setattr(recording, "MOST_SEEN", 800)
+    monkeypatch.setattr(columns, "MOST_SEEN", 800)
     rows = list(calls(4000, rate=4, models={"gpt-4o": 1}))
-    made = recording.record(read([written(tmp_path / "log.csv", rows)], Wish()), tmp_path / "made")
+    made = columns.record(read([written(tmp_path / "log.csv", rows)], Wish()), tmp_path / "made")
     (note,) = [note for note in made.notes if "resampling" in note]
     error = float(re.search(r"off by ([0-9.]+) %", note)[1]) / 100
     kept, whole = made.observations()["latency_s"], np.array([row["latency_s"] for row in rows])
@@ -90,9 +91,9 @@ def test_a_log_that_is_too_long_is_thinned_and_says_what_that_costs(tmp_path, mo
 
 def test_small_hours_are_kept_whole_when_a_log_is_thinned():
     """100 of 1,150 places go to the small hours, the rest is shared by the two busy ones."""
-    assert recording._thinned([40, 60, 5000, 9000], most_seen=1150) == 525
-    assert recording._thinned([40, 60], most_seen=1150) == 60
-    assert recording._thinned([], most_seen=1150) == 1
+    assert columns._thinned([40, 60, 5000, 9000], most_seen=1150) == 525
+    assert columns._thinned([40, 60], most_seen=1150) == 60
+    assert columns._thinned([], most_seen=1150) == 1
 
 
 def test_all_neighbours_come_equally_often():

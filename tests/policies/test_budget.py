@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import Ask, FakeWorld, Reply
+from simroute.config.configuration import Configuration
 from simroute.core import Price
-from simroute.experiment.configuration import Configuration
 from simroute.experiment.run import replicate
 from simroute.models import spec
 from simroute.policies.budget import Budget

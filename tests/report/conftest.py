@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from simroute.experiment.configuration import load
-from simroute.experiment.traced import load as replay
+from simroute.config.configuration import load
+from simroute.config.from_trace import load as replay
 from simroute.metrics import METRICS
-from simroute.studies.compare import compare
+from simroute.studies.comparison.run import compare
 from simroute.studies.tuning import Wanted, planned, tune
-from simroute.studies.tuning.archive import Run
+from simroute.studies.tuning.search.evaluations import Run
 from tests.logs import calls, written
 
 SHORT = ["scenario.horizon=900s", "scenario.workload.rate=2", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]

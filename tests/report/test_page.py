@@ -11,11 +11,11 @@ import pytest
 
 import simroute as sr
 from report.conftest import BREAKOUT, FORMULA, IMAGE, LONG, MARKS, SCRIPT, SHORT
-from simroute.experiment.configuration import load
+from simroute.config.configuration import load
 from simroute.report import SECTIONS, Material, Picture, page, pictures
-from simroute.studies.compare import compare
-from simroute.studies.material import material
-from simroute.words import span
+from simroute.studies.comparison.evidence import material
+from simroute.studies.comparison.run import compare
+from simroute.text import span
 
 
 class Seen(HTMLParser):

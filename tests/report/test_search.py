@@ -8,7 +8,7 @@ import pytest
 
 from simroute.cli import main
 from simroute.report.figures.tuning import main_effects, pairs, standing
-from simroute.report.tuning import page
+from simroute.report.tuning_page import page
 
 
 @pytest.fixture(scope="module")

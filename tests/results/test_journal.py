@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from disks import LIMITED, small_disk
 from simroute.metrics import Evidence, Figures
-from simroute.results import Header, Journal, JournalError
-from simroute.results.disk import told, writing
-from simroute.results.journal import NAME, decoded, encoded
+from simroute.storage import Header, Journal, JournalError
+from simroute.storage.disk import told, writing
+from simroute.storage.journal import NAME, decoded, encoded
 
 HEADER = Header("0.1.0", "f1", "abc", False, (("plug.py", "12"),), "command: run\n")
 FIGURES = Figures(
@@ -111,7 +111,7 @@ WRITER = """
 import os, sys
 from pathlib import Path
 from test_journal import FIGURES, HEADER
-from simroute.results import Journal
+from simroute.storage import Journal
 journal = Journal.create(Path(sys.argv[1]), HEADER)
 for number in range(10**9 if sys.argv[2] == "-" else int(sys.argv[2])):
     journal.add("direct", number, FIGURES)
@@ -222,7 +222,7 @@ def test_a_limit_on_the_size_of_files_is_an_os_error_wherever_it_strikes(size: i
         + """
 from pathlib import Path
 from test_journal import FIGURES, HEADER, replace
-from simroute.results import Journal
+from simroute.storage import Journal
 try:
     journal = Journal.create(Path(sys.argv[1]), HEADER)
     for number in range(100_000):

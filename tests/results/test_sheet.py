@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from simroute.results import sheet
+from simroute.storage import sheet
 
 FORMULAS = ['=HYPERLINK("http://evil","x")', "+1+1", "@SUM(A1)", "-2+3", "\t=1", "\r=1", "=1+1"]
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import Ask, FakeWorld, Reply
-from simroute.experiment.configuration import Configuration, load
-from simroute.experiment.errors import InputError
+from simroute.config.configuration import Configuration, load
+from simroute.errors import InputError
 from simroute.experiment.run import replicate
 from simroute.ledger import OUTCOMES
 from simroute.policies.budget import Budget
-from simroute.studies.promise import parts, words
+from simroute.studies.comparison.promise import parts, words
 from simroute.worlds.periods import Periods, bounds
 
 HOUR, DAY = 3600.0, 86_400.0

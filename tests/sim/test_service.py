@@ -9,8 +9,8 @@ from itertools import count
 import numpy as np
 import pytest
 
+from simroute.config.configuration import Configuration
 from simroute.core import Judge, Outcome
-from simroute.experiment.configuration import Configuration
 from simroute.experiment.run import replicate
 from simroute.ledger import OUTCOMES, Ledger
 from simroute.models import spec

@@ -8,8 +8,8 @@ import pytest
 
 from simroute.metrics import Figures
 from simroute.models.spec import Deployment, Outage, Profile, Scenario, Workload
-from simroute.studies.batches import batched, correlation, steady, truncation, within
-from simroute.studies.statistics import t_quantile
+from simroute.statistics.intervals import t_quantile
+from simroute.studies.comparison.steady_state import batched, correlation, steady, truncation, within
 
 TRIALS, MINUTES, ARRIVALS = 1000, 1440, 600.0
 MEAN, NOISE = 0.95, 0.01

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simroute.config.configuration import Configuration, load
 from simroute.core import Outcome
-from simroute.experiment.configuration import Configuration, load
 from simroute.experiment.run import replicate
 from simroute.models import spec
 from simroute.report import Material, Picture, pictures
-from simroute.studies.clairvoyant import KEPT, Stance, choices, foreseen, is_exact
-from simroute.studies.compare import compare
-from simroute.studies.regret import LIMITED, QUEUED, bound, closed, hurried, label
+from simroute.studies.bound.clairvoyant import KEPT, Stance, choices, foreseen, is_exact
+from simroute.studies.bound.gap import LIMITED, QUEUED, bound, closed, hurried, label
+from simroute.studies.comparison.run import compare
 
 ROOT = Path(__file__).parent.parent.parent
 POLICIES = sorted(path.stem for path in (ROOT / "policies").glob("*.yaml"))

@@ -15,15 +15,15 @@ import pytest
 
 import simroute
 from simroute.cli import main
-from simroute.experiment.configuration import Configuration, load
-from simroute.experiment.errors import InputError
-from simroute.experiment.plugins import load_plugins
+from simroute.config.configuration import Configuration, load
+from simroute.config.plugins import load_plugins
+from simroute.errors import InputError
+from simroute.execution import dask
+from simroute.execution.dask import Cluster, batches, differing, traits
+from simroute.execution.progress import Watch
 from simroute.experiment.run import ReplicationError
-from simroute.studies import cluster
-from simroute.studies.cluster import Cluster, batches, differing, traits
-from simroute.studies.compare import compare
+from simroute.studies.comparison.run import compare
 from simroute.studies.tuning import Wanted, planned, tune
-from simroute.studies.watch import Watch
 
 pytest.importorskip("distributed", reason="needs simroute[dist]")
 
@@ -137,7 +137,7 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
     """Summary and evidence, bit for bit; every replication is finished once."""
     machines.start()
     awaited(machines, 2)
-    monkeypatch.setattr(cluster, "BATCH", 4_000)
+    monkeypatch.setattr(dask, "BATCH", 4_000)
     made = study()
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
@@ -201,9 +201,9 @@ def test_version_interpreter_and_arithmetic_must_be_equal(name: str) -> None:
 
 def test_a_worker_that_joined_later_examines_itself() -> None:
     """The task carries what it asks for."""
-    other = cluster.parcel(study(1), (("simroute", "9.9"),))
+    other = dask.parcel(study(1), (("simroute", "9.9"),))
     with pytest.raises(InputError, match="results may differ"):
-        cluster.play(other, [("direct", 0)])
+        dask.play(other, [("direct", 0)])
 
 
 def test_short_replications_travel_together() -> None:
@@ -233,7 +233,7 @@ def test_what_cannot_be_done_is_one_line(
 ) -> None:
     """Exit 2, no traceback, no folder left."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cluster, "PATIENCE", 2.0)
+    monkeypatch.setattr(dask, "PATIENCE", 2.0)
     with pytest.raises(SystemExit) as left:
         main(["run", "scenario=steady", "policy=direct", "scenario.horizon=200", *words])
     err = capsys.readouterr().err

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from simroute.experiment.configuration import Configuration, load
-from simroute.experiment.errors import InputError
+from simroute.config.configuration import Configuration, load
+from simroute.errors import InputError
+from simroute.execution import pool
 from simroute.metrics import METRICS, Figures
 from simroute.models.spec import Budget, Deployment, Outage, Scenario, Slo, Workload
-from simroute.studies import executors
-from simroute.studies.compare import Study, compare, parse_assertion
-from simroute.studies.folder import folder
-from simroute.studies.statistics import Interval, interval
-from simroute.studies.verdict import verdict
+from simroute.statistics.intervals import Interval, interval
+from simroute.storage.folder import folder
+from simroute.studies.comparison.run import Study, compare, parse_assertion
+from simroute.studies.comparison.verdict import verdict
 
 SUCCESS = {"bold": [0.990, 0.991, 0.989, 0.990], "safe": [0.9995, 0.9996, 0.9997, 0.9996], "dear": [0.9995, 0.9997, 0.9996, 0.9996]}
 COST = {"bold": [1.0, 1.2, 0.8, 1.0], "safe": [2.0, 2.2, 1.8, 2.0], "dear": [3.0, 3.3, 2.8, 3.1]}
@@ -42,7 +42,7 @@ def configuration(*policies: str, replications: int = 4, **scenario: Any) -> Con
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replications are scripted instead of simulated."""
-    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication))
+    monkeypatch.setattr(pool, "replicate", lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication))
 
 
 def study(*policies: str, **others: Any) -> Study:
@@ -88,7 +88,7 @@ def test_the_verdict_goes_by_the_unfavourable_bound() -> None:
 def test_an_undecided_verdict_says_how_many_replications_would_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sd .0002 around a distance of .0001: at least (1.96 · 2)² = 16 replications."""
     monkeypatch.setitem(SUCCESS, "safe", [0.9991 - 0.0002, 0.9991 + 0.0002, 0.9991 - 0.0001, 0.9991 + 0.0001])
-    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication))
+    monkeypatch.setattr(pool, "replicate", lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication))
     (entry,) = study("safe").verdict
     assert entry["meets_slo"] is None
     assert int(entry["why"].split("about ")[1].split()[0]) >= 12
@@ -196,7 +196,7 @@ def test_an_interruption_keeps_what_all_policies_have_finished(monkeypatch: pyte
             raise KeyboardInterrupt
         return scripted(policy, replication)
 
-    monkeypatch.setattr(executors, "replicate", cut)
+    monkeypatch.setattr(pool, "replicate", cut)
     found = study("bold", "safe")
     assert (found.interrupted, found.replications, found.summary["replications"]) == (True, 2, 2)
 
@@ -207,7 +207,7 @@ def test_an_interruption_before_anything_is_finished_is_handed_on(monkeypatch: p
     def cut(*_: Any, **__: Any) -> Figures:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(executors, "replicate", cut)
+    monkeypatch.setattr(pool, "replicate", cut)
     with pytest.raises(KeyboardInterrupt):
         study("bold")
 

@@ -7,7 +7,7 @@ import coverages
 import numpy as np
 import pytest
 
-from simroute.studies.statistics import interval
+from simroute.statistics.intervals import interval
 
 WIDTH = 3 * math.sqrt(0.95 * 0.05 / coverages.TRIALS)
 """Three standard deviations of a coverage near 95 %: ± 0.46 points of 20,000 trials."""

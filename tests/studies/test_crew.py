@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from simroute.experiment.configuration import load
-from simroute.results.journal import encoded
-from simroute.studies import executors
-from simroute.studies.executors import Crew, WorkerLostError
+from simroute.config.configuration import load
+from simroute.execution import pool
+from simroute.execution.pool import Crew, WorkerLostError
+from simroute.storage.journal import encoded
 from simroute.worlds.sim import SimWorld
 
 HORIZON = ["scenario.horizon=60"]
@@ -74,6 +74,6 @@ def test_worlds_of_replications_that_ended_do_not_pile_up() -> None:
     """Fifty runs of a small scenario: no more worlds are alive than are cleared away together."""
     made = load("compare", "demo", ["direct"], ["scenario.workload.rate=0.002"], 1, 50)
     for number in made.numbers:
-        executors._done(made, ("direct", number), None, lambda seconds: None, True)
+        pool._done(made, ("direct", number), None, lambda seconds: None, True)
     alive = sum(isinstance(one, SimWorld) for one in gc.get_objects())
-    assert alive <= executors.EVERY
+    assert alive <= pool.EVERY

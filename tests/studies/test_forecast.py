@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from made_logs import arrivals
+from simroute.fitting.forecast import Forecast, forecast
 from simroute.models import spec
-from simroute.studies.forecast import Forecast, forecast
 from simroute.traces import read
 
 

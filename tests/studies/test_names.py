@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simroute.experiment.configuration import load as load_scenario
-from simroute.experiment.configuration import restore
+from simroute.config.configuration import load as load_scenario
+from simroute.config.configuration import restore
+from simroute.config.from_trace import load
 from simroute.experiment.run import weather
-from simroute.experiment.traced import load
-from simroute.studies.compare import Study, compare
+from simroute.studies.comparison.run import Study, compare
 from tests.logs import calls, written
 
 TASKS, FEATURES, TEAMS = ("chat", "code", "mail", "search"), ("app", "bot", "crm"), ("blue", "red")

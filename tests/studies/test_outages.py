@@ -5,14 +5,14 @@ import pytest
 import random_outages
 
 from simroute.api import compare
-from simroute.experiment.configuration import Configuration
+from simroute.config.configuration import Configuration
 from simroute.metrics import METRICS, Figures
 from simroute.models.exposure import State
 from simroute.models.spec import Deployment, Outage, Scenario, Slo
-from simroute.studies.compare import Study
-from simroute.studies.estimate import estimate
-from simroute.studies.outages import Met
-from simroute.studies.statistics import PLAIN, Rule, interval
+from simroute.statistics.intervals import PLAIN, Rule, interval
+from simroute.studies.comparison.estimates import estimate
+from simroute.studies.comparison.random_outages import Met
+from simroute.studies.comparison.run import Study
 
 
 def seen(shares: list[list[float]], expected: tuple[float, ...] = (0.03,)) -> Met:

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from simroute.experiment.configuration import Configuration, restore
-from simroute.experiment.configuration import load as load_scenario
-from simroute.experiment.errors import InputError
-from simroute.experiment.traced import load
-from simroute.results.journal import NAME
-from simroute.studies.compare import Study, compare
-from simroute.studies.replay import undisturbed
-from simroute.studies.stored import rebuilt
-from simroute.studies.watch import Watch
+from simroute.config.configuration import Configuration, restore
+from simroute.config.configuration import load as load_scenario
+from simroute.config.from_trace import load
+from simroute.errors import InputError
+from simroute.execution.progress import Watch
+from simroute.storage.journal import NAME
+from simroute.studies.comparison.run import Study, compare
+from simroute.studies.rebuild import rebuilt
+from simroute.studies.replay.calibration import undisturbed
 from simroute.traces import read
-from simroute.traces.spend import recomputed
+from simroute.traces.analysis.spend import recomputed
 from tests.logs import LISTED, calls, written
 
 FLAKY = {"gpt-4o": 0.08, "claude-sonnet-4-0": 0.02}

@@ -15,18 +15,20 @@ import pytest
 
 import simroute
 from simroute.api import compare as api_compare
-from simroute.experiment import plugins
-from simroute.experiment.configuration import Configuration, load, restore
-from simroute.experiment.errors import InputError
+from simroute.config import plugins
+from simroute.config.configuration import Configuration, load, restore
+from simroute.errors import InputError
+from simroute.execution import pool
+from simroute.execution.collected import Gathered
+from simroute.execution.progress import Watch, undisturbed
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.spec import Deployment, Scenario
-from simroute.results.journal import NAME
-from simroute.studies import executors, record, resume
-from simroute.studies.compare import Study, compare
-from simroute.studies.folder import Lock, folder
-from simroute.studies.gathered import Gathered
-from simroute.studies.watch import Watch, undisturbed
+from simroute.storage import resume
+from simroute.storage.folder import Lock, folder
+from simroute.storage.journal import NAME
+from simroute.studies import record
+from simroute.studies.comparison.run import Study, compare
 
 ROWS = ("requests.parquet", "attempts.parquet", "events.parquet")
 
@@ -58,7 +60,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Play:
             played.append((policy, replication))
             return Figures(dict.fromkeys(METRICS, 1 / (3 + replication)), {"availability": (1, 3)}, {}, [[], []], {})
 
-        monkeypatch.setattr(executors, "replicate", one)
+        monkeypatch.setattr(pool, "replicate", one)
         return played
 
     return scripted
@@ -74,7 +76,7 @@ def cut_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
             raise KeyboardInterrupt
         return replicate(*arguments, **others)
 
-    monkeypatch.setattr(executors, "replicate", one)
+    monkeypatch.setattr(pool, "replicate", one)
 
 
 def begun(made: Configuration, out: Path, **others: Any) -> Study | None:
@@ -144,7 +146,7 @@ def test_nothing_is_computed_twice(tmp_path: Path, play: Play) -> None:
     assert third == [("bold", 2), ("safe", 2)]
 
 
-@pytest.mark.parametrize("error", [RuntimeError, executors.WorkerLostError])
+@pytest.mark.parametrize("error", [RuntimeError, pool.WorkerLostError])
 def test_a_failure_keeps_what_is_finished(error: type[Exception], tmp_path: Path, play: Play) -> None:
     """A replication that fails and a lost worker alike."""
     made = configuration("bold", "safe")
@@ -164,7 +166,7 @@ def test_the_configuration_is_there_before_anything_runs(tmp_path: Path, monkeyp
         seen.append(names(tmp_path))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(executors, "replicate", look)
+    monkeypatch.setattr(pool, "replicate", look)
     begun(real(), tmp_path)
     assert {"config.yaml", NAME} <= seen[0]
     assert names(tmp_path) == set(), "nothing is finished, so that nothing is left"
@@ -274,7 +276,7 @@ def test_a_new_run_does_not_write_over_an_unfinished_one(tmp_path: Path, play: P
 
 def test_an_unfinished_run_with_nothing_finished_stops_nobody(tmp_path: Path, play: Play) -> None:
     """Killed before its first replication was finished: nothing would be lost."""
-    from simroute.results import Journal
+    from simroute.storage import Journal
 
     made = configuration("bold")
     Journal.create(tmp_path, resume.header(made, False)).close()
@@ -338,10 +340,10 @@ def test_a_half_written_part_folder_is_made_anew(tmp_path: Path, monkeypatch: py
     cut_after(3, monkeypatch)
     begun(real(2), tmp_path / "cut", rows=True)
     monkeypatch.undo()
-    half = executors.part_folder(tmp_path / "cut" / ".parts", 1, 1)
+    half = pool.part_folder(tmp_path / "cut" / ".parts", 1, 1)
     half.mkdir()
     (half / "requests-00009.parquet").write_bytes(b"half a file")
-    lost = executors.part_folder(tmp_path / "cut" / ".parts", 0, 0)
+    lost = pool.part_folder(tmp_path / "cut" / ".parts", 0, 0)
     for part in lost.iterdir():
         part.unlink()
     lost.rmdir()
@@ -361,7 +363,7 @@ def test_a_second_run_in_one_folder_is_refused(tmp_path: Path, play: Play, monke
             refused.extend(caught.value.lines)
         return Figures(dict.fromkeys(METRICS, 1.0), {}, {}, [[], []], {})
 
-    monkeypatch.setattr(executors, "replicate", meanwhile)
+    monkeypatch.setattr(pool, "replicate", meanwhile)
     assert compare(made, out=tmp_path).replications == 3
     assert len(refused) == 6
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from simroute.studies.selection import apart, pairs, subset, told
-from simroute.studies.statistics import paired, t_quantile
+from simroute.statistics.intervals import paired, t_quantile
+from simroute.statistics.multiple import apart, pairs, subset, told
 
 TRIALS = 1500
 ABOVE = 0.05 + 3 * math.sqrt(0.05 * 0.95 / TRIALS)

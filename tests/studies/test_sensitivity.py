@@ -6,16 +6,17 @@ from dataclasses import replace
 import pytest
 
 import simroute as sr
-from simroute.experiment.configuration import Configuration, load
+from simroute.config.configuration import Configuration, load
+from simroute.execution import pool
 from simroute.metrics import METRICS, Figures
 from simroute.models import spec
-from simroute.studies import executors, sensitivity
-from simroute.studies.assumptions import assumed, silent
-from simroute.studies.axes import axes
-from simroute.studies.compare import Study, compare
-from simroute.studies.many import studies
-from simroute.studies.tornado import assumptions
-from simroute.studies.winner import Winner, crossings, winner
+from simroute.studies.comparison.run import Study, compare
+from simroute.studies.sensitivity import sweep
+from simroute.studies.sensitivity.best_policy import Winner, crossings, winner
+from simroute.studies.sensitivity.grid import studies
+from simroute.studies.sensitivity.ranges import axes
+from simroute.studies.sensitivity.run import assumed, silent
+from simroute.studies.sensitivity.tornado import assumptions
 
 SHORT = ["scenario.horizon=50m", "scenario.workload.rate=0.1"]
 MILD = ["scenario.workload.rate=0.03", "scenario.slo.success=0.5"]
@@ -82,12 +83,12 @@ def test_a_winner_among_several_is_told_by_intervals_that_hold_together():
 
 def test_where_it_is_played_does_not_change_a_bit():
     """Settings handed to `perform`, one configuration after another."""
-    plan = sensitivity.planned("demo", ["direct"], SHORT, ["scenario.workload.rate=0.2..0.3:2"], 1, 2)
+    plan = sweep.planned("demo", ["direct"], SHORT, ["scenario.workload.rate=0.2..0.3:2"], 1, 2)
     asked = []
 
     def elsewhere(made, jobs, *others):
         asked.append(jobs)
-        return executors.work(made, jobs, *others)
+        return pool.work(made, jobs, *others)
 
     assert assumed(plan, perform=elsewhere).to_json() == assumed(plan).to_json()
     assert asked == [[("direct", 0), ("direct", 1)]] * 2

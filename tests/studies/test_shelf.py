@@ -8,11 +8,12 @@ import pytest
 
 import simroute
 from simroute.cli import main
-from simroute.experiment.configuration import Configuration, load
-from simroute.results.journal import NAME
-from simroute.studies import executors, resume, shelf
-from simroute.studies.compare import compare
-from simroute.studies.shelf import Shelf, digest
+from simroute.config.configuration import Configuration, load
+from simroute.execution import cached, pool
+from simroute.execution.cached import Shelf, digest
+from simroute.storage import resume
+from simroute.storage.journal import NAME
+from simroute.studies.comparison.run import compare
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def played(made: Configuration) -> tuple[str, int, list[str]]:
     count, told = [], []
 
     def counted(*given: Any) -> Any:
-        for done in executors.work(*given):
+        for done in pool.work(*given):
             count.append(done.job)
             yield done
 
@@ -46,7 +47,7 @@ def test_a_study_is_read_back_with_the_same_bits_and_says_so_in_one_line() -> No
     assert (first[1], first[2]) == (4, [])
     assert (second[0], second[1]) == (first[0], 0)
     assert second[2] == [f"4 of 4 runs are read back from reports/.cache/{digest(study())}/: nothing that they depend on has changed"]
-    assert compare(study()).material == compare(study(), perform=Shelf(executors.work, print).work).material
+    assert compare(study()).material == compare(study(), perform=Shelf(pool.work, print).work).material
 
 
 def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
@@ -66,9 +67,9 @@ def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
     elif what == "arithmetic":
         monkeypatch.setattr(resume, "fingerprint", lambda: "other")
     elif what == "code":
-        monkeypatch.setattr(shelf, "code", lambda: "other")
+        monkeypatch.setattr(cached, "code", lambda: "other")
     elif what == "packages":
-        monkeypatch.setattr(shelf, "version", lambda name: "0")
+        monkeypatch.setattr(cached, "version", lambda name: "0")
     return made
 
 
@@ -88,11 +89,11 @@ def test_the_digest_of_the_code_follows_every_source_file(tmp_path: Path, monkey
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/a.py").write_text("A = 1\n", encoding="utf-8")
     monkeypatch.setattr(simroute, "__file__", str(tmp_path / "__init__.py"))
-    found = [shelf.code.__wrapped__()]
+    found = [cached.code.__wrapped__()]
     (tmp_path / "deep/a.py").write_text("A = 2\n", encoding="utf-8")
-    found.append(shelf.code.__wrapped__())
+    found.append(cached.code.__wrapped__())
     (tmp_path / "deep/a.py").rename(tmp_path / "deep/b.py")
-    found.append(shelf.code.__wrapped__())
+    found.append(cached.code.__wrapped__())
     assert len(set(found)) == 3
 
 

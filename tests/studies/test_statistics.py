@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from simroute.studies.statistics import binomial, interval, needed, paired, t_quantile
+from simroute.statistics.intervals import binomial, interval, needed, paired, t_quantile
 
 TRIALS = 2000
 """Coverage is then known within ± 1.5 percentage points (three standard deviations of a share near .95)."""

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import simroute as sr
-from simroute.experiment.catalogue import listed
-from simroute.experiment.configuration import load, restore
-from simroute.experiment.errors import InputError
-from simroute.studies.compare import compare
-from simroute.studies.statistics import binomial, interval, needed, paired, t_quantile
+from simroute.config.catalogue import listed
+from simroute.config.configuration import load, restore
+from simroute.errors import InputError
+from simroute.statistics.intervals import binomial, interval, needed, paired, t_quantile
+from simroute.studies.comparison.run import compare
 
 SHORT = ["scenario.horizon=600s", "scenario.workload.rate=3", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
 FEW = "scenario.workload.rate=1"

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.experiment.configuration import Configuration, restore
-from simroute.experiment.errors import InputError
+from simroute.config.configuration import Configuration, restore
+from simroute.errors import InputError
+from simroute.execution import pool
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.spec import Deployment, Scenario, Slo
-from simroute.studies import executors
-from simroute.studies.compare import compare
-from simroute.studies.stages import following
-from simroute.studies.statistics import Rule, half_width, interval, needed, t_quantile
-from simroute.studies.until import Standing, Until, flawless, missing, settled, total, until
+from simroute.statistics.intervals import Rule, half_width, interval, needed, t_quantile
+from simroute.studies.comparison.run import compare
+from simroute.studies.comparison.stopping import following
+from simroute.studies.comparison.until import Standing, Until, flawless, missing, settled, total, until
 
 TRIALS = 3000
 WIDTH = 3 * math.sqrt(0.95 * 0.05 / TRIALS)
@@ -147,7 +147,7 @@ def test_how_many_it_would_take_is_about_t_deviations_by_the_gap_squared() -> No
 
 def test_a_study_reaches_its_number_and_its_configuration_gives_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four first; their spread of 200 requests in 1,000 wants more, at most nine: nine are made, kept in config.yaml, and made again by it."""
-    monkeypatch.setattr(executors, "replicate", lambda made, policy, replication, *_, **__: figures(0.5 + 0.1 * (-1) ** replication))
+    monkeypatch.setattr(pool, "replicate", lambda made, policy, replication, *_, **__: figures(0.5 + 0.1 * (-1) ** replication))
     weather = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0", price_date="2025-07-01")})
     made = Configuration("compare", "test", weather, {"p": {}}, 1, 4, until=until("success_rate±0.01", 4, 9).plain())
     study = compare(made, out=tmp_path)
@@ -171,7 +171,7 @@ def test_a_study_that_is_interrupted_in_its_second_stage_goes_on_there(tmp_path:
         found.evidence = Evidence()
         return found
 
-    monkeypatch.setattr(executors, "replicate", replicate)
+    monkeypatch.setattr(pool, "replicate", replicate)
     weather = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0", price_date="2025-07-01")})
 
     def begun() -> Configuration:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.experiment.configuration import Configuration, windowed
-from simroute.experiment.errors import InputError
+from simroute.config.configuration import Configuration, windowed
+from simroute.config.from_trace import load
+from simroute.errors import InputError
+from simroute.execution.partitions import FOLDER, Windows
 from simroute.experiment.run import replicate
-from simroute.experiment.traced import load
 from simroute.models.questions import BLOCK
-from simroute.studies.windows import FOLDER, Windows
 
 
 def trace(folder: Path, rows: int) -> Path:

@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.experiment.configuration import Configuration, restore
-from simroute.experiment.errors import InputError
+from simroute.config.configuration import Configuration, restore
+from simroute.errors import InputError
+from simroute.execution import pool
+from simroute.execution.progress import Watch
 from simroute.experiment.run import replicate
 from simroute.metrics import Figures
 from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Workload
 from simroute.policies.retry import Retry
-from simroute.studies import executors
-from simroute.studies.compare import compare
-from simroute.studies.statistics import interval
-from simroute.studies.watch import Watch
-from simroute.studies.yearly import lines, strata, yearly
+from simroute.statistics.intervals import interval
+from simroute.studies.comparison.run import compare
+from simroute.studies.comparison.yearly import lines, strata, yearly
 
 YEAR, HORIZON = 43_200.0, 2400.0
 """A year of twelve hours, and a horizon of forty minutes."""
@@ -118,7 +118,7 @@ class Play:
 
 def test_a_year_is_remembered_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut among the runs of a year: those and the study's own are kept, config.yaml knows that it was asked for, and the bits are the same."""
-    monkeypatch.setattr(executors, "replicate", play := Play())
+    monkeypatch.setattr(pool, "replicate", play := Play())
     short = replace(SCENARIO, horizon=1800.0, workload=Workload(rate=0.02), outages={"x": replace(X, per_year=3.0)})
     wanted = replace(made(short, 2), yearly=True)
     for name in ("whole", "cut"):

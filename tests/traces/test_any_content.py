@@ -8,9 +8,9 @@ import pytest
 import zstandard
 
 from hostile import VALUES
-from simroute.traces import TraceError, Wish, files, read
+from simroute.traces import TraceError, Wish, read, records
+from simroute.traces.analysis.profile import rows, summary
 from simroute.traces.formats import KNOWN, named
-from simroute.traces.inspect import rows, summary
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -44,8 +44,8 @@ def test_zstandard_is_known_by_its_first_bytes(tmp_path: Path, packed: bool) -> 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
 def test_a_file_ten_times_as_long_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     """Python's share of it: records are handed on in chunks and forgotten; what the database holds is on disk from 64 MiB on."""
-    monkeypatch.setattr(files, "CHUNK", 500)
-    monkeypatch.setattr(files, "BLOCK", 1 << 14)
+    monkeypatch.setattr(records, "CHUNK", 500)
+    monkeypatch.setattr(records, "BLOCK", 1 << 14)
     fields = ("arrival_s", "input_tokens", "output_tokens")
     peaks = []
     for many in (2_000, 20_000):
@@ -56,7 +56,7 @@ def test_a_file_ten_times_as_long_takes_no_more_memory(tmp_path: Path, monkeypat
             lines = [json.dumps({"arrival_s": row, "input_tokens": row, "output_tokens": 7}) for row in range(many)]
             path.write_text("\n".join(lines) if form == "jsonl" else f"[{','.join(lines)}]", encoding="utf-8")
         tracemalloc.start()
-        assert sum(len(chunk.lines) for chunk in files.chunks(path, fields, files.unfolded)) == many
+        assert sum(len(chunk.lines) for chunk in records.chunks(path, fields, records.unfolded)) == many
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]

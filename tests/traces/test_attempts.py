@@ -8,7 +8,7 @@ import pytest
 
 from figures import lines, table
 from simroute.traces import attempts
-from simroute.traces.inspect import rows, summary
+from simroute.traces.analysis.profile import rows, summary
 
 
 def portkey(second: float, ok: bool, **more: Any) -> dict[str, Any]:

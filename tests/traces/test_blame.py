@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.experiment.configuration import load as load_scenario
-from simroute.experiment.traced import load
-from simroute.studies.compare import Study, compare
-from simroute.studies.forecast import forecast
-from simroute.traces import inspect, read
-from simroute.traces.fitting import fit
+from simroute.config.configuration import load as load_scenario
+from simroute.config.from_trace import load
+from simroute.fitting.fit import fit
+from simroute.fitting.forecast import forecast
+from simroute.studies.comparison.run import Study, compare
+from simroute.traces import read
+from simroute.traces.analysis import profile
 from tests.logs import calls, written
 
 
@@ -110,11 +111,11 @@ def test_whose_fault_failures_were_is_shown(tmp_path: Path) -> None:
     failed = [(400, "")] * 10 + [("", "AuthenticationError")] * 2 + [(499, "")] * 3 + [(503, "")] * 60 + [(429, "")] * 31 + [("", "")] * 9
     log = [row | {"failed": "true", "status": status, "error": error} for row, (status, error) in zip(calls(len(failed)), failed, strict=True)]
     table = read([written(tmp_path / "log.csv", [*(row | {"error": ""} for row in calls(50, seed=2)), *log])])
-    assert dict(inspect.rows(table))["whose fault"] == (
+    assert dict(profile.rows(table))["whose fault"] == (
         "12 of the request itself or its account (400: 10, 401: 2), 3 given up by who asked (499), 100 of the deployments"
         " (9 without a status are taken as such)"
     )
-    said = inspect.summary(table)
+    said = profile.summary(table)
     flat = [said[f"failed_{name}"] for name in ("by_request", "given_up", "by_deployment", "without_status")]
     assert (flat, sum(flat[:3])) == ([12, 3, 100, 9], said["failed"])
 

@@ -8,7 +8,7 @@ import pytest
 
 from simroute.cli import main
 from simroute.streams import content
-from simroute.traces import TraceError, files, read
+from simroute.traces import TraceError, read, records
 
 ROW = '{"arrival_s": 1, "input_tokens": 5, "output_tokens": 1}\n'
 
@@ -16,9 +16,9 @@ ROW = '{"arrival_s": 1, "input_tokens": 5, "output_tokens": 1}\n'
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds of kilobytes instead of megabytes."""
-    monkeypatch.setattr(files, "BLOCK", 1 << 10)
-    monkeypatch.setattr(files, "LINE", 8 << 10)
-    monkeypatch.setattr(files, "EMPTY", 4 << 10)
+    monkeypatch.setattr(records, "BLOCK", 1 << 10)
+    monkeypatch.setattr(records, "LINE", 8 << 10)
+    monkeypatch.setattr(records, "EMPTY", 4 << 10)
 
 
 LONG = {

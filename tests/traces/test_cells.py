@@ -7,7 +7,7 @@ import pytest
 
 from figures import lines
 from simroute.traces import TraceError, Wish, read
-from simroute.traces.mapping import mapped
+from simroute.traces.formats.mapping import mapped
 
 HEAD = "arrival_ns,request_id,input_tokens,output_tokens,cost_usd,user,latency_s"
 

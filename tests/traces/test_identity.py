@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from simroute.experiment.traced import load
-from simroute.studies.compare import compare
+from simroute.config.from_trace import load
+from simroute.fitting.fit import fit
+from simroute.studies.comparison.run import compare
 from simroute.traces import read
 from simroute.traces.convert import convert
-from simroute.traces.fitting import fit
 from simroute.traces.identity import Row, decided
 from simroute.traces.table import Table
 

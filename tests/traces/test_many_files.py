@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simroute.traces import TraceError, Wish, read
-from simroute.traces.files import found
+from simroute.traces.records import found
 from simroute.traces.table import Table
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from figures import lines, sheet
 from simroute.cli import main
-from simroute.experiment.inputs import mapping
+from simroute.config.inputs import mapping
 from simroute.traces import TraceError, Wish, read
-from simroute.traces.inspect import summary
-from simroute.traces.mapping import MappingError, mapped
+from simroute.traces.analysis.profile import summary
+from simroute.traces.formats.mapping import MappingError, mapped
 
 MAPPING = {
     "time": {"column": "ts", "unit": "ms"},

@@ -9,7 +9,7 @@ import pytest
 
 from figures import figures, lines, near, table
 from simroute.traces import TraceError
-from simroute.traces.reading import Wish, read
+from simroute.traces.importer import Wish, read
 
 START = 1_780_000_000_000_000_000  # 2026-05-28 20:26:40 UTC
 MS = 1_000_000

@@ -8,8 +8,8 @@ import pytest
 
 from simroute.cli import main
 from simroute.traces import TraceError, read
+from simroute.traces.analysis.profile import summary
 from simroute.traces.columns import COLUMNS, VERSION
-from simroute.traces.inspect import summary
 
 
 def parquet(path: Path, query: str, more: str = "") -> Path:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from simroute.traces import TraceError, read
-from simroute.traces.inspect import dispersion, summary
-from simroute.traces.prefixes import shared as prefixes
-from simroute.traces.windows import read_windows
-from simroute.traces.windows import summary as clients
+from simroute.traces.analysis.prefixes import shared as prefixes
+from simroute.traces.analysis.profile import dispersion, summary
+from simroute.traces.analysis.rate_windows import read_windows
+from simroute.traces.analysis.rate_windows import summary as clients
 
 
 def written(folder: Path, content: str, name: str = "trace.csv") -> Path:

@@ -12,8 +12,8 @@ import pytest
 from figures import figures, lines, near, table
 from hostile import VALUES
 from simroute.traces import TraceError, Wish, read
+from simroute.traces.analysis.profile import summary
 from simroute.traces.dialects import FIELDS
-from simroute.traces.inspect import summary
 from simroute.traces.nesting import WRAPPER
 
 START = 1_785_000_000_000_000_000  # 2026-07-25 17:20:00 UTC

@@ -7,7 +7,7 @@ import pytest
 
 from simroute.cli import main
 from simroute.traces import read
-from simroute.traces.inspect import rows, summary
+from simroute.traces.analysis.profile import rows, summary
 
 COLUMNS = (
     "arrival_ns,request_id,input_tokens,cached_tokens,output_tokens,provider,model,failed,status,latency_s,ttft_s,cost_usd,user,session,"
@@ -166,7 +166,7 @@ def test_names_of_formats_are_completed() -> None:
     """Behind --format, each with what it is."""
     import click
 
-    from simroute.cli.trace import formats, inspect_command
+    from simroute.cli.commands.trace import formats, inspect_command
 
     found = formats(click.Context(inspect_command), inspect_command.params[1], "b")
     assert [item.value for item in found] == ["bailian", "bedrock", "burstgpt"]

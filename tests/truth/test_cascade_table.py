@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from simroute.config.configuration import Configuration
 from simroute.core import Judge
-from simroute.experiment.configuration import Configuration
 from simroute.experiment.run import replicate
 from simroute.models import spec
 from simroute.policies.cascade import Cascade

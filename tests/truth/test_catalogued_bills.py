@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from genai_prices import Usage, calc_price
 
-from simroute.experiment.configuration import Configuration, load, restore
+from simroute.config.configuration import Configuration, load, restore
+from simroute.config.from_trace import load as traced
 from simroute.experiment.run import replicate
-from simroute.experiment.traced import load as traced
 from simroute.models.prices import released
-from simroute.studies.clairvoyant import foreseen
-from simroute.studies.compare import compare
-from simroute.traces.reading import read
-from simroute.traces.spend import recomputed
+from simroute.studies.bound.clairvoyant import foreseen
+from simroute.studies.comparison.run import compare
+from simroute.traces.analysis.spend import recomputed
+from simroute.traces.importer import read
 
 MODELS = {"anthropic": "claude-haiku-5-5", "deepseek": "deepseek-flash", "google": "gemini-4-argon"}
 """One whose price depends on the prompt, one on the hour, one that doubles on a day."""

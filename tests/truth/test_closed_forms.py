@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from simroute.experiment.configuration import Configuration
+from simroute.config.configuration import Configuration
 from simroute.experiment.run import replicate
 from simroute.models import spec
 from simroute.policies.breaker import Breaker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from simroute.report.figures import answers, money, over_time, replay, speed, whose
+from simroute.report.figures import latency, money, over_time, quality, replay, spend
 from simroute.report.picture import Listing, Material, Picture
 
 Drawn = Picture | Listing | str
@@ -25,8 +25,8 @@ SECTIONS: dict[str, dict[str, Draw]] = {
         "budget": money.budget,
         "waste": money.waste,
     },
-    "How slow": {"latency": speed.latency, "time_to_first_token": speed.first_token, "tail": speed.tail},
-    "How good": {"quality": answers.quality, "shortcuts": answers.shortcuts},
+    "How slow": {"latency": latency.latency, "time_to_first_token": latency.first_token, "tail": latency.tail},
+    "How good": {"quality": quality.quality, "shortcuts": quality.shortcuts},
 }
 
 
@@ -40,14 +40,14 @@ REPLAY: dict[str, dict[str, Draw]] = {
     "What happened": SECTIONS["What happened"],
     "What it costs, and whose": {
         "cost_success": money.cost_success,
-        "spend_by_model": whose.by_model,
-        "spend_by_feature": whose.by_feature,
-        "spend_by_user": whose.by_user,
-        "spend_by_team": whose.by_team,
-        "spend_by_day": whose.by_day,
-        "drivers": whose.drivers,
-        "caching": whose.caching,
-        "shifts": whose.shifts,
+        "spend_by_model": spend.by_model,
+        "spend_by_feature": spend.by_feature,
+        "spend_by_user": spend.by_user,
+        "spend_by_team": spend.by_team,
+        "spend_by_day": spend.by_day,
+        "drivers": spend.drivers,
+        "caching": spend.caching,
+        "shifts": spend.shifts,
         "budget": money.budget,
         "waste": money.waste,
     },

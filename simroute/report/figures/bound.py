@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.report.picture import Material, Picture, Table
-from simroute.words import percent, span, usd
+from simroute.text import percent, span, usd
 
 NAME = "clairvoyant"
 GREY = "#9c9ca1"

@@ -8,7 +8,7 @@ import numpy as np
 
 from simroute.report.figures import bound
 from simroute.report.picture import PETROFF, Material, Picture, Table, bars, clock, filled, label, note
-from simroute.words import clean, percent, span, usd
+from simroute.text import clean, percent, span, usd
 
 MOST = 12
 PERIODS = {"day": 86_400.0, "month": 30 * 86_400.0}

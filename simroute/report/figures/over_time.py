@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from simroute.report.picture import Material, Picture, Table, axis, clock, filled, label, log_seconds, note, panels, target_style
-from simroute.words import clean, duration, percent, seconds
+from simroute.text import clean, duration, percent, seconds
 
 NAMED = 6
 THROTTLED = 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.report.picture import Listing, Material, Picture, Table, clock, panels
-from simroute.words import clean, percent, span
+from simroute.text import clean, percent, span
 
 FIGURES = {
     "success_rate": ("success", "share"),

@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 from simroute.report.picture import DASHES, MARKERS, PETROFF, Picture, Table, axis, label, note, panels
-from simroute.words import clean, duration, span
+from simroute.text import clean, duration, span
 
 Found = dict[str, Any]
 SUCCESS = {"success_rate": "success", "slo_attainment": "success in time"}

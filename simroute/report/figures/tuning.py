@@ -6,7 +6,7 @@ from typing import Any
 
 from simroute.metrics import METRICS
 from simroute.report.picture import MARKERS, PETROFF, Picture, Table, axis, label
-from simroute.words import clean, percent, span
+from simroute.text import clean, percent, span
 
 Found = dict[str, Any]
 PANEL_HEIGHT, COLUMNS = 240, 3

@@ -9,8 +9,8 @@ recall, record, sheet   what is kept     tuned, words   the tuned policy, its se
 study      from plan to result
 """
 
+from simroute.studies.tuning.config_file import read, sheet
 from simroute.studies.tuning.plan import Plan, Wanted, planned
-from simroute.studies.tuning.sheet import read, sheet
-from simroute.studies.tuning.study import Tuning, tune
+from simroute.studies.tuning.run import Tuning, tune
 
 __all__ = ["Plan", "Tuning", "Wanted", "planned", "read", "sheet", "tune"]

@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simroute.experiment import catalogue, yaml_reader
-from simroute.experiment.configuration import Configuration, load
-from simroute.experiment.errors import InputError
-from simroute.experiment.variation import Variation
-from simroute.studies.tuning.archive import FRESH, SEARCH
-from simroute.studies.tuning.confirm import fresh_seed
-from simroute.studies.tuning.entries import flat, space
-from simroute.studies.tuning.goals import Goals, Robust, goals
-from simroute.studies.tuning.proposers import Proposer, Sobol
-from simroute.studies.tuning.race import LEAST
-from simroute.studies.tuning.space import Space
+from simroute.config import catalogue, yaml_reader
+from simroute.config.configuration import Configuration, load
+from simroute.config.variation import Variation
+from simroute.errors import InputError
+from simroute.studies.tuning.outcome.confirmation import fresh_seed
+from simroute.studies.tuning.problem.goals import Goals, Robust, goals
+from simroute.studies.tuning.problem.space import Space
+from simroute.studies.tuning.problem.syntax import flat, space
+from simroute.studies.tuning.search.evaluations import FRESH, SEARCH
+from simroute.studies.tuning.search.loop import LEAST
+from simroute.studies.tuning.search.proposers import Proposer, Sobol
 
 EVALUATIONS, CONFIRM = 400, 20
 PROPOSERS = ("sobol", "tpe", "cmaes", "gp")
@@ -103,7 +103,7 @@ class Plan:
         """A new one. Raises InputError when it is not installed."""
         if self.wanted.proposer == "sobol":
             return Sobol(self.wanted.seed)
-        from simroute.studies.tuning.advisor import Advisor
+        from simroute.studies.tuning.search.optuna_proposer import Advisor
 
         return Advisor(self.wanted.proposer, self.space, self.goals, self.wanted.seed)
 

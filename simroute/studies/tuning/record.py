@@ -6,11 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simroute.results.trials import write as write_table
+from simroute.storage.tables import write as write_table
 from simroute.studies.record import CONFIG, REPORT, SUMMARY, TRIALS, TUNE, TUNED, Kept
 
 if TYPE_CHECKING:
-    from simroute.studies.tuning.study import Tuning
+    from simroute.studies.tuning.run import Tuning
 
 
 class SearchRecord(Kept):

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
-from simroute.traces.files import Record, Sample, TraceError, Unfold, unfolded
+from simroute.traces.records import Record, Sample, TraceError, Unfold, unfolded
 
 KNOWN = (
     "aiperf",
@@ -43,7 +43,7 @@ class Format(Protocol):
     Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
     And `trace`: rows with equal ones may be attempts at one request, as `simroute.traces.attempts` says; then `sends`, a number: how many the
     row says that its request had, those with rows of their own included; and `nth`, a number that rises from attempt to attempt, 0 for the first.
-    SQL may use the macros of `simroute.traces.macros`.
+    SQL may use the macros of `simroute.traces.sql`.
     A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for `COLUMNS` and `SKIP` to use.
     And `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
     And `parent`, a text: the request_id of the turn before, where sessions are told so. And `inside`, a text: the request_id of the span around it

@@ -3,7 +3,7 @@ end of its session's turn before, in the order of the file. How long that took i
 what a session adds to its prompts is not in them. hash_ids are blocks of the prompt.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "AIPerf's session traces: arrivals and lengths, turns a delay after the one before"
 FIELDS = ("session_id", "timestamp", "delay", "input_length", "output_length", "hash_ids")

@@ -1,6 +1,6 @@
 """Azure's LLM inference traces. TIMESTAMP has seven digits and no zone in 2023 (taken as UTC), six and +00:00 in 2024."""
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "Azure LLM inference traces 2023 and 2024 (AzurePublicDataset)"
 FIELDS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")

@@ -2,7 +2,7 @@
 are one session with the turn that they go on from (parent_chat_id, -1 at the beginning).
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "Alibaba Bailian (Qwen) usage traces: chats by turn and kind, with blocks of prompts"
 FIELDS = ("chat_id", "parent_chat_id", "timestamp", "input_length", "output_length", "type", "hash_ids")

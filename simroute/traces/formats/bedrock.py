@@ -10,7 +10,7 @@ userId, are read; without a user it is the last part of the caller's ARN. Cost, 
 from collections.abc import Iterator
 from typing import Any
 
-from simroute.traces.files import Record, Sample
+from simroute.traces.records import Record, Sample
 from simroute.traces.spans import loaded
 
 ABOUT = "Amazon Bedrock model invocation logs (S3 or CloudWatch; JSON lines)"

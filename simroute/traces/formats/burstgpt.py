@@ -3,7 +3,7 @@
 Elapsed time (version 3) goes to the last token. Session ID is empty for API calls. Model is ChatGPT (GPT-3.5) or GPT-4.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "BurstGPT (HPMLL): a university's Azure OpenAI traffic, with or without sessions and elapsed times"
 FIELDS = ("Timestamp", "Session ID", "Elapsed time", "Model", "Request tokens", "Response tokens", "Log Type")

@@ -7,7 +7,7 @@ from typing import Any
 
 from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.columns import TRY, VERSION
-from simroute.traces.files import Sample, TraceError
+from simroute.traces.records import Sample, TraceError
 
 ABOUT = f"simroute's own table of requests (version {VERSION}), as `simroute trace convert` writes it"
 FIELDS = tuple(ALL)

@@ -9,7 +9,7 @@ Logpush, the model that was asked for. Logpush has tokens among its `Metrics` on
 from collections.abc import Iterator
 from typing import Any
 
-from simroute.traces.files import Record, Sample
+from simroute.traces.records import Record, Sample
 from simroute.traces.spans import loaded
 
 ABOUT = "Cloudflare AI Gateway logs (API answers as JSON or JSONL; Logpush)"

@@ -6,7 +6,7 @@ A request that names another as its `cache_reference_id` was answered by Helicon
 Statuses below 100 are Helicone's own (timed out, cancelled, …): failures without a status. Sends behind one answer are not told.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "Helicone requests (API rows as JSON or JSONL, exports as CSV)"
 FIELDS = (

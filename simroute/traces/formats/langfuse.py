@@ -8,7 +8,7 @@ Without a total, or with one that fits neither, they are taken as apart. A gener
 prompt, is not read. No status, no attempts and no answers of a gateway's cache are told. `trace_name` is taken as the feature.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "Langfuse observations (bucket export as JSON, JSONL, CSV or Parquet; exports of its pages as CSV, JSON or JSONL; API answers)"
 FIELDS = (

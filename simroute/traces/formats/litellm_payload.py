@@ -7,7 +7,7 @@ the count of sends is a lower bound. `response_time` of a stream ends with its f
 read from or written to a provider's cache, Anthropic's too. Waits between attempts show as gaps only.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "LiteLLM's StandardLoggingPayload (JSONL or CSV), a row for each attempt"
 FIELDS = (

@@ -8,7 +8,7 @@ for answered). What they say beyond the rows is added; a row with none of either
 groups before, and fallbacks in older versions, are not told: then the count of sends is a lower bound.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "LiteLLM proxy's SpendLogs (JSONL or CSV of the table)"
 FIELDS = (

@@ -5,8 +5,8 @@ end is missing. A call failed if its status is ERROR or an exception was recorde
 ended (`pending_span`) are left out, as the span itself comes later. Costs are `operation.cost` in USD.
 """
 
-from simroute.traces.files import Sample
 from simroute.traces.formats.otel import CLOCK, COLUMNS, FIELDS, PARTS, SHEETS, SKIP
+from simroute.traces.records import Sample
 from simroute.traces.spans import unfold
 
 ABOUT = "Logfire records from its query API (JSON by rows or columns, NDJSON, CSV)"

@@ -2,7 +2,7 @@
 evenly over each tick. hash_ids are blocks of 512 tokens of the prompt; some or all rows may lack them, and other fields are not read.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "Mooncake (Kimi), and AIPerf's traces like it: arrivals and lengths, with or without blocks of prompts"
 FIELDS = ("timestamp", "input_length", "output_length", "hash_ids")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from simroute.traces.files import Record, Sample, unfolded
+from simroute.traces.records import Record, Sample, unfolded
 from simroute.traces.spans import loaded
 
 ABOUT = "OpenRouter generations (JSON or JSONL of /api/v1/generation, or as the SDK names them)"

@@ -6,7 +6,7 @@ caller has no whole answer; what it cost is kept. The application is taken as th
 or requested model are told.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "OpenRouter's activity export (CSV, a row for each generation)"
 FIELDS = (

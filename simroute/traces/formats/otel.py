@@ -10,7 +10,7 @@ none, is that of the providers' own classes of errors (RateLimitError: 429). Emb
 """
 
 from simroute.traces import dialects
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 from simroute.traces.spans import SPAN, unfold
 
 ABOUT = (

@@ -1,9 +1,9 @@
 """The plainest trace, for logs of one's own: arrival_s (seconds on any clock), input_tokens, output_tokens; and any other canonical column."""
 
 from simroute.traces.columns import COLUMNS as ALL
-from simroute.traces.files import Sample
 from simroute.traces.formats import canonical
-from simroute.traces.mapping import READ
+from simroute.traces.formats.mapping import READ
+from simroute.traces.records import Sample
 
 ABOUT = "arrival_s, input_tokens, output_tokens: the least that a trace needs; any canonical column beside them"
 FIELDS = ("arrival_s", *(name for name in ALL if name != "arrival_ns"))

@@ -7,7 +7,7 @@ fallback each row is a request. A row has its time to the second in older export
 What a limit (412) or a guardrail (446) refused may have been sent nowhere. Tokens read from a provider's cache are not told.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "Portkey log export (JSONL; cost in cents, times in ms), a row for each target of a fallback"
 FIELDS = (

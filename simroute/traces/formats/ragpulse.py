@@ -1,6 +1,6 @@
 """RAGPulse. Seconds since the start, as texts. hash_ids name the parts of a prompt: system prompt, passages, history, web search, user input."""
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "RAGPulse: a university's question answering over documents, with the parts of each prompt"
 FIELDS = ("timestamp", "input_length", "output_length", "hash_ids", "session_id")

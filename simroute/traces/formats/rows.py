@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simroute.traces.columns import TRY
-from simroute.traces.files import Sample, TraceError
+from simroute.traces.records import Sample, TraceError
 
 ABOUT = "requests.parquet of a run of simroute (--rows), with the attempts.parquet beside it"
 FIELDS = (

@@ -2,7 +2,7 @@
 family that fits them with its two parameters. They hold no requests, so they cannot be replayed; `trace inspect` describes them.
 """
 
-from simroute.traces.files import Sample
+from simroute.traces.records import Sample
 
 ABOUT = "ServeGen client windows: rates and burstiness of clients, no requests"
 FIELDS = ("category", "model", "client", "t_s", "rate_rps", "cv", "pattern", "p1", "p2")

@@ -3,8 +3,8 @@
 `time`, `end` and `first_token` are dates, or seconds, milliseconds … since 1970; rows with one `trace` are attempts at one request.
 """
 
-from simroute.traces.files import Sample
 from simroute.traces.formats import plain
+from simroute.traces.records import Sample
 
 ABOUT = "time, input_tokens, output_tokens and any other canonical column (CSV or JSONL of one's own)"
 FIELDS = ("time", "end", "first_token", "trace", *plain.FIELDS[1:])

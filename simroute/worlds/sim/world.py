@@ -16,7 +16,7 @@ from simroute.core import Call, Outcome, Target, stack
 from simroute.ledger import CACHED, OUTCOMES, Ledger
 from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
-from simroute.words import paired
+from simroute.text import paired
 from simroute.worlds.sim.kernel import Kernel, Task, uncollected
 from simroute.worlds.sim.request import Held, SimRequest
 from simroute.worlds.sim.senses import Senses

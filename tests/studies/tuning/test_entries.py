@@ -2,10 +2,10 @@
 
 import pytest
 
-from simroute.experiment.errors import InputError
+from simroute.errors import InputError
 from simroute.studies.tuning import planned
-from simroute.studies.tuning.entries import flat
-from simroute.studies.tuning.space import Choice, Condition, Number
+from simroute.studies.tuning.problem.space import Choice, Condition, Number
+from simroute.studies.tuning.problem.syntax import flat
 
 
 def parameter(wanted, name, text, policy="circuit_breaker", **more):

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from problems import bowl, known
-from simroute.experiment.errors import InputError
-from simroute.results.journal import NAME
+from simroute.errors import InputError
+from simroute.storage.journal import NAME
 from simroute.studies.tuning import planned, read, sheet, tune
-from simroute.studies.tuning.archive import SEARCH
-from simroute.studies.tuning.sheet import ground
+from simroute.studies.tuning.config_file import ground
+from simroute.studies.tuning.search.evaluations import SEARCH
 
 FILES = ("summary.json", "tune.json", "config.yaml", "tuned.yaml", "report.html", "trials.parquet")
 SMALL = {"evaluations": 90, "confirm": 4}
@@ -140,8 +140,8 @@ def test_the_cache_serves_any_search_of_the_same_policy_weather_and_seed(wanted)
 
 def test_a_journal_that_cannot_be_added_to_ends_the_journal_and_not_the_search(wanted, monkeypatch):
     """A full disk: it is said once, and the result is there."""
-    from simroute.results import Journal
-    from simroute.studies.tuning.watch import Spectator
+    from simroute.storage import Journal
+    from simroute.studies.tuning.search.progress import Spectator
 
     def full(*_):
         raise OSError(28, "No space left on device")

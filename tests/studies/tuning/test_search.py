@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import qmc
 
 from problems import COST, SUCCESS, bowl, known
-from simroute.studies.tuning.archive import FRESH, SEARCH, Candidate, Run
-from simroute.studies.tuning.confirm import fresh_seed
-from simroute.studies.tuning.goals import goals
-from simroute.studies.tuning.judge import Field
-from simroute.studies.tuning.sobol import MOST, points
+from simroute.studies.tuning.outcome.confirmation import fresh_seed
+from simroute.studies.tuning.problem.goals import goals
+from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Candidate, Run
+from simroute.studies.tuning.search.ranking import Field
+from simroute.studies.tuning.search.sobol import MOST, points
 
 
 def candidate(number, costs, shares=None, scenarios=1, stage=SEARCH):
@@ -251,9 +251,9 @@ def test_optuna_may_propose_and_finds_it_too(solved, proposer):
 
 def test_a_proposer_that_is_not_installed_is_named_in_one_line(solved, monkeypatch):
     """With what to install."""
-    from simroute.experiment.errors import InputError
-    from simroute.studies.tuning import advisor
+    from simroute.errors import InputError
+    from simroute.studies.tuning.search import optuna_proposer
 
-    monkeypatch.setattr(advisor, "find_spec", lambda name: None)
+    monkeypatch.setattr(optuna_proposer, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"simroute\[tune\]"):
         solved(known(bowl), proposer="tpe")

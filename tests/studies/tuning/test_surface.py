@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from problems import COST, known
-from simroute.studies.tuning.archive import SEARCH, Archive
-from simroute.studies.tuning.goals import goals
-from simroute.studies.tuning.outlook import Outlook
-from simroute.studies.tuning.space import Number, Space
-from simroute.studies.tuning.surface import Runs, Surface, eliminate, fitted
+from simroute.studies.tuning.problem.goals import goals
+from simroute.studies.tuning.problem.space import Number, Space
+from simroute.studies.tuning.search.evaluations import SEARCH, Archive
+from simroute.studies.tuning.search.gaussian_process import Runs, Surface, eliminate, fitted
+from simroute.studies.tuning.search.surrogate import Outlook
 
 THETA = np.log([0.4, 0.7, 0.5, 0.2, 0.1])  # two lengths, weather, turn, noise
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.experiment.configuration import load as load_scenario
-from simroute.experiment.traced import load
-from simroute.studies.compare import compare
+from simroute.config.configuration import load as load_scenario
+from simroute.config.from_trace import load
+from simroute.fitting.fit import fit
+from simroute.studies.comparison.run import compare
 from simroute.traces import read
-from simroute.traces.fitting import fit
-from simroute.traces.groups import kinds_of_work
+from simroute.traces.analysis.groups import kinds_of_work
 
 START, HOURS, SPELL = 1_785_000_000, 4, (5400.0, 8100.0)
 LOST, SLOWER, ERROR_S, SPREAD = 0.35, 3.0, 2.0, 0.4

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from simroute.traces.fitting import chain
+from simroute.fitting import two_state
 
 GAPS = np.array([0.0, 0.01, 0.5, 3.0, 40.0])
 BUSY, SPELL = 0.2, 5.0
@@ -14,7 +14,7 @@ Q = np.array([[-LEAVE[0], LEAVE[0]], [LEAVE[1], -LEAVE[1]]])
 
 def test_moves_between_states_are_the_matrix_exponential() -> None:
     """Of the generator times the gap, to 1e-12."""
-    made = chain.moves(BUSY, SPELL, GAPS)
+    made = two_state.moves(BUSY, SPELL, GAPS)
     for place, gap in enumerate(GAPS.tolist()):
         assert made[:, :, place] == pytest.approx(expm(Q * gap), abs=1e-12)
 
@@ -22,7 +22,7 @@ def test_moves_between_states_are_the_matrix_exponential() -> None:
 def test_gaps_of_a_modulated_process_are_the_matrix_exponential() -> None:
     """exp((Q - L) t) L with the rates on L's diagonal, to 1e-12."""
     rates = np.diag([6.0, 0.5])
-    made = chain.arrivals(BUSY, SPELL, (6.0, 0.5), GAPS, GAPS)
+    made = two_state.arrivals(BUSY, SPELL, (6.0, 0.5), GAPS, GAPS)
     for place, gap in enumerate(GAPS.tolist()):
         assert made[:, :, place] == pytest.approx(expm((Q - rates) * gap) @ rates, abs=1e-12)
 
@@ -36,4 +36,4 @@ def test_pair_by_pair_is_one_after_the_other(n: int) -> None:
         state = state @ steps[:, :, place]
         total += np.log(state.sum())
         state = state / state.sum()
-    assert chain.likelihood((0.3, 0.7), steps) == pytest.approx(total, abs=1e-9)
+    assert two_state.likelihood((0.3, 0.7), steps) == pytest.approx(total, abs=1e-9)

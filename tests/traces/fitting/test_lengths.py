@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from simroute.fitting.lengths import CLOSE, lengths
 from simroute.models.lengths import table
-from simroute.traces.fitting.lengths import CLOSE, lengths
 
 
 def test_the_longest_are_as_rare_as_in_the_log():

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simroute.experiment import yaml_reader
-from simroute.experiment.errors import InputError
-from simroute.traces.fitting.written import Noted, plain, written
+from simroute.config import yaml_reader
+from simroute.errors import InputError
+from simroute.fitting.annotated_yaml import Noted, plain, written
 
 HOSTILE = [
     "${x}", "${oc.env:HOME}", "???", "a: b", "a #b", "null", "~", "1e3", "0x1f", "- a", "? a", '"', "'", "\\", "\\${x}", "a\tb", "a\nb", "\x00",

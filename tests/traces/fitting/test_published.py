@@ -11,13 +11,13 @@ import pytest
 from scipy.special import ndtri
 from validation import TIMES
 
+from simroute.fitting.arrivals import dispersion
+from simroute.fitting.fit import Sample, sample
+from simroute.fitting.latency import Latency, latency
+from simroute.fitting.lengths import lengths
+from simroute.fitting.sample import Calls
+from simroute.fitting.sessions import sessions
 from simroute.traces import read
-from simroute.traces.fitting import Sample, sample
-from simroute.traces.fitting.arrivals import dispersion
-from simroute.traces.fitting.latency import Latency, latency
-from simroute.traces.fitting.lengths import lengths
-from simroute.traces.fitting.sample import Calls
-from simroute.traces.fitting.sessions import sessions
 
 
 def spread(found: Latency, sigma: str = "sigma") -> tuple[float, float]:

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from made_logs import arrivals, held, log
+from simroute.fitting import arrivals as arriving
+from simroute.fitting.errors import errors
+from simroute.fitting.latency import latency
+from simroute.fitting.lengths import correlation, lengths
+from simroute.fitting.limits import limit
+from simroute.fitting.outages import outages
+from simroute.fitting.repeats import repeats
+from simroute.fitting.sessions import sessions
 from simroute.models import spec
 from simroute.models.limits import RateLimit
 from simroute.models.weather import Weather
-from simroute.traces.fitting import arrivals as arriving
-from simroute.traces.fitting.errors import errors
-from simroute.traces.fitting.interval import Estimate
-from simroute.traces.fitting.latency import latency
-from simroute.traces.fitting.lengths import correlation, lengths
-from simroute.traces.fitting.limits import limit
-from simroute.traces.fitting.outages import outages
-from simroute.traces.fitting.repeats import repeats
-from simroute.traces.fitting.sessions import sessions
+from simroute.statistics.estimate import Estimate
 
 
 def enough(found: list[bool]) -> bool:

@@ -1,0 +1,203 @@
+"""`list`, `describe` and `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simroute.cli.completion import candidates
+from simroute.cli.plug import plugged
+from simroute.cli.render import pages
+from simroute.cli.terminal import escaped, on_terminal
+
+KINDS = {"scenarios": "scenario", "policies": "policy", "layers": "layer", "formats": "format", "metrics": "metric"}
+"""What can be listed -> what one of them is called."""
+NEUTRAL = ("requests", "breaker_opened", "half_open_probes", "utilisation")
+"""Figures of which neither more nor less is better."""
+plugin = click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A Python file with layers of your own.")
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(list(KINDS)), required=False)
+@plugin
+def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
+    """Names, one a line; on a terminal with what each is for. Without KIND everything, as `describe` takes it: policy=failover."""
+    plugged(plugins)
+    if on_terminal():
+        pages.show(part for each in ([kind] if kind else KINDS) for part in _section(each, titled=kind is None))
+        return 0
+    for each in [kind] if kind else KINDS:
+        for name in names(each):
+            click.echo(escaped(name if kind else f"{KINDS[each]}={name}"))
+    return 0
+
+
+def _section(kind: str, titled: bool) -> pages.Page:
+    if titled:
+        yield from pages.title(kind)
+    yield from pages.table(("name", "what it is"), [(name, _brief(kind, name)) for name in names(kind)])
+
+
+def names(kind: str) -> list[str]:
+    """Everything of a kind that can be named."""
+    from simroute.config import catalogue, reference
+    from simroute.core import registry
+    from simroute.metrics.definitions import DEFINITIONS
+    from simroute.traces.formats import KNOWN
+
+    assert reference  # registers the package's layers
+    known: dict[str, Any] = {"layers": sorted(registry), "formats": KNOWN, "metrics": DEFINITIONS}
+    return list(known[kind]) if kind in known else catalogue.listed(kind)
+
+
+def _brief(kind: str, name: str) -> str:
+    from simroute.core import registry
+    from simroute.metrics.definitions import DEFINITIONS
+    from simroute.traces.formats import named
+
+    if kind == "layers":
+        return (registry[name].__doc__ or "").strip().split("\n")[0]
+    if kind == "formats":
+        return named(name).ABOUT
+    return DEFINITIONS[name] if kind == "metrics" else _about(kind, name)
+
+
+def _about(kind: str, name: str) -> str:
+    from simroute.config import catalogue, yaml_reader
+    from simroute.errors import InputError
+
+    try:
+        return " ".join(str(yaml_reader.read(catalogue.find(kind, name)).data.get("about", "")).split())
+    except InputError as error:
+        return f"(unreadable: {error.lines[0]})"
+
+
+@click.command("describe")
+@click.argument("name", shell_complete=candidates.names)
+@click.option("--schema", "as_schema", is_flag=True, help="With scenario or policy: the JSON Schema of such files.")
+@plugin
+def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> int:
+    """What a scenario, policy, layer, metric or format is. `describe scenario` tells every key of a scenario file, `describe
+    scenario.outages` those of a section; `describe policy=cascade` says which one is meant where a layer has the same name.
+    """
+    plugged(plugins)
+    if as_schema:
+        click.echo(_schema(name))
+        return 0
+    page, others = _found(name)
+    pages.show(page)
+    for other in others:
+        click.echo(f"\nThere is a {other.partition('=')[0]} of the same name: simroute describe {other}")
+    return 0
+
+
+def _schema(name: str) -> str:
+    import json
+
+    from simroute.config.json_schema import policy_schema, scenario_schema
+    from simroute.errors import InputError
+
+    made = {"scenario": scenario_schema, "policy": policy_schema}.get(name)
+    if made is None:
+        raise InputError(f"--schema is there for scenario and policy, not for {name!r}")
+    return json.dumps(made(), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _found(name: str) -> tuple[pages.Page, list[str]]:
+    """The page of a name, and other things that are called the same. Raises InputError."""
+    from simroute.config import reference
+    from simroute.errors import InputError, nearest
+
+    if name.endswith((".yaml", ".yml")) or "/" in name:
+        return _file(name), []
+    if name == "scenario":
+        from simroute.models import spec
+
+        return pages.scenario_file(spec.Scenario.__doc__ or "", reference.scenario_sections()), []
+    sections = {f"scenario.{found.key}": found for found in reference.scenario_sections()}
+    if name in sections:
+        return pages.section(sections[name]), []
+    wanted, _, bare = name.rpartition("=")
+    kinds = [kind for kind in ("layers", "scenarios", "policies", "metrics", "formats") if wanted in ("", KINDS[kind]) and bare in names(kind)]
+    if not kinds:
+        known = [*(name for kind in KINDS for name in names(kind)), "scenario", *sections]
+        raise InputError(f"nothing is called {name!r}; {nearest(bare, known)}")
+    return PAGES[kinds[0]](bare), [f"{KINDS[kind]}={bare}" for kind in kinds[1:]]
+
+
+def _file(name: str) -> pages.Page:
+    from simroute.config import yaml_reader
+    from simroute.config.review import is_scenario
+
+    return _scenario(name) if is_scenario(yaml_reader.read(Path(name)).data) else _policy(name)
+
+
+def _scenario(name: str) -> pages.Page:
+    from simroute.cli.render import scenario
+    from simroute.config import catalogue
+    from simroute.config.configuration import load
+
+    text = catalogue.find("scenarios", name).read_text(encoding="utf-8-sig")
+    return scenario.scenario(name, load("describe", name, []), text)
+
+
+def _policy(name: str) -> pages.Page:
+    from simroute.config import catalogue, yaml_reader
+    from simroute.config.configuration import layers_of
+    from simroute.core import formula
+
+    path = catalogue.find("policies", name)
+    made, about = layers_of(name), str(yaml_reader.read(path).data.get("about", "(nothing is said of it)"))
+    return pages.policy(name, about, formula(made), made, path.read_text(encoding="utf-8-sig"))
+
+
+def _layer(name: str) -> pages.Page:
+    from simroute.config import reference
+
+    return pages.layer(reference.layer(name))
+
+
+def _metric(name: str) -> pages.Page:
+    from simroute.metrics import METRICS
+    from simroute.metrics.definitions import DEFINITIONS
+
+    unit, more = METRICS.get(name, ("share", True))
+    return pages.metric(name, DEFINITIONS[name], unit, None if name in NEUTRAL else more)
+
+
+def _format(name: str) -> pages.Page:
+    from simroute.traces.formats import named
+
+    form = named(name)
+    return pages.trace_format(name, form.__doc__ or "", form.FIELDS)
+
+
+PAGES: dict[str, Callable[[str], pages.Page]] = {
+    "layers": _layer, "scenarios": _scenario, "policies": _policy, "metrics": _metric, "formats": _format,
+}  # fmt: skip
+
+
+@click.command("check")
+@click.argument("files", nargs=-1, required=True, shell_complete=candidates.yaml_files)
+@plugin
+def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
+    """Validate scenario and policy files; every mistake of every file, one line each. A policy is held against the scenarios given beside it, or
+    those of its workspace; without any, names of targets are left open.
+    """
+    from simroute.config.review import review
+    from simroute.errors import InputError
+
+    plugged(plugins)
+    problems: list[str] = []
+    for found in review(files):
+        for note in found.notes:
+            click.echo(f"{escaped(found.file)}: note: {escaped(note)}", err=True)
+        if not found.problems:
+            click.echo(f"{escaped(found.file)}: {found.kind}, no mistake found")
+        problems += found.problems
+    if problems:
+        raise InputError(*problems)
+    return 0

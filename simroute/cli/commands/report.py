@@ -1,0 +1,31 @@
+"""`report`: the page of a run, built again from what it has stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("report")
+@click.argument("run_dir", type=click.Path(path_type=Path))
+@click.option("--quiet", is_flag=True, help="Print only errors.")
+def report_command(run_dir: Path, quiet: bool) -> int:
+    """Build report.html again from a run's folder.
+
+    simroute report reports/demo-compare
+    """
+    from simroute.errors import InputError
+    from simroute.studies.rebuild import REPORT, rebuilt
+
+    text, path = rebuilt(run_dir), run_dir / REPORT
+    draft = path.with_name(f".{REPORT}.draft")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    if not quiet:
+        click.echo(f"written: {path}")
+    return 0

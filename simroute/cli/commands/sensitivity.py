@@ -1,0 +1,284 @@
+"""`compare --vary`, `--tornado` and `--bound`: what the answer owes to what was assumed, and to not knowing the weather."""
+
+from __future__ import annotations
+
+import os
+import string
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from simroute.cli.afterwards import Again, cut_short, said
+from simroute.cli.plug import plugged
+from simroute.cli.render.comparison import _table
+from simroute.cli.terminal import brief, clean
+from simroute.config import yaml_reader
+from simroute.errors import InputError
+from simroute.execution.pool import WorkerLostError
+from simroute.report.figures.sensitivity import short, told, winner
+from simroute.storage.folder import folder
+from simroute.storage.resume import newest, required
+from simroute.studies.comparison.run import Study
+from simroute.studies.record import SENSITIVITY
+from simroute.studies.sensitivity import plan
+from simroute.text import money, percent, seconds, span
+
+if TYPE_CHECKING:
+    from simroute.studies.sensitivity.run import Assumptions
+
+COST = "cost_per_1k_requests_usd"
+SIDE_BY_SIDE = 4
+"""So many policies have columns of their own."""
+NAMED = {"as_json": "--json", "assertions": "--assert", "rows": "--rows"}
+
+
+def assume(
+    vary: tuple[str, ...], tornado: bool, words: tuple[str, ...], seed: int | None, replications: int | None, workers: int | None,
+    executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, as_json: bool, plugins: tuple[Path, ...],
+    config: Path | None, no_report: bool, quiet: bool, show: str | None = None, **others: Any,
+) -> int:  # fmt: skip
+    """Run it, print it, write it. `show`: the metrics that are printed, with commas between. The exit status."""
+    from simroute.cli.session import LOCAL, _kept, _place
+    from simroute.studies.sensitivity.run import assumed
+
+    _refused("--tornado" if tornado else "--vary", others)
+    where = _place(executor or LOCAL, any_worker, workers, None)
+    plugged(plugins)
+    plan = _planned(vary, tornado, words, seed, replications, out, resume, config)
+    metrics = _metrics(show, plan.kind)
+    plan.plugins = tuple(file.resolve() for file in plugins)
+    talk = not quiet and not as_json
+    if not resume and out is not None and (out / "summary.json").exists():
+        raise InputError(f"{out}: holds another run; give another folder with --out")
+    place = folder(plan, out) if not resume else newest(plan) if out is None else out
+    kept = _kept(workers, executor, any_worker, cache, as_json, (), plugins, no_report, quiet, None)
+    kept += () if show is None else ("--show", show)
+    again = Again("compare", place, kept, new=out is None and not resume)
+    perform = None if executor in (None, LOCAL) else where
+    try:
+        with _watched(talk, not quiet) as (told, noted):
+            found = assumed(
+                plan, workers=workers or _cores(), told=told, noted=noted, out=place, resume=resume, report=not no_report, perform=perform,
+                cache=cache,
+            )  # fmt: skip
+    except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
+        return cut_short(error, again)
+    except BaseException:
+        again.tidy()
+        raise
+    if as_json or SENSITIVITY in found.unwritten:
+        click.echo(found.to_json(), nl=False)
+    elif not quiet:
+        _show(found, place, metrics)
+    return _ended(found, again)
+
+
+def is_one(config: Path | None, resume: bool, out: Path | None, words: tuple[str, ...]) -> bool:
+    """Whether an earlier study of assumptions is to be run again, or gone on with, without telling what was varied."""
+    path = config if config is not None else out / "config.yaml" if resume and out is not None and not words else None
+    with suppress(InputError, OSError, ValueError):  # told by whoever reads it next
+        return path is not None and plan.is_one(yaml_reader.read(path))
+    return False
+
+
+def _planned(
+    vary: tuple[str, ...], tornado: bool, words: tuple[str, ...], seed: int | None, replications: int | None, out: Path | None, resume: bool,
+    config: Path | None,
+) -> plan.Settings:  # fmt: skip
+    from simroute.cli.session import _sorted
+    from simroute.studies.sensitivity import sweep
+    from simroute.studies.sensitivity import tornado as blown
+
+    if config is not None:
+        options = {"--vary": vary or None, "--tornado": tornado or None, "--seed": seed, "--replications": replications}
+        given = [*words, *(name for name, value in options.items() if value is not None)]
+        if given:
+            raise InputError(f"--config reruns a configuration as it is; remove {' '.join(given)}")
+        return plan.read(yaml_reader.read(config))
+    if resume and out is not None and not words and not vary:
+        required(out)
+        made = plan.read(yaml_reader.read(out / "config.yaml"))
+        return replace(made, seed=made.seed if seed is None else seed, replications=made.replications if replications is None else replications)
+    scenario, policies, overrides = _sorted("compare", words)
+    planned = blown.planned if tornado else sweep.planned
+    return planned(scenario, policies, overrides, list(vary), 1 if seed is None else seed, 20 if replications is None else replications)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _ended(found: Assumptions, again: Again) -> int:
+    """What is missing, and how to go on. The exit status."""
+    if found.problems:
+        said("; ".join([*found.problems, *(["the summary is on stdout"] if SENSITIVITY in found.unwritten else [])]))
+    if found.interrupted:
+        said("interrupted; the settings that were finished are kept")
+    if again.is_possible:
+        said(f"go on with: {again}")
+    return 130 if found.interrupted else 2 if found.problems else 0
+
+
+def _refused(option: str, others: dict[str, Any]) -> None:
+    """Options that ask for what is not done here."""
+    given = [NAMED.get(name, f"--{name.replace('_', '-')}") for name, value in others.items() if value not in (None, False, (), "local")]
+    if given:
+        raise InputError(f"{option}: does not go with {', '.join(sorted(given))}")
+
+
+@contextmanager
+def _watched(talk: bool, notes: bool) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
+    """A bar on a terminal, and notes."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False, markup=False, emoji=False)
+    with Progress(console=console, transient=True, disable=not (talk and sys.stderr.isatty())) as bar:
+        task = bar.add_task("runs")
+
+        def noted(line: str) -> None:
+            if notes:
+                console.print(f"note: {brief(line)}", soft_wrap=True)
+
+        yield lambda done, total: bar.update(task, completed=done, total=total), noted
+
+
+def _metrics(show: str | None, kind: str) -> list[str]:
+    """What --show names. Raises InputError."""
+    from simroute.errors import nearest
+    from simroute.metrics import METRICS
+
+    if show is None:
+        return []
+    if kind != "vary":
+        raise InputError("--show: says what --vary prints; the bars of --tornado are differences of the figure in which policies compete")
+    names = [name.strip() for name in show.split(",") if name.strip()]
+    wrong = [f"--show: no metric is called {brief(name)!r}; {nearest(name, METRICS)}" for name in names if name not in METRICS]
+    if wrong or not names:
+        raise InputError(*(wrong or ["--show: name at least one metric, such as --show detection_s,latency_p95_s"]))
+    return list(dict.fromkeys(names))
+
+
+def _show(found: Any, folder: Path, metrics: list[str]) -> None:
+    summary = found.summary
+    click.echo(f"\n{clean(summary['question'], 300)}\n")
+    if summary["kind"] == "tornado":
+        _bars(summary)
+    elif metrics:
+        _long(summary, metrics)
+    elif len(summary["axes"]) == 1:
+        _line(summary)
+    else:
+        _map(summary)
+    click.echo("")
+    for line in found.lines():
+        click.echo(clean(line, 400))
+    click.echo(f"\nwritten to {brief(str(folder))}/")
+
+
+def _line(summary: dict[str, Any]) -> None:
+    (one,) = summary["axes"]
+    share = summary["share"]
+    shown = summary["policies"][:SIDE_BY_SIDE] if len(summary["policies"]) <= SIDE_BY_SIDE else []
+    rows: list[tuple[str, ...]] = [(clean(short(one["key"]), 44), *(text for policy in shown for text in (clean(policy, 14), "$/1k")), "winner")]
+    for cell in summary["cells"]:
+        figures = [text for policy in shown for text in _figures(cell, policy, [share, COST])]
+        best = cell["winner"]
+        rows.append((told(cell["at"][0], one["unit"]), *figures, clean(best["policy"] or "none", 16) + ("" if best["sure"] else " ?")))
+    _table(rows)
+
+
+def _long(summary: dict[str, Any], metrics: list[str]) -> None:
+    """A row for each setting and policy."""
+    axes = summary["axes"]
+    rows: list[tuple[str, ...]] = [(*(clean(short(one["key"]), 30) for one in axes), "policy", *metrics, "winner")]
+    for cell in summary["cells"]:
+        at = [told(value, one["unit"]) for value, one in zip(cell["at"], axes, strict=True)]
+        best = cell["winner"]
+        for policy in cell["policies"]:
+            wins = "" if policy != best["policy"] else "wins" if best["sure"] else "wins ?"
+            rows.append((*at, clean(policy, 18), *_figures(cell, policy, metrics), wins))
+    _table(rows)
+
+
+def _figures(cell: dict[str, Any], policy: str, metrics: list[str]) -> list[str]:
+    """In words; money beside that of the first policy, in per cent."""
+    from simroute.metrics import METRICS
+
+    found = []
+    for metric in metrics:
+        unit, mean = METRICS[metric][0], cell["policies"][policy][metric]["mean"]
+        first_policy = next(iter(cell["policies"]))
+        first = cell["policies"][first_policy][metric]["mean"]
+        text = {"share": percent, "s": seconds, "USD": money}.get(unit, _plain)(mean)
+        found.append(f"{text} {_relative(mean - first, first)}".strip() if unit == "USD" and policy != first_policy and mean and first else text)
+    return found
+
+
+def _plain(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:,.4g}"
+
+
+def _relative(difference: float, of: float | None) -> str:
+    return f"({100 * difference / of:+.3g} %)" if of else ""
+
+
+def _map(summary: dict[str, Any]) -> None:
+    first, second = summary["axes"]
+    names, letters = summary["policies"], string.ascii_uppercase
+    best = {tuple(cell["at"]): cell["winner"] for cell in summary["cells"]}
+    rows: list[tuple[str, ...]] = [("", *(told(value, first["unit"]) for value in first["values"]))]
+    for y in reversed(second["values"]):
+        cells = [best.get((x, y)) for x in first["values"]]
+        signs = ["" if one is None or one["policy"] is None else letters[names.index(one["policy"]) % 26] + " ?"[not one["sure"]] for one in cells]
+        rows.append((told(y, second["unit"]), *signs))
+    _table(rows)
+    click.echo(f"\nacross: {short(first['key'])}; up: {short(second['key'])}; ?: undecided")
+    click.echo(", ".join(f"{letters[place % 26]} {clean(name, 30)}" for place, name in enumerate(names)))
+
+
+def _bars(summary: dict[str, Any]) -> None:
+    in_money = summary["base"]["metric"] == COST
+    rows: list[tuple[str, ...]] = [("assumption", "low", "difference", "high", "difference", "another wins")]
+    for one in summary["assumptions"][:20]:
+        sides = [text for side in ("low", "high") for text in (f"{one[side]['value']:.3g}", _difference(one[side], in_money))]
+        flips = [clean(winner(one[side]["winner"]), 20) for side in ("low", "high") if one[side]["winner"]["policy"] != summary["base"]["pair"][0]]
+        rows.append((clean(short(one["key"]), 40), *sides, ", ".join(flips) if one["flips"] else ""))
+    _table(rows)
+
+
+def _difference(side: dict[str, Any], in_money: bool) -> str:
+    mean = side["difference"]["mean"]
+    if mean is None:
+        return "n/a"
+    return f"{money(mean, signed=True)} {_relative(mean, side['first'])}".strip() if in_money else f"{100 * mean:+.2f} pp"
+
+
+def distances(study: Study) -> None:
+    """How far each policy is from one that knows the weather."""
+    if study.bound is None:
+        return
+    plain = study.bound.plain()
+    best = plain["metrics"]
+    cost, success = best["cost_per_1k_requests_usd"], best["success_rate"]
+    figures = f"{span(**success, unit='share')}, {span(**cost, unit='USD')} per 1,000 requests"
+    click.echo(f"\nA policy that knows the weather ({plain['label']}): {figures}.")
+    rows: list[tuple[str, ...]] = [("policy", "success", "gap closed", "$/1k req", "gap closed")]
+    for policy, found in study.regrets.items():
+        cells = [text for metric, scale, unit in REGRETS for text in _regret(found[metric], scale, unit)]
+        rows.append((clean(policy, 18), *cells))
+    _table(rows)
+
+
+REGRETS = (("success_rate", 100.0, " pp"), ("cost_per_1k_requests_usd", 1.0, ""))
+
+
+def _regret(row: dict[str, Any], scale: float, unit: str) -> tuple[str, str]:
+    if row["mean"] is None:
+        return "n/a", "n/a"
+    return f"{row['mean'] * scale:+.2f}{unit}", percent(row["closed"]["mean"])

@@ -1,0 +1,139 @@
+"""Policies that can be written and would not do what they seem to: refused where a figure would be wrong, else a note that says what to write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from simroute.models import spec
+from simroute.text import duration
+
+NESTING = (
+    ("breaker", "cache", "a cached answer is refused while the breaker is open; put cache outside breaker"),
+    ("retry", "cache", "every retry looks into the cache again; put cache outside retry"),
+    ("retry", "fallback", "every retry walks the whole chain again; put retry inside fallback"),
+    ("timeout", "fallback", "one deadline covers all targets, so a slow first one leaves no time for the next; put timeout inside fallback"),
+    ("breaker", "fallback", "the breaker sees only the chain's last error and guards no single target; put breaker inside fallback"),
+)
+
+
+def refused(layers: dict[str, Any]) -> list[tuple[str, str]]:
+    """Layers that cannot stand where they do, each with what would be right."""
+    found = []
+    cascades = {key: set(layer.tasks) for key, layer in layers.items() if layer.kind == "cascade"}
+    for place, (key, tasks) in enumerate(cascades.items()):
+        outer = next((other for other, own in list(cascades.items())[:place] if not (own and tasks) or own & tasks), None)
+        if outer is not None:
+            found.append((key, f"stands inside the cascade {outer!r}, and the two together would leave out one of their targets: {MANY}"))
+    return found
+
+
+MANY = "a cascade of more than two steps comes in a later version; keep one of them, or give each `tasks` that the other has not"
+
+
+def nesting(layers: dict[str, Any]) -> list[str]:
+    """Orders of layers that are known to disappoint."""
+    kinds = [layer.kind for layer in layers.values()]
+    found = [
+        f"{inner} stands inside {outer}: {why}"
+        for outer, inner, why in NESTING
+        if outer in kinds and inner in kinds and kinds.index(outer) < kinds.index(inner)
+    ]
+    if "retry" in kinds and "timeout" not in kinds[kinds.index("retry") :]:
+        found.append("retry has no timeout inside it: one hung call is never retried; add timeout after retry")
+    return found
+
+
+def settings(layers: dict[str, Any], written: Any, scenario: spec.Scenario | None) -> list[str]:
+    """Values that cannot do what they are there for: of the layers themselves and, where there is one, in the traffic of a scenario.
+
+    `written`: the policy as it was written, since only a number without a unit may be one of milliseconds.
+    """
+    found = list(misread(layers, written))
+    kinds = [layer.kind for layer in layers.values()]
+    for place, (key, layer) in enumerate(layers.items()):
+        if layer.kind == "breaker":
+            found += [f"{key}.{text}" for text in _breaker(layer)]
+            if scenario is not None and "retry" not in kinds[:place]:
+                found += [f"{key}.{text}" for text in _quiet(layer, scenario)]
+        if layer.kind == "timeout" and layer.first_token is not None and layer.first_token >= layer.total:
+            found.append(f"{key}.first_token: never acts, since total: {layer.total:g}s is over first; write less than that")
+        again = [kind for kind in kinds[place + 1 :] if kind in AGAIN]
+        if layer.kind == "budget" and (layer.at_limit, layer.reserve) == ("reject", "max") and again:
+            found.append(f"{key}.reserve: {again[0]} inside may be billed for more sends than the one that is reserved; put {key} innermost")
+    return found
+
+
+AGAIN = ("fallback", "retry", "cascade")
+"""Layers through which a call may be billed more than one send, or one at another price."""
+
+LONGEST = {
+    **dict.fromkeys(("per_1k_input", "per_output_token"), 5.0),
+    **dict.fromkeys(("base", "error", "floor", "initial"), 100.0),
+    **dict.fromkeys(("total", "first_token", "wait", "lookup", "max", "latency", "ttft", "overhead"), 1000.0),
+    **dict.fromkeys(("ttl", "memory"), 3e6),
+    **dict.fromkeys(("horizon", "mean_between", "repair", "spell", "trace_from", "trace_to", "budget.window"), math.inf),
+}
+"""Seconds from which on a duration is more likely meant in milliseconds, by its key, or by layer (section) and key."""
+OTHERWISE = 10_000.0
+
+
+def misread(part: Any, written: Any, path: str = "") -> Iterator[str]:
+    """Durations that were written as a number without a unit and are absurdly long as seconds."""
+    if not isinstance(written, dict):
+        return
+    given = {str(name): value for name, value in written.items()}
+    if isinstance(part, dict):
+        for name, inner in part.items():
+            yield from misread(inner, given.get(str(name)), f"{path}{name}.")
+    elif is_dataclass(part):
+        hints = get_type_hints(type(part), include_extras=True)
+        owner = getattr(part, "kind", path.rstrip(".").rsplit(".", 1)[-1])
+        for name in [f.name for f in fields(part) if f.init]:
+            raw = given.get(name)
+            if (
+                isinstance(raw, (int, float))
+                and "Unit(name='s')" in str(hints[name])
+                and raw >= LONGEST.get(f"{owner}.{name}", LONGEST.get(name, OTHERWISE))
+            ):
+                text = f"{raw} is {duration(raw)}, since a number without a unit is in seconds; did you mean {raw / 1000:g}s?"
+                yield f"{path}{name}: {text}"
+            yield from misread(getattr(part, name), raw, f"{path}{name}.")
+
+
+def _breaker(layer: Any) -> Iterator[str]:
+    """What a breaker can never come to, whatever the traffic."""
+    last, rate = layer.count_window, layer.rate
+    if layer.consecutive:
+        return
+    if rate is None:
+        if last is not None and last < layer.failures:
+            few = f"the last {last} calls never hold failures: {layer.failures}"
+            yield f"count_window: {few}, so it cannot open; write at least {layer.failures}"
+        if layer.min_calls != type(layer).min_calls:
+            yield f"min_calls: counts only beside rate; failures: {layer.failures} open it, however many calls there were"
+        return
+    if layer.failures != type(layer).failures:
+        yield "failures: is not looked at beside rate; leave one of them out"
+    seen = layer.min_calls if last is None else min(layer.min_calls, last)
+    if 0 < rate * seen < 1 - 1e-9:
+        least, key = math.ceil(1 / rate - 1e-9), "min_calls" if last is None or last > layer.min_calls else "count_window"
+        yield f"{key}: one failure of {seen} calls is already more than rate: {rate:g}, so a single one opens it; write at least {least}"
+
+
+def _quiet(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
+    """A time window in which, at the scenario's rate, what opens a breaker hardly ever comes together (Chernoff: in less than 1 % of windows)."""
+    load = scenario.workload
+    if layer.consecutive or layer.count_window is not None or load.trace is not None or load.burstiness != spec.Burstiness():
+        return
+    replicas = 1 if scenario.gateway.shared else scenario.gateway.replicas
+    peak = math.prod(max(part) * len(part) / sum(part) for part in (load.profile.hours, load.profile.days) if part and sum(part))
+    calls = load.rate * peak / replicas * layer.window
+    key = "failures" if layer.rate is None else "min_calls"
+    needed = getattr(layer, key)
+    if 0 < calls < needed and needed * math.log(needed / calls) - needed + calls > math.log(100):
+        where = "at the scenario's rate" + (f", spread over {replicas} replicas" if replicas > 1 else "")
+        other = "consecutive: true" if layer.rate is None else f"count_window: {needed}"
+        yield f"window: holds {calls:.2g} calls {where}, so {key}: {needed} hardly ever come together; write a longer one, or {other}"

@@ -1,0 +1,47 @@
+"""Where scenarios and policies are found: the working directory first, then the checkout, then the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from simroute.errors import InputError, nearest
+
+PACKAGE = Path(__file__).parent.parent
+
+
+def folders(kind: str) -> list[Path]:
+    """The folders that hold `kind` ("scenarios", "policies"), nearest first."""
+    checkout = PACKAGE.parent / kind
+    own = checkout if (PACKAGE.parent / "pyproject.toml").is_file() and checkout.is_dir() else PACKAGE / "_packaged" / kind
+    return [folder for folder in (Path.cwd() / kind, own) if folder.is_dir()]
+
+
+def listed(kind: str) -> list[str]:
+    """Names that can be given."""
+    return sorted({path.stem for folder in folders(kind) for path in folder.glob("*.yaml")})
+
+
+def is_path(name: str) -> bool:
+    """Whether it is a file that is named, not one of those that are listed."""
+    return name.endswith((".yaml", ".yml")) or "/" in name
+
+
+def find(kind: str, name: str) -> Path:
+    """The file of a name, or the file that is named. Raises InputError with the nearest name."""
+    if is_path(name):
+        path = Path(name)
+        if _there(path):
+            return path
+        raise InputError(f"{name}: no such file")
+    for folder in folders(kind):
+        path = folder / f"{name}.yaml"
+        if _there(path):
+            return path
+    raise InputError(f"{kind[:-1] if kind == 'scenarios' else 'policy'} {name!r} is not known; {nearest(name, listed(kind))}")
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError):  # no name of a file: too long, or with a NUL
+        return False

@@ -1,0 +1,112 @@
+"""Files that a scenario names: read once, hashed, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from simroute.config import yaml_reader
+from simroute.errors import InputError
+from simroute.models import spec
+from simroute.models.calendar import Calendar, calendar
+from simroute.models.prices import released
+from simroute.models.replayed import clock, window
+from simroute.traces import TraceError, Wish, read_outcomes
+from simroute.traces.formats.mapping import Mapped, MappingError, mapped
+from simroute.traces.playback.cache import digest, recording
+
+__all__ = ["FILES", "contents", "dated", "dates", "digest", "fitted", "mapping", "wish"]
+
+FILES = ("trace", "lengths", "outcomes")
+
+
+def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: list[str], notes: list[str]) -> spec.Scenario:
+    """Files read once, to see that they can be; a trace sets the horizon unless the command line does."""
+    load = scenario.workload
+    problems: list[str] = []
+    for kind in FILES:
+        path = getattr(load, kind)
+        if path is None:
+            continue
+        try:
+            content = contents(kind, load)
+        except InputError as error:
+            problems += error.lines
+            continue
+        except TraceError as error:
+            problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {error}")
+            continue
+        if kind == "trace":
+            notes += [f"{Path(path).name}: {len(content.arrival):,} requests", *(f"{Path(path).name}: {note}" for note in content.notes)]
+            last = float(content.arrival[-1])
+            stop = last if load.trace_to is None else min(load.trace_to, last)
+            given = any(text.startswith("scenario.horizon=") for text in overrides)
+            if last <= 0 and not given:
+                problems.append(f"{path}: all requests came at one moment, so nothing says how long to play it; give scenario.horizon=60s, say")
+            elif last <= 0 and load.trace_loop > 1:
+                problems.append(f"{path}: all requests came at one moment: it cannot be played over and over (--loop, workload.trace_loop)")
+            elif stop <= load.trace_from and not (last <= 0 and load.trace_from == 0):
+                ends = f"the trace ends at {last:.0f} s" if stop == last else f"trace_to (--to) ends it at {stop:.0f} s"
+                where = f"{document.where(('workload', 'trace_from'))}: workload.trace_from (--from)"
+                problems.append(f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from the first request")
+            elif not window_has_any(load, content):
+                problems.append(f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s (--from, --to; from the first request)")
+            elif not given:
+                time = clock(load, content)
+                length = stop - load.trace_from + (load.trace_loop - 1) * time.length
+                scenario = replace(scenario, horizon=length / load.rate_scale)
+    if problems:
+        raise InputError(*problems)
+    return scenario
+
+
+def window_has_any(load: spec.Workload, trace: Any) -> bool:
+    """Whether a request came within `trace_from` … `trace_to`."""
+    start, stop = window(load, trace)
+    return start < stop
+
+
+def dates(scenario: spec.Scenario) -> Calendar:
+    """Which date and hour the seconds of a run are: its trace's, or from `workload.profile.starts` on."""
+    load = scenario.workload
+    return calendar(load, None if load.trace is None else contents("trace", load))
+
+
+def dated(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
+    """In a run without dates the catalogue's prices are of one day, that of its release: it is kept, so that another release changes nothing."""
+    if dates(scenario).dated:
+        return scenario
+    undated = {name: made for name, made in scenario.deployments.items() if made.price is None and made.price_date is None}
+    if undated:
+        when = f"{released()}, the day of the catalogue's release"
+        notes.append(f"{', '.join(undated)}: at the prices of {when}; price_date, or a date in workload.profile.starts, says otherwise")
+    return replace(scenario, deployments=scenario.deployments | {name: replace(made, price_date=released()) for name, made in undated.items()})
+
+
+def contents(kind: str, load: spec.Workload) -> Any:
+    """A trace's columns on disk, or a table of outcomes. Raises TraceError, InputError."""
+    path = getattr(load, kind)
+    if kind == "outcomes":
+        return _outcomes(path)
+    return recording(path, wish(load.reading) if kind == "trace" else None)
+
+
+def wish(reading: spec.Reading) -> Wish:
+    """What the readers of traces are told. Raises InputError."""
+    return Wish(reading.format, None if reading.mapping is None else mapping(Path(reading.mapping)), reading.zone, reading.unit)
+
+
+def mapping(path: Path) -> Mapped:
+    """The format that a mapping file describes. Raises InputError, with all of its mistakes."""
+    document = yaml_reader.read(path)
+    try:
+        return mapped(document.data)
+    except MappingError as error:
+        raise InputError(*(f"{document.where(key)}: {'.'.join(key) or 'mapping'}: {text}" for key, text in error.problems)) from None
+
+
+@lru_cache(maxsize=16)
+def _outcomes(path: str) -> Any:
+    return read_outcomes(path)

@@ -1,0 +1,156 @@
+"""Names that must mean something: those that policies and scenarios mention, held against what the scenario, and the log that it replays, have.
+
+A parameter that takes a name declares of what (`core.params`: TargetName, TaskName …), so one walk over the declarations finds them all. A name that
+nothing has and that looks like one that there is, is refused as a mistake. Any other is noted: a policy may be meant for other traffic as well.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from simroute.config import schema
+from simroute.config.inputs import contents
+from simroute.config.yaml_reader import Document, KeyPath
+from simroute.core.params import Unit
+from simroute.core.target import ROLES
+from simroute.errors import nearest
+from simroute.models import spec
+from simroute.models.quality import UNKNOWN, accuracy
+from simroute.text import clean
+from simroute.traces.playback.columns import MOST_NAMES, NOBODY, OTHERS
+
+KINDS = ("target", "task", "feature", "task or feature", "provider")
+MOST = 12
+"""Names that are listed."""
+
+
+class Mention(NamedTuple):
+    """A name, of what it is, and where it stands."""
+
+    path: KeyPath
+    kind: str
+    name: str
+
+
+class Known(NamedTuple):
+    """Names of one kind. here: the run's; other: the scenario's, where the log has names of its own; more: the log has further ones, told as one."""
+
+    here: list[str]
+    other: list[str]
+    more: bool = False
+
+
+def mentioned(declared: Any, value: Any, path: KeyPath = ()) -> Iterator[Mention]:
+    """All names in a value, by its declared type."""
+    bare, marks = schema.unwrap(declared)
+    kind = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
+    if value is None:
+        return
+    if get_origin(bare) in (Union, types.UnionType):
+        for part in get_args(bare):
+            if (get_origin(schema.unwrap(part)[0]) is dict) == isinstance(value, dict):
+                yield from mentioned(part, value, path)
+    elif is_dataclass(bare) and is_dataclass(value):
+        hints = get_type_hints(bare, include_extras=True)
+        for f in fields(bare):
+            if f.init:
+                yield from mentioned(hints[f.name], getattr(value, f.name), (*path, f.name))
+    elif get_origin(bare) is dict:
+        key, inner = get_args(bare)
+        for name, item in value.items():
+            yield from mentioned(key, name, (*path, str(name)))
+            yield from mentioned(inner, item, (*path, str(name)))
+    elif get_origin(bare) is tuple:
+        for item in value:
+            yield from mentioned(get_args(bare)[0], item, path)
+    elif kind in KINDS:
+        yield Mention(path, kind, value)
+
+
+def of_layers(layers: dict[str, Any]) -> Iterator[Mention]:
+    """All names in a policy."""
+    for key, layer in layers.items():
+        yield from mentioned(type(layer), layer, (key,))
+
+
+def aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath, str]]:
+    """Targets that neither are deployments nor roles, and weights that aim nowhere: where, and what would be right."""
+    known = [*scenario.deployments, *ROLES]
+    found = [
+        (path, f"no deployment is called {_quoted(name)}; {nearest(name, known)}")
+        for path, kind, name in of_layers(layers)
+        if kind == "target" and name not in known
+    ]
+    for key, layer in layers.items():
+        weights = getattr(layer, "weights", None)
+        if weights and not any(weights.values()):
+            found.append(((key, "weights"), "all zero; at least one must be positive"))
+    return found
+
+
+def known(scenario: spec.Scenario) -> dict[str, Known]:
+    """Kind -> the names that there are. Raises TraceError, InputError where the workload's files cannot be read."""
+    load = scenario.workload
+    trace, outcomes = (None if getattr(load, kind) is None else contents(kind, load) for kind in ("trace", "outcomes"))
+    tasks = _either("task", list(load.tasks) if outcomes is None else list(outcomes.tasks), trace if outcomes is None else None)
+    features = _either("feature", list(load.features), trace)
+    here, other = (list(dict.fromkeys([*one, *two])) for one, two in ((tasks.here, features.here), (tasks.other, features.other)))
+    both = Known(here, [name for name in other if name not in here], tasks.more or features.more)
+    providers = Known(list(dict.fromkeys(made.provider for made in scenario.deployments.values())), [])
+    return {"task": tasks, "feature": features, "task or feature": both, "provider": providers}
+
+
+def _either(kind: str, own: list[str], trace: Any) -> Known:
+    """A log's names of a kind, where it has any: they are the run's. Else the scenario's."""
+    told = [] if trace is None else trace.names.get(kind, [])
+    named = [name for name in told if name not in (NOBODY, OTHERS)]
+    return Known(named, [name for name in own if name not in named], OTHERS in told) if named else Known(own, [])
+
+
+def held(mentions: Iterable[Mention], there: dict[str, Known], document: Document, *, strict: bool) -> tuple[list[str], list[str]]:
+    """(mistakes, with file and line; notes) of names that the run does not have. strict: what looks like none of them is a mistake as well."""
+    problems, notes = [], []
+    for path, kind, name in mentions:
+        if kind not in there or name in there[kind].here:
+            continue
+        here, other, more = there[kind]
+        where = clean(".".join(path), 100)
+        near = nearest(name, [*here, *other]) if here or other else f"there are no {kind.replace(' or ', 's or ')}s"
+        if name in other:
+            notes.append(f"{where}: the log has no {kind} {_quoted(name)}, only the scenario has; of the log: {listed(here)}")
+        elif more:
+            notes.append(f"{where}: {_quoted(name)} is none of the {MOST_NAMES} {kind}s of the log that are told apart; the rarer ones are one")
+        elif strict or near.startswith("did"):
+            problems.append(f"{document.where(path)}: {where}: there is no such {kind}{'' if path[-1] == name else ': ' + _quoted(name)}; {near}")
+        else:
+            notes.append(f"{where}: nothing here has the {kind} {_quoted(name)}, so it changes nothing; {near}")
+    return problems, notes
+
+
+def ungraded(scenario: spec.Scenario, there: dict[str, Known]) -> list[str]:
+    """What the scenario does not say of how good answers are, in a sentence; nothing where it says of no deployment how good it is."""
+    tasks = there["task"].here
+    if scenario.workload.outcomes is not None or all(made.quality is None for made in scenario.deployments.values()):
+        return []
+    missing: dict[tuple[str, ...], list[str]] = {}
+    for name, made in scenario.deployments.items():
+        unknown = tuple(task for task in tasks if accuracy(made.quality, task, scenario.workload.tasks) is None)
+        if unknown:
+            missing.setdefault(unknown, []).append(name)
+    rest = f"no quality is reported where they are asked, and judges take them to be right in {100 * UNKNOWN:g} %"
+    return [
+        f"quality of {listed(names)}: not known{'' if len(work) == len(tasks) else f' for the tasks {listed(list(work))}'}; {rest}"
+        for work, names in missing.items()
+    ]
+
+
+def listed(names: list[str]) -> str:
+    """Some of them, in a line."""
+    return ", ".join(clean(name, 40) for name in names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "") or "none"
+
+
+def _quoted(name: str) -> str:
+    return f"'{clean(name, 60)}'"

@@ -1,0 +1,37 @@
+"""Layers of other packages (entry points) and of a file that the user names."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from simroute.errors import InputError
+
+
+def load_plugins(files: Iterable[Path]) -> None:
+    """Import them, so that their layers are registered; worker processes do it again. Raises InputError."""
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="simroute.policies"):
+        point.load()
+    for file in files:
+        module = importlib.util.spec_from_file_location(f"simroute_plugin_{file.stem}", file)
+        if not file.is_file() or module is None or module.loader is None:
+            raise InputError(f"--plugin {file}: not a Python file")
+        made = importlib.util.module_from_spec(module)
+        sys.modules[made.__name__] = made
+        try:
+            module.loader.exec_module(made)
+        except Exception as error:
+            raise InputError(f"--plugin {file}: {type(error).__name__}: {error}") from None
+
+
+def known(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+    """What layers may come from: (file name, SHA-256) of each file, (package, version) of each installed package."""
+    from importlib.metadata import entry_points
+
+    packages = {(point.dist.name, point.dist.version) for point in entry_points(group="simroute.policies") if point.dist is not None}
+    return tuple(sorted({*packages, *((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)}))

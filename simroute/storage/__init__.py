@@ -1,0 +1,7 @@
+"""What a run leaves behind, as tables that people read. The only place that knows databases; data frames are made here too."""
+
+from simroute.storage.csv_text import sheet
+from simroute.storage.journal import Header, Journal, JournalError
+from simroute.storage.rows import COLUMNS, TABLES, Frames, join
+
+__all__ = ["COLUMNS", "TABLES", "Frames", "Header", "Journal", "JournalError", "join", "sheet"]

@@ -1,0 +1,110 @@
+"""A run's folder: its name, and that one run alone writes there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # no POSIX: the journal's own lock has to do
+    fcntl = None  # type: ignore[assignment]
+
+from simroute.config.configuration import Configuration
+from simroute.errors import InputError
+from simroute.storage.journal import NAME
+
+REPORTS = Path("reports")
+LONGEST = 80
+OURS = "command: "
+"""How the `config.yaml` of a run begins."""
+REMEDY = "give another folder with --out"
+
+
+def slug(name: str) -> str:
+    """A file name of [a-z0-9._-] that leads nowhere else."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip(".-")[:LONGEST].rstrip(".-") or "scenario"
+
+
+def base(configuration: Configuration) -> Path:
+    """The first default folder of a scenario and command; the next are -2, -3 …"""
+    return REPORTS / f"{slug(configuration.scenario_name)}-{slug(configuration.command)}"
+
+
+def folder(configuration: Configuration, out: Path | None) -> Path:
+    """The run's folder, made. A default one is new, whoever else makes one at the same time. Raises InputError."""
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            _ours(out)
+            return out
+        return _new(base(configuration))
+    except (OSError, ValueError) as error:
+        raise InputError(unwritable(out or REPORTS, error)) from None
+
+
+def _ours(out: Path) -> None:
+    """The folder is empty, or a run's. Raises InputError."""
+    names = sorted(path.name for path in out.iterdir() if not path.name.startswith(".") and path.name != "lost+found")
+    if not names or (out / NAME).exists():
+        return
+    try:
+        with (out / "config.yaml").open(encoding="utf-8") as file:
+            if file.read(len(OURS)) == OURS:
+                return
+    except (OSError, UnicodeError):
+        pass  # then it is none that a run wrote
+    some = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    raise InputError(f"{out}: holds {some}, and no run of simroute: its files stay as they are; give a new or an empty folder with --out")
+
+
+def _new(first: Path) -> Path:
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    number, made = 1, first
+    while True:
+        if os.path.commonpath([os.path.abspath(REPORTS), os.path.abspath(made)]) != os.path.abspath(REPORTS):
+            raise ValueError(f"{made} lies outside {REPORTS}")
+        try:
+            made.mkdir()
+            return made
+        except FileExistsError:
+            number += 1
+            made = first.with_name(f"{first.name}-{number}")
+
+
+def unwritable(path: Path, error: Exception) -> str:
+    """What to say of a place where nothing can be written."""
+    why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    return f"{path}: cannot be written ({why}); {REMEDY}"
+
+
+class Lock:
+    """A folder of one's own until it is released; the system releases it when the process ends in any way. Raises InputError."""
+
+    def __init__(self, path: Path) -> None:
+        self._held: int | None = None
+        if fcntl is None:
+            return
+        try:
+            self._held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (OSError, ValueError) as error:
+            taken = isinstance(error, OSError) and error.errno in (errno.EWOULDBLOCK, errno.EAGAIN)
+            opened = self._held is not None
+            if taken or not opened:
+                self.release()
+                raise InputError(busy(path) if taken else unwritable(path, error)) from None
+            # a file system without locks: the journal's own has to do
+
+    def release(self) -> None:
+        """Others may write there."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+def busy(path: Path) -> str:
+    """What to say of a folder that is in use."""
+    return f"{path}: another run is writing there; wait until it has ended, or {REMEDY}"

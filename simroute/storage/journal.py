@@ -1,0 +1,193 @@
+"""What is finished of a study that is not: one row for each replication, each committed at once, in a file that survives kill -9.
+
+Nothing in a journal is executed: figures are JSON, evidence is read without pickles, and the database is opened without access to other files.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simroute.metrics import Evidence, Figures
+from simroute.storage.disk import told, writing
+
+if TYPE_CHECKING:
+    import duckdb
+
+SCHEMA = 1
+NAME = ".journal.duckdb"
+SAFE = {"enable_external_access": "false", "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+TABLES = (
+    "CREATE TABLE header (schema_version INTEGER, simroute VARCHAR, fingerprint VARCHAR, sha256 VARCHAR, rows BOOLEAN, plugins VARCHAR, "
+    "configuration VARCHAR)",
+    "CREATE TABLE replications (policy VARCHAR, replication INTEGER, figures VARCHAR, evidence BLOB, PRIMARY KEY (policy, replication))",
+)
+
+
+class JournalError(Exception):
+    """A journal that cannot be read: of another kind, or broken."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a run was started with. `sha256`: of the configuration's text; `plugins`: file name and SHA-256, or package and version, of each."""
+
+    simroute: str
+    fingerprint: str
+    sha256: str
+    rows: bool
+    plugins: tuple[tuple[str, str], ...]
+    configuration: str
+    schema_version: int = SCHEMA
+
+
+class Journal:
+    """The journal in a folder. Every method but `close` may raise OSError: a full disk, in the system's words."""
+
+    def __init__(self, path: Path, base: duckdb.DuckDBPyConnection, header: Header) -> None:
+        self.path, self.header, self._base = path, header, base
+
+    @classmethod
+    def create(cls, folder: Path, header: Header) -> Journal:
+        """An empty one, which is there as a whole or not at all."""
+        path = folder / NAME
+        draft = path.with_name(f"{NAME}.draft")
+        _remove(draft)
+        _remove(path)
+        try:
+            with writing(path), _connected(draft) as base:
+                for table in TABLES:
+                    base.execute(table)
+                _enter(base, header)
+                base.execute("CHECKPOINT")  # closing would do it too, but keep silent if it failed
+        except BaseException:
+            _remove(draft)
+            raise
+        draft.replace(path)
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path, *, only_look: bool = False) -> Journal:
+        """The one that is there; `only_look` leaves its files as they are. Raises JournalError if it is none."""
+        import duckdb
+
+        path = folder / NAME
+        try:
+            base = _connected(path, only_look)
+            try:
+                row = base.execute("SELECT * FROM header").fetchone()
+                names = [column[0] for column in base.description or ()]
+                return cls(path, base, _header(dict(zip(names, row or (), strict=True))))
+            except BaseException:
+                base.close()
+                raise
+        except (duckdb.Error, ValueError, TypeError, KeyError, RecursionError) as error:
+            if (system := told(error, path)).errno != errno.EIO:
+                raise system from None
+            raise JournalError(str(system.strerror)) from None
+
+    def add(self, policy: str, replication: int, figures: Figures) -> None:
+        """Keep one, at once; a second time replaces the first."""
+        packed = None if figures.evidence is None else figures.evidence.pack()
+        with writing(self.path):
+            self._base.execute("INSERT OR REPLACE INTO replications VALUES (?, ?, ?, ?)", [policy, replication, encoded(figures), packed])
+
+    def keys(self) -> set[tuple[str, int]]:
+        """(policy, replication) of what is kept."""
+        with writing(self.path):
+            return set(self._base.execute("SELECT policy, replication FROM replications").fetchall())
+
+    def forget(self, policy: str, replication: int) -> None:
+        """Its rows are gone, so that it has to be done again."""
+        with writing(self.path):
+            self._base.execute("DELETE FROM replications WHERE policy = ? AND replication = ?", [policy, replication])
+
+    def figures(self, policy: str, replication: int) -> Figures:
+        """What was kept of it, with its evidence, bit for bit. Raises JournalError."""
+        with writing(self.path):
+            chosen = "SELECT figures, evidence FROM replications WHERE policy = ? AND replication = ?"
+            row = self._base.execute(chosen, [policy, replication]).fetchone()
+        try:
+            text, packed = row or (None, None)
+            return replace(decoded(text), evidence=None if packed is None else Evidence.unpack(packed))
+        except Exception as error:  # a broken archive has many names
+            raise JournalError(f"policy {policy}, replication {replication}: {type(error).__name__}: {error}"[:200]) from None
+
+    def amend(self, header: Header) -> None:
+        """The study has grown."""
+        with writing(self.path):
+            self._base.execute("BEGIN")
+            self._base.execute("DELETE FROM header")
+            _enter(self._base, header)
+            self._base.execute("COMMIT")
+        self.header = header
+
+    def close(self) -> None:
+        """Let go of the file. What cannot be tidied on a full disk is tidied when it is opened again."""
+        import duckdb
+
+        with suppress(duckdb.Error, RuntimeError):
+            self._base.close()
+
+    def remove(self) -> None:
+        """It has served."""
+        self.close()
+        _remove(self.path)
+
+
+def _connected(path: Path, only_look: bool = False) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(str(path), read_only=only_look, config=dict(SAFE))
+
+
+def _enter(base: duckdb.DuckDBPyConnection, header: Header) -> None:
+    values = [
+        header.schema_version, header.simroute, header.fingerprint, header.sha256, header.rows, json.dumps(header.plugins), header.configuration,
+    ]  # fmt: skip
+    base.execute("INSERT INTO header VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def _header(row: dict[str, Any]) -> Header:
+    if row["schema_version"] != SCHEMA:
+        raise ValueError(f"it has schema version {row['schema_version']!r}, this simroute reads {SCHEMA}")
+    return Header(**{**row, "plugins": tuple((str(name), str(mark)) for name, mark in json.loads(row["plugins"]))})
+
+
+def _remove(path: Path) -> None:
+    for each in (path, path.with_name(f"{path.name}.wal")):
+        each.unlink(missing_ok=True)
+
+
+def encoded(figures: Figures) -> str:
+    """Figures without their evidence, as JSON from which every float, None and tuple comes back as it was."""
+    return json.dumps({f.name: _plain(getattr(figures, f.name)) for f in fields(figures) if f.name != "evidence"}, ensure_ascii=False)
+
+
+def decoded(text: str) -> Figures:
+    """What `encoded` wrote."""
+    return Figures(**{name: _whole(value) for name, value in json.loads(text).items()})
+
+
+def _plain(value: Any) -> Any:
+    """JSON knows no tuples: one is written as an object with a single key that no name of ours can be."""
+    if isinstance(value, tuple):
+        return {TUPLE: [_plain(one) for one in value]}
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return tuple(map(_whole, value[TUPLE])) if value.keys() == {TUPLE} else {key: _whole(one) for key, one in value.items()}
+    return [_whole(one) for one in value] if isinstance(value, list) else value
+
+
+TUPLE = "\0tuple"

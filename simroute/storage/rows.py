@@ -1,0 +1,120 @@
+"""Rows as data frames and Parquet files."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.storage.disk import writing
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from simroute.worlds.sim import SimWorld
+
+TABLES = ("requests", "attempts", "events")
+PART = 200_000
+HIDDEN = {"forbidden", "ungraded", "failover_s", "streamed"}
+WORDS = {"policy", "task", "user", "feature", "outcome", "error", "target", "provider", "cached", "event", "layer", "detail"}
+
+
+class Frames:
+    """A sink that keeps chunks as data frames with words for codes, in memory or as Parquet parts in a folder."""
+
+    def __init__(self, world: SimWorld, policy: str, replication: int, folder: Path | None = None) -> None:
+        self._world, self._policy, self._replication, self._folder = world, policy, replication, folder
+        self._chunks: dict[str, list[Any]] = {table: [] for table in TABLES}
+        self._rows = dict.fromkeys(TABLES, 0)
+        self._parts = 0
+
+    def __call__(self, table: str, chunk: Chunk) -> None:
+        self._chunks[table].append(self._frame(table, chunk))
+        self._rows[table] += len(self._chunks[table][-1])
+        if self._folder is not None and self._rows[table] >= PART:
+            self.write(table)
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """All rows so far."""
+        import pandas as pd
+
+        return pd.concat(self._chunks[table], ignore_index=True) if self._chunks[table] else pd.DataFrame(columns=COLUMNS[table])
+
+    def write(self, table: str) -> None:
+        """What has gathered becomes the next part file."""
+        if self._folder is None or not self._chunks[table]:
+            return
+        frame = self.frame(table)
+        assert len(frame)
+        self._chunks[table], self._rows[table] = [], 0
+        self._parts += 1
+        path = self._folder / f"{table}-{self._parts:05d}.parquet"
+        typed = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in COLUMNS[table] if name in WORDS)  # a column of None alone has no type
+        with writing(path), _memory().cursor() as base:
+            base.register("part", frame)
+            base.execute(f"COPY (SELECT * REPLACE ({typed}) FROM part) TO '{_quoted(path)}' (FORMAT parquet)")
+
+    def _frame(self, table: str, chunk: Chunk) -> Any:
+        import pandas as pd
+
+        world, ledger = self._world, self._world.ledger
+        targets = [model.target.name for model in world.models]
+        providers = [model.target.provider for model in world.models]
+        weather = world.weather
+        words = {
+            "error": ledger.errors.words, "task": weather.tasks, "user": weather.users, "feature": weather.features, "target": targets,
+            "outcome": list(OUTCOMES), "cached": list(CACHED), "event": ledger.event_names.words, "layer": ledger.layers.words,
+        }  # fmt: skip
+        made: dict[str, Any] = {"policy": self._policy, "replication": self._replication}
+        for name, column in chunk.items():
+            if name in HIDDEN:
+                continue
+            if name in words:
+                made[name] = np.array([*words[name], None], object)[column]
+                if name == "target" and table != "events":
+                    made["provider"] = np.array([*providers, None], object)[column]
+            elif name.endswith("_nano"):
+                made[name.removesuffix("_nano") + "_usd"] = column / 1e9
+            else:
+                made[name] = column
+        return pd.DataFrame({name: made[name] for name in COLUMNS[table]})
+
+
+COLUMNS = {
+    "requests": [
+        "policy", "replication", "replica", "request_id", "arrival_s", "end_s", "task", "user", "feature", "session", "input_tokens",
+        "output_tokens", "outcome", "error", "target", "provider", "attempts", "latency_s", "ttft_s", "cost_usd", "wasted_usd", "quality",
+        "cached", "false_hit",
+    ],
+    "attempts": [
+        "policy", "replication", "replica", "request_id", "attempt", "target_attempt", "target", "provider", "start_s", "end_s", "status",
+        "error", "retry_after_s", "input_tokens", "output_tokens", "cached_tokens", "cost_usd", "abandoned", "probe",
+    ],
+    "events": ["policy", "replication", "replica", "t_s", "event", "request_id", "layer", "target", "detail"],
+}  # fmt: skip
+
+
+def join(parts: list[Path], target: Path, table: str) -> None:
+    """Part files, in order, into one Parquet file; without any, a file of no rows."""
+    listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
+    none = ", ".join(f"NULL::VARCHAR AS {column}" for column in COLUMNS[table])
+    chosen = f"SELECT * FROM read_parquet([{listed}])" if parts else f"SELECT {none} WHERE false"
+    with writing(target), _memory().cursor() as base:
+        base.execute("SET preserve_insertion_order = true")
+        base.execute(f"COPY ({chosen}) TO '{_quoted(target)}' (FORMAT parquet)")
+
+
+@cache
+def _memory() -> duckdb.DuckDBPyConnection:
+    """One for the process: making it takes ten times as long as writing a replication's rows."""
+    import duckdb
+
+    return duckdb.connect()
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,47 @@
+"""A table of plain columns as a data frame and a Parquet file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simroute.storage.disk import writing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
+    """Numbers stay numbers; a column that holds anything else becomes text."""
+    import pandas as pd
+
+    return pd.DataFrame({name: _column(values) for name, values in columns.items()})
+
+
+def _column(values: list[Any]) -> Any:
+    import pandas as pd
+
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return pd.Series(values, dtype="int64")
+    if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
+        return pd.Series(values, dtype="float64")
+    return pd.Series([None if value is None else value if isinstance(value, str) else _text(value) for value in values], dtype="object")
+
+
+def _text(value: Any) -> str:
+    import json
+
+    return json.dumps(value, ensure_ascii=False)
+
+
+def write(made: pd.DataFrame, path: Path) -> None:
+    """As one Parquet file."""
+    import duckdb
+
+    quoted = str(path).replace("'", "''")
+    typed = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in made.columns if made[name].dtype == "object")
+    chosen = f"* REPLACE ({typed})" if typed else "*"
+    with writing(path), duckdb.connect() as base:
+        base.register("made", made)
+        base.execute(f"COPY (SELECT {chosen} FROM made) TO '{quoted}' (FORMAT parquet)")

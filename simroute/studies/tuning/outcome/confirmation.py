@@ -1,0 +1,93 @@
+"""Was it luck? The best of many looks better than it is, so the leaders are run again in weather that the search has not seen."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from simroute.studies.tuning.problem.goals import Goals
+from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Archive, Candidate
+from simroute.studies.tuning.search.ranking import ENOUGH, Field
+from simroute.studies.tuning.search.surrogate import Outlook
+
+MOST_TRIED = 3
+"""Leaders that are tried one after another, until one keeps the constraints in fresh weather, and is not worse there than the start."""
+MOST_SHOWN = 8
+"""Members of a front that are confirmed."""
+
+
+def fresh_seed(seed: int) -> int:
+    """Another seed, so that no draw is shared with the search."""
+    text = f"simroute tune, fresh weather for {seed}".encode()
+    found = int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big") >> 1
+    return found if found != seed else found + 1
+
+
+@dataclass
+class Confirmed:
+    """The recommended candidate, the front where there are several objectives, and whom else was tried.
+
+    `replications`: fresh ones that all of them have, 0 if there was no time for any; `searched`: those of the search that it and the start have.
+    """
+
+    recommended: Candidate
+    replications: int = 0
+    searched: int = 0
+    front: list[Candidate] = field(default_factory=list)
+    tried: list[Candidate] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def leading(archive: Archive) -> list[Candidate]:
+    """Those that may be recommended: with enough replications to be compared. After Ctrl-C, whoever has most; KeyboardInterrupt if nobody has any."""
+    whole = {each.number: each.whole(SEARCH, archive.scenarios) for each in archive}
+    others = [count for number, count in whole.items() if number != archive.start.number]
+    least = min(max(others, default=0), whole[archive.start.number], ENOUGH)
+    if least == 0:
+        raise KeyboardInterrupt
+    return [each for each in archive if whole[each.number] >= least]
+
+
+def confirm(archive: Archive, goals: Goals, replications: int, interrupted: bool) -> Confirmed:
+    """Choose by what all runs say together, and run what is chosen in fresh weather unless the search was `interrupted`."""
+    able = leading(archive)
+    ahead = Outlook(archive, goals)
+    order = ahead.order(able, sure=True)
+    several = len(goals.objectives) > 1
+    members = ahead.front(able, sure=True) if several else []
+    front = [each for each in order if each in members][:MOST_SHOWN]
+    chosen = Confirmed(_knee(ahead, front) if several else order[0], front=front, interrupted=interrupted)
+    if not interrupted:
+        try:
+            _several(archive, chosen, replications) if several else _one(archive, goals, chosen, order[:MOST_TRIED], replications)
+        except KeyboardInterrupt:
+            chosen.interrupted = True
+            chosen.replications = min(each.whole(FRESH, archive.scenarios) for each in (archive.start, chosen.recommended))
+    chosen.searched = min(each.whole(SEARCH, archive.scenarios) for each in (archive.start, chosen.recommended))
+    return chosen
+
+
+def _one(archive: Archive, goals: Goals, chosen: Confirmed, order: list[Candidate], replications: int) -> None:
+    for each in order:
+        chosen.tried.append(each)
+        archive.run([archive.start, each], FRESH, replications)
+        chosen.replications = replications
+        field = Field([archive.start, each] if each is not archive.start else [each], goals, archive.scenarios, replications, FRESH)
+        if field.is_met(each) and field.order(sure=True)[0] is each:
+            chosen.recommended = each
+            return
+    together = Field([*(each for each in chosen.tried if each is not archive.start), archive.start], goals, archive.scenarios, replications, FRESH)
+    chosen.recommended = together.order(sure=True)[0]
+
+
+def _several(archive: Archive, chosen: Confirmed, replications: int) -> None:
+    archive.run([archive.start, *chosen.front], FRESH, replications)
+    chosen.replications, chosen.tried = replications, list(chosen.front)
+
+
+def _knee(ahead: Outlook, front: list[Candidate]) -> Candidate:
+    """The member that is nearest to the best of every objective, each measured by its width over the front."""
+    regrets = ahead.regrets(front)
+    lows = [min(column) for column in zip(*regrets.values(), strict=True)]
+    widths = [(max(column) - min(column)) or 1.0 for column in zip(*regrets.values(), strict=True)]
+    return min(front, key=lambda each: sum(((x - low) / w) ** 2 for x, low, w in zip(regrets[each.number], lows, widths, strict=True)))
