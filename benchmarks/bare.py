@@ -1,4 +1,5 @@
-"""The model as a bare `heapq` loop: no engine, no coroutines, no objects but one a request. As fast as plain Python gets."""
+"""The model as a bare `heapq` loop: no engine, no coroutines, no objects but one a request. As fast
+as plain Python gets."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from itertools import count
 from model import ATTEMPTS, HANG, PAUSE, ROOM, SLOTS, TIMEOUT, Count, Draw, Sky, weather
 
 AGAIN, QUEUED = -1, -2
-"""What an entry of the heap means when it is not the end of a call with a status: the pause is over; the wait for a slot took too long."""
+"""What an entry of the heap means when it is not the end of a call with a status: the pause is
+over; the wait for a slot took too long."""
 
 
 class Server(Sky):
@@ -26,7 +28,18 @@ class Server(Sky):
 class Request:
     """Where one request is on its way."""
 
-    __slots__ = ("deadline", "draw", "i", "most", "permit", "seconds", "server", "status", "ticket", "tries")
+    __slots__ = (
+        "deadline",
+        "draw",
+        "i",
+        "most",
+        "permit",
+        "seconds",
+        "server",
+        "status",
+        "ticket",
+        "tries",
+    )
 
     def __init__(self, draw: Draw, i: int) -> None:
         self.draw, self.i = draw, i
@@ -48,7 +61,8 @@ def run(horizon: float) -> Count:
             permit = servers[index].breaker.ask(now)
             if permit is not None:
                 request.server, request.permit, request.tries = index, permit, 0
-                request.most = 1 if servers[index].breaker.trying else ATTEMPTS  # a trial is one send
+                # a trial is one send
+                request.most = 1 if servers[index].breaker.trying else ATTEMPTS
                 send(now, request)
                 return
 
@@ -58,7 +72,15 @@ def run(horizon: float) -> Count:
         server = servers[request.server]
         request.deadline = now + TIMEOUT
         if server.busy >= SLOTS and len(server.line) >= ROOM:
-            heappush(heap, (now + request.draw.at(server, request.tries).error_s[request.i], number(), -503, request))
+            heappush(
+                heap,
+                (
+                    now + request.draw.at(server, request.tries).error_s[request.i],
+                    number(),
+                    -503,
+                    request,
+                ),
+            )
         elif server.busy < SLOTS:
             server.busy += 1
             begin(now, request)
@@ -68,16 +90,25 @@ def run(horizon: float) -> Count:
             heappush(heap, (request.deadline, request.ticket, QUEUED, request))
 
     def begin(now: float, request: Request) -> None:
-        """Its fate is that of the weather now, and its end is known at once: the answer, or the deadline if that comes before."""
+        """Its fate is that of the weather now, and its end is known at once: the answer, or the
+        deadline if that comes before."""
         request.ticket = 0
         server, i = servers[request.server], request.i
         conditions = server.conditions if now < server.until else server.now(now)
-        draws = request.draw.met.get((server.index, request.tries)) or request.draw.at(server, request.tries)
+        draws = request.draw.met.get((server.index, request.tries)) or request.draw.at(
+            server, request.tries
+        )
         coin = draws.coin[i]
         if coin >= conditions.bad:
-            request.status, request.seconds = 200, draws.ttft[i] * conditions.slow_down + draws.decode[i] * conditions.slow_down
+            request.status, request.seconds = (
+                200,
+                draws.ttft[i] * conditions.slow_down + draws.decode[i] * conditions.slow_down,
+            )
         else:
-            request.status, request.seconds = conditions.verdict(coin), draws.error_s[i] * conditions.slow_down
+            request.status, request.seconds = (
+                conditions.verdict(coin),
+                draws.error_s[i] * conditions.slow_down,
+            )
             if request.status == 0:
                 request.status, request.seconds = 504, HANG
         end = now + request.seconds

@@ -1,6 +1,8 @@
-"""How long does a simulated day at ten requests a second take, and does memory grow with the horizon?
+"""How long does a simulated day at ten requests a second take, and does memory grow with the
+horizon?
 
-864,000 requests through four layers without row files, after an hour of the same for comparison. Wanted: 15 s and 1 GiB at most.
+864,000 requests through four layers without row files, after an hour of the same for comparison.
+Wanted: 15 s and 1 GiB at most.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ def main() -> None:
         count = in_simroute(horizon)
         seconds = time.perf_counter() - start
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 2**20
-        print(f"a simulated {name}: {count.requests:,} requests in {seconds:.1f} s ({count.requests / seconds:,.0f}/s), peak memory {peak:,.0f} MiB")
+        print(
+            f"a simulated {name}: {count.requests:,} requests in {seconds:.1f} s "
+            f"({count.requests / seconds:,.0f}/s), peak memory {peak:,.0f} MiB"
+        )
 
 
 if __name__ == "__main__":

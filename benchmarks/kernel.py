@@ -1,8 +1,10 @@
 """How much of a bare loop's speed is left, and how much a textbook SimPy program would give away?
 
-One model three times on the same draws, by turns: (a) a bare `heapq` loop, (b) textbook SimPy, (c) simroute with full ledgers and metrics.
-Each makes the weather anew, which is timed alone as well. Ratios are medians over rounds of the ratio within a round. Seconds
-are those of the processor, so that other programs count less; the garbage collector is on, and starts each run from the same state.
+One model three times on the same draws, by turns: (a) a bare `heapq` loop, (b) textbook SimPy, (c)
+simroute with full ledgers and metrics. Each makes the weather anew, which is timed alone as well.
+Ratios are medians over rounds of the ratio within a round. Seconds are those of the processor, so
+that other programs count less; the garbage collector is on, and starts each run from the same
+state.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from model import RATE, TARGETS, Count, in_simroute, weather
 
 
 def alone(horizon: float) -> Count:
-    """The weather and nothing else: arrivals, and the draws of every request's first call to the first target."""
+    """The weather and nothing else: arrivals, and the draws of every request's first call to the
+    first target."""
     made, requests = weather(horizon), 0
     for block in made.blocks():
         made.deployments[TARGETS[0]].draws(block, 0)
@@ -49,7 +52,9 @@ def agreed(found: dict[str, Count]) -> Count:
     """The count that all three programs came to; SystemExit when they did not."""
     counts = {key: found[key] for key in "abc"}
     if len(set(counts.values())) > 1:
-        sys.exit("not the same model: " + ", ".join(f"{key}: {count}" for key, count in counts.items()))
+        sys.exit(
+            "not the same model: " + ", ".join(f"{key}: {count}" for key, count in counts.items())
+        )
     return counts["a"]
 
 
@@ -69,11 +74,19 @@ def main() -> None:
             taken, found[key] = timed(program, horizon)
             seconds[key].append(taken)
         count = agreed(found)
-    print(f"{count.requests:,} requests, {count.successes:,} successes, {count.attempts:,} attempts in all three; median of {given.rounds} rounds")
+    print(
+        f"{count.requests:,} requests, {count.successes:,} successes, {count.attempts:,} "
+        f"attempts in all three; median of {given.rounds} rounds"
+    )
     for key, (name, _) in PROGRAMS.items():
-        print(f"  {key}  {name:<24}{count.requests / statistics.median(seconds[key]):>12,.0f} requests/s")
+        print(
+            f"  {key}  {name:<24}{count.requests / statistics.median(seconds[key]):>12,.0f} "
+            f"requests/s"
+        )
     for other, wanted in (("a", 0.35), ("b", 2.5)):
-        ratio = statistics.median(theirs / ours for ours, theirs in zip(seconds["c"], seconds[other], strict=True))
+        ratio = statistics.median(
+            theirs / ours for ours, theirs in zip(seconds["c"], seconds[other], strict=True)
+        )
         print(f"  c / {other} = {ratio:.2f}  (wanted: at least {wanted})")
 
 

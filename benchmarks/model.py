@@ -1,7 +1,9 @@
-"""The model that all benchmarks run: two providers, one of them in a long partial outage, behind four layers.
+"""The model that all benchmarks run: two providers, one of them in a long partial outage, behind
+four layers.
 
-`fallback(breaker(retry(timeout(send))))`. The weather (arrivals, latencies, coins) is simroute's own, so that a hand-written program
-consumes the very same numbers; calls given up on stop at once, as in a SimPy program that leaves its `with` block.
+`fallback(breaker(retry(timeout(send))))`. The weather (arrivals, latencies, coins) is simroute's
+own, so that a hand-written program consumes the very same numbers; calls given up on stop at once,
+as in a SimPy program that leaves its `with` block.
 """
 
 from __future__ import annotations
@@ -37,14 +39,37 @@ class Count(NamedTuple):
 
 
 def scenario(horizon: float) -> spec.Scenario:
-    """`horizon` seconds, the middle fifth of them with a failing, slow, sometimes hanging first provider."""
+    """`horizon` seconds, the middle fifth of them with a failing, slow, sometimes hanging first
+    provider."""
     limits, price = spec.Limits(concurrency=SLOTS, queue=ROOM), spec.PriceList(3.0, 15.0)
     made = {
-        name: spec.Deployment(f"company-{name}", f"model-{name}", price=price, limits=limits, errors={500: 0.002, 503: 0.003}) for name in TARGETS
+        name: spec.Deployment(
+            f"company-{name}",
+            f"model-{name}",
+            price=price,
+            limits=limits,
+            errors={500: 0.002, 503: 0.003},
+        )
+        for name in TARGETS
     }
-    outage = spec.Outage(provider="company-a", start="40%", end="60%", error_share=0.6, status=529, slow_down=3.0, hang_share=0.05)
+    outage = spec.Outage(
+        provider="company-a",
+        start="40%",
+        end="60%",
+        error_share=0.6,
+        status=529,
+        slow_down=3.0,
+        hang_share=0.05,
+    )
     load = spec.Workload(rate=RATE)
-    return spec.Scenario(made, horizon=horizon, workload=load, outages={"middle": outage}, abandoned="stops", hang_limit=HANG)
+    return spec.Scenario(
+        made,
+        horizon=horizon,
+        workload=load,
+        outages={"middle": outage},
+        abandoned="stops",
+        hang_limit=HANG,
+    )
 
 
 def weather(horizon: float) -> Weather:
@@ -53,15 +78,24 @@ def weather(horizon: float) -> Weather:
 
 
 def in_simroute(horizon: float) -> Count:
-    """The model as anybody would run it: configuration in, metrics out, every row of the ledgers folded."""
+    """The model as anybody would run it: configuration in, metrics out, every row of the ledgers
+    folded."""
     layers = {
         "fallback": Fallback(TARGETS),
         "breaker": Breaker(FAILURES, WINDOW, COOLDOWN, probes=1),
         "retry": Retry(ATTEMPTS, backoff=Backoff(PAUSE, jitter="none")),
         "timeout": Timeout(TIMEOUT),
     }
-    found = replicate(Configuration("run", "benchmark", scenario(horizon), {"layered": layers}, SEED), "layered", 0).metrics
-    requests, share, each = (value for name in ("requests", "success_rate", "attempts_per_request") if (value := found[name]) is not None)
+    found = replicate(
+        Configuration("run", "benchmark", scenario(horizon), {"layered": layers}, SEED),
+        "layered",
+        0,
+    ).metrics
+    requests, share, each = (
+        value
+        for name in ("requests", "success_rate", "attempts_per_request")
+        if (value := found[name]) is not None
+    )
     return Count(round(requests), round(share * requests), round(each * requests))
 
 
@@ -100,7 +134,8 @@ class Sky:
 
 
 class HandBreaker:
-    """A circuit breaker as one writes it in an afternoon: three failures within 30 s, 30 s of rest, one trial call."""
+    """A circuit breaker as one writes it in an afternoon: three failures within 30 s, 30 s of rest,
+    one trial call."""
 
     __slots__ = ("failures", "generation", "opened", "state", "trying")
 

@@ -1,7 +1,8 @@
 """What does a second worker bring?
 
-The same replications with --workers 1 and 2, at least ten seconds of work. Efficiency is the time of one over twice the time of two; wanted: .95. It
-needs two idle cores: on a machine that others use too, compare the seconds of CPU instead, which say how much more work two workers make of it.
+The same replications with --workers 1 and 2, at least ten seconds of work. Efficiency is the time
+of one over twice the time of two; wanted: .95. It needs two idle cores: on a machine that others
+use too, compare the seconds of CPU instead, which say how much more work two workers make of it.
 """
 
 from __future__ import annotations
@@ -32,9 +33,19 @@ def main() -> None:
     _, one = measured(made, 1)
     made.replications = 2 * max(1, round(SECONDS * 1.2 / one))
     (alone, cpu), (both, cpus) = measured(made, 1), measured(made, 2)
-    print(f"{made.replications} replications: {alone:.1f} s with one worker, {both:.1f} s with two: efficiency {alone / (2 * both):.2f}")
-    load_average = f"; load before: {Path('/proc/loadavg').read_text().split()[0]}" if Path("/proc/loadavg").exists() else ""
-    print(f"  CPU: {cpu:.1f} s and {cpus:.1f} s: {cpu / cpus:.2f} of it is the work itself, start of processes included{load_average}")
+    print(
+        f"{made.replications} replications: {alone:.1f} s with one worker, {both:.1f} s with "
+        f"two: efficiency {alone / (2 * both):.2f}"
+    )
+    load_average = (
+        f"; load before: {Path('/proc/loadavg').read_text().split()[0]}"
+        if Path("/proc/loadavg").exists()
+        else ""
+    )
+    print(
+        f"  CPU: {cpu:.1f} s and {cpus:.1f} s: {cpu / cpus:.2f} of it is the work itself, start "
+        f"of processes included{load_average}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """A long log through `simroute replay`: how fast beside the kernel alone, and with how much memory?
 
-`python benchmarks/replay.py [ROWS]` makes a log of so many requests (default a million; 10,000,000 takes some minutes) at four deployments, and
-replays it under `failover` in parts. The kernel's speed is that of the same policy on made-up traffic at four modelled deployments, in the same
-run. Wanted: at least 60 % of it while playing, and 1 GiB at most.
+`python benchmarks/replay.py [ROWS]` makes a log of so many requests (default a million; 10,000,000
+takes some minutes) at four deployments, and replays it under `failover` in parts. The kernel's
+speed is that of the same policy on made-up traffic at four modelled deployments, in the same run.
+Wanted: at least 60 % of it while playing, and 1 GiB at most.
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from pathlib import Path
 
 UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in which this system counts a process's memory."""
-MODELS = {"openai/gpt-4o": 0.4, "anthropic/claude-sonnet-4-0": 0.3, "openai/gpt-4o-mini": 0.2, "google/gemini-2.5-flash": 0.1}
+MODELS = {
+    "openai/gpt-4o": 0.4,
+    "anthropic/claude-sonnet-4-0": 0.3,
+    "openai/gpt-4o-mini": 0.2,
+    "google/gemini-2.5-flash": 0.1,
+}
 RATE = 20.0
 
 
@@ -30,13 +36,19 @@ def main() -> None:
         print(f"the kernel alone: {kernel:,.0f} requests/s")
         for what in ("played", "command"):
             print(
-                subprocess.run([sys.executable, __file__, what, str(log), str(rows), str(kernel)], check=True, capture_output=True, text=True).stdout,
+                subprocess.run(
+                    [sys.executable, __file__, what, str(log), str(rows), str(kernel)],
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                ).stdout,
                 end="",
             )
 
 
 def written(log: Path, rows: int) -> None:
-    """Poisson arrivals, lognormal tokens, a time to the first token and one for each token after it, and one call in two hundred that fails."""
+    """Poisson arrivals, lognormal tokens, a time to the first token and one for each token after
+    it, and one call in two hundred that fails."""
     import duckdb
 
     edges, steps = 0.0, []
@@ -45,14 +57,23 @@ def written(log: Path, rows: int) -> None:
         steps.append(f"WHEN u < {edges:.3f} THEN '{name}'")
     duckdb.execute("SELECT setseed(0.5)")
     duckdb.execute(
-        "COPY (SELECT CAST(1756684800e9 + sum(gap) OVER (ORDER BY n) * 1e9 AS BIGINT) AS arrival_ns, CAST(n AS VARCHAR) AS request_id,"
-        " input_tokens, output_tokens, split_part(who, '/', 1) AS provider, split_part(who, '/', 2) AS model, bad AS failed,"
-        " CASE WHEN bad THEN 500 ELSE 200 END AS status, 0.4 * exp(0.3 * z1) + output_tokens * 0.01 AS latency_s, 0.4 * exp(0.3 * z1) AS ttft_s,"
-        " CAST(n % 5000 AS VARCHAR) AS user FROM (SELECT *, CASE " + " ".join(steps) + f" ELSE '{next(iter(MODELS))}' END AS who,"
-        " CAST(greatest(1, exp(6.9 + 0.9 * z2)) AS BIGINT) AS input_tokens, CAST(greatest(1, exp(4.8 + 0.8 * z3)) AS BIGINT) AS output_tokens FROM"
-        f" (SELECT range AS n, -ln(1 - random()) / {RATE} AS gap, random() AS u, random() < 0.005 AS bad,"
-        " sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) AS z1, sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) AS z2,"
-        f" sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) AS z3 FROM range({rows})))) TO '{log}' (FORMAT parquet, COMPRESSION zstd)"
+        "COPY (SELECT CAST(1756684800e9 + sum(gap) OVER (ORDER BY n) * 1e9 AS BIGINT) AS "
+        "arrival_ns, CAST(n AS VARCHAR) AS request_id,"
+        " input_tokens, output_tokens, split_part(who, '/', 1) AS provider, split_part(who, '/', "
+        "2) AS model, bad AS failed,"
+        " CASE WHEN bad THEN 500 ELSE 200 END AS status, 0.4 * exp(0.3 * z1) + output_tokens * "
+        "0.01 AS latency_s, 0.4 * exp(0.3 * z1) AS ttft_s,"
+        " CAST(n % 5000 AS VARCHAR) AS user FROM (SELECT *, CASE "
+        + " ".join(steps)
+        + f" ELSE '{next(iter(MODELS))}' END AS who,"
+        " CAST(greatest(1, exp(6.9 + 0.9 * z2)) AS BIGINT) AS input_tokens, CAST(greatest(1, "
+        "exp(4.8 + 0.8 * z3)) AS BIGINT) AS output_tokens FROM"
+        f" (SELECT range AS n, -ln(1 - random()) / {RATE} AS gap, random() AS u, random() < "
+        f"0.005 AS bad,"
+        " sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) AS z1, sqrt(-2 * ln(1 - "
+        "random())) * cos(2 * pi() * random()) AS z2,"
+        f" sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random()) AS z3 FROM range({rows})))) TO "
+        f"'{log}' (FORMAT parquet, COMPRESSION zstd)"
     )
 
 
@@ -61,7 +82,9 @@ def alone() -> float:
     from simroute.config.configuration import load
     from simroute.experiment.run import replicate
 
-    made = load("run", "steady", ["failover"], [f"scenario.workload.rate={RATE}", "scenario.horizon=5000"])
+    made = load(
+        "run", "steady", ["failover"], [f"scenario.workload.rate={RATE}", "scenario.horizon=5000"]
+    )
     start = time.perf_counter()
     figures = replicate(made, "failover", 0)
     return (figures.metrics["requests"] or 0.0) / (time.perf_counter() - start)
@@ -78,7 +101,10 @@ def played(log: str, rows: int, kernel: float) -> None:
     replicate(made, "failover", 0)
     stop = time.perf_counter()
     pace = rows / (stop - read)
-    print(f"read in {read - start:.0f} s ({rows / (read - start):,.0f}/s); played at {pace:,.0f}/s, {pace / kernel:.2f} of the kernel; {memory()}")
+    print(
+        f"read in {read - start:.0f} s ({rows / (read - start):,.0f}/s); played at "
+        f"{pace:,.0f}/s, {pace / kernel:.2f} of the kernel; {memory()}"
+    )
 
 
 def command(log: str, rows: int, kernel: float) -> None:
@@ -88,7 +114,22 @@ def command(log: str, rows: int, kernel: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         try:
-            run(["replay", log, "policy=failover", "--replications", "1", "--windows", "8", "--workers", "2", "--out", folder, "--quiet"])
+            run(
+                [
+                    "replay",
+                    log,
+                    "policy=failover",
+                    "--replications",
+                    "1",
+                    "--windows",
+                    "8",
+                    "--workers",
+                    "2",
+                    "--out",
+                    folder,
+                    "--quiet",
+                ]
+            )
         except SystemExit as ended:
             if ended.code:
                 raise
@@ -103,6 +144,8 @@ def memory() -> str:
 
 if __name__ == "__main__":
     if sys.argv[1:2] in (["played"], ["command"]):
-        {"played": played, "command": command}[sys.argv[1]](sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))
+        {"played": played, "command": command}[sys.argv[1]](
+            sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+        )
     else:
         main()

@@ -1,4 +1,5 @@
-"""How long does `simroute --help` keep somebody waiting? Wanted: 150 ms at most, with compiled bytecode."""
+"""How long does `simroute --help` keep somebody waiting? Wanted: 150 ms at most, with compiled
+bytecode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The model as SimPy's documentation teaches it: a process for each request, a resource for the slots, `any_of` for timeouts."""
+"""The model as SimPy's documentation teaches it: a process for each request, a resource for the
+slots, `any_of` for timeouts."""
 
 from __future__ import annotations
 
@@ -28,7 +29,10 @@ class Program:
     def __init__(self, horizon: float) -> None:
         self.weather = weather(horizon)
         self.env = simpy.Environment()
-        self.servers = [Server(self.env, index, model) for index, model in enumerate(self.weather.deployments.values())]
+        self.servers = [
+            Server(self.env, index, model)
+            for index, model in enumerate(self.weather.deployments.values())
+        ]
         self.requests = self.successes = self.attempts = 0
         self.env.process(self.source())
 

@@ -1,7 +1,8 @@
 """How fast a long trace is read, and in how much memory: python benchmarks/traces.py [ROWS]
 
-Rows are of the plain format, in order of time. The bare loop is csv.reader over the same file in the same run, so that the ratio does not depend on
-the machine. Wanted: 200,000 rows/s, 1 GB at most, and 3 ms for an object in a file of its own.
+Rows are of the plain format, in order of time. The bare loop is csv.reader over the same file in
+the same run, so that the ratio does not depend on the machine. Wanted: 200,000 rows/s, 1 GB at
+most, and 3 ms for an object in a file of its own.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ def written(path: Path, rows: int) -> None:
             arrival = now + np.cumsum(rng.exponential(0.2, many))
             now = float(arrival[-1])
             sizes = rng.integers(1, 4000, many), rng.integers(1, 900, many)
-            file.writelines(f"{t:.6f},{asked},{given}\n" for t, asked, given in zip(arrival, *sizes, strict=True))
+            file.writelines(
+                f"{t:.6f},{asked},{given}\n"
+                for t, asked, given in zip(arrival, *sizes, strict=True)
+            )
 
 
 def bare(path: Path) -> float:
@@ -51,8 +55,12 @@ def peak_mib() -> float:
 
 
 def one_a_file(folder: Path, many: int = 2000) -> float:
-    """Milliseconds that an object in a file of its own costs more than a line of one file, in the same run."""
-    rows = [json.dumps({"arrival_s": second, "input_tokens": 100, "output_tokens": 10}) + "\n" for second in range(many)]
+    """Milliseconds that an object in a file of its own costs more than a line of one file, in the
+    same run."""
+    rows = [
+        json.dumps({"arrival_s": second, "input_tokens": 100, "output_tokens": 10}) + "\n"
+        for second in range(many)
+    ]
     (folder / "lines.jsonl").write_text("".join(rows), encoding="utf-8")
     apart = [folder / f"{place}.json" for place in range(many)]
     for path, row in zip(apart, rows, strict=True):

@@ -1,10 +1,14 @@
-"""How many runs does a good setting cost: our default search, optuna's TPE in our race and alone, random search, a grid of 1,000 runs?
+"""How many runs does a good setting cost: our default search, optuna's TPE in our race and alone,
+random search, a grid of 1,000 runs?
 
-Five problems of the simulator, hundreds of requests a run; each search with several seeds, each seed with weather of its own, which all methods meet
-alike. A run is one setting in one replication. TPE alone, random search and the grid run every setting eight times; whatever a method recommends
-must keep the constraints on the unfavourable 95 % bound. Regret is measured in 32 fresh replications, the same for all methods and seeds of a
-problem, against the best setting that any of them has recommended or a grid has ranked among its first five; 1 is the distance of the median of the
-grid's settings that keep the constraints, and what misses one pays by how far. `--long`: ten seeds, and 200 runs as well.
+Five problems of the simulator, hundreds of requests a run; each search with several seeds, each
+seed with weather of its own, which all methods meet alike. A run is one setting in one replication.
+TPE alone, random search and the grid run every setting eight times; whatever a method recommends
+must keep the constraints on the unfavourable 95 % bound. Regret is measured in 32 fresh
+replications, the same for all methods and seeds of a problem, against the best setting that any of
+them has recommended or a grid has ranked among its first five; 1 is the distance of the median of
+the grid's settings that keep the constraints, and what misses one pays by how far. `--long`: ten
+seeds, and 200 runs as well.
 """
 
 from __future__ import annotations
@@ -23,7 +27,15 @@ from simroute.studies.tuning import Plan, Wanted, planned
 from simroute.studies.tuning.outcome.confirmation import fresh_seed, leading
 from simroute.studies.tuning.problem.space import Point
 from simroute.studies.tuning.search.evaluate import Simulator
-from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Archive, Candidate, Run, Settings, Task
+from simroute.studies.tuning.search.evaluations import (
+    FRESH,
+    SEARCH,
+    Archive,
+    Candidate,
+    Run,
+    Settings,
+    Task,
+)
 from simroute.studies.tuning.search.loop import Race
 from simroute.studies.tuning.search.optuna_proposer import Advisor
 from simroute.studies.tuning.search.proposers import Proposer, Sobol
@@ -33,32 +45,66 @@ from simroute.studies.tuning.search.surrogate import Outlook
 
 EACH, TRUTH, SIDE = 8, 32, 5
 BUDGETS = (50, 100)
-OUTAGE = ["scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%", "scenario.slo.latency=8s"]
+OUTAGE = [
+    "scenario.outages.morning.start=30%",
+    "scenario.outages.morning.end=60%",
+    "scenario.slo.latency=8s",
+]
 TIMEOUTS = {"timeout.total": "3s..40s log", "timeout.first_token": "0.5s..15s log"}
-TARGETS = "[first, other_company] | [other_company, first] | [cheapest, first] | [first, cheapest] | [first, other_company, cheapest]"
+TARGETS = (
+    "[first, other_company] | [other_company, first] | [cheapest, first] | [first, "
+    "cheapest] | [first, other_company, cheapest]"
+)
 PROBLEMS: dict[str, Wanted] = {
     "breaker": Wanted(
-        ["demo"], "circuit_breaker", {"breaker.failures": "1..15", "breaker.cooldown": "5s..300s log", "timeout.total": "3s..40s log"},
-        ["max slo_attainment"], (), [*OUTAGE, "scenario.horizon=10m"],
+        ["demo"],
+        "circuit_breaker",
+        {
+            "breaker.failures": "1..15",
+            "breaker.cooldown": "5s..300s log",
+            "timeout.total": "3s..40s log",
+        },
+        ["max slo_attainment"],
+        (),
+        [*OUTAGE, "scenario.horizon=10m"],
     ),
     "timeout": Wanted(
-        ["demo"], "failover", {**TIMEOUTS, "fallback.targets": TARGETS},
-        ["min latency_p95_s"], ["success_rate>=0.97"], [*OUTAGE, "scenario.horizon=10m"],
+        ["demo"],
+        "failover",
+        {**TIMEOUTS, "fallback.targets": TARGETS},
+        ["min latency_p95_s"],
+        ["success_rate>=0.97"],
+        [*OUTAGE, "scenario.horizon=10m"],
     ),
     "attempts": Wanted(
-        ["rate_limit_storm"], "retry_only",
-        {"retry.attempts": "1..6", "retry.backoff.initial": "0.1s..20s log", "retry.max_retry_after": "1s..120s log"},
-        ["max slo_attainment"], (), ["scenario.horizon=2m"],
+        ["rate_limit_storm"],
+        "retry_only",
+        {
+            "retry.attempts": "1..6",
+            "retry.backoff.initial": "0.1s..20s log",
+            "retry.max_retry_after": "1s..120s log",
+        },
+        ["max slo_attainment"],
+        (),
+        ["scenario.horizon=2m"],
     ),
     "cache": Wanted(
-        ["steady"], "cached", {"cache.threshold": "0.7..0.99", "cache.ttl": "10s..1h log", "cache.size": "10..10000 log"},
-        ["min cost_per_1k_requests_usd"], ["cache_false_hit_rate<=0.01"], ["scenario.horizon=4m"],
+        ["steady"],
+        "cached",
+        {"cache.threshold": "0.7..0.99", "cache.ttl": "10s..1h log", "cache.size": "10..10000 log"},
+        ["min cost_per_1k_requests_usd"],
+        ["cache_false_hit_rate<=0.01"],
+        ["scenario.horizon=4m"],
     ),
     "budget shift": Wanted(
-        ["demo"], "budget_shift", {"budget.shift_at": "0.05..1", **TIMEOUTS},
-        ["max quality_mean"], ["cost_per_1k_requests_usd<=5", "success_rate>=0.97"], [*OUTAGE, "scenario.horizon=8m", "scenario.budget.usd=2.4"],
+        ["demo"],
+        "budget_shift",
+        {"budget.shift_at": "0.05..1", **TIMEOUTS},
+        ["max quality_mean"],
+        ["cost_per_1k_requests_usd<=5", "success_rate>=0.97"],
+        [*OUTAGE, "scenario.horizon=8m", "scenario.budget.usd=2.4"],
     ),
-}  # fmt: skip
+}
 
 Chosen = dict[tuple[str, int], Candidate]
 """(method, runs) -> what it recommends."""
@@ -72,14 +118,25 @@ class Memory:
     known: dict[tuple[str, Task], Run] = field(default_factory=dict)
 
     def __call__(self, tasks: list[Task], settings: Settings) -> Iterator[tuple[Task, Run]]:
-        names = {task: (json.dumps(settings[task.candidate], sort_keys=True), task._replace(candidate=0)) for task in tasks}
-        for task, run in self.simulator([task for task in tasks if names[task] not in self.known], settings):
+        names = {
+            task: (json.dumps(settings[task.candidate], sort_keys=True), task._replace(candidate=0))
+            for task in tasks
+        }
+        for task, run in self.simulator(
+            [task for task in tasks if names[task] not in self.known], settings
+        ):
             self.known[names[task]] = run
         for task in tasks:
             yield task, self.known[names[task]]
 
 
-def raced(plan: Plan, memory: Memory, method: str, proposer: Callable[[], Proposer], budgets: tuple[int, ...]) -> Chosen:
+def raced(
+    plan: Plan,
+    memory: Memory,
+    method: str,
+    proposer: Callable[[], Proposer],
+    budgets: tuple[int, ...],
+) -> Chosen:
     """What a race recommends with each budget."""
     chosen = {}
     for budget in budgets:
@@ -93,8 +150,11 @@ def best(plan: Plan, made: list[Candidate]) -> Candidate:
     return Field(made, plan.goals, 1, EACH).order(sure=True)[0]
 
 
-def listed(plan: Plan, memory: Memory, method: str, places: list[Point], budgets: tuple[int, ...]) -> Chosen:
-    """What eight runs of each of these settings recommend, for as many of them as a budget allows."""
+def listed(
+    plan: Plan, memory: Memory, method: str, places: list[Point], budgets: tuple[int, ...]
+) -> Chosen:
+    """What eight runs of each of these settings recommend, for as many of them as a budget
+    allows."""
     archive = Archive(plan.space, 1, memory)
     made = [archive.add(plan.space.values(point), point, 1) for point in places]
     archive.run(made, SEARCH, EACH)
@@ -103,7 +163,10 @@ def listed(plan: Plan, memory: Memory, method: str, places: list[Point], budgets
 
 def advised(plan: Plan, memory: Memory, budgets: tuple[int, ...]) -> Chosen:
     """optuna's TPE alone, one setting after another."""
-    archive, advisor = Archive(plan.space, 1, memory), Advisor("tpe", plan.space, plan.goals, plan.wanted.seed)
+    archive, advisor = (
+        Archive(plan.space, 1, memory),
+        Advisor("tpe", plan.space, plan.goals, plan.wanted.seed),
+    )
     archive.run([archive.start], SEARCH, EACH)
     made: list[Candidate] = []
     for _ in range(budgets[-1] // EACH):
@@ -120,8 +183,11 @@ def grid(plan: Plan) -> list[Point]:
     return list(itertools.product(middles, repeat=len(plan.space.parameters)))
 
 
-def searched(plan: Plan, memory: Memory, budgets: tuple[int, ...]) -> tuple[Chosen, list[Candidate]]:
-    """What every method recommends, and the grid's settings that keep the constraints, in its order."""
+def searched(
+    plan: Plan, memory: Memory, budgets: tuple[int, ...]
+) -> tuple[Chosen, list[Candidate]]:
+    """What every method recommends, and the grid's settings that keep the constraints, in its
+    order."""
     archive = Archive(plan.space, 1, memory)
     cells = [archive.add(plan.space.values(point), point, 1) for point in grid(plan)]
     archive.run(cells, SEARCH, EACH)
@@ -131,7 +197,13 @@ def searched(plan: Plan, memory: Memory, budgets: tuple[int, ...]) -> tuple[Chos
     drawn = points(len(plan.space.parameters), 0, budgets[-1] // EACH, seed + 1000)
     chosen = {
         **raced(plan, memory, "default", lambda: Sobol(seed), budgets),
-        **raced(plan, memory, "TPE, our race", lambda: Advisor("tpe", plan.space, plan.goals, seed), budgets),
+        **raced(
+            plan,
+            memory,
+            "TPE, our race",
+            lambda: Advisor("tpe", plan.space, plan.goals, seed),
+            budgets,
+        ),
         **advised(plan, memory, budgets),
         **listed(plan, memory, "random", drawn, budgets),
         ("grid", EACH * len(cells)): ranked[0],
@@ -143,7 +215,9 @@ def losses(plan: Plan, candidates: list[Candidate]) -> list[tuple[float, float]]
     """(loss, by how much constraints are missed) of each in fresh weather."""
     [wish], found = plan.goals.objectives, []
     for each in candidates:
-        missed = sum(max(0.0, -bound.margin(_mean(each, bound.metric))) for bound in plan.goals.constraints)
+        missed = sum(
+            max(0.0, -bound.margin(_mean(each, bound.metric))) for bound in plan.goals.constraints
+        )
         found.append((wish.sign * _mean(each, wish.metric), missed))
     return found
 
@@ -153,13 +227,17 @@ def _mean(each: Candidate, metric: str) -> float:
     return sum(known) / len(known) if known else 1e9
 
 
-def problem(wanted: Wanted, seeds: int, workers: int, budgets: tuple[int, ...]) -> list[dict[tuple[str, int], float]]:
+def problem(
+    wanted: Wanted, seeds: int, workers: int, budgets: tuple[int, ...]
+) -> list[dict[tuple[str, int], float]]:
     """For each seed the regret of every method and budget."""
     rounds, others, middle = [], [], None
     for seed in range(1, seeds + 1):
         plan = planned(replace(wanted, seed=seed))
         fresh = [replace(made, seed=fresh_seed(0)) for made in plan.configurations]
-        memory = Memory(Simulator({SEARCH: plan.configurations, FRESH: fresh}, plan.policy, workers))
+        memory = Memory(
+            Simulator({SEARCH: plan.configurations, FRESH: fresh}, plan.policy, workers)
+        )
         chosen, ranked = searched(plan, memory, budgets)
         rounds.append(chosen)
         others += ranked[:SIDE]
@@ -174,7 +252,10 @@ def problem(wanted: Wanted, seeds: int, workers: int, budgets: tuple[int, ...]) 
     truth.run(known.values(), FRESH, TRUTH)
     memory.simulator.close()
     told = dict(zip(known, losses(plan, list(known.values())), strict=True))
-    least, far = min(missed for _, missed in told.values()), max(missed for _, missed in told.values()) or 1.0
+    least, far = (
+        min(missed for _, missed in told.values()),
+        max(missed for _, missed in told.values()) or 1.0,
+    )
     top = min(loss for loss, missed in told.values() if missed <= least)
     width = abs(told[json.dumps(plan.space.effective(middle.values))][0] - top) or 1.0
 
@@ -195,7 +276,12 @@ def main() -> None:
     began, found = time.monotonic(), {}
     for name, wanted in PROBLEMS.items():
         if given.only is None or given.only in name:
-            found[name] = problem(wanted, given.seeds or (10 if given.long else 3), given.workers, (*BUDGETS, 200) if given.long else BUDGETS)
+            found[name] = problem(
+                wanted,
+                given.seeds or (10 if given.long else 3),
+                given.workers,
+                (*BUDGETS, 200) if given.long else BUDGETS,
+            )
             table(name, found[name])
     rows = [row for every in found.values() for row in every]
     table(f"all ({time.monotonic() - began:.0f} s)", rows)
@@ -204,7 +290,10 @@ def main() -> None:
 
 def table(name: str, rows: list[dict[tuple[str, int], float]]) -> None:
     """Regrets of a problem, or of all."""
-    print(f"\n{name}: regret over {len(rows)} searches\n{'':16}{'runs':>6}{'quartile':>10}{'median':>8}{'quartile':>10}")
+    print(
+        f"\n{name}: regret over {len(rows)} "
+        f"searches\n{'':16}{'runs':>6}{'quartile':>10}{'median':>8}{'quartile':>10}"
+    )
     for method, runs in rows[0]:
         low, middle, high = np.quantile([row[method, runs] for row in rows], [0.25, 0.5, 0.75])
         print(f"{method:16}{runs:6}{low:10.3f}{middle:8.3f}{high:10.3f}", flush=True)
@@ -218,9 +307,16 @@ def verdict(found: dict[str, list[dict[tuple[str, int], float]]]) -> None:
     won = sum(np.median([row[ours] - row[grids] for row in every]) <= 0 for every in found.values())
     cases = sum(row[ours] <= row[grids] for row in rows)
     medians = [float(np.median([row[key] for row in rows])) for key in (ours, grids)]
-    print(f"\ndefault with {ours[1]} runs {medians[0]:.3f}, grid with {grids[1]} runs {medians[1]:.3f}: ", end="")
+    print(
+        f"\ndefault with {ours[1]} runs {medians[0]:.3f}, grid with {grids[1]} runs "
+        f"{medians[1]:.3f}: ",
+        end="",
+    )
     told = "reached" if medians[0] <= medians[1] else "not reached"
-    print(f"{told}; as good or better in {won} of {len(found)} problems, {cases} of {len(rows)} searches")
+    print(
+        f"{told}; as good or better in {won} of {len(found)} problems, {cases} of {len(rows)} "
+        f"searches"
+    )
 
 
 if __name__ == "__main__":

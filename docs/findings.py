@@ -1,8 +1,9 @@
-"""Runs every packaged scenario and writes set-up and figures into docs/scenarios/*.md, between their markers. `make docs-findings`, or
-`python docs/findings.py [SCENARIO …]`.
+"""Runs every packaged scenario and writes set-up and figures into docs/scenarios/*.md, between
+their markers. `make docs-findings`, or `python docs/findings.py [SCENARIO …]`.
 
-The prose between the two is written by hand. What it rests on stands beside it as comments, `<!-- holds: failover.success_rate.low > 0.995 -->`,
-which are checked here and by tests/docs. Figures as they were measured are kept in NAME.json, with the SHA-256 of the files they came from.
+The prose between the two is written by hand. What it rests on stands beside it as comments, `<!--
+holds: failover.success_rate.low > 0.995 -->`, which are checked here and by tests/docs. Figures as
+they were measured are kept in NAME.json, with the SHA-256 of the files they came from.
 """
 
 from __future__ import annotations
@@ -28,20 +29,44 @@ from simroute.text import span
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "scenarios"
 SEED, REPLICATIONS = 1, 20
-ALWAYS = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean", "attempts_per_request")
-PAIRED = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
+ALWAYS = (
+    "success_rate",
+    "slo_attainment",
+    "latency_p95_s",
+    "cost_per_1k_requests_usd",
+    "quality_mean",
+    "attempts_per_request",
+)
+PAIRED = (
+    "success_rate",
+    "slo_attainment",
+    "latency_p95_s",
+    "cost_per_1k_requests_usd",
+    "quality_mean",
+)
 HEADS = {
-    "success_rate": "success", "slo_attainment": "in time", "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$ per 1,000 requests",
-    "quality_mean": "quality", "attempts_per_request": "sends a request", "time_on_failing_target_s": "failing", "rate_limited": "429s",
-    "cost_usd": "spent", "cache_hit_rate": "cache hits", "cache_false_hit_rate": "false hits", "breaker_opened": "breaker opened",
-    "ttft_p95_s": "first token p95", "wasted_usd": "wasted",
-}  # fmt: skip
+    "success_rate": "success",
+    "slo_attainment": "in time",
+    "latency_p95_s": "p95",
+    "cost_per_1k_requests_usd": "$ per 1,000 requests",
+    "quality_mean": "quality",
+    "attempts_per_request": "sends a request",
+    "time_on_failing_target_s": "failing",
+    "rate_limited": "429s",
+    "cost_usd": "spent",
+    "cache_hit_rate": "cache hits",
+    "cache_false_hit_rate": "false hits",
+    "breaker_opened": "breaker opened",
+    "ttft_p95_s": "first token p95",
+    "wasted_usd": "wasted",
+}
 CLAIM = re.compile(r"<!-- holds: (\S+) (<|>|=) (\S+) -->")
 
 
 @dataclass(frozen=True)
 class Page:
-    """What is run for a scenario. `more`: figures besides the usual ones; `without`: an override whose effect on the cost is measured as well."""
+    """What is run for a scenario. `more`: figures besides the usual ones; `without`: an override
+    whose effect on the cost is measured as well."""
 
     policies: tuple[str, ...]
     more: tuple[str, ...] = ()
@@ -53,10 +78,18 @@ PAGES = {
     "demo": Page(OUTAGE, ("time_on_failing_target_s",)),
     "steady": Page((*OUTAGE, "layered", "cached", "cascade")),
     "anthropic_outage": Page((*OUTAGE, "layered"), ("time_on_failing_target_s",)),
-    "openai_partial_2025_06": Page((*OUTAGE, "layered"), ("time_on_failing_target_s", "breaker_opened")),
+    "openai_partial_2025_06": Page(
+        (*OUTAGE, "layered"), ("time_on_failing_target_s", "breaker_opened")
+    ),
     "rate_limit_storm": Page((*OUTAGE, "layered"), ("rate_limited",)),
-    "price_cut": Page(("direct", "failover", "circuit_breaker", "layered", "cascade"), (), "~scenario.deployments.gpt-4o.price_steps"),
-    "budget_month": Page(("failover", "budget_shift", "layered", "cascade", "cached"), ("cost_usd",)),
+    "price_cut": Page(
+        ("direct", "failover", "circuit_breaker", "layered", "cascade"),
+        (),
+        "~scenario.deployments.gpt-4o.price_steps",
+    ),
+    "budget_month": Page(
+        ("failover", "budget_shift", "layered", "cascade", "cached"), ("cost_usd",)
+    ),
 }
 
 
@@ -76,7 +109,10 @@ def main(names: list[str]) -> None:
 
 def command(name: str) -> str:
     """What a reader types for the same figures."""
-    return f"simroute compare scenario={name} policy={','.join(PAGES[name].policies)} --seed {SEED} --replications {REPLICATIONS}"
+    return (
+        f"simroute compare scenario={name} policy={','.join(PAGES[name].policies)} --seed "
+        f"{SEED} --replications {REPLICATIONS}"
+    )
 
 
 def measured(name: str, replications: int = REPLICATIONS) -> dict[str, Any]:
@@ -84,19 +120,35 @@ def measured(name: str, replications: int = REPLICATIONS) -> dict[str, Any]:
     page = PAGES[name]
     study = ran(name, page, [], replications)
     metrics = (*ALWAYS, *page.more)
-    figures = {policy: {metric: found[metric].plain() for metric in metrics} for policy, found in study.intervals.items()}
+    figures = {
+        policy: {metric: found[metric].plain() for metric in metrics}
+        for policy, found in study.intervals.items()
+    }
     if page.without:
         for policy, saved in savings(study, ran(name, page, [page.without], replications)).items():
             figures[policy]["saved"] = saved.plain()
     kept = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
     made = {"figures": figures, "differences": differences(study)}
-    return {"files": hashes(name), "seed": SEED, "replications": replications, "kept": kept, **rounded(made)}
+    return {
+        "files": hashes(name),
+        "seed": SEED,
+        "replications": replications,
+        "kept": kept,
+        **rounded(made),
+    }
 
 
 def differences(study: Study) -> dict[str, dict[str, Any]]:
     """Of every two policies, paired: "b-a" -> metric -> the interval of b - a."""
     series = study.series()
-    return {f"{b}-{a}": {metric: paired(series[a][metric], series[b][metric]).plain() for metric in PAIRED} for a in series for b in series if a != b}
+    return {
+        f"{b}-{a}": {
+            metric: paired(series[a][metric], series[b][metric]).plain() for metric in PAIRED
+        }
+        for a in series
+        for b in series
+        if a != b
+    }
 
 
 def rounded(value: Any) -> Any:
@@ -107,7 +159,12 @@ def rounded(value: Any) -> Any:
 
 
 def ran(name: str, page: Page, overrides: list[str], replications: int) -> Study:
-    made = load("compare", str(ROOT / "scenarios" / f"{name}.yaml"), [str(ROOT / "policies" / f"{p}.yaml") for p in page.policies], overrides)
+    made = load(
+        "compare",
+        str(ROOT / "scenarios" / f"{name}.yaml"),
+        [str(ROOT / "policies" / f"{p}.yaml") for p in page.policies],
+        overrides,
+    )
     made.seed, made.replications = SEED, replications
     return compare(made, workers=2)
 
@@ -121,15 +178,31 @@ def savings(study: Study, other: Study) -> dict[str, Interval]:
 
 def hashes(name: str) -> dict[str, str]:
     """SHA-256 of the scenario and of each policy, as they are now."""
-    files = [f"scenarios/{name}.yaml", *(f"policies/{policy}.yaml" for policy in PAGES[name].policies)]
+    files = [
+        f"scenarios/{name}.yaml",
+        *(f"policies/{policy}.yaml" for policy in PAGES[name].policies),
+    ]
     return {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in files}
 
 
-def written(text: str, name: str, record: dict[str, Any], shown: Callable[[str, dict[str, Any]], str] | None = None) -> str:
+def written(
+    text: str,
+    name: str,
+    record: dict[str, Any],
+    shown: Callable[[str, dict[str, Any]], str] | None = None,
+) -> str:
     """The page with set-up and figures (as `shown` makes them) renewed."""
     scenario = load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario
-    for mark, content in {"setup": setup(scenario), "figures": (shown or figures)(name, record)}.items():
-        text = re.sub(rf"(<!-- {mark} -->\n).*?(\n<!-- /{mark} -->)", lambda found, new=content: f"{found[1]}\n{new}\n{found[2]}", text, flags=re.S)
+    for mark, content in {
+        "setup": setup(scenario),
+        "figures": (shown or figures)(name, record),
+    }.items():
+        text = re.sub(
+            rf"(<!-- {mark} -->\n).*?(\n<!-- /{mark} -->)",
+            lambda found, new=content: f"{found[1]}\n{new}\n{found[2]}",
+            text,
+            flags=re.S,
+        )
     return text
 
 
@@ -137,14 +210,27 @@ def figures(name: str, record: dict[str, Any]) -> str:
     """The table, what its columns are, and how to get it."""
     metrics = [metric for metric in next(iter(record["figures"].values())) if metric != "saved"]
     rows = [
-        (f"`{policy}`", {True: "yes", False: "no", None: "?"}[record["kept"][policy]], *(cell(metric, found[metric]) for metric in metrics))
+        (
+            f"`{policy}`",
+            {True: "yes", False: "no", None: "?"}[record["kept"][policy]],
+            *(cell(metric, found[metric]) for metric in metrics),
+        )
         for policy, found in record["figures"].items()
     ]
     parts = [table(("policy", "kept", *(HEADS[metric] for metric in metrics)), rows)]
     if PAGES[name].without:
-        saved = ((f"`{policy}`", span(*found["saved"].values(), "USD")) for policy, found in record["figures"].items())
-        parts += [f"Against the same weather without it (`{PAGES[name].without}`):", table(("policy", "saved by 1,000 requests"), saved)]
-    made = f"Means of {record['replications']} replications, with 95 % intervals; what the columns mean: [Metrics](../reference/metrics.md)."
+        saved = (
+            (f"`{policy}`", span(*found["saved"].values(), "USD"))
+            for policy, found in record["figures"].items()
+        )
+        parts += [
+            f"Against the same weather without it (`{PAGES[name].without}`):",
+            table(("policy", "saved by 1,000 requests"), saved),
+        ]
+    made = (
+        f"Means of {record['replications']} replications, with 95 % intervals; what the "
+        f"columns mean: [Metrics](../reference/metrics.md)."
+    )
     return "\n\n".join([*parts, made, f"```sh\n{command(name)}\n```"])
 
 
@@ -158,7 +244,8 @@ def claims(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def broken(text: str, record: dict[str, Any]) -> list[str]:
-    """Claims of a page that its figures do not bear out. `=` means: equal in as many decimals as are written."""
+    """Claims of a page that its figures do not bear out. `=` means: equal in as many decimals as
+    are written."""
     found = []
     for left, sign, right in claims(text):
         a, b = value(left, record), value(right, record)
@@ -169,7 +256,8 @@ def broken(text: str, record: dict[str, Any]) -> list[str]:
 
 
 def value(term: str, record: dict[str, Any]) -> float:
-    """A number; POLICY.METRIC with .low, .high or (the default) .mean behind it; B-A.METRIC, a paired difference; B/A.METRIC, a ratio of means."""
+    """A number; POLICY.METRIC with .low, .high or (the default) .mean behind it; B-A.METRIC, a
+    paired difference; B/A.METRIC, a ratio of means."""
     if re.fullmatch(r"-?[0-9.]+", term):
         return float(term)
     who, metric, *bound = re.split(r"\.(?=[a-z])", term)

@@ -19,7 +19,12 @@ ROOT = Path(__file__).parent
 DATA = ROOT.parent.parent / "shared" / "data"
 LOGS = ("azure2023_conv.csv", "mooncake_conversation.jsonl", "ragpulse.jsonl")
 TRAIN, RUNS = 0.7, 200
-UNITS = {"rate": "requests/s", "input_tokens": "input tokens/s", "output_tokens": "output tokens/s", "cost": "USD an hour"}
+UNITS = {
+    "rate": "requests/s",
+    "input_tokens": "input tokens/s",
+    "output_tokens": "output tokens/s",
+    "cost": "USD an hour",
+}
 
 
 def forecasts() -> dict[str, Forecast]:
@@ -30,23 +35,40 @@ def forecasts() -> dict[str, Forecast]:
 
 def shown(found: Forecast) -> str:
     """A table of figures, and the command."""
-    rows = ["| figure | predicted | 95 % | came | held | windows that held |", "| --- | --- | --- | --- | --- | --- |"]
+    rows = [
+        "| figure | predicted | 95 % | came | held | windows that held |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for name, (low, middle, high, came) in found.overall.items():
         if came is not None:
             held, many = found.coverage[name]
             inside = "yes" if low <= came <= high else "**no**"
-            rows.append(f"| {UNITS[name]} | {middle:.4g} | {low:.4g} to {high:.4g} | {came:.4g} | {inside} | {held} of {many} |")
+            rows.append(
+                f"| {UNITS[name]} | {middle:.4g} | {low:.4g} to {high:.4g} | {came:.4g} | "
+                f"{inside} | {held} of {many} |"
+            )
     length = found.windows[0].end - found.windows[0].start
-    told = f"{found.trained:,} requests of {duration(found.split)} fitted, {found.held_out:,} held out, in windows of {duration(length)}."
+    told = (
+        f"{found.trained:,} requests of {duration(found.split)} fitted, {found.held_out:,} "
+        f"held out, in windows of {duration(length)}."
+    )
     return f"{told}\n\n" + "\n".join(rows)
 
 
 def renewed(text: str, found: dict[str, Forecast]) -> str:
     """The page with its tables made again."""
     for name, each in found.items():
-        command = f"```sh\nsimroute forecast ../shared/data/{name} --train {TRAIN} --replications {RUNS} --deployments demo\n```"
+        command = (
+            f"```sh\nsimroute forecast ../shared/data/{name} --train {TRAIN} "
+            f"--replications {RUNS} --deployments demo\n```"
+        )
         made = f"<!-- {name} -->\n{shown(each)}\n\n{command}\n<!-- /{name} -->"
-        text = re.sub(rf"<!-- {re.escape(name)} -->.*?<!-- /{re.escape(name)} -->", lambda _, new=made: new, text, flags=re.DOTALL)
+        text = re.sub(
+            rf"<!-- {re.escape(name)} -->.*?<!-- /{re.escape(name)} -->",
+            lambda _, new=made: new,
+            text,
+            flags=re.DOTALL,
+        )
     return text
 
 

@@ -1,4 +1,5 @@
-"""Pages of the reference, from what is registered: they say what the program does, since they are made from it at build time."""
+"""Pages of the reference, from what is registered: they say what the program does, since they are
+made from it at build time."""
 
 from __future__ import annotations
 
@@ -22,8 +23,16 @@ UNITS = {"share": "share, 0 to 1", "s": "seconds", "USD": "USD", "": "number"}
 
 def pages() -> dict[str, str]:
     """Path in the documentation -> Markdown."""
-    made = {"layers": layers, "scenario": scenario, "commands": commands, "metrics": metrics, "traces": traces}
-    return {f"reference/{name}.md": page() for name, page in made.items()} | {"scenarios/index.md": scenarios()}
+    made = {
+        "layers": layers,
+        "scenario": scenario,
+        "commands": commands,
+        "metrics": metrics,
+        "traces": traces,
+    }
+    return {f"reference/{name}.md": page() for name, page in made.items()} | {
+        "scenarios/index.md": scenarios()
+    }
 
 
 def scenarios() -> str:
@@ -31,39 +40,63 @@ def scenarios() -> str:
     names = sorted(path.stem for path in (ROOT / "scenarios").glob("*.yaml"))
     own = {path.stem for path in (ROOT / "docs" / "scenarios").glob("*.md")}
     links = {name: f"[{name}]({'' if name in own else '../studies/'}{name}.md)" for name in names}
-    rows = [(links[name], load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario.about) for name in names]
+    rows = [
+        (links[name], load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario.about)
+        for name in names
+    ]
     parts = [
         "# Packaged scenarios",
-        "Each answers one question. Its page says what was found, with the figures and the command that gives them again. The depth of an outage is "
+        "Each answers one question. Its page says what was found, with the figures and the "
+        "command that gives them again. The depth of an outage is "
         "seldom published: where it is an assumption, the scenario file says so.",
-        table(("scenario", "question"), (row for row, name in zip(rows, names, strict=True) if name in own)),
+        table(
+            ("scenario", "question"),
+            (row for row, name in zip(rows, names, strict=True) if name in own),
+        ),
         "These belong to studies of one or two settings each, over ranges of their values:",
-        table(("scenario", "question"), (row for row, name in zip(rows, names, strict=True) if name not in own)),
-        "`simroute list scenarios` names them, `simroute describe NAME` prints one. Files in a folder `scenarios/` where you work come first.",
+        table(
+            ("scenario", "question"),
+            (row for row, name in zip(rows, names, strict=True) if name not in own),
+        ),
+        "`simroute list scenarios` names them, `simroute describe NAME` prints one. Files in a "
+        "folder `scenarios/` where you work come first.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def layers() -> str:
-    """What each layer does, its parameters, an example, and what the parameters do to each other."""
+    """What each layer does, its parameters, an example, and what the parameters do to each
+    other."""
     kinds = reference.layers()
     parts = [
         "# Layers",
-        "A policy file is an ordered mapping of layers, outermost first: a call passes them from top to bottom, the outcome comes back. "
-        "`simroute describe LAYER` prints the same in a terminal. How to write one of your own: [Writing a policy](../policy.md).",
-        table(("layer", "what it does"), ((f"[{one.kind}](#{one.kind})", first(one.doc)) for one in kinds)),
+        "A policy file is an ordered mapping of layers, outermost first: a call passes them from "
+        "top to bottom, the outcome comes back. "
+        "`simroute describe LAYER` prints the same in a terminal. How to write one of your own: "
+        "[Writing a policy](../policy.md).",
+        table(
+            ("layer", "what it does"),
+            ((f"[{one.kind}](#{one.kind})", first(one.doc)) for one in kinds),
+        ),
         "Where a parameter's kind is *target*, it names a deployment of the scenario, or a role:",
         ROLES,
     ]
     for one in kinds:
-        parts += [f"## {one.kind}", one.doc, parameters(one.parameters), *fragment(one.example), *interplay(one.interplay)]
+        parts += [
+            f"## {one.kind}",
+            one.doc,
+            parameters(one.parameters),
+            *fragment(one.example),
+            *interplay(one.interplay),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
 ROLES = "\n".join(
     (
         "- `first`: the scenario's first deployment",
-        "- `cheapest`: the cheapest one that is not yet in the list, at three input tokens to one of output",
+        "- `cheapest`: the cheapest one that is not yet in the list, at three input tokens to "
+        "one of output",
         "- `other_company`: the first one of a provider that is not yet in the list",
         "- `same_family`: the next one of the same model family as the first in the list",
     )
@@ -74,13 +107,23 @@ def scenario() -> str:
     """Every key of a scenario file."""
     parts = [
         "# Scenario files",
-        "A scenario is everything that happens whatever the policy does: traffic, providers, outages, prices, and the promise. "
-        "`simroute describe scenario` prints every key. How to write one: [Writing a scenario](../scenario.md).",
-        "Durations are seconds, or written with a unit: `500ms`, `30s`, `5m`, `2h`, `1h30m`, `7d`. Where the kind is *when*, a share of the "
-        "horizon such as `30%` will do as well. Keys in capitals (`NAME`) are names of your choice.",
+        "A scenario is everything that happens whatever the policy does: traffic, providers, "
+        "outages, prices, and the promise. "
+        "`simroute describe scenario` prints every key. How to write one: [Writing a "
+        "scenario](../scenario.md).",
+        "Durations are seconds, or written with a unit: `500ms`, `30s`, `5m`, `2h`, `1h30m`, "
+        "`7d`. Where the kind is *when*, a share of the "
+        "horizon such as `30%` will do as well. Keys in capitals (`NAME`) are names of your "
+        "choice.",
     ]
     for one in reference.scenario_sections():
-        parts += [f"## {one.key}", sentence(one.doc), parameters(one.parameters), *fragment(one.example), *interplay(one.interplay)]
+        parts += [
+            f"## {one.key}",
+            sentence(one.doc),
+            parameters(one.parameters),
+            *fragment(one.example),
+            *interplay(one.interplay),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -88,9 +131,14 @@ def commands() -> str:
     """Every command with its options."""
     parts = [
         "# Commands",
-        "`simroute COMMAND [key=value …] [options]`. Exit status: 0 done, 1 an `--assert` is missed, 2 bad input, 130 interrupted.",
-        table(("command", "what it does"), ((f"[{name}](#{name})", text) for name, (_, text) in COMMANDS.items())),
-        "Behind `scenario=` and `policy=` any key may be changed: `scenario.workload.rate=5`, `policy.breaker.cooldown=60s`; "
+        "`simroute COMMAND [key=value …] [options]`. Exit status: 0 done, 1 an `--assert` is "
+        "missed, 2 bad input, 130 interrupted.",
+        table(
+            ("command", "what it does"),
+            ((f"[{name}](#{name})", text) for name, (_, text) in COMMANDS.items()),
+        ),
+        "Behind `scenario=` and `policy=` any key may be changed: `scenario.workload.rate=5`, "
+        "`policy.breaker.cooldown=60s`; "
         "`~policy.retry` takes a layer out.",
     ]
     with click.Context(cli, info_name="simroute") as context:
@@ -116,9 +164,16 @@ def command_section(context: click.Context, command: click.Command) -> list[str]
     """One command: usage, what it does, options."""
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     options = [option for option in command.get_params(context) if isinstance(option, click.Option)]
-    records = [record for option in options if (record := option.get_help_record(context)) is not None]
+    records = [
+        record for option in options if (record := option.get_help_record(context)) is not None
+    ]
     rows = ((f"`{names.replace(' RANGE', '')}`", " ".join(text.split())) for names, text in records)
-    return [f"## {context.info_name}", f"```text\n{usage}\n```", helped(command.help or ""), table(("option", "what it does"), rows)]
+    return [
+        f"## {context.info_name}",
+        f"```text\n{usage}\n```",
+        helped(command.help or ""),
+        table(("option", "what it does"), rows),
+    ]
 
 
 def helped(text: str) -> str:
@@ -126,7 +181,11 @@ def helped(text: str) -> str:
     blocks = []
     for block in text.replace("\b\n", "").strip().split("\n\n"):
         lines = [line.strip() for line in block.splitlines()]
-        blocks.append("```sh\n" + "\n".join(lines) + "\n```" if lines[0].startswith("simroute ") else " ".join(lines))
+        blocks.append(
+            "```sh\n" + "\n".join(lines) + "\n```"
+            if lines[0].startswith("simroute ")
+            else " ".join(lines)
+        )
     return "\n\n".join(blocks)
 
 
@@ -134,10 +193,19 @@ def metrics() -> str:
     """What each figure means."""
     parts = [
         "# Metrics",
-        "One definition each, the same in tables, `summary.json`, the report and `--assert`. In `summary.json` each has a `mean`, and `low` and "
+        "One definition each, the same in tables, `summary.json`, the report and `--assert`. In "
+        "`summary.json` each has a `mean`, and `low` and "
         "`high`, the bounds of its 95 % interval over replications.",
     ]
-    rows = [(f"`{name}`", UNITS[METRICS[name][0]] if name in METRICS else UNITS["share"], better(name), text) for name, text in DEFINITIONS.items()]
+    rows = [
+        (
+            f"`{name}`",
+            UNITS[METRICS[name][0]] if name in METRICS else UNITS["share"],
+            better(name),
+            text,
+        )
+        for name, text in DEFINITIONS.items()
+    ]
     return "\n\n".join([*parts, table(("metric", "unit", "better", "definition"), rows)]) + "\n"
 
 
@@ -152,14 +220,23 @@ def traces() -> str:
         "# Traces",
         "How logs are read: [Reading traces](../traces.md).",
         "## Canonical table",
-        f"Version {VERSION}. What every format is read into, and what `simroute trace convert` writes as Parquet, one row a request.",
-        table(("column", "type", "what it is"), ((f"`{name}`", f"`{column.kind}`", column.about) for name, column in COLUMNS.items())),
+        f"Version {VERSION}. What every format is read into, and what `simroute trace convert` "
+        f"writes as Parquet, one row a request.",
+        table(
+            ("column", "type", "what it is"),
+            ((f"`{name}`", f"`{column.kind}`", column.about) for name, column in COLUMNS.items()),
+        ),
         "## Formats",
         "Found by content. Other fields than these are not read.",
     ]
     for name, form in known().items():
         fields = ", ".join(f"`{field}`" for field in form.FIELDS)
-        parts += [f"### {name}", f"{form.ABOUT}.", " ".join((form.__doc__ or "").split()), f"Fields: {fields}"]
+        parts += [
+            f"### {name}",
+            f"{form.ABOUT}.",
+            " ".join((form.__doc__ or "").split()),
+            f"Fields: {fields}",
+        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -167,14 +244,26 @@ def parameters(rows: Iterable[Parameter]) -> str:
     """A table of keys."""
     return table(
         ("key", "kind", "range", "default", "what it does"),
-        ((f"`{row.key}`", row.kind, row.range, f"`{row.default}`" if row.default else "", row.doc) for row in rows),
+        (
+            (
+                f"`{row.key}`",
+                row.kind,
+                row.range,
+                f"`{row.default}`" if row.default else "",
+                row.doc,
+            )
+            for row in rows
+        ),
     )
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     lines = [list(heads)]
-    lines += [["---"] * len(lines[0]), *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows)]
+    lines += [
+        ["---"] * len(lines[0]),
+        *([cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

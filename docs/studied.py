@@ -1,8 +1,11 @@
-"""Measures the studies of docs/studies/*.md and writes set-up and figures between their markers, as findings.py does for scenarios.
+"""Measures the studies of docs/studies/*.md and writes set-up and figures between their markers, as
+findings.py does for scenarios.
 
-`make docs-findings`, or `python docs/studied.py [STUDY …]`. Prose is by hand; what it rests on stands beside it as `<!-- holds: … -->`, in which
-`cached@0.95.cost_per_1k_requests_usd` is a policy's figure at a setting, `budget:…` one of a further part, and `b-a` a paired difference to the
-part's yardstick. `cascade_mmlu` needs the table of answers beside the checkout; without it that page stays as it is.
+`make docs-findings`, or `python docs/studied.py [STUDY …]`. Prose is by hand; what it rests on
+stands beside it as `<!-- holds: … -->`, in which `cached@0.95.cost_per_1k_requests_usd` is a
+policy's figure at a setting, `budget:…` one of a further part, and `b-a` a paired difference to the
+part's yardstick. `cascade_mmlu` needs the table of answers beside the checkout; without it that
+page stays as it is.
 """
 
 from __future__ import annotations
@@ -30,14 +33,21 @@ from simroute.studies.sensitivity.ranges import Axis
 from simroute.text import clean
 
 FOLDER = ROOT / "docs" / "studies"
-USUAL = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
+USUAL = (
+    "success_rate",
+    "slo_attainment",
+    "latency_p95_s",
+    "cost_per_1k_requests_usd",
+    "quality_mean",
+)
 TABLE = "TABLE"
 """Stands in the words of a part, and on the page, for where the table of answers lies."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One `compare --vary`: what is varied, and beside which policies. `against`: the setting that all others are compared with."""
+    """One `compare --vary`: what is varied, and beside which policies. `against`: the setting that
+    all others are compared with."""
 
     said: str
     policies: tuple[str, ...]
@@ -74,66 +84,157 @@ SENDS = ("attempts_per_request",)
 STUDIES = {
     "partial_outages": Asked(
         {
-            "": Part("Failures within 30 s that open it, and the time until it is tried again:", ("circuit_breaker", "failover"),
-                     ("policy.breaker.failures=3..24:4 log", "policy.breaker.cooldown=7.5s..480s:4 log"), (), "3x30",
-                     (*USUAL, "time_on_failing_target_s")),
+            "": Part(
+                "Failures within 30 s that open it, and the time until it is tried again:",
+                ("circuit_breaker", "failover"),
+                ("policy.breaker.failures=3..24:4 log", "policy.breaker.cooldown=7.5s..480s:4 log"),
+                (),
+                "3x30",
+                (*USUAL, "time_on_failing_target_s"),
+            ),
         },
-        Search("circuit_breaker", {"breaker.failures": "2..24 log", "breaker.cooldown": "5s..600s log"},
-               "max slo_attainment", ("quality_mean>=0.895",)),
+        Search(
+            "circuit_breaker",
+            {"breaker.failures": "2..24 log", "breaker.cooldown": "5s..600s log"},
+            "max slo_attainment",
+            ("quality_mean>=0.895",),
+        ),
     ),
     "cascade_mmlu": Asked(
         {
-            "": Part("On the table itself, a judge of AUROC 0.75 whose threshold lets so many wrong answers pass:", ("direct", "cascade"),
-                     ("policy.cascade.judge.false_accept=0.1..0.7:7",),
-                     ("policy.cascade.judge.auroc=0.75", f"scenario.workload.outcomes={TABLE}"), "",
-                     ("quality_mean", "cost_per_1k_requests_usd", *SENDS)),
-            "model": Part("The same without the table, from the two accuracies alone:", ("direct", "cascade"),
-                          ("policy.cascade.judge.false_accept=0.1..0.7:7",), ("policy.cascade.judge.auroc=0.75",), "",
-                          ("quality_mean", "cost_per_1k_requests_usd", *SENDS)),
+            "": Part(
+                "On the table itself, a judge of AUROC 0.75 whose threshold lets so many wrong "
+                "answers pass:",
+                ("direct", "cascade"),
+                ("policy.cascade.judge.false_accept=0.1..0.7:7",),
+                ("policy.cascade.judge.auroc=0.75", f"scenario.workload.outcomes={TABLE}"),
+                "",
+                ("quality_mean", "cost_per_1k_requests_usd", *SENDS),
+            ),
+            "model": Part(
+                "The same without the table, from the two accuracies alone:",
+                ("direct", "cascade"),
+                ("policy.cascade.judge.false_accept=0.1..0.7:7",),
+                ("policy.cascade.judge.auroc=0.75",),
+                "",
+                ("quality_mean", "cost_per_1k_requests_usd", *SENDS),
+            ),
         },
         more=mmlu,
     ),
     "semantic_cache": Asked(
         {
-            "": Part("Cosine from which two questions count as one:", ("failover", "cached"), ("policy.cache.threshold=0.75..0.99:7",), (), "0.95",
-                     ("cost_per_1k_requests_usd", "cache_hit_rate", "cache_false_hit_rate", "quality_mean", "latency_p95_s")),
-            "words": Part("The same where nine repeats in ten keep their words:", ("failover", "cached"), ("policy.cache.threshold=0.75..0.99:7",),
-                          ("scenario.workload.repeats.paraphrased=0.1",), "0.95",
-                          ("cost_per_1k_requests_usd", "cache_hit_rate", "cache_false_hit_rate", "quality_mean")),
+            "": Part(
+                "Cosine from which two questions count as one:",
+                ("failover", "cached"),
+                ("policy.cache.threshold=0.75..0.99:7",),
+                (),
+                "0.95",
+                (
+                    "cost_per_1k_requests_usd",
+                    "cache_hit_rate",
+                    "cache_false_hit_rate",
+                    "quality_mean",
+                    "latency_p95_s",
+                ),
+            ),
+            "words": Part(
+                "The same where nine repeats in ten keep their words:",
+                ("failover", "cached"),
+                ("policy.cache.threshold=0.75..0.99:7",),
+                ("scenario.workload.repeats.paraphrased=0.1",),
+                "0.95",
+                (
+                    "cost_per_1k_requests_usd",
+                    "cache_hit_rate",
+                    "cache_false_hit_rate",
+                    "quality_mean",
+                ),
+            ),
         },
-        Search("cached", {"cache.threshold": "0.6..0.99"}, "min cost_per_1k_requests_usd", ("cache_false_hit_rate<=0.005",), 40),
+        Search(
+            "cached",
+            {"cache.threshold": "0.6..0.99"},
+            "min cost_per_1k_requests_usd",
+            ("cache_false_hit_rate<=0.005",),
+            40,
+        ),
         neighbours,
     ),
     "slow_provider": Asked(
         {
-            "": Part("Time to the first token, all answers streamed:", ("failover",), ("policy.timeout.first_token=1s..32s:6 log",),
-                     ("scenario.workload.streamed=1",), "8", (*USUAL, *SENDS)),
-            "total": Part("Time to the complete answer, none streamed:", ("failover",), ("policy.timeout.total=4s..64s:5 log",),
-                          ("scenario.workload.streamed=0",), "32", (*USUAL, *SENDS)),
+            "": Part(
+                "Time to the first token, all answers streamed:",
+                ("failover",),
+                ("policy.timeout.first_token=1s..32s:6 log",),
+                ("scenario.workload.streamed=1",),
+                "8",
+                (*USUAL, *SENDS),
+            ),
+            "total": Part(
+                "Time to the complete answer, none streamed:",
+                ("failover",),
+                ("policy.timeout.total=4s..64s:5 log",),
+                ("scenario.workload.streamed=0",),
+                "32",
+                (*USUAL, *SENDS),
+            ),
         }
     ),
     "budget_day": Asked(
         {
-            "": Part("Share of the budget from which everything goes to the cheapest model:", ("failover", "budget_shift"),
-                     ("policy.budget.shift_at=0.5..1:6",), (), "0.8", ("cost_usd", "quality_mean", "success_rate", "latency_p95_s")),
-            "busy": Part("On a day with twice the traffic:", ("failover", "budget_shift"), ("policy.budget.shift_at=0.5..1:6",),
-                         ("scenario.workload.rate=0.3",), "0.8", ("cost_usd", "quality_mean", "success_rate")),
-            "other": Part("When the work goes to the second company instead, which is a fifth cheaper:", ("budget_shift",),
-                          ("policy.budget.shift_at=0.5..1:6",), ("policy.budget.to=other_company",), "0.8",
-                          ("cost_usd", "quality_mean", "success_rate")),
+            "": Part(
+                "Share of the budget from which everything goes to the cheapest model:",
+                ("failover", "budget_shift"),
+                ("policy.budget.shift_at=0.5..1:6",),
+                (),
+                "0.8",
+                ("cost_usd", "quality_mean", "success_rate", "latency_p95_s"),
+            ),
+            "busy": Part(
+                "On a day with twice the traffic:",
+                ("failover", "budget_shift"),
+                ("policy.budget.shift_at=0.5..1:6",),
+                ("scenario.workload.rate=0.3",),
+                "0.8",
+                ("cost_usd", "quality_mean", "success_rate"),
+            ),
+            "other": Part(
+                "When the work goes to the second company instead, which is a fifth cheaper:",
+                ("budget_shift",),
+                ("policy.budget.shift_at=0.5..1:6",),
+                ("policy.budget.to=other_company",),
+                "0.8",
+                ("cost_usd", "quality_mean", "success_rate"),
+            ),
         },
-        Search("budget_shift", {"budget.shift_at": "0.5..1"}, "max quality_mean", ("cost_usd<=65",), 40),
+        Search(
+            "budget_shift", {"budget.shift_at": "0.5..1"}, "max quality_mean", ("cost_usd<=65",), 40
+        ),
     ),
     "flaky_provider": Asked(
         {
-            "": Part("Sends in all at the one provider (`retry_only`), or at each one before the next is asked (`circuit_breaker`):",
-                     ("retry_only", "circuit_breaker"), ("policy.retry.attempts=1..6:6",), (), "2", (*USUAL, *SENDS)),
-            "limits": Part("At a rate limit instead, which tries do not get around (`rate_limit_storm`):", ("retry_only",),
-                           ("policy.retry.attempts=1..6:6",), (), "2", ("success_rate", "slo_attainment", "latency_p95_s", *SENDS),
-                           scenario="rate_limit_storm"),
+            "": Part(
+                "Sends in all at the one provider (`retry_only`), or at each one before the next "
+                "is asked (`circuit_breaker`):",
+                ("retry_only", "circuit_breaker"),
+                ("policy.retry.attempts=1..6:6",),
+                (),
+                "2",
+                (*USUAL, *SENDS),
+            ),
+            "limits": Part(
+                "At a rate limit instead, which tries do not get around (`rate_limit_storm`):",
+                ("retry_only",),
+                ("policy.retry.attempts=1..6:6",),
+                (),
+                "2",
+                ("success_rate", "slo_attainment", "latency_p95_s", *SENDS),
+                scenario="rate_limit_storm",
+            ),
         }
     ),
-}  # fmt: skip
+}
 
 
 def main(names: list[str]) -> None:
@@ -147,7 +248,9 @@ def main(names: list[str]) -> None:
         record = measured(name)
         (FOLDER / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         page = FOLDER / f"{name}.md"
-        page.write_text(written(page.read_text(encoding="utf-8"), name, record, figures), encoding="utf-8")
+        page.write_text(
+            written(page.read_text(encoding="utf-8"), name, record, figures), encoding="utf-8"
+        )
         wrong += [f"{name}: {claim}" for claim in broken(page.read_text(encoding="utf-8"), record)]
     if wrong:
         sys.exit("\n".join(["not true any more:", *wrong]))
@@ -172,30 +275,50 @@ def ran(name: str, part: Part) -> Any:
     words = [word.replace(TABLE, str(mmlu.TABLE)) for word in part.words]
     scenario = ScenarioFile(str(ROOT / "scenarios" / f"{part.scenario or name}.yaml"), words)
     policies = [str(ROOT / "policies" / f"{policy}.yaml") for policy in part.policies]
-    return sr.sensitivity(scenario, policies, part.vary, replications=part.replications, seed=SEED, workers=2)
+    return sr.sensitivity(
+        scenario, policies, part.vary, replications=part.replications, seed=SEED, workers=2
+    )
 
 
 def taken(key: str, part: Part, found: Any) -> dict[str, dict[str, Any]]:
-    """Figures by policy and setting, paired differences to the yardstick, and the rows of the table in their order."""
+    """Figures by policy and setting, paired differences to the yardstick, and the rows of the table
+    in their order."""
     studies: dict[str, tuple[str, Study]] = {}
     rows: dict[str, list[str]] = {}
     for policy, (at, study) in product(part.policies, found.cells):
-        varied = any(axis.key.split(".")[1] in study.configuration.policies[policy] for axis in found.axes)
+        varied = any(
+            axis.key.split(".")[1] in study.configuration.policies[policy] for axis in found.axes
+        )
         name = f"{key}:{policy}" if key else policy
         name += "@" + setting(at) if varied else ""
         if name not in studies:
             studies[name] = policy, study
-            rows[name] = [policy, *(worded(value, axis) if varied else "" for value, axis in zip(at, found.axes, strict=True))]
-    figures = {name: {metric: study.intervals[policy][metric].plain() for metric in part.metrics} for name, (policy, study) in studies.items()}
+            rows[name] = [
+                policy,
+                *(
+                    worded(value, axis) if varied else ""
+                    for value, axis in zip(at, found.axes, strict=True)
+                ),
+            ]
+    figures = {
+        name: {metric: study.intervals[policy][metric].plain() for metric in part.metrics}
+        for name, (policy, study) in studies.items()
+    }
     differences = {}
     for name, (policy, study) in studies.items():
         yardstick = (f"{key}:" if key else "") + f"{policy}@{part.against}"
         if part.against and yardstick in studies and name != yardstick:
             ours, theirs = study.series()[policy], studies[yardstick][1].series()[policy]
             metrics = [metric for metric in {*PAIRED, *part.metrics} if metric in part.metrics]
-            differences[f"{name}-{yardstick}"] = {metric: paired(theirs[metric], ours[metric]).plain() for metric in sorted(metrics)}
+            differences[f"{name}-{yardstick}"] = {
+                metric: paired(theirs[metric], ours[metric]).plain() for metric in sorted(metrics)
+            }
     heads = [axis.key.split(".")[-1] for axis in found.axes]
-    return {"figures": figures, "differences": differences, "rows": {key: {"heads": heads, "settings": rows}}}
+    return {
+        "figures": figures,
+        "differences": differences,
+        "rows": {key: {"heads": heads, "settings": rows}},
+    }
 
 
 def setting(at: tuple[float, ...]) -> str:
@@ -209,19 +332,37 @@ def worded(value: float, axis: Axis) -> str:
 def searched(name: str, search: Search) -> dict[str, Any]:
     """What `tune` says, and where it ended."""
     found = sr.tune(
-        str(ROOT / "scenarios" / f"{name}.yaml"), str(ROOT / "policies" / f"{search.policy}.yaml"), search.space, objective=search.objective,
-        subject_to=search.subject_to, evaluations=search.evaluations, confirm=search.confirm, seed=SEED, workers=2,
-    )  # fmt: skip
-    return {"lines": [clean(line, 1000) for line in found.lines()], "recommended": found.recommended}
+        str(ROOT / "scenarios" / f"{name}.yaml"),
+        str(ROOT / "policies" / f"{search.policy}.yaml"),
+        search.space,
+        objective=search.objective,
+        subject_to=search.subject_to,
+        evaluations=search.evaluations,
+        confirm=search.confirm,
+        seed=SEED,
+        workers=2,
+    )
+    return {
+        "lines": [clean(line, 1000) for line in found.lines()],
+        "recommended": found.recommended,
+    }
 
 
 def hashes(name: str) -> dict[str, str]:
     """SHA-256 of the scenarios and policies of a study, as they are now."""
     asked = STUDIES[name]
     scenarios = [part.scenario or name for part in asked.parts.values()]
-    policies = [policy for part in asked.parts.values() for policy in part.policies] + ([asked.search.policy] if asked.search else [])
-    files = [*(f"scenarios/{one}.yaml" for one in scenarios), *(f"policies/{one}.yaml" for one in policies)]
-    return {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in dict.fromkeys(files)}
+    policies = [policy for part in asked.parts.values() for policy in part.policies] + (
+        [asked.search.policy] if asked.search else []
+    )
+    files = [
+        *(f"scenarios/{one}.yaml" for one in scenarios),
+        *(f"policies/{one}.yaml" for one in policies),
+    ]
+    return {
+        file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest()
+        for file in dict.fromkeys(files)
+    }
 
 
 def commands(name: str) -> list[str]:
@@ -229,13 +370,31 @@ def commands(name: str) -> list[str]:
     asked = STUDIES[name]
     found = []
     for part in asked.parts.values():
-        words = [f"simroute compare scenario={part.scenario or name} policy={','.join(part.policies)}", *part.words]
-        words += [f"--vary '{axis}'" for axis in part.vary] + [f"--seed {SEED} --replications {part.replications}"]
+        words = [
+            f"simroute compare scenario={part.scenario or name} policy={','.join(part.policies)}",
+            *part.words,
+        ]
+        words += [f"--vary '{axis}'" for axis in part.vary] + [
+            f"--seed {SEED} --replications {part.replications}"
+        ]
         found.append(folded(words))
     if (search := asked.search) is not None:
-        words = [f"simroute tune scenario={name} policy={search.policy}", *(f"'tune.{key}={text}'" for key, text in search.space.items())]
-        words += [f'--objective "{search.objective}"', *(f'--subject-to "{text}"' for text in search.subject_to)]
-        found.append(folded([*words, f"--seed {SEED} --evaluations {search.evaluations} --confirm {search.confirm}"]))
+        words = [
+            f"simroute tune scenario={name} policy={search.policy}",
+            *(f"'tune.{key}={text}'" for key, text in search.space.items()),
+        ]
+        words += [
+            f'--objective "{search.objective}"',
+            *(f'--subject-to "{text}"' for text in search.subject_to),
+        ]
+        found.append(
+            folded(
+                [
+                    *words,
+                    f"--seed {SEED} --evaluations {search.evaluations} --confirm {search.confirm}",
+                ]
+            )
+        )
     return found
 
 
@@ -258,13 +417,24 @@ def figures(name: str, record: dict[str, Any]) -> str:
         rows = record["rows"][key]
         heads = ("policy", *rows["heads"], *(HEADS[metric] for metric in part.metrics))
         body = (
-            (f"`{who[0]}`", *who[1:], *(cell(metric, record["figures"][one][metric]) for metric in part.metrics))
+            (
+                f"`{who[0]}`",
+                *who[1:],
+                *(cell(metric, record["figures"][one][metric]) for metric in part.metrics),
+            )
             for one, who in rows["settings"].items()
         )
         parts += [part.said, table(heads, body), f"```sh\n{command}\n```"]
     if asked.search is not None:
-        parts += ["A search says:", f"```sh\n{given[-1]}\n```", "```text\n" + "\n".join(record["search"]["lines"]) + "\n```"]
-    made = "Means of {} replications with 95 % intervals; what the columns mean: [Metrics](../reference/metrics.md)."
+        parts += [
+            "A search says:",
+            f"```sh\n{given[-1]}\n```",
+            "```text\n" + "\n".join(record["search"]["lines"]) + "\n```",
+        ]
+    made = (
+        "Means of {} replications with 95 % intervals; what the columns mean: "
+        "[Metrics](../reference/metrics.md)."
+    )
     return "\n\n".join([*parts, made.format(next(iter(asked.parts.values())).replications)])
 
 

@@ -1,4 +1,5 @@
-"""Predicted against published, for what is public: writes validation.md, or prints the sections that are named.
+"""Predicted against published, for what is public: writes validation.md, or prints the sections
+that are named.
 
     python docs/validation.py                     # the page
     python docs/validation.py prompt_cache        # one section, on the screen
@@ -41,7 +42,11 @@ TIMES = {
     "gemini-2.5": (4.35, 1.54, 0.0279, 0.28),
 }
 """Published fits: seconds, seconds per 1,000 input tokens, seconds per output token, sd of log."""
-UNEVEN = {"azure2023_conv.csv": (1.4, 3.9, 16.0), "azure2023_code.csv": (13.0, 72.0, 164.0), "ragpulse.jsonl": (1.0, 1.1, 1.7)}
+UNEVEN = {
+    "azure2023_conv.csv": (1.4, 3.9, 16.0),
+    "azure2023_code.csv": (13.0, 72.0, 164.0),
+    "ragpulse.jsonl": (1.0, 1.1, 1.7),
+}
 """Published indices of dispersion at 1, 10 and 60 s."""
 AVAILABLE = {("openai", "api"): 99.82, ("anthropic", "api.anthropic.com"): 99.92}
 """Published availability in %, partial outages weighted .3, to August 2024."""
@@ -52,14 +57,19 @@ TRAIN, RUNS = 0.7, 400
 
 def table(heads: list[str], rows: list[list[str]]) -> str:
     """In Markdown."""
-    return "\n".join(["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)])
+    return "\n".join(
+        ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
+    )
 
 
 def prompt_cache() -> str:
     """Hit rates of Mooncake's conversations."""
     trace = read([DATA / "mooncake_conversation.jsonl"])
     rows = []
-    for words, lifetime, published in (("for ever", None, 37), ("5 minutes after its last use", 300.0, 29)):
+    for words, lifetime, published in (
+        ("for ever", None, 37),
+        ("5 minutes after its last use", 300.0, 29),
+    ):
         found = shared(trace, lifetime)
         assert found is not None
         rows.append([words, f"{100 * found:.1f} %", f"{published} %"])
@@ -79,18 +89,50 @@ def times() -> str:
     for model, (base, per_1k, per_token, sd) in TIMES.items():
         asked, given, seconds = np.array(by[model]).T
         blank = np.full(len(seconds), np.nan)
-        found = latency(Calls(np.arange(len(seconds), dtype=float), asked, given, seconds, blank, np.full(len(seconds), 200)))
+        found = latency(
+            Calls(
+                np.arange(len(seconds), dtype=float),
+                asked,
+                given,
+                seconds,
+                blank,
+                np.full(len(seconds), 200),
+            )
+        )
         assert found is not None
         here = float(np.median(asked)) / 1000, float(np.median(given))
         mean, apart = spread(found)
-        mine = sum(found.keys[key].value * by for key, by in zip(("base", "per_1k_input", "per_output_token"), (1.0, *here), strict=True))
+        mine = sum(
+            found.keys[key].value * by
+            for key, by in zip(
+                ("base", "per_1k_input", "per_output_token"), (1.0, *here), strict=True
+            )
+        )
         published = base + per_1k * here[0] + per_token * here[1]
         (bics,) = found.families.values()
         sizes = f"{1000 * here[0]:,.0f} in, {here[1]:,.0f} out"
         likeliest = min(bics, key=lambda name: bics[name])
-        figures = f"{mine * math.exp(mean):.2f} s", f"{published:.2f} s", f"{apart:.2f}", f"{sd:.2f}", likeliest
+        figures = (
+            f"{mine * math.exp(mean):.2f} s",
+            f"{published:.2f} s",
+            f"{apart:.2f}",
+            f"{sd:.2f}",
+            likeliest,
+        )
         rows.append([model, f"{len(seconds):,}", sizes, *figures])
-    return table(["model", "calls", "median sizes", "fitted", "published", "sd of log, fitted", "published", "likeliest family"], rows)
+    return table(
+        [
+            "model",
+            "calls",
+            "median sizes",
+            "fitted",
+            "published",
+            "sd of log, fitted",
+            "published",
+            "likeliest family",
+        ],
+        rows,
+    )
 
 
 def spread(found: Latency) -> tuple[float, float]:
@@ -98,8 +140,14 @@ def spread(found: Latency) -> tuple[float, float]:
     fast = found.keys["sigma"].value
     if not found.slow:
         return 0.0, fast
-    share, far, slow = found.slow["share"].value, math.log(found.slow["factor"].value), found.slow["sigma"].value
-    return share * far, math.sqrt((1 - share) * fast**2 + share * slow**2 + share * (1 - share) * far**2)
+    share, far, slow = (
+        found.slow["share"].value,
+        math.log(found.slow["factor"].value),
+        found.slow["sigma"].value,
+    )
+    return share * far, math.sqrt(
+        (1 - share) * fast**2 + share * slow**2 + share * (1 - share) * far**2
+    )
 
 
 def bursts() -> str:
@@ -108,7 +156,11 @@ def bursts() -> str:
     for name, published in UNEVEN.items():
         seen = sample(read([DATA / name]))
         found = arrivals(seen.arrival, seen.span, seen.starts)
-        for words, values in (("published", published), ("measured", found.seen), (f"fitted: {found.best.name}", found.given[found.best.name])):
+        for words, values in (
+            ("published", published),
+            ("measured", found.seen),
+            (f"fitted: {found.best.name}", found.given[found.best.name]),
+        ):
             rows.append([name, words, *(f"{value:.3g}" for value in values if value is not None)])
     return table(["log", "", "at 1 s", "at 10 s", "at 60 s"], rows)
 
@@ -119,31 +171,48 @@ def availability() -> str:
     with (DATA / "outage_daily_atlarge.csv").open() as file:
         for row in csv.DictReader(file):
             if row["Date"] != "Date":
-                lost = 0.3 * float(row["partial_outage_minutes"] or 0) + float(row["major_outage_minutes"] or 0)
+                lost = 0.3 * float(row["partial_outage_minutes"] or 0) + float(
+                    row["major_outage_minutes"] or 0
+                )
                 minutes[row["provider"], row["Service"]].append((row["Date"], lost))
     rows = []
     for (provider, service), published in AVAILABLE.items():
         days = sorted(minutes[provider, service])
         found = 100 * (1 - sum(lost for _, lost in days) / (1440 * len(days)))
-        rows.append([f"{provider}, {service}", f"{days[0][0]} to {days[-1][0]}", f"{found:.2f} %", f"{published:.2f} %"])
+        rows.append(
+            [
+                f"{provider}, {service}",
+                f"{days[0][0]} to {days[-1][0]}",
+                f"{found:.2f} %",
+                f"{published:.2f} %",
+            ]
+        )
     return table(["service", "days", "from the data", "published"], rows)
 
 
 def incidents() -> str:
-    """The first part of each provider's incidents as the outage keys of a scenario; the share of time under one in the rest."""
+    """The first part of each provider's incidents as the outage keys of a scenario; the share of
+    time under one in the rest."""
     rows = []
     for provider, (sd, middle) in SPELLS.items():
         told = _incidents(provider)
         spells = _merged(told)
         split = spells[0][0] + TRAIN * (spells[-1][1] - spells[0][0])
-        past, rest = [spell for spell in spells if spell[1] < split], [spell for spell in spells if spell[0] >= split]
+        past, rest = (
+            [spell for spell in spells if spell[1] < split],
+            [spell for spell in spells if spell[0] >= split],
+        )
         lengths = np.array([end - start for start, end in told if end > start]) / 60
         log = np.log([end - start for start, end in past if end > start])
         fair = np.array([max(later[0] - earlier[1], 60.0) for earlier, later in pairwise(past)])
         shape, scale = _weibull(fair)
         horizon = spells[-1][1] - split
         outage = spec.Outage(
-            provider=provider, mean_between=scale * math.gamma(1 + 1 / shape), shape=shape, repair=math.exp(log.mean()), repair_sigma=float(log.std())
+            provider=provider,
+            mean_between=scale * math.gamma(1 + 1 / shape),
+            shape=shape,
+            repair=math.exp(log.mean()),
+            repair_sigma=float(log.std()),
         )
         target = {"a": spec.Deployment(provider, "m", price=spec.PriceList(0, 0))}
         scene = spec.Scenario(target, horizon=horizon, outages={"o": outage})
@@ -155,11 +224,25 @@ def incidents() -> str:
         low, high = np.quantile(shares, (0.025, 0.975))
         few, many = np.quantile(counts, (0.025, 0.975))
         came = sum(end - max(start, split) for start, end in rest) / horizon
-        rows.append([
-            provider, f"{np.log(lengths).std():.2f} / {np.exp(np.log(lengths).mean()):.1f} min ({sd:.2f} / {middle:.1f} min)",
-            f"{few:.0f} to {many:.0f}", f"{len(rest)}", f"{100 * low:.2f} to {100 * high:.2f} %", f"{100 * came:.2f} %",
-        ])  # fmt: skip
-    heads = ["provider", "durations: sd of log / median (published)", "spells predicted", "came", "time under one, predicted", "came"]
+        rows.append(
+            [
+                provider,
+                f"{np.log(lengths).std():.2f} / {np.exp(np.log(lengths).mean()):.1f} min "
+                f"({sd:.2f} / {middle:.1f} min)",
+                f"{few:.0f} to {many:.0f}",
+                f"{len(rest)}",
+                f"{100 * low:.2f} to {100 * high:.2f} %",
+                f"{100 * came:.2f} %",
+            ]
+        )
+    heads = [
+        "provider",
+        "durations: sd of log / median (published)",
+        "spells predicted",
+        "came",
+        "time under one, predicted",
+        "came",
+    ]
     return table(heads, rows)
 
 
@@ -169,7 +252,12 @@ def _incidents(provider: str) -> list[tuple[float, float]]:
     with (DATA / "incidents.csv").open() as file:
         for row in csv.DictReader(file):
             if row["provider"] == provider and row["time_precision"] == "minute" and row["end_utc"]:
-                found.append(tuple(datetime.fromisoformat(row[key]).timestamp() for key in ("start_utc", "end_utc")))
+                found.append(
+                    tuple(
+                        datetime.fromisoformat(row[key]).timestamp()
+                        for key in ("start_utc", "end_utc")
+                    )
+                )
     return sorted((start, end) for start, end in found)
 
 
@@ -199,23 +287,28 @@ def _weibull(times: np.ndarray) -> tuple[float, float]:
 SECTIONS: dict[str, tuple[str, str, str, Callable[[], str]]] = {
     "prompt_cache": (
         "Prompt caches",
-        "Mooncake's conversations, an hour: how much of the prompts had been sent before. `simroute fit` tells the same of any log\n"
+        "Mooncake's conversations, an hour: how much of the prompts had been sent before. "
+        "`simroute fit` tells the same of any log\n"
         "that has prompts as blocks.",
         "simroute fit ../shared/data/mooncake_conversation.jsonl",
         prompt_cache,
     ),
     "times": (
         "Times of real calls",
-        "Calls of 2025 by model, fitted as `simroute fit` does where only the whole time is known. The published line and ours stand\n"
-        "at the median sizes; the spread is of both kinds of call together where a mixture is likeliest. Ours are means of the log,\n"
+        "Calls of 2025 by model, fitted as `simroute fit` does where only the whole time is "
+        "known. The published line and ours stand\n"
+        "at the median sizes; the spread is of both kinds of call together where a mixture is "
+        "likeliest. Ours are means of the log,\n"
         "which long tails lift by up to a tenth.",
         "python docs/validation.py times",
         times,
     ),
     "bursts": (
         "Burstiness",
-        "Variance over mean of counts in windows; 1 is a Poisson process. Fitted arrivals are too even where a log's rate drifts, most\n"
-        "of all at a minute: the families know spells, no trends. `fit` says so in a sentence below its table.",
+        "Variance over mean of counts in windows; 1 is a Poisson process. Fitted arrivals are "
+        "too even where a log's rate drifts, most\n"
+        "of all at a minute: the families know spells, no trends. `fit` says so in a sentence "
+        "below its table.",
         "simroute fit ../shared/data/azure2023_conv.csv",
         bursts,
     ),
@@ -227,10 +320,14 @@ SECTIONS: dict[str, tuple[str, str, str, Callable[[], str]]] = {
     ),
     "incidents": (
         "Incidents to come",
-        f"The keys `mean_between`, `shape`, `repair` and `repair_sigma` of an outage, fitted to the first {100 * TRAIN:.0f} % of a provider's\n"
-        f"time (all components, any severity, to January 2025), and {RUNS} runs of the rest: 95 % of them, and what came. Overlapping\n"
-        "incidents are one spell.\n\nDurations are as published. **The forecast fails**: both providers had incidents far more often in\n"
-        "the last part than before, and a renewal process knows no trend. Take rates of outages from recent months, and hold a policy\n"
+        f"The keys `mean_between`, `shape`, `repair` and `repair_sigma` of an outage, fitted to "
+        f"the first {100 * TRAIN:.0f} % of a provider's\n"
+        f"time (all components, any severity, to January 2025), and {RUNS} runs of the rest: 95 "
+        f"% of them, and what came. Overlapping\n"
+        "incidents are one spell.\n\nDurations are as published. **The forecast fails**: both "
+        "providers had incidents far more often in\n"
+        "the last part than before, and a renewal process knows no trend. Take rates of outages "
+        "from recent months, and hold a policy\n"
         "against several of them (`--vary`).",
         "python docs/validation.py incidents",
         incidents,
@@ -242,8 +339,10 @@ def page() -> str:
     """The whole page."""
     parts = [
         "# Predicted against published",
-        "What simroute says about public data, beside what others have published of them or what came later. Made by\n"
-        "`python docs/validation.py`; the data are not part of simroute: the commands look for them in `../shared/data`. How often\n"
+        "What simroute says about public data, beside what others have published of them or what "
+        "came later. Made by\n"
+        "`python docs/validation.py`; the data are not part of simroute: the commands look for "
+        "them in `../shared/data`. How often\n"
         "forecasts of traffic hold: [Forecasts](forecast.md).",
     ]
     for title, about, command, found in SECTIONS.values():

@@ -1,8 +1,10 @@
-"""Does what a page tells its reader to do, in a folder of its own: `python docs/walk.py PAGE.md …` also renews the outputs that the page shows.
+"""Does what a page tells its reader to do, in a folder of its own: `python docs/walk.py PAGE.md …`
+also renews the outputs that the page shows.
 
-In a page, ```yaml or ```python with title="FILE" is written to that file; other ```python and every ```sh is run, one after another; a ```text
-behind it shows what came out. In such an output a line `…` stands for any number of lines, `…` at the end of a line for the rest of it; figures may
-differ by one in the last digit, or by 1 %.
+In a page, ```yaml or ```python with title="FILE" is written to that file; other ```python and every
+```sh is run, one after another; a ```text behind it shows what came out. In such an output a line
+`…` stands for any number of lines, `…` at the end of a line for the rest of it; figures may differ
+by one in the last digit, or by 1 %.
 A shell block titled "exit status N" must end with N. ```bash and all else is only to be read.
 """
 
@@ -25,7 +27,8 @@ ELLIPSIS = "…"
 
 @dataclass
 class Walk:
-    """What came of a page: `problems`, one sentence each, and the page's `text` with the outputs as they are now."""
+    """What came of a page: `problems`, one sentence each, and the page's `text` with the outputs as
+    they are now."""
 
     text: str
     problems: list[str] = field(default_factory=list)
@@ -56,24 +59,43 @@ def walk(page: Path, folder: Path) -> Walk:
 
 
 def run(language: str, title: str, body: str, here: Path) -> tuple[str, str, Path]:
-    """What a block printed, what is wrong with how it ended, and the folder in which the next one goes on."""
+    """What a block printed, what is wrong with how it ended, and the folder in which the next one
+    goes on."""
     with tempfile.NamedTemporaryFile("r", encoding="utf-8") as place:
         shell = ["bash", "-euo", "pipefail", "-c", f'{body}\npwd -P > "{place.name}"']
         ended = subprocess.run(
             [sys.executable, "-c", body] if language == "python" else shell,
-            cwd=here, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=LONGEST, check=False,
-        )  # fmt: skip
+            cwd=here,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LONGEST,
+            check=False,
+        )
         there = place.read().strip()
     wanted = int(title.removeprefix("exit status ")) if title.startswith("exit status ") else 0
-    problem = "" if ended.returncode == wanted else f"ended with {ended.returncode}, not {wanted}: {body.strip()}\n{ended.stdout[-2000:]}"
+    problem = (
+        ""
+        if ended.returncode == wanted
+        else f"ended with {ended.returncode}, not {wanted}: {body.strip()}\n{ended.stdout[-2000:]}"
+    )
     return ended.stdout, problem, Path(there) if there else here
 
 
 def environment() -> dict[str, str]:
     """That of a reader: the tools of this interpreter, no colours, nothing of pytest."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV"))}
+    clean = {
+        key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV"))
+    }
     tools = str(Path(sys.executable).parent)
-    return {**clean, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "100", "PYTHONUTF8": "1"}
+    return {
+        **clean,
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        "NO_COLOR": "1",
+        "COLUMNS": "100",
+        "PYTHONUTF8": "1",
+    }
 
 
 def compared(shown: str, output: str) -> tuple[str, list[str]]:
@@ -104,7 +126,9 @@ def like(line: str, there: Iterator[str]) -> str | None:
 
 def pattern(start: str) -> str:
     """What matches a line that begins like this but for its figures."""
-    return r"\s+".join(NUMBER.pattern.join(map(re.escape, NUMBER.split(word))) for word in start.split())
+    return r"\s+".join(
+        NUMBER.pattern.join(map(re.escape, NUMBER.split(word))) for word in start.split()
+    )
 
 
 def skeleton(line: str) -> str:

@@ -1,4 +1,5 @@
-"""simroute: know what a routing policy does to availability, latency, cost and quality before a provider fails.
+"""simroute: know what a routing policy does to availability, latency, cost and quality before a
+provider fails.
 
 import simroute as sr
 scenario = sr.load_scenario("anthropic_outage")
@@ -13,13 +14,34 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from simroute.api import Result, compare, frontier, load_scenario, replay, sensitivity, simulate, tune
+    from simroute.api import (
+        Result,
+        compare,
+        frontier,
+        load_scenario,
+        replay,
+        sensitivity,
+        simulate,
+        tune,
+    )
     from simroute.core import layer
 
-__all__ = ["Result", "__version__", "compare", "frontier", "layer", "load_scenario", "replay", "sensitivity", "simulate", "tune"]
+__all__ = [
+    "Result",
+    "__version__",
+    "compare",
+    "frontier",
+    "layer",
+    "load_scenario",
+    "replay",
+    "sensitivity",
+    "simulate",
+    "tune",
+]
 
 WHERE = {"layer": "simroute.core"} | dict.fromkeys(
-    ("load_scenario", "simulate", "compare", "tune", "replay", "sensitivity", "frontier", "Result"), "simroute.api"
+    ("load_scenario", "simulate", "compare", "tune", "replay", "sensitivity", "frontier", "Result"),
+    "simroute.api",
 )
 
 

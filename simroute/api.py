@@ -34,7 +34,9 @@ class ScenarioFile:
     name: str
     overrides: list[str] = field(default_factory=list)
 
-    def configuration(self, command: str, policies: list[str], seed: int, replications: int) -> Configuration:
+    def configuration(
+        self, command: str, policies: list[str], seed: int, replications: int
+    ) -> Configuration:
         return load(command, self.name, policies, self.overrides, seed, replications)
 
 
@@ -52,8 +54,15 @@ class Result:
 
         rows = []
         for policy, found in self.summary["policies"].items():
-            cells = {name: span(**value, unit=METRICS[name][0]) for name, value in found["metrics"].items() if value["mean"] is not None}
-            rows += [f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in cells.items()]
+            cells = {
+                name: span(**value, unit=METRICS[name][0])
+                for name, value in found["metrics"].items()
+                if value["mean"] is not None
+            }
+            rows += [
+                f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>"
+                for name, text in cells.items()
+            ]
             rows.insert(0, f"<tr><th>policy</th><td>{escape(clean(policy, 60))}</td></tr>")
         return f"<table>{''.join(rows)}</table>"
 
@@ -65,7 +74,9 @@ def load_scenario(name: str, *overrides: str) -> ScenarioFile:
     return scenario
 
 
-def simulate(scenario: ScenarioFile | str, policy: str, seed: int = 1, replication: int = 0) -> Result:
+def simulate(
+    scenario: ScenarioFile | str, policy: str, seed: int = 1, replication: int = 0
+) -> Result:
     """Run one policy once."""
     from simroute.storage import Frames
 
@@ -79,27 +90,51 @@ def simulate(scenario: ScenarioFile | str, policy: str, seed: int = 1, replicati
 
     figures = replicate(made, name, replication, rows)
     summary = Study(made, {name: [figures]}).summary
-    return Result(summary, *(frames[0].frame(table) for table in ("requests", "attempts", "events")))
+    return Result(
+        summary, *(frames[0].frame(table) for table in ("requests", "attempts", "events"))
+    )
 
 
 def compare(
-    scenario: ScenarioFile | str, policies: list[str], replications: int = 20, seed: int = 1, workers: int = 1, out: str | Path | None = None,
-    resume: bool = False, until: str | None = None, max_replications: int = 1000, yearly: bool = False, executor: str = "local",
+    scenario: ScenarioFile | str,
+    policies: list[str],
+    replications: int = 20,
+    seed: int = 1,
+    workers: int = 1,
+    out: str | Path | None = None,
+    resume: bool = False,
+    until: str | None = None,
+    max_replications: int = 1000,
+    yearly: bool = False,
+    executor: str = "local",
     cache: bool = False,
-) -> Study:  # fmt: skip
-    """All policies in the same weather. With `out` what is finished is kept in that folder until all is, and `resume` goes on from there.
+) -> Study:
+    """All policies in the same weather. With `out` what is finished is kept in that folder until
+    all is, and `resume` goes on from there.
 
-    `executor`: "local", or "dask://HOST:PORT" for a Dask cluster's workers; `cache`: what was run before is read back from reports/.cache/.
+    `executor`: "local", or "dask://HOST:PORT" for a Dask cluster's workers; `cache`: what was run
+    before is read back from reports/.cache/.
 
-    `until`: more replications until "success_rate±0.0005" or "decided", `replications` first; `yearly`: a year's figures in .yearly as well.
+    `until`: more replications until "success_rate±0.0005" or "decided", `replications` first;
+    `yearly`: a year's figures in .yearly as well.
     """
     from simroute.studies.comparison.until import until as goal
 
     made = _file(scenario).configuration("compare", policies, seed, replications)
     made.yearly = yearly
-    made.until = None if until is None else goal(until, replications, max(max_replications, replications)).plain()
+    made.until = (
+        None
+        if until is None
+        else goal(until, replications, max(max_replications, replications)).plain()
+    )
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
-    return _compare(made, workers=workers, out=place, resume=resume, perform=_shelved(perform) if cache else perform)
+    return _compare(
+        made,
+        workers=workers,
+        out=place,
+        resume=resume,
+        perform=_shelved(perform) if cache else perform,
+    )
 
 
 def _folder(made: Configuration, out: str | Path | None, resume: bool) -> Path | None:
@@ -122,72 +157,152 @@ def _shelved(perform: Work) -> Work:
 
 
 def replay(
-    path: str | Path | Sequence[str | Path], policies: list[str], scenario: ScenarioFile | str | None = None, *, replications: int | None = None,
-    seed: int = 1, workers: int = 1, start: str | None = None, stop: str | None = None, rate_scale: float = 1.0, loop: int = 1,
-    jitter: bool = False, outages: str | Sequence[str] = (), windows: int | None = None, format: str | None = None,
-    mapping: str | Path | None = None, out: str | Path | None = None, resume: bool = False, executor: str = "local", cache: bool = False,
-) -> Study:  # fmt: skip
-    """A log of real traffic (one file, a pattern, or several) under its own routing, "recorded", and under these policies.
+    path: str | Path | Sequence[str | Path],
+    policies: list[str],
+    scenario: ScenarioFile | str | None = None,
+    *,
+    replications: int | None = None,
+    seed: int = 1,
+    workers: int = 1,
+    start: str | None = None,
+    stop: str | None = None,
+    rate_scale: float = 1.0,
+    loop: int = 1,
+    jitter: bool = False,
+    outages: str | Sequence[str] = (),
+    windows: int | None = None,
+    format: str | None = None,
+    mapping: str | Path | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    executor: str = "local",
+    cache: bool = False,
+) -> Study:
+    """A log of real traffic (one file, a pattern, or several) under its own routing, "recorded",
+    and under these policies.
 
-    `scenario`: whose deployments, promises and outages hold beside the log's. `start`, `stop`: durations from the first request, such as "6h".
-    `outages`: laid over it, by a scenario's name or as "{provider: openai, start: 30%, end: 50%, error_share: 0.6}". `replications` None: as
-    many as are quick. Else as for `compare`. The result's .replay has the calibration, what is decided, and what the traffic costs. Raises
-    InputError.
+    `scenario`: whose deployments, promises and outages hold beside the log's. `start`, `stop`:
+    durations from the first request, such as "6h". `outages`: laid over it, by a scenario's name or
+    as "{provider: openai, start: 30%, end: 50%, error_share: 0.6}". `replications` None: as many as
+    are quick. Else as for `compare`. The result's .replay has the calibration, what is decided, and
+    what the traffic costs. Raises InputError.
     """
     from simroute.config.configuration import windowed
     from simroute.studies.replay.calibration import planned
 
     files = [str(path)] if isinstance(path, (str, Path)) else [str(each) for each in path]
     file = None if scenario is None else _file(scenario)
-    load: dict[str, Any] = {"trace_from": start, "trace_to": stop, "trace_loop": loop, "rate_scale": rate_scale, "trace_jitter": jitter}
-    reading = {"format": format, "mapping": None if mapping is None else str(Path(mapping).resolve())}
+    load: dict[str, Any] = {
+        "trace_from": start,
+        "trace_to": stop,
+        "trace_loop": loop,
+        "rate_scale": rate_scale,
+        "trace_jitter": jitter,
+    }
+    reading = {
+        "format": format,
+        "mapping": None if mapping is None else str(Path(mapping).resolve()),
+    }
     load["reading"] = {key: value for key, value in reading.items() if value is not None}
     load = {key: value for key, value in load.items() if value is not None}
     name, overrides = (None, []) if file is None else (file.name, file.overrides)
     made = planned(files, name, policies, overrides, _listed(outages), seed, replications, load)
     made = made if windows is None else windowed(made, windows)
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
-    return _compare(made, workers=workers, out=place, resume=resume, perform=_shelved(perform) if cache else perform)
+    return _compare(
+        made,
+        workers=workers,
+        out=place,
+        resume=resume,
+        perform=_shelved(perform) if cache else perform,
+    )
 
 
 def tune(
-    scenario: ScenarioFile | str | Sequence[ScenarioFile | str], policy: str, space: Mapping[str, Any] | None = None, *,
-    objective: str | Sequence[str], subject_to: str | Sequence[str] = (), robust: Robust = "mean", evaluations: int = 400, confirm: int = 20,
-    seed: int = 1, workers: int = 1, proposer: str = "sobol", overrides: Sequence[str] = (), out: str | Path | None = None,
-    against: Sequence[str] = (), resume: bool = False, cache: bool = False,
-) -> Tuning:  # fmt: skip
-    """Search a policy's parameters: `space` as {"breaker.failures": "2..20"}, with the policy's own `tune:` block. `out`: a folder for its files, in
-    which every run is kept as it is finished; `resume` goes on with an unfinished search there. `against`: policies to compare the result with.
+    scenario: ScenarioFile | str | Sequence[ScenarioFile | str],
+    policy: str,
+    space: Mapping[str, Any] | None = None,
+    *,
+    objective: str | Sequence[str],
+    subject_to: str | Sequence[str] = (),
+    robust: Robust = "mean",
+    evaluations: int = 400,
+    confirm: int = 20,
+    seed: int = 1,
+    workers: int = 1,
+    proposer: str = "sobol",
+    overrides: Sequence[str] = (),
+    out: str | Path | None = None,
+    against: Sequence[str] = (),
+    resume: bool = False,
+    cache: bool = False,
+) -> Tuning:
+    """Search a policy's parameters: `space` as {"breaker.failures": "2..20"}, with the policy's own
+    `tune:` block. `out`: a folder for its files, in which every run is kept as it is finished;
+    `resume` goes on with an unfinished search there. `against`: policies to compare the result
+    with.
 
-    The result has .recommended, .trials (a data frame), .figures (plotly, by name), .summary, .tuned_yaml and .to_html(path). Raises InputError.
+    The result has .recommended, .trials (a data frame), .figures (plotly, by name), .summary,
+    .tuned_yaml and .to_html(path). Raises InputError.
     """
     from simroute.studies import tuning
 
-    files = [_file(each) for each in ([scenario] if isinstance(scenario, (ScenarioFile, str)) else scenario)]
+    files = [
+        _file(each)
+        for each in ([scenario] if isinstance(scenario, (ScenarioFile, str)) else scenario)
+    ]
     own = [text for file in files for text in file.overrides]
     if len(files) > 1 and any(file.overrides != files[0].overrides for file in files):
-        raise InputError("scenarios of one search must have the same overrides; change the files instead")
+        raise InputError(
+            "scenarios of one search must have the same overrides; change the files instead"
+        )
     wanted = tuning.Wanted(
-        [file.name for file in files], policy, dict(space or {}), _listed(objective), _listed(subject_to), [*dict.fromkeys(own), *overrides], robust,
-        evaluations, confirm, seed, proposer, against=against,
-    )  # fmt: skip
+        [file.name for file in files],
+        policy,
+        dict(space or {}),
+        _listed(objective),
+        _listed(subject_to),
+        [*dict.fromkeys(own), *overrides],
+        robust,
+        evaluations,
+        confirm,
+        seed,
+        proposer,
+        against=against,
+    )
     plan = tuning.planned(wanted)
     if out is None:
         if resume:
             raise InputError("resume: in which folder? Give out as well")
         return tuning.tune(plan, workers=workers, cache=cache)
-    return tuning.tune(plan, workers=workers, cache=cache, out=Path(out) if resume else folder(plan.configurations[0], Path(out)), resume=resume)
+    return tuning.tune(
+        plan,
+        workers=workers,
+        cache=cache,
+        out=Path(out) if resume else folder(plan.configurations[0], Path(out)),
+        resume=resume,
+    )
 
 
 def sensitivity(
-    scenario: ScenarioFile | str, policies: list[str], vary: str | Sequence[str] = (), kind: Literal["vary", "tornado"] = "vary", *,
-    replications: int = 20, seed: int = 1, workers: int = 1, out: str | Path | None = None, resume: bool = False, executor: str = "local",
+    scenario: ScenarioFile | str,
+    policies: list[str],
+    vary: str | Sequence[str] = (),
+    kind: Literal["vary", "tornado"] = "vary",
+    *,
+    replications: int = 20,
+    seed: int = 1,
+    workers: int = 1,
+    out: str | Path | None = None,
+    resume: bool = False,
+    executor: str = "local",
     cache: bool = False,
-) -> Sensitivity | Tornado:  # fmt: skip
-    """How the answer depends on what was assumed: `vary` as ["scenario.outages.morning.error_share=0.1..1.0"], one or two; or each alone, "tornado".
+) -> Sensitivity | Tornado:
+    """How the answer depends on what was assumed: `vary` as
+    ["scenario.outages.morning.error_share=0.1..1.0"], one or two; or each alone, "tornado".
 
-    `out`, `resume`, `executor` and `cache` as for `compare`. The result has .frame (a data frame), .figures (plotly, by name), .lines()
-    and .summary. Raises InputError.
+    `out`, `resume`, `executor` and `cache` as for `compare`. The result has .frame (a data frame),
+    .figures (plotly, by name), .lines() and .summary. Raises InputError.
     """
     from simroute.studies.sensitivity import sweep, tornado
     from simroute.studies.sensitivity.run import assumed
@@ -195,13 +310,18 @@ def sensitivity(
     file, texts = _file(scenario), _listed(vary)
     if kind not in ("vary", "tornado"):
         raise InputError(f"sensitivity: {kind!r} is not one of vary, tornado")
-    plan = (tornado if kind == "tornado" else sweep).planned(file.name, policies, file.overrides, texts, seed, replications)
+    plan = (tornado if kind == "tornado" else sweep).planned(
+        file.name, policies, file.overrides, texts, seed, replications
+    )
     place, perform = _folder(plan, out, resume), _elsewhere(executor)
     return assumed(plan, workers=workers, out=place, resume=resume, perform=perform, cache=cache)  # type: ignore[return-value]
 
 
-def frontier(scenario: ScenarioFile | str, trade: Trade = "success", *, replications: int = 20, seed: int = 1) -> Frontier:
-    """What can be had at all: success or latency for money, by a policy that knows the weather. The result has .frame and .figures."""
+def frontier(
+    scenario: ScenarioFile | str, trade: Trade = "success", *, replications: int = 20, seed: int = 1
+) -> Frontier:
+    """What can be had at all: success or latency for money, by a policy that knows the weather. The
+    result has .frame and .figures."""
     from simroute.studies.bound.frontier import frontier as attained
 
     return attained(_file(scenario).configuration("compare", [], seed, replications), trade)

@@ -10,7 +10,9 @@ class InputError(Exception):
     """Bad input. `lines`: one for each mistake, with the file, the key, and what would be right."""
 
     def __init__(self, *lines: str) -> None:
-        self.lines = tuple("".join(char if char.isprintable() else " " for char in line) for line in lines)
+        self.lines = tuple(
+            "".join(char if char.isprintable() else " " for char in line) for line in lines
+        )
         super().__init__(*self.lines)
 
 
@@ -20,4 +22,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(str(word)[:80], words, 1, 0.6)
     if close:
         return f"did you mean {close[0]}?"
-    return f"known: {', '.join(words[:12])}{' …' if len(words) > 12 else ''}" if words else "none is known here"
+    return (
+        f"known: {', '.join(words[:12])}{' …' if len(words) > 12 else ''}"
+        if words
+        else "none is known here"
+    )

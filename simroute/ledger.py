@@ -1,4 +1,5 @@
-"""Append-only tables of what happened: rows in, columns out, a chunk at a time. Nothing is kept that has been handed on."""
+"""Append-only tables of what happened: rows in, columns out, a chunk at a time. Nothing is kept
+that has been handed on."""
 
 from __future__ import annotations
 
@@ -16,13 +17,33 @@ Sink = Callable[[str, Chunk], None]
 """Called with a table's name ("requests", "attempts", "events") and a chunk of it."""
 
 ATTEMPTS: dict[str, Any] = {
-    "request_id": np.int64, "replica": np.int32, "attempt": np.int32, "target_attempt": np.int32, "target": np.int32, "start_s": np.float64,
-    "end_s": np.float64, "left_s": np.float64, "status": np.int32, "error": np.int32, "retry_after_s": np.float64, "input_tokens": np.int64,
-    "output_tokens": np.int64, "cached_tokens": np.int64, "cost_nano": np.int64, "abandoned": np.bool_, "probe": np.bool_,
-}  # fmt: skip
+    "request_id": np.int64,
+    "replica": np.int32,
+    "attempt": np.int32,
+    "target_attempt": np.int32,
+    "target": np.int32,
+    "start_s": np.float64,
+    "end_s": np.float64,
+    "left_s": np.float64,
+    "status": np.int32,
+    "error": np.int32,
+    "retry_after_s": np.float64,
+    "input_tokens": np.int64,
+    "output_tokens": np.int64,
+    "cached_tokens": np.int64,
+    "cost_nano": np.int64,
+    "abandoned": np.bool_,
+    "probe": np.bool_,
+}
 EVENTS: dict[str, Any] = {
-    "t_s": np.float64, "replica": np.int32, "event": np.int32, "request_id": np.int64, "layer": np.int32, "target": np.int32, "detail": object,
-}  # fmt: skip
+    "t_s": np.float64,
+    "replica": np.int32,
+    "event": np.int32,
+    "request_id": np.int64,
+    "layer": np.int32,
+    "target": np.int32,
+    "detail": object,
+}
 
 
 class Names:
@@ -53,7 +74,8 @@ class Ledger:
         self.errors, self.event_names, self.layers = Names(("",)), Names(), Names()
 
     def emit(self, table: str, chunk: Chunk) -> None:
-        """Hand a finished chunk to every sink; what was sent for a request and what happened to it come before the request itself."""
+        """Hand a finished chunk to every sink; what was sent for a request and what happened to it
+        come before the request itself."""
         if table == "requests":
             self.close()
         for sink in self._sinks:
@@ -74,5 +96,11 @@ class Ledger:
     def _flush(self, table: str, rows: list[tuple[Any, ...]], columns: dict[str, Any]) -> None:
         if rows:
             values = zip(*rows, strict=True)
-            self.emit(table, {name: np.array(column, kind) for (name, kind), column in zip(columns.items(), values, strict=True)})
+            self.emit(
+                table,
+                {
+                    name: np.array(column, kind)
+                    for (name, kind), column in zip(columns.items(), values, strict=True)
+                },
+            )
             rows.clear()

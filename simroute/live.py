@@ -45,7 +45,8 @@ class LiveDeployment:
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete answer, or why there is none. `status` 200 is a usable one; `usd` is what the whole request was billed."""
+    """A complete answer, or why there is none. `status` 200 is a usable one; `usd` is what the
+    whole request was billed."""
 
     text: str
     status: int
@@ -57,23 +58,47 @@ class Answer:
 class Gateway:
     """Runs a policy in front of OpenAI-compatible endpoints.
 
-    policy: a name, a path, or layers by name. deployments: a path, or entries by name. judge: an async function of (call, outcome), for cascades.
-    rows: called with each attempt. clock: seconds since 1970, as `time.time`, for budgets that follow a calendar; without it their periods count
+    policy: a name, a path, or layers by name. deployments: a path, or entries by name. judge: an
+    async function of (call, outcome), for cascades. rows: called with each attempt. clock: seconds
+    since 1970, as `time.time`, for budgets that follow a calendar; without it their periods count
     from the first call. Raises InputError for what cannot be used.
     """
 
     def __init__(
-        self, policy: str | Mapping[str, Any], deployments: str | Path | Mapping[str, Any], *, seed: int = 0, judge: Any = None, rows: Any = None,
-        events: Any = None, clock: Callable[[], float] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        policy: str | Mapping[str, Any],
+        deployments: str | Path | Mapping[str, Any],
+        *,
+        seed: int = 0,
+        judge: Any = None,
+        rows: Any = None,
+        events: Any = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         layers = layers_of(policy) if isinstance(policy, str) else dict(policy)
         entries = _deployments(deployments)
-        targets = {name: Target(name, d.provider, d.model, d.family or d.model.split("/")[-1].split("-")[0].lower()) for name, d in entries.items()}
-        endpoints = {name: Endpoint(d.base_url, d.model, _price(d), os.environ.get(d.api_key_env or "", "")) for name, d in entries.items()}
+        targets = {
+            name: Target(
+                name, d.provider, d.model, d.family or d.model.split("/")[-1].split("-")[0].lower()
+            )
+            for name, d in entries.items()
+        }
+        endpoints = {
+            name: Endpoint(d.base_url, d.model, _price(d), os.environ.get(d.api_key_env or "", ""))
+            for name, d in entries.items()
+        }
         self._transport = OpenAI(endpoints)
         prices = {name: endpoint.price for name, endpoint in endpoints.items()}
         self.world = LiveWorld(
-            targets, prices, self._transport, [copy.deepcopy(layers)], seed=seed, rows=rows, events=events, judge=judge, clock=clock
+            targets,
+            prices,
+            self._transport,
+            [copy.deepcopy(layers)],
+            seed=seed,
+            rows=rows,
+            events=events,
+            judge=judge,
+            clock=clock,
         )
         self._ids = count()
 
@@ -90,7 +115,8 @@ class Gateway:
         await self._transport.close()
 
     async def complete(self, messages: list[dict[str, Any]], **options: Any) -> Answer:
-        """A complete answer. options: task, user, feature, session, forbids; everything else goes to the provider (max_tokens, temperature …)."""
+        """A complete answer. options: task, user, feature, session, forbids; everything else goes
+        to the provider (max_tokens, temperature …)."""
         request = self._request(messages, False, options)
         outcome = await self.world.serve(request)
         return _answer(request, outcome)
@@ -115,16 +141,29 @@ class Gateway:
         finally:
             self.world.end(request)
 
-    def _request(self, messages: list[dict[str, Any]], streamed: bool, options: dict[str, Any]) -> LiveRequest:
-        own = {name: options.pop(name) for name in ("task", "user", "feature", "session", "forbids") if name in options}
+    def _request(
+        self, messages: list[dict[str, Any]], streamed: bool, options: dict[str, Any]
+    ) -> LiveRequest:
+        own = {
+            name: options.pop(name)
+            for name in ("task", "user", "feature", "session", "forbids")
+            if name in options
+        }
         payload = {**options, "messages": messages}
         text = "\n".join(str(message.get("content", "")) for message in messages)
         most = int(options.get("max_tokens") or options.get("max_completion_tokens") or 4096)
         key = json.dumps(payload, sort_keys=True, ensure_ascii=False)
         return LiveRequest(
-            next(self._ids), key, asyncio.get_running_loop().time(), input_tokens=max(1, len(text) // 4), max_output_tokens=most,
-            streamed=streamed, payload=payload, text=text, **own,
-        )  # fmt: skip
+            next(self._ids),
+            key,
+            asyncio.get_running_loop().time(),
+            input_tokens=max(1, len(text) // 4),
+            max_output_tokens=most,
+            streamed=streamed,
+            payload=payload,
+            text=text,
+            **own,
+        )
 
 
 class GatewayError(Exception):
@@ -140,7 +179,9 @@ async def _final(rest: Rest) -> Outcome:
 
 
 def _answer(request: LiveRequest, outcome: Outcome) -> Answer:
-    return Answer(str(outcome.answer or ""), outcome.status, outcome.target, outcome.cached, request.usd)
+    return Answer(
+        str(outcome.answer or ""), outcome.status, outcome.target, outcome.cached, request.usd
+    )
 
 
 def _price(deployment: LiveDeployment) -> Price:
@@ -153,8 +194,15 @@ def _price(deployment: LiveDeployment) -> Price:
 
 
 def _deployments(given: str | Path | Mapping[str, Any]) -> dict[str, LiveDeployment]:
-    document = yaml_reader.Document("deployments", dict(given)) if isinstance(given, Mapping) else yaml_reader.read(Path(given))
-    made = {name: schema.build(LiveDeployment, data, document, (str(name),)) for name, data in document.data.items()}
+    document = (
+        yaml_reader.Document("deployments", dict(given))
+        if isinstance(given, Mapping)
+        else yaml_reader.read(Path(given))
+    )
+    made = {
+        name: schema.build(LiveDeployment, data, document, (str(name),))
+        for name, data in document.data.items()
+    }
     if not made:
         raise InputError(f"{document.file}: at least one deployment is needed")
     return made

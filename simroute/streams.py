@@ -1,4 +1,5 @@
-"""Whether a path can be read to its end: devices, endless streams and pipes without a writer cannot."""
+"""Whether a path can be read to its end: devices, endless streams and pipes without a writer
+cannot."""
 
 from __future__ import annotations
 
@@ -13,9 +14,11 @@ WAIT_S = 5.0
 
 
 def refusal(path: Path, pipes: bool = False) -> str | None:
-    """Why this is no file of data, in words; None if it is one, or a pipe where these will do. Raises OSError."""
+    """Why this is no file of data, in words; None if it is one, or a pipe where these will do.
+    Raises OSError."""
     mode = path.stat().st_mode
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (pipes and stat.S_ISFIFO(mode)):  # a folder is told by those who open it
+    # a folder is told by those who open it
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (pipes and stat.S_ISFIFO(mode)):
         return None
     if stat.S_ISFIFO(mode):
         return "is a pipe, which can be read only once; write it to a file first"
@@ -23,7 +26,8 @@ def refusal(path: Path, pipes: bool = False) -> str | None:
 
 
 def content(path: Path, most: int) -> bytes:
-    """All of a small file, or of a pipe that somebody writes to; at most so many bytes and one more. Raises OSError."""
+    """All of a small file, or of a pipe that somebody writes to; at most so many bytes and one
+    more. Raises OSError."""
     why = refusal(path, pipes=True)
     if why is not None:
         raise OSError(0, why)
@@ -46,5 +50,8 @@ def content(path: Path, most: int) -> bytes:
     finally:
         os.close(pipe)
     if len(held) <= most:
-        raise OSError(0, f"is a pipe to which nobody wrote {'all of it ' if held else ''}within {WAIT_S:.0f} s")
+        raise OSError(
+            0,
+            f"is a pipe to which nobody wrote {'all of it ' if held else ''}within {WAIT_S:.0f} s",
+        )
     return held

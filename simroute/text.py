@@ -1,4 +1,5 @@
-"""Figures and names as people read them: sensible digits, units, nothing that steers a terminal or a page."""
+"""Figures and names as people read them: sensible digits, units, nothing that steers a terminal or
+a page."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ def percent(share: float | None) -> str:
 
 
 def usd(value: float | None) -> str:
-    """Dollars and cents; less than ten cents with three digits that matter, however little it is."""
+    """Dollars and cents; less than ten cents with three digits that matter, however little it
+    is."""
     if value is None or 0 < abs(value) < 0.1:
         return money(value)
     return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
@@ -38,7 +40,9 @@ def seconds(value: float | None) -> str:
     """Seconds with three digits that matter."""
     if value is None:
         return "n/a"
-    return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
+    return (
+        f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
+    )
 
 
 def number(value: float | None) -> str:
@@ -46,10 +50,15 @@ def number(value: float | None) -> str:
 
 
 def span(mean: float | None, low: float | None, high: float | None, unit: str = "") -> str:
-    """A figure with its interval, in as many digits as the interval justifies; unit "share" is shown in per cent."""
+    """A figure with its interval, in as many digits as the interval justifies; unit "share" is
+    shown in per cent."""
     if mean is None:
         return "n/a"
-    scale, after, before = {"share": (100.0, " %", ""), "s": (1.0, " s", ""), "USD": (1.0, "", "$")}.get(unit, (1.0, "", ""))
+    scale, after, before = {
+        "share": (100.0, " %", ""),
+        "s": (1.0, " s", ""),
+        "USD": (1.0, "", "$"),
+    }.get(unit, (1.0, "", ""))
     if low is None or high is None:
         return {"share": percent, "s": seconds, "USD": usd}.get(unit, _plain)(mean)
     digits = _digits((high - low) / 2 * scale, mean * scale)
@@ -58,7 +67,8 @@ def span(mean: float | None, low: float | None, high: float | None, unit: str = 
 
 
 def _digits(half: float, mean: float) -> int:
-    """Decimals: two significant digits of the half-width, or three of the figure where it does not vary; at most four, or three of a small one."""
+    """Decimals: two significant digits of the half-width, or three of the figure where it does not
+    vary; at most four, or three of a small one."""
     size = half if half > 0 else abs(mean) / 10
     most = 4 if abs(mean) >= 0.01 or mean == 0 else min(12, 2 - math.floor(math.log10(abs(mean))))
     return min(most, max(0, 1 - math.floor(math.log10(size)))) if size > 0 else 0
@@ -91,20 +101,27 @@ def _value(value: Any) -> str:
 
 def pairs(text: str) -> dict[str, str]:
     """What `paired` has written, values as text."""
-    return {key: json.loads(value) if value.startswith('"') else value for key, value in PAIR.findall(text)}
+    return {
+        key: json.loads(value) if value.startswith('"') else value
+        for key, value in PAIR.findall(text)
+    }
 
 
 STEERS = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-"""Unicode categories of what is not shown as itself: control, bidi and private characters, line separators."""
+"""Unicode categories of what is not shown as itself: control, bidi and private characters, line
+separators."""
 
 
 def escaped(text: str) -> str:
     """One line in which control and bidi characters are shown escaped."""
-    return "".join(char if unicodedata.category(char) not in STEERS else f"\\u{ord(char):04x}" for char in text)
+    return "".join(
+        char if unicodedata.category(char) not in STEERS else f"\\u{ord(char):04x}" for char in text
+    )
 
 
 def few_marks(text: str) -> str:
-    """The text with at most four combining marks in a row: a thousand of them would climb over other lines."""
+    """The text with at most four combining marks in a row: a thousand of them would climb over
+    other lines."""
     kept, row = [], 0
     for char in text:
         row = row + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
@@ -114,7 +131,8 @@ def few_marks(text: str) -> str:
 
 
 def clean(text: str, most: int) -> str:
-    """One line that steers neither a terminal nor the direction of a text, cut when it is longer than `most`."""
+    """One line that steers neither a terminal nor the direction of a text, cut when it is longer
+    than `most`."""
     shown = few_marks(escaped(text))
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
@@ -123,16 +141,26 @@ LONGEST_WORD = 200
 
 
 def brief(text: str, most: int = 1000) -> str:
-    """One line that is cut in its middle when it is longer than `most`: an error's beginning says where, its end what to do.
+    """One line that is cut in its middle when it is longer than `most`: an error's beginning says
+    where, its end what to do.
 
-    A word of more than 200 characters is a name that somebody made long: its beginning is enough to find it.
+    A word of more than 200 characters is a name that somebody made long: its beginning is enough to
+    find it.
     """
-    shown = few_marks(escaped(" ".join(word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}…" for word in text.split(" "))))
+    shown = few_marks(
+        escaped(
+            " ".join(
+                word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}…"
+                for word in text.split(" ")
+            )
+        )
+    )
     return shown if len(shown) <= most else f"{shown[: most * 2 // 3]} … {shown[-most // 3 :]}"
 
 
 def shortened(names: Iterable[str], most: int) -> dict[str, str]:
-    """Each of these names with one of at most so many characters: itself, or its beginning with a number that no other one has."""
+    """Each of these names with one of at most so many characters: itself, or its beginning with a
+    number that no other one has."""
     made = {name: name for name in names}
     for name in [name for name in made if len(name) > most]:
         numbered = (f"{name[: most - 5]}… {number}" for number in itertools.count(1))
@@ -141,12 +169,21 @@ def shortened(names: Iterable[str], most: int) -> dict[str, str]:
 
 
 def quoted(text: str) -> str:
-    """A text as a YAML scalar in double quotes that our own reader, which refuses a written `${` or `???`, reads back as it was."""
-    return '"' + "".join(map(_as_yaml, text)).replace("${", "\\x24{").replace("???", "\\x3f??") + '"'
+    """A text as a YAML scalar in double quotes that our own reader, which refuses a written `${` or
+    `???`, reads back as it was."""
+    return (
+        '"' + "".join(map(_as_yaml, text)).replace("${", "\\x24{").replace("???", "\\x3f??") + '"'
+    )
 
 
 def _as_yaml(char: str) -> str:
     if char.isprintable():
         return f"\\{char}" if char in '"\\' else char
     code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )

@@ -1,4 +1,5 @@
-"""Commands in the process of the tests: what they would say and how they would end, without a second start."""
+"""Commands in the process of the tests: what they would say and how they would end, without a
+second start."""
 
 from __future__ import annotations
 
@@ -13,8 +14,11 @@ from simroute.core import registry
 
 
 def ran(*words: str, errors: bool = True) -> subprocess.CompletedProcess[str]:
-    """As if it had been started with pipes for stdout and (`errors`) stderr; layers of --plugin are forgotten afterwards."""
-    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    """As if it had been started with pipes for stdout and (`errors`) stderr; layers of --plugin are
+    forgotten afterwards."""
+    out, err = (
+        io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)
+    )
     before = dict(registry)
     with ExitStack() as stack:
         stack.enter_context(redirect_stdout(out))
@@ -22,7 +26,11 @@ def ran(*words: str, errors: bool = True) -> subprocess.CompletedProcess[str]:
             stack.enter_context(redirect_stderr(err))
         left = stack.enter_context(pytest.raises(SystemExit))
         main(list(words))
-    for kind in [kind for kind, cls in registry.items() if not cls.__module__.startswith("simroute.")]:
+    for kind in [
+        kind for kind, cls in registry.items() if not cls.__module__.startswith("simroute.")
+    ]:
         registry.pop(kind)
     registry.update(before)
-    return subprocess.CompletedProcess(words, left.value.code, *(each.buffer.getvalue().decode() for each in (out, err)))
+    return subprocess.CompletedProcess(
+        words, left.value.code, *(each.buffer.getvalue().decode() for each in (out, err))
+    )

@@ -1,4 +1,5 @@
-"""Disks that are full: a small file system of its own where one may be made, a limit on the size of files where not."""
+"""Disks that are full: a small file system of its own where one may be made, a limit on the size of
+files where not."""
 
 from __future__ import annotations
 
@@ -12,10 +13,16 @@ import pytest
 
 @contextmanager
 def small_disk(place: Path, kilobytes: int) -> Iterator[Path]:
-    """An empty file system of that size at `place`; the test is skipped where none may be mounted."""
+    """An empty file system of that size at `place`; the test is skipped where none may be
+    mounted."""
     place.mkdir(exist_ok=True)
     try:
-        made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", place], capture_output=True, text=True, check=False)
+        made = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", place],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     except FileNotFoundError:
         pytest.skip("no mount command on this system")
     if made.returncode:

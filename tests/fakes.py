@@ -1,4 +1,5 @@
-"""A world of a few lines for tests of single layers: real virtual time, everything else scripted."""
+"""A world of a few lines for tests of single layers: real virtual time, everything else
+scripted."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Ask:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a target answers after `seconds`; with `rest`, that is its first token, and the end comes `rest` seconds later."""
+    """What a target answers after `seconds`; with `rest`, that is its first token, and the end
+    comes `rest` seconds later."""
 
     status: int = 200
     seconds: float = 1.0
@@ -46,13 +48,18 @@ class Reply:
     error: str = ""
 
 
-A, B, C = Target("a", "ann", "big-1", "big"), Target("b", "bob", "big-2", "big"), Target("c", "cat", "small", "small")
+A, B, C = (
+    Target("a", "ann", "big-1", "big"),
+    Target("b", "bob", "big-2", "big"),
+    Target("c", "cat", "small", "small"),
+)
 PRICES = {"a": Price(10.0, 30.0), "b": Price(5.0, 15.0), "c": Price(1.0, 2.0)}
 
 
 @dataclass
 class FakeWorld:
-    """`reply(call, n)` scripts the n-th send (from 0); `judged` the judge's verdicts; `near` the nearest question."""
+    """`reply(call, n)` scripts the n-th send (from 0); `judged` the judge's verdicts; `near` the
+    nearest question."""
 
     reply: Callable[[Call, int], Reply] = lambda call, n: Reply()
     known: tuple[Target, ...] = (A, B, C)
@@ -63,7 +70,12 @@ class FakeWorld:
 
     def __post_init__(self) -> None:
         self.kernel = kernel = Kernel(Environment())
-        self.now, self.sleep, self.within, self.gate = kernel.now, kernel.sleep, kernel.within, kernel.gate
+        self.now, self.sleep, self.within, self.gate = (
+            kernel.now,
+            kernel.sleep,
+            kernel.within,
+            kernel.gate,
+        )
         self.sent: list[tuple[float, str | None]] = []
         self.events: list[tuple[float, str]] = []
         self.details: list[dict[str, Any]] = []
@@ -92,7 +104,9 @@ class FakeWorld:
     def logged(self, call: Call) -> Logged | None:
         return self.log(call)
 
-    def emit(self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
+    def emit(
+        self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any
+    ) -> None:
         self.events.append((self.now(), event))
         self.details.append({"target": target} | detail)
 
@@ -124,10 +138,22 @@ class FakeWorld:
         self.bills[call.request.id] += reply.usd
         text = f"{call.target} says {reply.status}, {len(self.sent)}"
         tokens = (call.request.input_tokens, reply.output_tokens)
-        return Outcome(reply.status, call.target, reply.error, reply.retry_after, reply.usd, *tokens, by=reply.by, answer=text)
+        return Outcome(
+            reply.status,
+            call.target,
+            reply.error,
+            reply.retry_after,
+            reply.usd,
+            *tokens,
+            by=reply.by,
+            answer=text,
+        )
 
-    def play(self, policy: Policy, *asks: Ask, give_up: float | None = None, aim: str | None = None) -> list[tuple[float, Outcome]]:
-        """When and how each request ended, in the order given (sorted by arrival); with `give_up`, the caller leaves after so many seconds."""
+    def play(
+        self, policy: Policy, *asks: Ask, give_up: float | None = None, aim: str | None = None
+    ) -> list[tuple[float, Outcome]]:
+        """When and how each request ended, in the order given (sorted by arrival); with `give_up`,
+        the caller leaves after so many seconds."""
         ends: dict[int, tuple[float, Outcome]] = {}
 
         async def serve(ask: Ask) -> None:

@@ -1,4 +1,5 @@
-"""What a trace says in all, for tests of formats: small enough to be worked out by hand from a few rows."""
+"""What a trace says in all, for tests of formats: small enough to be worked out by hand from a few
+rows."""
 
 import csv
 import io
@@ -37,15 +38,24 @@ def table(folder: Path, content: str | bytes) -> Table:
 
 
 def figures(found: Table) -> dict[str, Any]:
-    """Format, requests, skipped ones by reason, and all of FIGURES; None where the log does not say. `written` only where it does."""
-    *row, written = found.rows("SELECT " + ", ".join(FIGURES.values()) + ", sum(written_tokens)::BIGINT FROM requests")[0]
-    told = {"format": found.format, "requests": found.requests, "skipped": found.skipped} | dict(zip(FIGURES, row, strict=True))
+    """Format, requests, skipped ones by reason, and all of FIGURES; None where the log does not
+    say. `written` only where it does."""
+    *row, written = found.rows(
+        "SELECT " + ", ".join(FIGURES.values()) + ", sum(written_tokens)::BIGINT FROM requests"
+    )[0]
+    told = {"format": found.format, "requests": found.requests, "skipped": found.skipped} | dict(
+        zip(FIGURES, row, strict=True)
+    )
     return told if written is None else told | {"written": written}
 
 
 def near(expected: dict[str, Any]) -> dict[str, Any]:
-    """The same; fractions need not agree to the last bit (times of 2026 in seconds are good to a microsecond)."""
-    return {name: pytest.approx(value, abs=2e-6) if isinstance(value, float) else value for name, value in expected.items()}
+    """The same; fractions need not agree to the last bit (times of 2026 in seconds are good to a
+    microsecond)."""
+    return {
+        name: pytest.approx(value, abs=2e-6) if isinstance(value, float) else value
+        for name, value in expected.items()
+    }
 
 
 def lines(rows: Iterable[dict[str, Any]]) -> str:
@@ -60,5 +70,10 @@ def sheet(rows: list[dict[str, Any]]) -> str:
     writer = csv.writer(made)
     writer.writerow(names)
     for row in rows:
-        writer.writerow([json.dumps(cell) if isinstance(cell := row.get(name), dict | list) else cell for name in names])
+        writer.writerow(
+            [
+                json.dumps(cell) if isinstance(cell := row.get(name), dict | list) else cell
+                for name in names
+            ]
+        )
     return made.getvalue()

@@ -18,25 +18,52 @@ PRICE = spec.PriceList(1, 1)
 def arrivals(load: spec.Workload, horizon: float, replication: int = 0) -> np.ndarray:
     """Seconds of the requests of a workload."""
     scene = spec.Scenario(deployments={}, horizon=horizon, workload=load)
-    return np.concatenate([np.zeros(0), *(block.arrival for block in Weather(scene, 1, replication).blocks())])
+    return np.concatenate(
+        [np.zeros(0), *(block.arrival for block in Weather(scene, 1, replication).blocks())]
+    )
 
 
 def log(
-    horizon: float, rate: float = 2.0, replication: int = 0, outages: dict[str, spec.Outage] | None = None, streamed: bool = True, **fields: Any
+    horizon: float,
+    rate: float = 2.0,
+    replication: int = 0,
+    outages: dict[str, spec.Outage] | None = None,
+    streamed: bool = True,
+    **fields: Any,
 ) -> Calls:
     """What a deployment answers when every request is sent to it once."""
     made = spec.Deployment("p", "m", price=PRICE, **fields)
     load, gateway = spec.Workload(rate=rate), spec.Gateway(overhead=0.0)
-    scene = Weather(spec.Scenario({"a": made}, horizon=horizon, workload=load, gateway=gateway, outages=outages or {}), 1, replication)
+    scene = Weather(
+        spec.Scenario(
+            {"a": made}, horizon=horizon, workload=load, gateway=gateway, outages=outages or {}
+        ),
+        1,
+        replication,
+    )
     model, found = scene.deployments["a"], []
     for block in scene.blocks():
         drawn = model.drawn(block, 0)
         states = [model.conditions(t)[0] for t in block.arrival.tolist()]
         slow = np.array([state.slow_down for state in states])
-        status = np.array([state.verdict(coin) if coin < state.bad else 200 for state, coin in zip(states, drawn.coin.tolist(), strict=True)])
+        status = np.array(
+            [
+                state.verdict(coin) if coin < state.bad else 200
+                for state, coin in zip(states, drawn.coin.tolist(), strict=True)
+            ]
+        )
         ttft = drawn.ttft * slow
         whole = np.where(status == 200, ttft + drawn.decode * slow, drawn.error_s)
-        found.append((block.arrival, block.input_tokens, block.output_tokens, whole, ttft if streamed else ttft * np.nan, status))
+        found.append(
+            (
+                block.arrival,
+                block.input_tokens,
+                block.output_tokens,
+                whole,
+                ttft if streamed else ttft * np.nan,
+                status,
+            )
+        )
     return Calls(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
 

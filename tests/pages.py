@@ -1,4 +1,5 @@
-"""Pages followed in a hurry: the same commands, with as little weather as will do. `walk` follows them as they stand."""
+"""Pages followed in a hurry: the same commands, with as little weather as will do. `walk` follows
+them as they stand."""
 
 from __future__ import annotations
 
@@ -14,11 +15,15 @@ from walk import FENCE, environment, skeleton
 
 from commands import ran
 
-LITTLE = {"compare": ["--replications", "2", "scenario.workload.rate=0.02"], "replay": ["--replications", "2", "--to", "20m"]}
+LITTLE = {
+    "compare": ["--replications", "2", "scenario.workload.rate=0.02"],
+    "replay": ["--replications", "2", "--to", "20m"],
+}
 
 
 def hurried(page: Path) -> list[str]:
-    """What a page says that is not so, a sentence each: how a command ends, and the heads of the tables that it prints. Works where it is called."""
+    """What a page says that is not so, a sentence each: how a command ends, and the heads of the
+    tables that it prints. Works where it is called."""
     problems, output = [], ""
     for found in FENCE.finditer(page.read_text(encoding="utf-8")):
         language, title, body = found[1], found[2] or "", found[3]
@@ -34,12 +39,19 @@ def hurried(page: Path) -> list[str]:
             for text in body.replace("\\\n", "").splitlines():
                 status, said = done(text)
                 output += said
-                if status != wanted and not (status == 1 and "--assert" in text):  # so few requests may decide otherwise
-                    problems.append(f"{page.name}:{line}: {text} ended with {status}: {said[-2000:]}")
+                # so few requests may decide otherwise
+                if status != wanted and not (status == 1 and "--assert" in text):
+                    problems.append(
+                        f"{page.name}:{line}: {text} ended with {status}: {said[-2000:]}"
+                    )
         elif language == "text":
             lines = {skeleton(each) for each in output.splitlines()}
             heads = [each for each in body.splitlines() if each.startswith("policy ")]
-            problems += [f"{page.name}:{line}: no such head: {head}" for head in heads if skeleton(head) not in lines]
+            problems += [
+                f"{page.name}:{line}: no such head: {head}"
+                for head in heads
+                if skeleton(head) not in lines
+            ]
     return problems
 
 
@@ -52,7 +64,14 @@ def done(text: str) -> tuple[int, str]:
     if words[0] == "simroute" and ">" not in words:
         ended = ran(*words[1:], *LITTLE.get(words[1], []))
         return ended.returncode, ended.stdout + ended.stderr
-    shell = subprocess.run(["sh", "-c", text], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    shell = subprocess.run(
+        ["sh", "-c", text],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
     return shell.returncode, shell.stdout
 
 
@@ -66,4 +85,8 @@ def executed(program: str) -> str:
 
 def commands(page: Path) -> list[str]:
     """Every line of its shell blocks."""
-    return [line for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.S) for line in block.splitlines()]
+    return [
+        line
+        for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+        for line in block.splitlines()
+    ]

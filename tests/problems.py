@@ -9,14 +9,21 @@ COST, SUCCESS = "cost_per_1k_requests_usd", "success_rate"
 
 
 def known(cost, success=lambda values: 1.0, noise=0.3, own=0.02):
-    """Stands in for the simulator: `cost(values)` and `success(values)`, with weather that all settings share and a little that they do not."""
+    """Stands in for the simulator: `cost(values)` and `success(values)`, with weather that all
+    settings share and a little that they do not."""
 
     def evaluate(tasks, settings):
         for task in tasks:
             values = settings[task.candidate]
             seed = 1 if task.stage == "search" else 2
-            shared = Streams(seed, task.replication).block("weather", task.scenario, block=0).normal()
-            alone = Streams(seed, task.replication).block("luck", task.scenario, task.candidate, block=0).normal()
+            shared = (
+                Streams(seed, task.replication).block("weather", task.scenario, block=0).normal()
+            )
+            alone = (
+                Streams(seed, task.replication)
+                .block("luck", task.scenario, task.candidate, block=0)
+                .normal()
+            )
             kept = min(1.0, max(0.0, success(values) + 0.001 * shared))
             yield task, Run({COST: cost(values) + noise * shared + own * alone, SUCCESS: kept}, {})
 

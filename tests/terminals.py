@@ -22,7 +22,8 @@ from commands import ran
 
 
 class Shown(NamedTuple):
-    """`screen`: every byte that went to the terminal (stderr), `out`: stdout, `left`: the lines that a reader still sees at the end."""
+    """`screen`: every byte that went to the terminal (stderr), `out`: stdout, `left`: the lines
+    that a reader still sees at the end."""
 
     status: int
     screen: str
@@ -30,15 +31,31 @@ class Shown(NamedTuple):
     left: list[str]
 
 
-def simroute(*words: str, keys: dict[str, bytes] | None = None, columns: int = 100, env: dict[str, str] | None = None, wait: float = 300.0) -> Shown:
-    """A command with stdin and stderr on a terminal. `keys`: what is typed once a text (a regular expression) has been shown."""
+def simroute(
+    *words: str,
+    keys: dict[str, bytes] | None = None,
+    columns: int = 100,
+    env: dict[str, str] | None = None,
+    wait: float = 300.0,
+) -> Shown:
+    """A command with stdin and stderr on a terminal. `keys`: what is typed once a text (a regular
+    expression) has been shown."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    surroundings = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")}
+    surroundings = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")
+    }
     process = subprocess.Popen(
-        [sys.executable, "-m", "simroute", *words], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, start_new_session=True,
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), env={**surroundings, "TERM": "xterm", **(env or {})},
-    )  # fmt: skip
+        [sys.executable, "-m", "simroute", *words],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        env={**surroundings, "TERM": "xterm", **(env or {})},
+    )
     os.close(theirs)
     try:
         screen = _read(process, ours, dict(keys or {}), time.monotonic() + wait)
@@ -92,7 +109,8 @@ def _read(process: subprocess.Popen[bytes], ours: int, keys: dict[str, bytes], u
 
 
 def visible(screen: str) -> list[str]:
-    """The lines that are left, when carriage returns, line erasures and cursor-ups have done their work; colours are left out."""
+    """The lines that are left, when carriage returns, line erasures and cursor-ups have done their
+    work; colours are left out."""
     lines, row, column = [""], 0, 0
     for part in re.findall(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", screen):
         if part == "\r":

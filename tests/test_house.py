@@ -22,17 +22,34 @@ CALLED = {"eval", "exec", "compile", "__import__"}
 RUNS_CODE = re.compile(
     r"(pickle|marshal|shelve|dill|cloudpickle|runpy|hydra\.utils)\.\w+|yaml\.(load|load_all|full_load|unsafe_load)|(\w+\.)*instantiate"
 )
-WALL_CLOCK = re.compile(r"time\.(time|time_ns|localtime|gmtime|ctime)|(datetime\.)?(datetime|date)\.(now|utcnow|today)")
-UNKEYED = re.compile(r"(np|numpy)\.random\.(?!Generator$|Philox$)\w+|os\.urandom|uuid\.uuid[14]|random\.\w+|secrets\.\w+")
+WALL_CLOCK = re.compile(
+    r"time\.(time|time_ns|localtime|gmtime|ctime)|(datetime\.)?(datetime|date)\.(now|utcnow|today)"
+)
+UNKEYED = re.compile(
+    r"(np|numpy)\.random\.(?!Generator$|Philox$)\w+|os\.urandom|uuid\.uuid[14]|random\.\w+|secrets\.\w+"
+)
 SUFFIXES = re.compile(r"\w+(Manager|Helper|Util|Utils|Impl)$|^Base[A-Z]\w*")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager"}
 FLOW = {"core", "gauges", "policies"}
-HEAVY = {"numpy", "pandas", "scipy", "plotly", "hydra", "omegaconf", "asyncio", "duckdb", "pydantic", "simpy"}
+HEAVY = {
+    "numpy",
+    "pandas",
+    "scipy",
+    "plotly",
+    "hydra",
+    "omegaconf",
+    "asyncio",
+    "duckdb",
+    "pydantic",
+    "simpy",
+}
 
 
 def modules(*folders: str) -> list[Path]:
     """Python files of these folders of the package; of all of it when none is named."""
-    return sorted(path for folder in (folders or ("",)) for path in (PACKAGE / folder).rglob("*.py"))
+    return sorted(
+        path for folder in (folders or ("",)) for path in (PACKAGE / folder).rglob("*.py")
+    )
 
 
 @cache
@@ -60,8 +77,21 @@ def imported(path: Path) -> Iterator[tuple[str, int]]:
 
 def used(path: Path, wanted: re.Pattern[str]) -> list[str]:
     """Where a file imports or uses a dotted name of that form."""
-    names = [*imported(path), *((dotted(node), node.lineno) for node in nodes(path) if isinstance(node, ast.Attribute | ast.Name))]
-    return sorted({f"{path.relative_to(ROOT)}:{line}: {name}" for name, line in names if wanted.fullmatch(name)})
+    names = [
+        *imported(path),
+        *(
+            (dotted(node), node.lineno)
+            for node in nodes(path)
+            if isinstance(node, ast.Attribute | ast.Name)
+        ),
+    ]
+    return sorted(
+        {
+            f"{path.relative_to(ROOT)}:{line}: {name}"
+            for name, line in names
+            if wanted.fullmatch(name)
+        }
+    )
 
 
 def documents(kind: str) -> list[Path]:
@@ -71,15 +101,24 @@ def documents(kind: str) -> list[Path]:
 
 def test_core_needs_nothing_but_the_standard_library() -> None:
     """The contract can be read, and used, without installing anything."""
-    foreign = [f"{path.name}: {name}" for path in modules("core") for name, _ in imported(path) if name.split(".")[0] not in sys.stdlib_module_names]
+    foreign = [
+        f"{path.name}: {name}"
+        for path in modules("core")
+        for name, _ in imported(path)
+        if name.split(".")[0] not in sys.stdlib_module_names
+    ]
     assert [line for line in foreign if ": simroute.core" not in line] == []
 
 
 def test_policies_and_gauges_build_on_core_alone() -> None:
-    """Layers and their state import the standard library, core and each other, so that they run in any world."""
+    """Layers and their state import the standard library, core and each other, so that they run in
+    any world."""
     known = ("simroute.core", "simroute.gauges", "simroute.policies")
     found = [
-        (path.name, name) for path in modules("gauges", "policies") for name, _ in imported(path) if name.split(".")[0] not in sys.stdlib_module_names
+        (path.name, name)
+        for path in modules("gauges", "policies")
+        for name, _ in imported(path)
+        if name.split(".")[0] not in sys.stdlib_module_names
     ]
     assert [pair for pair in found if not pair[1].startswith(known)] == []
 
@@ -101,14 +140,32 @@ def test_nothing_reads_the_time_of_day() -> None:
 
 
 def test_chance_comes_from_keyed_streams_only() -> None:
-    """Only Philox generators made for a key are drawn from; a salt alone must be one that nobody can find again."""
-    found = [line for path in modules() for line in used(path, UNKEYED) if "simroute.models.random" not in line]
-    assert [line for line in found if not (line.startswith("simroute/traces/convert.py") and line.endswith("secrets.token_hex"))] == []
+    """Only Philox generators made for a key are drawn from; a salt alone must be one that nobody
+    can find again."""
+    found = [
+        line
+        for path in modules()
+        for line in used(path, UNKEYED)
+        if "simroute.models.random" not in line
+    ]
+    assert [
+        line
+        for line in found
+        if not (
+            line.startswith("simroute/traces/convert.py") and line.endswith("secrets.token_hex")
+        )
+    ] == []
 
 
 def test_no_statistics_library_is_loaded_for_a_quantile() -> None:
-    """scipy.stats takes most of a second to import: scipy.special has what is needed, inside the function that needs it."""
-    stats = [f"{path.name}:{line}" for path in modules() for name, line in imported(path) if name.startswith("scipy.stats")]
+    """scipy.stats takes most of a second to import: scipy.special has what is needed, inside the
+    function that needs it."""
+    stats = [
+        f"{path.name}:{line}"
+        for path in modules()
+        for name, line in imported(path)
+        if name.startswith("scipy.stats")
+    ]
     top = [
         f"{path.name}:{node.lineno}"
         for path in modules()
@@ -119,34 +176,58 @@ def test_no_statistics_library_is_loaded_for_a_quantile() -> None:
 
 
 def test_layers_never_catch_their_own_cancellation() -> None:
-    """No handler in core, gauges or policies is bare or catches BaseException without raising it again; no `finally` awaits."""
+    """No handler in core, gauges or policies is bare or catches BaseException without raising it
+    again; no `finally` awaits."""
     found = []
     for path in modules(*sorted(FLOW)):
         for node in nodes(path):
-            if isinstance(node, ast.ExceptHandler) and (node.type is None or dotted(node.type).split(".")[-1] in ("BaseException", "Cancelled")):
+            if isinstance(node, ast.ExceptHandler) and (
+                node.type is None
+                or dotted(node.type).split(".")[-1] in ("BaseException", "Cancelled")
+            ):
                 if not any(isinstance(inner, ast.Raise) for inner in ast.walk(node)):
                     found.append(f"{path.name}:{node.lineno}: swallows cancellation")
             elif isinstance(node, ast.Try):
-                awaits = [inner for final in node.finalbody for inner in ast.walk(final) if isinstance(inner, ast.Await)]
+                awaits = [
+                    inner
+                    for final in node.finalbody
+                    for inner in ast.walk(final)
+                    if isinstance(inner, ast.Await)
+                ]
                 found += [f"{path.name}:{inner.lineno}: awaits in finally" for inner in awaits]
     assert found == []
 
 
 def test_names_are_nouns_without_suffix() -> None:
-    """No Manager, Helper, Base… or utils: a thing is called what it is, a file for the one thing in it."""
-    classes = [node.name for path in modules() for node in nodes(path) if isinstance(node, ast.ClassDef) and SUFFIXES.fullmatch(node.name)]
+    """No Manager, Helper, Base… or utils: a thing is called what it is, a file for the one thing in
+    it."""
+    classes = [
+        node.name
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.ClassDef) and SUFFIXES.fullmatch(node.name)
+    ]
     assert classes + [str(path) for path in modules() if path.stem in VAGUE] == []
 
 
 def test_files_are_small_enough_to_hold_in_mind() -> None:
     """No file of the package is longer than 400 lines."""
-    assert {path.name: lines for path in modules() if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST} == {}
+    assert {
+        path.name: lines
+        for path in modules()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
+    } == {}
 
 
 def test_help_loads_nothing_heavy() -> None:
     """`simroute --help` imports neither the numerical stack nor Hydra nor asyncio."""
-    program = "import sys, simroute.cli\ntry: simroute.cli.main(['--help'])\nexcept SystemExit: pass\nprint('\\n', *sys.modules)"
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    program = (
+        "import sys, simroute.cli\ntry: simroute.cli.main(['--help'])\nexcept SystemExit: "
+        "pass\nprint('\\n', *sys.modules)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
     assert HEAVY & set(shown.splitlines()[-1].split()) == set()
 
 
@@ -166,11 +247,17 @@ def test_a_policy_opens_with_its_stance(path: Path) -> None:
     assert data["about"].rstrip().endswith(".")
 
 
-@pytest.mark.parametrize("path", [*documents("scenarios"), *documents("policies")], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*documents("scenarios"), *documents("policies")], ids=lambda path: path.stem
+)
 def test_no_packaged_file_names_code_or_other_files_of_ours(path: Path) -> None:
-    """No `_target_`, no tags, no anchors, no interpolation, no defaults list: each file is complete and plain."""
+    """No `_target_`, no tags, no anchors, no interpolation, no defaults list: each file is complete
+    and plain."""
     text = path.read_text(encoding="utf-8")
-    assert re.findall(r"_target_|^defaults:|^hydra:|@package|\$\{|!!|(?<![\w,])[&*]\w", text, re.M) == []
+    assert (
+        re.findall(r"_target_|^defaults:|^hydra:|@package|\$\{|!!|(?<![\w,])[&*]\w", text, re.M)
+        == []
+    )
 
 
 def test_every_test_says_in_one_sentence_what_it_shows() -> None:
@@ -178,7 +265,9 @@ def test_every_test_says_in_one_sentence_what_it_shows() -> None:
     silent = []
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         for node in nodes(path):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith(
+                "test_"
+            ):
                 said = (ast.get_docstring(node) or "").strip()
                 if not said.endswith(".") or "\n\n" in said:
                     silent.append(f"{path.name}:{node.lineno}: {node.name}")
@@ -187,8 +276,21 @@ def test_every_test_says_in_one_sentence_what_it_shows() -> None:
 
 def test_no_file_names_a_place_on_somebody_s_machine() -> None:
     """No absolute path of a home or working folder stands in code, documents or settings."""
-    places = re.compile("|".join(rf"(?<![\w.])/{top}/\w" for top in ("work", "home", "root", "Users")))
+    places = re.compile(
+        "|".join(rf"(?<![\w.])/{top}/\w" for top in ("work", "home", "root", "Users"))
+    )
     files = [ROOT / "Makefile", ROOT / "pyproject.toml", *ROOT.glob("*.md")]
-    for folder, ending in {"simroute": "py", "tests": "py", "benchmarks": "py", "docs": "md", "scenarios": "yaml", "policies": "yaml"}.items():
+    for folder, ending in {
+        "simroute": "py",
+        "tests": "py",
+        "benchmarks": "py",
+        "docs": "md",
+        "scenarios": "yaml",
+        "policies": "yaml",
+    }.items():
         files += (ROOT / folder).rglob(f"*.{ending}")
-    assert [f"{path.name}: {found[0]}" for path in files if (found := places.findall(path.read_text(encoding="utf-8")))] == []
+    assert [
+        f"{path.name}: {found[0]}"
+        for path in files
+        if (found := places.findall(path.read_text(encoding="utf-8")))
+    ] == []

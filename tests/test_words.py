@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simroute.text import clean, duration, money, paired, pairs, percent, seconds, shortened, span, usd
+from simroute.text import (
+    clean,
+    duration,
+    money,
+    paired,
+    pairs,
+    percent,
+    seconds,
+    shortened,
+    span,
+    usd,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,26 +40,50 @@ def test_a_figure_has_the_digits_that_its_interval_justifies(found, said):
 def test_long_names_are_cut_and_stay_apart():
     """Short ones are never changed, even one that looks like a cut one."""
     assert shortened(["abc", "a" * 12, "a" * 11, "aaaaa… 1", "b" * 10], 10) == {
-        "abc": "abc", "a" * 12: "aaaaa… 2", "a" * 11: "aaaaa… 3", "aaaaa… 1": "aaaaa… 1", "b" * 10: "b" * 10,
-    }  # fmt: skip
+        "abc": "abc",
+        "a" * 12: "aaaaa… 2",
+        "a" * 11: "aaaaa… 3",
+        "aaaaa… 1": "aaaaa… 1",
+        "b" * 10: "b" * 10,
+    }
 
 
 def test_shares_near_the_ends_and_small_sums_keep_their_digits():
     """Four nines are not rounded to 100 %, a hundredth of a cent is not $0.00."""
     assert (percent(0.99996), percent(1.0), percent(None)) == ("99.9960 %", "100.00 %", "n/a")
-    assert (usd(0.00012), usd(1234.5), seconds(0.034), seconds(123.4)) == ("$0.000120", "$1,234.50", "0.03 s", "123 s")
+    assert (usd(0.00012), usd(1234.5), seconds(0.034), seconds(123.4)) == (
+        "$0.000120",
+        "$1,234.50",
+        "0.03 s",
+        "123 s",
+    )
     assert [usd(value) for value in (0.0000216, 0.0123, 0.0999, 0.1, -0.004, -2.5, 0.0)] == [
-        "$0.0000216", "$0.0123", "$0.0999", "$0.10", "-$0.00400", "-$2.50", "$0.00",
-    ]  # fmt: skip
+        "$0.0000216",
+        "$0.0123",
+        "$0.0999",
+        "$0.10",
+        "-$0.00400",
+        "-$2.50",
+        "$0.00",
+    ]
 
 
 def test_times_are_told_in_the_unit_one_would_say():
     """Seconds up to two minutes, then minutes, hours, days."""
-    assert [duration(t) for t in (45, 60, 90, 2400, 3600, 86_400, 2_592_000)] == ["45 s", "1 min", "90 s", "40 min", "1 h", "1 d", "30 d"]
+    assert [duration(t) for t in (45, 60, 90, 2400, 3600, 86_400, 2_592_000)] == [
+        "45 s",
+        "1 min",
+        "90 s",
+        "40 min",
+        "1 h",
+        "1 d",
+        "30 d",
+    ]
 
 
 def test_names_steer_nothing():
-    """R10: bidi and control characters are escaped, long names end in an ellipsis, piles of combining marks are cut."""
+    """R10: bidi and control characters are escaped, long names end in an ellipsis, piles of
+    combining marks are cut."""
     assert clean("ab\u202ecd\x1b[31m", 40) == "ab\\u202ecd\\u001b[31m"
     assert clean("x" * 10_000, 20) == "x" * 19 + "…"
     assert len(clean("A" + "\u0301" * 1000, 20)) <= 20
@@ -63,12 +98,22 @@ def test_an_event_s_detail_is_read_back_as_it_was(detail):
 
 def test_an_event_s_detail_is_plain_where_it_can_be():
     """Numbers in short, words as they are, quotes only around what has spaces."""
-    assert paired({"status": 503, "wait": 0.25, "to": "gpt-4o", "breaker": "big corp"}) == 'status=503 wait=0.25 to=gpt-4o breaker="big corp"'
+    assert (
+        paired({"status": 503, "wait": 0.25, "to": "gpt-4o", "breaker": "big corp"})
+        == 'status=503 wait=0.25 to=gpt-4o breaker="big corp"'
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(1234.5678, "$1,234.57"), (12.345, "$12.35"), (0.7743, "$0.774"), (0.000123456, "$0.000123"), (-0.5, "-$0.500"), (0.0, "$0.00")],
+    [
+        (1234.5678, "$1,234.57"),
+        (12.345, "$12.35"),
+        (0.7743, "$0.774"),
+        (0.000123456, "$0.000123"),
+        (-0.5, "-$0.500"),
+        (0.0, "$0.00"),
+    ],
 )
 def test_money_has_three_digits_that_matter_and_cents(value, text):
     """However small it is."""

@@ -1,4 +1,5 @@
-"""The command line: words in, studies called, tables out. Commands are imported when they are used."""
+"""The command line: words in, studies called, tables out. Commands are imported when they are
+used."""
 
 from __future__ import annotations
 
@@ -14,24 +15,57 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
-    "init": ("simroute.cli.commands.init", "A workspace of your own: a scenario and policies to edit, a layer with its test, a README."),
-    "compare": ("simroute.cli.session", "Run several policies in the same weather and say which one keeps the promise."),
+    "init": (
+        "simroute.cli.commands.init",
+        "A workspace of your own: a scenario and policies to edit, a layer with its test, a "
+        "README.",
+    ),
+    "compare": (
+        "simroute.cli.session",
+        "Run several policies in the same weather and say which one keeps the promise.",
+    ),
     "run": ("simroute.cli.session", "Run one policy."),
-    "replay": ("simroute.cli.commands.replay", "What the traffic of a log would have cost, and how it would have felt, under other policies."),
-    "fit": ("simroute.cli.commands.fit", "A scenario fitted to a log of real traffic, with intervals and how well it fits."),
-    "forecast": ("simroute.cli.commands.forecast", "Fit the first part of a log, predict the rest, and say how often the intervals held."),
-    "tune": ("simroute.cli.commands.tune", "Search a policy's parameters for a goal, and confirm the best setting in fresh weather."),
-    "trace": ("simroute.cli.commands.trace", "What a recorded trace holds, and any known log as simroute's own table."),
-    "list": ("simroute.cli.commands.browse", "What there is: scenarios, policies, layers, formats, metrics."),
-    "describe": ("simroute.cli.commands.browse", "One scenario, policy, layer, metric or format, and what its parameters do."),
+    "replay": (
+        "simroute.cli.commands.replay",
+        "What the traffic of a log would have cost, and how it would have felt, under other "
+        "policies.",
+    ),
+    "fit": (
+        "simroute.cli.commands.fit",
+        "A scenario fitted to a log of real traffic, with intervals and how well it fits.",
+    ),
+    "forecast": (
+        "simroute.cli.commands.forecast",
+        "Fit the first part of a log, predict the rest, and say how often the intervals held.",
+    ),
+    "tune": (
+        "simroute.cli.commands.tune",
+        "Search a policy's parameters for a goal, and confirm the best setting in fresh weather.",
+    ),
+    "trace": (
+        "simroute.cli.commands.trace",
+        "What a recorded trace holds, and any known log as simroute's own table.",
+    ),
+    "list": (
+        "simroute.cli.commands.browse",
+        "What there is: scenarios, policies, layers, formats, metrics.",
+    ),
+    "describe": (
+        "simroute.cli.commands.browse",
+        "One scenario, policy, layer, metric or format, and what its parameters do.",
+    ),
     "report": ("simroute.cli.commands.report", "Build report.html again from a run's folder."),
     "check": ("simroute.cli.commands.browse", "Validate files without running them."),
-    "completion": ("simroute.cli.completion.shells", "A script that completes words in bash, zsh or fish."),
+    "completion": (
+        "simroute.cli.completion.shells",
+        "A script that completes words in bash, zsh or fish.",
+    ),
 }
 
 
 CLOSED = 128 + 13
-"""Exit status when nobody reads the output any more: what a shell tells of a command that SIGPIPE ended."""
+"""Exit status when nobody reads the output any more: what a shell tells of a command that SIGPIPE
+ended."""
 TYPED = 200
 """Characters of a typed word that a message repeats."""
 
@@ -56,7 +90,11 @@ class Lazy(click.Group):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
 
-        own = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        own = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
         return own + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -74,7 +112,8 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted, 141 nobody reads the output any more."""
+    """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted, 141
+    nobody reads the output any more."""
     typed = sys.argv[1:] if arguments is None else arguments
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever called
@@ -86,7 +125,8 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stdout.flush()  # here, where a closed pipe is still ours to answer
     except BrokenPipeError:
         for stream in (sys.stdout, sys.stderr):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # nothing is left to be flushed
+            # nothing is left to be flushed
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         status = CLOSED
     sys.exit(status)
 
@@ -94,7 +134,8 @@ def main(arguments: list[str] | None = None) -> Any:
 def _done(typed: list[str]) -> tuple[int, list[str]]:
     """Run a command: its exit status, and what is to be said on stderr. Raises BrokenPipeError."""
     if "_SIMROUTE_COMPLETE" in os.environ:
-        import_module("simroute.cli.completion.shells")  # a shell asks what may come next; click answers through these classes
+        # a shell asks what may come next; click answers through these classes
+        import_module("simroute.cli.completion.shells")
     if any("\0" in word for word in typed):
         return 2, ["a word of the command holds a NUL character, which no name can"]
     try:
@@ -108,7 +149,9 @@ def _done(typed: list[str]) -> tuple[int, list[str]]:
     except KeyboardInterrupt:
         return 130, ["interrupted before the first replication was finished"]
     except SystemExit as leave:
-        if leave.code == 1:  # no command exits by itself: click does so when its output is a closed pipe, with 0 when it has completed a word
+        # no command exits by itself: click does so when its output is a closed pipe, with 0 when it
+        # has completed a word
+        if leave.code == 1:
             raise BrokenPipeError from None
         raise
     except BrokenPipeError:
@@ -117,7 +160,11 @@ def _done(typed: list[str]) -> tuple[int, list[str]]:
         return 2, [f"{error.filename or 'the output'}: {error.strerror or error}"]
     except Exception as error:
         lines = getattr(error, "lines", None)
-        if lines is None and type(error).__name__ not in ("WorkerLostError", "RuntimeError", "ReplicationError"):
+        if lines is None and type(error).__name__ not in (
+            "WorkerLostError",
+            "RuntimeError",
+            "ReplicationError",
+        ):
             raise
         return 2, [str(error)] if lines is None else list(lines)
 
@@ -125,6 +172,8 @@ def _done(typed: list[str]) -> tuple[int, list[str]]:
 def _said(typed: list[str], line: str) -> None:
     from simroute.cli.terminal import brief
 
-    for part in (part for word in typed for part in (word, word.partition("=")[2]) if len(part) > TYPED):
+    for part in (
+        part for word in typed for part in (word, word.partition("=")[2]) if len(part) > TYPED
+    ):
         line = line.replace(part, f"{part[:TYPED]}…")
     click.echo(f"simroute: {brief(line)}", err=True)

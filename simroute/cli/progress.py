@@ -23,7 +23,8 @@ Job = tuple[str, int]
 
 @contextmanager
 def watching(horizon: float, talk: bool, notes: bool) -> Iterator[Watch]:
-    """What a study may tell: its progress if `talk` and somebody watches, what is not as it should be if `notes`."""
+    """What a study may tell: its progress if `talk` and somebody watches, what is not as it should
+    be if `notes`."""
     if talk and sys.stderr.isatty():
         with Bar(horizon) as bar:
             yield bar
@@ -50,12 +51,28 @@ class Bar(Watch):
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
-        console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False, markup=False, emoji=False)
+        console = Console(
+            stderr=True,
+            no_color=bool(os.environ.get("NO_COLOR")),
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
         whole = Column(no_wrap=True)
-        texts = [TextColumn(f"{{task.fields[{name}]}}", style="none", markup=False, table_column=whole) for name in ("runs", "time", "pace")]
+        texts = [
+            TextColumn(f"{{task.fields[{name}]}}", style="none", markup=False, table_column=whole)
+            for name in ("runs", "time", "pace")
+        ]
         left = TextColumn("left", style="none", table_column=whole)
         self._progress = Progress(
-            texts[0], BarColumn(20), *texts[1:], TimeRemainingColumn(table_column=whole), left, console=console, transient=True, refresh_per_second=4
+            texts[0],
+            BarColumn(20),
+            *texts[1:],
+            TimeRemainingColumn(table_column=whole),
+            left,
+            console=console,
+            transient=True,
+            refresh_per_second=4,
         )
         self._horizon, self._began = horizon, time.monotonic()
         self._total = self._done = self._requests = 0
@@ -72,7 +89,9 @@ class Bar(Watch):
     def started(self, total: int, finished: int) -> None:
         self._total, self._done, self._began = total, finished, time.monotonic()
         if self._task is None:
-            self._task = self._progress.add_task("", total=total * self._horizon, runs="", time="", pace="")
+            self._task = self._progress.add_task(
+                "", total=total * self._horizon, runs="", time="", pace=""
+            )
         self._progress.update(self._task, total=total * self._horizon)
         self._show()
 
@@ -95,6 +114,9 @@ class Bar(Watch):
         requests = self._requests + sum(requests for _, requests in self._open.values())
         pace = requests / max(time.monotonic() - self._began, 1e-3)
         self._progress.update(
-            self._task, completed=simulated, runs=f"{self._done}/{self._total} runs", time=f"{simulated / 3600:,.1f} h simulated",
+            self._task,
+            completed=simulated,
+            runs=f"{self._done}/{self._total} runs",
+            time=f"{simulated / 3600:,.1f} h simulated",
             pace=f"{pace:,.0f} requests/s",
-        )  # fmt: skip
+        )

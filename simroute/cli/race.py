@@ -44,12 +44,28 @@ class Line(Spectator):
         from rich.table import Column
 
         self._plan = plan
-        console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False, markup=False, emoji=False)
+        console = Console(
+            stderr=True,
+            no_color=bool(os.environ.get("NO_COLOR")),
+            highlight=False,
+            markup=False,
+            emoji=False,
+        )
         whole = Column(no_wrap=True)
-        texts = [TextColumn(f"{{task.fields[{name}]}}", style="none", markup=False, table_column=whole) for name in ("at", "best")]
+        texts = [
+            TextColumn(f"{{task.fields[{name}]}}", style="none", markup=False, table_column=whole)
+            for name in ("at", "best")
+        ]
         left = TextColumn("left", style="none", table_column=whole)
         self._progress = Progress(
-            texts[0], BarColumn(16), TimeRemainingColumn(table_column=whole), left, texts[1], console=console, transient=True, refresh_per_second=4
+            texts[0],
+            BarColumn(16),
+            TimeRemainingColumn(table_column=whole),
+            left,
+            texts[1],
+            console=console,
+            transient=True,
+            refresh_per_second=4,
         )
         self._total = self._done = 0
         self._best = ""
@@ -72,14 +88,27 @@ class Line(Spectator):
         self._done += 1
         self._total = max(self._total, self._done)  # more than one leader may have to be confirmed
         what = f"setting {task.candidate}" if task.stage == "search" else "confirming"
-        self._progress.update(self._task, completed=self._done, total=self._total, at=f"{self._done}/{self._total} runs, {what}", best=self._best)
+        self._progress.update(
+            self._task,
+            completed=self._done,
+            total=self._total,
+            at=f"{self._done}/{self._total} runs, {what}",
+            best=self._best,
+        )
 
     def ranked(self, rung: Rung, archive: Archive, goals: Goals) -> None:
         leader = archive.candidates[rung.stayed[0]]
         wish = goals.objectives[0]
         found = Field([leader], goals, archive.scenarios, rung.replications).losses(leader, wish, 0)
         known = [value for value in found if value is not None]
-        figure = span(wish.sign * sum(known) / len(known), None, None, METRICS[wish.metric][0]) if known else "n/a"
-        values = ", ".join(f"{name.split('.')[-1]}={shown(value)}" for name, value in archive.space.effective(leader.values).items())
+        figure = (
+            span(wish.sign * sum(known) / len(known), None, None, METRICS[wish.metric][0])
+            if known
+            else "n/a"
+        )
+        values = ", ".join(
+            f"{name.split('.')[-1]}={shown(value)}"
+            for name, value in archive.space.effective(leader.values).items()
+        )
         room = self._progress.console.width - BESIDE
         self._best = clean(f"best so far {figure}: {values}", room) if room >= 20 else ""

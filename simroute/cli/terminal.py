@@ -1,4 +1,5 @@
-"""Text for a terminal: nothing in it can steer the terminal, colour only where it is wanted, whole words to the terminal's width."""
+"""Text for a terminal: nothing in it can steer the terminal, colour only where it is wanted, whole
+words to the terminal's width."""
 
 from __future__ import annotations
 
@@ -28,14 +29,19 @@ def on_terminal() -> bool:
 
 
 def console(width: int = WIDTH) -> Console:
-    """stdout, in colour on a terminal unless NO_COLOR is set; names are never taken for markup. `width`: columns where no terminal is."""
+    """stdout, in colour on a terminal unless NO_COLOR is set; names are never taken for markup.
+    `width`: columns where no terminal is."""
     from rich.console import Console
 
     plain = bool(os.environ.get("NO_COLOR")) or not on_terminal()
     return Console(
-        force_terminal=on_terminal(), color_system=None if plain else "auto", width=None if on_terminal() else width,
-        markup=False, highlight=False, emoji=False,
-    )  # fmt: skip
+        force_terminal=on_terminal(),
+        color_system=None if plain else "auto",
+        width=None if on_terminal() else width,
+        markup=False,
+        highlight=False,
+        emoji=False,
+    )
 
 
 def duration(seconds: float) -> str:

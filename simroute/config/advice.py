@@ -1,4 +1,5 @@
-"""Policies that can be written and would not do what they seem to: refused where a figure would be wrong, else a note that says what to write."""
+"""Policies that can be written and would not do what they seem to: refused where a figure would be
+wrong, else a note that says what to write."""
 
 from __future__ import annotations
 
@@ -11,11 +12,25 @@ from simroute.models import spec
 from simroute.text import duration
 
 NESTING = (
-    ("breaker", "cache", "a cached answer is refused while the breaker is open; put cache outside breaker"),
+    (
+        "breaker",
+        "cache",
+        "a cached answer is refused while the breaker is open; put cache outside breaker",
+    ),
     ("retry", "cache", "every retry looks into the cache again; put cache outside retry"),
     ("retry", "fallback", "every retry walks the whole chain again; put retry inside fallback"),
-    ("timeout", "fallback", "one deadline covers all targets, so a slow first one leaves no time for the next; put timeout inside fallback"),
-    ("breaker", "fallback", "the breaker sees only the chain's last error and guards no single target; put breaker inside fallback"),
+    (
+        "timeout",
+        "fallback",
+        "one deadline covers all targets, so a slow first one leaves no time for the next; put "
+        "timeout inside fallback",
+    ),
+    (
+        "breaker",
+        "fallback",
+        "the breaker sees only the chain's last error and guards no single target; put breaker "
+        "inside fallback",
+    ),
 )
 
 
@@ -24,13 +39,29 @@ def refused(layers: dict[str, Any]) -> list[tuple[str, str]]:
     found = []
     cascades = {key: set(layer.tasks) for key, layer in layers.items() if layer.kind == "cascade"}
     for place, (key, tasks) in enumerate(cascades.items()):
-        outer = next((other for other, own in list(cascades.items())[:place] if not (own and tasks) or own & tasks), None)
+        outer = next(
+            (
+                other
+                for other, own in list(cascades.items())[:place]
+                if not (own and tasks) or own & tasks
+            ),
+            None,
+        )
         if outer is not None:
-            found.append((key, f"stands inside the cascade {outer!r}, and the two together would leave out one of their targets: {MANY}"))
+            found.append(
+                (
+                    key,
+                    f"stands inside the cascade {outer!r}, and the two together would leave out "
+                    f"one of their targets: {MANY}",
+                )
+            )
     return found
 
 
-MANY = "a cascade of more than two steps comes in a later version; keep one of them, or give each `tasks` that the other has not"
+MANY = (
+    "a cascade of more than two steps comes in a later version; keep one of them, or give "
+    "each `tasks` that the other has not"
+)
 
 
 def nesting(layers: dict[str, Any]) -> list[str]:
@@ -42,14 +73,19 @@ def nesting(layers: dict[str, Any]) -> list[str]:
         if outer in kinds and inner in kinds and kinds.index(outer) < kinds.index(inner)
     ]
     if "retry" in kinds and "timeout" not in kinds[kinds.index("retry") :]:
-        found.append("retry has no timeout inside it: one hung call is never retried; add timeout after retry")
+        found.append(
+            "retry has no timeout inside it: one hung call is never retried; add timeout after "
+            "retry"
+        )
     return found
 
 
 def settings(layers: dict[str, Any], written: Any, scenario: spec.Scenario | None) -> list[str]:
-    """Values that cannot do what they are there for: of the layers themselves and, where there is one, in the traffic of a scenario.
+    """Values that cannot do what they are there for: of the layers themselves and, where there is
+    one, in the traffic of a scenario.
 
-    `written`: the policy as it was written, since only a number without a unit may be one of milliseconds.
+    `written`: the policy as it was written, since only a number without a unit may be one of
+    milliseconds.
     """
     found = list(misread(layers, written))
     kinds = [layer.kind for layer in layers.values()]
@@ -58,11 +94,25 @@ def settings(layers: dict[str, Any], written: Any, scenario: spec.Scenario | Non
             found += [f"{key}.{text}" for text in _breaker(layer)]
             if scenario is not None and "retry" not in kinds[:place]:
                 found += [f"{key}.{text}" for text in _quiet(layer, scenario)]
-        if layer.kind == "timeout" and layer.first_token is not None and layer.first_token >= layer.total:
-            found.append(f"{key}.first_token: never acts, since total: {layer.total:g}s is over first; write less than that")
+        if (
+            layer.kind == "timeout"
+            and layer.first_token is not None
+            and layer.first_token >= layer.total
+        ):
+            found.append(
+                f"{key}.first_token: never acts, since total: {layer.total:g}s is over first; "
+                f"write less than that"
+            )
         again = [kind for kind in kinds[place + 1 :] if kind in AGAIN]
-        if layer.kind == "budget" and (layer.at_limit, layer.reserve) == ("reject", "max") and again:
-            found.append(f"{key}.reserve: {again[0]} inside may be billed for more sends than the one that is reserved; put {key} innermost")
+        if (
+            layer.kind == "budget"
+            and (layer.at_limit, layer.reserve) == ("reject", "max")
+            and again
+        ):
+            found.append(
+                f"{key}.reserve: {again[0]} inside may be billed for more sends than the one "
+                f"that is reserved; put {key} innermost"
+            )
     return found
 
 
@@ -72,11 +122,17 @@ AGAIN = ("fallback", "retry", "cascade")
 LONGEST = {
     **dict.fromkeys(("per_1k_input", "per_output_token"), 5.0),
     **dict.fromkeys(("base", "error", "floor", "initial"), 100.0),
-    **dict.fromkeys(("total", "first_token", "wait", "lookup", "max", "latency", "ttft", "overhead"), 1000.0),
+    **dict.fromkeys(
+        ("total", "first_token", "wait", "lookup", "max", "latency", "ttft", "overhead"), 1000.0
+    ),
     **dict.fromkeys(("ttl", "memory"), 3e6),
-    **dict.fromkeys(("horizon", "mean_between", "repair", "spell", "trace_from", "trace_to", "budget.window"), math.inf),
+    **dict.fromkeys(
+        ("horizon", "mean_between", "repair", "spell", "trace_from", "trace_to", "budget.window"),
+        math.inf,
+    ),
 }
-"""Seconds from which on a duration is more likely meant in milliseconds, by its key, or by layer (section) and key."""
+"""Seconds from which on a duration is more likely meant in milliseconds, by its key, or by layer
+(section) and key."""
 OTHERWISE = 10_000.0
 
 
@@ -98,7 +154,10 @@ def misread(part: Any, written: Any, path: str = "") -> Iterator[str]:
                 and "Unit(name='s')" in str(hints[name])
                 and raw >= LONGEST.get(f"{owner}.{name}", LONGEST.get(name, OTHERWISE))
             ):
-                text = f"{raw} is {duration(raw)}, since a number without a unit is in seconds; did you mean {raw / 1000:g}s?"
+                text = (
+                    f"{raw} is {duration(raw)}, since a number without a unit is in seconds; "
+                    f"did you mean {raw / 1000:g}s?"
+                )
                 yield f"{path}{name}: {text}"
             yield from misread(getattr(part, name), raw, f"{path}{name}.")
 
@@ -113,27 +172,51 @@ def _breaker(layer: Any) -> Iterator[str]:
             few = f"the last {last} calls never hold failures: {layer.failures}"
             yield f"count_window: {few}, so it cannot open; write at least {layer.failures}"
         if layer.min_calls != type(layer).min_calls:
-            yield f"min_calls: counts only beside rate; failures: {layer.failures} open it, however many calls there were"
+            yield (
+                f"min_calls: counts only beside rate; failures: {layer.failures} open it, "
+                f"however many calls there were"
+            )
         return
     if layer.failures != type(layer).failures:
         yield "failures: is not looked at beside rate; leave one of them out"
     seen = layer.min_calls if last is None else min(layer.min_calls, last)
     if 0 < rate * seen < 1 - 1e-9:
-        least, key = math.ceil(1 / rate - 1e-9), "min_calls" if last is None or last > layer.min_calls else "count_window"
-        yield f"{key}: one failure of {seen} calls is already more than rate: {rate:g}, so a single one opens it; write at least {least}"
+        least, key = (
+            math.ceil(1 / rate - 1e-9),
+            "min_calls" if last is None or last > layer.min_calls else "count_window",
+        )
+        yield (
+            f"{key}: one failure of {seen} calls is already more than rate: {rate:g}, so a "
+            f"single one opens it; write at least {least}"
+        )
 
 
 def _quiet(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
-    """A time window in which, at the scenario's rate, what opens a breaker hardly ever comes together (Chernoff: in less than 1 % of windows)."""
+    """A time window in which, at the scenario's rate, what opens a breaker hardly ever comes
+    together (Chernoff: in less than 1 % of windows)."""
     load = scenario.workload
-    if layer.consecutive or layer.count_window is not None or load.trace is not None or load.burstiness != spec.Burstiness():
+    if (
+        layer.consecutive
+        or layer.count_window is not None
+        or load.trace is not None
+        or load.burstiness != spec.Burstiness()
+    ):
         return
     replicas = 1 if scenario.gateway.shared else scenario.gateway.replicas
-    peak = math.prod(max(part) * len(part) / sum(part) for part in (load.profile.hours, load.profile.days) if part and sum(part))
+    peak = math.prod(
+        max(part) * len(part) / sum(part)
+        for part in (load.profile.hours, load.profile.days)
+        if part and sum(part)
+    )
     calls = load.rate * peak / replicas * layer.window
     key = "failures" if layer.rate is None else "min_calls"
     needed = getattr(layer, key)
     if 0 < calls < needed and needed * math.log(needed / calls) - needed + calls > math.log(100):
-        where = "at the scenario's rate" + (f", spread over {replicas} replicas" if replicas > 1 else "")
+        where = "at the scenario's rate" + (
+            f", spread over {replicas} replicas" if replicas > 1 else ""
+        )
         other = "consecutive: true" if layer.rate is None else f"count_window: {needed}"
-        yield f"window: holds {calls:.2g} calls {where}, so {key}: {needed} hardly ever come together; write a longer one, or {other}"
+        yield (
+            f"window: holds {calls:.2g} calls {where}, so {key}: {needed} hardly ever come "
+            f"together; write a longer one, or {other}"
+        )

@@ -1,4 +1,5 @@
-"""One number of a scenario or a policy that is to be varied: what is declared of it, and what a written value of it means."""
+"""One number of a scenario or a policy that is to be varied: what is declared of it, and what a
+written value of it means."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from simroute.models import spec
 
 @dataclass(frozen=True)
 class Assumption:
-    """`key` as on the command line; `whole`: only whole numbers make sense; `unit` as it is declared; `check` refuses with ValueError."""
+    """`key` as on the command line; `whole`: only whole numbers make sense; `unit` as it is
+    declared; `check` refuses with ValueError."""
 
     key: str
     whole: bool
@@ -28,7 +30,9 @@ class Assumption:
             raw = yaml_reader.parse(f"v: {text.strip()}\n".encode(), "").data["v"]
             found: float | str = self.check(raw)
         except InputError:
-            raise InputError(f"{text!r} is not understood; write a number, or a duration such as 30s") from None
+            raise InputError(
+                f"{text!r} is not understood; write a number, or a duration such as 30s"
+            ) from None
         except ValueError as error:
             raise InputError(str(error)) from None
         return found
@@ -53,7 +57,11 @@ def _declared(key: str, cls: type, given: Any, path: list[str]) -> Assumption:
     if problem is not None:
         raise InputError(problem)
     above = schema.inner(cls, tuple(path[:-1]))
-    hint = get_type_hints(above, include_extras=True)[path[-1]] if is_dataclass(above) else get_args(above)[1]
+    hint = (
+        get_type_hints(above, include_extras=True)[path[-1]]
+        if is_dataclass(above)
+        else get_args(above)[1]
+    )
     for bare, marks in _parts(hint):
         if bare in (int, float):
             unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")

@@ -1,4 +1,5 @@
-"""Where scenarios and policies are found: the working directory first, then the checkout, then the installed package."""
+"""Where scenarios and policies are found: the working directory first, then the checkout, then the
+installed package."""
 
 from __future__ import annotations
 
@@ -12,7 +13,11 @@ PACKAGE = Path(__file__).parent.parent
 def folders(kind: str) -> list[Path]:
     """The folders that hold `kind` ("scenarios", "policies"), nearest first."""
     checkout = PACKAGE.parent / kind
-    own = checkout if (PACKAGE.parent / "pyproject.toml").is_file() and checkout.is_dir() else PACKAGE / "_packaged" / kind
+    own = (
+        checkout
+        if (PACKAGE.parent / "pyproject.toml").is_file() and checkout.is_dir()
+        else PACKAGE / "_packaged" / kind
+    )
     return [folder for folder in (Path.cwd() / kind, own) if folder.is_dir()]
 
 
@@ -37,7 +42,10 @@ def find(kind: str, name: str) -> Path:
         path = folder / f"{name}.yaml"
         if _there(path):
             return path
-    raise InputError(f"{kind[:-1] if kind == 'scenarios' else 'policy'} {name!r} is not known; {nearest(name, listed(kind))}")
+    raise InputError(
+        f"{kind[:-1] if kind == 'scenarios' else 'policy'} {name!r} is not known; "
+        f"{nearest(name, listed(kind))}"
+    )
 
 
 def _there(path: Path) -> bool:

@@ -1,4 +1,5 @@
-"""What only a whole scenario can tell: names that nothing has, times that cannot be, shares that add up to too much."""
+"""What only a whole scenario can tell: names that nothing has, times that cannot be, shares that
+add up to too much."""
 
 from __future__ import annotations
 
@@ -21,13 +22,21 @@ from simroute.models.workload import MOST_QUESTIONS
 MOST_REPLICAS = 10_000
 
 
-def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: list[KeyPath], tables: bool) -> list[str]:
-    """What only the whole scenario can tell. `left_out`: keys that have mistakes of their own; `tables`: the files that it names can be read."""
+def checked(
+    scenario: spec.Scenario, document: yaml_reader.Document, left_out: list[KeyPath], tables: bool
+) -> list[str]:
+    """What only the whole scenario can tell. `left_out`: keys that have mistakes of their own;
+    `tables`: the files that it names can be read."""
     problems: list[str] = []
 
     def wrong(path: KeyPath, text: str, *also: KeyPath) -> None:
-        """Where `path` has a mistake of its own, or one of those that it is held against, there is nothing to say of it yet."""
-        if not any(out == key[: len(out)] or (key == out[: len(key)] and key[0] != "outages") for key in (path, *also) for out in left_out):
+        """Where `path` has a mistake of its own, or one of those that it is held against, there is
+        nothing to say of it yet."""
+        if not any(
+            out == key[: len(out)] or (key == out[: len(key)] and key[0] != "outages")
+            for key in (path, *also)
+            for out in left_out
+        ):
             problems.append(f"{document.where(path, *also)}: {'.'.join(path)}: {text}")
 
     def problem(path: KeyPath, check: Callable[[], object], *also: KeyPath) -> None:
@@ -46,27 +55,60 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
         listed = ((*here, "provider"), (*here, "price"), (*here, "price_date"))
         problem((*here, "model"), partial(price_list, deployment, scenario.horizon, when), *listed)
         if deployment.quality == {} and load.outcomes is None:
-            wrong((*here, "quality"), "names no task; give one share, or one for each task, or null where it is not known")
+            wrong(
+                (*here, "quality"),
+                "names no task; give one share, or one for each task, or null where it is not "
+                "known",
+            )
         if sum(deployment.errors.values()) > 1:
             wrong((*here, "errors"), "shares add up to more than 1")
         if deployment.outcomes is not None and load.outcomes is not None and tables:
             columns = contents("outcomes", load).columns
             if deployment.outcomes not in columns:
-                wrong((*here, "outcomes"), f"the table has no column {deployment.outcomes!r}; {nearest(deployment.outcomes, columns)}")
+                wrong(
+                    (*here, "outcomes"),
+                    f"the table has no column {deployment.outcomes!r}; "
+                    f"{nearest(deployment.outcomes, columns)}",
+                )
         if deployment.recorded is not None and load.trace is None:
-            wrong((*here, "recorded"), "names a model of a trace, and there is none: give workload.trace, or remove it")
-        elif deployment.recorded is not None and tables and deployment.recorded not in (targets := contents("trace", load).targets):
-            wrong((*here, "recorded"), f"the trace has no calls of {deployment.recorded!r}; {nearest(deployment.recorded, targets)}")
-        problem((*here, "clustered", "spell"), partial(error_spells.bounded, deployment.clustered, scenario.horizon), ("horizon",))
+            wrong(
+                (*here, "recorded"),
+                "names a model of a trace, and there is none: give workload.trace, or remove it",
+            )
+        elif (
+            deployment.recorded is not None
+            and tables
+            and deployment.recorded not in (targets := contents("trace", load).targets)
+        ):
+            wrong(
+                (*here, "recorded"),
+                f"the trace has no calls of {deployment.recorded!r}; "
+                f"{nearest(deployment.recorded, targets)}",
+            )
+        problem(
+            (*here, "clustered", "spell"),
+            partial(error_spells.bounded, deployment.clustered, scenario.horizon),
+            ("horizon",),
+        )
         if deployment.outcomes is None and load.outcomes is not None:
-            wrong((*here, "outcomes"), "is required beside workload.outcomes: the column that holds this model's answers")
+            wrong(
+                (*here, "outcomes"),
+                "is required beside workload.outcomes: the column that holds this model's answers",
+            )
     if sum(load.invalid.values()) > 1:
         wrong(("workload", "invalid"), "shares add up to more than 1")
     if load.repeats.questions > MOST_QUESTIONS:
         wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
-    problem(("workload", "burstiness", "spell"), lambda: burstiness.bounded(load.burstiness, scenario.horizon), ("horizon",))
+    problem(
+        ("workload", "burstiness", "spell"),
+        lambda: burstiness.bounded(load.burstiness, scenario.horizon),
+        ("horizon",),
+    )
     if scenario.gateway.replicas > MOST_REPLICAS:
-        wrong(("gateway", "replicas"), f"at most {MOST_REPLICAS:,}: each keeps a copy of every layer in memory")
+        wrong(
+            ("gateway", "replicas"),
+            f"at most {MOST_REPLICAS:,}: each keeps a copy of every layer in memory",
+        )
     for part, count in (("hours", 24), ("days", 7)):
         weights = getattr(load.profile, part)
         if weights and (len(weights) != count or not any(weights)):
@@ -78,30 +120,65 @@ def checked(scenario: spec.Scenario, document: yaml_reader.Document, left_out: l
     if not any(task.share for task in load.tasks.values()):
         wrong(("workload", "tasks"), "the shares are all zero; at least one must be positive")
     for name, work in load.tasks.items():
-        for part, lengths in (("input_tokens", work.input_tokens), ("output_tokens", work.output_tokens)):
-            problem(("workload", "tasks", name, part, "quantiles"), partial(table, lengths.quantiles or {"p0": 1, "p100": 1}))
+        for part, lengths in (
+            ("input_tokens", work.input_tokens),
+            ("output_tokens", work.output_tokens),
+        ):
+            problem(
+                ("workload", "tasks", name, part, "quantiles"),
+                partial(table, lengths.quantiles or {"p0": 1, "p100": 1}),
+            )
     for name, outage in scenario.outages.items():
         _outage(("outages", name), outage, scenario, wrong, named(left_out))
-        problem(("outages", name), partial(bounded, outage, scenario.horizon), ("outages", name, "mean_between"), ("horizon",))
+        problem(
+            ("outages", name),
+            partial(bounded, outage, scenario.horizon),
+            ("outages", name, "mean_between"),
+            ("horizon",),
+        )
     return problems
 
 
 def there(scenario: spec.Scenario, left_out: list[KeyPath], readable: bool) -> dict[str, Known]:
     """Kind -> names that there are, of the kinds of which all can be read."""
     found = known(scenario) if readable else {}
-    hidden = {"task": ("tasks",), "feature": ("features",), "task or feature": ("tasks", "features")}
-    lost = {kind for kind, keys in hidden.items() if any(path[:2] in [("workload",), *(("workload", key) for key in keys)] for path in left_out)}
-    return {kind: names for kind, names in found.items() if kind not in lost and (kind != "provider" or named(left_out))}
+    hidden = {
+        "task": ("tasks",),
+        "feature": ("features",),
+        "task or feature": ("tasks", "features"),
+    }
+    lost = {
+        kind
+        for kind, keys in hidden.items()
+        if any(
+            path[:2] in [("workload",), *(("workload", key) for key in keys)] for path in left_out
+        )
+    }
+    return {
+        kind: names
+        for kind, names in found.items()
+        if kind not in lost and (kind != "provider" or named(left_out))
+    }
 
 
-def names(scenario: spec.Scenario, there: dict[str, Known], document: yaml_reader.Document) -> tuple[list[str], list[str]]:
+def names(
+    scenario: spec.Scenario, there: dict[str, Known], document: yaml_reader.Document
+) -> tuple[list[str], list[str]]:
     """(mistakes, notes) of tasks, features and providers that a scenario mentions."""
     mentions = list(mentioned(spec.Scenario, scenario))
-    graded = [each for each in mentions if each.kind == "task" and scenario.workload.outcomes is None]
-    problems, _ = held(graded, there, document, strict=True)  # a task that is graded and does not come does no harm
+    graded = [
+        each for each in mentions if each.kind == "task" and scenario.workload.outcomes is None
+    ]
+    # a task that is graded and does not come does no harm
+    problems, _ = held(graded, there, document, strict=True)
     notes = ungraded(scenario, there) if "task" in there else []
     for kind in ("feature", "provider"):
-        found = held([each for each in mentions if each.kind == kind], there, document, strict=kind == "feature")
+        found = held(
+            [each for each in mentions if each.kind == kind],
+            there,
+            document,
+            strict=kind == "feature",
+        )
         problems, notes = problems + found[0], notes + found[1]
     return problems, notes
 
@@ -112,26 +189,55 @@ SCOPES = ("provider", "deployment", "domain")
 
 def named(left_out: list[KeyPath]) -> bool:
     """Whether all deployments, and what outages know them by, can be read."""
-    return not any(path[0] == "deployments" and (len(path) < 3 or path[2] in SCOPES) for path in left_out)
+    return not any(
+        path[0] == "deployments" and (len(path) < 3 or path[2] in SCOPES) for path in left_out
+    )
 
 
-def _outage(key: KeyPath, outage: spec.Outage, scenario: spec.Scenario, wrong: Any, known_all: bool) -> None:
+def _outage(
+    key: KeyPath, outage: spec.Outage, scenario: spec.Scenario, wrong: Any, known_all: bool
+) -> None:
     scopes = [kind for kind in SCOPES if getattr(outage, kind) is not None]
     if len(scopes) != 1:
         others = [(*key, kind) for kind in SCOPES]
-        wrong(key, f"give exactly one of provider, deployment, domain; found {', '.join(scopes) or 'none'}", *others)
+        wrong(
+            key,
+            f"give exactly one of provider, deployment, domain; found "
+            f"{', '.join(scopes) or 'none'}",
+            *others,
+        )
     elif known_all and not affected(outage, scenario.deployments):
         kind, name = scopes[0], getattr(outage, scopes[0])
         deployments = scenario.deployments.items()
-        known = sorted({text for n, d in deployments if (text := n if kind == "deployment" else getattr(d, kind)) is not None})
+        known = sorted(
+            {
+                text
+                for n, d in deployments
+                if (text := n if kind == "deployment" else getattr(d, kind)) is not None
+            }
+        )
         wrong((*key, kind), f"no deployment belongs to {kind} {name!r}; {nearest(name, known)}")
     times = [(*key, name) for name in ("start", "end", "mean_between")]
-    if (outage.start is None) != (outage.end is None) or (outage.start is None) == (outage.mean_between is None):
-        wrong(key, "give start and end for a scheduled outage, or mean_between for random ones", *times)
+    if (outage.start is None) != (outage.end is None) or (outage.start is None) == (
+        outage.mean_between is None
+    ):
+        wrong(
+            key,
+            "give start and end for a scheduled outage, or mean_between for random ones",
+            *times,
+        )
     elif outage.start is not None and outage.end is not None:
         start, end = moment(outage.start, scenario.horizon), moment(outage.end, scenario.horizon)
         if end <= start:
-            wrong((*key, "end"), f"ends at {end:g} s, not after its start at {start:g} s", (*key, "start"), ("horizon",))
+            wrong(
+                (*key, "end"),
+                f"ends at {end:g} s, not after its start at {start:g} s",
+                (*key, "start"),
+                ("horizon",),
+            )
         elif start >= scenario.horizon:
-            why = f"begins at {start:g} s, after the horizon of {scenario.horizon:g} s; shares such as start: 30% fit any horizon"
+            why = (
+                f"begins at {start:g} s, after the horizon of {scenario.horizon:g} s; shares "
+                f"such as start: 30% fit any horizon"
+            )
             wrong((*key, "start"), why, ("horizon",))

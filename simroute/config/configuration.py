@@ -1,4 +1,5 @@
-"""Everything that a run is made from: scenario, policies, seed. Built from names and overrides, or read back from a run's `config.yaml`."""
+"""Everything that a run is made from: scenario, policies, seed. Built from names and overrides, or
+read back from a run's `config.yaml`."""
 
 from __future__ import annotations
 
@@ -24,12 +25,14 @@ __all__ = ["Configuration", "_registers_layers", "load", "restore"]
 
 @dataclass
 class Configuration:
-    """What a command runs. `policies`: layers by name, outermost first, for each policy; `files`: SHA-256 of what is read besides.
+    """What a command runs. `policies`: layers by name, outermost first, for each policy; `files`:
+    SHA-256 of what is read besides.
 
-    `until`: what more are made for, as its `criterion`, how many are the `first`, and how many at `most`.
-    `windows`: in how many parts a trace is played, each from a fresh policy on; `part`: the one of them that is played.
-    `yearly`: whether a year's figures are wanted as well.
-    `replication`: the number of the only one that is run, of whatever study it is from; None for the first `replications`.
+    `until`: what more are made for, as its `criterion`, how many are the `first`, and how many at
+    `most`. `windows`: in how many parts a trace is played, each from a fresh policy on; `part`: the
+    one of them that is played. `yearly`: whether a year's figures are wanted as well.
+    `replication`: the number of the only one that is run, of whatever study it is from; None for
+    the first `replications`.
     """
 
     command: str
@@ -50,7 +53,11 @@ class Configuration:
     @property
     def numbers(self) -> range:
         """The replications that are run."""
-        return range(self.replications) if self.replication is None else range(self.replication, self.replication + 1)
+        return (
+            range(self.replications)
+            if self.replication is None
+            else range(self.replication, self.replication + 1)
+        )
 
     def alone(self, replication: int) -> Configuration:
         """Only this one of its replications."""
@@ -63,15 +70,27 @@ class Configuration:
     def plain(self) -> dict[str, Any]:
         """As plain data, every key spelled out; `restore` reads it back."""
         policies = {
-            name: {key: {"kind": layer.kind, **schema.plain(layer)} for key, layer in layers.items()} for name, layers in self.policies.items()
+            name: {
+                key: {"kind": layer.kind, **schema.plain(layer)} for key, layer in layers.items()
+            }
+            for name, layers in self.policies.items()
         }
-        head: dict[str, Any] = {"command": self.command, "seed": self.seed, "replications": self.replications, "files": self.files}
+        head: dict[str, Any] = {
+            "command": self.command,
+            "seed": self.seed,
+            "replications": self.replications,
+            "files": self.files,
+        }
         if self.replication is not None:
             head["replication"] = self.replication
         head |= {} if self.until is None else {"until": self.until}
         head |= {"yearly": True} if self.yearly else {}
         head |= {} if self.windows is None else {"windows": self.windows}
-        scenario = {"scenario_name": self.scenario_name, "scenario": schema.plain(self.scenario), "prices": listed(self.scenario, self.calendar)}
+        scenario = {
+            "scenario_name": self.scenario_name,
+            "scenario": schema.plain(self.scenario),
+            "prices": listed(self.scenario, self.calendar),
+        }
         return {**head, **scenario, "policies": policies}
 
     def to_yaml(self) -> str:
@@ -81,7 +100,11 @@ class Configuration:
     def requests(self) -> float:
         """How many a replication has, about."""
         load = self.scenario.workload
-        return load.trace_loop * len(self.arrivals("trace").arrival) if load.trace else load.rate * self.scenario.horizon
+        return (
+            load.trace_loop * len(self.arrivals("trace").arrival)
+            if load.trace
+            else load.rate * self.scenario.horizon
+        )
 
     @property
     def calendar(self) -> Calendar:
@@ -94,48 +117,89 @@ class Configuration:
         return None if path is None else contents(kind, self.scenario.workload)
 
 
-def load(command: str, scenario: str, policies: list[str], overrides: list[str] | None = None, seed: int = 1, replications: int = 1) -> Configuration:
+def load(
+    command: str,
+    scenario: str,
+    policies: list[str],
+    overrides: list[str] | None = None,
+    seed: int = 1,
+    replications: int = 1,
+) -> Configuration:
     """Compose, validate and build. Raises InputError with every mistake."""
     overrides = overrides or []
     documents, problems = read_documents(scenario, policies)
     if problems:
         raise refused(problems, documents[0], documents[1:], overrides)
     weather, *stances = (document for document in documents if document is not None)
-    return composed(command, Path(scenario).stem, weather, policies, stances, overrides, seed, replications)
+    return composed(
+        command, Path(scenario).stem, weather, policies, stances, overrides, seed, replications
+    )
 
 
 def composed(
-    command: str, name: str, weather: yaml_reader.Document, policies: list[str], stances: list[yaml_reader.Document], overrides: list[str],
-    seed: int, replications: int,
-) -> Configuration:  # fmt: skip
+    command: str,
+    name: str,
+    weather: yaml_reader.Document,
+    policies: list[str],
+    stances: list[yaml_reader.Document],
+    overrides: list[str],
+    seed: int,
+    replications: int,
+) -> Configuration:
     """The same, of documents that have been read."""
     names = [Path(policy).stem for policy in policies]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise refused([f"policy {twice[0]!r} is named twice; give the second one another file name"], weather, [*stances], overrides)
+        raise refused(
+            [f"policy {twice[0]!r} is named twice; give the second one another file name"],
+            weather,
+            [*stances],
+            overrides,
+        )
     try:
-        made, layers, notes = compose(weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides)
+        made, layers, notes = compose(
+            weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides
+        )
     except InputError as error:
         raise refused(list(error.lines), weather, [*stances], []) from None
     mark(overrides, weather, stances)
     base = _resolved(made, weather)
-    return _build(command, name, made, base, dict(zip(names, layers, strict=True)), [weather, *stances], overrides, seed, replications, notes)
+    return _build(
+        command,
+        name,
+        made,
+        base,
+        dict(zip(names, layers, strict=True)),
+        [weather, *stances],
+        overrides,
+        seed,
+        replications,
+        notes,
+    )
 
 
 def refused(
-    problems: list[str], weather: yaml_reader.Document | None, stances: list[yaml_reader.Document | None], overrides: list[str]
+    problems: list[str],
+    weather: yaml_reader.Document | None,
+    stances: list[yaml_reader.Document | None],
+    overrides: list[str],
 ) -> InputError:
-    """With what is wrong in overrides and in those files that can be read (the others are None), so that everything is told at once."""
+    """With what is wrong in overrides and in those files that can be read (the others are None), so
+    that everything is told at once."""
     known = [stance for stance in stances if stance is not None]
     data, base = (None, {}) if weather is None else (weather.data, _resolved(weather.data, weather))
-    aimed = mistakes(overrides, data, [None if stance is None else stance.data for stance in stances])
+    aimed = mistakes(
+        overrides, data, [None if stance is None else stance.data for stance in stances]
+    )
     layers = {str(place): stance.data for place, stance in enumerate(known)}
     return InputError(*problems, *aimed, *_examined(data, base, layers, weather, known, [], [])[2])
 
 
 def layers_of(policy: str) -> dict[str, Any]:
     """The layers of a policy by name or path, for use without a scenario. Raises InputError."""
-    document = yaml_reader.read(catalogue.find("policies", policy), policy if catalogue.is_path(policy) else None)
+    document = yaml_reader.read(
+        catalogue.find("policies", policy), policy if catalogue.is_path(policy) else None
+    )
     return _layers(document.data, document)
 
 
@@ -149,27 +213,55 @@ def restored(document: yaml_reader.Document) -> Configuration:
     wanted = {"command", "seed", "replications", "files", "scenario_name", "scenario", "policies"}
     missing = wanted - set(document.data)
     if missing:
-        raise InputError(f"{document.file}: not a run's config.yaml: {', '.join(sorted(missing))} is missing")
+        raise InputError(
+            f"{document.file}: not a run's config.yaml: {', '.join(sorted(missing))} is missing"
+        )
     data = document.data
     numbers = {name: data[name] for name in ("seed", "replications", "replication") if name in data}
     for name, value in numbers.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < (1 if name == "replications" else 0):
-            raise InputError(f"{document.where((name,))}: {name}: expected a whole number, found {value!r}")
-    scenario = yaml_reader.Document(document.file, data["scenario"], {k[1:]: v for k, v in document.lines.items() if k[0] == "scenario"})
+        if (
+            not isinstance(value, int)
+            or isinstance(value, bool)
+            or value < (1 if name == "replications" else 0)
+        ):
+            raise InputError(
+                f"{document.where((name,))}: {name}: expected a whole number, found {value!r}"
+            )
+    scenario = yaml_reader.Document(
+        document.file,
+        data["scenario"],
+        {k[1:]: v for k, v in document.lines.items() if k[0] == "scenario"},
+    )
     stances = [
-        yaml_reader.Document(document.file, value, {k[2:]: v for k, v in document.lines.items() if k[:2] == ("policies", name)})
+        yaml_reader.Document(
+            document.file,
+            value,
+            {k[2:]: v for k, v in document.lines.items() if k[:2] == ("policies", name)},
+        )
         for name, value in data["policies"].items()
     ]
     made = _build(
-        str(data["command"]), str(data["scenario_name"]), data["scenario"], {}, data["policies"], [scenario, *stances], ["scenario.horizon=given"],
-        data["seed"], data["replications"], [],
-    )  # fmt: skip
+        str(data["command"]),
+        str(data["scenario_name"]),
+        data["scenario"],
+        {},
+        data["policies"],
+        [scenario, *stances],
+        ["scenario.horizon=given"],
+        data["seed"],
+        data["replications"],
+        [],
+    )
     for file, known in data["files"].items():
         if made.files.get(file) != known:
             raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
     made.yearly = data.get("yearly", False)
     if not isinstance(made.yearly, bool):
-        raise InputError(f"{document.where(('yearly',))}: yearly: expected true or false, found {made.yearly!r}"[:200])
+        raise InputError(
+            f"{document.where(('yearly',))}: yearly: expected true or false, found {made.yearly!r}"[
+                :200
+            ]
+        )
     if "until" in data:
         made.until = _until(data["until"], document)
     if "windows" in data:
@@ -182,24 +274,42 @@ def windowed(made: Configuration, among: Any) -> Configuration:
     if not isinstance(among, int) or isinstance(among, bool) or not 1 <= among <= 100_000:
         raise InputError(f"windows: expected a whole number from 1 to 100,000, found {among!r}")
     if made.scenario.workload.trace is None or made.scenario.workload.trace_jitter:
-        raise InputError("windows: only a trace can be played in parts, and not with --jitter, which moves requests between them")
+        raise InputError(
+            "windows: only a trace can be played in parts, and not with --jitter, which moves "
+            "requests between them"
+        )
     return replace(made, windows=among)
 
 
 def _until(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
-    if not isinstance(data, dict) or {key: type(value) for key, value in data.items()} != {"criterion": str, "first": int, "most": int}:
-        raise InputError(f"{document.where(('until',))}: until: expected criterion, first and most, as a run writes them")
+    if not isinstance(data, dict) or {key: type(value) for key, value in data.items()} != {
+        "criterion": str,
+        "first": int,
+        "most": int,
+    }:
+        raise InputError(
+            f"{document.where(('until',))}: until: expected criterion, first and most, as a run "
+            f"writes them"
+        )
     return data
 
 
-def read_documents(scenario: str | None, policies: list[str]) -> tuple[list[yaml_reader.Document | None], list[str]]:
-    """A scenario (unless None) and policies by name or path (None: cannot be read), and one line for each that cannot be."""
+def read_documents(
+    scenario: str | None, policies: list[str]
+) -> tuple[list[yaml_reader.Document | None], list[str]]:
+    """A scenario (unless None) and policies by name or path (None: cannot be read), and one line
+    for each that cannot be."""
     found: list[yaml_reader.Document | None] = []
     problems: list[str] = []
-    for kind, name in [*([] if scenario is None else [("scenarios", scenario)]), *(("policies", policy) for policy in policies)]:
+    for kind, name in [
+        *([] if scenario is None else [("scenarios", scenario)]),
+        *(("policies", policy) for policy in policies),
+    ]:
         try:
             path = catalogue.find(kind, name)
-            document = yaml_reader.read(path, name if catalogue.is_path(name) else f"{kind}/{path.name}")
+            document = yaml_reader.read(
+                path, name if catalogue.is_path(name) else f"{kind}/{path.name}"
+            )
             document.folder = path.resolve().parent
             found.append(document)
         except InputError as error:
@@ -209,22 +319,39 @@ def read_documents(scenario: str | None, policies: list[str]) -> tuple[list[yaml
 
 
 def _build(
-    command: str, name: str, data: Any, base: dict[str, str], policies: dict[str, Any], documents: list[yaml_reader.Document],
-    overrides: list[str], seed: int, replications: int, notes: list[str],
-) -> Configuration:  # fmt: skip
+    command: str,
+    name: str,
+    data: Any,
+    base: dict[str, str],
+    policies: dict[str, Any],
+    documents: list[yaml_reader.Document],
+    overrides: list[str],
+    seed: int,
+    replications: int,
+    notes: list[str],
+) -> Configuration:
     weather, *stances = documents
     scenario, built, problems = _examined(data, base, policies, weather, stances, overrides, notes)
     if problems:
         raise InputError(*problems)
     assert scenario is not None
-    files = {path: digest(path) for kind in FILES if (path := getattr(scenario.workload, kind)) is not None}
+    files = {
+        path: digest(path)
+        for kind in FILES
+        if (path := getattr(scenario.workload, kind)) is not None
+    }
     return Configuration(command, name, scenario, built, seed, replications, files, notes=notes)
 
 
 def _examined(
-    data: Any, base: dict[str, str], policies: dict[str, Any], weather: yaml_reader.Document | None, stances: list[yaml_reader.Document],
-    overrides: list[str], notes: list[str],
-) -> tuple[spec.Scenario | None, dict[str, Any], list[str]]:  # fmt: skip
+    data: Any,
+    base: dict[str, str],
+    policies: dict[str, Any],
+    weather: yaml_reader.Document | None,
+    stances: list[yaml_reader.Document],
+    overrides: list[str],
+    notes: list[str],
+) -> tuple[spec.Scenario | None, dict[str, Any], list[str]]:
     """The scenario (None if nothing can be read of it), the policies' layers, and every mistake."""
     scenario: spec.Scenario | None = None
     problems: list[str] = []
@@ -258,17 +385,31 @@ def _examined(
     notes += [] if problems else warnings(scenario, dates(scenario))
     for policy, document in zip(policies, stances, strict=True):
         layers = built.get(policy, {})
-        problems += [f"{document.where(key)}: {'.'.join(key)}: {line}" for key, line in names.aims(layers, scenario)] if named(left_out) else []
+        problems += (
+            [
+                f"{document.where(key)}: {'.'.join(key)}: {line}"
+                for key, line in names.aims(layers, scenario)
+            ]
+            if named(left_out)
+            else []
+        )
         mistakes, doubts = names.held(names.of_layers(layers), there, document, strict=False)
         problems += mistakes
         notes += [f"{policy}: {line}" for line in doubts]
         built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
-        notes += [f"{policy}: {line}" for line in (*advice.nesting(layers), *advice.settings(layers, policies[policy], scenario))]
+        notes += [
+            f"{policy}: {line}"
+            for line in (
+                *advice.nesting(layers),
+                *advice.settings(layers, policies[policy], scenario),
+            )
+        ]
     return scenario, built, problems
 
 
 def _resolved(data: Any, document: yaml_reader.Document) -> dict[str, str]:
-    """Paths made absolute: those of the file from its folder, those of the command line from the working directory."""
+    """Paths made absolute: those of the file from its folder, those of the command line from the
+    working directory."""
     load = data.get("workload") if isinstance(data, dict) else None
     written = document.data.get("workload")
     found = {}
@@ -293,12 +434,21 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
         kind = settings.pop("kind", key) if isinstance(settings, dict) else key
         if kind not in registry:
             near = nearest(str(kind), sorted(registry))
-            own = "" if near.startswith("did") else "; one of your own is loaded with --plugin FILE.py"
-            problems.append(f"{document.where((str(key),))}: {key}: no layer is called {kind!r}; {near}{own}")
+            own = (
+                ""
+                if near.startswith("did")
+                else "; one of your own is loaded with --plugin FILE.py"
+            )
+            problems.append(
+                f"{document.where((str(key),))}: {key}: no layer is called {kind!r}; {near}{own}"
+            )
             continue
         if not isinstance(settings, dict):
             first = next(iter(schema.keys(registry[kind], ())), "")
-            wanted = f"expected keys and values, found {shown(value)}; write {key}: {{{first + ': …' if first else ''}}}"
+            wanted = (
+                f"expected keys and values, found {shown(value)}; write {key}: "
+                f"{{{first + ': …' if first else ''}}}"
+            )
             problems.append(f"{document.where((str(key),))}: {key}: {wanted}")
             continue
         try:
@@ -316,5 +466,8 @@ def _funded(layer: Any, scenario: spec.Scenario) -> Any:
     if layer.kind != "budget" or layer.usd is not None or scenario.budget is None:
         return layer
     ours = scenario.budget
-    calendar = {key: getattr(layer, key) or getattr(ours, key) for key in ("period", "zone", "reset", "window")}
+    calendar = {
+        key: getattr(layer, key) or getattr(ours, key)
+        for key in ("period", "zone", "reset", "window")
+    }
     return replace(layer, usd=ours.usd, **calendar)

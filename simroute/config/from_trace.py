@@ -1,4 +1,5 @@
-"""A scenario made from a trace: its arrivals against deployments that behave as the trace says, at the prices of its date."""
+"""A scenario made from a trace: its arrivals against deployments that behave as the trace says, at
+the prices of its date."""
 
 from __future__ import annotations
 
@@ -29,19 +30,39 @@ MOST = 40
 """Deployments taken from a trace, the busiest first."""
 
 
-def weather(path: str, trace: Recording, given: dict[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
-    """Plain data of a scenario, and notes. `given`: one whose deployments, promises and outages hold beside the trace's. Raises InputError."""
-    made: dict[str, Any] = copy.deepcopy(given) if given is not None else {"about": f"Replay of a trace ({trace.format})"}
+def weather(
+    path: str, trace: Recording, given: dict[str, Any] | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Plain data of a scenario, and notes. `given`: one whose deployments, promises and outages
+    hold beside the trace's. Raises InputError."""
+    made: dict[str, Any] = (
+        copy.deepcopy(given)
+        if given is not None
+        else {"about": f"Replay of a trace ({trace.format})"}
+    )
     load = made.setdefault("workload", {})
     load.pop("rate", None)
-    load |= {"trace": path, "max_output_tokens": max(trace.most_output, int(load.get("max_output_tokens") or 0), 1)}
+    load |= {
+        "trace": path,
+        "max_output_tokens": max(trace.most_output, int(load.get("max_output_tokens") or 0), 1),
+    }
     made.pop("horizon", None)
     deployments: dict[str, Any] = made.setdefault("deployments", {})
     if not routed(trace):
         if not deployments:
-            missing = " and ".join(word for word, column in (("models", "model"), ("latencies", "latency_s")) if column not in trace.said)
-            raise InputError(f"{path}: this log has no {missing}: name a scenario whose deployments answer, such as scenario=demo")
-        return made, ["the log does not say which models answered, and how fast: deployments behave as the scenario says"]
+            missing = " and ".join(
+                word
+                for word, column in (("models", "model"), ("latencies", "latency_s"))
+                if column not in trace.said
+            )
+            raise InputError(
+                f"{path}: this log has no {missing}: name a scenario whose deployments answer, "
+                f"such as scenario=demo"
+            )
+        return made, [
+            "the log does not say which models answered, and how fast: deployments behave as the "
+            "scenario says"
+        ]
     notes: list[str] = []
     busy = trace.behaved()
     for target in busy[:MOST]:
@@ -51,7 +72,8 @@ def weather(path: str, trace: Recording, given: dict[str, Any] | None) -> tuple[
         notes.append(f"only the {MOST} busiest of {len(busy)} models of the log are deployments")
     if given is None:
         notes.append(
-            "the log does not say how good answers are: no quality is reported, and judges take all models to be alike (scenario=S can say more)"
+            "the log does not say how good answers are: no quality is reported, and judges take "
+            "all models to be alike (scenario=S can say more)"
         )
     return made, notes
 
@@ -62,20 +84,31 @@ def _silent(trace: Recording, targets: list[str]) -> list[str]:
     for target in targets:
         calls, answered, status = trace.called[target]
         if not answered:
-            made.append(f"{target}: none of its {calls:,} calls was answered (mostly {status}): it fails whatever is sent to it")
+            made.append(
+                f"{target}: none of its {calls:,} calls was answered (mostly {status}): it fails "
+                f"whatever is sent to it"
+            )
         elif not trace.behaviour(target).known:
-            made.append(f"{target}: ASSUMED as fast as the log's other models together, as the log has no time of its answers")
+            made.append(
+                f"{target}: ASSUMED as fast as the log's other models together, as the log has "
+                f"no time of its answers"
+            )
     return made
 
 
 def routed(trace: Recording) -> bool:
-    """Whether the log says who answered, and how fast: else it has no routing of its own, and nobody behaves as recorded."""
+    """Whether the log says who answered, and how fast: else it has no routing of its own, and
+    nobody behaves as recorded."""
     return {"model", "latency_s"} <= set(trace.said) and bool(trace.behaved())
 
 
 def date(trace: Recording) -> str | None:
     """The day of the first request, YYYY-MM-DD in UTC; None where the clock is relative."""
-    return None if trace.relative else datetime.fromtimestamp(trace.first_ns / 1e9, UTC).strftime("%Y-%m-%d")
+    return (
+        None
+        if trace.relative
+        else datetime.fromtimestamp(trace.first_ns / 1e9, UTC).strftime("%Y-%m-%d")
+    )
 
 
 def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list[str]) -> None:
@@ -84,7 +117,14 @@ def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list
     answering = trace.answers.get(target, model)
     found = known_as(provider, model) or known_as(provider, answering)
     named = {(provider, model), (provider, answering), found}
-    same = next((made for made in deployments.values() if (made.get("provider"), made.get("model")) in named), None)
+    same = next(
+        (
+            made
+            for made in deployments.values()
+            if (made.get("provider"), made.get("model")) in named
+        ),
+        None,
+    )
     if same is not None:
         same.setdefault("recorded", target)
         return
@@ -102,7 +142,13 @@ def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list
             found = None
     if found is None:
         price, why = _price(trace.bills.get(target))
-        own = {"provider": provider, "model": model, "recorded": target, "quality": None, "price": price}
+        own = {
+            "provider": provider,
+            "model": model,
+            "recorded": target,
+            "quality": None,
+            "price": price,
+        }
         notes.append(f"{target}: not in the price catalogue; {why}")
     deployments[_name(model, provider, deployments)] = own
 
@@ -119,23 +165,35 @@ def _name(model: str, provider: str, taken: dict[str, Any]) -> str:
 def _price(bill: list[list[float]] | None) -> tuple[dict[str, float], str]:
     """USD per million tokens that fit the log's own bills best, and what was done."""
     if bill is None:
-        return {"input": 0.0, "output": 0.0}, "and its calls have no cost in the log: it is taken to be free"
+        return {
+            "input": 0.0,
+            "output": 0.0,
+        }, "and its calls have no cost in the log: it is taken to be free"
     price = price_of(bill)
     told = ", ".join(f"${usd:g} {kind}" for kind, usd in price.items())
     return price, f"its price is what the log's bills say: {told}, per million tokens"
 
 
 def load(
-    path: str, scenario: str | None, policies: list[str], overrides: list[str], outages: list[str], seed: int = 1, replications: int = 1,
+    path: str,
+    scenario: str | None,
+    policies: list[str],
+    overrides: list[str],
+    outages: list[str],
+    seed: int = 1,
+    replications: int = 1,
     load: dict[str, Any] | None = None,
-) -> Configuration:  # fmt: skip
-    """What `replay` runs: a trace's own weather, with the deployments and promises of a scenario where one is named, and `outages` over it.
+) -> Configuration:
+    """What `replay` runs: a trace's own weather, with the deployments and promises of a scenario
+    where one is named, and `outages` over it.
 
-    load: further keys of `workload`, such as rate_scale. outages: names of scenarios whose outages hold, or `{provider: …, start: …}` as a
-    scenario file has them. Raises InputError.
+    load: further keys of `workload`, such as rate_scale. outages: names of scenarios whose outages
+    hold, or `{provider: …, start: …}` as a scenario file has them. Raises InputError.
     """
     problems: list[str] = []
-    trace = _told(problems, lambda: recording(path, wish(spec.Reading(**(load or {}).get("reading", {})))))
+    trace = _told(
+        problems, lambda: recording(path, wish(spec.Reading(**(load or {}).get("reading", {}))))
+    )
     if trace is not None and not routed(trace):
         policies = [name for name in policies if name != RECORDED] or policies
     documents, unread = read_documents(scenario, policies)
@@ -145,19 +203,39 @@ def load(
     for number, text in enumerate(outages, 1):
         laid |= _told(problems, partial(_outages, text, number)) or {}
     data, notes = None, list[str]()
-    misshapen = [] if given is None else schema.salvaged(spec.Scenario, {"deployments": {}, **given.data}, given)[1]
+    misshapen = (
+        []
+        if given is None
+        else schema.salvaged(spec.Scenario, {"deployments": {}, **given.data}, given)[1]
+    )
     problems += misshapen
     if trace is not None and not misshapen and (scenario is None or given is not None):
-        data, notes = _told(problems, lambda: weather(path, trace, None if given is None else given.data)) or (None, notes)
+        data, notes = _told(
+            problems, lambda: weather(path, trace, None if given is None else given.data)
+        ) or (None, notes)
     document = None
     if data is not None:
         data["workload"] |= load or {}
         data |= {"outages": {**(data.get("outages") or {}), **laid}} if laid else {}
-        document = yaml_reader.Document(path if given is None else given.file, data, {} if given is None else given.lines, Path.cwd())
+        document = yaml_reader.Document(
+            path if given is None else given.file,
+            data,
+            {} if given is None else given.lines,
+            Path.cwd(),
+        )
     if document is None or problems:
         raise refused(problems, document, documents, overrides)
     stances = [stance for stance in documents if stance is not None]
-    made = composed("replay", Path(path).name.split(".")[0] or "trace", document, policies, stances, overrides, seed, replications)
+    made = composed(
+        "replay",
+        Path(path).name.split(".")[0] or "trace",
+        document,
+        policies,
+        stances,
+        overrides,
+        seed,
+        replications,
+    )
     made.notes = [*notes, *made.notes]
     return made
 
@@ -180,6 +258,9 @@ def _outages(text: str, number: int) -> dict[str, Any]:
     documents, problems = read_documents(text, [])
     found = None if documents[0] is None else documents[0].data.get("outages")
     if problems or not found:
-        none = f"--outage {text}: that scenario has no outages; name another, or write {{provider: …, start: …, end: …}}"
+        none = (
+            f"--outage {text}: that scenario has no outages; name another, or write "
+            f"{{provider: …, start: …, end: …}}"
+        )
         raise InputError(*(problems or [none]))
     return dict(found)

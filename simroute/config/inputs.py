@@ -22,8 +22,11 @@ __all__ = ["FILES", "contents", "dated", "dates", "digest", "fitted", "mapping",
 FILES = ("trace", "lengths", "outcomes")
 
 
-def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: list[str], notes: list[str]) -> spec.Scenario:
-    """Files read once, to see that they can be; a trace sets the horizon unless the command line does."""
+def fitted(
+    scenario: spec.Scenario, document: yaml_reader.Document, overrides: list[str], notes: list[str]
+) -> spec.Scenario:
+    """Files read once, to see that they can be; a trace sets the horizon unless the command line
+    does."""
     load = scenario.workload
     problems: list[str] = []
     for kind in FILES:
@@ -39,20 +42,41 @@ def fitted(scenario: spec.Scenario, document: yaml_reader.Document, overrides: l
             problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {error}")
             continue
         if kind == "trace":
-            notes += [f"{Path(path).name}: {len(content.arrival):,} requests", *(f"{Path(path).name}: {note}" for note in content.notes)]
+            notes += [
+                f"{Path(path).name}: {len(content.arrival):,} requests",
+                *(f"{Path(path).name}: {note}" for note in content.notes),
+            ]
             last = float(content.arrival[-1])
             stop = last if load.trace_to is None else min(load.trace_to, last)
             given = any(text.startswith("scenario.horizon=") for text in overrides)
             if last <= 0 and not given:
-                problems.append(f"{path}: all requests came at one moment, so nothing says how long to play it; give scenario.horizon=60s, say")
+                problems.append(
+                    f"{path}: all requests came at one moment, so nothing says how long to play "
+                    f"it; give scenario.horizon=60s, say"
+                )
             elif last <= 0 and load.trace_loop > 1:
-                problems.append(f"{path}: all requests came at one moment: it cannot be played over and over (--loop, workload.trace_loop)")
+                problems.append(
+                    f"{path}: all requests came at one moment: it cannot be played over and over "
+                    f"(--loop, workload.trace_loop)"
+                )
             elif stop <= load.trace_from and not (last <= 0 and load.trace_from == 0):
-                ends = f"the trace ends at {last:.0f} s" if stop == last else f"trace_to (--to) ends it at {stop:.0f} s"
-                where = f"{document.where(('workload', 'trace_from'))}: workload.trace_from (--from)"
-                problems.append(f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from the first request")
+                ends = (
+                    f"the trace ends at {last:.0f} s"
+                    if stop == last
+                    else f"trace_to (--to) ends it at {stop:.0f} s"
+                )
+                where = (
+                    f"{document.where(('workload', 'trace_from'))}: workload.trace_from (--from)"
+                )
+                problems.append(
+                    f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from "
+                    f"the first request"
+                )
             elif not window_has_any(load, content):
-                problems.append(f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s (--from, --to; from the first request)")
+                problems.append(
+                    f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s "
+                    f"(--from, --to; from the first request)"
+                )
             elif not given:
                 time = clock(load, content)
                 length = stop - load.trace_from + (load.trace_loop - 1) * time.length
@@ -69,20 +93,33 @@ def window_has_any(load: spec.Workload, trace: Any) -> bool:
 
 
 def dates(scenario: spec.Scenario) -> Calendar:
-    """Which date and hour the seconds of a run are: its trace's, or from `workload.profile.starts` on."""
+    """Which date and hour the seconds of a run are: its trace's, or from `workload.profile.starts`
+    on."""
     load = scenario.workload
     return calendar(load, None if load.trace is None else contents("trace", load))
 
 
 def dated(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
-    """In a run without dates the catalogue's prices are of one day, that of its release: it is kept, so that another release changes nothing."""
+    """In a run without dates the catalogue's prices are of one day, that of its release: it is
+    kept, so that another release changes nothing."""
     if dates(scenario).dated:
         return scenario
-    undated = {name: made for name, made in scenario.deployments.items() if made.price is None and made.price_date is None}
+    undated = {
+        name: made
+        for name, made in scenario.deployments.items()
+        if made.price is None and made.price_date is None
+    }
     if undated:
         when = f"{released()}, the day of the catalogue's release"
-        notes.append(f"{', '.join(undated)}: at the prices of {when}; price_date, or a date in workload.profile.starts, says otherwise")
-    return replace(scenario, deployments=scenario.deployments | {name: replace(made, price_date=released()) for name, made in undated.items()})
+        notes.append(
+            f"{', '.join(undated)}: at the prices of {when}; price_date, or a date in "
+            f"workload.profile.starts, says otherwise"
+        )
+    return replace(
+        scenario,
+        deployments=scenario.deployments
+        | {name: replace(made, price_date=released()) for name, made in undated.items()},
+    )
 
 
 def contents(kind: str, load: spec.Workload) -> Any:
@@ -95,7 +132,12 @@ def contents(kind: str, load: spec.Workload) -> Any:
 
 def wish(reading: spec.Reading) -> Wish:
     """What the readers of traces are told. Raises InputError."""
-    return Wish(reading.format, None if reading.mapping is None else mapping(Path(reading.mapping)), reading.zone, reading.unit)
+    return Wish(
+        reading.format,
+        None if reading.mapping is None else mapping(Path(reading.mapping)),
+        reading.zone,
+        reading.unit,
+    )
 
 
 def mapping(path: Path) -> Mapped:
@@ -104,7 +146,12 @@ def mapping(path: Path) -> Mapped:
     try:
         return mapped(document.data)
     except MappingError as error:
-        raise InputError(*(f"{document.where(key)}: {'.'.join(key) or 'mapping'}: {text}" for key, text in error.problems)) from None
+        raise InputError(
+            *(
+                f"{document.where(key)}: {'.'.join(key) or 'mapping'}: {text}"
+                for key, text in error.problems
+            )
+        ) from None
 
 
 @lru_cache(maxsize=16)

@@ -1,6 +1,8 @@
-"""The JSON Schema (draft 2020-12) of scenario and policy files, from the same declarations that validate them.
+"""The JSON Schema (draft 2020-12) of scenario and policy files, from the same declarations that
+validate them.
 
-It is there for editors: each key says what it does, its unit, its default, and what may stand there.
+It is there for editors: each key says what it does, its unit, its default, and what may stand
+there.
 """
 
 from __future__ import annotations
@@ -46,7 +48,10 @@ def scenario_schema() -> Schema:
 def policy_schema() -> Schema:
     """Of a policy file: layers by name, whose kind is the name unless `kind` says otherwise."""
     kinds = sorted(registry)
-    layers = {name: {"anyOf": [_ref(name), {"type": "null"}], "description": _doc(registry[name])} for name in kinds}
+    layers = {
+        name: {"anyOf": [_ref(name), {"type": "null"}], "description": _doc(registry[name])}
+        for name in kinds
+    }
     about = {"type": "string", "description": "One sentence: what this policy does."}
     tune = {"type": "object", "description": "Ranges for `simroute tune`."}
     other = {
@@ -54,15 +59,28 @@ def policy_schema() -> Schema:
         "description": "A second layer of some kind, under a name of your own: `kind` says which.",
         "properties": {"kind": {"enum": kinds, "description": "The kind of this layer."}},
         "required": ["kind"],
-        "allOf": [{"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}, "then": _ref(name)} for name in kinds],
+        "allOf": [
+            {
+                "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
+                "then": _ref(name),
+            }
+            for name in kinds
+        ],
     }
     return {
         **_head("policy"),
         "type": "object",
-        "description": "An ordered mapping of layers: a call passes them from the first to the last.",
+        "description": "An ordered mapping of layers: a call passes them from the first to the "
+        "last.",
         "properties": {"about": about, "tune": tune, **layers},
         "additionalProperties": other,
-        "$defs": {name: _object(registry[name], {"kind": {"const": name, "description": "Only needed under another name."}}) for name in kinds},
+        "$defs": {
+            name: _object(
+                registry[name],
+                {"kind": {"const": name, "description": "Only needed under another name."}},
+            )
+            for name in kinds
+        },
     }
 
 
@@ -79,14 +97,28 @@ def _object(cls: type, more: Schema | None = None) -> Schema:
     own = [f for f in fields(cls) if f.init]
     needed = [f.name for f in own if f.default is MISSING and f.default_factory is MISSING]
     properties = {f.name: {**_schema(hints[f.name]), **_default(f)} for f in own}
-    made: Schema = {"type": "object", "description": _doc(cls), "properties": properties | (more or {}), "additionalProperties": False}
-    return made | ({"required": needed} if needed else {}) | ({"allOf": TOGETHER[cls]} if cls in TOGETHER else {})
+    made: Schema = {
+        "type": "object",
+        "description": _doc(cls),
+        "properties": properties | (more or {}),
+        "additionalProperties": False,
+    }
+    return (
+        made
+        | ({"required": needed} if needed else {})
+        | ({"allOf": TOGETHER[cls]} if cls in TOGETHER else {})
+    )
 
 
 def _doc(cls: type) -> str:
-    """What the class says of itself, one line a paragraph; nothing where `dataclass` wrote a signature there."""
+    """What the class says of itself, one line a paragraph; nothing where `dataclass` wrote a
+    signature there."""
     text = told(cls).doc
-    return "" if text.startswith(f"{cls.__name__}(") else "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    return (
+        ""
+        if text.startswith(f"{cls.__name__}(")
+        else "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
+    )
 
 
 def _given(*keys: str) -> Schema:
@@ -148,13 +180,22 @@ def _union(parts: list[Any], marks: tuple[Any, ...], said: Schema) -> Schema:
     else:
         choices = [_schema(part) for part in parts]
     if optional:
-        choices = [_or_nothing(choices[0])] if len(choices) == 1 and set(choices[0]) & {"type", "enum"} else [*choices, {"type": "null"}]
-    flat = [inner for choice in choices for inner in (choice["anyOf"] if set(choice) == {"anyOf"} else [choice])]
+        choices = (
+            [_or_nothing(choices[0])]
+            if len(choices) == 1 and set(choices[0]) & {"type", "enum"}
+            else [*choices, {"type": "null"}]
+        )
+    flat = [
+        inner
+        for choice in choices
+        for inner in (choice["anyOf"] if set(choice) == {"anyOf"} else [choice])
+    ]
     return {**({"anyOf": flat} if len(flat) > 1 else flat[0]), **said}
 
 
 def _or_nothing(choice: Schema) -> Schema:
-    """The same, or null; without `anyOf` where that can be said, since editors tell more about a plain schema."""
+    """The same, or null; without `anyOf` where that can be said, since editors tell more about a
+    plain schema."""
     if "enum" in choice:
         return {**choice, "enum": [*choice["enum"], None]}
     kinds = choice["type"]
@@ -167,7 +208,14 @@ def _said(kind: Any) -> Schema:
     if get_origin(bare) in (Union, types.UnionType):
         marks = (*marks, *unwrap(get_args(bare)[0])[1])
     doc = next((mark.text for mark in marks if isinstance(mark, Doc)), "")
-    unit = next((WORDS.get(mark.name, mark.name) for mark in marks if isinstance(mark, Unit) and mark.name not in ("name", "text")), "")
+    unit = next(
+        (
+            WORDS.get(mark.name, mark.name)
+            for mark in marks
+            if isinstance(mark, Unit) and mark.name not in ("name", "text")
+        ),
+        "",
+    )
     text = f"{doc} ({unit})" if doc and unit else doc or unit
     return {"description": text[:1].upper() + text[1:] + "."} if text else {}
 
@@ -178,7 +226,11 @@ def _names(key: Any) -> Schema:
     unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
     if bare is int:
         return {"propertyNames": {"pattern": "^[1-5][0-9][0-9]$"}}
-    return {"propertyNames": {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]}} if unit == "target" else {}
+    return (
+        {"propertyNames": {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]}}
+        if unit == "target"
+        else {}
+    )
 
 
 def _leaf(bare: Any, marks: tuple[Any, ...]) -> Schema:
@@ -186,9 +238,17 @@ def _leaf(bare: Any, marks: tuple[Any, ...]) -> Schema:
     if get_origin(bare) is Literal:
         return {"enum": list(get_args(bare))}
     if unit == "clock":
-        return {"type": "string", "pattern": f"^{CLOCK.pattern}$", "patternErrorMessage": 'Expected a time of day such as "06:30".'}
+        return {
+            "type": "string",
+            "pattern": f"^{CLOCK.pattern}$",
+            "patternErrorMessage": 'Expected a time of day such as "06:30".',
+        }
     if bare is str:
-        return {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]} if unit == "target" else {"type": "string"}
+        return (
+            {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]}
+            if unit == "target"
+            else {"type": "string"}
+        )
     if bare is bool:
         return {"type": "boolean"}
     number: Schema = {"type": "integer" if bare is int else "number"}
@@ -196,10 +256,17 @@ def _leaf(bare: Any, marks: tuple[Any, ...]) -> Schema:
         if isinstance(mark, Range):
             number["exclusiveMinimum" if mark.above else "minimum"] = mark.low
             number["maximum"] = mark.high
-    number = {key: value for key, value in number.items() if value not in (float("inf"), float("-inf"))}
+    number = {
+        key: value for key, value in number.items() if value not in (float("inf"), float("-inf"))
+    }
     if unit == "start":
         told = "Expected 0 to 168, or a date such as 2026-08-03T15:00."
-        return {**number, "type": ["number", "string"], "pattern": f"^{START.pattern}$", "patternErrorMessage": told}
+        return {
+            **number,
+            "type": ["number", "string"],
+            "pattern": f"^{START.pattern}$",
+            "patternErrorMessage": told,
+        }
     return _timed(number, unit == "when") if unit in ("s", "when") else number
 
 
@@ -207,5 +274,13 @@ def _timed(number: Schema, when: bool) -> Schema:
     """Seconds as a number or written with units; a moment may be a share of the horizon as well."""
     some = "(?=.*[1-9])" if "exclusiveMinimum" in number else ""
     form = f"(?:{DURATION.pattern}|{PERCENT.pattern})" if when else DURATION.pattern
-    told = f"Expected seconds, or a duration such as 500ms, 30s, 1h30m{', or a share of the horizon such as 30%' if when else ''}."
-    return {**number, "type": ["number", "string"], "pattern": f"^{some}{form}$", "patternErrorMessage": told}
+    told = (
+        f"Expected seconds, or a duration such as 500ms, 30s, "
+        f"1h30m{', or a share of the horizon such as 30%' if when else ''}."
+    )
+    return {
+        **number,
+        "type": ["number", "string"],
+        "pattern": f"^{some}{form}$",
+        "patternErrorMessage": told,
+    }

@@ -1,7 +1,9 @@
-"""Names that must mean something: those that policies and scenarios mention, held against what the scenario, and the log that it replays, have.
+"""Names that must mean something: those that policies and scenarios mention, held against what the
+scenario, and the log that it replays, have.
 
-A parameter that takes a name declares of what (`core.params`: TargetName, TaskName …), so one walk over the declarations finds them all. A name that
-nothing has and that looks like one that there is, is refused as a mistake. Any other is noted: a policy may be meant for other traffic as well.
+A parameter that takes a name declares of what (`core.params`: TargetName, TaskName …), so one walk
+over the declarations finds them all. A name that nothing has and that looks like one that there is,
+is refused as a mistake. Any other is noted: a policy may be meant for other traffic as well.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ class Mention(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Names of one kind. here: the run's; other: the scenario's, where the log has names of its own; more: the log has further ones, told as one."""
+    """Names of one kind. here: the run's; other: the scenario's, where the log has names of its
+    own; more: the log has further ones, told as one."""
 
     here: list[str]
     other: list[str]
@@ -77,7 +80,8 @@ def of_layers(layers: dict[str, Any]) -> Iterator[Mention]:
 
 
 def aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath, str]]:
-    """Targets that neither are deployments nor roles, and weights that aim nowhere: where, and what would be right."""
+    """Targets that neither are deployments nor roles, and weights that aim nowhere: where, and what
+    would be right."""
     known = [*scenario.deployments, *ROLES]
     found = [
         (path, f"no deployment is called {_quoted(name)}; {nearest(name, known)}")
@@ -92,14 +96,27 @@ def aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath,
 
 
 def known(scenario: spec.Scenario) -> dict[str, Known]:
-    """Kind -> the names that there are. Raises TraceError, InputError where the workload's files cannot be read."""
+    """Kind -> the names that there are. Raises TraceError, InputError where the workload's files
+    cannot be read."""
     load = scenario.workload
-    trace, outcomes = (None if getattr(load, kind) is None else contents(kind, load) for kind in ("trace", "outcomes"))
-    tasks = _either("task", list(load.tasks) if outcomes is None else list(outcomes.tasks), trace if outcomes is None else None)
+    trace, outcomes = (
+        None if getattr(load, kind) is None else contents(kind, load)
+        for kind in ("trace", "outcomes")
+    )
+    tasks = _either(
+        "task",
+        list(load.tasks) if outcomes is None else list(outcomes.tasks),
+        trace if outcomes is None else None,
+    )
     features = _either("feature", list(load.features), trace)
-    here, other = (list(dict.fromkeys([*one, *two])) for one, two in ((tasks.here, features.here), (tasks.other, features.other)))
+    here, other = (
+        list(dict.fromkeys([*one, *two]))
+        for one, two in ((tasks.here, features.here), (tasks.other, features.other))
+    )
     both = Known(here, [name for name in other if name not in here], tasks.more or features.more)
-    providers = Known(list(dict.fromkeys(made.provider for made in scenario.deployments.values())), [])
+    providers = Known(
+        list(dict.fromkeys(made.provider for made in scenario.deployments.values())), []
+    )
     return {"task": tasks, "feature": features, "task or feature": both, "provider": providers}
 
 
@@ -107,49 +124,85 @@ def _either(kind: str, own: list[str], trace: Any) -> Known:
     """A log's names of a kind, where it has any: they are the run's. Else the scenario's."""
     told = [] if trace is None else trace.names.get(kind, [])
     named = [name for name in told if name not in (NOBODY, OTHERS)]
-    return Known(named, [name for name in own if name not in named], OTHERS in told) if named else Known(own, [])
+    return (
+        Known(named, [name for name in own if name not in named], OTHERS in told)
+        if named
+        else Known(own, [])
+    )
 
 
-def held(mentions: Iterable[Mention], there: dict[str, Known], document: Document, *, strict: bool) -> tuple[list[str], list[str]]:
-    """(mistakes, with file and line; notes) of names that the run does not have. strict: what looks like none of them is a mistake as well."""
+def held(
+    mentions: Iterable[Mention], there: dict[str, Known], document: Document, *, strict: bool
+) -> tuple[list[str], list[str]]:
+    """(mistakes, with file and line; notes) of names that the run does not have. strict: what looks
+    like none of them is a mistake as well."""
     problems, notes = [], []
     for path, kind, name in mentions:
         if kind not in there or name in there[kind].here:
             continue
         here, other, more = there[kind]
         where = clean(".".join(path), 100)
-        near = nearest(name, [*here, *other]) if here or other else f"there are no {kind.replace(' or ', 's or ')}s"
+        near = (
+            nearest(name, [*here, *other])
+            if here or other
+            else f"there are no {kind.replace(' or ', 's or ')}s"
+        )
         if name in other:
-            notes.append(f"{where}: the log has no {kind} {_quoted(name)}, only the scenario has; of the log: {listed(here)}")
+            notes.append(
+                f"{where}: the log has no {kind} {_quoted(name)}, only the scenario has; of the "
+                f"log: {listed(here)}"
+            )
         elif more:
-            notes.append(f"{where}: {_quoted(name)} is none of the {MOST_NAMES} {kind}s of the log that are told apart; the rarer ones are one")
+            notes.append(
+                f"{where}: {_quoted(name)} is none of the {MOST_NAMES} {kind}s of the log that "
+                f"are told apart; the rarer ones are one"
+            )
         elif strict or near.startswith("did"):
-            problems.append(f"{document.where(path)}: {where}: there is no such {kind}{'' if path[-1] == name else ': ' + _quoted(name)}; {near}")
+            problems.append(
+                f"{document.where(path)}: {where}: there is no such "
+                f"{kind}{'' if path[-1] == name else ': ' + _quoted(name)}; {near}"
+            )
         else:
-            notes.append(f"{where}: nothing here has the {kind} {_quoted(name)}, so it changes nothing; {near}")
+            notes.append(
+                f"{where}: nothing here has the {kind} {_quoted(name)}, so it changes nothing; "
+                f"{near}"
+            )
     return problems, notes
 
 
 def ungraded(scenario: spec.Scenario, there: dict[str, Known]) -> list[str]:
-    """What the scenario does not say of how good answers are, in a sentence; nothing where it says of no deployment how good it is."""
+    """What the scenario does not say of how good answers are, in a sentence; nothing where it says
+    of no deployment how good it is."""
     tasks = there["task"].here
-    if scenario.workload.outcomes is not None or all(made.quality is None for made in scenario.deployments.values()):
+    if scenario.workload.outcomes is not None or all(
+        made.quality is None for made in scenario.deployments.values()
+    ):
         return []
     missing: dict[tuple[str, ...], list[str]] = {}
     for name, made in scenario.deployments.items():
-        unknown = tuple(task for task in tasks if accuracy(made.quality, task, scenario.workload.tasks) is None)
+        unknown = tuple(
+            task for task in tasks if accuracy(made.quality, task, scenario.workload.tasks) is None
+        )
         if unknown:
             missing.setdefault(unknown, []).append(name)
-    rest = f"no quality is reported where they are asked, and judges take them to be right in {100 * UNKNOWN:g} %"
+    rest = (
+        f"no quality is reported where they are asked, and judges take them to be right in "
+        f"{100 * UNKNOWN:g} %"
+    )
     return [
-        f"quality of {listed(names)}: not known{'' if len(work) == len(tasks) else f' for the tasks {listed(list(work))}'}; {rest}"
+        f"quality of {listed(names)}: not "
+        f"known{'' if len(work) == len(tasks) else f' for the tasks {listed(list(work))}'}; {rest}"
         for work, names in missing.items()
     ]
 
 
 def listed(names: list[str]) -> str:
     """Some of them, in a line."""
-    return ", ".join(clean(name, 40) for name in names[:MOST]) + (f" and {len(names) - MOST} more" if len(names) > MOST else "") or "none"
+    return (
+        ", ".join(clean(name, 40) for name in names[:MOST])
+        + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+        or "none"
+    )
 
 
 def _quoted(name: str) -> str:

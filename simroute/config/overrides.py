@@ -1,4 +1,5 @@
-"""Files and command-line overrides into one plain configuration. The only place that knows Hydra, for its override grammar."""
+"""Files and command-line overrides into one plain configuration. The only place that knows Hydra,
+for its override grammar."""
 
 from __future__ import annotations
 
@@ -22,24 +23,48 @@ GROUPED = re.compile(r"(?<![\w.-])[-+]?[0-9]+(_[0-9]+)+(?!\w)")
 def compose(
     scenario: dict[Any, Any], policies: dict[str, dict[Any, Any]], overrides: list[str]
 ) -> tuple[dict[Any, Any], list[dict[Any, Any]], list[str]]:
-    """The scenario and the policies with all overrides applied, and notes. Raises InputError with every mistake."""
+    """The scenario and the policies with all overrides applied, and notes. Raises InputError with
+    every mistake."""
     if not overrides:
         return scenario, list(policies.values()), []
     notes: list[str] = []
     rewritten: list[str] = []
     if problems := _judged(overrides, scenario, policies, rewritten, notes):
         raise InputError(*problems)
-    made = _hydra({"scenario": scenario, "policies": {f"p{i}": policy for i, policy in enumerate(policies.values())}}, rewritten)
+    made = _hydra(
+        {
+            "scenario": scenario,
+            "policies": {f"p{i}": policy for i, policy in enumerate(policies.values())},
+        },
+        rewritten,
+    )
     return made["scenario"], [made["policies"][f"p{i}"] for i in range(len(policies))], notes
 
 
-def mistakes(overrides: list[str], scenario: dict[Any, Any] | None, policies: Sequence[dict[Any, Any] | None]) -> list[str]:
-    """What is wrong with overrides where the scenario or some of the policies (None) cannot be read: of these nothing is said."""
-    return _judged(overrides, scenario, {str(place): policy for place, policy in enumerate(policies)}, [], []) if overrides else []
+def mistakes(
+    overrides: list[str], scenario: dict[Any, Any] | None, policies: Sequence[dict[Any, Any] | None]
+) -> list[str]:
+    """What is wrong with overrides where the scenario or some of the policies (None) cannot be
+    read: of these nothing is said."""
+    return (
+        _judged(
+            overrides,
+            scenario,
+            {str(place): policy for place, policy in enumerate(policies)},
+            [],
+            [],
+        )
+        if overrides
+        else []
+    )
 
 
 def _judged(
-    overrides: list[str], scenario: dict[Any, Any] | None, policies: Mapping[str, dict[Any, Any] | None], rewritten: list[str], notes: list[str]
+    overrides: list[str],
+    scenario: dict[Any, Any] | None,
+    policies: Mapping[str, dict[Any, Any] | None],
+    rewritten: list[str],
+    notes: list[str],
 ) -> list[str]:
     """Fills `rewritten` and `notes`; what is wrong."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -50,7 +75,11 @@ def _judged(
         try:
             parsed = OverridesParser.create().parse_override(text)
         except HydraException:
-            remedy = "write digits as 0 to 9" if _foreign_digits(text) else "write key=value, or ~policy.LAYER to remove a layer"
+            remedy = (
+                "write digits as 0 to 9"
+                if _foreign_digits(text)
+                else "write key=value, or ~policy.LAYER to remove a layer"
+            )
             problems.append(f"override {text!r}: not understood; {remedy}")
             continue
         problem = _refused(text, parsed)
@@ -62,7 +91,8 @@ def _judged(
 
 
 def mark(overrides: list[str], scenario: Document, policies: list[Document]) -> None:
-    """Let each document know which of its keys the command line set, so that a mistake there is told of the override."""
+    """Let each document know which of its keys the command line set, so that a mistake there is
+    told of the override."""
     for text in overrides:
         head, *path = text.lstrip("+~").partition("=")[0].split(".")
         for document in [scenario] if head == "scenario" else policies:
@@ -76,7 +106,10 @@ def _refused(text: str, parsed: Any) -> str | None:
         return "several values at once are not taken here; run once for each"
     grouped = GROUPED.search(QUOTED.sub("", text.partition("=")[2]))
     if grouped is not None:  # Hydra's grammar would take it for a number, files do not
-        return f"{grouped.group()} is no number here; write {grouped.group().replace('_', '')}, or quotes around a name"
+        return (
+            f"{grouped.group()} is no number here; write {grouped.group().replace('_', '')}, "
+            f"or quotes around a name"
+        )
     if "." not in parsed.key_or_group:
         return "expected scenario.KEY=…, policy.LAYER.KEY=… or ~policy.LAYER"
     return None
@@ -87,13 +120,21 @@ def _foreign_digits(text: str) -> bool:
 
 
 def _aimed(
-    parsed: Any, scenario: dict[Any, Any] | None, policies: Mapping[str, dict[Any, Any] | None], rewritten: list[str], notes: list[str]
+    parsed: Any,
+    scenario: dict[Any, Any] | None,
+    policies: Mapping[str, dict[Any, Any] | None],
+    rewritten: list[str],
+    notes: list[str],
 ) -> str | None:
     """Rewrite an override so that it may set what a file does not spell out, or say why not."""
     head, *path = parsed.key_or_group.split(".")
     tail = parsed.input_line.split("=", 1)[1] if "=" in parsed.input_line else None
     if head == "scenario":
-        problem = None if parsed.is_delete() else unknown(spec.Scenario, scenario, path, whole=scenario is not None)
+        problem = (
+            None
+            if parsed.is_delete()
+            else unknown(spec.Scenario, scenario, path, whole=scenario is not None)
+        )
         if parsed.is_delete() and scenario is not None and not _present(scenario, path):
             problem = "there is no such key to remove"
         if problem is None:
@@ -102,18 +143,35 @@ def _aimed(
     if head != "policy":
         return f"it must begin with scenario. or policy.; {nearest(head, ['scenario', 'policy'])}"
     layer, *rest = path
-    have = [(f"p{i}", name, policy) for i, (name, policy) in enumerate(policies.items()) if policy and layer in policy and layer not in RESERVED]
+    have = [
+        (f"p{i}", name, policy)
+        for i, (name, policy) in enumerate(policies.items())
+        if policy and layer in policy and layer not in RESERVED
+    ]
     if not have:
-        known = sorted({key for policy in policies.values() for key in policy or () if key not in RESERVED})
-        return None if None in policies.values() else f"no policy here has a layer {layer!r}; {nearest(layer, known)}"
+        known = sorted(
+            {key for policy in policies.values() for key in policy or () if key not in RESERVED}
+        )
+        return (
+            None
+            if None in policies.values()
+            else f"no policy here has a layer {layer!r}; {nearest(layer, known)}"
+        )
     for key, _, policy in have:
-        problem = _unknown_in_layer(policy[layer], layer, rest) if rest and not parsed.is_delete() else None
+        problem = (
+            _unknown_in_layer(policy[layer], layer, rest)
+            if rest and not parsed.is_delete()
+            else None
+        )
         if problem is not None:
             return problem
         rewritten.append(_text(parsed, f"policies.{key}.{'.'.join(path)}", tail))
     if len(have) < len(policies):
         without = [name for name in policies if name not in {n for _, n, _ in have}]
-        notes.append(f"{parsed.input_line}: applies to {', '.join(name for _, name, _ in have)}; {', '.join(without)} has no layer {layer}")
+        notes.append(
+            f"{parsed.input_line}: applies to {', '.join(name for _, name, _ in have)}; "
+            f"{', '.join(without)} has no layer {layer}"
+        )
     return None
 
 
@@ -139,17 +197,29 @@ def _unknown_in_layer(data: Any, layer: str, path: list[str]) -> str | None:
 
 
 def unknown(cls: type, data: Any, path: list[str], whole: bool = True) -> str | None:
-    """Why `path` cannot be set; a new name in a mapping of named things is refused, since a typo looks the same, where `data` is `whole`."""
+    """Why `path` cannot be set; a new name in a mapping of named things is refused, since a typo
+    looks the same, where `data` is `whole`."""
     for depth, name in enumerate(path):
         kind = schema.inner(cls, tuple(path[:depth]))
         if kind is None:
             return f"{'.'.join(path[:depth])} holds a single value"
         if get_origin(kind) is dict:
-            if whole and is_dataclass(schema.inner(get_args(kind)[1], ())) and name not in map(str, data or {}):
-                return f"there is no {name!r} in {'.'.join(path[:depth])}; {nearest(name, map(str, data or {}))}"
+            if (
+                whole
+                and is_dataclass(schema.inner(get_args(kind)[1], ()))
+                and name not in map(str, data or {})
+            ):
+                return (
+                    f"there is no {name!r} in {'.'.join(path[:depth])}; "
+                    f"{nearest(name, map(str, data or {}))}"
+                )
         elif schema.inner(cls, tuple(path[: depth + 1])) is None:
             return f"unknown key {name!r}; {nearest(name, schema.keys(cls, tuple(path[:depth])))}"
-        data = next((value for key, value in data.items() if str(key) == name), None) if isinstance(data, dict) else None
+        data = (
+            next((value for key, value in data.items() if str(key) == name), None)
+            if isinstance(data, dict)
+            else None
+        )
     return None
 
 

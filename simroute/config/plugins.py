@@ -12,7 +12,8 @@ from simroute.errors import InputError
 
 
 def load_plugins(files: Iterable[Path]) -> None:
-    """Import them, so that their layers are registered; worker processes do it again. Raises InputError."""
+    """Import them, so that their layers are registered; worker processes do it again. Raises
+    InputError."""
     from importlib.metadata import entry_points
 
     for point in entry_points(group="simroute.policies"):
@@ -30,8 +31,20 @@ def load_plugins(files: Iterable[Path]) -> None:
 
 
 def known(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    """What layers may come from: (file name, SHA-256) of each file, (package, version) of each installed package."""
+    """What layers may come from: (file name, SHA-256) of each file, (package, version) of each
+    installed package."""
     from importlib.metadata import entry_points
 
-    packages = {(point.dist.name, point.dist.version) for point in entry_points(group="simroute.policies") if point.dist is not None}
-    return tuple(sorted({*packages, *((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files)}))
+    packages = {
+        (point.dist.name, point.dist.version)
+        for point in entry_points(group="simroute.policies")
+        if point.dist is not None
+    }
+    return tuple(
+        sorted(
+            {
+                *packages,
+                *((file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files),
+            }
+        )
+    )

@@ -1,7 +1,9 @@
-"""What there is to know about layers and scenario keys, from where they are declared: for `describe`, the documentation, and whoever asks.
+"""What there is to know about layers and scenario keys, from where they are declared: for
+`describe`, the documentation, and whoever asks.
 
-A docstring may end with two sections: `Example:`, an indented YAML fragment that runs as it stands, and `Interplay:`, what the parameters do
-to each other. Layers of a user's own are read in the same way.
+A docstring may end with two sections: `Example:`, an indented YAML fragment that runs as it stands,
+and `Interplay:`, what the parameters do to each other. Layers of a user's own are read in the same
+way.
 """
 
 from __future__ import annotations
@@ -19,9 +21,29 @@ from simroute.core import registry
 from simroute.core.params import Doc
 from simroute.models import spec
 
-__all__ = ["LayerReference", "SectionReference", "Told", "_registers_layers", "layer", "layers", "scenario_sections", "told"]
+__all__ = [
+    "LayerReference",
+    "SectionReference",
+    "Told",
+    "_registers_layers",
+    "layer",
+    "layers",
+    "scenario_sections",
+    "told",
+]
 
-SECTIONS = ("about", "horizon", "workload", "deployments", "outages", "budget", "slo", "gateway", "abandoned", "hang_limit")
+SECTIONS = (
+    "about",
+    "horizon",
+    "workload",
+    "deployments",
+    "outages",
+    "budget",
+    "slo",
+    "gateway",
+    "abandoned",
+    "hang_limit",
+)
 """Top-level keys of a scenario in the order in which one reads them."""
 
 EXAMPLE = re.compile(r"\n\nExample:\n\n((?:    .*\n|\n)+)")
@@ -37,7 +59,8 @@ class Told(NamedTuple):
 
 
 class LayerReference(NamedTuple):
-    """One kind of layer. `example`: layers of a policy file, outermost first; `interplay`: sentences about the parameters."""
+    """One kind of layer. `example`: layers of a policy file, outermost first; `interplay`:
+    sentences about the parameters."""
 
     kind: str
     doc: str
@@ -47,7 +70,8 @@ class LayerReference(NamedTuple):
 
 
 class SectionReference(NamedTuple):
-    """One top-level key of a scenario file, with every key below it (full paths). `example`: a fragment of a scenario file."""
+    """One top-level key of a scenario file, with every key below it (full paths). `example`: a
+    fragment of a scenario file."""
 
     key: str
     doc: str
@@ -62,12 +86,20 @@ def told(cls: type) -> Told:
     found = [pattern.search(text) for pattern in (EXAMPLE, INTERPLAY)]
     end = min((match.start() for match in found if match), default=len(text))
     example, interplay = (match.group(1) if match else "" for match in found)
-    return Told(text[:end].strip(), textwrap.dedent(example).strip("\n"), " ".join(interplay.split()))
+    return Told(
+        text[:end].strip(), textwrap.dedent(example).strip("\n"), " ".join(interplay.split())
+    )
 
 
 def layer(kind: str) -> LayerReference:
     """One kind of layer. Raises KeyError."""
-    return LayerReference(kind, (parts := told(registry[kind])).doc, schema.parameters(registry[kind]), parts.example, parts.interplay)
+    return LayerReference(
+        kind,
+        (parts := told(registry[kind])).doc,
+        schema.parameters(registry[kind]),
+        parts.example,
+        parts.interplay,
+    )
 
 
 def layers() -> list[LayerReference]:

@@ -1,4 +1,5 @@
-"""Files looked at without running them: scenarios by themselves, policies against the scenarios that they belong to."""
+"""Files looked at without running them: scenarios by themselves, policies against the scenarios
+that they belong to."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from simroute.errors import InputError
 
 
 class Finding(NamedTuple):
-    """Of one file, named as the user named it: "scenario" or "policy", its mistakes, and what else there is to know."""
+    """Of one file, named as the user named it: "scenario" or "policy", its mistakes, and what else
+    there is to know."""
 
     file: str
     kind: str
@@ -29,12 +31,19 @@ def is_scenario(data: dict[object, object]) -> bool:
 
 
 def review(files: Sequence[str]) -> Iterator[Finding]:
-    """One finding for each file. Policies are held against the scenarios among the files; without any, against those of their workspace."""
+    """One finding for each file. Policies are held against the scenarios among the files; without
+    any, against those of their workspace."""
     kinds: dict[str, str] = {}
     for file in dict.fromkeys(files):
         try:
-            kinds[file] = "scenario" if is_scenario(yaml_reader.read(Path(file), file).data) else "policy"
-            yield from [Finding(file, "scenario", [], load("check", _path(file), []).notes)] if kinds[file] == "scenario" else []
+            kinds[file] = (
+                "scenario" if is_scenario(yaml_reader.read(Path(file), file).data) else "policy"
+            )
+            yield from (
+                [Finding(file, "scenario", [], load("check", _path(file), []).notes)]
+                if kinds[file] == "scenario"
+                else []
+            )
         except InputError as error:
             yield Finding(file, kinds.get(file, "file"), list(error.lines), [])
     given = [file for file, kind in kinds.items() if kind == "scenario"]
@@ -53,16 +62,37 @@ def _path(file: str) -> str:
 def _policy(file: str, scenarios: list[str]) -> Finding:
     layers = layers_of(_path(file))  # its own mistakes come once, whatever the scenarios
     found = {name: _held(file, name) for name in scenarios}
-    general = [*advice.nesting(layers), *advice.settings(layers, yaml_reader.read(Path(file), file).data, None)]
+    general = [
+        *advice.nesting(layers),
+        *advice.settings(layers, yaml_reader.read(Path(file), file).data, None),
+    ]
     if not found:
         notes = general
-        own = sorted({name for _, kind, name in of_layers(layers) if kind == "target" and name not in ROLES})
-        notes += [f"no scenario is known to hold it against: {', '.join(own)} may be deployments or not; check it together with one"] if own else []
+        own = sorted(
+            {name for _, kind, name in of_layers(layers) if kind == "target" and name not in ROLES}
+        )
+        notes += (
+            [
+                f"no scenario is known to hold it against: {', '.join(own)} may be deployments "
+                f"or not; check it together with one"
+            ]
+            if own
+            else []
+        )
         return Finding(file, "policy", [], notes)
     best = min(found, key=lambda name: len(found[name].problems))
     where = f" (in {best}{f', the nearest of {len(found)} scenarios' if len(found) > 1 else ''})"
-    others = [f"does not fit {name}: {one.problems[0]}" for name, one in found.items() if one.problems and not found[best].problems]
-    return Finding(file, "policy", [line + where for line in found[best].problems], [*(found[best].notes or general), *others])
+    others = [
+        f"does not fit {name}: {one.problems[0]}"
+        for name, one in found.items()
+        if one.problems and not found[best].problems
+    ]
+    return Finding(
+        file,
+        "policy",
+        [line + where for line in found[best].problems],
+        [*(found[best].notes or general), *others],
+    )
 
 
 def _held(file: str, scenario: str) -> Finding:
@@ -71,14 +101,27 @@ def _held(file: str, scenario: str) -> Finding:
     try:
         made = load("check", _path(scenario), [path])
     except InputError as error:
-        return Finding(file, "policy", [line for line in error.lines if line.startswith((f"{path}:", f"{path} "))], [])
+        return Finding(
+            file,
+            "policy",
+            [line for line in error.lines if line.startswith((f"{path}:", f"{path} "))],
+            [],
+        )
     own = f"{Path(path).stem}: "
-    return Finding(file, "policy", [], [note.removeprefix(own) for note in made.notes if note.startswith(own)])
+    return Finding(
+        file, "policy", [], [note.removeprefix(own) for note in made.notes if note.startswith(own)]
+    )
 
 
 def _beside(file: Path) -> list[str]:
-    """The scenarios of the workspace that a policy lies in: those in `scenarios/` beside it, or beside its folder."""
+    """The scenarios of the workspace that a policy lies in: those in `scenarios/` beside it, or
+    beside its folder."""
     folder = file.resolve().parent
-    place = next((each / "scenarios" for each in (folder, folder.parent) if (each / "scenarios").is_dir()), None)
+    place = next(
+        (each / "scenarios" for each in (folder, folder.parent) if (each / "scenarios").is_dir()),
+        None,
+    )
     found = sorted(place.glob("*.yaml")) if place is not None else []
-    return [os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in found]
+    return [
+        os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in found
+    ]

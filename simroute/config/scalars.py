@@ -1,4 +1,5 @@
-"""One value: a number in its range, a duration, a share, a word. Every refusal says what would be right."""
+"""One value: a number in its range, a duration, a share, a word. Every refusal says what would be
+right."""
 
 from __future__ import annotations
 
@@ -12,9 +13,19 @@ from simroute.core.params import Range, Unit
 from simroute.models.calendar import begun
 
 CEILINGS = {
-    "s": 1e9, "when": 1e9, "1/s": 1e6, "1/min": 1e9, "count": 1e9, "tokens": 1e9, "USD": 1e9, "USD/1M tokens": 1e6, "factor": 1e6, "weight": 1e9,
-}  # fmt: skip
-"""By unit, what no parameter is more than: 32 years, a million dollars per million tokens … Beyond, products of them leave floating point."""
+    "s": 1e9,
+    "when": 1e9,
+    "1/s": 1e6,
+    "1/min": 1e9,
+    "count": 1e9,
+    "tokens": 1e9,
+    "USD": 1e9,
+    "USD/1M tokens": 1e6,
+    "factor": 1e6,
+    "weight": 1e9,
+}
+"""By unit, what no parameter is more than: 32 years, a million dollars per million tokens … Beyond,
+products of them leave floating point."""
 FLOORS = {"factor": 1e-6}
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 DURATION = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|s|m|h|d))+")
@@ -24,7 +35,8 @@ PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
 
 
 def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any], Any]:
-    """The check of one value; it raises ValueError. `key`: of a mapping's key, which is text where an override named it."""
+    """The check of one value; it raises ValueError. `key`: of a mapping's key, which is text where
+    an override named it."""
     unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
     ranges = [mark for mark in marks if isinstance(mark, Range)]
 
@@ -37,7 +49,12 @@ def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any]
             return NAMED.get(unit, _text)(value)
         if unit == "when" and isinstance(value, str) and PERCENT.fullmatch(value):
             return value
-        if key and bare is int and isinstance(value, str) and re.fullmatch(r"0|[1-9][0-9]{0,14}", value):
+        if (
+            key
+            and bare is int
+            and isinstance(value, str)
+            and re.fullmatch(r"0|[1-9][0-9]{0,14}", value)
+        ):
             value = int(value)
         if unit == "start" and isinstance(value, str):
             begun(value)
@@ -46,8 +63,15 @@ def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any]
         for bound in ranges:
             _bounded(number, bound, unit, value)
         if not FLOORS.get(unit, -math.inf) <= number <= CEILINGS.get(unit, math.inf):
-            edge = f"at most {CEILINGS[unit]:,.0f}" if number > CEILINGS[unit] else f"at least {FLOORS[unit]:g}"
-            raise ValueError(f"{shown(value)} is out of range; expected {edge}{f' {unit}' if unit not in ('when', 'factor') else ''}")
+            edge = (
+                f"at most {CEILINGS[unit]:,.0f}"
+                if number > CEILINGS[unit]
+                else f"at least {FLOORS[unit]:g}"
+            )
+            raise ValueError(
+                f"{shown(value)} is out of range; expected "
+                f"{edge}{f' {unit}' if unit not in ('when', 'factor') else ''}"
+            )
         return number
 
     return check
@@ -57,7 +81,9 @@ def _zone(value: Any) -> str:
     try:
         return ZoneInfo(_text(value)).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{shown(value)} is no time zone; expected a name such as Europe/Berlin or UTC") from None
+        raise ValueError(
+            f"{shown(value)} is no time zone; expected a name such as Europe/Berlin or UTC"
+        ) from None
 
 
 def _clock(value: Any) -> str:
@@ -68,7 +94,11 @@ def _clock(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A value as it may stand in a message."""
-    text = repr(value) if isinstance(value, (str, int, float, bool, type(None))) else type(value).__name__
+    text = (
+        repr(value)
+        if isinstance(value, (str, int, float, bool, type(None)))
+        else type(value).__name__
+    )
     return text if len(text) <= 60 else text[:57] + "…"
 
 
@@ -103,7 +133,10 @@ def _number(value: Any, bare: Any, timed: bool) -> Any:
     if timed and isinstance(value, str) and DURATION.fullmatch(value):
         value = math.fsum(float(amount) * SECONDS[name] for amount, name in PART.findall(value))
     if not isinstance(value, (int, float)):
-        raise ValueError(f"expected a {'duration such as 30s, 5m, 2h' if timed else 'number'}, found {shown(value)}{_plainly(value)}")
+        raise ValueError(
+            f"expected a {'duration such as 30s, 5m, 2h' if timed else 'number'}, found "
+            f"{shown(value)}{_plainly(value)}"
+        )
     if not math.isfinite(value):
         raise ValueError(f"expected a finite number, found {value}")
     if bare is int and value != int(value):
@@ -112,19 +145,31 @@ def _number(value: Any, bare: Any, timed: bool) -> Any:
 
 
 def _plainly(value: Any) -> str:
-    """What to write instead of a text that somebody may take for a number: '2' in quotes, 010, 1_000, 1,000, digits of other scripts."""
+    """What to write instead of a text that somebody may take for a number: '2' in quotes, 010,
+    1_000, 1,000, digits of other scripts."""
     try:
-        number = float(re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", value)) if isinstance(value, str) and len(value) <= 30 else math.nan
+        number = (
+            float(re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", value))
+            if isinstance(value, str) and len(value) <= 30
+            else math.nan
+        )
     except ValueError:
         return ""
-    return f"; write {int(number) if number.is_integer() else number}, without quotes" if math.isfinite(number) else ""
+    return (
+        f"; write {int(number) if number.is_integer() else number}, without quotes"
+        if math.isfinite(number)
+        else ""
+    )
 
 
 def _bounded(number: float, bound: Range, unit: str, value: Any) -> None:
     if bound.low <= number <= bound.high and not (bound.above and number == bound.low):
         return
     if unit == "share" and 1 < number <= 100:
-        raise ValueError(f"{number:g} is not a share from 0 to 1; it looks like a percentage: use {number / 100:g}")
+        raise ValueError(
+            f"{number:g} is not a share from 0 to 1; it looks like a percentage: use "
+            f"{number / 100:g}"
+        )
     raise ValueError(f"{shown(value)} is out of range; expected {range_text(bound)}")
 
 

@@ -1,4 +1,5 @@
-"""What may be written, from the dataclasses that declare it: strict pydantic models, plain data in, dataclass instances out."""
+"""What may be written, from the dataclasses that declare it: strict pydantic models, plain data in,
+dataclass instances out."""
 
 from __future__ import annotations
 
@@ -7,7 +8,15 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Discriminator, PlainValidator, Tag, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    PlainValidator,
+    Tag,
+    ValidationError,
+    create_model,
+)
 from pydantic import Field as PydanticField
 
 from simroute.config.scalars import leaf, range_text, shown
@@ -31,17 +40,26 @@ class Parameter(NamedTuple):
 def build(cls: type, data: Any, document: Document, base: tuple[str, ...] = ()) -> Any:
     """An instance of the dataclass `cls` from plain data. Raises InputError with every mistake."""
     if not isinstance(data, dict):
-        raise InputError(f"{document.where(base)}: {'.'.join(base) or 'file'}: expected keys and values, found {shown(data)}")
+        raise InputError(
+            f"{document.where(base)}: {'.'.join(base) or 'file'}: expected keys and values, "
+            f"found {shown(data)}"
+        )
     try:
         return _instance(model(cls).model_validate(data))
     except ValidationError as error:
-        raise InputError(*[_line(cls, problem, document, base) for problem in error.errors(include_url=False)]) from None
+        raise InputError(
+            *[_line(cls, problem, document, base) for problem in error.errors(include_url=False)]
+        ) from None
 
 
-def salvaged(cls: type, data: Any, document: Document) -> tuple[Any, list[str], list[tuple[str, ...]]]:
-    """As much of it as can be read, so that what only the whole can tell is told together with what single keys say wrongly.
+def salvaged(
+    cls: type, data: Any, document: Document
+) -> tuple[Any, list[str], list[tuple[str, ...]]]:
+    """As much of it as can be read, so that what only the whole can tell is told together with what
+    single keys say wrongly.
 
-    Returns the instance (None if nothing can be read), every mistake, and the paths of what was left out for them.
+    Returns the instance (None if nothing can be read), every mistake, and the paths of what was
+    left out for them.
     """
     try:
         return build(cls, data, document), [], []
@@ -67,13 +85,16 @@ MOST_ROUNDS = 8
 
 
 def _without(data: Any, path: tuple[str, ...]) -> Any:
-    """A copy of plain data that lacks what stands at `path`; of a list all of it, since places would move."""
+    """A copy of plain data that lacks what stands at `path`; of a list all of it, since places
+    would move."""
     if not isinstance(data, dict):
         return None
     key = next((key for key in data if str(key) == path[0]), None)
     if len(path) == 1 or not isinstance(data.get(key), dict):
         return {other: value for other, value in data.items() if other != key}
-    return {other: _without(value, path[1:]) if other == key else value for other, value in data.items()}
+    return {
+        other: _without(value, path[1:]) if other == key else value for other, value in data.items()
+    }
 
 
 @cache
@@ -83,7 +104,11 @@ def model(cls: type) -> type[BaseModel]:
     made: dict[str, Any] = {}
     for f in fields(cls):
         if f.init:
-            default = PydanticField(default_factory=f.default_factory) if f.default_factory is not MISSING else f.default
+            default = (
+                PydanticField(default_factory=f.default_factory)
+                if f.default_factory is not MISSING
+                else f.default
+            )
             made[f.name] = (_translated(hints[f.name]), ... if default is MISSING else default)
     config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
     built: type[BaseModel] = create_model(cls.__name__, __config__=config, **made)
@@ -98,7 +123,9 @@ def _translated(kind: Any) -> Any:
         return model(bare)  # type: ignore[arg-type]
     if origin is dict:
         key, value = get_args(bare)
-        return dict[Annotated[Any, PlainValidator(leaf(*unwrap(key), key=True))], _translated(value)]  # type: ignore[misc]
+        return dict[
+            Annotated[Any, PlainValidator(leaf(*unwrap(key), key=True))], _translated(value)
+        ]  # type: ignore[misc]
     if origin is tuple:
         return tuple[_translated(get_args(bare)[0]), ...]  # type: ignore[misc]
     if origin in (Union, types.UnionType):
@@ -109,12 +136,18 @@ def _translated(kind: Any) -> Any:
 def _union(parts: list[Any], marks: tuple[Any, ...]) -> Any:
     optional = type(None) in parts
     parts = [part for part in parts if part is not type(None)]
-    nested = [part for part in parts if is_dataclass(unwrap(part)[0]) or get_origin(unwrap(part)[0]) is dict]
+    nested = [
+        part
+        for part in parts
+        if is_dataclass(unwrap(part)[0]) or get_origin(unwrap(part)[0]) is dict
+    ]
     leaves = [part for part in parts if part not in nested]
     if not nested:
         bare, own = unwrap(leaves[0])
         check = leaf(bare, (*own, *marks))
-        return Annotated[Any, PlainValidator(lambda value: None if optional and value is None else check(value))]
+        return Annotated[
+            Any, PlainValidator(lambda value: None if optional and value is None else check(value))
+        ]
     choices: list[Any] = [Annotated[_translated(nested[0]), Tag("<map>")]]
     choices += [Annotated[_translated(part), Tag("<value>")] for part in leaves[:1]]
     choices += [Annotated[None, Tag("<none>")]] if optional else []
@@ -122,9 +155,15 @@ def _union(parts: list[Any], marks: tuple[Any, ...]) -> Any:
     def which(value: Any) -> str:
         if optional and value is None:
             return "<none>"
-        return "<map>" if isinstance(value, (dict, BaseModel)) or is_dataclass(value) or not leaves else "<value>"
+        return (
+            "<map>"
+            if isinstance(value, (dict, BaseModel)) or is_dataclass(value) or not leaves
+            else "<value>"
+        )
 
-    return choices[0] if len(choices) == 1 else Annotated[Union[tuple(choices)], Discriminator(which)]  # noqa: UP007
+    return (
+        choices[0] if len(choices) == 1 else Annotated[Union[tuple(choices)], Discriminator(which)]
+    )  # noqa: UP007
 
 
 def unwrap(kind: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -156,7 +195,11 @@ def _line(cls: type, problem: Any, document: Document, base: tuple[str, ...]) ->
 def keys(cls: type, path: tuple[str, ...]) -> list[str]:
     """Names of the keys at a path below `cls`."""
     inside = inner(cls, path)
-    return [f.name for f in fields(inside) if f.init] if inside is not None and is_dataclass(inside) else []
+    return (
+        [f.name for f in fields(inside) if f.init]
+        if inside is not None and is_dataclass(inside)
+        else []
+    )
 
 
 def inner(kind: Any, path: tuple[str, ...]) -> Any:
@@ -174,7 +217,9 @@ def _plain(kind: Any) -> Any:
     bare, _ = unwrap(kind)
     if get_origin(bare) in (Union, types.UnionType):
         parts = [unwrap(part)[0] for part in get_args(bare)]
-        return next((part for part in parts if is_dataclass(part) or get_origin(part) is dict), parts[0])
+        return next(
+            (part for part in parts if is_dataclass(part) or get_origin(part) is dict), parts[0]
+        )
     return bare
 
 
@@ -201,7 +246,8 @@ def plain(value: Any) -> Any:
 
 
 def parameters(cls: type, prefix: str = "", given: Any = None) -> list[Parameter]:
-    """Every key of a dataclass, nested ones included, with unit, range, default (as in `given`) and what it does."""
+    """Every key of a dataclass, nested ones included, with unit, range, default (as in `given`) and
+    what it does."""
     rows: list[Parameter] = []
     hints = get_type_hints(cls, include_extras=True)
     for f in fields(cls):
@@ -209,9 +255,17 @@ def parameters(cls: type, prefix: str = "", given: Any = None) -> list[Parameter
             continue
         bare, marks = unwrap(hints[f.name])
         key = prefix + f.name
-        value = getattr(given, f.name) if given is not None else f.default_factory() if f.default_factory is not MISSING else f.default
+        value = (
+            getattr(given, f.name)
+            if given is not None
+            else f.default_factory()
+            if f.default_factory is not MISSING
+            else f.default
+        )
         doc = next((mark.text for mark in marks if isinstance(mark, Doc)), "")
-        rows.append(Parameter(key, _kind(hints[f.name]), _ranges(hints[f.name]), _default(value), doc))
+        rows.append(
+            Parameter(key, _kind(hints[f.name]), _ranges(hints[f.name]), _default(value), doc)
+        )
         nested = _plain(bare)
         if get_origin(nested) is dict:
             nested, key = _plain(get_args(nested)[1]), key + ".NAME"
@@ -252,8 +306,16 @@ def _default(value: Any) -> str:
         return "required"
     if value is None:
         return "none"
-    if is_dataclass(value) or (isinstance(value, dict) and any(is_dataclass(item) for item in value.values())):
+    if is_dataclass(value) or (
+        isinstance(value, dict) and any(is_dataclass(item) for item in value.values())
+    ):
         return ""
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(str, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        f"{value:g}"
+        if isinstance(value, float)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )

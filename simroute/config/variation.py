@@ -1,4 +1,5 @@
-"""One policy with other values of its parameters: what is declared of them, the layers that come of it, the shortest file that says so."""
+"""One policy with other values of its parameters: what is declared of them, the layers that come of
+it, the shortest file that says so."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ class Variation:
         if layer not in self._layers:
             return f"{self.policy} has no layer {layer!r}; {nearest(layer, self._layers)}"
         if not path:
-            return f"expected {layer}.KEY; {nearest('', schema.keys(type(self._layers[layer]), ()))}"
+            return (
+                f"expected {layer}.KEY; {nearest('', schema.keys(type(self._layers[layer]), ()))}"
+            )
         return overrides.unknown(type(self._layers[layer]), schema.plain(self._layers[layer]), path)
 
     def number(self, name: str) -> type | None:
@@ -49,7 +52,11 @@ class Variation:
     def _declared(self, name: str) -> tuple[Any, tuple[Any, ...]]:
         layer, *path = name.split(".")
         above = schema.inner(type(self._layers[layer]), tuple(path[:-1]))
-        hint = get_type_hints(above, include_extras=True)[path[-1]] if is_dataclass(above) else get_args(above)[1]
+        hint = (
+            get_type_hints(above, include_extras=True)[path[-1]]
+            if is_dataclass(above)
+            else get_args(above)[1]
+        )
         bare, marks = schema.unwrap(hint)
         if type(None) in get_args(bare):
             part, own = schema.unwrap(get_args(bare)[0])
@@ -57,9 +64,14 @@ class Variation:
         return bare, marks
 
     def value(self, name: str, raw: Any) -> Any:
-        """What a written value means, in seconds and shares. Raises InputError, and says what would be right."""
+        """What a written value means, in seconds and shares. Raises InputError, and says what would
+        be right."""
         built = self.layers({name: raw})
-        found = [line for line in aims(built, self.configuration.scenario) if line not in aims(self._layers, self.configuration.scenario)]
+        found = [
+            line
+            for line in aims(built, self.configuration.scenario)
+            if line not in aims(self._layers, self.configuration.scenario)
+        ]
         if found:
             raise InputError(*(line for _, line in found))
         return at(schema.plain(built[name.split(".")[0]]), name.split(".")[1:])
@@ -100,7 +112,11 @@ class Variation:
 def at(data: Any, path: list[str]) -> Any:
     """What lies at a path, None where there is nothing."""
     for key in path:
-        data = {str(name): value for name, value in data.items()}.get(key) if isinstance(data, dict) else None
+        data = (
+            {str(name): value for name, value in data.items()}.get(key)
+            if isinstance(data, dict)
+            else None
+        )
     return data
 
 
@@ -112,5 +128,9 @@ def _differing(value: Any) -> dict[str, Any]:
         own = getattr(value, f.name)
         default = f.default_factory() if f.default_factory is not MISSING else f.default
         if default is MISSING or schema.plain(own) != schema.plain(default):
-            found[f.name] = _differing(own) if is_dataclass(own) and type(own) is type(default) else schema.plain(own)
+            found[f.name] = (
+                _differing(own)
+                if is_dataclass(own) and type(own) is type(default)
+                else schema.plain(own)
+            )
     return found

@@ -1,4 +1,5 @@
-"""YAML as data and nothing else: one document, bounded, without aliases, tags, interpolation or duplicate keys; every key with its line.
+"""YAML as data and nothing else: one document, bounded, without aliases, tags, interpolation or
+duplicate keys; every key with its line.
 
 Scalars as in YAML 1.2: only true and false are booleans; `on`, `no`, `012` and `12:30` stay text.
 """
@@ -17,17 +18,31 @@ from simroute.streams import content
 from simroute.text import quoted
 
 MOST_BYTES, MOST_DEPTH, MOST_NODES = 1 << 20, 24, 50_000
-FORBIDDEN = {"defaults": "there is no inheritance between files", "hydra": "hydra is not configured from files", "include": "files are complete"}
+FORBIDDEN = {
+    "defaults": "there is no inheritance between files",
+    "hydra": "hydra is not configured from files",
+    "include": "files are complete",
+}
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,30})")
 NUMBER = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
-CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False, ".inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
+CONSTANTS = {
+    "": None,
+    "~": None,
+    "null": None,
+    "true": True,
+    "false": False,
+    ".inf": float("inf"),
+    "-.inf": float("-inf"),
+    ".nan": float("nan"),
+}
 
 KeyPath = tuple[str, ...]
 
 
 @dataclass
 class Document:
-    """A file's data, and the line of each key path; `overrides`: what the command line set in its place, by key path."""
+    """A file's data, and the line of each key path; `overrides`: what the command line set in its
+    place, by key path."""
 
     file: str
     data: dict[Any, Any]
@@ -36,7 +51,8 @@ class Document:
     overrides: dict[KeyPath, str] = field(default_factory=dict)
 
     def where(self, path: KeyPath, *also: KeyPath) -> str:
-        """The override that set a key (or one of those that it is held against); else "file:line" of it, or of the nearest one above it."""
+        """The override that set a key (or one of those that it is held against); else "file:line"
+        of it, or of the nearest one above it."""
         for key in (path, *also):
             for length in range(len(key), 0, -1):
                 if key[:length] in self.overrides:
@@ -66,11 +82,14 @@ def dumped(plain: dict[str, Any]) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts in quotes that this reader would take for something else; interpolation, and characters that are not shown, escaped."""
+    """Writes texts in quotes that this reader would take for something else; interpolation, and
+    characters that are not shown, escaped."""
 
     def represent_str(self, text: str) -> yaml.ScalarNode:
         other = text in CONSTANTS or INTEGER.fullmatch(text) or NUMBER.fullmatch(text)
-        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if other or _strange(text) else None)
+        return self.represent_scalar(
+            "tag:yaml.org,2002:str", text, style='"' if other or _strange(text) else None
+        )
 
     def write_double_quoted(self, text: str, split: bool = True) -> None:
         if _strange(text):
@@ -91,7 +110,9 @@ def parse(raw: bytes, name: str) -> Document:
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{name}: not valid UTF-8 at byte {error.start}; save the file as UTF-8") from None
+        raise InputError(
+            f"{name}: not valid UTF-8 at byte {error.start}; save the file as UTF-8"
+        ) from None
     if re.search(r"^\s*#\s*@package", text, re.MULTILINE):
         raise InputError(f"{name}: a package header (# @package) is not read; remove it")
     try:
@@ -102,7 +123,9 @@ def parse(raw: bytes, name: str) -> Document:
         hint = "; indent with spaces, not tabs" if "\\t" in str(error.problem) else ""
         raise InputError(f"{place}: not readable as YAML: {error.problem}{hint}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{name}: not readable as YAML: {(str(error).splitlines() or ['too deep'])[0][:120]}") from None
+        raise InputError(
+            f"{name}: not readable as YAML: {(str(error).splitlines() or ['too deep'])[0][:120]}"
+        ) from None
 
 
 class _Builder:
@@ -128,7 +151,9 @@ class _Builder:
         if data is None:
             data = {}
         if not isinstance(data, dict):
-            raise InputError(f"{self.name}: expected a mapping of keys, found {type(data).__name__}")
+            raise InputError(
+                f"{self.name}: expected a mapping of keys, found {type(data).__name__}"
+            )
         return Document(self.name, data, self.lines)
 
     def error(self, event: Any, text: str) -> InputError:
@@ -137,7 +162,10 @@ class _Builder:
     def node(self, event: Any, path: KeyPath, depth: int) -> Any:
         self.nodes += 1
         if self.nodes > MOST_NODES or depth > MOST_DEPTH:
-            raise self.error(event, f"too many nodes or too deep (at most {MOST_NODES} nodes, {MOST_DEPTH} levels)")
+            raise self.error(
+                event,
+                f"too many nodes or too deep (at most {MOST_NODES} nodes, {MOST_DEPTH} levels)",
+            )
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise self.error(event, "anchors and aliases are not read; write the values out")
         if getattr(event, "tag", None) not in (None, "!"):
@@ -163,7 +191,9 @@ class _Builder:
             if isinstance(key, (bool, float, list, dict)) or key is None:
                 raise self.error(event, f"a key must be a name; quote it: {str(key)[:40]!r}")
             if str(key) in map(str, found):
-                raise self.error(event, f"key {str(key)[:60]!r} stands twice in the same mapping; remove one")
+                raise self.error(
+                    event, f"key {str(key)[:60]!r} stands twice in the same mapping; remove one"
+                )
             if depth == 0 and key in FORBIDDEN:
                 raise self.error(event, f"key {key!r} is not read: {FORBIDDEN[key]}")
             here = (*path, str(key))
@@ -175,7 +205,11 @@ class _Builder:
         text = event.value
         written = self.text[event.start_mark.index : event.end_mark.index]
         if ("${" in text and "${" in written) or (text == "???" and text in written):
-            raise self.error(event, f'interpolation is not done ({text[:40]!r}); write the value, or these characters as "\\x24{{"')
+            raise self.error(
+                event,
+                f"interpolation is not done ({text[:40]!r}); write the value, or these "
+                f'characters as "\\x24{{"',
+            )
         if not event.implicit[0]:
             return text
         if text in CONSTANTS:

@@ -1,7 +1,7 @@
 """The contract between policies and worlds. Standard library only; ten minutes to read.
 
-A `Call` travels inward through the layers of a policy, an `Outcome` travels back. Files in reading order:
-`call`, `outcome`, `target`, `world`, `stack`, `params`.
+A `Call` travels inward through the layers of a policy, an `Outcome` travels back. Files in reading
+order: `call`, `outcome`, `target`, `world`, `stack`, `params`.
 """
 
 from simroute.core.call import Call, Request

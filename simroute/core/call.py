@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 
 class Request(Protocol):
-    """What a caller asked for; the same object for every attempt that serves it. A world supplies it."""
+    """What a caller asked for; the same object for every attempt that serves it. A world supplies
+    it."""
 
     @property
     def id(self) -> int:
@@ -45,7 +46,8 @@ class Request(Protocol):
 class Call(NamedTuple):
     """A request, and where it is being sent (None: nobody has aimed it yet).
 
-    probe: a breaker's trial of a target that may still be failing, or a ping. once: no layer further in is to send it again.
+    probe: a breaker's trial of a target that may still be failing, or a ping. once: no layer
+    further in is to send it again.
     """
 
     request: Request

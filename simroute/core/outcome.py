@@ -16,8 +16,10 @@ class Outcome(NamedTuple):
     usd: what this answer was billed; input_tokens, output_tokens: what it used.
     by: the layer that made this outcome itself ("" when a provider did).
     cached: "no", "exact" or "semantic".
-    answer: what the world calls the answer (opaque to policies; a cache stores it and hands it back).
-    rest: for a streamed answer whose first token has arrived, what is still to come; None when the answer is complete.
+    answer: what the world calls the answer (opaque to policies; a cache stores it and hands it
+    back).
+    rest: for a streamed answer whose first token has arrived, what is still to come; None when the
+    answer is complete.
     """
 
     status: int
@@ -38,14 +40,18 @@ class Outcome(NamedTuple):
         return self.status == 200
 
     @classmethod
-    def rejected(cls, by: str, status: int = 503, target: str | None = None, retry_after: float | None = None) -> Outcome:
+    def rejected(
+        cls, by: str, status: int = 503, target: str | None = None, retry_after: float | None = None
+    ) -> Outcome:
         """Refused by a layer of ours without asking a provider."""
         return cls(status, target, "rejected", retry_after, by=by)
 
     def then(self, told: Callable[[Outcome], None]) -> Outcome:
-        """Call `told` exactly once with the final outcome: now if the answer is complete, otherwise when its stream has ended.
+        """Call `told` exactly once with the final outcome: now if the answer is complete, otherwise
+        when its stream has ended.
 
-        For layers that account: a stream that nobody reads ends too (status 499), so what `told` gives back is never leaked.
+        For layers that account: a stream that nobody reads ends too (status 499), so what `told`
+        gives back is never leaked.
         """
         if self.rest is None:
             told(self)
@@ -54,14 +60,17 @@ class Outcome(NamedTuple):
         return self
 
     def wrap(self, work: Callable[[Rest], Awaitable[Outcome]]) -> Outcome:
-        """The same answer, but its rest comes through `work(rest)`; unchanged when the answer is complete."""
+        """The same answer, but its rest comes through `work(rest)`; unchanged when the answer is
+        complete."""
         return self if self.rest is None else self._replace(rest=self.rest.wrap(work))
 
 
 class Rest:
-    """The part of a streamed answer after its first token: await it for the final outcome, hand it on, wrap it, or let it be.
+    """The part of a streamed answer after its first token: await it for the final outcome, hand it
+    on, wrap it, or let it be.
 
-    Awaiting it again gives the same outcome. One that nobody awaits is closed by the world when its request ends.
+    Awaiting it again gives the same outcome. One that nobody awaits is closed by the world when its
+    request ends.
     """
 
     __slots__ = ("_began", "_inner", "_open", "_outer", "_told", "outcome")

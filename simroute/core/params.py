@@ -1,4 +1,5 @@
-"""Markers with which parameters are declared once, as annotated fields: unit, range, and what they are for.
+"""Markers with which parameters are declared once, as annotated fields: unit, range, and what they
+are for.
 
 `experiment` builds validation, `describe` and the JSON Schema from them.
 """
@@ -13,7 +14,8 @@ MOST_SEED = 2**64 - 1
 
 
 class Unit(NamedTuple):
-    """Kind of quantity, for parsing and display: "s", "share", "USD", "count", "1/s", "tokens", "1/min", "name" …"""
+    """Kind of quantity, for parsing and display: "s", "share", "USD", "count", "1/s", "tokens",
+    "1/min", "name" …"""
 
     name: str
 
@@ -44,20 +46,24 @@ Factor = Annotated[float, Unit("factor"), Range(low=0, above=True)]
 Weight = Annotated[float, Unit("weight"), Range(low=0)]
 Name = Annotated[str, Unit("name")]
 TargetName = Annotated[str, Unit("target")]
-"""A deployment's name or one of `core.target.ROLES`; checked against the scenario before anything runs."""
+"""A deployment's name or one of `core.target.ROLES`; checked against the scenario before anything
+runs."""
 TaskName = Annotated[str, Unit("task")]
 FeatureName = Annotated[str, Unit("feature")]
 WorkName = Annotated[str, Unit("task or feature")]
 ProviderName = Annotated[str, Unit("provider")]
-"""Names of what a scenario or a replayed log has: `experiment.names` checks them against both, and says of unknown ones what is near."""
+"""Names of what a scenario or a replayed log has: `experiment.names` checks them against both, and
+says of unknown ones what is near."""
 Status = Annotated[int, Unit("status"), Range(100, 599)]
 When = Annotated[float | str, Unit("when")]
-"""A moment of a run: seconds (or a duration) from its start, or a share of its horizon written as a percentage ("30%")."""
+"""A moment of a run: seconds (or a duration) from its start, or a share of its horizon written as a
+percentage ("30%")."""
 Zone = Annotated[str, Unit("zone")]
 """A time zone by its name in the IANA database, such as Europe/Berlin."""
 Clock = Annotated[str, Unit("clock")]
 """A time of day, HH:MM."""
 Start = Annotated[float | str, Unit("start"), Range(0, 168)]
-"""When a run begins: an hour of the week (0 is Monday 00:00), or a date such as 2026-08-03T15:00."""
+"""When a run begins: an hour of the week (0 is Monday 00:00), or a date such as
+2026-08-03T15:00."""
 File = Annotated[str, Unit("file")]
 """A path, relative to the file that names it; made absolute and hashed before anything runs."""

@@ -13,7 +13,8 @@ from simroute.core.world import Send, World
 class Policy(Protocol):
     """A layer: a dataclass whose fields are its parameters, with this one method.
 
-    A layer that must act between calls may have one more, `async def background(self, send, world)`.
+    A layer that must act between calls may have one more, `async def background(self, send,
+    world)`.
     """
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome: ...
@@ -29,8 +30,13 @@ def layer(kind: str) -> Callable[[type[T]], type[T]]:
 
     def register(cls: type[T]) -> type[T]:
         known = registry.get(kind)
-        if known is not None and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-            raise ValueError(f"layer kind {kind!r} is taken by {known.__module__}.{known.__qualname__}")
+        if known is not None and (known.__module__, known.__qualname__) != (
+            cls.__module__,
+            cls.__qualname__,
+        ):
+            raise ValueError(
+                f"layer kind {kind!r} is taken by {known.__module__}.{known.__qualname__}"
+            )
         registry[kind] = cls
         cls.kind = kind  # type: ignore[attr-defined]
         return cls
@@ -39,7 +45,8 @@ def layer(kind: str) -> Callable[[type[T]], type[T]]:
 
 
 def stack(layers: Mapping[str, Policy], send: Send, view: Callable[[str], World]) -> Send:
-    """One `send` that passes through all layers, the first of the mapping outermost; `view(name)` is each layer's world."""
+    """One `send` that passes through all layers, the first of the mapping outermost; `view(name)`
+    is each layer's world."""
     for name, policy in reversed(list(layers.items())):
         send = _bound(policy, send, view(name))
     return send

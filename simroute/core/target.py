@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 
 class Price(NamedTuple):
-    """USD per million tokens; `cached`: of input that the provider reads from its cache, `written`: of input that it writes there, None where that
-    costs as much as any; `call`: USD for each call besides.
+    """USD per million tokens; `cached`: of input that the provider reads from its cache, `written`:
+    of input that it writes there, None where that costs as much as any; `call`: USD for each call
+    besides.
 
-    `tiers`: (input tokens, price) in order: a call whose input, cached or not, has more tokens than that costs this, all of it.
+    `tiers`: (input tokens, price) in order: a call whose input, cached or not, has more tokens than
+    that costs this, all of it.
     """
 
     input: float
@@ -26,7 +28,8 @@ class Price(NamedTuple):
         return (input_tokens * here.input + output_tokens * here.output) / 1e6 + here.call
 
     def most(self, input_tokens: float, output_tokens: float) -> float:
-        """USD for a call with so many tokens at most: with all of its input written to the provider's cache, where that costs more."""
+        """USD for a call with so many tokens at most: with all of its input written to the
+        provider's cache, where that costs more."""
         here = self.at(input_tokens)
         dearer = 0.0 if here.written is None else max(0.0, here.written - here.input)
         return self.of(input_tokens, output_tokens) + input_tokens * dearer / 1e6
@@ -37,12 +40,14 @@ class Price(NamedTuple):
 
     @property
     def blended(self) -> float:
-        """USD per million tokens of small calls at three input tokens to one of output, the customary mix for ranking models."""
+        """USD per million tokens of small calls at three input tokens to one of output, the
+        customary mix for ranking models."""
         return (3 * self.input + self.output) / 4
 
 
 class Target(NamedTuple):
-    """A deployment: one model at one provider. `family` groups siblings (claude, gpt, gemini, llama …).
+    """A deployment: one model at one provider. `family` groups siblings (claude, gpt, gemini, llama
+    …).
 
     rpm, tpm: the provider's limits a minute, None where there is none.
     """
@@ -55,13 +60,22 @@ class Target(NamedTuple):
     tpm: float | None = None
 
 
-FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY = ROLES = ("first", "cheapest", "other_company", "same_family")
+FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY = ROLES = (
+    "first",
+    "cheapest",
+    "other_company",
+    "same_family",
+)
 """What a target may be called when one does not know its name:
-the first deployment; the cheapest one; the first of a provider not yet in the list; the next one of the same family as the first named."""
+the first deployment; the cheapest one; the first of a provider not yet in the list; the next one of
+the same family as the first named."""
 
 
-def resolve(wanted: Iterable[str], targets: Mapping[str, Target], price: Callable[[str], Price]) -> list[str]:
-    """Names of deployments for a list of names and roles, in order, each deployment once; a role that nobody fills is left out.
+def resolve(
+    wanted: Iterable[str], targets: Mapping[str, Target], price: Callable[[str], Price]
+) -> list[str]:
+    """Names of deployments for a list of names and roles, in order, each deployment once; a role
+    that nobody fills is left out.
 
     Raises KeyError for a name that is neither a deployment nor a role.
     """
@@ -79,7 +93,11 @@ def resolve(wanted: Iterable[str], targets: Mapping[str, Target], price: Callabl
             used = {targets[other].provider for other in found} or {lead.provider}
             fits = [target for target in free if target.provider not in used]
         elif name == SAME_FAMILY:
-            fits = [target for target in free if target.family == lead.family and target.name != lead.name]
+            fits = [
+                target
+                for target in free
+                if target.family == lead.family and target.name != lead.name
+            ]
         else:
             raise KeyError(name)
         if fits:

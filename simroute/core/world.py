@@ -1,4 +1,5 @@
-"""What a policy may ask of the world it runs in. The world owns all concurrency, time and chance."""
+"""What a policy may ask of the world it runs in. The world owns all concurrency, time and
+chance."""
 
 from __future__ import annotations
 
@@ -20,76 +21,98 @@ Send = Callable[[Call], Awaitable[Outcome]]
 
 
 class Cancelled(BaseException):
-    """Thrown into a call that nobody waits for any more. Layers release what they hold in `finally`; they never catch it."""
+    """Thrown into a call that nobody waits for any more. Layers release what they hold in
+    `finally`; they never catch it."""
 
 
 class Gate(Protocol):
     """A promise that some calls await and another opens."""
 
     def open(self, value: Any = None) -> None:
-        """Let everybody through, in the order they came, soon but not inside this call; later comers pass at once."""
+        """Let everybody through, in the order they came, soon but not inside this call; later
+        comers pass at once."""
 
     def __await__(self) -> Generator[Any, Any, Any]: ...
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A grader of answers: accepts a right one with `true_accept`, a wrong one with `false_accept`; takes time and money.
+    """A grader of answers: accepts a right one with `true_accept`, a wrong one with `false_accept`;
+    takes time and money.
 
-    Defaults: a mediocre LLM judge (AUROC about .75; 1.7 s was measured for one), never a perfect one. With `auroc` it gives scores, normal with equal
-    spread for right and wrong answers: `false_accept` then says where the threshold lies, and how many right ones pass it follows.
+    Defaults: a mediocre LLM judge (AUROC about .75; 1.7 s was measured for one), never a perfect
+    one. With `auroc` it gives scores, normal with equal spread for right and wrong answers:
+    `false_accept` then says where the threshold lies, and how many right ones pass it follows.
     """
 
     true_accept: Annotated[Share, Doc("right answers that it accepts")] = 0.80
     false_accept: Annotated[Share, Doc("wrong answers that it accepts")] = 0.45
     latency: Annotated[Seconds, Doc("time for one verdict")] = 1.7
     usd: Annotated[Usd, Doc("price of one verdict")] = 0.0002
-    auroc: Annotated[Share | None, Doc("how well its score tells right from wrong (0.5: not at all); replaces true_accept")] = None
+    auroc: Annotated[
+        Share | None,
+        Doc("how well its score tells right from wrong (0.5: not at all); replaces true_accept"),
+    ] = None
 
     def accepts(self, right: bool) -> float:
         """The share of right, or wrong, answers that it accepts."""
         if not right or self.auroc is None:
             return self.true_accept if right else self.false_accept
-        if self.auroc in (0.0, 1.0) or self.false_accept in (0.0, 1.0):  # a score without error; a threshold beyond all scores
-            return 1.0 if self.auroc == 1.0 or (self.false_accept == 1.0 and self.auroc > 0.0) else 0.0
-        return STANDARD.cdf(math.sqrt(2) * STANDARD.inv_cdf(self.auroc) + STANDARD.inv_cdf(self.false_accept))
+        # a score without error; a threshold beyond all scores
+        if self.auroc in (0.0, 1.0) or self.false_accept in (0.0, 1.0):
+            return (
+                1.0 if self.auroc == 1.0 or (self.false_accept == 1.0 and self.auroc > 0.0) else 0.0
+            )
+        return STANDARD.cdf(
+            math.sqrt(2) * STANDARD.inv_cdf(self.auroc) + STANDARD.inv_cdf(self.false_accept)
+        )
 
 
 class Match(NamedTuple):
-    """The nearest earlier question: its key, and the cosine similarity (-1 … 1) to the one asked."""
+    """The nearest earlier question: its key, and the cosine similarity (-1 … 1) to the one
+    asked."""
 
     key: Any
     cosine: float
 
 
 class Logged(NamedTuple):
-    """Where a log says that a request was sent: deployments in order, with those that followed others in the log where such sends had failed; or
-    `cached`: a cache of the gateway answered it."""
+    """Where a log says that a request was sent: deployments in order, with those that followed
+    others in the log where such sends had failed; or `cached`: a cache of the gateway answered
+    it."""
 
     targets: tuple[str, ...]
     cached: bool = False
 
 
 class World(Protocol):
-    """Given to every layer, one view a layer and replica. Times are seconds on the world's own clock, which starts anywhere."""
+    """Given to every layer, one view a layer and replica. Times are seconds on the world's own
+    clock, which starts anywhere."""
 
     def now(self) -> float: ...
 
     def sleep(self, seconds: float) -> Awaitable[None]: ...
 
     def within(self, seconds: float, work: Awaitable[Outcome]) -> Awaitable[Outcome]:
-        """The outcome of `work`, or one of status 408 if it has not ended after `seconds`; then `work` is cancelled."""
+        """The outcome of `work`, or one of status 408 if it has not ended after `seconds`; then
+        `work` is cancelled."""
 
-    def first(self, *works: Awaitable[Outcome], until: Callable[[Outcome], bool] = ...) -> Awaitable[Outcome]:
-        """The first outcome that satisfies `until` (default: `ok`), else the last one to end. Starts all at once, cancels the losers."""
+    def first(
+        self, *works: Awaitable[Outcome], until: Callable[[Outcome], bool] = ...
+    ) -> Awaitable[Outcome]:
+        """The first outcome that satisfies `until` (default: `ok`), else the last one to end.
+        Starts all at once, cancels the losers."""
 
     def gate(self) -> Gate: ...
 
-    def emit(self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
+    def emit(
+        self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any
+    ) -> None:
         """Record that something happened: a past-tense word, and whatever explains it."""
 
     def uniform(self, stream: str, call: Call) -> float:
-        """A number in [0, 1) that belongs to this request, this layer, `stream`, and how often it was asked for there."""
+        """A number in [0, 1) that belongs to this request, this layer, `stream`, and how often it
+        was asked for there."""
 
     def targets(self) -> Mapping[str, Target]:
         """The deployments by name, in the order in which they are configured."""
@@ -98,22 +121,27 @@ class World(Protocol):
         """What `target` charges now."""
 
     def period(self, kind: str, zone: str, reset: str) -> tuple[float, float]:
-        """Begin and end (s) of the calendar's day, week or month (`kind`) that it is now; each begins at `reset` (HH:MM) in `zone`."""
+        """Begin and end (s) of the calendar's day, week or month (`kind`) that it is now; each
+        begins at `reset` (HH:MM) in `zone`."""
 
     def spent(self, call: Call) -> float:
         """USD billed so far for this request, by all its attempts and judges."""
 
     def unbilled(self, call: Call) -> Sequence[str]:
-        """Whom this request was sent to and given up waiting for, as long as what that costs is not in `spent` (live: for ever)."""
+        """Whom this request was sent to and given up waiting for, as long as what that costs is not
+        in `spent` (live: for ever)."""
 
     def ping(self, target: str) -> Call:
         """A call of a layer's own, for its `background`: it belongs to no request."""
 
     def judge(self, call: Call, outcome: Outcome, judge: Judge) -> Awaitable[bool]:
-        """Whether `judge` accepts this complete answer. Each judgement is a draw of its own, also of an answer that was judged before."""
+        """Whether `judge` accepts this complete answer. Each judgement is a draw of its own, also
+        of an answer that was judged before."""
 
     def logged(self, call: Call) -> Logged | None:
-        """Where the log that is being replayed says that this request went; None where there is none, or it does not say."""
+        """Where the log that is being replayed says that this request went; None where there is
+        none, or it does not say."""
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
-        """The most similar earlier question among `keys` of the caller's cache (not `call`'s own wording), None if there is none."""
+        """The most similar earlier question among `keys` of the caller's cache (not `call`'s own
+        wording), None if there is none."""

@@ -1,6 +1,8 @@
-"""Replications of earlier runs, read back instead of played again while nothing has changed that their figures may depend on.
+"""Replications of earlier runs, read back instead of played again while nothing has changed that
+their figures may depend on.
 
-A folder under `reports/.cache/` for each digest of all of that holds a run's config.yaml and a journal of its replications.
+A folder under `reports/.cache/` for each digest of all of that holds a run's config.yaml and a
+journal of its replications.
 """
 
 from __future__ import annotations
@@ -28,14 +30,20 @@ PACKAGES = ("numpy", "scipy", "simpy", "genai-prices")
 
 @dataclass(frozen=True)
 class Shelf:
-    """Wraps what plays replications. `told`: hears in one line what was read back, or why nothing can be kept."""
+    """Wraps what plays replications. `told`: hears in one line what was read back, or why nothing
+    can be kept."""
 
     perform: Work
     told: Callable[[str], None]
 
     def work(
-        self, configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached
-    ) -> Generator[Done, None, None]:  # fmt: skip
+        self,
+        configuration: Configuration,
+        jobs: list[Job],
+        workers: int,
+        parts: Path | None,
+        reached: Reached,
+    ) -> Generator[Done, None, None]:
         """As `executors.work`. Row files are not kept, so with them everything is played."""
         place = REPORTS / ".cache" / digest(configuration)
         journal = None if parts is not None else self.opened(place, configuration)
@@ -47,7 +55,10 @@ class Shelf:
                     found.append(job)
                     yield done
             if found:
-                self.told(f"{len(found)} of {len(jobs)} runs are read back from {place}/: nothing that they depend on has changed")
+                self.told(
+                    f"{len(found)} of {len(jobs)} runs are read back from {place}/: nothing that "
+                    f"they depend on has changed"
+                )
             left = [job for job in jobs if job not in set(found)]
             for done in self.perform(configuration, left, workers, parts, reached) if left else ():
                 journal = self.added(journal, done)
@@ -62,7 +73,9 @@ class Shelf:
             place.mkdir(parents=True, exist_ok=True)
             (place / "config.yaml").write_text(configuration.to_yaml(), encoding="utf-8")
             mine = header(configuration, False)
-            journal = Journal.open(place) if (place / NAME).is_file() else Journal.create(place, mine)
+            journal = (
+                Journal.open(place) if (place / NAME).is_file() else Journal.create(place, mine)
+            )
             if journal.header == mine:
                 return journal
             journal.close()
@@ -84,7 +97,8 @@ class Shelf:
 
 
 class Cache:
-    """A store of runs by whatever name a study gives them: those of all studies of `made`, while nothing has changed that figures depend on."""
+    """A store of runs by whatever name a study gives them: those of all studies of `made`, while
+    nothing has changed that figures depend on."""
 
     def __init__(self, made: Configuration, told: Callable[[str], None]) -> None:
         self.place = REPORTS / ".cache" / digest(made)
@@ -118,8 +132,14 @@ def taken(journal: Journal, job: Job) -> Done | None:
 
 
 def digest(configuration: Configuration) -> str:
-    """Of all that figures may depend on: configuration, seed, data, layers, versions, code, arithmetic."""
-    known = {**asdict(header(configuration, False)), "code": code(), "python": platform.python_version(), "packages": _versions()}
+    """Of all that figures may depend on: configuration, seed, data, layers, versions, code,
+    arithmetic."""
+    known = {
+        **asdict(header(configuration, False)),
+        "code": code(),
+        "python": platform.python_version(),
+        "packages": _versions(),
+    }
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -129,7 +149,10 @@ def code() -> str:
     root = Path(simroute.__file__).parent
     found = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
-        found.update(f"{path.relative_to(root).as_posix()}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+        found.update(
+            f"{path.relative_to(root).as_posix()}\0".encode()
+            + hashlib.sha256(path.read_bytes()).digest()
+        )
     return found.hexdigest()
 
 

@@ -8,7 +8,8 @@ from simroute.metrics import Evidence, Figures
 
 
 class Gathered:
-    """Figures by policy and replication. Evidence is added up as soon as a replication is whole, and not kept beside its figures."""
+    """Figures by policy and replication. Evidence is added up as soon as a replication is whole,
+    and not kept beside its figures."""
 
     def __init__(self, policies: Iterable[str]) -> None:
         self.policies = list(policies)
@@ -38,7 +39,9 @@ class Gathered:
 
     def whole(self) -> list[int]:
         """Replications that all policies have finished, in order."""
-        return sorted(r for policy, r in self.figures if policy == self.policies[0] and self._is_whole(r))
+        return sorted(
+            r for policy, r in self.figures if policy == self.policies[0] and self._is_whole(r)
+        )
 
     def runs(self) -> dict[str, list[Figures]]:
         """Policy -> those replications, in order."""

@@ -1,7 +1,9 @@
-"""Replications on the workers of a Dask cluster that is there already: the same bits as here, whichever of them is lost.
+"""Replications on the workers of a Dask cluster that is there already: the same bits as here,
+whichever of them is lost.
 
-A task carries what it needs: the configuration, the contents of the files that it names, and of the user's own layers. Figures come back in the form
-in which a journal keeps them. Whoever may talk to a Dask scheduler may run anything on its workers: it belongs into a network that is trusted.
+A task carries what it needs: the configuration, the contents of the files that it names, and of the
+user's own layers. Figures come back in the form in which a journal keeps them. Whoever may talk to
+a Dask scheduler may run anything on its workers: it belongs into a network that is trusted.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 BATCH = 25_000
-"""Requests of a task, about: half a second of work, beside which the few milliseconds that Dask needs for a task do not count."""
+"""Requests of a task, about: half a second of work, beside which the few milliseconds that Dask
+needs for a task do not count."""
 PATIENCE = 10.0
 """Seconds for a scheduler to answer."""
 Traits = tuple[tuple[str, str], ...]
@@ -47,7 +50,8 @@ Packed = tuple[str, int, str, bytes | None]
 
 @dataclass(frozen=True)
 class Parcel:
-    """What a worker must have. `files`: kind, name and contents of each; `traits`: what the worker must be like, None if that does not matter."""
+    """What a worker must have. `files`: kind, name and contents of each; `traits`: what the worker
+    must be like, None if that does not matter."""
 
     configuration: str
     files: tuple[tuple[str, str, bytes], ...]
@@ -67,20 +71,34 @@ class Cluster:
         """From `dask://host:port`. Raises InputError."""
         found = re.fullmatch(r"dask://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", text)
         if found is None or not 0 < int(found[2]) < 65_536:
-            raise InputError(f"--executor {text}: expected local or dask://HOST:PORT, such as dask://127.0.0.1:8786")
+            raise InputError(
+                f"--executor {text}: expected local or dask://HOST:PORT, such as "
+                f"dask://127.0.0.1:8786"
+            )
         return cls(f"{found[1]}:{found[2]}", any_worker)
 
     def work(
-        self, configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached
-    ) -> Generator[Done, None, None]:  # fmt: skip
-        """As `executors.work`; how many workers there are is the cluster's affair. Raises InputError if it cannot be used."""
+        self,
+        configuration: Configuration,
+        jobs: list[Job],
+        workers: int,
+        parts: Path | None,
+        reached: Reached,
+    ) -> Generator[Done, None, None]:
+        """As `executors.work`; how many workers there are is the cluster's affair. Raises
+        InputError if it cannot be used."""
         if parts is not None:
-            raise InputError(f"dask://{self.address}: row files are written where replications run; leave out --rows, or use --executor local")
+            raise InputError(
+                f"dask://{self.address}: row files are written where replications run; leave out "
+                f"--rows, or use --executor local"
+            )
         with self._connected() as client:
             self._examine(client)
             shared = _sent(client, parcel(configuration, None if self.any_worker else traits()))
             executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-            for future in as_completed({executor.submit(play, shared, batch) for batch in batches(configuration, jobs)}):
+            for future in as_completed(
+                {executor.submit(play, shared, batch) for batch in batches(configuration, jobs)}
+            ):
                 yield from _unpacked(self._result(future))
 
     def _result(self, future: Any) -> list[Packed | ReplicationError]:
@@ -91,20 +109,29 @@ class Cluster:
         except CancelledError:
             raise WorkerLostError(f"the scheduler at dask://{self.address} was lost") from None
         except KilledWorker as error:
-            raise WorkerLostError(f"dask://{self.address}: a batch of replications has cost several workers their lives ({error.task})") from None
+            raise WorkerLostError(
+                f"dask://{self.address}: a batch of replications has cost several workers their "
+                f"lives ({error.task})"
+            ) from None
 
     @contextmanager
     def _connected(self) -> Iterator[Client]:
         try:
             from distributed import Client
         except ImportError:
-            raise InputError(f"--executor dask://{self.address}: needs Dask; pip install 'simroute[dist]', or use --executor local") from None
+            raise InputError(
+                f"--executor dask://{self.address}: needs Dask; pip install 'simroute[dist]', or "
+                f"use --executor local"
+            ) from None
         _silence()
         try:
             client = Client(f"tcp://{self.address}", timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             why = str(error).strip().splitlines() or [type(error).__name__]
-            raise InputError(f"--executor dask://{self.address}: no Dask scheduler answers there ({why[0][:120]})") from None
+            raise InputError(
+                f"--executor dask://{self.address}: no Dask scheduler answers there "
+                f"({why[0][:120]})"
+            ) from None
         try:
             yield client
         finally:
@@ -114,11 +141,15 @@ class Cluster:
         """Raises InputError if a worker is not like this process."""
         found = client.run(traits, on_error="return")
         if not found:
-            raise InputError(f"--executor dask://{self.address}: no worker has joined it; start one with: dask worker tcp://{self.address}")
+            raise InputError(
+                f"--executor dask://{self.address}: no worker has joined it; start one with: "
+                f"dask worker tcp://{self.address}"
+            )
         for worker, its in sorted(found.items()):
             if isinstance(its, BaseException):
                 raise InputError(
-                    f"worker {worker}: has no simroute like this one ({type(its).__name__}: {its}); install {simroute.__version__} there"
+                    f"worker {worker}: has no simroute like this one ({type(its).__name__}: "
+                    f"{its}); install {simroute.__version__} there"
                 )
             if not self.any_worker and its != traits():
                 raise InputError(differing(worker, its, traits()))
@@ -128,14 +159,24 @@ def differing(worker: str, its: Traits, ours: Traits) -> str:
     """In what a worker is not as it must be."""
     here, there = dict(ours), dict(its)
     names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
-    said = ", ".join(f"{name} {there.get(name, 'none')} (here {here.get(name, 'none')})" for name in names)
-    return f"worker {worker}: has {said}, so its results may differ in their last bits; give it the same, or allow that with --any-worker"
+    said = ", ".join(
+        f"{name} {there.get(name, 'none')} (here {here.get(name, 'none')})" for name in names
+    )
+    return (
+        f"worker {worker}: has {said}, so its results may differ in their last bits; give it "
+        f"the same, or allow that with --any-worker"
+    )
 
 
 def traits() -> Traits:
     """What must be equal for equal bits: here, or where Dask runs this."""
     python = ".".join(platform.python_version_tuple()[:2])
-    return ("simroute", simroute.__version__), ("Python", python), ("numeric fingerprint", fingerprint()), *known(())
+    return (
+        ("simroute", simroute.__version__),
+        ("Python", python),
+        ("numeric fingerprint", fingerprint()),
+        *known(()),
+    )
 
 
 def batches(configuration: Configuration, jobs: list[Job]) -> list[list[Job]]:
@@ -173,7 +214,12 @@ def _unpacked(results: list[Packed | ReplicationError]) -> Iterator[Done]:
         if isinstance(result, Exception):
             raise result
         policy, replication, text, evidence = result
-        yield Done((policy, replication), replace(decoded(text), evidence=None if evidence is None else Evidence.unpack(evidence)))
+        yield Done(
+            (policy, replication),
+            replace(
+                decoded(text), evidence=None if evidence is None else Evidence.unpack(evidence)
+            ),
+        )
 
 
 def _silence() -> None:
@@ -183,7 +229,7 @@ def _silence() -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-# -- on a worker ------------------------------------------------------------------------------------------------
+# -- on a worker -----------------------------------------------------------------------------------
 
 
 _ALONE = threading.Lock()
@@ -207,7 +253,9 @@ def play(parcel: Parcel, jobs: list[Job]) -> list[Packed | ReplicationError]:
             if not isinstance(done, Done):
                 return [*results, done]
             evidence = done.figures.evidence
-            results.append((*done.job, encoded(done.figures), None if evidence is None else evidence.pack()))
+            results.append(
+                (*done.job, encoded(done.figures), None if evidence is None else evidence.pack())
+            )
         return results
 
 
@@ -218,10 +266,19 @@ def _opened(parcel: Parcel) -> tuple[Configuration, Any]:
     data = yaml_reader.parse(parcel.configuration.encode(), "config.yaml").data
     for kind, name, content in parcel.files:
         data["scenario"]["workload"][kind] = str(_put(Path(folder.name) / kind, name, content))
-    for kind in [kind for kind, layer in registry.items() if layer.__module__.startswith("simroute_plugin_")]:
+    for kind in [
+        kind for kind, layer in registry.items() if layer.__module__.startswith("simroute_plugin_")
+    ]:
         del registry[kind]  # another study's
-    load_plugins([_put(Path(folder.name) / f"plugin-{number}", name, content) for number, (name, content) in enumerate(parcel.plugins)])
-    return restore(_put(Path(folder.name), "config.yaml", yaml_reader.dumped(data).encode())), folder
+    load_plugins(
+        [
+            _put(Path(folder.name) / f"plugin-{number}", name, content)
+            for number, (name, content) in enumerate(parcel.plugins)
+        ]
+    )
+    return restore(
+        _put(Path(folder.name), "config.yaml", yaml_reader.dumped(data).encode())
+    ), folder
 
 
 def _put(folder: Path, name: str, content: bytes) -> Path:

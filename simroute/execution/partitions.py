@@ -1,4 +1,5 @@
-"""A long trace in parts: each begins with fresh policies, is kept as soon as it is played, and adds to the figures of the whole."""
+"""A long trace in parts: each begins with fresh policies, is kept as soon as it is played, and adds
+to the figures of the whole."""
 
 from __future__ import annotations
 
@@ -24,31 +25,54 @@ Merge = tuple[dict[str, np.ndarray], Evidence]
 
 
 class Windows:
-    """Plays replications part by part (a `Work`). `folder`: where parts are kept until the whole is finished; None: nowhere."""
+    """Plays replications part by part (a `Work`). `folder`: where parts are kept until the whole is
+    finished; None: nowhere."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = None if folder is None else folder / FOLDER
 
     def work(
-        self, configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached
-    ) -> Generator[Done, None, None]:  # fmt: skip
+        self,
+        configuration: Configuration,
+        jobs: list[Job],
+        workers: int,
+        parts: Path | None,
+        reached: Reached,
+    ) -> Generator[Done, None, None]:
         """Results as they are finished. Raises as `executors.work`."""
         assert configuration.windows is not None
         among = configuration.windows
-        made = [replace(configuration, windows=None, part=Part(number, among)) for number in range(among)]
+        made = [
+            replace(configuration, windows=None, part=Part(number, among))
+            for number in range(among)
+        ]
         for job in jobs:
-            kept = {number: found for number in range(among) if (found := self._kept(configuration, job, number)) is not None}
+            kept = {
+                number: found
+                for number in range(among)
+                if (found := self._kept(configuration, job, number)) is not None
+            }
             left: list[Numbered] = [(number, job) for number in range(among) if number not in kept]
-            with Crew(workers) as crew, closing(crew.play(made, left, None, _scaled(reached, len(kept), configuration))) as results:
+            with (
+                Crew(workers) as crew,
+                closing(
+                    crew.play(made, left, None, _scaled(reached, len(kept), configuration))
+                ) as results,
+            ):
                 for number, done in results:
                     kept[number] = self._keep(configuration, job, number, done.figures)
-            yield Done(job, _whole(configuration, job[0], [kept[number] for number in range(among)]))
+            yield Done(
+                job, _whole(configuration, job[0], [kept[number] for number in range(among)])
+            )
             self._forget(configuration, job)
 
     def _file(self, configuration: Configuration, job: Job, number: int) -> Path | None:
         if self._folder is None:
             return None
-        return self._folder / f"{list(configuration.policies).index(job[0])}-{job[1]}-{number}-of-{configuration.windows}.npz"
+        return (
+            self._folder
+            / f"{list(configuration.policies).index(job[0])}-{job[1]}-{number}-of-{configuration.windows}.npz"
+        )
 
     def _kept(self, configuration: Configuration, job: Job, number: int) -> Merge | None:
         """What an earlier run has played of it; a file that is not whole is as good as none."""
@@ -57,7 +81,11 @@ class Windows:
             return None
         try:
             with np.load(file, allow_pickle=False) as held:
-                state = {name.removeprefix("s_"): held[name] for name in held.files if name.startswith("s_")}
+                state = {
+                    name.removeprefix("s_"): held[name]
+                    for name in held.files
+                    if name.startswith("s_")
+                }
                 return state, Evidence.unpack(held["evidence"].tobytes())
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
@@ -69,7 +97,12 @@ class Windows:
         if file is not None:
             buffer = io.BytesIO()
             packed = np.frombuffer(figures.evidence.pack(), np.uint8)
-            np.savez_compressed(buffer, allow_pickle=False, evidence=packed, **{f"s_{name}": array for name, array in figures.state.items()})
+            np.savez_compressed(
+                buffer,
+                allow_pickle=False,
+                evidence=packed,
+                **{f"s_{name}": array for name, array in figures.state.items()},
+            )
             file.parent.mkdir(exist_ok=True)
             half = file.with_suffix(".half")
             half.write_bytes(buffer.getvalue())
@@ -89,8 +122,11 @@ class Windows:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _scaled(reached: Reached, before: int, configuration: Configuration) -> Callable[[Job, float], None]:
-    """Simulated seconds of parts that run at the same time, as those of the whole: the sum of what each has come to."""
+def _scaled(
+    reached: Reached, before: int, configuration: Configuration
+) -> Callable[[Job, float], None]:
+    """Simulated seconds of parts that run at the same time, as those of the whole: the sum of what
+    each has come to."""
     horizon, among = configuration.scenario.horizon, configuration.windows or 1
     latest: dict[int, float] = {}
 

@@ -31,7 +31,8 @@ Reached = Callable[[Job, float], None]
 
 
 class Done(NamedTuple):
-    """A finished replication. `unwritten`: why its row files are missing, None where they were written or not asked for."""
+    """A finished replication. `unwritten`: why its row files are missing, None where they were
+    written or not asked for."""
 
     job: Job
     figures: Figures
@@ -46,17 +47,26 @@ Work = Callable[[Configuration, list[Job], int, Path | None, Reached], Generator
 """Where replications are played: `work` here, others elsewhere."""
 
 
-def work(configuration: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached) -> Generator[Done, None, None]:
-    """Results as they are finished. Raises WorkerLostError when a worker is killed, ReplicationError when a replication fails."""
+def work(
+    configuration: Configuration,
+    jobs: list[Job],
+    workers: int,
+    parts: Path | None,
+    reached: Reached,
+) -> Generator[Done, None, None]:
+    """Results as they are finished. Raises WorkerLostError when a worker is killed,
+    ReplicationError when a replication fails."""
     with Crew(workers) as crew:
         for _, done in crew.play([configuration], [(0, job) for job in jobs], parts, reached):
             yield done
 
 
 class Crew:
-    """Worker processes, which stay from one call of `play` to the next; a context manager. With one worker everything is played in this process.
+    """Worker processes, which stay from one call of `play` to the next; a context manager. With one
+    worker everything is played in this process.
 
-    Each has one job at a time, so that it is known which one was lost with its worker. `bare`: figures without what pictures are drawn from.
+    Each has one job at a time, so that it is known which one was lost with its worker. `bare`:
+    figures without what pictures are drawn from.
     """
 
     def __init__(self, count: int, bare: bool = False) -> None:
@@ -66,12 +76,26 @@ class Crew:
         self._seeds: list[int] = []
 
     def play(
-        self, made: Sequence[Configuration], jobs: Sequence[Numbered], parts: Path | None = None, reached: Reached = lambda job, seconds: None
-    ) -> Generator[tuple[int, Done], None, None]:  # fmt: skip
-        """Results of jobs in any of the configurations, each with that one's number, as they are finished. Raises as `work`."""
+        self,
+        made: Sequence[Configuration],
+        jobs: Sequence[Numbered],
+        parts: Path | None = None,
+        reached: Reached = lambda job, seconds: None,
+    ) -> Generator[tuple[int, Done], None, None]:
+        """Results of jobs in any of the configurations, each with that one's number, as they are
+        finished. Raises as `work`."""
         if min(self._count, len(jobs)) <= 1:
             for number, job in jobs:
-                yield number, _done(made[number], job, parts, lambda seconds, job=job: reached(job, seconds), self._bare)  # type: ignore[misc]
+                yield (
+                    number,
+                    _done(
+                        made[number],
+                        job,
+                        parts,
+                        lambda seconds, job=job: reached(job, seconds),
+                        self._bare,
+                    ),
+                )  # type: ignore[misc]
             return
         try:
             self._hire(min(self._count, len(jobs)), made[0].plugins)
@@ -85,15 +109,24 @@ class Crew:
         with _ctrl_c_kept_from_children():
             while len(self._processes) < count:
                 here, there = context.Pipe()
-                process = context.Process(target=_serve, args=(there, plugins, self._bare), daemon=True)
+                process = context.Process(
+                    target=_serve, args=(there, plugins, self._bare), daemon=True
+                )
                 process.start()
                 there.close()  # a worker that dies now ends the pipe
                 self._processes[here] = process
 
     def _played(
-        self, made: Sequence[Configuration], waiting: Iterator[Numbered], parts: Path | None, reached: Reached
-    ) -> Iterator[tuple[int, Done]]:  # fmt: skip
-        self._seeds, known = [each.seed for each in made], {line: set[int]() for line in self._processes}
+        self,
+        made: Sequence[Configuration],
+        waiting: Iterator[Numbered],
+        parts: Path | None,
+        reached: Reached,
+    ) -> Iterator[tuple[int, Done]]:
+        self._seeds, known = (
+            [each.seed for each in made],
+            {line: set[int]() for line in self._processes},
+        )
 
         def following(line: Any) -> None:
             """The next job, with its configuration if this worker has not got it yet."""
@@ -130,10 +163,13 @@ class Crew:
     def _lost(self, line: Any) -> None:
         number, (policy, replication) = self._jobs[line]
         where = f"policy {policy}, replication {replication}, seed {self._seeds[number]}"
-        raise WorkerLostError(f"a worker process was lost (killed, or out of memory) during {where}") from None
+        raise WorkerLostError(
+            f"a worker process was lost (killed, or out of memory) during {where}"
+        ) from None
 
     def dismiss(self) -> None:
-        """End them, at once: what they are at is not finished, and is done again when the study goes on."""
+        """End them, at once: what they are at is not finished, and is done again when the study
+        goes on."""
         for line, process in self._processes.items():
             process.terminate()
             line.close()
@@ -150,7 +186,8 @@ class Crew:
 
 @contextmanager
 def _ctrl_c_kept_from_children() -> Iterator[None]:
-    """Children start with Ctrl-C blocked: it is the parent's, which keeps what is finished; they would print tracebacks while they import."""
+    """Children start with Ctrl-C blocked: it is the parent's, which keeps what is finished; they
+    would print tracebacks while they import."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -163,7 +200,8 @@ def _ctrl_c_kept_from_children() -> Iterator[None]:
 
 
 def _serve(line: Any, plugins: tuple[Path, ...], bare: bool) -> None:
-    """A worker: knows the user's layers, leaves Ctrl-C to the parent, and ends when the parent does."""
+    """A worker: knows the user's layers, leaves Ctrl-C to the parent, and ends when the parent
+    does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -185,15 +223,23 @@ def _end_with_parent() -> None:
 
 
 def answer(
-    configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None], bare: bool = False
-) -> Done | ReplicationError:  # fmt: skip
+    configuration: Configuration,
+    job: Job,
+    parts: Path | None,
+    reached: Callable[[float], None],
+    bare: bool = False,
+) -> Done | ReplicationError:
     """Play it; a failure is a value."""
     try:
         return _done(configuration, job, parts, reached, bare)
     except ReplicationError as error:
         return error
     except Exception as error:
-        return ReplicationError(*job, f"policy {job[0]}, replication {job[1]}, seed {configuration.seed}: {type(error).__name__}: {error}")
+        return ReplicationError(
+            *job,
+            f"policy {job[0]}, replication {job[1]}, seed {configuration.seed}: "
+            f"{type(error).__name__}: {error}",
+        )
 
 
 EVERY = 16
@@ -201,22 +247,39 @@ EVERY = 16
 _PLAYED = count(1)
 
 
-def _done(configuration: Configuration, job: Job, parts: Path | None, reached: Callable[[float], None], bare: bool) -> Done:
-    """A world is a ring of objects that hold megabytes of arrays; Python counts objects alone, and would let hundreds of worlds pile up."""
+def _done(
+    configuration: Configuration,
+    job: Job,
+    parts: Path | None,
+    reached: Callable[[float], None],
+    bare: bool,
+) -> Done:
+    """A world is a ring of objects that hold megabytes of arrays; Python counts objects alone, and
+    would let hundreds of worlds pile up."""
     if next(_PLAYED) % EVERY == 0:
         gc.collect()
     policy, replication = job
     if parts is None:
         figures = replicate(configuration, policy, replication, progress=reached)
         return Done(job, stripped(figures) if bare else figures)
-    rows = _Rows(policy, replication, part_folder(parts, list(configuration.policies).index(policy), replication))
+    rows = _Rows(
+        policy,
+        replication,
+        part_folder(parts, list(configuration.policies).index(policy), replication),
+    )
     figures = replicate(configuration, policy, replication, rows, progress=reached)
     return Done(job, figures, rows.close())
 
 
 def stripped(figures: Figures) -> Figures:
-    """Without what pictures are drawn from: half a megabyte that need not travel, nor stay. Which targets were asked is kept: bounds go by it."""
-    return replace(figures, evidence=None, by={kind: table for kind, table in figures.by.items() if kind == "target"}, minutes=[])
+    """Without what pictures are drawn from: half a megabyte that need not travel, nor stay. Which
+    targets were asked is kept: bounds go by it."""
+    return replace(
+        figures,
+        evidence=None,
+        by={kind: table for kind, table in figures.by.items() if kind == "target"},
+        minutes=[],
+    )
 
 
 class _Rows:
@@ -231,7 +294,8 @@ class _Rows:
         from simroute.storage import Frames
 
         with self._kept():
-            shutil.rmtree(self._folder, ignore_errors=True)  # half of it, from a run that was cut short
+            # half of it, from a run that was cut short
+            shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir(parents=True)
             self._frames = Frames(world, self._policy, self._replication, self._folder)
         return self._add
@@ -256,10 +320,14 @@ class _Rows:
         try:
             yield
         except OSError as error:
-            self._frames, self._why = None, f"{error.filename or self._folder}: {error.strerror or error}"
+            self._frames, self._why = (
+                None,
+                f"{error.filename or self._folder}: {error.strerror or error}",
+            )
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def part_folder(parts: Path, policy: int, replication: int) -> Path:
-    """Where one replication's part files lie; in order of name they are in order of policy and replication."""
+    """Where one replication's part files lie; in order of name they are in order of policy and
+    replication."""
     return parts / f"{policy:04d}-{replication:06d}"

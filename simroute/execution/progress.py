@@ -32,7 +32,9 @@ class Watch:
 @contextmanager
 def undisturbed() -> Iterator[None]:
     """Ctrl-C waits until this is done; a second one does not."""
-    if threading.current_thread() is not threading.main_thread() or not callable(before := signal.getsignal(signal.SIGINT)):
+    if threading.current_thread() is not threading.main_thread() or not callable(
+        before := signal.getsignal(signal.SIGINT)
+    ):
         yield
         return
     caught: list[Any] = []

@@ -1,4 +1,5 @@
-"""A run by what its figures depend on: where such are kept, and how one that is kept stands in for playing it again."""
+"""A run by what its figures depend on: where such are kept, and how one that is kept stands in for
+playing it again."""
 
 from __future__ import annotations
 
@@ -29,7 +30,9 @@ class Store(Protocol):
 def digest(made: Configuration, policy: str) -> str:
     """Of weather and layers: whoever has the same one has the same figures."""
     plain = made.plain()
-    text = json.dumps(_alike([made.seed, plain["files"], plain["scenario"], plain["policies"][policy]]))
+    text = json.dumps(
+        _alike([made.seed, plain["files"], plain["scenario"], plain["policies"][policy]])
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -39,14 +42,25 @@ def _alike(value: Any) -> Any:
         return {str(key): _alike(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [_alike(one) for one in value]
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53 else value
+    return (
+        float(value)
+        if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53
+        else value
+    )
 
 
 def kept(perform: Work, store: Store) -> Work:
-    """As `perform`, for runs beside a study's own: those in the store are read back, and what is played is put there (without evidence)."""
+    """As `perform`, for runs beside a study's own: those in the store are read back, and what is
+    played is put there (without evidence)."""
 
-    def work(made: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached) -> Generator[Done, None, None]:
-        names, known, left = {policy: digest(made, policy) for policy in made.policies}, store.keys(), []
+    def work(
+        made: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached
+    ) -> Generator[Done, None, None]:
+        names, known, left = (
+            {policy: digest(made, policy) for policy in made.policies},
+            store.keys(),
+            [],
+        )
         for policy, replication in jobs:
             job = names[policy], replication
             found = store.read(job) if job in known else None

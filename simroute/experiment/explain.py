@@ -1,8 +1,10 @@
-"""One request's way through the layers. Layers are wrapped in objects that forward; only for the wanted request they also take notes.
+"""One request's way through the layers. Layers are wrapped in objects that forward; only for the
+wanted request they also take notes.
 
-Whose child a span is, is known because a layer's `send` says whose it is just before it calls the next layer, which is a plain call: what waits
-comes later. The world that a layer sees is wrapped as well, so that its events and its judges' verdicts are noted where they belong. Notes change
-neither time nor chance. What a send cost, and how it ended, is taken from the ledger.
+Whose child a span is, is known because a layer's `send` says whose it is just before it calls the
+next layer, which is a plain call: what waits comes later. The world that a layer sees is wrapped as
+well, so that its events and its judges' verdicts are noted where they belong. Notes change neither
+time nor chance. What a send cost, and how it ended, is taken from the ledger.
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ class Verdict:
 
 @dataclass
 class Sent:
-    """One send to a provider. `first_token`: seconds from the start, of a streamed answer; `left`: when nobody waited for it any more."""
+    """One send to a provider. `first_token`: seconds from the start, of a streamed answer; `left`:
+    when nobody waited for it any more."""
 
     number: int
     began: float
@@ -59,7 +62,8 @@ class Sent:
 
 @dataclass
 class Span:
-    """A call inside one layer. `outcome` is the final one, None when the call was given up; `streaming` from when the first token was there."""
+    """A call inside one layer. `outcome` is the final one, None when the call was given up;
+    `streaming` from when the first token was there."""
 
     name: str
     kind: str
@@ -73,7 +77,8 @@ class Span:
 
 @dataclass
 class Story:
-    """What became of a request: its row in words, and its way. Times are seconds from the start of the run."""
+    """What became of a request: its row in words, and its way. Times are seconds from the start of
+    the run."""
 
     request_id: int
     policy: str
@@ -82,10 +87,15 @@ class Story:
 
 
 def explain(configuration: Configuration, policy: str, request_id: int) -> Story:
-    """Run replication 0 until the request is over, and tell its way. Raises InputError if there is no such request."""
+    """Run replication 0 until the request is over, and tell its way. Raises InputError if there is
+    no such request."""
     many = sum(block.size for block in weather(configuration, 0).blocks())
     if not 0 <= request_id < many:
-        known = f"requests of this run are numbered 0 to {many - 1:,}" if many else "no request arrives in this run"
+        known = (
+            f"requests of this run are numbered 0 to {many - 1:,}"
+            if many
+            else "no request arrives in this run"
+        )
         raise InputError(f"--explain {request_id}: there is no such request; {known}")
     witness = Witness(request_id)
     made = world(configuration, policy, 0, [witness.read], around=witness.around)
@@ -95,7 +105,9 @@ def explain(configuration: Configuration, policy: str, request_id: int) -> Story
     except Over:
         return Story(request_id, policy, witness.request, witness.inside)
     except Exception as error:
-        where = f"policy {policy}, replication 0, seed {configuration.seed}, at {made.env.now:.3f} s"
+        where = (
+            f"policy {policy}, replication 0, seed {configuration.seed}, at {made.env.now:.3f} s"
+        )
         raise RuntimeError(f"{where}: {type(error).__name__}: {error}") from error
     raise RuntimeError(f"request {request_id} did not end")
 
@@ -105,7 +117,8 @@ class Over(Exception):
 
 
 class Witness:
-    """Notes about one request. `made`: the world that it is in, once there is one; without it the run goes on to its end."""
+    """Notes about one request. `made`: the world that it is in, once there is one; without it the
+    run goes on to its end."""
 
     def __init__(self, request_id: int) -> None:
         self.wanted = request_id
@@ -125,28 +138,54 @@ class Witness:
         if self.made is None or table == "events":
             return
         for i in (chunk["request_id"] == self.wanted).nonzero()[0].tolist():
-            row = {name: column[i].item() if hasattr(column[i], "item") else column[i] for name, column in chunk.items()}
+            row = {
+                name: column[i].item() if hasattr(column[i], "item") else column[i]
+                for name, column in chunk.items()
+            }
             if table == "requests":
                 self.request = _in_words(row, self.made)
                 raise Over
             self._attempt(row, self.made)
 
     def _attempt(self, row: dict[str, Any], made: SimWorld) -> None:
-        while len(self.sent) < row["attempt"]:  # there are no layers to watch: the call went straight out
+        # there are no layers to watch: the call went straight out
+        while len(self.sent) < row["attempt"]:
             self.sent.append(Sent(len(self.sent) + 1, row["start_s"]))
             self.inside.append(self.sent[-1])
         sent = self.sent[row["attempt"] - 1]
-        sent.target, sent.status, sent.error = made.models[row["target"]].target.name, row["status"], made.ledger.errors.words[row["error"]]
-        sent.ended, sent.usd, sent.abandoned, sent.probe = row["end_s"], row["cost_nano"] / 1e9, row["abandoned"], row["probe"]
+        sent.target, sent.status, sent.error = (
+            made.models[row["target"]].target.name,
+            row["status"],
+            made.ledger.errors.words[row["error"]],
+        )
+        sent.ended, sent.usd, sent.abandoned, sent.probe = (
+            row["end_s"],
+            row["cost_nano"] / 1e9,
+            row["abandoned"],
+            row["probe"],
+        )
         sent.tokens = row["input_tokens"], row["output_tokens"]
 
 
 def _in_words(row: dict[str, Any], made: SimWorld) -> dict[str, Any]:
     """A row of the table of requests, with words for codes and dollars for nano-dollars."""
-    sky, errors, targets = made.weather, made.ledger.errors.words, [model.target.name for model in made.models]
-    words = {"task": sky.tasks, "user": sky.users, "feature": sky.features, "outcome": OUTCOMES, "cached": list(CACHED), "error": errors}
+    sky, errors, targets = (
+        made.weather,
+        made.ledger.errors.words,
+        [model.target.name for model in made.models],
+    )
+    words = {
+        "task": sky.tasks,
+        "user": sky.users,
+        "feature": sky.features,
+        "outcome": OUTCOMES,
+        "cached": list(CACHED),
+        "error": errors,
+    }
     words |= {"team": sky.teams} if "team" in row else {}
-    said = {name: known[row[name]] for name, known in words.items()} | {"target": targets[row["target"]] if row["target"] >= 0 else None}
+    said = {name: known[row[name]] for name, known in words.items()} | {
+        "target": targets[row["target"]] if row["target"] >= 0 else None
+    }
     return row | said | {f"{name}_usd": row[f"{name}_nano"] / 1e9 for name in ("cost", "wasted")}
 
 
@@ -168,7 +207,9 @@ class Watched:
         span = Span(self._name, getattr(self._layer, "kind", self._name), call.target, world.now())
         above.append(span)
         try:
-            outcome: Outcome = await self._layer(call, self._send(span, send, world), Seen(world, span))
+            outcome: Outcome = await self._layer(
+                call, self._send(span, send, world), Seen(world, span)
+            )
         except BaseException:  # given up, or a bug
             span.ended = world.now()
             raise
@@ -222,7 +263,9 @@ class Seen:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._world, name)
 
-    def emit(self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
+    def emit(
+        self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any
+    ) -> None:
         self._span.inside.append(Happened(self._world.now(), event, target, detail))
         self._world.emit(event, call, target=target, **detail)
 

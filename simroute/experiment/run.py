@@ -1,4 +1,5 @@
-"""One policy through one replication: the place where weather, world, policy, ledger and metrics meet."""
+"""One policy through one replication: the place where weather, world, policy, ledger and metrics
+meet."""
 
 from __future__ import annotations
 
@@ -30,9 +31,15 @@ class ReplicationError(RuntimeError):
 
 
 def world(
-    configuration: Configuration, policy: str, replication: int, sinks: list[Sink], env: Any = None, around: Callable[..., Any] | None = None
+    configuration: Configuration,
+    policy: str,
+    replication: int,
+    sinks: list[Sink],
+    env: Any = None,
+    around: Callable[..., Any] | None = None,
 ) -> SimWorld:
-    """The simulated world of one replication, not yet run. Every replica gets layers of its own, unless they are shared.
+    """The simulated world of one replication, not yet run. Every replica gets layers of its own,
+    unless they are shared.
 
     `around(layers)` may wrap the layers of a replica in something that forwards.
     """
@@ -43,13 +50,17 @@ def world(
     sky = weather(configuration, replication)
     if configuration.part is not None:
         env = Environment(sky.begins)
-    return SimWorld(sky, stacks if around is None else list(map(around, stacks)), Ledger(sinks), env)
+    return SimWorld(
+        sky, stacks if around is None else list(map(around, stacks)), Ledger(sinks), env
+    )
 
 
 def weather(configuration: Configuration, replication: int) -> Weather:
     """What happens in a replication, whatever the policy."""
     files = {kind: configuration.arrivals(kind) for kind in ("trace", "lengths", "outcomes")}
-    return Weather(configuration.scenario, configuration.seed, replication, part=configuration.part, **files)
+    return Weather(
+        configuration.scenario, configuration.seed, replication, part=configuration.part, **files
+    )
 
 
 def context(configuration: Configuration, made: SimWorld) -> Context:
@@ -57,21 +68,41 @@ def context(configuration: Configuration, made: SimWorld) -> Context:
     slo, models, sky = configuration.scenario.slo, made.models, made.weather
     codes = {model.target.name: code for code, model in enumerate(models)}
     windows = [(w.start, w.end, tuple(codes[name] for name in w.targets)) for w in sky.windows]
-    names = {"target": list(codes), "task": sky.tasks, "user": sky.users, "feature": sky.features} | ({"team": sky.teams} if sky.teams else {})
+    names = {
+        "target": list(codes),
+        "task": sky.tasks,
+        "user": sky.users,
+        "feature": sky.features,
+    } | ({"team": sky.teams} if sky.teams else {})
     calendar = days(configuration)
     return Context(
-        sky.horizon, slo.in_time, slo.ttft, slo.minute_success, windows, names | ({} if calendar is None else {"day": calendar[0]}),
-        [m.target.provider for m in models], [m.target.model for m in models], [m.spec.limits.concurrency for m in models],
-        None if calendar is None else calendar[1], seen(models),
-        replicas=1 if configuration.scenario.gateway.shared else configuration.scenario.gateway.replicas,
+        sky.horizon,
+        slo.in_time,
+        slo.ttft,
+        slo.minute_success,
+        windows,
+        names | ({} if calendar is None else {"day": calendar[0]}),
+        [m.target.provider for m in models],
+        [m.target.model for m in models],
+        [m.spec.limits.concurrency for m in models],
+        None if calendar is None else calendar[1],
+        seen(models),
+        replicas=1
+        if configuration.scenario.gateway.shared
+        else configuration.scenario.gateway.replicas,
         budget=periods(configuration.scenario),
-    )  # fmt: skip
+    )
 
 
 def replicate(
-    configuration: Configuration, policy: str, replication: int, rows: Callable[[SimWorld], Sink] | None = None, progress: Any = None
+    configuration: Configuration,
+    policy: str,
+    replication: int,
+    rows: Callable[[SimWorld], Sink] | None = None,
+    progress: Any = None,
 ) -> Figures:
-    """Run it and fold figures and evidence. `rows(world)` makes a sink that sees every chunk as well. Raises ReplicationError."""
+    """Run it and fold figures and evidence. `rows(world)` makes a sink that sees every chunk as
+    well. Raises ReplicationError."""
     sinks: list[Sink] = []
     made = world(configuration, policy, replication, sinks)
     known = context(configuration, made)
@@ -82,12 +113,23 @@ def replicate(
     try:
         made.run(progress)
     except Exception as error:
-        where = f"policy {policy}, replication {replication}, seed {configuration.seed}, at {made.env.now:.3f} s"
-        raise ReplicationError(policy, replication, f"{where}: {type(error).__name__}: {error}") from error
+        where = (
+            f"policy {policy}, replication {replication}, seed {configuration.seed}, at "
+            f"{made.env.now:.3f} s"
+        )
+        raise ReplicationError(
+            policy, replication, f"{where}: {type(error).__name__}: {error}"
+        ) from error
     busy = [made.upstreams[model.target.name].busy_seconds for model in made.models]
     ledger = made.ledger
     words = ledger.event_names.words
-    figures = fold.finish(words, busy) if configuration.part is None else pieced(known, [state(fold, words, busy)])
-    figures.evidence = observer.finish(fold, {"event": words, "layer": ledger.layers.words, "error": ledger.errors.words})
+    figures = (
+        fold.finish(words, busy)
+        if configuration.part is None
+        else pieced(known, [state(fold, words, busy)])
+    )
+    figures.evidence = observer.finish(
+        fold, {"event": words, "layer": ledger.layers.words, "error": ledger.errors.words}
+    )
     assert all(value is None or math.isfinite(value) for value in figures.metrics.values())
     return figures

@@ -1,4 +1,5 @@
-"""What a trace adds to the figures of a run: which day an arrival belongs to, and which sends the log itself tells of."""
+"""What a trace adds to the figures of a run: which day an arrival belongs to, and which sends the
+log itself tells of."""
 
 from __future__ import annotations
 
@@ -21,33 +22,52 @@ from simroute.worlds.periods import Periods
 DAY = 86_400.0
 MOST_DAYS = 400
 MOST_SLOTS = 1_000_000
-"""Of a rolling budget in a horizon; a window has fewer than the layer's where these would be more."""
+"""Of a rolling budget in a horizon; a window has fewer than the layer's where these would be
+more."""
 
 
-def days(configuration: Configuration) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]] | None:
-    """Names of the days of a replay (dates in UTC; numbers where the clock is relative), and the place of arrivals' days among them."""
+def days(
+    configuration: Configuration,
+) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]] | None:
+    """Names of the days of a replay (dates in UTC; numbers where the clock is relative), and the
+    place of arrivals' days among them."""
     trace: Any = configuration.arrivals("trace")
     if trace is None or configuration.command != "replay":
         return None
     time = clock(configuration.scenario.workload, trace)
-    first = datetime.fromtimestamp(0 if trace.relative else trace.first_ns / 1e9, UTC) + timedelta(seconds=time.start)
+    first = datetime.fromtimestamp(0 if trace.relative else trace.first_ns / 1e9, UTC) + timedelta(
+        seconds=time.start
+    )
     offset = (first - first.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
     many = min(MOST_DAYS, int((offset + configuration.scenario.horizon * time.scale) // DAY) + 1)
-    names = [f"day {k + 1}" if trace.relative else (first + timedelta(days=k)).strftime("%Y-%m-%d") for k in range(many)]
-    return names, lambda when: np.minimum(((offset + when * time.scale) // DAY).astype(np.int64), many - 1)
+    names = [
+        f"day {k + 1}" if trace.relative else (first + timedelta(days=k)).strftime("%Y-%m-%d")
+        for k in range(many)
+    ]
+    return names, lambda when: np.minimum(
+        ((offset + when * time.scale) // DAY).astype(np.int64), many - 1
+    )
 
 
 def periods(scenario: spec.Scenario) -> Agreed | None:
-    """The scenario's budget, in those of its periods, or windows, that are wholly in the horizon; None if there are none.
+    """The scenario's budget, in those of its periods, or windows, that are wholly in the horizon;
+    None if there are none.
 
-    A rolling window is counted in slots, as the budget layer does: at each moment up to one slot more than the window.
+    A rolling window is counted in slots, as the budget layer does: at each moment up to one slot
+    more than the window.
     """
     budget = scenario.budget
-    if budget is None or budget.usd == 0 or (budget.period == "rolling" and budget.window > scenario.horizon):
+    if (
+        budget is None
+        or budget.usd == 0
+        or (budget.period == "rolling" and budget.window > scenario.horizon)
+    ):
         return None
     if budget.period == "rolling":
         slots = max(1, min(SLOTS, int(MOST_SLOTS * budget.window / scenario.horizon)))
-        starts = np.arange(math.ceil(scenario.horizon * slots / budget.window)) * (budget.window / slots)
+        starts = np.arange(math.ceil(scenario.horizon * slots / budget.window)) * (
+            budget.window / slots
+        )
         return Agreed(budget.usd, starts, starts + budget.window / slots, slots + 1)
     within, found, now = Periods(*dates(scenario)), list[tuple[float, float]](), 0.0
     while now < scenario.horizon:
@@ -58,7 +78,8 @@ def periods(scenario: spec.Scenario) -> Agreed | None:
 
 
 def seen(models: list[DeploymentModel]) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
-    """Whether the log has enough calls of these targets (codes) in the hours of these seconds; None where nothing is recorded."""
+    """Whether the log has enough calls of these targets (codes) in the hours of these seconds; None
+    where nothing is recorded."""
     if all(model.recorded is None for model in models):
         return None
 

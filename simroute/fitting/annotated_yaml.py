@@ -27,7 +27,9 @@ class Noted(NamedTuple):
 
 def fitted(found: Estimate, before: str = "", after: str = "") -> Noted:
     """A fitted number; the note says its interval."""
-    known = found.said() if found.low is not None else f"{found.said()}; the log does not tell it well"
+    known = (
+        found.said() if found.low is not None else f"{found.said()}; the log does not tell it well"
+    )
     return Noted(found.value, f"{before}{known}{after}", found)
 
 
@@ -43,7 +45,10 @@ def estimates(tree: dict[str, Any], prefix: str = "") -> dict[str, Estimate]:
 
 def written(head: list[str], tree: dict[str, Any]) -> str:
     """The text of the file: comment lines first."""
-    lines = ["# yaml-language-server: $schema=../docs/schema/scenario.json", *(f"# {clean(line, 400)}" for line in head)]
+    lines = [
+        "# yaml-language-server: $schema=../docs/schema/scenario.json",
+        *(f"# {clean(line, 400)}" for line in head),
+    ]
     return "\n".join([*lines, *_block(tree, 0)]) + "\n"
 
 
@@ -51,7 +56,11 @@ def plain(tree: Any) -> Any:
     """The data without the notes."""
     if isinstance(tree, Noted):
         return plain(tree.value)
-    return {key: plain(value) for key, value in tree.items()} if isinstance(tree, dict) else rounded(tree)
+    return (
+        {key: plain(value) for key, value in tree.items()}
+        if isinstance(tree, dict)
+        else rounded(tree)
+    )
 
 
 def rounded(value: Any) -> Any:
@@ -59,7 +68,13 @@ def rounded(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [rounded(item) for item in value]
     if isinstance(value, float):
-        return 0.0 if abs(value) < 1e-9 else float(f"{value:.4g}") if abs(value) < 1e4 else float(round(value, 1))
+        return (
+            0.0
+            if abs(value) < 1e-9
+            else float(f"{value:.4g}")
+            if abs(value) < 1e4
+            else float(round(value, 1))
+        )
     return value
 
 
@@ -69,10 +84,16 @@ def _block(tree: dict[str, Any], depth: int) -> Iterator[str]:
         value, note = (told.value, told.note) if isinstance(told, Noted) else (told, "")
         said = f"  # {clean(note, 400)}" if note else ""
         name = _key(key)
-        if isinstance(value, dict) and value and (_noted(value) or any(isinstance(item, dict) for item in value.values())):
+        if (
+            isinstance(value, dict)
+            and value
+            and (_noted(value) or any(isinstance(item, dict) for item in value.values()))
+        ):
             yield f"{pad}{name}:{said}"
             yield from _block(value, depth + 1)
-        elif isinstance(value, (dict, list, tuple)) and len(_flow(value)) > WIDTH - len(pad) - len(name):
+        elif isinstance(value, (dict, list, tuple)) and len(_flow(value)) > WIDTH - len(pad) - len(
+            name
+        ):
             yield f"{pad}{name}:{said}"
             yield from _wrapped(value, pad)
         else:
@@ -80,9 +101,14 @@ def _block(tree: dict[str, Any], depth: int) -> Iterator[str]:
 
 
 def _wrapped(value: Any, pad: str) -> Iterator[str]:
-    """A long list or mapping over several lines, none of which breaks within a key or its value: a name may have spaces of its own."""
+    """A long list or mapping over several lines, none of which breaks within a key or its value: a
+    name may have spaces of its own."""
     first, last = "{}" if isinstance(value, dict) else "[]"
-    parts = [f"{_key(key)}: {_flow(item)}" for key, item in value.items()] if isinstance(value, dict) else [_flow(item) for item in value]
+    parts = (
+        [f"{_key(key)}: {_flow(item)}" for key, item in value.items()]
+        if isinstance(value, dict)
+        else [_flow(item) for item in value]
+    )
     line = pad + "  " + first
     for place, part in enumerate(parts):
         text = part + (last if place + 1 == len(parts) else ",")
@@ -94,7 +120,10 @@ def _wrapped(value: Any, pad: str) -> Iterator[str]:
 
 
 def _noted(tree: dict[str, Any]) -> bool:
-    return any(isinstance(value, Noted) or (isinstance(value, dict) and _noted(value)) for value in tree.values())
+    return any(
+        isinstance(value, Noted) or (isinstance(value, dict) and _noted(value))
+        for value in tree.values()
+    )
 
 
 def _flow(value: Any) -> str:

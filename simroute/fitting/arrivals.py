@@ -1,4 +1,5 @@
-"""When requests come: a profile by hour of the week, and how unevenly within the hours (Poisson, gamma gaps, or busy and quiet spells)."""
+"""When requests come: a profile by hour of the week, and how unevenly within the hours (Poisson,
+gamma gaps, or busy and quiet spells)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ ROUGH, FINE = 4_000, 40_000
 """Gaps that the modulated family is searched with, and settled with."""
 BATCHES = 20
 CLOSE = math.log(1.5)
-"""A likelier family is chosen as long as its dispersion, at the worst scale, is at most so much (log) farther from the trace's than another's."""
+"""A likelier family is chosen as long as its dispersion, at the worst scale, is at most so much
+(log) farther from the trace's than another's."""
 MOST_PLAYED = 60_000
 ENOUGH_HOURS = 4
 SHAPES = (50.0**-2, 0.05**-2)
@@ -29,7 +31,8 @@ WEEK = 7 * 24
 
 
 class Family(NamedTuple):
-    """One way in which arrivals may be uneven. `cost`: minus the log-likelihood over `n` gaps; parameters by their key in `burstiness`."""
+    """One way in which arrivals may be uneven. `cost`: minus the log-likelihood over `n` gaps;
+    parameters by their key in `burstiness`."""
 
     name: str
     cost: float
@@ -42,7 +45,8 @@ class Family(NamedTuple):
 
 
 class Arrivals(NamedTuple):
-    """`families`: the chosen one first, then by likelihood; `seen`: the trace's dispersion at `SCALES`, `given`: what each family gives."""
+    """`families`: the chosen one first, then by likelihood; `seen`: the trace's dispersion at
+    `SCALES`, `given`: what each family gives."""
 
     rate: Estimate
     hours: tuple[float, ...]
@@ -61,14 +65,19 @@ class Arrivals(NamedTuple):
         """`rate`, `profile` and `burstiness` of a workload, as plain data."""
         profile = {"hours": list(self.hours), "days": list(self.days), "starts": self.starts}
         held: dict[str, Any] = {"rate": self.rate.value}
-        held |= {"profile": {key: value for key, value in profile.items() if value}} if self.hours or self.days else {}
+        held |= (
+            {"profile": {key: value for key, value in profile.items() if value}}
+            if self.hours or self.days
+            else {}
+        )
         if self.best.parameters:
             held["burstiness"] = {key: found.value for key, found in self.best.parameters.items()}
         return held
 
 
 def arrivals(when: np.ndarray, span: float, starts: float = 0.0) -> Arrivals:
-    """Fitted to arrivals (s from the start, in order) over `span` seconds that begin at hour `starts` of the week."""
+    """Fitted to arrivals (s from the start, in order) over `span` seconds that begin at hour
+    `starts` of the week."""
     hours, days = _profile(when, span, starts)
     shape = spec.Profile(hours=hours, days=days, starts=starts)
     one = Profile(shape, 1.0)
@@ -78,18 +87,28 @@ def arrivals(when: np.ndarray, span: float, starts: float = 0.0) -> Arrivals:
     gap, due = np.diff(when), np.diff(expected)
     coarse = float((gap == 0).mean())
     gap, due = _parted(gap), _parted(due)
-    families = sorted((poisson(due), gamma(due), modulated(gap, due)), key=lambda family: family.bic)
+    families = sorted(
+        (poisson(due), gamma(due), modulated(gap, due)), key=lambda family: family.bic
+    )
     seen = [dispersion(when, span, scale) for scale in SCALES]
     load = spec.Workload(rate=rate, profile=shape)
     given = {family.name: _given(family, load, span) for family in families}
-    off = {name: max((abs(math.log(a / b)) for a, b in zip(seen, told, strict=True) if a and b), default=0.0) for name, told in given.items()}
+    off = {
+        name: max(
+            (abs(math.log(a / b)) for a, b in zip(seen, told, strict=True) if a and b), default=0.0
+        )
+        for name, told in given.items()
+    }
     chosen = next(family for family in families if off[family.name] <= min(off.values()) + CLOSE)
     families.sort(key=lambda family: family is not chosen)
-    return Arrivals(_rate(expected, rate, len(when)), hours, days, starts, families, seen, given, coarse)
+    return Arrivals(
+        _rate(expected, rate, len(when)), hours, days, starts, families, seen, given, coarse
+    )
 
 
 def dispersion(when: np.ndarray, span: float, scale: float) -> float | None:
-    """Variance over mean of counts in windows of `scale` seconds; 1 for a Poisson process, None with fewer than ten windows."""
+    """Variance over mean of counts in windows of `scale` seconds; 1 for a Poisson process, None
+    with fewer than ten windows."""
     many = int(span // scale)
     if many < 10:
         return None
@@ -99,10 +118,18 @@ def dispersion(when: np.ndarray, span: float, scale: float) -> float | None:
 
 def _given(family: Family, load: spec.Workload, span: float) -> list[float | None]:
     """The dispersion of what a family simulates, the mean of three replications."""
-    load = replace(load, burstiness=spec.Burstiness(**{key: found.value for key, found in family.parameters.items()}))
+    load = replace(
+        load,
+        burstiness=spec.Burstiness(
+            **{key: found.value for key, found in family.parameters.items()}
+        ),
+    )
     span = min(span, MOST_PLAYED / load.rate)
     scene = spec.Scenario(deployments={}, horizon=span, workload=load)
-    runs = [np.concatenate([np.zeros(0), *(block.arrival for block in Weather(scene, 1, k).blocks())]) for k in range(3)]
+    runs = [
+        np.concatenate([np.zeros(0), *(block.arrival for block in Weather(scene, 1, k).blocks())])
+        for k in range(3)
+    ]
     each = [[dispersion(run, span, scale) for run in runs] for scale in SCALES]
     return [None if None in found else float(np.mean(np.array(found, float))) for found in each]
 
@@ -124,9 +151,14 @@ def _rate(expected: np.ndarray, rate: float, n: int) -> Estimate:
     return Estimate(rate, rate * max(0.0, 1 - half), rate * (1 + half), n)
 
 
-def _profile(when: np.ndarray, span: float, starts: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """(24 weights, 7 weights), each empty where the trace is too short for it, or no better with it."""
-    edges = np.arange(math.floor(starts), math.ceil(starts + span / HOUR) + 1) * HOUR - starts * HOUR
+def _profile(
+    when: np.ndarray, span: float, starts: float
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(24 weights, 7 weights), each empty where the trace is too short for it, or no better with
+    it."""
+    edges = (
+        np.arange(math.floor(starts), math.ceil(starts + span / HOUR) + 1) * HOUR - starts * HOUR
+    )
     length = np.diff(np.clip(edges, 0, span))
     counts = np.histogram(when, edges)[0].astype(float)
     place = (np.arange(len(counts)) + math.floor(starts)) % WEEK
@@ -145,12 +177,16 @@ def _profile(when: np.ndarray, span: float, starts: float) -> tuple[tuple[float,
     gain = float((counts * np.log(np.maximum(full, 1e-12) / flat) - full + flat).sum())
     if gain / noise < 0.5 * (len(np.unique(hour)) + 6 * several) * math.log(len(counts)):
         return (), ()
-    return tuple(round(float(w), 4) for w in h), tuple(round(float(w), 4) for w in d) if several else ()
+    return tuple(round(float(w), 4) for w in h), tuple(
+        round(float(w), 4) for w in d
+    ) if several else ()
 
 
 def _weights(counts: np.ndarray, expected: np.ndarray, kind: np.ndarray, many: int) -> np.ndarray:
     seen = np.bincount(kind, expected, many)
-    found = np.where(seen > 0, np.bincount(kind, counts, many) / np.where(seen > 0, seen, 1.0), np.nan)
+    found = np.where(
+        seen > 0, np.bincount(kind, counts, many) / np.where(seen > 0, seen, 1.0), np.nan
+    )
     return np.asarray(np.nan_to_num(found / np.nanmean(found), nan=1.0))
 
 
@@ -161,21 +197,31 @@ def poisson(due: np.ndarray) -> Family:
 
 
 def gamma(due: np.ndarray) -> Family:
-    """Gamma gaps by maximum likelihood: log k - digamma(k) is the log of the mean minus the mean of the logs."""
+    """Gamma gaps by maximum likelihood: log k - digamma(k) is the log of the mean minus the mean of
+    the logs."""
     from scipy.optimize import brentq
     from scipy.special import digamma, gammaln, polygamma
 
     n, mean = len(due), due.mean()
     apart = math.log(mean) - float(np.log(due).mean())
     off = [math.log(k) - float(digamma(k)) - apart for k in SHAPES]
-    k = SHAPES[0] if off[0] <= 0 else SHAPES[1] if off[1] >= 0 else float(brentq(lambda k: math.log(k) - digamma(k) - apart, *SHAPES))
-    cost = float((due * k / mean - (k - 1) * np.log(due)).sum()) + n * (k * math.log(mean / k) + float(gammaln(k)))
+    k = (
+        SHAPES[0]
+        if off[0] <= 0
+        else SHAPES[1]
+        if off[1] >= 0
+        else float(brentq(lambda k: math.log(k) - digamma(k) - apart, *SHAPES))
+    )
+    cost = float((due * k / mean - (k - 1) * np.log(due)).sum()) + n * (
+        k * math.log(mean / k) + float(gammaln(k))
+    )
     spread = 1 / math.sqrt(n * (float(polygamma(1, k)) - 1 / k)) / k / 2
     return Family("gamma gaps", cost, n, {"cv": log_spread(k**-0.5, spread, n)})
 
 
 def modulated(gap: np.ndarray, due: np.ndarray) -> Family:
-    """Busy and quiet spells: a two-state modulated Poisson process, by the exact likelihood of its gaps (Fischer and Meier-Hellstern 1993).
+    """Busy and quiet spells: a two-state modulated Poisson process, by the exact likelihood of its
+    gaps (Fischer and Meier-Hellstern 1993).
 
     gap: seconds; due: arrivals expected in each.
     """
@@ -194,17 +240,33 @@ def modulated(gap: np.ndarray, due: np.ndarray) -> Family:
     tried = [minimum(lambda x: cost(x, *rough), start, 120, 0.7) for start in starts]
     middle = max(0, (len(gap) - FINE) // 2)
     fine = gap[middle : middle + FINE], due[middle : middle + FINE]
-    best = min((minimum(lambda x: cost(x, *fine), start, 160) for start, _ in sorted(tried, key=lambda one: one[1])[:2]), key=lambda one: one[1])
+    best = min(
+        (
+            minimum(lambda x: cost(x, *fine), start, 160)
+            for start, _ in sorted(tried, key=lambda one: one[1])[:2]
+        ),
+        key=lambda one: one[1],
+    )
     theta, found = best
     peak, busy, spell = _told(theta)
     spread = np.minimum(errors_at(lambda x: cost(x, *fine), theta, 1e-2), 1e9)
     n = len(fine[0])
-    bound = [(_told(theta - 1.96 * spread * axis), _told(theta + 1.96 * spread * axis)) for axis in np.eye(3)]
+    bound = [
+        (_told(theta - 1.96 * spread * axis), _told(theta + 1.96 * spread * axis))
+        for axis in np.eye(3)
+    ]
     each = [
-        Estimate(value, bound[k][0][k], bound[k][1][k], n) if spread[k] < 3 and peak < 990 else Estimate(value, None, None, n)
+        Estimate(value, bound[k][0][k], bound[k][1][k], n)
+        if spread[k] < 3 and peak < 990
+        else Estimate(value, None, None, n)
         for k, value in enumerate((peak, busy, spell))
     ]
-    return Family("busy and quiet spells", found * len(gap) / n, len(gap), dict(zip(("peak", "busy_share", "spell"), each, strict=True)))
+    return Family(
+        "busy and quiet spells",
+        found * len(gap) / n,
+        len(gap),
+        dict(zip(("peak", "busy_share", "spell"), each, strict=True)),
+    )
 
 
 def _told(theta: np.ndarray) -> tuple[float, float, float]:

@@ -1,4 +1,5 @@
-"""How errors come in fair weather: each call by a coin, or in spells (Gilbert's two states in time)."""
+"""How errors come in fair weather: each call by a coin, or in spells (Gilbert's two states in
+time)."""
 
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ GAIN = 10.0
 
 
 class Errors(NamedTuple):
-    """`shares`: status -> share of calls by a coin; `clustered`: keys of `clustered` in a scenario, empty where a coin says enough;
-    `status`: of the errors that come in spells; `bics`: of both families."""
+    """`shares`: status -> share of calls by a coin; `clustered`: keys of `clustered` in a scenario,
+    empty where a coin says enough; `status`: of the errors that come in spells; `bics`: of both
+    families."""
 
     shares: dict[int, Estimate]
     clustered: dict[str, Estimate]
@@ -30,11 +32,14 @@ class Errors(NamedTuple):
 
 
 def errors(calls: Calls, refused: bool) -> Errors:
-    """Of one deployment's calls outside outages; `refused`: its 429s are explained by limits, and so are no errors."""
+    """Of one deployment's calls outside outages; `refused`: its 429s are explained by limits, and
+    so are no errors."""
     seen = calls.where((calls.status != 499) & ~(refused & (calls.status == 429)))
     n, bad = len(seen.t), seen.failed
     statuses, counts = np.unique(seen.status[bad], return_counts=True)
-    shares = {int(status): share(int(count), n) for status, count in zip(statuses, counts, strict=True)}
+    shares = {
+        int(status): share(int(count), n) for status, count in zip(statuses, counts, strict=True)
+    }
     if bad.sum() < FEW or bad.all():
         return Errors(shares, {}, 500, {})
     status = int(statuses[counts.argmax()])
@@ -69,7 +74,14 @@ def _spells(t: np.ndarray, bad: np.ndarray) -> tuple[dict[str, Estimate], dict[s
         return {}, bics
     length = max(float(np.median(np.diff(t[bad]))), 1e-3)
     starts = [
-        np.array([_odds(min(0.5, overall / heavy)), math.log(length * many), _odds(heavy), _odds(overall / 10)])
+        np.array(
+            [
+                _odds(min(0.5, overall / heavy)),
+                math.log(length * many),
+                _odds(heavy),
+                _odds(overall / 10),
+            ]
+        )
         for many in (1.0, 10.0)
         for heavy in (0.9, 0.3)
     ]
@@ -84,29 +96,42 @@ def _spells(t: np.ndarray, bad: np.ndarray) -> tuple[dict[str, Estimate], dict[s
     def part(place: int) -> Estimate:
         if not spread[place] < 5:
             return Estimate(_share(theta[place]), None, None, n)
-        value, low, high = (_share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1))
+        value, low, high = (
+            _share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1)
+        )
         return Estimate(value, low, high, n)
 
-    time = log_spread(spell, float(spread[1]), n) if spread[1] < 3 else Estimate(spell, None, None, n)
+    time = (
+        log_spread(spell, float(spread[1]), n) if spread[1] < 3 else Estimate(spell, None, None, n)
+    )
     return {"share": part(0), "spell": time, "error_share": part(2), "fair": part(3)}, bics
 
 
 def _uneven(bad: np.ndarray) -> bool:
-    """Whether errors come together more than by a coin: counts in groups of calls vary by more than 3.3 standard deviations too much."""
+    """Whether errors come together more than by a coin: counts in groups of calls vary by more than
+    3.3 standard deviations too much."""
     share = bad.mean()
     for size in (2, 8, 32, 128, 512):
         groups = len(bad) // size
         if groups < 20:
             break
         counts = bad[: groups * size].reshape(groups, size).sum(axis=1)
-        if counts.var() / (size * share * (1 - share)) > 1 + 3.3 * np.sqrt((2 + 1 / (size * share * (1 - share))) / groups):
+        if counts.var() / (size * share * (1 - share)) > 1 + 3.3 * np.sqrt(
+            (2 + 1 / (size * share * (1 - share))) / groups
+        ):
             return True
     return False
 
 
 def _told(theta: np.ndarray) -> tuple[float, float, float, float]:
-    """(share of time that is bad, mean spell in s, errors in it beside the others, errors outside)."""
-    return _share(theta[0]), math.exp(min(max(theta[1], -20.0), 30.0)), _share(theta[2]), _share(theta[3])
+    """(share of time that is bad, mean spell in s, errors in it beside the others, errors
+    outside)."""
+    return (
+        _share(theta[0]),
+        math.exp(min(max(theta[1], -20.0), 30.0)),
+        _share(theta[2]),
+        _share(theta[3]),
+    )
 
 
 def _share(x: float) -> float:

@@ -22,9 +22,11 @@ __all__ = ["Estimate", "Fit", "Parts", "Row", "Sample", "fit", "fitted", "sample
 
 @dataclass
 class Fit:
-    """`noted`: the scenario with notes, and `head` above it; `scenario`: the same for the models; `rows`: how well it fits; `curves`: log and model.
+    """`noted`: the scenario with notes, and `head` above it; `scenario`: the same for the models;
+    `rows`: how well it fits; `curves`: log and model.
 
-    `prompt_cache`: shares of input tokens that a provider's could have read, None where prompts are not told as blocks.
+    `prompt_cache`: shares of input tokens that a provider's could have read, None where prompts are
+    not told as blocks.
     """
 
     sample: Sample
@@ -44,25 +46,50 @@ class Fit:
         """As JSON has it."""
         when = self.parts.arrivals
         families = {
-            family.name: {"bic": family.bic, "dispersion": when.given[family.name], "chosen": family is when.best} for family in when.families
+            family.name: {
+                "bic": family.bic,
+                "dispersion": when.given[family.name],
+                "chosen": family is when.best,
+            }
+            for family in when.families
         }
         return {
-            "requests": len(self.sample.arrival), "span_s": self.sample.span, "notes": self.head, "scenario": plain(self.noted),
+            "requests": len(self.sample.arrival),
+            "span_s": self.sample.span,
+            "notes": self.head,
+            "scenario": plain(self.noted),
             "estimates": {key: found._asdict() for key, found in self.estimates().items()},
-            "prompt_cache": self.prompt_cache, "arrivals": {"scales_s": list(SCALES), "dispersion": when.seen, "families": families},
-            "latency": {one.name: one.latency.families for one in self.parts.deployments if one.latency is not None},
-            "errors": {one.name: one.errors.bics for one in self.parts.deployments if one.errors.bics},
-            "outages": {one.name: [spell.chance for spell in one.outages] for one in self.parts.deployments if one.outages},
+            "prompt_cache": self.prompt_cache,
+            "arrivals": {"scales_s": list(SCALES), "dispersion": when.seen, "families": families},
+            "latency": {
+                one.name: one.latency.families
+                for one in self.parts.deployments
+                if one.latency is not None
+            },
+            "errors": {
+                one.name: one.errors.bics for one in self.parts.deployments if one.errors.bics
+            },
+            "outages": {
+                one.name: [spell.chance for spell in one.outages]
+                for one in self.parts.deployments
+                if one.outages
+            },
             "goodness": [row._asdict() for row in self.rows],
-        }  # fmt: skip
+        }
 
     def text(self) -> str:
         """The scenario's file."""
         return written(self.head, self.noted)
 
 
-def fit(table: Table, name: str, deployments: dict[str, Any] | None = None, progress: Callable[[str], None] | None = None) -> Fit:
-    """Of a whole trace that is called `name`. `deployments`: plain data of those that answer instead of the log's. Raises TraceError."""
+def fit(
+    table: Table,
+    name: str,
+    deployments: dict[str, Any] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Fit:
+    """Of a whole trace that is called `name`. `deployments`: plain data of those that answer
+    instead of the log's. Raises TraceError."""
     from simroute.traces.analysis.prefixes import shared
 
     seen = sample(table)
@@ -70,7 +97,10 @@ def fit(table: Table, name: str, deployments: dict[str, Any] | None = None, prog
     made.head += [f"Of the log: {clean(note, 200)}." for note in said(table)]
     prefixes = [shared(table, lifetime) for lifetime in (None, 300.0)]
     if prefixes[0] is not None and prefixes[1] is not None:
-        read = f"{100 * prefixes[0]:.0f} % of input tokens (never forgetting), {100 * prefixes[1]:.0f} % with 5 minutes"
+        read = (
+            f"{100 * prefixes[0]:.0f} % of input tokens (never forgetting), "
+            f"{100 * prefixes[1]:.0f} % with 5 minutes"
+        )
         made.head.append(f"A provider's prompt cache could have read {read}.")
         made.prompt_cache = {"for_ever": prefixes[0], "five_minutes": prefixes[1]}
     return made
@@ -78,38 +108,76 @@ def fit(table: Table, name: str, deployments: dict[str, Any] | None = None, prog
 
 def silent(found: Parts) -> list[tuple[str, Calls]]:
     """Deployments that never answered."""
-    return [(one.name, one.calls) for one in found.deployments if not (one.calls.status == 200).any()]
+    return [
+        (one.name, one.calls) for one in found.deployments if not (one.calls.status == 200).any()
+    ]
 
 
-def fitted(seen: Sample, name: str, deployments: dict[str, Any] | None = None, progress: Callable[[str], None] | None = None) -> Fit:
+def fitted(
+    seen: Sample,
+    name: str,
+    deployments: dict[str, Any] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Fit:
     """Of a sample."""
     found = parts(seen, progress)
-    noted = tree(seen, found, f"What does each policy make of traffic like that of {clean(name, 80)}?", deployments)
+    noted = tree(
+        seen,
+        found,
+        f"What does each policy make of traffic like that of {clean(name, 80)}?",
+        deployments,
+    )
     weather = scenario(noted)
     names = [] if deployments is not None else [one.name for one in found.deployments]
     rows, curves = goodness(seen, weather, names)
     head = [
-        f"Fitted by `simroute fit` to {clean(name, 80)}: {len(seen.arrival):,} requests over {duration(seen.span)}"
+        f"Fitted by `simroute fit` to {clean(name, 80)}: {len(seen.arrival):,} requests over "
+        f"{duration(seen.span)}"
         + (f", until {seen.date} UTC." if seen.date else ", on a clock of its own."),
-        "Brackets after a value: n is what it rests on, 95 % the interval of the fit alone, given that its family is right.",
-        "What a log cannot say stands at its default (promises, budgets, capacity), or is not known (how good answers are).",
+        "Brackets after a value: n is what it rests on, 95 % the interval of the fit alone, "
+        "given that its family is right.",
+        "What a log cannot say stands at its default (promises, budgets, capacity), or is not "
+        "known (how good answers are).",
     ]
     if len(seen.calls) > len(found.deployments):
-        head.append(f"Only the {len(found.deployments)} busiest of {len(seen.calls)} models are here.")
-    head += [f"{name}: none of its {len(calls.t):,} calls was answered; how long an answer would take is ASSUMED." for name, calls in silent(found)]
+        head.append(
+            f"Only the {len(found.deployments)} busiest of {len(seen.calls)} models are here."
+        )
+    head += [
+        f"{name}: none of its {len(calls.t):,} calls was answered; how long an answer would take "
+        f"is ASSUMED."
+        for name, calls in silent(found)
+    ]
     head += [f"{clean(seen.groups, 300)}."] if seen.groups else []
     if seen.invalid:
         many = sum(seen.invalid.values())
         part = percent(many / len(seen.arrival))
-        head.append(f"{many:,} requests ({part}) failed by their own fault or their account's: they are `workload.invalid`.")
+        head.append(
+            f"{many:,} requests ({part}) failed by their own fault or their account's: they are "
+            f"`workload.invalid`."
+        )
     if seen.untold:
-        head.append(f"{seen.untold:,} failed requests have no status: they are taken as the deployments' failures ({UNTOLD}).")
+        head.append(
+            f"{seen.untold:,} failed requests have no status: they are taken as the deployments' "
+            f"failures ({UNTOLD})."
+        )
     if found.sessions is not None:
         turns, pauses = found.sessions.turns, found.sessions.pauses
-        more = "" if pauses is None else f"; pauses {pauses[0]:.3g} / {pauses[1]:.3g} / {pauses[2]:.3g} s at p10 / p50 / p90"
+        more = (
+            ""
+            if pauses is None
+            else f"; pauses {pauses[0]:.3g} / {pauses[1]:.3g} / {pauses[2]:.3g} s at p10 / p50 / "
+            f"p90"
+        )
         head.append(f"Sessions (not simulated): {turns.value:.2f} turns ({turns.said()}){more}.")
     if found.repeats is not None and found.repeats.share is None:
-        head.append(f"{100 * found.repeats.again.value:.1f} % of requests had come before ({found.repeats.again.said()}): too few to fit repeats.")
+        head.append(
+            f"{100 * found.repeats.again.value:.1f} % of requests had come before "
+            f"({found.repeats.again.said()}): too few to fit repeats."
+        )
     if found.arrivals.coarse > 0.05:
-        head.append(f"{100 * found.arrivals.coarse:.0f} % of requests share their moment with the one before: the log's clock is coarse.")
+        head.append(
+            f"{100 * found.arrivals.coarse:.0f} % of requests share their moment with the one "
+            f"before: the log's clock is coarse."
+        )
     return Fit(seen, found, head, noted, weather, rows, curves)

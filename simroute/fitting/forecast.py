@@ -30,12 +30,14 @@ FIGURES = {
     "p95": "s, 95 % of answered calls take no longer",
     "success": "share of calls that are answered, of those that are no request's own fault",
 }
-"""Name -> unit and meaning; the last three only where the log, or the deployments given, tell them."""
+"""Name -> unit and meaning; the last three only where the log, or the deployments given, tell
+them."""
 LEVEL = 0.95
 HOURS_FROM = 4.0
 """Hours held out from which on windows are hours; shorter parts have ten windows."""
 ROUNDING = 5e-4
-"""Of a bound: the numbers of a fitted scenario have four digits, so its figures cannot be nearer."""
+"""Of a bound: the numbers of a fitted scenario have four digits, so its figures cannot be
+nearer."""
 FEW = 20
 """Calls in a window below which it has no p95 and no success."""
 
@@ -45,7 +47,8 @@ Figures = dict[str, list[float]]
 
 
 class Rows(NamedTuple):
-    """Calls: seconds from the split, tokens, USD, seconds to the end, and 1 for those that were answered."""
+    """Calls: seconds from the split, tokens, USD, seconds to the end, and 1 for those that were
+    answered."""
 
     t: np.ndarray
     asked: np.ndarray
@@ -56,7 +59,8 @@ class Rows(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Seconds of the log; for each figure the predicted bounds and what came (None: nothing to hold it against)."""
+    """Seconds of the log; for each figure the predicted bounds and what came (None: nothing to hold
+    it against)."""
 
     start: float
     end: float
@@ -65,7 +69,8 @@ class Window(NamedTuple):
 
 @dataclass
 class Forecast:
-    """`overall`: figure -> (low, middle, high, what came); `notes`: what the figures leave out, in sentences."""
+    """`overall`: figure -> (low, middle, high, what came); `notes`: what the figures leave out, in
+    sentences."""
 
     fit: Fit
     trained: int
@@ -90,12 +95,25 @@ class Forecast:
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
         return {
-            "trained": self.trained, "held_out": self.held_out, "split_s": self.split, "replications": self.replications, "level": LEVEL,
-            "overall": {name: dict(zip(("low", "median", "high", "actual"), found, strict=True)) for name, found in self.overall.items()},
-            "coverage": {name: {"held": held, "windows": many} for name, (held, many) in self.coverage.items()},
-            "windows": [{"start_s": window.start, "end_s": window.end, **_bounds(window)} for window in self.windows],
+            "trained": self.trained,
+            "held_out": self.held_out,
+            "split_s": self.split,
+            "replications": self.replications,
+            "level": LEVEL,
+            "overall": {
+                name: dict(zip(("low", "median", "high", "actual"), found, strict=True))
+                for name, found in self.overall.items()
+            },
+            "coverage": {
+                name: {"held": held, "windows": many}
+                for name, (held, many) in self.coverage.items()
+            },
+            "windows": [
+                {"start_s": window.start, "end_s": window.end, **_bounds(window)}
+                for window in self.windows
+            ],
             "notes": [*self.fit.head, *self.notes],
-        }  # fmt: skip
+        }
 
 
 def holds(low: float, high: float, came: float) -> bool:
@@ -104,13 +122,21 @@ def holds(low: float, high: float, came: float) -> bool:
 
 
 def _bounds(window: Window) -> dict[str, Any]:
-    return {name: dict(zip(("low", "high", "actual"), found, strict=True)) for name, found in window.found.items()}
+    return {
+        name: dict(zip(("low", "high", "actual"), found, strict=True))
+        for name, found in window.found.items()
+    }
 
 
 def forecast(
-    table: Table, name: str, train: float = 0.7, replications: int = 100, deployments: dict[str, Any] | None = None, seed: int = 1,
+    table: Table,
+    name: str,
+    train: float = 0.7,
+    replications: int = 100,
+    deployments: dict[str, Any] | None = None,
+    seed: int = 1,
     progress: Callable[[str], None] | None = None,
-) -> Forecast:  # fmt: skip
+) -> Forecast:
     """Fit the first `train` of a log's time, and predict the rest. Raises TraceError."""
     set_apart(table)
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
@@ -119,16 +145,25 @@ def forecast(
     made = fitted(past, name, deployments, progress)
     ahead = _ahead(made, past, rest, table.relative)
     edges = _edges(rest.span)
-    names = {} if deployments is not None else dict(zip(past.calls, (one.name for one in made.parts.deployments), strict=False))
+    names = (
+        {}
+        if deployments is not None
+        else dict(zip(past.calls, (one.name for one in made.parts.deployments), strict=False))
+    )
     shares = _shares(ahead, past, names)
     came = _came(rest, ahead, names, edges)
     runs = [_played(made, ahead, shares, edges, seed, k) for k in range(replications)]
     notes = _unheld(past, rest) if "success" in came else []
     told = [
-        figure for figure in FIGURES
-        if (figure in came or (deployments is not None and figure in runs[0])) and not (notes and figure == "success")
-    ]  # fmt: skip
-    each = [{f: held for f in told if (held := _interval(runs, came, f, w)) is not None} for w in range(len(edges) - 1)]
+        figure
+        for figure in FIGURES
+        if (figure in came or (deployments is not None and figure in runs[0]))
+        and not (notes and figure == "success")
+    ]
+    each = [
+        {f: held for f in told if (held := _interval(runs, came, f, w)) is not None}
+        for w in range(len(edges) - 1)
+    ]
     windows = [Window(edges[w], edges[w + 1], found) for w, found in enumerate(each)]
     overall = {}
     for figure in told:
@@ -138,7 +173,16 @@ def forecast(
         low, middle, high = np.nanquantile(series, ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)).tolist()
         overall[figure] = (low, middle, high, _number(came.get(figure), -1))
     shown = [replaced(window, (split - first) / 1e9) for window in windows]
-    return Forecast(made, len(past.arrival), len(rest.arrival), (split - first) / 1e9, replications, overall, shown, [*notes, *said(table)])
+    return Forecast(
+        made,
+        len(past.arrival),
+        len(rest.arrival),
+        (split - first) / 1e9,
+        replications,
+        overall,
+        shown,
+        [*notes, *said(table)],
+    )
 
 
 def _unheld(past: Sample, rest: Sample) -> list[str]:
@@ -146,7 +190,10 @@ def _unheld(past: Sample, rest: Sample) -> list[str]:
     count, many = past.nobodys + rest.nobodys, len(past.arrival) + len(rest.arrival)
     if not count:
         return []
-    return [f"success is not held against the log: {count:,} of {many:,} requests have a failure of which it cannot be told whose it was"]
+    return [
+        f"success is not held against the log: {count:,} of {many:,} requests have a failure of "
+        f"which it cannot be told whose it was"
+    ]
 
 
 def replaced(window: Window, later: float) -> Window:
@@ -157,34 +204,61 @@ def replaced(window: Window, later: float) -> Window:
 def _ahead(made: Fit, past: Sample, rest: Sample, relative: bool) -> spec.Scenario:
     """The fitted scenario for the time after; outages are history, not forecast: it has none."""
     profile = made.scenario.workload.profile
-    starts = ((past.starts if relative else rest.starts) + (past.span / 3600 if relative else 0.0)) % 168
+    starts = (
+        (past.starts if relative else rest.starts) + (past.span / 3600 if relative else 0.0)
+    ) % 168
     load = replace(made.scenario.workload, profile=replace(profile, starts=starts), invalid={})
     return replace(made.scenario, workload=load, horizon=rest.span, outages={})
 
 
 def _edges(span: float) -> list[float]:
     hours = span / 3600
-    return np.linspace(0, span, 11).tolist() if hours < HOURS_FROM else [*(np.arange(int(hours)) * 3600.0).tolist(), span]
+    return (
+        np.linspace(0, span, 11).tolist()
+        if hours < HOURS_FROM
+        else [*(np.arange(int(hours)) * 3600.0).tolist(), span]
+    )
 
 
-def _played(made: Fit, ahead: spec.Scenario, shares: dict[str, float], edges: list[float], seed: int, replication: int) -> Figures:
-    """Figures of one replication, by window and in all (last): one call a request, deployments in the log's shares, a rate from its interval."""
+def _played(
+    made: Fit,
+    ahead: spec.Scenario,
+    shares: dict[str, float],
+    edges: list[float],
+    seed: int,
+    replication: int,
+) -> Figures:
+    """Figures of one replication, by window and in all (last): one call a request, deployments in
+    the log's shares, a rate from its interval."""
     source = Streams(seed, replication).block("forecast", block=0)
     rate = made.parts.arrivals.rate
-    spread = 0.0 if rate.low is None or rate.high is None else (rate.high - rate.low) / (2 * 1.96 * rate.value)
-    load = replace(ahead.workload, rate=rate.value * max(0.05, 1 + spread * float(source.standard_normal())))
+    spread = (
+        0.0
+        if rate.low is None or rate.high is None
+        else (rate.high - rate.low) / (2 * 1.96 * rate.value)
+    )
+    load = replace(
+        ahead.workload, rate=rate.value * max(0.05, 1 + spread * float(source.standard_normal()))
+    )
     sky = Weather(replace(ahead, workload=load), seed, replication)
     edge, names = np.cumsum(list(shares.values()))[:-1], list(shares)
     parts: list[Rows] = []
     for block in sky.blocks():
         chosen = np.searchsorted(edge, source.random(block.size), side="right")
         fates = [fate(sky.deployments[name], block, 0) for name in names]
-        seconds, ok, cost = (np.choose(chosen, [getattr(each, key) for each in fates]) for key in ("seconds", "ok", "whole"))
-        parts.append(Rows(block.arrival, block.input_tokens, block.output_tokens, cost / 1e9, seconds, ok))
+        seconds, ok, cost = (
+            np.choose(chosen, [getattr(each, key) for each in fates])
+            for key in ("seconds", "ok", "whole")
+        )
+        parts.append(
+            Rows(block.arrival, block.input_tokens, block.output_tokens, cost / 1e9, seconds, ok)
+        )
     return _figures(parts, edges)
 
 
-def _shares(ahead: spec.Scenario, past: Sample, names: dict[tuple[str, str], str]) -> dict[str, float]:
+def _shares(
+    ahead: spec.Scenario, past: Sample, names: dict[tuple[str, str], str]
+) -> dict[str, float]:
     """Deployment -> share of calls; the first one has all where the log names none."""
     if not names:
         return {next(iter(ahead.deployments)): 1.0}
@@ -194,30 +268,49 @@ def _shares(ahead: spec.Scenario, past: Sample, names: dict[tuple[str, str], str
 
 def _figures(parts: list[Rows], edges: list[float]) -> Figures:
     """By window, and in all."""
-    rows = Rows(*(np.concatenate([np.zeros(0), *column]) for column in zip(*parts, strict=True))) if parts else Rows(*[np.zeros(0)] * 6)
+    rows = (
+        Rows(*(np.concatenate([np.zeros(0), *column]) for column in zip(*parts, strict=True)))
+        if parts
+        else Rows(*[np.zeros(0)] * 6)
+    )
     place = np.clip(np.searchsorted(edges, rows.t, side="right") - 1, 0, len(edges) - 2)
     lengths = np.append(np.diff(edges), edges[-1])
     made: Figures = {}
-    sums = {"rate": np.ones(len(place)), "input_tokens": rows.asked, "output_tokens": rows.given, "cost": rows.cost * 3600}
+    sums = {
+        "rate": np.ones(len(place)),
+        "input_tokens": rows.asked,
+        "output_tokens": rows.given,
+        "cost": rows.cost * 3600,
+    }
     for key, values in sums.items():
         each = np.bincount(place, values, len(edges) - 1)
         made[key] = (np.append(each, each.sum()) / lengths).tolist()
     windows = [place == w for w in range(len(edges) - 1)] + [np.ones(len(place), bool)]
     ok = rows.ok > 0
     timed = ok & np.isfinite(rows.seconds)
-    made["p95"] = [float(np.quantile(rows.seconds[mine & timed], 0.95)) if (mine & timed).sum() >= FEW else np.nan for mine in windows]
+    made["p95"] = [
+        float(np.quantile(rows.seconds[mine & timed], 0.95))
+        if (mine & timed).sum() >= FEW
+        else np.nan
+        for mine in windows
+    ]
     made["success"] = [float(ok[mine].mean()) if mine.sum() >= FEW else np.nan for mine in windows]
     return made
 
 
-def _came(rest: Sample, ahead: spec.Scenario, names: dict[tuple[str, str], str], edges: list[float]) -> Figures:
-    """The same figures of what came. Costs are at the scenario's prices, so that traffic is held against traffic."""
+def _came(
+    rest: Sample, ahead: spec.Scenario, names: dict[tuple[str, str], str], edges: list[float]
+) -> Figures:
+    """The same figures of what came. Costs are at the scenario's prices, so that traffic is held
+    against traffic."""
     blank = np.zeros(len(rest.arrival))
     made = {"rate": _figures([Rows(rest.arrival, *[blank] * 5)], edges)["rate"]}
     none = np.zeros(len(rest.answered))
     priced = next(iter(ahead.deployments.values()))
     cost = _cost(priced, ahead, rest.answered, rest.input_tokens, rest.output_tokens)
-    tokens = _figures([Rows(rest.answered, rest.input_tokens, rest.output_tokens, cost, none, none)], edges)
+    tokens = _figures(
+        [Rows(rest.answered, rest.input_tokens, rest.output_tokens, cost, none, none)], edges
+    )
     made |= {key: tokens[key] for key in ("input_tokens", "output_tokens")}
     if not names:
         return made | ({} if "assumed" in ahead.deployments else {"cost": tokens["cost"]})
@@ -226,21 +319,48 @@ def _came(rest: Sample, ahead: spec.Scenario, names: dict[tuple[str, str], str],
         if key in rest.calls:
             calls = rest.calls[key].where(rest.calls[key].status != GIVEN_UP)
             good = calls.status == 200
-            paid = np.where(good, _cost(ahead.deployments[name], ahead, calls.t, calls.input_tokens, calls.output_tokens), 0.0)
-            parts.append(Rows(calls.t, calls.input_tokens, calls.output_tokens, paid, calls.latency, good.astype(float)))
+            paid = np.where(
+                good,
+                _cost(
+                    ahead.deployments[name], ahead, calls.t, calls.input_tokens, calls.output_tokens
+                ),
+                0.0,
+            )
+            parts.append(
+                Rows(
+                    calls.t,
+                    calls.input_tokens,
+                    calls.output_tokens,
+                    paid,
+                    calls.latency,
+                    good.astype(float),
+                )
+            )
     sent = _figures(parts, edges)
     timed = any(np.isfinite(part.seconds).any() for part in parts)
-    return made | {key: sent[key] for key in (("cost", "p95", "success") if timed else ("cost", "success"))}
+    return made | {
+        key: sent[key] for key in (("cost", "p95", "success") if timed else ("cost", "success"))
+    }
 
 
-def _cost(deployment: spec.Deployment, ahead: spec.Scenario, when: np.ndarray, asked: np.ndarray, given: np.ndarray) -> np.ndarray:
+def _cost(
+    deployment: spec.Deployment,
+    ahead: spec.Scenario,
+    when: np.ndarray,
+    asked: np.ndarray,
+    given: np.ndarray,
+) -> np.ndarray:
     """USD of each, at its own moment's price."""
     tariff = Tariff(price_list(deployment, ahead.horizon, calendar(ahead.workload)))
     none = np.zeros(len(when), np.int64)
-    return np.asarray(tariff.nanos(when, asked.astype(np.int64), given.astype(np.int64), none, none) / 1e9)
+    return np.asarray(
+        tariff.nanos(when, asked.astype(np.int64), given.astype(np.int64), none, none) / 1e9
+    )
 
 
-def _interval(runs: list[Figures], came: Figures, figure: str, window: int) -> tuple[float, float, float | None] | None:
+def _interval(
+    runs: list[Figures], came: Figures, figure: str, window: int
+) -> tuple[float, float, float | None] | None:
     """Bounds and what came; None where too few calls are expected."""
     series = np.array([run[figure][window] for run in runs])
     if np.isnan(series).mean() > 0.5:

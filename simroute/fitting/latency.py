@@ -1,4 +1,5 @@
-"""How long answers take: linear in tokens, lognormal around it, with a floor or a second, slower kind of call where that is likelier."""
+"""How long answers take: linear in tokens, lognormal around it, with a floor or a second, slower
+kind of call where that is likelier."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ LOG_ROOT = 0.5 * math.log(2 * math.pi)
 
 
 class Times(NamedTuple):
-    """Fitted to times that are linear in tokens: `family` "lognormal", "shifted" or "mixture"; `slopes`: base and seconds per token of each kind."""
+    """Fitted to times that are linear in tokens: `family` "lognormal", "shifted" or "mixture";
+    `slopes`: base and seconds per token of each kind."""
 
     family: str
     slopes: list[Estimate]
@@ -33,7 +35,8 @@ class Times(NamedTuple):
 
 
 class Latency(NamedTuple):
-    """`keys`: of `latency` in a scenario, with estimates; `what`: how it was seen, in words; `families`: BIC of each, by what was fitted."""
+    """`keys`: of `latency` in a scenario, with estimates; `what`: how it was seen, in words;
+    `families`: BIC of each, by what was fitted."""
 
     keys: dict[str, Estimate]
     slow: dict[str, Estimate]
@@ -42,7 +45,8 @@ class Latency(NamedTuple):
 
 
 def latency(calls: Calls, ill: np.ndarray | None = None) -> Latency | None:
-    """Of the answered calls of one deployment; None where there are too few. `ill`: seconds until errors in outages, where fair weather has few."""
+    """Of the answered calls of one deployment; None where there are too few. `ill`: seconds until
+    errors in outages, where fair weather has few."""
     good = calls.where((calls.status == 200) & (calls.latency > 0))
     failed = calls.where(calls.failed & (calls.latency > 0))
     waits = failed.latency if len(failed.t) >= 5 or ill is None else ill
@@ -65,16 +69,34 @@ def _streamed(calls: Calls, error: dict[str, Estimate]) -> Latency:
     first = times(calls.ttft, [calls.input_tokens])
     some = (calls.output_tokens > 0) & (calls.latency > calls.ttft)
     log = np.log((calls.latency - calls.ttft)[some] / calls.output_tokens[some])
-    keys = {"base": first.slopes[0], "per_1k_input": _scaled(first.slopes[1], 1000.0), "sigma": first.sigma}
+    keys = {
+        "base": first.slopes[0],
+        "per_1k_input": _scaled(first.slopes[1], 1000.0),
+        "sigma": first.sigma,
+    }
     if len(log) >= ENOUGH:
         pace = float(log.mean())
         spread, n = float(log.std(ddof=1)), len(log)
         half = 1.96 * spread / math.sqrt(n)
-        keys["per_output_token"] = Estimate(math.exp(pace), math.exp(pace - half), math.exp(pace + half), n)
-        keys["token_sigma"] = Estimate(spread, spread * (1 - 1.96 / math.sqrt(2 * n)), spread * (1 + 1.96 / math.sqrt(2 * n)), n)
+        keys["per_output_token"] = Estimate(
+            math.exp(pace), math.exp(pace - half), math.exp(pace + half), n
+        )
+        keys["token_sigma"] = Estimate(
+            spread,
+            spread * (1 - 1.96 / math.sqrt(2 * n)),
+            spread * (1 + 1.96 / math.sqrt(2 * n)),
+            n,
+        )
     keys |= {"floor": first.floor} if first.floor is not None else {}
-    slow = first.slow | ({"token_sigma": keys["token_sigma"]} if first.slow and "token_sigma" in keys else {})
-    return Latency(keys | error, slow, "time to first token and time per token of streamed answers", {"time to first token": first.bics})
+    slow = first.slow | (
+        {"token_sigma": keys["token_sigma"]} if first.slow and "token_sigma" in keys else {}
+    )
+    return Latency(
+        keys | error,
+        slow,
+        "time to first token and time per token of streamed answers",
+        {"time to first token": first.bics},
+    )
 
 
 def _whole(calls: Calls, error: dict[str, Estimate]) -> Latency:
@@ -82,14 +104,23 @@ def _whole(calls: Calls, error: dict[str, Estimate]) -> Latency:
     all_of = times(calls.latency, [calls.input_tokens, calls.output_tokens])
     sigma = all_of.sigma
     keys = {
-        "base": all_of.slopes[0], "per_1k_input": _scaled(all_of.slopes[1], 1000.0), "per_output_token": all_of.slopes[2], "sigma": sigma,
-        "token_sigma": sigma, "correlation": Estimate(1.0, None, None, all_of.n),
-    }  # fmt: skip
+        "base": all_of.slopes[0],
+        "per_1k_input": _scaled(all_of.slopes[1], 1000.0),
+        "per_output_token": all_of.slopes[2],
+        "sigma": sigma,
+        "token_sigma": sigma,
+        "correlation": Estimate(1.0, None, None, all_of.n),
+    }
     keys |= {"floor": all_of.floor} if all_of.floor is not None else {}
     slow = all_of.slow
     if slow:
         slow = slow | {"token_factor": slow["factor"], "token_sigma": slow["sigma"]}
-    return Latency(keys | error, slow, "the whole time of answers, as the log has no time to first token", {"whole time": all_of.bics})
+    return Latency(
+        keys | error,
+        slow,
+        "the whole time of answers, as the log has no time to first token",
+        {"whole time": all_of.bics},
+    )
 
 
 def _scaled(found: Estimate, by: float) -> Estimate:
@@ -98,7 +129,8 @@ def _scaled(found: Estimate, by: float) -> Estimate:
 
 
 def times(seconds: np.ndarray, tokens: list[np.ndarray]) -> Times:
-    """seconds = floor + (base + slope · tokens …) · lognormal, by maximum likelihood; the simplest family that is not clearly worse.
+    """seconds = floor + (base + slope · tokens …) · lognormal, by maximum likelihood; the simplest
+    family that is not clearly worse.
 
     Tokens that hardly vary tell no slope: it is 0, and the base has their mean in it.
     """
@@ -109,7 +141,10 @@ def times(seconds: np.ndarray, tokens: list[np.ndarray]) -> Times:
     log = np.log(seconds)
 
     def centre(theta: np.ndarray) -> np.ndarray:
-        return np.asarray(np.exp(theta[0]) + sum((np.exp(b) * x for b, x in zip(theta[1:], columns, strict=True)), np.zeros(n)))
+        return np.asarray(
+            np.exp(theta[0])
+            + sum((np.exp(b) * x for b, x in zip(theta[1:], columns, strict=True)), np.zeros(n))
+        )
 
     many = 1 + len(columns)
 
@@ -118,7 +153,9 @@ def times(seconds: np.ndarray, tokens: list[np.ndarray]) -> Times:
 
     def shifted(theta: np.ndarray) -> float:
         rest = seconds - least * _share(theta[-1])
-        return _normal_cost(np.log(rest) - np.log(centre(theta[:many])), theta[many]) + float(np.log(rest).sum())
+        return _normal_cost(np.log(rest) - np.log(centre(theta[:many])), theta[many]) + float(
+            np.log(rest).sum()
+        )
 
     def mixture(theta: np.ndarray) -> float:
         apart = log - np.log(centre(theta[:many]))
@@ -131,13 +168,18 @@ def times(seconds: np.ndarray, tokens: list[np.ndarray]) -> Times:
     least = 0.98 * float(seconds.min())
     tries = 250 * (many + 1)
     plain, cost = _lowest(lognormal, [start], tries)
-    found: dict[str, tuple[Callable[[np.ndarray], float], np.ndarray, float]] = {"lognormal": (lognormal, plain, cost)}
+    found: dict[str, tuple[Callable[[np.ndarray], float], np.ndarray, float]] = {
+        "lognormal": (lognormal, plain, cost)
+    }
     if n >= 4 * ENOUGH:
         half = np.append(plain, 0.0)
         half[0] += math.log(0.5)
         found["shifted"] = (shifted, *_lowest(shifted, [half, np.append(plain, -2.0)], tries))
         low = plain[many] - 0.3
-        mixed = [np.concatenate([plain[:many], [low, plain[many] + 0.3, math.log(far), odds]]) for far, odds in ((3.0, -3.0), (1.5, -1.0))]
+        mixed = [
+            np.concatenate([plain[:many], [low, plain[many] + 0.3, math.log(far), odds]])
+            for far, odds in ((3.0, -3.0), (1.5, -1.0))
+        ]
         found["mixture"] = (mixture, *_lowest(mixture, mixed, tries))
     bics = {name: bic(cost, len(theta), n) for name, (_, theta, cost) in found.items()}
     name = min(bics, key=lambda one: bics[one] + GAIN * (one != "lognormal"))
@@ -145,7 +187,14 @@ def times(seconds: np.ndarray, tokens: list[np.ndarray]) -> Times:
 
 
 def _times(
-    name: str, cost: Callable[[np.ndarray], float], theta: np.ndarray, varied: list[int], kinds: int, least: float, bics: dict[str, float], n: int
+    name: str,
+    cost: Callable[[np.ndarray], float],
+    theta: np.ndarray,
+    varied: list[int],
+    kinds: int,
+    least: float,
+    bics: dict[str, float],
+    n: int,
 ) -> Times:
     spread = errors_at(cost, theta)
     many = 1 + len(varied)
@@ -154,15 +203,28 @@ def _times(
         value = by * math.exp(theta[place])
         if not spread[place] < 3:
             return Estimate(value, None, None, n)
-        return Estimate(value, value * math.exp(-1.96 * spread[place]), value * math.exp(1.96 * spread[place]), n)
+        return Estimate(
+            value,
+            value * math.exp(-1.96 * spread[place]),
+            value * math.exp(1.96 * spread[place]),
+            n,
+        )
 
     def part(place: int, of: float) -> Estimate:
         if not spread[place] < 5:
             return Estimate(of * _share(theta[place]), None, None, n)
-        value, low, high = (of * _share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1))
+        value, low, high = (
+            of * _share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1)
+        )
         return Estimate(value, low, high, n)
 
-    slopes = [told(0), *(told(1 + varied.index(k)) if k in varied else Estimate(0.0, None, None, n) for k in range(kinds))]
+    slopes = [
+        told(0),
+        *(
+            told(1 + varied.index(k)) if k in varied else Estimate(0.0, None, None, n)
+            for k in range(kinds)
+        ),
+    ]
     floor = part(many + 1, least) if name == "shifted" else None
     slow: dict[str, Estimate] = {}
     sigma = told(many)
@@ -185,7 +247,9 @@ def _started(seconds: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
     return np.append(np.log(slopes), math.log(max(float(apart.std()), 1e-3)))
 
 
-def _lowest(cost: Callable[[np.ndarray], float], starts: list[np.ndarray], tries: int) -> tuple[np.ndarray, float]:
+def _lowest(
+    cost: Callable[[np.ndarray], float], starts: list[np.ndarray], tries: int
+) -> tuple[np.ndarray, float]:
     found = min((minimum(cost, start, tries) for start in starts), key=lambda one: one[1])
     return minimum(cost, found[0], tries, 0.05)
 
@@ -202,4 +266,6 @@ def _share(x: float) -> float:
 def plain(found: Latency) -> dict[str, Any]:
     """As `latency` stands in a scenario."""
     keys: dict[str, Any] = {name: each.value for name, each in found.keys.items()}
-    return keys | ({"slow": {name: each.value for name, each in found.slow.items()}} if found.slow else {})
+    return keys | (
+        {"slow": {name: each.value for name, each in found.slow.items()}} if found.slow else {}
+    )

@@ -1,4 +1,5 @@
-"""How long prompts and answers are: a short table of quantiles, since no family of two parameters fits them."""
+"""How long prompts and answers are: a short table of quantiles, since no family of two parameters
+fits them."""
 
 from __future__ import annotations
 
@@ -11,15 +12,18 @@ from simroute.models.lengths import table
 from simroute.statistics.estimate import Estimate, Z
 
 CLOSE, MOST = 0.01, 30
-"""A table has another entry until the distance of Kolmogorov and Smirnov is below `CLOSE`, and at most `MOST` entries."""
+"""A table has another entry until the distance of Kolmogorov and Smirnov is below `CLOSE`, and at
+most `MOST` entries."""
 FIRST = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
 TAIL, RARE = (0.997, 0.999, 0.9997, 0.9999, 0.99997, 0.99999), 3
-"""Further entries, each with `RARE` texts beyond it: a straight line from p99 to the longest would make the longest far too many."""
+"""Further entries, each with `RARE` texts beyond it: a straight line from p99 to the longest would
+make the longest far too many."""
 
 
 class Lengths(NamedTuple):
-    """`quantiles`: name -> tokens, as a scenario has them; `distance`: of Kolmogorov and Smirnov from the trace;
-    `within`: by how much any entry's share of texts may be wrong (95 %, all entries at once: Dvoretzky, Kiefer, Wolfowitz, Massart)."""
+    """`quantiles`: name -> tokens, as a scenario has them; `distance`: of Kolmogorov and Smirnov
+    from the trace; `within`: by how much any entry's share of texts may be wrong (95 %, all entries
+    at once: Dvoretzky, Kiefer, Wolfowitz, Massart)."""
 
     quantiles: dict[str, float]
     distance: float
@@ -39,7 +43,12 @@ def lengths(tokens: np.ndarray) -> Lengths:
         place = int(apart.argmax())
         share = round(float(below[place]), 4 if below[place] > 0.99 else 3)
         if apart[place] <= CLOSE or len(shares) >= MOST or share in shares:
-            return Lengths(made, float(apart[place]), math.sqrt(math.log(2 / 0.05) / (2 * len(held))), len(held))
+            return Lengths(
+                made,
+                float(apart[place]),
+                math.sqrt(math.log(2 / 0.05) / (2 * len(held))),
+                len(held),
+            )
         shares.append(share)
         made = _made(held, sorted(shares))
 
@@ -54,18 +63,25 @@ def correlation(asked: np.ndarray, given: np.ndarray) -> Estimate:
     one, two = (ndtri((_rank(values) + 0.5) / n) for values in (asked, given))
     found = float(np.clip(np.corrcoef(one, two)[0, 1], -0.9999, 0.9999))
     half = Z / math.sqrt(n - 3)
-    return Estimate(found, math.tanh(math.atanh(found) - half), math.tanh(math.atanh(found) + half), n)
+    return Estimate(
+        found, math.tanh(math.atanh(found) - half), math.tanh(math.atanh(found) + half), n
+    )
 
 
 def _rank(values: np.ndarray) -> np.ndarray:
     """From 0; equal ones share the middle of theirs."""
     held = np.sort(values)
-    return np.asarray((np.searchsorted(held, values) + np.searchsorted(held, values, "right") - 1) / 2)
+    return np.asarray(
+        (np.searchsorted(held, values) + np.searchsorted(held, values, "right") - 1) / 2
+    )
 
 
 def _made(held: np.ndarray, shares: list[float]) -> dict[str, float]:
     found = np.maximum.accumulate(np.rint(np.quantile(held, shares)))
-    return {f"p{round(100 * share, 4):g}": float(tokens) for share, tokens in zip(shares, found, strict=True)}
+    return {
+        f"p{round(100 * share, 4):g}": float(tokens)
+        for share, tokens in zip(shares, found, strict=True)
+    }
 
 
 def _below(points: np.ndarray, shares: np.ndarray, tokens: np.ndarray) -> np.ndarray:
@@ -74,4 +90,6 @@ def _below(points: np.ndarray, shares: np.ndarray, tokens: np.ndarray) -> np.nda
     first = np.unique(tokens, return_index=True)[1]
     steps = np.concatenate([tokens[first], tokens[last] + 1e-9])
     order = np.argsort(steps, kind="stable")
-    return np.asarray(np.interp(points, steps[order], np.concatenate([shares[first], shares[last]])[order]))
+    return np.asarray(
+        np.interp(points, steps[order], np.concatenate([shares[first], shares[last]])[order])
+    )

@@ -1,4 +1,5 @@
-"""Which limit of requests or tokens a minute explains a log's 429s: the one whose bucket would have refused them, and let the others pass."""
+"""Which limit of requests or tokens a minute explains a log's 429s: the one whose bucket would have
+refused them, and let the others pass."""
 
 from __future__ import annotations
 
@@ -14,12 +15,14 @@ FEW = 10
 MOST = 20_000
 """Calls looked at, up to the last 429."""
 AGREES = 0.9
-"""A limit must tell refused and admitted calls apart this well: the mean of the shares of each that it tells right."""
+"""A limit must tell refused and admitted calls apart this well: the mean of the shares of each that
+it tells right."""
 GRID, ROUNDS = 48, 3
 
 
 class Limit(NamedTuple):
-    """`axis`: "rpm" or "tpm"; `agrees`: mean of the shares of refusals and of admissions that it tells; `asked`: refused calls."""
+    """`axis`: "rpm" or "tpm"; `agrees`: mean of the shares of refusals and of admissions that it
+    tells; `asked`: refused calls."""
 
     axis: str
     value: Estimate
@@ -28,16 +31,23 @@ class Limit(NamedTuple):
 
 
 def limit(calls: Calls) -> Limit | None:
-    """The axis and its value, None where no bucket explains the refusals (or there are few). Bounds: all that agree as well, to 1 %."""
+    """The axis and its value, None where no bucket explains the refusals (or there are few).
+    Bounds: all that agree as well, to 1 %."""
     refused = calls.status == 429
     if refused.sum() < FEW or refused.all():
         return None
     stop = int(np.flatnonzero(refused)[-1]) + 1
     seen = calls.where((np.arange(len(refused)) < stop) & (np.arange(len(refused)) >= stop - MOST))
     refused = seen.status == 429
-    tokens = seen.input_tokens + np.where(refused, np.median(seen.output_tokens[~refused]), seen.output_tokens)
+    tokens = seen.input_tokens + np.where(
+        refused, np.median(seen.output_tokens[~refused]), seen.output_tokens
+    )
     axes = {"rpm": np.ones(len(tokens)), "tpm": tokens}
-    found = {axis: _searched(seen.t, amounts, refused, axis) for axis, amounts in axes.items() if amounts.any()}
+    found = {
+        axis: _searched(seen.t, amounts, refused, axis)
+        for axis, amounts in axes.items()
+        if amounts.any()
+    }
     axis = max(found, key=lambda one: found[one][1])
     value, agrees, low, high = found[axis]
     if agrees < AGREES:
@@ -45,8 +55,11 @@ def limit(calls: Calls) -> Limit | None:
     return Limit(axis, Estimate(value, low, high, len(refused)), agrees, int(refused.sum()))
 
 
-def _searched(t: np.ndarray, amounts: np.ndarray, refused: np.ndarray, axis: str) -> tuple[float, float, float, float]:
-    """(best, how well it agrees, lowest and highest that agree as well to 1 %): ever finer grids."""
+def _searched(
+    t: np.ndarray, amounts: np.ndarray, refused: np.ndarray, axis: str
+) -> tuple[float, float, float, float]:
+    """(best, how well it agrees, lowest and highest that agree as well to 1 %): ever finer
+    grids."""
     admitted = np.where(refused, 0.0, amounts)  # a refusal takes nothing
     span = max(t[-1] - t[0], 1.0)
     mean = admitted.sum() / span * 60
@@ -57,11 +70,19 @@ def _searched(t: np.ndarray, amounts: np.ndarray, refused: np.ndarray, axis: str
         good = np.flatnonzero(agreed >= agreed.max() - 0.01)
         low, high = grid[max(good[0] - 1, 0)], grid[min(good[-1] + 1, GRID - 1)]
     best = np.flatnonzero(agreed == agreed.max())
-    return float(np.sqrt(grid[best[0]] * grid[best[-1]])), float(agreed.max()), float(low), float(high)
+    return (
+        float(np.sqrt(grid[best[0]] * grid[best[-1]])),
+        float(agreed.max()),
+        float(low),
+        float(high),
+    )
 
 
-def _agreed(t: np.ndarray, amounts: np.ndarray, refused: np.ndarray, limits: np.ndarray, least: float) -> np.ndarray:
-    """For each limit a minute: a bucket that holds a minute's worth, from which only what was admitted is taken, and what it would have said."""
+def _agreed(
+    t: np.ndarray, amounts: np.ndarray, refused: np.ndarray, limits: np.ndarray, least: float
+) -> np.ndarray:
+    """For each limit a minute: a bucket that holds a minute's worth, from which only what was
+    admitted is taken, and what it would have said."""
     capacity, refill = np.maximum(limits, least), limits / 60
     level = capacity.copy()
     right = np.zeros((2, len(limits)))

@@ -1,4 +1,5 @@
-"""Spells in which far more calls failed, or took far longer, than before and after: a binomial scan, its level found by permutation."""
+"""Spells in which far more calls failed, or took far longer, than before and after: a binomial
+scan, its level found by permutation."""
 
 from __future__ import annotations
 
@@ -19,13 +20,15 @@ SHORTEST = 60.0
 MOST_BINS, MOST_OUTAGES = 1000, 20
 LEAST_ERRORS = 5
 LONG, LEAST_SLOW = 2.0, 1.5
-"""A call is slow that takes so many times the median; a spell of slow calls is an outage from this slow-down on: smaller ones are the hours' own."""
+"""A call is slow that takes so many times the median; a spell of slow calls is an outage from this
+slow-down on: smaller ones are the hours' own."""
 SURE = 10.0
 """A fair spell within an outage must be likelier by so much (log) to part it."""
 
 
 class Outage(NamedTuple):
-    """Seconds from the start, each with where it may have been too (95 %, from the likelihood); `chance`: of as large a spell by luck."""
+    """Seconds from the start, each with where it may have been too (95 %, from the likelihood);
+    `chance`: of as large a spell by luck."""
 
     start: Estimate
     end: Estimate
@@ -36,7 +39,8 @@ class Outage(NamedTuple):
 
 
 def outages(calls: Calls, span: float) -> list[Outage]:
-    """Of one deployment, in order of time: spells of errors, then of slow answers elsewhere. 429s are no outage."""
+    """Of one deployment, in order of time: spells of errors, then of slow answers elsewhere. 429s
+    are no outage."""
     seen = calls.where((calls.status != 499) & (calls.status != 429))
     found = _scanned(seen, span)
     answered = seen.where((seen.status == 200) & (seen.latency > 0))
@@ -45,7 +49,9 @@ def outages(calls: Calls, span: float) -> list[Outage]:
     pace = _pace(answered)
     late = replace(answered, status=np.where(pace > LONG * np.median(pace), 500, 200))
     for spell in _scanned(late, span):
-        if any(spell.start.value < one.end.value and one.start.value < spell.end.value for one in found):
+        if any(
+            spell.start.value < one.end.value and one.start.value < spell.end.value for one in found
+        ):
             continue
         inside = (seen.t >= spell.start.value) & (seen.t <= spell.end.value)
         slow_down = _slow(seen.where(~inside), seen.where(inside))
@@ -86,7 +92,8 @@ def _scanned(seen: Calls, span: float) -> list[Outage]:
 
 
 def _scan(n: np.ndarray, k: np.ndarray) -> tuple[float, int, int]:
-    """(log-likelihood ratio, first bin, last bin) of the spell whose share of errors stands out most; at least two bins."""
+    """(log-likelihood ratio, first bin, last bin) of the spell whose share of errors stands out
+    most; at least two bins."""
     calls, bad = np.concatenate([[0.0], np.cumsum(n)]), np.concatenate([[0.0], np.cumsum(k)])
     best = (0.0, 0, 0)
     for length in _lengths(len(n)):
@@ -101,7 +108,10 @@ def _scan(n: np.ndarray, k: np.ndarray) -> tuple[float, int, int]:
 def _highest(n: np.ndarray, k: np.ndarray) -> np.ndarray:
     """The ratio that `_scan` finds, for each row of bins."""
     start = np.zeros((len(n), 1))
-    calls, bad = np.concatenate([start, np.cumsum(n, axis=1)], axis=1), np.concatenate([start, np.cumsum(k, axis=1)], axis=1)
+    calls, bad = (
+        np.concatenate([start, np.cumsum(n, axis=1)], axis=1),
+        np.concatenate([start, np.cumsum(k, axis=1)], axis=1),
+    )
     best = np.zeros(len(n))
     for length in _lengths(n.shape[1]):
         inside, wrong = calls[:, length:] - calls[:, :-length], bad[:, length:] - bad[:, :-length]
@@ -126,25 +136,46 @@ def _gain(n: np.ndarray, k: np.ndarray, all_n: float, all_k: float) -> np.ndarra
 
 def _loglik(k: np.ndarray, n: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.nan_to_num(k * np.log(k / n)) + np.nan_to_num((n - k) * np.log1p(-k / n)))
+        return np.asarray(
+            np.nan_to_num(k * np.log(k / n)) + np.nan_to_num((n - k) * np.log1p(-k / n))
+        )
 
 
 def _settled(seen: Calls, low: float, high: float, width: float, chance: float) -> list[Outage]:
-    """The most likely first and last call within a bin or so of where the scan found it; a fair spell inside parts it in two."""
+    """The most likely first and last call within a bin or so of where the scan found it; a fair
+    spell inside parts it in two."""
     wide = max(2 * width, 0.5 * (high - low))
     near = seen.where((seen.t >= low - wide) & (seen.t <= high + wide))
     bad = near.failed.astype(float)
     calls, wrong = np.arange(len(bad) + 1.0), np.concatenate([[0.0], np.cumsum(bad)])
     first, last = (int(np.searchsorted(near.t, edge)) for edge in (low + width, high - width))
     for _ in range(4):
-        first = int(_gain(last - calls[:last], wrong[last] - wrong[:last], calls[-1], wrong[-1]).argmax())
-        last = first + 1 + int(_gain(calls[first + 1 :] - first, wrong[first + 1 :] - wrong[first], calls[-1], wrong[-1]).argmax())
+        first = int(
+            _gain(last - calls[:last], wrong[last] - wrong[:last], calls[-1], wrong[-1]).argmax()
+        )
+        last = (
+            first
+            + 1
+            + int(
+                _gain(
+                    calls[first + 1 :] - first,
+                    wrong[first + 1 :] - wrong[first],
+                    calls[-1],
+                    wrong[-1],
+                ).argmax()
+            )
+        )
     fair = (wrong[-1] - wrong[last] + wrong[first] + 0.5) / (calls[-1] - (last - first) + 1)
-    return [_told(seen, near, *piece, fair, chance) for piece in _pieces(near.t, bad, first, last, fair)]
+    return [
+        _told(seen, near, *piece, fair, chance) for piece in _pieces(near.t, bad, first, last, fair)
+    ]
 
 
-def _pieces(t: np.ndarray, bad: np.ndarray, first: int, last: int, fair: float) -> list[tuple[int, int]]:
-    """Calls first … last - 1 without spells of at least `SHORTEST` seconds in which errors are as rare as in fair weather, each piece as long."""
+def _pieces(
+    t: np.ndarray, bad: np.ndarray, first: int, last: int, fair: float
+) -> list[tuple[int, int]]:
+    """Calls first … last - 1 without spells of at least `SHORTEST` seconds in which errors are as
+    rare as in fair weather, each piece as long."""
     own = bad[first:last]
     if last - first < 2 or t[last - 1] - t[first] < SHORTEST or own.sum() < LEAST_ERRORS:
         return []
@@ -174,18 +205,28 @@ def _told(seen: Calls, near: Calls, first: int, last: int, fair: float, chance: 
     end = Estimate(float(t[last - 1]), float(t[ends[0]]), float(t[min(ends[1] + 1, len(t) - 1)]), n)
     outer = seen.where((seen.t < start.value) | (seen.t > end.value))
     statuses, counts = np.unique(inner.status[inner.failed], return_counts=True)
-    return Outage(start, end, share(int(inner.failed.sum()), n), int(statuses[counts.argmax()]), _slow(outer, inner), chance)
+    return Outage(
+        start,
+        end,
+        share(int(inner.failed.sum()), n),
+        int(statuses[counts.argmax()]),
+        _slow(outer, inner),
+        chance,
+    )
 
 
 def _around(likelihood: np.ndarray, place: int) -> tuple[int, int]:
     """The first and last place in a row around this one whose likelihood is within 1.92 of it."""
     far = np.flatnonzero(likelihood < likelihood[place] - 1.92)
     before, after = far[far < place], far[far > place]
-    return (int(before[-1]) + 1 if len(before) else 0), (int(after[0]) - 1 if len(after) else len(likelihood) - 1)
+    return (int(before[-1]) + 1 if len(before) else 0), (
+        int(after[0]) - 1 if len(after) else len(likelihood) - 1
+    )
 
 
 def _slow(outer: Calls, inner: Calls) -> float:
-    """How many times as long answers took in it: medians of seconds, reduced by what output tokens take; 1 where it cannot be told."""
+    """How many times as long answers took in it: medians of seconds, reduced by what output tokens
+    take; 1 where it cannot be told."""
 
     own, usual = _pace(inner), _pace(outer)
     if len(own) < 10 or len(usual) < 50:

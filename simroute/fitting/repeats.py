@@ -1,4 +1,5 @@
-"""How often what is asked was asked before: a share of requests drawn from a catalogue by Zipf popularity."""
+"""How often what is asked was asked before: a share of requests drawn from a catalogue by Zipf
+popularity."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ MOST_COUNT = 4000
 
 
 class Repeats(NamedTuple):
-    """`again`: requests whose question had come before in the trace (what an exact cache that forgets nothing answers);
-    the other three are keys of `repeats` in a scenario, None where too little is repeated to fit them."""
+    """`again`: requests whose question had come before in the trace (what an exact cache that
+    forgets nothing answers); the other three are keys of `repeats` in a scenario, None where too
+    little is repeated to fit them."""
 
     again: Estimate
     share: Estimate | None
@@ -25,7 +27,8 @@ class Repeats(NamedTuple):
 
 
 def repeats(counts: np.ndarray) -> Repeats | None:
-    """counts: how often each question was asked. None where the log does not tell questions apart."""
+    """counts: how often each question was asked. None where the log does not tell questions
+    apart."""
     n = int(counts.sum())
     if n == 0:
         return None
@@ -44,7 +47,16 @@ def repeats(counts: np.ndarray) -> Repeats | None:
         mean = n * part * weights / (weights * width).sum()
         return _poisson_mixture(often, many, mean, width, n * (1 - part))
 
-    starts = [np.array([_odds(min(0.95, 1.3 * again.value)), math.log(max(20.0, 0.5 * len(counts))), math.log(s)]) for s in (0.4, 1.0)]
+    starts = [
+        np.array(
+            [
+                _odds(min(0.95, 1.3 * again.value)),
+                math.log(max(20.0, 0.5 * len(counts))),
+                math.log(s),
+            ]
+        )
+        for s in (0.4, 1.0)
+    ]
     theta = min((minimum(cost, start, 300, 0.4) for start in starts), key=lambda one: one[1])[0]
     theta, _ = minimum(cost, theta, 300, 0.1)
     spread = errors_at(cost, theta, 1e-2)
@@ -52,13 +64,19 @@ def repeats(counts: np.ndarray) -> Repeats | None:
     found = part, size, exponent
     if not spread.max() < 5:
         return Repeats(again, *(Estimate(value, None, None, n) for value in found))
-    ends = [(_told(theta - 1.96 * spread * axis), _told(theta + 1.96 * spread * axis)) for axis in np.eye(3)]
+    ends = [
+        (_told(theta - 1.96 * spread * axis), _told(theta + 1.96 * spread * axis))
+        for axis in np.eye(3)
+    ]
     each = [Estimate(value, ends[k][0][k], ends[k][1][k], n) for k, value in enumerate(found)]
     return Repeats(again, *each)
 
 
-def _poisson_mixture(often: np.ndarray, many: np.ndarray, mean: np.ndarray, width: np.ndarray, single: float) -> float:
-    """Minus the log-likelihood of how many questions were asked 1, 2, 3 … times: Poisson counts of counts, those asked once by nobody else added."""
+def _poisson_mixture(
+    often: np.ndarray, many: np.ndarray, mean: np.ndarray, width: np.ndarray, single: float
+) -> float:
+    """Minus the log-likelihood of how many questions were asked 1, 2, 3 … times: Poisson counts of
+    counts, those asked once by nobody else added."""
     from scipy.special import gammaln
 
     chances = np.exp(often[:, None] * np.log(mean) - mean - gammaln(often + 1)[:, None])

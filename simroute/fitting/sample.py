@@ -20,7 +20,8 @@ MOST_NAMES = 30
 """Users, features and tasks with a share of their own, the busiest first."""
 OTHERS = "others"
 LONGEST = 100
-"""Characters of their names: written as escapes, ten for one, these are still a key of YAML, which has at most 1,024."""
+"""Characters of their names: written as escapes, ten for one, these are still a key of YAML, which
+has at most 1,024."""
 FEWEST = 10
 """Requests."""
 HUNG, UNTOLD = 504, 500
@@ -35,7 +36,8 @@ NOBODYS = (
 
 @dataclass
 class Calls:
-    """What was sent upstream, in order of time: seconds from the start, tokens, seconds (NaN where unknown), and HTTP status (200: answered)."""
+    """What was sent upstream, in order of time: seconds from the start, tokens, seconds (NaN where
+    unknown), and HTTP status (200: answered)."""
 
     t: np.ndarray
     input_tokens: np.ndarray
@@ -46,7 +48,12 @@ class Calls:
 
     def where(self, chosen: np.ndarray) -> Calls:
         """Some of them."""
-        return Calls(*(getattr(self, name)[chosen] for name in ("t", "input_tokens", "output_tokens", "latency", "ttft", "status")))
+        return Calls(
+            *(
+                getattr(self, name)[chosen]
+                for name in ("t", "input_tokens", "output_tokens", "latency", "ttft", "status")
+            )
+        )
 
     @property
     def failed(self) -> np.ndarray:
@@ -56,12 +63,15 @@ class Calls:
 
 @dataclass
 class Sample:
-    """`arrival`: seconds from the start, in order; `starts`: hour of the week at the start (0: Monday 00:00, or unknown); `date`: of the last
-    arrival, None where the clock is relative. `answered`: seconds of answered requests; tokens are theirs, and `task` the codes of their tasks.
-    `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is known. `calls`: (provider, model) -> calls.
-    `repeats`: how often each question was asked, the most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`;
-    `answers`: as `totals.answers`; `invalid`: status -> requests that failed by their own fault, which are among no deployment's calls, unless it
-    has no answer at all; `untold`: failed ones whose status is not told; `nobodys`: those with a failure that cannot be told whose it was;
+    """`arrival`: seconds from the start, in order; `starts`: hour of the week at the start (0:
+    Monday 00:00, or unknown); `date`: of the last arrival, None where the clock is relative.
+    `answered`: seconds of answered requests; tokens are theirs, and `task` the codes of their
+    tasks. `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is
+    known. `calls`: (provider, model) -> calls. `repeats`: how often each question was asked, the
+    most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`;
+    `answers`: as `totals.answers`; `invalid`: status -> requests that failed by their own fault,
+    which are among no deployment's calls, unless it has no answer at all; `untold`: failed ones
+    whose status is not told; `nobodys`: those with a failure that cannot be told whose it was;
     `groups`: what model groups are taken for, in a sentence."""
 
     arrival: np.ndarray
@@ -86,40 +96,64 @@ class Sample:
 
 
 def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
-    """The requests of a trace that came from `start_ns` until before `stop_ns`. Raises TraceError when they tell nothing."""
+    """The requests of a trace that came from `start_ns` until before `stop_ns`. Raises TraceError
+    when they tell nothing."""
     set_apart(table)
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     start, stop = first if start_ns is None else start_ns, last + 1 if stop_ns is None else stop_ns
     run = table.connection.execute
     work, why = _work(table)
     within = f"FROM requests WHERE arrival_ns >= {start} AND arrival_ns < {stop}"
-    run(f"CREATE OR REPLACE TEMP VIEW part AS SELECT rowid AS whose, * REPLACE ({work} AS task) {within}")
+    run(
+        f"CREATE OR REPLACE TEMP VIEW part AS SELECT rowid AS whose, * REPLACE ({work} AS task) "
+        f"{within}"
+    )
     arrival = _column(table, f"(arrival_ns - {start}) / 1e9", "part ORDER BY arrival_ns")
     if len(arrival) < FEWEST:
-        raise TraceError(f"only {len(arrival)} requests: too few to fit anything; at least {FEWEST} are needed")
+        raise TraceError(
+            f"only {len(arrival)} requests: too few to fit anything; at least {FEWEST} are needed"
+        )
     if arrival[0] == arrival[-1]:
-        raise TraceError(f"all {len(arrival)} requests came at one moment: nothing tells how often they come; is it the right column?")
+        raise TraceError(
+            f"all {len(arrival)} requests came at one moment: nothing tells how often they come; "
+            f"is it the right column?"
+        )
     shares = {kind: _shares(table, kind) for kind in ("task", "user", "feature")}
     tasks = [name for name in shares["task"] if name != OTHERS or len(shares["task"]) <= MOST_NAMES]
     code = " ".join(f"WHEN '{_quoted(name)}' THEN {place}" for place, name in enumerate(tasks))
-    shares = {kind: {short: found[name] for name, short in shortened(found, LONGEST).items()} for kind, found in shares.items()}
+    shares = {
+        kind: {short: found[name] for name, short in shortened(found, LONGEST).items()}
+        for kind, found in shares.items()
+    }
     answered = "part WHERE NOT coalesce(failed, false) AND input_tokens > 0"
     good = f"{answered} ORDER BY arrival_ns"
     if not table.one(f"SELECT count(*) FROM {answered}"):
-        raise TraceError("no request was answered with tokens told: nothing tells how long prompts and answers are")
+        raise TraceError(
+            "no request was answered with tokens told: nothing tells how long prompts and "
+            "answers are"
+        )
     faults = blame(table, "part")
     began = datetime.fromtimestamp(0 if table.relative else start / 1e9, UTC)
     return Sample(
         arrival,
         (min(stop, last) - start) / 1e9,
-        0.0 if table.relative else began.weekday() * 24 + began.hour + began.minute / 60 + began.second / 3600,
-        None if table.relative else datetime.fromtimestamp(min(stop, last) / 1e9, UTC).strftime("%Y-%m-%d"),
+        0.0
+        if table.relative
+        else began.weekday() * 24 + began.hour + began.minute / 60 + began.second / 3600,
+        None
+        if table.relative
+        else datetime.fromtimestamp(min(stop, last) / 1e9, UTC).strftime("%Y-%m-%d"),
         _column(table, f"(arrival_ns - {start}) / 1e9", good),
         _column(table, "input_tokens", good),
         _column(table, "coalesce(output_tokens, 0)", good),
-        _column(table, f"CASE task {code} ELSE -1 END" if len(tasks) > 1 else "0", good).astype(np.int64),
+        _column(table, f"CASE task {code} ELSE -1 END" if len(tasks) > 1 else "0", good).astype(
+            np.int64
+        ),
         shares,
-        table.rows("SELECT count(*) FILTER (streamed), count(streamed) FROM part WHERE NOT coalesce(failed, false)")[0],
+        table.rows(
+            "SELECT count(*) FILTER (streamed), count(streamed) FROM part WHERE NOT "
+            "coalesce(failed, false)"
+        )[0],
         _calls(table, start),
         _repeats(table),
         _sessions(table),
@@ -136,53 +170,90 @@ def _work(table: Table) -> tuple[str, str]:
     """SQL for the kind of work of a request, and why, if it is not the log's own word."""
     if table.one("SELECT count(task) FROM requests"):
         return "task", ""
-    groups = [row[0] for row in table.rows("SELECT model_group FROM requests WHERE model_group IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC, 1")]
-    models = table.rows("SELECT DISTINCT unnest([model, requested_model]) AS name FROM requests WHERE model IS DISTINCT FROM model_group")
+    groups = [
+        row[0]
+        for row in table.rows(
+            "SELECT model_group FROM requests WHERE model_group IS NOT NULL GROUP BY 1 ORDER BY "
+            "count(*) DESC, 1"
+        )
+    ]
+    models = table.rows(
+        "SELECT DISTINCT unnest([model, requested_model]) AS name FROM requests WHERE model IS "
+        "DISTINCT FROM model_group"
+    )
     found, why = kinds_of_work(groups, [name for (name,) in models if name])
     listed = ", ".join(f"'{_quoted(group)}'" for group in found)
     return f"CASE WHEN model_group IN ({listed}) THEN model_group END" if found else "task", why
 
 
 def _column(table: Table, what: str, source: str) -> np.ndarray:
-    found = table.connection.execute(f"SELECT CAST({what} AS DOUBLE) AS c FROM {source}").fetchnumpy()["c"]
-    return np.ma.filled(found, np.nan) if isinstance(found, np.ma.MaskedArray) else np.asarray(found)
+    found = table.connection.execute(
+        f"SELECT CAST({what} AS DOUBLE) AS c FROM {source}"
+    ).fetchnumpy()["c"]
+    return (
+        np.ma.filled(found, np.nan) if isinstance(found, np.ma.MaskedArray) else np.asarray(found)
+    )
 
 
 def _shares(table: Table, kind: str) -> dict[str, int]:
     """Name -> requests, the most frequent first, and all others together as `OTHERS`."""
-    rows = table.rows(f'SELECT "{kind}", count(*) FROM part WHERE "{kind}" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1')
+    rows = table.rows(
+        f'SELECT "{kind}", count(*) FROM part WHERE "{kind}" IS NOT NULL GROUP BY 1 ORDER BY 2 '
+        f"DESC, 1"
+    )
     found, rest = dict(rows[:MOST_NAMES]), sum(count for _, count in rows[MOST_NAMES:])
     return found | {OTHERS: found.get(OTHERS, 0) + rest} if rest else found
 
 
 def _calls(table: Table, start: int) -> dict[tuple[str, str], Calls]:
-    status = f"CASE WHEN NOT failed THEN 200 WHEN status = 0 THEN {HUNG} WHEN status >= 300 THEN status ELSE {UNTOLD} END"
+    status = (
+        f"CASE WHEN NOT failed THEN 200 WHEN status = 0 THEN {HUNG} WHEN status >= 300 THEN "
+        f"status ELSE {UNTOLD} END"
+    )
     table.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE calls AS SELECT (t - {start}) / 1e9 AS t, coalesce(provider, '?') AS p, requested_model AS m,"
-        f" input_tokens AS i, output_tokens AS o, latency_s AS l, ttft_s AS f, {status} AS s, own FROM ({sends('part')}) WHERE target IS NOT NULL"
+        f"CREATE OR REPLACE TEMP TABLE calls AS SELECT (t - {start}) / 1e9 AS t, "
+        f"coalesce(provider, '?') AS p, requested_model AS m,"
+        f" input_tokens AS i, output_tokens AS o, latency_s AS l, ttft_s AS f, {status} AS s, "
+        f"own FROM ({sends('part')}) WHERE target IS NOT NULL"
     )
     found = {}
     good = "count(*) FILTER (s = 200)"
-    for provider, model, answered in table.rows(f"SELECT p, m, {good} FROM calls GROUP BY 1, 2 ORDER BY {good} = 0, count(*) DESC, 1, 2"):
-        mine = f"calls WHERE p = '{_quoted(provider)}' AND m = '{_quoted(model)}'{' AND NOT own' if answered else ''} ORDER BY t"
+    for provider, model, answered in table.rows(
+        f"SELECT p, m, {good} FROM calls GROUP BY 1, 2 ORDER BY {good} = 0, count(*) DESC, 1, 2"
+    ):
+        mine = (
+            f"calls WHERE p = '{_quoted(provider)}' AND m = "
+            f"'{_quoted(model)}'{' AND NOT own' if answered else ''} ORDER BY t"
+        )
         columns = {name: _column(table, name, mine) for name in ("t", "i", "o", "l", "f", "s")}
         found[provider, model] = Calls(
-            columns["t"], np.nan_to_num(columns["i"]), np.nan_to_num(columns["o"]), columns["l"], columns["f"], columns["s"].astype(np.int64)
+            columns["t"],
+            np.nan_to_num(columns["i"]),
+            np.nan_to_num(columns["o"]),
+            columns["l"],
+            columns["f"],
+            columns["s"].astype(np.int64),
         )
     return found
 
 
 def _repeats(table: Table) -> np.ndarray:
     word = "coalesce(question, CAST(hash(blocks, input_tokens) AS VARCHAR))"
-    rows = f"SELECT count(*) AS n FROM part WHERE question IS NOT NULL OR len(blocks) > 0 GROUP BY {word}"
+    rows = (
+        f"SELECT count(*) AS n FROM part WHERE question IS NOT NULL OR len(blocks) > 0 GROUP "
+        f"BY {word}"
+    )
     return _column(table, "n", f"({rows}) ORDER BY n DESC").astype(np.int64)
 
 
 def _sessions(table: Table) -> np.ndarray:
-    """(2, sessions' requests): turns of the session at its first request (0 at the others), seconds since the turn before (NaN at the first)."""
+    """(2, sessions' requests): turns of the session at its first request (0 at the others), seconds
+    since the turn before (NaN at the first)."""
     source = (
-        "(SELECT arrival_ns, CASE WHEN row_number() OVER one = 1 THEN count(*) OVER (PARTITION BY session) ELSE 0 END AS turns,"
-        " (arrival_ns - lag(arrival_ns) OVER one) / 1e9 AS since FROM part WHERE session IS NOT NULL"
+        "(SELECT arrival_ns, CASE WHEN row_number() OVER one = 1 THEN count(*) OVER (PARTITION "
+        "BY session) ELSE 0 END AS turns,"
+        " (arrival_ns - lag(arrival_ns) OVER one) / 1e9 AS since FROM part WHERE session IS NOT "
+        "NULL"
         " WINDOW one AS (PARTITION BY session ORDER BY arrival_ns)) ORDER BY arrival_ns"
     )
     return np.stack([_column(table, "turns", source), _column(table, "since", source)])

@@ -67,8 +67,19 @@ def parts(seen: Sample, progress: Callable[[str], None] | None = None) -> Parts:
             inside |= here
         fair = calls.where(~inside)
         limit = limits.limit(calls)
-        found.append(Fitted(name, calls, latency.latency(fair, np.concatenate(ill)), errors.errors(fair, limit is not None), limit, spells))
-    return Parts(when, tasks, found, repeats.repeats(seen.repeats), sessions.sessions(seen.sessions))
+        found.append(
+            Fitted(
+                name,
+                calls,
+                latency.latency(fair, np.concatenate(ill)),
+                errors.errors(fair, limit is not None),
+                limit,
+                spells,
+            )
+        )
+    return Parts(
+        when, tasks, found, repeats.repeats(seen.repeats), sessions.sessions(seen.sessions)
+    )
 
 
 def _tasks(seen: Sample) -> dict[str, np.ndarray]:
@@ -88,33 +99,67 @@ def _sized(seen: Sample, mine: np.ndarray) -> tuple[lengths.Lengths, lengths.Len
 
 
 def _name(provider: str, model: str, taken: set[str]) -> str:
-    for text in (model.rsplit("/", 1)[-1], f"{provider}-{model.rsplit('/', 1)[-1]}", f"{provider}-{model}"):
+    for text in (
+        model.rsplit("/", 1)[-1],
+        f"{provider}-{model.rsplit('/', 1)[-1]}",
+        f"{provider}-{model}",
+    ):
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", text)[:LONGEST].strip("-") or "model"
         if name not in taken:
             return name
-    return next(other for number in count(2) if (other := f"{name[: LONGEST - 5]}-{number}") not in taken)
+    return next(
+        other for number in count(2) if (other := f"{name[: LONGEST - 5]}-{number}") not in taken
+    )
 
 
-# -- as a file ------------------------------------------------------------------------------------------------------
+# -- as a file -------------------------------------------------------------------------------------
 
 
-def tree(seen: Sample, found: Parts, about: str, given: dict[str, Any] | None = None) -> dict[str, Any]:
+def tree(
+    seen: Sample, found: Parts, about: str, given: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """The scenario with notes. `given`: plain deployments that answer instead of the log's."""
-    made: dict[str, Any] = {"about": about, "horizon": Noted(round(seen.span, 3), f"{duration(seen.span)}, as long as what was fitted")}
+    made: dict[str, Any] = {
+        "about": about,
+        "horizon": Noted(round(seen.span, 3), f"{duration(seen.span)}, as long as what was fitted"),
+    }
     made["workload"] = _workload(seen, found)
     if given is not None:
         names = shortened(given, LONGEST)
-        made["deployments"] = {names[name]: Noted(_lent(keys, set(found.tasks)), "given, not from the log") for name, keys in given.items()}
+        made["deployments"] = {
+            names[name]: Noted(_lent(keys, set(found.tasks)), "given, not from the log")
+            for name, keys in given.items()
+        }
     elif found.deployments:
-        unknown = {"quality": Noted(None, "no log says how good answers are: none is reported; 0.9 says that 90 % are right")}
+        unknown = {
+            "quality": Noted(
+                None,
+                "no log says how good answers are: none is reported; 0.9 says that 90 % are right",
+            )
+        }
         own = zip(found.deployments, seen.calls, strict=False)
         made["deployments"] = {one.name: _deployment(seen, one, key) | unknown for one, key in own}
-        laid = {f"{one.name}-{k}": _outage(one.name, spell) for one in found.deployments for k, spell in enumerate(one.outages, 1)}
+        laid = {
+            f"{one.name}-{k}": _outage(one.name, spell)
+            for one in found.deployments
+            for k, spell in enumerate(one.outages, 1)
+        }
         made |= {"outages": laid} if laid else {}
     else:
-        note = "ASSUMED: the log names no models; all of this is assumed (--deployments takes those of a scenario)"
+        note = (
+            "ASSUMED: the log names no models; all of this is assumed (--deployments takes "
+            "those of a scenario)"
+        )
         made["deployments"] = Noted(
-            {"assumed": {"provider": "assumed", "model": "assumed", "price": {"input": 1.0, "output": 4.0}, "quality": None}}, note
+            {
+                "assumed": {
+                    "provider": "assumed",
+                    "model": "assumed",
+                    "price": {"input": 1.0, "output": 4.0},
+                    "quality": None,
+                }
+            },
+            note,
         )
     made["gateway"] = {"overhead": Noted(0.0, "the log's times have it in them")}
     return made
@@ -125,7 +170,9 @@ def _lent(keys: dict[str, Any], tasks: set[str]) -> dict[str, Any]:
     kept = {key: value for key, value in keys.items() if key not in ("outcomes", "recorded")}
     quality = kept.get("quality")
     if isinstance(quality, dict) and not set(quality) <= tasks:
-        kept["quality"] = Noted(float(np.mean(list(quality.values()))), "mean over that scenario's tasks")
+        kept["quality"] = Noted(
+            float(np.mean(list(quality.values()))), "mean over that scenario's tasks"
+        )
     return kept
 
 
@@ -133,46 +180,83 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
     when = found.arrivals
     made: dict[str, Any] = {"rate": fitted(when.rate, "requests a second; ", ", bursts and all")}
     if when.hours or when.days:
-        shape = {"hours": list(when.hours)} | ({"days": list(when.days)} if when.days else {}) | {"starts": when.starts}
-        made["profile"] = Noted(shape, "UTC; hours of the day that the log does not have are 1" if seen.date else "by the log's own clock")
+        shape = (
+            {"hours": list(when.hours)}
+            | ({"days": list(when.days)} if when.days else {})
+            | {"starts": when.starts}
+        )
+        made["profile"] = Noted(
+            shape,
+            "UTC; hours of the day that the log does not have are 1"
+            if seen.date
+            else "by the log's own clock",
+        )
     if when.best.parameters:
-        also = ", ".join(f"{family.name} {family.bic - when.best.bic:+.0f}" for family in when.families[1:])
+        also = ", ".join(
+            f"{family.name} {family.bic - when.best.bic:+.0f}" for family in when.families[1:]
+        )
         keys = {key: fitted(each) for key, each in when.best.parameters.items()}
         made["burstiness"] = Noted(keys, f"{when.best.name}; BIC of the others: {also}")
-    made["max_output_tokens"] = Noted(int(max(1.0, seen.output_tokens.max())), "the longest answer of the log")
+    made["max_output_tokens"] = Noted(
+        int(max(1.0, seen.output_tokens.max())), "the longest answer of the log"
+    )
     if seen.streamed[1]:
         silent = len(seen.input_tokens) - seen.streamed[1]
-        made["streamed"] = fitted(share(*seen.streamed), after=f"; {silent:,} answers do not say" if silent > 0 else "")
+        made["streamed"] = fitted(
+            share(*seen.streamed), after=f"; {silent:,} answers do not say" if silent > 0 else ""
+        )
     if seen.invalid:
         why = "no weather: they fail wherever they are sent; "
-        made["invalid"] = {status: fitted(share(count, len(seen.arrival)), why) for status, count in seen.invalid.items()}
+        made["invalid"] = {
+            status: fitted(share(count, len(seen.arrival)), why)
+            for status, count in seen.invalid.items()
+        }
     made["tasks"] = {name: _task(seen, found, name) for name in found.tasks}
     for kind in ("user", "feature"):
         names = seen.shares[kind]
         if len(names) > 1:
             total = sum(names.values())
             known = f"shares of {total:,} of {len(seen.arrival):,} requests"
-            rest = f"; {OTHERS}: all but the {len(names) - 1} most frequent" if OTHERS in names else ""
-            made[f"{kind}s"] = Noted({name: count / total for name, count in names.items()}, known + rest)
+            rest = (
+                f"; {OTHERS}: all but the {len(names) - 1} most frequent" if OTHERS in names else ""
+            )
+            made[f"{kind}s"] = Noted(
+                {name: count / total for name, count in names.items()}, known + rest
+            )
     again = found.repeats
-    if again is not None and again.share is not None and again.questions is not None and again.exponent is not None:
+    if (
+        again is not None
+        and again.share is not None
+        and again.questions is not None
+        and again.exponent is not None
+    ):
         zipf: dict[str, Any] = {
             "share": fitted(again.share),
-            "questions": fitted(again.questions)._replace(value=max(1, round(again.questions.value))),
+            "questions": fitted(again.questions)._replace(
+                value=max(1, round(again.questions.value))
+            ),
             "exponent": fitted(again.exponent),
         }
-        made["repeats"] = Noted(zipf, f"{100 * again.again.value:.1f} % of requests had come before ({again.again.said()})")
+        made["repeats"] = Noted(
+            zipf,
+            f"{100 * again.again.value:.1f} % of requests had come before ({again.again.said()})",
+        )
     return made
 
 
 def _task(seen: Sample, found: Parts, name: str) -> dict[str, Any]:
     asked, given, along = found.tasks[name]
-    made: dict[str, Any] = {"share": fitted(share(asked.n, len(seen.task))) if len(found.tasks) > 1 else 1.0}
+    made: dict[str, Any] = {
+        "share": fitted(share(asked.n, len(seen.task))) if len(found.tasks) > 1 else 1.0
+    }
     if along.low is not None and along.high is not None and not along.low <= 0 <= along.high:
         made["correlation"] = fitted(along)
     for key, sizes in (("input_tokens", asked), ("output_tokens", given)):
         table = {"quantiles": {each: int(tokens) for each, tokens in sizes.quantiles.items()}}
-        within = f"n = {sizes.n:,}; any of these shares is within {100 * sizes.within:.1f} points (95 %); KS {sizes.distance:.3f}"
+        within = (
+            f"n = {sizes.n:,}; any of these shares is within {100 * sizes.within:.1f} "
+            f"points (95 %); KS {sizes.distance:.3f}"
+        )
         made[key] = Noted(table, within)
     return made
 
@@ -180,23 +264,35 @@ def _task(seen: Sample, found: Parts, name: str) -> dict[str, Any]:
 def _deployment(seen: Sample, one: Fitted, key: tuple[str, str]) -> dict[str, Any]:
     made = _priced(seen, key)
     if one.latency is None:
-        made["latency"] = Noted({}, f"the default: too few answered calls with times ({len(one.calls.t):,} calls in all)")
+        made["latency"] = Noted(
+            {},
+            f"the default: too few answered calls with times ({len(one.calls.t):,} calls in all)",
+        )
     else:
         keys: dict[str, Any] = {name: fitted(each) for name, each in one.latency.keys.items()}
         if one.latency.slow:
-            keys["slow"] = Noted({name: fitted(each) for name, each in one.latency.slow.items()}, "a second, slower kind of call")
+            keys["slow"] = Noted(
+                {name: fitted(each) for name, each in one.latency.slow.items()},
+                "a second, slower kind of call",
+            )
         rest = "; ".join(
-            f"{what}: {', '.join(f'{family} {value - min(families.values()):+.0f}' for family, value in families.items())} (BIC over the best)"
+            f"{what}: {', '.join(f'{family} {value - min(families.values()):+.0f}' for family, value in families.items())} "
+            f"(BIC over the best)"
             for what, families in one.latency.families.items()
         )
         made["latency"] = Noted(keys, f"{one.latency.what}; {rest}")
     if one.limit is not None:
-        known = f"explains {one.limit.asked:,} answers 429 and the admitted calls between them ({100 * one.limit.agrees:.0f} % right)"
+        known = (
+            f"explains {one.limit.asked:,} answers 429 and the admitted calls between them "
+            f"({100 * one.limit.agrees:.0f} % right)"
+        )
         made["limits"] = {one.limit.axis: fitted(one.limit.value, f"{known}; ")}
     if one.errors.shares:
         made["errors"] = {status: fitted(each) for status, each in one.errors.shares.items()}
     if one.errors.clustered:
-        keys = {name: fitted(each) for name, each in one.errors.clustered.items()} | {"status": one.errors.status}
+        keys = {name: fitted(each) for name, each in one.errors.clustered.items()} | {
+            "status": one.errors.status
+        }
         gain = one.errors.bics["coin"] - one.errors.bics["spells"]
         made["clustered"] = Noted(keys, f"errors come in spells: BIC {gain:.0f} better than a coin")
     return made
@@ -204,18 +300,30 @@ def _deployment(seen: Sample, one: Fitted, key: tuple[str, str]) -> dict[str, An
 
 def _priced(seen: Sample, key: tuple[str, str]) -> dict[str, Any]:
     provider, model = key
-    known = known_as(provider, model) or known_as(provider, seen.answers.get(f"{provider}/{model}", model))
+    known = known_as(provider, model) or known_as(
+        provider, seen.answers.get(f"{provider}/{model}", model)
+    )
     if known is not None:
-        made: dict[str, Any] = {"provider": known[0], "model": known[1]} | ({"price_date": seen.date} if seen.date else {})
+        made: dict[str, Any] = {"provider": known[0], "model": known[1]} | (
+            {"price_date": seen.date} if seen.date else {}
+        )
         try:
             catalogued(known[0], known[1], seen.date)
             return made
         except ValueError:
             pass
-    made = {"provider": clean(provider, 60) if provider != "?" else "unknown", "model": clean(model, 80)}
+    made = {
+        "provider": clean(provider, 60) if provider != "?" else "unknown",
+        "model": clean(model, 80),
+    }
     bill = seen.bills.get(f"{provider}/{model}")
     if bill is None:
-        return made | {"price": Noted({"input": 0.0, "output": 0.0}, "ASSUMED: neither the catalogue nor the log has a price")}
+        return made | {
+            "price": Noted(
+                {"input": 0.0, "output": 0.0},
+                "ASSUMED: neither the catalogue nor the log has a price",
+            )
+        }
     return made | {"price": Noted(price_of(bill), "by least squares from the log's costs")}
 
 
@@ -223,20 +331,30 @@ def _outage(name: str, spell: outages.Outage) -> dict[str, Any]:
     sure = f"a fair log has a false alarm in {100 * outages.FALSE_ALARMS:.0f} % of deployments"
     made: dict[str, Any] = {
         "deployment": name,
-        "start": Noted(round(spell.start.value), f"{_seconds(spell.start)} calls; {sure}", spell.start),
+        "start": Noted(
+            round(spell.start.value), f"{_seconds(spell.start)} calls; {sure}", spell.start
+        ),
         "end": Noted(round(spell.end.value), _seconds(spell.end), spell.end),
         "error_share": fitted(spell.error_share),
         "status": spell.status,
     }
-    return made | ({"slow_down": Noted(spell.slow_down, "median times against those outside")} if spell.slow_down > 1 else {})
+    return made | (
+        {"slow_down": Noted(spell.slow_down, "median times against those outside")}
+        if spell.slow_down > 1
+        else {}
+    )
 
 
 def _seconds(found: Estimate) -> str:
     """Whole ones, as the value beside it, which would else lie outside."""
-    return f"95 %: {found.low:.0f} to {found.high:.0f}, n = {found.n:,}" if found.low is not None else found.said()
+    return (
+        f"95 %: {found.low:.0f} to {found.high:.0f}, n = {found.n:,}"
+        if found.low is not None
+        else found.said()
+    )
 
 
-# -- as the models take it -------------------------------------------------------------------------------------------
+# -- as the models take it -------------------------------------------------------------------------
 
 
 def scenario(noted: dict[str, Any]) -> spec.Scenario:
@@ -255,7 +373,9 @@ def built(cls: Any, data: Any) -> Any:
         return built(nested[0], data) if nested and isinstance(data, dict) else data
     if is_dataclass(cls) and isinstance(data, dict):
         hints = get_type_hints(cls, include_extras=True)
-        return cls(**{f.name: built(hints[f.name], data[f.name]) for f in fields(cls) if f.name in data})  # type: ignore[operator]
+        return cls(
+            **{f.name: built(hints[f.name], data[f.name]) for f in fields(cls) if f.name in data}
+        )  # type: ignore[operator]
     if get_origin(cls) is dict:
         return {key: built(get_args(cls)[1], value) for key, value in data.items()}
     return tuple(data) if isinstance(data, list) else data

@@ -10,7 +10,8 @@ from simroute.statistics.estimate import Estimate, mean
 
 
 class Sessions(NamedTuple):
-    """`turns`: requests to a session; `pauses`: seconds between two of them at p10, p50 and p90; a lognormal's `median` and `sigma`."""
+    """`turns`: requests to a session; `pauses`: seconds between two of them at p10, p50 and p90; a
+    lognormal's `median` and `sigma`."""
 
     turns: Estimate
     pauses: tuple[float, float, float] | None
@@ -19,7 +20,8 @@ class Sessions(NamedTuple):
 
 
 def sessions(told: np.ndarray) -> Sessions | None:
-    """told: (2, requests of sessions) as a sample has them; None where the log knows no sessions."""
+    """told: (2, requests of sessions) as a sample has them; None where the log knows no
+    sessions."""
     turns, since = told[0][told[0] > 0], told[1][told[1] > 0]
     if len(turns) == 0:
         return None
@@ -27,9 +29,14 @@ def sessions(told: np.ndarray) -> Sessions | None:
         return Sessions(mean(turns), None, None, None)
     log = np.log(since)
     middle, n, spread = mean(log), len(log), float(log.std(ddof=1))
-    low, high = (None if bound is None else float(np.exp(bound)) for bound in (middle.low, middle.high))
+    low, high = (
+        None if bound is None else float(np.exp(bound)) for bound in (middle.low, middle.high)
+    )
     half = 1.96 * spread / np.sqrt(2 * n)
     p10, p50, p90 = np.quantile(since, (0.1, 0.5, 0.9)).tolist()
     return Sessions(
-        mean(turns), (p10, p50, p90), Estimate(float(np.exp(middle.value)), low, high, n), Estimate(spread, spread - half, spread + half, n)
+        mean(turns),
+        (p10, p50, p90),
+        Estimate(float(np.exp(middle.value)), low, high, n),
+        Estimate(spread, spread - half, spread + half, n),
     )

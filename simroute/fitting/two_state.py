@@ -1,4 +1,5 @@
-"""Two hidden states in continuous time: the likelihood of what is seen, as a product of 2 × 2 matrices taken pair by pair."""
+"""Two hidden states in continuous time: the likelihood of what is seen, as a product of 2 × 2
+matrices taken pair by pair."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import numpy as np
 
 
 def likelihood(start: tuple[float, float], steps: np.ndarray) -> float:
-    """log(start · step 0 · step 1 ⋯ 1) of matrices with entries ≥ 0, (2, 2, n): all pairs are multiplied at once, then pairs of pairs."""
+    """log(start · step 0 · step 1 ⋯ 1) of matrices with entries ≥ 0, (2, 2, n): all pairs are
+    multiplied at once, then pairs of pairs."""
     held, scale = steps, 0.0
     while held.shape[2] > 1:
         if held.shape[2] % 2:
@@ -20,17 +22,29 @@ def likelihood(start: tuple[float, float], steps: np.ndarray) -> float:
 
 
 def moves(busy: float, spell: float, gap: np.ndarray) -> np.ndarray:
-    """(2, 2, n): chances to be in a state after so many seconds. State 0 lasts `spell` seconds on average and holds for the share `busy` of time."""
+    """(2, 2, n): chances to be in a state after so many seconds. State 0 lasts `spell` seconds on
+    average and holds for the share `busy` of time."""
     stay = np.exp(-(1 / spell + busy / (spell * (1 - busy))) * gap)
-    return np.array([[busy + (1 - busy) * stay, (1 - busy) * (1 - stay)], [busy * (1 - stay), (1 - busy) + busy * stay]])
+    return np.array(
+        [
+            [busy + (1 - busy) * stay, (1 - busy) * (1 - stay)],
+            [busy * (1 - stay), (1 - busy) + busy * stay],
+        ]
+    )
 
 
-def arrivals(busy: float, spell: float, factors: tuple[float, float], gap: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """(2, 2, n): densities of a gap without arrivals and an arrival at its end, by the states at both ends. `expected`: arrivals at factor 1."""
+def arrivals(
+    busy: float, spell: float, factors: tuple[float, float], gap: np.ndarray, expected: np.ndarray
+) -> np.ndarray:
+    """(2, 2, n): densities of a gap without arrivals and an arrival at its end, by the states at
+    both ends. `expected`: arrivals at factor 1."""
     leave = 1 / spell, busy / (spell * (1 - busy))
     a, d = -leave[0] * gap - factors[0] * expected, -leave[1] * gap - factors[1] * expected
     middle, half = (a + d) / 2, np.sqrt(((a - d) / 2) ** 2 + leave[0] * leave[1] * gap**2)
     grown, shrunk = np.exp(middle + half), np.exp(middle - half)
     flat, slope = (grown + shrunk) / 2, (grown - shrunk) / (2 * np.maximum(half, 1e-12))
-    ends = [[flat + slope * (a - middle), slope * leave[0] * gap], [slope * leave[1] * gap, flat + slope * (d - middle)]]
+    ends = [
+        [flat + slope * (a - middle), slope * leave[0] * gap],
+        [slope * leave[1] * gap, flat + slope * (d - middle)],
+    ]
     return np.array([[row[0] * factors[0], row[1] * factors[1]] for row in ends])

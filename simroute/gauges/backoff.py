@@ -1,4 +1,5 @@
-"""How long to wait before trying again. Formulas: AWS Architecture Blog, Exponential Backoff And Jitter (2015)."""
+"""How long to wait before trying again. Formulas: AWS Architecture Blog, Exponential Backoff And
+Jitter (2015)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ Jitter = Literal["none", "full", "equal", "decorrelated", "proportional"]
 class Backoff:
     """Pauses d that grow from `initial` by `factor` up to `max`.
 
-    Jitter: full, uniform in [0, d]; equal, in [d/2, d]; proportional, d times [.8, 1.2]; decorrelated, in [initial, three times the pause before].
+    Jitter: full, uniform in [0, d]; equal, in [d/2, d]; proportional, d times [.8, 1.2];
+    decorrelated, in [initial, three times the pause before].
     """
 
     initial: Annotated[Seconds, Doc("the first pause")] = 0.5
@@ -24,12 +26,17 @@ class Backoff:
 
     def __post_init__(self) -> None:
         if self.jitter not in get_args(Jitter):
-            raise ValueError(f"jitter {self.jitter!r}: expected one of {', '.join(get_args(Jitter))}")
+            raise ValueError(
+                f"jitter {self.jitter!r}: expected one of {', '.join(get_args(Jitter))}"
+            )
 
     def delay(self, attempt: int, u: float, previous: float = 0.0) -> float:
-        """Seconds before retry number `attempt` (from 1), with `u` uniform in [0, 1) and `previous` the pause before this one."""
+        """Seconds before retry number `attempt` (from 1), with `u` uniform in [0, 1) and `previous`
+        the pause before this one."""
         if self.jitter == "decorrelated":
-            return min(self.max, self.initial + u * (3 * max(previous, self.initial) - self.initial))
+            return min(
+                self.max, self.initial + u * (3 * max(previous, self.initial) - self.initial)
+            )
         d = self._grown(attempt)
         if self.jitter == "full":
             return u * d

@@ -1,8 +1,9 @@
 """The state of a circuit breaker: may I, and that ended. Time is passed in.
 
-Where breakers disagree: at exactly opened + cooldown a trial may pass; a result whose permit is of an earlier generation changes numbers, never
-the state; a permit is given back once, however often one tries; a trial that does not answer counts as failed after `probe_limit`; only a
-failure opens, never the success that completes `min_calls` (as Polly, unlike resilience4j).
+Where breakers disagree: at exactly opened + cooldown a trial may pass; a result whose permit is of
+an earlier generation changes numbers, never the state; a permit is given back once, however often
+one tries; a trial that does not answer counts as failed after `probe_limit`; only a failure opens,
+never the success that completes `min_calls` (as Polly, unlike resilience4j).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ EVENTS = {CLOSED: "closed", OPEN: "opened", HALF_OPEN: "half_opened"}
 
 
 class Permit:
-    """Leave to make one call: under which generation of the state, when (seconds), and whether as a trial."""
+    """Leave to make one call: under which generation of the state, when (seconds), and whether as a
+    trial."""
 
     __slots__ = ("generation", "given", "probe")
 
@@ -26,7 +28,8 @@ class Permit:
 
 
 class Window:
-    """The results of the last `seconds` (one that is exactly so old is out), or of the last `calls` calls."""
+    """The results of the last `seconds` (one that is exactly so old is out), or of the last `calls`
+    calls."""
 
     __slots__ = ("_calls", "_failed", "_results", "_seconds")
 
@@ -52,7 +55,9 @@ class Window:
             self._failed -= results.popleft()[1]
 
     def _outdated(self, then: float, now: float) -> bool:
-        return then + self._seconds <= now if self._calls is None else len(self._results) > self._calls
+        return (
+            then + self._seconds <= now if self._calls is None else len(self._results) > self._calls
+        )
 
 
 class Streak:
@@ -75,9 +80,11 @@ class Streak:
 class BreakerState:
     """Closed, open, half-open; see `ask`, `tell`, `release`. Durations in seconds.
 
-    It opens on `failures` within `window`, or on a share `rate` of at least `min_calls` calls within it; both over the last `count_window`
-    calls instead, where given; or on `failures` in a row (`consecutive`). After `cooldown` up to `probes` trials pass at a time; `successes`
-    of them close it, one failure opens it again. `news` collects what happened ("opened", "half_opened", "closed"); the reader empties it.
+    It opens on `failures` within `window`, or on a share `rate` of at least `min_calls` calls
+    within it; both over the last `count_window` calls instead, where given; or on `failures` in a
+    row (`consecutive`). After `cooldown` up to `probes` trials pass at a time; `successes` of them
+    close it, one failure opens it again. `news` collects what happened ("opened", "half_opened",
+    "closed"); the reader empties it.
 
     Source: Nygard, Release It! (2007), ch. 5.
     """
@@ -95,13 +102,20 @@ class BreakerState:
         consecutive: bool = False,
         probe_limit: float = math.inf,
     ) -> None:
-        self.failures, self.cooldown, self.probes, self.successes = failures, cooldown, probes, successes
+        self.failures, self.cooldown, self.probes, self.successes = (
+            failures,
+            cooldown,
+            probes,
+            successes,
+        )
         self.rate, self.probe_limit = rate, probe_limit
         self.min_calls = min_calls if count_window is None else min(min_calls, count_window)
         self.news: list[str] = []
         self.generation = -1
         self.opened = -math.inf
-        self._fresh: Callable[[], Window | Streak] = Streak if consecutive else partial(Window, window, count_window)
+        self._fresh: Callable[[], Window | Streak] = (
+            Streak if consecutive else partial(Window, window, count_window)
+        )
         self._counts_successes = consecutive or rate is not None or count_window is not None
         self._enter(CLOSED, -math.inf)
 
@@ -120,7 +134,8 @@ class BreakerState:
         if self.state != CLOSED:
             self._expire(now)
         if permit.generation != self.generation:
-            if self.state != CLOSED:  # closed again, its numbers would decide; until then they only tell
+            # closed again, its numbers would decide; until then they only tell
+            if self.state != CLOSED:
                 self._results.add(now, failed)
         elif permit.probe:
             self._tried(permit, failed, now)
@@ -148,7 +163,8 @@ class BreakerState:
         return max(0.0, self.opened + self.cooldown - now) if self.state == OPEN else 0.0
 
     def seen(self, now: float) -> tuple[int, int]:
-        """Calls and failures that it reckons with; where only a number of failures opens it, successes are not among the calls."""
+        """Calls and failures that it reckons with; where only a number of failures opens it,
+        successes are not among the calls."""
         return self._results.seen(now)
 
     def _tried(self, trial: Permit, failed: bool, now: float) -> None:

@@ -7,10 +7,12 @@ from collections import deque
 
 
 class Bucket:
-    """A token bucket: holds up to `capacity`, refilled at `refill` a second (0: never); full at first, or `initial` at t = 0.
+    """A token bucket: holds up to `capacity`, refilled at `refill` a second (0: never); full at
+    first, or `initial` at t = 0.
 
-    Time is a high-water mark: a clock that steps back neither gives nor takes. Levels are reckoned from the last change and to within a
-    billionth, so that arrivals at exactly the refill rate are all admitted.
+    Time is a high-water mark: a clock that steps back neither gives nor takes. Levels are reckoned
+    from the last change and to within a billionth, so that arrivals at exactly the refill rate are
+    all admitted.
     """
 
     __slots__ = ("_at", "_level", "capacity", "refill")
@@ -29,13 +31,16 @@ class Bucket:
     def wait(self, now: float, amount: float) -> float:
         """Seconds until `amount` is there: 0 if it is, infinite if it never can be.
 
-        With L = 60 x refill a minute this is (used + amount - L) / (L / 60), as in providers' 429 messages.
+        With L = 60 x refill a minute this is (used + amount - L) / (L / 60), as in providers' 429
+        messages.
         """
         slack = 1e-9 * max(1.0, self.capacity)
         short = amount - self.level(now)
         if short <= slack:
             return 0.0
-        return short / self.refill if self.refill > 0 and amount <= self.capacity + slack else math.inf
+        return (
+            short / self.refill if self.refill > 0 and amount <= self.capacity + slack else math.inf
+        )
 
     def take(self, now: float, amount: float = 1.0) -> bool:
         """Take `amount` if it is there; a refusal takes nothing."""
@@ -54,7 +59,8 @@ class Bucket:
 
 
 class DualLimit:
-    """Requests and tokens a minute (None: no such limit), refilled continuously and taken together or not at all.
+    """Requests and tokens a minute (None: no such limit), refilled continuously and taken together
+    or not at all.
 
     Below one request a minute the bucket still holds one, so that it fills in the end.
     """
@@ -64,7 +70,8 @@ class DualLimit:
         self._tokens = None if tpm is None else Bucket(tpm, tpm / 60)
 
     def wait(self, now: float, tokens: float) -> float:
-        """Seconds until a request of so many tokens fits; infinite if it is larger than the whole limit."""
+        """Seconds until a request of so many tokens fits; infinite if it is larger than the whole
+        limit."""
         requests = 0.0 if self._requests is None else self._requests.wait(now, 1.0)
         return requests if self._tokens is None else max(requests, self._tokens.wait(now, tokens))
 

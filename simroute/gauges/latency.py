@@ -6,7 +6,8 @@ from math import exp, inf
 
 
 class Recent:
-    """A mean that forgets with time: of two values, one that is `memory` seconds older weighs 1/e of the other. None until the first."""
+    """A mean that forgets with time: of two values, one that is `memory` seconds older weighs 1/e
+    of the other. None until the first."""
 
     __slots__ = ("_at", "_sum", "_weight", "memory")
 

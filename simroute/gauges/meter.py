@@ -15,7 +15,8 @@ class Ticket:
 
 
 class SpendMeter:
-    """Money in integer nano-dollars, by slot of time. A period that begins anew is one slot; a rolling one is many, the oldest of which drop out."""
+    """Money in integer nano-dollars, by slot of time. A period that begins anew is one slot; a
+    rolling one is many, the oldest of which drop out."""
 
     def __init__(self) -> None:
         self._slots: dict[float, int] = {}
@@ -44,7 +45,8 @@ class SpendMeter:
     def settle(self, ticket: Ticket, usd: float) -> Ticket:
         """Replace an estimate by the bill, once; the ticket that is returned corrects the bill.
 
-        One that is never settled keeps its estimate; one of a slot that counts no more changes nothing.
+        One that is never settled keeps its estimate; one of a slot that counts no more changes
+        nothing.
         """
         corrects = Ticket(ticket.slot, round(usd * 1e9))
         if ticket.is_open and ticket.slot in self._slots:
@@ -60,5 +62,6 @@ class SpendMeter:
 
 
 def _up(usd: float) -> int:
-    """Nano-dollars, rounded up, so that the bill of what was estimated exactly is never the larger one."""
+    """Nano-dollars, rounded up, so that the bill of what was estimated exactly is never the larger
+    one."""
     return math.ceil(usd * 1e9 - 1e-4)

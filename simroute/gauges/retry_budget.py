@@ -6,7 +6,8 @@ from collections import deque
 
 
 class RetryBudgetState:
-    """Calls deposit `share` of a retry each, for `ttl` seconds; `reserve` retries a second are there in any case. Source: Finagle's RetryBudget."""
+    """Calls deposit `share` of a retry each, for `ttl` seconds; `reserve` retries a second are
+    there in any case. Source: Finagle's RetryBudget."""
 
     def __init__(self, share: float = 0.2, reserve: float = 10.0, ttl: float = 10.0) -> None:
         self.share, self.reserve, self.ttl = share, reserve, ttl
@@ -21,7 +22,11 @@ class RetryBudgetState:
     def balance(self, now: float) -> int:
         """Retries to be had now, in whole ones; never negative."""
         self._forget(now)
-        return max(0, int(len(self._calls) * self.share + self.reserve * self.ttl + 1e-9) - len(self._retries))
+        return max(
+            0,
+            int(len(self._calls) * self.share + self.reserve * self.ttl + 1e-9)
+            - len(self._retries),
+        )
 
     def withdraw(self, now: float) -> bool:
         """Take one, if there is one."""
@@ -37,9 +42,11 @@ class RetryBudgetState:
 
 
 class Throttle:
-    """Retries while more than half of `most` tokens are left: a failure takes one, a success gives `ratio` of one back.
+    """Retries while more than half of `most` tokens are left: a failure takes one, a success gives
+    `ratio` of one back.
 
-    Counts thousandths, so decimals of `ratio` beyond three are ignored. Source: gRPC proposal A6, retry throttling.
+    Counts thousandths, so decimals of `ratio` beyond three are ignored. Source: gRPC proposal A6,
+    retry throttling.
     """
 
     def __init__(self, most: int = 10, ratio: float = 0.1) -> None:

@@ -11,15 +11,17 @@ from typing import Any
 class Store(Mapping[Hashable, Any]):
     """Up to `size` entries for `ttl` seconds each, from insertion or (`sliding`) from the last use.
 
-    Evicts the oldest (fifo), the longest unused (lru) or the least used (lfu; of equals the longest unused). Read as a mapping it shows what
-    held at the last `put`, `get_at` or `expire`. All operations take amortised O(1), for lfu O(log n).
+    Evicts the oldest (fifo), the longest unused (lru) or the least used (lfu; of equals the longest
+    unused). Read as a mapping it shows what held at the last `put`, `get_at` or `expire`. All
+    operations take amortised O(1), for lfu O(log n).
     """
 
     def __init__(self, size: int, ttl: float, eviction: str = "lru", sliding: bool = False) -> None:
         self.size, self.ttl, self.eviction, self.sliding = size, ttl, eviction, sliding
         self._entries: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._born: OrderedDict[Hashable, float] = OrderedDict()
-        self._uses: dict[Hashable, tuple[int, int]] = {}  # how often, and when last, by a running number
+        # how often, and when last, by a running number
+        self._uses: dict[Hashable, tuple[int, int]] = {}
         self._heap: list[tuple[int, int, Hashable]] = []
         self._order = 0
 

@@ -1,4 +1,5 @@
-"""Folds over the ledger's chunks: figures of one replication, and the evidence that pictures are drawn from."""
+"""Folds over the ledger's chunks: figures of one replication, and the evidence that pictures are
+drawn from."""
 
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import METRICS, Context, Figures, Fold

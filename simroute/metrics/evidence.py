@@ -1,4 +1,5 @@
-"""What pictures are drawn from: counts over time and by size, and the story of one replication. A fold like the metrics, mergeable by addition."""
+"""What pictures are drawn from: counts over time and by size, and the story of one replication. A
+fold like the metrics, mergeable by addition."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ import numpy as np
 
 @dataclass
 class Evidence:
-    """`counts`: integer arrays by name, which add up over replications; `story`: plain data of this replication alone."""
+    """`counts`: integer arrays by name, which add up over replications; `story`: plain data of this
+    replication alone."""
 
     counts: dict[str, np.ndarray] = field(default_factory=dict)
     story: dict[str, Any] = field(default_factory=dict)
@@ -26,7 +28,12 @@ class Evidence:
         """As compressed bytes, which `unpack` reads back."""
         file = io.BytesIO()
         story = np.frombuffer(json.dumps(self.story, allow_nan=False).encode(), np.uint8)
-        np.savez_compressed(file, allow_pickle=False, story=story, **{f"n_{name}": array for name, array in self.counts.items()})
+        np.savez_compressed(
+            file,
+            allow_pickle=False,
+            story=story,
+            **{f"n_{name}": array for name, array in self.counts.items()},
+        )
         return file.getvalue()
 
     @classmethod

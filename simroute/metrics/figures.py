@@ -1,6 +1,8 @@
-"""Figures of one replication, as folds over the ledger's chunks: one definition each, the same with row files on or off.
+"""Figures of one replication, as folds over the ledger's chunks: one definition each, the same with
+row files on or off.
 
-Quantiles come from a fixed logarithmic histogram (relative error at most 0.1 %); money is summed in integers (nano-USD).
+Quantiles come from a fixed logarithmic histogram (relative error at most 0.1 %); money is summed in
+integers (nano-USD).
 """
 
 from __future__ import annotations
@@ -22,14 +24,16 @@ from simroute.text import pairs
 OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
 MINUTE = 60.0
 NOTICED = ("opened", "cooldown", "shifted")
-"""Events by which a layer of one replica says that it leaves a target; of an outage, if the target that they name is under it."""
+"""Events by which a layer of one replica says that it leaves a target; of an outage, if the target
+that they name is under it."""
 LABELS = ("task", "user", "feature", "team")
 """What requests are split by."""
 
 
 @dataclass(frozen=True)
 class Agreed:
-    """A budget: `usd` for `together` periods in a row, which begin at `starts` and end at `ends` (s), in order and apart."""
+    """A budget: `usd` for `together` periods in a row, which begin at `starts` and end at `ends`
+    (s), in order and apart."""
 
     usd: float
     starts: np.ndarray
@@ -50,11 +54,13 @@ class Agreed:
 
 @dataclass(frozen=True)
 class Context:
-    """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage; `names`: words by code.
+    """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage;
+    `names`: words by code.
 
-    `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days have names. `seen`: of sends to these targets
-    at these seconds, whether a log tells how they went. `replicas`: how many states a policy has; 1 where all share one.
-    `budget`: what may be spent, where that is judged.
+    `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days
+    have names. `seen`: of sends to these targets at these seconds, whether a log tells how they
+    went. `replicas`: how many states a policy has; 1 where all share one. `budget`: what may be
+    spent, where that is judged.
     """
 
     horizon: float
@@ -87,10 +93,14 @@ class Requests:
         self.context = context
         self.outcomes = np.zeros(len(OUTCOMES), np.int64)
         self.latency, self.ttft, self.failover = Histogram(), Histogram(), Histogram()
-        self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.attained = self.asked = 0
+        self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.attained = (
+            self.asked
+        ) = 0
         self.quality, self.answers = 0.0, 0
         self.minutes = np.zeros((2, 0), np.int64)
-        labels = [name for name in LABELS if name in context.names] + (["day"] if context.day is not None else [])
+        labels = [name for name in LABELS if name in context.names] + (
+            ["day"] if context.day is not None else []
+        )
         self.by = {name: np.zeros((3, len(context.names[name])), np.int64) for name in labels}
         self.graded = np.zeros((2, len(context.names["task"])))
         self.ungraded = np.zeros(len(context.names["task"]), np.int64)
@@ -127,7 +137,9 @@ class Requests:
             self._split("day", self.context.day(chunk["arrival_s"]), ok, chunk["cost_nano"])
         self._graded(chunk["task"], ok & ~np.isnan(chunk["quality"]), chunk["quality"])
         if "ungraded" in chunk:
-            self.ungraded += np.bincount(chunk["task"][chunk["ungraded"]], minlength=len(self.ungraded))
+            self.ungraded += np.bincount(
+                chunk["task"][chunk["ungraded"]], minlength=len(self.ungraded)
+            )
 
     def _minutes(self, arrival: np.ndarray, ok: np.ndarray) -> None:
         minute = (arrival / MINUTE).astype(np.int64)
@@ -146,7 +158,12 @@ class Requests:
 
     def _graded(self, task: np.ndarray, known: np.ndarray, quality: np.ndarray) -> None:
         size = len(self.context.names["task"])
-        self.graded += np.array([np.bincount(task[known], quality[known], size), np.bincount(task[known], minlength=size)])
+        self.graded += np.array(
+            [
+                np.bincount(task[known], quality[known], size),
+                np.bincount(task[known], minlength=size),
+            ]
+        )
 
     def available(self) -> tuple[int, int]:
         """Minutes in which enough requests succeeded, and minutes in which any arrived."""
@@ -201,7 +218,8 @@ class Attempts:
         ordinary = ~chunk["probe"]
         start = chunk["start_s"][ordinary]
         rows, places = self.context.outages.matched(chunk["target"][ordinary], start)
-        self.failing.update(np.unique((places << 32) | start[rows].astype(np.int64)).tolist())  # the outage, and the second of the run
+        # the outage, and the second of the run
+        self.failing.update(np.unique((places << 32) | start[rows].astype(np.int64)).tolist())
 
 
 class Events:
@@ -225,16 +243,25 @@ class Events:
         row, target = self._concerned(chunk)
         t = chunk["t_s"][row]
         found, places = self.context.outages.matched(target, t)
-        replica = chunk["replica"][row][found] if self.context.replicas > 1 else np.zeros(len(found), np.int64)
-        keys, first = np.unique(np.array([chunk["event"][row][found], places, replica]), axis=1, return_index=True)
+        replica = (
+            chunk["replica"][row][found]
+            if self.context.replicas > 1
+            else np.zeros(len(found), np.int64)
+        )
+        keys, first = np.unique(
+            np.array([chunk["event"][row][found], places, replica]), axis=1, return_index=True
+        )
         for *key, when in zip(*keys.tolist(), t[found[first]].tolist(), strict=True):
             self._first.setdefault(tuple(key), when)
 
     def _concerned(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
-        """(row, target) of each target that an event is about, in order of time: its own, or all of the provider whose breaker it is of."""
+        """(row, target) of each target that an event is about, in order of time: its own, or all of
+        the provider whose breaker it is of."""
         rows: list[int] = []
         targets: list[int] = []
-        for row, (target, detail) in enumerate(zip(chunk["target"].tolist(), chunk["detail"].tolist(), strict=True)):
+        for row, (target, detail) in enumerate(
+            zip(chunk["target"].tolist(), chunk["detail"].tolist(), strict=True)
+        ):
             whose = pairs(detail).get("breaker") if "breaker=" in detail else None
             own = target < 0 or whose == self.context.names["target"][target]
             about = [target] if own or whose not in self._codes else self._codes[whose]
@@ -243,7 +270,8 @@ class Events:
         return np.array(rows, np.int64), np.array(targets, np.int64)
 
     def first(self, event_names: list[str]) -> np.ndarray:
-        """When each outage (row) was first noticed by each replica (column), s; infinite where it was not while it lasted."""
+        """When each outage (row) was first noticed by each replica (column), s; infinite where it
+        was not while it lasted."""
         if self.noticed is None:
             self.noticed = np.full((len(self.context.windows), self.context.replicas), np.inf)
             for (event, place, replica), t in self._first.items():
@@ -254,9 +282,11 @@ class Events:
 
 @dataclass
 class Figures:
-    """What one replication of one policy came to. `pooled`: (hits, trials) of shares, for exact bounds; `minutes`: arrivals, successes.
+    """What one replication of one policy came to. `pooled`: (hits, trials) of shares, for exact
+    bounds; `minutes`: arrivals, successes.
 
-    `evidence`: what pictures are drawn from, None where nobody asked for it. `state`: of a part of a replication, what it adds to the whole.
+    `evidence`: what pictures are drawn from, None where nobody asked for it. `state`: of a part of
+    a replication, what it adds to the whole.
     """
 
     metrics: dict[str, float | None]
@@ -273,7 +303,11 @@ class Fold:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.tables: dict[str, Any] = {"requests": Requests(context), "attempts": Attempts(context), "events": Events(context)}
+        self.tables: dict[str, Any] = {
+            "requests": Requests(context),
+            "attempts": Attempts(context),
+            "events": Events(context),
+        }
 
     def __call__(self, table: str, chunk: Chunk) -> None:
         self.tables[table].add(chunk)
@@ -287,7 +321,9 @@ class Fold:
         metrics |= {
             "cost_usd": cost / 1e9,
             "cost_per_1k_requests_usd": _share(cost / 1e6, total),
-            "budget_used": None if self.context.budget is None else self.context.budget.used(requests.spent + attempts.spent),
+            "budget_used": None
+            if self.context.budget is None
+            else self.context.budget.used(requests.spent + attempts.spent),
             "attempts_per_request": _share(attempts.sends, total),
             "load_amplification": _share(attempts.sends, requests.asked),
             "rate_limited": float(attempts.limited),
@@ -298,8 +334,20 @@ class Fold:
         }
         if requests.ungraded.any():
             metrics["quality_mean"] = None
-        counts = requests.outcomes[OK], requests.attained, requests.hits, requests.false_hits, requests.forbidden
-        names = "success_rate", "slo_attainment", "cache_hit_rate", "cache_false_hit_rate", "forbidden_share"
+        counts = (
+            requests.outcomes[OK],
+            requests.attained,
+            requests.hits,
+            requests.false_hits,
+            requests.forbidden,
+        )
+        names = (
+            "success_rate",
+            "slo_attainment",
+            "cache_hit_rate",
+            "cache_false_hit_rate",
+            "forbidden_share",
+        )
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
         pooled["availability"] = requests.available()
         return Figures(metrics, pooled, self._by(busy_seconds), requests.minutes.tolist(), events)
@@ -308,27 +356,53 @@ class Fold:
         starts = np.array([start for start, *_ in self.context.windows])
         took = self.tables["events"].first(event_names) - starts.reshape(-1, 1)
         known = took[np.isfinite(took)].tolist()
-        return {"detection_s": _share(math.fsum(known), len(known)), "undetected": float(took.size - len(known))}
+        return {
+            "detection_s": _share(math.fsum(known), len(known)),
+            "undetected": float(took.size - len(known)),
+        }
 
     def _by(self, busy_seconds: list[float]) -> dict[str, dict[str, dict[str, float | None]]]:
         context, (sends, cost) = self.context, self.tables["attempts"].by_target
-        found: dict[str, dict[str, dict[str, float | None]]] = {"target": {}, "provider": {}, "model": {}}
+        found: dict[str, dict[str, dict[str, float | None]]] = {
+            "target": {},
+            "provider": {},
+            "model": {},
+        }
         for code, name in enumerate(context.names["target"]):
-            row: dict[str, float | None] = {"attempts": float(sends[code]), "cost_usd": int(cost[code]) / 1e9}
-            for kind, word in (("provider", context.providers[code]), ("model", context.models[code])):
+            row: dict[str, float | None] = {
+                "attempts": float(sends[code]),
+                "cost_usd": int(cost[code]) / 1e9,
+            }
+            for kind, word in (
+                ("provider", context.providers[code]),
+                ("model", context.models[code]),
+            ):
                 total = found[kind].setdefault(word, {"attempts": 0.0, "cost_usd": 0.0})
                 for key, value in row.items():
                     total[key] = (total[key] or 0.0) + (value or 0.0)
             slots = context.slots[code]
-            found["target"][name] = row | ({} if slots is None else {"utilisation": busy_seconds[code] / (slots * context.horizon)})
+            found["target"][name] = row | (
+                {}
+                if slots is None
+                else {"utilisation": busy_seconds[code] / (slots * context.horizon)}
+            )
         for kind, table in self.tables["requests"].by.items():
             words = context.names[kind]
             found[kind] = {
-                word: {"requests": float(table[0][c]), "success_rate": _share(table[1][c], table[0][c]), "cost_usd": int(table[2][c]) / 1e9}
+                word: {
+                    "requests": float(table[0][c]),
+                    "success_rate": _share(table[1][c], table[0][c]),
+                    "cost_usd": int(table[2][c]) / 1e9,
+                }
                 for c, word in enumerate(words)
             }
         requests = self.tables["requests"]
-        for (total, count), unknown, row in zip(requests.graded.T.tolist(), requests.ungraded.tolist(), found.get("task", {}).values(), strict=False):
+        for (total, count), unknown, row in zip(
+            requests.graded.T.tolist(),
+            requests.ungraded.tolist(),
+            found.get("task", {}).values(),
+            strict=False,
+        ):
             row["quality_mean"] = None if unknown else _share(total, count)
         return found
 
@@ -338,13 +412,32 @@ def _share(part: float, whole: float) -> float | None:
 
 
 METRICS: dict[str, tuple[str, bool]] = {
-    "requests": ("", True), "success_rate": ("share", True), "availability": ("share", True), "slo_attainment": ("share", True),
-    "latency_p50_s": ("s", False), "latency_p95_s": ("s", False), "latency_p99_s": ("s", False), "ttft_p95_s": ("s", False),
-    "cost_usd": ("USD", False), "cost_per_1k_requests_usd": ("USD", False), "budget_used": ("", False), "wasted_usd": ("USD", False),
+    "requests": ("", True),
+    "success_rate": ("share", True),
+    "availability": ("share", True),
+    "slo_attainment": ("share", True),
+    "latency_p50_s": ("s", False),
+    "latency_p95_s": ("s", False),
+    "latency_p99_s": ("s", False),
+    "ttft_p95_s": ("s", False),
+    "cost_usd": ("USD", False),
+    "cost_per_1k_requests_usd": ("USD", False),
+    "budget_used": ("", False),
+    "wasted_usd": ("USD", False),
     "quality_mean": ("share", True),
-    "cache_hit_rate": ("share", True), "cache_false_hit_rate": ("share", False), "attempts_per_request": ("", False),
-    "load_amplification": ("", False), "rate_limited": ("", False), "rejected": ("", False), "truncated": ("", False),
-    "breaker_opened": ("", False), "half_open_probes": ("", False), "time_on_failing_target_s": ("s", False), "failover_p95_s": ("s", False),
-    "detection_s": ("s", False), "undetected": ("", False), "forbidden_share": ("share", False),
-}  # fmt: skip
+    "cache_hit_rate": ("share", True),
+    "cache_false_hit_rate": ("share", False),
+    "attempts_per_request": ("", False),
+    "load_amplification": ("", False),
+    "rate_limited": ("", False),
+    "rejected": ("", False),
+    "truncated": ("", False),
+    "breaker_opened": ("", False),
+    "half_open_probes": ("", False),
+    "time_on_failing_target_s": ("s", False),
+    "failover_p95_s": ("s", False),
+    "detection_s": ("s", False),
+    "undetected": ("", False),
+    "forbidden_share": ("share", False),
+}
 """Name -> (unit, whether more is better)."""

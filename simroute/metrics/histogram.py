@@ -6,7 +6,8 @@ import numpy as np
 
 
 class Histogram:
-    """Counts of positive numbers in cells 0.2 % wide, so that a cell's middle is at most 0.1 % off."""
+    """Counts of positive numbers in cells 0.2 % wide, so that a cell's middle is at most 0.1 %
+    off."""
 
     LOW, RATIO, CELLS = 1e-4, np.log(1.002), 11_600  # from 0.1 ms to over 1e6 s
 
@@ -15,10 +16,13 @@ class Histogram:
 
     def add(self, values: np.ndarray) -> None:
         cells = np.log(np.maximum(values, self.LOW) / self.LOW) / self.RATIO
-        self.counts += np.bincount(np.minimum(cells.astype(np.int64), self.CELLS - 1), minlength=self.CELLS)
+        self.counts += np.bincount(
+            np.minimum(cells.astype(np.int64), self.CELLS - 1), minlength=self.CELLS
+        )
 
     def quantile(self, share: float) -> float | None:
-        """The smallest value that at least `share` of the numbers do not exceed, None without numbers."""
+        """The smallest value that at least `share` of the numbers do not exceed, None without
+        numbers."""
         total = int(self.counts.sum())
         if total == 0:
             return None

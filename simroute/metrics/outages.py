@@ -9,7 +9,8 @@ Window = tuple[float, float, tuple[int, ...]]
 
 
 class Outages:
-    """Windows as spells of each target between which nothing changes, with the outages that hold in each; they may overlap."""
+    """Windows as spells of each target between which nothing changes, with the outages that hold in
+    each; they may overlap."""
 
     def __init__(self, windows: list[Window]) -> None:
         turns: dict[int, list[tuple[float, int, int]]] = {}
@@ -19,7 +20,8 @@ class Outages:
         self._spells = {target: _spells(sorted(mine)) for target, mine in turns.items()}
 
     def matched(self, target: np.ndarray, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(row, window) of each row at a target (code) and a time (s) within an outage of it, start included and end not."""
+        """(row, window) of each row at a target (code) and a time (s) within an outage of it, start
+        included and end not."""
         rows, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for code, (edges, many, first, held) in self._spells.items():
             mine = np.flatnonzero(target == code)
@@ -32,8 +34,11 @@ class Outages:
         return np.concatenate(rows), np.concatenate(places)
 
 
-def _spells(turns: list[tuple[float, int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(edges, and for the spell before each and that after the last: how many outages hold, where they stand; the outages themselves)."""
+def _spells(
+    turns: list[tuple[float, int, int]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(edges, and for the spell before each and that after the last: how many outages hold, where
+    they stand; the outages themselves)."""
     edges, many, first = [], [0], [0]
     held: list[int] = []
     here: set[int] = set()

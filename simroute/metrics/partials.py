@@ -1,4 +1,5 @@
-"""Figures of a whole from its parts: what the folds have counted, as arrays that add up, so that no part need be played again."""
+"""Figures of a whole from its parts: what the folds have counted, as arrays that add up, so that no
+part need be played again."""
 
 from __future__ import annotations
 
@@ -9,7 +10,16 @@ import numpy as np
 from simroute.metrics.figures import Context, Figures, Fold
 
 NUMBERS = {
-    "requests": ("cost", "wasted", "forbidden", "hits", "false_hits", "attained", "asked", "answers"),
+    "requests": (
+        "cost",
+        "wasted",
+        "forbidden",
+        "hits",
+        "false_hits",
+        "attained",
+        "asked",
+        "answers",
+    ),
     "attempts": ("sends", "limited", "probes", "pinged"),
 }
 HISTOGRAMS = ("latency", "ttft", "failover")
@@ -18,14 +28,30 @@ HISTOGRAMS = ("latency", "ttft", "failover")
 def state(fold: Fold, event_names: list[str], busy_seconds: list[float]) -> dict[str, np.ndarray]:
     """Everything that a fold has counted, by name."""
     requests, attempts, events = (fold.tables[name] for name in ("requests", "attempts", "events"))
-    found = {table: np.array([getattr(fold.tables[table], name) for name in names], np.int64) for table, names in NUMBERS.items()}
+    found = {
+        table: np.array([getattr(fold.tables[table], name) for name in names], np.int64)
+        for table, names in NUMBERS.items()
+    }
     found |= {name: getattr(requests, name).counts for name in HISTOGRAMS}
-    found |= {"outcomes": requests.outcomes, "quality": np.array(requests.quality), "minutes": requests.minutes, "busy": np.array(busy_seconds)}
-    found |= {f"by_{name}": table for name, table in requests.by.items()} | {"by_target": attempts.by_target}
+    found |= {
+        "outcomes": requests.outcomes,
+        "quality": np.array(requests.quality),
+        "minutes": requests.minutes,
+        "busy": np.array(busy_seconds),
+    }
+    found |= {f"by_{name}": table for name, table in requests.by.items()} | {
+        "by_target": attempts.by_target
+    }
     found |= {"requests_spent": requests.spent, "attempts_spent": attempts.spent}
     found |= {"graded": requests.graded, "ungraded": requests.ungraded}
-    found |= {"failing": np.array(sorted(attempts.failing), np.int64), "noticed": events.first(event_names)}
-    return found | {f"event_{word}": np.array(count) for word, count in zip(event_names, events.counts.tolist(), strict=False)}
+    found |= {
+        "failing": np.array(sorted(attempts.failing), np.int64),
+        "noticed": events.first(event_names),
+    }
+    return found | {
+        f"event_{word}": np.array(count)
+        for word, count in zip(event_names, events.counts.tolist(), strict=False)
+    }
 
 
 def pieced(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
@@ -50,10 +76,22 @@ def pieced(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
             setattr(fold.tables[table], name, value)
     for name in HISTOGRAMS:
         getattr(requests, name).counts = total[name]
-    requests.outcomes, requests.quality, requests.minutes = total["outcomes"], float(total["quality"]), total["minutes"]
-    requests.by = {name.removeprefix("by_"): table for name, table in total.items() if name.startswith("by_") and name != "by_target"}
+    requests.outcomes, requests.quality, requests.minutes = (
+        total["outcomes"],
+        float(total["quality"]),
+        total["minutes"],
+    )
+    requests.by = {
+        name.removeprefix("by_"): table
+        for name, table in total.items()
+        if name.startswith("by_") and name != "by_target"
+    }
     requests.spent, attempts.spent = total["requests_spent"], total["attempts_spent"]
-    requests.graded, requests.ungraded, attempts.by_target = total["graded"], total["ungraded"], total["by_target"]
+    requests.graded, requests.ungraded, attempts.by_target = (
+        total["graded"],
+        total["ungraded"],
+        total["by_target"],
+    )
     attempts.failing, events.noticed = set(total["failing"].tolist()), total["noticed"]
     words = sorted(name.removeprefix("event_") for name in total if name.startswith("event_"))
     events.counts = np.array([int(total[f"event_{word}"]) for word in words], np.int64)

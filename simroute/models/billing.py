@@ -1,4 +1,5 @@
-"""Bills in integers: a price as femto-USD a token, and what so many tokens come to in nano-USD, for one call or for whole columns of them."""
+"""Bills in integers: a price as femto-USD a token, and what so many tokens come to in nano-USD, for
+one call or for whole columns of them."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ NANO, HALF = 1_000_000, 500_000
 
 
 class Rate(NamedTuple):
-    """Femto-USD a token of input and output; what a token read from the cache costs less, and one written to it more; and of each call besides."""
+    """Femto-USD a token of input and output; what a token read from the cache costs less, and one
+    written to it more; and of each call besides."""
 
     input: int
     output: int
@@ -47,16 +49,32 @@ class Card:
         self._most: float = self._tiers[0][0] if self._tiers else inf
 
     def nano(self, asked: int, given: int, cached: int = 0, written: int = 0) -> int:
-        """The bill of one call in nano-USD, rounded half up; `cached` and `written` of the input were read from, and written to, a cache."""
+        """The bill of one call in nano-USD, rounded half up; `cached` and `written` of the input
+        were read from, and written to, a cache."""
         rate = self._base if asked <= self._most else self._tier(asked)
-        return (asked * rate.input - cached * rate.less + written * rate.more + given * rate.output + rate.call + HALF) // NANO
+        return (
+            asked * rate.input
+            - cached * rate.less
+            + written * rate.more
+            + given * rate.output
+            + rate.call
+            + HALF
+        ) // NANO
 
-    def nanos(self, asked: np.ndarray, given: np.ndarray, cached: np.ndarray, written: np.ndarray) -> np.ndarray:
+    def nanos(
+        self, asked: np.ndarray, given: np.ndarray, cached: np.ndarray, written: np.ndarray
+    ) -> np.ndarray:
         """The same of many calls."""
         rates = np.array([self._base, *(rate for _, rate in self._tiers)], np.int64)
-        place = np.searchsorted([above for above, _ in self._tiers], asked, side="left") if self._tiers else 0
+        place = (
+            np.searchsorted([above for above, _ in self._tiers], asked, side="left")
+            if self._tiers
+            else 0
+        )
         into, out, less, more, call = rates[place].T
-        return np.asarray((asked * into - cached * less + written * more + given * out + call + HALF) // NANO)
+        return np.asarray(
+            (asked * into - cached * less + written * more + given * out + call + HALF) // NANO
+        )
 
     def _tier(self, asked: int) -> Rate:
         return next(rate for above, rate in reversed(self._tiers) if asked > above)
@@ -73,19 +91,31 @@ class Tariff:
 
     @property
     def flat(self) -> bool:
-        """Whether every call costs the same by the token, whenever it comes and however long it is."""
+        """Whether every call costs the same by the token, whenever it comes and however long it
+        is."""
         return len(self._edges) == 1 and not self._cards[0].price.tiers
 
     def at(self, t: float) -> tuple[Card, float]:
         """What holds at `t` (s), and until when."""
         place = max(0, bisect_right(self._edges, t) - 1)
-        return self._cards[self._places[place]], self._edges[place + 1] if place + 1 < len(self._edges) else inf
+        return self._cards[self._places[place]], self._edges[place + 1] if place + 1 < len(
+            self._edges
+        ) else inf
 
-    def nanos(self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, cached: np.ndarray, written: np.ndarray) -> np.ndarray:
+    def nanos(
+        self,
+        when: np.ndarray,
+        asked: np.ndarray,
+        given: np.ndarray,
+        cached: np.ndarray,
+        written: np.ndarray,
+    ) -> np.ndarray:
         """Bills of many calls in nano-USD, each at its own moment's price."""
         place = np.maximum(np.searchsorted(self._edges, when, side="right") - 1, 0)
         used, bill = np.array(self._places)[place], np.zeros(len(when), np.int64)
         for one in np.unique(used).tolist():
             mine = used == one
-            bill[mine] = self._cards[one].nanos(asked[mine], given[mine], cached[mine], written[mine])
+            bill[mine] = self._cards[one].nanos(
+                asked[mine], given[mine], cached[mine], written[mine]
+            )
         return bill

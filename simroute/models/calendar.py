@@ -1,4 +1,5 @@
-"""Which date and hour a second of a run is: a replay's are those of its log, a scenario's begin at `workload.profile.starts`."""
+"""Which date and hour a second of a run is: a replay's are those of its log, a scenario's begin at
+`workload.profile.starts`."""
 
 from __future__ import annotations
 
@@ -11,13 +12,17 @@ from simroute.models import spec
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0
 MONDAY = 4 * DAY
 """1970-01-05 00:00 UTC: where a week begins that has no date."""
-START = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?")
+START = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})?)?"
+)
 
 
 class Calendar(NamedTuple):
-    """`start`: seconds since 1970 (UTC) at t = 0; `scale`: seconds of the calendar for each second of the run.
+    """`start`: seconds since 1970 (UTC) at t = 0; `scale`: seconds of the calendar for each second
+    of the run.
 
-    `dated`: whether the day is known; else only the hour of the week is, and the week is one of January 1970.
+    `dated`: whether the day is known; else only the hour of the week is, and the week is one of
+    January 1970.
     """
 
     start: float = MONDAY
@@ -34,8 +39,10 @@ class Calendar(NamedTuple):
 
 
 def calendar(load: spec.Workload, trace: Any = None) -> Calendar:
-    """Of the workload with its trace, where it has one. Faster replays and parts of a log keep its dates; a repeated log goes on with the next."""
-    from simroute.models.replayed import clock  # here: completing a word needs dates, and no numbers
+    """Of the workload with its trace, where it has one. Faster replays and parts of a log keep its
+    dates; a repeated log goes on with the next."""
+    # here: completing a word needs dates, and no numbers
+    from simroute.models.replayed import clock
 
     time = None if trace is None else clock(load, trace)
     if time is not None and not getattr(trace, "relative", True):
@@ -48,13 +55,17 @@ def calendar(load: spec.Workload, trace: Any = None) -> Calendar:
 
 
 def begun(starts: str) -> datetime:
-    """A date, with a time of day where one is given; in UTC unless it has an offset. Raises ValueError."""
+    """A date, with a time of day where one is given; in UTC unless it has an offset. Raises
+    ValueError."""
     try:
         if not START.fullmatch(starts):
             raise ValueError
         found = datetime.fromisoformat(starts)
     except ValueError:
-        raise ValueError(f"{starts[:60]!r}: expected an hour of the week from 0 to 168, or a date such as 2026-08-03T15:00") from None
+        raise ValueError(
+            f"{starts[:60]!r}: expected an hour of the week from 0 to 168, or a date such as "
+            f"2026-08-03T15:00"
+        ) from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 

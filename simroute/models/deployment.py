@@ -1,4 +1,5 @@
-"""One model at one provider: what a call sent to it meets, as draws for whole blocks of requests."""
+"""One model at one provider: what a call sent to it meets, as draws for whole blocks of
+requests."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ class Scores(Protocol):
 
 
 class Draws(NamedTuple):
-    """For each request of a block, at its n-th call to this target: seconds, and uniforms in [0, 1)."""
+    """For each request of a block, at its n-th call to this target: seconds, and uniforms in [0,
+    1)."""
 
     ttft: list[float]
     decode: list[float]
@@ -45,17 +47,30 @@ class Drawn(NamedTuple):
 
 
 class DeploymentModel:
-    """The weather at one target. `graded`: by task code, whether it is known how good its answers are."""
+    """The weather at one target. `graded`: by task code, whether it is known how good its answers
+    are."""
 
     def __init__(
-        self, name: str, deployment: spec.Deployment, prices: Steps, timeline: Timeline, scores: Scores, streams: Streams,
-        overhead: float, recorded: Recorded | None = None, graded: Sequence[bool] = (),
-    ) -> None:  # fmt: skip
+        self,
+        name: str,
+        deployment: spec.Deployment,
+        prices: Steps,
+        timeline: Timeline,
+        scores: Scores,
+        streams: Streams,
+        overhead: float,
+        recorded: Recorded | None = None,
+        graded: Sequence[bool] = (),
+    ) -> None:
         limits = deployment.limits
         family = deployment.family or deployment.model.split("/")[-1].split("-")[0].lower()
-        self.target = Target(name, deployment.provider, deployment.model, family, limits.rpm, limits.tpm)
+        self.target = Target(
+            name, deployment.provider, deployment.model, family, limits.rpm, limits.tpm
+        )
         self.spec = deployment
-        self.limits = RateLimit(limits) if limits.rpm is not None or limits.tpm is not None else None
+        self.limits = (
+            RateLimit(limits) if limits.rpm is not None or limits.tpm is not None else None
+        )
         self.conditions = timeline.at
         self.tariff = Tariff(prices)
         self._scores, self._streams, self._overhead = scores, streams, overhead
@@ -67,7 +82,8 @@ class DeploymentModel:
         return card.price, until
 
     def draws(self, block: Block, n: int) -> Draws:
-        """What the n-th call (from 0) of each request of the block meets here: a pure function of seed, request, target and n."""
+        """What the n-th call (from 0) of each request of the block meets here: a pure function of
+        seed, request, target and n."""
         return Draws(*(column.tolist() for column in self.drawn(block, n)))
 
     def drawn(self, block: Block, n: int) -> Drawn:
@@ -76,19 +92,32 @@ class DeploymentModel:
         source = self._streams.block("send", self.target.name, n, block=block.first // BLOCK)
         coin, cut = source.random((2, BLOCK))[:, :size]
         if self.recorded is not None:
-            chosen = self._streams.block("recorded", self.target.name, n, block=block.first // BLOCK).random((2, BLOCK))[:, :size]
-            ttft, decode, error = self.recorded.draw(block.arrival, block.input_tokens, block.output_tokens, chosen)
+            chosen = self._streams.block(
+                "recorded", self.target.name, n, block=block.first // BLOCK
+            ).random((2, BLOCK))[:, :size]
+            ttft, decode, error = self.recorded.draw(
+                block.arrival, block.input_tokens, block.output_tokens, chosen
+            )
             return Drawn(ttft, decode, error, coin, cut, self._scores.scores(block, n))
         normal = source.standard_normal((2, BLOCK))[:, :size]
         if latency.correlation:
-            normal[1] = latency.correlation * normal[0] + np.sqrt(1.0 - latency.correlation**2) * normal[1]
+            normal[1] = (
+                latency.correlation * normal[0] + np.sqrt(1.0 - latency.correlation**2) * normal[1]
+            )
         around, pace = np.exp(latency.sigma * normal[0]), np.exp(latency.token_sigma * normal[1])
         error = latency.error * around + self._overhead
         if latency.slow.share:
             slow = latency.slow
-            here = self._streams.block("slow", self.target.name, n, block=block.first // BLOCK).random(BLOCK)[:size] < slow.share
+            here = (
+                self._streams.block("slow", self.target.name, n, block=block.first // BLOCK).random(
+                    BLOCK
+                )[:size]
+                < slow.share
+            )
             around = np.where(here, slow.factor * np.exp(slow.sigma * normal[0]), around)
             pace = np.where(here, slow.token_factor * np.exp(slow.token_sigma * normal[1]), pace)
-        ttft = (latency.base + latency.per_1k_input * block.input_tokens / 1000) * around + (latency.floor + self._overhead)
+        ttft = (latency.base + latency.per_1k_input * block.input_tokens / 1000) * around + (
+            latency.floor + self._overhead
+        )
         decode = block.output_tokens * latency.per_output_token * pace
         return Drawn(ttft, decode, error, coin, cut, self._scores.scores(block, n))

@@ -1,7 +1,9 @@
-"""How much of the traffic meets which random faults: expected by the law of the fault processes alone, and met in a replication.
+"""How much of the traffic meets which random faults: expected by the law of the fault processes
+alone, and met in a replication.
 
-A *state* is a set of faults that are there at once, random ones at least one. Its *exposure* is the share of a horizon's arrivals that are expected
-while it lasts. When faults come is a function of (seed, replication), so what a replication met is known without simulating any call.
+A *state* is a set of faults that are there at once, random ones at least one. Its *exposure* is the
+share of a horizon's arrivals that are expected while it lasts. When faults come is a function of
+(seed, replication), so what a replication met is known without simulating any call.
 """
 
 from __future__ import annotations
@@ -21,18 +23,22 @@ from simroute.models.faults import affected, moment, windows
 from simroute.models.random import Streams
 
 OFTEN = 200
-"""Spells of a process that a horizon holds on average, from which on every replication meets its share of them: it belongs to fair weather."""
+"""Spells of a process that a horizon holds on average, from which on every replication meets its
+share of them: it belongs to fair weather."""
 DRAWN = 4_000_000
-"""Spells that are drawn to know a process's law: its exposure is then known to about a thousandth of itself."""
+"""Spells that are drawn to know a process's law: its exposure is then known to about a thousandth
+of itself."""
 CELLS = 512
 TOGETHER, STATES = 3, 24
-"""At most so many faults at once are a state of their own, and at most so many states; all others are one more."""
+"""At most so many faults at once are a state of their own, and at most so many states; all others
+are one more."""
 Mass = Callable[[np.ndarray], np.ndarray]
 """The share of a horizon's arrivals until so many seconds."""
 
 
 class Law(NamedTuple):
-    """Of a process: P(it is there), on average in each cell between `edges` (s); the mean length of a spell, and of one as met at a moment (s)."""
+    """Of a process: P(it is there), on average in each cell between `edges` (s); the mean length of
+    a spell, and of one as met at a moment (s)."""
 
     there: np.ndarray
     mean: float
@@ -48,7 +54,8 @@ class Episodes(NamedTuple):
 
 @dataclass(frozen=True)
 class Process:
-    """Something that comes and goes at random over `targets`: an outage, or the bad spells of a deployment."""
+    """Something that comes and goes at random over `targets`: an outage, or the bad spells of a
+    deployment."""
 
     name: str
     targets: tuple[str, ...]
@@ -57,14 +64,19 @@ class Process:
 
     def law(self, horizon: float, edges: np.ndarray) -> Law:
         if self.clustered is not None:  # stationary, exponential
-            return Law(np.full(len(edges) - 1, self.clustered.share), self.clustered.spell, 2 * self.clustered.spell)
+            return Law(
+                np.full(len(edges) - 1, self.clustered.share),
+                self.clustered.spell,
+                2 * self.clustered.spell,
+            )
         assert self.outage is not None
         return _renewal(self.outage, horizon, tuple(edges.tolist()))
 
 
 @dataclass(frozen=True)
 class State:
-    """One set of faults at once. `targets`: under a random one; `length`: mean of an episode, s; `weight`: the exposure of one as met at a moment.
+    """One set of faults at once. `targets`: under a random one; `length`: mean of an episode, s;
+    `weight`: the exposure of one as met at a moment.
 
     The state without a name is all that is kept in no state of its own.
     """
@@ -81,7 +93,9 @@ class Exposures:
 
     def __init__(self, scenario: spec.Scenario, seed: int, mass: Mass) -> None:
         self._scenario, self._seed, self._mass = scenario, seed, mass
-        self._scheduled = [name for name, outage in scenario.outages.items() if outage.start is not None]
+        self._scheduled = [
+            name for name, outage in scenario.outages.items() if outage.start is not None
+        ]
         self._random = processes(scenario)
         self._known: dict[int, Episodes] = {}
 
@@ -92,16 +106,33 @@ class Exposures:
             return []
         horizon = self._scenario.horizon
         known = [(one.start, one.end) for one in self._scenario.outages.values()]
-        planned = [(moment(start, horizon), moment(end, horizon)) for start, end in known if start is not None and end is not None]
-        edges = np.unique(np.clip(np.concatenate([np.linspace(0, horizon, CELLS + 1), np.ravel(planned)]), 0, horizon))
+        planned = [
+            (moment(start, horizon), moment(end, horizon))
+            for start, end in known
+            if start is not None and end is not None
+        ]
+        edges = np.unique(
+            np.clip(
+                np.concatenate([np.linspace(0, horizon, CELLS + 1), np.ravel(planned)]), 0, horizon
+            )
+        )
         load, middle = np.diff(self._mass(edges)), (edges[1:] + edges[:-1]) / 2
         here = [(middle >= start) & (middle < end) for start, end in planned]
-        backdrop = sum((mask.astype(np.int64) << place for place, mask in enumerate(here)), np.zeros(len(middle), np.int64))
+        backdrop = sum(
+            (mask.astype(np.int64) << place for place, mask in enumerate(here)),
+            np.zeros(len(middle), np.int64),
+        )
         laws = [process.law(horizon, edges) for process in self._random]
         found = []
         for size in range(1, min(TOGETHER, len(laws)) + 1):
             for places in combinations(range(len(laws)), size):
-                chance = np.prod([law.there if place in places else 1 - law.there for place, law in enumerate(laws)], axis=0)
+                chance = np.prod(
+                    [
+                        law.there if place in places else 1 - law.there
+                        for place, law in enumerate(laws)
+                    ],
+                    axis=0,
+                )
                 for code in np.unique(backdrop).tolist():
                     share = float((load * chance)[backdrop == code].sum())
                     if share > 0:
@@ -112,7 +143,9 @@ class Exposures:
         if rest > 1e-12:
             longest = max(law.met for law in laws)
             everywhere = frozenset(target for process in self._random for target in process.targets)
-            kept.append(State((), everywhere, rest, min(law.mean for law in laws), longest / horizon))
+            kept.append(
+                State((), everywhere, rest, min(law.mean for law in laws), longest / horizon)
+            )
         return kept
 
     def _state(self, places: tuple[int, ...], code: int, share: float, laws: list[Law]) -> State:
@@ -120,7 +153,10 @@ class Exposures:
         planned = [name for place, name in enumerate(self._scheduled) if code >> place & 1]
         names = tuple(planned + [self._random[place].name for place in places])
         targets = frozenset(target for place in places for target in self._random[place].targets)
-        mean, met = (1 / sum(1 / max(getattr(laws[place], which), 1e-9) for place in places) for which in ("mean", "met"))
+        mean, met = (
+            1 / sum(1 / max(getattr(laws[place], which), 1e-9) for place in places)
+            for which in ("mean", "met")
+        )
         return State(names, targets, share, mean, min(met / self._scenario.horizon, 1.0))
 
     def met(self, replication: int) -> Episodes:
@@ -131,17 +167,34 @@ class Exposures:
 
     def _episodes(self, streams: Streams) -> Episodes:
         scenario, horizon = self._scenario, self._scenario.horizon
-        bits = {name: 1 << place for place, name in enumerate([*self._scheduled, *(process.name for process in self._random)])}
-        turns = [(window.start, window.end, bits[window.name]) for window in windows(scenario, streams, horizon) if window.name in bits]
+        bits = {
+            name: 1 << place
+            for place, name in enumerate(
+                [*self._scheduled, *(process.name for process in self._random)]
+            )
+        }
+        turns = [
+            (window.start, window.end, bits[window.name])
+            for window in windows(scenario, streams, horizon)
+            if window.name in bits
+        ]
         for process in self._random:
             if process.clustered is not None:
-                turns += [(start, end, bits[process.name]) for start, end in _bad(process.targets[0], scenario, streams)]
+                turns += [
+                    (start, end, bits[process.name])
+                    for start, end in _bad(process.targets[0], scenario, streams)
+                ]
         when = np.array([0.0, *(start for start, _, _ in turns), *(end for _, end, _ in turns)])
-        step = np.array([0, *(bit for _, _, bit in turns), *(-bit for _, _, bit in turns)], np.int64)
+        step = np.array(
+            [0, *(bit for _, _, bit in turns), *(-bit for _, _, bit in turns)], np.int64
+        )
         order = np.argsort(when, kind="stable")
         ends = np.append(np.minimum(when[order], horizon), horizon)
         share, code = np.diff(self._mass(ends)), np.cumsum(step[order])
-        place = {sum(bits[name] for name in state.faults): number for number, state in enumerate(self.states)}
+        place = {
+            sum(bits[name] for name in state.faults): number
+            for number, state in enumerate(self.states)
+        }
         rest, chance = len(self.states) - 1, sum(bits[process.name] for process in self._random)
         shares, squares = np.zeros(len(self.states)), np.zeros(len(self.states))
         for each, one in zip(code.tolist(), share.tolist(), strict=True):
@@ -153,7 +206,8 @@ class Exposures:
 
 
 def processes(scenario: spec.Scenario) -> list[Process]:
-    """Those that come at random, change anything, and are not so frequent that every replication meets its share of them."""
+    """Those that come at random, change anything, and are not so frequent that every replication
+    meets its share of them."""
     found = []
     for name, outage in scenario.outages.items():
         targets = affected(outage, scenario.deployments)
@@ -164,7 +218,12 @@ def processes(scenario: spec.Scenario) -> list[Process]:
                 found.append(Process(name, targets, outage=outage))
     for name, deployment in scenario.deployments.items():
         bad = deployment.clustered
-        if bad.share > 0 and bad.error_share > 0 and deployment.recorded is None and scenario.horizon * bad.share / bad.spell < OFTEN:
+        if (
+            bad.share > 0
+            and bad.error_share > 0
+            and deployment.recorded is None
+            and scenario.horizon * bad.share / bad.spell < OFTEN
+        ):
             found.append(Process(f"clustered errors of {name}", (name,), clustered=bad))
     return found
 
@@ -174,24 +233,37 @@ def _bad(name: str, scenario: spec.Scenario, streams: Streams) -> list[tuple[flo
     deployment = scenario.deployments[name]
     steps = spells(name, deployment, streams, scenario.horizon)
     ends = [*(at for at, _ in steps[1:]), scenario.horizon]
-    return [(at, end) for (at, errors), end in zip(steps, ends, strict=True) if errors != deployment.errors]
+    return [
+        (at, end)
+        for (at, errors), end in zip(steps, ends, strict=True)
+        if errors != deployment.errors
+    ]
 
 
 @cache
 def _renewal(outage: spec.Outage, horizon: float, edges: tuple[float, ...]) -> Law:
-    """By drawing the process alone, from streams of its own that no replication has: the same law for every seed."""
+    """By drawing the process alone, from streams of its own that no replication has: the same law
+    for every seed."""
     assert outage.mean_between is not None
     cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
     runs = int(np.clip(DRAWN / (1 + horizon / cycle), 10_000, 500_000))
-    scale, source = outage.mean_between / math.gamma(1 + 1 / outage.shape), Streams(0, -1).block("law", "outage", block=0)
+    scale, source = (
+        outage.mean_between / math.gamma(1 + 1 / outage.shape),
+        Streams(0, -1).block("law", "outage", block=0),
+    )
     grid = np.array(edges)
-    sums = np.zeros((2, len(grid)))  # of spells that began, and ended, in each cell: how many, and when on the whole
+    # of spells that began, and ended, in each cell: how many, and when on the whole
+    sums = np.zeros((2, len(grid)))
     totals = np.zeros(3)
     at = np.zeros(runs)
     while len(at):
         start = at + scale * np.power(source.standard_exponential(len(at)), 1 / outage.shape)
         start = start[start < horizon]
-        end = np.minimum(start + outage.repair * np.exp(outage.repair_sigma * source.standard_normal(len(start))), horizon)
+        end = np.minimum(
+            start
+            + outage.repair * np.exp(outage.repair_sigma * source.standard_normal(len(start))),
+            horizon,
+        )
         for sign, turn in ((1, start), (-1, end)):
             cell = np.clip(np.searchsorted(grid, turn, side="right"), 0, len(grid) - 1)
             sums[0] += sign * np.bincount(cell, minlength=len(grid))
@@ -201,5 +273,7 @@ def _renewal(outage: spec.Outage, horizon: float, edges: tuple[float, ...]) -> L
     began, moments = np.cumsum(sums, axis=1)
     lasted = grid * began - moments  # seconds under an outage until each edge, of all runs
     return Law(
-        np.maximum(np.diff(lasted) / np.diff(grid) / runs, 0.0), float(totals[1] / max(totals[0], 1)), float(totals[2] / max(totals[1], 1e-300))
+        np.maximum(np.diff(lasted) / np.diff(grid) / runs, 0.0),
+        float(totals[1] / max(totals[0], 1)),
+        float(totals[2] / max(totals[1], 1e-300)),
     )

@@ -1,6 +1,8 @@
-"""What would become of a call to a deployment, for whole blocks of requests at once: the rules of the simulated world, without its limits.
+"""What would become of a call to a deployment, for whole blocks of requests at once: the rules of
+the simulated world, without its limits.
 
-Each call is sent when its request arrives. Rate limits and slots depend on what else is sent, so they are left out.
+Each call is sent when its request arrives. Rate limits and slots depend on what else is sent, so
+they are left out.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from simroute.models.workload import Block
 
 
 class Fate(NamedTuple):
-    """For each request: seconds to the first token and to the end; nano-USD if it runs to its end (`whole`), or is given up at once (`dropped`)."""
+    """For each request: seconds to the first token and to the end; nano-USD if it runs to its end
+    (`whole`), or is given up at once (`dropped`)."""
 
     ok: np.ndarray
     first: np.ndarray
@@ -26,7 +29,8 @@ class Fate(NamedTuple):
 
 
 def fate(model: DeploymentModel, block: Block, n: int) -> Fate:
-    """Of the n-th call (from 0) of each request, the same draws that a simulation makes; a failure takes for ever and costs nothing."""
+    """Of the n-th call (from 0) of each request, the same draws that a simulation makes; a failure
+    takes for ever and costs nothing."""
     drawn = model.drawn(block, n)
     bad, slow = _conditions(model, block.arrival)
     answers = (drawn.coin >= bad) & (block.invalid == 0)
@@ -35,8 +39,12 @@ def fate(model: DeploymentModel, block: Block, n: int) -> Fate:
     seconds = first + decode
     stop = np.where(cut, first + decode * drawn.cut / (model.spec.truncated or 1.0), seconds)
     whole = np.where(answers, _bill(model, block, first, decode, stop), 0)
-    dropped = np.where(answers, _nano(model, block, np.where(seconds > 0, 0, block.output_tokens)), 0)
-    return Fate(answers & ~cut, first, np.where(answers & ~cut, seconds, inf), whole, dropped, drawn.quality)
+    dropped = np.where(
+        answers, _nano(model, block, np.where(seconds > 0, 0, block.output_tokens)), 0
+    )
+    return Fate(
+        answers & ~cut, first, np.where(answers & ~cut, seconds, inf), whole, dropped, drawn.quality
+    )
 
 
 def _conditions(model: DeploymentModel, arrival: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,14 +59,21 @@ def _conditions(model: DeploymentModel, arrival: np.ndarray) -> tuple[np.ndarray
     return bad, slow
 
 
-def _bill(model: DeploymentModel, block: Block, first: np.ndarray, decode: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """At the price when it was sent, for the tokens that have come by its end: to the bit what the simulated world bills."""
+def _bill(
+    model: DeploymentModel, block: Block, first: np.ndarray, decode: np.ndarray, stop: np.ndarray
+) -> np.ndarray:
+    """At the price when it was sent, for the tokens that have come by its end: to the bit what the
+    simulated world bills."""
     end = block.arrival + stop
     share = (end - block.arrival - first) / np.where(decode > 0, decode, 1.0)
     partly = (end < block.arrival + (first + decode)) & (decode > 0)
-    tokens = np.where(partly, (block.output_tokens * np.maximum(share, 0.0)).astype(np.int64), block.output_tokens)
+    tokens = np.where(
+        partly, (block.output_tokens * np.maximum(share, 0.0)).astype(np.int64), block.output_tokens
+    )
     return _nano(model, block, tokens)
 
 
 def _nano(model: DeploymentModel, block: Block, output_tokens: np.ndarray) -> np.ndarray:
-    return model.tariff.nanos(block.arrival, block.input_tokens, output_tokens, block.cached_tokens, block.written_tokens)
+    return model.tariff.nanos(
+        block.arrival, block.input_tokens, output_tokens, block.cached_tokens, block.written_tokens
+    )

@@ -1,4 +1,5 @@
-"""Bad weather: when which outage holds over which deployment. Functions of time, never of the number of calls."""
+"""Bad weather: when which outage holds over which deployment. Functions of time, never of the
+number of calls."""
 
 from __future__ import annotations
 
@@ -27,9 +28,10 @@ class Window(NamedTuple):
 class Conditions:
     """What holds at one deployment for a while.
 
-    A call's coin (uniform in [0, 1)) falls first among the `errors` of fair weather, each with exactly its share; of the other calls
-    `error_share` get `status`; of those that do not fail `hang_share` hang. From `bad` on the call succeeds.
-    Outages that overlap are independent: shares combine as 1 - prod(1 - share), slow-downs multiply, the status is the heaviest's.
+    A call's coin (uniform in [0, 1)) falls first among the `errors` of fair weather, each with
+    exactly its share; of the other calls `error_share` get `status`; of those that do not fail
+    `hang_share` hang. From `bad` on the call succeeds. Outages that overlap are independent: shares
+    combine as 1 - prod(1 - share), slow-downs multiply, the status is the heaviest's.
     """
 
     __slots__ = ("_cuts", "bad", "error_share", "hang_share", "outages", "slow_down", "status")
@@ -62,12 +64,21 @@ class Timeline:
     """Conditions of one deployment over time, piecewise constant."""
 
     def __init__(
-        self, name: str, deployment: spec.Deployment, windows: list[Window], outages: dict[str, spec.Outage],
+        self,
+        name: str,
+        deployment: spec.Deployment,
+        windows: list[Window],
+        outages: dict[str, spec.Outage],
         steps: list[tuple[float, dict[int, float]]] | None = None,
-    ) -> None:  # fmt: skip
-        """`steps`: from when on which share of calls fails with which status in fair weather, instead of the deployment's `errors`."""
-        mine = [window for window in windows if name in window.targets and window.start < window.end]
-        turns: list[tuple[float, int, str]] = [(w.start, 1, w.name) for w in mine] + [(w.end, 0, w.name) for w in mine]
+    ) -> None:
+        """`steps`: from when on which share of calls fails with which status in fair weather,
+        instead of the deployment's `errors`."""
+        mine = [
+            window for window in windows if name in window.targets and window.start < window.end
+        ]
+        turns: list[tuple[float, int, str]] = [(w.start, 1, w.name) for w in mine] + [
+            (w.end, 0, w.name) for w in mine
+        ]
         turns += [(when, place, "") for place, (when, _) in enumerate(steps or ())]
         errors, step = deployment.errors, -1
         self._edges, self._states = [0.0], [Conditions(errors, {})]
@@ -77,7 +88,8 @@ class Timeline:
             if outage:
                 (here.add if begins else here.discard)(outage)
             elif steps:
-                errors, step = steps[begins][1], id(steps[begins][1])  # equal ones share their conditions
+                # equal ones share their conditions
+                errors, step = steps[begins][1], id(steps[begins][1])
             names = tuple(name for name in outages if name in here)
             if (step, names) not in known:
                 known[step, names] = Conditions(errors, {name: outages[name] for name in names})
@@ -86,7 +98,9 @@ class Timeline:
     def at(self, t: float) -> tuple[Conditions, float]:
         """The conditions at `t` (s), and until when they hold."""
         place = max(0, bisect_right(self._edges, t) - 1)
-        return self._states[place], self._edges[place + 1] if place + 1 < len(self._edges) else math.inf
+        return self._states[place], self._edges[place + 1] if place + 1 < len(
+            self._edges
+        ) else math.inf
 
     def _turn(self, when: float, state: Conditions) -> None:
         if when == self._edges[-1]:
@@ -106,7 +120,9 @@ def affected(outage: spec.Outage, deployments: dict[str, spec.Deployment]) -> tu
     return tuple(
         name
         for name, d in deployments.items()
-        if (outage.deployment in (None, name)) and (outage.provider in (None, d.provider)) and (outage.domain in (None, d.domain))
+        if (outage.deployment in (None, name))
+        and (outage.provider in (None, d.provider))
+        and (outage.domain in (None, d.domain))
     )
 
 
@@ -116,9 +132,14 @@ def windows(scenario: spec.Scenario, streams: Streams, horizon: float) -> list[W
     for name, outage in scenario.outages.items():
         targets = affected(outage, scenario.deployments)
         if outage.start is not None and outage.end is not None:
-            found.append(Window(name, moment(outage.start, horizon), moment(outage.end, horizon), targets))
+            found.append(
+                Window(name, moment(outage.start, horizon), moment(outage.end, horizon), targets)
+            )
         else:
-            found += [Window(name, start, end, targets) for start, end in _renewal(name, outage, streams, horizon)]
+            found += [
+                Window(name, start, end, targets)
+                for start, end in _renewal(name, outage, streams, horizon)
+            ]
     return sorted(found, key=lambda window: window.start)
 
 
@@ -127,13 +148,22 @@ def bounded(outage: spec.Outage, horizon: float) -> None:
     if outage.mean_between is not None:
         cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
         if horizon / cycle > MOST_SPELLS:
-            raise ValueError(f"mean_between and repair make about {horizon / cycle:,.0f} outages; at most {MOST_SPELLS:,} are kept")
+            raise ValueError(
+                f"mean_between and repair make about {horizon / cycle:,.0f} outages; at most "
+                f"{MOST_SPELLS:,} are kept"
+            )
 
 
-def _renewal(name: str, outage: spec.Outage, streams: Streams, horizon: float) -> list[tuple[float, float]]:
-    """Fair times (Weibull with the stated mean; shape 1 is exponential) and repairs (lognormal) by turns, from fair weather at t = 0."""
+def _renewal(
+    name: str, outage: spec.Outage, streams: Streams, horizon: float
+) -> list[tuple[float, float]]:
+    """Fair times (Weibull with the stated mean; shape 1 is exponential) and repairs (lognormal) by
+    turns, from fair weather at t = 0."""
     if outage.mean_between is None:
-        raise ValueError(f"outages.{name}: give start and end for a scheduled outage, or mean_between for random ones")
+        raise ValueError(
+            f"outages.{name}: give start and end for a scheduled outage, or mean_between for "
+            f"random ones"
+        )
     bounded(outage, horizon)
     scale = outage.mean_between / math.gamma(1 + 1 / outage.shape)
     spells: list[tuple[float, float]] = []

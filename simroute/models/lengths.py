@@ -14,19 +14,25 @@ NAME = re.compile(r"p([0-9]{1,3}(?:\.[0-9]{1,6})?)")
 
 def lengths(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Whole tokens of each request: the quantile of its task's lengths at its normal score."""
-    median, sigma, most = (np.array([getattr(kind, name) for kind in kinds])[task] for name in ("median", "sigma", "max"))
+    median, sigma, most = (
+        np.array([getattr(kind, name) for kind in kinds])[task]
+        for name in ("median", "sigma", "max")
+    )
     tokens = np.asarray(np.clip(np.rint(median * np.exp(sigma * normal)), 1, most), np.int64)
     for place, kind in enumerate(kinds):
         if kind.quantiles:
             from scipy.special import ndtr
 
             mine = task == place
-            tokens[mine] = np.clip(np.rint(np.interp(ndtr(normal[mine]), *table(kind.quantiles))), 1, kind.max)
+            tokens[mine] = np.clip(
+                np.rint(np.interp(ndtr(normal[mine]), *table(kind.quantiles))), 1, kind.max
+            )
     return tokens
 
 
 def table(quantiles: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """(shares of texts, rising from 0 to 1; tokens that no more of them exceed). Raises ValueError."""
+    """(shares of texts, rising from 0 to 1; tokens that no more of them exceed). Raises
+    ValueError."""
     found = []
     for name, tokens in quantiles.items():
         told = NAME.fullmatch(name)

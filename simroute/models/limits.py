@@ -13,13 +13,23 @@ class RateLimit:
     """
 
     def __init__(self, limits: spec.Limits) -> None:
-        self._requests = Bucket(max(1.0, limits.rpm), limits.rpm / 60) if limits.rpm is not None else None
+        self._requests = (
+            Bucket(max(1.0, limits.rpm), limits.rpm / 60) if limits.rpm is not None else None
+        )
         self._tokens = Bucket(limits.tpm, limits.tpm / 60) if limits.tpm is not None else None
         self._charge = limits.charge
 
-    def ask(self, now: float, input_tokens: int, output_tokens: int, max_output_tokens: int) -> float | None:
-        """None if the call may pass (and is charged), else the seconds until it may: infinite if it is charged more than a minute grants."""
-        tokens = float(input_tokens + {"reserve": max_output_tokens, "estimate": output_tokens, "generated": 0}[self._charge])
+    def ask(
+        self, now: float, input_tokens: int, output_tokens: int, max_output_tokens: int
+    ) -> float | None:
+        """None if the call may pass (and is charged), else the seconds until it may: infinite if it
+        is charged more than a minute grants."""
+        tokens = float(
+            input_tokens
+            + {"reserve": max_output_tokens, "estimate": output_tokens, "generated": 0}[
+                self._charge
+            ]
+        )
         wait = 0.0
         if self._requests is not None:
             wait = self._requests.wait(now, 1.0)

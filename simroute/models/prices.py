@@ -1,4 +1,5 @@
-"""What tokens cost: a deployment's own price list, or the catalogue's for the dates and hours of a run, resolved once."""
+"""What tokens cost: a deployment's own price list, or the catalogue's for the dates and hours of a
+run, resolved once."""
 
 from __future__ import annotations
 
@@ -22,27 +23,45 @@ DRAIN = DAY
 
 
 def price_list(deployment: spec.Deployment, horizon: float, calendar: Calendar) -> Steps:
-    """All that a deployment costs in a run. Raises ValueError when the catalogue does not know the model."""
+    """All that a deployment costs in a run. Raises ValueError when the catalogue does not know the
+    model."""
     if deployment.price is not None:
         own = deployment.price
         listed = [(0.0, Price(own.input, own.output, own.cached, own.written))]
     else:
-        listed = _listed(deployment.provider, deployment.model, deployment.price_date, horizon, calendar)
-    steps = [(moment(step.at, horizon), Price(step.input, step.output)) for step in deployment.price_steps.values()]
+        listed = _listed(
+            deployment.provider, deployment.model, deployment.price_date, horizon, calendar
+        )
+    steps = [
+        (moment(step.at, horizon), Price(step.input, step.output))
+        for step in deployment.price_steps.values()
+    ]
     first = min((when for when, _ in steps), default=float("inf"))
-    found = [*(each for each in listed if each[0] < max(first, 1e-9)), *sorted(steps, key=lambda step: step[0])]
-    return found if deployment.price_factor == 1.0 else [(when, times(price, deployment.price_factor)) for when, price in found]
+    found = [
+        *(each for each in listed if each[0] < max(first, 1e-9)),
+        *sorted(steps, key=lambda step: step[0]),
+    ]
+    return (
+        found
+        if deployment.price_factor == 1.0
+        else [(when, times(price, deployment.price_factor)) for when, price in found]
+    )
 
 
 def times(price: Price, factor: float) -> Price:
     """Every part of a price so many times as high."""
-    cached, written = (None if usd is None else usd * factor for usd in (price.cached, price.written))
+    cached, written = (
+        None if usd is None else usd * factor for usd in (price.cached, price.written)
+    )
     tiers = tuple((above, times(tier, factor)) for above, tier in price.tiers)
-    return Price(price.input * factor, price.output * factor, cached, written, price.call * factor, tiers)
+    return Price(
+        price.input * factor, price.output * factor, cached, written, price.call * factor, tiers
+    )
 
 
 def catalogued(provider: str, model: str, day: str | None) -> Price:
-    """What the catalogue (genai-prices, offline) says at noon UTC of a day (YYYY-MM-DD; None: the day of its release). Raises ValueError."""
+    """What the catalogue (genai-prices, offline) says at noon UTC of a day (YYYY-MM-DD; None: the
+    day of its release). Raises ValueError."""
     return priced(provider, model, _midnight(day or released()) + DAY / 2)
 
 
@@ -56,7 +75,8 @@ def _price(found: ModelInfo, when: float) -> Price:
 
 
 def changes(provider: str, model: str, start: float, end: float) -> list[float]:
-    """Moments (s since 1970) after `start` and before `end` at which another of the catalogue's prices may begin to hold, in order."""
+    """Moments (s since 1970) after `start` and before `end` at which another of the catalogue's
+    prices may begin to hold, in order."""
     days, hours = _constraints(_model(provider, model))
     found = {_midnight(one.isoformat()) for one in days}
     midnight = start - start % DAY
@@ -68,11 +88,14 @@ def changes(provider: str, model: str, start: float, end: float) -> list[float]:
 
 def by_hour(deployment: spec.Deployment) -> bool:
     """Whether its price depends on the hour of the day."""
-    return deployment.price is None and bool(_constraints(_model(deployment.provider, deployment.model))[1])
+    return deployment.price is None and bool(
+        _constraints(_model(deployment.provider, deployment.model))[1]
+    )
 
 
 class Remarks(NamedTuple):
-    """What the catalogue says of a model besides: the day (YYYY-MM-DD) from which it knows prices where it knows that, and its words."""
+    """What the catalogue says of a model besides: the day (YYYY-MM-DD) from which it knows prices
+    where it knows that, and its words."""
 
     first: str | None
     deprecated: bool
@@ -84,19 +107,28 @@ def remarks(provider: str, model: str) -> Remarks:
     found = _model(provider, model)
     days, hours = _constraints(found)
     whole = bool(days) and not hours and found.prices[0].constraint is not None  # type: ignore[index]
-    return Remarks(days[0].isoformat() if whole else None, bool(found.deprecated), " ".join(filter(None, (found.price_comments, found.description))))
+    return Remarks(
+        days[0].isoformat() if whole else None,
+        bool(found.deprecated),
+        " ".join(filter(None, (found.price_comments, found.description))),
+    )
 
 
 @lru_cache(maxsize=1024)
-def _listed(provider: str, model: str, fixed: str | None, horizon: float, calendar: Calendar) -> Steps:
-    """From the catalogue: of the `fixed` day, with its hours, or (a run without dates) of that of its release; else of the run's own days."""
+def _listed(
+    provider: str, model: str, fixed: str | None, horizon: float, calendar: Calendar
+) -> Steps:
+    """From the catalogue: of the `fixed` day, with its hours, or (a run without dates) of that of
+    its release; else of the run's own days."""
     found = _model(provider, model)
     if fixed is None and not calendar.dated:
         fixed = released()
     midnight = None if fixed is None else _midnight(fixed)
 
     def at(when: float) -> Price:
-        return _price(found, when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY))
+        return _price(
+            found, when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY)
+        )
 
     hourly = bool(_constraints(found)[1])
     start, end = calendar.start, calendar.moment(horizon) + DRAIN
@@ -108,7 +140,7 @@ def _listed(provider: str, model: str, fixed: str | None, horizon: float, calend
     return steps
 
 
-# -- the catalogue ----------------------------------------------------------------------------------------------------
+# -- the catalogue ---------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1024)
@@ -117,7 +149,12 @@ def _model(provider: str, model: str) -> ModelInfo:
     from genai_prices import Usage, calc_price
 
     try:
-        return calc_price(Usage(input_tokens=1), model_ref=model, provider_id=provider, genai_request_timestamp=ANY).model
+        return calc_price(
+            Usage(input_tokens=1),
+            model_ref=model,
+            provider_id=provider,
+            genai_request_timestamp=ANY,
+        ).model
     except LookupError:
         found = _by_id(provider, model)
         if found is None:
@@ -126,10 +163,20 @@ def _model(provider: str, model: str) -> ModelInfo:
 
 
 def _by_id(provider: str, model: str) -> ModelInfo | None:
-    """The model that the catalogue itself calls so: what it recognises in a request is not always its own name for it (`regional.…` at aws)."""
+    """The model that the catalogue itself calls so: what it recognises in a request is not always
+    its own name for it (`regional.…` at aws)."""
     from genai_prices.data import providers
 
-    return next((found for one in providers if one.id == provider for found in one.models if found.id == model), None)
+    return next(
+        (
+            found
+            for one in providers
+            if one.id == provider
+            for found in one.models
+            if found.id == model
+        ),
+        None,
+    )
 
 
 ANY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -137,13 +184,23 @@ ANY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _constraints(found: ModelInfo) -> tuple[list[date], list[float]]:
-    """The days from which its prices hold (UTC), and the seconds after midnight UTC at which they begin or end."""
+    """The days from which its prices hold (UTC), and the seconds after midnight UTC at which they
+    begin or end."""
     from genai_prices.types import ModelPrice, StartDateConstraint, TimeOfDateConstraint
 
-    constraints = [] if isinstance(found.prices, ModelPrice) else [one.constraint for one in found.prices]
+    constraints = (
+        [] if isinstance(found.prices, ModelPrice) else [one.constraint for one in found.prices]
+    )
     days = sorted({one.start_date for one in constraints if isinstance(one, StartDateConstraint)})
-    clocks = [clock for one in constraints if isinstance(one, TimeOfDateConstraint) for clock in (one.start_time, one.end_time)]
-    aware = [datetime.combine(ANY, clock, clock.tzinfo or UTC).timestamp() % DAY for clock in clocks]
+    clocks = [
+        clock
+        for one in constraints
+        if isinstance(one, TimeOfDateConstraint)
+        for clock in (one.start_time, one.end_time)
+    ]
+    aware = [
+        datetime.combine(ANY, clock, clock.tzinfo or UTC).timestamp() % DAY for clock in clocks
+    ]
     return days, sorted(set(aware))
 
 
@@ -152,28 +209,45 @@ def _converted(found: ModelPrice) -> Price:
     from genai_prices.types import TieredPrices
 
     given = {key: value for key, value in vars(found).items() if value is not None}
-    edges = sorted({tier.start for value in given.values() if isinstance(value, TieredPrices) for tier in value.tiers})
+    edges = sorted(
+        {
+            tier.start
+            for value in given.values()
+            if isinstance(value, TieredPrices)
+            for tier in value.tiers
+        }
+    )
 
     def usd(key: str, above: int) -> float | None:
         value = given.get(key)
         if isinstance(value, TieredPrices):
-            value = next((tier.price for tier in reversed(value.tiers) if tier.start <= above), value.base)
+            value = next(
+                (tier.price for tier in reversed(value.tiers) if tier.start <= above), value.base
+            )
         return None if value is None else float(value)
 
     def price(above: int, tiers: tuple[tuple[int, Price], ...] = ()) -> Price:
         cached, written = usd("cache_read_mtok", above), usd("cache_write_mtok", above)
         call = (usd("requests_kcount", above) or 0.0) / 1000
-        return Price(usd("input_mtok", above) or 0.0, usd("output_mtok", above) or 0.0, cached, written, call, tiers)
+        return Price(
+            usd("input_mtok", above) or 0.0,
+            usd("output_mtok", above) or 0.0,
+            cached,
+            written,
+            call,
+            tiers,
+        )
 
     return price(-1, tuple((edge, price(edge)) for edge in edges))
 
 
 @lru_cache(maxsize=1)
 def released() -> str:
-    """The day of the catalogue's release, as far as its data tell: the latest day from which a price of a reseller holds that is read daily.
+    """The day of the catalogue's release, as far as its data tell: the latest day from which a
+    price of a reseller holds that is read daily.
 
-    The package states no date. Prices announced for the future are those of makers; OpenRouter's are entered when they are found changed. Without
-    such, it is the latest day of any price.
+    The package states no date. Prices announced for the future are those of makers; OpenRouter's
+    are entered when they are found changed. Without such, it is the latest day of any price.
     """
     from genai_prices.data import providers
 
@@ -184,20 +258,33 @@ def released() -> str:
     return max(days[True] or days[False] or [ANY.date()]).isoformat()
 
 
-ALIASES = {"azure_openai": "azure", "bedrock": "aws", "gemini": "google", "vertex_ai": "google", "vertex": "google", "together_ai": "together"}
+ALIASES = {
+    "azure_openai": "azure",
+    "bedrock": "aws",
+    "gemini": "google",
+    "vertex_ai": "google",
+    "vertex": "google",
+    "together_ai": "together",
+}
 """What gateways call providers that the catalogue knows by another name."""
 
 
 @lru_cache(maxsize=1024)
 def known_as(provider: str, model: str) -> tuple[str, str] | None:
-    """(provider, model) as the price catalogue calls what a log names; None when it knows no such model. A provider "?" is unknown."""
+    """(provider, model) as the price catalogue calls what a log names; None when it knows no such
+    model. A provider "?" is unknown."""
     from genai_prices import Usage, calc_price
 
     named = ALIASES.get(provider.lower().replace("-", "_").replace(" ", "_"), provider.lower())
     for who in (named, None) if provider == "?" or named not in _providers() else (named,):
         for what in (model, model.rsplit("/", 1)[-1]):
             try:
-                found = calc_price(Usage(input_tokens=1), model_ref=what, provider_id=who, genai_request_timestamp=ANY)
+                found = calc_price(
+                    Usage(input_tokens=1),
+                    model_ref=what,
+                    provider_id=who,
+                    genai_request_timestamp=ANY,
+                )
                 return found.provider.id, found.model.id
             except LookupError:
                 continue
@@ -224,7 +311,14 @@ def _unknown(provider: str, model: str) -> str:
     known = {p.id: [m.id for m in p.models] for p in providers}
     if provider not in known:
         near = difflib.get_close_matches(provider, known, 1)
-        return f"no price is known for provider {provider!r}{f' (did you mean {near[0]}?)' if near else ''}; give price: {{input: …, output: …}}"
+        return (
+            f"no price is known for provider "
+            f"{provider!r}{f' (did you mean {near[0]}?)' if near else ''}; give price: {{input: "
+            f"…, output: …}}"
+        )
     near = difflib.get_close_matches(model, known[provider], 3, 0.4)
     nearest = f" (nearest: {', '.join(near)})" if near else ""
-    return f"no price is known for {model!r} at {provider}{nearest}; give price: {{input: …, output: …}}"
+    return (
+        f"no price is known for {model!r} at {provider}{nearest}; give price: {{input: …, "
+        f"output: …}}"
+    )

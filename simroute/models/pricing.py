@@ -1,4 +1,5 @@
-"""A scenario's prices in words: with their date, their tiers and hours; and what the catalogue warns of."""
+"""A scenario's prices in words: with their date, their tiers and hours; and what the catalogue
+warns of."""
 
 from __future__ import annotations
 
@@ -13,14 +14,22 @@ from simroute.models.prices import by_hour, price_list, released, remarks
 
 SHOWN = 4
 """Prices of one deployment that are told one by one."""
-ENDED = re.compile(r"retire|deprecat|shut ?down|discontinu|sunset|migrat|supersed|successor|replaced by|recommends|no longer listed", re.I)
+ENDED = re.compile(
+    r"retire|deprecat|shut ?down|discontinu|sunset|migrat|supersed|successor|replaced "
+    r"by|recommends|no longer listed",
+    re.I,
+)
 LONGEST = 240
 """Characters of the catalogue's own words in a warning."""
 
 
 def listed(scenario: spec.Scenario, calendar: Calendar) -> dict[str, str]:
-    """Deployment -> its prices in USD per million tokens (input, output), and of which day they are where the catalogue says them."""
-    return {name: _listed(made, scenario.horizon, calendar) for name, made in scenario.deployments.items()}
+    """Deployment -> its prices in USD per million tokens (input, output), and of which day they are
+    where the catalogue says them."""
+    return {
+        name: _listed(made, scenario.horizon, calendar)
+        for name, made in scenario.deployments.items()
+    }
 
 
 def _listed(made: spec.Deployment, horizon: float, calendar: Calendar) -> str:
@@ -38,8 +47,18 @@ def _listed(made: spec.Deployment, horizon: float, calendar: Calendar) -> str:
 
 def words(price: Price) -> str:
     """`3, 15; above 200,000 tokens 6, 22.5`."""
-    own = f"{price.input:g}, {price.output:g}" + (f" + ${price.call:g} a call" if price.call else "")
-    return "; ".join([own, *(f"above {above:,} tokens {tier.input:g}, {tier.output:g}" for above, tier in price.tiers)])
+    own = f"{price.input:g}, {price.output:g}" + (
+        f" + ${price.call:g} a call" if price.call else ""
+    )
+    return "; ".join(
+        [
+            own,
+            *(
+                f"above {above:,} tokens {tier.input:g}, {tier.output:g}"
+                for above, tier in price.tiers
+            ),
+        ]
+    )
 
 
 def warnings(scenario: spec.Scenario, calendar: Calendar) -> Iterator[str]:
@@ -50,27 +69,46 @@ def warnings(scenario: spec.Scenario, calendar: Calendar) -> Iterator[str]:
         when = made.price_date or day(calendar.moment(0.0))
         found = remarks(made.provider, made.model)
         if found.first is not None and when < found.first:
-            yield f"{name}: the catalogue knows prices of {made.model} from {found.first} on only; on {when} that first price is assumed"
-        flagged = found.deprecated and (made.price_date is None or made.price_date >= released())  # whoever fixes an earlier day means that day
+            yield (
+                f"{name}: the catalogue knows prices of {made.model} from {found.first} on "
+                f"only; on {when} that first price is assumed"
+            )
+        # whoever fixes an earlier day means that day
+        flagged = found.deprecated and (made.price_date is None or made.price_date >= released())
         if text := _ended(found.text, flagged, when):
             yield f"{name}: {made.model} {text}"
         if by_hour(made) and not calendar.dated and not scenario.workload.profile.starts:
-            yield f"{name}: its price depends on the hour (UTC); t = 0 is taken as Monday 00:00 (workload.profile.starts says otherwise)"
+            yield (
+                f"{name}: its price depends on the hour (UTC); t = 0 is taken as Monday 00:00 "
+                f"(workload.profile.starts says otherwise)"
+            )
 
 
 def _ended(text: str, deprecated: bool, when: str) -> str:
-    """That a model is deprecated, or was retired before a day (YYYY-MM-DD), with what the catalogue says of it."""
+    """That a model is deprecated, or was retired before a day (YYYY-MM-DD), with what the catalogue
+    says of it."""
     said = [part for part in re.split(r"(?<=[.!?])\s+(?=[A-Z])", text) if ENDED.search(part)]
     gone = [ended for part in said if (ended := _retired(part)) is not None and ended <= when]
     if not deprecated and not gone:
         return ""
     quoted = " ".join(part.strip() for part in said)
-    quoted = f": {quoted[:LONGEST]}{'…' if len(quoted) > LONGEST else ''}" if quoted else ", and names no successor"
-    return (f"was retired by {gone[0]}" if gone else "is deprecated") + f", says the price catalogue{quoted}"
+    quoted = (
+        f": {quoted[:LONGEST]}{'…' if len(quoted) > LONGEST else ''}"
+        if quoted
+        else ", and names no successor"
+    )
+    return (
+        f"was retired by {gone[0]}" if gone else "is deprecated"
+    ) + f", says the price catalogue{quoted}"
 
 
-RETIRED = re.compile(r"^\W*(?:retire[sd]|shut ?down)\b|its \d{4}-\d\d-\d\d retirement|should be retired|shut down \w+ \d", re.I)
-"""Sentences about the model itself: others tell of a feature that was retired, or of another model."""
+RETIRED = re.compile(
+    r"^\W*(?:retire[sd]|shut ?down)\b|its \d{4}-\d\d-\d\d retirement|should be retired|shut down "
+    r"\w+ \d",
+    re.I,
+)
+"""Sentences about the model itself: others tell of a feature that was retired, or of another
+model."""
 DAY = re.compile(r"\d{4}-\d\d-\d\d|[A-Z][a-z]{2} \d{1,2}, \d{4}")
 
 
@@ -78,4 +116,8 @@ def _retired(sentence: str) -> str | None:
     """The day that a sentence says the model ends, YYYY-MM-DD."""
     if not RETIRED.search(sentence) or (found := DAY.search(sentence)) is None:
         return None
-    return found[0] if found[0][0].isdigit() else datetime.strptime(found[0], "%b %d, %Y").strftime("%Y-%m-%d")
+    return (
+        found[0]
+        if found[0][0].isdigit()
+        else datetime.strptime(found[0], "%b %d, %Y").strftime("%Y-%m-%d")
+    )

@@ -1,4 +1,5 @@
-"""How the arrival rate varies over the week, and the exact way back from expected counts to times."""
+"""How the arrival rate varies over the week, and the exact way back from expected counts to
+times."""
 
 from __future__ import annotations
 
@@ -25,15 +26,20 @@ class Profile:
         self._start = float(np.interp(self._offset, self._edges, self._counts))
 
     def count(self, t: np.ndarray) -> np.ndarray:
-        """How many arrivals are expected until so many seconds from t = 0: the inverse of `when`."""
+        """How many arrivals are expected until so many seconds from t = 0: the inverse of
+        `when`."""
         if self._flat:
             return np.asarray(t * self._rate)
         weeks, within = np.divmod(t + self._offset, self._edges[-1])
-        return np.asarray(weeks * self._counts[-1] + np.interp(within, self._edges, self._counts) - self._start)
+        return np.asarray(
+            weeks * self._counts[-1] + np.interp(within, self._edges, self._counts) - self._start
+        )
 
     def when(self, count: np.ndarray) -> np.ndarray:
         """Seconds from t = 0 until so many arrivals are expected."""
         if self._flat:
             return np.asarray(count / self._rate)
         weeks, within = np.divmod(count + self._start, self._counts[-1])
-        return np.asarray(weeks * self._edges[-1] + np.interp(within, self._counts, self._edges) - self._offset)
+        return np.asarray(
+            weeks * self._edges[-1] + np.interp(within, self._counts, self._edges) - self._offset
+        )

@@ -1,10 +1,13 @@
-"""Whether a model's answer is right: one latent difficulty for each prompt, shared by all models; or a measured table.
+"""Whether a model's answer is right: one latent difficulty for each prompt, shared by all models;
+or a measured table.
 
     U = Phi^-1(p) - d + lambda z + tau v + sqrt(1 - lambda^2 - tau^2) e,  right iff U > 0
 
-p is the model's stated accuracy, d the difficulty of the task: the accuracy on it is Phi(Phi^-1(p) - d), the same whether p is stated for all work
-or for the task. z belongs to the question, v to question and model, e to the call, so that errors of models are alike, and of retries more so.
-One-factor Gaussian copula; the mean error of P(strong right | weak wrong) on eight public tables is 3.0 points (independence: 9 to 23).
+p is the model's stated accuracy, d the difficulty of the task: the accuracy on it is Phi(Phi^-1(p)
+- d), the same whether p is stated for all work or for the task. z belongs to the question, v to
+question and model, e to the call, so that errors of models are alike, and of retries more so.
+One-factor Gaussian copula; the mean error of P(strong right | weak wrong) on eight public tables is
+3.0 points (independence: 9 to 23).
 """
 
 from __future__ import annotations
@@ -29,19 +32,34 @@ UNKNOWN = 0.85
 
 
 class Copula:
-    """Answers of one model. `accuracies`: share of right answers by task code, None where it is not known (then judges go by `UNKNOWN`)."""
+    """Answers of one model. `accuracies`: share of right answers by task code, None where it is not
+    known (then judges go by `UNKNOWN`)."""
 
-    def __init__(self, streams: Streams, questions: Questions, name: str, model: str, accuracies: Sequence[float | None]) -> None:
+    def __init__(
+        self,
+        streams: Streams,
+        questions: Questions,
+        name: str,
+        model: str,
+        accuracies: Sequence[float | None],
+    ) -> None:
         self._streams, self._questions, self._name, self._model = streams, questions, name, model
-        self._threshold = np.array([_probit(UNKNOWN if share is None else share) for share in accuracies])
+        self._threshold = np.array(
+            [_probit(UNKNOWN if share is None else share) for share in accuracies]
+        )
 
     def scores(self, block: Block, n: int) -> np.ndarray:
-        """1.0 for a right answer, 0.0 for a wrong one, for each request of the block at its n-th call (from 0)."""
+        """1.0 for a right answer, 0.0 for a wrong one, for each request of the block at its n-th
+        call (from 0)."""
         number = block.first // BLOCK
         shared = self._questions.normals(block.question, number, "z")
         own = self._questions.normals(block.question, number, "v", self._model)
-        noise = self._streams.block("answer", self._name, n, block=number).standard_normal(BLOCK)[: block.size]
-        return np.asarray(self._threshold[block.task] + LOADING * shared + TAU * own + NOISE * noise > 0, float)
+        noise = self._streams.block("answer", self._name, n, block=number).standard_normal(BLOCK)[
+            : block.size
+        ]
+        return np.asarray(
+            self._threshold[block.task] + LOADING * shared + TAU * own + NOISE * noise > 0, float
+        )
 
 
 class Table:
@@ -50,31 +68,50 @@ class Table:
     def __init__(self, column: np.ndarray) -> None:
         self._column = column
 
-    def scores(self, block: Block, n: int) -> np.ndarray:  # the table holds one answer to each prompt: every call gives that one
+    # the table holds one answer to each prompt: every call gives that one
+    def scores(self, block: Block, n: int) -> np.ndarray:
         return np.asarray(self._column[block.row], float)
 
 
-def accuracy(quality: float | dict[str, float] | None, task: str, tasks: Mapping[str, spec.Task]) -> float | None:
-    """The share of right answers to a task: what `quality` says, one standard deviation of the probit lower for each unit of the task's difficulty.
+def accuracy(
+    quality: float | dict[str, float] | None, task: str, tasks: Mapping[str, spec.Task]
+) -> float | None:
+    """The share of right answers to a task: what `quality` says, one standard deviation of the
+    probit lower for each unit of the task's difficulty.
 
-    `tasks`: those that the scenario describes; a log may have others. None where it is not known: no quality is given, or none for this task; or one
-    number for all work, while the scenario tells tasks apart by difficulty and does not know how difficult this one is.
+    `tasks`: those that the scenario describes; a log may have others. None where it is not known:
+    no quality is given, or none for this task; or one number for all work, while the scenario tells
+    tasks apart by difficulty and does not know how difficult this one is.
     """
     described = tasks.get(task)
     share = quality.get(task) if isinstance(quality, dict) else quality
-    if share is None or (described is None and not isinstance(quality, dict) and any(each.difficulty for each in tasks.values())):
+    if share is None or (
+        described is None
+        and not isinstance(quality, dict)
+        and any(each.difficulty for each in tasks.values())
+    ):
         return None
     difficulty = 0.0 if described is None else described.difficulty
-    return NormalDist().cdf(_probit(share) - difficulty) if difficulty and 0 < share < 1 else float(share)
+    return (
+        NormalDist().cdf(_probit(share) - difficulty)
+        if difficulty and 0 < share < 1
+        else float(share)
+    )
 
 
-def stated(quality: float | dict[str, float] | None, tasks: Mapping[str, spec.Task]) -> dict[str, float]:
-    """What is known, for a table: task -> share of right answers at its difficulty, or one share for all work (under "")."""
+def stated(
+    quality: float | dict[str, float] | None, tasks: Mapping[str, spec.Task]
+) -> dict[str, float]:
+    """What is known, for a table: task -> share of right answers at its difficulty, or one share
+    for all work (under "")."""
     if quality is None:
         return {}
     if not isinstance(quality, dict) and not any(each.difficulty for each in tasks.values()):
         return {"": quality}
-    found = {task: accuracy(quality, task, tasks) for task in {**tasks, **(quality if isinstance(quality, dict) else {})}}
+    found = {
+        task: accuracy(quality, task, tasks)
+        for task in {**tasks, **(quality if isinstance(quality, dict) else {})}
+    }
     return {task: share for task, share in found.items() if share is not None}
 
 

@@ -1,4 +1,5 @@
-"""What belongs to a question rather than to a request: the same numbers whoever asks it, and however often."""
+"""What belongs to a question rather than to a request: the same numbers whoever asks it, and
+however often."""
 
 from __future__ import annotations
 
@@ -12,13 +13,15 @@ BLOCK = 4096
 """Requests to a block; part of what a seed means."""
 
 UNIQUE = 1 << 40
-"""Question UNIQUE + i is asked once, by request i; smaller numbers come from the catalogue of repeats."""
+"""Question UNIQUE + i is asked once, by request i; smaller numbers come from the catalogue of
+repeats."""
 
 Draw = Callable[[np.random.Generator], np.ndarray]
 
 
 class Questions:
-    """Draws by question. Those of the catalogue are made once and kept: memory grows with `catalogue`, never with the horizon."""
+    """Draws by question. Those of the catalogue are made once and kept: memory grows with
+    `catalogue`, never with the horizon."""
 
     def __init__(self, streams: Streams, catalogue: int) -> None:
         self._streams = streams
@@ -33,7 +36,9 @@ class Questions:
         """A standard normal for each question of block `number`."""
         return self._pick(_normal, question, number, ("normal", *key))
 
-    def _pick(self, draw: Draw, question: np.ndarray, number: int, key: tuple[str, ...]) -> np.ndarray:
+    def _pick(
+        self, draw: Draw, question: np.ndarray, number: int, key: tuple[str, ...]
+    ) -> np.ndarray:
         own = draw(self._streams.block("question", *key, block=number))[: len(question)]
         again = question < UNIQUE
         if not again.any():
@@ -43,7 +48,12 @@ class Questions:
     def _catalogue(self, draw: Draw, key: tuple[str, ...]) -> np.ndarray:
         kept = self._kept.get(key)
         if kept is None:
-            kept = np.concatenate([draw(self._streams.block("catalogue", *key, block=number)) for number in range(self._blocks)])
+            kept = np.concatenate(
+                [
+                    draw(self._streams.block("catalogue", *key, block=number))
+                    for number in range(self._blocks)
+                ]
+            )
             self._kept[key] = kept
         return kept
 

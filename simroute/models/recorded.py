@@ -1,4 +1,5 @@
-"""A deployment that behaves as a log says: times resampled from calls of the same hour and a like size, failures in the windows where they were."""
+"""A deployment that behaves as a log says: times resampled from calls of the same hour and a like
+size, failures in the windows where they were."""
 
 from __future__ import annotations
 
@@ -9,14 +10,16 @@ import numpy as np
 NEIGHBOURS = 32
 """A call's time is that of one of so many calls of the log, the nearest in size."""
 SCALED = (0.5, 2.0)
-"""It is stretched in proportion to size, by no more than this: at the ends of the range all neighbours are smaller, or all larger."""
+"""It is stretched in proportion to size, by no more than this: at the ends of the range all
+neighbours are smaller, or all larger."""
 ENOUGH = 20
 """Calls in a window, on average, from which on its share of failures is believed."""
 WINDOW, HOUR = 300.0, 3600.0
 
 
 class Clock(NamedTuple):
-    """Seconds of the run to seconds of the trace: it begins at `start`, goes `scale` times as fast, and over again after `length`."""
+    """Seconds of the run to seconds of the trace: it begins at `start`, goes `scale` times as fast,
+    and over again after `length`."""
 
     start: float
     scale: float
@@ -30,15 +33,29 @@ class Clock(NamedTuple):
 class Pool:
     """Calls that succeeded, sorted by hour and then by size."""
 
-    def __init__(self, hour: np.ndarray, size: np.ndarray, ttft: np.ndarray, latency: np.ndarray) -> None:
+    def __init__(
+        self, hour: np.ndarray, size: np.ndarray, ttft: np.ndarray, latency: np.ndarray
+    ) -> None:
         order = np.lexsort((size, hour))
-        self._hours, self._size, self._ttft, self._latency = hour[order], size[order], ttft[order], latency[order]
+        self._hours, self._size, self._ttft, self._latency = (
+            hour[order],
+            size[order],
+            ttft[order],
+            latency[order],
+        )
         every = np.argsort(size, kind="stable")
         self._all = size[every], ttft[every], latency[every]
-        self.rich = {int(h) for h, n in zip(*np.unique(hour, return_counts=True), strict=True) if n >= NEIGHBOURS}
+        self.rich = {
+            int(h)
+            for h, n in zip(*np.unique(hour, return_counts=True), strict=True)
+            if n >= NEIGHBOURS
+        }
 
-    def draw(self, hour: np.ndarray, size: np.ndarray, coin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(seconds to the first token, NaN where the log has none; seconds to the end) for calls of these hours and sizes."""
+    def draw(
+        self, hour: np.ndarray, size: np.ndarray, coin: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """(seconds to the first token, NaN where the log has none; seconds to the end) for calls of
+        these hours and sizes."""
         ttft, latency = np.empty(len(size)), np.empty(len(size))
         for h in np.unique(hour).tolist():
             here = hour == h
@@ -54,7 +71,8 @@ class Pool:
 
 
 def _near(sizes: np.ndarray, size: np.ndarray, coin: np.ndarray) -> np.ndarray:
-    """One of the NEIGHBOURS places around where each size belongs; where more calls are of just that size, one of all these."""
+    """One of the NEIGHBOURS places around where each size belongs; where more calls are of just
+    that size, one of all these."""
     low, high = np.searchsorted(sizes, size), np.searchsorted(sizes, size, "right")
     width = np.maximum(min(NEIGHBOURS, len(sizes)), high - low)
     start = np.clip((low + high) // 2 - width // 2, 0, len(sizes) - width)
@@ -62,51 +80,73 @@ def _near(sizes: np.ndarray, size: np.ndarray, coin: np.ndarray) -> np.ndarray:
 
 
 class Behaviour:
-    """One deployment of the log. `errors`: (from second of the trace, {status: share}), in order; `observed(t)`: whether its hour was seen."""
+    """One deployment of the log. `errors`: (from second of the trace, {status: share}), in order;
+    `observed(t)`: whether its hour was seen."""
 
     def __init__(self, seen: dict[str, np.ndarray], target: int, always: int | None = None) -> None:
-        """`always`: the status of a deployment that never answered, so that whatever is sent to it fails."""
+        """`always`: the status of a deployment that never answered, so that whatever is sent to it
+        fails."""
         mine, answered = seen["target"] == target, ~seen["failed"].astype(bool)
         self.known = bool((mine & answered).any())
-        good = mine & answered if self.known else answered  # the times of a deployment that has none are those of all others
-        asked, given, latency = (seen[name][good] for name in ("input_tokens", "output_tokens", "latency_s"))
+        # the times of a deployment that has none are those of all others
+        good = mine & answered if self.known else answered
+        asked, given, latency = (
+            seen[name][good] for name in ("input_tokens", "output_tokens", "latency_s")
+        )
         self._weights = _weights(asked, given, latency)
-        self.pool = Pool(seen["hour"][good], self._size(asked, given), seen["ttft_s"][good], latency) if len(latency) else None
+        self.pool = (
+            Pool(seen["hour"][good], self._size(asked, given), seen["ttft_s"][good], latency)
+            if len(latency)
+            else None
+        )
         failed = np.sort(seen["latency_s"][mine & seen["failed"].astype(bool)])
         self._failed = failed if len(failed) else np.array([0.3])
-        self.errors: list[tuple[float, dict[int, float]]] = _errors(seen, target) if always is None else [(0.0, {always: 1.0})]
+        self.errors: list[tuple[float, dict[int, float]]] = (
+            _errors(seen, target) if always is None else [(0.0, {always: 1.0})]
+        )
 
-    def draw(self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(ttft, decode, error) seconds of calls at these seconds of the trace, with so many tokens. coin: uniforms, (2, calls)."""
+    def draw(
+        self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(ttft, decode, error) seconds of calls at these seconds of the trace, with so many
+        tokens. coin: uniforms, (2, calls)."""
         error = self._failed[(coin[1] * len(self._failed)).astype(np.int64)]
         if self.pool is None:
             return error, np.zeros(len(when)), error
-        ttft, latency = self.pool.draw((when / HOUR).astype(np.int64), self._size(asked, given), coin[0])
+        ttft, latency = self.pool.draw(
+            (when / HOUR).astype(np.int64), self._size(asked, given), coin[0]
+        )
         ttft = np.where(np.isnan(ttft), latency, np.minimum(ttft, latency))
         return ttft, latency - ttft, error
 
     def _size(self, asked: np.ndarray, given: np.ndarray) -> np.ndarray:
-        """Seconds that a call of so many tokens is expected to take. Of logged and of replayed calls by the same operations: equal calls are equal
-        to the last bit, and none is taken to be larger than its like."""
+        """Seconds that a call of so many tokens is expected to take. Of logged and of replayed
+        calls by the same operations: equal calls are equal to the last bit, and none is taken to be
+        larger than its like."""
         base, per_input, per_output = self._weights
         return np.asarray(base + per_input * asked.astype(float) + per_output * given.astype(float))
 
     def observed(self, when: np.ndarray) -> np.ndarray:
-        """Whether the log has enough calls of this deployment in the hour of each second of the trace."""
+        """Whether the log has enough calls of this deployment in the hour of each second of the
+        trace."""
         rich = self.pool.rich if self.pool is not None and self.known else set()
         return np.isin((when / HOUR).astype(np.int64), list(rich))
 
 
-def _weights(asked: np.ndarray, given: np.ndarray, latency: np.ndarray) -> tuple[float, float, float]:
+def _weights(
+    asked: np.ndarray, given: np.ndarray, latency: np.ndarray
+) -> tuple[float, float, float]:
     """Seconds for a call, for a token in and for one out: least squares, none below 0.
 
-    By sums of products, so that what LAPACK sees are three rows however long the log: over many it shares the work among threads, whose number
-    would decide the last bit.
+    By sums of products, so that what LAPACK sees are three rows however long the log: over many it
+    shares the work among threads, whose number would decide the last bit.
     """
     columns = [np.ones(len(latency)), asked.astype(float), given.astype(float)]
     scale = np.array([float(column.max(initial=0.0)) or 1.0 for column in columns])
     columns = [column / most for column, most in zip(columns, scale, strict=True)]
-    products = np.array([[float((one * other).sum()) for other in (*columns, latency)] for one in columns])
+    products = np.array(
+        [[float((one * other).sum()) for other in (*columns, latency)] for one in columns]
+    )
     found = np.linalg.lstsq(products[:, :3], products[:, 3], rcond=1e-12)[0] / scale
     base, per_input, per_output = np.maximum(found, 0.0).tolist()
     return base, per_input, per_output
@@ -119,14 +159,21 @@ def _errors(seen: dict[str, np.ndarray], target: int) -> list[tuple[float, dict[
     if not len(windows) or not bad.any():
         return [(0.0, {})]
     wide = 1
-    while calls.sum() / max(1, len(np.unique(windows // wide))) < ENOUGH and wide < windows.max() + 1:
+    while (
+        calls.sum() / max(1, len(np.unique(windows // wide))) < ENOUGH and wide < windows.max() + 1
+    ):
         wide *= 3
     total: dict[int, int] = {}
     for w, n in zip((windows // wide).tolist(), calls.tolist(), strict=True):
         total[w] = total.get(w, 0) + n
     shares: dict[int, dict[int, float]] = {w: {} for w in total}
     places = seen["failures_w"][bad] // wide
-    for w, status, n in zip(places.tolist(), seen["failures_status"][bad].tolist(), seen["failures_calls"][bad].tolist(), strict=True):
+    for w, status, n in zip(
+        places.tolist(),
+        seen["failures_status"][bad].tolist(),
+        seen["failures_calls"][bad].tolist(),
+        strict=True,
+    ):
         shares[w][status] = shares[w].get(status, 0.0) + n / total[w]
     steps: list[tuple[float, dict[int, float]]] = [(0.0, {})]
     for w in sorted(total):
@@ -141,7 +188,9 @@ class Recorded:
     def __init__(self, behaviour: Behaviour, clock: Clock) -> None:
         self.behaviour, self.clock = behaviour, clock
 
-    def draw(self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def draw(
+        self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`Behaviour.draw` at these seconds of the run."""
         return self.behaviour.draw(self.clock.trace(when), asked, given, coin)
 
@@ -154,8 +203,14 @@ class Recorded:
         start, scale, length = self.clock
         steps, turn = [], 0
         while turn * length < horizon * scale:
-            edges = [(max(when, start), shares) for when, shares in self.behaviour.errors if when < start + length]
+            edges = [
+                (max(when, start), shares)
+                for when, shares in self.behaviour.errors
+                if when < start + length
+            ]
             here = dict(edges)  # of those before the start, the last
-            steps += [((when - start + turn * length) / scale, shares) for when, shares in here.items()]
+            steps += [
+                ((when - start + turn * length) / scale, shares) for when, shares in here.items()
+            ]
             turn += 1
         return steps

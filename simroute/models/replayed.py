@@ -1,4 +1,5 @@
-"""The requests of a trace, a block at a time: a window of it, faster, over and over, or a bootstrap of its sessions."""
+"""The requests of a trace, a block at a time: a window of it, faster, over and over, or a bootstrap
+of its sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from simroute.models.random import Streams
 from simroute.models.recorded import Clock
 
 MOVED = 300.0
-"""A session of a bootstrap comes up to so many seconds earlier or later (in a shorter trace, up to its length)."""
+"""A session of a bootstrap comes up to so many seconds earlier or later (in a shorter trace, up to
+its length)."""
 
 
 MOMENT = 1e12
@@ -23,7 +25,8 @@ MOMENT = 1e12
 class Lengths(Protocol):
     """Arrivals (s, from the first, in order) and lengths read from a file.
 
-    One that is kept on disk has `requests`, `column(name)`, `part(start, stop)` and `picked(places)` as well, with more columns.
+    One that is kept on disk has `requests`, `column(name)`, `part(start, stop)` and
+    `picked(places)` as well, with more columns.
     """
 
     arrival: np.ndarray
@@ -38,11 +41,18 @@ def clock(load: spec.Workload, trace: Any) -> Clock:
     start, stop = window(load, trace)
     count = stop - start
     length = end - load.trace_from or MOMENT
-    return Clock(load.trace_from, load.rate_scale, length if load.trace_loop == 1 else length * (1 + 1 / max(1, count)))
+    return Clock(
+        load.trace_from,
+        load.rate_scale,
+        length if load.trace_loop == 1 else length * (1 + 1 / max(1, count)),
+    )
 
 
-def replayed(load: spec.Workload, trace: Any, horizon: float, streams: Streams) -> Iterator[dict[str, np.ndarray]]:
-    """Blocks of columns, all but the last of them full; `arrival` counts from the start of the window, in seconds of the run."""
+def replayed(
+    load: spec.Workload, trace: Any, horizon: float, streams: Streams
+) -> Iterator[dict[str, np.ndarray]]:
+    """Blocks of columns, all but the last of them full; `arrival` counts from the start of the
+    window, in seconds of the run."""
     time = clock(load, trace)
     start, stop = window(load, trace)
     if load.trace_jitter:
@@ -68,8 +78,11 @@ def replayed(load: spec.Workload, trace: Any, horizon: float, streams: Streams) 
         yield _joined(held)
 
 
-def _jittered(trace: Any, time: Clock, start: int, stop: int, horizon: float, streams: Streams, loop: int) -> Iterator[dict[str, np.ndarray]]:
-    """Each session as often as a Poisson number of mean 1 says (a bootstrap that needs no total), its copies at other times."""
+def _jittered(
+    trace: Any, time: Clock, start: int, stop: int, horizon: float, streams: Streams, loop: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """Each session as often as a Poisson number of mean 1 says (a bootstrap that needs no total),
+    its copies at other times."""
     arrival = np.array(_arrival(trace)[start:stop])
     sessions = np.unique(_column(trace, "session", start, stop), return_inverse=True)[1]
     many = int(sessions.max()) + 1
@@ -78,10 +91,14 @@ def _jittered(trace: Any, time: Clock, start: int, stop: int, horizon: float, st
         often = streams.block("jitter", turn, block=0).poisson(1.0, many)
         for copy in range(int(often.max())):
             here = np.flatnonzero(often[sessions] > copy)
-            moved = min(MOVED, time.length) * (2 * streams.block("jitter", turn, "moved", copy, block=0).random(many) - 1)
+            moved = min(MOVED, time.length) * (
+                2 * streams.block("jitter", turn, "moved", copy, block=0).random(many) - 1
+            )
             when = np.abs(arrival[here] - time.start + moved[sessions[here]])
             places.append(start + here)
-            times.append(turn * time.length + np.where(when > time.length, 2 * time.length - when, when))
+            times.append(
+                turn * time.length + np.where(when > time.length, 2 * time.length - when, when)
+            )
     when, where = np.concatenate(times) / time.scale, np.concatenate(places)
     order = np.argsort(when, kind="stable")
     order = order[when[order] <= horizon]
@@ -93,7 +110,11 @@ def _jittered(trace: Any, time: Clock, start: int, stop: int, horizon: float, st
 
 
 def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return (
+        parts[0]
+        if len(parts) == 1
+        else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    )
 
 
 def _arrival(trace: Any) -> np.ndarray:
@@ -102,13 +123,20 @@ def _arrival(trace: Any) -> np.ndarray:
 
 
 def _column(trace: Any, name: str, start: int, stop: int) -> np.ndarray:
-    return np.array(trace.column(name)[start:stop]) if hasattr(trace, "column") else np.arange(start, stop)
+    return (
+        np.array(trace.column(name)[start:stop])
+        if hasattr(trace, "column")
+        else np.arange(start, stop)
+    )
 
 
 def _part(trace: Any, start: int, stop: int) -> dict[str, np.ndarray]:
     if hasattr(trace, "part"):
         return _told(trace, trace.part(start, stop))
-    return {name: getattr(trace, name)[start:stop] for name in ("arrival", "input_tokens", "output_tokens")}
+    return {
+        name: getattr(trace, name)[start:stop]
+        for name in ("arrival", "input_tokens", "output_tokens")
+    }
 
 
 class Part(NamedTuple):
@@ -127,20 +155,28 @@ class Part(NamedTuple):
         """When its first request comes, in seconds of the run."""
         (start, stop), time = window(load, trace), clock(load, trace)
         turn, place = divmod(self.blocks(load, trace).start * BLOCK, stop - start)
-        return (float(_arrival(trace)[start + place]) - time.start + turn * time.length) / time.scale
+        return (
+            float(_arrival(trace)[start + place]) - time.start + turn * time.length
+        ) / time.scale
 
 
 def window(load: spec.Workload, trace: Any) -> tuple[int, int]:
     """Places of the first request within `trace_from` … `trace_to`, and behind the last."""
     arrival = _arrival(trace)
-    stop = len(arrival) if load.trace_to is None else int(np.searchsorted(arrival, load.trace_to, "right"))
+    stop = (
+        len(arrival)
+        if load.trace_to is None
+        else int(np.searchsorted(arrival, load.trace_to, "right"))
+    )
     return int(np.searchsorted(arrival, load.trace_from)), stop
 
 
 def _picked(trace: Any, places: np.ndarray) -> dict[str, np.ndarray]:
     if hasattr(trace, "picked"):
         return _told(trace, trace.picked(places))
-    return {name: getattr(trace, name)[places] for name in ("arrival", "input_tokens", "output_tokens")}
+    return {
+        name: getattr(trace, name)[places] for name in ("arrival", "input_tokens", "output_tokens")
+    }
 
 
 def _told(trace: Any, part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -1,4 +1,5 @@
-"""Everything that happens whatever the policy, for one replication: requests, deployments, outages."""
+"""Everything that happens whatever the policy, for one replication: requests, deployments,
+outages."""
 
 from __future__ import annotations
 
@@ -26,22 +27,38 @@ class Weather:
     """What a simulated world is given. Files (`trace`, `lengths`, `outcomes`) come already read."""
 
     def __init__(
-        self, scenario: spec.Scenario, seed: int, replication: int, *, trace: Lengths | None = None, lengths: Lengths | None = None,
-        outcomes: Outcomes | None = None, part: Part | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        scenario: spec.Scenario,
+        seed: int,
+        replication: int,
+        *,
+        trace: Lengths | None = None,
+        lengths: Lengths | None = None,
+        outcomes: Outcomes | None = None,
+        part: Part | None = None,
+    ) -> None:
         self.scenario = scenario
         self.horizon = scenario.horizon
         self.calendar = calendar(scenario.workload, trace)
         self.streams = Streams(seed, replication)
         self._trace, self.part = trace, part
-        self.repeating = getattr(trace, "repeated", 0) or (scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0)
+        self.repeating = getattr(trace, "repeated", 0) or (
+            scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0
+        )
         self._questions = Questions(self.streams, self.repeating)
         self._workload = Workload(scenario, self.streams, self._questions, trace, lengths, outcomes)
-        self.tasks, self.users, self.features = self._workload.tasks, self._workload.users, self._workload.features
+        self.tasks, self.users, self.features = (
+            self._workload.tasks,
+            self._workload.users,
+            self._workload.features,
+        )
         self.teams = self._workload.teams
         self.routes, self.chains = self._routes("routes"), self._routes("chains")
         self.windows = windows(scenario, self.streams, self.horizon)
-        self.deployments = {name: self._deployment(name, deployment, outcomes) for name, deployment in scenario.deployments.items()}
+        self.deployments = {
+            name: self._deployment(name, deployment, outcomes)
+            for name, deployment in scenario.deployments.items()
+        }
 
     def blocks(self) -> Iterator[Block]:
         """The requests, in order of arrival."""
@@ -64,29 +81,56 @@ class Weather:
         """A block of background calls of one replica."""
         return self._workload.ping(PINGS * (1 + replica) + number)
 
-    def _deployment(self, name: str, deployment: spec.Deployment, outcomes: Outcomes | None) -> DeploymentModel:
+    def _deployment(
+        self, name: str, deployment: spec.Deployment, outcomes: Outcomes | None
+    ) -> DeploymentModel:
         scores: Scores
         if outcomes is not None and deployment.outcomes is not None:
             scores, graded = Table(outcomes.columns[deployment.outcomes]), [True] * len(self.tasks)
         else:
-            right = [accuracy(deployment.quality, task, self.scenario.workload.tasks) for task in self.tasks]
+            right = [
+                accuracy(deployment.quality, task, self.scenario.workload.tasks)
+                for task in self.tasks
+            ]
             scores = Copula(self.streams, self._questions, name, deployment.model, right)
             graded = [share is not None for share in right]
         recorded = None if deployment.recorded is None else self._recorded(deployment.recorded)
-        steps = spells(name, deployment, self.streams, self.horizon) if recorded is None else recorded.errors(self.horizon)
+        steps = (
+            spells(name, deployment, self.streams, self.horizon)
+            if recorded is None
+            else recorded.errors(self.horizon)
+        )
         timeline = Timeline(name, deployment, self.windows, self.scenario.outages, steps)
         prices = price_list(deployment, self.horizon, self.calendar)
-        return DeploymentModel(name, deployment, prices, timeline, scores, self.streams, self.scenario.gateway.overhead, recorded, graded)
+        return DeploymentModel(
+            name,
+            deployment,
+            prices,
+            timeline,
+            scores,
+            self.streams,
+            self.scenario.gateway.overhead,
+            recorded,
+            graded,
+        )
 
     def _recorded(self, target: str) -> Recorded:
         trace: Any = self._trace
         return Recorded(trace.behaviour(target), clock(self.scenario.workload, trace))
 
     def _routes(self, kind: str) -> list[tuple[str, ...]]:
-        """The deployments to which a log says that requests went, by the code of the way that each took; of `chains`, and would have gone on."""
-        known = {made.recorded: name for name, made in reversed(self.scenario.deployments.items()) if made.recorded is not None}
+        """The deployments to which a log says that requests went, by the code of the way that each
+        took; of `chains`, and would have gone on."""
+        known = {
+            made.recorded: name
+            for name, made in reversed(self.scenario.deployments.items())
+            if made.recorded is not None
+        }
         if not known:
             return []
         trace: Any = self._trace
         names = [known.get(target) for target in trace.targets]
-        return [tuple(name for place in route if (name := names[place]) is not None) for route in getattr(trace, kind)]
+        return [
+            tuple(name for place in route if (name := names[place]) is not None)
+            for route in getattr(trace, kind)
+        ]

@@ -13,10 +13,12 @@ from simroute.gauges.breaker import BreakerState, Permit
 @layer("breaker")
 @dataclass
 class Breaker:
-    """Stops calling a failing target for a while: failures within a window open it, trials close it again.
+    """Stops calling a failing target for a while: failures within a window open it, trials close it
+    again.
 
-    The stated statuses are failures and a complete 200 is a success; all else is neutral: a 429 (unless listed), a 499, a refusal by a layer
-    further in. Its events say under `breaker` which one it was: the provider, the deployment, or "deployment (task)"; their target is that of the
+    The stated statuses are failures and a complete 200 is a success; all else is neutral: a 429
+    (unless listed), a 499, a refusal by a layer further in. Its events say under `breaker` which
+    one it was: the provider, the deployment, or "deployment (task)"; their target is that of the
     call at hand. Source: Nygard, Release It! (2007), ch. 5; corner cases: gauges.breaker.
 
     Example:
@@ -25,16 +27,20 @@ class Breaker:
         breaker:  {failures: 3, window: 30s, cooldown: 30s, probes: 1}
         timeout:  {total: 30s, first_token: 10s}
 
-    Interplay: `failures` within `window` open it, so the two must fit the traffic: three within 30 s never come together where a call is made every
-    20 s. While it is open, calls are refused at once, which helps only if a layer further out, such as a fallback, knows whom else to ask. After
-    each `cooldown` up to `probes` calls are tried, and the outage's error share of them is wasted: a long cooldown wastes few, but finds the
-    recovery later, and in a partial outage a trial often succeeds by luck and closes it, unless `successes` asks for several. `rate` replaces
-    `failures` by a share, which holds in busy and quiet hours alike, but says nothing before `min_calls` calls (`count_window` and `consecutive`
-    replace the time window by the last calls, or by failures in a row). What counts as one call is all that the layers inside make of it: with a
-    `retry` there, its last answer, in a trial too; `trial: send` lets a trial have one send only, which spares a struggling provider and finds the
-    recovery later (with an error share e, two tries close it in 1 - e² of the trials, one in 1 - e), and `probe_limit` must leave it that time.
-    `scope` decides who shares a breaker: by provider, one failing model shuts its siblings as well, and an outage of all is found sooner; by
-    deployment or task each learns alone.
+    Interplay: `failures` within `window` open it, so the two must fit the traffic: three within 30
+    s never come together where a call is made every 20 s. While it is open, calls are refused at
+    once, which helps only if a layer further out, such as a fallback, knows whom else to ask. After
+    each `cooldown` up to `probes` calls are tried, and the outage's error share of them is wasted:
+    a long cooldown wastes few, but finds the recovery later, and in a partial outage a trial often
+    succeeds by luck and closes it, unless `successes` asks for several. `rate` replaces `failures`
+    by a share, which holds in busy and quiet hours alike, but says nothing before `min_calls` calls
+    (`count_window` and `consecutive` replace the time window by the last calls, or by failures in a
+    row). What counts as one call is all that the layers inside make of it: with a `retry` there,
+    its last answer, in a trial too; `trial: send` lets a trial have one send only, which spares a
+    struggling provider and finds the recovery later (with an error share e, two tries close it in 1
+    - e² of the trials, one in 1 - e), and `probe_limit` must leave it that time. `scope` decides
+    who shares a breaker: by provider, one failing model shuts its siblings as well, and an outage
+    of all is found sooner; by deployment or task each learns alone.
     """
 
     failures: Annotated[Positive, Doc("so many open it")] = 3
@@ -42,14 +48,33 @@ class Breaker:
     cooldown: Annotated[Period, Doc("time until a trial may pass")] = 30.0
     probes: Annotated[Positive, Doc("trials at a time")] = 1
     successes: Annotated[Positive, Doc("trials that must succeed to close it")] = 1
-    rate: Annotated[Share | None, Doc("open on this share of failures instead of their number")] = None
+    rate: Annotated[Share | None, Doc("open on this share of failures instead of their number")] = (
+        None
+    )
     min_calls: Annotated[Positive, Doc("calls before the share counts; at most count_window")] = 10
-    count_window: Annotated[Positive | None, Doc("look at the last so many calls instead of a time")] = None
+    count_window: Annotated[
+        Positive | None, Doc("look at the last so many calls instead of a time")
+    ] = None
     consecutive: Annotated[bool, Doc("count failures in a row, whenever they were")] = False
-    probe_limit: Annotated[Period, Doc("a trial without an answer counts as failed after this")] = 120.0
-    trial: Annotated[Literal["call", "send"], Doc("what a trial is: the whole call with its retries inside, or a single send")] = "call"
-    scope: Annotated[Literal["provider", "deployment", "task"], Doc("one breaker for each; task: for each deployment and task")] = "provider"
-    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = (408, 500, 502, 503, 504, 529)
+    probe_limit: Annotated[Period, Doc("a trial without an answer counts as failed after this")] = (
+        120.0
+    )
+    trial: Annotated[
+        Literal["call", "send"],
+        Doc("what a trial is: the whole call with its retries inside, or a single send"),
+    ] = "call"
+    scope: Annotated[
+        Literal["provider", "deployment", "task"],
+        Doc("one breaker for each; task: for each deployment and task"),
+    ] = "provider"
+    statuses: Annotated[tuple[Status, ...], Doc("what counts as a failure")] = (
+        408,
+        500,
+        502,
+        503,
+        504,
+        529,
+    )
 
     def __post_init__(self) -> None:
         self._states: dict[object, BreakerState] = {}
@@ -75,7 +100,9 @@ class Breaker:
             return outcome
         return outcome.then(lambda final: self._tell(state, permit, call, world, final))
 
-    def _tell(self, state: BreakerState, permit: Permit, call: Call, world: World, outcome: Outcome) -> None:
+    def _tell(
+        self, state: BreakerState, permit: Permit, call: Call, world: World, outcome: Outcome
+    ) -> None:
         good = outcome.status == 200
         failed = not good and outcome.status in self.statuses
         if outcome.by or not (failed or good):
@@ -87,13 +114,19 @@ class Breaker:
 
     def _report(self, state: BreakerState, call: Call, world: World, **detail: int) -> None:
         for event in state.news:
-            world.emit(event, call, target=_target(call, world), breaker=self._names[state], **detail)
+            world.emit(
+                event, call, target=_target(call, world), breaker=self._names[state], **detail
+            )
         state.news.clear()
 
     def _join(self, key: object, call: Call, world: World) -> BreakerState:
         """The state that a call meets, which targets of one provider may share."""
         target, task = _target(call, world), call.request.task
-        shared = {"provider": world.targets()[target].provider, "deployment": target, "task": (target, task)}[self.scope]
+        shared = {
+            "provider": world.targets()[target].provider,
+            "deployment": target,
+            "task": (target, task),
+        }[self.scope]
         if shared not in self._shared:
             self._shared[shared] = made = self._closed()
             self._names[made] = f"{target} ({task})" if self.scope == "task" else str(shared)

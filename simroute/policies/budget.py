@@ -17,23 +17,27 @@ DAY, SLOTS = 86_400.0, 1000
 FREE, SHIFTING, EXHAUSTED = range(3)
 LOOKS, MOST_OWING = 4, 4096
 Account = tuple[Call, float, Ticket]
-"""A call, what its request had been billed before, and the ticket of what the meter counts for it."""
+"""A call, what its request had been billed before, and the ticket of what the meter counts for
+it."""
 WORDS = {SHIFTING: "shifted", EXHAUSTED: "exhausted"}
 
 
 @layer("budget")
 @dataclass
 class Budget:
-    """Meters spending by day, week or month, or over the last hours. From `shift_at` on, stated classes of work go to the cheaper target; at 100 %
-    the stated action.
+    """Meters spending by day, week or month, or over the last hours. From `shift_at` on, stated
+    classes of work go to the cheaper target; at 100 % the stated action.
 
-    Reserves an estimate before it sends, at the price of the target that is asked first, and settles what the request was billed inside, retries
-    and judges included; both belong to the period in which the call was sent. A send that was given up counts with its estimate until its bill is
-    known. With `at_limit: reject` a call is sent only if spent + reserved + its own estimate is at most `usd`. The estimate of a budget that stands
-    outside does not know a dearer target that a fallback asks, a second model of a cascade, or a second send when the first one timed out and runs
-    on: these count as soon as they are over. To hold the sum against what is under way as well, stand it innermost, after timeout, where every send
-    is reserved by itself. A period begins at `reset` o'clock in `zone` (each day, on Mondays, on the first of the month), a `rolling` one has no
-    beginning.
+    Reserves an estimate before it sends, at the price of the target that is asked first, and
+    settles what the request was billed inside, retries and judges included; both belong to the
+    period in which the call was sent. A send that was given up counts with its estimate until its
+    bill is known. With `at_limit: reject` a call is sent only if spent + reserved + its own
+    estimate is at most `usd`. The estimate of a budget that stands outside does not know a dearer
+    target that a fallback asks, a second model of a cascade, or a second send when the first one
+    timed out and runs on: these count as soon as they are over. To hold the sum against what is
+    under way as well, stand it innermost, after timeout, where every send is reserved by itself. A
+    period begins at `reset` o'clock in `zone` (each day, on Mondays, on the first of the month), a
+    `rolling` one has no beginning.
 
     Example:
 
@@ -41,26 +45,44 @@ class Budget:
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 10s}
 
-    Interplay: Below `shift_at` of `usd` nothing changes; from there the work named in `shift` (all of it, when empty) goes to the target `to`; from
-    100 % on `at_limit` decides about everything, until the next `period` begins. A low `shift_at` costs quality early and seldom reaches the limit;
-    a high one keeps the quality and leaves little to save with. Only `reject` holds the sum; `shift` goes on spending at the cheaper price, and
-    `allow` only tells. Stand it outside the fallback, which then asks `to` first and whose further sends are counted. How hard `reject` is,
-    `reserve` says: `expected` (the output tokens that its task saw lately; before the first answer an eighth of what the caller allows) may be
-    exceeded by answers under way that are longer than usual, `max` (all that the caller allows) never is, at the price of refusing while much is
+    Interplay: Below `shift_at` of `usd` nothing changes; from there the work named in `shift` (all
+    of it, when empty) goes to the target `to`; from 100 % on `at_limit` decides about everything,
+    until the next `period` begins. A low `shift_at` costs quality early and seldom reaches the
+    limit; a high one keeps the quality and leaves little to save with. Only `reject` holds the sum;
+    `shift` goes on spending at the cheaper price, and `allow` only tells. Stand it outside the
+    fallback, which then asks `to` first and whose further sends are counted. How hard `reject` is,
+    `reserve` says: `expected` (the output tokens that its task saw lately; before the first answer
+    an eighth of what the caller allows) may be exceeded by answers under way that are longer than
+    usual, `max` (all that the caller allows) never is, at the price of refusing while much is
     reserved.
     """
 
     usd: Annotated[Usd | None, Doc("for a period; default: the scenario's budget")] = None
-    period: Annotated[Literal["day", "week", "month", "rolling"] | None, Doc("default: the scenario's")] = None
-    zone: Annotated[Zone | None, Doc("on whose clock it begins, such as Europe/Berlin; default: the scenario's")] = None
-    reset: Annotated[Clock | None, Doc("time of day at which it begins; default: the scenario's, else 00:00")] = None
-    window: Annotated[Period | None, Doc("of a rolling one; default: the scenario's, else a day")] = None
+    period: Annotated[
+        Literal["day", "week", "month", "rolling"] | None, Doc("default: the scenario's")
+    ] = None
+    zone: Annotated[
+        Zone | None, Doc("on whose clock it begins, such as Europe/Berlin; default: the scenario's")
+    ] = None
+    reset: Annotated[
+        Clock | None, Doc("time of day at which it begins; default: the scenario's, else 00:00")
+    ] = None
+    window: Annotated[
+        Period | None, Doc("of a rolling one; default: the scenario's, else a day")
+    ] = None
     shift_at: Annotated[Share, Doc("share of the budget from which work shifts")] = 0.8
     shift: Annotated[tuple[WorkName, ...], Doc("features or tasks that shift; empty: all")] = ()
     to: Annotated[TargetName, Doc("who gets the work that shifts")] = "cheapest"
-    at_limit: Annotated[Literal["reject", "shift", "allow"], Doc("at 100 %: refuse, send everything to the cheaper target, or go on")] = "shift"
+    at_limit: Annotated[
+        Literal["reject", "shift", "allow"],
+        Doc("at 100 %: refuse, send everything to the cheaper target, or go on"),
+    ] = "shift"
     reserve: Annotated[
-        Literal["expected", "max"], Doc("estimate of a call: an answer as long as lately, or the most that the caller's limit allows it to cost")
+        Literal["expected", "max"],
+        Doc(
+            "estimate of a call: an answer as long as lately, or the most that the caller's "
+            "limit allows it to cost"
+        ),
     ] = "expected"
 
     def __post_init__(self) -> None:
@@ -75,7 +97,9 @@ class Budget:
             return await send(call)
         self._correct(world)
         level = self._level(self.usd, world)
-        stated = not self.shift or call.request.feature in self.shift or call.request.task in self.shift
+        stated = (
+            not self.shift or call.request.feature in self.shift or call.request.task in self.shift
+        )
         if level != FREE and (stated or (level == EXHAUSTED and self.at_limit == "shift")):
             call = self._shifted(call, world)
         before, estimate = world.spent(call), self._estimate(call, world)
@@ -94,22 +118,31 @@ class Budget:
     def _settle(self, account: Account, world: World, final: Outcome) -> None:
         self._book(account, world)
         if final.ok and final.output_tokens:
-            self._output.setdefault(account[0].request.task, Recent(3600.0)).add(world.now(), final.output_tokens)
+            self._output.setdefault(account[0].request.task, Recent(3600.0)).add(
+                world.now(), final.output_tokens
+            )
 
     def _book(self, account: Account, world: World) -> None:
-        """Count what a request has been billed, and an estimate for each of its sends that were given up and may still be billed."""
+        """Count what a request has been billed, and an estimate for each of its sends that were
+        given up and may still be billed."""
         call, before, ticket = account
         earlier = self._owing.pop(id(call.request), None)
         if earlier is not None:
             self._meter.settle(ticket, 0.0)  # a request that comes by again has one account
             call, before, ticket = earlier
         owing = world.unbilled(call)
-        ticket = self._meter.settle(ticket, world.spent(call) - before + sum(self._estimate(call.to(name), world) for name in owing))
+        ticket = self._meter.settle(
+            ticket,
+            world.spent(call)
+            - before
+            + sum(self._estimate(call.to(name), world) for name in owing),
+        )
         if owing:
             self._owing[id(call.request)] = call, before, ticket
 
     def _correct(self, world: World) -> None:
-        """Look whether bills have come of sends that were given up: a few at a time, by turns; beyond so many the oldest keep their estimates."""
+        """Look whether bills have come of sends that were given up: a few at a time, by turns;
+        beyond so many the oldest keep their estimates."""
         for _ in range(min(LOOKS, len(self._owing))):
             self._book(self._owing.pop(next(iter(self._owing))), world)
         while len(self._owing) > MOST_OWING:
@@ -132,11 +165,14 @@ class Budget:
             self._bounds = now // window * window, now
             return
         if now >= self._bounds[1]:
-            self._bounds = world.period(self.period or "month", self.zone or "UTC", self.reset or "00:00")
+            self._bounds = world.period(
+                self.period or "month", self.zone or "UTC", self.reset or "00:00"
+            )
         self._meter.turn(self._bounds[0], self._bounds[0])
 
     def _tell(self, level: int, share: float, world: World) -> None:
-        """Each level once a period, though corrected estimates may move the share to and fro across it."""
+        """Each level once a period, though corrected estimates may move the share to and fro across
+        it."""
         (told, before), period = self._told, self._bounds[0]
         if period != before and told:
             world.emit("renewed", share=share)
@@ -146,8 +182,13 @@ class Budget:
         self._told = max(level, told), period
 
     def _shifted(self, call: Call, world: World) -> Call:
-        """Aimed at the cheaper target; as it was where the request forbids that, or nobody fills the role."""
-        allowed = {name: target for name, target in world.targets().items() if target.provider not in call.request.forbids}
+        """Aimed at the cheaper target; as it was where the request forbids that, or nobody fills
+        the role."""
+        allowed = {
+            name: target
+            for name, target in world.targets().items()
+            if target.provider not in call.request.forbids
+        }
         wanted = [self.to] if allowed and self.to in (*ROLES, *allowed) else []
         return next((call.to(name) for name in resolve(wanted, allowed, world.price)), call)
 

@@ -12,10 +12,13 @@ from simroute.core.params import Doc, TargetName, TaskName
 @layer("cascade")
 @dataclass
 class Cascade:
-    """Sends to the cheap target; a judge accepts the complete answer, or the strong target is asked as well (FrugalGPT, Chen et al. 2023).
+    """Sends to the cheap target; a judge accepts the complete answer, or the strong target is asked
+    as well (FrugalGPT, Chen et al. 2023).
 
-    If the strong one then fails, the cheap answer is better than none. A judge errs: see core.Judge. Where a request forbids one of the two,
-    the other is asked alone; where it forbids both, the layers inside choose. A call that an outer layer has aimed at the cheap target stays there.
+    If the strong one then fails, the cheap answer is better than none. A judge errs: see
+    core.Judge. Where a request forbids one of the two, the other is asked alone; where it forbids
+    both, the layers inside choose. A call that an outer layer has aimed at the cheap target stays
+    there.
 
     Example:
 
@@ -23,17 +26,22 @@ class Cascade:
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 10s}
 
-    Interplay: A right cheap answer is kept with `judge.true_accept`, a wrong one with `judge.false_accept`: the first decides what is saved, the
-    second what quality is lost. With the cheap model right in a share q of answers, 1 - q x true_accept - (1 - q) x false_accept of the requests
-    are asked twice, and pay both models and both waits. With `judge.auroc` the two hang together: `false_accept` then moves the threshold.
-    Every request pays the judge's `latency` and `usd`, and a streamed answer comes whole, since the judge must see it: so
-    `tasks` is for the work that is cheap, not urgent, and that the cheap model mostly gets right. Two cascades in one policy need different
-    `tasks`: one inside the other would leave out a target, so that is refused; more than two steps come in a later version.
+    Interplay: A right cheap answer is kept with `judge.true_accept`, a wrong one with
+    `judge.false_accept`: the first decides what is saved, the second what quality is lost. With the
+    cheap model right in a share q of answers, 1 - q x true_accept - (1 - q) x false_accept of the
+    requests are asked twice, and pay both models and both waits. With `judge.auroc` the two hang
+    together: `false_accept` then moves the threshold. Every request pays the judge's `latency` and
+    `usd`, and a streamed answer comes whole, since the judge must see it: so `tasks` is for the
+    work that is cheap, not urgent, and that the cheap model mostly gets right. Two cascades in one
+    policy need different `tasks`: one inside the other would leave out a target, so that is
+    refused; more than two steps come in a later version.
     """
 
     cheap: Annotated[TargetName, Doc("who is asked first")] = "cheapest"
     strong: Annotated[TargetName, Doc("who is asked when the judge is not content")] = "first"
-    judge: Annotated[Judge, Doc("who grades the cheap answer, and how well")] = field(default_factory=Judge)
+    judge: Annotated[Judge, Doc("who grades the cheap answer, and how well")] = field(
+        default_factory=Judge
+    )
     tasks: Annotated[tuple[TaskName, ...], Doc("only for these tasks; empty: all")] = ()
 
     def __post_init__(self) -> None:
@@ -41,9 +49,17 @@ class Cascade:
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         cheap, strong = self._targets(world)
-        if cheap == strong or call.target == cheap or (self.tasks and call.request.task not in self.tasks):
+        if (
+            cheap == strong
+            or call.target == cheap
+            or (self.tasks and call.request.task not in self.tasks)
+        ):
             return await send(call)
-        allowed = [name for name in (cheap, strong) if world.targets()[name].provider not in call.request.forbids]
+        allowed = [
+            name
+            for name in (cheap, strong)
+            if world.targets()[name].provider not in call.request.forbids
+        ]
         if len(allowed) < 2:
             return await send(call.to(allowed[0]) if allowed else call)
         first = await send(call.to(cheap))
@@ -61,6 +77,9 @@ class Cascade:
     def _targets(self, world: World) -> tuple[str, str]:
         if self._pair is None:
             known, price = world.targets(), world.price
-            cheap, strong = (next(iter(resolve([name], known, price)), next(iter(known))) for name in (self.cheap, self.strong))
+            cheap, strong = (
+                next(iter(resolve([name], known, price)), next(iter(known)))
+                for name in (self.cheap, self.strong)
+            )
             self._pair = cheap, strong
         return self._pair

@@ -13,7 +13,8 @@ from simroute.gauges.latency import Recent
 
 
 class Meters:
-    """Requests and tokens a minute of one target, both or nothing, and the line of those who wait for them."""
+    """Requests and tokens a minute of one target, both or nothing, and the line of those who wait
+    for them."""
 
     def __init__(self, rpm: float | None, tpm: float | None) -> None:
         self.requests = Bucket(max(1.0, rpm), rpm / 60) if rpm is not None else None
@@ -24,22 +25,30 @@ class Meters:
         self.asked = 0
 
     def estimate(self, request: Request) -> int:
-        """Tokens: the input and the output seen lately; a request beyond the whole limit takes all of it."""
+        """Tokens: the input and the output seen lately; a request beyond the whole limit takes all
+        of it."""
         output = self.output.mean
-        tokens = round(request.input_tokens + (output if output is not None else request.max_output_tokens / 8))
+        tokens = round(
+            request.input_tokens + (output if output is not None else request.max_output_tokens / 8)
+        )
         return tokens if self.tokens is None else min(tokens, int(self.tokens.capacity))
 
     def wait(self, now: float, requests: int, tokens: int) -> float:
-        """Seconds until there has been room for so many, one after another; together they may be more than a bucket holds."""
+        """Seconds until there has been room for so many, one after another; together they may be
+        more than a bucket holds."""
         wait = max(0.0, self.shut_until - now)
         for bucket, amount in ((self.requests, requests), (self.tokens, tokens)):
             if bucket is not None:
                 full = bucket.capacity
-                wait = max(wait, bucket.wait(now, min(amount, full)) + max(0.0, amount - full) / bucket.refill)
+                wait = max(
+                    wait,
+                    bucket.wait(now, min(amount, full)) + max(0.0, amount - full) / bucket.refill,
+                )
         return wait
 
     def take(self, now: float, tokens: int) -> float:
-        """0 if there is room for one more request, which is now taken, else the seconds until there will be."""
+        """0 if there is room for one more request, which is now taken, else the seconds until there
+        will be."""
         wait = self.wait(now, 1, tokens)
         if wait == 0:
             self.give(now, -1, -tokens)
@@ -67,11 +76,13 @@ class Meters:
 @layer("limit")
 @dataclass
 class Limit:
-    """Keeps below each target's rate limit, so as not to meet its 429: waits for room up to `wait`, first come first served, else refuses
-    with the time that it would take. Stands inside whatever chooses the target.
+    """Keeps below each target's rate limit, so as not to meet its 429: waits for room up to `wait`,
+    first come first served, else refuses with the time that it would take. Stands inside whatever
+    chooses the target.
 
-    Reserves input tokens and the output seen lately, and settles what an answer used. What failed or was given up stays charged, as providers
-    count it; what an inner layer refused or answered itself does not. A 429 with Retry-After shuts the target until then.
+    Reserves input tokens and the output seen lately, and settles what an answer used. What failed
+    or was given up stays charged, as providers count it; what an inner layer refused or answered
+    itself does not. A 429 with Retry-After shuts the target until then.
 
     Example:
 
@@ -79,17 +90,25 @@ class Limit:
         limit:    {rpm: 120, wait: 2s, headroom: 0.05}
         timeout:  {total: 30s, first_token: 10s}
 
-    Interplay: `rpm` and `tpm` (of the provider, unless given here) are both needed for a call; the scarcer one decides. `wait` chooses between
-    lateness and refusal: up to so long a call stands in line, beyond it is refused at once, so that a fallback outside can send it elsewhere; with
-    `wait: 0` all excess goes there. `headroom` keeps a share unused, since token counts are estimated before the answer is there: too little of it
-    and the provider's 429 comes all the same, too much and calls wait for room that was there. With several gateway replicas each keeps the whole
-    limit to itself, unless state is shared: divide by their number.
+    Interplay: `rpm` and `tpm` (of the provider, unless given here) are both needed for a call; the
+    scarcer one decides. `wait` chooses between lateness and refusal: up to so long a call stands in
+    line, beyond it is refused at once, so that a fallback outside can send it elsewhere; with
+    `wait: 0` all excess goes there. `headroom` keeps a share unused, since token counts are
+    estimated before the answer is there: too little of it and the provider's 429 comes all the
+    same, too much and calls wait for room that was there. With several gateway replicas each keeps
+    the whole limit to itself, unless state is shared: divide by their number.
     """
 
-    rpm: Annotated[PerMinute | None, Doc("requests a minute for each target; default: what the target grants")] = None
-    tpm: Annotated[PerMinute | None, Doc("tokens a minute for each target; default: what the target grants")] = None
+    rpm: Annotated[
+        PerMinute | None, Doc("requests a minute for each target; default: what the target grants")
+    ] = None
+    tpm: Annotated[
+        PerMinute | None, Doc("tokens a minute for each target; default: what the target grants")
+    ] = None
     wait: Annotated[Seconds, Doc("at most so long for room")] = 5.0
-    headroom: Annotated[float, Unit("share"), Range(0, 0.99), Doc("share of the limit that is left unused")] = 0.0
+    headroom: Annotated[
+        float, Unit("share"), Range(0, 0.99), Doc("share of the limit that is left unused")
+    ] = 0.0
 
     def __post_init__(self) -> None:
         self._meters: dict[str, Meters] = {}
@@ -105,7 +124,8 @@ class Limit:
         return outcome.then(lambda final: self._settle(meters, tokens, final, world.now()))
 
     async def _room(self, meters: Meters, tokens: int, world: World) -> float:
-        """0 when there is room and it is taken, at once or after a wait; else the seconds that were too long."""
+        """0 when there is room and it is taken, at once or after a wait; else the seconds that were
+        too long."""
         now = world.now()
         if not meters.line and meters.take(now, tokens) == 0:
             return 0.0
@@ -127,7 +147,10 @@ class Limit:
     def _of(self, target: str, world: World) -> Meters:
         if target not in self._meters:
             known = world.targets()[target]
-            rpm, tpm = (own if own is not None else granted for own, granted in ((self.rpm, known.rpm), (self.tpm, known.tpm)))
+            rpm, tpm = (
+                own if own is not None else granted
+                for own, granted in ((self.rpm, known.rpm), (self.tpm, known.tpm))
+            )
             left = 1.0 - self.headroom
             self._meters[target] = Meters(rpm and rpm * left, tpm and tpm * left)
         return self._meters[target]

@@ -13,7 +13,8 @@ from simroute.gauges.retry_budget import RetryBudgetState
 
 @dataclass(frozen=True)
 class RetryBudget:
-    """Retries may be a share of recent calls, and so many a second in any case. Source: Finagle's RetryBudget."""
+    """Retries may be a share of recent calls, and so many a second in any case. Source: Finagle's
+    RetryBudget."""
 
     share: Annotated[Share, Doc("retries by calls of the last `ttl`")] = 0.2
     reserve: Annotated[Rate, Doc("retries there are in any case")] = 10.0
@@ -23,34 +24,52 @@ class RetryBudget:
 @layer("retry")
 @dataclass
 class Retry:
-    """Sends a failed call again to the same target, after a pause; Retry-After lengthens the pause, or ends it all if it is too long.
+    """Sends a failed call again to the same target, after a pause; Retry-After lengthens the pause,
+    or ends it all if it is too long.
 
-    What a layer further in refused is not tried again: it would only be refused again. Nor are pings, nor the trials of a breaker that wants single
-    sends (its `trial: send`).
+    What a layer further in refused is not tried again: it would only be refused again. Nor are
+    pings, nor the trials of a breaker that wants single sends (its `trial: send`).
 
     Example:
 
         retry:   {attempts: 3, backoff: {initial: 0.5s, factor: 2, jitter: full}, budget: {share: 0.2, reserve: 1}}
         timeout: {total: 30s, first_token: 10s}
 
-    Interplay: `attempts` helps where failures are brief and independent: with an error share e a call fails with e to the power of `attempts`, and
-    1 + e + e² … sends are made for it. In an outage it multiplies the load on what is failing, which `budget` bounds: retries up to `share` of
-    recent calls plus `reserve` a second. `backoff` spreads them (the pauses add up in the caller's wait: before the n-th retry initial x
-    factor^(n-1), at most `max`, and `jitter` keeps callers from coming back together). `retry_after` makes it wait as long as the provider asks,
-    but gives up at once where that is more than `max_retry_after`, so that a fallback outside loses no time. A timeout must stand inside, or one
-    hung call is never tried again. Inside a breaker a call counts as it ends after all its tries, and so does a trial: unless the breaker says
-    `trial: send`, it is tried again like any other.
+    Interplay: `attempts` helps where failures are brief and independent: with an error share e a
+    call fails with e to the power of `attempts`, and 1 + e + e² … sends are made for it. In an
+    outage it multiplies the load on what is failing, which `budget` bounds: retries up to `share`
+    of recent calls plus `reserve` a second. `backoff` spreads them (the pauses add up in the
+    caller's wait: before the n-th retry initial x factor^(n-1), at most `max`, and `jitter` keeps
+    callers from coming back together). `retry_after` makes it wait as long as the provider asks,
+    but gives up at once where that is more than `max_retry_after`, so that a fallback outside loses
+    no time. A timeout must stand inside, or one hung call is never tried again. Inside a breaker a
+    call counts as it ends after all its tries, and so does a trial: unless the breaker says `trial:
+    send`, it is tried again like any other.
     """
 
     attempts: Annotated[Positive, Doc("sends in all, the first included")] = 2
-    statuses: Annotated[tuple[Status, ...], Doc("outcomes worth another try")] = (408, 429, 500, 502, 503, 504, 529)
+    statuses: Annotated[tuple[Status, ...], Doc("outcomes worth another try")] = (
+        408,
+        429,
+        500,
+        502,
+        503,
+        504,
+        529,
+    )
     backoff: Annotated[Backoff, Doc("the pauses between tries")] = field(default_factory=Backoff)
     retry_after: Annotated[bool, Doc("wait at least as long as the provider asks")] = True
     max_retry_after: Annotated[Seconds, Doc("give up at once when it asks for more")] = 60.0
-    budget: Annotated[RetryBudget | None, Doc("bounds retries by calls, so that they do not become the load")] = None
+    budget: Annotated[
+        RetryBudget | None, Doc("bounds retries by calls, so that they do not become the load")
+    ] = None
 
     def __post_init__(self) -> None:
-        self._budget = RetryBudgetState(self.budget.share, self.budget.reserve, self.budget.ttl) if self.budget is not None else None
+        self._budget = (
+            RetryBudgetState(self.budget.share, self.budget.reserve, self.budget.ttl)
+            if self.budget is not None
+            else None
+        )
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self._budget is not None:
@@ -60,11 +79,15 @@ class Retry:
         for attempt in range(1, 1 if call.once else self.attempts):
             if outcome.ok or outcome.by or outcome.status not in self.statuses:
                 break
-            asked = outcome.retry_after if self.retry_after and outcome.retry_after is not None else 0.0
+            asked = (
+                outcome.retry_after if self.retry_after and outcome.retry_after is not None else 0.0
+            )
             if asked > self.max_retry_after or not self._affords(world.now()):
                 break
             pause = self.backoff.delay(attempt, self._u(call, world), pause)
-            world.emit("retried", call, target=call.target, status=outcome.status, wait=max(pause, asked))
+            world.emit(
+                "retried", call, target=call.target, status=outcome.status, wait=max(pause, asked)
+            )
             await world.sleep(max(pause, asked))
             outcome = await send(call)
         return outcome

@@ -13,10 +13,12 @@ from simroute.gauges.latency import Recent
 @layer("route")
 @dataclass
 class Route:
-    """Aims a call: at random by weight, at the cheapest now, at the fastest lately, or by its task or feature. It does not fail over.
+    """Aims a call: at random by weight, at the cheapest now, at the fastest lately, or by its task
+    or feature. It does not fail over.
 
-    A call that an outer layer has aimed (a budget that shifts, a cascade) stays aimed. Never aims at a provider that the request forbids.
-    Roles are resolved once; `price` looks at prices each time.
+    A call that an outer layer has aimed (a budget that shifts, a cascade) stays aimed. Never aims
+    at a provider that the request forbids. Roles are resolved once; `price` looks at prices each
+    time.
 
     Example:
 
@@ -24,21 +26,34 @@ class Route:
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 10s}
 
-    Interplay: `by` decides which other keys count: `weights` for weight, `tasks` and `default` for task, `targets` for price and latency, `explore`
-    and `memory` for latency. By latency, `memory` is how long a slow spell is held against a target, and `explore` the share of calls that look
-    whether it is over: little of both finds a recovery late, much of them sends many calls to slow targets. It only chooses who is asked first: a
-    failure is left to the layers inside, and a fallback there asks the chosen one before its own list. Failures do not count as slow, so by latency
-    and without a breaker a target that fails fast keeps its rank.
+    Interplay: `by` decides which other keys count: `weights` for weight, `tasks` and `default` for
+    task, `targets` for price and latency, `explore` and `memory` for latency. By latency, `memory`
+    is how long a slow spell is held against a target, and `explore` the share of calls that look
+    whether it is over: little of both finds a recovery late, much of them sends many calls to slow
+    targets. It only chooses who is asked first: a failure is left to the layers inside, and a
+    fallback there asks the chosen one before its own list. Failures do not count as slow, so by
+    latency and without a breaker a target that fails fast keeps its rank.
     """
 
-    by: Annotated[Literal["weight", "price", "latency", "task"], Doc("at random by weight, cheapest now, fastest lately, or by task")] = "weight"
-    targets: Annotated[tuple[TargetName, ...], Doc("whom to choose from, by price or latency; empty: every deployment")] = ()
-    weights: Annotated[dict[TargetName, Weight], Doc("chances; empty: equal ones for `targets`")] = field(default_factory=dict)
-    tasks: Annotated[dict[WorkName, TargetName], Doc("who gets which task; or which feature, for tasks that are not listed")] = field(
-        default_factory=dict
-    )
+    by: Annotated[
+        Literal["weight", "price", "latency", "task"],
+        Doc("at random by weight, cheapest now, fastest lately, or by task"),
+    ] = "weight"
+    targets: Annotated[
+        tuple[TargetName, ...],
+        Doc("whom to choose from, by price or latency; empty: every deployment"),
+    ] = ()
+    weights: Annotated[
+        dict[TargetName, Weight], Doc("chances; empty: equal ones for `targets`")
+    ] = field(default_factory=dict)
+    tasks: Annotated[
+        dict[WorkName, TargetName],
+        Doc("who gets which task; or which feature, for tasks that are not listed"),
+    ] = field(default_factory=dict)
     default: Annotated[TargetName, Doc("for work that is not listed")] = "first"
-    explore: Annotated[Share, Doc("share of calls that look at any target instead of the fastest")] = 0.05
+    explore: Annotated[
+        Share, Doc("share of calls that look at any target instead of the fastest")
+    ] = 0.05
     memory: Annotated[Period, Doc("how long a latency is remembered")] = 60.0
 
     def __post_init__(self) -> None:
@@ -52,21 +67,38 @@ class Route:
         allowed = self._allowed(list(self._known(world)), call, world)
         if not allowed:
             return Outcome.rejected("route", 403)
-        choose = {"weight": self._by_weight, "price": self._by_price, "latency": self._by_latency, "task": self._by_task}[self.by]
+        choose = {
+            "weight": self._by_weight,
+            "price": self._by_price,
+            "latency": self._by_latency,
+            "task": self._by_task,
+        }[self.by]
         target = choose(call, world, allowed)
         start = world.now()
         outcome = await send(call.to(target))
-        return outcome.then(lambda final: self._learn(target, start, world.now(), final)) if self.by == "latency" else outcome
+        return (
+            outcome.then(lambda final: self._learn(target, start, world.now(), final))
+            if self.by == "latency"
+            else outcome
+        )
 
     def _allowed(self, names: list[str], call: Call, world: World) -> list[str]:
         forbids = call.request.forbids
-        return [name for name in names if world.targets()[name].provider not in forbids] if forbids else names
+        return (
+            [name for name in names if world.targets()[name].provider not in forbids]
+            if forbids
+            else names
+        )
 
     def _known(self, world: World) -> dict[str, float]:
         """The targets to choose from, with their weights."""
         if not self._weights:
             known = world.targets()
-            every = resolve(self.targets, known, world.price) if self.targets and self.by != "task" else []
+            every = (
+                resolve(self.targets, known, world.price)
+                if self.targets and self.by != "task"
+                else []
+            )
             for wanted, weight in self.weights.items() if self.by == "weight" else ():
                 for name in resolve([wanted], known, world.price):
                     self._weights[name] = self._weights.get(name, 0.0) + weight
@@ -86,7 +118,8 @@ class Route:
 
     def _by_latency(self, call: Call, world: World, allowed: list[str]) -> str:
         for name in allowed:
-            if name not in self._seen:  # one look at each; what then does not answer is not known to be fast
+            # one look at each; what then does not answer is not known to be fast
+            if name not in self._seen:
                 self._seen[name] = Recent(self.memory)
                 return name
         if world.uniform("explore", call) < self.explore:
@@ -98,7 +131,8 @@ class Route:
         return float("inf") if mean is None else mean
 
     def _learn(self, target: str, start: float, now: float, outcome: Outcome) -> None:
-        if outcome.ok and not outcome.by:  # a failure says nothing about speed: a breaker is for that
+        # a failure says nothing about speed: a breaker is for that
+        if outcome.ok and not outcome.by:
             self._seen[target].add(now, now - start)
 
     def _by_task(self, call: Call, world: World, allowed: list[str]) -> str:
@@ -106,6 +140,9 @@ class Route:
         work = request.task if request.task in self.tasks else request.feature
         if work not in self._tasks:
             known = world.targets()
-            self._tasks[work] = next(iter(resolve([self.tasks.get(work, self.default)], known, world.price)), next(iter(known)))
+            self._tasks[work] = next(
+                iter(resolve([self.tasks.get(work, self.default)], known, world.price)),
+                next(iter(known)),
+            )
         name = self._tasks[work]
         return name if name in allowed else allowed[0]

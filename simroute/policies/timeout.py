@@ -12,17 +12,20 @@ from simroute.core.params import Doc, Period
 @layer("timeout")
 @dataclass
 class Timeout:
-    """Gives a call up (status 408) when its answer is not complete in time or, streamed, when its first token is not there in time.
+    """Gives a call up (status 408) when its answer is not complete in time or, streamed, when its
+    first token is not there in time.
 
     Example:
 
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 5s}
 
-    Interplay: `total` bounds the whole answer, so it must leave room for long ones: too short, and healthy calls are cut, billed and asked again.
-    `first_token` finds a hang or a slow provider much sooner, but for streamed requests only (`workload.streamed` says how many there are), and a
-    fallback can then still help, which after the first token nobody can. Inside a fallback or retry each try has its own time, and a request may
-    wait for several; outside, one time covers all of them. Whether a call that is given up is billed whole is the scenario's `abandoned`.
+    Interplay: `total` bounds the whole answer, so it must leave room for long ones: too short, and
+    healthy calls are cut, billed and asked again. `first_token` finds a hang or a slow provider
+    much sooner, but for streamed requests only (`workload.streamed` says how many there are), and a
+    fallback can then still help, which after the first token nobody can. Inside a fallback or retry
+    each try has its own time, and a request may wait for several; outside, one time covers all of
+    them. Whether a call that is given up is billed whole is the scenario's `abandoned`.
     """
 
     total: Annotated[Period, Doc("to the complete answer")] = 30.0

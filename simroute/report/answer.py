@@ -1,4 +1,5 @@
-"""The answer in two or three sentences, and the table of policies: best values marked, undecided ones told."""
+"""The answer in two or three sentences, and the table of policies: best values marked, undecided
+ones told."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ COLUMNS = {
 
 
 class Cell(NamedTuple):
-    """Words, and a mark: "best", "tied" (cannot be told from the best), "yes", "no", "open" or nothing."""
+    """Words, and a mark: "best", "tied" (cannot be told from the best), "yes", "no", "open" or
+    nothing."""
 
     text: str
     mark: str = ""
@@ -28,18 +30,30 @@ class Cell(NamedTuple):
 
 def sentences(material: Material) -> list[str]:
     """Who keeps the promise, who does not, and which of those that do is cheapest."""
-    promise, metric = material.evidence["promise"]["words"], material.evidence["promise"]["parts"][0]["metric"]
+    promise, metric = (
+        material.evidence["promise"]["words"],
+        material.evidence["promise"]["parts"][0]["metric"],
+    )
     verdict = {entry["policy"]: entry["meets_slo"] for entry in material.summary["verdict"]}
     if not any(material.mean(policy, "requests") for policy in verdict):
         return ["No request arrived, so nothing can be said (0 requests)."]
     one = material.summary["replications"] == 1
-    words = {True: ("keeps", "keep"), False: ("misses", "miss"), None: ("may or may not keep", "may or may not keep")}
+    words = {
+        True: ("keeps", "keep"),
+        False: ("misses", "miss"),
+        None: ("may or may not keep", "may or may not keep"),
+    }
     said = []
     for meets in (True, False, None):
         names = [policy for policy, found in verdict.items() if found is meets]
         if names:
             verb = words[meets][len(names) > 1]
-            listed = _and([f"{clean(name, 40)} with {span(**material.metric(name, metric), unit='share')}" for name in names])
+            listed = _and(
+                [
+                    f"{clean(name, 40)} with {span(**material.metric(name, metric), unit='share')}"
+                    for name in names
+                ]
+            )
             said.append(f"{listed} {verb} the promise that {promise}.")
     said.append(_cheapest(material))
     if one:
@@ -51,7 +65,10 @@ def _cheapest(material: Material) -> str:
     found = material.evidence["cheapest"]
     if found is None:
         return "None of them is shown to keep it."
-    best = f"{clean(found['policy'], 40)} ({usd(material.mean(found['policy'], 'cost_per_1k_requests_usd'))} for 1,000 requests)"
+    best = (
+        f"{clean(found['policy'], 40)} "
+        f"({usd(material.mean(found['policy'], 'cost_per_1k_requests_usd'))} for 1,000 requests)"
+    )
     if not found["tied"]:
         return f"The cheapest that keeps it is {best}."
     others = _and([clean(policy, 40) for policy in found["tied"]])
@@ -65,23 +82,44 @@ def _and(parts: list[str]) -> str:
 def rows(material: Material) -> tuple[list[str], list[list[Cell]]]:
     """Heads and cells of the table of policies."""
     verdict = {entry["policy"]: entry["meets_slo"] for entry in material.summary["verdict"]}
-    seen = {name for name in COLUMNS if any(material.metric(policy, name)["mean"] for policy in material.policies)}
+    seen = {
+        name
+        for name in COLUMNS
+        if any(material.metric(policy, name)["mean"] for policy in material.policies)
+    }
     shown = {name: head for name, head in COLUMNS.items() if name in seen or name == "success_rate"}
-    made = [[Cell(clean(policy, 40)), _kept(verdict[policy]), *(_cell(material, policy, name) for name in shown)] for policy in material.policies]
+    made = [
+        [
+            Cell(clean(policy, 40)),
+            _kept(verdict[policy]),
+            *(_cell(material, policy, name) for name in shown),
+        ]
+        for policy in material.policies
+    ]
     return ["policy", "keeps the promise", *(head for head, _ in shown.values())], made
 
 
 def _kept(meets: bool | None) -> Cell:
-    return {True: Cell("yes", "yes"), False: Cell("no", "no"), None: Cell("undecided", "open")}[meets]
+    return {True: Cell("yes", "yes"), False: Cell("no", "no"), None: Cell("undecided", "open")}[
+        meets
+    ]
 
 
 def _cell(material: Material, policy: str, name: str) -> Cell:
     found = material.metric(policy, name)
     mark = material.evidence["marks"].get(name, {}).get(policy, "")
     if found["mean"] is None:
-        return Cell(f"n/a ({material.mean(policy, 'requests'):,.0f} requests)" if name == "success_rate" else "n/a", mark)
+        return Cell(
+            f"n/a ({material.mean(policy, 'requests'):,.0f} requests)"
+            if name == "success_rate"
+            else "n/a",
+            mark,
+        )
     missed = material.mean(policy, "undetected") if name == "detection_s" else None
-    return Cell(span(**found, unit=COLUMNS[name][1]) + (f"; {missed:.3g} not noticed" if missed else ""), mark)
+    return Cell(
+        span(**found, unit=COLUMNS[name][1]) + (f"; {missed:.3g} not noticed" if missed else ""),
+        mark,
+    )
 
 
 def differences(material: Material) -> tuple[list[str], list[list[str]]]:
@@ -100,7 +138,10 @@ def differences(material: Material) -> tuple[list[str], list[list[str]]]:
     found: dict[str, dict[str, Any]] = {}
     for row in material.summary["differences"]:
         found.setdefault(row["b"], {})[row["metric"]] = row
-    made = [[clean(policy, 40), *(_difference(row[name], COLUMNS[name][1]) for name in heads)] for policy, row in found.items()]
+    made = [
+        [clean(policy, 40), *(_difference(row[name], COLUMNS[name][1]) for name in heads)]
+        for policy, row in found.items()
+    ]
     return ["policy", *heads.values()], made
 
 
@@ -108,7 +149,11 @@ def _difference(row: dict[str, Any], unit: str) -> str:
     if row["mean"] is None:
         return "n/a"
     bounds = {key: row[key] for key in ("mean", "low", "high")}
-    text = span(**bounds, unit=unit).replace(" %", " points") if unit == "share" else span(**bounds, unit=unit)
+    text = (
+        span(**bounds, unit=unit).replace(" %", " points")
+        if unit == "share"
+        else span(**bounds, unit=unit)
+    )
     sign = "+" if row["mean"] > 0 else ""
     chance = row["low"] is not None and row["low"] <= 0 <= row["high"]
     return f"{sign}{text}{' — may be chance' if chance else ''}"
@@ -120,9 +165,18 @@ def year(summary: dict[str, Any]) -> tuple[Table, str] | None:
     if found is None:
         return None
     units = {"success_rate": "share", "availability": "share", "cost_usd": "USD"}
-    rows = [[clean(policy, 40), *(span(**one[name], unit=unit) for name, unit in units.items())] for policy, one in found["policies"].items()]
-    kinds = [f"{clean(' with '.join(one['outages']) or 'without an outage', 80)}: {one['horizons']:,.4g}" for one in found["strata"]]
-    note = f"Horizons a year, {'; '.join(kinds)}. Three outages at once are left out: {percent(found['three_at_once'])} of the time."
+    rows = [
+        [clean(policy, 40), *(span(**one[name], unit=unit) for name, unit in units.items())]
+        for policy, one in found["policies"].items()
+    ]
+    kinds = [
+        f"{clean(' with '.join(one['outages']) or 'without an outage', 80)}: {one['horizons']:,.4g}"
+        for one in found["strata"]
+    ]
+    note = (
+        f"Horizons a year, {'; '.join(kinds)}. Three outages at once are left out: "
+        f"{percent(found['three_at_once'])} of the time."
+    )
     return Table(["policy", "requests that succeed", "minutes that do", "USD"], rows), note
 
 
@@ -142,5 +196,8 @@ def steady(summary: dict[str, Any]) -> tuple[Table, str] | None:
         ]
         for policy, one in found.items()
     ]
-    note = "Batch means: the warm-up is cut off, the rest parted into batches; where they still correlate there is no interval."
+    note = (
+        "Batch means: the warm-up is cut off, the rest parted into batches; where they still "
+        "correlate there is no interval."
+    )
     return Table(["policy", "requests that succeed", *STEADY.values()], rows), note

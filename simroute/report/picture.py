@@ -1,4 +1,5 @@
-"""What every picture of a report is made with: its data, its colours, its axes. Figures are plain plotly JSON; plotly itself runs in the browser."""
+"""What every picture of a report is made with: its data, its colours, its axes. Figures are plain
+plotly JSON; plotly itself runs in the browser."""
 
 from __future__ import annotations
 
@@ -9,9 +10,21 @@ from typing import Any, NamedTuple
 from simroute.text import clean
 
 PETROFF = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
-"""Six colours that the colour-blind can tell apart (Petroff 2021); policies beyond six differ by dash and marker as well."""
+"""Six colours that the colour-blind can tell apart (Petroff 2021); policies beyond six differ by
+dash and marker as well."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down", "pentagon", "hexagon")
+MARKERS = (
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "x",
+    "star",
+    "cross",
+    "triangle-down",
+    "pentagon",
+    "hexagon",
+)
 PATTERNS = ("", "/", "x", "-", "\\", "+", ".", "|")
 PANEL, GAP, TOP, BOTTOM = 120, 34, 64, 64
 """Pixels of one of several panels, between two, above all and below all."""
@@ -25,7 +38,8 @@ class Table(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """One chart: the question it answers, how to read it, plotly's data and layout, and the same figures as a table."""
+    """One chart: the question it answers, how to read it, plotly's data and layout, and the same
+    figures as a table."""
 
     title: str
     caption: str
@@ -87,38 +101,74 @@ def label(name: str, most: int = 28) -> str:
 
 
 def target_style(place: int) -> dict[str, Any]:
-    """Colour and pattern of a target, by its place in the scenario: the policies' colours from the other end."""
-    return {"color": PETROFF[(5, 1, 0, 3, 2, 4)[place % 6]], "pattern": PATTERNS[place % len(PATTERNS)]}
+    """Colour and pattern of a target, by its place in the scenario: the policies' colours from the
+    other end."""
+    return {
+        "color": PETROFF[(5, 1, 0, 3, 2, 4)[place % 6]],
+        "pattern": PATTERNS[place % len(PATTERNS)],
+    }
 
 
 def filled(color: str, place: int) -> dict[str, Any]:
     """A bar's colour, with a pattern over it, so that bars can be told apart without colour."""
     return {
         "color": color,
-        "pattern": {"shape": PATTERNS[place % len(PATTERNS)], "fillmode": "overlay", "fgcolor": "#fff", "fgopacity": 0.55, "size": 7},
+        "pattern": {
+            "shape": PATTERNS[place % len(PATTERNS)],
+            "fillmode": "overlay",
+            "fgcolor": "#fff",
+            "fgopacity": 0.55,
+            "size": 7,
+        },
     }
 
 
 def log_seconds(coarse: bool = False) -> dict[str, Any]:
     """A logarithmic axis of seconds with whole labels."""
-    ticks = (0.1, 0.3, 1, 3, 10, 30, 100, 300) if coarse else (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-    return {"type": "log", "tickvals": list(ticks), "ticktext": [f"{tick:g} s" for tick in ticks], "automargin": True}
+    ticks = (
+        (0.1, 0.3, 1, 3, 10, 30, 100, 300)
+        if coarse
+        else (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+    )
+    return {
+        "type": "log",
+        "tickvals": list(ticks),
+        "ticktext": [f"{tick:g} s" for tick in ticks],
+        "automargin": True,
+    }
 
 
 def clock(horizon: float) -> tuple[float, str]:
     """Seconds of the unit in which a run's time is told, and its name."""
-    return (60.0, "min") if horizon <= 4 * 3600 else (3600.0, "h") if horizon <= 4 * 86_400 else (86_400.0, "d")
+    return (
+        (60.0, "min")
+        if horizon <= 4 * 3600
+        else (3600.0, "h")
+        if horizon <= 4 * 86_400
+        else (86_400.0, "d")
+    )
 
 
 def panels(titles: list[str], height: int = PANEL) -> dict[str, Any]:
-    """A layout of one panel above another over one x axis; y axes are y, y2, y3 … from the top, each titled."""
+    """A layout of one panel above another over one x axis; y axes are y, y2, y3 … from the top,
+    each titled."""
     many = len(titles)
     inside = many * height + (many - 1) * GAP
-    layout: dict[str, Any] = {"height": inside + TOP + BOTTOM, "annotations": [], "shapes": [], "xaxis": {"anchor": axis("y", many - 1)}}
+    layout: dict[str, Any] = {
+        "height": inside + TOP + BOTTOM,
+        "annotations": [],
+        "shapes": [],
+        "xaxis": {"anchor": axis("y", many - 1)},
+    }
     for place, title in enumerate(titles):
         top = 1 - place * (height + GAP) / inside
-        layout["yaxis" + ("" if place == 0 else str(place + 1))] = {"domain": [max(0.0, top - height / inside), top], "anchor": "x"}
-        layout["annotations"].append(note(label(title), 0, top, xref="paper", yref="paper", xanchor="left", yanchor="bottom"))
+        layout["yaxis" + ("" if place == 0 else str(place + 1))] = {
+            "domain": [max(0.0, top - height / inside), top],
+            "anchor": "x",
+        }
+        layout["annotations"].append(
+            note(label(title), 0, top, xref="paper", yref="paper", xanchor="left", yanchor="bottom")
+        )
     return layout
 
 

@@ -48,7 +48,9 @@ def mean(values: np.ndarray) -> Estimate:
     if n < 2:
         return Estimate(float(values.mean()), None, None, n)
     half = float(stdtrit(n - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(n)
-    return Estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half, n)
+    return Estimate(
+        float(values.mean()), float(values.mean()) - half, float(values.mean()) + half, n
+    )
 
 
 def median(values: np.ndarray) -> Estimate:
@@ -65,17 +67,27 @@ def log_spread(found: float, relative: float, n: int) -> Estimate:
     return Estimate(found, found * math.exp(-Z * relative), found * math.exp(Z * relative), n)
 
 
-def minimum(cost: Callable[[np.ndarray], float], start: np.ndarray, tries: int = 400, step: float = 0.25) -> tuple[np.ndarray, float]:
+def minimum(
+    cost: Callable[[np.ndarray], float], start: np.ndarray, tries: int = 400, step: float = 0.25
+) -> tuple[np.ndarray, float]:
     """(where, how low) by Nelder and Mead from `start`."""
     from scipy.optimize import minimize
 
     corners = np.vstack([start, start + step * np.eye(len(start))])
-    found = minimize(cost, start, method="Nelder-Mead", options={"maxfev": tries, "xatol": 1e-4, "fatol": 1e-3, "initial_simplex": corners})
+    found = minimize(
+        cost,
+        start,
+        method="Nelder-Mead",
+        options={"maxfev": tries, "xatol": 1e-4, "fatol": 1e-3, "initial_simplex": corners},
+    )
     return np.asarray(found.x), float(found.fun)
 
 
-def errors_at(cost: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-3) -> np.ndarray:
-    """Standard errors from the curvature of minus the log-likelihood; infinite for what it does not tell."""
+def errors_at(
+    cost: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-3
+) -> np.ndarray:
+    """Standard errors from the curvature of minus the log-likelihood; infinite for what it does not
+    tell."""
     size = len(at)
     steps = step * np.maximum(1.0, np.abs(at))
     hessian = np.empty((size, size))
@@ -83,15 +95,20 @@ def errors_at(cost: Callable[[np.ndarray], float], at: np.ndarray, step: float =
         for j in range(i, size):
             di, dj = np.zeros(size), np.zeros(size)
             di[i], dj[j] = steps[i], steps[j]
-            second = cost(at + di + dj) - cost(at + di - dj) - cost(at - di + dj) + cost(at - di - dj)
+            second = (
+                cost(at + di + dj) - cost(at + di - dj) - cost(at - di + dj) + cost(at - di - dj)
+            )
             hessian[i, j] = hessian[j, i] = second / (4 * steps[i] * steps[j])
-    steep = np.diag(hessian) > 1e-6 * max(float(np.diag(hessian).max()), 1e-300)  # what the likelihood does not depend on is left out
+    # what the likelihood does not depend on is left out
+    steep = np.diag(hessian) > 1e-6 * max(float(np.diag(hessian).max()), 1e-300)
     found = np.full(size, math.inf)
     try:
         variance = np.diag(np.linalg.inv(hessian[np.ix_(steep, steep)]))
     except np.linalg.LinAlgError:
         return found
-    found[steep] = np.where((variance > 0) & np.isfinite(variance), np.sqrt(np.maximum(variance, 0.0)), math.inf)
+    found[steep] = np.where(
+        (variance > 0) & np.isfinite(variance), np.sqrt(np.maximum(variance, 0.0)), math.inf
+    )
     return found
 
 

@@ -1,4 +1,5 @@
-"""Intervals over replications. Nominal 95 % unless a rule says otherwise; how often they hold is measured in docs/statistics.md."""
+"""Intervals over replications. Nominal 95 % unless a rule says otherwise; how often they hold is
+measured in docs/statistics.md."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 FEW = 30
-"""Events below which a share's interval is no narrower than exact binomial bounds: Student's t is too short there."""
+"""Events below which a share's interval is no narrower than exact binomial bounds: Student's t is
+too short there."""
 
 
 class Interval(NamedTuple):
@@ -30,9 +32,11 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Rule:
-    """How intervals are made so that 95 % holds: at which level, and from how many first replications the spread is taken (None: from all).
+    """How intervals are made so that 95 % holds: at which level, and from how many first
+    replications the spread is taken (None: from all).
 
-    `met`: what the replications met of faults that come at random, which decides for shares; None where there are none.
+    `met`: what the replications met of faults that come at random, which decides for shares; None
+    where there are none.
     """
 
     level: float = LEVEL
@@ -47,8 +51,11 @@ class Rule:
 PLAIN = Rule()
 
 
-def interval(values: Sequence[float | None], pooled: tuple[int, int] | None = None, rule: Rule = PLAIN) -> Interval:
-    """Student's t over per-replication estimates. A share of few events is no narrower than the exact binomial bounds of its pooled counts."""
+def interval(
+    values: Sequence[float | None], pooled: tuple[int, int] | None = None, rule: Rule = PLAIN
+) -> Interval:
+    """Student's t over per-replication estimates. A share of few events is no narrower than the
+    exact binomial bounds of its pooled counts."""
     known = [value for value in values if value is not None]
     if not known:
         return Interval(None, None, None)
@@ -57,14 +64,23 @@ def interval(values: Sequence[float | None], pooled: tuple[int, int] | None = No
         return Interval(mean, None, None)
     half = half_width(known, rule)
     low, high = mean - half, mean + half
-    if pooled is not None and pooled[1] > 0 and (half == 0 or min(pooled[0], pooled[1] - pooled[0]) < FEW):
+    if (
+        pooled is not None
+        and pooled[1] > 0
+        and (half == 0 or min(pooled[0], pooled[1] - pooled[0]) < FEW)
+    ):
         exact = binomial(*pooled, rule.level)
-        return Interval(mean, *exact) if half == 0 else Interval(mean, min(low, exact[0]), max(high, exact[1]))
+        return (
+            Interval(mean, *exact)
+            if half == 0
+            else Interval(mean, min(low, exact[0]), max(high, exact[1]))
+        )
     return Interval(mean, low, high)
 
 
 def half_width(values: list[float], rule: Rule = PLAIN) -> float:
-    """Half the width of the t interval around the mean. With a pilot, Stein's (1945): its spread, and its degrees of freedom."""
+    """Half the width of the t interval around the mean. With a pilot, Stein's (1945): its spread,
+    and its degrees of freedom."""
     pilot = values[: rule.pilot]
     if rule.pilot is not None and (len(pilot) < 2 or deviation(pilot) == 0):
         pilot = values  # nothing varied yet when it was judged how many are needed
@@ -77,12 +93,22 @@ def deviation(values: list[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def paired(first: Sequence[float | None], second: Sequence[float | None], rule: Rule = PLAIN, metric: str = "") -> Interval:
-    """The interval of second - first, replication by replication: they met the same weather. `metric`: of which; shares count outages met."""
+def paired(
+    first: Sequence[float | None],
+    second: Sequence[float | None],
+    rule: Rule = PLAIN,
+    metric: str = "",
+) -> Interval:
+    """The interval of second - first, replication by replication: they met the same weather.
+    `metric`: of which; shares count outages met."""
     gaps = [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
     if rule.met is not None and is_share(metric):
         found = rule.met.difference(gaps, rule.level, minutes=metric == "availability")
-        return Interval(found.mean, None if found.low is None else max(-1.0, found.low), None if found.high is None else min(1.0, found.high))
+        return Interval(
+            found.mean,
+            None if found.low is None else max(-1.0, found.low),
+            None if found.high is None else min(1.0, found.high),
+        )
     return interval(gaps, rule=rule)
 
 
@@ -115,8 +141,11 @@ def t_quantile(freedom: float, level: float = LEVEL) -> float:
     return float(stdtrit(freedom, 1 - (1 - level) / 2))
 
 
-def needed(values: Sequence[float | None], distance: float, rule: Rule = PLAIN, metric: str = "") -> int | None:
-    """How many replications would make the bound on the side of `distance` (estimate - bound asked for) decide; None when that cannot be told."""
+def needed(
+    values: Sequence[float | None], distance: float, rule: Rule = PLAIN, metric: str = ""
+) -> int | None:
+    """How many replications would make the bound on the side of `distance` (estimate - bound asked
+    for) decide; None when that cannot be told."""
     if rule.met is not None and is_share(metric):
         return rule.met.needed(values, distance, rule.level, minutes=metric == "availability")
     level = rule.level

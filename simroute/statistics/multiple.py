@@ -1,7 +1,9 @@
-"""Which policies can be told apart when several are compared at once: paired intervals that hold together, for every pair.
+"""Which policies can be told apart when several are compared at once: paired intervals that hold
+together, for every pair.
 
-The best of several is picked by looking, so an interval for each pair at 95 % would find winners among equals: of four equal policies the best and
-the worst "differ" in one study of five. Here each pair's interval is so much wider that all of them hold together in 95 % (Bonferroni): whatever the
+The best of several is picked by looking, so an interval for each pair at 95 % would find winners
+among equals: of four equal policies the best and the worst "differ" in one study of five. Here each
+pair's interval is so much wider that all of them hold together in 95 % (Bonferroni): whatever the
 correlation that common random numbers cause, and whichever policy turns out best.
 """
 
@@ -19,25 +21,50 @@ def pairs(policies: int) -> int:
     return policies * (policies - 1) // 2
 
 
-def apart(first: Values, second: Values, among: int, rule: Rule = PLAIN, metric: str = "") -> Interval:
-    """second - first, holding together with those of all pairs of `among` policies. Of two it is the ordinary paired interval."""
+def apart(
+    first: Values, second: Values, among: int, rule: Rule = PLAIN, metric: str = ""
+) -> Interval:
+    """second - first, holding together with those of all pairs of `among` policies. Of two it is
+    the ordinary paired interval."""
     return paired(first, second, rule.shared(pairs(among)), metric)
 
 
 def told(difference: Interval) -> bool:
     """Whether 0 lies outside it; without bounds nothing is told."""
-    return difference.low is not None and difference.high is not None and not difference.low <= 0 <= difference.high
+    return (
+        difference.low is not None
+        and difference.high is not None
+        and not difference.low <= 0 <= difference.high
+    )
 
 
-def tied(best: str, values: Mapping[str, Values], among: int, rule: Rule = PLAIN, metric: str = "") -> list[str]:
-    """Those that cannot be told from `best`, which has to be the best of `values`. With one replication nobody is known to be tied."""
-    found = {policy: apart(values[best], values[policy], among, rule, metric) for policy in values if policy != best}
-    return [policy for policy, difference in found.items() if difference.low is not None and not told(difference)]
+def tied(
+    best: str, values: Mapping[str, Values], among: int, rule: Rule = PLAIN, metric: str = ""
+) -> list[str]:
+    """Those that cannot be told from `best`, which has to be the best of `values`. With one
+    replication nobody is known to be tied."""
+    found = {
+        policy: apart(values[best], values[policy], among, rule, metric)
+        for policy in values
+        if policy != best
+    }
+    return [
+        policy
+        for policy, difference in found.items()
+        if difference.low is not None and not told(difference)
+    ]
 
 
-def subset(values: Mapping[str, Values], more: bool, rule: Rule = PLAIN, metric: str = "") -> list[str]:
-    """The policies that may be the best: in 95 of 100 studies the truly best one is among them. `more`: more is better."""
-    means = {policy: sum(known) / len(known) for policy, row in values.items() if (known := [value for value in row if value is not None])}
+def subset(
+    values: Mapping[str, Values], more: bool, rule: Rule = PLAIN, metric: str = ""
+) -> list[str]:
+    """The policies that may be the best: in 95 of 100 studies the truly best one is among them.
+    `more`: more is better."""
+    means = {
+        policy: sum(known) / len(known)
+        for policy, row in values.items()
+        if (known := [value for value in row if value is not None])
+    }
     if not means:
         return []
     best = max(means, key=lambda policy: means[policy] if more else -means[policy])

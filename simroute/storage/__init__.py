@@ -1,4 +1,5 @@
-"""What a run leaves behind, as tables that people read. The only place that knows databases; data frames are made here too."""
+"""What a run leaves behind, as tables that people read. The only place that knows databases; data
+frames are made here too."""
 
 from simroute.storage.csv_text import sheet
 from simroute.storage.journal import Header, Journal, JournalError

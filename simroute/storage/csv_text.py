@@ -7,14 +7,15 @@ import io
 from collections.abc import Iterable, Sequence
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""A cell of text that begins so is a formula to some spreadsheet (OWASP, CSV injection; the full-width ones by some locales)."""
+"""A cell of text that begins so is a formula to some spreadsheet (OWASP, CSV injection; the
+full-width ones by some locales)."""
 
 Cell = str | float | int | None
 
 
 def sheet(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """CSV (RFC 4180). Texts that would be formulas get a leading apostrophe, numbers stay numbers (to nine
-    decimals, a nano-dollar), None is an empty cell."""
+    """CSV (RFC 4180). Texts that would be formulas get a leading apostrophe, numbers stay numbers
+    (to nine decimals, a nano-dollar), None is an empty cell."""
     made = io.StringIO()
     writer = csv.writer(made)
     writer.writerow([_safe(head) for head in heads])

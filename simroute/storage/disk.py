@@ -8,13 +8,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-KNOWN = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE, errno.ENOENT)
+KNOWN = (
+    errno.ENOSPC,
+    errno.EFBIG,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENOENT,
+)
 INTERRUPTED = "Query interrupted"
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """duckdb's errors become OSError that names the file, and its way of telling Ctrl-C becomes KeyboardInterrupt."""
+    """duckdb's errors become OSError that names the file, and its way of telling Ctrl-C becomes
+    KeyboardInterrupt."""
     import duckdb
 
     try:

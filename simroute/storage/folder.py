@@ -25,7 +25,9 @@ REMEDY = "give another folder with --out"
 
 def slug(name: str) -> str:
     """A file name of [a-z0-9._-] that leads nowhere else."""
-    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip(".-")[:LONGEST].rstrip(".-") or "scenario"
+    return (
+        re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip(".-")[:LONGEST].rstrip(".-") or "scenario"
+    )
 
 
 def base(configuration: Configuration) -> Path:
@@ -34,7 +36,8 @@ def base(configuration: Configuration) -> Path:
 
 
 def folder(configuration: Configuration, out: Path | None) -> Path:
-    """The run's folder, made. A default one is new, whoever else makes one at the same time. Raises InputError."""
+    """The run's folder, made. A default one is new, whoever else makes one at the same time. Raises
+    InputError."""
     try:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,11 @@ def folder(configuration: Configuration, out: Path | None) -> Path:
 
 def _ours(out: Path) -> None:
     """The folder is empty, or a run's. Raises InputError."""
-    names = sorted(path.name for path in out.iterdir() if not path.name.startswith(".") and path.name != "lost+found")
+    names = sorted(
+        path.name
+        for path in out.iterdir()
+        if not path.name.startswith(".") and path.name != "lost+found"
+    )
     if not names or (out / NAME).exists():
         return
     try:
@@ -57,14 +64,19 @@ def _ours(out: Path) -> None:
     except (OSError, UnicodeError):
         pass  # then it is none that a run wrote
     some = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
-    raise InputError(f"{out}: holds {some}, and no run of simroute: its files stay as they are; give a new or an empty folder with --out")
+    raise InputError(
+        f"{out}: holds {some}, and no run of simroute: its files stay as they are; give a new or "
+        f"an empty folder with --out"
+    )
 
 
 def _new(first: Path) -> Path:
     REPORTS.mkdir(parents=True, exist_ok=True)
     number, made = 1, first
     while True:
-        if os.path.commonpath([os.path.abspath(REPORTS), os.path.abspath(made)]) != os.path.abspath(REPORTS):
+        if os.path.commonpath([os.path.abspath(REPORTS), os.path.abspath(made)]) != os.path.abspath(
+            REPORTS
+        ):
             raise ValueError(f"{made} lies outside {REPORTS}")
         try:
             made.mkdir()
@@ -81,7 +93,8 @@ def unwritable(path: Path, error: Exception) -> str:
 
 
 class Lock:
-    """A folder of one's own until it is released; the system releases it when the process ends in any way. Raises InputError."""
+    """A folder of one's own until it is released; the system releases it when the process ends in
+    any way. Raises InputError."""
 
     def __init__(self, path: Path) -> None:
         self._held: int | None = None

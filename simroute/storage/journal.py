@@ -1,6 +1,8 @@
-"""What is finished of a study that is not: one row for each replication, each committed at once, in a file that survives kill -9.
+"""What is finished of a study that is not: one row for each replication, each committed at once, in
+a file that survives kill -9.
 
-Nothing in a journal is executed: figures are JSON, evidence is read without pickles, and the database is opened without access to other files.
+Nothing in a journal is executed: figures are JSON, evidence is read without pickles, and the
+database is opened without access to other files.
 """
 
 from __future__ import annotations
@@ -20,11 +22,17 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 NAME = ".journal.duckdb"
-SAFE = {"enable_external_access": "false", "autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+SAFE = {
+    "enable_external_access": "false",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
 TABLES = (
-    "CREATE TABLE header (schema_version INTEGER, simroute VARCHAR, fingerprint VARCHAR, sha256 VARCHAR, rows BOOLEAN, plugins VARCHAR, "
+    "CREATE TABLE header (schema_version INTEGER, simroute VARCHAR, fingerprint VARCHAR, sha256 "
+    "VARCHAR, rows BOOLEAN, plugins VARCHAR, "
     "configuration VARCHAR)",
-    "CREATE TABLE replications (policy VARCHAR, replication INTEGER, figures VARCHAR, evidence BLOB, PRIMARY KEY (policy, replication))",
+    "CREATE TABLE replications (policy VARCHAR, replication INTEGER, figures VARCHAR, evidence "
+    "BLOB, PRIMARY KEY (policy, replication))",
 )
 
 
@@ -34,7 +42,8 @@ class JournalError(Exception):
 
 @dataclass(frozen=True)
 class Header:
-    """What a run was started with. `sha256`: of the configuration's text; `plugins`: file name and SHA-256, or package and version, of each."""
+    """What a run was started with. `sha256`: of the configuration's text; `plugins`: file name and
+    SHA-256, or package and version, of each."""
 
     simroute: str
     fingerprint: str
@@ -46,7 +55,8 @@ class Header:
 
 
 class Journal:
-    """The journal in a folder. Every method but `close` may raise OSError: a full disk, in the system's words."""
+    """The journal in a folder. Every method but `close` may raise OSError: a full disk, in the
+    system's words."""
 
     def __init__(self, path: Path, base: duckdb.DuckDBPyConnection, header: Header) -> None:
         self.path, self.header, self._base = path, header, base
@@ -72,7 +82,8 @@ class Journal:
 
     @classmethod
     def open(cls, folder: Path, *, only_look: bool = False) -> Journal:
-        """The one that is there; `only_look` leaves its files as they are. Raises JournalError if it is none."""
+        """The one that is there; `only_look` leaves its files as they are. Raises JournalError if
+        it is none."""
         import duckdb
 
         path = folder / NAME
@@ -94,28 +105,42 @@ class Journal:
         """Keep one, at once; a second time replaces the first."""
         packed = None if figures.evidence is None else figures.evidence.pack()
         with writing(self.path):
-            self._base.execute("INSERT OR REPLACE INTO replications VALUES (?, ?, ?, ?)", [policy, replication, encoded(figures), packed])
+            self._base.execute(
+                "INSERT OR REPLACE INTO replications VALUES (?, ?, ?, ?)",
+                [policy, replication, encoded(figures), packed],
+            )
 
     def keys(self) -> set[tuple[str, int]]:
         """(policy, replication) of what is kept."""
         with writing(self.path):
-            return set(self._base.execute("SELECT policy, replication FROM replications").fetchall())
+            return set(
+                self._base.execute("SELECT policy, replication FROM replications").fetchall()
+            )
 
     def forget(self, policy: str, replication: int) -> None:
         """Its rows are gone, so that it has to be done again."""
         with writing(self.path):
-            self._base.execute("DELETE FROM replications WHERE policy = ? AND replication = ?", [policy, replication])
+            self._base.execute(
+                "DELETE FROM replications WHERE policy = ? AND replication = ?",
+                [policy, replication],
+            )
 
     def figures(self, policy: str, replication: int) -> Figures:
         """What was kept of it, with its evidence, bit for bit. Raises JournalError."""
         with writing(self.path):
-            chosen = "SELECT figures, evidence FROM replications WHERE policy = ? AND replication = ?"
+            chosen = (
+                "SELECT figures, evidence FROM replications WHERE policy = ? AND replication = ?"
+            )
             row = self._base.execute(chosen, [policy, replication]).fetchone()
         try:
             text, packed = row or (None, None)
-            return replace(decoded(text), evidence=None if packed is None else Evidence.unpack(packed))
+            return replace(
+                decoded(text), evidence=None if packed is None else Evidence.unpack(packed)
+            )
         except Exception as error:  # a broken archive has many names
-            raise JournalError(f"policy {policy}, replication {replication}: {type(error).__name__}: {error}"[:200]) from None
+            raise JournalError(
+                f"policy {policy}, replication {replication}: {type(error).__name__}: {error}"[:200]
+            ) from None
 
     def amend(self, header: Header) -> None:
         """The study has grown."""
@@ -127,7 +152,8 @@ class Journal:
         self.header = header
 
     def close(self) -> None:
-        """Let go of the file. What cannot be tidied on a full disk is tidied when it is opened again."""
+        """Let go of the file. What cannot be tidied on a full disk is tidied when it is opened
+        again."""
         import duckdb
 
         with suppress(duckdb.Error, RuntimeError):
@@ -147,15 +173,28 @@ def _connected(path: Path, only_look: bool = False) -> duckdb.DuckDBPyConnection
 
 def _enter(base: duckdb.DuckDBPyConnection, header: Header) -> None:
     values = [
-        header.schema_version, header.simroute, header.fingerprint, header.sha256, header.rows, json.dumps(header.plugins), header.configuration,
-    ]  # fmt: skip
+        header.schema_version,
+        header.simroute,
+        header.fingerprint,
+        header.sha256,
+        header.rows,
+        json.dumps(header.plugins),
+        header.configuration,
+    ]
     base.execute("INSERT INTO header VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def _header(row: dict[str, Any]) -> Header:
     if row["schema_version"] != SCHEMA:
-        raise ValueError(f"it has schema version {row['schema_version']!r}, this simroute reads {SCHEMA}")
-    return Header(**{**row, "plugins": tuple((str(name), str(mark)) for name, mark in json.loads(row["plugins"]))})
+        raise ValueError(
+            f"it has schema version {row['schema_version']!r}, this simroute reads {SCHEMA}"
+        )
+    return Header(
+        **{
+            **row,
+            "plugins": tuple((str(name), str(mark)) for name, mark in json.loads(row["plugins"])),
+        }
+    )
 
 
 def _remove(path: Path) -> None:
@@ -164,8 +203,12 @@ def _remove(path: Path) -> None:
 
 
 def encoded(figures: Figures) -> str:
-    """Figures without their evidence, as JSON from which every float, None and tuple comes back as it was."""
-    return json.dumps({f.name: _plain(getattr(figures, f.name)) for f in fields(figures) if f.name != "evidence"}, ensure_ascii=False)
+    """Figures without their evidence, as JSON from which every float, None and tuple comes back as
+    it was."""
+    return json.dumps(
+        {f.name: _plain(getattr(figures, f.name)) for f in fields(figures) if f.name != "evidence"},
+        ensure_ascii=False,
+    )
 
 
 def decoded(text: str) -> Figures:
@@ -174,7 +217,8 @@ def decoded(text: str) -> Figures:
 
 
 def _plain(value: Any) -> Any:
-    """JSON knows no tuples: one is written as an object with a single key that no name of ours can be."""
+    """JSON knows no tuples: one is written as an object with a single key that no name of ours can
+    be."""
     if isinstance(value, tuple):
         return {TUPLE: [_plain(one) for one in value]}
     if isinstance(value, dict):
@@ -186,7 +230,11 @@ def _plain(value: Any) -> Any:
 
 def _whole(value: Any) -> Any:
     if isinstance(value, dict):
-        return tuple(map(_whole, value[TUPLE])) if value.keys() == {TUPLE} else {key: _whole(one) for key, one in value.items()}
+        return (
+            tuple(map(_whole, value[TUPLE]))
+            if value.keys() == {TUPLE}
+            else {key: _whole(one) for key, one in value.items()}
+        )
     return [_whole(one) for one in value] if isinstance(value, list) else value
 
 

@@ -29,7 +29,9 @@ def header(configuration: Configuration, rows: bool) -> Header:
     """What the journal of this run says of it."""
     text = configuration.to_yaml()
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Header(simroute.__version__, fingerprint(), digest, rows, known(configuration.plugins), text)
+    return Header(
+        simroute.__version__, fingerprint(), digest, rows, known(configuration.plugins), text
+    )
 
 
 def is_unfinished(out: Path) -> bool:
@@ -46,13 +48,20 @@ def required(out: Path) -> None:
     except (OSError, ValueError) as error:
         raise InputError(unwritable(out, error)) from None
     if not out.is_dir():
-        raise InputError(f"{out}: no such folder, there is nothing to resume; leave out --resume to begin a run")
-    what = "its run is finished and has no journal any more" if finished else "holds no unfinished run"
-    raise InputError(f"{out}: {what}, there is nothing to resume; leave out --resume to begin a run")
+        raise InputError(
+            f"{out}: no such folder, there is nothing to resume; leave out --resume to begin a run"
+        )
+    what = (
+        "its run is finished and has no journal any more" if finished else "holds no unfinished run"
+    )
+    raise InputError(
+        f"{out}: {what}, there is nothing to resume; leave out --resume to begin a run"
+    )
 
 
 def looked_at(out: Path) -> tuple[Header, set[Job]]:
-    """Of the unfinished run in a folder: what it was started with, and what is finished. Raises InputError."""
+    """Of the unfinished run in a folder: what it was started with, and what is finished. Raises
+    InputError."""
     try:
         journal = Journal.open(out, only_look=True)
         try:
@@ -71,7 +80,10 @@ def standing(found: Header, finished: set[Job]) -> str:
     if "replications" not in plain or "assumptions" in plain:
         return f"{len(finished)} of its runs are finished"
     every, first = plain["replications"], plain.get("replication", 0)
-    whole = sum(all((policy, r) in finished for policy in plain["policies"]) for r in range(first, first + every))
+    whole = sum(
+        all((policy, r) in finished for policy in plain["policies"])
+        for r in range(first, first + every)
+    )
     return f"{whole} of {every} replications are finished by all policies"
 
 
@@ -89,21 +101,38 @@ def unreadable(out: Path, error: JournalError) -> str:
 
 
 def refused(configuration: Configuration, found: Header, rows: bool | None) -> str | None:
-    """Why this run may not continue that one, and what to do; None if it may. More replications than before are no difference."""
+    """Why this run may not continue that one, and what to do; None if it may. More replications
+    than before are no difference."""
     mine = header(configuration, found.rows if rows is None else rows)
     if found.simroute != mine.simroute:
-        return f"it was begun by simroute {found.simroute}, and this is {mine.simroute}; continue with that version, or {REMEDY}"
+        return (
+            f"it was begun by simroute {found.simroute}, and this is {mine.simroute}; "
+            f"continue with that version, or {REMEDY}"
+        )
     if found.fingerprint != mine.fingerprint:
-        return f"it was begun where arithmetic gives other bits ({found.fingerprint}, here {mine.fingerprint}); continue there, or {REMEDY}"
+        return (
+            f"it was begun where arithmetic gives other bits ({found.fingerprint}, here "
+            f"{mine.fingerprint}); continue there, or {REMEDY}"
+        )
     if found.plugins != mine.plugins:
-        return f"plug-ins differ ({_plugins(found)} there, {_plugins(mine)} here); give the same --plugin files, unchanged, or {REMEDY}"
+        return (
+            f"plug-ins differ ({_plugins(found)} there, {_plugins(mine)} here); give the same "
+            f"--plugin files, unchanged, or {REMEDY}"
+        )
     if found.rows != mine.rows:
-        return f"it was begun {'with' if found.rows else 'without'} row files; give --{'rows' if found.rows else 'no-rows'}, or {REMEDY}"
-    differing = [] if found.sha256 == mine.sha256 else _differing(found.configuration, mine.configuration)
+        return (
+            f"it was begun {'with' if found.rows else 'without'} row files; give "
+            f"--{'rows' if found.rows else 'no-rows'}, or {REMEDY}"
+        )
+    differing = (
+        [] if found.sha256 == mine.sha256 else _differing(found.configuration, mine.configuration)
+    )
     if not differing:
         return None
     more = f" and {len(differing) - SHOWN} more" if len(differing) > SHOWN else ""
-    return f"{'; '.join(differing[:SHOWN])}{more}; give the words that it was begun with, or {REMEDY}"
+    return (
+        f"{'; '.join(differing[:SHOWN])}{more}; give the words that it was begun with, or {REMEDY}"
+    )
 
 
 def _plugins(found: Header) -> str:
@@ -124,7 +153,9 @@ def _between(old: Any, new: Any, key: str) -> Iterator[str]:
             yield _difference(key, old, new)
         return
     for name in [*old, *(name for name in new if name not in old)]:
-        yield from _between(old.get(name, MISSING), new.get(name, MISSING), f"{key}.{name}" if key else str(name))
+        yield from _between(
+            old.get(name, MISSING), new.get(name, MISSING), f"{key}.{name}" if key else str(name)
+        )
     if old.keys() == new.keys() and list(old) != list(new):
         yield f"{key or 'its keys'} stand in another order"
 
@@ -137,7 +168,9 @@ def _difference(key: str, was: Any, now: Any) -> str:
         return f"{key} is {'new' if was is MISSING else 'missing'}"
     if key.startswith("files."):
         return f"{key.removeprefix('files.')} has other contents than then"
-    return f"{key} was {_short(was)} and is now {_short(now)}" + (" (more can be added, not fewer)" if key == "replications" else "")
+    return f"{key} was {_short(was)} and is now {_short(now)}" + (
+        " (more can be added, not fewer)" if key == "replications" else ""
+    )
 
 
 def _short(value: Any) -> str:
@@ -146,9 +179,14 @@ def _short(value: Any) -> str:
 
 
 def newest(configuration: Configuration) -> Path:
-    """The default folder whose unfinished run is this one; of several the one that was last written to. Raises InputError."""
+    """The default folder whose unfinished run is this one; of several the one that was last written
+    to. Raises InputError."""
     first = base(configuration)
-    near = [path for path in first.parent.glob(f"{first.name}*") if _numbered(path.name, first.name) and is_unfinished(path)]
+    near = [
+        path
+        for path in first.parent.glob(f"{first.name}*")
+        if _numbered(path.name, first.name) and is_unfinished(path)
+    ]
     fits, running = [], []
     for path in sorted(near, key=_written, reverse=True):
         try:
@@ -161,10 +199,18 @@ def newest(configuration: Configuration) -> Path:
                 fits.append(path)
     if fits:
         return fits[0]
-    others = f"; {_names(near)} hold{'s' if len(near) == 1 else ''} another: --resume --out FOLDER says in what it differs" if near else ""
+    others = (
+        f"; {_names(near)} hold{'s' if len(near) == 1 else ''} another: --resume --out FOLDER "
+        f"says in what it differs"
+        if near
+        else ""
+    )
     if running and len(running) == len(near):
         others = f"; in {_names(running)} one is running"
-    raise InputError(f"--resume: no unfinished run of this scenario, command and configuration lies under {first.parent}/{others}")
+    raise InputError(
+        f"--resume: no unfinished run of this scenario, command and configuration lies under "
+        f"{first.parent}/{others}"
+    )
 
 
 def _names(paths: list[Path]) -> str:
@@ -177,9 +223,13 @@ def _numbered(name: str, first: str) -> bool:
 
 def _written(path: Path) -> int:
     """When a journal was last written to, ns."""
-    return max((each.stat().st_mtime_ns for each in (path / NAME, path / f"{NAME}.wal") if each.exists()), default=0)
+    return max(
+        (each.stat().st_mtime_ns for each in (path / NAME, path / f"{NAME}.wal") if each.exists()),
+        default=0,
+    )
 
 
 def grown(found: Header, mine: Header) -> Header | None:
-    """The header of a continued run that has more replications than when it began, None if it has as many."""
+    """The header of a continued run that has more replications than when it began, None if it has
+    as many."""
     return None if found.sha256 == mine.sha256 else replace(mine, rows=found.rows)

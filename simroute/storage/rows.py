@@ -20,14 +20,35 @@ if TYPE_CHECKING:
 TABLES = ("requests", "attempts", "events")
 PART = 200_000
 HIDDEN = {"forbidden", "ungraded", "failover_s", "streamed"}
-WORDS = {"policy", "task", "user", "feature", "outcome", "error", "target", "provider", "cached", "event", "layer", "detail"}
+WORDS = {
+    "policy",
+    "task",
+    "user",
+    "feature",
+    "outcome",
+    "error",
+    "target",
+    "provider",
+    "cached",
+    "event",
+    "layer",
+    "detail",
+}
 
 
 class Frames:
-    """A sink that keeps chunks as data frames with words for codes, in memory or as Parquet parts in a folder."""
+    """A sink that keeps chunks as data frames with words for codes, in memory or as Parquet parts
+    in a folder."""
 
-    def __init__(self, world: SimWorld, policy: str, replication: int, folder: Path | None = None) -> None:
-        self._world, self._policy, self._replication, self._folder = world, policy, replication, folder
+    def __init__(
+        self, world: SimWorld, policy: str, replication: int, folder: Path | None = None
+    ) -> None:
+        self._world, self._policy, self._replication, self._folder = (
+            world,
+            policy,
+            replication,
+            folder,
+        )
         self._chunks: dict[str, list[Any]] = {table: [] for table in TABLES}
         self._rows = dict.fromkeys(TABLES, 0)
         self._parts = 0
@@ -42,7 +63,11 @@ class Frames:
         """All rows so far."""
         import pandas as pd
 
-        return pd.concat(self._chunks[table], ignore_index=True) if self._chunks[table] else pd.DataFrame(columns=COLUMNS[table])
+        return (
+            pd.concat(self._chunks[table], ignore_index=True)
+            if self._chunks[table]
+            else pd.DataFrame(columns=COLUMNS[table])
+        )
 
     def write(self, table: str) -> None:
         """What has gathered becomes the next part file."""
@@ -53,10 +78,15 @@ class Frames:
         self._chunks[table], self._rows[table] = [], 0
         self._parts += 1
         path = self._folder / f"{table}-{self._parts:05d}.parquet"
-        typed = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in COLUMNS[table] if name in WORDS)  # a column of None alone has no type
+        # a column of None alone has no type
+        typed = ", ".join(
+            f'"{name}"::VARCHAR AS "{name}"' for name in COLUMNS[table] if name in WORDS
+        )
         with writing(path), _memory().cursor() as base:
             base.register("part", frame)
-            base.execute(f"COPY (SELECT * REPLACE ({typed}) FROM part) TO '{_quoted(path)}' (FORMAT parquet)")
+            base.execute(
+                f"COPY (SELECT * REPLACE ({typed}) FROM part) TO '{_quoted(path)}' (FORMAT parquet)"
+            )
 
     def _frame(self, table: str, chunk: Chunk) -> Any:
         import pandas as pd
@@ -66,9 +96,16 @@ class Frames:
         providers = [model.target.provider for model in world.models]
         weather = world.weather
         words = {
-            "error": ledger.errors.words, "task": weather.tasks, "user": weather.users, "feature": weather.features, "target": targets,
-            "outcome": list(OUTCOMES), "cached": list(CACHED), "event": ledger.event_names.words, "layer": ledger.layers.words,
-        }  # fmt: skip
+            "error": ledger.errors.words,
+            "task": weather.tasks,
+            "user": weather.users,
+            "feature": weather.features,
+            "target": targets,
+            "outcome": list(OUTCOMES),
+            "cached": list(CACHED),
+            "event": ledger.event_names.words,
+            "layer": ledger.layers.words,
+        }
         made: dict[str, Any] = {"policy": self._policy, "replication": self._replication}
         for name, column in chunk.items():
             if name in HIDDEN:
@@ -86,16 +123,64 @@ class Frames:
 
 COLUMNS = {
     "requests": [
-        "policy", "replication", "replica", "request_id", "arrival_s", "end_s", "task", "user", "feature", "session", "input_tokens",
-        "output_tokens", "outcome", "error", "target", "provider", "attempts", "latency_s", "ttft_s", "cost_usd", "wasted_usd", "quality",
-        "cached", "false_hit",
+        "policy",
+        "replication",
+        "replica",
+        "request_id",
+        "arrival_s",
+        "end_s",
+        "task",
+        "user",
+        "feature",
+        "session",
+        "input_tokens",
+        "output_tokens",
+        "outcome",
+        "error",
+        "target",
+        "provider",
+        "attempts",
+        "latency_s",
+        "ttft_s",
+        "cost_usd",
+        "wasted_usd",
+        "quality",
+        "cached",
+        "false_hit",
     ],
     "attempts": [
-        "policy", "replication", "replica", "request_id", "attempt", "target_attempt", "target", "provider", "start_s", "end_s", "status",
-        "error", "retry_after_s", "input_tokens", "output_tokens", "cached_tokens", "cost_usd", "abandoned", "probe",
+        "policy",
+        "replication",
+        "replica",
+        "request_id",
+        "attempt",
+        "target_attempt",
+        "target",
+        "provider",
+        "start_s",
+        "end_s",
+        "status",
+        "error",
+        "retry_after_s",
+        "input_tokens",
+        "output_tokens",
+        "cached_tokens",
+        "cost_usd",
+        "abandoned",
+        "probe",
     ],
-    "events": ["policy", "replication", "replica", "t_s", "event", "request_id", "layer", "target", "detail"],
-}  # fmt: skip
+    "events": [
+        "policy",
+        "replication",
+        "replica",
+        "t_s",
+        "event",
+        "request_id",
+        "layer",
+        "target",
+        "detail",
+    ],
+}
 
 
 def join(parts: list[Path], target: Path, table: str) -> None:

@@ -24,9 +24,18 @@ def _column(values: list[Any]) -> Any:
 
     if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
         return pd.Series(values, dtype="int64")
-    if all(value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values):
+    if all(
+        value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        for value in values
+    ):
         return pd.Series(values, dtype="float64")
-    return pd.Series([None if value is None else value if isinstance(value, str) else _text(value) for value in values], dtype="object")
+    return pd.Series(
+        [
+            None if value is None else value if isinstance(value, str) else _text(value)
+            for value in values
+        ],
+        dtype="object",
+    )
 
 
 def _text(value: Any) -> str:
@@ -40,7 +49,9 @@ def write(made: pd.DataFrame, path: Path) -> None:
     import duckdb
 
     quoted = str(path).replace("'", "''")
-    typed = ", ".join(f'"{name}"::VARCHAR AS "{name}"' for name in made.columns if made[name].dtype == "object")
+    typed = ", ".join(
+        f'"{name}"::VARCHAR AS "{name}"' for name in made.columns if made[name].dtype == "object"
+    )
     chosen = f"* REPLACE ({typed})" if typed else "*"
     with writing(path), duckdb.connect() as base:
         base.register("made", made)

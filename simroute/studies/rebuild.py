@@ -10,14 +10,21 @@ from simroute.errors import InputError
 from simroute.report import page
 from simroute.studies.comparison.evidence import VERSION
 
-SUMMARY, EVIDENCE, REPORT, SENSITIVITY = "summary.json", "evidence.json", "report.html", "sensitivity.json"
+SUMMARY, EVIDENCE, REPORT, SENSITIVITY = (
+    "summary.json",
+    "evidence.json",
+    "report.html",
+    "sensitivity.json",
+)
 MOST_BYTES = 256 << 20
 
 
 def rebuilt(folder: Path) -> str:
     """The report of a run, from what it has stored. Raises InputError."""
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give the folder of a run, such as reports/demo-compare")
+        raise InputError(
+            f"{folder}: no such folder; give the folder of a run, such as reports/demo-compare"
+        )
     if (folder / SENSITIVITY).is_file() and not (folder / SUMMARY).is_file():
         return _again_from(folder / SENSITIVITY)
     summary = _read(folder / SUMMARY, 1, "a run's folder holds one; give such a folder")
@@ -28,7 +35,10 @@ def rebuilt(folder: Path) -> str:
         return page(summary, evidence)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}"
-        raise InputError(f"{folder}: {SUMMARY} and {EVIDENCE} do not fit together ({problem[:120]}); {_again(folder, summary)}") from None
+        raise InputError(
+            f"{folder}: {SUMMARY} and {EVIDENCE} do not fit together ({problem[:120]}); "
+            f"{_again(folder, summary)}"
+        ) from None
 
 
 def _again_from(path: Path) -> str:
@@ -37,7 +47,10 @@ def _again_from(path: Path) -> str:
     try:
         return sensitivity_page.page(_read(path, 1, "run compare --vary or --tornado again"))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError(f"{path}: is not as it was written ({type(error).__name__}: {error}); run compare --vary or --tornado again") from None
+        raise InputError(
+            f"{path}: is not as it was written ({type(error).__name__}: {error}); run compare "
+            f"--vary or --tornado again"
+        ) from None
 
 
 def _searched(folder: Path, found: dict[str, Any]) -> str:
@@ -49,18 +62,26 @@ def _searched(folder: Path, found: dict[str, Any]) -> str:
         return tuning_page.page(found, sentences(found), configuration_text(folder))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}"
-        raise InputError(f"{folder / SUMMARY}: is not as it was written ({problem[:120]}); {_again(folder, found)}") from None
+        raise InputError(
+            f"{folder / SUMMARY}: is not as it was written ({problem[:120]}); "
+            f"{_again(folder, found)}"
+        ) from None
 
 
 def _again(folder: Path, summary: dict[str, Any]) -> str:
-    return f"run again: simroute {summary.get('command', 'compare')} --config {folder / 'config.yaml'} --out {folder}"
+    return (
+        f"run again: simroute {summary.get('command', 'compare')} --config "
+        f"{folder / 'config.yaml'} --out {folder}"
+    )
 
 
 def _read(path: Path, version: int, remedy: str) -> dict[str, Any]:
     """A JSON file of a stated version; nothing else is read, and nothing in it is executed."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path}: larger than {MOST_BYTES >> 20} MiB; simroute writes none so large")
+            raise InputError(
+                f"{path}: larger than {MOST_BYTES >> 20} MiB; simroute writes none so large"
+            )
         found = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise InputError(f"{path}: there is none; {remedy}") from None
@@ -70,6 +91,13 @@ def _read(path: Path, version: int, remedy: str) -> dict[str, Any]:
         raise InputError(f"{path}: not JSON; {remedy}") from None
     have = found.get("schema_version") if isinstance(found, dict) else None
     if have != version:
-        by = found.get("simroute", "another version") if isinstance(found, dict) else "something else"
-        raise InputError(f"{path}: has schema version {have!r}, written by simroute {by}; this one reads {version}; {remedy}")
+        by = (
+            found.get("simroute", "another version")
+            if isinstance(found, dict)
+            else "something else"
+        )
+        raise InputError(
+            f"{path}: has schema version {have!r}, written by simroute {by}; this one reads "
+            f"{version}; {remedy}"
+        )
     return found  # type: ignore[no-any-return]

@@ -1,4 +1,5 @@
-"""What a study keeps in its folder while it runs: its configuration, a journal of what is finished, row parts. And what it leaves there."""
+"""What a study keeps in its folder while it runs: its configuration, a journal of what is finished,
+row parts. And what it leaves there."""
 
 from __future__ import annotations
 
@@ -16,7 +17,17 @@ from simroute.execution.pool import Done, Job, part_folder
 from simroute.metrics import Figures
 from simroute.storage import TABLES, Journal, JournalError, join
 from simroute.storage.folder import REMEDY, Lock, unwritable
-from simroute.storage.resume import command, grown, header, is_unfinished, looked_at, refused, required, standing, unreadable
+from simroute.storage.resume import (
+    command,
+    grown,
+    header,
+    is_unfinished,
+    looked_at,
+    refused,
+    required,
+    standing,
+    unreadable,
+)
 from simroute.studies.replay.costs import sheets
 
 if TYPE_CHECKING:
@@ -25,7 +36,18 @@ if TYPE_CHECKING:
 CONFIG, SUMMARY, EVIDENCE, REPORT = "config.yaml", "summary.json", "evidence.json", "report.html"
 SHEETS = ("spend.csv", "shifts.csv", "caching.csv")
 TUNE, TUNED, TRIALS, SENSITIVITY = "tune.json", "tuned.yaml", "trials.parquet", "sensitivity.json"
-FILES = (CONFIG, SUMMARY, EVIDENCE, REPORT, TUNE, TUNED, TRIALS, SENSITIVITY, *SHEETS, *(f"{table}.parquet" for table in TABLES))
+FILES = (
+    CONFIG,
+    SUMMARY,
+    EVIDENCE,
+    REPORT,
+    TUNE,
+    TUNED,
+    TRIALS,
+    SENSITIVITY,
+    *SHEETS,
+    *(f"{table}.parquet" for table in TABLES),
+)
 EARLIER = ".earlier"
 """Where the files of a finished run wait while another one is made in its place."""
 
@@ -42,9 +64,12 @@ class Ended(Protocol):
 
 
 class Record:
-    """A locked folder. With `out` None nothing is kept. A context manager: what was begun and came to nothing leaves the folder as it was."""
+    """A locked folder. With `out` None nothing is kept. A context manager: what was begun and came
+    to nothing leaves the folder as it was."""
 
-    def __init__(self, configuration: Configuration, out: Path | None, noted: Callable[[str], None]) -> None:
+    def __init__(
+        self, configuration: Configuration, out: Path | None, noted: Callable[[str], None]
+    ) -> None:
         self._configuration, self._out, self._noted = configuration, out, noted
         self._policies = list(configuration.policies)
         self._journal: Journal | None = None
@@ -55,8 +80,15 @@ class Record:
         self._lock = None if out is None else Lock(out)
 
     @classmethod
-    def begun(cls, configuration: Configuration, out: Path | None, rows: bool, noted: Callable[[str], None]) -> Self:
-        """A new run. Raises InputError if the folder holds an unfinished one, is in use, or cannot be written."""
+    def begun(
+        cls,
+        configuration: Configuration,
+        out: Path | None,
+        rows: bool,
+        noted: Callable[[str], None],
+    ) -> Self:
+        """A new run. Raises InputError if the folder holds an unfinished one, is in use, or cannot
+        be written."""
         record = cls(configuration, out, noted)
         if out is not None:
             try:
@@ -67,8 +99,15 @@ class Record:
         return record
 
     @classmethod
-    def resumed(cls, configuration: Configuration, out: Path, rows: bool | None, noted: Callable[[str], None]) -> Self:
-        """The unfinished run of that folder. Raises InputError, with everything as it was, unless it is the same."""
+    def resumed(
+        cls,
+        configuration: Configuration,
+        out: Path,
+        rows: bool | None,
+        noted: Callable[[str], None],
+    ) -> Self:
+        """The unfinished run of that folder. Raises InputError, with everything as it was, unless
+        it is the same."""
         required(out)
         record = cls(configuration, out, noted)
         try:
@@ -82,7 +121,10 @@ class Record:
         if is_unfinished(out):
             found, finished = looked_at(out)
             if finished:
-                raise InputError(f"{out}: holds an unfinished run ({standing(found, finished)}); continue it with {command(found, out)}, or {REMEDY}")
+                raise InputError(
+                    f"{out}: holds an unfinished run ({standing(found, finished)}); continue it "
+                    f"with {command(found, out)}, or {REMEDY}"
+                )
         try:
             with _drafted(out / CONFIG, self._configuration.to_yaml()):
                 self._start_journal(out, rows)
@@ -126,7 +168,9 @@ class Record:
             raise InputError(unwritable(out, error)) from None
 
     def _wanted(self) -> set[Job]:
-        return {(policy, replication) for policy in self._policies for replication in self._possible()}
+        return {
+            (policy, replication) for policy in self._policies for replication in self._possible()
+        }
 
     def _possible(self) -> range:
         made = self._configuration
@@ -139,7 +183,7 @@ class Record:
     def _has_rows(self, job: Job) -> bool:
         return self.parts is None or self._folder(job).is_dir()
 
-    # -- while it runs ------------------------------------------------------------------------------------------
+    # -- while it runs -----------------------------------------------------------------------------
 
     def kept(self) -> Iterator[tuple[Job, Figures]]:
         """What was finished before, in order of replication. Raises InputError."""
@@ -179,15 +223,19 @@ class Record:
 
     def _go_without(self, error: Exception) -> None:
         why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        self._noted(f"{self._out}: no journal from here on ({why}): what is computed now cannot be resumed if this run is cut short")
+        self._noted(
+            f"{self._out}: no journal from here on ({why}): what is computed now cannot be "
+            f"resumed if this run is cut short"
+        )
         if self._journal is not None:
             self._journal.close()
             self._journal = None
 
-    # -- at the end ---------------------------------------------------------------------------------------------
+    # -- at the end --------------------------------------------------------------------------------
 
     def write(self, study: Study, whole: list[int], report: bool) -> None:
-        """The files of the run. Never fails: the study is told what could not be written, and why."""
+        """The files of the run. Never fails: the study is told what could not be written, and
+        why."""
         if self._out is None:
             return
         failed = self._written(self._out, _texts(study, report))
@@ -215,16 +263,26 @@ class Record:
         if not failed:
             shutil.rmtree(out / EARLIER, ignore_errors=True)
         study.unwritten = {name for names in failed.values() for name in names}
-        study.problems = [f"{out / ', '.join(names)}: cannot be written ({why})" for why, names in failed.items()]
+        study.problems = [
+            f"{out / ', '.join(names)}: cannot be written ({why})" for why, names in failed.items()
+        ]
 
     def _joined(self, out: Path, table: str, whole: list[int]) -> str | None:
         assert self.parts is not None
-        folders = [self._folder((policy, replication)) for policy in self._policies for replication in whole]
+        folders = [
+            self._folder((policy, replication))
+            for policy in self._policies
+            for replication in whole
+        ]
         if not all(folder.is_dir() for folder in folders):
             return self._lost_rows or f"{self.parts}: parts are missing"
         draft = self.parts / f"{table}.parquet"
         try:
-            join([part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))], draft, table)
+            join(
+                [part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))],
+                draft,
+                table,
+            )
             draft.replace(out / draft.name)
         except OSError as error:
             draft.unlink(missing_ok=True)
@@ -234,7 +292,12 @@ class Record:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
             if self._out is not None:
                 self._leave(self._out)
@@ -242,7 +305,9 @@ class Record:
             self._release()
 
     def _leave(self, out: Path) -> None:
-        nothing = not self._finished and not (out / SUMMARY).exists() and not (out / SENSITIVITY).exists()
+        nothing = (
+            not self._finished and not (out / SUMMARY).exists() and not (out / SENSITIVITY).exists()
+        )
         if self._journal is not None and (self._done or nothing):
             self._journal.remove()
         if self._done or nothing:
@@ -260,13 +325,15 @@ class Record:
 
 
 class Kept(Record):
-    """A journal of runs by whatever name a study gives them: a store, and the study's files at its end."""
+    """A journal of runs by whatever name a study gives them: a store, and the study's files at its
+    end."""
 
     def _wanted(self) -> set[Job]:
         return self.keys()
 
     def end(self, study: Ended, texts: dict[str, Callable[[], str]]) -> None:
-        """The files of the study, by name. Never fails: it is told what could not be written, and why."""
+        """The files of the study, by name. Never fails: it is told what could not be written, and
+        why."""
         if self._out is not None:
             self._ended(self._out, study, self._written(self._out, texts))
 
@@ -276,9 +343,12 @@ def _texts(study: Study, report: bool) -> dict[str, Callable[[], str]]:
     texts = {SUMMARY: study.to_json}
     texts |= {} if study.replay is None else sheets(study.replay)
     if study.configuration.until is not None and not study.interrupted:
-        texts[CONFIG] = study.configuration.to_yaml  # with the number of replications that was reached
+        # with the number of replications that was reached
+        texts[CONFIG] = study.configuration.to_yaml
     if all(study.evidence[policy].counts for policy in study.runs):
-        texts[EVIDENCE] = lambda: json.dumps(study.material, allow_nan=False, ensure_ascii=False) + "\n"
+        texts[EVIDENCE] = lambda: (
+            json.dumps(study.material, allow_nan=False, ensure_ascii=False) + "\n"
+        )
         if report:
             from simroute.report import page
 
@@ -288,7 +358,8 @@ def _texts(study: Study, report: bool) -> dict[str, Callable[[], str]]:
 
 @contextmanager
 def _drafted(path: Path, text: str) -> Iterator[None]:
-    """The file is there, as a whole, when the work under this has succeeded; else no trace of it."""
+    """The file is there, as a whole, when the work under this has succeeded; else no trace of
+    it."""
     draft = path.with_name(f".{path.name}.draft")
     try:
         draft.write_text(text, encoding="utf-8")

@@ -1,4 +1,5 @@
-"""For authors of policies: a check of the contract, scripted upstreams, virtual time, conformance vectors."""
+"""For authors of policies: a check of the contract, scripted upstreams, virtual time, conformance
+vectors."""
 
 from simroute.testing.check import check_policy
 from simroute.testing.script import Step, play

@@ -1,4 +1,5 @@
-"""What is wrong with a policy, told to its author: the rules of the contract, each tried on a scripted upstream."""
+"""What is wrong with a policy, told to its author: the rules of the contract, each tried on a
+scripted upstream."""
 
 from __future__ import annotations
 
@@ -13,16 +14,34 @@ from typing import Any
 from simroute.policies.timeout import Timeout
 from simroute.testing.script import Log, Script, Step, collected, play, world
 
-FORBIDDEN = ("time", "datetime", "random", "asyncio", "simpy", "numpy", "threading", "secrets", "uuid")
+FORBIDDEN = (
+    "time",
+    "datetime",
+    "random",
+    "asyncio",
+    "simpy",
+    "numpy",
+    "threading",
+    "secrets",
+    "uuid",
+)
 
 
 def check_policy(policy: Any) -> list[str]:
     """Mistakes of a layer, one sentence each; empty when none was found.
 
-    Looks for: clocks, randomness or event loops of its own; awaiting or swallowing a cancellation; leaking what it holds; not being
-    deterministic; breaking a streamed answer; raising or returning something else than an Outcome.
+    Looks for: clocks, randomness or event loops of its own; awaiting or swallowing a cancellation;
+    leaking what it holds; not being deterministic; breaking a streamed answer; raising or returning
+    something else than an Outcome.
     """
-    checks: tuple[Callable[[Any], list[str]], ...] = (_imports, _outcome, _deterministic, _cancellation, _leak, _streaming)
+    checks: tuple[Callable[[Any], list[str]], ...] = (
+        _imports,
+        _outcome,
+        _deterministic,
+        _cancellation,
+        _leak,
+        _streaming,
+    )
     found: list[str] = []
     for check in checks:
         for line in check(policy):
@@ -31,7 +50,10 @@ def check_policy(policy: Any) -> list[str]:
     return found
 
 
-SCRIPT: Script = {"a": [Step(0.31, 503), Step(0.7), Step(0.2, 429, 1.0), Step(1.1), Step(0.4, 500)], "b": [Step(0.53), Step(0.2, 529)]}
+SCRIPT: Script = {
+    "a": [Step(0.31, 503), Step(0.7), Step(0.2, 429, 1.0), Step(1.1), Step(0.4, 500)],
+    "b": [Step(0.53), Step(0.2, 529)],
+}
 ARRIVALS = [0.0, 0.4, 1.1, 2.3, 2.9, 40.0, 40.1, 41.0, 80.0, 81.0]
 
 
@@ -42,13 +64,22 @@ def _imports(policy: Any) -> list[str]:
     except (OSError, TypeError):
         return []
     space = vars(sys.modules[type(policy).__module__])
-    names = {node.id for node in ast.walk(ast.parse(textwrap.dedent(source))) if isinstance(node, ast.Name)}
+    names = {
+        node.id
+        for node in ast.walk(ast.parse(textwrap.dedent(source)))
+        if isinstance(node, ast.Name)
+    }
     used = {name: space[name] for name in names if name in space}
     found = []
     for name, value in sorted(used.items()):
-        module = (value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None) or "").split(".")[0]
+        module = (
+            value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None) or ""
+        ).split(".")[0]
         if module in FORBIDDEN:
-            found.append(f"uses {name} of the module {module}: time, chance and waiting belong to the world (now, sleep, within, first, uniform)")
+            found.append(
+                f"uses {name} of the module {module}: time, chance and waiting belong to the "
+                f"world (now, sleep, within, first, uniform)"
+            )
     return found
 
 
@@ -66,16 +97,30 @@ def _deterministic(policy: Any) -> list[str]:
     except Exception:
         return []
     same = first.attempts == second.attempts and first.requests == second.requests
-    return [] if same else ["gives other results for the same seed: draw by world.uniform, and keep no state outside the object"]
+    return (
+        []
+        if same
+        else [
+            "gives other results for the same seed: draw by world.uniform, and keep no state "
+            "outside the object"
+        ]
+    )
 
 
 def _cancellation(policy: Any) -> list[str]:
     for seconds in (0.05, 0.3, 0.9):
         try:
-            play({"timeout": Timeout(seconds), "policy": policy}, {"a": [Step(5.0)], "b": [Step(5.0)]}, ARRIVALS)
+            play(
+                {"timeout": Timeout(seconds), "policy": policy},
+                {"a": [Step(5.0)], "b": [Step(5.0)]},
+                ARRIVALS,
+            )
         except RuntimeError as error:
             if "finally" in str(error):
-                return ["awaits in `finally`, or catches its own cancellation: release in `finally`, without await, and let it pass"]
+                return [
+                    "awaits in `finally`, or catches its own cancellation: release in `finally`, "
+                    "without await, and let it pass"
+                ]
         except Exception:
             return []
     return []
@@ -87,9 +132,14 @@ def _leak(policy: Any) -> list[str]:
     calm = [*many, 1000.0, 5000.0, 90_000.0]
     try:
         built, log = world(
-            {"timeout": Timeout(1.0), "policy": policy}, {"a": [Step(9.0)] * 400 + [Step(0.1)], "b": [Step(9.0)] * 400}, calm, streamed=False
+            {"timeout": Timeout(1.0), "policy": policy},
+            {"a": [Step(9.0)] * 400 + [Step(0.1)], "b": [Step(9.0)] * 400},
+            calm,
+            streamed=False,
         )
-        fresh = play({"timeout": Timeout(1.0), "policy": policy}, {"a": [Step(0.1)], "b": [Step(0.1)]}, [0.0])
+        fresh = play(
+            {"timeout": Timeout(1.0), "policy": policy}, {"a": [Step(0.1)], "b": [Step(0.1)]}, [0.0]
+        )
         built.script({"a": [Step(9.0)], "b": [Step(9.0)]})
         _calm_after(built, 900.0)
         built.run()
@@ -97,7 +147,10 @@ def _leak(policy: Any) -> list[str]:
     except Exception:
         return []
     if fresh.requests[0][0] == "ok" and last[0] != "ok":
-        return ["leaks: after calls that were cancelled inside it, it refuses calls for ever; give permits and slots back in `finally`"]
+        return [
+            "leaks: after calls that were cancelled inside it, it refuses calls for ever; give "
+            "permits and slots back in `finally`"
+        ]
     return []
 
 
@@ -111,12 +164,22 @@ def _calm_after(built: Any, when: float) -> None:
 
 def _streaming(policy: Any) -> list[str]:
     try:
-        log: Log = play({"policy": copy.deepcopy(policy)}, {"a": [Step(3.0, first=1.0)], "b": [Step(3.0, first=1.0)]}, streamed=True)
+        log: Log = play(
+            {"policy": copy.deepcopy(policy)},
+            {"a": [Step(3.0, first=1.0)], "b": [Step(3.0, first=1.0)]},
+            streamed=True,
+        )
     except Exception as error:
-        return [f"fails on a streamed answer ({type(error).__name__}: {error}): `outcome.rest` may be awaited, handed on or wrapped"]
+        return [
+            f"fails on a streamed answer ({type(error).__name__}: {error}): `outcome.rest` may "
+            f"be awaited, handed on or wrapped"
+        ]
     outcome, _, latency = log.requests[0]
     if outcome == "ok" and latency < 3.0 - 1e-9:
-        return ["breaks streaming: it returns a streamed answer as complete; hand `outcome.rest` on, or await it"]
+        return [
+            "breaks streaming: it returns a streamed answer as complete; hand `outcome.rest` on, "
+            "or await it"
+        ]
     return []
 
 

@@ -1,6 +1,8 @@
-"""An asyncio event loop in virtual time, for tests: it jumps to the next timer when nothing is ready.
+"""An asyncio event loop in virtual time, for tests: it jumps to the next timer when nothing is
+ready.
 
-Timers are ordered by time, then replies before deadlines, then as they were set, one at a time; asyncio's own heap promises none of that.
+Timers are ordered by time, then replies before deadlines, then as they were set, one at a time;
+asyncio's own heap promises none of that.
 """
 
 from __future__ import annotations
@@ -31,11 +33,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.TimerHandle:
         return self._timer(when, 0, callback, args, context)
 
-    def call_late(self, when: float, callback: Callable[..., Any], *args: Any) -> asyncio.TimerHandle:
+    def call_late(
+        self, when: float, callback: Callable[..., Any], *args: Any
+    ) -> asyncio.TimerHandle:
         """A deadline: after all replies of the same instant."""
         return self._timer(when, 1, callback, args, None)
 
-    def _timer(self, when: float, priority: int, callback: Callable[..., Any], args: Any, context: Any) -> asyncio.TimerHandle:
+    def _timer(
+        self, when: float, priority: int, callback: Callable[..., Any], args: Any, context: Any
+    ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         heappush(self._timers, (when, priority, next(self._set), handle))
         return handle

@@ -1,4 +1,5 @@
-"""A scripted upstream: what each target answers to its first, second, … call, and what a stack of layers makes of it."""
+"""A scripted upstream: what each target answers to its first, second, … call, and what a stack of
+layers makes of it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from simroute.worlds.sim.upstream import Attempt, Upstream
 
 
 class Step(NamedTuple):
-    """One answer: seconds until it is complete (or cut), status, Retry-After, seconds to the first token of a streamed one."""
+    """One answer: seconds until it is complete (or cut), status, Retry-After, seconds to the first
+    token of a streamed one."""
 
     seconds: float = 1.0
     status: int = 200
@@ -32,28 +34,38 @@ Script = Mapping[str, Sequence[Step]]
 
 @dataclass
 class Log:
-    """What happened. attempts: (start, target, attempt, status, end); requests: (outcome, target, latency); events: (t, event, target)."""
+    """What happened. attempts: (start, target, attempt, status, end); requests: (outcome, target,
+    latency); events: (t, event, target)."""
 
     attempts: list[tuple[float, str, int, int, float]] = field(default_factory=list)
     requests: dict[int, tuple[str, str, float]] = field(default_factory=dict)
     events: list[tuple[float, str, str]] = field(default_factory=list)
-    rows: dict[str, list[Chunk]] = field(default_factory=lambda: {"requests": [], "attempts": [], "events": []})
+    rows: dict[str, list[Chunk]] = field(
+        default_factory=lambda: {"requests": [], "attempts": [], "events": []}
+    )
 
 
 class ScriptedUpstream(Upstream):
-    """An upstream that answers as it is told: its n-th answer belongs to the n-th call that is sent to it, refused or not."""
+    """An upstream that answers as it is told: its n-th answer belongs to the n-th call that is sent
+    to it, refused or not."""
 
     steps: Sequence[Step] = ()
     asked = 0
 
     def take(self, attempt: Attempt, number: int) -> None:
-        attempt.request.held.draws[self.index, number] = _Told(self.steps[min(self.asked, len(self.steps) - 1)])
+        attempt.request.held.draws[self.index, number] = _Told(
+            self.steps[min(self.asked, len(self.steps) - 1)]
+        )
         self.asked += 1
         super().take(attempt, number)
 
     def _fate(self, attempt: Attempt) -> None:
         step, streamed = attempt.draws.step, attempt.request.streamed
-        attempt.status, attempt.seconds, attempt.retry_after = step.status, step.seconds, step.retry_after
+        attempt.status, attempt.seconds, attempt.retry_after = (
+            step.status,
+            step.seconds,
+            step.retry_after,
+        )
         if step.status == 200:
             attempt.first = step.seconds if step.first is None else step.first
             attempt.decode = step.seconds - attempt.first
@@ -87,25 +99,48 @@ class ScriptedWorld(SimWorld):
 
 
 def play(
-    layers: Mapping[str, Any], script: Script, arrivals: Sequence[float] = (0.0,), *, streamed: bool = False, replicas: int = 1, **scenario: Any
+    layers: Mapping[str, Any],
+    script: Script,
+    arrivals: Sequence[float] = (0.0,),
+    *,
+    streamed: bool = False,
+    replicas: int = 1,
+    **scenario: Any,
 ) -> Log:
-    """Send a request at each arrival through the layers, to scripted upstreams, in virtual time. Extra words go to the scenario."""
+    """Send a request at each arrival through the layers, to scripted upstreams, in virtual time.
+    Extra words go to the scenario."""
     made = world(layers, script, arrivals, streamed=streamed, replicas=replicas, **scenario)
     made[0].run()
     return collected(*made)
 
 
 def world(
-    layers: Mapping[str, Any], script: Script, arrivals: Sequence[float], *, streamed: bool, replicas: int = 1, env: Any = None, **scenario: Any
+    layers: Mapping[str, Any],
+    script: Script,
+    arrivals: Sequence[float],
+    *,
+    streamed: bool,
+    replicas: int = 1,
+    env: Any = None,
+    **scenario: Any,
 ) -> tuple[ScriptedWorld, Log]:
     """The same, not yet run."""
     import copy
 
     price, limits = spec.PriceList(1.0, 2.0), scenario.pop("limits", spec.Limits())
-    deployments = {name: spec.Deployment(f"company-{name}", f"model-{name}", price=price, limits=limits) for name in script}
+    deployments = {
+        name: spec.Deployment(f"company-{name}", f"model-{name}", price=price, limits=limits)
+        for name in script
+    }
     load = spec.Workload(streamed=float(streamed))
     gateway = spec.Gateway(replicas=replicas, overhead=0.0, shared=scenario.pop("shared", False))
-    made = spec.Scenario(deployments=deployments, workload=load, gateway=gateway, horizon=max(arrivals) + 1.0, **scenario)
+    made = spec.Scenario(
+        deployments=deployments,
+        workload=load,
+        gateway=gateway,
+        horizon=max(arrivals) + 1.0,
+        **scenario,
+    )
     count = len(arrivals)
     trace = Trace(np.array(arrivals, float), np.full(count, 1000), np.full(count, 100))
     log = Log()
@@ -121,15 +156,30 @@ def collected(built: ScriptedWorld, log: Log) -> Log:
     """The log in words, attempts in the order in which they were sent."""
     targets = [model.target.name for model in built.models]
     for chunk in log.rows["attempts"]:
-        columns = (chunk[name].tolist() for name in ("start_s", "target", "attempt", "status", "end_s", "request_id"))
+        columns = (
+            chunk[name].tolist()
+            for name in ("start_s", "target", "attempt", "status", "end_s", "request_id")
+        )
         rows = sorted(zip(*columns, strict=True), key=lambda row: (row[0], row[5], row[2]))
-        log.attempts += [(start, targets[target], attempt, status, end) for start, target, attempt, status, end, _ in rows]
+        log.attempts += [
+            (start, targets[target], attempt, status, end)
+            for start, target, attempt, status, end, _ in rows
+        ]
     log.attempts.sort(key=lambda row: row[0])
     for chunk in log.rows["requests"]:
-        for row in zip(*(chunk[name].tolist() for name in ("request_id", "outcome", "target", "latency_s")), strict=True):
-            log.requests[row[0]] = (OUTCOMES[row[1]], targets[row[2]] if row[2] >= 0 else "", row[3])
+        for row in zip(
+            *(chunk[name].tolist() for name in ("request_id", "outcome", "target", "latency_s")),
+            strict=True,
+        ):
+            log.requests[row[0]] = (
+                OUTCOMES[row[1]],
+                targets[row[2]] if row[2] >= 0 else "",
+                row[3],
+            )
     names = built.ledger.event_names.words
     for chunk in log.rows["events"]:
-        for t, event, target in zip(*(chunk[name].tolist() for name in ("t_s", "event", "target")), strict=True):
+        for t, event, target in zip(
+            *(chunk[name].tolist() for name in ("t_s", "event", "target")), strict=True
+        ):
             log.events.append((t, names[event], targets[target] if target >= 0 else ""))
     return log

@@ -1,4 +1,5 @@
-"""Logs of real traffic: read in any known format (one file each, under `formats`), as a table of requests in order of time."""
+"""Logs of real traffic: read in any known format (one file each, under `formats`), as a table of
+requests in order of time."""
 
 from simroute.traces.importer import Wish, read
 from simroute.traces.playback.in_memory import Trace, read_outcomes, read_trace

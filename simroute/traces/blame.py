@@ -1,4 +1,5 @@
-"""Whose fault the failed requests of a trace were: their own or their account's, nobody's who still waited, or the deployments'."""
+"""Whose fault the failed requests of a trace were: their own or their account's, nobody's who still
+waited, or the deployments'."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ GIVEN_UP = 499
 
 
 class Blame(NamedTuple):
-    """`invalid`: status -> requests that fail wherever they are sent, the most frequent first, with those that were given up; `weather`: those that a
-    deployment failed; `untold`: of these, those without a status, which are taken as such."""
+    """`invalid`: status -> requests that fail wherever they are sent, the most frequent first, with
+    those that were given up; `weather`: those that a deployment failed; `untold`: of these, those
+    without a status, which are taken as such."""
 
     invalid: dict[int, int]
     weather: int
@@ -33,7 +35,10 @@ class Blame(NamedTuple):
 def blame(table: Table, source: str = "requests") -> Blame:
     """Of the rows of `source` that failed."""
     counts = table.rows(
-        f"SELECT {INVALID} AS code, count(*), count(*) FILTER (status IS NULL) FROM {source} WHERE failed GROUP BY 1 ORDER BY 2 DESC, 1"
+        f"SELECT {INVALID} AS code, count(*), count(*) FILTER (status IS NULL) FROM {source} "
+        f"WHERE failed GROUP BY 1 ORDER BY 2 DESC, 1"
     )
-    weather, untold = next(((count, silent) for code, count, silent in counts if code is None), (0, 0))
+    weather, untold = next(
+        ((count, silent) for code, count, silent in counts if code is None), (0, 0)
+    )
     return Blame({code: count for code, count, _ in counts if code is not None}, weather, untold)

@@ -1,4 +1,5 @@
-"""Cells that hold something which is neither a number nor a name: they are counted, told, and taken as empty."""
+"""Cells that hold something which is neither a number nor a name: they are counted, told, and taken
+as empty."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from simroute.traces.formats import Format
 from simroute.traces.table import Table
 
 NOTHING = ("null", "NULL", "Null", "None", "nan", "NaN")
-"""What programs write into a cell of text where they have nothing; in JSON, which has a word for that, such a text is a name."""
+"""What programs write into a cell of text where they have nothing; in JSON, which has a word for
+that, such a text is a name."""
 NUMBER = re.compile(r"(whole|num)\((.*)\)(?: / \d+)?")
 WORD = re.compile(r'word\("?(\w+)"?\)')
 ROW = 1_000_000_000_000
@@ -25,9 +27,17 @@ def listed() -> str:
 
 
 def numbers(form: Format) -> list[str]:
-    """SQL that names each column of numbers whose cell holds something else, where the column is one cell alone."""
-    found = {name: match for name, sql in form.COLUMNS.items() if (match := NUMBER.fullmatch(sql)) and _whole(match[2])}
-    return [f"CASE WHEN trim({match[2]}) <> '' AND {match[1]}({match[2]}) IS NULL THEN '{name}' END" for name, match in found.items()]
+    """SQL that names each column of numbers whose cell holds something else, where the column is
+    one cell alone."""
+    found = {
+        name: match
+        for name, sql in form.COLUMNS.items()
+        if (match := NUMBER.fullmatch(sql)) and _whole(match[2])
+    }
+    return [
+        f"CASE WHEN trim({match[2]}) <> '' AND {match[1]}({match[2]}) IS NULL THEN '{name}' END"
+        for name, match in found.items()
+    ]
 
 
 def _whole(text: str) -> bool:
@@ -54,7 +64,8 @@ def named(form: Format) -> dict[str, str]:
 def settle(table: Table, run: Callable[..., Any], paths: list[Path]) -> None:
     """Count them by column, with the first of each."""
     found = run(
-        f"SELECT name, count(*), min(file * {ROW} + line) FROM (SELECT unnest(string_split(odd, ',')) AS name, file, line FROM raw"
+        f"SELECT name, count(*), min(file * {ROW} + line) FROM (SELECT unnest(string_split(odd, "
+        f"',')) AS name, file, line FROM raw"
         " WHERE odd IS NOT NULL AND skip IS NULL) GROUP BY 1 ORDER BY 1"
     ).fetchall()
     for name, count, first in found:
@@ -62,4 +73,7 @@ def settle(table: Table, run: Callable[..., Any], paths: list[Path]) -> None:
         kind = "name" if name in COLUMNS and COLUMNS[name].kind == "VARCHAR" else "number"
         table.unusable[name] = count
         many = "1 cell of {} holds" if count == 1 else f"{count:,} cells of {{}} hold"
-        table.notes.append(f"{many.format(name)} no {kind} (the first: {paths[file]}: row {line}): taken as not told")
+        table.notes.append(
+            f"{many.format(name)} no {kind} (the first: {paths[file]}: row {line}): taken as not "
+            f"told"
+        )

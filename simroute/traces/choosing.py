@@ -17,7 +17,8 @@ from simroute.traces.spans import BEGINS
 
 @dataclass(frozen=True)
 class Wish:
-    """How to read: `format` (else found by content), `tz` for dates without a zone, `unit` of numbers, `strict`: the first bad row ends it."""
+    """How to read: `format` (else found by content), `tz` for dates without a zone, `unit` of
+    numbers, `strict`: the first bad row ends it."""
 
     format: str | None = None
     mapping: Mapped | None = None
@@ -30,10 +31,15 @@ def format_of(paths: list[Path], wish: Wish) -> str:
     """The name of the one format of all these files. Raises TraceError."""
     if wish.mapping is not None:
         for path in paths:
-            if wish.mapping.records is not None and (wrong := wish.mapping.unplaced(sample(path, lambda record: [record]))):
+            if wish.mapping.records is not None and (
+                wrong := wish.mapping.unplaced(sample(path, lambda record: [record]))
+            ):
                 raise TraceError(f"{path}: {wrong}")
             for name, near in wish.mapping.absent(sample(path, wish.mapping.unfold)):
-                raise TraceError(f"{path}: has no column {name!r}, which the mapping names; {f'did you mean {near}?' if near else 'rename it there'}")
+                raise TraceError(
+                    f"{path}: has no column {name!r}, which the mapping names; "
+                    f"{f'did you mean {near}?' if near else 'rename it there'}"
+                )
         return "mapped"
     if wish.format is not None:
         for path in paths:
@@ -41,12 +47,18 @@ def format_of(paths: list[Path], wish: Wish) -> str:
         return wish.format
     found = {path: recognised(path, sample(path)) for path in paths}
     if len(set(found.values())) > 1:
-        (one, first), (other, second) = next((a, b) for a in found.items() for b in found.items() if a[1] != b[1])
+        (one, first), (other, second) = next(
+            (a, b) for a in found.items() for b in found.items() if a[1] != b[1]
+        )
         raise TraceError(f"{other}: is {second}, while {one} is {first}; one trace has one format")
     return found[paths[0]]
 
 
-NEEDED = {"time": "the time of a request", "input_tokens": "its input tokens", "output_tokens": "its output tokens"}
+NEEDED = {
+    "time": "the time of a request",
+    "input_tokens": "its input tokens",
+    "output_tokens": "its output tokens",
+}
 NAME = re.compile(r'"([^"]+)"|([A-Za-z_]\w*)')
 
 
@@ -74,22 +86,36 @@ def _needed(path: Path, name: str) -> None:
     for column, about in NEEDED.items():
         read = fields(form, column)
         if read and not (spans and column != "time") and not keys & {*read}:
-            raise TraceError(f"{path}: is not read as {name}: {_without(path, name, BEGINS if spans else read, about, keys)}")
+            raise TraceError(
+                f"{path}: is not read as {name}: "
+                f"{_without(path, name, BEGINS if spans else read, about, keys)}"
+            )
 
 
-def _without(path: Path, name: str, read: Sequence[str], about: str, keys: Iterable[str] = ()) -> str:
-    """What it lacks and what it has: `keys`, or else those of its records as they stand in the file."""
+def _without(
+    path: Path, name: str, read: Sequence[str], about: str, keys: Iterable[str] = ()
+) -> str:
+    """What it lacks and what it has: `keys`, or else those of its records as they stand in the
+    file."""
     shown = ", ".join(sorted(keys or sample(path).keys))[:160] or "nothing"
-    return f"it has no {' or '.join(repr(one) for one in read[:6])}, of which {name} makes {about}; it has: {shown}"
+    return (
+        f"it has no {' or '.join(repr(one) for one in read[:6])}, of which {name} makes "
+        f"{about}; it has: {shown}"
+    )
 
 
 def untimed(path: Path, wish: Wish) -> str:
-    """That the first records of a file without requests have no time of the format that was told, and what they have; else nothing."""
+    """That the first records of a file without requests have no time of the format that was told,
+    and what they have; else nothing."""
     if wish.format is None or wish.mapping is not None:
         return ""
     form = named(wish.format)
     read = fields(form, "time")
-    if not read or any(record.get(name) is not None for record in sample(path, unfolding(form)).records for name in read):
+    if not read or any(
+        record.get(name) is not None
+        for record in sample(path, unfolding(form)).records
+        for name in read
+    ):
         return ""
     return f": {_without(path, wish.format, read, NEEDED['time'])}"
 
@@ -111,6 +137,12 @@ def sample(path: Path, unfold: Unfold | None = None) -> records.Sample:
         try:
             rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT 20", [str(path)])
             names = [column[0] for column in rows.description]
-            return records.Sample("parquet", frozenset(names), [dict(zip(names, row, strict=True)) for row in rows.fetchall()])
+            return records.Sample(
+                "parquet",
+                frozenset(names),
+                [dict(zip(names, row, strict=True)) for row in rows.fetchall()],
+            )
         except duckdb.Error as error:
-            raise TraceError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0][:120]})") from None
+            raise TraceError(
+                f"{path}: not a readable Parquet file ({str(error).splitlines()[0][:120]})"
+            ) from None

@@ -28,14 +28,17 @@ def free(out: Path, force: bool) -> None:
 def placed(out: Path, force: bool) -> None:
     """The same of a table, which is no text and makes no folder. Raises TraceError."""
     if out.suffix.lower() in TEXTS:
-        raise TraceError(f"{out}: the table is written as Parquet; name it {out.with_suffix('.parquet').name}")
+        raise TraceError(
+            f"{out}: the table is written as Parquet; name it {out.with_suffix('.parquet').name}"
+        )
     if not out.parent.exists():
         raise TraceError(f"{out}: its folder is not there; make {out.parent} first")
     free(out, force)
 
 
 def convert(table: Table, out: Path, anonymize: bool = False, force: bool = False) -> None:
-    """Write it. `anonymize`: names become hashes with a fresh salt that is kept nowhere, blocks of prompts too. Raises TraceError, OSError."""
+    """Write it. `anonymize`: names become hashes with a fresh salt that is kept nowhere, blocks of
+    prompts too. Raises TraceError, OSError."""
     import duckdb
 
     placed(out, force)
@@ -43,15 +46,25 @@ def convert(table: Table, out: Path, anonymize: bool = False, force: bool = Fals
     made = {name: f'"{name}"' for name in COLUMNS}
     if anonymize:
         made |= {name: f"left(sha256('{salt}' || \"{name}\"), 32)" for name in HASHED}
-        made["blocks"] = f"list_transform(blocks, lambda b: CAST('0x' || left(sha256('{salt}' || b), 15) AS BIGINT))"
+        made["blocks"] = (
+            f"list_transform(blocks, lambda b: CAST('0x' || left(sha256('{salt}' || b), 15) AS "
+            f"BIGINT))"
+        )
     chosen = ", ".join(f'{sql} AS "{name}"' for name, sql in made.items())
-    said = {"version": VERSION, "clock": "relative" if table.relative else "utc", "source": table.format}
+    said = {
+        "version": VERSION,
+        "clock": "relative" if table.relative else "utc",
+        "source": table.format,
+    }
     noted = ", ".join(f"simroute_trace_{key}: '{value}'" for key, value in said.items())
     half = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     literal = str(half).replace("'", "''")
     try:
         half.open("xb").close()  # what the system has against it is told in its own words
-        table.connection.execute(f"COPY (SELECT {chosen} FROM requests) TO '{literal}' (FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{noted}}})")
+        table.connection.execute(
+            f"COPY (SELECT {chosen} FROM requests) TO '{literal}' (FORMAT parquet, COMPRESSION "
+            f"zstd, KV_METADATA {{{noted}}})"
+        )
         os.replace(half, out)
     except duckdb.Error as error:
         raise TraceError(f"{out}: cannot be written ({str(error).splitlines()[0][:160]})") from None

@@ -1,7 +1,9 @@
-"""Which deployment each call of a log belongs to: the one that was asked for, as far as all rows of the log together leave no doubt.
+"""Which deployment each call of a log belongs to: the one that was asked for, as far as all rows of
+the log together leave no doubt.
 
-Providers answer under a dated name, and a failed call knows only the name that was asked for; gateways log a failed call under the name of a group of
-deployments, often without a provider. What cannot be decided is counted and told, never guessed.
+Providers answer under a dated name, and a failed call knows only the name that was asked for;
+gateways log a failed call under the name of a group of deployments, often without a provider. What
+cannot be decided is counted and told, never guessed.
 """
 
 from __future__ import annotations
@@ -14,16 +16,21 @@ from typing import NamedTuple
 from simroute.traces.table import Table
 
 DATED = re.compile(r"[-@.:_](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|0\d\d)(?:[-:]v\d(?::\d)?)?$")
-"""The date or number at the end of a version's name: gpt-4o-2024-08-06, claude-sonnet-4-20250514, gemini-1.5-pro-002."""
+"""The date or number at the end of a version's name: gpt-4o-2024-08-06, claude-sonnet-4-20250514,
+gemini-1.5-pro-002."""
 LATEST = re.compile(r"-(?:latest|0)$")
 """What some names asked for have instead: claude-3-5-haiku-latest, claude-sonnet-4-0."""
 SHOWN = 3
 """Names in one note."""
-KEY = "concat_ws(chr(31), coalesce({provider}, ''), coalesce({requested}, ''), coalesce({model}, ''), coalesce({group}, ''))"
+KEY = (
+    "concat_ws(chr(31), coalesce({provider}, ''), coalesce({requested}, ''), coalesce({model}, "
+    "''), coalesce({group}, ''))"
+)
 
 
 class Row(NamedTuple):
-    """Calls that say the same: provider, name asked for, model, group, how many were answered, and how many there are."""
+    """Calls that say the same: provider, name asked for, model, group, how many were answered, and
+    how many there are."""
 
     provider: str | None
     requested: str | None
@@ -43,42 +50,77 @@ Target = tuple[str | None, str | None]
 
 
 def settle(table: Table, given: Iterable[str]) -> None:
-    """Make the view `whole` of the view `told`: `provider` and `requested_model` of each row and of its tries filled in, or NULL where undecided."""
+    """Make the view `whole` of the view `told`: `provider` and `requested_model` of each row and of
+    its tries filled in, or NULL where undecided."""
     run, tries = table.connection.execute, "tries" in given
     if "model" not in given and not tries:
         run("CREATE VIEW whole AS SELECT * FROM told")
         return
-    rows = [Row(*row) for row in run(
-        "SELECT provider, requested_model, coalesce(model, requested_model), model_group, count(*) FILTER (NOT coalesce(failed, false)), count(*)"
-        " FROM told WHERE coalesce(model, requested_model) IS NOT NULL AND coalesce(len(tries), 0) = 0"
-        " GROUP BY ALL ORDER BY ALL").fetchall()]  # fmt: skip
+    rows = [
+        Row(*row)
+        for row in run(
+            "SELECT provider, requested_model, coalesce(model, requested_model), model_group, "
+            "count(*) FILTER (NOT coalesce(failed, false)), count(*)"
+            " FROM told WHERE coalesce(model, requested_model) IS NOT NULL AND "
+            "coalesce(len(tries), 0) = 0"
+            " GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    ]
     if tries:
-        rows += [Row(*row) for row in run(
-            "SELECT coalesce(t.provider, provider), CASE WHEN t.model IS NULL THEN requested_model END, coalesce(t.model, model), model_group,"
-            " count(*) FILTER (coalesce(t.status BETWEEN 100 AND 399, NOT last OR NOT coalesce(failed, false))), count(*) FROM"
-            " (SELECT *, unnest(tries) AS t, generate_subscripts(tries, 1) = len(tries) AS last FROM told WHERE len(tries) > 0)"
-            " WHERE coalesce(t.model, model) IS NOT NULL GROUP BY ALL ORDER BY ALL").fetchall()]  # fmt: skip
+        rows += [
+            Row(*row)
+            for row in run(
+                "SELECT coalesce(t.provider, provider), CASE WHEN t.model IS NULL THEN "
+                "requested_model END, coalesce(t.model, model), model_group,"
+                " count(*) FILTER (coalesce(t.status BETWEEN 100 AND 399, NOT last OR NOT "
+                "coalesce(failed, false))), count(*) FROM"
+                " (SELECT *, unnest(tries) AS t, generate_subscripts(tries, 1) = len(tries) AS "
+                "last FROM told WHERE len(tries) > 0)"
+                " WHERE coalesce(t.model, model) IS NOT NULL GROUP BY ALL ORDER BY ALL"
+            ).fetchall()
+        ]
     found, notes = decided(rows)
     table.notes += notes
-    moved = {row.key: found[row] for row in rows if found[row] != (row.provider, row.requested or row.model)}
+    moved = {
+        row.key: found[row]
+        for row in rows
+        if found[row] != (row.provider, row.requested or row.model)
+    }
     made = _renamed("provider", "requested_model", "model", "model_group", moved)
-    replaced = [f"{sql} AS {name}" for name, sql in zip(("provider", "requested_model"), made, strict=True)]
+    replaced = [
+        f"{sql} AS {name}" for name, sql in zip(("provider", "requested_model"), made, strict=True)
+    ]
     if tries:
-        who, asked = _renamed("coalesce(t.provider, provider)", "CASE WHEN t.model IS NULL THEN requested_model END", "coalesce(t.model, model)",
-                              "model_group", moved)  # fmt: skip
+        who, asked = _renamed(
+            "coalesce(t.provider, provider)",
+            "CASE WHEN t.model IS NULL THEN requested_model END",
+            "coalesce(t.model, model)",
+            "model_group",
+            moved,
+        )
         fields = ", ".join(f"'{name}': t.{name}" for name in ("offset_s", "latency_s"))
-        whole = f"list_transform(tries, lambda t: {{{fields}, 'provider': {who}, 'model': {asked}, 'status': t.status, 'error': t.error}})"
+        whole = (
+            f"list_transform(tries, lambda t: {{{fields}, 'provider': {who}, 'model': "
+            f"{asked}, 'status': t.status, 'error': t.error}})"
+        )
         replaced.append(f"{whole} AS tries")
     run(f"CREATE VIEW whole AS SELECT * REPLACE ({', '.join(replaced)}) FROM told")
 
 
-def _renamed(provider: str, requested: str, model: str, group: str, moved: dict[str, Target]) -> tuple[str, str]:
+def _renamed(
+    provider: str, requested: str, model: str, group: str, moved: dict[str, Target]
+) -> tuple[str, str]:
     """SQL for the provider and the name asked for."""
     name = f"coalesce({requested}, {model})"
     if not moved:
         return provider, name
     key = KEY.format(provider=provider, requested=requested, model=model, group=group)
-    cases = [" ".join(f"WHEN {_text(each)} THEN {_text(target[place])}" for each, target in moved.items()) for place in (0, 1)]
+    cases = [
+        " ".join(
+            f"WHEN {_text(each)} THEN {_text(target[place])}" for each, target in moved.items()
+        )
+        for place in (0, 1)
+    ]
     return f"CASE {key} {cases[0]} ELSE {provider} END", f"CASE {key} {cases[1]} ELSE {name} END"
 
 
@@ -87,7 +129,8 @@ def _text(word: str | None) -> str:
 
 
 def decided(rows: list[Row]) -> tuple[dict[Row, Target], list[str]]:
-    """The deployment of each, and in sentences what was taken from other rows, and what could not be."""
+    """The deployment of each, and in sentences what was taken from other rows, and what could not
+    be."""
     log, found = _Log(rows), dict[Row, Target]()
     for row in rows:
         found[row] = log.target(row)
@@ -124,7 +167,9 @@ class _Log:
     def _named(self, row: Row) -> tuple[str, bool]:
         """The name asked for, and whether that is sure."""
         name = row.requested or row.model or ""
-        if row.requested is not None or any(name in asked for who, asked in self._asked.items() if _same(who, row.provider)):
+        if row.requested is not None or any(
+            name in asked for who, asked in self._asked.items() if _same(who, row.provider)
+        ):
             return name, True
         meant = {asked for who, asked in self._meant.get(name, ()) if _same(who, row.provider)}
         return (next(iter(meant)), True) if len(meant) == 1 else (name, not meant)
@@ -134,20 +179,36 @@ class _Log:
         name, sure = self._named(row)
         own = row.provider, name
         if not sure:
-            self._doubtful[f"{_words(own)}, which answers for several names that were asked for: a deployment of its own"] += row.calls
+            self._doubtful[
+                f"{_words(own)}, which answers for several names that were asked for: a "
+                f"deployment of its own"
+            ] += row.calls
             return own
-        for among, why in ((self._members(own), "group"), (self._elsewhere(own), "provider"), (self._dated(own), "date")):
+        for among, why in (
+            (self._members(own), "group"),
+            (self._elsewhere(own), "provider"),
+            (self._dated(own), "date"),
+        ):
             if len(among) == 1:
                 (target,) = among
                 if target != own:
-                    self._taken[f"{_words(own)} as {_words(target)}{', the only version of that name' if why == 'date' else ''}"] += row.calls
+                    self._taken[
+                        f"{_words(own)} as "
+                        f"{_words(target)}{', the only version of that name' if why == 'date' else ''}"
+                    ] += row.calls
                 return target
             if among:
-                several = ", ".join(sorted(map(_words, among))[:SHOWN]) + (", …" if len(among) > SHOWN else "")
+                several = ", ".join(sorted(map(_words, among))[:SHOWN]) + (
+                    ", …" if len(among) > SHOWN else ""
+                )
                 if self._answered[own]:
-                    self._doubtful[f"{_words(own)}, which {several} have too: a deployment of its own"] += row.calls
+                    self._doubtful[
+                        f"{_words(own)}, which {several} have too: a deployment of its own"
+                    ] += row.calls
                     return own
-                self._doubtful[f"{_words(own)}, which may be {several}: failures of none of them"] += row.calls
+                self._doubtful[
+                    f"{_words(own)}, which may be {several}: failures of none of them"
+                ] += row.calls
                 return row.provider, None
         if own != (row.provider, row.requested or row.model):
             self._taken[f"{row.model} as {_words(own)}"] += row.calls
@@ -160,27 +221,46 @@ class _Log:
         return {target for target in self._groups[own[1]] if _same(target[0], own[0])}
 
     def _elsewhere(self, own: Target) -> set[Target]:
-        """Where the provider is not told: deployments of that name, those that have answered before others."""
+        """Where the provider is not told: deployments of that name, those that have answered before
+        others."""
         if own[0] is not None:
             return set()
-        known = {target for target in self._answered if target[1] == own[1] and target[0] is not None}
-        return known or {(who, own[1]) for who, asked in self._asked.items() if who is not None and own[1] in asked}
+        known = {
+            target for target in self._answered if target[1] == own[1] and target[0] is not None
+        }
+        return known or {
+            (who, own[1])
+            for who, asked in self._asked.items()
+            if who is not None and own[1] in asked
+        }
 
     def _dated(self, own: Target) -> set[Target]:
-        """Where nothing has answered under that name: deployments that have answered under it with a date."""
+        """Where nothing has answered under that name: deployments that have answered under it with
+        a date."""
         name = own[1] or ""
         if self._answered[own] or DATED.search(name):
             return set()
         stem = LATEST.sub("", name)
-        mine = {target: names for target, names in self._versions.items() if _same(target[0], own[0])}
-        return {target for target, names in mine.items() if any(stem == DATED.sub("", each) != each for each in names)}
+        mine = {
+            target: names for target, names in self._versions.items() if _same(target[0], own[0])
+        }
+        return {
+            target
+            for target, names in mine.items()
+            if any(stem == DATED.sub("", each) != each for each in names)
+        }
 
     def notes(self) -> list[str]:
         """In sentences."""
         made = []
         if self._taken:
-            made.append(f"{sum(self._taken.values()):,} calls are told apart by the log's other rows: {_listed(self._taken)}")
-        return made + [f"{count:,} calls name only {text}" for text, count in self._doubtful.most_common()]
+            made.append(
+                f"{sum(self._taken.values()):,} calls are told apart by the log's other rows: "
+                f"{_listed(self._taken)}"
+            )
+        return made + [
+            f"{count:,} calls name only {text}" for text, count in self._doubtful.most_common()
+        ]
 
 
 def _same(one: str | None, other: str | None) -> bool:

@@ -1,4 +1,5 @@
-"""Where a value stands in a record: the name of a field, or a way through nested ones. Names are quoted; nothing of them is executed."""
+"""Where a value stands in a record: the name of a field, or a way through nested ones. Names are
+quoted; nothing of them is executed."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ MOST_DOTS = 6
 
 
 class Missing(NamedTuple):
-    """`there`: the parts of a way that lead somewhere; `rest`: those after them; `keys`: what stands where the first of them should."""
+    """`there`: the parts of a way that lead somewhere; `rest`: those after them; `keys`: what
+    stands where the first of them should."""
 
     there: Way
     rest: Way
@@ -35,7 +37,8 @@ class Missing(NamedTuple):
 
 @dataclass(frozen=True)
 class Place:
-    """`text`: as it was written, for messages; `ways`: all that it may mean, the likeliest first."""
+    """`text`: as it was written, for messages; `ways`: all that it may mean, the likeliest
+    first."""
 
     text: str
     ways: tuple[Way, ...]
@@ -47,25 +50,33 @@ class Place:
 
     def settled(self, records: Iterable[dict[str, Any]]) -> Place:
         """With only those ways that lead to a value in these records, if any does."""
-        found = [way for way in self.ways if any(entered(record, way) is not None for record in records)]
+        found = [
+            way for way in self.ways if any(entered(record, way) is not None for record in records)
+        ]
         return Place(self.text, tuple(found)) if found else self
 
     def missing(self, records: Iterable[dict[str, Any]]) -> Missing | None:
-        """What of the way that leads furthest is not there in these records; None where a record has all of it, even with nothing in it."""
+        """What of the way that leads furthest is not there in these records; None where a record
+        has all of it, even with nothing in it."""
         found: Missing | None = None
         for record in records:
             for way in self.ways:
                 held, rest = _traced(record, way)
                 if not rest:
                     return None
-                made = Missing(way[: len(way) - len(rest)], rest, [*held] if isinstance(held, dict) else [])
-                if found is None or sum(map(len, map(str, made.there))) > sum(map(len, map(str, found.there))):
+                made = Missing(
+                    way[: len(way) - len(rest)], rest, [*held] if isinstance(held, dict) else []
+                )
+                if found is None or sum(map(len, map(str, made.there))) > sum(
+                    map(len, map(str, found.there))
+                ):
                     found = made
         return found
 
     @property
     def sql(self) -> str:
-        """The value as text. What is known to lead there is followed through texts of JSON too; all else is looked up in one go."""
+        """The value as text. What is known to lead there is followed through texts of JSON too; all
+        else is looked up in one go."""
         if len(self.ways) <= 2:
             made = [_followed(way) for way in self.ways]
         else:
@@ -78,14 +89,23 @@ class Place:
 
 
 def place(written: Any) -> Place | None:
-    """What a mapping names: a field; names with dots between them, in quotation marks where they contain dots; or a list of keys. None: neither."""
+    """What a mapping names: a field; names with dots between them, in quotation marks where they
+    contain dots; or a list of keys. None: neither."""
     if isinstance(written, list):
-        whole = bool(written) and isinstance(written[0], str) and all(isinstance(part, str | int) and not isinstance(part, bool) for part in written)
+        whole = (
+            bool(written)
+            and isinstance(written[0], str)
+            and all(isinstance(part, str | int) and not isinstance(part, bool) for part in written)
+        )
         return Place(".".join(map(str, written)), (tuple(written),)) if whole else None
     if not isinstance(written, str) or not written:
         return None
     if '"' in written:
-        parts = [quoted or bare for quoted, bare in PART.findall(written)] if QUOTED.fullmatch(written) else []
+        parts = (
+            [quoted or bare for quoted, bare in PART.findall(written)]
+            if QUOTED.fullmatch(written)
+            else []
+        )
         return Place(written, tuple(dict.fromkeys(((written,), tuple(parts) or (written,)))))
     parts = written.split(".")
     if not all(parts) or len(parts) == 1:
@@ -96,7 +116,8 @@ def place(written: Any) -> Place | None:
 
 
 def _readings(parts: list[str]) -> Iterator[Way]:
-    """Names with dots, with each dot taken as part of a key or as a step into it: one key first, then all steps, then the mixed ones."""
+    """Names with dots, with each dot taken as part of a key or as a step into it: one key first,
+    then all steps, then the mixed ones."""
     made = [
         tuple(".".join(parts[start:stop]) for start, stop in pairwise((0, *cuts, len(parts))))
         for number in range(len(parts))
@@ -114,7 +135,8 @@ def entered(record: Any, way: Way) -> Any:
 
 
 def _traced(record: Any, way: Way) -> tuple[Any, Way]:
-    """(what stands at the last part of the way that is there, opened where it is a text of JSON; the parts that are not)."""
+    """(what stands at the last part of the way that is there, opened where it is a text of JSON;
+    the parts that are not)."""
     held = _opened(record)
     for number, part in enumerate(way):
         if isinstance(held, dict) and str(part) in held:
@@ -138,7 +160,13 @@ def _opened(held: Any) -> Any:
 
 
 def _followed(way: Way) -> str:
-    return list(accumulate(way[1:], lambda sql, part: f"part({sql}, {literal(_pointer((part,)))})", initial=_quoted(str(way[0]))))[-1]
+    return list(
+        accumulate(
+            way[1:],
+            lambda sql, part: f"part({sql}, {literal(_pointer((part,)))})",
+            initial=_quoted(str(way[0])),
+        )
+    )[-1]
 
 
 def _pointer(way: Way) -> str:

@@ -1,4 +1,5 @@
-"""A trace file to its records: compression and container told by content, each record with the line on which it stands."""
+"""A trace file to its records: compression and container told by content, each record with the line
+on which it stands."""
 
 from __future__ import annotations
 
@@ -43,8 +44,9 @@ class TraceError(ValueError):
 
 
 class Chunk(NamedTuple):
-    """`columns`: name -> a text or None for each record; `lines`: the line on which each begins; `broken`: lines that hold no record; `typed`: texts
-    are told from numbers and from nothing, as in JSON."""
+    """`columns`: name -> a text or None for each record; `lines`: the line on which each begins;
+    `broken`: lines that hold no record; `typed`: texts are told from numbers and from nothing, as
+    in JSON."""
 
     lines: Sequence[int]
     columns: Mapping[str, Sequence[str | None]]
@@ -53,7 +55,8 @@ class Chunk(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """What a format is recognised by: container ("csv", "json"), the keys of the first records, and those records."""
+    """What a format is recognised by: container ("csv", "json"), the keys of the first records, and
+    those records."""
 
     container: str
     keys: frozenset[str]
@@ -61,7 +64,8 @@ class Sample(NamedTuple):
 
 
 def found(words: Iterable[str]) -> list[Path]:
-    """Files by name, by a pattern that no shell has replaced, or all that a folder holds and that are not empty; each once. Raises TraceError."""
+    """Files by name, by a pattern that no shell has replaced, or all that a folder holds and that
+    are not empty; each once. Raises TraceError."""
     paths: list[Path] = []
     for word in words:
         path = Path(word)
@@ -71,7 +75,11 @@ def found(words: Iterable[str]) -> list[Path]:
             if not named:
                 raise TraceError(f"{word}: is a folder without a file that holds anything")
         else:
-            named = sorted(map(Path, glob(word, recursive=True))) if not path.exists() and has_magic(word) else [path]
+            named = (
+                sorted(map(Path, glob(word, recursive=True)))
+                if not path.exists() and has_magic(word)
+                else [path]
+            )
             named = [one for one in named if not one.is_dir()]
             if not named:
                 raise TraceError(f"{word}: no file is called so")
@@ -85,21 +93,38 @@ def is_parquet(path: Path) -> bool:
 
 
 def sample(path: Path, unfold: Unfold | None = None) -> Sample:
-    """The first records of a text file, taken apart in the usual way or as told. Raises TraceError."""
+    """The first records of a text file, taken apart in the usual way or as told. Raises
+    TraceError."""
     if (container := _container(path)) == "csv":
         with _text(path) as text:
             reader = _reader(path, text)
             header = _header(path, reader)
-            return Sample(container, frozenset(header), [dict(zip(header, row, strict=False)) for _, row in islice(_rows(path, reader), 20)])
-    records = [record for _, record in islice(_objects(path, unfold or unfolded), 20) if record is not None]
+            return Sample(
+                container,
+                frozenset(header),
+                [
+                    dict(zip(header, row, strict=False))
+                    for _, row in islice(_rows(path, reader), 20)
+                ],
+            )
+    records = [
+        record for _, record in islice(_objects(path, unfold or unfolded), 20) if record is not None
+    ]
     return Sample(container, frozenset(key for record in records for key in record), records)
 
 
-def chunks(path: Path, fields: Iterable[str], unfold: Unfold, sheets: bool = False) -> Iterator[Chunk]:
-    """All records of a text file, and of each these fields as text (what is nested, as JSON). Raises TraceError."""
+def chunks(
+    path: Path, fields: Iterable[str], unfold: Unfold, sheets: bool = False
+) -> Iterator[Chunk]:
+    """All records of a text file, and of each these fields as text (what is nested, as JSON).
+    Raises TraceError."""
     fields = tuple(fields)
     if _container(path) == "csv":
-        return (chunk._replace(typed=False) for chunk in _gathered(_unfolded(path, unfold), fields)) if sheets else _csv(path, fields)
+        return (
+            (chunk._replace(typed=False) for chunk in _gathered(_unfolded(path, unfold), fields))
+            if sheets
+            else _csv(path, fields)
+        )
     return _gathered(_objects(path, unfold), fields)
 
 
@@ -119,7 +144,7 @@ def table_of(path: Path) -> Iterator[tuple[int, list[str]]]:
         yield from _rows(path, reader)
 
 
-# -- bytes to text --------------------------------------------------------------------------------------------------------
+# -- bytes to text ---------------------------------------------------------------------------------
 
 
 def _magic(path: Path) -> bytes:
@@ -141,7 +166,9 @@ def _text(path: Path) -> io.TextIOWrapper:
 
         return io.TextIOWrapper(zstandard.open(path, "rb"), encoding="utf-8-sig", newline="")
     if magic[:4] == b"PK\x03\x04":
-        raise TraceError(f"{path}: is a zip archive; unpack it, or compress the file itself with gzip or zstd")
+        raise TraceError(
+            f"{path}: is a zip archive; unpack it, or compress the file itself with gzip or zstd"
+        )
     return path.open(encoding="utf-8-sig", newline="")
 
 
@@ -164,16 +191,29 @@ def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
     try:
         while part := text.read(BLOCK):
             if "\0" in part:
-                row = number + 1 + len(io.StringIO("".join([*held, part[: part.index("\0")], "."]), newline="").readlines()) - 1
+                row = (
+                    number
+                    + 1
+                    + len(
+                        io.StringIO(
+                            "".join([*held, part[: part.index("\0")], "."]), newline=""
+                        ).readlines()
+                    )
+                    - 1
+                )
                 raise TraceError(f"{path}: row {row}: holds a NUL byte; is it a text file?")
             blank = 0 if part.strip() else _blank(path, blank, part)
             held, size = [*held, part], size + len(part)
             if "\n" not in part and "\r" not in part:
                 if size > LINE:
-                    raise TraceError(f"{path}: row {number + 1}: is longer than {LINE >> 20} MiB; one request a line, without its prompt, is not")
+                    raise TraceError(
+                        f"{path}: row {number + 1}: is longer than {LINE >> 20} MiB; one request "
+                        f"a line, without its prompt, is not"
+                    )
                 continue
             lines = io.StringIO("".join(held), newline="").readlines()
-            held = [] if lines[-1].endswith("\n") else [lines.pop()]  # the end of a line may still come
+            # the end of a line may still come
+            held = [] if lines[-1].endswith("\n") else [lines.pop()]
             size, number = sum(map(len, held)), number + len(lines)
             yield lines
         if held:
@@ -183,13 +223,17 @@ def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
     except Exception as error:
         if not _unpacking(error):
             raise
-        raise TraceError(f"{path}: row {number + 1} or soon after: cannot be unpacked: {error}") from None
+        raise TraceError(
+            f"{path}: row {number + 1} or soon after: cannot be unpacked: {error}"
+        ) from None
 
 
 def _blank(path: Path, before: int, part: str) -> int:
     """Characters of nothing so far. Raises TraceError when there are too many."""
     if before + len(part) > EMPTY:
-        raise TraceError(f"{path}: holds more than {EMPTY >> 20} MiB of empty lines in a row; is it a log?")
+        raise TraceError(
+            f"{path}: holds more than {EMPTY >> 20} MiB of empty lines in a row; is it a log?"
+        )
     return before + len(part)
 
 
@@ -211,7 +255,7 @@ def _unpacking(error: Exception) -> bool:
     return isinstance(error, OSError | EOFError | zlib.error) or type(error).__name__ == "ZstdError"
 
 
-# -- CSV ------------------------------------------------------------------------------------------------------------------
+# -- CSV -------------------------------------------------------------------------------------------
 
 
 def _reader(path: Path, text: io.TextIOWrapper) -> Any:
@@ -242,14 +286,26 @@ def _batches(path: Path, reader: Any, size: int) -> Iterator[tuple[Sequence[int]
         while rows := list(islice(reader, size)):
             lines: Sequence[int] = range(before + 1, before + len(rows) + 1)
             if reader.line_num - before != len(rows):  # some go over several lines
-                lines = [before + 1 + more for more in accumulate((1 + sum(map(_breaks, row)) for row in rows[:-1]), initial=0)]
+                lines = [
+                    before + 1 + more
+                    for more in accumulate(
+                        (1 + sum(map(_breaks, row)) for row in rows[:-1]), initial=0
+                    )
+                ]
             if not all(rows):
-                lines, rows = [line for line, row in zip(lines, rows, strict=True) if row], [row for row in rows if row]
+                lines, rows = (
+                    [line for line, row in zip(lines, rows, strict=True) if row],
+                    [row for row in rows if row],
+                )
             yield lines, rows
             before = reader.line_num
     except csv.Error as error:
-        remedy = "; export without prompt text, or as JSON lines" if "field limit" in str(error) else ""
-        raise TraceError(f"{path}: row {reader.line_num}: not a readable CSV file ({error}){remedy}") from None
+        remedy = (
+            "; export without prompt text, or as JSON lines" if "field limit" in str(error) else ""
+        )
+        raise TraceError(
+            f"{path}: row {reader.line_num}: not a readable CSV file ({error}){remedy}"
+        ) from None
 
 
 def _breaks(field: str) -> int:
@@ -268,7 +324,12 @@ def _csv(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
                 broken = [line for line, row in zip(lines, rows, strict=True) if len(row) != width]
                 lines = [line for line, row in zip(lines, rows, strict=True) if len(row) == width]
                 rows = [row for row in rows if len(row) == width]
-            yield Chunk(lines, {name: list(map(itemgetter(place), rows)) for name, place in places.items()}, broken, False)
+            yield Chunk(
+                lines,
+                {name: list(map(itemgetter(place), rows)) for name, place in places.items()},
+                broken,
+                False,
+            )
 
 
 def _unfolded(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
@@ -280,17 +341,23 @@ def _unfolded(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]
             if len(row) != len(header):
                 yield line, None
             else:
-                yield from ((line, record) for record in unfold(dict(zip(header, row, strict=True))))
+                yield from (
+                    (line, record) for record in unfold(dict(zip(header, row, strict=True)))
+                )
 
 
-# -- JSON -----------------------------------------------------------------------------------------------------------------
+# -- JSON ------------------------------------------------------------------------------------------
 
 
-def _gathered(records: Iterator[tuple[int, Record | None]], fields: tuple[str, ...]) -> Iterator[Chunk]:
+def _gathered(
+    records: Iterator[tuple[int, Record | None]], fields: tuple[str, ...]
+) -> Iterator[Chunk]:
     while batch := list(islice(records, CHUNK)):
         whole = [(line, record) for line, record in batch if record is not None]
         columns = {name: [_plain(record.get(name)) for _, record in whole] for name in fields}
-        yield Chunk([line for line, _ in whole], columns, [line for line, record in batch if record is None])
+        yield Chunk(
+            [line for line, _ in whole], columns, [line for line, record in batch if record is None]
+        )
 
 
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
@@ -298,14 +365,16 @@ _encoded = json.JSONEncoder(ensure_ascii=False).encode
 
 def _plain(value: Any) -> str | None:
     if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")  # half a pair of surrogates is no letter
+        # half a pair of surrogates is no letter
+        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if value is None:
         return None
     return _encoded(value) if isinstance(value, dict | list | bool) else repr(value)
 
 
 def _objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
-    """(line, record); None for a line that is no object. One object a line, or a document: an array of them, or a single one."""
+    """(line, record); None for a line that is no object. One object a line, or a document: an array
+    of them, or a single one."""
     source = _by_line(path) if _one_a_line(path) else _document(path)
     for line, value in source:
         if isinstance(value, dict):
@@ -316,15 +385,21 @@ def _objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
 
 
 def _one_a_line(path: Path) -> bool:
-    """Whether the first lines are objects; a document may be a single line, however long, and is not read for that."""
+    """Whether the first lines are objects; a document may be a single line, however long, and is
+    not read for that."""
     with _text(path) as text:
         start = _piece(path, text, BLOCK).lstrip()
     try:
-        return not start.startswith("[") and "\n" not in start[: json.JSONDecoder().raw_decode(start)[1]]
+        return (
+            not start.startswith("[")
+            and "\n" not in start[: json.JSONDecoder().raw_decode(start)[1]]
+        )
     except (ValueError, RecursionError):  # a broken line, or a document longer than this
         pass
     lines = [line for line in start.splitlines()[:20] if line.strip()][:5]
-    return not start.startswith("[") and (any(isinstance(_loaded(line), dict) for line in lines) or len(start.splitlines()) == 1)
+    return not start.startswith("[") and (
+        any(isinstance(_loaded(line), dict) for line in lines) or len(start.splitlines()) == 1
+    )
 
 
 def _loaded(line: str) -> Any:
@@ -342,7 +417,8 @@ def _by_line(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _document(path: Path) -> Iterator[tuple[int, Any]]:
-    """The values of an array one by one, never all of them at once; a document that is one object is one value."""
+    """The values of an array one by one, never all of them at once; a document that is one object
+    is one value."""
     decoder, buffer, place, line, more, blank = json.JSONDecoder(), "", 0, 1, True, 0
     with _text(path) as text:
         while True:
@@ -355,17 +431,24 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
                 why = str(error.args[0]).split(":")[0]
             except RecursionError:
                 why, more = "nested too deeply", False
-            if stop > 0 and (stop < len(buffer) or not more):  # a number at the end of what was read might go on
+            # a number at the end of what was read might go on
+            if stop > 0 and (stop < len(buffer) or not more):
                 yield line, value
                 line, place = line + buffer.count("\n", place, stop), stop
             elif more:
                 if len(buffer) - place > LINE:
-                    raise TraceError(f"{path}: row {line}: one value is longer than {LINE >> 20} MiB; write one object a line, or an array of them")
+                    raise TraceError(
+                        f"{path}: row {line}: one value is longer than {LINE >> 20} MiB; write "
+                        f"one object a line, or an array of them"
+                    )
                 part = _piece(path, text, max(BLOCK, len(buffer) - place))
                 blank = 0 if part.strip() else _blank(path, blank, part)
                 buffer, place, more = buffer[place:] + part, 0, bool(part)
             elif place < len(buffer):
-                raise TraceError(f"{path}: row {line}: not readable JSON ({why}); expected one object a line, or an array of them")
+                raise TraceError(
+                    f"{path}: row {line}: not readable JSON ({why}); expected one object a line, "
+                    f"or an array of them"
+                )
             else:
                 return
 

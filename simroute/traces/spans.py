@@ -1,4 +1,5 @@
-"""Spans out of whatever holds them: OTLP's requests in both spellings, exporters' lines, rows of a table; each as flat fields."""
+"""Spans out of whatever holds them: OTLP's requests in both spellings, exporters' lines, rows of a
+table; each as flat fields."""
 
 from __future__ import annotations
 
@@ -9,23 +10,64 @@ from typing import Any
 from simroute.traces.dialects import PREFIXES
 from simroute.traces.records import Record
 
-SPAN = ("span", "around", "time", "end", "duration", "code", "is_exception", "exception", "first_at", "row_kind", "gen_ai")
-"""What a span says of itself. span, around: its own id and that of the span around it; code: of its status; exception: the type of its exception;
-first_at: when its first token came; gen_ai: whether any attribute is of a known dialect."""
+SPAN = (
+    "span",
+    "around",
+    "time",
+    "end",
+    "duration",
+    "code",
+    "is_exception",
+    "exception",
+    "first_at",
+    "row_kind",
+    "gen_ai",
+)
+"""What a span says of itself. span, around: its own id and that of the span around it; code: of its
+status; exception: the type of its exception; first_at: when its first token came; gen_ai: whether
+any attribute is of a known dialect."""
 
-FIRST = {"First Token Stream Event", "ai.stream.firstChunk", "llm.content.completion.chunk", "gen_ai.content.completion.chunk"}
+FIRST = {
+    "First Token Stream Event",
+    "ai.stream.firstChunk",
+    "llm.content.completion.chunk",
+    "gen_ai.content.completion.chunk",
+}
 """Events of a first token; the earliest counts."""
 
 BEGINS = ("startTimeUnixNano", "start_time_unix_nano", "start_timestamp", "start_time", "startTime")
 ENDS = ("endTimeUnixNano", "end_time_unix_nano", "end_timestamp", "end_time", "endTime")
-KINDS = {"LLM", "EMBEDDING", "CHAIN", "TOOL", "AGENT", "RETRIEVER", "RERANKER", "GUARDRAIL", "EVALUATOR", "PROMPT", "DECISION"}
+KINDS = {
+    "LLM",
+    "EMBEDDING",
+    "CHAIN",
+    "TOOL",
+    "AGENT",
+    "RETRIEVER",
+    "RERANKER",
+    "GUARDRAIL",
+    "EVALUATOR",
+    "PROMPT",
+    "DECISION",
+}
 """Of OpenInference, which Phoenix exports beside the attributes."""
-HOLDERS = ("resourceSpans", "resource_spans", "scopeSpans", "scope_spans", "instrumentationLibrarySpans", "spans", "data", "rows", "result")
+HOLDERS = (
+    "resourceSpans",
+    "resource_spans",
+    "scopeSpans",
+    "scope_spans",
+    "instrumentationLibrarySpans",
+    "spans",
+    "data",
+    "rows",
+    "result",
+)
 DEEPEST = 10
 
 
 def unfold(record: Record) -> Iterator[Record]:
-    """The spans in it, each with its attributes as fields; what holds none (metrics, logs) is one that says nothing."""
+    """The spans in it, each with its attributes as fields; what holds none (metrics, logs) is one
+    that says nothing."""
     found = [_span(*one) for one in _spans(record, {}, 0)]
     return iter(found or [{}])
 
@@ -37,7 +79,9 @@ def _spans(holder: Record, resource: Record, depth: int) -> Iterator[tuple[Recor
     if _first(holder, *BEGINS) is not None or {"spanId", "span_id"} & holder.keys():
         yield holder, resource
         return
-    within = next((holder[name] for name in HOLDERS if isinstance(holder.get(name), list | dict)), None)
+    within = next(
+        (holder[name] for name in HOLDERS if isinstance(holder.get(name), list | dict)), None
+    )
     if within is None and isinstance(columns := holder.get("columns"), list):
         within = list(_rows(columns))
     for one in [within] if isinstance(within, dict) else within or ():
@@ -47,21 +91,41 @@ def _spans(holder: Record, resource: Record, depth: int) -> Iterator[tuple[Recor
 
 def _rows(columns: list[Any]) -> Iterator[Record]:
     """Columns, each with its values, as rows."""
-    named = {str(one.get("name")): one["values"] for one in columns if isinstance(one, dict) and isinstance(one.get("values"), list)}
+    named = {
+        str(one.get("name")): one["values"]
+        for one in columns
+        if isinstance(one, dict) and isinstance(one.get("values"), list)
+    }
     return (dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=False))
 
 
 def _span(span: Record, resource: Record) -> Record:
-    told = {name.removeprefix("attributes."): value for name, value in span.items() if "." in name} | attributes(span.get("attributes"))
+    told = {
+        name.removeprefix("attributes."): value for name, value in span.items() if "." in name
+    } | attributes(span.get("attributes"))
     context = held if isinstance(held := span.get("context"), dict) else {}
-    trace = _first(span, "traceId", "trace_id", "context.trace_id") or _first(context, "trace_id", "traceId")
-    own = _first(span, "spanId", "span_id", "context.span_id") or _first(context, "span_id", "spanId")
+    trace = _first(span, "traceId", "trace_id", "context.trace_id") or _first(
+        context, "trace_id", "traceId"
+    )
+    own = _first(span, "spanId", "span_id", "context.span_id") or _first(
+        context, "span_id", "spanId"
+    )
     around = _first(span, "parentSpanId", "parent_span_id", "parent_id", "parentId")
     status = span.get("status")
-    code = _first(status, "code", "status_code", "statusCode") if isinstance(status, dict) else status
+    code = (
+        _first(status, "code", "status_code", "statusCode") if isinstance(status, dict) else status
+    )
     events = _listed(span.get("events"), span.get("otel_events"))
-    moments = [at for one in events if one.get("name", one.get("event_name")) in FIRST for at in [_when(one)] if at is not None]
-    service = _first(span, "service_name") or attributes(span.get("otel_resource_attributes")).get("service.name")
+    moments = [
+        at
+        for one in events
+        if one.get("name", one.get("event_name")) in FIRST
+        for at in [_when(one)]
+        if at is not None
+    ]
+    service = _first(span, "service_name") or attributes(span.get("otel_resource_attributes")).get(
+        "service.name"
+    )
     if str(span.get("span_kind")).upper() in KINDS:
         told.setdefault("openinference.span.kind", span["span_kind"])
     if span.get("http_response_status_code") is not None:
@@ -75,7 +139,9 @@ def _span(span: Record, resource: Record) -> Record:
         "duration": span.get("duration"),
         "code": code if code is not None else _first(span, "otel_status_code", "status_code"),
         "is_exception": span.get("is_exception"),
-        "exception": span.get("exception_type") or next(filter(None, map(_exception, events)), None) or told.get("exception.type"),
+        "exception": span.get("exception_type")
+        or next(filter(None, map(_exception, events)), None)
+        or told.get("exception.type"),
         "first_at": min(moments, key=str, default=None),
         "row_kind": span.get("kind"),
         "gen_ai": True if any(name.startswith(PREFIXES) for name in told) else None,
@@ -118,10 +184,13 @@ def loaded(value: Any) -> Any:
 
 
 def attributes(told: Any) -> Record:
-    """[{key, value: {stringValue: …}}], or an object, nested or flat, or either as text, as one flat mapping."""
+    """[{key, value: {stringValue: …}}], or an object, nested or flat, or either as text, as one
+    flat mapping."""
     told = loaded(told)
     if isinstance(told, list):
-        told = {str(one.get("key")): _plain(one.get("value")) for one in told if isinstance(one, dict)}
+        told = {
+            str(one.get("key")): _plain(one.get("value")) for one in told if isinstance(one, dict)
+        }
     return dict(_flat(told, "", 0)) if isinstance(told, dict) else {}
 
 
@@ -141,10 +210,14 @@ def _plain(value: Any, depth: int = 0) -> Any:
         kind = str(name).replace("_", "").lower()
         if kind in ("arrayvalue", "kvlistvalue"):
             listed = inner.get("values") if isinstance(inner, dict) else None
-            found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-            return [_plain(one, depth + 1) for one in found] if kind == "arrayvalue" else {
-                str(one.get("key")): _plain(one.get("value"), depth + 1) for one in found
-            }  # fmt: skip
+            found = (
+                [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+            )
+            return (
+                [_plain(one, depth + 1) for one in found]
+                if kind == "arrayvalue"
+                else {str(one.get("key")): _plain(one.get("value"), depth + 1) for one in found}
+            )
         if kind.endswith("value"):
             return inner
     return value or None

@@ -19,11 +19,14 @@ LARGE = 16 << 20
 
 @dataclass
 class Table:
-    """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n"; `relative`: the clock counts from the trace's start;
-    `tick_s`: seconds of a coarse clock over which arrivals were spread; `lost`: that most rows were left out, or nothing;
-    `unusable`: column -> cells that hold something else than it does, taken as empty; `embeddings`: calls that asked for embeddings, set apart.
+    """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n";
+    `relative`: the clock counts from the trace's start; `tick_s`: seconds of a coarse clock over
+    which arrivals were spread; `lost`: that most rows were left out, or nothing; `unusable`: column
+    -> cells that hold something else than it does, taken as empty; `embeddings`: calls that asked
+    for embeddings, set apart.
 
-    The rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival; those of embeddings are its table `embeddings`, if there are any.
+    The rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival; those of embeddings
+    are its table `embeddings`, if there are any.
     """
 
     format: str
@@ -61,7 +64,9 @@ class Table:
         """The same, so many rows at once."""
         for start in range(0, self.requests, size):
             made = ", ".join(f"{column} AS c{place}" for place, column in enumerate(columns))
-            found = self.connection.execute(f"SELECT {made} FROM requests WHERE rowid >= ? AND rowid < ?", [start, start + size]).fetchnumpy()
+            found = self.connection.execute(
+                f"SELECT {made} FROM requests WHERE rowid >= ? AND rowid < ?", [start, start + size]
+            ).fetchnumpy()
             yield [found[f"c{place}"] for place in range(len(columns))]
 
 

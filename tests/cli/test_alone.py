@@ -1,4 +1,5 @@
-"""One replication of a study, run alone: the same bits, and the command that an error gives for it."""
+"""One replication of a study, run alone: the same bits, and the command that an error gives for
+it."""
 
 import json
 import shlex
@@ -41,11 +42,16 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_replication_alone_has_the_figures_that_it_has_within_its_study() -> None:
-    """Every metric of every policy, bit for bit, and the weather of its number and not of the first."""
+    """Every metric of every policy, bit for bit, and the weather of its number and not of the
+    first."""
     made = load("compare", "steady", ["direct", "failover"], SHORT, seed=3, replications=4)
     whole, single = compare(made), compare(made.alone(2))
-    assert {policy: runs[2].metrics for policy, runs in whole.runs.items()} == {policy: runs[0].metrics for policy, runs in single.runs.items()}
-    assert {policy: runs[2].by for policy, runs in whole.runs.items()} == {policy: runs[0].by for policy, runs in single.runs.items()}
+    assert {policy: runs[2].metrics for policy, runs in whole.runs.items()} == {
+        policy: runs[0].metrics for policy, runs in single.runs.items()
+    }
+    assert {policy: runs[2].by for policy, runs in whole.runs.items()} == {
+        policy: runs[0].by for policy, runs in single.runs.items()
+    }
     assert (single.summary["replications"], single.summary["replication"]) == (1, 2)
     assert "replication" not in whole.summary
 
@@ -56,16 +62,24 @@ def test_its_configuration_remembers_which_one_it_was(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(made.to_yaml(), encoding="utf-8")
     assert restore(tmp_path / "c.yaml").replication == 2
     assert compare(restore(tmp_path / "c.yaml")).to_json() == compare(made).to_json()
-    (tmp_path / "c.yaml").write_text(made.to_yaml().replace("replication: 2", "replication: -2"), encoding="utf-8")
+    (tmp_path / "c.yaml").write_text(
+        made.to_yaml().replace("replication: 2", "replication: -2"), encoding="utf-8"
+    )
     with pytest.raises(InputError, match="replication: expected a whole number"):
         restore(tmp_path / "c.yaml")
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [(["--replications", "3"], "--replications 3"), (["--explain", "0"], "leave out --replication"), (["--replication", "x"], "valid integer")],
+    [
+        (["--replications", "3"], "--replications 3"),
+        (["--explain", "0"], "leave out --replication"),
+        (["--replication", "x"], "valid integer"),
+    ],
 )
-def test_what_contradicts_it_is_one_line(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_contradicts_it_is_one_line(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Exit 2, and nothing is written."""
     with pytest.raises(SystemExit) as left:
         main(["run", "scenario=steady", "policy=direct", "--replication", "5", *words])
@@ -86,12 +100,26 @@ def test_what_contradicts_it_is_one_line(words: list[str], told: str, capsys: py
     ],
     ids=["run-1", "compare-2", "run-2", "compare-1"],
 )
-def test_a_failed_replication_names_the_command_that_runs_it_alone(more: list[str], workers: str) -> None:
-    """Given as it is printed, it fails in the same words; when the cause is gone, it has the figures of the whole study."""
+def test_a_failed_replication_names_the_command_that_runs_it_alone(
+    more: list[str], workers: str
+) -> None:
+    """Given as it is printed, it fails in the same words; when the cause is gone, it has the
+    figures of the whole study."""
     Path("my plug.py").write_text(LAYER, encoding="utf-8")
     Path("mine.yaml").write_text("sometimes: {}\n", encoding="utf-8")
     Path("other.yaml").write_text("timeout: {total: 10}\n", encoding="utf-8")
-    words = ["compare", "scenario=steady", "policy=other.yaml,mine.yaml", *SHORT, *more, "--plugin", "my plug.py", "--no-report", "--seed", "4"]
+    words = [
+        "compare",
+        "scenario=steady",
+        "policy=other.yaml,mine.yaml",
+        *SHORT,
+        *more,
+        "--plugin",
+        "my plug.py",
+        "--no-report",
+        "--seed",
+        "4",
+    ]
     failed = ran(*words, "--replications", "3", "--workers", workers, "--out", "out")
     assert failed.returncode == 2
     line = failed.stderr.splitlines()[-2 if "go on with" in failed.stderr else -1]
@@ -116,11 +144,25 @@ def test_a_run_given_by_its_configuration_names_it_in_that_command() -> None:
     Path("plug.py").write_text(LAYER, encoding="utf-8")
     Path("mine.yaml").write_text("sometimes: {}\n", encoding="utf-8")
     Path("healed").touch()
-    words = ["scenario=steady", "policy=mine.yaml", *SHORT, "--plugin", "plug.py", "--replications", "2", "--no-report", "--out", "first"]
+    words = [
+        "scenario=steady",
+        "policy=mine.yaml",
+        *SHORT,
+        "--plugin",
+        "plug.py",
+        "--replications",
+        "2",
+        "--no-report",
+        "--out",
+        "first",
+    ]
     assert ran("run", *words).returncode == 0
     Path("healed").unlink()
     failed = ran("run", "--config", "first/config.yaml", "--plugin", "plug.py", "--out", "second")
-    assert named(failed.stderr) == "simroute run --replication 0 --config first/config.yaml --plugin plug.py"
+    assert (
+        named(failed.stderr)
+        == "simroute run --replication 0 --config first/config.yaml --plugin plug.py"
+    )
     assert ran(*shlex.split(named(failed.stderr))[1:]).returncode == 2
 
 
@@ -134,7 +176,16 @@ def test_a_failure_in_a_replay_names_the_command_that_repeats_it(tmp_path: Path)
     written(tmp_path / "log.csv", calls(400))
     (tmp_path / "mine.py").write_text(LAYER)
     (tmp_path / "mine.yaml").write_text("sometimes: {}\n")
-    words = ["log.csv", "policy=mine.yaml", "--plugin", "mine.py", "--to", "6m", "--outage", "{provider: openai, start: 10%, end: 20%}"]
+    words = [
+        "log.csv",
+        "policy=mine.yaml",
+        "--plugin",
+        "mine.py",
+        "--to",
+        "6m",
+        "--outage",
+        "{provider: openai, start: 10%, end: 20%}",
+    ]
     first = ran("replay", *words, "--replications", "2", "--no-report", "--quiet")
     told, command = first.stderr.splitlines()[0].split("; run it alone with: ")
     assert first.returncode == 2

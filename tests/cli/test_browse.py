@@ -42,7 +42,12 @@ def watched(*words, width=80, **environment):
     """What a command shows on a terminal of that width."""
     child, terminal = pty.fork()
     if child == 0:
-        wanted = {"TERM": "xterm-256color", "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment}
+        wanted = {
+            "TERM": "xterm-256color",
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            **environment,
+        }
         os.execve(sys.executable, [sys.executable, "-m", "simroute", *words], wanted)
     ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     shown = b""
@@ -58,14 +63,22 @@ def watched(*words, width=80, **environment):
 @pytest.mark.parametrize("kind", ["scenarios", "policies", "layers", "metrics"])
 def test_list_prints_one_full_name_a_line_where_no_terminal_is(kind, capsys):
     """Names and nothing else."""
-    wanted = {"layers": sorted(registry), "metrics": [*METRICS, "utilisation"]}.get(kind) or sorted(p.stem for p in (ROOT / kind).glob("*.yaml"))
+    wanted = {"layers": sorted(registry), "metrics": [*METRICS, "utilisation"]}.get(kind) or sorted(
+        p.stem for p in (ROOT / kind).glob("*.yaml")
+    )
     assert said(capsys, "list", kind).splitlines() == wanted
 
 
 def test_list_of_everything_names_each_thing_as_describe_takes_it(capsys):
     """KIND=NAME lines; each of them can be described."""
     names = said(capsys, "list").splitlines()
-    assert {name.partition("=")[0] for name in names} == {"scenario", "policy", "layer", "format", "metric"}
+    assert {name.partition("=")[0] for name in names} == {
+        "scenario",
+        "policy",
+        "layer",
+        "format",
+        "metric",
+    }
     assert all(said(capsys, "describe", name).startswith(name.partition("=")[2]) for name in names)
 
 
@@ -73,7 +86,11 @@ def test_on_a_terminal_list_says_what_each_is_for():
     """All kinds in sections, with the questions of scenarios, within the terminal's width."""
     shown = COLOUR.sub("", watched("list", width=72))
     assert [line for line in shown.splitlines() if len(line.rstrip()) > 72] == []
-    assert [line for line in shown.split() if line in ("scenarios", "policies", "layers", "formats", "metrics")][:2] == ["scenarios", "policies"]
+    assert [
+        line
+        for line in shown.split()
+        if line in ("scenarios", "policies", "layers", "formats", "metrics")
+    ][:2] == ["scenarios", "policies"]
     assert "What does each policy cost and add on an ordinary day" in " ".join(shown.split())
 
 
@@ -85,13 +102,24 @@ def test_no_color_is_honoured():
 
 @pytest.mark.parametrize("width", [50, 80, 132])
 def test_a_layer_s_table_fits_the_terminal_and_nothing_is_cut(width):
-    """Every word of its docs, parameters, example and interplay is there, in lines no longer than the terminal is wide."""
+    """Every word of its docs, parameters, example and interplay is there, in lines no longer than
+    the terminal is wide."""
     shown = COLOUR.sub("", watched("describe", "retry", width=width))
     found = reference.layer("retry")
     example = found.example.splitlines()
-    assert [line for line in shown.splitlines() if len(line.rstrip()) > width and line.strip() not in {each.strip() for each in example}] == []
+    assert [
+        line
+        for line in shown.splitlines()
+        if len(line.rstrip()) > width and line.strip() not in {each.strip() for each in example}
+    ] == []
     assert "…" not in re.sub(r"e²\s+…", "", shown)
-    for text in (found.doc, found.interplay, found.example, *(row.doc for row in found.parameters), *(row.default for row in found.parameters[:1])):
+    for text in (
+        found.doc,
+        found.interplay,
+        found.example,
+        *(row.doc for row in found.parameters),
+        *(row.default for row in found.parameters[:1]),
+    ):
         assert [word for word in text.split() if len(word) < 20 and word not in shown] == []
     assert all(row.key.split(".")[-1] in shown for row in found.parameters)
 
@@ -101,8 +129,16 @@ def test_a_layer_is_described_with_table_example_and_interplay(kind, capsys):
     """Each parameter on its line, then what runs, then what they do to each other."""
     text = said(capsys, "describe", f"layer={kind}")
     found = reference.layer(kind)
-    assert [row.key for row in found.parameters if not re.search(rf"^{re.escape(row.key)} .*{re.escape(row.doc)}$", text, re.M)] == []
-    assert text.index("\nExample\n") < text.index(found.example.splitlines()[0]) < text.index("What they do to each other")
+    assert [
+        row.key
+        for row in found.parameters
+        if not re.search(rf"^{re.escape(row.key)} .*{re.escape(row.doc)}$", text, re.M)
+    ] == []
+    assert (
+        text.index("\nExample\n")
+        < text.index(found.example.splitlines()[0])
+        < text.index("What they do to each other")
+    )
     assert " ".join(found.interplay.split()) in " ".join(text.split())
 
 
@@ -111,16 +147,29 @@ def test_a_scenario_is_described_by_question_table_and_file(capsys):
     text = said(capsys, "describe", "demo")
     file = (ROOT / "scenarios" / "demo.yaml").read_text(encoding="utf-8")
     places = [
-        text.index(word) for word in ("What do forty", "99.00 % of requests succeed within", "3, 15", "40m to 1h20m", "The file", "repeats: {share")
+        text.index(word)
+        for word in (
+            "What do forty",
+            "99.00 % of requests succeed within",
+            "3, 15",
+            "40m to 1h20m",
+            "The file",
+            "repeats: {share",
+        )
     ]
     assert places == sorted(places)
-    assert [line for line in file.splitlines() if f"  {line}".rstrip() not in text.splitlines()] == []
+    assert [
+        line for line in file.splitlines() if f"  {line}".rstrip() not in text.splitlines()
+    ] == []
 
 
 def test_a_policy_is_described_by_formula_and_file(capsys):
     """In words and as a formula."""
     text = said(capsys, "describe", "circuit_breaker")
-    assert "fallback, then breaker, then retry, then timeout, then send: fallback(breaker(retry(timeout(send))))" in text
+    assert (
+        "fallback, then breaker, then retry, then timeout, then send: "
+        "fallback(breaker(retry(timeout(send))))" in text
+    )
     assert "  breaker:  {failures: 3, window: 30s, cooldown: 30s, probes: 1}" in text
 
 
@@ -147,27 +196,43 @@ def test_scenario_keys_are_described_whole_or_by_section(capsys):
 
 def test_what_is_not_known_is_refused_with_the_nearest_name(capsys):
     """One line."""
-    assert said(capsys, "describe", "sucess_rate", status=2).strip().endswith("did you mean success_rate?")
+    assert (
+        said(capsys, "describe", "sucess_rate", status=2)
+        .strip()
+        .endswith("did you mean success_rate?")
+    )
     assert "did you mean failover?" in said(capsys, "describe", "policy=failovr", status=2)
     assert "metrics" in said(capsys, "list", "metrix", status=2)
 
 
 def test_a_file_of_one_s_own_is_described_and_its_mistakes_are_told(capsys):
     """By path; a mistake is one line with the key."""
-    Path("s.yaml").write_text((ROOT / "scenarios" / "steady.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    Path("s.yaml").write_text(
+        (ROOT / "scenarios" / "steady.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     assert "ordinary day" in said(capsys, "describe", "./s.yaml")
     Path("s.yaml").write_text("deployments: {}\nhorizn: 3\n", encoding="utf-8")
     assert "did you mean horizon?" in said(capsys, "describe", "s.yaml", status=2)
 
 
 def test_names_and_texts_cannot_steer_the_terminal(capsys):
-    """Escape, bell and right-to-left override come out as text, in lists and descriptions, on a terminal and off it."""
+    """Escape, bell and right-to-left override come out as text, in lists and descriptions, on a
+    terminal and off it."""
     bad = "evil\x1b]0;x\x07\u202e"
     Path("policies").mkdir()
-    Path("policies", f"{bad}.yaml").write_text(f'about: "turn \\e[31m red {chr(0x202E)}[bold]."\ntimeout: {{}}\n', encoding="utf-8")
-    shown = [said(capsys, "list", "policies"), said(capsys, "list"), said(capsys, "describe", bad), said(capsys, "describe", f"policies/{bad}.yaml")]
+    Path("policies", f"{bad}.yaml").write_text(
+        f'about: "turn \\e[31m red {chr(0x202E)}[bold]."\ntimeout: {{}}\n', encoding="utf-8"
+    )
+    shown = [
+        said(capsys, "list", "policies"),
+        said(capsys, "list"),
+        said(capsys, "describe", bad),
+        said(capsys, "describe", f"policies/{bad}.yaml"),
+    ]
     shown += [watched("list", "policies", NO_COLOR="1"), watched("describe", bad, NO_COLOR="1")]
-    assert [text for text in shown if re.search("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\u202a-\u202e]", text)] == []
+    assert [
+        text for text in shown if re.search("[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\u202a-\u202e]", text)
+    ] == []
     assert all("\\u001b" in text for text in shown)
     assert "[bold]" in shown[2]
 
@@ -175,4 +240,11 @@ def test_names_and_texts_cannot_steer_the_terminal(capsys):
 def test_control_characters_are_shown_and_durations_are_written_as_in_a_file():
     """Both are functions of their own."""
     assert escaped("a\tb\u2066") == "a\\u0009b\\u2066"
-    assert [duration(s) for s in (0.45, 30.0, 90.0, 3600.0, 90_000.0, 4764.5)] == ["0.45s", "30s", "1m30s", "1h", "1d1h", "4764.5s"]
+    assert [duration(s) for s in (0.45, 30.0, 90.0, 3600.0, 90_000.0, 4764.5)] == [
+        "0.45s",
+        "30s",
+        "1m30s",
+        "1h",
+        "1d1h",
+        "4764.5s",
+    ]

@@ -21,14 +21,20 @@ HEAVY = {"numpy", "scipy", "pandas", "hydra", "omegaconf", "simpy", "plotly", "d
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """A folder of one's own with a `simroute` on the path, two files, and a policy whose name would steer a terminal."""
+    """A folder of one's own with a `simroute` on the path, two files, and a policy whose name would
+    steer a terminal."""
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "simroute"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m simroute "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     for name in ("policies", "with space"):
         (tmp_path / name).mkdir()
-    for name in ("mine.yaml", "with space/other.yaml", "policies/evil\x1b[31m\u202e.yaml", "policies/evilish.yaml"):
+    for name in (
+        "mine.yaml",
+        "with space/other.yaml",
+        "policies/evil\x1b[31m\u202e.yaml",
+        "policies/evilish.yaml",
+    ):
         (tmp_path / name).write_text("timeout: {total: 5s}\n", encoding="utf-8")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
@@ -73,8 +79,10 @@ class Session:
         return shown
 
     def typed(self, line):
-        """What is shown while a line is typed, TAB included, and the words that it has become, without the command."""
-        shown = self.until(f"{line}\x01printf '<%s>\\n' \recho do''ne\r", "\r\ndone")  # Ctrl-A: to the beginning of the line
+        """What is shown while a line is typed, TAB included, and the words that it has become,
+        without the command."""
+        # Ctrl-A: to the beginning of the line
+        shown = self.until(f"{line}\x01printf '<%s>\\n' \recho do''ne\r", "\r\ndone")
         return shown, re.findall(r"^<(.*)>\r$", shown, re.M)[1:]
 
     def words(self, line):
@@ -97,7 +105,8 @@ def bash():
     """bash without any start-up file, and so without the bash-completion package."""
     return Session(
         [needs("bash"), "--norc", "--noprofile", "-i"],
-        'bind "set bell-style none" "set enable-bracketed-paste off"; eval "$(simroute completion bash)"',
+        'bind "set bell-style none" "set enable-bracketed-paste off"; eval "$(simroute '
+        'completion bash)"',
     )
 
 
@@ -105,7 +114,8 @@ def zsh():
     """zsh without any start-up file."""
     return Session(
         [needs("zsh"), "-f", "-i"],
-        'PS1="> "; unset zle_bracketed_paste; bindkey -e; autoload -Uz compinit; compinit -u -D; eval "$(simroute completion zsh)"',
+        'PS1="> "; unset zle_bracketed_paste; bindkey -e; autoload -Uz compinit; compinit -u -D; '
+        'eval "$(simroute completion zsh)"',
     )
 
 
@@ -122,10 +132,26 @@ LINES = {
     "simroute run --work\t": ["run", "--workers"],
     "simroute compare scenario=de\t": ["compare", "scenario=demo"],
     "simroute compare policy=direct,failo\t": ["compare", "policy=direct,failover"],
-    "simroute run scenario=demo scenario.outa\tmor\terror_\t0.4": ["run", "scenario=demo", "scenario.outages.morning.error_share=0.4"],
-    "simroute run policy=circuit_breaker policy.brea\tscop\tdep\t": ["run", "policy=circuit_breaker", "policy.breaker.scope=deployment"],
-    "simroute tune policy=circuit_breaker tune.brea\tfail\t2..20": ["tune", "policy=circuit_breaker", "tune.breaker.failures=2..20"],
-    "simroute tune policy=circuit_breaker tune.breaker.scop\t\t": ["tune", "policy=circuit_breaker", "tune.breaker.scope=provider|deployment|task"],
+    "simroute run scenario=demo scenario.outa\tmor\terror_\t0.4": [
+        "run",
+        "scenario=demo",
+        "scenario.outages.morning.error_share=0.4",
+    ],
+    "simroute run policy=circuit_breaker policy.brea\tscop\tdep\t": [
+        "run",
+        "policy=circuit_breaker",
+        "policy.breaker.scope=deployment",
+    ],
+    "simroute tune policy=circuit_breaker tune.brea\tfail\t2..20": [
+        "tune",
+        "policy=circuit_breaker",
+        "tune.breaker.failures=2..20",
+    ],
+    "simroute tune policy=circuit_breaker tune.breaker.scop\t\t": [
+        "tune",
+        "policy=circuit_breaker",
+        "tune.breaker.scope=provider|deployment|task",
+    ],
     "simroute describe circuit_b\t": ["describe", "circuit_breaker"],
     "simroute describe metric=succ\t": ["describe", "metric=success_rate"],
     "simroute list pol\t": ["list", "policies"],
@@ -137,21 +163,34 @@ LINES = {
 
 
 def test_what_is_typed_is_completed(shell):
-    """Real keys in real shells; words with `=` and with spaces come out whole, those behind the cursor stay."""
+    """Real keys in real shells; words with `=` and with spaces come out whole, those behind the
+    cursor stay."""
     assert {line: shell.words(line) for line in LINES} == LINES
     behind = " policy=direct"
-    assert shell.words(f"simroute run scenario=de{behind}" + "\x02" * len(behind) + "\t\x05") == ["run", "scenario=demo", "policy=direct"]
+    assert shell.words(f"simroute run scenario=de{behind}" + "\x02" * len(behind) + "\t\x05") == [
+        "run",
+        "scenario=demo",
+        "policy=direct",
+    ]
 
 
 def test_a_layer_can_be_removed_by_tab(shell):
     """`~policy.` is no home folder, neither when typed from the start nor by its first key."""
     for keys in ("~policy.ret\t", "~\tret\t"):
-        assert shell.words(f"simroute run policy=circuit_breaker {keys}") == ["run", "policy=circuit_breaker", "~policy.retry"]
+        assert shell.words(f"simroute run policy=circuit_breaker {keys}") == [
+            "run",
+            "policy=circuit_breaker",
+            "~policy.retry",
+        ]
 
 
 def test_inside_quotes_the_word_is_completed_as_well(shell):
     """The shell closes the quotation; no space gets into it."""
-    assert shell.words('simroute run "scenario=de\t policy=direct') == ["run", "scenario=demo", "policy=direct"]
+    assert shell.words('simroute run "scenario=de\t policy=direct') == [
+        "run",
+        "scenario=demo",
+        "policy=direct",
+    ]
 
 
 def test_two_tabs_show_the_candidates(shell):
@@ -175,7 +214,13 @@ def test_fish_completes_what_is_typed(line):
     """fish's own completion, asked for the line."""
     asked = line.rstrip("\t")
     program = f"simroute completion fish | source; complete -C {protected(asked)}"
-    shown = subprocess.run([needs("fish"), "--no-config", "-c", program], capture_output=True, text=True, timeout=60, check=True).stdout
+    shown = subprocess.run(
+        [needs("fish"), "--no-config", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
     assert [found.partition("\t")[0] for found in shown.splitlines()] == [LINES[line][-1]]
 
 
@@ -185,17 +230,44 @@ COMPLETED = {
     "simroute run policy=direct policy.": {"policy.timeout."},
     "simroute run policy.": {"policy.breaker.", "policy.retry."},
     "simroute compare policy=direct,retry_only ~policy.": {"~policy.timeout", "~policy.retry"},
-    "simroute run scenario=demo scenario.deployments.": {"scenario.deployments.claude-sonnet.", "scenario.deployments.gpt-4o."},
-    "simroute run scenario=demo scenario.deployments.gpt-4o.errors.": {"scenario.deployments.gpt-4o.errors.500="},
-    "simroute run scenario=demo ~scenario.outages.": {"~scenario.outages.morning", "~scenario.outages.morning."},
-    "simroute run scenario=demo policy=cascade policy.cascade.judge.": {"policy.cascade.judge.usd="},
-    "simroute run scenario=demo policy=cascade policy.cascade.strong=": {"policy.cascade.strong=gpt-4o", "policy.cascade.strong=cheapest"},
-    "simroute run scenario=demo scenario.gateway.shared=": {"scenario.gateway.shared=true", "scenario.gateway.shared=false"},
-    "simroute run scenario=demo scenario.workload.trace=": {"scenario.workload.trace=mine.yaml", "scenario.workload.trace=with space/"},
+    "simroute run scenario=demo scenario.deployments.": {
+        "scenario.deployments.claude-sonnet.",
+        "scenario.deployments.gpt-4o.",
+    },
+    "simroute run scenario=demo scenario.deployments.gpt-4o.errors.": {
+        "scenario.deployments.gpt-4o.errors.500="
+    },
+    "simroute run scenario=demo ~scenario.outages.": {
+        "~scenario.outages.morning",
+        "~scenario.outages.morning.",
+    },
+    "simroute run scenario=demo policy=cascade policy.cascade.judge.": {
+        "policy.cascade.judge.usd="
+    },
+    "simroute run scenario=demo policy=cascade policy.cascade.strong=": {
+        "policy.cascade.strong=gpt-4o",
+        "policy.cascade.strong=cheapest",
+    },
+    "simroute run scenario=demo scenario.gateway.shared=": {
+        "scenario.gateway.shared=true",
+        "scenario.gateway.shared=false",
+    },
+    "simroute run scenario=demo scenario.workload.trace=": {
+        "scenario.workload.trace=mine.yaml",
+        "scenario.workload.trace=with space/",
+    },
     "simroute tune ": {"scenario=", "policy=", "tune."},
     "simroute tune policy=circuit_breaker tune.": {"tune.breaker.", "tune.timeout."},
     "simroute tune scenario=demo,ste": {"scenario=demo,steady"},
-    "simroute describe ": {"breaker", "demo", "failover", "scenario", "scenario.outages", "metric=", "layer="},
+    "simroute describe ": {
+        "breaker",
+        "demo",
+        "failover",
+        "scenario",
+        "scenario.outages",
+        "metric=",
+        "layer=",
+    },
     "simroute describe layer=": {"layer=breaker"},
     "simroute describe --schema ": {"policy", "scenario"},
     "simroute describe azu": {"azure"},
@@ -218,25 +290,56 @@ def test_a_policy_is_not_offered_twice_nor_a_layer_that_is_not_there():
 
 @pytest.mark.parametrize(
     "line",
-    ["", " ", "simroute bogus ", "simroute run scenario=nowhere scenario.outages.", "simroute run policy=nowhere policy.x.", 'simroute run "',
-     "simroute run \\", "simroute run scenario.outages.x.y.z.", "simroute run scenario.horizon.", "simroute check /nowhere/",
-     "simroute describe x=y", "simroute run policy=bad.yaml policy.", "simroute run scenario.workload.rate=5 scenario.workload.rate.x="],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "simroute bogus ",
+        "simroute run scenario=nowhere scenario.outages.",
+        "simroute run policy=nowhere policy.x.",
+        'simroute run "',
+        "simroute run \\",
+        "simroute run scenario.outages.x.y.z.",
+        "simroute run scenario.horizon.",
+        "simroute check /nowhere/",
+        "simroute describe x=y",
+        "simroute run policy=bad.yaml policy.",
+        "simroute run scenario.workload.rate=5 scenario.workload.rate.x=",
+    ],
+)
 def test_a_line_with_a_mistake_offers_nothing_and_says_nothing(line):
     """No message, no traceback, exit 0: a shell's prompt stays as it is."""
     Path("bad.yaml").write_text("a: [\n", encoding="utf-8")
     found = candidates(line)
-    assert all(line.split(" ")[-1] in word for word in found if line.strip() not in ("", 'simroute run "', "simroute run \\"))
+    assert all(
+        line.split(" ")[-1] in word
+        for word in found
+        if line.strip() not in ("", 'simroute run "', "simroute run \\")
+    )
 
 
 @pytest.mark.parametrize(
-    "line", ["simroute ", "simroute run scenario=demo scenario.outages.", "simroute run policy=direct policy.timeout.", "simroute describe b"]
+    "line",
+    [
+        "simroute ",
+        "simroute run scenario=demo scenario.outages.",
+        "simroute run policy=direct policy.timeout.",
+        "simroute describe b",
+    ],
 )
 def test_completing_loads_nothing_heavy(line):
     """Neither numbers nor Hydra are needed to complete commands, names and keys."""
-    program = "import sys, simroute.cli\ntry: simroute.cli.main([])\nfinally: print('\\n', *sys.modules)"
+    program = (
+        "import sys, simroute.cli\ntry: simroute.cli.main([])\nfinally: print('\\n', *sys.modules)"
+    )
     asked = {**os.environ, "_SIMROUTE_COMPLETE": "fish_complete", "_SIMROUTE_LINE": line}
-    shown = subprocess.run([sys.executable, "-c", program], env=asked, capture_output=True, text=True, timeout=60, check=True).stdout
+    shown = subprocess.run(
+        [sys.executable, "-c", program],
+        env=asked,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
     assert HEAVY & set(shown.splitlines()[-1].split()) == set()
 
 
@@ -251,7 +354,8 @@ def test_an_unknown_shell_is_refused_in_one_line(capsys):
 
 
 def test_a_line_is_split_as_a_shell_would():
-    """The last word is the cursor's: empty after a space, without its quotation marks, open or not."""
+    """The last word is the cursor's: empty after a space, without its quotation marks, open or
+    not."""
     assert split("a b") == ["a", "b"]
     assert split("a ") == ["a", ""]
     assert split("a 'b c") == ["a", "b c"]

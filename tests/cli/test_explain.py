@@ -36,16 +36,23 @@ def said(capsys, *words, status=0):
 
 
 def test_the_tree_comes_after_the_table(capsys):
-    """Header with task, tokens, outcome, latency and cost; then the layers, nested, with times and sends."""
+    """Header with task, tokens, outcome, latency and cost; then the layers, nested, with times and
+    sends."""
     text = said(capsys, "--explain", "200")
     assert text.index("success") < text.index("request 200 under circuit_breaker")
-    assert re.search(r"task \w+, user \w+, feature \w+, [\d,]+ tokens in, [\d,]+ out, (not )?streamed", text)
+    assert re.search(
+        r"task \w+, user \w+, feature \w+, [\d,]+ tokens in, [\d,]+ out, (not )?streamed", text
+    )
     assert re.search(r"^  (ok|failed).* after \d+\.\d{3} s.*; \$", text, re.M)
     depths = [text.index(f"{' ' * 4 * depth}") for depth in range(3)]
     assert depths == sorted(depths)
     assert re.search(r"^└── fallback +0\.000 to \d+\.\d{3}", text, re.M)
     assert re.search(r"(├|└)── send 1 to [\w-]+ +\d+\.\d{3} to \d+\.\d{3}", text)
-    assert [line for line in text.splitlines() if line.startswith(("└", "├", "│", " ")) and line != line.rstrip()] == []
+    assert [
+        line
+        for line in text.splitlines()
+        if line.startswith(("└", "├", "│", " ")) and line != line.rstrip()
+    ] == []
 
 
 def test_the_figures_are_those_without_it(capsys):
@@ -57,7 +64,9 @@ def test_the_figures_are_those_without_it(capsys):
 
 def test_with_several_replications_the_first_is_explained(capsys):
     """The same tree as that of a single replication."""
-    one, three = (said(capsys, "--explain", "9", "--quiet", "--replications", many) for many in ("1", "3"))
+    one, three = (
+        said(capsys, "--explain", "9", "--quiet", "--replications", many) for many in ("1", "3")
+    )
     assert one == three
     assert one.lstrip().startswith("request 9")
 
@@ -66,14 +75,21 @@ def test_the_costs_shown_are_those_of_the_ledger(capsys):
     """The sends' dollars add up to the request's, rounding aside."""
     text = said(capsys, "--explain", "300", "--quiet")
     total = float(re.search(r"s; \$([\d.]+)", text).group(1))
-    assert sum(float(usd) for usd in re.findall(r"send \d.*\$([\d.]+)$", text, re.M)) == pytest.approx(total, abs=2e-6)
+    assert sum(
+        float(usd) for usd in re.findall(r"send \d.*\$([\d.]+)$", text, re.M)
+    ) == pytest.approx(total, abs=2e-6)
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
-    [(["--explain", "100000"], r"requests of this run are numbered 0 to [\d,]+$"), (["--explain", "-1"], "explain"), (["--explain", "x"], "explain"),
-     (["--explain", "1", "--json"], "give one of them"), (["--explain"], "explain")],
-)  # fmt: skip
+    [
+        (["--explain", "100000"], r"requests of this run are numbered 0 to [\d,]+$"),
+        (["--explain", "-1"], "explain"),
+        (["--explain", "x"], "explain"),
+        (["--explain", "1", "--json"], "give one of them"),
+        (["--explain"], "explain"),
+    ],
+)
 def test_what_cannot_be_explained_is_refused_in_one_line(words, line, capsys, elsewhere):
     """Exit 2, and nothing is written."""
     err = said(capsys, *words, status=2)
@@ -108,4 +124,6 @@ def test_names_in_the_tree_cannot_steer_the_terminal(capsys):
 def test_the_summary_says_nothing_of_it(capsys):
     """An explanation is for eyes: no file holds it."""
     said(capsys, "--explain", "3", "--out", "out")
-    assert "explain" not in json.dumps(json.loads(Path("out/summary.json").read_text(encoding="utf-8")))
+    assert "explain" not in json.dumps(
+        json.loads(Path("out/summary.json").read_text(encoding="utf-8"))
+    )

@@ -37,7 +37,11 @@ def made(folder="mine", status=0):
 
 def there(folder="."):
     """Files below a folder."""
-    return {str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    return {
+        str(path.relative_to(folder))
+        for path in Path(folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def refused(capsys, folder):
@@ -55,7 +59,10 @@ def test_it_makes_what_the_readme_names_and_says_what_to_type(capsys):
     made("some where/mine")
     shown = capsys.readouterr().out
     assert there("some where/mine") == EVERY
-    assert shown.splitlines()[2:] == ["  cd 'some where/mine'", *(f"  {command}" for command in NEXT)]
+    assert shown.splitlines()[2:] == [
+        "  cd 'some where/mine'",
+        *(f"  {command}" for command in NEXT),
+    ]
 
 
 def test_in_the_folder_where_one_is_there_is_nothing_to_change_to(capsys):
@@ -73,7 +80,8 @@ def test_commands_to_type_next_are_those_of_the_readme():
 
 
 def test_every_command_of_the_readme_is_understood(monkeypatch):
-    """In the folder, with less weather: comparisons, checks, descriptions, one request explained, the tests."""
+    """In the folder, with less weather: comparisons, checks, descriptions, one request explained,
+    the tests."""
     made()
     monkeypatch.chdir("mine")
     assert len(commands(Path("README.md"))) >= 8
@@ -82,27 +90,43 @@ def test_every_command_of_the_readme_is_understood(monkeypatch):
 
 @pytest.mark.slow
 def test_every_command_of_the_readme_runs_as_it_stands(tmp_path):
-    """Copied line by line into a shell, in the folder: comparisons, checks, descriptions, one request explained, the tests."""
+    """Copied line by line into a shell, in the folder: comparisons, checks, descriptions, one
+    request explained, the tests."""
     made()
     (tmp_path / "bin").mkdir()
     for name, module in (("simroute", "simroute"), ("pytest", "pytest")):
         command = tmp_path / "bin" / name
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', encoding="utf-8")
+        command.write_text(
+            f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', encoding="utf-8"
+        )
         command.chmod(0o755)
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     clean |= {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     for line in commands(Path("mine/README.md")):
-        done = subprocess.run(["sh", "-c", line], cwd="mine", env=clean, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            ["sh", "-c", line],
+            cwd="mine",
+            env=clean,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         assert "note:" not in done.stderr, f"{line}\n{done.stderr}"
 
 
 def test_every_key_of_a_scenario_stands_in_it_with_a_word_of_explanation():
-    """Used or suggested, none is missing; it opens with its question, behind the line for editors."""
+    """Used or suggested, none is missing; it opens with its question, behind the line for
+    editors."""
     made()
     text = Path("mine/scenarios/mine.yaml").read_text(encoding="utf-8")
-    keys = {row.key.split(".")[-1] for found in reference.scenario_sections() for row in found.parameters}
+    keys = {
+        row.key.split(".")[-1]
+        for found in reference.scenario_sections()
+        for row in found.parameters
+    }
     assert {key for key in keys if not re.search(rf"\b{key}:", text)} == set()
     data = yaml.safe_load(text)
     assert next(iter(data)) == "about"
@@ -110,21 +134,31 @@ def test_every_key_of_a_scenario_stands_in_it_with_a_word_of_explanation():
 
 
 def test_what_is_only_suggested_is_right_as_well():
-    """With the marks taken away from each suggestion, by itself, the scenario still has no mistake (what needs a file aside)."""
+    """With the marks taken away from each suggestion, by itself, the scenario still has no mistake
+    (what needs a file aside)."""
     made()
     from simroute.config.configuration import load
 
     lines = Path("mine/scenarios/mine.yaml").read_text(encoding="utf-8").splitlines()
-    starts = [i for i, line in enumerate(lines) if re.match(r"\s*# (\w+):(\s|$)", line) and "# yaml-" not in line]
+    starts = [
+        i
+        for i, line in enumerate(lines)
+        if re.match(r"\s*# (\w+):(\s|$)", line) and "# yaml-" not in line
+    ]
     tried = 0
     for i in starts:
-        if re.search(r"\b(trace|lengths|outcomes|recorded|trace_from|trace_to|rate_scale):", lines[i]) or re.match(r"\s*#   ", lines[i]):
+        if re.search(
+            r"\b(trace|lengths|outcomes|recorded|trace_from|trace_to|rate_scale):", lines[i]
+        ) or re.match(r"\s*#   ", lines[i]):
             continue
         indent = len(lines[i]) - len(lines[i].lstrip())
         end = i + 1
         while end < len(lines) and re.match(rf"\s{{{indent}}}#   ", lines[end]):
             end += 1
-        opened = [line[:indent] + line[indent + 2 :] if i <= at < end else line for at, line in enumerate(lines)]
+        opened = [
+            line[:indent] + line[indent + 2 :] if i <= at < end else line
+            for at, line in enumerate(lines)
+        ]
         Path("mine/scenarios/tried.yaml").write_text("\n".join(opened), encoding="utf-8")
         load("check", "mine/scenarios/tried.yaml", [])
         tried += 1
@@ -133,10 +167,13 @@ def test_what_is_only_suggested_is_right_as_well():
 
 @pytest.mark.parametrize("kind", ["scenario", "policy"])
 def test_editors_find_a_schema_that_knows_the_files(kind):
-    """The first line of each names it; every file is valid by it, the layer of one's own included."""
+    """The first line of each names it; every file is valid by it, the layer of one's own
+    included."""
     made()
     folder = Path("mine/scenarios" if kind == "scenario" else "mine/policies")
-    checker = Draft202012Validator(json.loads(Path(f"mine/schema/{kind}.json").read_text(encoding="utf-8")))
+    checker = Draft202012Validator(
+        json.loads(Path(f"mine/schema/{kind}.json").read_text(encoding="utf-8"))
+    )
     for path in folder.glob("*.yaml"):
         text = path.read_text(encoding="utf-8")
         assert text.splitlines()[0] == f"# yaml-language-server: $schema=../schema/{kind}.json"
@@ -152,7 +189,8 @@ def test_the_layer_is_known_to_the_schema_alone():
 
 
 def test_nothing_is_overwritten(capsys):
-    """Files that are there are named, in one line, and kept; so is a file where a folder is needed."""
+    """Files that are there are named, in one line, and kept; so is a file where a folder is
+    needed."""
     Path("policies").mkdir()
     Path("policies/mine.yaml").write_text("timeout: {}\n", encoding="utf-8")
     Path("README.md").symlink_to("nowhere")

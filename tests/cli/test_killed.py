@@ -1,4 +1,5 @@
-"""What was finished when Ctrl-C or kill -9 came is kept, and the command that goes on ends with the same bits."""
+"""What was finished when Ctrl-C or kill -9 came is kept, and the command that goes on ends with the
+same bits."""
 
 import json
 import random
@@ -19,7 +20,13 @@ from simroute.storage.resume import is_unfinished, looked_at
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 from terminals import simroute
 
-WORK = ["compare", "scenario=demo", "policy=direct,failover", "scenario.horizon=1200", "scenario.outages.morning.start=30%"]
+WORK = [
+    "compare",
+    "scenario=demo",
+    "policy=direct,failover",
+    "scenario.horizon=1200",
+    "scenario.outages.morning.start=30%",
+]
 WORK += ["scenario.outages.morning.end=60%", "--seed", "5", "--no-report"]
 MANY = ["--replications", "12"]
 SOON = r"K([5-9]|1[0-2])/24 runs"
@@ -46,23 +53,34 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def same_files(one: str | Path, two: str | Path, *names: str) -> list[str]:
     """Names of the files that differ."""
-    return [name for name in names if (Path(one) / name).read_bytes() != (Path(two) / name).read_bytes()]
+    return [
+        name for name in names if (Path(one) / name).read_bytes() != (Path(two) / name).read_bytes()
+    ]
 
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
-def test_ctrl_c_leaves_a_clean_terminal_and_the_exact_command_that_goes_on(workers: str, whole: Path) -> None:
-    """Exit 130, what is finished, the command; given as it is printed, it ends with the same bits as a run without interruption."""
+def test_ctrl_c_leaves_a_clean_terminal_and_the_exact_command_that_goes_on(
+    workers: str, whole: Path
+) -> None:
+    """Exit 130, what is finished, the command; given as it is printed, it ends with the same bits
+    as a run without interruption."""
     options = [*MANY, "--workers", workers, "--rows", "--assert", "success_rate>=0"]
     shown = simroute(*WORK, *options, "--out", "a folder", keys={SOON: CTRL_C})
     assert shown.status == 130, shown.screen
     assert len(shown.left) == 2, shown.left
-    assert re.search(r"interrupted; [1-9]\d* of 12 replications were finished and are kept$", shown.left[0])
-    assert json.loads(Path("a folder/summary.json").read_text(encoding="utf-8"))["replications"] < 12
+    assert re.search(
+        r"interrupted; [1-9]\d* of 12 replications were finished and are kept$", shown.left[0]
+    )
+    assert (
+        json.loads(Path("a folder/summary.json").read_text(encoding="utf-8"))["replications"] < 12
+    )
     command = shlex.split(shown.left[1].removeprefix("simroute: go on with: "))
     assert command[:5] == ["simroute", "compare", "--resume", "--out", "a folder"]
     again = ran(*command[1:])
     assert again.returncode == 0, again.stderr
-    assert same_files("a folder", whole, "summary.json", "evidence.json", "config.yaml", *ROWS) == []
+    assert (
+        same_files("a folder", whole, "summary.json", "evidence.json", "config.yaml", *ROWS) == []
+    )
     assert not (Path("a folder") / NAME).exists()
     assert not (Path("a folder") / ".parts").exists()
 
@@ -70,15 +88,34 @@ def test_ctrl_c_leaves_a_clean_terminal_and_the_exact_command_that_goes_on(worke
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 @pytest.mark.parametrize(
     ("workers", "rows"),
-    [("1", True), *(pytest.param(*each, marks=pytest.mark.slow) for each in (("2", True), ("2", False), ("1", False)))],
+    [
+        ("1", True),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (("2", True), ("2", False), ("1", False))
+        ),
+    ],
 )
 def test_kill_9_at_any_moment_loses_nothing(workers: str, rows: bool, whole: Path) -> None:
-    """Killed again and again at random moments until it gets through: the same bits; workers end with their parent."""
+    """Killed again and again at random moments until it gets through: the same bits; workers end
+    with their parent."""
     options = [*MANY, "--workers", workers, *(["--rows"] if rows else [])]
     chance, finished = random.Random(f"{workers} {rows}"), 0
     for _ in range(2 if workers == "1" else 4):
-        words = ["compare", "--resume", "--out", "out", "--workers", workers, "--no-report"] if is_unfinished(Path("out")) else [*WORK, *options]
-        process = subprocess.Popen([sys.executable, "-m", "simroute", *words, *(["--out", "out"] if words[1] != "--resume" else [])])
+        words = (
+            ["compare", "--resume", "--out", "out", "--workers", workers, "--no-report"]
+            if is_unfinished(Path("out"))
+            else [*WORK, *options]
+        )
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "simroute",
+                *words,
+                *(["--out", "out"] if words[1] != "--resume" else []),
+            ]
+        )
         wait_for(process, Path("out", f"{NAME}.wal"), chance.uniform(0.0, 0.4))
         process.kill()
         if process.wait(timeout=30) == 0:
@@ -122,8 +159,23 @@ class Sometimes:
 """Does it once some replications are kept."""
 
 
-SOMETIMES = ["compare", "scenario=demo", "policy=direct,mine.yaml", "scenario.horizon=1500", "--plugin", "plug.py", "--replications", "10"]
-SOMETIMES += ["scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%", "--seed", "7", "--no-report"]
+SOMETIMES = [
+    "compare",
+    "scenario=demo",
+    "policy=direct,mine.yaml",
+    "scenario.horizon=1500",
+    "--plugin",
+    "plug.py",
+    "--replications",
+    "10",
+]
+SOMETIMES += [
+    "scenario.outages.morning.start=30%",
+    "scenario.outages.morning.end=60%",
+    "--seed",
+    "7",
+    "--no-report",
+]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +201,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_d04_what_was_finished_before_a_worker_was_killed_or_a_replication_failed_is_kept(
     deed: str, workers: str, told: str, undisturbed: Path
 ) -> None:
-    """One line names policy, replication and seed, the last says how to go on; when the cause is gone, the rest is played."""
+    """One line names policy, replication and seed, the last says how to go on; when the cause is
+    gone, the rest is played."""
     Path("plug.py").write_text(LAYER.format(deed=deed), encoding="utf-8")
     Path("mine.yaml").write_text("sometimes: {}\n", encoding="utf-8")
     Path("now").touch()
@@ -167,13 +220,24 @@ def test_d04_what_was_finished_before_a_worker_was_killed_or_a_replication_faile
 
 @pytest.mark.slow
 def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one(whole: Path) -> None:
-    """Default folders differ; the same --out is refused to the second in one line, exit 2, and the first is not disturbed."""
+    """Default folders differ; the same --out is refused to the second in one line, exit 2, and the
+    first is not disturbed."""
     words = [sys.executable, "-m", "simroute", *WORK, *MANY, "--workers", "1"]
-    both = [subprocess.Popen([*words, "--replications", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(2)]
+    both = [
+        subprocess.Popen(
+            [*words, "--replications", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(2)
+    ]
     assert [process.wait(timeout=300) for process in both] == [0, 0]
-    assert sorted(path.name for path in Path("reports").iterdir()) == ["demo-compare", "demo-compare-2"]
+    assert sorted(path.name for path in Path("reports").iterdir()) == [
+        "demo-compare",
+        "demo-compare-2",
+    ]
     assert same_files("reports/demo-compare", "reports/demo-compare-2", "summary.json") == []
-    first = subprocess.Popen([*words, "--out", "one"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        [*words, "--out", "one"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
     while not Path("one", NAME).exists():
         assert first.poll() is None
         time.sleep(0.02)
@@ -181,7 +245,10 @@ def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one(whole
     second = ran(*words[3:], "--out", "one")
     first.send_signal(signal.SIGCONT)
     assert (first.communicate(timeout=300)[1], first.returncode) == ("", 0)
-    told = "simroute: one: another run is writing there; wait until it has ended, or give another folder with --out\n"
+    told = (
+        "simroute: one: another run is writing there; wait until it has ended, or give "
+        "another folder with --out\n"
+    )
     assert (second.returncode, second.stderr) == (2, told)
     assert same_files("one", whole, "summary.json") == []
 
@@ -203,8 +270,18 @@ def test_resuming_without_out_finds_the_newest_unfinished_default_folder() -> No
 
 @pytest.mark.slow
 def test_more_replications_than_before_as_help_says(whole: Path) -> None:
-    """While the journal is there: ten were asked for, twelve are made, the same as if they had been asked for at once."""
-    shown = simroute(*WORK, "--replications", "10", "--workers", "1", "--out", "out", keys={r"K[3-9]/20 runs": CTRL_C})
+    """While the journal is there: ten were asked for, twelve are made, the same as if they had been
+    asked for at once."""
+    shown = simroute(
+        *WORK,
+        "--replications",
+        "10",
+        "--workers",
+        "1",
+        "--out",
+        "out",
+        keys={r"K[3-9]/20 runs": CTRL_C},
+    )
     assert shown.status == 130
     done = ran("compare", "--resume", "--out", "out", *MANY)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,5 @@
-"""Long work is pleasant: progress on a terminal and nowhere else, Ctrl-C and a closed pipe at any moment."""
+"""Long work is pleasant: progress on a terminal and nowhere else, Ctrl-C and a closed pipe at any
+moment."""
 
 import re
 import subprocess
@@ -14,7 +15,13 @@ from simroute.storage.journal import NAME
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 from terminals import here, simroute
 
-WORK = ["compare", "scenario=demo", "policy=direct,failover", "scenario.horizon=1200", "scenario.outages.morning.start=30%"]
+WORK = [
+    "compare",
+    "scenario=demo",
+    "policy=direct,failover",
+    "scenario.horizon=1200",
+    "scenario.outages.morning.start=30%",
+]
 WORK += ["scenario.outages.morning.end=60%", "--seed", "5", "--no-report", "--workers", "1"]
 CTRL_C = b"\x03"
 
@@ -27,7 +34,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_terminal_shows_runs_time_and_pace_on_stderr_and_is_left_clean() -> None:
-    """Runs done of all, simulated time, requests a second, time left; at the end nothing of it is to be seen."""
+    """Runs done of all, simulated time, requests a second, time left; at the end nothing of it is
+    to be seen."""
     shown = simroute(*WORK, "--replications", "8", "--out", "out")
     assert shown.status == 0, shown.screen
     assert re.search(r"\d+/16 runs", shown.screen)
@@ -41,7 +49,16 @@ def test_a_terminal_shows_runs_time_and_pace_on_stderr_and_is_left_clean() -> No
 
 def test_progress_moves_within_one_long_replication() -> None:
     """One run of 20,000 requests: simulated time grows while none is done."""
-    shown = here("run", "scenario=steady", "policy=direct", "scenario.workload.rate=6", "--no-rows", "--no-report", "--out", "out")
+    shown = here(
+        "run",
+        "scenario=steady",
+        "policy=direct",
+        "scenario.workload.rate=6",
+        "--no-rows",
+        "--no-report",
+        "--out",
+        "out",
+    )
     assert shown.status == 0, shown.screen
     times = {float(hours) for hours in re.findall(r"0/1 runs.*?([\d.]+) h simulated", shown.screen)}
     assert len(times) >= 3, shown.screen
@@ -76,14 +93,24 @@ def test_off_a_terminal_there_is_no_progress() -> None:
 
 
 def test_ctrl_c_in_a_long_replication_does_not_wait_for_its_end() -> None:
-    """Two workers at replications of minutes: the command ends within seconds, and nothing of it is left."""
-    words = ["compare", "scenario=demo", "policy=direct,failover", "scenario.horizon=60d", "--workers", "2", "--out", "out"]
+    """Two workers at replications of minutes: the command ends within seconds, and nothing of it is
+    left."""
+    words = [
+        "compare",
+        "scenario=demo",
+        "policy=direct,failover",
+        "scenario.horizon=60d",
+        "--workers",
+        "2",
+        "--out",
+        "out",
+    ]
     began = time.monotonic()
     shown = simroute(*words, keys={r"0/40 runs.*[1-9]\d* h simulated": CTRL_C})
     assert shown.status == 130
-    assert shown.left == ["^Csimroute: interrupted before the first replication was finished"] or shown.left == [
-        "simroute: interrupted before the first replication was finished"
-    ]
+    assert shown.left == [
+        "^Csimroute: interrupted before the first replication was finished"
+    ] or shown.left == ["simroute: interrupted before the first replication was finished"]
     assert time.monotonic() - began < 45
     assert list(Path("out").iterdir()) == []
 
@@ -106,7 +133,11 @@ def children(pid: int) -> list[int]:
 def test_workers_end_with_a_parent_that_was_killed() -> None:
     """SIGKILL to the parent: within seconds no process of it is left."""
     words = [*WORK, "--replications", "5000", "--workers", "2", "--out", "out"]
-    process = subprocess.Popen([sys.executable, "-m", "simroute", *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simroute", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     until = time.monotonic() + 60
     while not Path("out", NAME).exists() or len(children(process.pid)) < 2:
         assert time.monotonic() < until
@@ -124,7 +155,9 @@ def test_workers_end_with_a_parent_that_was_killed() -> None:
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
     """`simroute compare … | head -0`."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "simroute", *WORK, "--replications", "2", "--json", "--out", "out"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "simroute", *WORK, "--replications", "2", "--json", "--out", "out"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     assert process.stdout is not None
     process.stdout.close()

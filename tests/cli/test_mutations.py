@@ -1,6 +1,8 @@
-"""The packaged files, changed at random: whatever comes of it is a run, or one clear line for each mistake.
+"""The packaged files, changed at random: whatever comes of it is a run, or one clear line for each
+mistake.
 
-`python tests/cli/test_mutations.py COMMAND[,COMMAND…] CASES SEED` tries so many in the working directory and prints what went wrong.
+`python tests/cli/test_mutations.py COMMAND[,COMMAND…] CASES SEED` tries so many in the working
+directory and prints what went wrong.
 """
 
 import copy
@@ -27,33 +29,94 @@ ROOT = Path(__file__).parents[2]
 CASES = 1000
 CPU_SECONDS, WALL_SECONDS, MOST_BYTES = 60, 300, 4 << 30
 VALUES = [
-    None, True, False, 0, 1, -1, 2, 0.5, 3.7, -0.0, 1e-320, 1e-9, 1e6, 1e18, 1e300, 10**30, 100, 200, 599, "", "x", "30s", "1h", "0s", "99%", "150%",
-    "1000000h", "${x}", "x" * 300, "\u202e", "null", ".inf", "cheapest", [], {}, [1], ["first"], {"a": 1}, {"chat": 0},
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    1,
+    -1,
+    2,
+    0.5,
+    3.7,
+    -0.0,
+    1e-320,
+    1e-9,
+    1e6,
+    1e18,
+    1e300,
+    10**30,
+    100,
+    200,
+    599,
+    "",
+    "x",
+    "30s",
+    "1h",
+    "0s",
+    "99%",
+    "150%",
+    "1000000h",
+    "${x}",
+    "x" * 300,
+    "\u202e",
+    "null",
+    ".inf",
+    "cheapest",
+    [],
+    {},
+    [1],
+    ["first"],
+    {"a": 1},
+    {"chat": 0},
+]
 COMMANDS = {
     "check": ["check", "./s.yaml", "./p.yaml"],
     "describe": ["describe", "./s.yaml"],
     "run": ["run", "scenario=./s.yaml", "policy=./p.yaml", "--out", "o", "--no-report"],
-    "compare": ["compare", "scenario=./s.yaml", "policy=./p.yaml,direct", "--out", "o", "--replications", "2", "--workers", "1"],
+    "compare": [
+        "compare",
+        "scenario=./s.yaml",
+        "policy=./p.yaml,direct",
+        "--out",
+        "o",
+        "--replications",
+        "2",
+        "--workers",
+        "1",
+    ],
 }
 
 
 def documents(kind):
     """Packaged files of a kind by name; scenarios that need other files are left out."""
-    found = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((ROOT / kind).glob("*.yaml"))}
-    return {name: data for name, data in found.items() if not {"trace", "outcomes", "lengths"} & set(data.get("workload", {}))}
+    found = {
+        path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+        for path in sorted((ROOT / kind).glob("*.yaml"))
+    }
+    return {
+        name: data
+        for name, data in found.items()
+        if not {"trace", "outcomes", "lengths"} & set(data.get("workload", {}))
+    }
 
 
 def paths(data, above=()):
     """Every key path of nested data."""
-    entries = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    entries = (
+        data.items()
+        if isinstance(data, dict)
+        else enumerate(data)
+        if isinstance(data, list)
+        else ()
+    )
     for key, value in entries:
         yield (*above, key)
         yield from paths(value, (*above, key))
 
 
 def changed(data, keys, chance):
-    """A copy in which some keys are missing, hold something else, or are new (of `keys`, in which NAME stands for any name there)."""
+    """A copy in which some keys are missing, hold something else, or are new (of `keys`, in which
+    NAME stands for any name there)."""
     data = copy.deepcopy(data)
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         if keys and chance.random() < 0.4:
@@ -76,11 +139,14 @@ def _put(data, path, chance):
         if not isinstance(data.get(key), dict):
             data[key] = {}
         data = data[key]
-    data[chance.choice([*data] or ["x"]) if path[-1] == "NAME" else path[-1]] = chance.choice(VALUES)
+    data[chance.choice([*data] or ["x"]) if path[-1] == "NAME" else path[-1]] = chance.choice(
+        VALUES
+    )
 
 
 def alone(words):
-    """(exit status, output) of a command in a process of its own, with bounded time and memory; 77 after a traceback."""
+    """(exit status, output) of a command in a process of its own, with bounded time and memory; 77
+    after a traceback."""
     child = os.fork()
     if child == 0:
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
@@ -99,7 +165,9 @@ def alone(words):
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), Path("output.txt").read_text(encoding="utf-8", errors="replace")
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), Path("output.txt").read_text(
+        encoding="utf-8", errors="replace"
+    )
 
 
 def outcomes(command, cases, seed=1):
@@ -110,25 +178,57 @@ def outcomes(command, cases, seed=1):
     keys = [tuple(parameter.key.split(".")) for parameter in schema.parameters(spec.Scenario)]
     for case in range(cases):
         chance = random.Random(f"{command}/{seed}/{case}")
-        scenario, policy = scenarios[chance.choice(list(scenarios))], policies[chance.choice(list(policies))]
+        scenario, policy = (
+            scenarios[chance.choice(list(scenarios))],
+            policies[chance.choice(list(policies))],
+        )
         layers = {name: layer for name, layer in policy.items() if name in registry}
-        own = [(name, *parameter.key.split(".")) for name in layers for parameter in schema.parameters(registry[name])]
-        small = {"horizon": scenario.get("horizon", 3600), "workload": {**scenario.get("workload", {}), "rate": 0.02}}
-        scenario = changed({**scenario, **small}, keys, chance) if chance.random() < 0.75 else {**scenario, **small}
+        own = [
+            (name, *parameter.key.split("."))
+            for name in layers
+            for parameter in schema.parameters(registry[name])
+        ]
+        small = {
+            "horizon": scenario.get("horizon", 3600),
+            "workload": {**scenario.get("workload", {}), "rate": 0.02},
+        }
+        scenario = (
+            changed({**scenario, **small}, keys, chance)
+            if chance.random() < 0.75
+            else {**scenario, **small}
+        )
         policy = changed(policy, own, chance) if chance.random() < 0.6 else policy
-        Path("s.yaml").write_text(yaml.safe_dump(scenario, sort_keys=False, allow_unicode=True), encoding="utf-8")
-        Path("p.yaml").write_text(yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        Path("s.yaml").write_text(
+            yaml.safe_dump(scenario, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
+        Path("p.yaml").write_text(
+            yaml.safe_dump(policy, sort_keys=False, allow_unicode=True), encoding="utf-8"
+        )
         status, output = alone(COMMANDS[command])
-        if status not in (0, 1, 2) or "Traceback" in output or "Warning" in output or str(ROOT / "simroute") in output:
+        if (
+            status not in (0, 1, 2)
+            or "Traceback" in output
+            or "Warning" in output
+            or str(ROOT / "simroute") in output
+        ):
             last = [line for line in output.splitlines() if line.strip()][-1:]
             yield f"case {case} of {command}: {status}: {last}"
 
 
-@pytest.mark.parametrize(("commands", "cases"), [(",".join(COMMANDS), 6), *(pytest.param(each, CASES, marks=pytest.mark.slow) for each in COMMANDS)])
+@pytest.mark.parametrize(
+    ("commands", "cases"),
+    [
+        (",".join(COMMANDS), 6),
+        *(pytest.param(each, CASES, marks=pytest.mark.slow) for each in COMMANDS),
+    ],
+)
 def test_no_change_of_a_file_ends_in_anything_but_a_run_or_clear_lines(commands, cases, tmp_path):
     """No traceback, no warning, no path of the package, no endless run, no memory without bound."""
-    words = [sys.executable, __file__, commands, str(cases), str(cases)]  # a process without threads, which can be forked
-    assert subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == ""
+    # a process without threads, which can be forked
+    words = [sys.executable, __file__, commands, str(cases), str(cases)]
+    assert (
+        subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == ""
+    )
 
 
 if __name__ == "__main__":

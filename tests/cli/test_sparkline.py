@@ -5,7 +5,11 @@ from simroute.cli.render.sparkline import sparklines
 
 def evidence(ok, weather=(), arrivals=None):
     """Of one policy, promise 99 %."""
-    return {"policies": {"p": {"ok": ok, "arrivals": arrivals or [100] * len(ok)}}, "slo": {"success": 0.99}, "weather": list(weather)}
+    return {
+        "policies": {"p": {"ok": ok, "arrivals": arrivals or [100] * len(ok)}},
+        "slo": {"success": 0.99},
+        "weather": list(weather),
+    }
 
 
 def outage(name, start, end):
@@ -20,8 +24,18 @@ def test_each_slice_is_a_block_by_its_success():
 
 def test_outages_stand_under_their_slices():
     """A brace as wide as the outage, with the name inside, or beside it when there is no room."""
-    lines = sparklines(evidence([100] * 60, [outage("morning", 150, 450), outage("blip", 10, 11)]), 600.0)
-    assert lines[2] == " " * 18 + " " + " " * 15 + "╰────────── morning ──────────╯"[:1] + f"{' morning ':─^28}" + "╯"
+    lines = sparklines(
+        evidence([100] * 60, [outage("morning", 150, 450), outage("blip", 10, 11)]), 600.0
+    )
+    assert (
+        lines[2]
+        == " " * 18
+        + " "
+        + " " * 15
+        + "╰────────── morning ──────────╯"[:1]
+        + f"{' morning ':─^28}"
+        + "╯"
+    )
     assert lines[3] == " " * 18 + "  │ blip"
 
 

@@ -1,4 +1,5 @@
-"""compare --vary, --tornado and --bound: what they print, write and keep, and one clear line for each mistake."""
+"""compare --vary, --tornado and --bound: what they print, write and keep, and one clear line for
+each mistake."""
 
 import json
 import re
@@ -17,7 +18,15 @@ from simroute.execution import pool
 from simroute.experiment.run import replicate
 from simroute.storage.journal import NAME
 
-WORDS = ["compare", "scenario=demo", "policy=failover,circuit_breaker", "scenario.horizon=50m", "scenario.workload.rate=0.1", "--replications", "2"]
+WORDS = [
+    "compare",
+    "scenario=demo",
+    "policy=failover,circuit_breaker",
+    "scenario.horizon=50m",
+    "scenario.workload.rate=0.1",
+    "--replications",
+    "2",
+]
 SHARE = "scenario.outages.morning.error_share"
 
 
@@ -38,27 +47,67 @@ def ran(capsys, *words):
 BAD = {
     "no range": (["--vary", f"{SHARE}=0.5"], ["expected KEY=LOW..HIGH"]),
     "empty": (["--vary", f"{SHARE}=0.9..0.1"], ["is empty", "below the upper"]),
-    "unknown key": (["--vary", "scenario.outages.morning.eror_share=0.1..1"], ["did you mean error_share?"]),
-    "unknown outage": (["--vary", "scenario.outages.mornin.error_share=0.1..1"], ["did you mean morning?"]),
+    "unknown key": (
+        ["--vary", "scenario.outages.morning.eror_share=0.1..1"],
+        ["did you mean error_share?"],
+    ),
+    "unknown outage": (
+        ["--vary", "scenario.outages.mornin.error_share=0.1..1"],
+        ["did you mean morning?"],
+    ),
     "no layer": (["--vary", "policy.hedge.after=1..2"], ["no policy here has a layer 'hedge'"]),
     "out of range": (["--vary", f"{SHARE}=0.5..1.5"], ["is not a share"]),
     "points": (["--vary", f"{SHARE}=0.1..1:1"], ["from 2 to 50"]),
     "log of nothing": (["--vary", f"{SHARE}=0..1 log"], ["above 0"]),
-    "three": ([word for key in ("workload.rate", "slo.latency", "hang_limit") for word in ("--vary", f"scenario.{key}=1..2")], ["at most two"]),
+    "three": (
+        [
+            word
+            for key in ("workload.rate", "slo.latency", "hang_limit")
+            for word in ("--vary", f"scenario.{key}=1..2")
+        ],
+        ["at most two"],
+    ),
     "twice": (["--vary", f"{SHARE}=0.1..1:2", "--vary", f"{SHARE}=0.1..1:2"], ["stands twice"]),
-    "too many": (["--vary", f"{SHARE}=0.1..1:50", "--vary", "scenario.workload.rate=1..2:50"], ["2500 settings are too many"]),
+    "too many": (
+        ["--vary", f"{SHARE}=0.1..1:50", "--vary", "scenario.workload.rate=1..2:50"],
+        ["2500 settings are too many"],
+    ),
     "text": (["--vary", "scenario.abandoned=1..2"], ["is not a number"]),
     "duration": (["--vary", "policy.breaker.cooldown=5x..10x"], ["expected a duration"]),
-    "breaks the scenario": (["--vary", "scenario.outages.morning.start=30m..70m:2", "scenario.outages.morning.end=45m"], ["not after its start"]),
-    "with --assert": (["--vary", f"{SHARE}=0.1..1:2", "--assert", "success_rate>=0.9"], ["does not go with --assert"]),
-    "with --until": (["--vary", f"{SHARE}=0.1..1:2", "--until", "decided"], ["does not go with --until"]),
-    "nothing to resume": (["--vary", f"{SHARE}=0.1..1:2", "--resume"], ["--resume: no unfinished run"]),
-    "no such place": (["--vary", f"{SHARE}=0.1..1:2", "--executor", "mars"], ["expected local or dask://HOST:PORT"]),
-    "show of nothing": (["--vary", f"{SHARE}=0.1..1:2", "--show", ","], ["name at least one metric"]),
-    "show of no metric": (["--vary", f"{SHARE}=0.1..1:2", "--show", "detection"], ["no metric is called 'detection'", "detection_s"]),
+    "breaks the scenario": (
+        ["--vary", "scenario.outages.morning.start=30m..70m:2", "scenario.outages.morning.end=45m"],
+        ["not after its start"],
+    ),
+    "with --assert": (
+        ["--vary", f"{SHARE}=0.1..1:2", "--assert", "success_rate>=0.9"],
+        ["does not go with --assert"],
+    ),
+    "with --until": (
+        ["--vary", f"{SHARE}=0.1..1:2", "--until", "decided"],
+        ["does not go with --until"],
+    ),
+    "nothing to resume": (
+        ["--vary", f"{SHARE}=0.1..1:2", "--resume"],
+        ["--resume: no unfinished run"],
+    ),
+    "no such place": (
+        ["--vary", f"{SHARE}=0.1..1:2", "--executor", "mars"],
+        ["expected local or dask://HOST:PORT"],
+    ),
+    "show of nothing": (
+        ["--vary", f"{SHARE}=0.1..1:2", "--show", ","],
+        ["name at least one metric"],
+    ),
+    "show of no metric": (
+        ["--vary", f"{SHARE}=0.1..1:2", "--show", "detection"],
+        ["no metric is called 'detection'", "detection_s"],
+    ),
     "show without --vary": (["--show", "detection_s"], ["give --vary"]),
     "show with --tornado": (["--tornado", "--show", "detection_s"], ["says what --vary prints"]),
-    "tornado of a policy": (["--tornado", "--vary", "policy.breaker.cooldown=5s..10s"], ["only assumptions of the scenario"]),
+    "tornado of a policy": (
+        ["--tornado", "--vary", "policy.breaker.cooldown=5s..10s"],
+        ["only assumptions of the scenario"],
+    ),
 }
 
 
@@ -85,20 +134,40 @@ def test_vary_prints_a_table_and_writes_its_files(capsys):
     """A row for each value, the sentences, and sensitivity.json, report.html, config.yaml."""
     code, out, lines = ran(capsys, "--vary", f"{SHARE}=0.2..0.8:3")
     assert (code, lines) == (0, [])
-    assert [line.split()[0] for line in out.splitlines() if line[:1].isdigit()] == ["20", "50", "80"]
+    assert [line.split()[0] for line in out.splitlines() if line[:1].isdigit()] == [
+        "20",
+        "50",
+        "80",
+    ]
     folder = Path("reports/demo-vary")
-    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "report.html", "sensitivity.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "config.yaml",
+        "report.html",
+        "sensitivity.json",
+    ]
     found = json.loads((folder / "sensitivity.json").read_text(encoding="utf-8"))
     assert (found["schema_version"], found["kind"], len(found["cells"])) == (1, "vary", 3)
 
 
 def test_show_prints_any_metric_for_each_setting_and_policy(capsys):
-    """A row for each; the figures are those of sensitivity.json, money of all but the first policy also in per cent of the first one's."""
-    code, out, _ = ran(capsys, "--vary", f"{SHARE}=0.6..1:2", "--no-report", "--show", "detection_s,breaker_opened,cost_per_1k_requests_usd")
+    """A row for each; the figures are those of sensitivity.json, money of all but the first policy
+    also in per cent of the first one's."""
+    code, out, _ = ran(
+        capsys,
+        "--vary",
+        f"{SHARE}=0.6..1:2",
+        "--no-report",
+        "--show",
+        "detection_s,breaker_opened,cost_per_1k_requests_usd",
+    )
     assert code == 0
     rows = [line.split() for line in out.splitlines() if line.startswith(("60 %", "100 %"))]
-    assert [(row[0], row[2]) for row in rows] == [(at, policy) for at in ("60", "100") for policy in ("failover", "circuit_breaker")]
-    cells = json.loads(Path("reports/demo-vary/sensitivity.json").read_text(encoding="utf-8"))["cells"]
+    assert [(row[0], row[2]) for row in rows] == [
+        (at, policy) for at in ("60", "100") for policy in ("failover", "circuit_breaker")
+    ]
+    cells = json.loads(Path("reports/demo-vary/sensitivity.json").read_text(encoding="utf-8"))[
+        "cells"
+    ]
     for cell, (plain, broken) in zip(cells, (rows[:2], rows[2:]), strict=True):
         first, second = (cell["policies"][policy] for policy in ("failover", "circuit_breaker"))
         assert (first["detection_s"]["mean"], plain[3], plain[4]) == (None, "n/a", "0")
@@ -106,12 +175,18 @@ def test_show_prints_any_metric_for_each_setting_and_policy(capsys):
         assert float(broken[5]) == second["breaker_opened"]["mean"] > 0
         usd, base = (each["cost_per_1k_requests_usd"]["mean"] for each in (second, first))
         assert float(broken[6].strip("$")) == pytest.approx(usd, rel=0.005)
-        assert float(broken[7].strip("(")) == pytest.approx(100 * (usd / base - 1), rel=0.006, abs=1e-9)
+        assert float(broken[7].strip("(")) == pytest.approx(
+            100 * (usd / base - 1), rel=0.006, abs=1e-9
+        )
 
 
 def test_small_money_keeps_three_digits_and_is_told_in_per_cent(capsys):
-    """At a millionth of the price a request costs billionths: the table tells them apart, and by how much."""
-    words = [f"scenario.deployments.{name}.price={{input: 0.00001, output: 0.00002}}" for name in ("claude-sonnet", "gpt-4o", "gemini-flash")]
+    """At a millionth of the price a request costs billionths: the table tells them apart, and by
+    how much."""
+    words = [
+        f"scenario.deployments.{name}.price={{input: 0.00001, output: 0.00002}}"
+        for name in ("claude-sonnet", "gpt-4o", "gemini-flash")
+    ]
     code, out, _ = ran(capsys, *words, "--vary", f"{SHARE}=0.6..1:2", "--no-report")
     assert code == 0
     for line in (line for line in out.splitlines() if line.startswith(("60 %", "100 %"))):
@@ -123,7 +198,16 @@ def test_small_money_keeps_three_digits_and_is_told_in_per_cent(capsys):
 
 def test_json_is_the_summary_and_nothing_else(capsys):
     """The same bytes as the file's, for a two-way map too."""
-    words = ["--vary", f"{SHARE}=0.2..0.8:2", "--vary", "policy.breaker.cooldown=5s..60s:2 log", "--json", "--no-report", "--out", "there"]
+    words = [
+        "--vary",
+        f"{SHARE}=0.2..0.8:2",
+        "--vary",
+        "policy.breaker.cooldown=5s..60s:2 log",
+        "--json",
+        "--no-report",
+        "--out",
+        "there",
+    ]
     code, out, _ = ran(capsys, *words)
     assert code == 0
     assert out == Path("there/sensitivity.json").read_text(encoding="utf-8")
@@ -158,12 +242,24 @@ def test_a_folder_of_another_run_is_left_alone(capsys):
 def test_tornado_takes_stated_ends_instead_of_half_and_double(capsys):
     """The rate between .1 and .4 as stated; all else by factors."""
     code, _, _ = ran(
-        capsys, "--tornado", "--vary", "scenario.workload.rate=0.1..0.4", "--quiet", "--no-report", "--out", "there", "--replications", "1"
+        capsys,
+        "--tornado",
+        "--vary",
+        "scenario.workload.rate=0.1..0.4",
+        "--quiet",
+        "--no-report",
+        "--out",
+        "there",
+        "--replications",
+        "1",
     )
     found = json.loads(Path("there/sensitivity.json").read_text(encoding="utf-8"))
     bars = {one["key"]: one for one in found["assumptions"]}
     assert code == 0
-    assert (bars["scenario.workload.rate"]["low"]["value"], bars["scenario.workload.rate"]["high"]["value"]) == (0.1, 0.4)
+    assert (
+        bars["scenario.workload.rate"]["low"]["value"],
+        bars["scenario.workload.rate"]["high"]["value"],
+    ) == (0.1, 0.4)
     assert bars["scenario.workload.rate"]["value"] == 0.1
 
 
@@ -196,11 +292,24 @@ def tiny(tmp_path_factory):
     """The words of a comparison that takes hundredths of a second."""
     path = tmp_path_factory.mktemp("tiny") / "tiny.yaml"
     path.write_text(TINY, encoding="utf-8")
-    return ["compare", f"scenario={path}", "policy=direct,failover", "--replications", "2", "--workers", "1"]
+    return [
+        "compare",
+        f"scenario={path}",
+        "policy=direct,failover",
+        "--replications",
+        "2",
+        "--workers",
+        "1",
+    ]
 
 
 kinds = pytest.mark.parametrize("whole", STUDIES, indirect=True, scope="module")
-one_kind = pytest.mark.parametrize("whole", ["vary", pytest.param("tornado", marks=pytest.mark.slow)], indirect=True, scope="module")
+one_kind = pytest.mark.parametrize(
+    "whole",
+    ["vary", pytest.param("tornado", marks=pytest.mark.slow)],
+    indirect=True,
+    scope="module",
+)
 
 
 @pytest.fixture(scope="module")
@@ -238,8 +347,11 @@ def cut_after(count, monkeypatch):
 
 
 @kinds
-def test_ctrl_c_keeps_and_tells_what_is_finished_and_the_rest_goes_on_with_the_same_bits(whole, capsys):
-    """Nine runs make two settings, thirteen the base and both sides of one; exit 130; the command, given as it is printed, plays the rest alone."""
+def test_ctrl_c_keeps_and_tells_what_is_finished_and_the_rest_goes_on_with_the_same_bits(
+    whole, capsys
+):
+    """Nine runs make two settings, thirteen the base and both sides of one; exit 130; the command,
+    given as it is printed, plays the rest alone."""
     cut = min(13, whole.runs - 3)
     with pytest.MonkeyPatch.context() as patched:
         cut_after(cut, patched)
@@ -247,7 +359,9 @@ def test_ctrl_c_keeps_and_tells_what_is_finished_and_the_rest_goes_on_with_the_s
     out, err = capsys.readouterr()
     told = json.loads(Path("a folder/sensitivity.json").read_text(encoding="utf-8"))
     assert told["interrupted"]
-    assert len(told["cells"] if told["kind"] == "vary" else told["assumptions"]) == (2 if told["kind"] == "vary" else 1)
+    assert len(told["cells"] if told["kind"] == "vary" else told["assumptions"]) == (
+        2 if told["kind"] == "vary" else 1
+    )
     assert "written to a folder/" in out
     *_, first, last = err.splitlines()
     assert first == "simroute: interrupted; the settings that were finished are kept"
@@ -262,11 +376,15 @@ def test_ctrl_c_keeps_and_tells_what_is_finished_and_the_rest_goes_on_with_the_s
 
 @one_kind
 def test_ctrl_c_before_anything_can_be_said_keeps_it_all_the_same(whole, capsys):
-    """One run is no setting: no file but what goes on, exit 130; without --out it is found by the same words."""
+    """One run is no setting: no file but what goes on, exit 130; without --out it is found by the
+    same words."""
     with pytest.MonkeyPatch.context() as patched:
         cut_after(1, patched)
         assert ended(whole.command) == 130
-    assert "what was finished is kept; go on with: simroute compare --resume --out reports/tiny-" in capsys.readouterr().err
+    assert (
+        "what was finished is kept; go on with: simroute compare --resume --out reports/tiny-"
+        in capsys.readouterr().err
+    )
     (folder,) = Path("reports").iterdir()
     assert {path.name for path in folder.iterdir()} == {"config.yaml", NAME}
     with pytest.MonkeyPatch.context() as patched:
@@ -284,7 +402,12 @@ def test_another_study_is_not_gone_on_with(whole, capsys):
         ended([*whole.command, "--out", "out"])
     before = {path.name: path.read_bytes() for path in Path("out").iterdir()}
     capsys.readouterr()
-    assert ended([*whole.command, "--vary", "scenario.workload.rate=1..3:2", "--resume", "--out", "out"]) == 2
+    assert (
+        ended(
+            [*whole.command, "--vary", "scenario.workload.rate=1..3:2", "--resume", "--out", "out"]
+        )
+        == 2
+    )
     assert "out: cannot be resumed: assumptions." in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
 
@@ -303,7 +426,10 @@ def test_a_study_of_assumptions_is_reproduced_by_its_config_yaml(whole, capsys):
 def test_a_damaged_config_yaml_is_one_line(whole, capsys):
     """What stands under `assumptions` is looked at before anything runs."""
     text = (whole.folder / "config.yaml").read_text(encoding="utf-8").split("assumptions:")[0]
-    nothing, none_such = "{kind: vary, varied: [], settings: []}", "{kind: x, varied: [{}], settings: []}"
+    nothing, none_such = (
+        "{kind: vary, varied: [], settings: []}",
+        "{kind: x, varied: [{}], settings: []}",
+    )
     for wrong in ("3", nothing, none_such, "{kind: vary, varied: [{}], settings: [{}]}"):
         Path("c.yaml").write_text(f"{text}assumptions: {wrong}\n", encoding="utf-8")
         assert ended(["compare", "--config", "c.yaml"]) == 2
@@ -313,7 +439,8 @@ def test_a_damaged_config_yaml_is_one_line(whole, capsys):
 
 @pytest.mark.slow
 def test_a_cache_plays_no_run_twice(tiny, capsys):
-    """Three settings, then five of which three are those: of twenty runs eight are played; a second time none."""
+    """Three settings, then five of which three are those: of twenty runs eight are played; a second
+    time none."""
     command = [*tiny, "--cache", "--json", "--vary"]
     played = []
     for points in (3, 5, 5):
@@ -330,9 +457,13 @@ def test_a_cache_plays_no_run_twice(tiny, capsys):
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 def test_kill_9_loses_nothing(whole):
     """Killed once something is kept: `--resume --out` without words ends with the same bits."""
-    process = subprocess.Popen([sys.executable, "-m", "simroute", *whole.command, "--quiet", "--out", "out"])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simroute", *whole.command, "--quiet", "--out", "out"]
+    )
     until = time.monotonic() + 60
-    while not Path("out", f"{NAME}.wal").exists() or Path("out", f"{NAME}.wal").stat().st_size < 8_000:
+    while (
+        not Path("out", f"{NAME}.wal").exists() or Path("out", f"{NAME}.wal").stat().st_size < 8_000
+    ):
         assert time.monotonic() < until
         time.sleep(0.01)
     process.kill()

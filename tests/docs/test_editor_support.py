@@ -1,4 +1,5 @@
-"""What an editor is told about scenario and policy files: the committed schemas, and the line in each file that names them."""
+"""What an editor is told about scenario and policy files: the committed schemas, and the line in
+each file that names them."""
 
 import json
 import os
@@ -42,7 +43,10 @@ SCENARIO_MISTAKES = {
     "true for a number": ("rate: 2", "rate: true"),
     "a negative rate": ("rate: 2", "rate: -2"),
     "no provider": ("provider: openai, model", "model"),
-    "no deployment": (SCENARIO[SCENARIO.index("deployments:") : SCENARIO.index("outages:")], "deployments: {}\n"),
+    "no deployment": (
+        SCENARIO[SCENARIO.index("deployments:") : SCENARIO.index("outages:")],
+        "deployments: {}\n",
+    ),
     "a list for a mapping": ("tasks: {chat: {share: 1}}", "tasks: [chat]"),
     "a word for a status": ("errors: {500: 0.01}", "errors: {overloaded: 0.01}"),
     "a status out of range": ("errors: {500: 0.01}", "errors: {50: 0.01}"),
@@ -75,7 +79,9 @@ def texts(value):
 
 def schema(kind):
     """A committed schema, ready to judge."""
-    return Draft202012Validator(json.loads((ROOT / "docs" / "schema" / f"{kind}.json").read_text(encoding="utf-8")))
+    return Draft202012Validator(
+        json.loads((ROOT / "docs" / "schema" / f"{kind}.json").read_text(encoding="utf-8"))
+    )
 
 
 def parsed(text):
@@ -84,33 +90,44 @@ def parsed(text):
 
 @pytest.mark.parametrize("kind", KINDS.values())
 def test_the_committed_schema_is_the_generated_one(kind):
-    """`simroute describe KIND --schema > docs/schema/KIND.json` would change nothing; run it when a parameter changes."""
+    """`simroute describe KIND --schema > docs/schema/KIND.json` would change nothing; run it when a
+    parameter changes."""
     shown = subprocess.run(
         [Path(sys.executable).with_name("simroute"), "describe", kind, "--schema"],
-        env={**os.environ, "PYTHONUTF8": "1"}, capture_output=True, text=True, encoding="utf-8", check=True,
-    ).stdout  # fmt: skip
+        env={**os.environ, "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    ).stdout
     assert shown == (ROOT / "docs" / "schema" / f"{kind}.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("kind", KINDS.values())
 def test_the_schema_is_one_and_explains_every_key_of_a_layer_or_section(kind):
-    """It is valid itself, has an identifier and a title, and every object and every leaf of the policy's layers says what it does."""
+    """It is valid itself, has an identifier and a title, and every object and every leaf of the
+    policy's layers says what it does."""
     checker = schema(kind)
     Draft202012Validator.check_schema(checker.schema)
     assert checker.schema["$id"] == f"urn:simroute:schema:{kind}"
     assert checker.schema["title"] == f"simroute {kind}"
     for name, layer in checker.schema.get("$defs", {}).items():
-        assert [key for key, value in layer["properties"].items() if not value.get("description")] == [], name
+        assert [
+            key for key, value in layer["properties"].items() if not value.get("description")
+        ] == [], name
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_every_packaged_file_names_its_schema_and_is_valid(path):
-    """Its first line is the one that editors look for; the schema which it names exists, and takes the file."""
+    """Its first line is the one that editors look for; the schema which it names exists, and takes
+    the file."""
     first = path.read_text(encoding="utf-8").splitlines()[0]
     kind = KINDS[path.parent.name]
     assert first == f"# yaml-language-server: $schema=../docs/schema/{kind}.json"
     assert (path.parent / first.partition("$schema=")[2]).is_file()
-    assert [error.message for error in schema(kind).iter_errors(texts(yaml_reader.read(path).data))] == []
+    assert [
+        error.message for error in schema(kind).iter_errors(texts(yaml_reader.read(path).data))
+    ] == []
 
 
 def test_what_is_right_is_taken_by_schema_and_reader(tmp_path):
@@ -160,6 +177,7 @@ def test_a_mistake_in_a_policy_is_marked(mistake, tmp_path):
     ],
 )
 def test_every_way_of_writing_a_layer_is_taken(right, tmp_path):
-    """No parameters, another name, seconds as a number, two units, an explicit nothing, roles as keys."""
+    """No parameters, another name, seconds as a number, two units, an explicit nothing, roles as
+    keys."""
     assert schema("policy").is_valid(parsed(right))
     assert refused(tmp_path, SCENARIO, right) == []

@@ -19,14 +19,16 @@ DOCS = ROOT / "docs"
 
 @pytest.mark.parametrize("page", ["policy.md", "replay.md", "scenario.md"])
 def test_the_commands_of_a_page_are_understood(page, tmp_path, monkeypatch):
-    """In order, each with less weather: they end as the page says, and print tables with the columns that it shows."""
+    """In order, each with less weather: they end as the page says, and print tables with the
+    columns that it shows."""
     monkeypatch.chdir(tmp_path)
     assert hurried(DOCS / page) == []
 
 
 @pytest.mark.slow
 def test_the_page_on_policies_can_be_followed(tmp_path):
-    """Files are written, commands run in order in an empty folder; the outputs shown are those that came."""
+    """Files are written, commands run in order in an empty folder; the outputs shown are those that
+    came."""
     assert walk(DOCS / "policy.md", tmp_path).problems == []
 
 
@@ -43,9 +45,12 @@ def test_the_page_on_scenarios_can_be_followed(tmp_path):
 
 
 def test_the_arithmetic_of_the_page_on_scenarios_is_right():
-    """From the five figures to the keys of the file: rate, hours, budget, medians, and what models cost."""
+    """From the five figures to the keys of the file: rate, hours, budget, medians, and what models
+    cost."""
     text = (DOCS / "scenario.md").read_text(encoding="utf-8")
-    made = yaml.safe_load(re.search(r'```yaml title="scenarios/ours.yaml"\n(.*?)```', text, re.S)[1])
+    made = yaml.safe_load(
+        re.search(r'```yaml title="scenarios/ours.yaml"\n(.*?)```', text, re.S)[1]
+    )
     load, lengths = made["workload"], made["workload"]["tasks"]["support"]
     assert load["rate"] == round(3e6 / (30 * 86_400), 3)
     hours = load["profile"]["hours"]
@@ -55,24 +60,39 @@ def test_the_arithmetic_of_the_page_on_scenarios_is_right():
     for key, mean in (("input_tokens", 1200), ("output_tokens", 200)):
         assert lengths[key]["median"] == round(mean / math.exp(lengths[key]["sigma"] ** 2 / 2))
     assert (made["slo"]["success"], made["slo"]["latency"]) == (0.995, "20s")
-    for model, provider in {"claude-sonnet-4-0": "anthropic", "claude-3-5-haiku": "anthropic", "gpt-4.1-mini": "openai"}.items():
+    for model, provider in {
+        "claude-sonnet-4-0": "anthropic",
+        "claude-3-5-haiku": "anthropic",
+        "gpt-4.1-mini": "openai",
+    }.items():
         price = catalogued(provider, model, "2025-07-01")
         row = next(line for line in text.splitlines() if line.startswith(f"| {model} |"))
         ins, outs = 1.2 * price.input, 0.2 * price.output
-        assert row == f"| {model} | {price.input:g} / {price.output:g} | ${ins:.2f} | ${outs:.2f} | ${ins + outs:.2f} |"
+        assert (
+            row == f"| {model} | {price.input:g} / {price.output:g} | ${ins:.2f} | ${outs:.2f} | "
+            f"${ins + outs:.2f} |"
+        )
 
 
 def test_the_layer_of_the_readme_keeps_the_contract(tmp_path):
     """The code as it stands there, in a file of its own, passes check_policy."""
-    code = re.search(r"```python\n(# polite\.py.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)[1]
-    program = f"{code}\n\nfrom simroute.testing import check_policy\nassert check_policy(Polite()) == []\n"
+    code = re.search(
+        r"```python\n(# polite\.py.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S
+    )[1]
+    program = (
+        f"{code}\n\nfrom simroute.testing import check_policy\nassert "
+        f"check_policy(Polite()) == []\n"
+    )
     (tmp_path / "polite.py").write_text(program, encoding="utf-8")
-    done = subprocess.run([sys.executable, "polite.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "polite.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_the_page_on_reports_follows_a_report():
-    """Its headings are the report's sections in their order, and it says something of every picture."""
+    """Its headings are the report's sections in their order, and it says something of every
+    picture."""
     import simroute as sr
     from simroute.report import SECTIONS
 
@@ -84,7 +104,8 @@ def test_the_page_on_reports_follows_a_report():
     assert re.findall(r"^## (.*)$", text, re.M) == ["Answer", *shown]
     titles = [figure for section in SECTIONS.values() for figure in section]
     assert (
-        len(titles) == len(re.findall(r"^- \*\*(?:When|Where|What|Which|Does|How|Are).*?\*\*", text, re.M)) + 2
+        len(titles)
+        == len(re.findall(r"^- \*\*(?:When|Where|What|Which|Does|How|Are).*?\*\*", text, re.M)) + 2
     )  # one line for models, features and users
     for title in re.findall(r"<figcaption>.*?</figcaption>|<h3>(.*?\?)</h3>", report):
         assert not title or title.startswith("Which") or f"**{title}**" in text, title

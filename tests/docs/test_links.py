@@ -1,4 +1,5 @@
-"""No page points into nothing: relative links and anchors of every Markdown file, on disk or generated."""
+"""No page points into nothing: relative links and anchors of every Markdown file, on disk or
+generated."""
 
 import re
 from pathlib import Path
@@ -47,7 +48,14 @@ def test_relative_links_and_anchors_exist(path):
 
 
 def test_pages_of_the_site_link_within_it():
-    """A link out of docs/ works in the checkout but not in the site; pages say `in the checkout` in words instead."""
-    outside = [f"{path.name}: {target}" for path, text in PAGES.items() if DOCS in path.parents for target in LINK.findall(text)
-               if not re.match(r"[a-z]+:|#", target) and DOCS not in (path.parent / target.partition("#")[0]).resolve().parents]  # fmt: skip
+    """A link out of docs/ works in the checkout but not in the site; pages say `in the checkout` in
+    words instead."""
+    outside = [
+        f"{path.name}: {target}"
+        for path, text in PAGES.items()
+        if DOCS in path.parents
+        for target in LINK.findall(text)
+        if not re.match(r"[a-z]+:|#", target)
+        and DOCS not in (path.parent / target.partition("#")[0]).resolve().parents
+    ]
     assert outside == []

@@ -20,16 +20,25 @@ def test_a_notebook_is_committed_without_outputs(path):
         assert cell.cell_type != "code" or (cell.outputs, cell.execution_count) == ([], None)
 
 
-LESS = {r"replications=\d+": "replications=2", r"evaluations=\d+": "evaluations=16", r"confirm=\d+": "confirm=2"}
+LESS = {
+    r"replications=\d+": "replications=2",
+    r"evaluations=\d+": "evaluations=16",
+    r"confirm=\d+": "confirm=2",
+}
 """What makes the studies of notebooks small."""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_cell_of_a_notebook_shows_something(path, tmp_path, monkeypatch):
-    """One after another, in an empty folder, with less weather; what a cell ends with can be shown."""
+    """One after another, in an empty folder, with less weather; what a cell ends with can be
+    shown."""
     monkeypatch.chdir(tmp_path)
     real = sr.load_scenario
-    monkeypatch.setattr(sr, "load_scenario", lambda name, *overrides: real(name, *overrides, "scenario.workload.rate=0.05"))
+    monkeypatch.setattr(
+        sr,
+        "load_scenario",
+        lambda name, *overrides: real(name, *overrides, "scenario.workload.rate=0.05"),
+    )
     names = {}
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "code":
@@ -46,8 +55,16 @@ def test_every_cell_of_a_notebook_shows_something(path, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
-    """In a kernel of this environment, in an empty folder; the last line of every code cell shows something."""
+    """In a kernel of this environment, in an empty folder; the last line of every code cell shows
+    something."""
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()
-    silent = [cell.source for cell in notebook.cells if cell.cell_type == "code" and not cell.outputs]
+    NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    ).execute()
+    silent = [
+        cell.source for cell in notebook.cells if cell.cell_type == "code" and not cell.outputs
+    ]
     assert silent == []

@@ -29,14 +29,20 @@ def test_every_packaged_scenario_has_a_page():
     overview = pages()["scenarios/index.md"]
     assert sorted([*PAGES, *STUDIES]) == PACKAGED
     assert sorted(path.stem for path in FOLDER.glob("*.md")) == NAMES
-    assert [name for name in NAMES if f"scenarios/{name}.md" not in menu or f"({name}.md)" not in overview] == []
+    assert [
+        name
+        for name in NAMES
+        if f"scenarios/{name}.md" not in menu or f"({name}.md)" not in overview
+    ] == []
     assert [name for name in STUDIES if f"(../studies/{name}.md)" not in overview] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_asks_the_question_of_its_scenario(name):
     """Word for word, under the title."""
-    about = yaml.safe_load((ROOT / "scenarios" / f"{name}.yaml").read_text(encoding="utf-8"))["about"]
+    about = yaml.safe_load((ROOT / "scenarios" / f"{name}.yaml").read_text(encoding="utf-8"))[
+        "about"
+    ]
     assert page(name).startswith(f"# {name}\n\n**{' '.join(about.split())}**\n")
 
 
@@ -65,20 +71,30 @@ def test_the_finding_is_true_of_the_figures(name):
 
 def test_a_claim_that_does_not_hold_is_found():
     """Each sign, on a figure of failover that is 0.5."""
-    made = {"figures": {"failover": {"quality_mean": {"mean": 0.5, "low": 0.4, "high": 0.6}}}, "differences": {}}
+    made = {
+        "figures": {"failover": {"quality_mean": {"mean": 0.5, "low": 0.4, "high": 0.6}}},
+        "differences": {},
+    }
     text = "".join(
-        f"<!-- holds: failover.quality_mean{claim} -->" for claim in (" > 0.5", " < 0.5", " = 0.51", " = 0.5", ".low > 0.45", ".high > 0.5")
+        f"<!-- holds: failover.quality_mean{claim} -->"
+        for claim in (" > 0.5", " < 0.5", " = 0.51", " = 0.5", ".low > 0.45", ".high > 0.5")
     )
     assert [line.split(" (")[0] for line in broken(text, made)] == [
-        "failover.quality_mean > 0.5", "failover.quality_mean < 0.5", "failover.quality_mean = 0.51", "failover.quality_mean.low > 0.45",
-    ]  # fmt: skip
+        "failover.quality_mean > 0.5",
+        "failover.quality_mean < 0.5",
+        "failover.quality_mean = 0.51",
+        "failover.quality_mean.low > 0.45",
+    ]
 
 
 @pytest.mark.slow
 def test_the_demo_gives_its_figures_again():
-    """All twenty replications; equal to the record in as many digits as it keeps but the last two, where processors may differ."""
+    """All twenty replications; equal to the record in as many digits as it keeps but the last two,
+    where processors may differ."""
     now, then = measured("demo"), record("demo")
     assert now["kept"] == then["kept"]
     for policy, figures in then["figures"].items():
         for metric, found in figures.items():
-            assert list(now["figures"][policy][metric].values()) == pytest.approx(list(found.values()), rel=1e-5), (policy, metric)
+            assert list(now["figures"][policy][metric].values()) == pytest.approx(
+                list(found.values()), rel=1e-5
+            ), (policy, metric)

@@ -1,4 +1,5 @@
-"""The pages of docs/studies say what is in their records, and the records agree with what theory says."""
+"""The pages of docs/studies say what is in their records, and the records agree with what theory
+says."""
 
 import json
 import re
@@ -29,15 +30,29 @@ def record(name):
 
 def test_every_study_has_a_page_in_the_menu():
     """And is reached from the first page."""
-    menu, first = (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert sorted(STUDIES) == sorted(path.stem for path in FOLDER.glob("*.md")) == sorted(path.stem for path in FOLDER.glob("*.json"))
-    assert [name for name in STUDIES if f"studies/{name}.md" not in menu or f"(studies/{name}.md)" not in first] == []
+    menu, first = (
+        (ROOT / "mkdocs.yml").read_text(encoding="utf-8"),
+        (ROOT / "docs" / "index.md").read_text(encoding="utf-8"),
+    )
+    assert (
+        sorted(STUDIES)
+        == sorted(path.stem for path in FOLDER.glob("*.md"))
+        == sorted(path.stem for path in FOLDER.glob("*.json"))
+    )
+    assert [
+        name
+        for name in STUDIES
+        if f"studies/{name}.md" not in menu or f"(studies/{name}.md)" not in first
+    ] == []
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_page_asks_the_question_of_its_scenario_and_answers_it(name):
-    """Word for word, under the title; then set-up, finding, figures, what was assumed, and what would change the answer."""
-    about = yaml.safe_load((ROOT / "scenarios" / f"{name}.yaml").read_text(encoding="utf-8"))["about"]
+    """Word for word, under the title; then set-up, finding, figures, what was assumed, and what
+    would change the answer."""
+    about = yaml.safe_load((ROOT / "scenarios" / f"{name}.yaml").read_text(encoding="utf-8"))[
+        "about"
+    ]
     assert page(name).startswith(f"# {name}\n\n**{' '.join(about.split())}**\n")
     assert re.findall(r"^## (.+)$", page(name), re.M) == SECTIONS
 
@@ -50,7 +65,8 @@ def test_figures_were_measured_with_the_files_as_they_are(name):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_set_up_and_tables_are_those_of_the_record(name):
-    """Nobody has edited what is generated; the commands on the page are those that were measured."""
+    """Nobody has edited what is generated; the commands on the page are those that were
+    measured."""
     assert written(page(name), name, record(name), figures) == page(name)
     assert all(command in page(name) for command in commands(name))
 
@@ -67,7 +83,9 @@ def test_the_commands_are_understood(name, key):
     """The words of each part name what there is, and its ranges are those of its table."""
     part = STUDIES[name].parts[key]
     words = [word for word in part.words if TABLE not in word]
-    found = axes(list(part.vary), load("compare", part.scenario or name, list(part.policies), words))
+    found = axes(
+        list(part.vary), load("compare", part.scenario or name, list(part.policies), words)
+    )
     assert [axis.key.split(".")[-1] for axis in found] == record(name)["rows"][key]["heads"]
 
 
@@ -75,30 +93,48 @@ def test_the_commands_are_understood(name, key):
 def test_the_searches_are_understood(name):
     """What is searched is what was recommended."""
     search = STUDIES[name].search
-    plan = planned(Wanted([name], search.policy, dict(search.space), [search.objective], list(search.subject_to)))
-    assert [one.name for one in plan.space.parameters] == list(record(name)["search"]["recommended"])
+    plan = planned(
+        Wanted(
+            [name], search.policy, dict(search.space), [search.objective], list(search.subject_to)
+        )
+    )
+    assert [one.name for one in plan.space.parameters] == list(
+        record(name)["search"]["recommended"]
+    )
 
 
 def test_the_counts_are_those_of_the_table(shared):
     """Both, weak only, strong only and neither right."""
     columns = read_outcomes(shared / "data" / "outcomes_mmlu_routellm.csv.gz").columns
     weak, strong = columns["mixtral-8x7b"] > 0, columns["gpt-4-1106"] > 0
-    found = [(weak & strong).sum(), (weak & ~strong).sum(), (~weak & strong).sum(), (~weak & ~strong).sum()]
+    found = [
+        (weak & strong).sum(),
+        (weak & ~strong).sum(),
+        (~weak & strong).sum(),
+        (~weak & ~strong).sum(),
+    ]
     assert found == [mmlu.BOTH, mmlu.WEAK_ONLY, mmlu.STRONG_ONLY, mmlu.NEITHER]
 
 
 def test_the_closed_forms_give_the_published_points():
-    """quality-model.md: cascades of T/F .9/.1 and .8/.2, random routing at 50 %, the oracle's ceiling."""
-    for (right, wrong), escalation, accuracy in (((0.9, 0.1), 0.355268, 0.835663), ((0.8, 0.2), 0.391451, 0.812595)):
+    """quality-model.md: cascades of T/F .9/.1 and .8/.2, random routing at 50 %, the oracle's
+    ceiling."""
+    for (right, wrong), escalation, accuracy in (
+        ((0.9, 0.1), 0.355268, 0.835663),
+        ((0.8, 0.2), 0.391451, 0.812595),
+    ):
         judge = Judge(right, wrong)
-        assert (mmlu.twice(judge), mmlu.accuracy(judge)) == pytest.approx((escalation, accuracy), abs=1e-6)
+        assert (mmlu.twice(judge), mmlu.accuracy(judge)) == pytest.approx(
+            (escalation, accuracy), abs=1e-6
+        )
     assert mmlu.random_share(0.74339) == pytest.approx(0.5, abs=1e-4)
     assert mmlu.oracle_share(0.85873050) == pytest.approx(0.177816, abs=1e-6)
 
 
 @pytest.mark.parametrize("auroc", mmlu.AUROCS)
 def test_a_threshold_reaches_the_goal_and_the_simulator_agrees(auroc):
-    """Closed form to the last digit; on the table within four sd of five passes (.2 points each, as published), sends within .3 points."""
+    """Closed form to the last digit; on the table within four sd of five passes (.2 points each, as
+    published), sends within .3 points."""
     passes = mmlu.threshold(auroc)
     judge = Judge(auroc=auroc, false_accept=passes)
     assert mmlu.accuracy(judge) == pytest.approx(mmlu.GOAL, abs=1e-9)
@@ -110,9 +146,12 @@ def test_a_threshold_reaches_the_goal_and_the_simulator_agrees(auroc):
 
 @pytest.mark.slow
 def test_a_study_gives_its_figures_again():
-    """All of flaky_provider; equal to the record in as many digits as it keeps but the last two, where processors may differ."""
+    """All of flaky_provider; equal to the record in as many digits as it keeps but the last two,
+    where processors may differ."""
     now, then = measured("flaky_provider")["figures"], record("flaky_provider")["figures"]
     assert now.keys() == then.keys()
     for key, found in then.items():
         for metric, interval in found.items():
-            assert list(now[key][metric].values()) == pytest.approx(list(interval.values()), rel=1e-5), (key, metric)
+            assert list(now[key][metric].values()) == pytest.approx(
+                list(interval.values()), rel=1e-5
+            ), (key, metric)

@@ -16,14 +16,16 @@ def figures(text: str) -> list[float]:
 
 
 def alike(made: str, shown: str) -> None:
-    """The same words, and figures that differ by less than 5 % (an optimum is found to three digits on another machine)."""
+    """The same words, and figures that differ by less than 5 % (an optimum is found to three digits
+    on another machine)."""
     assert NUMBER.sub("#", made) == NUMBER.sub("#", shown)
     assert figures(made) == pytest.approx(figures(shown), rel=0.05)
 
 
 @pytest.mark.parametrize("name", ["prompt_cache", "availability"])
 def test_what_is_counted_stands_on_the_page_as_it_is(shared: Path, name: str) -> None:
-    """Sections without an optimum in them, to the digit; their first figure is within half a unit of the published one's last digit."""
+    """Sections without an optimum in them, to the digit; their first figure is within half a unit
+    of the published one's last digit."""
     table = validation.SECTIONS[name][3]()
     assert table in (DOCS / "validation.md").read_text(encoding="utf-8")
     rows = [line.split("|")[-3:-1] for line in table.splitlines()[2:]]

@@ -39,7 +39,12 @@ def test_a_cascade_inside_a_cascade_is_refused(policy, order):
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "stands"), [("[chat]", "[extract]", True), ("[chat, code]", "[extract, code]", False), ("[chat]", "[]", False)]
+    ("one", "other", "stands"),
+    [
+        ("[chat]", "[extract]", True),
+        ("[chat, code]", "[extract, code]", False),
+        ("[chat]", "[]", False),
+    ],
 )
 def test_cascades_of_different_tasks_may_stand_together(policy, one, other, stands):
     """No request meets both; where a task is in both, or one takes every task, they are refused."""
@@ -51,9 +56,14 @@ def test_cascades_of_different_tasks_may_stand_together(policy, one, other, stan
             layers_of(name)
 
 
-def notes(policy, *lines: str, scenario: str = "demo", overrides: tuple[str, ...] = ()) -> list[str]:
+def notes(
+    policy, *lines: str, scenario: str = "demo", overrides: tuple[str, ...] = ()
+) -> list[str]:
     """What is noted of a policy of these lines, in the traffic of a scenario."""
-    return [note.removeprefix("p: ") for note in load("check", scenario, [policy(*lines)], list(overrides)).notes]
+    return [
+        note.removeprefix("p: ")
+        for note in load("check", scenario, [policy(*lines)], list(overrides)).notes
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +78,13 @@ def notes(policy, *lines: str, scenario: str = "demo", overrides: tuple[str, ...
     ],
 )
 def test_a_duration_that_looks_like_milliseconds_is_noted(policy, line, key, meant):
-    """A number without a unit is in seconds; the note says how long that is, and what was probably meant."""
-    found = [note for note in notes(policy, line, "timeout: {}" if "retry" in line else "about: x") if "unit" in note]
+    """A number without a unit is in seconds; the note says how long that is, and what was probably
+    meant."""
+    found = [
+        note
+        for note in notes(policy, line, "timeout: {}" if "retry" in line else "about: x")
+        if "unit" in note
+    ]
     assert found[0].startswith(key)
     assert found[0].endswith(f"did you mean {meant}?")
 
@@ -93,9 +108,15 @@ def test_a_duration_that_was_meant_is_not_noted(policy, line):
 
 def test_an_override_and_a_scenario_are_read_alike(policy, tmp_path):
     """`policy.timeout.total=30000` is noted too, and so are a scenario's latencies and promises."""
-    assert "did you mean 30s?" in notes(policy, "timeout: {}", overrides=("policy.timeout.total=30000",))[0]
+    assert (
+        "did you mean 30s?"
+        in notes(policy, "timeout: {}", overrides=("policy.timeout.total=30000",))[0]
+    )
     latency = "latency: {base: 800, per_output_token: 12}"
-    text = f"slo: {{latency: 20000}}\ndeployments:\n  a: {{provider: x, model: m, price: {{input: 1, output: 2}}, {latency}}}\n"
+    text = (
+        f"slo: {{latency: 20000}}\ndeployments:\n  a: {{provider: x, model: m, price: "
+        f"{{input: 1, output: 2}}, {latency}}}\n"
+    )
     (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
     found = notes(policy, "timeout: {}", scenario="./s.yaml")
     keys = ("slo.latency", "deployments.a.latency.base", "deployments.a.latency.per_output_token")
@@ -105,22 +126,31 @@ def test_an_override_and_a_scenario_are_read_alike(policy, tmp_path):
 @pytest.mark.parametrize(
     ("layer", "said"),
     [
-        ("failures: 5, count_window: 3", "count_window: the last 3 calls never hold failures: 5, so it cannot open; write at least 5"),
+        (
+            "failures: 5, count_window: 3",
+            "count_window: the last 3 calls never hold failures: 5, so it cannot open; write at "
+            "least 5",
+        ),
         ("failures: 5, count_window: 5", None),
         ("failures: 5, count_window: 3, consecutive: true", None),
         ("failures: 5, min_calls: 3", "min_calls: counts only beside rate"),
         ("failures: 5, rate: 0.5", "failures: is not looked at beside rate"),
         (
             "rate: 0.05, min_calls: 10",
-            "min_calls: one failure of 10 calls is already more than rate: 0.05, so a single one opens it; write at least 20",
+            "min_calls: one failure of 10 calls is already more than rate: 0.05, so a single one "
+            "opens it; write at least 20",
         ),
-        ("rate: 0.05, count_window: 8", "count_window: one failure of 8 calls is already more than rate: 0.05"),
+        (
+            "rate: 0.05, count_window: 8",
+            "count_window: one failure of 8 calls is already more than rate: 0.05",
+        ),
         ("rate: 0.1, min_calls: 10", None),
         ("rate: 0.5, count_window: 8", None),
     ],
 )
 def test_a_breaker_that_cannot_do_what_it_says_is_noted(policy, layer, said):
-    """Windows that never hold enough, keys that are not looked at, shares below a single failure."""
+    """Windows that never hold enough, keys that are not looked at, shares below a single
+    failure."""
     found = notes(policy, f"breaker: {{{layer}}}")
     assert [note.startswith(f"breaker.{said}") for note in found] == ([True] if said else [])
 
@@ -128,41 +158,71 @@ def test_a_breaker_that_cannot_do_what_it_says_is_noted(policy, layer, said):
 @pytest.mark.parametrize(
     ("layer", "overrides", "said"),
     [
-        ("window: 30s", ("scenario.workload.rate=0.005",), "window: holds 0.15 calls at the scenario's rate, so failures: 3 hardly ever"),
+        (
+            "window: 30s",
+            ("scenario.workload.rate=0.005",),
+            "window: holds 0.15 calls at the scenario's rate, so failures: 3 hardly ever",
+        ),
         ("window: 30s", ("scenario.workload.rate=0.1",), None),
         (
             "window: 30s",
             ("scenario.workload.rate=0.1", "scenario.gateway.replicas=20"),
             "window: holds 0.15 calls at the scenario's rate, spread",
         ),
-        ("window: 30s", ("scenario.workload.rate=0.1", "scenario.gateway.replicas=20", "scenario.gateway.shared=true"), None),
-        ("window: 30s, rate: 0.5", ("scenario.workload.rate=0.05",), "window: holds 1.5 calls at the scenario's rate, so min_calls: 10 hardly ever"),
+        (
+            "window: 30s",
+            (
+                "scenario.workload.rate=0.1",
+                "scenario.gateway.replicas=20",
+                "scenario.gateway.shared=true",
+            ),
+            None,
+        ),
+        (
+            "window: 30s, rate: 0.5",
+            ("scenario.workload.rate=0.05",),
+            "window: holds 1.5 calls at the scenario's rate, so min_calls: 10 hardly ever",
+        ),
         ("window: 30s, consecutive: true", ("scenario.workload.rate=0.001",), None),
         ("window: 30s", ("scenario.workload.rate=0",), None),
     ],
 )
 def test_a_window_that_the_traffic_never_fills_is_noted(policy, layer, overrides, said):
-    """Mean calls in a window of one replica against what must come together in it; no word where there is no window, or no traffic."""
+    """Mean calls in a window of one replica against what must come together in it; no word where
+    there is no window, or no traffic."""
     found = notes(policy, f"breaker: {{{layer}}}", overrides=overrides)
     assert [note.startswith(f"breaker.{said}") for note in found] == ([True] if said else [])
 
 
 def test_retries_outside_a_breaker_fill_its_window(policy):
     """Then one request alone makes several calls, so nothing is said of the traffic."""
-    assert notes(policy, "retry: {attempts: 3}", "breaker: {}", "timeout: {}", overrides=("scenario.workload.rate=0.001",)) == []
+    assert (
+        notes(
+            policy,
+            "retry: {attempts: 3}",
+            "breaker: {}",
+            "timeout: {}",
+            overrides=("scenario.workload.rate=0.001",),
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
         (["timeout: {total: 10s, first_token: 10s}"], "timeout.first_token: never acts"),
-        (["budget: {usd: 1, at_limit: reject, reserve: max}", "fallback: {}"], "budget.reserve: fallback inside"),
+        (
+            ["budget: {usd: 1, at_limit: reject, reserve: max}", "fallback: {}"],
+            "budget.reserve: fallback inside",
+        ),
         (["fallback: {}", "budget: {usd: 1, at_limit: reject, reserve: max}"], None),
         (["budget: {usd: 1, at_limit: reject}", "fallback: {}"], None),
     ],
 )
 def test_other_settings_that_cannot_hold_are_noted(policy, lines, said):
-    """A first-token time that the total is over before; a budget that should hold to the cent and does not see the sends inside."""
+    """A first-token time that the total is over before; a budget that should hold to the cent and
+    does not see the sends inside."""
     found = notes(policy, *lines)
     assert [note.startswith(said) for note in found] == ([True] if said else [])
 
@@ -175,10 +235,16 @@ def test_packaged_policies_are_sensible_in_packaged_scenarios():
         made = load("check", scenario.stem, list(written))
         assert list(advice.misread(made.scenario, read(scenario).data)) == []
         for name, layers in made.policies.items():
-            assert [*advice.nesting(layers), *advice.settings(layers, written[name], made.scenario)] == [], (scenario.stem, name)
+            assert [
+                *advice.nesting(layers),
+                *advice.settings(layers, written[name], made.scenario),
+            ] == [], (scenario.stem, name)
 
 
-@pytest.mark.parametrize(("line", "said"), [("timeout: 30000", "write timeout: {total: …}"), ("recorded: 3", "write recorded: {}")])
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("timeout: 30000", "write timeout: {total: …}"), ("recorded: 3", "write recorded: {}")],
+)
 def test_a_layer_that_is_a_single_value_is_told_how_to_be_written(policy, line, said):
     """With the first of its keys."""
     with pytest.raises(InputError) as found:

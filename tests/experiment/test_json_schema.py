@@ -1,4 +1,5 @@
-"""The JSON Schema agrees with the validation: it takes every packaged file and refuses what is refused."""
+"""The JSON Schema agrees with the validation: it takes every packaged file and refuses what is
+refused."""
 
 import json
 
@@ -17,7 +18,9 @@ def texts(value):
     return [texts(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize(("kind", "schema"), [("scenarios", scenario_schema), ("policies", policy_schema)])
+@pytest.mark.parametrize(
+    ("kind", "schema"), [("scenarios", scenario_schema), ("policies", policy_schema)]
+)
 def test_every_packaged_file_is_valid(kind, schema):
     """Seven scenarios and eight policies."""
     checker = Draft202012Validator(json.loads(json.dumps(schema(), allow_nan=False)))

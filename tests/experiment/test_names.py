@@ -1,4 +1,5 @@
-"""A name that nothing in scenario or log has is refused with the nearest one, or noted: never ignored without a word."""
+"""A name that nothing in scenario or log has is refused with the nearest one, or noted: never
+ignored without a word."""
 
 import csv
 import io
@@ -43,14 +44,30 @@ def logged(folder: Path, policy: str, scenario: str | None = None, **columns: st
     if scenario is not None:
         (folder / "s.yaml").write_text(scenario)
     log = written(folder / "log.csv", [row | columns for row in calls(10)])
-    return load(str(log), None if scenario is None else str(folder / "s.yaml"), ["recorded", str(folder / "p.yaml")], [], [], 1, 1)
+    return load(
+        str(log),
+        None if scenario is None else str(folder / "s.yaml"),
+        ["recorded", str(folder / "p.yaml")],
+        [],
+        [],
+        1,
+        1,
+    )
 
 
 @pytest.mark.parametrize(
     ("policy", "key", "near"),
     [
-        ("route: {by: task, tasks: {serach: second}}\n", "route.tasks.serach", "did you mean search?"),
-        ("route: {by: task, tasks: {assistnt: second}}\n", "route.tasks.assistnt", "did you mean assistant?"),
+        (
+            "route: {by: task, tasks: {serach: second}}\n",
+            "route.tasks.serach",
+            "did you mean search?",
+        ),
+        (
+            "route: {by: task, tasks: {assistnt: second}}\n",
+            "route.tasks.assistnt",
+            "did you mean assistant?",
+        ),
         ("budget: {usd: 1, shift: [mailr]}\n", "budget.shift", "did you mean mailer?"),
         ("cascade: {tasks: [chatt]}\n", "cascade.tasks", "did you mean chat?"),
         ("route: {by: task, tasks: {chat: secnd}}\n", "route.tasks.chat", "did you mean second?"),
@@ -67,9 +84,12 @@ def test_what_looks_like_a_name_that_there_is_is_refused(tmp_path, policy, key, 
 
 @pytest.mark.parametrize(
     ("policy", "key"),
-    [("route: {by: task, tasks: {quux: second}}\n", "route.tasks.quux"), ("budget: {usd: 1, shift: [quux]}\n", "budget.shift"),
-     ("cascade: {tasks: [quux]}\n", "cascade.tasks")],
-)  # fmt: skip
+    [
+        ("route: {by: task, tasks: {quux: second}}\n", "route.tasks.quux"),
+        ("budget: {usd: 1, shift: [quux]}\n", "budget.shift"),
+        ("cascade: {tasks: [quux]}\n", "cascade.tasks"),
+    ],
+)
 def test_what_looks_like_none_is_noted_with_what_there_is(tmp_path, policy, key):
     """A policy may be meant for other traffic as well, so it runs."""
     (note,) = [note for note in named(tmp_path, policy).notes if "quux" in note]
@@ -79,40 +99,76 @@ def test_what_looks_like_none_is_noted_with_what_there_is(tmp_path, policy, key)
 
 def test_a_name_that_is_there_is_not_remarked(tmp_path):
     """Tasks and features of the scenario, wherever a layer takes them."""
-    policy = "budget: {usd: 1, shift: [chat, mailer]}\nroute: {by: task, tasks: {chat: second, assistant: first}}\ncascade: {tasks: [search]}\n"
+    policy = (
+        "budget: {usd: 1, shift: [chat, mailer]}\nroute: {by: task, tasks: {chat: second, "
+        "assistant: first}}\ncascade: {tasks: [search]}\n"
+    )
     assert not [note for note in named(tmp_path, policy).notes if "nothing" in note]
 
 
 def test_a_log_brings_names_and_takes_those_of_the_scenario(tmp_path):
-    """`mailer` is the scenario's alone, and no request of the log has it; `dunning` is the log's alone, and meant."""
-    made = logged(tmp_path, "budget: {usd: 1, shift: [mailer, dunning]}\n", SCENARIO, feature="dunning", task="chat")
+    """`mailer` is the scenario's alone, and no request of the log has it; `dunning` is the log's
+    alone, and meant."""
+    made = logged(
+        tmp_path,
+        "budget: {usd: 1, shift: [mailer, dunning]}\n",
+        SCENARIO,
+        feature="dunning",
+        task="chat",
+    )
     (note,) = [note for note in made.notes if "budget" in note]
-    assert note == "p: budget.shift: the log has no task or feature 'mailer', only the scenario has; of the log: chat, dunning"
+    assert (
+        note
+        == "p: budget.shift: the log has no task or feature 'mailer', only the scenario has; of "
+        "the log: chat, dunning"
+    )
     with pytest.raises(InputError, match="did you mean dunning"):
         logged(tmp_path, "budget: {usd: 1, shift: [duning]}\n", SCENARIO, feature="dunning")
 
 
 def test_a_providers_name_in_forbid_is_checked_too(tmp_path):
-    """A slip is refused, since the rule would protect nobody; a company that no deployment is of is noted."""
-    with pytest.raises(InputError, match=r"s\.yaml:7: workload\.forbid\.mailer: there is no such provider: 'thm'; did you mean them\?"):
-        named(tmp_path, "{}\n", SCENARIO.replace("mailer: 1}", "mailer: 1}\n  forbid: {mailer: [thm]}"))
-    made = named(tmp_path, "{}\n", SCENARIO.replace("mailer: 1}", "mailer: 1}\n  forbid: {mailer: [google]}"))
+    """A slip is refused, since the rule would protect nobody; a company that no deployment is of is
+    noted."""
+    with pytest.raises(
+        InputError,
+        match=r"s\.yaml:7: workload\.forbid\.mailer: there is no such provider: 'thm'; did you "
+        r"mean them\?",
+    ):
+        named(
+            tmp_path,
+            "{}\n",
+            SCENARIO.replace("mailer: 1}", "mailer: 1}\n  forbid: {mailer: [thm]}"),
+        )
+    made = named(
+        tmp_path, "{}\n", SCENARIO.replace("mailer: 1}", "mailer: 1}\n  forbid: {mailer: [google]}")
+    )
     assert [note for note in made.notes if "google" in note]
 
 
 def test_forbid_holds_for_a_feature_that_only_the_log_has(tmp_path):
     """Its requests never reach the provider; a feature that neither has is refused."""
-    scenario = "workload: {forbid: {dunning: [openai]}}\ndeployments:\n  a: {provider: openai, model: gpt-4o}\n  b: {provider: them, model: claude-sonnet-4-0, price: {input: 1, output: 1}}\n"  # noqa: E501
+    scenario = (
+        "workload: {forbid: {dunning: [openai]}}\ndeployments:\n  a: {provider: openai, "
+        "model: gpt-4o}\n  b: {provider: them, model: claude-sonnet-4-0, price: {input: 1, "
+        "output: 1}}\n"
+    )  # noqa: E501
     made = logged(tmp_path, "fallback: {targets: [a, b]}\n", scenario, feature="dunning")
     run = compare(made).runs["p"][0]
     assert run.by["target"]["a"]["attempts"] == 0
-    with pytest.raises(InputError, match=r"workload\.forbid\.duning: there is no such feature; did you mean dunning\?"):
+    with pytest.raises(
+        InputError,
+        match=r"workload\.forbid\.duning: there is no such feature; did you mean dunning\?",
+    ):
         logged(tmp_path, "{}\n", scenario.replace("dunning", "duning"), feature="dunning")
 
 
 def test_a_rare_name_of_the_log_is_said_to_be_one_of_many(tmp_path):
-    """Names beyond the busiest are told as one: a rule for one of them holds for nobody, and that is said."""
-    log = written(tmp_path / "log.csv", [row | {"feature": f"f{place:04}"} for place, row in enumerate(calls(MOST_NAMES + 20))])
+    """Names beyond the busiest are told as one: a rule for one of them holds for nobody, and that
+    is said."""
+    log = written(
+        tmp_path / "log.csv",
+        [row | {"feature": f"f{place:04}"} for place, row in enumerate(calls(MOST_NAMES + 20))],
+    )
     (tmp_path / "p.yaml").write_text(f"budget: {{usd: 1, shift: [f{MOST_NAMES + 10:04}]}}\n")
     made = load(str(log), None, ["recorded", str(tmp_path / "p.yaml")], [], [], 1, 1)
     (note,) = [note for note in made.notes if "budget.shift" in note]
@@ -121,10 +177,19 @@ def test_a_rare_name_of_the_log_is_said_to_be_one_of_many(tmp_path):
 
 def test_a_recorded_model_is_one_of_the_trace(tmp_path):
     """Else it is refused with the nearest, or because there is no trace."""
-    text = "deployments: {a: {provider: us, model: m, price: {input: 1, output: 1}, recorded: openai/gpt-4}}\n"
-    with pytest.raises(InputError, match=r"deployments\.a\.recorded: names a model of a trace, and there is none"):
+    text = (
+        "deployments: {a: {provider: us, model: m, price: {input: 1, output: 1}, recorded: "
+        "openai/gpt-4}}\n"
+    )
+    with pytest.raises(
+        InputError, match=r"deployments\.a\.recorded: names a model of a trace, and there is none"
+    ):
         named(tmp_path, "{}\n", text)
-    with pytest.raises(InputError, match=r"deployments\.a\.recorded: the trace has no calls of 'openai/gpt-4'; did you mean openai/gpt-4o\?"):
+    with pytest.raises(
+        InputError,
+        match=r"deployments\.a\.recorded: the trace has no calls of 'openai/gpt-4'; did you mean "
+        r"openai/gpt-4o\?",
+    ):
         logged(tmp_path, "{}\n", text)
 
 
@@ -136,7 +201,9 @@ def test_tasks_of_which_no_quality_is_known_are_told(tmp_path):
     assert not [note for note in named(tmp_path, "{}\n").notes if "quality" in note]
 
 
-@pytest.mark.parametrize("names", [["a\x1b[31mb"], ["‮evil"], ["x" * 5000], [f"n{place}" for place in range(300)]])
+@pytest.mark.parametrize(
+    "names", [["a\x1b[31mb"], ["‮evil"], ["x" * 5000], [f"n{place}" for place in range(300)]]
+)
 def test_hostile_names_stay_within_a_line(tmp_path, names):
     """Nothing steers the terminal, and no line is longer than a few lines of it."""
     made = logged(tmp_path, f"budget: {{usd: 1, shift: {json.dumps(names)}}}\n", feature="dunning")
@@ -145,18 +212,31 @@ def test_hostile_names_stay_within_a_line(tmp_path, names):
     assert all(len(note) < 300 and note.isprintable() for note in noted)
 
 
-# -- savings --------------------------------------------------------------------------------------------------------
+# -- savings ---------------------------------------------------------------------------------------
 
 
 def replay(log: Path, policy: str, scenario: Path | None = None) -> Study:
-    return compare(load(str(log), None if scenario is None else str(scenario), ["recorded", policy], [], [], 1, 1))
+    return compare(
+        load(
+            str(log),
+            None if scenario is None else str(scenario),
+            ["recorded", policy],
+            [],
+            [],
+            1,
+            1,
+        )
+    )
 
 
 @pytest.mark.parametrize(
     ("scenario", "why"),
     [
         (None, "gpt-4o is the only deployment"),
-        ("deployments: {dear: {provider: us, model: n, price: {input: 99, output: 99}}}\n", "cheapest for it already"),
+        (
+            "deployments: {dear: {provider: us, model: n, price: {input: 99, output: 99}}}\n",
+            "cheapest for it already",
+        ),
     ],
 )
 def test_a_table_of_shifts_that_is_empty_says_what_was_missing(tmp_path, scenario, why):
@@ -177,19 +257,29 @@ def test_a_table_of_shifts_that_is_empty_says_what_was_missing(tmp_path, scenari
     ("mix", "why"),
     [
         ([], "no request of the log was answered"),
-        ([["chat", "p/m", 5, None, None, None, None]], "5 answered requests are of work and models of which the log has no token counts"),
-        ([["chat", "p/other", 7, 10.0, 0.0, 10.0, None]], "7 answered requests went to models that are no deployment here"),
+        (
+            [["chat", "p/m", 5, None, None, None, None]],
+            "5 answered requests are of work and models of which the log has no token counts",
+        ),
+        (
+            [["chat", "p/other", 7, 10.0, 0.0, 10.0, None]],
+            "7 answered requests went to models that are no deployment here",
+        ),
     ],
 )
 def test_what_a_log_lacks_for_shifts_is_counted(mix, why):
-    """Answered requests, token counts, deployments: whichever is missing, with how many requests that concerns."""
+    """Answered requests, token counts, deployments: whichever is missing, with how many requests
+    that concerns."""
     made = spec.Deployment("p", "m", price=spec.PriceList(1, 1), recorded="p/m")
-    found = costs._missing(spec.Scenario({"m": made}), SimpleNamespace(mix=mix, said=["model"]), any_found=False)
+    found = costs._missing(
+        spec.Scenario({"m": made}), SimpleNamespace(mix=mix, said=["model"]), any_found=False
+    )
     assert found == [why]
 
 
 def test_work_that_should_move_moves_and_saves_what_the_table_says(shared, tmp_path):
-    """Case q03: the log's tags are features; what each would cost at gpt-4.1-mini's list, and what the policy that moves `search` then costs."""
+    """Case q03: the log's tags are features; what each would cost at gpt-4.1-mini's list, and what
+    the policy that moves `search` then costs."""
     case = shared / "cases" / "q03"
     if not case.exists():
         pytest.skip("the case is not here")
@@ -203,4 +293,6 @@ def test_work_that_should_move_moves_and_saves_what_the_table_says(shared, tmp_p
     assert {row["work"] for row in study.replay["shifts"]} == set(want)
     found = study.runs["move"][0].by["feature"]
     for name, expected in want.items():
-        assert found[name]["cost_usd"] == pytest.approx(expected["gpt_41_mini_usd" if name == "search" else "now_usd"], rel=1e-3)
+        assert found[name]["cost_usd"] == pytest.approx(
+            expected["gpt_41_mini_usd" if name == "search" else "now_usd"], rel=1e-3
+        )

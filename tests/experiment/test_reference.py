@@ -11,9 +11,17 @@ from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS
 
-LAYERS = {found.kind: found for found in reference.layers() if registry[found.kind].__module__.startswith("simroute.policies")}
+LAYERS = {
+    found.kind: found
+    for found in reference.layers()
+    if registry[found.kind].__module__.startswith("simroute.policies")
+}
 SECTIONS = {found.key: found for found in reference.scenario_sections()}
-SHORT = ["scenario.horizon=60s", "scenario.outages.morning.start=10%", "scenario.outages.morning.end=60%"]
+SHORT = [
+    "scenario.horizon=60s",
+    "scenario.outages.morning.start=10%",
+    "scenario.outages.morning.end=60%",
+]
 
 
 def sentences(text):
@@ -23,17 +31,22 @@ def sentences(text):
 
 def test_every_layer_of_the_package_is_there():
     """Those of the policies' own files, and none is left out."""
-    assert set(LAYERS) == {kind for kind, cls in registry.items() if cls.__module__.startswith("simroute.policies")}
+    assert set(LAYERS) == {
+        kind for kind, cls in registry.items() if cls.__module__.startswith("simroute.policies")
+    }
     assert len(LAYERS) >= 9
 
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_layer_tells_what_its_parameters_do_to_each_other(kind):
-    """Two to five sentences or so, which name at least two of its parameters, and no parameter that it does not have."""
+    """Two to five sentences or so, which name at least two of its parameters, and no parameter that
+    it does not have."""
     found = LAYERS[kind]
     assert 2 <= sentences(found.interplay) <= 6
     own = {row.key.split(".")[-1] for row in found.parameters}
-    assert len({name for name in own if re.search(rf"\b{name}\b", found.interplay)}) >= min(2, len(own))
+    assert len({name for name in own if re.search(rf"\b{name}\b", found.interplay)}) >= min(
+        2, len(own)
+    )
     assert not re.search("Example:|Interplay:", found.doc)
 
 
@@ -47,7 +60,8 @@ def test_every_parameter_says_what_it_does(name):
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_a_layer_s_example_runs_as_it_stands(kind, tmp_path):
-    """Written to a file it is a policy with that layer in it, without a warning about the order, and serves a minute of the demo."""
+    """Written to a file it is a policy with that layer in it, without a warning about the order,
+    and serves a minute of the demo."""
     path = tmp_path / "example.yaml"
     path.write_text(LAYERS[kind].example, encoding="utf-8")
     made = load("run", "demo", [str(path)], SHORT)
@@ -63,7 +77,9 @@ def test_a_section_s_example_is_part_of_a_scenario_that_runs(key, tmp_path):
 
     from simroute.config import catalogue
 
-    data = yaml.safe_load(catalogue.find("scenarios", "demo").read_text(encoding="utf-8")) | {"horizon": "60s"}
+    data = yaml.safe_load(catalogue.find("scenarios", "demo").read_text(encoding="utf-8")) | {
+        "horizon": "60s"
+    }
     data.pop("outages")
     data |= yaml.safe_load(SECTIONS[key].example)
     if key == "workload":
@@ -76,7 +92,9 @@ def test_a_section_s_example_is_part_of_a_scenario_that_runs(key, tmp_path):
 
 def test_nested_defaults_are_those_of_the_section():
     """A task's answers have a median of 129 tokens, not that of lengths in general."""
-    assert {row.key: row.default for row in SECTIONS["workload"].parameters}["workload.tasks.NAME.output_tokens.median"] == "129"
+    assert {row.key: row.default for row in SECTIONS["workload"].parameters}[
+        "workload.tasks.NAME.output_tokens.median"
+    ] == "129"
 
 
 def test_what_a_stranger_s_layer_does_not_say_is_empty():

@@ -1,4 +1,5 @@
-"""One request's way through the layers: the right nesting, every cent, and no influence on what is watched."""
+"""One request's way through the layers: the right nesting, every cent, and no influence on what is
+watched."""
 
 from dataclasses import dataclass
 
@@ -11,8 +12,21 @@ from simroute.errors import InputError
 from simroute.experiment.explain import Happened, Sent, Span, Verdict, Witness, explain
 from simroute.experiment.run import world
 
-POLICIES = ["direct", "failover", "circuit_breaker", "cascade", "cached", "layered", "budget_shift", "retry_only"]
-SHORT = ["scenario.horizon=10m", "scenario.outages.morning.start=10%", "scenario.outages.morning.end=90%"]
+POLICIES = [
+    "direct",
+    "failover",
+    "circuit_breaker",
+    "cascade",
+    "cached",
+    "layered",
+    "budget_shift",
+    "retry_only",
+]
+SHORT = [
+    "scenario.horizon=10m",
+    "scenario.outages.morning.start=10%",
+    "scenario.outages.morning.end=90%",
+]
 SCENARIO = """
 about: Which way does a call go?
 horizon: 100s
@@ -25,10 +39,13 @@ deployments:
 
 @pytest.fixture
 def made(tmp_path):
-    """A configuration: a fails (always with 503, unless told otherwise), b answers; with the policy's layers as given."""
+    """A configuration: a fails (always with 503, unless told otherwise), b answers; with the
+    policy's layers as given."""
 
     def make(policy, streamed=0, errors="{503: 1.0}", *overrides):
-        (tmp_path / "s.yaml").write_text(SCENARIO.format(streamed=streamed, errors=errors), encoding="utf-8")
+        (tmp_path / "s.yaml").write_text(
+            SCENARIO.format(streamed=streamed, errors=errors), encoding="utf-8"
+        )
         (tmp_path / "p.yaml").write_text(policy, encoding="utf-8")
         return load("run", str(tmp_path / "s.yaml"), [str(tmp_path / "p.yaml")], list(overrides))
 
@@ -54,10 +71,20 @@ def flat(inside):
 
 
 def test_the_tree_is_the_way_that_the_call_went(made):
-    """a is asked twice and refuses, then b answers: two tries under retry, each with its time limit, then the other branch."""
-    story = explain(made("fallback: {targets: [a, b]}\nretry: {backoff: {jitter: none, initial: 2s}}\ntimeout: {}\n"), "p", 3)
+    """a is asked twice and refuses, then b answers: two tries under retry, each with its time
+    limit, then the other branch."""
+    story = explain(
+        made(
+            "fallback: {targets: [a, b]}\nretry: {backoff: {jitter: none, initial: "
+            "2s}}\ntimeout: {}\n"
+        ),
+        "p",
+        3,
+    )
     tries = [("timeout", ["a"]), "retried", ("timeout", ["a"])]
-    assert names(story.inside) == [("fallback", [("retry", tries), "fell_back", ("retry", [("timeout", ["b"])])])]
+    assert names(story.inside) == [
+        ("fallback", [("retry", tries), "fell_back", ("retry", [("timeout", ["b"])])])
+    ]
     sends = [each for each in flat(story.inside) if isinstance(each, Sent)]
     arrival = story.request["arrival_s"]
     assert [(each.number, each.status, round(each.began - arrival, 2)) for each in sends[:2]] == [
@@ -65,7 +92,11 @@ def test_the_tree_is_the_way_that_the_call_went(made):
         (2, 503, pytest.approx(2.5, abs=0.01)),
     ]
     (root,) = story.inside
-    assert (root.outcome.status, root.outcome.target, root.ended - arrival) == (200, "b", pytest.approx(story.request["latency_s"]))
+    assert (root.outcome.status, root.outcome.target, root.ended - arrival) == (
+        200,
+        "b",
+        pytest.approx(story.request["latency_s"]),
+    )
 
 
 def test_a_policy_without_layers_has_sends_only(made):
@@ -77,7 +108,8 @@ def test_a_policy_without_layers_has_sends_only(made):
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_costs_of_sends_and_judges_add_up_to_the_request_s(policy):
-    """To the nano-dollar, for requests throughout an outage; every attempt of the ledger is there, and every outcome is known."""
+    """To the nano-dollar, for requests throughout an outage; every attempt of the ledger is there,
+    and every outcome is known."""
     made = load("run", "demo", [policy], SHORT)
     for request_id in (5, 100, 101, 250, 333, 480):
         story = explain(made, policy, request_id)
@@ -85,7 +117,9 @@ def test_costs_of_sends_and_judges_add_up_to_the_request_s(policy):
         billed = sum(round(each.usd * 1e9) for each in every if isinstance(each, Sent | Verdict))
         assert billed == story.request["cost_nano"], request_id
         sends = [each for each in every if isinstance(each, Sent)]
-        assert [each.number for each in sorted(sends, key=lambda each: each.began)] == list(range(1, story.request["attempts"] + 1))
+        assert [each.number for each in sorted(sends, key=lambda each: each.began)] == list(
+            range(1, story.request["attempts"] + 1)
+        )
         assert all(each.status and each.ended >= each.began for each in sends)
         assert all(each.ended >= each.began for each in every if isinstance(each, Span))
 
@@ -104,11 +138,16 @@ def test_watching_changes_no_bit(policy):
     watched, plain = chunks(made, policy, Witness(200).around), chunks(made, policy, None)
     assert [table for table, _ in watched] == [table for table, _ in plain]
     for (_, one), (_, other) in zip(watched, plain, strict=True):
-        assert [name for name in one if not np.array_equal(one[name], other[name], equal_nan=one[name].dtype.kind == "f")] == []
+        assert [
+            name
+            for name in one
+            if not np.array_equal(one[name], other[name], equal_nan=one[name].dtype.kind == "f")
+        ] == []
 
 
 def test_a_call_that_is_given_up_says_so_and_what_it_still_cost(made):
-    """b takes longer than the time limit: the span inside the limit has no outcome, the send is abandoned, runs on and is billed."""
+    """b takes longer than the time limit: the span inside the limit has no outcome, the send is
+    abandoned, runs on and is billed."""
     story = explain(made("timeout: {total: 0.5s}\nfallback: {targets: [b]}\n"), "p", 0)
     (limit,) = story.inside
     (chain,) = limit.inside
@@ -124,7 +163,9 @@ def test_a_streamed_answer_has_its_first_token_and_ends_later(made):
     story = explain(made("fallback: {targets: [b]}\ntimeout: {}\n", streamed=1), "p", 0)
     *spans, sent = flat(story.inside)
     arrival, end = story.request["arrival_s"], story.request["end_s"]
-    assert all(span.streaming - arrival == pytest.approx(1.001) and span.ended == end for span in spans)
+    assert all(
+        span.streaming - arrival == pytest.approx(1.001) and span.ended == end for span in spans
+    )
     assert sent.first_token == pytest.approx(1.001)
     assert story.request["ttft_s"] == pytest.approx(1.001)
 
@@ -183,7 +224,11 @@ def test_work_in_the_background_goes_on_and_is_not_part_of_a_request(made):
 def test_a_judge_s_verdict_stands_where_it_was_asked():
     """Between the cheap answer and what followed from it, with its price."""
     made = load("run", "demo", ["cascade"], SHORT)
-    judged = next(story for story in (explain(made, "cascade", number) for number in range(20)) if "judge" in str(names(story.inside)))
+    judged = next(
+        story
+        for story in (explain(made, "cascade", number) for number in range(20))
+        if "judge" in str(names(story.inside))
+    )
     cheap, verdict, *_ = judged.inside[0].inside
     assert (verdict.began, verdict.usd) == (cheap.ended, pytest.approx(0.0002))
     assert isinstance(verdict.accepted, bool)
@@ -199,7 +244,11 @@ def test_layers_of_every_replica_are_watched():
 
 def test_an_unknown_request_is_refused_with_the_range(made):
     """One line that names the last one."""
-    with pytest.raises(InputError, match=r"--explain 5000: there is no such request; requests of this run are numbered 0 to \d+"):
+    with pytest.raises(
+        InputError,
+        match=r"--explain 5000: there is no such request; requests of this run are numbered 0 to "
+        r"\d+",
+    ):
         explain(made("{}"), "p", 5000)
     with pytest.raises(InputError, match="no request arrives"):
         explain(made("{}", 0, "{}", "scenario.workload.rate=0"), "p", 0)

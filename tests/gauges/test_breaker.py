@@ -40,7 +40,8 @@ def test_three_failures_within_thirty_seconds_open_it():
 
 
 def test_a_failure_of_exactly_the_window_ago_no_longer_counts():
-    """Failures at 0, 15 and 30 s never are three within less than 30 s; those at 15, 30 and 44 s are."""
+    """Failures at 0, 15 and 30 s never are three within less than 30 s; those at 15, 30 and 44 s
+    are."""
     state = BreakerState()
     tell(state, True, 0.0, 15.0, 30.0)
     assert state.at(30.0) == CLOSED
@@ -58,7 +59,8 @@ def test_successes_do_not_excuse_failures_within_a_window():
 
 
 def test_in_a_row_means_that_a_success_starts_afresh():
-    """Two failures, a success, two failures: never three in a row, however close; and however far apart, three are three."""
+    """Two failures, a success, two failures: never three in a row, however close; and however far
+    apart, three are three."""
     state = BreakerState(consecutive=True)
     for failed in (True, True, False, True, True):
         tell(state, failed, 0.0)
@@ -100,7 +102,8 @@ def test_the_last_calls_are_counted_whenever_they_were():
 
 
 def test_open_refuses_until_exactly_the_cooldown_has_passed():
-    """At opened + cooldown a trial may pass, just before it may not, and the wait that is told is what is left."""
+    """At opened + cooldown a trial may pass, just before it may not, and the wait that is told is
+    what is left."""
     state = opened(at=10.0, cooldown=30.0)
     assert state.ask(39.999) is None
     assert state.wait(25.0) == 15.0
@@ -121,7 +124,8 @@ def test_as_many_trials_as_stated_pass_at_a_time():
 
 
 def test_trials_close_it_and_it_forgets():
-    """After the stated number of successes it takes as many failures as at first to open it again."""
+    """After the stated number of successes it takes as many failures as at first to open it
+    again."""
     state = BreakerState(successes=2)
     tell(state, True, 0.0, 0.0, 0.0)
     tell(state, False, 30.0)
@@ -199,7 +203,8 @@ def test_a_late_failure_does_not_count_towards_opening_again():
 
 
 def test_a_trial_that_never_answers_ends_half_open():
-    """It counts as failed 120 s after it was sent, whenever somebody looks; a cooldown later the next may try."""
+    """It counts as failed 120 s after it was sent, whenever somebody looks; a cooldown later the
+    next may try."""
     state = opened(cooldown=30.0, probe_limit=120.0)
     lost = trial(state, 30.0)
     assert state.at(149.999) == HALF_OPEN
@@ -219,7 +224,8 @@ def test_a_trial_that_answers_too_late_is_too_late():
 
 
 def test_how_seldom_one_looks_does_not_matter():
-    """The lost trial ran out at 150 s and the cooldown at 180 s, although nobody asked before 500 s."""
+    """The lost trial ran out at 150 s and the cooldown at 180 s, although nobody asked before 500
+    s."""
     state = opened(cooldown=30.0, probe_limit=120.0)
     trial(state, 30.0)
     assert trial(state, 500.0)
@@ -243,10 +249,19 @@ def test_it_starts_closed_and_without_news():
     assert (state.at(-math.inf), state.at(1e9), state.news) == (CLOSED, CLOSED, [])
 
 
-@given(st.lists(st.tuples(st.floats(0.0, 20.0), st.integers(0, 4)), max_size=60), st.integers(1, 3), st.integers(1, 3))
-def test_whatever_happens_trials_are_bounded_and_the_way_is_never_blocked_for_ever(events, probes, successes):
-    """After any history, at most `probes` trials are out in one generation, and a cooldown after their limit somebody may call."""
-    state = BreakerState(failures=2, window=30.0, cooldown=10.0, probes=probes, successes=successes, probe_limit=40.0)
+@given(
+    st.lists(st.tuples(st.floats(0.0, 20.0), st.integers(0, 4)), max_size=60),
+    st.integers(1, 3),
+    st.integers(1, 3),
+)
+def test_whatever_happens_trials_are_bounded_and_the_way_is_never_blocked_for_ever(
+    events, probes, successes
+):
+    """After any history, at most `probes` trials are out in one generation, and a cooldown after
+    their limit somebody may call."""
+    state = BreakerState(
+        failures=2, window=30.0, cooldown=10.0, probes=probes, successes=successes, probe_limit=40.0
+    )
     now, out = 0.0, []
     for pause, what in events:
         now += pause
@@ -256,6 +271,8 @@ def test_whatever_happens_trials_are_bounded_and_the_way_is_never_blocked_for_ev
             state.release(out.pop(0))
         elif what > 2 and out:
             state.tell(out.pop(0), what == 3, now)
-        trials = [permit for permit in out if permit.probe and permit.generation == state.generation]
+        trials = [
+            permit for permit in out if permit.probe and permit.generation == state.generation
+        ]
         assert len(trials) <= probes
     assert state.ask(now + 40.0 + 10.0) is not None

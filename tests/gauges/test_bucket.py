@@ -11,12 +11,15 @@ from simroute.gauges.bucket import Bucket, DualLimit, SlidingLog
 
 
 def test_the_wait_is_the_one_that_providers_state(shared):
-    """(used + requested - limit) / (limit / 60) s: to the digit of the computed column, and to 4 ms of what OpenAI and Groq said."""
+    """(used + requested - limit) / (limit / 60) s: to the digit of the computed column, and to 4 ms
+    of what OpenAI and Groq said."""
     with (shared / "data" / "rate_limit_messages.csv").open() as file:
         messages = list(csv.DictReader(file))
     assert len(messages) == 8
     for message in messages:
-        limit, used, requested = (float(message[column]) for column in ("limit", "used", "requested"))
+        limit, used, requested = (
+            float(message[column]) for column in ("limit", "used", "requested")
+        )
         wait = Bucket(limit, limit / 60, initial=limit - used).wait(0.0, requested)
         digits = len(message["predicted_wait_s"].partition(".")[2])
         assert round(wait, digits) == float(message["predicted_wait_s"])
@@ -48,7 +51,8 @@ def test_a_clock_may_start_anywhere():
 
 
 def test_a_clock_that_steps_back_neither_gives_nor_takes():
-    """Time resumes from its high-water mark: of two tokens at 10 s one is left at 9 s, and still one at 10 s."""
+    """Time resumes from its high-water mark: of two tokens at 10 s one is left at 9 s, and still
+    one at 10 s."""
     bucket = Bucket(2, 1.0)
     assert bucket.take(10.0)
     assert bucket.level(9.0) == 1.0
@@ -65,12 +69,17 @@ def test_a_refund_does_not_overflow():
 
 
 def test_arrivals_at_the_refill_rate_are_all_admitted():
-    """Ten a second for a day, each at its own rounded time: nobody is refused for a rounding error."""
+    """Ten a second for a day, each at its own rounded time: nobody is refused for a rounding
+    error."""
     bucket = Bucket(1, 10.0)
     assert all(bucket.take(i / 10) for i in range(864_000))
 
 
-@given(st.floats(1.0, 1e4), st.floats(0.01, 1e3), st.lists(st.tuples(st.floats(0.0, 5.0), st.floats(0.0, 50.0)), max_size=80))
+@given(
+    st.floats(1.0, 1e4),
+    st.floats(0.01, 1e3),
+    st.lists(st.tuples(st.floats(0.0, 5.0), st.floats(0.0, 50.0)), max_size=80),
+)
 def test_no_more_passes_than_was_there_and_came(capacity, refill, wishes):
     """From a full bucket at most capacity + refill x time, to a millionth."""
     bucket, now, taken = Bucket(capacity, refill), 0.0, 0.0
@@ -80,7 +89,10 @@ def test_no_more_passes_than_was_there_and_came(capacity, refill, wishes):
     assert taken <= (capacity + refill * now) * (1 + 1e-6)
 
 
-@given(st.lists(st.tuples(st.floats(0.0, 5.0), st.floats(0.0, 40.0)), max_size=40), st.floats(0.0, 30.0))
+@given(
+    st.lists(st.tuples(st.floats(0.0, 5.0), st.floats(0.0, 40.0)), max_size=40),
+    st.floats(0.0, 30.0),
+)
 def test_whoever_waits_as_told_gets_it(wishes, amount):
     """Refused is not for ever: after the wait that was told it fits."""
     bucket, now = Bucket(30, 3.0), 0.0

@@ -13,7 +13,8 @@ LEAST = {"breaker.json": 20, "limits_and_retries.json": 18}
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_our_parameters_can_express_behaves_as_recorded(shared, name):
-    """No item fails; those that pass are as many as were expressible when this was written, or more."""
+    """No item fails; those that pass are as many as were expressible when this was written, or
+    more."""
     verdicts = list(judge(items(shared / "vectors" / name)))
     assert [str(verdict) for verdict in verdicts if verdict.word == "fail"] == []
     assert sum(verdict.word == "pass" for verdict in verdicts) >= LEAST[name]
@@ -25,11 +26,21 @@ def test_what_is_skipped_says_which_behaviour_we_do_not_have(shared, name):
     found = items(shared / "vectors" / name)
     verdicts = list(judge(found))
     assert [verdict.id for verdict in verdicts] == [item["id"] for item in found]
-    assert all(verdict.why.startswith("not expressible here: ") for verdict in verdicts if verdict.word == "skip")
+    assert all(
+        verdict.why.startswith("not expressible here: ")
+        for verdict in verdicts
+        if verdict.word == "skip"
+    )
 
 
 def changed(value: object) -> object:
-    return (not value) if isinstance(value, bool) else value + 1 if isinstance(value, (int, float)) else f"not {value}"
+    return (
+        (not value)
+        if isinstance(value, bool)
+        else value + 1
+        if isinstance(value, (int, float))
+        else f"not {value}"
+    )
 
 
 def spoilt(item: dict) -> list[dict]:
@@ -48,17 +59,29 @@ def spoilt(item: dict) -> list[dict]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_recorded_result_is_looked_at(shared, name):
-    """Of the items that pass, changing any single expectation makes the item fail: nothing passes unread."""
+    """Of the items that pass, changing any single expectation makes the item fail: nothing passes
+    unread."""
     found = items(shared / "vectors" / name)
-    passed = [item for item, verdict in zip(found, judge(found), strict=True) if verdict.word == "pass"]
-    copies = [copy for item in passed if item["id"] not in ("TB08", "TB09") for copy in spoilt(item)]
+    passed = [
+        item for item, verdict in zip(found, judge(found), strict=True) if verdict.word == "pass"
+    ]
+    copies = [
+        copy for item in passed if item["id"] not in ("TB08", "TB09") for copy in spoilt(item)
+    ]
     assert len(copies) > 50
     assert [verdict.id for verdict in judge(copies) if verdict.word != "fail"] == []
 
 
-def test_the_command_prints_a_line_an_item_and_says_by_its_status_whether_one_failed(tmp_path, capsys):
+def test_the_command_prints_a_line_an_item_and_says_by_its_status_whether_one_failed(
+    tmp_path, capsys
+):
     """0 when nothing fails, 1 when something does, with the step and both values."""
-    good = {"id": "A", "kind": "sliding_log", "config": {"limit": 1, "window": 60.0}, "steps": [["take", [0.0], {"return": True}]]}
+    good = {
+        "id": "A",
+        "kind": "sliding_log",
+        "config": {"limit": 1, "window": 60.0},
+        "steps": [["take", [0.0], {"return": True}]],
+    }
     bad = {**good, "id": "B", "steps": [["take", [0.0], None], ["take", [1.0], {"return": True}]]}
     other = {"id": "C", "kind": "hedge", "config": {}}
     file = tmp_path / "own.json"
@@ -74,7 +97,9 @@ def test_the_command_prints_a_line_an_item_and_says_by_its_status_whether_one_fa
     ]
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"vectors": 3}', '{"vectors": [{"name": "no id"}]}'])
+@pytest.mark.parametrize(
+    "content", [None, "{", "[]", '{"vectors": 3}', '{"vectors": [{"name": "no id"}]}']
+)
 def test_what_is_no_file_of_vectors_is_one_line_and_status_2(tmp_path, capsys, content):
     """No traceback; and an item that lacks what its kind needs is a failure, not a crash."""
     file = tmp_path / "none.json"
@@ -87,5 +112,17 @@ def test_what_is_no_file_of_vectors_is_one_line_and_status_2(tmp_path, capsys, c
 def test_a_malformed_item_fails(tmp_path):
     """It says what is missing, and the items after it are still played."""
     file = tmp_path / "own.json"
-    file.write_text(json.dumps({"vectors": [{"id": "A", "kind": "token_bucket", "config": {}, "steps": []}, {"id": "B", "kind": "aimd"}]}))
-    assert [(verdict.id, verdict.word) for verdict in judge(items(file))] == [("A", "fail"), ("B", "skip")]
+    file.write_text(
+        json.dumps(
+            {
+                "vectors": [
+                    {"id": "A", "kind": "token_bucket", "config": {}, "steps": []},
+                    {"id": "B", "kind": "aimd"},
+                ]
+            }
+        )
+    )
+    assert [(verdict.id, verdict.word) for verdict in judge(items(file))] == [
+        ("A", "fail"),
+        ("B", "skip"),
+    ]

@@ -15,7 +15,8 @@ def test_a_share_of_calls_may_be_retried():
 
 
 def test_there_is_a_reserve_for_those_who_call_little():
-    """Ten a second over ten seconds, with no call at all; what is withdrawn comes back ten seconds later."""
+    """Ten a second over ten seconds, with no call at all; what is withdrawn comes back ten seconds
+    later."""
     budget = RetryBudgetState(share=0.2, reserve=10.0, ttl=10.0)
     assert all(budget.withdraw(5.0) for _ in range(100))
     assert not budget.withdraw(14.999)
@@ -29,9 +30,13 @@ def test_a_call_counts_for_its_time_to_live():
     assert (budget.balance(9.999), budget.balance(10.0)) == (1, 0)
 
 
-@given(st.lists(st.tuples(st.floats(0.0, 3.0), st.booleans()), max_size=200), st.sampled_from([0.1, 0.2, 0.5]))
+@given(
+    st.lists(st.tuples(st.floats(0.0, 3.0), st.booleans()), max_size=200),
+    st.sampled_from([0.1, 0.2, 0.5]),
+)
 def test_retries_never_exceed_the_share(events, share):
-    """Without a reserve, the retries of the last ten seconds are at most that share of all calls so far."""
+    """Without a reserve, the retries of the last ten seconds are at most that share of all calls so
+    far."""
     budget, now, calls, retries = RetryBudgetState(share, 0.0), 0.0, [], []
     for pause, calling in events:
         now += pause
@@ -45,7 +50,8 @@ def test_retries_never_exceed_the_share(events, share):
 
 
 def test_a_throttle_stops_at_half_and_starts_above_it():
-    """gRPC A6, ten tokens: four failures leave six, the fifth leaves five, which is not more than half; one success is enough again."""
+    """gRPC A6, ten tokens: four failures leave six, the fifth leaves five, which is not more than
+    half; one success is enough again."""
     throttle = Throttle(10, 0.1)
     assert [throttle.failure() for _ in range(5)] == [True] * 4 + [False]
     throttle.success()

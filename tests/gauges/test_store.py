@@ -77,7 +77,9 @@ class Plain:
         self.expire(now)
         if len(self.rows) >= self.size:
             order = {"fifo": ("made",), "lru": ("used",), "lfu": ("uses", "used")}[self.eviction]
-            del self.rows[min(self.rows, key=lambda other: [self.rows[other][name] for name in order])]
+            del self.rows[
+                min(self.rows, key=lambda other: [self.rows[other][name] for name in order])
+            ]
         self.rows[key] = {"born": now, "made": self.step, "used": self.step, "uses": 1}
 
     def get(self, now: float, key: int) -> None:
@@ -89,13 +91,19 @@ class Plain:
             row["born"] = now if self.sliding else row["born"]
 
 
-STEPS = st.lists(st.tuples(st.sampled_from(["put", "get"]), st.floats(0.0, 4.0), st.integers(0, 7)), max_size=80)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["put", "get"]), st.floats(0.0, 4.0), st.integers(0, 7)), max_size=80
+)
 
 
 @given(STEPS, st.sampled_from(["fifo", "lru", "lfu"]), st.booleans(), st.integers(1, 5))
 def test_it_holds_what_a_plain_one_would_hold(steps, eviction, sliding, size):
     """Whatever is stored and read, in whatever order, the same keys remain."""
-    store, plain, now = Store(size, 10.0, eviction, sliding), Plain(size, 10.0, eviction, sliding), 0.0
+    store, plain, now = (
+        Store(size, 10.0, eviction, sliding),
+        Plain(size, 10.0, eviction, sliding),
+        0.0,
+    )
     for kind, gap, key in steps:
         now += gap
         if kind == "put":
@@ -132,29 +140,48 @@ def zipf(rng: np.random.Generator, size: int, exponent: float, count: int) -> np
 
 @pytest.fixture(scope="module")
 def forms(shared):
-    return {item["id"]: item for item in json.loads((shared / "vectors/closed_forms.json").read_text())["oracles"]}
+    return {
+        item["id"]: item
+        for item in json.loads((shared / "vectors/closed_forms.json").read_text())["oracles"]
+    }
 
 
 def test_lru_under_zipf_hits_as_often_as_che_says(forms):
-    """K02: 10,000 keys, 1,000 places; Che's approximation, within the stated four standard deviations. LFU comes nearer to the bound."""
+    """K02: 10,000 keys, 1,000 places; Che's approximation, within the stated four standard
+    deviations. LFU comes nearer to the bound."""
     form = forms["K02"]
     size, places, check = form["params"]["N"], form["params"]["C"], form["check"]["hit_ratio"]
     count, warm = 220_000, 20_000
-    keys, times = zipf(np.random.default_rng(2), size, form["params"]["alpha"], count), np.arange(count, dtype=float)
+    keys, times = (
+        zipf(np.random.default_rng(2), size, form["params"]["alpha"], count),
+        np.arange(count, dtype=float),
+    )
     lru = hits(Store(places, inf, "lru"), keys, times, warm)
     tolerance = check["tol_abs"] * sqrt(check["n"] / (count - warm))
     assert lru == pytest.approx(form["expected"]["hit_ratio"], abs=tolerance)
-    assert lru < hits(Store(places, inf, "lfu"), keys, times, warm) < form["expected"]["top_C_bound"] + tolerance
+    assert (
+        lru
+        < hits(Store(places, inf, "lfu"), keys, times, warm)
+        < form["expected"]["top_C_bound"] + tolerance
+    )
 
 
 def test_lifetimes_hit_as_often_as_renewal_theory_says(forms):
-    """K04: fixed lifetime l T / (1 + l T), sliding 1 - exp(-l T), summed over Zipf popularity; four standard deviations."""
+    """K04: fixed lifetime l T / (1 + l T), sliding 1 - exp(-l T), summed over Zipf popularity; four
+    standard deviations."""
     form = forms["K04"]
-    rng, count, rate, ttl = np.random.default_rng(4), 400_000, form["params"]["lam"], form["params"]["ttl"]
+    rng, count, rate, ttl = (
+        np.random.default_rng(4),
+        400_000,
+        form["params"]["lam"],
+        form["params"]["ttl"],
+    )
     times = np.cumsum(rng.exponential(1 / rate, count))
     keys = zipf(rng, form["params"]["N"], form["params"]["alpha"], count)
     warm = int(3 * ttl * rate)
     for sliding, name in ((False, "hit_no_reset"), (True, "hit_sliding")):
         check = form["check"][name]
         share = hits(Store(10**9, ttl, "lru", sliding), keys, times, warm)
-        assert share == pytest.approx(form["expected"][name], abs=check["tol_abs"] * sqrt(check["n"] / (count - warm)))
+        assert share == pytest.approx(
+            form["expected"][name], abs=check["tol_abs"] * sqrt(check["n"] / (count - warm))
+        )

@@ -1,4 +1,5 @@
-"""Evidence agrees with the metrics and the rows, adds up over replications, and survives packing."""
+"""Evidence agrees with the metrics and the rows, adds up over replications, and survives
+packing."""
 
 import numpy as np
 import pytest
@@ -9,7 +10,12 @@ from simroute.experiment.run import replicate
 from simroute.metrics import Evidence
 from simroute.metrics.observer import PARTS
 
-SHORT = ["scenario.horizon=900s", "scenario.workload.rate=3", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=70%"]
+SHORT = [
+    "scenario.horizon=900s",
+    "scenario.workload.rate=3",
+    "scenario.outages.morning.start=30%",
+    "scenario.outages.morning.end=70%",
+]
 POLICIES = ["circuit_breaker", "cascade", "cached", "layered"]
 
 
@@ -21,7 +27,8 @@ def made():
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_counts_over_time_add_up_to_the_metrics(made, policy):
-    """Arrivals, successes, cost, waste and 429s by slice of time are the totals of summary.json, to the nano-dollar."""
+    """Arrivals, successes, cost, waste and 429s by slice of time are the totals of summary.json, to
+    the nano-dollar."""
     found = replicate(made, policy, 0)
     counts, metrics = found.evidence.counts, found.metrics
     assert counts["arrivals"].sum() == metrics["requests"]
@@ -30,23 +37,29 @@ def test_counts_over_time_add_up_to_the_metrics(made, policy):
     assert counts["cost"].sum() / 1e9 == metrics["cost_usd"]
     assert counts["waste"].sum() / 1e9 == metrics["wasted_usd"]
     assert counts["limited"].sum() == metrics["rate_limited"]
-    assert counts["sends"].sum() == pytest.approx(metrics["attempts_per_request"] * metrics["requests"])
+    assert counts["sends"].sum() == pytest.approx(
+        metrics["attempts_per_request"] * metrics["requests"]
+    )
 
 
 @pytest.mark.parametrize("policy", ["circuit_breaker", "cascade"])
 def test_the_parts_of_latency_add_up_to_the_latency_in_the_rows(made, policy):
-    """Answering, retries, failovers and waiting together are the latency of the successful requests (1 µs rounding a part)."""
+    """Answering, retries, failovers and waiting together are the latency of the successful requests
+    (1 µs rounding a part)."""
     rows = sr.simulate(sr.load_scenario("demo", *SHORT), policy)
     good = rows.requests[rows.requests.outcome == "ok"]
     parts = replicate(made, policy, 0).evidence.counts["parts"].sum(axis=1)
-    assert parts.sum() / 1e6 == pytest.approx(good.latency_s.sum(), abs=len(good) * len(PARTS) * 1e-6)
+    assert parts.sum() / 1e6 == pytest.approx(
+        good.latency_s.sum(), abs=len(good) * len(PARTS) * 1e-6
+    )
     served = rows.attempts.merge(good, on=["request_id", "target"], suffixes=("", "_r"))
     served = served[(served.status == 200) & ~served.abandoned]
     assert parts[0] / 1e6 == pytest.approx((served.end_s - served.start_s).sum(), rel=1e-6)
 
 
 def test_a_timed_out_send_is_counted_until_its_caller_left(made):
-    """With a 30 s timeout no single send keeps a request longer, though the provider goes on with it until the hang limit."""
+    """With a 30 s timeout no single send keeps a request longer, though the provider goes on with
+    it until the hang limit."""
     story = replicate(made, "circuit_breaker", 0).evidence.story
     given_up = [sent for one in story["strange"] for sent in one["attempts"] if sent["abandoned"]]
     assert given_up
@@ -58,9 +71,16 @@ def test_the_strangest_requests_are_those_of_the_rows(made):
     """The slowest, the dearest and the one with most attempts head their lists."""
     rows = sr.simulate(sr.load_scenario("demo", *SHORT), "circuit_breaker").requests
     heads = {
-        why: one["request_id"] for one in replicate(made, "circuit_breaker", 0).evidence.story["strange"] for place, why in one["why"] if place == 0
+        why: one["request_id"]
+        for one in replicate(made, "circuit_breaker", 0).evidence.story["strange"]
+        for place, why in one["why"]
+        if place == 0
     }
-    for why, column in {"slowest": "latency_s", "dearest": "cost_usd", "most attempts": "attempts"}.items():
+    for why, column in {
+        "slowest": "latency_s",
+        "dearest": "cost_usd",
+        "most attempts": "attempts",
+    }.items():
         assert heads[why] == rows.request_id[rows[column].argmax()]
 
 
@@ -81,7 +101,10 @@ def test_counts_of_two_replications_add_up(made):
     first, second = (replicate(made, "cascade", number).evidence for number in (0, 1))
     both = Evidence.unpack(first.pack())
     both.merge(second)
-    assert all(np.array_equal(both.counts[name], first.counts[name] + second.counts[name]) for name in first.counts)
+    assert all(
+        np.array_equal(both.counts[name], first.counts[name] + second.counts[name])
+        for name in first.counts
+    )
     assert both.story == first.story
 
 
@@ -90,4 +113,6 @@ def test_packed_evidence_comes_back_as_it_was(made):
     first = replicate(made, "cached", 0).evidence
     again = Evidence.unpack(first.pack())
     assert again.story == first.story
-    assert {n: (a.dtype, a.tolist()) for n, a in again.counts.items()} == {n: (a.dtype, a.tolist()) for n, a in first.counts.items()}
+    assert {n: (a.dtype, a.tolist()) for n, a in again.counts.items()} == {
+        n: (a.dtype, a.tolist()) for n, a in first.counts.items()
+    }

@@ -23,7 +23,9 @@ def test_rows_become_columns_of_the_stated_types() -> None:
     ledger.close()
     ((table, chunk),) = seen
     assert table == "attempts"
-    assert {name: column.dtype for name, column in chunk.items()} == {name: np.dtype(kind) for name, kind in ATTEMPTS.items()}
+    assert {name: column.dtype for name, column in chunk.items()} == {
+        name: np.dtype(kind) for name, kind in ATTEMPTS.items()
+    }
     assert (chunk["request_id"][0], chunk["end_s"][0], chunk["cost_nano"][0]) == (3, 2.5, 7)
 
 
@@ -35,7 +37,9 @@ def test_every_row_is_handed_on_once_and_in_order() -> None:
         ledger.spill()
     ledger.close()
     ledger.close()
-    assert np.concatenate([chunk["request_id"] for _, chunk in seen]).tolist() == list(range(2 * CHUNK + 5))
+    assert np.concatenate([chunk["request_id"] for _, chunk in seen]).tolist() == list(
+        range(2 * CHUNK + 5)
+    )
 
 
 def test_a_bound_append_stays_good_after_a_spill() -> None:

@@ -12,22 +12,46 @@ NAN = float("nan")
 NO_WINDOWS: list[tuple[float, float, tuple[int, ...]]] = []
 
 
-def context(windows: list[tuple[float, float, tuple[int, ...]]] = NO_WINDOWS, ttft: float | None = None) -> Context:
-    """Two targets of two providers; the second takes four calls at once. An answer within 10 s keeps the promise."""
+def context(
+    windows: list[tuple[float, float, tuple[int, ...]]] = NO_WINDOWS, ttft: float | None = None
+) -> Context:
+    """Two targets of two providers; the second takes four calls at once. An answer within 10 s
+    keeps the promise."""
     names = {"target": ["a", "b"], "task": ["chat", "code"], "user": ["ann"], "feature": ["help"]}
     return Context(3600.0, 10.0, ttft, 0.95, windows, names, ["p", "q"], ["m", "n"], [None, 4])
 
 
 def requests(outcomes: str, **columns: Any) -> Chunk:
-    """Requests by the first letters of their outcomes (o, f, r, t), a second apart, each with one attempt of 1 s unless told otherwise."""
+    """Requests by the first letters of their outcomes (o, f, r, t), a second apart, each with one
+    attempt of 1 s unless told otherwise."""
     count = len(outcomes)
     letters = [word[0] for word in OUTCOMES]
     zero, arrival = np.zeros(count, np.int64), np.arange(count, dtype=float)
-    made: dict[str, Any] = dict.fromkeys(("request_id", "replica", "task", "user", "feature", "session", "input_tokens", "output_tokens"), zero)
+    made: dict[str, Any] = dict.fromkeys(
+        (
+            "request_id",
+            "replica",
+            "task",
+            "user",
+            "feature",
+            "session",
+            "input_tokens",
+            "output_tokens",
+        ),
+        zero,
+    )
     made |= dict.fromkeys(("error", "target", "cost_nano", "wasted_nano", "cached"), zero)
-    made |= dict.fromkeys(("false_hit", "streamed", "forbidden"), zero.astype(bool)) | dict.fromkeys(("ttft_s", "failover_s"), np.full(count, NAN))
-    made |= {"outcome": np.array([letters.index(letter) for letter in outcomes], np.int8), "attempts": zero + 1, "quality": np.ones(count)}
-    made |= {"arrival_s": arrival, "latency_s": np.ones(count)} | {name: np.asarray(values) for name, values in columns.items()}
+    made |= dict.fromkeys(
+        ("false_hit", "streamed", "forbidden"), zero.astype(bool)
+    ) | dict.fromkeys(("ttft_s", "failover_s"), np.full(count, NAN))
+    made |= {
+        "outcome": np.array([letters.index(letter) for letter in outcomes], np.int8),
+        "attempts": zero + 1,
+        "quality": np.ones(count),
+    }
+    made |= {"arrival_s": arrival, "latency_s": np.ones(count)} | {
+        name: np.asarray(values) for name, values in columns.items()
+    }
     return made | {"end_s": made["arrival_s"] + made["latency_s"]}
 
 
@@ -35,13 +59,39 @@ def attempts(starts: list[float], **columns: Any) -> Chunk:
     """Attempts at target a, one for each request, answered 200 unless told otherwise."""
     count = len(starts)
     zero = np.zeros(count, np.int64)
-    made: dict[str, Any] = dict.fromkeys(("replica", "target", "error", "input_tokens", "output_tokens", "cached_tokens", "cost_nano"), zero)
-    made |= {"request_id": np.arange(count), "attempt": zero + 1, "target_attempt": zero + 1, "status": zero + 200}
-    made |= {"start_s": np.array(starts), "end_s": np.array(starts) + 1, "retry_after_s": np.full(count, NAN)}
-    return made | {"abandoned": zero.astype(bool), "probe": zero.astype(bool)} | {name: np.asarray(values) for name, values in columns.items()}
+    made: dict[str, Any] = dict.fromkeys(
+        (
+            "replica",
+            "target",
+            "error",
+            "input_tokens",
+            "output_tokens",
+            "cached_tokens",
+            "cost_nano",
+        ),
+        zero,
+    )
+    made |= {
+        "request_id": np.arange(count),
+        "attempt": zero + 1,
+        "target_attempt": zero + 1,
+        "status": zero + 200,
+    }
+    made |= {
+        "start_s": np.array(starts),
+        "end_s": np.array(starts) + 1,
+        "retry_after_s": np.full(count, NAN),
+    }
+    return (
+        made
+        | {"abandoned": zero.astype(bool), "probe": zero.astype(bool)}
+        | {name: np.asarray(values) for name, values in columns.items()}
+    )
 
 
-def folded(*chunks: tuple[str, Chunk], among: Context | None = None, events: tuple[str, ...] = ()) -> Figures:
+def folded(
+    *chunks: tuple[str, Chunk], among: Context | None = None, events: tuple[str, ...] = ()
+) -> Figures:
     """The figures of these chunks."""
     fold = Fold(among or context())
     for table, chunk in chunks:
@@ -55,9 +105,15 @@ def figures(outcomes: str, among: Context | None = None, **columns: Any) -> dict
 
 
 def test_every_outcome_is_counted_where_it_belongs() -> None:
-    """Of ok, ok, failed, rejected and truncated, two fifths succeeded, one was rejected, one truncated."""
+    """Of ok, ok, failed, rejected and truncated, two fifths succeeded, one was rejected, one
+    truncated."""
     found = figures("oofrt")
-    assert (found["requests"], found["success_rate"], found["rejected"], found["truncated"]) == (5, 0.4, 1, 1)
+    assert (found["requests"], found["success_rate"], found["rejected"], found["truncated"]) == (
+        5,
+        0.4,
+        1,
+        1,
+    )
 
 
 def test_there_is_a_figure_for_every_metric() -> None:
@@ -68,35 +124,58 @@ def test_there_is_a_figure_for_every_metric() -> None:
 def test_what_is_undefined_is_none_and_never_nan() -> None:
     """Without any request there are no shares and no quantiles."""
     found = folded().metrics
-    undefined = ("success_rate", "availability", "slo_attainment", "latency_p95_s", "ttft_p95_s", "quality_mean", "attempts_per_request")
+    undefined = (
+        "success_rate",
+        "availability",
+        "slo_attainment",
+        "latency_p95_s",
+        "ttft_p95_s",
+        "quality_mean",
+        "attempts_per_request",
+    )
     assert all(found[name] is None for name in undefined)
     assert not any(value != value for value in found.values() if value is not None)
 
 
 def test_the_promise_is_kept_by_successes_in_time() -> None:
-    """Of three successes after 1, 10 and 11 s and a failure, the first two kept a promise of 10 s."""
+    """Of three successes after 1, 10 and 11 s and a failure, the first two kept a promise of 10
+    s."""
     assert figures("ooof", latency_s=[1, 10, 11, 1])["slo_attainment"] == 0.5
 
 
 def test_a_promised_first_token_counts_for_streamed_requests_only() -> None:
     """A late first token breaks the promise; a request without one is judged by its end."""
-    assert figures("ooo", context(ttft=2.0), ttft_s=[1.0, 3.0, NAN])["slo_attainment"] == pytest.approx(2 / 3)
+    assert figures("ooo", context(ttft=2.0), ttft_s=[1.0, 3.0, NAN])[
+        "slo_attainment"
+    ] == pytest.approx(2 / 3)
 
 
 def test_a_minute_is_available_from_the_stated_share_on() -> None:
-    """19 of 20 is exactly 0.95: available; 18 of 20 is not; a minute without arrivals does not count."""
+    """19 of 20 is exactly 0.95: available; 18 of 20 is not; a minute without arrivals does not
+    count."""
     arrival = np.repeat([0.0, 60.0, 180.0], 20) + np.tile(np.arange(20.0), 3)
-    assert figures("o" * 19 + "f" + "o" * 18 + "ff" + "o" * 20, arrival_s=arrival)["availability"] == pytest.approx(2 / 3)
+    assert figures("o" * 19 + "f" + "o" * 18 + "ff" + "o" * 20, arrival_s=arrival)[
+        "availability"
+    ] == pytest.approx(2 / 3)
 
 
 def test_failures_have_no_latency() -> None:
     """The 95th percentile of successes after 1 s is 1 s, however long failures took."""
-    assert figures("ooff", latency_s=[1, 1, 500, 500])["latency_p95_s"] == pytest.approx(1, rel=1e-3)
+    assert figures("ooff", latency_s=[1, 1, 500, 500])["latency_p95_s"] == pytest.approx(
+        1, rel=1e-3
+    )
 
 
 def test_money_is_exact_beyond_the_whole_numbers_of_a_float() -> None:
     """2^53 + 1 nano-dollars in one request and one in another are 2^53 + 2, not 2^53."""
-    found = folded(("requests", requests("oo", cost_nano=np.array([2**53 + 1, 1]), wasted_nano=np.array([0, 2_000_000_000])))).metrics
+    found = folded(
+        (
+            "requests",
+            requests(
+                "oo", cost_nano=np.array([2**53 + 1, 1]), wasted_nano=np.array([0, 2_000_000_000])
+            ),
+        )
+    ).metrics
     assert found["cost_usd"] == (2**53 + 2) / 1e9
     assert found["wasted_usd"] == 2.0
 
@@ -114,7 +193,8 @@ def test_a_ping_is_billed_but_is_no_send() -> None:
 
 
 def test_amplification_leaves_out_requests_that_needed_no_upstream() -> None:
-    """Three sends for four requests of which one came from a cache and one was refused: 3/4 an arrival, 3/2 a request upstream."""
+    """Three sends for four requests of which one came from a cache and one was refused: 3/4 an
+    arrival, 3/2 a request upstream."""
     served = requests("ooro", attempts=[0, 2, 0, 1], cached=[CACHED["exact"], 0, 0, 0])
     found = folded(("requests", served), ("attempts", attempts([0.0, 1.0, 2.0]))).metrics
     assert (found["attempts_per_request"], found["load_amplification"]) == (0.75, 1.5)
@@ -122,8 +202,17 @@ def test_amplification_leaves_out_requests_that_needed_no_upstream() -> None:
 
 def test_a_false_hit_is_a_hit_and_a_wrong_answer() -> None:
     """Of four requests two hit, one of them falsely."""
-    found = figures("oooo", cached=[CACHED["exact"], CACHED["semantic"], 0, 0], false_hit=[False, True, False, False], quality=[1, 0, 1, 1])
-    assert (found["cache_hit_rate"], found["cache_false_hit_rate"], found["quality_mean"]) == (0.5, 0.25, 0.75)
+    found = figures(
+        "oooo",
+        cached=[CACHED["exact"], CACHED["semantic"], 0, 0],
+        false_hit=[False, True, False, False],
+        quality=[1, 0, 1, 1],
+    )
+    assert (found["cache_hit_rate"], found["cache_false_hit_rate"], found["quality_mean"]) == (
+        0.5,
+        0.25,
+        0.75,
+    )
 
 
 def test_failures_have_no_quality() -> None:
@@ -132,15 +221,27 @@ def test_failures_have_no_quality() -> None:
 
 
 def test_seconds_on_a_failing_target_are_distinct() -> None:
-    """Two ordinary calls in one second count once; a probe, another target, and the time outside the outage do not count."""
-    sent = attempts([99.9, 100.0, 100.9, 103.0, 104.0, 105.0, 110.0], target=[0, 0, 0, 0, 1, 0, 0], probe=np.arange(7) == 5)
-    assert folded(("attempts", sent), among=context([(100.0, 110.0, (0,))])).metrics["time_on_failing_target_s"] == 2
+    """Two ordinary calls in one second count once; a probe, another target, and the time outside
+    the outage do not count."""
+    sent = attempts(
+        [99.9, 100.0, 100.9, 103.0, 104.0, 105.0, 110.0],
+        target=[0, 0, 0, 0, 1, 0, 0],
+        probe=np.arange(7) == 5,
+    )
+    assert (
+        folded(("attempts", sent), among=context([(100.0, 110.0, (0,))])).metrics[
+            "time_on_failing_target_s"
+        ]
+        == 2
+    )
 
 
 def test_outages_add_up() -> None:
     """A second within two outages of the target counts for both."""
     both = context([(0.0, 10.0, (0,)), (5.0, 15.0, (0, 1))])
-    assert folded(("attempts", attempts([7.0])), among=both).metrics["time_on_failing_target_s"] == 2
+    assert (
+        folded(("attempts", attempts([7.0])), among=both).metrics["time_on_failing_target_s"] == 2
+    )
 
 
 def test_limited_calls_probes_and_openings_are_counted() -> None:
@@ -153,7 +254,9 @@ def test_limited_calls_probes_and_openings_are_counted() -> None:
 
 def test_failing_over_is_timed_where_it_happened() -> None:
     """Requests that succeeded where first tried do not count."""
-    assert figures("ooo", failover_s=[NAN, 4.0, NAN])["failover_p95_s"] == pytest.approx(4, rel=1e-3)
+    assert figures("ooo", failover_s=[NAN, 4.0, NAN])["failover_p95_s"] == pytest.approx(
+        4, rel=1e-3
+    )
 
 
 def test_forbidden_answers_are_a_share_of_all_requests() -> None:
@@ -163,12 +266,18 @@ def test_forbidden_answers_are_a_share_of_all_requests() -> None:
 
 def test_spending_splits_by_target_provider_and_task() -> None:
     """The parts add up to the whole."""
-    sent = attempts([0.0, 1.0, 2.0], target=[0, 1, 1], cost_nano=[1_000_000_000, 2_000_000_000, 3_000_000_000])
+    sent = attempts(
+        [0.0, 1.0, 2.0], target=[0, 1, 1], cost_nano=[1_000_000_000, 2_000_000_000, 3_000_000_000]
+    )
     asked = requests("oof", task=[0, 1, 1], cost_nano=[1_000_000_000, 2_000_000_000, 3_000_000_000])
     by = folded(("requests", asked), ("attempts", sent)).by
     assert {name: row["cost_usd"] for name, row in by["target"].items()} == {"a": 1.0, "b": 5.0}
     assert (by["provider"]["q"]["attempts"], by["model"]["n"]["cost_usd"]) == (2, 5.0)
-    assert (by["task"]["code"]["requests"], by["task"]["code"]["success_rate"], by["task"]["code"]["cost_usd"]) == (2, 0.5, 5.0)
+    assert (
+        by["task"]["code"]["requests"],
+        by["task"]["code"]["success_rate"],
+        by["task"]["code"]["cost_usd"],
+    ) == (2, 0.5, 5.0)
 
 
 def test_utilisation_is_told_where_there_is_a_limit() -> None:
@@ -190,19 +299,31 @@ def test_chunks_do_not_matter(size: int) -> None:
     draw = np.random.Generator(np.random.Philox(1))
     arrival, latency = np.sort(draw.random(1000)) * 3600, draw.lognormal(0, 1, 1000)
     letters = "".join(draw.choice(list("ooofrt"), 1000))
-    whole = requests(letters, arrival_s=arrival, latency_s=latency, cost_nano=draw.integers(0, 10**9, 1000), quality=draw.integers(0, 2, 1000) * 1.0)
-    parts = [("requests", {name: column[i : i + size] for name, column in whole.items()}) for i in range(0, 1000, size)]
+    whole = requests(
+        letters,
+        arrival_s=arrival,
+        latency_s=latency,
+        cost_nano=draw.integers(0, 10**9, 1000),
+        quality=draw.integers(0, 2, 1000) * 1.0,
+    )
+    parts = [
+        ("requests", {name: column[i : i + size] for name, column in whole.items()})
+        for i in range(0, 1000, size)
+    ]
     assert folded(*parts) == folded(("requests", whole))
 
 
 @pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
 @pytest.mark.parametrize("sigma", [0.1, 1.0, 3.0])
 def test_quantiles_are_within_a_thousandth(share: float, sigma: float) -> None:
-    """Relative error at most 0.1 % against the exact inverse of the empirical distribution, from 0.1 ms to 1e6 s."""
+    """Relative error at most 0.1 % against the exact inverse of the empirical distribution, from
+    0.1 ms to 1e6 s."""
     values = np.random.Generator(np.random.Philox(2)).lognormal(1, sigma, 20_001).clip(1e-4, 1e6)
     histogram = Histogram()
     histogram.add(values)
-    assert histogram.quantile(share) == pytest.approx(np.quantile(values, share, method="inverted_cdf"), rel=1e-3)
+    assert histogram.quantile(share) == pytest.approx(
+        np.quantile(values, share, method="inverted_cdf"), rel=1e-3
+    )
 
 
 def test_the_quantile_of_one_value_is_that_value() -> None:

@@ -1,4 +1,5 @@
-"""The same policy objects, built from the packaged YAML, in front of two real HTTP servers on loopback."""
+"""The same policy objects, built from the packaged YAML, in front of two real HTTP servers on
+loopback."""
 
 import asyncio
 import json
@@ -33,17 +34,26 @@ class Provider:
         self.keys.append(request.headers.get("Authorization", ""))
         body = await request.json()
         if self.mood == "down":
-            return web.json_response({"error": "overloaded"}, status=503, headers={"Retry-After": "0"})
+            return web.json_response(
+                {"error": "overloaded"}, status=503, headers={"Retry-After": "0"}
+            )
         if self.mood == "nonsense":
             return web.Response(text="<html>")
         if not body.get("stream"):
-            message = {"choices": [{"message": {"content": f"hello from {body['model']}"}}], "usage": {"prompt_tokens": 10, "completion_tokens": 5}}
+            message = {
+                "choices": [{"message": {"content": f"hello from {body['model']}"}}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5},
+            }
             return web.json_response(message)
         response = web.StreamResponse()
         await response.prepare(request)
         try:
             for word in ("one ", "two ", "three"):
-                await response.write(b"data: " + json.dumps({"choices": [{"delta": {"content": word}}]}).encode() + b"\n\n")
+                await response.write(
+                    b"data: "
+                    + json.dumps({"choices": [{"delta": {"content": word}}]}).encode()
+                    + b"\n\n"
+                )
                 await asyncio.sleep(0.01 if self.mood != "slow" else 0.5)
                 if self.mood == "cut" and word == "two ":
                     request.transport.close()
@@ -65,11 +75,19 @@ def served(test, policy="circuit_breaker"):
         await b.start()
         price = {"input": 1.0, "output": 2.0}
         deployments = {
-            "a": {"provider": "anthropic", "model": "model-a", "base_url": a.url, "price": price, "api_key_env": "SIMROUTE_TEST_KEY"},
+            "a": {
+                "provider": "anthropic",
+                "model": "model-a",
+                "base_url": a.url,
+                "price": price,
+                "api_key_env": "SIMROUTE_TEST_KEY",
+            },
             "b": {"provider": "openai", "model": "model-b", "base_url": b.url, "price": price},
         }
         try:
-            async with sr.live.Gateway(policy=policy, deployments=deployments, rows=rows.append) as gateway:
+            async with sr.live.Gateway(
+                policy=policy, deployments=deployments, rows=rows.append
+            ) as gateway:
                 await test(gateway, a, b, rows)
                 assert KEY not in repr(vars(gateway)) + repr(rows)
         finally:
@@ -177,8 +195,20 @@ def test_an_answer_that_is_no_json_and_a_server_that_is_gone_are_outcomes():
         ({"Retry-After": "999999999"}, 3600.0),
         ({"Retry-After": "-5"}, 0.0),
         ({"Retry-After": "soon"}, None),
-        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:27:30 GMT"}, 30.0),
-        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 08:00:00 GMT"}, 0.0),
+        (
+            {
+                "Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT",
+                "Date": "Wed, 21 Oct 2015 07:27:30 GMT",
+            },
+            30.0,
+        ),
+        (
+            {
+                "Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT",
+                "Date": "Wed, 21 Oct 2015 08:00:00 GMT",
+            },
+            0.0,
+        ),
         ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, None),
         ({}, None),
     ],

@@ -1,4 +1,5 @@
-"""The same stack against the same scripted upstream: virtual time and asyncio give the same sequence of attempts."""
+"""The same stack against the same scripted upstream: virtual time and asyncio give the same
+sequence of attempts."""
 
 import asyncio
 import copy
@@ -47,7 +48,15 @@ class Scripted:
 
     def outcome(self, call: Call, step: Step) -> Outcome:
         usd = Price(1.0, 2.0).of(1000, 100) if step.status == 200 else 0.0
-        return Outcome(step.status, call.target, retry_after=step.retry_after, usd=usd, input_tokens=1000, output_tokens=100, answer="text")
+        return Outcome(
+            step.status,
+            call.target,
+            retry_after=step.retry_after,
+            usd=usd,
+            input_tokens=1000,
+            output_tokens=100,
+            answer="text",
+        )
 
 
 async def accepts(call, outcome):
@@ -60,18 +69,31 @@ def live(layers, script, arrivals, streamed=False):
     rows = []
 
     async def main():
-        targets = {name: Target(name, f"company-{name}", f"model-{name}", "model") for name in script}
+        targets = {
+            name: Target(name, f"company-{name}", f"model-{name}", "model") for name in script
+        }
         prices = dict.fromkeys(script, Price(1.0, 2.0))
-        world = LiveWorld(targets, prices, Scripted(script), [copy.deepcopy(layers)], rows=rows.append, judge=accepts)
+        world = LiveWorld(
+            targets,
+            prices,
+            Scripted(script),
+            [copy.deepcopy(layers)],
+            rows=rows.append,
+            judge=accepts,
+        )
 
         async def request(number, when):
             await asyncio.sleep(when)
-            return await world.serve(LiveRequest(number, number, when, input_tokens=1000, streamed=streamed))
+            return await world.serve(
+                LiveRequest(number, number, when, input_tokens=1000, streamed=streamed)
+            )
 
         await asyncio.gather(*(request(number, when) for number, when in enumerate(arrivals)))
 
     clock.run(main())
-    return sorted((row.start_s, row.request_id, row.attempt, row.target, row.status) for row in rows)
+    return sorted(
+        (row.start_s, row.request_id, row.attempt, row.target, row.status) for row in rows
+    )
 
 
 def simulated(layers, script, arrivals, streamed=False):
@@ -79,17 +101,31 @@ def simulated(layers, script, arrivals, streamed=False):
     names = list(script)
     found = []
     for chunk in log.rows["attempts"]:
-        columns = (chunk[name].tolist() for name in ("start_s", "request_id", "attempt", "target", "status"))
-        found += [(start, request, attempt, names[target], status) for start, request, attempt, target, status in zip(*columns, strict=True)]
+        columns = (
+            chunk[name].tolist()
+            for name in ("start_s", "request_id", "attempt", "target", "status")
+        )
+        found += [
+            (start, request, attempt, names[target], status)
+            for start, request, attempt, target, status in zip(*columns, strict=True)
+        ]
     return sorted(found)
 
 
 def same(layers, script, arrivals, streamed=False):
     """Compare the two worlds; the first row that differs is in the message."""
-    ours, theirs = simulated(layers, script, arrivals, streamed), live(layers, script, arrivals, streamed)
+    ours, theirs = (
+        simulated(layers, script, arrivals, streamed),
+        live(layers, script, arrivals, streamed),
+    )
     for place, (a, b) in enumerate(zip(ours, theirs, strict=False)):
-        assert (a[1:], round(a[0], 7)) == (b[1:], round(b[0], 7)), f"row {place}: simulated {a}, live {b}"
-    assert len(ours) == len(theirs), f"simulated {len(ours)} rows, live {len(theirs)}: {(ours + theirs)[min(len(ours), len(theirs))]}"
+        assert (a[1:], round(a[0], 7)) == (b[1:], round(b[0], 7)), (
+            f"row {place}: simulated {a}, live {b}"
+        )
+    assert len(ours) == len(theirs), (
+        f"simulated {len(ours)} rows, live {len(theirs)}: "
+        f"{(ours + theirs)[min(len(ours), len(theirs))]}"
+    )
     return ours
 
 
@@ -106,7 +142,15 @@ LAYERS = {
     "cascade": Cascade(cheap="b", strong="a", judge=Judge(1.0, 0.0, latency=0.417)),
 }
 SCRIPT = {
-    "a": [Step(0.31, 503), Step(0.37, 429, 1.9), Step(1.13), Step(6.1), Step(0.17, 500), Step(0.41, first=0.11), Step(3.3, 502, first=0.7)],
+    "a": [
+        Step(0.31, 503),
+        Step(0.37, 429, 1.9),
+        Step(1.13),
+        Step(6.1),
+        Step(0.17, 500),
+        Step(0.41, first=0.11),
+        Step(3.3, 502, first=0.7),
+    ],
     "b": [Step(0.71), Step(0.29, 529), Step(1.51, first=0.23)],
 }
 ARRIVALS = [0.0, 0.903, 1.711, 2.957, 4.409, 7.001, 11.83, 12.02, 13.7]
@@ -121,7 +165,9 @@ def test_every_layer_does_the_same_in_both_worlds(name, streamed):
 
 latencies = st.integers(1, 400).map(lambda n: n * 0.0137 + 0.00071)
 steps = st.builds(
-    lambda seconds, status, wait, share: Step(seconds, status, wait, seconds * share if share is not None else None),
+    lambda seconds, status, wait, share: Step(
+        seconds, status, wait, seconds * share if share is not None else None
+    ),
     latencies,
     st.sampled_from([200, 200, 429, 500, 503]),
     st.one_of(st.none(), st.integers(1, 30).map(lambda n: n * 0.1013)),
@@ -131,7 +177,9 @@ steps = st.builds(
 
 @settings(max_examples=120)
 @given(
-    names=st.permutations(list(LAYERS)).flatmap(lambda order: st.integers(0, 5).map(lambda n: order[:n])),
+    names=st.permutations(list(LAYERS)).flatmap(
+        lambda order: st.integers(0, 5).map(lambda n: order[:n])
+    ),
     a=st.lists(steps, min_size=1, max_size=6),
     b=st.lists(steps, min_size=1, max_size=6),
     gaps=st.lists(st.integers(1, 300).map(lambda n: n * 0.01931), min_size=1, max_size=12),
@@ -159,7 +207,14 @@ class Race:
 
 
 def test_a_race_and_its_loser_are_the_same_in_both_worlds():
-    """A slow primary loses to the backup, a failing one is outlived by it, a quick one never sees it sent."""
+    """A slow primary loses to the backup, a failing one is outlived by it, a quick one never sees
+    it sent."""
     script = {"a": [Step(3.1), Step(0.7, 500), Step(0.2)], "b": [Step(1.03)]}
     rows = same({"race": Race()}, script, [0.0, 10.0, 20.0])
-    assert [(row[3], row[4]) for row in rows] == [("a", 499), ("b", 200), ("a", 500), ("b", 200), ("a", 200)]
+    assert [(row[3], row[4]) for row in rows] == [
+        ("a", 499),
+        ("b", 200),
+        ("a", 500),
+        ("b", 200),
+        ("a", 200),
+    ]

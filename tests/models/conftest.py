@@ -20,12 +20,20 @@ def deployment(provider: str = "acme", model: str = "m-1", **fields: Any) -> spe
 
 @pytest.fixture
 def weather() -> Callable[..., Weather]:
-    """Weather over a workload; scenario fields by name, `seed` and `replication`, and files already read."""
+    """Weather over a workload; scenario fields by name, `seed` and `replication`, and files already
+    read."""
 
     def make(
-        workload: spec.Workload | None = None, seed: int = 1, replication: int = 0, files: dict[str, Any] | None = None, **fields: Any
+        workload: spec.Workload | None = None,
+        seed: int = 1,
+        replication: int = 0,
+        files: dict[str, Any] | None = None,
+        **fields: Any,
     ) -> Weather:
-        fields = {"deployments": {"a": deployment()}, "workload": workload or spec.Workload(rate=10)} | fields
+        fields = {
+            "deployments": {"a": deployment()},
+            "workload": workload or spec.Workload(rate=10),
+        } | fields
         return Weather(spec.Scenario(**fields), seed, replication, **(files or {}))
 
     return make

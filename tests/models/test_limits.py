@@ -10,8 +10,11 @@ from simroute.models.limits import RateLimit
 
 
 @pytest.mark.parametrize("charge", ["reserve", "estimate", "generated"])
-def test_a_prompt_larger_than_the_whole_tpm_is_refused_for_ever(charge: Literal["reserve", "estimate", "generated"]) -> None:
-    """Also long after the last call, and without a time to come back; one that fits exactly passes."""
+def test_a_prompt_larger_than_the_whole_tpm_is_refused_for_ever(
+    charge: Literal["reserve", "estimate", "generated"],
+) -> None:
+    """Also long after the last call, and without a time to come back; one that fits exactly
+    passes."""
     limit = RateLimit(spec.Limits(tpm=1000, charge=charge))
     assert [limit.ask(now, 1001, 0, 0) for now in (0.0, 60.0, 1e6)] == [math.inf] * 3
     assert limit.ask(1e6, 1000, 0, 0) is None

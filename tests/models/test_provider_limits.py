@@ -31,14 +31,16 @@ def refused(row: dict[str, str]) -> float:
 
 
 def test_retry_after_is_that_of_real_messages_to_the_digit(shared: Path) -> None:
-    """Eight public 429 messages: (used + requested - limit) / (limit / 60), to the last digit printed."""
+    """Eight public 429 messages: (used + requested - limit) / (limit / 60), to the last digit
+    printed."""
     for row in messages(shared):
         digits = len(row["predicted_wait_s"].partition(".")[2])
         assert f"{refused(row):.{digits}f}" == f"{float(row['predicted_wait_s']):.{digits}f}"
 
 
 def test_retry_after_is_what_openai_and_groq_printed(shared: Path) -> None:
-    """OpenAI prints whole milliseconds, cut off; Groq's seconds are within 4 ms, since it counts unprinted fractions of tokens."""
+    """OpenAI prints whole milliseconds, cut off; Groq's seconds are within 4 ms, since it counts
+    unprinted fractions of tokens."""
     for row in messages(shared):
         stated = float(row["stated_wait_s"])
         if row["provider"] == "openai":
@@ -74,9 +76,12 @@ def test_the_longer_wait_counts() -> None:
     assert RateLimit(spec.Limits(rpm=600, tpm=600)).ask(0.0, 600, 0, 0) is None
 
 
-@pytest.mark.parametrize(("charge", "left"), [("reserve", 400), ("estimate", 850), ("generated", 900)])
+@pytest.mark.parametrize(
+    ("charge", "left"), [("reserve", 400), ("estimate", 850), ("generated", 900)]
+)
 def test_what_is_charged_at_once_depends_on_the_provider(charge: str, left: int) -> None:
-    """100 in, 50 out of at most 500, with a limit of 1,000: the reserve, the estimate, or the input alone."""
+    """100 in, 50 out of at most 500, with a limit of 1,000: the reserve, the estimate, or the input
+    alone."""
     gate = RateLimit(spec.Limits(tpm=1000, charge=charge))  # type: ignore[arg-type]
     assert gate.ask(0.0, 100, 50, 500) is None
     assert gate.ask(0.0, left, 0, 0) is None
@@ -93,7 +98,8 @@ def test_generated_tokens_are_charged_when_they_are_there() -> None:
 
 
 def test_a_call_beyond_the_whole_limit_is_refused_for_ever_and_charged_nothing() -> None:
-    """More tokens than a minute grants: no wait helps; a call of all of them passes a full bucket."""
+    """More tokens than a minute grants: no wait helps; a call of all of them passes a full
+    bucket."""
     gate = RateLimit(spec.Limits(tpm=600))
     assert gate.ask(0.0, 601, 0, 0) == math.inf
     assert gate.ask(0.0, 600, 0, 0) is None

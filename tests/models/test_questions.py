@@ -12,7 +12,17 @@ from simroute.models.weather import Weather
 from simroute.traces import Trace
 
 Make = Callable[..., Weather]
-COLUMNS = ("question", "wording", "task", "user", "feature", "input_tokens", "output_tokens", "streamed", "replica")
+COLUMNS = (
+    "question",
+    "wording",
+    "task",
+    "user",
+    "feature",
+    "input_tokens",
+    "output_tokens",
+    "streamed",
+    "replica",
+)
 
 
 def columns(weather: Weather) -> dict[str, Any]:
@@ -26,7 +36,8 @@ def share(chosen: np.ndarray, expected: float) -> Any:
 
 
 def test_repeats_are_zipf_popular(weather: Make) -> None:
-    """Of 200,000 requests 40 % repeat; each of the ten most popular of 1,000 questions has its share r^-1.2 / H within 4 sd."""
+    """Of 200,000 requests 40 % repeat; each of the ten most popular of 1,000 questions has its
+    share r^-1.2 / H within 4 sd."""
     load = spec.Workload(rate=100, repeats=spec.Repeats(share=0.4, questions=1000, exponent=1.2))
     question = columns(weather(load, horizon=2000.0))["question"]
     again = question[question < UNIQUE]
@@ -46,8 +57,14 @@ def test_questions_that_are_not_repeats_are_asked_once(weather: Make) -> None:
 
 
 def test_a_paraphrase_means_the_same_in_words_of_its_own(weather: Make) -> None:
-    """A quarter of the repeats (within 4 sd) has a wording that stands nowhere else; the others are the same to the letter."""
-    got = columns(weather(spec.Workload(rate=50, repeats=spec.Repeats(share=0.5, questions=20, paraphrased=0.25)), horizon=400.0))
+    """A quarter of the repeats (within 4 sd) has a wording that stands nowhere else; the others are
+    the same to the letter."""
+    got = columns(
+        weather(
+            spec.Workload(rate=50, repeats=spec.Repeats(share=0.5, questions=20, paraphrased=0.25)),
+            horizon=400.0,
+        )
+    )
     again = got["question"] < UNIQUE
     anew = again & (got["wording"] != got["question"])
     assert anew[again].mean() == share(anew[again], 0.25)
@@ -56,8 +73,13 @@ def test_a_paraphrase_means_the_same_in_words_of_its_own(weather: Make) -> None:
 
 
 def test_what_belongs_to_a_question_repeats_with_it(weather: Make) -> None:
-    """The same question has one task, one input length and one output length, however often it is asked."""
-    load = spec.Workload(rate=50, tasks={"a": spec.Task(), "b": spec.Task()}, repeats=spec.Repeats(share=0.9, questions=300))
+    """The same question has one task, one input length and one output length, however often it is
+    asked."""
+    load = spec.Workload(
+        rate=50,
+        tasks={"a": spec.Task(), "b": spec.Task()},
+        repeats=spec.Repeats(share=0.9, questions=300),
+    )
     got = columns(weather(load, horizon=400.0))
     for name in ("task", "input_tokens", "output_tokens"):
         pairs = np.unique(np.stack([got["question"], got[name]]), axis=1)
@@ -65,9 +87,12 @@ def test_what_belongs_to_a_question_repeats_with_it(weather: Make) -> None:
 
 
 def test_the_most_popular_question_is_of_any_task(weather: Make) -> None:
-    """Over 400 seeds its task is the second one in 30 % (within 4 sd, 9.2 points): popularity does not favour a task."""
+    """Over 400 seeds its task is the second one in 30 % (within 4 sd, 9.2 points): popularity does
+    not favour a task."""
     tasks = {"a": spec.Task(share=0.7), "b": spec.Task(share=0.3)}
-    load = spec.Workload(rate=50, tasks=tasks, repeats=spec.Repeats(share=0.9, questions=10, exponent=2))
+    load = spec.Workload(
+        rate=50, tasks=tasks, repeats=spec.Repeats(share=0.9, questions=10, exponent=2)
+    )
     found = []
     for seed in range(400):
         block = next(weather(load, seed=seed, horizon=10.0).blocks())
@@ -76,13 +101,26 @@ def test_the_most_popular_question_is_of_any_task(weather: Make) -> None:
 
 
 def test_tasks_users_features_and_streaming_have_their_shares(weather: Make) -> None:
-    """50,000 requests, each share within 4 sd; weights need not add up to one; users and features are drawn independently."""
-    tasks, users, features = {"a": spec.Task(share=3), "b": spec.Task(share=1)}, {"u": 5.0, "v": 3.0, "w": 2.0}, {"f": 1.0, "g": 0.0, "h": 3.0}
+    """50,000 requests, each share within 4 sd; weights need not add up to one; users and features
+    are drawn independently."""
+    tasks, users, features = (
+        {"a": spec.Task(share=3), "b": spec.Task(share=1)},
+        {"u": 5.0, "v": 3.0, "w": 2.0},
+        {"f": 1.0, "g": 0.0, "h": 3.0},
+    )
     load = spec.Workload(rate=50, streamed=0.7, tasks=tasks, users=users, features=features)
     scene = weather(load, horizon=1000.0)
     got = columns(scene)
-    assert (scene.tasks, scene.users, scene.features) == (["a", "b"], ["u", "v", "w"], ["f", "g", "h"])
-    for name, shares in (("task", (0.75, 0.25)), ("user", (0.5, 0.3, 0.2)), ("feature", (0.25, 0, 0.75))):
+    assert (scene.tasks, scene.users, scene.features) == (
+        ["a", "b"],
+        ["u", "v", "w"],
+        ["f", "g", "h"],
+    )
+    for name, shares in (
+        ("task", (0.75, 0.25)),
+        ("user", (0.5, 0.3, 0.2)),
+        ("feature", (0.25, 0, 0.75)),
+    ):
         for code, expected in enumerate(shares):
             assert (got[name] == code).mean() == share(got[name], expected)
     both = (got["user"] == 0) & (got["feature"] == 2)
@@ -98,8 +136,12 @@ def test_requests_spread_evenly_over_replicas(weather: Make) -> None:
 
 
 def test_lengths_are_lognormal_whole_and_at_least_one(weather: Make) -> None:
-    """Mean and sd of the log of 50,000 lengths within 4 sd (sigma / sqrt(n), sigma / sqrt(2n)), and 1e-4 for rounding."""
-    task = spec.Task(input_tokens=spec.Lengths(median=5000, sigma=0.5), output_tokens=spec.Lengths(median=1.2, sigma=1, max=3))
+    """Mean and sd of the log of 50,000 lengths within 4 sd (sigma / sqrt(n), sigma / sqrt(2n)), and
+    1e-4 for rounding."""
+    task = spec.Task(
+        input_tokens=spec.Lengths(median=5000, sigma=0.5),
+        output_tokens=spec.Lengths(median=1.2, sigma=1, max=3),
+    )
     got = columns(weather(spec.Workload(rate=50, tasks={"a": task}), horizon=1000.0))
     logs = np.log(got["input_tokens"])
     assert logs.mean() == pytest.approx(np.log(5000), abs=4 * 0.5 / np.sqrt(len(logs)) + 1e-4)
@@ -110,7 +152,10 @@ def test_lengths_are_lognormal_whole_and_at_least_one(weather: Make) -> None:
 
 def test_each_task_has_lengths_of_its_own(weather: Make) -> None:
     """With sigma 0 a task's lengths are its medians."""
-    tasks = {name: spec.Task(input_tokens=spec.Lengths(m, 0), output_tokens=spec.Lengths(m / 10, 0)) for name, m in (("a", 100), ("b", 700))}
+    tasks = {
+        name: spec.Task(input_tokens=spec.Lengths(m, 0), output_tokens=spec.Lengths(m / 10, 0))
+        for name, m in (("a", 100), ("b", 700))
+    }
     got = columns(weather(spec.Workload(tasks=tasks)))
     assert np.array_equal(got["input_tokens"], np.where(got["task"] == 0, 100, 700))
     assert np.array_equal(got["output_tokens"], np.where(got["task"] == 0, 10, 70))

@@ -1,4 +1,5 @@
-"""A deployment behaves as its log says: times by size and hour, failures when they were; and the clock of a run goes through the trace."""
+"""A deployment behaves as its log says: times by size and hour, failures when they were; and the
+clock of a run goes through the trace."""
 
 import re
 from types import SimpleNamespace
@@ -21,63 +22,106 @@ COINS = np.linspace(0, 1, 1000, endpoint=False)
 
 
 def seen(hour, latency, tokens=None, failures=()):
-    """What a recording has of target 0. failures: (window of 300 s, status, failed, calls) of each window."""
+    """What a recording has of target 0. failures: (window of 300 s, status, failed, calls) of each
+    window."""
     size = len(latency)
     tokens = np.full(size, 100) if tokens is None else np.asarray(tokens)
     windows = list(failures) or [(0, 200, 0, size)]
     bad = [row for row in windows if row[2]]
     return {
-        "target": np.zeros(size, int), "hour": np.asarray(hour), "t": np.asarray(hour) * 3600.0, "input_tokens": np.zeros(size, int),
-        "output_tokens": tokens, "latency_s": np.asarray(latency, float), "ttft_s": np.full(size, np.nan), "failed": np.zeros(size, bool),
-        "calls_target": np.zeros(len(windows), int), "calls_w": np.array([row[0] for row in windows]),
-        "calls_calls": np.array([row[3] for row in windows]), "failures_target": np.zeros(len(bad), int),
-        "failures_w": np.array([row[0] for row in bad], int), "failures_status": np.array([row[1] for row in bad], int),
+        "target": np.zeros(size, int),
+        "hour": np.asarray(hour),
+        "t": np.asarray(hour) * 3600.0,
+        "input_tokens": np.zeros(size, int),
+        "output_tokens": tokens,
+        "latency_s": np.asarray(latency, float),
+        "ttft_s": np.full(size, np.nan),
+        "failed": np.zeros(size, bool),
+        "calls_target": np.zeros(len(windows), int),
+        "calls_w": np.array([row[0] for row in windows]),
+        "calls_calls": np.array([row[3] for row in windows]),
+        "failures_target": np.zeros(len(bad), int),
+        "failures_w": np.array([row[0] for row in bad], int),
+        "failures_status": np.array([row[1] for row in bad], int),
         "failures_calls": np.array([row[2] for row in bad], int),
-    }  # fmt: skip
+    }
 
 
 def test_times_are_those_of_the_same_hour():
     """The first hour takes 1 s, the second 3 s; so do calls there, and never anything between."""
     behaviour = Behaviour(seen([0] * 40 + [1] * 40, [1.0] * 40 + [3.0] * 40), 0)
     for when, expected in ((1800.0, 1.0), (5400.0, 3.0)):
-        ttft, decode, _ = behaviour.draw(np.full(1000, when), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS]))
+        ttft, decode, _ = behaviour.draw(
+            np.full(1000, when), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS])
+        )
         assert np.allclose(ttft + decode, expected)
 
 
 def test_an_hour_with_too_few_calls_takes_those_of_all_hours_and_is_not_observed():
     """One call less than the neighbours that are asked for."""
-    behaviour = Behaviour(seen([0] * NEIGHBOURS + [1] * (NEIGHBOURS - 1), [1.0] * NEIGHBOURS + [3.0] * (NEIGHBOURS - 1)), 0)
-    assert behaviour.observed(np.array([0.0, 3599.0, 3600.0, 7200.0])).tolist() == [True, True, False, False]
-    ttft, decode, _ = behaviour.draw(np.full(1000, 5400.0), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS]))
+    behaviour = Behaviour(
+        seen(
+            [0] * NEIGHBOURS + [1] * (NEIGHBOURS - 1), [1.0] * NEIGHBOURS + [3.0] * (NEIGHBOURS - 1)
+        ),
+        0,
+    )
+    assert behaviour.observed(np.array([0.0, 3599.0, 3600.0, 7200.0])).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    ttft, decode, _ = behaviour.draw(
+        np.full(1000, 5400.0), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS])
+    )
     assert set(np.round(ttft + decode, 6)) <= {1.0, 3.0}
 
 
 def test_times_grow_with_size_as_in_the_log():
-    """10 ms a token: a call of 100 tokens takes 1 s, one of 900 nine, to within the width of the neighbourhood."""
+    """10 ms a token: a call of 100 tokens takes 1 s, one of 900 nine, to within the width of the
+    neighbourhood."""
     tokens = np.arange(1, 1001)
     behaviour = Behaviour(seen([0] * 1000, tokens / 100, tokens), 0)
     for size in (100, 500, 900):
-        ttft, decode, _ = behaviour.draw(np.zeros(1000), np.zeros(1000), np.full(1000, size), np.stack([COINS, COINS]))
+        ttft, decode, _ = behaviour.draw(
+            np.zeros(1000), np.zeros(1000), np.full(1000, size), np.stack([COINS, COINS])
+        )
         assert np.allclose(ttft + decode, size / 100, rtol=1e-6)
 
 
-@given(st.lists(st.tuples(st.integers(0, 200_000), st.integers(0, 20_000)), min_size=1, max_size=6, unique=True), st.integers(0, 2**32))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 200_000), st.integers(0, 20_000)),
+        min_size=1,
+        max_size=6,
+        unique=True,
+    ),
+    st.integers(0, 2**32),
+)
 def test_calls_of_one_size_use_all_of_their_sample(sizes, seed):
-    """Forty logged calls of each size, whatever fits best: forty coins in equal steps draw each of these times once, and no other."""
+    """Forty logged calls of each size, whatever fits best: forty coins in equal steps draw each of
+    these times once, and no other."""
     source, each = np.random.default_rng(seed), 40
     asked, given_ = (np.repeat(column, each) for column in np.array(sizes).T)
     latency = source.random(len(asked)) + asked * 1e-5 + given_ * 1e-3
     behaviour = Behaviour(seen([0] * len(asked), latency, given_) | {"input_tokens": asked}, 0)
-    expected = behaviour._size(asked, given_)  # two sizes that are expected to take the same time are one sample
+    # two sizes that are expected to take the same time are one sample
+    expected = behaviour._size(asked, given_)
     for one, other in sizes:
         alike = expected == behaviour._size(np.array([one]), np.array([other]))
         coins = (np.arange(alike.sum()) + 0.5) / alike.sum()
-        ttft, decode, _ = behaviour.draw(np.zeros(len(coins)), np.full(len(coins), one), np.full(len(coins), other), np.stack([coins, coins]))
+        ttft, decode, _ = behaviour.draw(
+            np.zeros(len(coins)),
+            np.full(len(coins), one),
+            np.full(len(coins), other),
+            np.stack([coins, coins]),
+        )
         assert sorted(ttft + decode) == sorted(latency[alike])
 
 
 def test_a_log_that_is_too_long_is_thinned_and_says_what_that_costs(tmp_path, monkeypatch):
-    """4,000 calls of one hour, of which a fifth is kept: its mean is off by no more than four of the standard errors that are told."""
+    """4,000 calls of one hour, of which a fifth is kept: its mean is off by no more than four of
+    the standard errors that are told."""
     monkeypatch.setattr(columns, "MOST_SEEN", 800)
     rows = list(calls(4000, rate=4, models={"gpt-4o": 1}))
     made = columns.record(read([written(tmp_path / "log.csv", rows)], Wish()), tmp_path / "made")
@@ -98,7 +142,12 @@ def test_small_hours_are_kept_whole_when_a_log_is_thinned():
 
 def test_all_neighbours_come_equally_often():
     """Of 32 calls of one size, each is drawn as often as the coin's share of it says."""
-    pool = Pool(np.zeros(NEIGHBOURS, int), np.ones(NEIGHBOURS), np.full(NEIGHBOURS, np.nan), np.arange(NEIGHBOURS, dtype=float) + 1)
+    pool = Pool(
+        np.zeros(NEIGHBOURS, int),
+        np.ones(NEIGHBOURS),
+        np.full(NEIGHBOURS, np.nan),
+        np.arange(NEIGHBOURS, dtype=float) + 1,
+    )
     coin = (np.arange(3200) + 0.5) / 3200
     _, latency = pool.draw(np.zeros(3200, int), np.ones(3200), coin)
     assert np.unique(latency, return_counts=True)[1].tolist() == [100] * NEIGHBOURS
@@ -113,7 +162,8 @@ def test_failures_come_by_status_in_the_windows_of_the_log():
 
 @pytest.mark.parametrize("turn", [0, 1, 2])
 def test_the_clock_begins_later_goes_faster_and_over_again(turn):
-    """Twice as fast from second 100 on, 600 s long: second 50 of each turn is second 200 of the trace."""
+    """Twice as fast from second 100 on, 600 s long: second 50 of each turn is second 200 of the
+    trace."""
     clock = Clock(100.0, 2.0, 600.0)
     assert clock.trace(np.array([turn * 300.0 + 50.0])).tolist() == [200.0]
 
@@ -121,8 +171,15 @@ def test_the_clock_begins_later_goes_faster_and_over_again(turn):
 def test_errors_follow_the_clock_of_the_run():
     """Those at 300 s to 600 s of the trace, seen from 450 s on, at double speed, twice over."""
     windows = [(0, 200, 0, 40), (1, 503, 40, 40), (2, 200, 0, 40)]
-    recorded = Recorded(Behaviour(seen([0] * 40, [1.0] * 40, failures=windows), 0), Clock(450.0, 2.0, 450.0))
-    assert recorded.errors(450.0) == [(0.0, {503: 1.0}), (75.0, {}), (225.0, {503: 1.0}), (300.0, {})]
+    recorded = Recorded(
+        Behaviour(seen([0] * 40, [1.0] * 40, failures=windows), 0), Clock(450.0, 2.0, 450.0)
+    )
+    assert recorded.errors(450.0) == [
+        (0.0, {503: 1.0}),
+        (75.0, {}),
+        (225.0, {503: 1.0}),
+        (300.0, {}),
+    ]
 
 
 class Kept:
@@ -132,7 +189,11 @@ class Kept:
 
     def __init__(self):
         number = np.arange(self.requests)
-        self.columns = {"arrival": number.astype(float), "session": number // 40 * 10 + number % 10, "place": number}
+        self.columns = {
+            "arrival": number.astype(float),
+            "session": number // 40 * 10 + number % 10,
+            "place": number,
+        }
         self.columns |= {"question": number, "input_tokens": number, "output_tokens": number}
 
     def column(self, name):
@@ -169,7 +230,8 @@ def test_a_window_and_a_loop_play_what_they_say():
 
 
 def test_jitter_draws_whole_sessions_poisson_often():
-    """Each session is there 0, 1, 2 … times with all of its requests; over 1,000 sessions mean and variance are 1 within four standard errors."""
+    """Each session is there 0, 1, 2 … times with all of its requests; over 1,000 sessions mean and
+    variance are 1 within four standard errors."""
     found = played(trace_jitter=True)
     often = np.bincount(found["place"], minlength=4000)
     sessions = Kept().columns["session"]
@@ -178,12 +240,14 @@ def test_jitter_draws_whole_sessions_poisson_often():
     counts = np.array([next(iter(one)) for one in by_session])
     assert len(counts) == 1000
     assert abs(counts.mean() - 1) < 4 * np.sqrt(1 / 1000)
-    assert abs(counts.var() - 1) < 4 * np.sqrt(3 / 1000)  # Var of a Poisson(1) sample's variance: (mu4 - 1) / n = 3 / n
+    # Var of a Poisson(1) sample's variance: (mu4 - 1) / n = 3 / n
+    assert abs(counts.var() - 1) < 4 * np.sqrt(3 / 1000)
     assert np.all(np.diff(found["arrival"]) >= 0)
 
 
 def test_jitter_moves_a_session_as_one():
-    """A session that came once keeps its steps of 10 s, within 300 s of where it was; another replication moves it elsewhere."""
+    """A session that came once keeps its steps of 10 s, within 300 s of where it was; another
+    replication moves it elsewhere."""
     moves = []
     for replication in (0, 1):
         found = played(replication, trace_jitter=True)
@@ -192,9 +256,17 @@ def test_jitter_moves_a_session_as_one():
         assert len(inner) > 200
         for session in inner:
             mine = found["session"] == session
-            if sorted(np.diff(np.sort(found["arrival"][mine])).round(6).tolist()) != [10.0, 10.0, 10.0]:
+            if sorted(np.diff(np.sort(found["arrival"][mine])).round(6).tolist()) != [
+                10.0,
+                10.0,
+                10.0,
+            ]:
                 pytest.fail("a session is torn apart")
-        first = [np.min(found["arrival"][found["session"] == session]) - (session // 10 * 40 + session % 10) for session in inner]
+        first = [
+            np.min(found["arrival"][found["session"] == session])
+            - (session // 10 * 40 + session % 10)
+            for session in inner
+        ]
         assert max(np.abs(first)) <= MOVED
         moves.append(first[:50])
     assert moves[0] != moves[1]
@@ -203,14 +275,22 @@ def test_jitter_moves_a_session_as_one():
 def test_of_calls_that_are_all_alike_every_one_is_drawn():
     """A thousand calls of one size: none is left out, and none comes more often than the others."""
     behaviour = Behaviour(seen([0] * 1000, np.arange(1, 1001) / 100), 0)
-    ttft, decode, _ = behaviour.draw(np.zeros(1000), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS]))
+    ttft, decode, _ = behaviour.draw(
+        np.zeros(1000), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS])
+    )
     assert sorted((ttft + decode).tolist()) == pytest.approx((np.arange(1, 1001) / 100).tolist())
 
 
 def test_a_bootstrap_of_a_short_trace_stays_within_it() -> None:
     """Sessions of a trace of ten seconds do not begin before it."""
-    trace = SimpleNamespace(arrival=np.arange(11.0), input_tokens=np.ones(11, np.int64), output_tokens=np.ones(11, np.int64))
+    trace = SimpleNamespace(
+        arrival=np.arange(11.0),
+        input_tokens=np.ones(11, np.int64),
+        output_tokens=np.ones(11, np.int64),
+    )
     load = spec.Workload(trace="log", trace_jitter=True)
-    when = np.concatenate([block["arrival"] for block in replayed(load, trace, 10.0, Streams(1, 0))])
+    when = np.concatenate(
+        [block["arrival"] for block in replayed(load, trace, 10.0, Streams(1, 0))]
+    )
     assert len(when)
     assert when.min() >= 0.0

@@ -23,8 +23,17 @@ def test_a_block_is_the_same_whatever_was_drawn_before() -> None:
 
 
 def test_seed_replication_key_and_block_all_matter_and_are_independent() -> None:
-    """Correlations of any two streams of 100,000 stay within 4.5 standard deviations, 4.5 / sqrt(n) = 0.0142."""
-    several = [draws(), draws(2), draws(1, 1), draws(1, 0, "z"), draws(1, 0, "x", 1), draws(block=1), draws(block=2)]
+    """Correlations of any two streams of 100,000 stay within 4.5 standard deviations, 4.5 / sqrt(n)
+    = 0.0142."""
+    several = [
+        draws(),
+        draws(2),
+        draws(1, 1),
+        draws(1, 0, "z"),
+        draws(1, 0, "x", 1),
+        draws(block=1),
+        draws(block=2),
+    ]
     for one, other in itertools.combinations(several, 2):
         assert abs(np.corrcoef(one, other)[0, 1]) < 4.5 / np.sqrt(N)
 

@@ -33,7 +33,8 @@ def failing(times: int, status: int = 503, **rest: float) -> Watched:
 
 
 def test_three_failures_stop_the_calls_and_a_trial_lets_them_through_again():
-    """Failures at 0, 1, 2 s open it; 3 s and 31.9 s are refused with what is left of 30 s; the trial at 32 s closes it."""
+    """Failures at 0, 1, 2 s open it; 3 s and 31.9 s are refused with what is left of 30 s; the
+    trial at 32 s closes it."""
     world = failing(3)
     ends = world.play(Breaker(), *at(0.0, 1.0, 2.0, 3.0, 31.9, 32.0, 33.0))
     assert [outcome.status for _, outcome in ends] == [503, 503, 503, 503, 503, 200, 200]
@@ -43,7 +44,10 @@ def test_three_failures_stop_the_calls_and_a_trial_lets_them_through_again():
     assert world.events == [(2.0, "opened"), (32.0, "half_opened"), (32.0, "closed")]
 
 
-@pytest.mark.parametrize(("status", "opens"), [(408, True), (500, True), (529, True), (429, False), (499, False), (400, False)])
+@pytest.mark.parametrize(
+    ("status", "opens"),
+    [(408, True), (500, True), (529, True), (429, False), (499, False), (400, False)],
+)
 def test_what_counts_as_a_failure(status, opens):
     """A timeout does; rate limits, calls that were given up and bad requests do not."""
     world = failing(99, status)
@@ -75,15 +79,19 @@ def test_a_refusal_further_in_says_nothing_about_the_provider():
 
 
 def test_a_cancelled_trial_does_not_block_the_way():
-    """The caller leaves after 5 s; the trial's place is free for the next call, and no failure is counted."""
-    world = Watched(lambda call, n: Reply(503, seconds=0.0) if n < 3 else Reply(seconds=10.0 if n == 3 else 1.0))
+    """The caller leaves after 5 s; the trial's place is free for the next call, and no failure is
+    counted."""
+    world = Watched(
+        lambda call, n: Reply(503, seconds=0.0) if n < 3 else Reply(seconds=10.0 if n == 3 else 1.0)
+    )
     ends = world.play(Breaker(), *at(0.0, 1.0, 2.0, 40.0, 46.0), give_up=5.0)
     assert [outcome.status for _, outcome in ends[3:]] == [408, 200]
     assert world.trials[3:] == [True, True]
 
 
 def test_a_stream_is_judged_by_its_end():
-    """First tokens arrive, but three streams break: it opens when the third has broken, not before."""
+    """First tokens arrive, but three streams break: it opens when the third has broken, not
+    before."""
     world = Watched(lambda call, n: Reply(502, seconds=0.0, rest=5.0))
     world.play(Breaker(), *at(0.0, 1.0, 2.0, 6.5, 7.5, streamed=True))
     assert len(world.sent) == 4
@@ -91,10 +99,17 @@ def test_a_stream_is_judged_by_its_end():
 
 
 def test_a_trial_stream_holds_its_place_to_the_end():
-    """While the trial's stream runs, others are refused, without a time to come back; its end closes the breaker."""
-    world = Watched(lambda call, n: Reply(503, seconds=0.0) if n < 3 else Reply(seconds=0.0, rest=5.0))
+    """While the trial's stream runs, others are refused, without a time to come back; its end
+    closes the breaker."""
+    world = Watched(
+        lambda call, n: Reply(503, seconds=0.0) if n < 3 else Reply(seconds=0.0, rest=5.0)
+    )
     ends = world.play(Breaker(), *at(0.0, 1.0, 2.0, 40.0, 44.0, 46.0, streamed=True))
-    assert [(outcome.status, outcome.retry_after) for _, outcome in ends[3:]] == [(200, None), (503, None), (200, None)]
+    assert [(outcome.status, outcome.retry_after) for _, outcome in ends[3:]] == [
+        (200, None),
+        (503, None),
+        (200, None),
+    ]
 
 
 TWINS = (Target("a", "ann", "m", "m"), Target("b", "ann", "n", "n"))
@@ -129,7 +144,9 @@ def test_a_call_that_nobody_aimed_belongs_to_the_first_deployment():
     assert len(world.sent) == 3
 
 
-@pytest.mark.parametrize(("scope", "key"), [("provider", "ann"), ("deployment", "a"), ("task", "a (chat)")])
+@pytest.mark.parametrize(
+    ("scope", "key"), [("provider", "ann"), ("deployment", "a"), ("task", "a (chat)")]
+)
 def test_events_tell_which_breaker_it_was(scope, key):
     """Provider, deployment, or deployment and task; the target is that of the call at hand."""
     world = Watched(lambda call, n: Reply(503 if n < 3 else 200, seconds=0.0), known=TWINS)
@@ -154,20 +171,29 @@ def around(breaker: Breaker, retry: Retry) -> Policy:
 TWICE = Retry(attempts=2, backoff=Backoff(initial=1.0, jitter="none"))
 
 
-@pytest.mark.parametrize(("trial", "sent", "statuses"), [("call", [40.0, 41.0, 50.0], [200, 200]), ("send", [40.0], [503, 503])])
+@pytest.mark.parametrize(
+    ("trial", "sent", "statuses"),
+    [("call", [40.0, 41.0, 50.0], [200, 200]), ("send", [40.0], [503, 503])],
+)
 def test_a_trial_is_the_whole_inner_call_or_one_send(trial, sent, statuses):
-    """Opened by three calls of two sends each; at 40 s the first send fails and a second would not: the trial closes it, or opens it again."""
+    """Opened by three calls of two sends each; at 40 s the first send fails and a second would not:
+    the trial closes it, or opens it again."""
     world = Watched(lambda call, n: Reply(503 if n < 7 else 200, seconds=0.0))
     ends = world.play(around(Breaker(trial=trial), TWICE), *at(0.0, 2.0, 4.0, 40.0, 50.0))
     assert [time for time, _ in world.sent[6:]] == sent
     assert world.trials[6:] == [True, True, False][: len(sent)]
     assert [outcome.status for _, outcome in ends[3:]] == statuses
     last = [(41.0, "closed")] if trial == "call" else [(40.0, "opened")]
-    assert [event for event in world.events if event[1] != "retried"] == [(5.0, "opened"), (40.0, "half_opened"), *last]
+    assert [event for event in world.events if event[1] != "retried"] == [
+        (5.0, "opened"),
+        (40.0, "half_opened"),
+        *last,
+    ]
 
 
 def test_while_a_trial_pauses_between_its_tries_others_are_refused():
-    """The trial's first send fails at 40 s and its second is at 41 s: a call at 40.5 s is refused, without a time to come back."""
+    """The trial's first send fails at 40 s and its second is at 41 s: a call at 40.5 s is refused,
+    without a time to come back."""
     world = Watched(lambda call, n: Reply(503 if n < 7 else 200, seconds=0.0))
     ends = world.play(around(Breaker(), TWICE), *at(0.0, 2.0, 4.0, 40.0, 40.5, 41.5))
     assert [(outcome.status, outcome.by, outcome.retry_after) for _, outcome in ends[3:]] == [
@@ -178,18 +204,24 @@ def test_while_a_trial_pauses_between_its_tries_others_are_refused():
 
 
 def test_a_trial_that_is_cancelled_in_its_pause_gives_its_place_back():
-    """The caller leaves after half a second, before the second try: the next call is a trial again, and no failure is counted."""
+    """The caller leaves after half a second, before the second try: the next call is a trial again,
+    and no failure is counted."""
     world = Watched(lambda call, n: Reply(503 if n < 7 else 200, seconds=0.0))
     policy = around(Breaker(), TWICE)
     world.play(policy, *at(0.0, 2.0, 4.0))
     ends = world.play(policy, *at(40.0, 45.0), give_up=0.5)
     assert [outcome.status for _, outcome in ends] == [408, 200]
     assert world.trials[6:] == [True, True]
-    assert [event for _, event in world.events if event != "retried"] == ["opened", "half_opened", "closed"]
+    assert [event for _, event in world.events if event != "retried"] == [
+        "opened",
+        "half_opened",
+        "closed",
+    ]
 
 
 def test_a_trial_that_takes_longer_than_its_limit_has_failed():
-    """The limit of 20 s covers all its tries: at 131 s it has failed, and from 141 s on another may pass, though the first one still pauses."""
+    """The limit of 20 s covers all its tries: at 131 s it has failed, and from 141 s on another may
+    pass, though the first one still pauses."""
     slow = Retry(attempts=2, backoff=Backoff(initial=100.0, max=100.0, jitter="none"))
     world = Watched(lambda call, n: Reply(503 if n < 4 else 200, seconds=0.0))
     breaker = Breaker(failures=1, cooldown=10.0, probe_limit=20.0)
@@ -200,7 +232,8 @@ def test_a_trial_that_takes_longer_than_its_limit_has_failed():
 
 @pytest.mark.parametrize(("trial", "passes"), [("call", 1 - 0.6**2), ("send", 0.4)])
 def test_in_a_partial_outage_trials_of_two_tries_pass_more_often(trial, passes):
-    """With an error share of .6 a trial closes it with 1 - .6² = .64, or .4 for a single send; 600 trials, within 4 binomial sd."""
+    """With an error share of .6 a trial closes it with 1 - .6² = .64, or .4 for a single send; 600
+    trials, within 4 binomial sd."""
     rng, n = np.random.default_rng(11), 600
     world = Watched(lambda call, k: Reply(503 if rng.random() < 0.6 else 200, seconds=0.0))
     breaker, closed = Breaker(failures=1, cooldown=10.0, trial=trial), 0

@@ -19,7 +19,13 @@ def test_the_same_prompt_gets_the_same_answer():
     """The second time there is no send and nothing to pay; the answer is the first one's."""
     world = FakeWorld(lambda call, n: Reply(usd=1.0))
     (_, first), (_, again) = world.play(Cache(), *asks("x", "x"))
-    assert (again.status, again.cached, again.by, again.usd, again.target) == (200, "exact", "cache", 0.0, None)
+    assert (again.status, again.cached, again.by, again.usd, again.target) == (
+        200,
+        "exact",
+        "cache",
+        0.0,
+        None,
+    )
     assert again.answer == first.answer
     assert len(world.sent) == 1
 
@@ -40,7 +46,12 @@ def test_an_answer_lives_for_its_ttl():
 def test_a_sliding_lifetime_begins_anew_with_each_hit():
     """Asked every 50 s, an answer with 60 s to live is never forgotten."""
     requests = asks(*"xxxx", every=50.0)
-    assert kinds(FakeWorld(), Cache(ttl=60.0, sliding=True), *requests) == ["no", "exact", "exact", "exact"]
+    assert kinds(FakeWorld(), Cache(ttl=60.0, sliding=True), *requests) == [
+        "no",
+        "exact",
+        "exact",
+        "exact",
+    ]
     assert kinds(FakeWorld(), Cache(ttl=60.0), *requests) == ["no", "exact", "no", "exact"]
 
 
@@ -52,14 +63,16 @@ def test_only_usable_answers_are_kept():
 
 @pytest.mark.parametrize(("end", "kept"), [(200, "exact"), (502, "no")])
 def test_a_stream_is_kept_at_its_end_if_it_comes_to_one(end, kept):
-    """While it is still coming (first token at 1 s, end at 6 s) others miss; a stream that broke off is not kept."""
+    """While it is still coming (first token at 1 s, end at 6 s) others miss; a stream that broke
+    off is not kept."""
     world = FakeWorld(lambda call, n: Reply(end if n == 0 else 200, rest=5.0))
     requests = [Ask(streamed=True), Ask(arrival=3.0, key="other"), Ask(arrival=7.0)]
     assert kinds(world, Cache(), *requests) == ["no", "no", kept]
 
 
 def test_an_answer_from_another_cache_is_not_stored_again():
-    """That would give it a second lifetime: a short-lived cache outside a long-lived one asks it each time (0.5 s) after 5 s."""
+    """That would give it a second lifetime: a short-lived cache outside a long-lived one asks it
+    each time (0.5 s) after 5 s."""
     inner, outer = Cache(ttl=100.0, lookup=0.5), Cache(ttl=5.0, lookup=0.0)
 
     async def both(call, send, world):
@@ -79,11 +92,18 @@ def test_a_reader_who_leaves_leaves_nothing_behind():
 
 @pytest.mark.parametrize(
     ("scale", "threshold", "cosine", "hit"),
-    [("cosine", 0.8, 0.8, True), ("cosine", 0.8, 0.79, False), ("gptcache", 0.8, 0.6, True), ("gptcache", 0.8, 0.59, False),
-     ("gptcache", 0.95, 0.9, True), ("gptcache", 0.95, 0.89, False)],
-)  # fmt: skip
+    [
+        ("cosine", 0.8, 0.8, True),
+        ("cosine", 0.8, 0.79, False),
+        ("gptcache", 0.8, 0.6, True),
+        ("gptcache", 0.8, 0.59, False),
+        ("gptcache", 0.95, 0.9, True),
+        ("gptcache", 0.95, 0.89, False),
+    ],
+)
 def test_a_threshold_is_on_its_named_scale(scale, threshold, cosine, hit):
-    """GPTCache 0.1.44 hits from a cosine of 2 x threshold - 1 on: its 0.8 is 0.6, its 0.95 is 0.9 (measured with unit vectors)."""
+    """GPTCache 0.1.44 hits from a cosine of 2 x threshold - 1 on: its 0.8 is 0.6, its 0.95 is 0.9
+    (measured with unit vectors)."""
     world = FakeWorld(near=lambda call, keys: Match(next(iter(keys)), cosine) if keys else None)
     policy = Cache(match="semantic", scale=scale, threshold=threshold)
     assert kinds(world, policy, *asks("x", "y"))[1] == ("semantic" if hit else "no")

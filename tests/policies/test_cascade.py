@@ -54,7 +54,8 @@ def test_when_both_fail_the_strong_one_tells_why():
 
 
 def test_the_judge_sees_complete_answers():
-    """A streamed cheap answer is read to its end (1 s + 5 s) before it is judged, and is complete when handed on."""
+    """A streamed cheap answer is read to its end (1 s + 5 s) before it is judged, and is complete
+    when handed on."""
     world = FakeWorld(lambda call, n: Reply(rest=5.0), judged=[True])
     ((end, outcome),) = world.play(Cascade(judge=QUICK), Ask(streamed=True))
     assert end == 8.0
@@ -63,7 +64,8 @@ def test_the_judge_sees_complete_answers():
 
 
 def test_a_cheap_stream_that_breaks_off_escalates():
-    """A cheap answer that is cut after its first token was never handed on, so the cut can still be repaired."""
+    """A cheap answer that is cut after its first token was never handed on, so the cut can still be
+    repaired."""
     world = FakeWorld(lambda call, n: Reply(502 if call.target == "c" else 200, rest=1.0))
     ((_, outcome),) = world.play(Cascade(), Ask(streamed=True))
     assert (outcome.ok, outcome.target) == (True, "a")
@@ -83,16 +85,20 @@ def test_one_deployment_is_no_cascade():
     assert (targets(world), world.seen) == ([None], [])
 
 
-@pytest.mark.parametrize(("forbidden", "asked"), [({"ann"}, ["c"]), ({"cat"}, ["a"]), ({"ann", "cat"}, [None])])
+@pytest.mark.parametrize(
+    ("forbidden", "asked"), [({"ann"}, ["c"]), ({"cat"}, ["a"]), ({"ann", "cat"}, [None])]
+)
 def test_a_request_is_never_aimed_where_it_forbids(forbidden, asked):
-    """With one of the two forbidden, the other is asked alone; with both, the layers inside choose."""
+    """With one of the two forbidden, the other is asked alone; with both, the layers inside
+    choose."""
     world = FakeWorld(judged=[False])
     world.play(Cascade(), Ask(forbids=frozenset(forbidden)))
     assert targets(world) == asked
 
 
 def test_a_call_that_was_shifted_to_the_cheap_target_stays_there():
-    """A budget outside may aim at the cheap target; escalating would spend what it wanted to save."""
+    """A budget outside may aim at the cheap target; escalating would spend what it wanted to
+    save."""
     world = FakeWorld(judged=[False])
     world.play(Cascade(), Ask(), aim="c")
     assert (targets(world), world.seen) == (["c"], [])
@@ -100,14 +106,18 @@ def test_a_call_that_was_shifted_to_the_cheap_target_stays_there():
 
 @pytest.mark.parametrize("auroc", [0.0, 0.5, 0.627, 0.9, 1.0])
 def test_a_judge_s_thresholds_trace_a_curve_of_its_auroc(auroc):
-    """The mean share of right answers accepted, over 10,000 even shares of wrong ones, is the area, and grows with them."""
-    curve = [Judge(auroc=auroc, false_accept=(i + 0.5) / 10_000).accepts(True) for i in range(10_000)]
+    """The mean share of right answers accepted, over 10,000 even shares of wrong ones, is the area,
+    and grows with them."""
+    curve = [
+        Judge(auroc=auroc, false_accept=(i + 0.5) / 10_000).accepts(True) for i in range(10_000)
+    ]
     assert sum(curve) / len(curve) == pytest.approx(auroc, abs=0.001)
     assert curve == sorted(curve)
     assert Judge(auroc=auroc, false_accept=0.3).accepts(False) == 0.3
 
 
 def test_a_judge_without_a_score_has_the_shares_stated():
-    """And a threshold beyond all scores accepts nothing, or everything, whatever the score is worth."""
+    """And a threshold beyond all scores accepts nothing, or everything, whatever the score is
+    worth."""
     assert (Judge(0.7, 0.2).accepts(True), Judge(0.7, 0.2).accepts(False)) == (0.7, 0.2)
     assert [Judge(auroc=0.7, false_accept=end).accepts(True) for end in (0.0, 1.0)] == [0.0, 1.0]

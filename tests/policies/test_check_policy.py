@@ -73,9 +73,16 @@ class Raises:
 
 @pytest.mark.parametrize(
     ("policy", "word"),
-    [(ReadsClock(), "module time"), (Chancy(), "module random"), (AwaitsInFinally(), "finally"), (Swallows(), "finally"), (Leaks(), "leaks"),
-     (Drops(), "streaming"), (Raises(), "raises KeyError")],
-)  # fmt: skip
+    [
+        (ReadsClock(), "module time"),
+        (Chancy(), "module random"),
+        (AwaitsInFinally(), "finally"),
+        (Swallows(), "finally"),
+        (Leaks(), "leaks"),
+        (Drops(), "streaming"),
+        (Raises(), "raises KeyError"),
+    ],
+)
 def test_each_mistake_is_told(policy, word):
     """One wrong policy for each rule."""
     assert any(word in line for line in check_policy(policy)), check_policy(policy)

@@ -57,9 +57,17 @@ def test_a_request_never_goes_where_it_forbids(aim):
     """Not even when an outer layer aimed it there; with everybody forbidden nobody is asked."""
     world = FakeWorld()
     (_, served), (_, refused) = world.play(
-        Fallback(("a", "b")), Ask(forbids=frozenset({"ann"})), Ask(id=1, forbids=frozenset({"ann", "bob"})), aim=aim
+        Fallback(("a", "b")),
+        Ask(forbids=frozenset({"ann"})),
+        Ask(id=1, forbids=frozenset({"ann", "bob"})),
+        aim=aim,
     )
-    assert (served.target, refused.status, refused.by, asked(world)) == ("b", 403, "fallback", ["b"])
+    assert (served.target, refused.status, refused.by, asked(world)) == (
+        "b",
+        403,
+        "fallback",
+        ["b"],
+    )
 
 
 def test_a_cheaper_one_is_the_last_resort():

@@ -32,7 +32,8 @@ def test_without_room_a_call_waits_for_it():
 
 
 def test_too_long_a_wait_is_refused_with_the_exact_time():
-    """The 64th would wait 4 s, those in line ahead of it included; it is refused at once and told so."""
+    """The 64th would wait 4 s, those in line ahead of it included; it is refused at once and told
+    so."""
     world = FakeWorld()
     end, outcome = world.play(Limit(rpm=60, wait=3.0), *burst(64))[-1]
     assert (end, outcome.status, outcome.by) == (0.0, 429, "limit")
@@ -40,7 +41,8 @@ def test_too_long_a_wait_is_refused_with_the_exact_time():
 
 
 def test_tokens_that_others_in_line_want_count_too():
-    """At 1,100 tokens a minute and 1,100 a request the second waits 60 s; the third would wait 120 and is refused at once."""
+    """At 1,100 tokens a minute and 1,100 a request the second waits 60 s; the third would wait 120
+    and is refused at once."""
     world = FakeWorld()
     ends = world.play(Limit(tpm=1100, wait=70.0), *burst(3))
     assert times(world) == pytest.approx([0.0, 60.0])
@@ -49,7 +51,8 @@ def test_tokens_that_others_in_line_want_count_too():
 
 
 def test_the_targets_own_limits_are_the_default():
-    """What the provider publishes is used where the layer has no figure of its own; another target is metered for itself."""
+    """What the provider publishes is used where the layer has no figure of its own; another target
+    is metered for itself."""
     world = FakeWorld(known=(A._replace(rpm=1.0), *FakeWorld().known[1:]))
     policy = Limit(wait=0.0)
     first, second = world.play(policy, *burst(2))
@@ -73,14 +76,16 @@ def test_tokens_and_requests_are_taken_together_or_not_at_all():
 
 
 def test_what_was_not_used_is_given_back():
-    """1,100 of 1,100 tokens are reserved and 1,000 used: the next 1,000 then lack 900, which are 49.1 s at 1,100 a minute."""
+    """1,100 of 1,100 tokens are reserved and 1,000 used: the next 1,000 then lack 900, which are
+    49.1 s at 1,100 a minute."""
     world = FakeWorld(lambda call, n: Reply(output_tokens=0, seconds=0.0))
     ends = world.play(Limit(tpm=1100, wait=0.0), Ask(), Ask(arrival=1e-9))
     assert ends[1][1].retry_after == pytest.approx(900 / (1100 / 60))
 
 
 def test_what_was_used_beyond_the_estimate_is_owed():
-    """An answer of 1,100 tokens rather than 100 leaves 1,100 - 2,100 = -1,000; the next asks 1,100 (all there is) from there: 114.5 s."""
+    """An answer of 1,100 tokens rather than 100 leaves 1,100 - 2,100 = -1,000; the next asks 1,100
+    (all there is) from there: 114.5 s."""
     world = FakeWorld(lambda call, n: Reply(output_tokens=1100, seconds=0.0))
     policy = Limit(tpm=1100, wait=0.0)
     ends = world.play(policy, Ask(), Ask(arrival=1e-9))
@@ -91,14 +96,19 @@ def test_nobody_overtakes():
     """A large request that waits for tokens is not starved by small ones that would fit."""
     world = FakeWorld(lambda call, n: Reply(seconds=500.0))
     large, small = {"input_tokens": 5900}, {"input_tokens": 100}
-    asks = [Ask(id=0, **large), Ask(id=1, arrival=1.0, **large), *(Ask(id=i, arrival=float(i), **small) for i in range(2, 12))]
+    asks = [
+        Ask(id=0, **large),
+        Ask(id=1, arrival=1.0, **large),
+        *(Ask(id=i, arrival=float(i), **small) for i in range(2, 12)),
+    ]
     ends = world.play(Limit(tpm=6000, wait=120.0), *asks)
     assert times(world)[1] == pytest.approx(60.0)
     assert [time for time, _ in ends] == sorted(time for time, _ in ends)
 
 
 def test_whoever_leaves_the_line_does_not_hold_it_up():
-    """At one a minute two of three in line give up after 5 s; the third goes as soon as there is room, at 60 s."""
+    """At one a minute two of three in line give up after 5 s; the third goes as soon as there is
+    room, at 60 s."""
     world = FakeWorld()
     policy = Limit(rpm=1, wait=200.0)
 
@@ -111,7 +121,8 @@ def test_whoever_leaves_the_line_does_not_hold_it_up():
 
 
 def test_a_429_with_retry_after_shuts_the_target():
-    """The provider's word counts more than the layer's own reckoning: nobody is sent for 7 s after it."""
+    """The provider's word counts more than the layer's own reckoning: nobody is sent for 7 s after
+    it."""
     world = FakeWorld(lambda call, n: Reply(429, retry_after=7.0) if n == 0 else Reply())
     world.play(Limit(rpm=600, wait=30.0), Ask(), Ask(arrival=2.0))
     assert times(world) == pytest.approx([0.0, 8.0])
@@ -124,7 +135,9 @@ def test_a_call_that_was_never_sent_gives_everything_back():
     assert len(world.sent) == 3
 
 
-@pytest.mark.parametrize("policy", [Limit(rpm=0.5, wait=300.0), Limit(rpm=1, headroom=0.5, wait=300.0)])
+@pytest.mark.parametrize(
+    "policy", [Limit(rpm=0.5, wait=300.0), Limit(rpm=1, headroom=0.5, wait=300.0)]
+)
 def test_less_than_one_a_minute_is_slow_but_not_never(policy):
     """Half a request a minute is one every two minutes."""
     world = FakeWorld()
@@ -151,4 +164,6 @@ def test_a_provider_with_the_same_limits_never_says_429(gaps, wait):
     assert all(requests.take(time) and tokens.take(time, 1100) for time in times(world))
     served = [end for end, outcome in ends if outcome.ok]
     assert served == sorted(served)
-    assert all(end - ask.arrival <= wait + 1.0 + 1e-6 for (end, _), ask in zip(ends, asks, strict=True))
+    assert all(
+        end - ask.arrival <= wait + 1.0 + 1e-6 for (end, _), ask in zip(ends, asks, strict=True)
+    )

@@ -7,7 +7,9 @@ from tests.fakes import Ask, FakeWorld, Reply
 
 def world(logged: Logged | None, *down: str) -> FakeWorld:
     """One in which the log says that of each request."""
-    return FakeWorld(lambda call, n: Reply(503 if call.target in down else 200), log=lambda call: logged)
+    return FakeWorld(
+        lambda call, n: Reply(503 if call.target in down else 200), log=lambda call: logged
+    )
 
 
 def asked(world: FakeWorld) -> list[str | None]:

@@ -51,7 +51,9 @@ def test_jitter_is_drawn_only_where_there_is_some():
     assert times(world) == [0.0, 1.0]
 
 
-@pytest.mark.parametrize(("asked", "sent"), [(0.2, [0.0, 1.0]), (7.0, [0.0, 7.0]), (60.0, [0.0, 60.0]), (60.1, [0.0])])
+@pytest.mark.parametrize(
+    ("asked", "sent"), [(0.2, [0.0, 1.0]), (7.0, [0.0, 7.0]), (60.0, [0.0, 60.0]), (60.1, [0.0])]
+)
 def test_retry_after_lengthens_the_pause_or_ends_it_all(asked, sent):
     """The longer of both; beyond 60 s it gives up at once and hands the 429 on."""
     world = world_of(fails(429, retry_after=asked))
@@ -76,7 +78,10 @@ def test_what_was_refused_further_in_is_not_tried_again():
 def test_a_budget_keeps_retries_below_their_share():
     """A fifth of 50 calls that all fail, and nothing in reserve: ten retries."""
     world = world_of(fails())
-    world.play(Retry(backoff=PLAIN, budget=RetryBudget(share=0.2, reserve=0.0)), *(Ask(id=i, arrival=i / 100) for i in range(50)))
+    world.play(
+        Retry(backoff=PLAIN, budget=RetryBudget(share=0.2, reserve=0.0)),
+        *(Ask(id=i, arrival=i / 100) for i in range(50)),
+    )
     assert len(world.sent) == 60
 
 

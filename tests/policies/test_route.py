@@ -14,9 +14,15 @@ def asked(world: FakeWorld) -> list[str | None]:
 
 
 def world_of(*us: float, **seconds: float) -> FakeWorld:
-    """Draws the numbers `us` in turn; each target takes so many seconds (1 s where not stated), or fails at once (0)."""
+    """Draws the numbers `us` in turn; each target takes so many seconds (1 s where not stated), or
+    fails at once (0)."""
     draws = list(us)
-    world = FakeWorld(lambda call, n: Reply(200 if seconds.get(call.target or "", 1.0) else 500, seconds=seconds.get(call.target or "", 1.0)))
+    world = FakeWorld(
+        lambda call, n: Reply(
+            200 if seconds.get(call.target or "", 1.0) else 500,
+            seconds=seconds.get(call.target or "", 1.0),
+        )
+    )
     world.uniform = lambda stream, call: draws.pop(0) if len(draws) > 1 else draws[0]  # type: ignore[attr-defined]
     return world
 
@@ -26,7 +32,8 @@ def each(count: int, **rest: object) -> list[Ask]:
 
 
 def test_weights_are_chances():
-    """1 : 2 : 1 over a hundred evenly spread numbers: 25, 50 and 25 exactly; roles may stand for names, and add up."""
+    """1 : 2 : 1 over a hundred evenly spread numbers: 25, 50 and 25 exactly; roles may stand for
+    names, and add up."""
     world = world_of(*(i / 100 for i in range(100)))
     world.play(Route(weights={"first": 0.5, "a": 0.5, "b": 2.0, "cheapest": 1.0}), *each(100))
     assert Counter(asked(world)) == {"a": 25, "b": 50, "c": 25}
@@ -38,7 +45,9 @@ def test_a_forbidden_provider_leaves_its_chance_to_the_others():
     policy = Route(weights={"a": 1.0, "b": 2.0, "c": 1.0})
     world.play(policy, *each(90, forbids=frozenset({"ann"})))
     assert Counter(asked(world)) == {"b": 60, "c": 30}
-    ((_, outcome),) = world.play(policy, Ask(arrival=5000.0, forbids=frozenset({"ann", "bob", "cat"})))
+    ((_, outcome),) = world.play(
+        policy, Ask(arrival=5000.0, forbids=frozenset({"ann", "bob", "cat"}))
+    )
     assert (outcome.status, outcome.by, len(world.sent)) == (403, "route", 90)
 
 
@@ -75,7 +84,11 @@ def test_a_share_of_calls_looks_elsewhere():
 def test_tasks_have_targets_of_their_own():
     """extract goes to the cheapest, all else to the default."""
     world = FakeWorld()
-    world.play(Route(by="task", tasks={"extract": "cheapest"}, default="b"), Ask(task="extract"), Ask(id=1, task="chat"))
+    world.play(
+        Route(by="task", tasks={"extract": "cheapest"}, default="b"),
+        Ask(task="extract"),
+        Ask(id=1, task="chat"),
+    )
     assert asked(world) == ["c", "b"]
 
 

@@ -25,5 +25,11 @@ def test_the_first_token_of_a_stream_must_be_there_in_time():
 
 def test_the_total_counts_from_the_start_of_a_stream():
     """First token after 4 s: 26 s are left for the rest."""
-    assert outcome_of(Timeout(30.0, 5.0), Reply(seconds=4.0, rest=25.0), streamed=True) == (29.0, 200)
-    assert outcome_of(Timeout(30.0, 5.0), Reply(seconds=4.0, rest=27.0), streamed=True) == (30.0, 408)
+    assert outcome_of(Timeout(30.0, 5.0), Reply(seconds=4.0, rest=25.0), streamed=True) == (
+        29.0,
+        200,
+    )
+    assert outcome_of(Timeout(30.0, 5.0), Reply(seconds=4.0, rest=27.0), streamed=True) == (
+        30.0,
+        408,
+    )

@@ -1,4 +1,5 @@
-"""The report as a file: self-contained, honest about what it leaves out, and every picture's figures in a table."""
+"""The report as a file: self-contained, honest about what it leaves out, and every picture's
+figures in a table."""
 
 import base64
 import gzip
@@ -66,7 +67,12 @@ def figures(html):
 
 def test_the_page_names_nothing_outside_itself(seen, html):
     """No link, image, style sheet, font or script of another address; at most 2.5 MB."""
-    outside = [value for _, attrs in seen.tags for key, value in attrs.items() if key in ("src", "href", "srcset", "action") and value[:1] != "#"]
+    outside = [
+        value
+        for _, attrs in seen.tags
+        for key, value in attrs.items()
+        if key in ("src", "href", "srcset", "action") and value[:1] != "#"
+    ]
     assert outside == []
     assert "url(" not in html.split("</style>")[0]
     assert "@import" not in html.split("</style>")[0]
@@ -75,12 +81,19 @@ def test_the_page_names_nothing_outside_itself(seen, html):
 
 def test_the_policy_of_the_page_allows_its_two_scripts_and_nothing_else(seen, html):
     """A strict Content-Security-Policy by hash, of the loader and of plotly as it is unpacked."""
-    (policy,) = [attrs["content"] for tag, attrs in seen.tags if tag == "meta" and attrs.get("http-equiv") == "Content-Security-Policy"]
+    (policy,) = [
+        attrs["content"]
+        for tag, attrs in seen.tags
+        if tag == "meta" and attrs.get("http-equiv") == "Content-Security-Policy"
+    ]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
     loader = html.rsplit("<script>", 1)[1].split("</script>")[0]
     plotly = gzip.decompress(base64.b64decode(re.search(r'id="plotly">([^<]*)</script>', html)[1]))
-    wanted = {f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'" for text in (loader.encode(), plotly)}
+    wanted = {
+        f"'sha256-{base64.b64encode(hashlib.sha256(text).digest()).decode()}'"
+        for text in (loader.encode(), plotly)
+    }
     assert set(rules["script-src"].split()) == wanted
     assert not any(key.startswith("on") for _, attrs in seen.tags for key in attrs)
 
@@ -88,14 +101,33 @@ def test_the_policy_of_the_page_allows_its_two_scripts_and_nothing_else(seen, ht
 def test_the_sections_come_as_question_answer_evidence_assumptions(seen):
     """Headings in the order in which a reader asks."""
     found = [attrs["id"] for tag, attrs in seen.tags if tag in ("header", "section")]
-    assert found == ["answer", "what-happened", "what-it-costs", "how-slow", "how-good", "one-request-explained", "assumptions"]
+    assert found == [
+        "answer",
+        "what-happened",
+        "what-it-costs",
+        "how-slow",
+        "how-good",
+        "one-request-explained",
+        "assumptions",
+    ]
 
 
 def test_every_picture_has_its_figures_in_a_table(ordinary, seen, html):
-    """As many charts as tables behind them; for the lines of success and spend each point is a cell."""
-    found = {name: picture for name, picture in drawn(ordinary).items() if isinstance(picture, Picture)}
-    assert set(figures(html)) == set(found) == {attrs["data-figure"] for _, attrs in seen.tags if "data-figure" in attrs}
-    assert all(len(picture.table.rows) > 0 and all(len(row) == len(picture.table.heads) for row in picture.table.rows) for picture in found.values())
+    """As many charts as tables behind them; for the lines of success and spend each point is a
+    cell."""
+    found = {
+        name: picture for name, picture in drawn(ordinary).items() if isinstance(picture, Picture)
+    }
+    assert (
+        set(figures(html))
+        == set(found)
+        == {attrs["data-figure"] for _, attrs in seen.tags if "data-figure" in attrs}
+    )
+    assert all(
+        len(picture.table.rows) > 0
+        and all(len(row) == len(picture.table.heads) for row in picture.table.rows)
+        for picture in found.values()
+    )
     for name in ("success_over_time", "latency_over_time", "targets_over_time"):
         points = {len(trace["y"]) for trace in found[name].figure["data"]}
         assert points == {len(found[name].table.rows)}
@@ -104,18 +136,25 @@ def test_every_picture_has_its_figures_in_a_table(ordinary, seen, html):
 
 
 def test_the_figures_of_the_answer_are_those_of_the_summary(ordinary, seen):
-    """Mean and bounds of success, rounded, stand in the text; the first table names every policy."""
+    """Mean and bounds of success, rounded, stand in the text; the first table names every
+    policy."""
     for policy in ordinary.runs:
         found = ordinary.summary["policies"][policy]["metrics"]["success_rate"]
-        mean, low, high = (float(text) for text in re.findall(r"\d+\.\d+", span(**found, unit="share")))
-        assert [mean, low, high] == pytest.approx([100 * found[key] for key in ("mean", "low", "high")], abs=(high - low) / 20 + 1e-4)
+        mean, low, high = (
+            float(text) for text in re.findall(r"\d+\.\d+", span(**found, unit="share"))
+        )
+        assert [mean, low, high] == pytest.approx(
+            [100 * found[key] for key in ("mean", "low", "high")], abs=(high - low) / 20 + 1e-4
+        )
         assert f"{span(**found, unit='share')}" in seen.words
         assert policy in seen.words
 
 
 def test_no_figure_is_shown_with_a_float_s_digits(seen):
     """Nothing like 0.9973218: at most five decimals anywhere outside the resolved configuration."""
-    assert re.findall(r"\d+\.\d{6,}", "|".join(seen.text).split("The resolved configuration")[0]) == []
+    assert (
+        re.findall(r"\d+\.\d{6,}", "|".join(seen.text).split("The resolved configuration")[0]) == []
+    )
 
 
 def test_best_and_undecided_values_are_marked(ordinary):
@@ -128,8 +167,15 @@ def test_best_and_undecided_values_are_marked(ordinary):
 
 
 def test_what_would_be_empty_is_left_out_with_the_reason():
-    """Without outage, breaker, budget, users or cache the page says so instead of showing empty charts."""
-    plain = ["scenario.horizon=300s", "~scenario.outages", "~scenario.budget", "~scenario.workload.users", "~scenario.workload.features"]
+    """Without outage, breaker, budget, users or cache the page says so instead of showing empty
+    charts."""
+    plain = [
+        "scenario.horizon=300s",
+        "~scenario.outages",
+        "~scenario.budget",
+        "~scenario.workload.users",
+        "~scenario.workload.features",
+    ]
     study = compare(load("compare", "demo", ["direct", "failover"], plain, 1, 2))
     found = drawn(study)
     assert {name for name, picture in found.items() if isinstance(picture, str)} >= {
@@ -145,15 +191,26 @@ def test_what_would_be_empty_is_left_out_with_the_reason():
 
 
 def test_r12_a_run_without_requests_says_so():
-    """No mean over nothing: n/a (0 requests), every chart left out or drawn empty-handed with a sentence, null in JSON."""
-    study = compare(load("compare", "demo", ["direct", "failover"], ["scenario.horizon=60s", "scenario.workload.rate=0", "~scenario.outages"], 1, 2))
+    """No mean over nothing: n/a (0 requests), every chart left out or drawn empty-handed with a
+    sentence, null in JSON."""
+    study = compare(
+        load(
+            "compare",
+            "demo",
+            ["direct", "failover"],
+            ["scenario.horizon=60s", "scenario.workload.rate=0", "~scenario.outages"],
+            1,
+            2,
+        )
+    )
     words = Seen(page(study.summary, material(study))).words
     assert "n/a (0 requests)" in words
     assert "NaN" not in json.dumps([study.summary, material(study)], allow_nan=False)
 
 
 def test_hostile_names_are_text(hostile):
-    """R04, R10: scripts and images in names are shown, not made; bidi marks escaped; long names cut with an ellipsis."""
+    """R04, R10: scripts and images in names are shown, not made; bidi marks escaped; long names cut
+    with an ellipsis."""
     html = (hostile.out / "report.html").read_text(encoding="utf-8")
     seen = Seen(html)
     assert [tag for tag, _ in seen.tags if tag in ("image", "img", "b") and tag != "b"] == []
@@ -183,14 +240,19 @@ def test_no_label_in_a_chart_can_be_markup(hostile):
             yield from (text for item in value for text in texts(item))
 
     found = [text for text in texts(figures(html)) if "<" in text]
-    assert {re.sub(r"<extra>%\{fullData\.name\}</extra>|<extra></extra>|<br>", "", text).count("<") for text in found} == {0}
+    assert {
+        re.sub(r"<extra>%\{fullData\.name\}</extra>|<extra></extra>|<br>", "", text).count("<")
+        for text in found
+    } == {0}
     assert any("&lt;script&gt;" in text for text in texts(figures(html)))
 
 
 def test_twelve_policies_still_make_a_page_of_at_most_two_and_a_half_megabytes(tmp_path):
     """Slices are made coarser where there are many panels."""
     for number in range(12):
-        (tmp_path / f"policy_{number}.yaml").write_text(f"fallback: {{}}\ntimeout: {{total: {10 + number}s}}\n", encoding="utf-8")
+        (tmp_path / f"policy_{number}.yaml").write_text(
+            f"fallback: {{}}\ntimeout: {{total: {10 + number}s}}\n", encoding="utf-8"
+        )
     names = [str(tmp_path / f"policy_{number}.yaml") for number in range(12)]
     study = compare(load("compare", "demo", names, [*SHORT, "scenario.workload.rate=0.5"], 1, 2))
     assert len(page(study.summary, material(study)).encode()) <= 2_500_000
@@ -199,7 +261,9 @@ def test_twelve_policies_still_make_a_page_of_at_most_two_and_a_half_megabytes(t
 def test_the_same_run_gives_the_same_page(ordinary):
     """Byte for byte, so that reports can be compared."""
     again = compare(load("compare", "demo", list(ordinary.runs), SHORT, 1, 3))
-    assert page(again.summary, material(again)) == (ordinary.out / "report.html").read_text(encoding="utf-8")
+    assert page(again.summary, material(again)) == (ordinary.out / "report.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_study_gives_plotly_figures_by_name(ordinary):
@@ -220,7 +284,8 @@ def test_a_study_and_a_result_show_themselves_in_a_notebook(ordinary):
 
 
 def test_data_keep_the_names_of_a_log_whole(replayed):
-    """R10: ten thousand characters, bidi and combining marks are cut and escaped on the page, and whole in the summary and for a spreadsheet."""
+    """R10: ten thousand characters, bidi and combining marks are cut and escaped on the page, and
+    whole in the summary and for a spreadsheet."""
     sheet = (replayed.out / "spend.csv").read_text(encoding="utf-8")
     html = (replayed.out / "report.html").read_text(encoding="utf-8")
     for name in (LONG, MARKS):
@@ -232,13 +297,18 @@ def test_data_keep_the_names_of_a_log_whole(replayed):
 
 
 def test_the_breakers_picture_has_a_lane_for_each_breaker(tmp_path):
-    """Two deployments share a provider's breaker: one lane under its name, open from its first opening to its last closing, whoever was asked."""
+    """Two deployments share a provider's breaker: one lane under its name, open from its first
+    opening to its last closing, whoever was asked."""
     deployment = {"model": "m", "price": {"input": 1, "output": 2}, "latency": {"base": "100ms"}}
     scenario = {
         "horizon": "600s",
         "workload": {"rate": 5},
-        "deployments": {name: deployment | {"provider": "big corp" if name != "c" else "y"} for name in "abc"},
-        "outages": {"o": {"provider": "big corp", "start": "100s", "end": "300s", "error_share": 1.0}},
+        "deployments": {
+            name: deployment | {"provider": "big corp" if name != "c" else "y"} for name in "abc"
+        },
+        "outages": {
+            "o": {"provider": "big corp", "start": "100s", "end": "300s", "error_share": 1.0}
+        },
     }
     policy = {
         "route": {"weights": {"a": 1, "b": 1}},
@@ -257,7 +327,11 @@ def test_the_breakers_picture_has_a_lane_for_each_breaker(tmp_path):
     picture = drawn(study)["breakers"]
     ((_, lane, times, *_),) = picture.table.rows
     assert (lane, int(times)) == ("big corp", words.count("opened"))
-    ends = [base + length for bar in picture.figure["data"] for base, length in zip(bar["base"], bar["x"], strict=True)]
+    ends = [
+        base + length
+        for bar in picture.figure["data"]
+        for base, length in zip(bar["base"], bar["x"], strict=True)
+    ]
     starts = [base for bar in picture.figure["data"] for base in bar["base"]]
     minute = 60.0
     assert 100.0 <= min(starts) * minute < 103.0

@@ -1,4 +1,5 @@
-"""The page of a search: what is recommended, what it was compared with, every figure as text, and nothing that acts."""
+"""The page of a search: what is recommended, what it was compared with, every figure as text, and
+nothing that acts."""
 
 import json
 import re
@@ -47,9 +48,18 @@ def test_a_summary_that_was_edited_is_one_line(searched, tmp_path, capsys, found
 
 
 def test_the_answer_names_settings_and_figures_of_all_that_were_compared(searched, found):
-    """Start, recommended and the other policy, each with its interval; which of them keep the bound; optimism."""
+    """Start, recommended and the other policy, each with its interval; which of them keep the
+    bound; optimism."""
     shown = text((searched / "report.html").read_text(encoding="utf-8"))
-    for name in ("start", "recommended", "failover", "breaker.failures", "breaker.scope", "in fresh weather", found["command_line"]):
+    for name in (
+        "start",
+        "recommended",
+        "failover",
+        "breaker.failures",
+        "breaker.scope",
+        "in fresh weather",
+        found["command_line"],
+    ):
         assert name in shown
     for setting in (found["start"], found["recommended"], *found["against"]):
         row = setting["fresh"]["demo"]["cost_per_1k_requests_usd"]
@@ -71,12 +81,22 @@ def test_the_page_allows_its_own_scripts_only(searched):
     html = (searched / "report.html").read_text(encoding="utf-8")
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)[1]
     assert "default-src 'none'; script-src 'sha256-" in policy
-    assert set(re.findall(r"""\b(?:src|href)=["']?(.)""", re.sub(r"<script.*?</script>", "", html, flags=re.S))) == {"#"}
+    assert set(
+        re.findall(
+            r"""\b(?:src|href)=["']?(.)""", re.sub(r"<script.*?</script>", "", html, flags=re.S)
+        )
+    ) == {"#"}
 
 
 def test_a_search_that_was_cut_short_says_so(found):
-    """Without fresh weather the figures of the search stand there, and it is said that nothing was confirmed."""
-    cut = {**found, "interrupted": True, "against": [], "replications": {**found["replications"], "fresh": 0}}
+    """Without fresh weather the figures of the search stand there, and it is said that nothing was
+    confirmed."""
+    cut = {
+        **found,
+        "interrupted": True,
+        "against": [],
+        "replications": {**found["replications"], "fresh": 0},
+    }
     shown = text(page(cut, ["so far"], ""))
     assert "Interrupted" in shown
     assert "nothing was confirmed in fresh weather" in shown

@@ -1,4 +1,5 @@
-"""The journal: what goes in comes out bit for bit, it survives kill -9, and a full disk is told in the system's words."""
+"""The journal: what goes in comes out bit for bit, it survives kill -9, and a full disk is told in
+the system's words."""
 
 import os
 import random
@@ -23,10 +24,16 @@ from simroute.storage.journal import NAME, decoded, encoded
 
 HEADER = Header("0.1.0", "f1", "abc", False, (("plug.py", "12"),), "command: run\n")
 FIGURES = Figures(
-    {"success_rate": 0.1 + 0.2, "ttft_p95_s": None, "cost_usd": 5e-324}, {"success_rate": (3, 10)},
-    {"target": {'é "x"': {"attempts": 5.0, "utilisation": None}}}, [[1, 2], [1, 1]], {"opened": 2},
-    Evidence({"arrivals": np.arange(3000), "sends": np.ones((2, 2), np.int64)}, {"turns": [[1.5, "opened"]]}),
-)  # fmt: skip
+    {"success_rate": 0.1 + 0.2, "ttft_p95_s": None, "cost_usd": 5e-324},
+    {"success_rate": (3, 10)},
+    {"target": {'é "x"': {"attempts": 5.0, "utilisation": None}}},
+    [[1, 2], [1, 1]],
+    {"opened": 2},
+    Evidence(
+        {"arrivals": np.arange(3000), "sends": np.ones((2, 2), np.int64)},
+        {"turns": [[1.5, "opened"]]},
+    ),
+)
 
 
 def same(one: Figures, two: Figures) -> None:
@@ -36,13 +43,14 @@ def same(one: Figures, two: Figures) -> None:
     assert (one.evidence is None) == (two.evidence is None)
     if one.evidence is not None and two.evidence is not None:
         assert one.evidence.story == two.evidence.story
-        assert {name: (array.dtype, array.tolist()) for name, array in one.evidence.counts.items()} == {
-            name: (array.dtype, array.tolist()) for name, array in two.evidence.counts.items()
-        }
+        assert {
+            name: (array.dtype, array.tolist()) for name, array in one.evidence.counts.items()
+        } == {name: (array.dtype, array.tolist()) for name, array in two.evidence.counts.items()}
 
 
 def test_what_goes_in_comes_out_bit_for_bit(tmp_path: Path) -> None:
-    """Floats, None, tuples, names of any letters, evidence or none, after the file was closed and opened again."""
+    """Floats, None, tuples, names of any letters, evidence or none, after the file was closed and
+    opened again."""
     journal = Journal.create(tmp_path, HEADER)
     journal.add("failover", 3, FIGURES)
     journal.add("direct", 0, replace(FIGURES, evidence=None))
@@ -59,7 +67,11 @@ floats = st.none() | st.floats(allow_nan=False)
 metrics = st.dictionaries(st.text(max_size=5), floats, max_size=4)
 
 
-@given(metrics, st.dictionaries(st.text(max_size=5), st.tuples(st.integers(), st.integers()), max_size=3), st.lists(st.lists(st.integers())))
+@given(
+    metrics,
+    st.dictionaries(st.text(max_size=5), st.tuples(st.integers(), st.integers()), max_size=3),
+    st.lists(st.lists(st.integers())),
+)
 def test_any_figures_survive_json(values: dict, pooled: dict, minutes: list) -> None:
     """Every float to the last bit; tuples stay tuples, lists lists."""
     figures = Figures(values, pooled, {"task": {"chat": values}}, minutes, {})
@@ -122,9 +134,14 @@ os.kill(os.getpid(), 9)
 
 def writer(folder: Path, count: str) -> "subprocess.Popen[str]":
     """A process that fills a journal, and says after each insertion that it is done."""
-    places = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent), *sys.path])
+    places = os.pathsep.join(
+        [str(Path(__file__).parent), str(Path(__file__).parent.parent), *sys.path]
+    )
     return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder), count], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": places}
+        [sys.executable, "-c", WRITER, str(folder), count],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": places},
     )
 
 
@@ -136,7 +153,8 @@ def die_after(folder: Path, count: int) -> None:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
 @pytest.mark.parametrize("number", range(6))
 def test_nothing_that_was_entered_is_lost_by_kill_9(number: int, tmp_path: Path) -> None:
-    """Killed at six random moments: the file opens, holds all that was said to be in it, each whole, and at most one more."""
+    """Killed at six random moments: the file opens, holds all that was said to be in it, each
+    whole, and at most one more."""
     process = writer(tmp_path, "-")
     assert process.stdout is not None
     said = [process.stdout.readline()]  # it has begun
@@ -171,12 +189,17 @@ def test_a_journal_of_another_schema_is_told_so(tmp_path: Path) -> None:
 
 
 def test_a_journal_can_reach_no_other_file(tmp_path: Path) -> None:
-    """A view in the place of the table, which would read a file into the figures, is refused by duckdb."""
-    (tmp_path / "secret.csv").write_text("policy,replication,figures,evidence\na,0,{},\n", encoding="utf-8")
+    """A view in the place of the table, which would read a file into the figures, is refused by
+    duckdb."""
+    (tmp_path / "secret.csv").write_text(
+        "policy,replication,figures,evidence\na,0,{},\n", encoding="utf-8"
+    )
     Journal.create(tmp_path, HEADER).close()
     with duckdb.connect(str(tmp_path / NAME)) as base:
         base.execute("DROP TABLE replications")
-        base.execute(f"CREATE VIEW replications AS SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')")
+        base.execute(
+            f"CREATE VIEW replications AS SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')"
+        )
     journal = Journal.open(tmp_path)
     with pytest.raises(OSError):
         journal.keys()
@@ -199,11 +222,19 @@ def fill(journal: Journal, figures: Figures) -> None:
         journal.add("direct", number, figures)
 
 
-def test_a_full_disk_is_told_in_the_system_s_words_and_keeps_what_was_entered(tmp_path: Path) -> None:
-    """A real file system of 2 MB: OSError with the name of the file; what was entered before is there."""
+def test_a_full_disk_is_told_in_the_system_s_words_and_keeps_what_was_entered(
+    tmp_path: Path,
+) -> None:
+    """A real file system of 2 MB: OSError with the name of the file; what was entered before is
+    there."""
     with small_disk(tmp_path / "disk", 2048) as disk:
         journal = Journal.create(disk, HEADER)
-        large = replace(FIGURES, evidence=Evidence({"noise": np.random.Generator(np.random.Philox(1)).integers(0, 2**62, 20_000)}))
+        large = replace(
+            FIGURES,
+            evidence=Evidence(
+                {"noise": np.random.Generator(np.random.Philox(1)).integers(0, 2**62, 20_000)}
+            ),
+        )
         with pytest.raises(OSError, match="No space left on device") as caught:
             fill(journal, large)
         assert caught.value.filename == str(disk / NAME)
@@ -215,8 +246,11 @@ def test_a_full_disk_is_told_in_the_system_s_words_and_keeps_what_was_entered(tm
 
 
 @pytest.mark.parametrize("size", [1000, 20_000, 300_000, 1_000_000])
-def test_a_limit_on_the_size_of_files_is_an_os_error_wherever_it_strikes(size: int, tmp_path: Path) -> None:
-    """At creation, at the first insertion or later: a child whose files may not grow leaves by OSError, and nothing else."""
+def test_a_limit_on_the_size_of_files_is_an_os_error_wherever_it_strikes(
+    size: int, tmp_path: Path
+) -> None:
+    """At creation, at the first insertion or later: a child whose files may not grow leaves by
+    OSError, and nothing else."""
     program = (
         LIMITED.format(bytes=size)
         + """
@@ -231,18 +265,38 @@ except OSError as error:
     print(error.strerror, error.filename)
 """
     )
-    places = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parent.parent), *sys.path])
+    places = os.pathsep.join(
+        [str(Path(__file__).parent), str(Path(__file__).parent.parent), *sys.path]
+    )
     env = {**os.environ, "PYTHONPATH": places, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False, timeout=300, env=env)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=env,
+    )
     assert (done.returncode, done.stdout) == (0, f"File too large {tmp_path / NAME}\n"), done.stderr
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (duckdb.IOException('IO Error: Could not write file "/x": No space left on device'), "No space left on device"),
-        (duckdb.TransactionException("TransactionContext Error: Failed to commit: File too large"), "File too large"),
-        (duckdb.InternalException("INTERNAL Error: something\nwith a second line"), "INTERNAL Error: something"),
+        (
+            duckdb.IOException('IO Error: Could not write file "/x": No space left on device'),
+            "No space left on device",
+        ),
+        (
+            duckdb.TransactionException(
+                "TransactionContext Error: Failed to commit: File too large"
+            ),
+            "File too large",
+        ),
+        (
+            duckdb.InternalException("INTERNAL Error: something\nwith a second line"),
+            "INTERNAL Error: something",
+        ),
     ],
 )
 def test_errors_of_duckdb_become_the_system_s(error: Exception, words: str) -> None:

@@ -18,6 +18,13 @@ def test_a_text_that_begins_like_a_formula_gets_an_apostrophe(text):
 
 
 def test_numbers_stay_numbers():
-    """Negative ones too, to a nano-dollar; what is not known is empty; other texts are as they are."""
-    made = list(csv.reader(io.StringIO(sheet(["a", "b", "c", "d", "e"], [[-2.5, 3, None, "a-b=c", 0.1 + 0.2]]), newline="")))
+    """Negative ones too, to a nano-dollar; what is not known is empty; other texts are as they
+    are."""
+    made = list(
+        csv.reader(
+            io.StringIO(
+                sheet(["a", "b", "c", "d", "e"], [[-2.5, 3, None, "a-b=c", 0.1 + 0.2]]), newline=""
+            )
+        )
+    )
     assert made[1] == ["-2.5", "3", "", "a-b=c", "0.3"]

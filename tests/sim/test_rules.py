@@ -1,4 +1,5 @@
-"""Each rule of the architecture, by name. A scripted upstream answers; the ledger tells what happened."""
+"""Each rule of the architecture, by name. A scripted upstream answers; the ledger tells what
+happened."""
 
 import copy
 from dataclasses import dataclass, field
@@ -17,7 +18,11 @@ from simroute.testing.script import Step, collected, play, world
 
 def test_given_fallback_over_breaker_when_three_calls_fail_then_the_first_target_is_left_alone():
     """Five calls a second apart: A sees three, B five, one `opened` at t = 2."""
-    log = play({"fallback": Fallback(("a", "b")), "breaker": Breaker()}, {"a": [Step(0.0, 503)], "b": [Step(0.1)]}, [0.0, 1.0, 2.0, 3.0, 4.0])
+    log = play(
+        {"fallback": Fallback(("a", "b")), "breaker": Breaker()},
+        {"a": [Step(0.0, 503)], "b": [Step(0.1)]},
+        [0.0, 1.0, 2.0, 3.0, 4.0],
+    )
     assert [t for t, target, *_ in log.attempts if target == "a"] == [0.0, 1.0, 2.0]
     assert [t for t, target, *_ in log.attempts if target == "b"] == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert [row for row in log.events if row[1] == "opened"] == [(2.0, "opened", "a")]
@@ -47,7 +52,11 @@ def test_abandoned_work_that_stops_ends_at_once_and_is_billed_so_far():
 
 def test_streaming_resolves_at_the_first_token_and_a_later_failure_is_truncated():
     """A cut after the first token cannot be repaired: no fallback, outcome `truncated`."""
-    log = play({"fallback": Fallback(("a", "b"))}, {"a": [Step(3.0, 502, first=1.0)], "b": [Step(1.0)]}, streamed=True)
+    log = play(
+        {"fallback": Fallback(("a", "b"))},
+        {"a": [Step(3.0, 502, first=1.0)], "b": [Step(1.0)]},
+        streamed=True,
+    )
     assert log.requests[0][0] == "truncated"
     assert [target for _, target, *_ in log.attempts] == ["a"]
 
@@ -68,7 +77,12 @@ def test_streaming_a_total_timeout_covers_the_rest_of_the_answer():
 
 def test_streaming_a_breaker_counts_the_end_of_the_answer_not_its_first_token():
     """Three answers that break off open it."""
-    log = play({"breaker": Breaker()}, {"a": [Step(1.0, 502, first=0.5)]}, [0.0, 2.0, 4.0, 6.0], streamed=True)
+    log = play(
+        {"breaker": Breaker()},
+        {"a": [Step(1.0, 502, first=0.5)]},
+        [0.0, 2.0, 4.0, 6.0],
+        streamed=True,
+    )
     assert [outcome for outcome, *_ in log.requests.values()] == ["truncated"] * 3 + ["rejected"]
     assert (5.0, "opened", "a") in log.events
 
@@ -125,7 +139,12 @@ class Holder:
 
 def test_cancellation_runs_finally_blocks_so_that_nothing_leaks():
     """Twenty calls time out inside the holder; it holds nothing in the end."""
-    built, log = world({"timeout": Timeout(1.0), "holder": Holder()}, {"a": [Step(5.0)]}, [i * 1.5 for i in range(20)], streamed=False)
+    built, log = world(
+        {"timeout": Timeout(1.0), "holder": Holder()},
+        {"a": [Step(5.0)]},
+        [i * 1.5 for i in range(20)],
+        streamed=False,
+    )
     built.run()
     holder = built.stacks[0]["holder"]
     assert (holder.held, holder.most) == (0, 1)
@@ -133,7 +152,8 @@ def test_cancellation_runs_finally_blocks_so_that_nothing_leaks():
 
 
 def test_cancellation_a_cancelled_half_open_probe_gives_its_permit_back():
-    """The probe at 40 s is cancelled from outside; the next call is let through as a probe and closes the breaker."""
+    """The probe at 40 s is cancelled from outside; the next call is let through as a probe and
+    closes the breaker."""
     layers = {"timeout": Timeout(2.0), "breaker": Breaker(failures=1, cooldown=30.0)}
     log = play(layers, {"a": [Step(0.5, 500), Step(9.0), Step(0.5)]}, [0.0, 40.0, 50.0, 60.0])
     assert [outcome for outcome, *_ in log.requests.values()] == ["failed", "failed", "ok", "ok"]
@@ -204,7 +224,8 @@ class Pinger:
 
 
 def test_background_runs_once_for_each_replica_until_the_last_request_has_ended():
-    """Requests at 0 and 25 s; pings of two replicas at 0, 11 and 22 s belong to no request and are probes."""
+    """Requests at 0 and 25 s; pings of two replicas at 0, 11 and 22 s belong to no request and are
+    probes."""
     log = play({"pinger": Pinger()}, {"a": [Step(1.0)]}, [0.0, 25.0], replicas=2)
     chunk = log.rows["attempts"][0]
     pings = chunk["request_id"] < 0
@@ -213,7 +234,8 @@ def test_background_runs_once_for_each_replica_until_the_last_request_has_ended(
 
 
 def test_scope_of_state_each_replica_learns_for_itself_unless_shared():
-    """Failures 1 to open: with state of their own some replica still sends later; shared, only the first call does."""
+    """Failures 1 to open: with state of their own some replica still sends later; shared, only the
+    first call does."""
     arrivals = [float(i) for i in range(30)]
     layers = {"breaker": Breaker(failures=1, cooldown=1000.0)}
     own = play(layers, {"a": [Step(0.1, 500)]}, arrivals, replicas=3)
@@ -231,7 +253,8 @@ def test_retry_obeys_retry_after_and_its_own_pause_and_does_not_wait_after_the_l
 
 
 def test_simpy_stays_the_engine_an_ordinary_process_shares_the_environment():
-    """A process that switches a shared flag at 3.5 s is seen by calls after it; one that never ends does not hold the run open."""
+    """A process that switches a shared flag at 3.5 s is seen by calls after it; one that never ends
+    does not hold the run open."""
     env = Environment()
     switched = []
 
@@ -247,16 +270,27 @@ def test_simpy_stays_the_engine_an_ordinary_process_shares_the_environment():
             return await send(call) if switched else Outcome.rejected(by="seen")
 
     env.process(process())
-    built, log = world({"seen": Seen()}, {"a": [Step(0.5)]}, [1.0, 3.0, 4.0], streamed=False, env=env)
+    built, log = world(
+        {"seen": Seen()}, {"a": [Step(0.5)]}, [1.0, 3.0, 4.0], streamed=False, env=env
+    )
     built.stacks[0]["seen"] = Seen()
     built.run()
-    assert [outcome for outcome, *_ in collected(built, log).requests.values()] == ["rejected", "rejected", "ok"]
+    assert [outcome for outcome, *_ in collected(built, log).requests.values()] == [
+        "rejected",
+        "rejected",
+        "ok",
+    ]
     assert switched == [3.5]
 
 
 def test_deadlines_many_dead_ones_do_not_pile_up_in_the_queue():
     """3,000 calls of 1 s behind 300 s deadlines leave at most one timer in SimPy's queue."""
-    built, _ = world({"timeout": Timeout(300.0)}, {"a": [Step(1.0)]}, [i * 0.1 for i in range(3000)], streamed=False)
+    built, _ = world(
+        {"timeout": Timeout(300.0)},
+        {"a": [Step(1.0)]},
+        [i * 0.1 for i in range(3000)],
+        streamed=False,
+    )
     built.run()
     assert len(built.kernel.queue) <= 1
     assert len(built.kernel._deadlines) < 2100
@@ -264,9 +298,19 @@ def test_deadlines_many_dead_ones_do_not_pile_up_in_the_queue():
 
 def test_conservation_every_request_ends_once_and_every_attempt_belongs_to_one():
     """Random failures, timeouts, retries: one row a request, and the rows' attempts add up."""
-    steps = [Step(float(s), int(k)) for s, k in zip(np.linspace(0.1, 9.0, 50), [200, 503, 429, 200, 500] * 10, strict=True)]
-    layers = {"fallback": Fallback(("a", "b")), "breaker": Breaker(), "retry": Retry(attempts=3), "timeout": Timeout(5.0)}
-    log = play(copy.deepcopy(layers), {"a": steps, "b": steps[::-1]}, [i * 0.37 for i in range(500)])
+    steps = [
+        Step(float(s), int(k))
+        for s, k in zip(np.linspace(0.1, 9.0, 50), [200, 503, 429, 200, 500] * 10, strict=True)
+    ]
+    layers = {
+        "fallback": Fallback(("a", "b")),
+        "breaker": Breaker(),
+        "retry": Retry(attempts=3),
+        "timeout": Timeout(5.0),
+    }
+    log = play(
+        copy.deepcopy(layers), {"a": steps, "b": steps[::-1]}, [i * 0.37 for i in range(500)]
+    )
     ids = np.concatenate([chunk["request_id"] for chunk in log.rows["requests"]])
     attempts = np.concatenate([chunk["attempts"] for chunk in log.rows["requests"]])
     owners = np.concatenate([chunk["request_id"] for chunk in log.rows["attempts"]])
@@ -287,6 +331,12 @@ class Discards:
 @pytest.mark.parametrize(("abandoned", "end"), [("stops", 1.0), ("runs_on", 5.0)])
 def test_streaming_a_rest_that_nobody_reads_is_closed_when_its_request_ends(abandoned, end):
     """The request ends at 1 s, once; its attempt as 499, then or when the provider is done."""
-    log = play({"discards": Discards()}, {"a": [Step(5.0, first=1.0)]}, [0.0, 9.0], streamed=True, abandoned=abandoned)
+    log = play(
+        {"discards": Discards()},
+        {"a": [Step(5.0, first=1.0)]},
+        [0.0, 9.0],
+        streamed=True,
+        abandoned=abandoned,
+    )
     assert [row[:2] for row in log.requests.values()] == [("ok", "a")] * 2
     assert log.attempts == [(0.0, "a", 1, 499, end), (9.0, "a", 1, 499, 9.0 + end)]

@@ -9,7 +9,13 @@ import pytest
 from simroute.metrics import Figures
 from simroute.models.spec import Deployment, Outage, Profile, Scenario, Workload
 from simroute.statistics.intervals import t_quantile
-from simroute.studies.comparison.steady_state import batched, correlation, steady, truncation, within
+from simroute.studies.comparison.steady_state import (
+    batched,
+    correlation,
+    steady,
+    truncation,
+    within,
+)
 
 TRIALS, MINUTES, ARRIVALS = 1000, 1440, 600.0
 MEAN, NOISE = 0.95, 0.01
@@ -19,7 +25,8 @@ FAIR = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0")})
 
 
 def series(phi: float, start: float = 0.0, minutes: int = MINUTES) -> np.ndarray:
-    """TRIALS days of minutes whose success is MEAN plus an AR(1) with innovations of sd NOISE, from its law shifted by `start`."""
+    """TRIALS days of minutes whose success is MEAN plus an AR(1) with innovations of sd NOISE, from
+    its law shifted by `start`."""
     chance = np.random.Generator(np.random.Philox(int(100 * phi)))
     state = chance.normal(0.0, NOISE / math.sqrt(1 - phi**2), TRIALS) + start
     found = np.empty((TRIALS, minutes))
@@ -51,29 +58,35 @@ def test_the_mean_of_an_ar1_is_held_as_often_as_stated(phi: float) -> None:
 
 @pytest.mark.parametrize("phi", [0.0, 0.8])
 def test_the_width_is_that_of_the_known_variance(phi: float) -> None:
-    """The mean of n minutes has variance (sd / (1 - φ))² / n; the root mean square of half / t comes within 8 % of its root."""
+    """The mean of n minutes has variance (sd / (1 - φ))² / n; the root mean square of half / t
+    comes within 8 % of its root."""
     found = days(phi)
     errors = [(one.high - one.low) / 2 / t_quantile(one.batches - 1) for one in found]
     kept = np.mean([MINUTES - one.warmup_minutes for one in found])
-    assert math.sqrt(np.mean(np.square(errors))) == pytest.approx(NOISE / (1 - phi) / math.sqrt(kept), rel=0.08)
+    assert math.sqrt(np.mean(np.square(errors))) == pytest.approx(
+        NOISE / (1 - phi) / math.sqrt(kept), rel=0.08
+    )
 
 
 def test_treating_minutes_as_independent_would_hold_far_less_often() -> None:
-    """With φ = .8 the naive standard error is too small by √((1 - φ) / (1 + φ)) = 1/3: it would hold 49 % only."""
+    """With φ = .8 the naive standard error is too small by √((1 - φ) / (1 + φ)) = 1/3: it would
+    hold 49 % only."""
     rates = series(0.8)
     half = 1.96 * rates.std(axis=1, ddof=1) / math.sqrt(MINUTES)
     assert (abs(rates.mean(axis=1) - MEAN) <= half).mean() == pytest.approx(0.49, abs=0.06)
 
 
 def test_a_warm_up_is_cut_off() -> None:
-    """Starting 30 standard deviations low with φ = .9 (gone after an hour) does not spoil coverage: at least 91 % (± 2.1 points)."""
+    """Starting 30 standard deviations low with φ = .9 (gone after an hour) does not spoil coverage:
+    at least 91 % (± 2.1 points)."""
     found = [one for one in runs(series(0.9, -0.7)) if one.low is not None]
     assert np.mean([one.warmup_minutes for one in found]) >= 20
     assert sum(one.low <= MEAN <= one.high for one in found) / len(found) >= 0.91 - WIDTH
 
 
 def test_mser_cuts_a_step_where_it_is() -> None:
-    """Eight zeros before thirty alternating values: the minimum is at eight, and never beyond the half."""
+    """Eight zeros before thirty alternating values: the minimum is at eight, and never beyond the
+    half."""
     assert truncation(np.array([0.0] * 8 + [0.9, 1.1] * 15)) == 8
     assert truncation(np.arange(10.0)) <= 5
 
@@ -86,8 +99,11 @@ def test_correlation_at_lag_one_is_the_definition() -> None:
 
 
 def test_a_random_walk_has_no_interval() -> None:
-    """Successive batches of a walk correlate, or its warm-up seems not to end: most of 50 walks are refused."""
-    steps = np.random.Generator(np.random.Philox(1)).normal(0.0, 0.002, (50, MINUTES)).cumsum(axis=1)
+    """Successive batches of a walk correlate, or its warm-up seems not to end: most of 50 walks are
+    refused."""
+    steps = (
+        np.random.Generator(np.random.Philox(1)).normal(0.0, 0.002, (50, MINUTES)).cumsum(axis=1)
+    )
     assert sum(one.low is None for one in runs(0.5 + steps)) > 30
 
 

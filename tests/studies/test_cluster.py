@@ -1,4 +1,5 @@
-"""A Dask cluster gives the bits that this machine gives, whichever worker is lost; what cannot be used is one line."""
+"""A Dask cluster gives the bits that this machine gives, whichever worker is lost; what cannot be
+used is one line."""
 
 import json
 import os
@@ -56,7 +57,16 @@ class Machines:
 
     def start(self) -> None:
         """One more worker."""
-        words = ["worker", f"tcp://{self.address}", "--no-nanny", "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard"]
+        words = [
+            "worker",
+            f"tcp://{self.address}",
+            "--no-nanny",
+            "--nthreads",
+            "1",
+            "--host",
+            "127.0.0.1",
+            "--no-dashboard",
+        ]
         self.workers.append(launched(self.folder, *words, "--local-directory", str(self.folder)))
 
 
@@ -71,7 +81,18 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """One worker."""
     folder = tmp_path_factory.mktemp("dask")
     told = folder / "scheduler.json"
-    words = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(told)]
+    words = [
+        "scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--dashboard-address",
+        "127.0.0.1:0",
+        "--scheduler-file",
+        str(told),
+    ]
     scheduler = launched(folder, *words)
     try:
         until = time.monotonic() + 60
@@ -79,7 +100,11 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
             assert time.monotonic() < until
             assert scheduler.poll() is None
             time.sleep(0.05)
-        made = Machines(folder, json.loads(told.read_text(encoding="utf-8"))["address"].removeprefix("tcp://"), [])
+        made = Machines(
+            folder,
+            json.loads(told.read_text(encoding="utf-8"))["address"].removeprefix("tcp://"),
+            [],
+        )
         made.start()
         awaited(made, 1)
         yield made
@@ -101,7 +126,14 @@ def awaited(made: Machines, count: int) -> None:
 
 def study(replications: int = 10, *words: str) -> Configuration:
     """Two policies; ten replications of 2,000 requests."""
-    return load("compare", "steady", ["direct", "failover"], ["scenario.horizon=1000", "scenario.workload.rate=2", *words], 3, replications)
+    return load(
+        "compare",
+        "steady",
+        ["direct", "failover"],
+        ["scenario.horizon=1000", "scenario.workload.rate=2", *words],
+        3,
+        replications,
+    )
 
 
 class Killer(Watch):
@@ -118,7 +150,10 @@ class Killer(Watch):
 
 def files(folder: Path) -> dict[str, bytes]:
     """What must be equal bit for bit."""
-    return {name: (folder / name).read_bytes() for name in ("summary.json", "evidence.json", "config.yaml")}
+    return {
+        name: (folder / name).read_bytes()
+        for name in ("summary.json", "evidence.json", "config.yaml")
+    }
 
 
 def test_a_cluster_gives_the_same_bits(machines: Machines, tmp_path: Path) -> None:
@@ -142,7 +177,13 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     killer = Killer(machines.workers[0])
-    found = compare(made, out=tmp_path / "there", report=False, watch=killer, perform=Cluster(machines.address).work)
+    found = compare(
+        made,
+        out=tmp_path / "there",
+        report=False,
+        watch=killer,
+        perform=Cluster(machines.address).work,
+    )
     assert machines.workers[0].wait(10) == -signal.SIGKILL
     assert (killer.seen, found.replications) == (20, 10)
     compare(made, out=tmp_path / "here", report=False)
@@ -153,28 +194,51 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
 def test_a_search_on_a_cluster_has_the_same_bits(machines: Machines) -> None:
     """Candidates travel as policies of a configuration, in both weathers and both stages."""
     words = {"breaker.failures": "2..20", "retry.backoff.initial": "0.1..2 log"}
-    asked = Wanted(["steady"], "circuit_breaker", words, ["min cost_usd"], overrides=["scenario.horizon=60"], evaluations=24, confirm=2)
+    asked = Wanted(
+        ["steady"],
+        "circuit_breaker",
+        words,
+        ["min cost_usd"],
+        overrides=["scenario.horizon=60"],
+        evaluations=24,
+        confirm=2,
+    )
     here, there = tune(planned(asked)), tune(planned(asked), perform=Cluster(machines.address).work)
     assert there.to_json() == here.to_json()
     assert there.trials.equals(here.trials)
 
 
 def test_files_and_layers_travel_by_their_contents(machines: Machines, tmp_path: Path) -> None:
-    """A trace and a --plugin file that lie where no worker looks; the next study may bring another layer of that name."""
+    """A trace and a --plugin file that lie where no worker looks; the next study may bring another
+    layer of that name."""
     place = tmp_path / "far"
     place.mkdir()
-    rows = "\n".join(f"{number * 0.5:.1f},{100 + number % 7},{20 + number % 5}" for number in range(400))
-    (place / "log.csv").write_text(f"arrival_s,input_tokens,output_tokens\n{rows}\n", encoding="utf-8")
+    rows = "\n".join(
+        f"{number * 0.5:.1f},{100 + number % 7},{20 + number % 5}" for number in range(400)
+    )
+    (place / "log.csv").write_text(
+        f"arrival_s,input_tokens,output_tokens\n{rows}\n", encoding="utf-8"
+    )
     (place / "mine.yaml").write_text("picky: {}\n", encoding="utf-8")
     plug = place / "plug.py"
     for fatal in (0, 300):
         plug.write_text(LAYER.format(fatal=fatal), encoding="utf-8")
         load_plugins([plug])
         made = replace(
-            load("compare", "steady", ["direct", str(place / "mine.yaml")], [f"scenario.workload.trace={place}/log.csv"], 3, 2), plugins=(plug,)
+            load(
+                "compare",
+                "steady",
+                ["direct", str(place / "mine.yaml")],
+                [f"scenario.workload.trace={place}/log.csv"],
+                3,
+                2,
+            ),
+            plugins=(plug,),
         )
         if fatal:
-            with pytest.raises(ReplicationError, match=r"policy mine, replication 0, seed 3.*ValueError: no") as failed:
+            with pytest.raises(
+                ReplicationError, match=r"policy mine, replication 0, seed 3.*ValueError: no"
+            ) as failed:
                 compare(made, perform=Cluster(machines.address).work)
             assert (failed.value.policy, failed.value.replication) == ("mine", 0)
         else:
@@ -182,11 +246,15 @@ def test_files_and_layers_travel_by_their_contents(machines: Machines, tmp_path:
             assert compare(made, perform=Cluster(machines.address).work).to_json() == hidden
 
 
-def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One line names it and what differs; with any_worker the study runs."""
     made = study(1, "scenario.horizon=200")
     monkeypatch.setattr(simroute, "__version__", "9.9")
-    with pytest.raises(InputError, match=r"worker tcp://127.0.0.1:\d+: has simroute 0.*\(here 9.9\).*--any-worker"):
+    with pytest.raises(
+        InputError, match=r"worker tcp://127.0.0.1:\d+: has simroute 0.*\(here 9.9\).*--any-worker"
+    ):
         compare(made, perform=Cluster(machines.address).work)
     assert compare(made, perform=Cluster(machines.address, any_worker=True).work).replications == 1
 
@@ -207,7 +275,8 @@ def test_a_worker_that_joined_later_examines_itself() -> None:
 
 
 def test_short_replications_travel_together() -> None:
-    """A batch is worth half a second of work, nothing is lost or doubled, and long replications go alone."""
+    """A batch is worth half a second of work, nothing is lost or doubled, and long replications go
+    alone."""
     made = study(6, "scenario.horizon=500")
     jobs = [(policy, number) for number in range(40) for policy in made.policies]
     found = batches(made, jobs)
@@ -217,7 +286,10 @@ def test_short_replications_travel_together() -> None:
 
 
 REFUSED = {
-    "no scheduler": (["--executor", "dask://127.0.0.1:9"], "dask://127.0.0.1:9: no Dask scheduler answers there"),
+    "no scheduler": (
+        ["--executor", "dask://127.0.0.1:9"],
+        "dask://127.0.0.1:9: no Dask scheduler answers there",
+    ),
     "no address": (["--executor", "dask://somewhere"], "expected local or dask://HOST:PORT"),
     "another kind": (["--executor", "ray://127.0.0.1:9"], "expected local or dask://HOST:PORT"),
     "port": (["--executor", "dask://127.0.0.1:99999"], "expected local or dask://HOST:PORT"),
@@ -229,7 +301,11 @@ REFUSED = {
 
 @pytest.mark.parametrize(("words", "told"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_is_one_line(
-    words: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Exit 2, no traceback, no folder left."""
     monkeypatch.chdir(tmp_path)

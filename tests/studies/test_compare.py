@@ -20,7 +20,11 @@ from simroute.storage.folder import folder
 from simroute.studies.comparison.run import Study, compare, parse_assertion
 from simroute.studies.comparison.verdict import verdict
 
-SUCCESS = {"bold": [0.990, 0.991, 0.989, 0.990], "safe": [0.9995, 0.9996, 0.9997, 0.9996], "dear": [0.9995, 0.9997, 0.9996, 0.9996]}
+SUCCESS = {
+    "bold": [0.990, 0.991, 0.989, 0.990],
+    "safe": [0.9995, 0.9996, 0.9997, 0.9996],
+    "dear": [0.9995, 0.9997, 0.9996, 0.9996],
+}
 COST = {"bold": [1.0, 1.2, 0.8, 1.0], "safe": [2.0, 2.2, 1.8, 2.0], "dear": [3.0, 3.3, 2.8, 3.1]}
 STUCK = {"bold": 2400.0, "safe": 120.0, "dear": 60.0}
 
@@ -28,21 +32,39 @@ STUCK = {"bold": 2400.0, "safe": 120.0, "dear": 60.0}
 def scripted(policy: str, replication: int) -> Figures:
     """The figures above; everything else is 1."""
     metrics: dict[str, float | None] = dict.fromkeys(METRICS, 1.0)
-    metrics |= {"success_rate": SUCCESS[policy][replication], "cost_per_1k_requests_usd": COST[policy][replication], "ttft_p95_s": None}
+    metrics |= {
+        "success_rate": SUCCESS[policy][replication],
+        "cost_per_1k_requests_usd": COST[policy][replication],
+        "ttft_p95_s": None,
+    }
     metrics |= {"time_on_failing_target_s": STUCK[policy]}
-    return Figures(metrics, {"forbidden_share": (0, 1000)}, {"target": {"a": {"attempts": 5.0 + replication}}}, [[], []], {})
+    return Figures(
+        metrics,
+        {"forbidden_share": (0, 1000)},
+        {"target": {"a": {"attempts": 5.0 + replication}}},
+        [[], []],
+        {},
+    )
 
 
 def configuration(*policies: str, replications: int = 4, **scenario: Any) -> Configuration:
     """Empty policies by these names, in a scenario that promises 99.9 %."""
-    weather = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0")}, slo=Slo(success=0.999), **scenario)
-    return Configuration("compare", "storm", weather, {name: {} for name in policies}, 7, replications)
+    weather = Scenario(
+        {"a": Deployment("anthropic", "claude-sonnet-4-0")}, slo=Slo(success=0.999), **scenario
+    )
+    return Configuration(
+        "compare", "storm", weather, {name: {} for name in policies}, 7, replications
+    )
 
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replications are scripted instead of simulated."""
-    monkeypatch.setattr(pool, "replicate", lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication))
+    monkeypatch.setattr(
+        pool,
+        "replicate",
+        lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication),
+    )
 
 
 def study(*policies: str, **others: Any) -> Study:
@@ -52,11 +74,26 @@ def study(*policies: str, **others: Any) -> Study:
 
 @pytest.mark.usefixtures("played")
 def test_the_summary_has_the_published_form() -> None:
-    """Every key of schema version 1 is there, for each policy every metric with mean, low and high."""
+    """Every key of schema version 1 is there, for each policy every metric with mean, low and
+    high."""
     summary = json.loads(study("bold", "safe").to_json())
-    head = {"schema_version", "simroute", "command", "scenario", "seed", "replications", "horizon_s", "fingerprint"}
+    head = {
+        "schema_version",
+        "simroute",
+        "command",
+        "scenario",
+        "seed",
+        "replications",
+        "horizon_s",
+        "fingerprint",
+    }
     assert head | {"policies", "differences", "verdict"} <= set(summary)
-    assert (summary["schema_version"], summary["seed"], summary["replications"], summary["command"]) == (1, 7, 4, "compare")
+    assert (
+        summary["schema_version"],
+        summary["seed"],
+        summary["replications"],
+        summary["command"],
+    ) == (1, 7, 4, "compare")
     assert set(summary["policies"]["bold"]["metrics"]) == set(METRICS)
     assert set(summary["policies"]["bold"]["metrics"]["success_rate"]) == {"mean", "low", "high"}
     assert summary["policies"]["bold"]["by"]["target"]["a"]["attempts"]["mean"] == 6.5
@@ -68,7 +105,11 @@ def test_undefined_is_null_in_the_summary() -> None:
     """NaN is not JSON."""
     text = study("bold", "safe").to_json()
     assert "NaN" not in text
-    assert json.loads(text)["policies"]["bold"]["metrics"]["ttft_p95_s"] == {"mean": None, "low": None, "high": None}
+    assert json.loads(text)["policies"]["bold"]["metrics"]["ttft_p95_s"] == {
+        "mean": None,
+        "low": None,
+        "high": None,
+    }
 
 
 @pytest.mark.usefixtures("played")
@@ -82,13 +123,24 @@ def test_differences_are_b_minus_a_and_a_is_the_first_named() -> None:
 @pytest.mark.usefixtures("played")
 def test_the_verdict_goes_by_the_unfavourable_bound() -> None:
     """99.0 % misses 99.9 %, 99.96 % ± .01 keeps it."""
-    assert {entry["policy"]: entry["meets_slo"] for entry in study("bold", "safe").verdict} == {"bold": False, "safe": True}
+    assert {entry["policy"]: entry["meets_slo"] for entry in study("bold", "safe").verdict} == {
+        "bold": False,
+        "safe": True,
+    }
 
 
-def test_an_undecided_verdict_says_how_many_replications_would_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_undecided_verdict_says_how_many_replications_would_decide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Sd .0002 around a distance of .0001: at least (1.96 · 2)² = 16 replications."""
-    monkeypatch.setitem(SUCCESS, "safe", [0.9991 - 0.0002, 0.9991 + 0.0002, 0.9991 - 0.0001, 0.9991 + 0.0001])
-    monkeypatch.setattr(pool, "replicate", lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication))
+    monkeypatch.setitem(
+        SUCCESS, "safe", [0.9991 - 0.0002, 0.9991 + 0.0002, 0.9991 - 0.0001, 0.9991 + 0.0001]
+    )
+    monkeypatch.setattr(
+        pool,
+        "replicate",
+        lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication),
+    )
     (entry,) = study("safe").verdict
     assert entry["meets_slo"] is None
     assert int(entry["why"].split("about ")[1].split()[0]) >= 12
@@ -115,9 +167,19 @@ def test_the_verdict_tells_how_long_each_went_on() -> None:
 @pytest.mark.usefixtures("played")
 def test_what_is_given_is_said() -> None:
     """A fixed trace and a scheduled outage limit what the intervals can say."""
-    given = study("bold", "safe", workload=Workload(trace="/x.csv"), outages={"june": Outage(provider="anthropic", start=60, end=90)})
+    given = study(
+        "bold",
+        "safe",
+        workload=Workload(trace="/x.csv"),
+        outages={"june": Outage(provider="anthropic", start=60, end=90)},
+    )
     assert "given this traffic and this outage" in given.verdict_lines()[0]
-    assert "given" not in study("bold", "safe", outages={"any": Outage(provider="anthropic", mean_between=3600)}).verdict_lines()[0]
+    assert (
+        "given"
+        not in study(
+            "bold", "safe", outages={"any": Outage(provider="anthropic", mean_between=3600)}
+        ).verdict_lines()[0]
+    )
 
 
 @pytest.mark.usefixtures("played")
@@ -133,7 +195,12 @@ def test_one_replication_gives_figures_without_bounds_and_says_so() -> None:
 def test_an_assertion_must_hold_on_the_unfavourable_bound_for_every_policy() -> None:
     """The mean of bold is .99, its lower bound is not; NAME: asks one policy."""
     found = study("bold", "safe")
-    assert found.failed(["success_rate>=0.98", "safe:success_rate>0.999", "time_on_failing_target_s<=2400"]) == []
+    assert (
+        found.failed(
+            ["success_rate>=0.98", "safe:success_rate>0.999", "time_on_failing_target_s<=2400"]
+        )
+        == []
+    )
     assert len(found.failed(["success_rate>=0.99"])) == 1
     assert len(found.failed(["safe:cost_per_1k_requests_usd<2.1"])) == 1
     assert len(found.failed(["ttft_p95_s<=5"])) == 2, "what is undefined does not hold"
@@ -141,7 +208,12 @@ def test_an_assertion_must_hold_on_the_unfavourable_bound_for_every_policy() -> 
 
 @pytest.mark.parametrize(
     ("text", "hint"),
-    [("sucess_rate>=0.9", "success_rate"), ("success_rate=0.9", "expected"), ("salf:success_rate>=0.9", "safe"), ("success_rate>=1e", "number")],
+    [
+        ("sucess_rate>=0.9", "success_rate"),
+        ("success_rate=0.9", "expected"),
+        ("salf:success_rate>=0.9", "safe"),
+        ("success_rate>=1e", "number"),
+    ],
 )
 def test_a_wrong_assertion_is_refused_with_the_nearest_name(text: str, hint: str) -> None:
     """Before anything runs."""
@@ -153,24 +225,47 @@ def test_a_wrong_assertion_is_refused_with_the_nearest_name(text: str, hint: str
 @pytest.mark.usefixtures("played")
 def test_a_run_writes_its_files_and_leaves_no_drafts(tmp_path: Path) -> None:
     """summary.json and config.yaml, nothing else."""
-    found = compare(configuration("bold", "safe"), out=folder(configuration("bold"), tmp_path / "run"))
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "summary.json"]
+    found = compare(
+        configuration("bold", "safe"), out=folder(configuration("bold"), tmp_path / "run")
+    )
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "config.yaml",
+        "summary.json",
+    ]
     assert (tmp_path / "run" / "summary.json").read_text(encoding="utf-8") == found.to_json()
 
 
-def test_the_default_folder_is_numbered_when_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_folder_is_numbered_when_it_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """storm-compare, then -2, then -3."""
     monkeypatch.chdir(tmp_path)
     made = configuration("bold")
-    assert [folder(made, None).as_posix() for _ in range(3)] == [f"reports/storm-compare{end}" for end in ("", "-2", "-3")]
+    assert [folder(made, None).as_posix() for _ in range(3)] == [
+        f"reports/storm-compare{end}" for end in ("", "-2", "-3")
+    ]
 
 
-TRAVERSING = ["../../etc/cron.d/x", "/etc/passwd", "a/b", "..", "", "x\0y", "Évil\nname\u202e", "n" * 10_000, "-out-evil", "A\u0301" * 999]
+TRAVERSING = [
+    "../../etc/cron.d/x",
+    "/etc/passwd",
+    "a/b",
+    "..",
+    "",
+    "x\0y",
+    "Évil\nname\u202e",
+    "n" * 10_000,
+    "-out-evil",
+    "A\u0301" * 999,
+]
 
 
 @pytest.mark.parametrize("name", TRAVERSING)
-def test_r06_a_default_folder_lies_under_reports_whatever_the_scenario_is_called(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its name is made of [a-z0-9._-] alone; compared with commonpath, as '/out-evil' begins with '/out'."""
+def test_r06_a_default_folder_lies_under_reports_whatever_the_scenario_is_called(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is made of [a-z0-9._-] alone; compared with commonpath, as '/out-evil' begins with
+    '/out'."""
     monkeypatch.chdir(tmp_path)
     made = folder(replace(configuration("bold"), scenario_name=name), None)
     assert made.is_dir()
@@ -188,10 +283,15 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path: Pat
     assert "--out" in caught.value.lines[0]
 
 
-def test_an_interruption_keeps_what_all_policies_have_finished(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut in the third replication after its first policy: two whole replications remain, paired."""
+def test_an_interruption_keeps_what_all_policies_have_finished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Cut in the third replication after its first policy: two whole replications remain,
+    paired."""
 
-    def cut(made: Configuration, policy: str, replication: int, rows: Any = None, progress: Any = None) -> Figures:
+    def cut(
+        made: Configuration, policy: str, replication: int, rows: Any = None, progress: Any = None
+    ) -> Figures:
         if (policy, replication) == ("safe", 2):
             raise KeyboardInterrupt
         return scripted(policy, replication)
@@ -201,7 +301,9 @@ def test_an_interruption_keeps_what_all_policies_have_finished(monkeypatch: pyte
     assert (found.interrupted, found.replications, found.summary["replications"]) == (True, 2, 2)
 
 
-def test_an_interruption_before_anything_is_finished_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interruption_before_anything_is_finished_is_handed_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """There is nothing to keep."""
 
     def cut(*_: Any, **__: Any) -> Figures:
@@ -224,34 +326,80 @@ def test_a_killed_worker_ends_the_run_with_replication_and_seed() -> None:
     """No hang, and a message that names them."""
     made = configuration("bold", "safe")
     with pytest.raises(Exception, match=r"replication \d+, seed 7"):
-        compare(Deadly(made.command, made.scenario_name, made.scenario, made.policies, made.seed, made.replications), workers=2)
+        compare(
+            Deadly(
+                made.command,
+                made.scenario_name,
+                made.scenario,
+                made.policies,
+                made.seed,
+                made.replications,
+            ),
+            workers=2,
+        )
 
 
 def test_workers_do_not_change_a_bit() -> None:
-    """Three replications of two policies, serial and on two processes, give the same summary to the letter."""
-    made = load("compare", "steady", ["direct", "failover"], ["scenario.horizon=120"], seed=3, replications=3)
+    """Three replications of two policies, serial and on two processes, give the same summary to the
+    letter."""
+    made = load(
+        "compare",
+        "steady",
+        ["direct", "failover"],
+        ["scenario.horizon=120"],
+        seed=3,
+        replications=3,
+    )
     assert compare(made, workers=1).to_json() == compare(made, workers=2).to_json()
 
 
 def test_both_ends_of_a_verdict_have_equal_digits() -> None:
-    """99.90 ± .06 %: two significant digits of the half-width for all three, on either side of 99.95 %."""
+    """99.90 ± .06 %: two significant digits of the half-width for all three, on either side of
+    99.95 %."""
     values: list[float | None] = [0.9990 - 0.0003, 0.9990 + 0.0003, 0.9990]
-    series: dict[str, dict[str, list[float | None]]] = {"only": {name: [1.0, 1.0, 1.0] for name in METRICS} | {"success_rate": values}}
-    found = {"only": {name: interval(row) for name, row in series["only"].items()} | {"success_rate": Interval(0.9990, 0.9983, 0.999601)}}
-    entries, _ = verdict(Scenario({"a": Deployment("x", "m")}, slo=Slo(success=0.99)), series, found)
+    series: dict[str, dict[str, list[float | None]]] = {
+        "only": {name: [1.0, 1.0, 1.0] for name in METRICS} | {"success_rate": values}
+    }
+    found = {
+        "only": {name: interval(row) for name, row in series["only"].items()}
+        | {"success_rate": Interval(0.9990, 0.9983, 0.999601)}
+    }
+    entries, _ = verdict(
+        Scenario({"a": Deployment("x", "m")}, slo=Slo(success=0.99)), series, found
+    )
     assert entries[0]["why"] == "keeps it: 99.900 % (99.830 to 99.960)"
 
 
 @pytest.mark.parametrize(
     ("success", "residual", "meets"),
-    [(0.999, None, True), (0.999, 0.001, True), (0.999, 0.03, None), (0.9, 0.03, False), (0.9, 0.2, None), (0.95, 0.06, None)],
+    [
+        (0.999, None, True),
+        (0.999, 0.001, True),
+        (0.999, 0.03, None),
+        (0.9, 0.03, False),
+        (0.9, 0.2, None),
+        (0.95, 0.06, None),
+    ],
 )
-def test_a_promise_is_not_decided_by_a_replay_that_misses_its_log_by_more(success: float, residual: float | None, meets: bool | None) -> None:
-    """At a promise of 99 %: a residual larger than the distance to it leaves undecided what would be kept, or missed, and the sentence says so."""
-    series: dict[str, dict[str, list[float | None]]] = {"only": {name: [1.0] * 3 for name in METRICS} | {"success_rate": [success] * 3}}
+def test_a_promise_is_not_decided_by_a_replay_that_misses_its_log_by_more(
+    success: float, residual: float | None, meets: bool | None
+) -> None:
+    """At a promise of 99 %: a residual larger than the distance to it leaves undecided what would
+    be kept, or missed, and the sentence says so."""
+    series: dict[str, dict[str, list[float | None]]] = {
+        "only": {name: [1.0] * 3 for name in METRICS} | {"success_rate": [success] * 3}
+    }
     exact = Interval(success, success - 1e-4, success + 1e-4)
-    found = {"only": {name: interval(row) for name, row in series["only"].items()} | {"success_rate": exact}}
-    (entry,), lines = verdict(Scenario({"a": Deployment("x", "m")}, slo=Slo(success=0.99)), series, found, residual=residual)
+    found = {
+        "only": {name: interval(row) for name, row in series["only"].items()}
+        | {"success_rate": exact}
+    }
+    (entry,), lines = verdict(
+        Scenario({"a": Deployment("x", "m")}, slo=Slo(success=0.99)),
+        series,
+        found,
+        residual=residual,
+    )
     assert entry["meets_slo"] is meets
     assert ("off the log's success" in entry["why"]) is (meets is None)
     assert any("Cheapest that keeps it" in line for line in lines) is (meets is True)
@@ -261,17 +409,24 @@ def promised(**slo: object) -> Study:
     """Success .999 and .9 of it in time, at 90 % of the budget and of 110 %, in a day."""
     metrics = {**dict.fromkeys(METRICS, 1.0), "success_rate": 0.999, "slo_attainment": 0.9}
     runs = {
-        policy: [Figures({**metrics, "budget_used": used + 0.001 * place}, {}, {}, [[], []], {}) for place in range(4)]
+        policy: [
+            Figures({**metrics, "budget_used": used + 0.001 * place}, {}, {}, [[], []], {})
+            for place in range(4)
+        ]
         for policy, used in (("thrifty", 0.9), ("dear", 1.1))
     }
     made = Scenario(
-        {"a": Deployment("openai", "gpt-4o", price_date="2025-07-01")}, horizon=86_400.0, slo=Slo(success=0.95, **slo), budget=Budget(1.0, "day")
+        {"a": Deployment("openai", "gpt-4o", price_date="2025-07-01")},
+        horizon=86_400.0,
+        slo=Slo(success=0.95, **slo),
+        budget=Budget(1.0, "day"),
     )
     return Study(Configuration("compare", "s", made, {policy: {} for policy in runs}, 1, 4), runs)
 
 
 def test_success_late_keeps_no_promise_of_a_latency_and_a_budget_is_part_of_it() -> None:
-    """Without a stated latency success at any time counts, and the budget decides; with one only success in time does."""
+    """Without a stated latency success at any time counts, and the budget decides; with one only
+    success in time does."""
     assert [entry["meets_slo"] for entry in promised().verdict] == [True, False]
     assert "of the budget" in promised().verdict[1]["why"]
     late = promised(latency=30.0).verdict

@@ -1,4 +1,5 @@
-"""Worker processes that stay: several configurations, several calls, the same bits; a lost one is named."""
+"""Worker processes that stay: several configurations, several calls, the same bits; a lost one is
+named."""
 
 import gc
 import os
@@ -21,7 +22,12 @@ def made():
     return [load("compare", "steady", ["direct", "failover"], HORIZON, seed, 2) for seed in (1, 2)]
 
 
-JOBS = [(number, (policy, replication)) for replication in range(2) for policy in ("direct", "failover") for number in range(2)]
+JOBS = [
+    (number, (policy, replication))
+    for replication in range(2)
+    for policy in ("direct", "failover")
+    for number in range(2)
+]
 
 
 def played(crew, made, jobs):
@@ -29,7 +35,8 @@ def played(crew, made, jobs):
 
 
 def test_workers_stay_and_change_no_bit(made):
-    """A second call, with the configurations the other way round, finds the same processes; figures are those of this process."""
+    """A second call, with the configurations the other way round, finds the same processes; figures
+    are those of this process."""
     expected = played(Crew(1), made, JOBS)
     with Crew(2) as crew:
         assert played(crew, made, JOBS) == expected
@@ -50,11 +57,19 @@ def alive(pid):
 
 
 def test_bare_figures_lack_what_pictures_need_and_nothing_else(made):
-    """Metrics, counts and which targets were asked are the same; evidence, minutes and the other splits are left out."""
-    whole, bare = ({(n, d.job): d.figures for n, d in Crew(1, bare=bare).play(made, JOBS[:2])} for bare in (False, True))
+    """Metrics, counts and which targets were asked are the same; evidence, minutes and the other
+    splits are left out."""
+    whole, bare = (
+        {(n, d.job): d.figures for n, d in Crew(1, bare=bare).play(made, JOBS[:2])}
+        for bare in (False, True)
+    )
     for job, figures in whole.items():
         assert (bare[job].metrics, bare[job].pooled) == (figures.metrics, figures.pooled)
-        assert (bare[job].evidence, bare[job].by, bare[job].minutes) == (None, {"target": figures.by["target"]}, [])
+        assert (bare[job].evidence, bare[job].by, bare[job].minutes) == (
+            None,
+            {"target": figures.by["target"]},
+            [],
+        )
 
 
 def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(made):
@@ -64,7 +79,9 @@ def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(made):
         next(runs)
         for process in crew._processes.values():
             os.kill(process.pid, signal.SIGKILL)
-        with pytest.raises(WorkerLostError, match=r"during policy (direct|failover), replication \d, seed [12]"):
+        with pytest.raises(
+            WorkerLostError, match=r"during policy (direct|failover), replication \d, seed [12]"
+        ):
             list(runs)
         assert crew._processes == {}
         assert len(played(crew, made, JOBS)) == len(JOBS)

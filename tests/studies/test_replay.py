@@ -1,4 +1,5 @@
-"""A log is reproduced under its own routing, and what is said of other routing is no more than that allows."""
+"""A log is reproduced under its own routing, and what is said of other routing is no more than that
+allows."""
 
 import csv
 import io
@@ -26,9 +27,27 @@ from tests.logs import LISTED, calls, written
 FLAKY = {"gpt-4o": 0.08, "claude-sonnet-4-0": 0.02}
 
 
-def replay(path: Path, *policies: str, replications: int = 3, outages: list[str] | None = None, overrides: list[str] | None = None, **more) -> Study:
+def replay(
+    path: Path,
+    *policies: str,
+    replications: int = 3,
+    outages: list[str] | None = None,
+    overrides: list[str] | None = None,
+    **more,
+) -> Study:
     """The log's own routing and these policies. `more`: keys of the workload."""
-    return compare(load(str(path), None, ["recorded", *policies], overrides or [], outages or [], 1, replications, more))
+    return compare(
+        load(
+            str(path),
+            None,
+            ["recorded", *policies],
+            overrides or [],
+            outages or [],
+            1,
+            replications,
+            more,
+        )
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +58,14 @@ def rows():
 @pytest.fixture(scope="module")
 def study(rows, tmp_path_factory):
     """4,000 requests of two models that fail now and then."""
-    return replay(written(tmp_path_factory.mktemp("logs") / "log.csv", rows), "failover", replications=8)
+    return replay(
+        written(tmp_path_factory.mktemp("logs") / "log.csv", rows), "failover", replications=8
+    )
 
 
 def test_figures_of_the_log_are_sums_over_its_rows(study, rows):
-    """Success and cost to the last digit, quantiles of successful requests to the width of a histogram's cell."""
+    """Success and cost to the last digit, quantiles of successful requests to the width of a
+    histogram's cell."""
     found = {name: row["logged"] for name, row in study.replay["calibration"].items()}
     good = sorted(row["latency_s"] for row in rows if row["failed"] == "false")
     assert found["success_rate"] == len(good) / 4000
@@ -53,16 +75,22 @@ def test_figures_of_the_log_are_sums_over_its_rows(study, rows):
 
 
 def test_a_log_made_by_known_laws_is_reproduced(study):
-    """Each figure of its own routing has the log's within its 95 % interval over eight replications, or within 1 % of it."""
+    """Each figure of its own routing has the log's within its 95 % interval over eight
+    replications, or within 1 % of it."""
     for name, row in study.replay["calibration"].items():
         replayed = row["replayed"]
-        assert replayed["low"] <= row["logged"] <= replayed["high"] or abs(row["relative"]) < 0.01, name
+        assert (
+            replayed["low"] <= row["logged"] <= replayed["high"] or abs(row["relative"]) < 0.01
+        ), name
         assert row["residual"] == pytest.approx(replayed["mean"] - row["logged"])
 
 
 def test_every_request_of_the_log_is_played_once(study, rows):
-    """4,000 requests under each policy in each replication, and as many of each user as the log has."""
-    mine = {user: sum(row["user"] == user for row in rows) for user in {row["user"] for row in rows}}
+    """4,000 requests under each policy in each replication, and as many of each user as the log
+    has."""
+    mine = {
+        user: sum(row["user"] == user for row in rows) for user in {row["user"] for row in rows}
+    }
     for runs in study.runs.values():
         for run in runs:
             assert run.metrics["requests"] == 4000
@@ -71,7 +99,8 @@ def test_every_request_of_the_log_is_played_once(study, rows):
 
 
 def test_money_is_conserved_in_every_split(study, rows):
-    """Spend by model, user and day adds up to the log's cost before, and to the policy's cost after."""
+    """Spend by model, user and day adds up to the log's cost before, and to the policy's cost
+    after."""
     paid = sum(row["cost_usd"] for row in rows)
     for kind in ("model", "user", "day"):
         found = study.replay["spend"][kind]
@@ -81,7 +110,8 @@ def test_money_is_conserved_in_every_split(study, rows):
 
 
 def test_what_is_cheaper_is_told_by_the_list(study, rows):
-    """All of Claude's tokens at gpt-4o's price are the only shift that saves; a log knows no quality."""
+    """All of Claude's tokens at gpt-4o's price are the only shift that saves; a log knows no
+    quality."""
     mine = [row for row in rows if row["model"] == "claude-sonnet-4-0"]
     asked, given = (sum(row[name] for row in mine) for name in ("input_tokens", "output_tokens"))
     (shift,) = study.replay["shifts"]
@@ -95,7 +125,11 @@ def test_no_quality_is_reported_where_nobody_knows_it(study):
     """Neither by policy nor by task; everything else is."""
     for policy in study.runs:
         assert study.intervals[policy]["quality_mean"].mean is None
-        assert all(row.get("quality_mean") is None for run in study.runs[policy] for row in run.by["task"].values())
+        assert all(
+            row.get("quality_mean") is None
+            for run in study.runs[policy]
+            for row in run.by["task"].values()
+        )
 
 
 def test_all_of_a_busy_log_is_observed(study):
@@ -104,9 +138,13 @@ def test_all_of_a_busy_log_is_observed(study):
 
 
 def test_an_hour_that_the_log_hardly_has_is_modelled(tmp_path):
-    """A hundred calls of gpt-4o, and ten of Claude: a policy that asks Claude alone has nothing observed."""
+    """A hundred calls of gpt-4o, and ten of Claude: a policy that asks Claude alone has nothing
+    observed."""
     rows = [*itertools.islice(calls(110, models={"gpt-4o": 1}), 100)]
-    rows += [row | {"arrival_ns": rows[-1]["arrival_ns"] + row["arrival_ns"] % 10**9 + 1} for row in calls(10, models={"claude-sonnet-4-0": 1})]
+    rows += [
+        row | {"arrival_ns": rows[-1]["arrival_ns"] + row["arrival_ns"] % 10**9 + 1}
+        for row in calls(10, models={"claude-sonnet-4-0": 1})
+    ]
     policy = tmp_path / "claude.yaml"
     policy.write_text("fallback: {targets: [claude-sonnet-4-0]}\n")
     found = replay(written(tmp_path / "log.csv", rows), str(policy)).replay["origin"]
@@ -115,46 +153,71 @@ def test_an_hour_that_the_log_hardly_has_is_modelled(tmp_path):
 
 
 WIDTHS = {"success_rate": 0.002, "latency_p50_s": 0.03, "latency_p95_s": 0.07, "cost_usd": 0.01}
-"""Three standard errors of such a figure of 3,600 requests, as a share of it: what a log of so many tells."""
+"""Three standard errors of such a figure of 3,600 requests, as a share of it: what a log of so many
+tells."""
 
 
 def test_a_run_of_our_own_is_reproduced(tmp_path):
-    """Rows of a simulation, read as a log: its figures come back as they were, and its own routing gives them again."""
+    """Rows of a simulation, read as a log: its figures come back as they were, and its own routing
+    gives them again."""
     scenario, out = tmp_path / "two.yaml", tmp_path / "run"
     scenario.write_text(
         "horizon: 40m\nworkload: {rate: 1.5}\ndeployments:\n"
-        "  near: {provider: here, model: one, price: {input: 1, output: 4}, errors: {500: 0.05}, latency: {per_output_token: 1ms}}\n"
-        "  far: {provider: there, model: two, price: {input: 2, output: 6}, errors: {503: 0.2}, latency: {per_output_token: 2ms}}\n"
+        "  near: {provider: here, model: one, price: {input: 1, output: 4}, errors: {500: 0.05}, "
+        "latency: {per_output_token: 1ms}}\n"
+        "  far: {provider: there, model: two, price: {input: 2, output: 6}, errors: {503: 0.2}, "
+        "latency: {per_output_token: 2ms}}\n"
     )
     out.mkdir()
     made = compare(load_scenario("run", str(scenario), ["failover"], [], 1, 1), rows=True, out=out)
     again = replay(out / "requests.parquet", replications=6).replay["calibration"]
     for name, row in again.items():
-        assert row["logged"] == pytest.approx(made.runs["failover"][0].metrics[name], rel=1e-4), name
+        assert row["logged"] == pytest.approx(made.runs["failover"][0].metrics[name], rel=1e-4), (
+            name
+        )
         assert abs(row["relative"]) < WIDTHS[name], name
 
 
 @pytest.mark.parametrize(("billed", "decided"), [(1.0, True), (1.1, False)])
 def test_a_difference_smaller_than_the_residual_is_undecided(tmp_path, billed, decided):
-    """All at gpt-4o costs some 5 % more than 95 % of it: certain when bills are as listed, nothing to believe when they are a tenth higher."""
-    rows = [row | {"cost_usd": billed * row["cost_usd"]} for row in calls(1500, models={"gpt-4o": 95, "gpt-4o-mini": 5})]
+    """All at gpt-4o costs some 5 % more than 95 % of it: certain when bills are as listed, nothing
+    to believe when they are a tenth higher."""
+    rows = [
+        row | {"cost_usd": billed * row["cost_usd"]}
+        for row in calls(1500, models={"gpt-4o": 95, "gpt-4o-mini": 5})
+    ]
     found = replay(written(tmp_path / "log.csv", rows), "direct")
     (cost,) = [row for row in found.replay["differences"] if row["metric"] == "cost_usd"]
     assert cost["low"] > 0 or cost["low"] == cost["high"] > 0
     assert (cost["decided"], cost["residual"] > cost["mean"]) == (decided, not decided)
     line = next(line for line in found.verdict_lines() if "direct - recorded, cost" in line)
     assert ("undecided" in line) is not decided
-    assert found.replay["calibration"]["cost_usd"]["relative"] == pytest.approx(1 / billed - 1, abs=1e-6)
+    assert found.replay["calibration"]["cost_usd"]["relative"] == pytest.approx(
+        1 / billed - 1, abs=1e-6
+    )
 
 
 def test_differences_count_outages_that_lie_over_the_trace_at_random(tmp_path):
-    """None was met: another policy may gain, or lose, the share of time in which outages are expected, as in all tables of a study."""
+    """None was met: another policy may gain, or lose, the share of time in which outages are
+    expected, as in all tables of a study."""
     path = written(tmp_path / "log.csv", calls(300))
-    found = replay(path, "failover", replications=4, outages=["{provider: openai, mean_between: 4000s, repair: 30s, error_share: 1.0}"])
+    found = replay(
+        path,
+        "failover",
+        replications=4,
+        outages=["{provider: openai, mean_between: 4000s, repair: 30s, error_share: 1.0}"],
+    )
     assert found.rule.met.outages == 0
     (share,) = [row for row in found.replay["differences"] if row["metric"] == "success_rate"]
-    expected = 30 / (4000 + 30) * 0.9  # of a horizon of 300 s that begins in fair weather: 1 - (1 - exp(-x)) / x with x = 300 (1 / 4000 + 1 / 30)
-    assert share["low"] <= share["mean"] - 0.95 * expected < share["mean"] + 0.95 * expected <= share["high"]
+    # of a horizon of 300 s that begins in fair weather: 1 - (1 - exp(-x)) / x with x = 300 (1 /
+    # 4000 + 1 / 30)
+    expected = 30 / (4000 + 30) * 0.9
+    assert (
+        share["low"]
+        <= share["mean"] - 0.95 * expected
+        < share["mean"] + 0.95 * expected
+        <= share["high"]
+    )
 
 
 def test_a_difference_that_may_be_chance_is_undecided(study):
@@ -166,25 +229,43 @@ def test_a_difference_that_may_be_chance_is_undecided(study):
 
 def test_one_replication_decides_nothing(tmp_path):
     """Its differences have no interval, however large they are."""
-    found = replay(written(tmp_path / "log.csv", calls(300, models={"gpt-4o": 1, "gpt-4o-mini": 1})), "direct", replications=1)
+    found = replay(
+        written(tmp_path / "log.csv", calls(300, models={"gpt-4o": 1, "gpt-4o-mini": 1})),
+        "direct",
+        replications=1,
+    )
     (cost,) = [row for row in found.replay["differences"] if row["metric"] == "cost_usd"]
-    assert abs(cost["mean"]) > 0.3 * found.intervals["recorded"]["cost_usd"].mean > 1000 * cost["residual"]
+    assert (
+        abs(cost["mean"])
+        > 0.3 * found.intervals["recorded"]["cost_usd"].mean
+        > 1000 * cost["residual"]
+    )
     assert not any(row["decided"] for row in found.replay["differences"])
 
 
 def test_failures_come_only_when_the_log_has_them(tmp_path):
-    """Half of the calls of the second hour fail in the log; in the replay half of those within, and none that is five minutes outside."""
-    path = written(tmp_path / "log.csv", calls(3600, rate=1 / 3, fails=lambda model, t: 0.5 if 3600 <= t < 7200 else 0.0))
+    """Half of the calls of the second hour fail in the log; in the replay half of those within, and
+    none that is five minutes outside."""
+    path = written(
+        tmp_path / "log.csv",
+        calls(3600, rate=1 / 3, fails=lambda model, t: 0.5 if 3600 <= t < 7200 else 0.0),
+    )
     found = replay(path, replications=2)
     counts, horizon = found.evidence["recorded"].counts, found.configuration.scenario.horizon
     arrivals, ok = counts["arrivals"], counts["ok"]
     starts = [place * horizon / len(arrivals) for place in range(len(arrivals))]
     width = horizon / len(arrivals)
-    outside = [place for place, start in enumerate(starts) if start + width <= 3300 or start >= 7500]
-    inside = [place for place, start in enumerate(starts) if start >= 3900 and start + width <= 6900]
+    outside = [
+        place for place, start in enumerate(starts) if start + width <= 3300 or start >= 7500
+    ]
+    inside = [
+        place for place, start in enumerate(starts) if start >= 3900 and start + width <= 6900
+    ]
     assert len(outside) > 50
     assert (arrivals - ok)[outside].sum() == 0
-    assert ok[inside].sum() / arrivals[inside].sum() == pytest.approx(0.5, abs=4 * (0.25 / 2000) ** 0.5)
+    assert ok[inside].sum() / arrivals[inside].sum() == pytest.approx(
+        0.5, abs=4 * (0.25 / 2000) ** 0.5
+    )
 
 
 @pytest.mark.parametrize(("day", "listed"), [("2025-06-01", (10, 40)), ("2025-07-01", (2, 8))])
@@ -194,10 +275,13 @@ def test_prices_are_those_of_the_day(tmp_path, day, listed):
     path = tmp_path / "log.csv"
     path.write_text("created,in,out,provider,model,bad,took\n" + "\n".join(lines) + "\n")
     (tmp_path / "map.yaml").write_text(
-        "time: created\ninput_tokens: in\noutput_tokens: out\nprovider: provider\nmodel: model\nfailed: bad\nlatency_s: took\n"
+        "time: created\ninput_tokens: in\noutput_tokens: out\nprovider: provider\nmodel: "
+        "model\nfailed: bad\nlatency_s: took\n"
     )
     found = replay(path, replications=1, reading={"mapping": str(tmp_path / "map.yaml")})
-    assert found.intervals["recorded"]["cost_usd"].mean == pytest.approx(60 * (1000 * listed[0] + 500 * listed[1]) / 1e6)
+    assert found.intervals["recorded"]["cost_usd"].mean == pytest.approx(
+        60 * (1000 * listed[0] + 500 * listed[1]) / 1e6
+    )
 
 
 def priced(path: Path) -> dict[str, float | None]:
@@ -208,37 +292,70 @@ def priced(path: Path) -> dict[str, float | None]:
 
 
 def test_a_model_that_no_catalogue_knows_costs_what_its_bills_say(tmp_path):
-    """$0.80 and $2.40, exactly, since these bills have no noise; with a third price where tokens were cached."""
+    """$0.80 and $2.40, exactly, since these bills have no noise; with a third price where tokens
+    were cached."""
     chance = random.Random(4)
     plain = {"provider": "us", "model": "in-house-7"}
     rows = list(calls(200, models={"gpt-4o": 1}))
     for row in rows:
         row |= plain | {"cost_usd": (0.8 * row["input_tokens"] + 2.4 * row["output_tokens"]) / 1e6}
-    assert priced(written(tmp_path / "log.csv", rows)) == {"input": 0.8, "output": 2.4, "cached": None}
+    assert priced(written(tmp_path / "log.csv", rows)) == {
+        "input": 0.8,
+        "output": 2.4,
+        "cached": None,
+    }
     for row in rows:
         had = chance.randrange(row["input_tokens"])
-        row |= {"cached_tokens": had, "cost_usd": (0.8 * (row["input_tokens"] - had) + 2.4 * row["output_tokens"] + 0.08 * had) / 1e6}
-    assert priced(written(tmp_path / "cached.csv", rows)) == {"input": 0.8, "output": 2.4, "cached": 0.08}
+        row |= {
+            "cached_tokens": had,
+            "cost_usd": (
+                0.8 * (row["input_tokens"] - had) + 2.4 * row["output_tokens"] + 0.08 * had
+            )
+            / 1e6,
+        }
+    assert priced(written(tmp_path / "cached.csv", rows)) == {
+        "input": 0.8,
+        "output": 2.4,
+        "cached": 0.08,
+    }
 
 
 def test_cached_input_is_billed_at_its_own_price(tmp_path):
-    """Claude Sonnet reads its cache for $0.30 instead of $3, so a log billed so is met to the nano-dollar a request."""
+    """Claude Sonnet reads its cache for $0.30 instead of $3, so a log billed so is met to the
+    nano-dollar a request."""
     rows = []
     for place, row in enumerate(calls(300, models={"claude-sonnet-4-0": 1})):
         had = (place * 37) % row["input_tokens"]
-        rows.append(row | {"cached_tokens": had, "cost_usd": (3 * (row["input_tokens"] - had) + 0.3 * had + 15 * row["output_tokens"]) / 1e6})
+        rows.append(
+            row
+            | {
+                "cached_tokens": had,
+                "cost_usd": (
+                    3 * (row["input_tokens"] - had) + 0.3 * had + 15 * row["output_tokens"]
+                )
+                / 1e6,
+            }
+        )
     found = replay(written(tmp_path / "log.csv", rows), replications=1).replay
     assert abs(found["calibration"]["cost_usd"]["residual"]) < 300e-9
     prompt = found["caching"]["prompt"]
-    assert prompt["saved_usd"] == pytest.approx(2.7 * sum(row["cached_tokens"] for row in rows) / 1e6)
+    assert prompt["saved_usd"] == pytest.approx(
+        2.7 * sum(row["cached_tokens"] for row in rows) / 1e6
+    )
 
 
 def test_input_written_to_a_cache_is_billed_at_its_own_price(tmp_path):
-    """Claude Sonnet writes its cache for $3.75 instead of $3; a model that no catalogue knows has such a price too, if its bills say so."""
+    """Claude Sonnet writes its cache for $3.75 instead of $3; a model that no catalogue knows has
+    such a price too, if its bills say so."""
     rows = []
     for place, row in enumerate(calls(300, models={"claude-sonnet-4-0": 1})):
         had, put = (place * 37) % row["input_tokens"] // 2, (place * 53) % row["input_tokens"] // 2
-        cost = 3 * (row["input_tokens"] - had - put) + 0.3 * had + 3.75 * put + 15 * row["output_tokens"]
+        cost = (
+            3 * (row["input_tokens"] - had - put)
+            + 0.3 * had
+            + 3.75 * put
+            + 15 * row["output_tokens"]
+        )
         rows.append(row | {"cached_tokens": had, "written_tokens": put, "cost_usd": cost / 1e6})
     log = written(tmp_path / "log.csv", rows)
     found = replay(log, replications=1).replay
@@ -250,7 +367,12 @@ def test_input_written_to_a_cache_is_billed_at_its_own_price(tmp_path):
     assert spend.written == pytest.approx(sum(0.75 * row["written_tokens"] for row in rows) / 1e6)
     own = written(tmp_path / "own.csv", [row | {"model": "in-house-7"} for row in rows])
     (made,) = load(str(own), None, ["recorded"], [], []).scenario.deployments.values()
-    assert (made.price.input, made.price.output, made.price.cached, made.price.written) == pytest.approx((3, 15, 0.3, 3.75))
+    assert (
+        made.price.input,
+        made.price.output,
+        made.price.cached,
+        made.price.written,
+    ) == pytest.approx((3, 15, 0.3, 3.75))
 
 
 def test_repeats_are_what_an_exact_cache_would_save(tmp_path):
@@ -259,18 +381,29 @@ def test_repeats_are_what_an_exact_cache_would_save(tmp_path):
     exact = replay(written(tmp_path / "log.csv", rows), replications=1).replay["caching"]["exact"]
     assert exact["requests"] == 296
     assert exact["cost_usd"] == pytest.approx(sum(row["cost_usd"] for row in rows[4:]))
-    gaps = [(later["arrival_ns"] - row["arrival_ns"]) / 1e9 for row, later in zip(rows, rows[4:], strict=False)]
+    gaps = [
+        (later["arrival_ns"] - row["arrival_ns"]) / 1e9
+        for row, later in zip(rows, rows[4:], strict=False)
+    ]
     assert exact["within_hour"] == sum(gap <= 3600 for gap in gaps)
 
 
 def test_beginnings_of_prompts_are_what_a_providers_cache_would_read(tmp_path):
-    """Prompts of four blocks of which half are always the same: half of all input but the first prompt's, read for $0.30 instead of $3."""
-    rows = [row | {"blocks": [1, 2, 10 * place, 10 * place + 1]} for place, row in enumerate(calls(100, models={"claude-sonnet-4-0": 1}))]
+    """Prompts of four blocks of which half are always the same: half of all input but the first
+    prompt's, read for $0.30 instead of $3."""
+    rows = [
+        row | {"blocks": [1, 2, 10 * place, 10 * place + 1]}
+        for place, row in enumerate(calls(100, models={"claude-sonnet-4-0": 1}))
+    ]
     path = tmp_path / "log.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     prompt = replay(path, replications=1).replay["caching"]["prompt"]
     asked, first = sum(row["input_tokens"] for row in rows), rows[0]["input_tokens"]
-    assert prompt["prefix_share"] == prompt["prefix_share_5min"] == pytest.approx((asked - first) / 2 / asked)
+    assert (
+        prompt["prefix_share"]
+        == prompt["prefix_share_5min"]
+        == pytest.approx((asked - first) / 2 / asked)
+    )
     assert prompt["could_save_usd"] == pytest.approx(2.7 * (asked - first) / 2 / 1e6)
     assert prompt["cached_tokens"] is None
 
@@ -280,17 +413,27 @@ def test_part_of_a_log_is_played_and_held_against_the_same_part(tmp_path):
     rows = list(calls(2000))
     start = rows[0]["arrival_ns"]
     mine = [row for row in rows if 600 <= (row["arrival_ns"] - start) / 1e9 <= 1200]
-    found = replay(written(tmp_path / "log.csv", rows), replications=1, trace_from="10m", trace_to="20m")
+    found = replay(
+        written(tmp_path / "log.csv", rows), replications=1, trace_from="10m", trace_to="20m"
+    )
     assert found.replay["requests"] == found.runs["recorded"][0].metrics["requests"] == len(mine)
-    assert found.replay["calibration"]["cost_usd"]["logged"] == pytest.approx(sum(row["cost_usd"] for row in mine))
+    assert found.replay["calibration"]["cost_usd"]["logged"] == pytest.approx(
+        sum(row["cost_usd"] for row in mine)
+    )
 
 
 def test_faster_and_over_again_is_calibrated_without(tmp_path):
-    """Twice as fast, three times over: three times the requests in a good half more of the time, held against the log as it was."""
+    """Twice as fast, three times over: three times the requests in a good half more of the time,
+    held against the log as it was."""
     path = written(tmp_path / "log.csv", calls(800))
-    found, plain = replay(path, replications=2, trace_loop=3, rate_scale=2.0), replay(path, replications=2)
+    found, plain = (
+        replay(path, replications=2, trace_loop=3, rate_scale=2.0),
+        replay(path, replications=2),
+    )
     assert {run.metrics["requests"] for run in found.runs["recorded"]} == {2400}
-    assert found.configuration.scenario.horizon == pytest.approx(1.5 * plain.configuration.scenario.horizon, rel=0.01)
+    assert found.configuration.scenario.horizon == pytest.approx(
+        1.5 * plain.configuration.scenario.horizon, rel=0.01
+    )
     assert found.replay["calibration"] == plain.replay["calibration"]
     assert found.replay["laid_over"] == ["2 times as fast", "3 times over"]
     calm = undisturbed(found.configuration).scenario
@@ -298,13 +441,15 @@ def test_faster_and_over_again_is_calibrated_without(tmp_path):
 
 
 def test_jitter_makes_intervals_speak_of_traffic_like_this(tmp_path):
-    """The number of requests varies over replications as a sum of sessions of three does; the log's own is known exactly."""
+    """The number of requests varies over replications as a sum of sessions of three does; the log's
+    own is known exactly."""
     path = written(tmp_path / "log.csv", calls(1200))
     found = replay(path, replications=12, trace_jitter=True)
     counts = [run.metrics["requests"] for run in found.runs["recorded"]]
     sd = (400 * 9) ** 0.5  # 400 sessions of three requests, each Poisson(1) often
     assert abs(statistics.fmean(counts) - 1200) < 4 * sd / 12**0.5
-    assert 0.5 * sd < statistics.stdev(counts) < 1.7 * sd  # 99.9 % of chi-squared with 11 degrees of freedom lies within
+    # 99.9 % of chi-squared with 11 degrees of freedom lies within
+    assert 0.5 * sd < statistics.stdev(counts) < 1.7 * sd
     assert found.replay["requests"] == 1200
 
 
@@ -312,9 +457,13 @@ OUTAGE = "{provider: openai, start: 25%, end: 75%, error_share: 1.0}"
 
 
 def test_an_outage_is_laid_over_the_log(tmp_path):
-    """All of openai fails in the middle half: half of half of the requests under the log's routing; calibration knows nothing of it."""
+    """All of openai fails in the middle half: half of half of the requests under the log's routing;
+    calibration knows nothing of it."""
     path = written(tmp_path / "log.csv", calls(2000))
-    found, plain = replay(path, "failover", replications=2, outages=[OUTAGE]), replay(path, "failover", replications=2)
+    found, plain = (
+        replay(path, "failover", replications=2, outages=[OUTAGE]),
+        replay(path, "failover", replications=2),
+    )
     assert found.intervals["recorded"]["success_rate"].mean == pytest.approx(0.75, abs=0.04)
     assert found.intervals["failover"]["success_rate"].mean > 0.99
     assert found.replay["calibration"] == plain.replay["calibration"]
@@ -334,22 +483,39 @@ def test_a_scenarios_outages_are_laid_over_by_its_name(tmp_path):
 @pytest.fixture
 def made(tmp_path) -> Configuration:
     """A short replay of two policies in three replications."""
-    return load(str(written(tmp_path / "log.csv", calls(200))), None, ["recorded", "failover"], [], [OUTAGE], 3, 3)
+    return load(
+        str(written(tmp_path / "log.csv", calls(200))),
+        None,
+        ["recorded", "failover"],
+        [],
+        [OUTAGE],
+        3,
+        3,
+    )
 
 
 def test_the_configuration_of_a_replay_gives_the_same_bits(made, tmp_path):
-    """config.yaml, read back: every file of the run; and the page, built again from what is stored."""
+    """config.yaml, read back: every file of the run; and the page, built again from what is
+    stored."""
     out, again = tmp_path / "run", tmp_path / "again"
     out.mkdir(), again.mkdir()
     compare(made, out=out)
     compare(restore(out / "config.yaml"), out=again)
-    for name in ("summary.json", "evidence.json", "spend.csv", "shifts.csv", "caching.csv", "report.html"):
+    for name in (
+        "summary.json",
+        "evidence.json",
+        "spend.csv",
+        "shifts.csv",
+        "caching.csv",
+        "report.html",
+    ):
         assert (again / name).read_bytes() == (out / name).read_bytes(), name
     assert rebuilt(out) == (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_an_interrupted_replay_goes_on_with_the_same_bits(made, tmp_path):
-    """Interrupted after the second of six runs; the rest makes what one run would have made, calibration included."""
+    """Interrupted after the second of six runs; the rest makes what one run would have made,
+    calibration included."""
     out, left = tmp_path / "run", []
     out.mkdir()
 
@@ -375,7 +541,10 @@ HOSTILE = ['=HYPERLINK("http://evil","x")', "+1+1", "@SUM(A1)", "-2+3", "\t=1"]
 def sheets(tmp_path_factory):
     """spend.csv of a log whose users are those, by name."""
     folder = tmp_path_factory.mktemp("hostile")
-    rows = [row | {"user": (HOSTILE * 60)[place], "feature": "<image href=x onerror=alert(1)>"} for place, row in enumerate(calls(300))]
+    rows = [
+        row | {"user": (HOSTILE * 60)[place], "feature": "<image href=x onerror=alert(1)>"}
+        for place, row in enumerate(calls(300))
+    ]
     (folder / "run").mkdir()
     path = written(folder / "log.jsonl", [])
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -384,13 +553,18 @@ def sheets(tmp_path_factory):
 
 
 def test_no_name_of_a_log_is_a_formula_in_a_spreadsheet(sheets):
-    """R05: each payload comes back with an apostrophe before it; numbers are numbers, and add up."""
+    """R05: each payload comes back with an apostrophe before it; numbers are numbers, and add
+    up."""
     raw = (sheets / "spend.csv").read_text(encoding="utf-8")
     found = list(csv.DictReader(io.StringIO(raw, newline="")))
     users = [row for row in found if row["by"] == "user"]
-    assert sorted(row["name"].strip("'").strip() for row in users) == sorted(name.strip() for name in HOSTILE)
+    assert sorted(row["name"].strip("'").strip() for row in users) == sorted(
+        name.strip() for name in HOSTILE
+    )
     assert all(row["name"].startswith("'") for row in users)
-    total = json.loads((sheets / "summary.json").read_bytes())["policies"]["recorded"]["metrics"]["cost_usd"]["mean"]
+    total = json.loads((sheets / "summary.json").read_bytes())["policies"]["recorded"]["metrics"][
+        "cost_usd"
+    ]["mean"]
     assert sum(float(row["recorded_usd"]) for row in users) == pytest.approx(total)
 
 
@@ -425,18 +599,36 @@ def chained(chance: random.Random, number: int) -> list[dict]:
         tries, at = [], 0.0
         for model, share in (("near", 0.3), ("far", 0.15)):
             bad = chance.random() < share
-            tries.append({"offset_s": at, "latency_s": 0.5, "provider": model, "model": model, "status": 503 if bad else 200})
+            tries.append(
+                {
+                    "offset_s": at,
+                    "latency_s": 0.5,
+                    "provider": model,
+                    "model": model,
+                    "status": 503 if bad else 200,
+                }
+            )
             at += 0.5
             if not bad:
                 break
         failed = tries[-1]["status"] == 503
-        last = {"provider": tries[-1]["model"], "model": tries[-1]["model"], "tries": json.dumps(tries), "status": tries[-1]["status"]}
-        rows.append(row | last | {"failed": str(failed).lower(), "latency_s": at, "cost_usd": 0 if failed else 0.01})
+        last = {
+            "provider": tries[-1]["model"],
+            "model": tries[-1]["model"],
+            "tries": json.dumps(tries),
+            "status": tries[-1]["status"],
+        }
+        rows.append(
+            row
+            | last
+            | {"failed": str(failed).lower(), "latency_s": at, "cost_usd": 0 if failed else 0.01}
+        )
     return rows
 
 
 def test_a_gateway_that_fell_over_does_so_again(tmp_path):
-    """95.5 % succeed in the log (1 - 0.3 x 0.15) and in its replay, though other calls fail there than did in the log."""
+    """95.5 % succeed in the log (1 - 0.3 x 0.15) and in its replay, though other calls fail there
+    than did in the log."""
     rows = chained(random.Random(6), 3000)
     found = replay(written(tmp_path / "log.csv", rows), replications=6)
     success = found.replay["calibration"]["success_rate"]
@@ -446,9 +638,12 @@ def test_a_gateway_that_fell_over_does_so_again(tmp_path):
 
 
 def test_what_a_cache_of_the_gateway_answered_is_not_sent(tmp_path):
-    """Every fifth request: 0.8 attempts a request and a fifth of hits under the log's routing, at the log's own cost; failover sends them all."""
+    """Every fifth request: 0.8 attempts a request and a fifth of hits under the log's routing, at
+    the log's own cost; failover sends them all."""
     hit = {"cached": "exact", "cost_usd": 0, "latency_s": 0.01}
-    rows = [row | (hit if place % 5 == 0 else {"cached": "no"}) for place, row in enumerate(calls(600))]
+    rows = [
+        row | (hit if place % 5 == 0 else {"cached": "no"}) for place, row in enumerate(calls(600))
+    ]
     found = replay(written(tmp_path / "log.csv", rows), "failover", replications=1)
     recorded = found.intervals["recorded"]
     assert (recorded["attempts_per_request"].mean, recorded["cache_hit_rate"].mean) == (0.8, 0.2)
@@ -457,8 +652,12 @@ def test_what_a_cache_of_the_gateway_answered_is_not_sent(tmp_path):
 
 
 def test_spend_of_nobody_is_not_lost(tmp_path):
-    """Users called "-" and "(others)", and none at all: everything that Ann has not spent is told as not named."""
-    rows = [row | {"user": ["-", "", "(others)", "ann"][place % 4]} for place, row in enumerate(calls(400))]
+    """Users called "-" and "(others)", and none at all: everything that Ann has not spent is told
+    as not named."""
+    rows = [
+        row | {"user": ["-", "", "(others)", "ann"][place % 4]}
+        for place, row in enumerate(calls(400))
+    ]
     found = replay(written(tmp_path / "log.csv", rows), replications=1).replay["spend"]["user"]
     ann = sum(row["cost_usd"] for row in rows if row["user"] == "ann")
     assert dict(zip(found["names"], found["before"], strict=True)) == {
@@ -472,12 +671,22 @@ def test_a_window_without_requests_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text("arrival_s,input_tokens,output_tokens\n0,10,5\n86400,10,5\n")
     with pytest.raises(InputError, match="no request came from 3600 s to 7200 s"):
-        load(str(path), "steady", ["failover"], [], [], load={"trace_from": 3600.0, "trace_to": 7200.0})
+        load(
+            str(path),
+            "steady",
+            ["failover"],
+            [],
+            [],
+            load={"trace_from": 3600.0, "trace_to": 7200.0},
+        )
 
 
 @pytest.mark.parametrize("number", [1, 5])
-def test_a_trace_of_one_moment_is_played_when_the_horizon_is_given(tmp_path: Path, number: int) -> None:
-    """Each of its requests once, at the start; without a horizon it is refused, with what to write."""
+def test_a_trace_of_one_moment_is_played_when_the_horizon_is_given(
+    tmp_path: Path, number: int
+) -> None:
+    """Each of its requests once, at the start; without a horizon it is refused, with what to
+    write."""
     first = next(iter(calls(1)))
     log = written(tmp_path / "log.csv", [first] * number)
     study = replay(log, "direct", replications=2, overrides=["scenario.horizon=60s"])

@@ -1,4 +1,5 @@
-"""An unfinished study goes on where it was: the same bits, nothing computed twice, nothing lost, and only the same study."""
+"""An unfinished study goes on where it was: the same bits, nothing computed twice, nothing lost,
+and only the same study."""
 
 import json
 import multiprocessing
@@ -36,12 +37,21 @@ ROWS = ("requests.parquet", "attempts.parquet", "events.parquet")
 def configuration(*policies: str, replications: int = 3, seed: int = 7) -> Configuration:
     """Empty policies by these names."""
     weather = Scenario({"a": Deployment("anthropic", "claude-sonnet-4-0", price_date="2025-07-01")})
-    return Configuration("compare", "storm", weather, {name: {} for name in policies}, seed, replications)
+    return Configuration(
+        "compare", "storm", weather, {name: {} for name in policies}, seed, replications
+    )
 
 
 def real(replications: int = 3) -> Configuration:
     """Two policies through three minutes of steady weather."""
-    return load("compare", "steady", ["direct", "failover"], ["scenario.horizon=200"], seed=3, replications=replications)
+    return load(
+        "compare",
+        "steady",
+        ["direct", "failover"],
+        ["scenario.horizon=200"],
+        seed=3,
+        replications=replications,
+    )
 
 
 Play = Callable[..., list[tuple[str, int]]]
@@ -49,16 +59,31 @@ Play = Callable[..., list[tuple[str, int]]]
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Replications are scripted: a function that sets after how many Ctrl-C is pressed, and gives the list of what was played."""
+    """Replications are scripted: a function that sets after how many Ctrl-C is pressed, and gives
+    the list of what was played."""
 
-    def scripted(stop: int | None = None, error: type[BaseException] = KeyboardInterrupt) -> list[tuple[str, int]]:
+    def scripted(
+        stop: int | None = None, error: type[BaseException] = KeyboardInterrupt
+    ) -> list[tuple[str, int]]:
         played: list[tuple[str, int]] = []
 
-        def one(made: Configuration, policy: str, replication: int, rows: Any = None, progress: Any = None) -> Figures:
+        def one(
+            made: Configuration,
+            policy: str,
+            replication: int,
+            rows: Any = None,
+            progress: Any = None,
+        ) -> Figures:
             if len(played) == stop:
                 raise error("cut")
             played.append((policy, replication))
-            return Figures(dict.fromkeys(METRICS, 1 / (3 + replication)), {"availability": (1, 3)}, {}, [[], []], {})
+            return Figures(
+                dict.fromkeys(METRICS, 1 / (3 + replication)),
+                {"availability": (1, 3)},
+                {},
+                [[], []],
+                {},
+            )
 
         monkeypatch.setattr(pool, "replicate", one)
         return played
@@ -101,10 +126,21 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(
     ("count", "rows"),
-    [(1, True), (2, False), (5, True), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1, False), (2, True), (5, False)))],
+    [
+        (1, True),
+        (2, False),
+        (5, True),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in ((1, False), (2, True), (5, False))
+        ),
+    ],
 )
-def test_a_resumed_study_ends_with_the_same_bits(count: int, rows: bool, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut after one, two and five of six runs, and continued: summary.json, evidence.json and every row file are equal byte for byte."""
+def test_a_resumed_study_ends_with_the_same_bits(
+    count: int, rows: bool, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut after one, two and five of six runs, and continued: summary.json, evidence.json and every
+    row file are equal byte for byte."""
     cut_after(count, monkeypatch)
     found = begun(real(), tmp_path / "cut", rows=rows)
     assert found is None or found.interrupted
@@ -113,11 +149,17 @@ def test_a_resumed_study_ends_with_the_same_bits(count: int, rows: bool, whole: 
     again = compare(real(), out=tmp_path / "cut", resume=True)
     assert not again.interrupted
     kept = ("summary.json", "evidence.json", "config.yaml", *(ROWS if rows else ()))
-    assert [name for name in kept if (tmp_path / "cut" / name).read_bytes() != (whole / name).read_bytes()] == []
+    assert [
+        name
+        for name in kept
+        if (tmp_path / "cut" / name).read_bytes() != (whole / name).read_bytes()
+    ] == []
     assert names(tmp_path / "cut") == {*kept, "report.html"}
 
 
-def test_a_resumed_study_has_the_same_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_study_has_the_same_evidence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Counts of all replications and of the first, and its story."""
     whole = compare(real())
     cut_after(4, monkeypatch)
@@ -125,14 +167,18 @@ def test_a_resumed_study_has_the_same_evidence(tmp_path: Path, monkeypatch: pyte
     monkeypatch.undo()
     again = compare(real(), out=tmp_path / "cut", resume=True)
     for policy in whole.runs:
-        for one, two in ((whole.evidence[policy], again.evidence[policy]), (whole.first[policy], again.first[policy])):
+        for one, two in (
+            (whole.evidence[policy], again.evidence[policy]),
+            (whole.first[policy], again.first[policy]),
+        ):
             assert one.story == two.story
             assert all((one.counts[name] == two.counts[name]).all() for name in one.counts)
         assert all(run.evidence is None for run in again.runs[policy])
 
 
 def test_nothing_is_computed_twice(tmp_path: Path, play: Play) -> None:
-    """Cut after three of six: the other three are played; cut again after one of them, two are left."""
+    """Cut after three of six: the other three are played; cut again after one of them, two are
+    left."""
     made = configuration("bold", "safe")
     assert len(first := play(3)) == 0
     begun(made, tmp_path)
@@ -147,7 +193,9 @@ def test_nothing_is_computed_twice(tmp_path: Path, play: Play) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, pool.WorkerLostError])
-def test_a_failure_keeps_what_is_finished(error: type[Exception], tmp_path: Path, play: Play) -> None:
+def test_a_failure_keeps_what_is_finished(
+    error: type[Exception], tmp_path: Path, play: Play
+) -> None:
     """A replication that fails and a lost worker alike."""
     made = configuration("bold", "safe")
     play(3, error)
@@ -158,7 +206,9 @@ def test_a_failure_keeps_what_is_finished(error: type[Exception], tmp_path: Path
     assert len(rest) == 3
 
 
-def test_the_configuration_is_there_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_configuration_is_there_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So that a resumed command needs no words."""
     seen: list[set[str]] = []
 
@@ -172,23 +222,33 @@ def test_the_configuration_is_there_before_anything_runs(tmp_path: Path, monkeyp
     assert names(tmp_path) == set(), "nothing is finished, so that nothing is left"
 
 
-def test_what_is_restored_from_the_folder_is_the_same_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_restored_from_the_folder_is_the_same_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`--resume --out DIR` without words."""
     cut_after(3, monkeypatch)
     begun(real(), tmp_path)
     monkeypatch.undo()
-    assert compare(restore(tmp_path / "config.yaml"), out=tmp_path, resume=True).to_json() == compare(real()).to_json()
+    assert (
+        compare(restore(tmp_path / "config.yaml"), out=tmp_path, resume=True).to_json()
+        == compare(real()).to_json()
+    )
 
 
 @pytest.mark.parametrize("stop", [3, None])
 def test_more_replications_may_be_added_while_the_journal_is_there(
     stop: int | None, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two of three, cut or all but written: five are asked for, the rest is played, and the result is that of five."""
+    """Two of three, cut or all but written: five are asked for, the rest is played, and the result
+    is that of five."""
     made = configuration("bold", "safe")
     play(stop)
     if stop is None:
-        monkeypatch.setattr(record, "_write", lambda path, text: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+        monkeypatch.setattr(
+            record,
+            "_write",
+            lambda path, text: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+        )
     begun(made, tmp_path)
     monkeypatch.undo()
     rest = play()
@@ -204,21 +264,32 @@ def plug(path: Path, text: str) -> Path:
     return path
 
 
-def test_a_run_that_differs_is_refused_and_nothing_touched(tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seed, policies and their order, fewer replications, row files, plug-ins, version, arithmetic: one line that says what, and what to do."""
+def test_a_run_that_differs_is_refused_and_nothing_touched(
+    tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seed, policies and their order, fewer replications, row files, plug-ins, version, arithmetic:
+    one line that says what, and what to do."""
     out, first = tmp_path / "out", plug(tmp_path / "plug.py", "a = 1\n")
     made = replace(configuration("bold", "safe"), plugins=(first,))
     play(3)
     begun(made, out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    other = plug(tmp_path / "other" / "plug.py", "a = 2\n") if (tmp_path / "other").mkdir() is None else first
+    other = (
+        plug(tmp_path / "other" / "plug.py", "a = 2\n")
+        if (tmp_path / "other").mkdir() is None
+        else first
+    )
     cases: list[tuple[Configuration, bool | None, str]] = [
         (replace(made, seed=8), None, "seed was 7 and is now 8"),
         (replace(made, policies={"bold": {}}), None, "policies.safe is missing"),
         (replace(made, policies={"bold": {}, "safe": {}, "new": {}}), None, "policies.new is new"),
         (replace(made, policies={"safe": {}, "bold": {}}), None, "policies stand in another order"),
         (replace(made, replications=2), None, "replications was 3 and is now 2"),
-        (replace(made, scenario=replace(made.scenario, horizon=60.0)), None, "scenario.horizon was 3600"),
+        (
+            replace(made, scenario=replace(made.scenario, horizon=60.0)),
+            None,
+            "scenario.horizon was 3600",
+        ),
         (made, True, "without row files; give --no-rows"),
         (replace(made, plugins=()), None, "plug-ins differ"),
         (replace(made, plugins=(other,)), None, "plug-ins differ"),
@@ -229,7 +300,10 @@ def test_a_run_that_differs_is_refused_and_nothing_touched(tmp_path: Path, play:
         (line,) = caught.value.lines
         assert words in line
         assert "--out" in line
-    for target, name, value in [(simroute, "__version__", "9.9"), (resume, "fingerprint", lambda: "other")]:
+    for target, name, value in [
+        (simroute, "__version__", "9.9"),
+        (resume, "fingerprint", lambda: "other"),
+    ]:
         with monkeypatch.context() as patched:
             patched.setattr(target, name, value)
             with pytest.raises(InputError, match=r"9\.9|other"):
@@ -286,7 +360,9 @@ def test_an_unfinished_run_with_nothing_finished_stops_nobody(tmp_path: Path, pl
 
 
 @pytest.mark.parametrize("raw", [b"no journal", b"\0" * 20_000])
-def test_a_journal_that_cannot_be_read_is_not_written_over(raw: bytes, tmp_path: Path, play: Play) -> None:
+def test_a_journal_that_cannot_be_read_is_not_written_over(
+    raw: bytes, tmp_path: Path, play: Play
+) -> None:
     """With and without resume: one line with the remedy."""
     (tmp_path / NAME).write_bytes(raw)
     play()
@@ -301,13 +377,20 @@ def test_there_must_be_something_to_resume(tmp_path: Path, play: Play) -> None:
     made = configuration("bold")
     play()
     compare(made, out=folder(made, tmp_path / "done"))
-    for out, words in ((tmp_path / "nowhere", "no such folder"), (tmp_path, "no unfinished run"), (tmp_path / "done", "is finished")):
+    for out, words in (
+        (tmp_path / "nowhere", "no such folder"),
+        (tmp_path, "no unfinished run"),
+        (tmp_path / "done", "is finished"),
+    ):
         with pytest.raises(InputError, match=words):
             compare(made, out=out, resume=True)
 
 
-def test_a_finished_run_s_files_come_back_when_the_next_comes_to_nothing(tmp_path: Path, play: Play) -> None:
-    """Another study in the same folder, interrupted at once: the folder is as it was; finished: it is the new one's alone."""
+def test_a_finished_run_s_files_come_back_when_the_next_comes_to_nothing(
+    tmp_path: Path, play: Play
+) -> None:
+    """Another study in the same folder, interrupted at once: the folder is as it was; finished: it
+    is the new one's alone."""
     play()
     begun(configuration("bold"), tmp_path)
     (tmp_path / "requests.parquet").write_text("rows of the first")
@@ -334,8 +417,11 @@ def test_a_folder_never_shows_two_runs_at_once(tmp_path: Path, play: Play) -> No
     assert names(tmp_path) == {"config.yaml", "summary.json"}
 
 
-def test_a_half_written_part_folder_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of a replication that was not finished are removed before it is played again; of a finished one whose parts are gone, too."""
+def test_a_half_written_part_folder_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parts of a replication that was not finished are removed before it is played again; of a
+    finished one whose parts are gone, too."""
     begun(real(2), tmp_path / "whole", rows=True)
     cut_after(3, monkeypatch)
     begun(real(2), tmp_path / "cut", rows=True)
@@ -348,11 +434,17 @@ def test_a_half_written_part_folder_is_made_anew(tmp_path: Path, monkeypatch: py
         part.unlink()
     lost.rmdir()
     compare(real(2), out=tmp_path / "cut", resume=True)
-    assert [name for name in ROWS if (tmp_path / "cut" / name).read_bytes() != (tmp_path / "whole" / name).read_bytes()] == []
+    assert [
+        name
+        for name in ROWS
+        if (tmp_path / "cut" / name).read_bytes() != (tmp_path / "whole" / name).read_bytes()
+    ] == []
     assert ".parts" not in names(tmp_path / "cut")
 
 
-def test_a_second_run_in_one_folder_is_refused(tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_run_in_one_folder_is_refused(
+    tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While the first is under way: new or resumed, one line, and the first is not disturbed."""
     made, refused = configuration("bold"), []
 
@@ -388,11 +480,16 @@ def hold(path: Path, held: Any) -> None:
     threading.Event().wait()
 
 
-def test_default_folders_of_runs_that_begin_together_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_folders_of_runs_that_begin_together_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Twenty threads at once: twenty folders."""
     monkeypatch.chdir(tmp_path)
     found: list[Path] = []
-    threads = [threading.Thread(target=lambda: found.append(folder(configuration("bold"), None))) for _ in range(20)]
+    threads = [
+        threading.Thread(target=lambda: found.append(folder(configuration("bold"), None)))
+        for _ in range(20)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -400,8 +497,11 @@ def test_default_folders_of_runs_that_begin_together_differ(tmp_path: Path, monk
     assert len(set(found)) == 20
 
 
-def test_the_newest_unfinished_default_folder_that_fits_is_found(tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of three unfinished and one finished run of the same name, the last written one of this configuration; one that runs is left alone."""
+def test_the_newest_unfinished_default_folder_that_fits_is_found(
+    tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three unfinished and one finished run of the same name, the last written one of this
+    configuration; one that runs is left alone."""
     monkeypatch.chdir(tmp_path)
     made = configuration("bold", "safe")
     for one, stop in ((made, 2), (replace(made, seed=9), 2), (made, 3), (made, None)):
@@ -427,13 +527,16 @@ def test_resuming_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path)
     monkeypatch.undo()
     again = api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path, resume=True)
-    assert again.to_json() == api_compare(scenario, ["direct", "failover"], replications=2).to_json()
+    assert (
+        again.to_json() == api_compare(scenario, ["direct", "failover"], replications=2).to_json()
+    )
     with pytest.raises(InputError, match="out"):
         api_compare(scenario, ["direct"], resume=True)
 
 
 def test_only_whole_replications_are_merged_and_the_story_is_the_first_one_s() -> None:
-    """Results in any order; what one policy alone has finished is not counted; evidence is not kept beside figures."""
+    """Results in any order; what one policy alone has finished is not counted; evidence is not kept
+    beside figures."""
     gathered = Gathered(["a", "b"])
     for policy, replication in (("a", 1), ("b", 1), ("b", 0), ("a", 2), ("a", 0)):
         evidence = Evidence({"n": np.array([10**replication])}, {"of": (policy, replication)})
@@ -443,7 +546,9 @@ def test_only_whole_replications_are_merged_and_the_story_is_the_first_one_s() -
         assert gathered.evidence[policy].counts["n"].tolist() == [11]
         assert gathered.evidence[policy].story == {"of": (policy, 0)}
         assert gathered.first[policy].counts["n"].tolist() == [1]
-    assert [job for job, figures in gathered.figures.items() if figures.evidence is not None] == [("a", 2)]
+    assert [job for job, figures in gathered.figures.items() if figures.evidence is not None] == [
+        ("a", 2)
+    ]
 
 
 def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
@@ -461,7 +566,9 @@ def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_watch_is_told_what_was_finished_before_and_what_is_reached(tmp_path: Path, play: Play) -> None:
+def test_a_watch_is_told_what_was_finished_before_and_what_is_reached(
+    tmp_path: Path, play: Play
+) -> None:
     """Total and finished at the start, then each replication once."""
     made, told = configuration("bold", "safe"), []
 
@@ -488,14 +595,23 @@ def test_simulated_time_is_told_within_a_replication(workers: int) -> None:
         def reached(self, job: tuple[str, int], seconds: float) -> None:
             reached.setdefault(job, []).append(seconds)
 
-    made = load("compare", "steady", ["direct"], ["scenario.horizon=4000", "scenario.workload.rate=2.5"], seed=3, replications=2)
+    made = load(
+        "compare",
+        "steady",
+        ["direct"],
+        ["scenario.horizon=4000", "scenario.workload.rate=2.5"],
+        seed=3,
+        replications=2,
+    )
     compare(made, workers=workers, watch=Told())
     assert set(reached) == {("direct", 0), ("direct", 1)}
     assert all(len(seconds) >= 2 and seconds == sorted(seconds) for seconds in reached.values())
 
 
 @pytest.mark.parametrize("workers", [2, pytest.param(7, marks=pytest.mark.slow)])
-def test_d02_the_number_of_workers_changes_no_bit(workers: int, whole: Path, tmp_path: Path) -> None:
+def test_d02_the_number_of_workers_changes_no_bit(
+    workers: int, whole: Path, tmp_path: Path
+) -> None:
     """Serial, two and seven: the same summary and evidence, byte for byte."""
     begun(real(), tmp_path / "many", workers=workers)
     for name in ("summary.json", "evidence.json"):

@@ -1,4 +1,5 @@
-"""Sensitivity: values of an axis, winners, crossings against closed forms, and which assumption matters."""
+"""Sensitivity: values of an axis, winners, crossings against closed forms, and which assumption
+matters."""
 
 import json
 from dataclasses import replace
@@ -24,16 +25,24 @@ SPREAD = (-1.0, 0.0, 1.0)
 
 
 def scripted(**policies: tuple[float, float]) -> Study:
-    """Three replications of policies with this mean success and cost; success varies by .0001, cost by .1, alike for all."""
+    """Three replications of policies with this mean success and cost; success varies by .0001, cost
+    by .1, alike for all."""
     weather = spec.Scenario({"a": spec.Deployment("x", "m")}, slo=spec.Slo(success=0.99))
     runs = {}
     for number, (policy, (success, cost)) in enumerate(policies.items()):
         each = [
-            dict.fromkeys(METRICS, 1.0) | {"success_rate": success + 1e-4 * s, "cost_per_1k_requests_usd": cost + 0.1 * s + 0.01 * number * s * s}
+            dict.fromkeys(METRICS, 1.0)
+            | {
+                "success_rate": success + 1e-4 * s,
+                "cost_per_1k_requests_usd": cost + 0.1 * s + 0.01 * number * s * s,
+            }
             for s in SPREAD
         ]
         runs[policy] = [Figures(metrics, {}, {}, [[], []], {}) for metrics in each]
-    return Study(Configuration("compare", "scripted", weather, {policy: {} for policy in policies}, 1, 3), runs)
+    return Study(
+        Configuration("compare", "scripted", weather, {policy: {} for policy in policies}, 1, 3),
+        runs,
+    )
 
 
 def axis(text):
@@ -42,10 +51,15 @@ def axis(text):
 
 
 def test_an_axis_is_seven_values_evenly_unless_it_says_otherwise():
-    """Even steps, a stated number, factors, whole numbers once each, shares of the horizon, durations in seconds."""
-    assert axis("scenario.outages.morning.error_share=0.1..0.7").values == pytest.approx((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7))
+    """Even steps, a stated number, factors, whole numbers once each, shares of the horizon,
+    durations in seconds."""
+    assert axis("scenario.outages.morning.error_share=0.1..0.7").values == pytest.approx(
+        (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+    )
     assert axis("scenario.workload.rate=1..3:3").values == (1.0, 2.0, 3.0)
-    assert axis("policy.breaker.cooldown=5s..2m:3 log").values == pytest.approx((5, 600**0.5, 120), rel=1e-5)
+    assert axis("policy.breaker.cooldown=5s..2m:3 log").values == pytest.approx(
+        (5, 600**0.5, 120), rel=1e-5
+    )
     assert axis("policy.breaker.failures=1..4").written == ("1", "2", "3", "4")
     assert axis("scenario.outages.morning.end=50%..80%:3").written == ("50%", "65%", "80%")
 
@@ -68,7 +82,8 @@ def test_what_cannot_be_told_apart_is_undecided():
 
 
 def test_a_winner_among_several_is_told_by_intervals_that_hold_together():
-    """A difference of 1 ± .3, three replications: t(2) is 4.30 at 95 %, half-width .75, and 7.65 at 1 - .05/3, 1.32: told of two, not of three."""
+    """A difference of 1 ± .3, three replications: t(2) is 4.30 at 95 %, half-width .75, and 7.65 at
+    1 - .05/3, 1.32: told of two, not of three."""
 
     def gap(*policies):
         made = scripted(**dict.fromkeys(policies, (0.995, 2.0)))
@@ -106,7 +121,8 @@ def test_a_crossing_by_cost_lies_where_the_lines_cross():
 
 
 def test_a_crossing_by_the_promise_lies_where_success_falls_below_it():
-    """a is cheaper and falls from 99.5 to 98.5 % along x in 1 … 100 by factors: it passes 99 % in the middle, at 10."""
+    """a is cheaper and falls from 99.5 to 98.5 % along x in 1 … 100 by factors: it passes 99 % in
+    the middle, at 10."""
     values = [1.0, 10.0**0.5, 10.0, 10.0**1.5, 100.0]
     cells = [scripted(a=(0.995 - 0.0025 * i, 1.0), b=(0.999, 2.0)) for i in range(5)]
     (found,) = crossings(values, True, cells, [winner(cell) for cell in cells])
@@ -116,7 +132,8 @@ def test_a_crossing_by_the_promise_lies_where_success_falls_below_it():
 
 
 def test_a_crossing_by_the_promise_lies_between_the_values_whose_winners_differ():
-    """b's mean passes 99 % before 1, its lower bound, .0248 points below it (t(2) = 4.30), between 1 and 2: .0048 of .58 points after 1."""
+    """b's mean passes 99 % before 1, its lower bound, .0248 points below it (t(2) = 4.30), between
+    1 and 2: .0048 of .58 points after 1."""
     cells = [scripted(a=(0.999, 2.0), b=(level, 1.0)) for level in (0.9895, 0.9902, 0.996)]
     (found,) = crossings([0.0, 1.0, 2.0], False, cells, [winner(cell) for cell in cells])
     assert (found.before, found.after, found.by) == ("a", "b", "b begins to keep the promise")
@@ -124,8 +141,17 @@ def test_a_crossing_by_the_promise_lies_between_the_values_whose_winners_differ(
 
 
 def test_a_policy_that_an_axis_does_not_touch_is_run_once():
-    """Two settings of the breaker, one replication: direct once, circuit_breaker twice; the figures are those of any comparison."""
-    made = [load("compare", "demo", ["direct", "circuit_breaker"], [*SHORT, f"policy.breaker.cooldown={s}s"]) for s in (5, 60)]
+    """Two settings of the breaker, one replication: direct once, circuit_breaker twice; the figures
+    are those of any comparison."""
+    made = [
+        load(
+            "compare",
+            "demo",
+            ["direct", "circuit_breaker"],
+            [*SHORT, f"policy.breaker.cooldown={s}s"],
+        )
+        for s in (5, 60)
+    ]
     heard = []
     found, _ = studies(made, 1, lambda done, total: heard.append((done, total)))
     assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)]
@@ -137,18 +163,29 @@ def test_a_policy_that_an_axis_does_not_touch_is_run_once():
 
 def test_workers_do_not_change_a_bit():
     """Serial and on two processes."""
-    made = [load("compare", "demo", ["direct"], [*SHORT, f"scenario.workload.rate={rate}"], 1, 2) for rate in (0.2, 0.3)]
+    made = [
+        load("compare", "demo", ["direct"], [*SHORT, f"scenario.workload.rate={rate}"], 1, 2)
+        for rate in (0.2, 0.3)
+    ]
     one, two = (studies(made, workers, silent)[0] for workers in (1, 2))
-    assert [study.to_json() for study in one if study] == [study.to_json() for study in two if study]
+    assert [study.to_json() for study in one if study] == [
+        study.to_json() for study in two if study
+    ]
 
 
 @pytest.fixture(scope="module")
 def varied():
-    return sr.sensitivity(sr.load_scenario("demo", *SHORT), ["direct", "failover"], "scenario.outages.morning.error_share=0.0..1.0:3", replications=3)
+    return sr.sensitivity(
+        sr.load_scenario("demo", *SHORT),
+        ["direct", "failover"],
+        "scenario.outages.morning.error_share=0.0..1.0:3",
+        replications=3,
+    )
 
 
 def test_one_way_from_python(varied):
-    """Without errors direct wins by cost or is a rival; with all calls failing failover does. JSON, frame, figures, page."""
+    """Without errors direct wins by cost or is a rival; with all calls failing failover does. JSON,
+    frame, figures, page."""
     summary = json.loads(varied.to_json())
     assert [cell["at"] for cell in summary["cells"]] == [[0.0], [0.5], [1.0]]
     assert varied.winners[-1].policy == "failover"
@@ -160,8 +197,13 @@ def test_one_way_from_python(varied):
 
 def test_two_ways_make_a_map():
     """Four settings, a letter for each."""
-    vary = ["scenario.outages.morning.error_share=0.2..0.8:2", "policy.breaker.cooldown=5s..60s:2 log"]
-    found = sr.sensitivity(sr.load_scenario("demo", *SHORT), ["failover", "circuit_breaker"], vary, replications=2)
+    vary = [
+        "scenario.outages.morning.error_share=0.2..0.8:2",
+        "policy.breaker.cooldown=5s..60s:2 log",
+    ]
+    found = sr.sensitivity(
+        sr.load_scenario("demo", *SHORT), ["failover", "circuit_breaker"], vary, replications=2
+    )
     assert len(found.cells) == 4
     (heat,) = found.figures["winners"].data
     assert {text.rstrip("?") for row in heat["text"] for text in row} <= {"A", "B"}
@@ -169,20 +211,35 @@ def test_two_ways_make_a_map():
 
 
 def test_the_assumptions_of_a_scenario_are_halved_and_doubled_within_their_ranges():
-    """Shares end at 1, slow-downs at 1, a share of 0 is left alone, a price is a factor of the whole list, wrong answers are what is doubled."""
+    """Shares end at 1, slow-downs at 1, a share of 0 is left alone, a price is a factor of the
+    whole list, wrong answers are what is doubled."""
     made = load("compare", "demo", ["direct"]).scenario
     outage = replace(made.outages["morning"], slow_down=1.5, hang_share=0.0)
-    found = {one.key.removeprefix("scenario."): one for one in assumptions(replace(made, outages={"morning": outage}))}
+    found = {
+        one.key.removeprefix("scenario."): one
+        for one in assumptions(replace(made, outages={"morning": outage}))
+    }
     assert found["outages.morning.error_share"][1:4] == (0.6, 0.3, 1.0)
     assert found["outages.morning.slow_down"][1:4] == (1.5, 1.0, 3.0)
     assert "outages.morning.hang_share" not in found
-    assert [side.deployments["gpt-4o"].price_factor for side in found["deployments.gpt-4o.price"].scenarios] == [0.5, 2.0]
-    assert found["deployments.gpt-4o.quality"].scenarios[0].deployments["gpt-4o"].quality == pytest.approx({"chat": 0.74, "extract": 0.88})
+    assert [
+        side.deployments["gpt-4o"].price_factor
+        for side in found["deployments.gpt-4o.price"].scenarios
+    ] == [0.5, 2.0]
+    assert found["deployments.gpt-4o.quality"].scenarios[0].deployments[
+        "gpt-4o"
+    ].quality == pytest.approx({"chat": 0.74, "extract": 0.88})
 
 
 def test_a_tornado_puts_first_what_moves_the_difference_most():
-    """Cascade against failover is a matter of the strong model's price; doubling it doubles the difference, so the verdict stands."""
-    found = sr.sensitivity(sr.load_scenario("demo", SHORT[0], *MILD), ["failover", "cascade"], kind="tornado", replications=2)
+    """Cascade against failover is a matter of the strong model's price; doubling it doubles the
+    difference, so the verdict stands."""
+    found = sr.sensitivity(
+        sr.load_scenario("demo", SHORT[0], *MILD),
+        ["failover", "cascade"],
+        kind="tornado",
+        replications=2,
+    )
     effects = [bar.effect for bar in found.bars]
     assert effects == sorted(effects, reverse=True)
     assert found.bars[0].key == "scenario.deployments.claude-sonnet.price"
@@ -196,6 +253,8 @@ def test_the_frontier_from_python():
     for trade in ("success", "latency"):
         found = sr.frontier(sr.load_scenario("demo", *SHORT), trade, replications=2)
         assert found.exact
-        assert list(found.frame["cost_per_1k_requests_usd"]) == sorted(found.frame["cost_per_1k_requests_usd"])
+        assert list(found.frame["cost_per_1k_requests_usd"]) == sorted(
+            found.frame["cost_per_1k_requests_usd"]
+        )
         assert set(found.figures) == {"frontier"}
         assert "<table" in found._repr_html_()

@@ -1,4 +1,5 @@
-"""What an earlier run has played is read back, with the same bits, and only while nothing has changed."""
+"""What an earlier run has played is read back, with the same bits, and only while nothing has
+changed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,14 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def study(*words: str, seed: int = 3) -> Configuration:
     """Two short replications."""
-    return load("compare", "steady", ["direct", "failover"], ["scenario.horizon=60", "scenario.workload.rate=2", *words], seed, 2)
+    return load(
+        "compare",
+        "steady",
+        ["direct", "failover"],
+        ["scenario.horizon=60", "scenario.workload.rate=2", *words],
+        seed,
+        2,
+    )
 
 
 def played(made: Configuration) -> tuple[str, int, list[str]]:
@@ -46,8 +54,13 @@ def test_a_study_is_read_back_with_the_same_bits_and_says_so_in_one_line() -> No
     first, second = played(study()), played(study())
     assert (first[1], first[2]) == (4, [])
     assert (second[0], second[1]) == (first[0], 0)
-    assert second[2] == [f"4 of 4 runs are read back from reports/.cache/{digest(study())}/: nothing that they depend on has changed"]
-    assert compare(study()).material == compare(study(), perform=Shelf(pool.work, print).work).material
+    assert second[2] == [
+        f"4 of 4 runs are read back from reports/.cache/{digest(study())}/: nothing that they "
+        f"depend on has changed"
+    ]
+    assert (
+        compare(study()).material == compare(study(), perform=Shelf(pool.work, print).work).material
+    )
 
 
 def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
@@ -73,8 +86,13 @@ def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
     return made
 
 
-@pytest.mark.parametrize("what", ["configuration", "seed", "data", "plug-in", "version", "arithmetic", "code", "packages"])
-def test_nothing_is_read_back_when_one_thing_has_changed(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "what",
+    ["configuration", "seed", "data", "plug-in", "version", "arithmetic", "code", "packages"],
+)
+def test_nothing_is_read_back_when_one_thing_has_changed(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Everything is simulated again, and nothing is told."""
     before = study()
     if what == "plug-in":
@@ -84,7 +102,9 @@ def test_nothing_is_read_back_when_one_thing_has_changed(what: str, monkeypatch:
     assert played(changed(what, monkeypatch))[1:] == (4, [])
 
 
-def test_the_digest_of_the_code_follows_every_source_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_of_the_code_follows_every_source_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another byte, or another name, is another digest."""
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/a.py").write_text("A = 1\n", encoding="utf-8")
@@ -108,7 +128,15 @@ def test_a_broken_cache_costs_time_and_nothing_else() -> None:
 
 def test_the_command_says_it_and_refuses_rows(capsys: pytest.CaptureFixture[str]) -> None:
     """The same summary, one note on stderr; --rows beside --cache is one line, exit 2."""
-    words = ["run", "scenario=steady", "policy=direct", "scenario.horizon=200", "--cache", "--json", "--no-report"]
+    words = [
+        "run",
+        "scenario=steady",
+        "policy=direct",
+        "scenario.horizon=200",
+        "--cache",
+        "--json",
+        "--no-report",
+    ]
     shown = []
     for more in ([], [], ["--rows"]):
         with pytest.raises(SystemExit) as left:

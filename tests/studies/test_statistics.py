@@ -9,11 +9,14 @@ import pytest
 from simroute.statistics.intervals import binomial, interval, needed, paired, t_quantile
 
 TRIALS = 2000
-"""Coverage is then known within ± 1.5 percentage points (three standard deviations of a share near .95)."""
+"""Coverage is then known within ± 1.5 percentage points (three standard deviations of a share near
+.95)."""
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 
 
-@pytest.mark.parametrize(("freedom", "quantile"), [(1, 12.706), (9, 2.262), (19, 2.093), (99, 1.984)])
+@pytest.mark.parametrize(
+    ("freedom", "quantile"), [(1, 12.706), (9, 2.262), (19, 2.093), (99, 1.984)]
+)
 def test_student_s_quantiles_are_the_published_ones(freedom: int, quantile: float) -> None:
     """Two-sided 95 %, from Student's table, to its three digits."""
     assert t_quantile(freedom) == pytest.approx(quantile, abs=5e-4)
@@ -23,7 +26,10 @@ def test_an_interval_is_mean_and_t_standard_errors() -> None:
     """Of 1, 2, 3: mean 2, standard error 1/√3, t with two degrees of freedom 4.303."""
     found = interval([1.0, 2.0, 3.0])
     assert found.mean == 2.0
-    assert (found.low, found.high) == (pytest.approx(2 - 4.3027 / math.sqrt(3), abs=1e-4), pytest.approx(2 + 4.3027 / math.sqrt(3), abs=1e-4))
+    assert (found.low, found.high) == (
+        pytest.approx(2 - 4.3027 / math.sqrt(3), abs=1e-4),
+        pytest.approx(2 + 4.3027 / math.sqrt(3), abs=1e-4),
+    )
 
 
 def test_one_replication_has_no_bounds() -> None:
@@ -39,10 +45,17 @@ def test_undefined_replications_are_left_out() -> None:
 
 
 def test_ten_perfect_replications_do_not_prove_perfection() -> None:
-    """n of n successes have the lower bound .025^(1/n), and 0 of n the upper bound 1 - .025^(1/n)."""
+    """n of n successes have the lower bound .025^(1/n), and 0 of n the upper bound 1 -
+    .025^(1/n)."""
     found = interval([1.0] * 10, (10_000, 10_000))
-    assert (found.mean, found.low, found.high) == (1.0, pytest.approx(0.025 ** (1 / 10_000), rel=1e-12), 1.0)
-    assert interval([0.0] * 10, (0, 10_000)).high == pytest.approx(1 - 0.025 ** (1 / 10_000), rel=1e-9)
+    assert (found.mean, found.low, found.high) == (
+        1.0,
+        pytest.approx(0.025 ** (1 / 10_000), rel=1e-12),
+        1.0,
+    )
+    assert interval([0.0] * 10, (0, 10_000)).high == pytest.approx(
+        1 - 0.025 ** (1 / 10_000), rel=1e-9
+    )
 
 
 def test_five_of_ten_have_the_published_bounds() -> None:
@@ -55,7 +68,10 @@ def test_exact_bounds_hold_at_least_as_often_as_they_say(share: float) -> None:
     """Summed over all outcomes of 60 trials, no sampling: coverage is at least 95 %."""
     chance = [math.comb(60, k) * share**k * (1 - share) ** (60 - k) for k in range(61)]
     bounds = [binomial(k, 60) for k in range(61)]
-    assert sum(p for p, (low, high) in zip(chance, bounds, strict=True) if low <= share <= high) >= 0.95
+    assert (
+        sum(p for p, (low, high) in zip(chance, bounds, strict=True) if low <= share <= high)
+        >= 0.95
+    )
 
 
 def test_pairing_takes_the_common_weather_out() -> None:
@@ -68,13 +84,22 @@ def coverage(draw: Draw, truth: float, replications: int) -> float:
     """The share of TRIALS studies whose interval holds `truth`."""
     chance = np.random.Generator(np.random.Philox(replications))
     studies = (interval(draw(chance, replications).tolist()) for _ in range(TRIALS))
-    return sum(found.low <= truth <= found.high for found in studies if found.low is not None and found.high is not None) / TRIALS
+    return (
+        sum(
+            found.low <= truth <= found.high
+            for found in studies
+            if found.low is not None and found.high is not None
+        )
+        / TRIALS
+    )
 
 
 @pytest.mark.parametrize("replications", [10, 20, 100])
 def test_normal_differences_are_covered_as_often_as_stated(replications: int) -> None:
     """Student's t is exact here: 95 % ± 1.5 points (the width of 2,000 trials)."""
-    assert coverage(lambda chance, n: chance.normal(3.0, 2.0, n), 3.0, replications) == pytest.approx(0.95, abs=0.015)
+    assert coverage(
+        lambda chance, n: chance.normal(3.0, 2.0, n), 3.0, replications
+    ) == pytest.approx(0.95, abs=0.015)
 
 
 def p95(chance: np.random.Generator, mean: float, replications: int) -> np.ndarray:
@@ -83,15 +108,21 @@ def p95(chance: np.random.Generator, mean: float, replications: int) -> np.ndarr
 
 
 @pytest.mark.parametrize(("replications", "lowest"), [(10, 0.902), (20, 0.922), (100, 0.935)])
-def test_differences_of_skewed_p95_are_covered_nearly_as_often(replications: int, lowest: float) -> None:
-    """Truth: the k-th of n exponentials has mean 1/n + … + 1/(n-k+1). At least what was published for t (90.2 and 92.2 %), ± 1.5 points."""
+def test_differences_of_skewed_p95_are_covered_nearly_as_often(
+    replications: int, lowest: float
+) -> None:
+    """Truth: the k-th of n exponentials has mean 1/n + … + 1/(n-k+1). At least what was published
+    for t (90.2 and 92.2 %), ± 1.5 points."""
     unit = sum(1 / i for i in range(11, 201))
-    found = coverage(lambda chance, n: p95(chance, 4.0, n) - p95(chance, 1.0, n), 3 * unit, replications)
+    found = coverage(
+        lambda chance, n: p95(chance, 4.0, n) - p95(chance, 1.0, n), 3 * unit, replications
+    )
     assert lowest - 0.015 <= found <= 0.95 + 0.015
 
 
 def test_as_many_replications_as_would_decide_are_named() -> None:
-    """With standard deviation 1 and distance .1, n = (1.96 / .1)² = 385; the search steps by a tenth, so within 12 % above."""
+    """With standard deviation 1 and distance .1, n = (1.96 / .1)² = 385; the search steps by a
+    tenth, so within 12 % above."""
     pilot: list[float | None] = [-math.sqrt(0.9), math.sqrt(0.9)] * 5
     found = needed(pilot, 0.1)
     assert found is not None

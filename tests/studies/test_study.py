@@ -13,7 +13,12 @@ from simroute.errors import InputError
 from simroute.statistics.intervals import binomial, interval, needed, paired, t_quantile
 from simroute.studies.comparison.run import compare
 
-SHORT = ["scenario.horizon=600s", "scenario.workload.rate=3", "scenario.outages.morning.start=30%", "scenario.outages.morning.end=60%"]
+SHORT = [
+    "scenario.horizon=600s",
+    "scenario.workload.rate=3",
+    "scenario.outages.morning.start=30%",
+    "scenario.outages.morning.end=60%",
+]
 FEW = "scenario.workload.rate=1"
 
 
@@ -27,21 +32,27 @@ def test_determinism_the_same_seed_gives_the_same_rows():
     """Bit for bit; the first row that differs would be named."""
     for first, second in zip(rows("layered", FEW), rows("layered", FEW), strict=True):
         pairs = zip(map(repr, first.itertuples()), map(repr, second.itertuples()), strict=True)
-        assert next(((a, b) for a, b in pairs if a != b), None) is None, "the first row that differs"
+        assert next(((a, b) for a, b in pairs if a != b), None) is None, (
+            "the first row that differs"
+        )
 
 
 def test_common_random_numbers_two_policies_meet_the_same_weather():
-    """The same arrivals and sizes, and for each request the same first attempt at the same target, whether it came first or second."""
+    """The same arrivals and sizes, and for each request the same first attempt at the same target,
+    whether it came first or second."""
     (one, one_sent), (two, two_sent) = rows("direct"), rows("failover")
     assert (one[["arrival_s", "input_tokens"]] == two[["arrival_s", "input_tokens"]]).all().all()
-    whole = (one.outcome != "truncated") & (two.outcome != "truncated")  # a cut answer counts the tokens that came
+    # a cut answer counts the tokens that came
+    whole = (one.outcome != "truncated") & (two.outcome != "truncated")
     assert 1000 < whole.sum() < len(one)
     assert (one.output_tokens == two.output_tokens)[whole].all()
     keys = ["request_id", "target", "target_attempt"]
     both = one_sent.merge(two_sent, on=keys)
     usable = both[(both.status_x == 200) & (both.status_y == 200)]
     assert len(usable) > 1000
-    assert np.allclose(usable.end_s_x - usable.start_s_x, usable.end_s_y - usable.start_s_y, rtol=0, atol=1e-9)
+    assert np.allclose(
+        usable.end_s_x - usable.start_s_x, usable.end_s_y - usable.start_s_y, rtol=0, atol=1e-9
+    )
 
 
 def test_determinism_workers_and_serial_give_the_same_bits_with_and_without_rows(tmp_path):
@@ -52,12 +63,23 @@ def test_determinism_workers_and_serial_give_the_same_bits_with_and_without_rows
     many = compare(made, workers=2, rows=True, out=tmp_path / "many").to_json()
     assert serial.to_json() == many
     assert {path.name for path in (tmp_path / "many").iterdir()} == {
-        "summary.json", "evidence.json", "report.html", "config.yaml", "requests.parquet", "attempts.parquet", "events.parquet",
-    }  # fmt: skip
+        "summary.json",
+        "evidence.json",
+        "report.html",
+        "config.yaml",
+        "requests.parquet",
+        "attempts.parquet",
+        "events.parquet",
+    }
     import duckdb
 
-    count, sends = duckdb.sql(f"select count(*), sum(attempts) from '{tmp_path}/many/requests.parquet'").fetchall()[0]
-    assert sends == duckdb.sql(f"select count(*) from '{tmp_path}/many/attempts.parquet'").fetchall()[0][0]
+    count, sends = duckdb.sql(
+        f"select count(*), sum(attempts) from '{tmp_path}/many/requests.parquet'"
+    ).fetchall()[0]
+    assert (
+        sends
+        == duckdb.sql(f"select count(*) from '{tmp_path}/many/attempts.parquet'").fetchall()[0][0]
+    )
     assert count == sum(run.metrics["requests"] for runs in serial.runs.values() for run in runs)
 
 
@@ -73,21 +95,48 @@ def test_config_yaml_gives_the_same_bits_again(tmp_path):
 def test_every_packaged_policy_runs_in_every_packaged_scenario():
     """Each pair, the first minutes; every figure finite or null."""
     policies = listed("policies")
-    assert {"direct", "retry_only", "failover", "circuit_breaker", "cascade", "budget_shift", "cached", "layered"} <= set(policies)
+    assert {
+        "direct",
+        "retry_only",
+        "failover",
+        "circuit_breaker",
+        "cascade",
+        "budget_shift",
+        "cached",
+        "layered",
+    } <= set(policies)
     scenarios = listed("scenarios")
-    assert {"demo", "steady", "anthropic_outage", "openai_partial_2025_06", "rate_limit_storm", "price_cut", "budget_month"} <= set(scenarios)
+    assert {
+        "demo",
+        "steady",
+        "anthropic_outage",
+        "openai_partial_2025_06",
+        "rate_limit_storm",
+        "price_cut",
+        "budget_month",
+    } <= set(scenarios)
     for name in scenarios:
         outages = load("run", name, ["direct"]).scenario.outages
-        shifted = [text for outage in outages for text in (f"scenario.outages.{outage}.start=30%", f"scenario.outages.{outage}.end=60%")]
+        shifted = [
+            text
+            for outage in outages
+            for text in (
+                f"scenario.outages.{outage}.start=30%",
+                f"scenario.outages.{outage}.end=60%",
+            )
+        ]
         made = load("compare", name, policies, ["scenario.horizon=100s", *shifted])
         study = compare(made)
         assert list(study.runs) == policies
         json.dumps(study.summary, allow_nan=False)
-        assert all(found["forbidden_share"].mean in (0.0, None) for found in study.intervals.values())
+        assert all(
+            found["forbidden_share"].mean in (0.0, None) for found in study.intervals.values()
+        )
 
 
 def test_a_real_trace_through_a_real_outage(shared):
-    """All 19,366 requests; success of `direct` is 1 less the outage's share of arrivals times its depth, within 4 sd and the time-outs."""
+    """All 19,366 requests; success of `direct` is 1 less the outage's share of arrivals times its
+    depth, within 4 sd and the time-outs."""
     trace = shared / "data" / "azure2023_conv.csv"
     made = load("compare", "anthropic_outage", ["direct"], [f"scenario.workload.trace={trace}"])
     study = compare(made)
@@ -97,13 +146,17 @@ def test_a_real_trace_through_a_real_outage(shared):
     assert direct["requests"] == 19_366
     worst, best = 1 - hit, 1 - hit * 0.90
     assert worst < direct["success_rate"] < best
-    expected = 1 - hit * (0.9 + 0.1 * 0.05)  # errors, and of the rest 5 % that hang; time-outs and fair-weather errors cost a little more
+    # errors, and of the rest 5 % that hang; time-outs and fair-weather errors cost a little more
+    expected = 1 - hit * (0.9 + 0.1 * 0.05)
     assert direct["success_rate"] == pytest.approx(expected, abs=0.012)
 
 
 def test_scope_forbidden_providers_are_never_asked():
     """A feature that forbids Anthropic is served elsewhere."""
-    found = sr.simulate(sr.load_scenario("demo", *SHORT, "scenario.workload.forbid={assistant: [anthropic]}"), "circuit_breaker")
+    found = sr.simulate(
+        sr.load_scenario("demo", *SHORT, "scenario.workload.forbid={assistant: [anthropic]}"),
+        "circuit_breaker",
+    )
     asked = found.attempts.merge(found.requests[["request_id", "feature"]], on="request_id")
     assert "anthropic" not in set(asked[asked.feature == "assistant"].provider)
     assert "anthropic" in set(asked[asked.feature == "search"].provider)
@@ -123,22 +176,30 @@ def test_intervals_are_student_s_t_and_exact_binomial():
 
 @pytest.mark.parametrize("n", [10, 20, 100])
 def test_intervals_cover_as_often_as_they_say(n):
-    """Means of n skewed (lognormal, sigma .5) estimates: 95 % nominal; 2,000 trials, so 4 sd are 2 points, and t on skewed data loses 3."""
+    """Means of n skewed (lognormal, sigma .5) estimates: 95 % nominal; 2,000 trials, so 4 sd are 2
+    points, and t on skewed data loses 3."""
     draw = np.random.default_rng(n)
     truth = math.exp(0.125)
-    hits = sum(low <= truth <= high for _, low, high in (interval(draw.lognormal(0, 0.5, n).tolist()) for _ in range(2000)))
+    hits = sum(
+        low <= truth <= high
+        for _, low, high in (interval(draw.lognormal(0, 0.5, n).tolist()) for _ in range(2000))
+    )
     assert 0.90 < hits / 2000 < 0.97
 
 
 def test_needed_says_how_many_replications_would_decide():
-    """Sd 1 and a distance of .5: t(n-1)/sqrt(n) < .5 first holds at n = 18; the answer is at most a tenth above."""
+    """Sd 1 and a distance of .5: t(n-1)/sqrt(n) < .5 first holds at n = 18; the answer is at most a
+    tenth above."""
     values = [0.0, math.sqrt(2.0)]
     assert 18 <= needed(values, 0.5) <= 20
 
 
 def test_assertions_hold_on_the_unfavourable_bound():
-    """`direct` misses what `circuit_breaker` keeps; a metric that does not exist is named with the nearest."""
-    study = compare(load("compare", "demo", ["direct", "circuit_breaker"], ["scenario.workload.rate=0.2"], 1, 3))
+    """`direct` misses what `circuit_breaker` keeps; a metric that does not exist is named with the
+    nearest."""
+    study = compare(
+        load("compare", "demo", ["direct", "circuit_breaker"], ["scenario.workload.rate=0.2"], 1, 3)
+    )
     assert [line.split(":")[0] for line in study.failed(["success_rate>=0.97"])] == ["direct"]
     assert study.failed(["circuit_breaker:success_rate>=0.97", "cost_usd<1000"]) == []
     with pytest.raises(InputError, match="did you mean success_rate"):

@@ -21,7 +21,10 @@ def trace(folder: Path, rows: int) -> Path:
     lines = ["arrival_ns,input_tokens,output_tokens,provider,model,failed,status,latency_s,user"]
     for _ in range(rows):
         at += chance.expovariate(1.0)
-        model, failed = chance.choice(["openai,gpt-4o", "anthropic,claude-sonnet-4-0"]), chance.random() < 0.05
+        model, failed = (
+            chance.choice(["openai,gpt-4o", "anthropic,claude-sonnet-4-0"]),
+            chance.random() < 0.05,
+        )
         size = f"{chance.randint(1, 900)},{chance.randint(1, 400)}"
         lines.append(
             f"{round(at * 1e9)},{size},{model},{str(failed).lower()},{500 if failed else 200},{chance.uniform(0.5, 5):.3f},u{chance.randint(0, 9)}"
@@ -35,14 +38,26 @@ def trace(folder: Path, rows: int) -> Path:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     """A replay of three blocks, under a policy that remembers nothing."""
     path = trace(tmp_path_factory.mktemp("trace"), 2 * BLOCK + 1000)
-    return load(str(path), None, ["failover"], [], [f"{{provider: openai, start: {BLOCK * 0.9:.0f}s, end: {BLOCK * 1.1:.0f}s, error_share: 0.5}}"])
+    return load(
+        str(path),
+        None,
+        ["failover"],
+        [],
+        [
+            f"{{provider: openai, start: {BLOCK * 0.9:.0f}s, end: {BLOCK * 1.1:.0f}s, "
+            f"error_share: 0.5}}"
+        ],
+    )
 
 
 @pytest.mark.parametrize("among", [1, 2, 3, 7])
 def test_parts_add_up_to_the_bits_of_the_whole(made: Configuration, among: int) -> None:
-    """Every figure, split, minute, event and count, with an outage over the seam, in fewer and in more parts than there are blocks."""
+    """Every figure, split, minute, event and count, with an outage over the seam, in fewer and in
+    more parts than there are blocks."""
     whole = replicate(made, "failover", 0)
-    (done,) = Windows(None).work(windowed(made, among), [("failover", 0)], 1, None, lambda job, seconds: None)
+    (done,) = Windows(None).work(
+        windowed(made, among), [("failover", 0)], 1, None, lambda job, seconds: None
+    )
     found = done.figures
     assert (found.metrics, found.pooled, found.by, found.minutes, found.events) == (
         whole.metrics,
@@ -53,11 +68,15 @@ def test_parts_add_up_to_the_bits_of_the_whole(made: Configuration, among: int) 
     )
     assert whole.evidence is not None
     assert found.evidence is not None
-    assert all(np.array_equal(found.evidence.counts[name], array) for name, array in whole.evidence.counts.items())
+    assert all(
+        np.array_equal(found.evidence.counts[name], array)
+        for name, array in whole.evidence.counts.items()
+    )
 
 
 def test_what_was_played_is_not_played_again(made: Configuration, tmp_path: Path) -> None:
-    """After an interruption in the third part the first two are read back, one that is not whole is played anew, and the bits are the same."""
+    """After an interruption in the third part the first two are read back, one that is not whole is
+    played anew, and the bits are the same."""
     three, job, reached = windowed(made, 3), ("failover", 0), []
 
     def stop(_: object, seconds: float) -> None:
@@ -71,7 +90,9 @@ def test_what_was_played_is_not_played_again(made: Configuration, tmp_path: Path
     assert len(kept) == 2
     kept[1].write_bytes(kept[1].read_bytes()[:100])
     again: list[float] = []
-    (done,) = Windows(tmp_path).work(three, [job], 1, None, lambda _, seconds: again.append(seconds))
+    (done,) = Windows(tmp_path).work(
+        three, [job], 1, None, lambda _, seconds: again.append(seconds)
+    )
     assert len(again) == 2
     assert done.figures.metrics == replicate(made, "failover", 0).metrics
     assert not list((tmp_path / FOLDER).glob("*"))
@@ -79,7 +100,12 @@ def test_what_was_played_is_not_played_again(made: Configuration, tmp_path: Path
 
 def test_only_a_trace_is_played_in_parts(made: Configuration) -> None:
     """A jittered one moves requests between them."""
-    jittered = replace(made, scenario=replace(made.scenario, workload=replace(made.scenario.workload, trace_jitter=True)))
+    jittered = replace(
+        made,
+        scenario=replace(
+            made.scenario, workload=replace(made.scenario.workload, trace_jitter=True)
+        ),
+    )
     for refused, among in ((jittered, 2), (made, 0), (made, "two")):
         with pytest.raises(InputError, match="windows: "):
             windowed(refused, among)

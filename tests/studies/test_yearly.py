@@ -1,4 +1,5 @@
-"""Yearly figures by conditional simulation: against closed forms, and against brute force over many short years."""
+"""Yearly figures by conditional simulation: against closed forms, and against brute force over many
+short years."""
 
 import math
 from dataclasses import replace
@@ -24,8 +25,11 @@ YEAR, HORIZON = 43_200.0, 2400.0
 X = Outage(provider="p", start=600.0, end=1200.0, error_share=0.5, per_year=6.0)
 Y = Outage(provider="p", start=600.0, end=900.0, error_share=0.8, per_year=4.0)
 SCENARIO = Scenario(
-    {"a": Deployment("p", "m", price=PriceList(1.0, 1.0))}, horizon=HORIZON, workload=Workload(rate=0.5), outages={"x": X, "y": Y},
-)  # fmt: skip
+    {"a": Deployment("p", "m", price=PriceList(1.0, 1.0))},
+    horizon=HORIZON,
+    workload=Workload(rate=0.5),
+    outages={"x": X, "y": Y},
+)
 POLICIES = {"direct": {}, "retry": {"retry": Retry(attempts=2, statuses=(503,))}}
 
 
@@ -35,7 +39,8 @@ def made(scenario: Scenario = SCENARIO, replications: int = 20) -> Configuration
 
 
 def test_strata_are_poisson_s_and_add_up_to_a_year() -> None:
-    """6 and 4 a year of 600 and 300 s: pairs x-x 6²·600/T = .5, x-y 24·900/T = .5, y-y 16·300/T = .111; alone 6 - .5 - 1 and 4 - .5 - .222."""
+    """6 and 4 a year of 600 and 300 s: pairs x-x 6²·600/T = .5, x-y 24·900/T = .5, y-y 16·300/T =
+    .111; alone 6 - .5 - 1 and 4 - .5 - .222."""
     found = {one.outages: one.horizons for one in strata(SCENARIO, 1, YEAR)}
     assert found["x", "x"] == pytest.approx(0.5)
     assert found["x", "y"] == pytest.approx(0.5)
@@ -63,8 +68,11 @@ def conditional() -> dict:
     return yearly(configuration, runs, year=YEAR)
 
 
-def test_without_a_policy_a_year_succeeds_as_often_as_the_closed_form_says(conditional: dict) -> None:
-    """Outages at once are Poisson, each lets 1 - share through: exp(-Σ rate · duration · share / T) = 93.8 %; within the interval of 1.5 points."""
+def test_without_a_policy_a_year_succeeds_as_often_as_the_closed_form_says(
+    conditional: dict,
+) -> None:
+    """Outages at once are Poisson, each lets 1 - share through: exp(-Σ rate · duration · share / T)
+    = 93.8 %; within the interval of 1.5 points."""
     truth = math.exp(-(6 * 600 * 0.5 + 4 * 300 * 0.8) / YEAR)
     found = conditional["policies"]["direct"]["success_rate"]
     assert found["high"] - found["low"] < 0.015
@@ -86,11 +94,15 @@ def short_year(number: int) -> Scenario:
 
 @pytest.mark.slow
 def test_brute_force_over_many_short_years_agrees(conditional: dict) -> None:
-    """Twelve whole years, for both policies: success, minutes and money differ by less than 1.5 times both half-widths together."""
+    """Twelve whole years, for both policies: success, minutes and money differ by less than 1.5
+    times both half-widths together."""
     for policy in POLICIES:
         years = [replicate(made(short_year(number)), policy, number) for number in range(12)]
         for name in ("success_rate", "availability", "cost_usd"):
-            found, brute = conditional["policies"][policy][name], interval([year.metrics[name] for year in years])
+            found, brute = (
+                conditional["policies"][policy][name],
+                interval([year.metrics[name] for year in years]),
+            )
             widths = (found["high"] - found["low"]) / 2 + (brute.high - brute.low) / 2
             assert abs(found["mean"] - brute.mean) <= 1.5 * widths, (policy, name)
 
@@ -99,7 +111,11 @@ def test_a_year_without_a_failure_has_no_bounds() -> None:
     """Nothing went wrong in any horizon: that does not prove that nothing does."""
     spotless = made(replace(SCENARIO, outages={"x": replace(X, error_share=0.0, slow_down=2.0)}), 3)
     runs = {policy: [replicate(spotless, policy, r) for r in range(3)] for policy in POLICIES}
-    assert yearly(spotless, runs, year=YEAR)["policies"]["direct"]["success_rate"] == {"mean": 1.0, "low": None, "high": None}
+    assert yearly(spotless, runs, year=YEAR)["policies"]["direct"]["success_rate"] == {
+        "mean": 1.0,
+        "low": None,
+        "high": None,
+    }
 
 
 class Play:
@@ -109,17 +125,32 @@ class Play:
         self.stop: int | None = None
         self.count = 0
 
-    def __call__(self, configuration: Configuration, policy: str, replication: int, *others: object, **named: object) -> Figures:
+    def __call__(
+        self,
+        configuration: Configuration,
+        policy: str,
+        replication: int,
+        *others: object,
+        **named: object,
+    ) -> Figures:
         if self.count == self.stop:
             raise KeyboardInterrupt
         self.count += 1
         return replicate(configuration, policy, replication)
 
 
-def test_a_year_is_remembered_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Cut among the runs of a year: those and the study's own are kept, config.yaml knows that it was asked for, and the bits are the same."""
+def test_a_year_is_remembered_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut among the runs of a year: those and the study's own are kept, config.yaml knows that it
+    was asked for, and the bits are the same."""
     monkeypatch.setattr(pool, "replicate", play := Play())
-    short = replace(SCENARIO, horizon=1800.0, workload=Workload(rate=0.02), outages={"x": replace(X, per_year=3.0)})
+    short = replace(
+        SCENARIO,
+        horizon=1800.0,
+        workload=Workload(rate=0.02),
+        outages={"x": replace(X, per_year=3.0)},
+    )
     wanted = replace(made(short, 2), yearly=True)
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
@@ -133,7 +164,9 @@ def test_a_year_is_remembered_and_goes_on_where_it_was(tmp_path: Path, monkeypat
     assert play.count == many - 9 > 0
     assert found.to_json() == whole.to_json()
     assert "In a year" in found.report()
-    assert {path.name for path in (tmp_path / "cut").iterdir()} == {path.name for path in (tmp_path / "whole").iterdir()}
+    assert {path.name for path in (tmp_path / "cut").iterdir()} == {
+        path.name for path in (tmp_path / "whole").iterdir()
+    }
 
 
 class Quiet(Watch):
@@ -151,7 +184,14 @@ def test_it_is_said_in_sentences(conditional: dict) -> None:
     assert "of minutes succeed, for $" in told[1]
 
 
-@pytest.mark.parametrize("outages", [{}, {"x": replace(X, per_year=None)}, {"r": Outage(provider="p", mean_between=60.0, per_year=3.0)}])
+@pytest.mark.parametrize(
+    "outages",
+    [
+        {},
+        {"x": replace(X, per_year=None)},
+        {"r": Outage(provider="p", mean_between=60.0, per_year=3.0)},
+    ],
+)
 def test_an_outage_without_a_rate_is_refused(outages: dict) -> None:
     """With the keys that are wanted."""
     with pytest.raises(InputError, match="per_year"):

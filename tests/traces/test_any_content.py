@@ -1,4 +1,5 @@
-"""Whatever stands in a log, reading it ends with a table or with one line; memory does not grow with its length."""
+"""Whatever stands in a log, reading it ends with a table or with one line; memory does not grow
+with its length."""
 
 import json
 import tracemalloc
@@ -15,9 +16,16 @@ from simroute.traces.formats import KNOWN, named
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_no_value_of_a_field_breaks_the_reading(tmp_path: Path, name: str) -> None:
-    """Each field of each format meets each of these values, beside others in every row; nothing but the log is blamed."""
+    """Each field of each format meets each of these values, beside others in every row; nothing but
+    the log is blamed."""
     form = named(name)
-    lines = [{field: VALUES[(start + 3 * place) % len(VALUES)] for place, field in enumerate(form.FIELDS)} for start in range(len(VALUES))]
+    lines = [
+        {
+            field: VALUES[(start + 3 * place) % len(VALUES)]
+            for place, field in enumerate(form.FIELDS)
+        }
+        for start in range(len(VALUES))
+    ]
     refused: list[str] = []
     for first in range(0, len(lines), 11):
         path = tmp_path / "log.jsonl"
@@ -42,8 +50,11 @@ def test_zstandard_is_known_by_its_first_bytes(tmp_path: Path, packed: bool) -> 
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
-def test_a_file_ten_times_as_long_takes_no_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
-    """Python's share of it: records are handed on in chunks and forgotten; what the database holds is on disk from 64 MiB on."""
+def test_a_file_ten_times_as_long_takes_no_more_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """Python's share of it: records are handed on in chunks and forgotten; what the database holds
+    is on disk from 64 MiB on."""
     monkeypatch.setattr(records, "CHUNK", 500)
     monkeypatch.setattr(records, "BLOCK", 1 << 14)
     fields = ("arrival_s", "input_tokens", "output_tokens")
@@ -51,12 +62,23 @@ def test_a_file_ten_times_as_long_takes_no_more_memory(tmp_path: Path, monkeypat
     for many in (2_000, 20_000):
         path = tmp_path / "trace"
         if form == "csv":
-            path.write_text(",".join(fields) + "\n" + "".join(f"{row}.5,{row},7\n" for row in range(many)), encoding="utf-8")
+            path.write_text(
+                ",".join(fields) + "\n" + "".join(f"{row}.5,{row},7\n" for row in range(many)),
+                encoding="utf-8",
+            )
         else:
-            lines = [json.dumps({"arrival_s": row, "input_tokens": row, "output_tokens": 7}) for row in range(many)]
-            path.write_text("\n".join(lines) if form == "jsonl" else f"[{','.join(lines)}]", encoding="utf-8")
+            lines = [
+                json.dumps({"arrival_s": row, "input_tokens": row, "output_tokens": 7})
+                for row in range(many)
+            ]
+            path.write_text(
+                "\n".join(lines) if form == "jsonl" else f"[{','.join(lines)}]", encoding="utf-8"
+            )
         tracemalloc.start()
-        assert sum(len(chunk.lines) for chunk in records.chunks(path, fields, records.unfolded)) == many
+        assert (
+            sum(len(chunk.lines) for chunk in records.chunks(path, fields, records.unfolded))
+            == many
+        )
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0]

@@ -1,4 +1,5 @@
-"""What would fill memory or never end is refused: long lines however they are packed, empty lines, devices and pipes."""
+"""What would fill memory or never end is refused: long lines however they are packed, empty lines,
+devices and pipes."""
 
 import gzip
 import os
@@ -23,12 +24,21 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 LONG = {
     "a line of JSON": (ROW + '{"x": "' + "y" * 20_000 + '"}\n', "row 2: is longer than"),
-    "a line of CSV": ("arrival_s,input_tokens,output_tokens\n1,1,1\n" + "9" * 20_000 + ",1,1\n", "row 3: is longer than"),
+    "a line of CSV": (
+        "arrival_s,input_tokens,output_tokens\n1,1,1\n" + "9" * 20_000 + ",1,1\n",
+        "row 3: is longer than",
+    ),
     "a header": ("a" * 20_000, "row 1: is longer than"),
-    "a value of a document": ("[" + ROW + ',{"x": "' + "y" * 20_000 + '"}]', "one value is longer than"),
+    "a value of a document": (
+        "[" + ROW + ',{"x": "' + "y" * 20_000 + '"}]',
+        "one value is longer than",
+    ),
     "empty lines": (ROW + "\n" * 20_000, "of empty lines in a row"),
     "empty lines before all": ("\n" * 20_000 + ROW, "of empty lines in a row"),
-    "nothing between values": ("[" + ROW + " " * 20_000 + "," + ROW + "]", "of empty lines in a row"),
+    "nothing between values": (
+        "[" + ROW + " " * 20_000 + "," + ROW + "]",
+        "of empty lines in a row",
+    ),
 }
 
 
@@ -47,15 +57,25 @@ def test_what_is_too_long_is_refused_as_it_is_read(tmp_path: Path, case: str, pa
 @pytest.mark.usefixtures("narrow")
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
 def test_lines_are_the_same_wherever_a_block_ends(tmp_path: Path, end: str) -> None:
-    """A line may end in two characters, of which a block may hold the first; a text with another kind of separator is one line."""
+    """A line may end in two characters, of which a block may hold the first; a text with another
+    kind of separator is one line."""
     path = tmp_path / "log.csv"
     rows = [f"{second},{second % 7 + 1},{1 + second % 3}" for second in range(3000)]
-    path.write_text(end.join(["arrival_s,input_tokens,output_tokens", *rows, ""]), encoding="utf-8", newline="")
+    path.write_text(
+        end.join(["arrival_s,input_tokens,output_tokens", *rows, ""]), encoding="utf-8", newline=""
+    )
     found = read([path])
     assert (found.requests, found.skipped) == (3000, {})
-    assert found.one("SELECT sum(input_tokens) FROM requests") == sum(second % 7 + 1 for second in range(3000))
+    assert found.one("SELECT sum(input_tokens) FROM requests") == sum(
+        second % 7 + 1 for second in range(3000)
+    )
     lines = tmp_path / "log.jsonl"
-    lines.write_text("".join(ROW.replace("1,", f'{second}, "x": "a\u2028b\u0085c",', 1) for second in range(500)), encoding="utf-8")
+    lines.write_text(
+        "".join(
+            ROW.replace("1,", f'{second}, "x": "a\u2028b\u0085c",', 1) for second in range(500)
+        ),
+        encoding="utf-8",
+    )
     assert read([lines]).requests == 500
 
 
@@ -81,8 +101,12 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 @pytest.mark.parametrize("command", [("trace", "inspect"), ("check",), ("fit",)], ids=" ".join)
-def test_devices_and_pipes_that_nobody_fills_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...],
-                                                         monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+def test_devices_and_pipes_that_nobody_fills_are_refused(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """They neither hang nor fill memory."""
     monkeypatch.setattr("simroute.streams.WAIT_S", 0.05)
     monkeypatch.chdir(tmp_path)

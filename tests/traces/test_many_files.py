@@ -13,11 +13,22 @@ from simroute.traces.table import Table
 
 def call(number: int, **more: Any) -> str:
     """A row of LiteLLM's table, so many seconds after nine."""
-    return json.dumps({
-        "request_id": f"r{number}", "spend": 0.001, "prompt_tokens": 100 + number, "completion_tokens": 10, "session_id": f"s{number}",
-        "startTime": f"2026-09-02T09:00:{number:02d}.000Z", "endTime": f"2026-09-02T09:00:{number:02d}.500Z", "model": "m",
-        "custom_llm_provider": "p", "status": "success", "metadata": "{}", **more,
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "request_id": f"r{number}",
+            "spend": 0.001,
+            "prompt_tokens": 100 + number,
+            "completion_tokens": 10,
+            "session_id": f"s{number}",
+            "startTime": f"2026-09-02T09:00:{number:02d}.000Z",
+            "endTime": f"2026-09-02T09:00:{number:02d}.500Z",
+            "model": "m",
+            "custom_llm_provider": "p",
+            "status": "success",
+            "metadata": "{}",
+            **more,
+        }
+    )
 
 
 @pytest.fixture
@@ -31,9 +42,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_all_that_is_in_it(folder: Path) -> None:
-    """As the pattern FOLDER/**/* gives it; an empty file, as some systems leave them, holds nothing."""
+    """As the pattern FOLDER/**/* gives it; an empty file, as some systems leave them, holds
+    nothing."""
     names = [path.relative_to(folder).as_posix() for path in found([str(folder)])]
-    assert names == ["hour=0/0.json", "hour=0/2.json", "hour=0/4.json", "hour=1/1.json", "hour=1/3.json", "hour=1/5.json"]
+    assert names == [
+        "hour=0/0.json",
+        "hour=0/2.json",
+        "hour=0/4.json",
+        "hour=1/1.json",
+        "hour=1/3.json",
+        "hour=1/5.json",
+    ]
     assert found([str(folder / "**" / "*.json")]) == found([str(folder)])
 
 

@@ -1,4 +1,5 @@
-"""Real logs are read as they are; what cannot be used is refused in one line, what is skipped is said."""
+"""Real logs are read as they are; what cannot be used is refused in one line, what is skipped is
+said."""
 
 import gzip
 from pathlib import Path
@@ -26,9 +27,15 @@ def written(folder: Path, content: str | bytes, name: str = "trace.csv") -> Path
     ],
 )
 def test_azures_traces_have_the_published_figures(
-    shared: Path, name: str, rows: int, inputs: tuple[int, ...], outputs: tuple[int, ...], rate: float
+    shared: Path,
+    name: str,
+    rows: int,
+    inputs: tuple[int, ...],
+    outputs: tuple[int, ...],
+    rate: float,
 ) -> None:
-    """Rows, p50 / p90 / p99 of tokens (whole ones) and requests a second as in the provider figures; nothing skipped."""
+    """Rows, p50 / p90 / p99 of tokens (whole ones) and requests a second as in the provider
+    figures; nothing skipped."""
     trace = read_trace(shared / "data" / name)
     assert len(trace.arrival) == rows
     assert np.floor(np.percentile(trace.input_tokens, [50, 90, 99])).tolist() == list(inputs)
@@ -38,7 +45,8 @@ def test_azures_traces_have_the_published_figures(
 
 
 def test_times_count_from_the_first_arrival_to_the_hundredth_microsecond(shared: Path) -> None:
-    """18:15:46.6805900 and 18:15:50.9951690 are 4.3145790 s apart, and the last row came at 19:14:08.4025270."""
+    """18:15:46.6805900 and 18:15:50.9951690 are 4.3145790 s apart, and the last row came at
+    19:14:08.4025270."""
     trace = read_trace(shared / "data/azure2023_conv.csv")
     assert trace.arrival[0] == 0
     assert trace.arrival[1] == pytest.approx(4.314579, abs=1e-9)
@@ -47,24 +55,38 @@ def test_times_count_from_the_first_arrival_to_the_hundredth_microsecond(shared:
 
 def test_the_plain_format_needs_its_columns_in_any_order(tmp_path: Path) -> None:
     """Further columns are of no concern; times are shifted to 0."""
-    trace = read_trace(written(tmp_path, "output_tokens,who,arrival_s,input_tokens\n5,a,100.5,10\n6,b,101,20\n"))
-    assert (trace.arrival.tolist(), trace.input_tokens.tolist(), trace.output_tokens.tolist()) == ([0, 0.5], [10, 20], [5, 6])
+    trace = read_trace(
+        written(tmp_path, "output_tokens,who,arrival_s,input_tokens\n5,a,100.5,10\n6,b,101,20\n")
+    )
+    assert (trace.arrival.tolist(), trace.input_tokens.tolist(), trace.output_tokens.tolist()) == (
+        [0, 0.5],
+        [10, 20],
+        [5, 6],
+    )
 
 
 def test_what_windows_editors_add_changes_nothing(tmp_path: Path) -> None:
     """A byte order mark, CRLF and an empty last line."""
     content = HEADER + "0,10,5\n1,20,6\n"
     plain = read_trace(written(tmp_path, content))
-    edited = read_trace(written(tmp_path, "\ufeff" + content.replace("\n", "\r\n") + "\r\n", "edited.csv"))
+    edited = read_trace(
+        written(tmp_path, "\ufeff" + content.replace("\n", "\r\n") + "\r\n", "edited.csv")
+    )
     assert np.array_equal(plain.arrival, edited.arrival)
     assert np.array_equal(plain.input_tokens, edited.input_tokens)
 
 
-@pytest.mark.parametrize(("name", "zipped"), [("trace.csv.gz", True), ("trace.csv", True), ("plain.gz", False)])
-def test_gzip_is_known_by_its_first_bytes_not_by_its_name(tmp_path: Path, name: str, zipped: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "zipped"), [("trace.csv.gz", True), ("trace.csv", True), ("plain.gz", False)]
+)
+def test_gzip_is_known_by_its_first_bytes_not_by_its_name(
+    tmp_path: Path, name: str, zipped: bool
+) -> None:
     """A zipped file without .gz is read, and so is a plain one with it."""
     content = (HEADER + "0,10,5\n").encode()
-    assert read_trace(written(tmp_path, gzip.compress(content) if zipped else content, name)).input_tokens.tolist() == [10]
+    assert read_trace(
+        written(tmp_path, gzip.compress(content) if zipped else content, name)
+    ).input_tokens.tolist() == [10]
 
 
 def test_rows_out_of_order_are_sorted_and_it_is_said(tmp_path: Path) -> None:
@@ -86,21 +108,41 @@ def test_rows_that_ask_nothing_are_skipped_and_counted(tmp_path: Path) -> None:
 
 def test_azures_later_traces_carry_utc(tmp_path: Path) -> None:
     """Those of 2024 end in +00:00, with six digits or none."""
-    trace = read_trace(written(tmp_path, AZURE + "2024-05-10 00:00:00.009930+00:00,10,5\n2024-05-10 00:00:01+00:00,20,6\n"))
+    trace = read_trace(
+        written(
+            tmp_path,
+            AZURE + "2024-05-10 00:00:00.009930+00:00,10,5\n2024-05-10 00:00:01+00:00,20,6\n",
+        )
+    )
     assert trace.arrival.tolist() == pytest.approx([0, 0.99007], abs=1e-9)
 
 
 REFUSED = {
     "nothing at all": (b"", "no rows"),
     "a header alone": (HEADER.encode(), "no rows"),
-    "only rows that ask nothing": ((HEADER + "0,0,5\n").encode(), "no rows; a trace needs at least one request (1 skipped: nothing asked)"),
+    "only rows that ask nothing": (
+        (HEADER + "0,0,5\n").encode(),
+        "no rows; a trace needs at least one request (1 skipped: nothing asked)",
+    ),
     "columns of another kind": (b"ts,model\n1,a\n", "row 1: unknown columns 'model, ts'"),
-    "a column twice": (b"arrival_s,arrival_s,input_tokens,output_tokens\n", "row 1: column 'arrival_s' stands twice"),
+    "a column twice": (
+        b"arrival_s,arrival_s,input_tokens,output_tokens\n",
+        "row 1: column 'arrival_s' stands twice",
+    ),
     "a NUL byte": ((HEADER + "0,1,1\n1,2\0,3\n").encode(), "row 3: holds a NUL byte"),
-    "negative tokens": ((HEADER + "0,1,1\n1,-5,3\n").encode(), "row 3: token counts must not be negative"),
+    "negative tokens": (
+        (HEADER + "0,1,1\n1,-5,3\n").encode(),
+        "row 3: token counts must not be negative",
+    ),
     "Latin-1": (HEADER.encode() + b"0,1,1\n1,caf\xe9,2\n", "row 3: not valid UTF-8"),
-    "half a zip file": (gzip.compress((HEADER + "0,1,1\n" * 1000).encode())[:40], "cannot be unpacked"),
-    "a field of a megabyte": ((HEADER + "0,1,1\n0," + "9" * 1_000_000 + ",1\n").encode(), "row 3: not a readable CSV file"),
+    "half a zip file": (
+        gzip.compress((HEADER + "0,1,1\n" * 1000).encode())[:40],
+        "cannot be unpacked",
+    ),
+    "a field of a megabyte": (
+        (HEADER + "0,1,1\n0," + "9" * 1_000_000 + ",1\n").encode(),
+        "row 3: not a readable CSV file",
+    ),
 }
 
 
@@ -160,9 +202,14 @@ def test_a_file_that_is_not_there_is_refused_in_one_line(tmp_path: Path) -> None
 
 
 def test_a_table_of_outcomes_is_read_with_its_tasks(shared: Path) -> None:
-    """RouteLLM's: 14,037 prompts, 57 subjects, two models; MMLU-Pro's: 12,002 prompts, 28 models."""
+    """RouteLLM's: 14,037 prompts, 57 subjects, two models; MMLU-Pro's: 12,002 prompts, 28
+    models."""
     table = read_outcomes(shared / "data/outcomes_mmlu_routellm.csv.gz")
-    assert (len(table.task), len(table.tasks), list(table.columns)) == (14_037, 57, ["mixtral-8x7b", "gpt-4-1106"])
+    assert (len(table.task), len(table.tasks), list(table.columns)) == (
+        14_037,
+        57,
+        ["mixtral-8x7b", "gpt-4-1106"],
+    )
     wide = read_outcomes(shared / "data/outcomes_mmlu_pro.csv.gz")
     assert (len(wide.task), len(wide.columns)) == (12_002, 28)
 
@@ -180,7 +227,9 @@ def test_a_table_of_outcomes_is_read_with_its_tasks(shared: Path) -> None:
         ("prompt_id,task,m,m\n1,a,1,0\n", "stands twice"),
     ],
 )
-def test_what_is_no_table_of_outcomes_is_refused_in_one_line(tmp_path: Path, content: str, message: str) -> None:
+def test_what_is_no_table_of_outcomes_is_refused_in_one_line(
+    tmp_path: Path, content: str, message: str
+) -> None:
     """Wrong columns, no rows, or scores outside 0 to 1."""
     with pytest.raises(TraceError, match=message) as caught:
         read_outcomes(written(tmp_path, content))
@@ -188,10 +237,14 @@ def test_what_is_no_table_of_outcomes_is_refused_in_one_line(tmp_path: Path, con
 
 
 def test_a_stated_unit_is_held_against_every_time(tmp_path: Path) -> None:
-    """Seconds beside milliseconds are refused where the unit is given, too: read as milliseconds they would lie in 1970."""
+    """Seconds beside milliseconds are refused where the unit is given, too: read as milliseconds
+    they would lie in 1970."""
     rows = "1756684800000,1,2\n1756684801000,1,2\n1756684802,1,2\n"
     path = written(tmp_path, "arrival_s,input_tokens,output_tokens\n" + rows)
-    with pytest.raises(TraceError, match="row 4: in ms some times lie before 1973, others after; write all in one unit"):
+    with pytest.raises(
+        TraceError,
+        match="row 4: in ms some times lie before 1973, others after; write all in one unit",
+    ):
         read([path], Wish(unit="ms"))
 
 

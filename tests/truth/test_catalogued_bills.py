@@ -24,15 +24,26 @@ DOUBLES = datetime(2026, 12, 1, tzinfo=UTC)
 
 def told(provider: str, when: datetime, asked: int, given: int, cached: int = 0) -> float:
     usage = Usage(input_tokens=asked, output_tokens=given, cache_read_tokens=cached)
-    return float(calc_price(usage, model_ref=MODELS[provider], provider_id=provider, genai_request_timestamp=when).total_price)
+    return float(
+        calc_price(
+            usage, model_ref=MODELS[provider], provider_id=provider, genai_request_timestamp=when
+        ).total_price
+    )
 
 
-def scenario(folder: Path, provider: str, asked: int, starts: str, horizon: str = "20m") -> Configuration:
+def scenario(
+    folder: Path, provider: str, asked: int, starts: str, horizon: str = "20m"
+) -> Configuration:
     """Two calls a second, all of `asked` tokens in and 100 out, answered at once."""
-    lengths = f"input_tokens: {{median: {asked}, sigma: 0, max: 1000000}}, output_tokens: {{median: 100, sigma: 0}}"
+    lengths = (
+        f"input_tokens: {{median: {asked}, sigma: 0, max: 1000000}}, output_tokens: "
+        f"{{median: 100, sigma: 0}}"
+    )
     (folder / "s.yaml").write_text(
-        f"horizon: {horizon}\nworkload: {{rate: 2, tasks: {{chat: {{{lengths}}}}}, profile: {{starts: {starts}}}}}\n"
-        f"deployments:\n  m: {{provider: {provider}, model: {MODELS[provider]}, latency: {{base: 1ms, per_1k_input: 0, per_output_token: 0}}}}\n"
+        f"horizon: {horizon}\nworkload: {{rate: 2, tasks: {{chat: {{{lengths}}}}}, profile: "
+        f"{{starts: {starts}}}}}\n"
+        f"deployments:\n  m: {{provider: {provider}, model: {MODELS[provider]}, latency: {{base: "
+        f"1ms, per_1k_input: 0, per_output_token: 0}}}}\n"
     )
     (folder / "direct.yaml").write_text("about: As it comes.\n")
     return load("run", str(folder / "s.yaml"), [str(folder / "direct.yaml")])
@@ -41,12 +52,20 @@ def scenario(folder: Path, provider: str, asked: int, starts: str, horizon: str 
 @pytest.mark.parametrize(
     ("provider", "asked", "starts"),
     [
-        ("anthropic", 99_000, "0"), ("anthropic", 150_000, "0"), ("deepseek", 1000, "0"), ("deepseek", 1000, "2"), ("deepseek", 1000, "33.5"),
-        ("google", 1000, "2026-11-30T12:00"), ("google", 1000, "2026-12-02T12:00"),
+        ("anthropic", 99_000, "0"),
+        ("anthropic", 150_000, "0"),
+        ("deepseek", 1000, "0"),
+        ("deepseek", 1000, "2"),
+        ("deepseek", 1000, "33.5"),
+        ("google", 1000, "2026-11-30T12:00"),
+        ("google", 1000, "2026-12-02T12:00"),
     ],
-)  # fmt: skip
-def test_a_run_is_billed_by_the_catalogue(tmp_path: Path, provider: str, asked: int, starts: str) -> None:
-    """Long prompts at the price of long prompts, hours at theirs, days at theirs; of the catalogue's release where the run has no date."""
+)
+def test_a_run_is_billed_by_the_catalogue(
+    tmp_path: Path, provider: str, asked: int, starts: str
+) -> None:
+    """Long prompts at the price of long prompts, hours at theirs, days at theirs; of the
+    catalogue's release where the run has no date."""
     made = scenario(tmp_path, provider, asked, starts)
     day = datetime.fromisoformat(starts if "T" in starts else released()).replace(tzinfo=UTC)
     when = day if "T" in starts else day + timedelta(hours=float(starts) % 24)
@@ -54,11 +73,14 @@ def test_a_run_is_billed_by_the_catalogue(tmp_path: Path, provider: str, asked: 
     figures = replicate(made, "direct", 0).metrics
     assert figures["requests"] > 2000
     assert figures["cost_per_1k_requests_usd"] == pytest.approx(each, rel=1e-12)
-    assert foreseen(made, 0)[0]["cost_usd"] == figures["cost_usd"], "the clairvoyant bound bills alike"
+    assert foreseen(made, 0)[0]["cost_usd"] == figures["cost_usd"], (
+        "the clairvoyant bound bills alike"
+    )
 
 
 def test_a_price_that_changes_at_midnight_changes_within_a_run(tmp_path: Path) -> None:
-    """Two hours around it: bills are those of the two days, in proportion to the requests of each."""
+    """Two hours around it: bills are those of the two days, in proportion to the requests of
+    each."""
     made = scenario(tmp_path, "google", 1000, "2026-11-30T23:00", "2h")
     metrics = replicate(made, "direct", 0).metrics
     dear, cheap = (told("google", DOUBLES + timedelta(hours=hour), 1000, 100) for hour in (1, -1))
@@ -81,18 +103,32 @@ def test_what_a_run_cost_it_costs_again(tmp_path: Path) -> None:
 
 @pytest.fixture
 def log(tmp_path: Path) -> tuple[Path, float]:
-    """Three models over two days around a doubling: prompts of all lengths, half of them partly cached; billed by the catalogue."""
+    """Three models over two days around a doubling: prompts of all lengths, half of them partly
+    cached; billed by the catalogue."""
     chance, rows = random.Random(3), []
     for place in range(600):
         when = DOUBLES - timedelta(days=1) + timedelta(minutes=4.8 * place)
         provider = chance.choice(list(MODELS))
-        asked, given = chance.choice([chance.randrange(100, 5000), chance.randrange(100, 300_000)]), chance.randrange(1, 900)
+        asked, given = (
+            chance.choice([chance.randrange(100, 5000), chance.randrange(100, 300_000)]),
+            chance.randrange(1, 900),
+        )
         cached = chance.choice([0, chance.randrange(asked)])
-        rows.append({
-            "arrival_ns": round(when.timestamp() * 1e9), "input_tokens": asked, "cached_tokens": cached, "output_tokens": given, "provider": provider,
-            "model": MODELS[provider], "failed": "false", "status": 200, "latency_s": 1.0, "feature": chance.choice(["chat", "extract"]),
-            "cost_usd": told(provider, when, asked, given, cached),
-        })  # fmt: skip
+        rows.append(
+            {
+                "arrival_ns": round(when.timestamp() * 1e9),
+                "input_tokens": asked,
+                "cached_tokens": cached,
+                "output_tokens": given,
+                "provider": provider,
+                "model": MODELS[provider],
+                "failed": "false",
+                "status": 200,
+                "latency_s": 1.0,
+                "feature": chance.choice(["chat", "extract"]),
+                "cost_usd": told(provider, when, asked, given, cached),
+            }
+        )
     with (tmp_path / "log.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
@@ -101,7 +137,8 @@ def log(tmp_path: Path) -> tuple[Path, float]:
 
 
 def test_a_log_is_priced_call_by_call(log: tuple[Path, float]) -> None:
-    """`trace inspect`: the catalogue comes to what the log says, with tiers, hours, dates and cached tokens."""
+    """`trace inspect`: the catalogue comes to what the log says, with tiers, hours, dates and
+    cached tokens."""
     found = recomputed(read([log[0]]))
     assert found is not None
     assert found.usd == pytest.approx(log[1], rel=1e-9)
@@ -109,17 +146,24 @@ def test_a_log_is_priced_call_by_call(log: tuple[Path, float]) -> None:
 
 
 def test_a_replay_bills_each_call_at_its_own_date(log: tuple[Path, float]) -> None:
-    """The log's own routing costs what the log says, played faster too; and what moving work would save is what the catalogue says of those calls."""
+    """The log's own routing costs what the log says, played faster too; and what moving work would
+    save is what the catalogue says of those calls."""
     for overrides in ([], ["scenario.workload.rate_scale=3"]):
         study = compare(traced(str(log[0]), None, ["recorded"], overrides, [], 1, 1))
         assert study.intervals["recorded"]["cost_usd"].mean == pytest.approx(log[1], abs=600e-9)
     rows = list(csv.DictReader(log[0].open()))
     for shift in study.replay["shifts"]:
-        mine = [row for row in rows if (row["feature"], row["model"]) == (shift["work"], shift["from"])]
+        mine = [
+            row for row in rows if (row["feature"], row["model"]) == (shift["work"], shift["from"])
+        ]
         (to,) = [provider for provider, model in MODELS.items() if model == shift["to"]]
         for key, name in (("cost_usd", None), ("would_cost_usd", to)):
             costs = [
-                told(name or row["provider"], datetime.fromtimestamp(int(row["arrival_ns"]) / 1e9, UTC), *(int(row[c]) for c in COLUMNS))
+                told(
+                    name or row["provider"],
+                    datetime.fromtimestamp(int(row["arrival_ns"]) / 1e9, UTC),
+                    *(int(row[c]) for c in COLUMNS),
+                )
                 for row in mine
             ]
             assert shift[key] == pytest.approx(sum(costs), abs=1e-9 * len(costs))

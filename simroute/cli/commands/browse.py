@@ -13,21 +13,38 @@ from simroute.cli.plug import plugged
 from simroute.cli.render import pages
 from simroute.cli.terminal import escaped, on_terminal
 
-KINDS = {"scenarios": "scenario", "policies": "policy", "layers": "layer", "formats": "format", "metrics": "metric"}
+KINDS = {
+    "scenarios": "scenario",
+    "policies": "policy",
+    "layers": "layer",
+    "formats": "format",
+    "metrics": "metric",
+}
 """What can be listed -> what one of them is called."""
 NEUTRAL = ("requests", "breaker_opened", "half_open_probes", "utilisation")
 """Figures of which neither more nor less is better."""
-plugin = click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A Python file with layers of your own.")
+plugin = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A Python file with layers of your own.",
+)
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(list(KINDS)), required=False)
 @plugin
 def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
-    """Names, one a line; on a terminal with what each is for. Without KIND everything, as `describe` takes it: policy=failover."""
+    """Names, one a line; on a terminal with what each is for. Without KIND everything, as
+    `describe` takes it: policy=failover."""
     plugged(plugins)
     if on_terminal():
-        pages.show(part for each in ([kind] if kind else KINDS) for part in _section(each, titled=kind is None))
+        pages.show(
+            part
+            for each in ([kind] if kind else KINDS)
+            for part in _section(each, titled=kind is None)
+        )
         return 0
     for each in [kind] if kind else KINDS:
         for name in names(each):
@@ -38,7 +55,9 @@ def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
 def _section(kind: str, titled: bool) -> pages.Page:
     if titled:
         yield from pages.title(kind)
-    yield from pages.table(("name", "what it is"), [(name, _brief(kind, name)) for name in names(kind)])
+    yield from pages.table(
+        ("name", "what it is"), [(name, _brief(kind, name)) for name in names(kind)]
+    )
 
 
 def names(kind: str) -> list[str]:
@@ -70,18 +89,26 @@ def _about(kind: str, name: str) -> str:
     from simroute.errors import InputError
 
     try:
-        return " ".join(str(yaml_reader.read(catalogue.find(kind, name)).data.get("about", "")).split())
+        return " ".join(
+            str(yaml_reader.read(catalogue.find(kind, name)).data.get("about", "")).split()
+        )
     except InputError as error:
         return f"(unreadable: {error.lines[0]})"
 
 
 @click.command("describe")
 @click.argument("name", shell_complete=candidates.names)
-@click.option("--schema", "as_schema", is_flag=True, help="With scenario or policy: the JSON Schema of such files.")
+@click.option(
+    "--schema",
+    "as_schema",
+    is_flag=True,
+    help="With scenario or policy: the JSON Schema of such files.",
+)
 @plugin
 def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> int:
-    """What a scenario, policy, layer, metric or format is. `describe scenario` tells every key of a scenario file, `describe
-    scenario.outages` those of a section; `describe policy=cascade` says which one is meant where a layer has the same name.
+    """What a scenario, policy, layer, metric or format is. `describe scenario` tells every key of a
+    scenario file, `describe scenario.outages` those of a section; `describe policy=cascade` says
+    which one is meant where a layer has the same name.
     """
     plugged(plugins)
     if as_schema:
@@ -90,7 +117,9 @@ def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> i
     page, others = _found(name)
     pages.show(page)
     for other in others:
-        click.echo(f"\nThere is a {other.partition('=')[0]} of the same name: simroute describe {other}")
+        click.echo(
+            f"\nThere is a {other.partition('=')[0]} of the same name: simroute describe {other}"
+        )
     return 0
 
 
@@ -121,7 +150,11 @@ def _found(name: str) -> tuple[pages.Page, list[str]]:
     if name in sections:
         return pages.section(sections[name]), []
     wanted, _, bare = name.rpartition("=")
-    kinds = [kind for kind in ("layers", "scenarios", "policies", "metrics", "formats") if wanted in ("", KINDS[kind]) and bare in names(kind)]
+    kinds = [
+        kind
+        for kind in ("layers", "scenarios", "policies", "metrics", "formats")
+        if wanted in ("", KINDS[kind]) and bare in names(kind)
+    ]
     if not kinds:
         known = [*(name for kind in KINDS for name in names(kind)), "scenario", *sections]
         raise InputError(f"nothing is called {name!r}; {nearest(bare, known)}")
@@ -150,7 +183,10 @@ def _policy(name: str) -> pages.Page:
     from simroute.core import formula
 
     path = catalogue.find("policies", name)
-    made, about = layers_of(name), str(yaml_reader.read(path).data.get("about", "(nothing is said of it)"))
+    made, about = (
+        layers_of(name),
+        str(yaml_reader.read(path).data.get("about", "(nothing is said of it)")),
+    )
     return pages.policy(name, about, formula(made), made, path.read_text(encoding="utf-8-sig"))
 
 
@@ -176,16 +212,21 @@ def _format(name: str) -> pages.Page:
 
 
 PAGES: dict[str, Callable[[str], pages.Page]] = {
-    "layers": _layer, "scenarios": _scenario, "policies": _policy, "metrics": _metric, "formats": _format,
-}  # fmt: skip
+    "layers": _layer,
+    "scenarios": _scenario,
+    "policies": _policy,
+    "metrics": _metric,
+    "formats": _format,
+}
 
 
 @click.command("check")
 @click.argument("files", nargs=-1, required=True, shell_complete=candidates.yaml_files)
 @plugin
 def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
-    """Validate scenario and policy files; every mistake of every file, one line each. A policy is held against the scenarios given beside it, or
-    those of its workspace; without any, names of targets are left open.
+    """Validate scenario and policy files; every mistake of every file, one line each. A policy is
+    held against the scenarios given beside it, or those of its workspace; without any, names of
+    targets are left open.
     """
     from simroute.config.review import review
     from simroute.errors import InputError

@@ -15,17 +15,47 @@ from simroute.cli.commands import trace
 
 @click.command("fit")
 @click.argument("traces", metavar="TRACE...", nargs=-1, required=True, shell_complete=trace.files)
-@click.option("-o", "--output", "out", type=click.Path(path_type=Path), default=None, help="The scenario's file. [scenarios/NAME-fitted.yaml]")
-@click.option("--deployments", metavar="SCENARIO", default=None, help="Take the deployments of this scenario instead of the log's.")
-@click.option("--report", type=click.Path(path_type=Path), default=None, help="A page with log and model over each other. [reports/NAME-fitted.html]")
+@click.option(
+    "-o",
+    "--output",
+    "out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="The scenario's file. [scenarios/NAME-fitted.yaml]",
+)
+@click.option(
+    "--deployments",
+    metavar="SCENARIO",
+    default=None,
+    help="Take the deployments of this scenario instead of the log's.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="A page with log and model over each other. [reports/NAME-fitted.html]",
+)
 @trace.reading
 @click.option("--force", is_flag=True, help="Overwrite the scenario's file.")
-@click.option("--json", "as_json", is_flag=True, help="Everything that was fitted on stdout, and nothing else.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Everything that was fitted on stdout, and nothing else.",
+)
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 def fit_command(
-    traces: tuple[str, ...], out: Path | None, deployments: str | None, report: Path | None, force: bool, as_json: bool, quiet: bool, **told: Any
+    traces: tuple[str, ...],
+    out: Path | None,
+    deployments: str | None,
+    report: Path | None,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    **told: Any,
 ) -> int:
-    """A scenario fitted to a log: arrivals, lengths, times and errors by model, limits, outages, repeats, each with its 95 % interval.
+    """A scenario fitted to a log: arrivals, lengths, times and errors by model, limits, outages,
+    repeats, each with its 95 % interval.
 
     \b
     simroute fit spend_logs.jsonl -o scenarios/mine.yaml
@@ -42,7 +72,10 @@ def fit_command(
 
     name = Path(traces[0]).name
     stem = name.split(".")[0] or "trace"
-    scenario, page = out or Path("scenarios") / f"{stem}-fitted.yaml", report or Path("reports") / f"{stem}-fitted.html"
+    scenario, page = (
+        out or Path("scenarios") / f"{stem}-fitted.yaml",
+        report or Path("reports") / f"{stem}-fitted.html",
+    )
     with trace.mistakes():
         free(scenario, force)
         given = None if deployments is None else deployments_of(deployments)
@@ -51,13 +84,18 @@ def fit_command(
             made = fit(table, name, given, progress)
     found = {"trace": name, "format": table.format, **made.plain()}
     try:
-        for path, text in ((scenario, made.text()), (page, pages.page(found, made.curves, made.text(), name))):
+        for path, text in (
+            (scenario, made.text()),
+            (page, pages.page(found, made.curves, made.text(), name)),
+        ):
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.draft")
             draft.write_text(text, encoding="utf-8")
             draft.replace(path)
     except OSError as error:
-        raise InputError(f"{error.filename or scenario}: cannot be written ({error.strerror})") from None
+        raise InputError(
+            f"{error.filename or scenario}: cannot be written ({error.strerror})"
+        ) from None
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
     elif not quiet:

@@ -15,12 +15,19 @@ from simroute.cli.terminal import escaped
 
 TEMPLATES = Path(__file__).parent / "workspace"
 FILES = (
-    "README.md", "scenarios/mine.yaml", "policies/mine.yaml", "policies/polite.yaml", "policies/polite.py", "policies/test_polite.py",
-    "reports/README.md", "pytest.ini",
-)  # fmt: skip
+    "README.md",
+    "scenarios/mine.yaml",
+    "policies/mine.yaml",
+    "policies/polite.yaml",
+    "policies/polite.py",
+    "policies/test_polite.py",
+    "reports/README.md",
+    "pytest.ini",
+)
 NEXT = (
     "simroute compare scenario=mine policy=direct,mine --replications 5",
-    "simroute compare scenario=mine policy=mine,polite --plugin policies/polite.py --replications 5",
+    "simroute compare scenario=mine policy=mine,polite --plugin policies/polite.py "
+    "--replications 5",
     "pytest",
 )
 
@@ -28,7 +35,8 @@ NEXT = (
 @click.command("init")
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 def init_command(folder: Path) -> int:
-    """Make a workspace in DIR (default: here): a scenario and policies to edit, a layer in Python with its test, a README.
+    """Make a workspace in DIR (default: here): a scenario and policies to edit, a layer in Python
+    with its test, a README.
 
     Nothing that is there is overwritten.
     """
@@ -36,7 +44,10 @@ def init_command(folder: Path) -> int:
     _free(folder, list(contents))
     _write(folder, contents)
     where = escaped(str(folder))
-    click.echo(f"{len(contents)} files in {where}{'' if where.endswith('/') else '/'}; README.md says what each is for. Type next:\n")
+    click.echo(
+        f"{len(contents)} files in {where}{'' if where.endswith('/') else '/'}; README.md says "
+        f"what each is for. Type next:\n"
+    )
     if folder.resolve() != Path.cwd():
         click.echo(f"  cd {escaped(shlex.quote(str(folder)))}")
     for command in NEXT:
@@ -51,7 +62,10 @@ def _contents() -> dict[str, str]:
     made = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in FILES}
     with _polite():
         schemas = {"schema/scenario.json": scenario_schema(), "schema/policy.json": policy_schema()}
-    return made | {name: json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False) + "\n" for name, schema in schemas.items()}
+    return made | {
+        name: json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        for name, schema in schemas.items()
+    }
 
 
 @contextmanager
@@ -76,10 +90,17 @@ def _free(folder: Path, names: list[str]) -> None:
     if os.path.lexists(folder) and not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a folder")
     parents = {name.partition("/")[0] for name in names if "/" in name}
-    files = [name for name in sorted(parents) if os.path.lexists(folder / name) and not (folder / name).is_dir()]
+    files = [
+        name
+        for name in sorted(parents)
+        if os.path.lexists(folder / name) and not (folder / name).is_dir()
+    ]
     there = [name for name in names if os.path.lexists(folder / name)] or files
     if there:
-        raise InputError(f"{folder}: {', '.join(there)} {'are' if len(there) > 1 else 'is'} there already; nothing was written, give another folder")
+        raise InputError(
+            f"{folder}: {', '.join(there)} {'are' if len(there) > 1 else 'is'} there already; "
+            f"nothing was written, give another folder"
+        )
 
 
 def _write(folder: Path, contents: dict[str, str]) -> None:

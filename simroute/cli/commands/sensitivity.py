@@ -1,4 +1,5 @@
-"""`compare --vary`, `--tornado` and `--bound`: what the answer owes to what was assumed, and to not knowing the weather."""
+"""`compare --vary`, `--tornado` and `--bound`: what the answer owes to what was assumed, and to not
+knowing the weather."""
 
 from __future__ import annotations
 
@@ -38,11 +39,27 @@ NAMED = {"as_json": "--json", "assertions": "--assert", "rows": "--rows"}
 
 
 def assume(
-    vary: tuple[str, ...], tornado: bool, words: tuple[str, ...], seed: int | None, replications: int | None, workers: int | None,
-    executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, as_json: bool, plugins: tuple[Path, ...],
-    config: Path | None, no_report: bool, quiet: bool, show: str | None = None, **others: Any,
-) -> int:  # fmt: skip
-    """Run it, print it, write it. `show`: the metrics that are printed, with commas between. The exit status."""
+    vary: tuple[str, ...],
+    tornado: bool,
+    words: tuple[str, ...],
+    seed: int | None,
+    replications: int | None,
+    workers: int | None,
+    executor: str | None,
+    any_worker: bool,
+    cache: bool,
+    out: Path | None,
+    resume: bool,
+    as_json: bool,
+    plugins: tuple[Path, ...],
+    config: Path | None,
+    no_report: bool,
+    quiet: bool,
+    show: str | None = None,
+    **others: Any,
+) -> int:
+    """Run it, print it, write it. `show`: the metrics that are printed, with commas between. The
+    exit status."""
     from simroute.cli.session import LOCAL, _kept, _place
     from simroute.studies.sensitivity.run import assumed
 
@@ -63,9 +80,16 @@ def assume(
     try:
         with _watched(talk, not quiet) as (told, noted):
             found = assumed(
-                plan, workers=workers or _cores(), told=told, noted=noted, out=place, resume=resume, report=not no_report, perform=perform,
+                plan,
+                workers=workers or _cores(),
+                told=told,
+                noted=noted,
+                out=place,
+                resume=resume,
+                report=not no_report,
+                perform=perform,
                 cache=cache,
-            )  # fmt: skip
+            )
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again)
     except BaseException:
@@ -79,23 +103,41 @@ def assume(
 
 
 def is_one(config: Path | None, resume: bool, out: Path | None, words: tuple[str, ...]) -> bool:
-    """Whether an earlier study of assumptions is to be run again, or gone on with, without telling what was varied."""
-    path = config if config is not None else out / "config.yaml" if resume and out is not None and not words else None
+    """Whether an earlier study of assumptions is to be run again, or gone on with, without telling
+    what was varied."""
+    path = (
+        config
+        if config is not None
+        else out / "config.yaml"
+        if resume and out is not None and not words
+        else None
+    )
     with suppress(InputError, OSError, ValueError):  # told by whoever reads it next
         return path is not None and plan.is_one(yaml_reader.read(path))
     return False
 
 
 def _planned(
-    vary: tuple[str, ...], tornado: bool, words: tuple[str, ...], seed: int | None, replications: int | None, out: Path | None, resume: bool,
+    vary: tuple[str, ...],
+    tornado: bool,
+    words: tuple[str, ...],
+    seed: int | None,
+    replications: int | None,
+    out: Path | None,
+    resume: bool,
     config: Path | None,
-) -> plan.Settings:  # fmt: skip
+) -> plan.Settings:
     from simroute.cli.session import _sorted
     from simroute.studies.sensitivity import sweep
     from simroute.studies.sensitivity import tornado as blown
 
     if config is not None:
-        options = {"--vary": vary or None, "--tornado": tornado or None, "--seed": seed, "--replications": replications}
+        options = {
+            "--vary": vary or None,
+            "--tornado": tornado or None,
+            "--seed": seed,
+            "--replications": replications,
+        }
         given = [*words, *(name for name, value in options.items() if value is not None)]
         if given:
             raise InputError(f"--config reruns a configuration as it is; remove {' '.join(given)}")
@@ -103,10 +145,21 @@ def _planned(
     if resume and out is not None and not words and not vary:
         required(out)
         made = plan.read(yaml_reader.read(out / "config.yaml"))
-        return replace(made, seed=made.seed if seed is None else seed, replications=made.replications if replications is None else replications)
+        return replace(
+            made,
+            seed=made.seed if seed is None else seed,
+            replications=made.replications if replications is None else replications,
+        )
     scenario, policies, overrides = _sorted("compare", words)
     planned = blown.planned if tornado else sweep.planned
-    return planned(scenario, policies, overrides, list(vary), 1 if seed is None else seed, 20 if replications is None else replications)
+    return planned(
+        scenario,
+        policies,
+        overrides,
+        list(vary),
+        1 if seed is None else seed,
+        20 if replications is None else replications,
+    )
 
 
 def _cores() -> int:
@@ -116,7 +169,14 @@ def _cores() -> int:
 def _ended(found: Assumptions, again: Again) -> int:
     """What is missing, and how to go on. The exit status."""
     if found.problems:
-        said("; ".join([*found.problems, *(["the summary is on stdout"] if SENSITIVITY in found.unwritten else [])]))
+        said(
+            "; ".join(
+                [
+                    *found.problems,
+                    *(["the summary is on stdout"] if SENSITIVITY in found.unwritten else []),
+                ]
+            )
+        )
     if found.interrupted:
         said("interrupted; the settings that were finished are kept")
     if again.is_possible:
@@ -126,19 +186,33 @@ def _ended(found: Assumptions, again: Again) -> int:
 
 def _refused(option: str, others: dict[str, Any]) -> None:
     """Options that ask for what is not done here."""
-    given = [NAMED.get(name, f"--{name.replace('_', '-')}") for name, value in others.items() if value not in (None, False, (), "local")]
+    given = [
+        NAMED.get(name, f"--{name.replace('_', '-')}")
+        for name, value in others.items()
+        if value not in (None, False, (), "local")
+    ]
     if given:
         raise InputError(f"{option}: does not go with {', '.join(sorted(given))}")
 
 
 @contextmanager
-def _watched(talk: bool, notes: bool) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
+def _watched(
+    talk: bool, notes: bool
+) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
     """A bar on a terminal, and notes."""
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")), highlight=False, markup=False, emoji=False)
-    with Progress(console=console, transient=True, disable=not (talk and sys.stderr.isatty())) as bar:
+    console = Console(
+        stderr=True,
+        no_color=bool(os.environ.get("NO_COLOR")),
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    with Progress(
+        console=console, transient=True, disable=not (talk and sys.stderr.isatty())
+    ) as bar:
         task = bar.add_task("runs")
 
         def noted(line: str) -> None:
@@ -156,11 +230,23 @@ def _metrics(show: str | None, kind: str) -> list[str]:
     if show is None:
         return []
     if kind != "vary":
-        raise InputError("--show: says what --vary prints; the bars of --tornado are differences of the figure in which policies compete")
+        raise InputError(
+            "--show: says what --vary prints; the bars of --tornado are differences of the "
+            "figure in which policies compete"
+        )
     names = [name.strip() for name in show.split(",") if name.strip()]
-    wrong = [f"--show: no metric is called {brief(name)!r}; {nearest(name, METRICS)}" for name in names if name not in METRICS]
+    wrong = [
+        f"--show: no metric is called {brief(name)!r}; {nearest(name, METRICS)}"
+        for name in names
+        if name not in METRICS
+    ]
     if wrong or not names:
-        raise InputError(*(wrong or ["--show: name at least one metric, such as --show detection_s,latency_p95_s"]))
+        raise InputError(
+            *(
+                wrong
+                or ["--show: name at least one metric, such as --show detection_s,latency_p95_s"]
+            )
+        )
     return list(dict.fromkeys(names))
 
 
@@ -185,18 +271,32 @@ def _line(summary: dict[str, Any]) -> None:
     (one,) = summary["axes"]
     share = summary["share"]
     shown = summary["policies"][:SIDE_BY_SIDE] if len(summary["policies"]) <= SIDE_BY_SIDE else []
-    rows: list[tuple[str, ...]] = [(clean(short(one["key"]), 44), *(text for policy in shown for text in (clean(policy, 14), "$/1k")), "winner")]
+    rows: list[tuple[str, ...]] = [
+        (
+            clean(short(one["key"]), 44),
+            *(text for policy in shown for text in (clean(policy, 14), "$/1k")),
+            "winner",
+        )
+    ]
     for cell in summary["cells"]:
         figures = [text for policy in shown for text in _figures(cell, policy, [share, COST])]
         best = cell["winner"]
-        rows.append((told(cell["at"][0], one["unit"]), *figures, clean(best["policy"] or "none", 16) + ("" if best["sure"] else " ?")))
+        rows.append(
+            (
+                told(cell["at"][0], one["unit"]),
+                *figures,
+                clean(best["policy"] or "none", 16) + ("" if best["sure"] else " ?"),
+            )
+        )
     _table(rows)
 
 
 def _long(summary: dict[str, Any], metrics: list[str]) -> None:
     """A row for each setting and policy."""
     axes = summary["axes"]
-    rows: list[tuple[str, ...]] = [(*(clean(short(one["key"]), 30) for one in axes), "policy", *metrics, "winner")]
+    rows: list[tuple[str, ...]] = [
+        (*(clean(short(one["key"]), 30) for one in axes), "policy", *metrics, "winner")
+    ]
     for cell in summary["cells"]:
         at = [told(value, one["unit"]) for value, one in zip(cell["at"], axes, strict=True)]
         best = cell["winner"]
@@ -216,7 +316,11 @@ def _figures(cell: dict[str, Any], policy: str, metrics: list[str]) -> list[str]
         first_policy = next(iter(cell["policies"]))
         first = cell["policies"][first_policy][metric]["mean"]
         text = {"share": percent, "s": seconds, "USD": money}.get(unit, _plain)(mean)
-        found.append(f"{text} {_relative(mean - first, first)}".strip() if unit == "USD" and policy != first_policy and mean and first else text)
+        found.append(
+            f"{text} {_relative(mean - first, first)}".strip()
+            if unit == "USD" and policy != first_policy and mean and first
+            else text
+        )
     return found
 
 
@@ -235,20 +339,39 @@ def _map(summary: dict[str, Any]) -> None:
     rows: list[tuple[str, ...]] = [("", *(told(value, first["unit"]) for value in first["values"]))]
     for y in reversed(second["values"]):
         cells = [best.get((x, y)) for x in first["values"]]
-        signs = ["" if one is None or one["policy"] is None else letters[names.index(one["policy"]) % 26] + " ?"[not one["sure"]] for one in cells]
+        signs = [
+            ""
+            if one is None or one["policy"] is None
+            else letters[names.index(one["policy"]) % 26] + " ?"[not one["sure"]]
+            for one in cells
+        ]
         rows.append((told(y, second["unit"]), *signs))
     _table(rows)
     click.echo(f"\nacross: {short(first['key'])}; up: {short(second['key'])}; ?: undecided")
-    click.echo(", ".join(f"{letters[place % 26]} {clean(name, 30)}" for place, name in enumerate(names)))
+    click.echo(
+        ", ".join(f"{letters[place % 26]} {clean(name, 30)}" for place, name in enumerate(names))
+    )
 
 
 def _bars(summary: dict[str, Any]) -> None:
     in_money = summary["base"]["metric"] == COST
-    rows: list[tuple[str, ...]] = [("assumption", "low", "difference", "high", "difference", "another wins")]
+    rows: list[tuple[str, ...]] = [
+        ("assumption", "low", "difference", "high", "difference", "another wins")
+    ]
     for one in summary["assumptions"][:20]:
-        sides = [text for side in ("low", "high") for text in (f"{one[side]['value']:.3g}", _difference(one[side], in_money))]
-        flips = [clean(winner(one[side]["winner"]), 20) for side in ("low", "high") if one[side]["winner"]["policy"] != summary["base"]["pair"][0]]
-        rows.append((clean(short(one["key"]), 40), *sides, ", ".join(flips) if one["flips"] else ""))
+        sides = [
+            text
+            for side in ("low", "high")
+            for text in (f"{one[side]['value']:.3g}", _difference(one[side], in_money))
+        ]
+        flips = [
+            clean(winner(one[side]["winner"]), 20)
+            for side in ("low", "high")
+            if one[side]["winner"]["policy"] != summary["base"]["pair"][0]
+        ]
+        rows.append(
+            (clean(short(one["key"]), 40), *sides, ", ".join(flips) if one["flips"] else "")
+        )
     _table(rows)
 
 
@@ -256,7 +379,11 @@ def _difference(side: dict[str, Any], in_money: bool) -> str:
     mean = side["difference"]["mean"]
     if mean is None:
         return "n/a"
-    return f"{money(mean, signed=True)} {_relative(mean, side['first'])}".strip() if in_money else f"{100 * mean:+.2f} pp"
+    return (
+        f"{money(mean, signed=True)} {_relative(mean, side['first'])}".strip()
+        if in_money
+        else f"{100 * mean:+.2f} pp"
+    )
 
 
 def distances(study: Study) -> None:
@@ -270,7 +397,9 @@ def distances(study: Study) -> None:
     click.echo(f"\nA policy that knows the weather ({plain['label']}): {figures}.")
     rows: list[tuple[str, ...]] = [("policy", "success", "gap closed", "$/1k req", "gap closed")]
     for policy, found in study.regrets.items():
-        cells = [text for metric, scale, unit in REGRETS for text in _regret(found[metric], scale, unit)]
+        cells = [
+            text for metric, scale, unit in REGRETS for text in _regret(found[metric], scale, unit)
+        ]
         rows.append((clean(policy, 18), *cells))
     _table(rows)
 

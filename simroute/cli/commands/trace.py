@@ -22,7 +22,11 @@ def formats(ctx: click.Context, param: click.Parameter, incomplete: str) -> list
     """Names of formats."""
     from simroute.traces.formats import known
 
-    return [CompletionItem(name, help=form.ABOUT) for name, form in known().items() if name.startswith(incomplete)]
+    return [
+        CompletionItem(name, help=form.ABOUT)
+        for name, form in known().items()
+        if name.startswith(incomplete)
+    ]
 
 
 def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -34,13 +38,41 @@ def files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
 
 def reading(command: Callable[..., int]) -> Callable[..., int]:
     """The options that say how a log is to be read."""
-    for option in reversed((
-        click.option("--format", "form", metavar="NAME", default=None, shell_complete=formats, help="Whose log it is. [found by its content]"),
-        click.option("--mapping", type=click.Path(path_type=Path), default=None, help="A YAML file: which column of the log holds what."),
-        click.option("--tz", metavar="ZONE", default="UTC", help="Time zone of dates without one, such as Europe/Berlin. [UTC]"),
-        click.option("--time-unit", type=click.Choice(UNITS), default=None, help="Unit of times that are numbers. [told by their size]"),
-        click.option("--strict", is_flag=True, help="Stop at the first line that cannot be used, instead of counting it."),
-    )):  # fmt: skip
+    for option in reversed(
+        (
+            click.option(
+                "--format",
+                "form",
+                metavar="NAME",
+                default=None,
+                shell_complete=formats,
+                help="Whose log it is. [found by its content]",
+            ),
+            click.option(
+                "--mapping",
+                type=click.Path(path_type=Path),
+                default=None,
+                help="A YAML file: which column of the log holds what.",
+            ),
+            click.option(
+                "--tz",
+                metavar="ZONE",
+                default="UTC",
+                help="Time zone of dates without one, such as Europe/Berlin. [UTC]",
+            ),
+            click.option(
+                "--time-unit",
+                type=click.Choice(UNITS),
+                default=None,
+                help="Unit of times that are numbers. [told by their size]",
+            ),
+            click.option(
+                "--strict",
+                is_flag=True,
+                help="Stop at the first line that cannot be used, instead of counting it.",
+            ),
+        )
+    ):
         command = option(command)
     return command
 
@@ -48,9 +80,13 @@ def reading(command: Callable[..., int]) -> Callable[..., int]:
 @click.group("trace", invoke_without_command=True)
 @click.pass_context
 def trace_command(ctx: click.Context) -> None:
-    """What a recorded trace holds, and any known log as simroute's own table. Known logs: simroute list formats."""
+    """What a recorded trace holds, and any known log as simroute's own table. Known logs: simroute
+    list formats."""
     if ctx.invoked_subcommand is None:
-        raise click.UsageError("trace inspect TRACE... says what a trace holds, trace convert IN... OUT rewrites it; which one?")
+        raise click.UsageError(
+            "trace inspect TRACE... says what a trace holds, trace convert IN... OUT rewrites "
+            "it; which one?"
+        )
 
 
 @trace_command.command("inspect")
@@ -58,12 +94,14 @@ def trace_command(ctx: click.Context) -> None:
 @reading
 @click.option("--json", "as_json", is_flag=True, help="The figures on stdout and nothing else.")
 def inspect_command(traces: tuple[str, ...], as_json: bool, **told: Any) -> int:
-    """Span, rate, burstiness, tokens, models, errors, repeats and spend of a trace, and what of it cannot be used.
+    """Span, rate, burstiness, tokens, models, errors, repeats and spend of a trace, and what of it
+    cannot be used.
 
     \b
     simroute trace inspect logs/*.jsonl.gz
 
-    Several files are one trace. The format is found by content, compression (gzip, zstd) too. No text of a prompt is read.
+    Several files are one trace. The format is found by content, compression (gzip, zstd) too. No
+    text of a prompt is read.
     """
     from simroute.traces.analysis.profile import rows, summary
 
@@ -83,10 +121,18 @@ def inspect_command(traces: tuple[str, ...], as_json: bool, **told: Any) -> int:
 @click.argument("traces", metavar="IN...", nargs=-1, required=True, shell_complete=files)
 @click.argument("out", type=click.Path(path_type=Path), shell_complete=files)
 @reading
-@click.option("--anonymize", is_flag=True, help="Users, teams, sessions, features, ids and prompts' blocks become hashes; the salt is kept nowhere.")
+@click.option(
+    "--anonymize",
+    is_flag=True,
+    help="Users, teams, sessions, features, ids and prompts' blocks become hashes; the salt is "
+    "kept nowhere.",
+)
 @click.option("--force", is_flag=True, help="Overwrite OUT.")
-def convert_command(traces: tuple[str, ...], out: Path, anonymize: bool, force: bool, **told: Any) -> int:
-    """Any known log as Parquet with the canonical columns (docs: Traces), in order of time. OUT is written whole or not at all.
+def convert_command(
+    traces: tuple[str, ...], out: Path, anonymize: bool, force: bool, **told: Any
+) -> int:
+    """Any known log as Parquet with the canonical columns (docs: Traces), in order of time. OUT is
+    written whole or not at all.
 
     \b
     simroute trace convert export.jsonl trace.parquet --anonymize
@@ -98,7 +144,10 @@ def convert_command(traces: tuple[str, ...], out: Path, anonymize: bool, force: 
         found = table(traces, **told)
         convert(found, out, anonymize, force)
     left = sum(found.skipped.values())
-    click.echo(f"{found.requests:,} requests in {escaped(str(out))}{f'; {left:,} rows skipped, see simroute trace inspect' if left else ''}")
+    click.echo(
+        f"{found.requests:,} requests in "
+        f"{escaped(str(out))}{f'; {left:,} rows skipped, see simroute trace inspect' if left else ''}"
+    )
     return 0
 
 
@@ -119,14 +168,23 @@ def table(traces: tuple[str, ...], **told: Any) -> Any:
     return _read(*_wished(traces, **told))
 
 
-def _wished(traces: tuple[str, ...], form: str | None, mapping: Path | None, tz: str, time_unit: str | None, strict: bool) -> tuple[list[Path], Any]:
+def _wished(
+    traces: tuple[str, ...],
+    form: str | None,
+    mapping: Path | None,
+    tz: str,
+    time_unit: str | None,
+    strict: bool,
+) -> tuple[list[Path], Any]:
     """The files, and how to read them. Raises InputError, TraceError."""
     from simroute.errors import InputError
     from simroute.traces import Wish
     from simroute.traces.records import found
 
     if form is not None and mapping is not None:
-        raise InputError("--format and --mapping exclude each other: a mapping is a format of its own")
+        raise InputError(
+            "--format and --mapping exclude each other: a mapping is a format of its own"
+        )
     made = None
     if mapping is not None:
         from simroute.config import inputs

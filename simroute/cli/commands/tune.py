@@ -21,16 +21,37 @@ if TYPE_CHECKING:
     from simroute.execution.pool import Work
     from simroute.studies.tuning import Plan, Tuning
 
-GOAL = 'What is wanted: "min METRIC" or "max METRIC". Several give a front of settings none of which beats another.'
+GOAL = (
+    'What is wanted: "min METRIC" or "max METRIC". Several give a front of settings none of '
+    "which beats another."
+)
 BOUND = 'What must hold, in every scenario: "success_rate>=0.999". May be repeated.'
-ROBUST = "With several scenarios: what counts of the regrets in them: their mean, the worst one, or the mean of the worse half. [mean]"
-AGAINST = "Policies that are run in the same fresh weather, as they are: what is recommended is compared with them, too."
-PROPOSER = "Where to look: sobol is built in; the others are optuna's (simroute[tune]; gp also needs torch). [sobol]"
-RESUME = "Go on with an unfinished search: give the same command again, or only --out FOLDER. The result has the same bits."
+ROBUST = (
+    "With several scenarios: what counts of the regrets in them: their mean, the worst one, "
+    "or the mean of the worse half. [mean]"
+)
+AGAINST = (
+    "Policies that are run in the same fresh weather, as they are: what is recommended is "
+    "compared with them, too."
+)
+PROPOSER = (
+    "Where to look: sobol is built in; the others are optuna's (simroute[tune]; gp also "
+    "needs torch). [sobol]"
+)
+RESUME = (
+    "Go on with an unfinished search: give the same command again, or only --out FOLDER. "
+    "The result has the same bits."
+)
 WORDS = {
-    "objectives": "--objective", "constraints": "--subject-to", "robust": "--robust", "evaluations": "--evaluations", "confirm": "--confirm",
-    "proposer": "--proposer", "seed": "--seed", "against": "--against",
-}  # fmt: skip
+    "objectives": "--objective",
+    "constraints": "--subject-to",
+    "robust": "--robust",
+    "evaluations": "--evaluations",
+    "confirm": "--confirm",
+    "proposer": "--proposer",
+    "seed": "--seed",
+    "against": "--against",
+}
 """Options that are words of the search; a stored search has its own."""
 
 
@@ -39,27 +60,89 @@ WORDS = {
 @click.option("--objective", "objectives", multiple=True, metavar="GOAL", help=GOAL)
 @click.option("--subject-to", "constraints", multiple=True, metavar="EXPR", help=BOUND)
 @click.option("--robust", type=click.Choice(["mean", "worst", "cvar"]), default=None, help=ROBUST)
-@click.option("--evaluations", type=click.IntRange(1, 10_000_000), default=None, help="Runs of one setting that the search may make. [400]")
-@click.option("--confirm", type=click.IntRange(2, 100_000), default=None, help="Fresh replications of what is recommended. [20]")
+@click.option(
+    "--evaluations",
+    type=click.IntRange(1, 10_000_000),
+    default=None,
+    help="Runs of one setting that the search may make. [400]",
+)
+@click.option(
+    "--confirm",
+    type=click.IntRange(2, 100_000),
+    default=None,
+    help="Fresh replications of what is recommended. [20]",
+)
 @click.option("--against", metavar="POLICY,…", default=None, help=AGAINST)
-@click.option("--proposer", type=click.Choice(["sobol", "tpe", "cmaes", "gp"]), default=None, help=PROPOSER)
+@click.option(
+    "--proposer", type=click.Choice(["sobol", "tpe", "cmaes", "gp"]), default=None, help=PROPOSER
+)
 @click.option("--seed", type=SEED, default=None, help="Seed of all chance. [1]")
-@click.option("--workers", type=click.IntRange(1, 1024), default=None, help="Worker processes; the result does not depend on it.")
-@click.option("--executor", metavar="WHERE", default=None, help="local, or dask://HOST:PORT: a Dask cluster's workers. [local]")
-@click.option("--any-worker", is_flag=True, help="Also Dask workers whose arithmetic or versions may give other bits.")
-@click.option("--cache", is_flag=True, help="Read back from reports/.cache/ what was run before, if nothing at all has changed.")
-@click.option("--out", type=click.Path(path_type=Path), default=None, help="The run's folder. [reports/SCENARIO-tune]")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 1024),
+    default=None,
+    help="Worker processes; the result does not depend on it.",
+)
+@click.option(
+    "--executor",
+    metavar="WHERE",
+    default=None,
+    help="local, or dask://HOST:PORT: a Dask cluster's workers. [local]",
+)
+@click.option(
+    "--any-worker",
+    is_flag=True,
+    help="Also Dask workers whose arithmetic or versions may give other bits.",
+)
+@click.option(
+    "--cache",
+    is_flag=True,
+    help="Read back from reports/.cache/ what was run before, if nothing at all has changed.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="The run's folder. [reports/SCENARIO-tune]",
+)
 @click.option("--resume", is_flag=True, help=RESUME)
 @click.option("--json", "as_json", is_flag=True, help="The summary on stdout and nothing else.")
-@click.option("--plugin", "plugins", multiple=True, type=click.Path(path_type=Path), help="A Python file with layers of your own.")
-@click.option("--config", type=click.Path(path_type=Path), default=None, help="Run an earlier search's config.yaml again.")
-@click.option("--report/--no-report", default=True, help="Write report.html, or not (simroute report makes it later). [yes]")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A Python file with layers of your own.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Run an earlier search's config.yaml again.",
+)
+@click.option(
+    "--report/--no-report",
+    default=True,
+    help="Write report.html, or not (simroute report makes it later). [yes]",
+)
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 def tune_command(
-    words: tuple[str, ...], workers: int | None, executor: str | None, any_worker: bool, cache: bool, out: Path | None, resume: bool, as_json: bool,
-    plugins: tuple[Path, ...], config: Path | None, report: bool, quiet: bool, **options: Any,
-) -> int:  # fmt: skip
-    """Search a policy's parameters, and confirm the best setting in weather that the search has not seen.
+    words: tuple[str, ...],
+    workers: int | None,
+    executor: str | None,
+    any_worker: bool,
+    cache: bool,
+    out: Path | None,
+    resume: bool,
+    as_json: bool,
+    plugins: tuple[Path, ...],
+    config: Path | None,
+    report: bool,
+    quiet: bool,
+    **options: Any,
+) -> int:
+    """Search a policy's parameters, and confirm the best setting in weather that the search has not
+    seen.
 
     \b
     simroute tune scenario=demo policy=circuit_breaker \\
@@ -90,7 +173,9 @@ def tune_command(
     plugged(plugins)
     plan = _planned(words, config, resume, out, tuple(file.resolve() for file in plugins), options)
     talk = not quiet and not as_json
-    for note in dict.fromkeys(note for made in plan.configurations for note in made.notes) if talk else ():
+    for note in (
+        dict.fromkeys(note for made in plan.configurations for note in made.notes) if talk else ()
+    ):
         click.echo(f"note: {brief(note)}", err=True)
     made = sheet(plan)
     place = folder(made, out) if not resume else newest(made) if out is None else out
@@ -99,13 +184,22 @@ def tune_command(
     try:
         with _watching(plan, talk, not quiet) as watch:
             found = tune(
-                plan, workers=workers or _workers(plan), watch=watch, out=place, resume=resume, report=report, perform=perform, cache=cache
-            )  # fmt: skip
+                plan,
+                workers=workers or _workers(plan),
+                watch=watch,
+                out=place,
+                resume=resume,
+                report=report,
+                perform=perform,
+                cache=cache,
+            )
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again)
     except ImportError as error:
         again.tidy()
-        why = f"what it needs cannot be loaded ({error}); install it anew, or use the built-in search"
+        why = (
+            f"what it needs cannot be loaded ({error}); install it anew, or use the built-in search"
+        )
         raise InputError(f"--proposer {plan.wanted.proposer}: {why}") from None
     except BaseException:
         again.tidy()
@@ -118,9 +212,15 @@ def tune_command(
 
 
 def _planned(
-    words: tuple[str, ...], config: Path | None, resume: bool, out: Path | None, plugins: tuple[Path, ...], options: dict[str, Any]
-) -> Plan:  # fmt: skip
-    """Of the words given, of an earlier search's config.yaml, or of the one in an unfinished folder. Raises InputError."""
+    words: tuple[str, ...],
+    config: Path | None,
+    resume: bool,
+    out: Path | None,
+    plugins: tuple[Path, ...],
+    options: dict[str, Any],
+) -> Plan:
+    """Of the words given, of an earlier search's config.yaml, or of the one in an unfinished
+    folder. Raises InputError."""
     from simroute.errors import InputError
     from simroute.storage.resume import required
     from simroute.studies.tuning import planned, read
@@ -131,9 +231,18 @@ def _planned(
             raise InputError(f"--config reruns a search as it is; remove {' '.join(given)}")
         return read(config, plugins)
     if given or not resume:
-        return planned(_wanted(words, {name: value for name, value in options.items() if value is not None}, plugins))
+        return planned(
+            _wanted(
+                words,
+                {name: value for name, value in options.items() if value is not None},
+                plugins,
+            )
+        )
     if out is None:
-        raise InputError("--resume: which search? Give the words that it was begun with, or --out FOLDER: simroute tune --resume --out FOLDER")
+        raise InputError(
+            "--resume: which search? Give the words that it was begun with, or --out FOLDER: "
+            "simroute tune --resume --out FOLDER"
+        )
     required(out)
     return read(out / "config.yaml", plugins)
 
@@ -157,7 +266,9 @@ def _wanted(words: tuple[str, ...], options: dict[str, Any], plugins: tuple[Path
         else:
             overrides.append(word)
     problems += [
-        f"{key}= is missing: name one, such as {key}={name}" for key, name in (("scenario", "demo"), ("policy", "failover")) if not chosen[key]
+        f"{key}= is missing: name one, such as {key}={name}"
+        for key, name in (("scenario", "demo"), ("policy", "failover"))
+        if not chosen[key]
     ]
     if "," in chosen["policy"]:
         problems.append("tune takes one policy; search each of them by itself")
@@ -165,22 +276,50 @@ def _wanted(words: tuple[str, ...], options: dict[str, Any], plugins: tuple[Path
         raise InputError(*problems)
     scenarios = [name for name in chosen["scenario"].split(",") if name]
     options["against"] = [name for name in options.get("against", "").split(",") if name]
-    return Wanted(scenarios, chosen["policy"], entries, overrides=overrides, plugins=plugins, **options)
+    return Wanted(
+        scenarios, chosen["policy"], entries, overrides=overrides, plugins=plugins, **options
+    )
 
 
 def _workers(plan: Plan) -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     requests = sum(made.requests for made in plan.configurations) / len(plan.configurations)
-    return 1 if plan.wanted.evaluations * requests < 60_000 else cores  # starting a worker costs about as much as that
+    # starting a worker costs about as much as that
+    return 1 if plan.wanted.evaluations * requests < 60_000 else cores
 
 
 def _kept(
-    workers: int | None, executor: str | None, any_worker: bool, cache: bool, as_json: bool, plugins: tuple[Path, ...], report: bool, quiet: bool
+    workers: int | None,
+    executor: str | None,
+    any_worker: bool,
+    cache: bool,
+    as_json: bool,
+    plugins: tuple[Path, ...],
+    report: bool,
+    quiet: bool,
 ) -> tuple[str, ...]:
     """The options that a resumed search needs again."""
-    valued: dict[str, Sequence[Any]] = {"--workers": [workers], "--executor": [executor], "--plugin": plugins}
-    flags = {"--any-worker": any_worker, "--cache": cache, "--json": as_json, "--no-report": not report, "--quiet": quiet}
-    found = [text for name, values in valued.items() for value in values if value is not None for text in (name, str(value))]
+    valued: dict[str, Sequence[Any]] = {
+        "--workers": [workers],
+        "--executor": [executor],
+        "--plugin": plugins,
+    }
+    flags = {
+        "--any-worker": any_worker,
+        "--cache": cache,
+        "--json": as_json,
+        "--no-report": not report,
+        "--quiet": quiet,
+    }
+    found = [
+        text
+        for name, values in valued.items()
+        for value in values
+        if value is not None
+        for text in (name, str(value))
+    ]
     return (*found, *(name for name, given in flags.items() if given))
 
 
@@ -191,11 +330,26 @@ def _show(found: Tuning, place: Path, report: bool) -> None:
     shown.print("")
     for line in found.lines():
         shown.print(clean(line, 1000))
-    names = ["report.html"] * (report and "report.html" not in found.unwritten) + ["tuned.yaml", "summary.json", "trials.parquet", "config.yaml"]
-    shown.print(f"\nwritten to {brief(str(place))}/ ({', '.join(name for name in names if name not in found.unwritten)})", soft_wrap=True)
+    names = ["report.html"] * (report and "report.html" not in found.unwritten) + [
+        "tuned.yaml",
+        "summary.json",
+        "trials.parquet",
+        "config.yaml",
+    ]
+    shown.print(
+        f"\nwritten to {brief(str(place))}/ "
+        f"({', '.join(name for name in names if name not in found.unwritten)})",
+        soft_wrap=True,
+    )
     wanted = found.plan.wanted
     weather = [text for text in wanted.overrides if text.lstrip("~+").startswith("scenario.")]
-    words = ["simroute", "compare", f"scenario={wanted.scenarios[0]}", f"policy={wanted.policy},{place / 'tuned.yaml'}", *weather]
+    words = [
+        "simroute",
+        "compare",
+        f"scenario={wanted.scenarios[0]}",
+        f"policy={wanted.policy},{place / 'tuned.yaml'}",
+        *weather,
+    ]
     shown.print(f"try it: {brief(shlex.join(words))}", soft_wrap=True)
 
 

@@ -1,4 +1,5 @@
-"""What may come next in a command line: names, override paths, values, files. Must be quick: neither numbers nor Hydra are loaded for it.
+"""What may come next in a command line: names, override paths, values, files. Must be quick:
+neither numbers nor Hydra are loaded for it.
 
 Nothing of the user's is run: layers of a `--plugin` file are not known here.
 """
@@ -16,27 +17,43 @@ from click.shell_completion import CompletionItem
 OPEN = "open"
 """Type of a candidate after which the word goes on: `scenario=`, a folder."""
 HEADS = {
-    "scenario=": "the weather", "policy=": "our stance; several with commas", "scenario.": "change a key of the scenario",
-    "policy.": "change a key of a layer", "~policy.": "remove a layer",
-}  # fmt: skip
+    "scenario=": "the weather",
+    "policy=": "our stance; several with commas",
+    "scenario.": "change a key of the scenario",
+    "policy.": "change a key of a layer",
+    "~policy.": "remove a layer",
+}
 TUNED = {"tune.": "a parameter and the values to be searched"}
 KINDS = ("scenario", "policy", "layer", "metric", "format")
 
 
 def words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """For the words of `run`, `compare`, `tune`: group=name, key=value, ~layer, tune.LAYER.KEY=RANGE."""
+    """For the words of `run`, `compare`, `tune`: group=name, key=value, ~layer,
+    tune.LAYER.KEY=RANGE."""
     chosen = dict(word.partition("=")[::2] for word in ctx.params.get("words") or () if "=" in word)
     tunes = ctx.info_name == "tune"
     if incomplete.startswith("scenario="):
-        return _listed("scenarios", "scenario=", incomplete) if tunes else _named("scenarios", "scenario=", incomplete)
+        return (
+            _listed("scenarios", "scenario=", incomplete)
+            if tunes
+            else _named("scenarios", "scenario=", incomplete)
+        )
     if incomplete.startswith("policy="):
-        return _listed("policies", "policy=", incomplete) if ctx.info_name == "compare" else _named("policies", "policy=", incomplete)
+        return (
+            _listed("policies", "policy=", incomplete)
+            if ctx.info_name == "compare"
+            else _named("policies", "policy=", incomplete)
+        )
     if tunes and incomplete.startswith("tune."):
         chosen["scenario"] = chosen.get("scenario", "").partition(",")[0]
         return _ranges(chosen, incomplete)
     if incomplete.startswith(("scenario.", "policy.", "~scenario.", "~policy.")):
         return _overrides(chosen, incomplete)
-    return [CompletionItem(head, OPEN, help) for head, help in (HEADS | (TUNED if tunes else {})).items() if head.startswith(incomplete)]
+    return [
+        CompletionItem(head, OPEN, help)
+        for head, help in (HEADS | (TUNED if tunes else {})).items()
+        if head.startswith(incomplete)
+    ]
 
 
 def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -49,13 +66,25 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     for each in [kind] if head else KINDS[:3]:
         known |= _described(each)
     if not head:
-        known |= {"scenario": "every key of a scenario file", "policy": ""} if ctx.params.get("as_schema") else _sections()
+        known |= (
+            {"scenario": "every key of a scenario file", "policy": ""}
+            if ctx.params.get("as_schema")
+            else _sections()
+        )
         if not any(name.startswith(start) for name in known):
             known = _described("metric") | _described("format")  # last, since they load the numbers
-    found = [CompletionItem(head + name, help=help) for name, help in known.items() if name.startswith(start)]
+    found = [
+        CompletionItem(head + name, help=help)
+        for name, help in known.items()
+        if name.startswith(start)
+    ]
     if not head and "/" in start:
         found += paths(start, (".yaml", ".yml"))
-    return found + ([CompletionItem(f"{each}=", OPEN) for each in KINDS if each.startswith(start)] if not head else [])
+    return found + (
+        [CompletionItem(f"{each}=", OPEN) for each in KINDS if each.startswith(start)]
+        if not head
+        else []
+    )
 
 
 def yaml_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -64,15 +93,20 @@ def yaml_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> l
 
 
 def paths(incomplete: str, endings: tuple[str, ...] = ("",)) -> list[CompletionItem]:
-    """Files with one of these endings, and folders to look further in; hidden ones only when asked for."""
+    """Files with one of these endings, and folders to look further in; hidden ones only when asked
+    for."""
     folder, slash, start = incomplete.rpartition("/")
     try:
-        entries = sorted(os.scandir(os.path.expanduser(folder + slash) or "."), key=lambda entry: entry.name)
+        entries = sorted(
+            os.scandir(os.path.expanduser(folder + slash) or "."), key=lambda entry: entry.name
+        )
     except OSError:
         return []
     found = []
     for entry in entries:
-        if entry.name.startswith(start) and (start.startswith(".") or not entry.name.startswith(".")):
+        if entry.name.startswith(start) and (
+            start.startswith(".") or not entry.name.startswith(".")
+        ):
             if entry.is_dir():
                 found.append(CompletionItem(f"{folder}{slash}{entry.name}/", OPEN))
             elif entry.name.endswith(endings):
@@ -84,7 +118,11 @@ def _listed(kind: str, first: str, incomplete: str) -> list[CompletionItem]:
     """One more name behind those that are there, with commas."""
     *before, _ = incomplete.removeprefix(first).split(",")
     head = f"{first}{','.join(before)}," if before else first
-    return [item for item in _named(kind, head, incomplete, True) if item.value.removeprefix(head) not in before]
+    return [
+        item
+        for item in _named(kind, head, incomplete, True)
+        if item.value.removeprefix(head) not in before
+    ]
 
 
 def _named(kind: str, head: str, incomplete: str, goes_on: bool = False) -> list[CompletionItem]:
@@ -92,8 +130,14 @@ def _named(kind: str, head: str, incomplete: str, goes_on: bool = False) -> list
     from simroute.config import catalogue
 
     start = incomplete.removeprefix(head)
-    found = [] if "/" in start else [name for name in catalogue.listed(kind) if name.startswith(start)]
-    files = [CompletionItem(head + item.value, item.type) for item in paths(start, (".yaml", ".yml"))] if start else []
+    found = (
+        [] if "/" in start else [name for name in catalogue.listed(kind) if name.startswith(start)]
+    )
+    files = (
+        [CompletionItem(head + item.value, item.type) for item in paths(start, (".yaml", ".yml"))]
+        if start
+        else []
+    )
     return [CompletionItem(head + name, OPEN if goes_on else "plain") for name in found] + files
 
 
@@ -101,7 +145,10 @@ def _described(kind: str) -> dict[str, str]:
     from simroute.config import catalogue
 
     if kind == "layer":
-        return {name: (cls.__doc__ or "").strip().split("\n")[0] for name, cls in sorted(_layers().items())}
+        return {
+            name: (cls.__doc__ or "").strip().split("\n")[0]
+            for name, cls in sorted(_layers().items())
+        }
     if kind == "metric":
         from simroute.metrics.definitions import DEFINITIONS
 
@@ -126,11 +173,14 @@ def _sections() -> dict[str, str]:
 
     from simroute.models import spec
 
-    return {"scenario": "every key of a scenario file"} | {f"scenario.{field.name}": "" for field in fields(spec.Scenario)}
+    return {"scenario": "every key of a scenario file"} | {
+        f"scenario.{field.name}": "" for field in fields(spec.Scenario)
+    }
 
 
 def _overrides(chosen: dict[str, str], incomplete: str) -> list[CompletionItem]:
-    """scenario.KEY.KEY=VALUE and policy.LAYER.KEY=VALUE, as deep as has been typed; behind `~` what there is to be removed."""
+    """scenario.KEY.KEY=VALUE and policy.LAYER.KEY=VALUE, as deep as has been typed; behind `~` what
+    there is to be removed."""
     from simroute.models import spec
 
     key, equals, value = incomplete.partition("=")
@@ -139,13 +189,24 @@ def _overrides(chosen: dict[str, str], incomplete: str) -> list[CompletionItem]:
     files = _data("scenarios", [chosen.get("scenario", "")])
     scenario = files[0] if files else {}
     if group == "scenario":
-        found = _present(scenario, path) if removes else _below(spec.Scenario, scenario, path, equals, value, scenario)
-        return [CompletionItem(f"{'~' * removes}scenario.{item.value}", item.type, item.help) for item in found]
+        found = (
+            _present(scenario, path)
+            if removes
+            else _below(spec.Scenario, scenario, path, equals, value, scenario)
+        )
+        return [
+            CompletionItem(f"{'~' * removes}scenario.{item.value}", item.type, item.help)
+            for item in found
+        ]
     layers = _chosen_layers(chosen)
     start = path[0]
     if len(path) == 1:
         return [
-            CompletionItem(f"{'~' * removes}policy.{n}{'' if removes else '.'}", "plain" if removes else OPEN) for n in layers if n.startswith(start)
+            CompletionItem(
+                f"{'~' * removes}policy.{n}{'' if removes else '.'}", "plain" if removes else OPEN
+            )
+            for n in layers
+            if n.startswith(start)
         ]
     settings = layers.get(start)
     kind = settings.get("kind", start) if isinstance(settings, dict) else start
@@ -155,20 +216,36 @@ def _overrides(chosen: dict[str, str], incomplete: str) -> list[CompletionItem]:
 
 
 def _ranges(chosen: dict[str, str], incomplete: str) -> list[CompletionItem]:
-    """tune.LAYER.KEY=, as deep as has been typed; behind `=` all words of a choice, so that there is something to take away."""
+    """tune.LAYER.KEY=, as deep as has been typed; behind `=` all words of a choice, so that there
+    is something to take away."""
     key, equals, value = incomplete.removeprefix("tune.").partition("=")
     found = _overrides(chosen, f"policy.{key}{equals}")
     if not equals:
-        return [CompletionItem(f"tune.{item.value.removeprefix('policy.')}", OPEN, item.help) for item in found]
+        return [
+            CompletionItem(f"tune.{item.value.removeprefix('policy.')}", OPEN, item.help)
+            for item in found
+        ]
     choice = "|".join(str(item.value).partition("=")[2] for item in found)
-    return [CompletionItem(f"tune.{key}={choice}")] if len(found) > 1 and choice.startswith(value) else []
+    return (
+        [CompletionItem(f"tune.{key}={choice}")]
+        if len(found) > 1 and choice.startswith(value)
+        else []
+    )
 
 
 def _chosen_layers(chosen: dict[str, str]) -> dict[str, Any]:
     """Layers of the policies that have been named so far; of every kind, if none has."""
     found: dict[str, Any] = {}
-    for policy in _data("policies", chosen["policy"].split(",")) if chosen.get("policy") else [dict.fromkeys(sorted(_layers()))]:
-        found |= {str(name): settings for name, settings in policy.items() if name not in ("about", "tune")}
+    for policy in (
+        _data("policies", chosen["policy"].split(","))
+        if chosen.get("policy")
+        else [dict.fromkeys(sorted(_layers()))]
+    ):
+        found |= {
+            str(name): settings
+            for name, settings in policy.items()
+            if name not in ("about", "tune")
+        }
     return found
 
 
@@ -192,18 +269,29 @@ def _present(data: Any, path: list[str]) -> list[CompletionItem]:
     here = _inside(data, above)
     head = "".join(f"{name}." for name in above)
     found = [CompletionItem(head + name) for name in here if name.startswith(start)]
-    return found + [CompletionItem(f"{item.value}.", OPEN) for item in found if isinstance(here[item.value.removeprefix(head)], dict)]
+    return found + [
+        CompletionItem(f"{item.value}.", OPEN)
+        for item in found
+        if isinstance(here[item.value.removeprefix(head)], dict)
+    ]
 
 
 def _inside(data: Any, path: list[str]) -> dict[str, Any]:
     """The mapping at a path, with keys as text; empty where there is none."""
     for name in path:
-        data = {str(key): value for key, value in data.items()}.get(name) if isinstance(data, dict) else None
+        data = (
+            {str(key): value for key, value in data.items()}.get(name)
+            if isinstance(data, dict)
+            else None
+        )
     return {str(key): value for key, value in data.items()} if isinstance(data, dict) else {}
 
 
-def _below(cls: type, data: Any, path: list[str], equals: str, value: str, scenario: dict[Any, Any]) -> list[CompletionItem]:
-    """The keys of a dataclass at a path, names of the file included; behind `=` the values that can be listed."""
+def _below(
+    cls: type, data: Any, path: list[str], equals: str, value: str, scenario: dict[Any, Any]
+) -> list[CompletionItem]:
+    """The keys of a dataclass at a path, names of the file included; behind `=` the values that can
+    be listed."""
     from simroute.config import schema
     from simroute.core.params import Doc
 
@@ -211,14 +299,31 @@ def _below(cls: type, data: Any, path: list[str], equals: str, value: str, scena
     head = "".join(f"{name}." for name in above)
     if equals:
         values = _values(_hint(cls, path), value, scenario)
-        return [CompletionItem(f"{head}{start}={item.value}", item.type, item.help) for item in values]
+        return [
+            CompletionItem(f"{head}{start}={item.value}", item.type, item.help) for item in values
+        ]
     kind, here = schema.inner(cls, tuple(above)), _inside(data, above)
-    known = schema.keys(cls, tuple(above)) if is_dataclass(kind) else list(here) if get_origin(kind) is dict else []
+    known = (
+        schema.keys(cls, tuple(above))
+        if is_dataclass(kind)
+        else list(here)
+        if get_origin(kind) is dict
+        else []
+    )
     found = []
     for name in (name for name in known if name.startswith(start)):
         child = schema.inner(cls, (*above, name))
-        deeper = is_dataclass(child) or (get_origin(child) is dict and isinstance(here.get(name), dict))
-        doc = next((mark.text for mark in schema.unwrap(_hint(cls, [*above, name]))[1] if isinstance(mark, Doc)), "")
+        deeper = is_dataclass(child) or (
+            get_origin(child) is dict and isinstance(here.get(name), dict)
+        )
+        doc = next(
+            (
+                mark.text
+                for mark in schema.unwrap(_hint(cls, [*above, name]))[1]
+                if isinstance(mark, Doc)
+            ),
+            "",
+        )
         found.append(CompletionItem(f"{head}{name}{'.' if deeper else '='}", OPEN, doc))
     return found
 
@@ -239,15 +344,27 @@ def _values(hint: Any, start: str, scenario: dict[Any, Any]) -> list[CompletionI
     from simroute.core.target import ROLES
 
     bare, marks = schema.unwrap(hint)
-    for part in get_args(bare) if get_origin(bare) is not Literal and type(None) in get_args(bare) else (bare,):
+    for part in (
+        get_args(bare)
+        if get_origin(bare) is not Literal and type(None) in get_args(bare)
+        else (bare,)
+    ):
         inside, own = schema.unwrap(part)
         units = {getattr(mark, "name", "") for mark in (*marks, *own)}
         if get_origin(inside) is Literal:
-            return [CompletionItem(str(word)) for word in get_args(inside) if str(word).startswith(start)]
+            return [
+                CompletionItem(str(word))
+                for word in get_args(inside)
+                if str(word).startswith(start)
+            ]
         if inside is bool:
             return [CompletionItem(word) for word in ("true", "false") if word.startswith(start)]
         if "target" in units:
-            return [CompletionItem(name) for name in [*_inside(scenario, ["deployments"]), *ROLES] if name.startswith(start)]
+            return [
+                CompletionItem(name)
+                for name in [*_inside(scenario, ["deployments"]), *ROLES]
+                if name.startswith(start)
+            ]
         if "file" in units:
             return paths(start)
     return []

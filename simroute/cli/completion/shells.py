@@ -1,7 +1,8 @@
 """`completion`: a script for the shell, and what that script asks.
 
-A script sends the line up to the cursor in _SIMROUTE_LINE, and gets a candidate a line back: how it ends (`plain`: the word is complete; `open`:
-it goes on), the text, and for zsh and fish what it means. Candidates are whole words; bash alone wants less, see `Bash`.
+A script sends the line up to the cursor in _SIMROUTE_LINE, and gets a candidate a line back: how it
+ends (`plain`: the word is complete; `open`: it goes on), the text, and for zsh and fish what it
+means. Candidates are whole words; bash alone wants less, see `Bash`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ class Shell(ShellComplete):
     source_template = ""
 
     def get_completion_args(self) -> tuple[list[str], str]:
-        """The words before the cursor's, without variables and the command itself, and the cursor's word so far."""
+        """The words before the cursor's, without variables and the command itself, and the cursor's
+        word so far."""
         self.line = os.environ.get("_SIMROUTE_LINE", "")
         words = split(self.line)
         while words and words[0].partition("=")[0].isidentifier() and "=" in words[0]:
@@ -51,16 +53,29 @@ class Shell(ShellComplete):
         return words[1:-1], self.word
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
-        """Whole words that can be shown as they are, files included. A mistake in the line or in a file offers nothing."""
-        head = incomplete.partition("=")[0] + "=" if incomplete.startswith("-") and "=" in incomplete else ""
+        """Whole words that can be shown as they are, files included. A mistake in the line or in a
+        file offers nothing."""
+        head = (
+            incomplete.partition("=")[0] + "="
+            if incomplete.startswith("-") and "=" in incomplete
+            else ""
+        )
         try:
             found = super().get_completions(list(args), incomplete)
         except Exception:
             return []
         every: list[CompletionItem] = []
         for item in found:
-            every += paths(str(item.value), ("",) if item.type == "file" else ("/",)) if item.type in ("file", "dir") else [item]
-        return [CompletionItem(head + item.value, item.type, item.help) for item in every if escaped(item.value) == item.value]
+            every += (
+                paths(str(item.value), ("",) if item.type == "file" else ("/",))
+                if item.type in ("file", "dir")
+                else [item]
+            )
+        return [
+            CompletionItem(head + item.value, item.type, item.help)
+            for item in every
+            if escaped(item.value) == item.value
+        ]
 
     def format_completion(self, item: CompletionItem) -> str:
         return f"{'open' if item.type == OPEN else 'plain'}\t{self.written(item)}\t{clean(' '.join((item.help or '').split()), 100)}"
@@ -71,7 +86,8 @@ class Shell(ShellComplete):
 
 
 class Bash(Shell):
-    """bash takes `=` and `:` for the beginning of a new word (COMP_WORDBREAKS), and puts in only what comes after the last of them."""
+    """bash takes `=` and `:` for the beginning of a new word (COMP_WORDBREAKS), and puts in only
+    what comes after the last of them."""
 
     name = "bash"
 
@@ -85,7 +101,9 @@ class Bash(Shell):
             kept = raw[: raw.rindex(quote) + 1]
             return str(item.value)[len("".join(split(kept)[-1:])) :]
         breaks = set(os.environ.get("_SIMROUTE_BREAKS", "=:")) & set("=:,@")
-        kept = raw[: max((place + 1 for place, char in enumerate(raw) if char in breaks), default=0)]
+        kept = raw[
+            : max((place + 1 for place, char in enumerate(raw) if char in breaks), default=0)
+        ]
         return protected(str(item.value)[len(split(kept)[-1]) :])
 
 
@@ -115,7 +133,8 @@ for _shell in (Bash, Zsh, Fish):
 
 
 def split(line: str) -> list[str]:
-    """The words of a line that may end in the middle of one; the last is the cursor's, empty after a space."""
+    """The words of a line that may end in the middle of one; the last is the cursor's, empty after
+    a space."""
     for closing in ("", "'", '"'):
         try:
             words = shlex.split(line + MARK + closing)

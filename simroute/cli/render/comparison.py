@@ -24,18 +24,32 @@ OPTIONAL = {"quality": "quality_mean", "noticed": "detection_s"}
 def show(study: Study, folder: Path) -> None:
     """Print it."""
     made = study.configuration
-    load = "trace" if made.scenario.workload.trace else f"{made.scenario.workload.rate:g} requests/s"
+    load = (
+        "trace" if made.scenario.workload.trace else f"{made.scenario.workload.rate:g} requests/s"
+    )
     many = f"{study.replications} replication{'s' if study.replications > 1 else ''}"
     click.echo(f"\n{clean(' '.join(made.scenario.about.split()), 300)}")
-    click.echo(f"{clean(made.scenario_name, 40)}: {made.scenario.horizon / 3600:.3g} h, {load}, {many}, seed {made.seed}\n")
+    click.echo(
+        f"{clean(made.scenario_name, 40)}: {made.scenario.horizon / 3600:.3g} h, {load}, {many}, "
+        f"seed {made.seed}\n"
+    )
     for line in study.calibration_lines():
         click.echo(clean(line, 400))
     if study.replay is not None:
         click.echo("")
     rows = [_row(study, policy) for policy in study.runs]
-    none = {head for head, metric in OPTIONAL.items() if all(found[metric].mean is None for found in study.intervals.values())}
+    none = {
+        head
+        for head, metric in OPTIONAL.items()
+        if all(found[metric].mean is None for found in study.intervals.values())
+    }
     shown = [place for place, (head, _) in enumerate(rows[0]) if head not in none]
-    _table([tuple(rows[0][place][0] for place in shown), *(tuple(row[place][1] for place in shown) for row in rows)])
+    _table(
+        [
+            tuple(rows[0][place][0] for place in shown),
+            *(tuple(row[place][1] for place in shown) for row in rows),
+        ]
+    )
     if study.replay is None:  # whose differences are told beside its residuals
         _differences(study)
     click.echo("")
@@ -45,12 +59,17 @@ def show(study: Study, folder: Path) -> None:
     for line in study.verdict_lines():
         click.echo(clean(line, 400))
     if not study.unwritten:
-        files = [name for name in ("report.html", "summary.json", "config.yaml", "spend.csv") if (folder / name).is_file()]
+        files = [
+            name
+            for name in ("report.html", "summary.json", "config.yaml", "spend.csv")
+            if (folder / name).is_file()
+        ]
         click.echo(f"\nwritten to {brief(str(folder))}/ ({', '.join(files)})")
 
 
 def _row(study: Study, policy: str) -> list[tuple[str, str]]:
-    """(head, cell) by column. Where success in time is promised it has a column, and the ± is its own."""
+    """(head, cell) by column. Where success in time is promised it has a column, and the ± is its
+    own."""
     found = study.intervals[policy]
     meets = next(entry["meets_slo"] for entry in study.verdict if entry["policy"] == policy)
     promised = share(study.configuration.scenario)
@@ -64,7 +83,12 @@ def _row(study: Study, policy: str) -> list[tuple[str, str]]:
         ("ttft p95", seconds(found["ttft_p95_s"].mean)),
         ("$/1k req", usd(found["cost_per_1k_requests_usd"].mean)),
         ("±", _half(found["cost_per_1k_requests_usd"], 1, 2)),
-        ("quality", percent(found["quality_mean"].mean)[:-3] + "%" if found["quality_mean"].mean is not None else "n/a"),
+        (
+            "quality",
+            percent(found["quality_mean"].mean)[:-3] + "%"
+            if found["quality_mean"].mean is not None
+            else "n/a",
+        ),
         ("sends", number(found["attempts_per_request"].mean)),
         ("failing", seconds(found["time_on_failing_target_s"].mean)),
         ("noticed", seconds(found["detection_s"].mean)),
@@ -77,13 +101,21 @@ def _differences(study: Study) -> None:
     first = study.differences[0]["a"]
     many = pairs(len(study.runs))
     together = f" for all {many} pairs together" if many > 1 else ""
-    click.echo(f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %{together}):")
+    click.echo(
+        f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %{together}):"
+    )
     promised = share(study.configuration.scenario)
-    names = {promised: {SUCCESS: "success", IN_TIME: "in time"}[promised], "latency_p95_s": "p95", "cost_per_1k_requests_usd": "$/1k req"}
+    names = {
+        promised: {SUCCESS: "success", IN_TIME: "in time"}[promised],
+        "latency_p95_s": "p95",
+        "cost_per_1k_requests_usd": "$/1k req",
+    }
     rows = []
     for other in (policy for policy in study.runs if policy != first):
         found = {row["metric"]: row for row in study.differences if row["b"] == other}
-        rows.append((clean(other, WIDTH), *(_difference(metric, found[metric]) for metric in names)))
+        rows.append(
+            (clean(other, WIDTH), *(_difference(metric, found[metric]) for metric in names))
+        )
     _table([("policy", *names.values()), *rows])
 
 
@@ -102,7 +134,10 @@ def _table(rows: list[tuple[str, ...]]) -> None:
     widths = [max(_columns(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         cells = [row[0] + " " * (widths[0] - _columns(row[0]))]
-        cells += [" " * (width - _columns(cell)) + cell for cell, width in zip(row[1:], widths[1:], strict=True)]
+        cells += [
+            " " * (width - _columns(cell)) + cell
+            for cell, width in zip(row[1:], widths[1:], strict=True)
+        ]
         click.echo(" ".join(cells).rstrip())
 
 

@@ -50,7 +50,11 @@ def paragraphs(text: str) -> Page:
 
 def _wrapped(text: str) -> str:
     shown = escaped(" ".join(text.split()))
-    return shown if on_terminal() else "\n".join(textwrap.wrap(shown, WIDTH, break_long_words=False, break_on_hyphens=False))
+    return (
+        shown
+        if on_terminal()
+        else "\n".join(textwrap.wrap(shown, WIDTH, break_long_words=False, break_on_hyphens=False))
+    )
 
 
 def fragment(text: str) -> Page:
@@ -58,7 +62,9 @@ def fragment(text: str) -> Page:
     from rich.text import Text
 
     for line in lines(text):
-        code, hash_, comment = line.partition(" #") if not line.lstrip().startswith("#") else ("", line, "")
+        code, hash_, comment = (
+            line.partition(" #") if not line.lstrip().startswith("#") else ("", line, "")
+        )
         yield Text.assemble("  ", code, (hash_ + comment, "dim"))
 
 
@@ -69,8 +75,17 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Page:
     if on_terminal():
         from rich.table import Table
 
-        made = Table(*heads, box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="underline", show_header=any(heads))
-        for column, width in zip(made.columns, _widths([tuple(heads), *cells], console().width), strict=True):
+        made = Table(
+            *heads,
+            box=None,
+            pad_edge=False,
+            padding=(0, GAP, 0, 0),
+            header_style="underline",
+            show_header=any(heads),
+        )
+        for column, width in zip(
+            made.columns, _widths([tuple(heads), *cells], console().width), strict=True
+        ):
             column.width, column.overflow = width, "fold"
         for row in cells:
             made.add_row(*row)
@@ -79,25 +94,37 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Page:
     every = [tuple(heads), *cells] if any(heads) else cells
     widths = [max(len(row[i]) for row in every) for i in range(len(heads) - 1)]
     for row in every:
-        yield "  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        yield "  ".join(
+            [*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]
+        ).rstrip()
 
 
 def _widths(rows: list[tuple[str, ...]], available: int) -> list[int]:
-    """Of columns: what they need, the widest narrowed until all fit, and words broken only if nothing else helps."""
+    """Of columns: what they need, the widest narrowed until all fit, and words broken only if
+    nothing else helps."""
     from rich.cells import cell_len
 
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    least = [max((cell_len(word) for row in rows for word in row[i].split()), default=1) for i in range(len(rows[0]))]
+    least = [
+        max((cell_len(word) for row in rows for word in row[i].split()), default=1)
+        for i in range(len(rows[0]))
+    ]
     room = available - GAP * (len(widths) - 1)
     while sum(widths) > max(room, len(widths)):
-        loose = [i for i, width in enumerate(widths) if width > least[i]] or [i for i, width in enumerate(widths) if width > 1]
+        loose = [i for i, width in enumerate(widths) if width > least[i]] or [
+            i for i, width in enumerate(widths) if width > 1
+        ]
         widths[max(loose, key=lambda i: widths[i])] -= 1
     return widths
 
 
 def parameters(rows: Iterable[Parameter], below: str = "") -> Page:
-    """Keys with what may stand there; `below`: a prefix that all of them share and that need not be said."""
-    return table(("key", "value", "default", "what it does"), [(row.key.removeprefix(below), *_value(row), row.doc) for row in rows])
+    """Keys with what may stand there; `below`: a prefix that all of them share and that need not be
+    said."""
+    return table(
+        ("key", "value", "default", "what it does"),
+        [(row.key.removeprefix(below), *_value(row), row.doc) for row in rows],
+    )
 
 
 def _value(row: Parameter) -> tuple[str, str]:
@@ -162,9 +189,16 @@ def policy(name: str, about: str, formula: str, layers: dict[str, Any], text: st
     yield from paragraphs(about)
     way = ", then ".join([*layers, "send"])
     yield ""
-    yield escaped(f"A call passes {way}: {formula}" if layers else f"A call goes straight to the first deployment: {formula}")
+    yield escaped(
+        f"A call passes {way}: {formula}"
+        if layers
+        else f"A call goes straight to the first deployment: {formula}"
+    )
     if layers:
-        yield from table(("layer", "what it does"), [(key, told(type(made)).doc.split("\n")[0]) for key, made in layers.items()])
+        yield from table(
+            ("layer", "what it does"),
+            [(key, told(type(made)).doc.split("\n")[0]) for key, made in layers.items()],
+        )
     yield from title("The file")
     yield from fragment(text)
 

@@ -1,4 +1,5 @@
-"""The pictures of a report, by section and name. A function gives a Picture, a Listing, or the sentence that says why there is none."""
+"""The pictures of a report, by section and name. A function gives a Picture, a Listing, or the
+sentence that says why there is none."""
 
 from __future__ import annotations
 
@@ -25,7 +26,11 @@ SECTIONS: dict[str, dict[str, Draw]] = {
         "budget": money.budget,
         "waste": money.waste,
     },
-    "How slow": {"latency": latency.latency, "time_to_first_token": latency.first_token, "tail": latency.tail},
+    "How slow": {
+        "latency": latency.latency,
+        "time_to_first_token": latency.first_token,
+        "tail": latency.tail,
+    },
     "How good": {"quality": quality.quality, "shortcuts": quality.shortcuts},
 }
 
@@ -64,4 +69,8 @@ def sections(material: Material) -> dict[str, dict[str, Draw]]:
 
 def pictures(material: Material) -> dict[str, Drawn]:
     """All of them, by name."""
-    return {name: draw(material) for section in sections(material).values() for name, draw in section.items()}
+    return {
+        name: draw(material)
+        for section in sections(material).values()
+        for name, draw in section.items()
+    }

@@ -12,22 +12,37 @@ GREY = "#9c9ca1"
 
 
 def traces(material: Material) -> list[dict[str, Any]]:
-    """Its marker, and the frontier that it attains when it leaves the dearest requests; nothing for a run that has none."""
+    """Its marker, and the frontier that it attains when it leaves the dearest requests; nothing for
+    a run that has none."""
     found = material.summary.get("bound")
     if found is None or found["metrics"]["success_rate"]["mean"] is None:
         return []
     points = [(p["cost_per_1k_requests_usd"], p["success_rate"]) for p in found["frontier"]]
     line = {
-        "type": "scatter", "mode": "lines", "x": [x for x, _ in points], "y": [100 * y for _, y in points], "name": f"{NAME}, frontier",
-        "line": {"color": GREY, "width": 1.5, "dash": "dot"}, "showlegend": False, "visible": True,
-        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed: no policy is above<extra>%{fullData.name}</extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "x": [x for x, _ in points],
+        "y": [100 * y for _, y in points],
+        "name": f"{NAME}, frontier",
+        "line": {"color": GREY, "width": 1.5, "dash": "dot"},
+        "showlegend": False,
+        "visible": True,
+        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed: no policy is "
+        "above<extra>%{fullData.name}</extra>",
+    }
     metrics = found["metrics"]
     marker = {
-        "type": "scatter", "mode": "markers", "x": [metrics["cost_per_1k_requests_usd"]["mean"]], "y": [100 * metrics["success_rate"]["mean"]],
-        "name": NAME, "showlegend": True, "cliponaxis": False, "marker": {"color": GREY, "symbol": "star-open", "size": 14, "line": {"width": 2}},
-        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed<extra>%{fullData.name}</extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "markers",
+        "x": [metrics["cost_per_1k_requests_usd"]["mean"]],
+        "y": [100 * metrics["success_rate"]["mean"]],
+        "name": NAME,
+        "showlegend": True,
+        "cliponaxis": False,
+        "marker": {"color": GREY, "symbol": "star-open", "size": 14, "line": {"width": 2}},
+        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % "
+        "succeed<extra>%{fullData.name}</extra>",
+    }
     return [line, marker]
 
 
@@ -37,7 +52,15 @@ def rows(material: Material) -> list[list[str]]:
     if found is None or found["metrics"]["success_rate"]["mean"] is None:
         return []
     metrics = found["metrics"]
-    return [[f"({NAME})", span(**metrics["cost_per_1k_requests_usd"], unit="USD"), span(**metrics["success_rate"], unit="share"), "bound", ""]]
+    return [
+        [
+            f"({NAME})",
+            span(**metrics["cost_per_1k_requests_usd"], unit="USD"),
+            span(**metrics["success_rate"], unit="share"),
+            "bound",
+            "",
+        ]
+    ]
 
 
 def caption(material: Material) -> str:
@@ -45,20 +68,30 @@ def caption(material: Material) -> str:
     found = material.summary.get("bound")
     if found is None:
         return ""
-    limits = "" if found["exact"] else " It knows no rate limits and no queue for slots, so it may be out of reach."
+    limits = (
+        ""
+        if found["exact"]
+        else " It knows no rate limits and no queue for slots, so it may be out of reach."
+    )
     return (
-        " The star is a policy that knows the weather: it sends each request to the cheapest target that will answer in time; the dotted line is what"
-        f" it attains when it leaves the dearest requests unanswered. A policy that keeps answers or waits for better weather may pass it.{limits}"
+        " The star is a policy that knows the weather: it sends each request to the cheapest "
+        "target that will answer in time; the dotted line is what"
+        f" it attains when it leaves the dearest requests unanswered. A policy that keeps "
+        f"answers or waits for better weather may pass it.{limits}"
     )
 
 
 def regret(material: Material, policy: str) -> str:
-    """A policy's distance from it, in success and in money, and how much of the first policy's it has closed."""
+    """A policy's distance from it, in success and in money, and how much of the first policy's it
+    has closed."""
     found = material.summary["policies"][policy].get("regret")
     if found is None or found["success_rate"]["mean"] is None:
         return "n/a"
     success, cost = found["success_rate"], found["cost_per_1k_requests_usd"]
-    parts = [f"{100 * success['mean']:+.2f} points, {'-' if cost['mean'] < 0 else '+'}{usd(abs(cost['mean']))}"]
+    parts = [
+        f"{100 * success['mean']:+.2f} points, "
+        f"{'-' if cost['mean'] < 0 else '+'}{usd(abs(cost['mean']))}"
+    ]
     share = success["closed"]["mean"]
     if share is not None and policy != material.policies[0]:
         parts.append(f"{percent(share)} of the gap in success closed")
@@ -73,17 +106,38 @@ def frontier(columns: dict[str, list[Any]], trade: str, name: str) -> Picture:
     }[trade]
     cost = columns["cost_per_1k_requests_usd"]
     shown = [None if value is None else scale * value for value in columns[metric]]
-    data = [{"type": "scatter", "mode": "lines+markers", "x": cost, "y": shown, "name": name, "line": {"color": GREY, "width": 2}}]
+    data = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": cost,
+            "y": shown,
+            "name": name,
+            "line": {"color": GREY, "width": 2},
+        }
+    ]
     layout = {
-        "height": 380, "xaxis": {"title": {"text": "USD for 1,000 requests"}, "tickprefix": "$"},
+        "height": 380,
+        "xaxis": {"title": {"text": "USD for 1,000 requests"}, "tickprefix": "$"},
         "yaxis": {"title": {"text": head}, "ticksuffix": tick, "automargin": True},
-    }  # fmt: skip
+    }
     rows = [
-        [_span(columns, "cost_per_1k_requests_usd", place, "USD"), _span(columns, metric, place, "share" if trade == "success" else "s")]
+        [
+            _span(columns, "cost_per_1k_requests_usd", place, "USD"),
+            _span(columns, metric, place, "share" if trade == "success" else "s"),
+        ]
         for place in range(len(cost))
     ]
-    caption = "What a policy that knows the weather attains, the more an answer or a second is worth to it."
-    return Picture("What can be had at all?", caption, {"data": data, "layout": layout}, Table(["USD for 1,000 requests", head], rows))
+    caption = (
+        "What a policy that knows the weather attains, the more an answer or a second is "
+        "worth to it."
+    )
+    return Picture(
+        "What can be had at all?",
+        caption,
+        {"data": data, "layout": layout},
+        Table(["USD for 1,000 requests", head], rows),
+    )
 
 
 def _span(columns: dict[str, list[Any]], metric: str, place: int, unit: str) -> str:

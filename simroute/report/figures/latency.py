@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from simroute.report.picture import PETROFF, Material, Picture, Table, bars, filled, label, log_seconds
+from simroute.report.picture import (
+    PETROFF,
+    Material,
+    Picture,
+    Table,
+    bars,
+    filled,
+    label,
+    log_seconds,
+)
 from simroute.text import clean, seconds
 
-TICKS = {1: "all", 2: "50 %", 4: "75 %", 10: "90 %", 20: "95 %", 100: "99 %", 1000: "99.9 %", 10_000: "99.99 %", 100_000: "99.999 %"}
+TICKS = {
+    1: "all",
+    2: "50 %",
+    4: "75 %",
+    10: "90 %",
+    20: "95 %",
+    100: "99 %",
+    1000: "99.9 %",
+    10_000: "99.99 %",
+    100_000: "99.999 %",
+}
 PARTS = {
     "answering": "the call that answered",
     "retries": "failed calls to the target that then answered",
@@ -15,7 +34,10 @@ PARTS = {
 
 
 def latency(material: Material) -> Picture | str:
-    caption = "How long did the fastest 50 %, 90 %, 99 % … of successful requests take, from arrival to the complete answer? Lower is better."
+    caption = (
+        "How long did the fastest 50 %, 90 %, 99 % … of successful requests take, from "
+        "arrival to the complete answer? Lower is better."
+    )
     return _quantiles(material, "latency", "How long do answers take?", caption)
 
 
@@ -27,22 +49,44 @@ def first_token(material: Material) -> Picture | str:
 def _quantiles(material: Material, key: str, title: str, caption: str) -> Picture | str:
     curves = {policy: material.of(policy)[key] for policy in material.policies}
     if not any(curves.values()):
-        return f"{'Latency' if key == 'latency' else 'Time to first token'} is left out: fewer than ten such requests succeeded."
+        return (
+            f"{'Latency' if key == 'latency' else 'Time to first token'} is left out: fewer "
+            f"than ten such requests succeeded."
+        )
     data = [
         {
-            "type": "scatter", "mode": "lines+markers", "x": [round(1 / (1 - share), 6) for share, _ in curve], "y": [value for _, value in curve],
-            "line": material.style(policy)["line"], "marker": material.style(policy)["marker"] | {"size": 5}, "name": label(policy),
-            "hovertemplate": "%{text} took at most %{y:.2f} s<extra>%{fullData.name}</extra>", "text": [f"{100 * share:.4g} %" for share, _ in curve],
+            "type": "scatter",
+            "mode": "lines+markers",
+            "x": [round(1 / (1 - share), 6) for share, _ in curve],
+            "y": [value for _, value in curve],
+            "line": material.style(policy)["line"],
+            "marker": material.style(policy)["marker"] | {"size": 5},
+            "name": label(policy),
+            "hovertemplate": "%{text} took at most %{y:.2f} s<extra>%{fullData.name}</extra>",
+            "text": [f"{100 * share:.4g} %" for share, _ in curve],
         }
         for policy, curve in curves.items()
-    ]  # fmt: skip
+    ]
     far = max(1 / (1 - share) for curve in curves.values() for share, _ in curve)
     ticks = {value: text for value, text in TICKS.items() if value <= far * 1.01}
-    x = {"type": "log", "tickvals": list(ticks), "ticktext": list(ticks.values()), "title": {"text": "share of requests"}}
+    x = {
+        "type": "log",
+        "tickvals": list(ticks),
+        "ticktext": list(ticks.values()),
+        "title": {"text": "share of requests"},
+    }
     layout = {"height": 360, "xaxis": x, "yaxis": log_seconds()}
     longest = max(curves.values(), key=len)
-    rows = [[f"{100 * share:.4g} %", *(_at(curve, i) for curve in curves.values())] for i, (share, _) in enumerate(longest)]
-    return Picture(title, caption + " Log scales.", {"data": data, "layout": layout}, Table(["share", *material.policies], rows))
+    rows = [
+        [f"{100 * share:.4g} %", *(_at(curve, i) for curve in curves.values())]
+        for i, (share, _) in enumerate(longest)
+    ]
+    return Picture(
+        title,
+        caption + " Log scales.",
+        {"data": data, "layout": layout},
+        Table(["share", *material.policies], rows),
+    )
 
 
 def _at(curve: list[list[float]], place: int) -> str:
@@ -51,22 +95,44 @@ def _at(curve: list[list[float]], place: int) -> str:
 
 def tail(material: Material) -> Picture | str:
     """Mean seconds of each part, among the slowest twentieth."""
-    found = {policy: one for policy in material.policies if (one := material.of(policy)["tail"]) is not None}
+    found = {
+        policy: one
+        for policy in material.policies
+        if (one := material.of(policy)["tail"]) is not None
+    }
     if not found:
         return "The tail is left out: too few requests succeeded."
     data = [
         {
-            "type": "bar", "orientation": "h", "name": part, "y": [label(policy) for policy in found],
-            "x": [one["parts_s"][part] for one in found.values()], "hovertemplate": "%{x:.1f} s %{fullData.name}<extra></extra>",
+            "type": "bar",
+            "orientation": "h",
+            "name": part,
+            "y": [label(policy) for policy in found],
+            "x": [one["parts_s"][part] for one in found.values()],
+            "hovertemplate": "%{x:.1f} s %{fullData.name}<extra></extra>",
             "marker": filled(PETROFF[(0, 1, 2, 4)[place]], place),
         }
         for place, part in enumerate(PARTS)
-    ]  # fmt: skip
+    ]
     rows = [
-        [clean(policy, 40), seconds(one["from_s"]), f"{one['requests']:,}", *(seconds(one["parts_s"][part]) for part in PARTS)]
+        [
+            clean(policy, 40),
+            seconds(one["from_s"]),
+            f"{one['requests']:,}",
+            *(seconds(one["parts_s"][part]) for part in PARTS),
+        ]
         for policy, one in found.items()
     ]
-    caption = "Mean seconds of the slowest 5 % of successful requests: " + "; ".join(f"{part}: {text}" for part, text in PARTS.items()) + "."
+    caption = (
+        "Mean seconds of the slowest 5 % of successful requests: "
+        + "; ".join(f"{part}: {text}" for part, text in PARTS.items())
+        + "."
+    )
     layout = bars(130 + 34 * len(found), "seconds") | {"barmode": "stack"}
     heads = ["policy", "slower than", "requests", *PARTS]
-    return Picture("What is the slow tail made of?", caption, {"data": data, "layout": layout}, Table(heads, rows))
+    return Picture(
+        "What is the slow tail made of?",
+        caption,
+        {"data": data, "layout": layout},
+        Table(heads, rows),
+    )

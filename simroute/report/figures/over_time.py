@@ -5,7 +5,19 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from simroute.report.picture import Material, Picture, Table, axis, clock, filled, label, log_seconds, note, panels, target_style
+from simroute.report.picture import (
+    Material,
+    Picture,
+    Table,
+    axis,
+    clock,
+    filled,
+    label,
+    log_seconds,
+    note,
+    panels,
+    target_style,
+)
 from simroute.text import clean, duration, percent, seconds
 
 NAMED = 6
@@ -15,7 +27,10 @@ THROTTLED = 0.05
 
 def success(material: Material) -> Picture | str:
     """Share of requests that succeed."""
-    shares = {policy: [_share(ok, all_) for ok, all_ in _pairs(material, policy, "ok", "arrivals")] for policy in material.policies}
+    shares = {
+        policy: [_share(ok, all_) for ok, all_ in _pairs(material, policy, "ok", "arrivals")]
+        for policy in material.policies
+    }
     known = [100 * value for values in shares.values() for value in values if value is not None]
     if not known:
         return "No request arrived, so there is no success to show."
@@ -25,12 +40,20 @@ def success(material: Material) -> Picture | str:
     for place, policy in enumerate(material.policies):
         y = [None if value is None else 100 * value for value in shares[policy]]
         data.append(_line(material, policy, place, y, "%{y:.1f} %", material.style(policy)["line"]))
-        layout[_yaxis(place)] |= {"range": [max(-3.0, low - 5), 103], "ticksuffix": " %", "nticks": 4}
+        layout[_yaxis(place)] |= {
+            "range": [max(-3.0, low - 5), 103],
+            "ticksuffix": " %",
+            "nticks": 4,
+        }
     promise = material.evidence["slo"]["success"]
-    rows = [[when, *(percent(shares[policy][i]) for policy in material.policies)] for i, when in enumerate(_slices(material))]
+    rows = [
+        [when, *(percent(shares[policy][i]) for policy in material.policies)]
+        for i, when in enumerate(_slices(material))
+    ]
     return Picture(
         "When did requests succeed?",
-        f"Share of the requests that arrived in each slice of time and got an answer; the promise is {percent(promise)}. {_source(material)}",
+        f"Share of the requests that arrived in each slice of time and got an answer; the "
+        f"promise is {percent(promise)}. {_source(material)}",
         {"data": data, "layout": layout},
         Table(["from", *material.policies], rows),
     )
@@ -43,79 +66,164 @@ def latency(material: Material) -> Picture | str:
     layout, data = _panels(material), []
     for place, policy in enumerate(material.policies):
         found, line = material.of(policy), material.style(policy)["line"]
-        data.append(_line(material, policy, place, found["p95_s"], "p95 %{y:.1f} s", line | {"dash": "solid"}))
-        data.append(_line(material, policy, place, found["p50_s"], "median %{y:.1f} s", line | {"dash": "dot"}))
+        data.append(
+            _line(
+                material, policy, place, found["p95_s"], "p95 %{y:.1f} s", line | {"dash": "solid"}
+            )
+        )
+        data.append(
+            _line(
+                material, policy, place, found["p50_s"], "median %{y:.1f} s", line | {"dash": "dot"}
+            )
+        )
         layout[_yaxis(place)] |= log_seconds(coarse=True) | ({"matches": "y"} if place else {})
-    heads = ["from"] + [f"{policy}, {what}" for policy in material.policies for what in ("median", "p95")]
-    columns = [material.of(policy)[key] for policy in material.policies for key in ("p50_s", "p95_s")]
-    rows = [[when, *(seconds(column[i]) for column in columns)] for i, when in enumerate(_slices(material))]
-    caption = "Seconds from arrival to the complete answer, by time of arrival: 95th percentile (solid) and median (dotted), on a log scale."
-    return Picture("When were answers slow?", caption, {"data": data, "layout": layout}, Table(heads, rows))
+    heads = ["from"] + [
+        f"{policy}, {what}" for policy in material.policies for what in ("median", "p95")
+    ]
+    columns = [
+        material.of(policy)[key] for policy in material.policies for key in ("p50_s", "p95_s")
+    ]
+    rows = [
+        [when, *(seconds(column[i]) for column in columns)]
+        for i, when in enumerate(_slices(material))
+    ]
+    caption = (
+        "Seconds from arrival to the complete answer, by time of arrival: 95th percentile "
+        "(solid) and median (dotted), on a log scale."
+    )
+    return Picture(
+        "When were answers slow?", caption, {"data": data, "layout": layout}, Table(heads, rows)
+    )
 
 
 def breakers(material: Material) -> Picture | str:
     """States of every breaker in the first replication."""
     spells = {policy: found for policy in material.policies if (found := _spells(material, policy))}
     if not spells:
-        return "No breaker opened in the first replication, or no policy has one, so there are no breaker states to show."
+        return (
+            "No breaker opened in the first replication, or no policy has one, so there are "
+            "no breaker states to show."
+        )
     lanes = [(policy, lane) for policy, found in spells.items() for lane in found]
     data = []
     for place, (state, color) in ((1, ("half-open", "#f89c20")), (0, ("open", "#e42536"))):
-        picked = [(row, spell) for row, (policy, lane) in enumerate(lanes) for spell in spells[policy][lane] if spell[2] == state]
+        picked = [
+            (row, spell)
+            for row, (policy, lane) in enumerate(lanes)
+            for spell in spells[policy][lane]
+            if spell[2] == state
+        ]
         unit, name = clock(material.summary["horizon_s"])
         data.append(
             {
-                "type": "bar", "orientation": "h", "name": state, "y": [row for row, _ in picked],
-                "base": [spell[0] / unit for _, spell in picked], "x": [(spell[1] - spell[0]) / unit for _, spell in picked],
-                "marker": filled(color, place) | {"line": {"width": 0}}, "width": 0.7,
-                "hovertemplate": f"{state} for %{{x:.2f}} {name} from %{{base:.2f}} {name}<extra></extra>",
+                "type": "bar",
+                "orientation": "h",
+                "name": state,
+                "y": [row for row, _ in picked],
+                "base": [spell[0] / unit for _, spell in picked],
+                "x": [(spell[1] - spell[0]) / unit for _, spell in picked],
+                "marker": filled(color, place) | {"line": {"width": 0}},
+                "width": 0.7,
+                "hovertemplate": f"{state} for %{{x:.2f}} {name} from %{{base:.2f}} "
+                f"{name}<extra></extra>",
             }
-        )  # fmt: skip
-    layout = _weather(material, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, [])
-    words = [f"{label(policy, 18)}<br>{label(lane, 24)}" for policy, lane in lanes]  # cut, so that two may read alike
-    layout |= {"barmode": "overlay", "yaxis": {"autorange": "reversed", "automargin": True, "tickvals": [*range(len(lanes))], "ticktext": words}}
-    rows = [_opened(policy, lane, [spell for spell in spells[policy][lane] if spell[2] == "open"]) for policy, lane in lanes]
-    caption = "Each breaker of the first replication, by what it guards: open (nothing passes), half-open (a trial passes), otherwise closed."
+        )
+    layout = _weather(
+        material, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, []
+    )
+    # cut, so that two may read alike
+    words = [f"{label(policy, 18)}<br>{label(lane, 24)}" for policy, lane in lanes]
+    layout |= {
+        "barmode": "overlay",
+        "yaxis": {
+            "autorange": "reversed",
+            "automargin": True,
+            "tickvals": [*range(len(lanes))],
+            "ticktext": words,
+        },
+    }
+    rows = [
+        _opened(policy, lane, [spell for spell in spells[policy][lane] if spell[2] == "open"])
+        for policy, lane in lanes
+    ]
+    caption = (
+        "Each breaker of the first replication, by what it guards: open (nothing passes), "
+        "half-open (a trial passes), otherwise closed."
+    )
     heads = ["policy", "breaker", "times open", "open in all", "first opened at"]
-    return Picture("When did breakers open?", caption, {"data": data, "layout": layout}, Table(heads, rows))
+    return Picture(
+        "When did breakers open?", caption, {"data": data, "layout": layout}, Table(heads, rows)
+    )
 
 
 def targets(material: Material) -> Picture | str:
     """Share of sends that went to each target."""
     names = list(material.of(material.policies[0])["sends"])
-    if not any(any(row) for policy in material.policies for row in material.of(policy)["sends"].values()):
+    if not any(
+        any(row) for policy in material.policies for row in material.of(policy)["sends"].values()
+    ):
         return "Nothing was sent to any provider, so there are no shares to show."
     layout, data = _panels(material), []
     for shape in layout["shapes"]:  # the areas would hide what is shaded below them
-        shape |= {"layer": "above", "fillcolor": "rgba(0,0,0,0)", "line": {"width": 1.5, "dash": "dash", "color": "#1b1f24"}}
+        shape |= {
+            "layer": "above",
+            "fillcolor": "rgba(0,0,0,0)",
+            "line": {"width": 1.5, "dash": "dash", "color": "#1b1f24"},
+        }
     for place, policy in enumerate(material.policies):
         sends, middles = material.of(policy)["sends"], _middles(material)
         for number, name in enumerate(names):
             style = target_style(number)
             data.append(
                 {
-                    "type": "scatter", "mode": "lines", "x": middles, "y": sends[name], "stackgroup": f"s{place}", "groupnorm": "percent",
-                    "yaxis": axis("y", place), "name": label(name), "legendgroup": str(number), "showlegend": place == 0,
-                    "line": {"color": style["color"], "width": 0}, "fillcolor": style["color"],
-                    "fillpattern": {"shape": style["pattern"], "fillmode": "overlay", "fgcolor": "#fff", "fgopacity": 0.5, "size": 7},
+                    "type": "scatter",
+                    "mode": "lines",
+                    "x": middles,
+                    "y": sends[name],
+                    "stackgroup": f"s{place}",
+                    "groupnorm": "percent",
+                    "yaxis": axis("y", place),
+                    "name": label(name),
+                    "legendgroup": str(number),
+                    "showlegend": place == 0,
+                    "line": {"color": style["color"], "width": 0},
+                    "fillcolor": style["color"],
+                    "fillpattern": {
+                        "shape": style["pattern"],
+                        "fillmode": "overlay",
+                        "fgcolor": "#fff",
+                        "fgopacity": 0.5,
+                        "size": 7,
+                    },
                     "hovertemplate": "%{y:.0f} %<extra>%{fullData.name}</extra>",
                 }
-            )  # fmt: skip
+            )
         layout[_yaxis(place)] |= {"range": [0, 100], "ticksuffix": " %", "nticks": 3}
     heads = ["from"] + [f"{policy}: {name}" for policy in material.policies for name in names]
     columns = [_of_all(material, policy, name) for policy in material.policies for name in names]
-    rows = [[when, *(percent(column[i]) for column in columns)] for i, when in enumerate(_slices(material))]
-    caption = "Share of all sends (retries and trials included) that went to each deployment, by the time at which they were sent."
-    return Picture("Where did requests go?", caption, {"data": data, "layout": layout}, Table(heads, rows))
+    rows = [
+        [when, *(percent(column[i]) for column in columns)]
+        for i, when in enumerate(_slices(material))
+    ]
+    caption = (
+        "Share of all sends (retries and trials included) that went to each deployment, by "
+        "the time at which they were sent."
+    )
+    return Picture(
+        "Where did requests go?", caption, {"data": data, "layout": layout}, Table(heads, rows)
+    )
 
 
 def _of_all(material: Material, policy: str, name: str) -> list[float | None]:
     sends = material.of(policy)["sends"]
-    return [_share(part, sum(row[i] for row in sends.values())) for i, part in enumerate(sends[name])]
+    return [
+        _share(part, sum(row[i] for row in sends.values())) for i, part in enumerate(sends[name])
+    ]
 
 
 def _spells(material: Material, policy: str) -> dict[str, list[tuple[float, float, str]]]:
-    """(start, end, state) of each breaker that ever opened, by its name; one lane for each layer, breaker of it and replica."""
+    """(start, end, state) of each breaker that ever opened, by its name; one lane for each layer,
+    breaker of it and replica."""
     found: dict[str, list[tuple[float, float, str]]] = {}
     began: dict[str, tuple[float, str]] = {}
     turns = material.of(policy)["turns"]
@@ -125,7 +233,13 @@ def _spells(material: Material, policy: str) -> dict[str, list[tuple[float, floa
         state = {"opened": "open", "half_opened": "half-open", "closed": "closed"}.get(event)
         if state is None:
             continue
-        lane = " ".join([*([layer] if layer != "breaker" else []), whose or "?", *([f"#{replica}"] if len(replicas) > 1 else [])])
+        lane = " ".join(
+            [
+                *([layer] if layer != "breaker" else []),
+                whose or "?",
+                *([f"#{replica}"] if len(replicas) > 1 else []),
+            ]
+        )
         if lane in began and began[lane][1] != "closed":
             found.setdefault(lane, []).append((began[lane][0], t, began[lane][1]))
         began[lane] = t, state
@@ -137,7 +251,13 @@ def _spells(material: Material, policy: str) -> dict[str, list[tuple[float, floa
 
 def _opened(policy: str, lane: str, opened: list[tuple[float, float, str]]) -> list[str]:
     first = duration(opened[0][0]) if opened else "never"
-    return [clean(policy, 40), clean(lane, 40), str(len(opened)), duration(sum(end - start for start, end, _ in opened)), first]
+    return [
+        clean(policy, 40),
+        clean(lane, 40),
+        str(len(opened)),
+        duration(sum(end - start for start, end, _ in opened)),
+        first,
+    ]
 
 
 def _panels(material: Material) -> dict[str, Any]:
@@ -146,31 +266,71 @@ def _panels(material: Material) -> dict[str, Any]:
 
 
 def _weather(material: Material, layout: dict[str, Any], policies: list[str]) -> dict[str, Any]:
-    """Time on the x axis; outages and price steps shaded and named, throttling shaded where a panel's policy met it."""
+    """Time on the x axis; outages and price steps shaded and named, throttling shaded where a
+    panel's policy met it."""
     unit, name = clock(material.summary["horizon_s"])
-    layout["xaxis"] = layout.get("xaxis", {}) | {"title": {"text": f"time ({name})"}, "range": [0, material.summary["horizon_s"] / unit]}
+    layout["xaxis"] = layout.get("xaxis", {}) | {
+        "title": {"text": f"time ({name})"},
+        "range": [0, material.summary["horizon_s"] / unit],
+    }
     for place, one in enumerate(material.evidence["weather"]):
-        span = {"x0": one["start_s"] / unit, "x1": min(one["end_s"], material.summary["horizon_s"]) / unit, "y0": 0, "y1": 1, "yref": "paper"}
+        span = {
+            "x0": one["start_s"] / unit,
+            "x1": min(one["end_s"], material.summary["horizon_s"]) / unit,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+        }
         if one["kind"] == "outage":
-            layout["shapes"].append({"type": "rect", "fillcolor": "rgba(128,128,128,0.22)", "line": {"width": 0}, "layer": "below", **span})
+            layout["shapes"].append(
+                {
+                    "type": "rect",
+                    "fillcolor": "rgba(128,128,128,0.22)",
+                    "line": {"width": 0},
+                    "layer": "below",
+                    **span,
+                }
+            )
         else:
-            layout["shapes"].append({"type": "line", "line": {"color": "#964a8b", "dash": "dash", "width": 1.5}, **span})
+            layout["shapes"].append(
+                {"type": "line", "line": {"color": "#964a8b", "dash": "dash", "width": 1.5}, **span}
+            )
         if place < NAMED:
             text, high = label(one["name"], 22), 1.0
             shift = 18 + 14 * (place % 2)
             where = (span["x0"] + span["x1"]) / 2
-            layout["annotations"].append(note(text, where, high, yref="paper", yanchor="bottom", yshift=shift, font={"size": 11}))
+            layout["annotations"].append(
+                note(
+                    text,
+                    where,
+                    high,
+                    yref="paper",
+                    yanchor="bottom",
+                    yshift=shift,
+                    font={"size": 11},
+                )
+            )
     for place, policy in enumerate(policies):
         layout["shapes"] += [
-            {"type": "rect", "x0": start / unit, "x1": end / unit, "y0": 0, "y1": 1, "yref": f"{axis('y', place)} domain", "layer": "below",
-             "fillcolor": "rgba(248,156,32,0.22)", "line": {"width": 0}}
+            {
+                "type": "rect",
+                "x0": start / unit,
+                "x1": end / unit,
+                "y0": 0,
+                "y1": 1,
+                "yref": f"{axis('y', place)} domain",
+                "layer": "below",
+                "fillcolor": "rgba(248,156,32,0.22)",
+                "line": {"width": 0},
+            }
             for start, end, _ in throttled(material, policy)
-        ]  # fmt: skip
+        ]
     return layout
 
 
 def throttled(material: Material, policy: str) -> list[tuple[float, float, str]]:
-    """(start, end, target) of spells in which a target answered more than a twentieth of its calls with 429."""
+    """(start, end, target) of spells in which a target answered more than a twentieth of its calls
+    with 429."""
     found: list[tuple[float, float, str]] = []
     edges, evidence = material.of(policy)["edges_s"], material.of(policy)
     for target, limited in evidence["limited"].items():
@@ -183,11 +343,20 @@ def throttled(material: Material, policy: str) -> list[tuple[float, float, str]]
     return found
 
 
-def _line(material: Material, policy: str, place: int, y: list[Any], hover: str, line: dict[str, Any]) -> dict[str, Any]:
+def _line(
+    material: Material, policy: str, place: int, y: list[Any], hover: str, line: dict[str, Any]
+) -> dict[str, Any]:
     return {
-        "type": "scatter", "mode": "lines", "x": _middles(material), "y": y, "yaxis": axis("y", place), "line": line, "showlegend": False,
-        "name": label(policy), "hovertemplate": hover + "<extra>%{fullData.name}</extra>",
-    }  # fmt: skip
+        "type": "scatter",
+        "mode": "lines",
+        "x": _middles(material),
+        "y": y,
+        "yaxis": axis("y", place),
+        "line": line,
+        "showlegend": False,
+        "name": label(policy),
+        "hovertemplate": hover + "<extra>%{fullData.name}</extra>",
+    }
 
 
 def _yaxis(place: int) -> str:
@@ -195,13 +364,18 @@ def _yaxis(place: int) -> str:
 
 
 def _middles(material: Material) -> list[float]:
-    edges, (unit, _) = material.of(material.policies[0])["edges_s"], clock(material.summary["horizon_s"])
+    edges, (unit, _) = (
+        material.of(material.policies[0])["edges_s"],
+        clock(material.summary["horizon_s"]),
+    )
     return [round((a + b) / 2 / unit, 6) for a, b in pairwise(edges)]
 
 
 def _slices(material: Material) -> list[str]:
     unit, name = clock(material.summary["horizon_s"])
-    return [f"{start / unit:.4g} {name}" for start in material.of(material.policies[0])["edges_s"][:-1]]
+    return [
+        f"{start / unit:.4g} {name}" for start in material.of(material.policies[0])["edges_s"][:-1]
+    ]
 
 
 def _pairs(material: Material, policy: str, part: str, whole: str) -> list[tuple[int, int]]:

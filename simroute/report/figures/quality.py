@@ -16,32 +16,71 @@ SHORTCUTS = {
 
 def quality(material: Material) -> Picture | str:
     """Mean quality of the answers given, by task."""
-    found = {policy: material.summary["policies"][policy]["by"].get("task", {}) for policy in material.policies}
+    found = {
+        policy: material.summary["policies"][policy]["by"].get("task", {})
+        for policy in material.policies
+    }
     tasks = list(dict.fromkeys(task for rows in found.values() for task in rows))
-    known = {task: {policy: rows.get(task, {}).get("quality_mean") for policy, rows in found.items()} for task in tasks}
-    tasks = [task for task in tasks if any(one is not None and one["mean"] is not None for one in known[task].values())]
+    known = {
+        task: {policy: rows.get(task, {}).get("quality_mean") for policy, rows in found.items()}
+        for task in tasks
+    }
+    tasks = [
+        task
+        for task in tasks
+        if any(one is not None and one["mean"] is not None for one in known[task].values())
+    ]
     if not tasks:
         return "No answer was graded, so there is no quality to show."
     data = []
     for place, policy in enumerate(material.policies):
-        shown = [(task, one) for task in tasks if (one := known[task][policy]) is not None and one["mean"] is not None]
+        shown = [
+            (task, one)
+            for task in tasks
+            if (one := known[task][policy]) is not None and one["mean"] is not None
+        ]
         data.append(
             {
-                "type": "scatter", "mode": "markers", "name": label(policy), "y": [label(task) for task, _ in shown],
-                "x": [100 * one["mean"] for _, one in shown], "error_x": _errors([one for _, one in shown]),
-                "marker": material.style(policy)["marker"] | {"size": 10}, "offsetgroup": str(place), "orientation": "h",
+                "type": "scatter",
+                "mode": "markers",
+                "name": label(policy),
+                "y": [label(task) for task, _ in shown],
+                "x": [100 * one["mean"] for _, one in shown],
+                "error_x": _errors([one for _, one in shown]),
+                "marker": material.style(policy)["marker"] | {"size": 10},
+                "offsetgroup": str(place),
+                "orientation": "h",
                 "hovertemplate": "%{x:.2f} %<extra>%{fullData.name}</extra>",
             }
-        )  # fmt: skip
+        )
     layout = bars(130 + (20 + 16 * len(material.policies)) * len(tasks), "right answers")
-    ends = [100 * end for rows in known.values() for one in rows.values() if one is not None for end in _ends(one)]
-    layout["xaxis"] |= {"ticksuffix": " %", "rangemode": "normal", "range": [max(0.0, min(ends) - 2), min(100.5, max(ends) + 2)]}
+    ends = [
+        100 * end
+        for rows in known.values()
+        for one in rows.values()
+        if one is not None
+        for end in _ends(one)
+    ]
+    layout["xaxis"] |= {
+        "ticksuffix": " %",
+        "rangemode": "normal",
+        "range": [max(0.0, min(ends) - 2), min(100.5, max(ends) + 2)],
+    }
     layout |= {"scattermode": "group"}
-    rows = [[clean(task, 40), *(_span(known[task][policy]) for policy in material.policies)] for task in tasks]
+    rows = [
+        [clean(task, 40), *(_span(known[task][policy]) for policy in material.policies)]
+        for task in tasks
+    ]
     caption = (
-        "Mean true quality of the answers that were given (a false cache hit counts as wrong), with 95 % intervals. The axis does not start at 0."
+        "Mean true quality of the answers that were given (a false cache hit counts as "
+        "wrong), with 95 % intervals. The axis does not start at 0."
     )
-    return Picture("Are the answers right?", caption, {"data": data, "layout": layout}, Table(["task", *material.policies], rows))
+    return Picture(
+        "Are the answers right?",
+        caption,
+        {"data": data, "layout": layout},
+        Table(["task", *material.policies], rows),
+    )
 
 
 def shortcuts(material: Material) -> Picture | str:
@@ -51,17 +90,32 @@ def shortcuts(material: Material) -> Picture | str:
         return "No policy escalates or caches, so there are no short cuts to show."
     data = [
         {
-            "type": "bar", "orientation": "h", "name": text, "y": [label(policy) for policy in material.policies],
-            "x": [100 * found[policy][key] for policy in material.policies], "hovertemplate": "%{x:.2f} % %{fullData.name}<extra></extra>",
+            "type": "bar",
+            "orientation": "h",
+            "name": text,
+            "y": [label(policy) for policy in material.policies],
+            "x": [100 * found[policy][key] for policy in material.policies],
+            "hovertemplate": "%{x:.2f} % %{fullData.name}<extra></extra>",
             "marker": filled(("#5790fc", "#f89c20", "#e42536")[place], place),
         }
         for place, (key, text) in enumerate(SHORTCUTS.items())
-    ]  # fmt: skip
+    ]
     layout = bars(130 + 50 * len(material.policies), "share of requests")
     layout["xaxis"] |= {"ticksuffix": " %"}
-    rows = [[clean(policy, 40), *(percent(found[policy][key]) for key in SHORTCUTS)] for policy in material.policies]
-    caption = "Shares of all requests: asked again of the stronger model, answered from a cache, and answered from it to another question."
-    return Picture("Which short cuts were taken?", caption, {"data": data, "layout": layout}, Table(["policy", *SHORTCUTS.values()], rows))
+    rows = [
+        [clean(policy, 40), *(percent(found[policy][key]) for key in SHORTCUTS)]
+        for policy in material.policies
+    ]
+    caption = (
+        "Shares of all requests: asked again of the stronger model, answered from a cache, "
+        "and answered from it to another question."
+    )
+    return Picture(
+        "Which short cuts were taken?",
+        caption,
+        {"data": data, "layout": layout},
+        Table(["policy", *SHORTCUTS.values()], rows),
+    )
 
 
 def _shares(material: Material, policy: str) -> dict[str, float]:
@@ -79,9 +133,12 @@ def _errors(found: list[dict[str, Any]]) -> dict[str, Any]:
     if any(one["low"] is None for one in found):
         return {"visible": False}
     return {
-        "type": "data", "symmetric": False, "array": [100 * (one["high"] - one["mean"]) for one in found],
-        "arrayminus": [100 * (one["mean"] - one["low"]) for one in found], "thickness": 1.2,
-    }  # fmt: skip
+        "type": "data",
+        "symmetric": False,
+        "array": [100 * (one["high"] - one["mean"]) for one in found],
+        "arrayminus": [100 * (one["mean"] - one["low"]) for one in found],
+        "thickness": 1.2,
+    }
 
 
 def _span(found: dict[str, Any] | None) -> str:

@@ -1,4 +1,5 @@
-"""What a log's traffic costs, and whose it is: before and after, what caches would save, and what cheaper deployments would."""
+"""What a log's traffic costs, and whose it is: before and after, what caches would save, and what
+cheaper deployments would."""
 
 from __future__ import annotations
 
@@ -45,23 +46,52 @@ def _spend(material: Material, kind: str) -> Picture | str:
     columns = _columns(material, found)
     data = [
         {
-            "type": "bar", "orientation": "h", "name": label(name), "y": [label(word) for word in found["names"][:MOST]], "x": column[:MOST],
-            "marker": filled("#9c9ca1" if name == LOG else material.style(name)["line"]["color"], place),
+            "type": "bar",
+            "orientation": "h",
+            "name": label(name),
+            "y": [label(word) for word in found["names"][:MOST]],
+            "x": column[:MOST],
+            "marker": filled(
+                "#9c9ca1" if name == LOG else material.style(name)["line"]["color"], place
+            ),
             "hovertemplate": "$%{x:,.2f}<extra>%{fullData.name}</extra>",
         }
         for place, (name, column) in enumerate(columns.items())
-    ]  # fmt: skip
+    ]
     rows = [
-        [clean(word, 40), *(usd(column[place]) for column in columns.values()), *_changes(columns, place)]
+        [
+            clean(word, 40),
+            *(usd(column[place]) for column in columns.values()),
+            *_changes(columns, place),
+        ]
         for place, word in enumerate(found["names"])
     ]
-    rows.append(["all", *(usd(sum(column)) for column in columns.values()), *_changes({name: [sum(c)] for name, c in columns.items()}, 0)])
+    rows.append(
+        [
+            "all",
+            *(usd(sum(column)) for column in columns.values()),
+            *_changes({name: [sum(c)] for name, c in columns.items()}, 0),
+        ]
+    )
     shown = min(MOST, len(found["names"]))
-    more = f" The first {shown}; the table has {len(found['names'])}." if shown < len(found["names"]) else ""
-    caption = f"USD as the log bills it, and under each policy, mean over replications.{_unlike(material)}{more}"
-    heads = [kind, *columns, *(f"{name}, less the log" for name in columns if name != LOG and LOG in columns)]
+    more = (
+        f" The first {shown}; the table has {len(found['names'])}."
+        if shown < len(found["names"])
+        else ""
+    )
+    caption = (
+        f"USD as the log bills it, and under each policy, mean over "
+        f"replications.{_unlike(material)}{more}"
+    )
+    heads = [
+        kind,
+        *columns,
+        *(f"{name}, less the log" for name in columns if name != LOG and LOG in columns),
+    ]
     height = 130 + 14 * shown * (len(columns) + 1)
-    return Picture(WHOSE[kind], caption, {"data": data, "layout": bars(height, "USD", "$")}, Table(heads, rows))
+    return Picture(
+        WHOSE[kind], caption, {"data": data, "layout": bars(height, "USD", "$")}, Table(heads, rows)
+    )
 
 
 def _columns(material: Material, found: dict[str, Any]) -> dict[str, list[float]]:
@@ -84,7 +114,12 @@ def _change(less: float, was: float) -> str:
 
 def _unlike(material: Material) -> str:
     laid = material.summary["replay"]["laid_over"]
-    return f" The policies met other traffic than the log: {', '.join(clean(text, 60) for text in laid)}." if laid else ""
+    return (
+        f" The policies met other traffic than the log: "
+        f"{', '.join(clean(text, 60) for text in laid)}."
+        if laid
+        else ""
+    )
 
 
 def drivers(material: Material) -> Listing | str:
@@ -100,11 +135,20 @@ def drivers(material: Material) -> Listing | str:
         named = [place for place, word in enumerate(spend[kind]["names"]) if word != "(others)"]
         for place in sorted(named, key=lambda place: -base[place])[:TOP]:
             share = percent(base[place] / whole) if whole else "n/a"
-            rows.append([f"{kind} {clean(spend[kind]['names'][place], 40)}", share, *(usd(column[place]) for column in columns.values())])
+            rows.append(
+                [
+                    f"{kind} {clean(spend[kind]['names'][place], 40)}",
+                    share,
+                    *(usd(column[place]) for column in columns.values()),
+                ]
+            )
     if not rows:
         return "The log names neither users nor features, so nobody can be said to drive the spend."
     columns = _columns(material, next(iter(spend.values())))
-    caption = f"The {TOP} features and the {TOP} users with most spend, and their share of all of it, {'before' if LOG in columns else 'after'}."
+    caption = (
+        f"The {TOP} features and the {TOP} users with most spend, and their share of all "
+        f"of it, {'before' if LOG in columns else 'after'}."
+    )
     return Listing("Who drives it?", caption, Table(["who", "of all spend", *columns], rows))
 
 
@@ -113,23 +157,56 @@ def caching(material: Material) -> Listing | str:
     found = material.summary["replay"]["caching"]
     rows = [*_exact(found), *_prompt(found["prompt"])]
     for row in found["semantic"]:
-        saves = "not known" if row["saves_usd"] is None else _of(row["saves_usd"], found["cost_usd"])
+        saves = (
+            "not known" if row["saves_usd"] is None else _of(row["saves_usd"], found["cost_usd"])
+        )
         words = f"assumed, if prompts were like {row['traffic']}, at cosine {row['cosine']:g}"
-        rows.append(["similar prompts", words, f"{percent(row['hits'])} of requests", saves, f"{percent(row['false'])} of requests"])
+        rows.append(
+            [
+                "similar prompts",
+                words,
+                f"{percent(row['hits'])} of requests",
+                saves,
+                f"{percent(row['false'])} of requests",
+            ]
+        )
     caption = (
-        "Of the whole log. Repeats and prompt beginnings are counted in it. What similar prompts would save is an assumption: rates published "
-        "for other traffic at fixed thresholds, with their wrong answers; measure your own before you rely on one."
+        "Of the whole log. Repeats and prompt beginnings are counted in it. What similar prompts "
+        "would save is an assumption: rates published "
+        "for other traffic at fixed thresholds, with their wrong answers; measure your own "
+        "before you rely on one."
     )
-    return Listing("What would caches save?", caption, Table(["cache of", "how", "finds", "saves", "wrong answers"], rows))
+    return Listing(
+        "What would caches save?",
+        caption,
+        Table(["cache of", "how", "finds", "saves", "wrong answers"], rows),
+    )
 
 
 def _exact(found: dict[str, Any]) -> list[list[str]]:
     exact, many = found["exact"], found["requests"]
     if exact is None:
-        return [["equal prompts", "the log does not tell prompts apart", "not known", "not known", "none"]]
-    kept = (("kept for ever", "requests", "cost_usd"), ("kept for an hour", "within_hour", "within_hour_cost_usd"))
+        return [
+            [
+                "equal prompts",
+                "the log does not tell prompts apart",
+                "not known",
+                "not known",
+                "none",
+            ]
+        ]
+    kept = (
+        ("kept for ever", "requests", "cost_usd"),
+        ("kept for an hour", "within_hour", "within_hour_cost_usd"),
+    )
     return [
-        ["equal prompts", words, f"{percent(exact[count] / many)} of requests", _of(exact[cost], found["cost_usd"]), "none"]
+        [
+            "equal prompts",
+            words,
+            f"{percent(exact[count] / many)} of requests",
+            _of(exact[cost], found["cost_usd"]),
+            "none",
+        ]
         for words, count, cost in kept
     ]
 
@@ -139,13 +216,37 @@ def _prompt(found: dict[str, Any]) -> list[list[str]]:
     rows = []
     if found["cached_tokens"] is not None and found["input_tokens"]:
         share = percent(found["cached_tokens"] / found["input_tokens"])
-        rows.append(["beginnings, at the provider", "read already, as logged", f"{share} of input tokens", usd(found["saved_usd"]), "none"])
+        rows.append(
+            [
+                "beginnings, at the provider",
+                "read already, as logged",
+                f"{share} of input tokens",
+                usd(found["saved_usd"]),
+                "none",
+            ]
+        )
     for key, words in (("", "kept for ever"), ("_5min", "kept for 5 minutes")):
         share = found[f"prefix_share{key}"]
         if share is not None:
             saves = f"{usd(found[f'could_save{key}_usd'])} more"
-            rows.append(["beginnings, at the provider", f"possible, {words}", f"{percent(share)} of input tokens", saves, "none"])
-    return rows or [["beginnings, at the provider", "the log has neither cached tokens nor prompts", "not known", "not known", "none"]]
+            rows.append(
+                [
+                    "beginnings, at the provider",
+                    f"possible, {words}",
+                    f"{percent(share)} of input tokens",
+                    saves,
+                    "none",
+                ]
+            )
+    return rows or [
+        [
+            "beginnings, at the provider",
+            "the log has neither cached tokens nor prompts",
+            "not known",
+            "not known",
+            "none",
+        ]
+    ]
 
 
 def _of(saves: float, whole: float | None) -> str:
@@ -156,23 +257,47 @@ def shifts(material: Material) -> Listing | str:
     """Each kind of work at each cheaper deployment."""
     found = material.summary["replay"]
     if not found["shifts"]:
-        return f"No shift of work to a cheaper deployment is known: {'; '.join(clean(text, 200) for text in found.get('shifts_missing', ()))}."
+        return (
+            f"No shift of work to a cheaper deployment is known: "
+            f"{'; '.join(clean(text, 200) for text in found.get('shifts_missing', ()))}."
+        )
     rows = [
         [
-            clean(row["work"], 40), clean(row["from"], 30), clean(row["to"], 30), f"{row['requests']:,}", usd(row["cost_usd"]),
-            usd(row["would_cost_usd"]), usd(row["saves_usd"]), _quality(row["quality_from"]), _quality(row["quality_to"]),
+            clean(row["work"], 40),
+            clean(row["from"], 30),
+            clean(row["to"], 30),
+            f"{row['requests']:,}",
+            usd(row["cost_usd"]),
+            usd(row["would_cost_usd"]),
+            usd(row["saves_usd"]),
+            _quality(row["quality_from"]),
+            _quality(row["quality_to"]),
         ]
         for row in found["shifts"]
-    ]  # fmt: skip
+    ]
     left = found["shifts_left_out"]
     caption = (
-        "All successful requests of one kind of work (task, else feature) that one deployment answered, at the price list of another, for the "
-        "same tokens. They are alternatives, so do not add them up. Quality is what the scenario says; a log does not know it."
+        "All successful requests of one kind of work (task, else feature) that one deployment "
+        "answered, at the price list of another, for the "
+        "same tokens. They are alternatives, so do not add them up. Quality is what the scenario "
+        "says; a log does not know it."
         + (f" The {len(rows)} largest of {len(rows) + left}." if left else "")
         + "".join(f" Not in it: {clean(text, 200)}." for text in found.get("shifts_missing", ()))
     )
-    heads = ["work", "from", "to", "requests", "costs", "would cost", "saves", "quality from", "quality to"]
-    return Listing("What would each shift to a cheaper deployment save?", caption, Table(heads, rows))
+    heads = [
+        "work",
+        "from",
+        "to",
+        "requests",
+        "costs",
+        "would cost",
+        "saves",
+        "quality from",
+        "quality to",
+    ]
+    return Listing(
+        "What would each shift to a cheaper deployment save?", caption, Table(heads, rows)
+    )
 
 
 def _quality(share: float | None) -> str:

@@ -1,4 +1,5 @@
-"""Pictures of a search, from its summary.json: what each parameter does, which pairs do, what the objective costs, how the race went."""
+"""Pictures of a search, from its summary.json: what each parameter does, which pairs do, what the
+objective costs, how the race went."""
 
 from __future__ import annotations
 
@@ -18,9 +19,11 @@ POINTS = {1.0: "", 100.0: ", points"}
 def pictures(found: Found) -> dict[str, Picture]:
     """By name; several panels as one picture."""
     made = {
-        "main_effects": _together(main_effects(found)), "pairs": _together(pairs(found)), "objective_and_constraint": against(found),
+        "main_effects": _together(main_effects(found)),
+        "pairs": _together(pairs(found)),
+        "objective_and_constraint": against(found),
         "race": race(found),
-    }  # fmt: skip
+    }
     return {name: picture for name, picture in made.items() if picture is not None}
 
 
@@ -30,17 +33,31 @@ def drawn(found: Found) -> dict[str, Any]:
 
 
 def standing(found: Found) -> list[Picture]:
-    """For each objective and constraint a panel: the start, what is recommended, and whatever else was measured in the same weather."""
+    """For each objective and constraint a panel: the start, what is recommended, and whatever else
+    was measured in the same weather."""
     stage = "fresh" if found["replications"]["fresh"] else "search"
-    metrics = list(dict.fromkeys([*(wish.split()[-1] for wish in found["gain"]), *(row["metric"] for row in found["constraints"])]))
+    metrics = list(
+        dict.fromkeys(
+            [
+                *(wish.split()[-1] for wish in found["gain"]),
+                *(row["metric"] for row in found["constraints"]),
+            ]
+        )
+    )
     named = [("start", found["start"]), ("recommended", found["recommended"])]
     if found["start"]["candidate"] == found["recommended"]["candidate"]:
         named = [("start, recommended", found["start"])]
     named += [(clean(row["policy"], 28), row) for row in found["against"]]
-    return [_standing(found, metric, scenario, stage, named) for metric in metrics for scenario in found["scenarios"]]
+    return [
+        _standing(found, metric, scenario, stage, named)
+        for metric in metrics
+        for scenario in found["scenarios"]
+    ]
 
 
-def _standing(found: Found, metric: str, scenario: str, stage: str, named: list[tuple[str, Found]]) -> Picture:
+def _standing(
+    found: Found, metric: str, scenario: str, stage: str, named: list[tuple[str, Found]]
+) -> Picture:
     data, rows, scale = [], [], _scale(metric)
     for place, (name, setting) in enumerate(named):
         figure = setting[stage][scenario][metric]
@@ -49,23 +66,46 @@ def _standing(found: Found, metric: str, scenario: str, stage: str, named: list[
             continue
         data.append(
             {
-                "type": "scatter", "mode": "markers", "name": label(name), "x": [figure["mean"] * scale], "y": [label(name)], "showlegend": False,
-                "marker": {"color": COLORS[place % len(COLORS)], "size": 11, "symbol": MARKERS[place % len(MARKERS)]},
-                "error_x": _error([figure], scale), "hovertemplate": f"{_interval(figure, metric)}<extra></extra>",
+                "type": "scatter",
+                "mode": "markers",
+                "name": label(name),
+                "x": [figure["mean"] * scale],
+                "y": [label(name)],
+                "showlegend": False,
+                "marker": {
+                    "color": COLORS[place % len(COLORS)],
+                    "size": 11,
+                    "symbol": MARKERS[place % len(MARKERS)],
+                },
+                "error_x": _error([figure], scale),
+                "hovertemplate": f"{_interval(figure, metric)}<extra></extra>",
             }
-        )  # fmt: skip
+        )
     bounds = [row["bound"] * scale for row in found["constraints"] if row["metric"] == metric]
     many = f" in {scenario}" if len(found["scenarios"]) > 1 else ""
     layout: Found = {
-        "height": 100 + 34 * len(named), "margin": {"t": 36, "b": 48}, "xaxis": {"title": {"text": label(f"{metric}{many}{UNITS[scale]}", 70)}},
-        "yaxis": {"type": "category", "autorange": "reversed", "automargin": True, "range": [len(named) - 0.5, -0.5]},
+        "height": 100 + 34 * len(named),
+        "margin": {"t": 36, "b": 48},
+        "xaxis": {"title": {"text": label(f"{metric}{many}{UNITS[scale]}", 70)}},
+        "yaxis": {
+            "type": "category",
+            "autorange": "reversed",
+            "automargin": True,
+            "range": [len(named) - 0.5, -0.5],
+        },
         "shapes": [_bound("x", bound) for bound in bounds],
-    }  # fmt: skip
-    return Picture("How do they compare?", STANDING, {"data": data, "layout": layout}, Table(["figure", "scenario", "setting", "value"], rows))
+    }
+    return Picture(
+        "How do they compare?",
+        STANDING,
+        {"data": data, "layout": layout},
+        Table(["figure", "scenario", "setting", "value"], rows),
+    )
 
 
 STANDING = (
-    "Means with 95 % intervals; a dashed line is the bound that must be kept. All met the same weather, so that differences are surer than these "
+    "Means with 95 % intervals; a dashed line is the bound that must be kept. All met the same "
+    "weather, so that differences are surer than these "
     "intervals look: they are told above."
 )
 UNITS = {1.0: "", 100.0: ", %"}
@@ -81,76 +121,154 @@ def _effect(each: Found) -> Picture:
     names, scale = [_class(row) for row in bins], _scale(each["objective"])
     data = [
         {
-            "type": "scatter", "mode": "lines+markers", "showlegend": False,
-            "x": list(map(label, names)), "y": [_times(row["mean"], scale) for row in bins],
-            "error_y": _error(bins, scale), "line": {"color": PETROFF[0]}, "marker": {"size": 8},
+            "type": "scatter",
+            "mode": "lines+markers",
+            "showlegend": False,
+            "x": list(map(label, names)),
+            "y": [_times(row["mean"], scale) for row in bins],
+            "error_y": _error(bins, scale),
+            "line": {"color": PETROFF[0]},
+            "marker": {"size": 8},
         }
-    ]  # fmt: skip
+    ]
     layout = {
-        "height": PANEL_HEIGHT, "margin": {"t": 24, "b": 56},
-        "xaxis": {"title": {"text": label(each["parameter"], 40)}, "type": "category", "automargin": True},
-        "yaxis": {"title": {"text": label(f"{metric}{POINTS[scale]}", 34)}, "automargin": True, "range": _reach(bins, scale)},
+        "height": PANEL_HEIGHT,
+        "margin": {"t": 24, "b": 56},
+        "xaxis": {
+            "title": {"text": label(each["parameter"], 40)},
+            "type": "category",
+            "automargin": True,
+        },
+        "yaxis": {
+            "title": {"text": label(f"{metric}{POINTS[scale]}", 34)},
+            "automargin": True,
+            "range": _reach(bins, scale),
+        },
         "shapes": [_bound("y", 0)],
-    }  # fmt: skip
+    }
     rows = [
-        [clean(each["parameter"], 60), each["objective"], name, str(row["count"]), _interval_of_difference(row, scale)]
+        [
+            clean(each["parameter"], 60),
+            each["objective"],
+            name,
+            str(row["count"]),
+            _interval_of_difference(row, scale),
+        ]
         for name, row in zip(names, bins, strict=True)
     ]
     heads = ["parameter", "objective", "values", "candidates", "difference"]
-    return Picture("What does each parameter do?", EFFECTS, {"data": data, "layout": layout}, Table(heads, rows))
+    return Picture(
+        "What does each parameter do?",
+        EFFECTS,
+        {"data": data, "layout": layout},
+        Table(heads, rows),
+    )
 
 
 def _reach(bins: list[Found], scale: float) -> list[float]:
-    """An axis that shows all means, the start and most of the bars; one of few candidates may be longer."""
+    """An axis that shows all means, the start and most of the bars; one of few candidates may be
+    longer."""
     means = [0.0, *(row["mean"] * scale for row in bins if row["mean"] is not None)]
-    halves = sorted((row["high"] - row["low"]) / 2 * scale for row in bins if row["high"] is not None) or [0.0]
+    halves = sorted(
+        (row["high"] - row["low"]) / 2 * scale for row in bins if row["high"] is not None
+    ) or [0.0]
     more = max(halves[len(halves) // 2], 0.15 * (max(means) - min(means))) or 1.0
     return [min(means) - 1.2 * more, max(means) + 1.2 * more]
 
 
 EFFECTS = (
-    "Mean difference from the starting setting (dashed) over all candidates with such a value, with 95 % intervals; of the first generation, which "
-    "fills the space evenly. The other parameters vary within each mean; bars of few candidates may leave the panel."
+    "Mean difference from the starting setting (dashed) over all candidates with such a value, "
+    "with 95 % intervals; of the first generation, which "
+    "fills the space evenly. The other parameters vary within each mean; bars of few candidates "
+    "may leave the panel."
 )
 
 
 def pairs(found: Found) -> list[Picture]:
     """One map for each pair of parameters, of the first objective."""
     first = _first(found)
-    maps = [each for each in found["pairs"] if each["objective"] == first and any(cell["mean"] is not None for cell in each["cells"])]
-    sizes = sorted(abs(cell["mean"]) for each in maps for cell in each["cells"] if cell["mean"] is not None)
-    most = sizes[int(0.9 * (len(sizes) - 1))] if sizes else 0.0  # one setting that fails must not pale all others
+    maps = [
+        each
+        for each in found["pairs"]
+        if each["objective"] == first and any(cell["mean"] is not None for cell in each["cells"])
+    ]
+    sizes = sorted(
+        abs(cell["mean"]) for each in maps for cell in each["cells"] if cell["mean"] is not None
+    )
+    # one setting that fails must not pale all others
+    most = sizes[int(0.9 * (len(sizes) - 1))] if sizes else 0.0
     return [_pair(each, most or 1.0) for each in maps]
 
 
 def _pair(each: Found, most: float) -> Picture:
-    across, along, scale = [_class(row) for row in each["across"]], [_class(row) for row in each["along"]], _scale(each["objective"])
+    across, along, scale = (
+        [_class(row) for row in each["across"]],
+        [_class(row) for row in each["along"]],
+        _scale(each["objective"]),
+    )
     z: list[list[float | None]] = [[None] * len(across) for _ in along]
     rows = []
     for cell in each["cells"]:
         mean = z[cell["y"]][cell["x"]] = _times(cell["mean"], scale)
-        rows.append([clean(each["x"], 60), across[cell["x"]], clean(each["y"], 60), along[cell["y"]], str(cell["count"]), _figure(mean)])
+        rows.append(
+            [
+                clean(each["x"], 60),
+                across[cell["x"]],
+                clean(each["y"], 60),
+                along[cell["y"]],
+                str(cell["count"]),
+                _figure(mean),
+            ]
+        )
     worse = not each["objective"].startswith("max")
     data = [
         {
-            "type": "heatmap", "z": z, "x": list(map(label, across)), "y": list(map(label, along)), "xgap": 2, "ygap": 2,
-            "zmin": -most * scale, "zmax": most * scale,
-            "colorscale": [[0, GOOD], [0.5, "#d5d5d8"], [1, BAD]] if worse else [[0, BAD], [0.5, "#d5d5d8"], [1, GOOD]],
-            "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z], "texttemplate": "%{text}",
-            "textfont": {"color": "#1b1f24", "size": 11}, "showscale": False, "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
+            "type": "heatmap",
+            "z": z,
+            "x": list(map(label, across)),
+            "y": list(map(label, along)),
+            "xgap": 2,
+            "ygap": 2,
+            "zmin": -most * scale,
+            "zmax": most * scale,
+            "colorscale": [[0, GOOD], [0.5, "#d5d5d8"], [1, BAD]]
+            if worse
+            else [[0, BAD], [0.5, "#d5d5d8"], [1, GOOD]],
+            "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z],
+            "texttemplate": "%{text}",
+            "textfont": {"color": "#1b1f24", "size": 11},
+            "showscale": False,
+            "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
         }
-    ]  # fmt: skip
+    ]
     layout = {
-        "height": PANEL_HEIGHT + 40, "margin": {"t": 24, "b": 56},
-        "xaxis": {"title": {"text": label(each["x"], 40)}, "type": "category", "automargin": True, "showgrid": False},
-        "yaxis": {"title": {"text": label(each["y"], 40)}, "type": "category", "automargin": True, "showgrid": False},
-    }  # fmt: skip
+        "height": PANEL_HEIGHT + 40,
+        "margin": {"t": 24, "b": 56},
+        "xaxis": {
+            "title": {"text": label(each["x"], 40)},
+            "type": "category",
+            "automargin": True,
+            "showgrid": False,
+        },
+        "yaxis": {
+            "title": {"text": label(each["y"], 40)},
+            "type": "category",
+            "automargin": True,
+            "showgrid": False,
+        },
+    }
     heads = ["across", "values", "up", "values", "candidates", "difference"]
-    return Picture("Which parameters work together?", PAIRS, {"data": data, "layout": layout}, Table(heads, rows))
+    return Picture(
+        "Which parameters work together?",
+        PAIRS,
+        {"data": data, "layout": layout},
+        Table(heads, rows),
+    )
 
 
 PAIRS = (
-    "Mean difference from the starting setting by classes of two parameters: blue is better than the start, orange worse, empty where no candidate "
+    "Mean difference from the starting setting by classes of two parameters: blue is better than "
+    "the start, orange worse, empty where no candidate "
     "was. Where rows differ in the same way in all columns, the two act each for itself."
 )
 
@@ -159,34 +277,82 @@ def _together(panels: list[Picture]) -> Picture | None:
     """Panels side by side in one figure, for a notebook."""
     if not panels:
         return None
-    layout: Found = {"grid": {"rows": -(-len(panels) // COLUMNS), "columns": min(len(panels), COLUMNS), "pattern": "independent"}}
+    layout: Found = {
+        "grid": {
+            "rows": -(-len(panels) // COLUMNS),
+            "columns": min(len(panels), COLUMNS),
+            "pattern": "independent",
+        }
+    }
     layout |= {"height": PANEL_HEIGHT * layout["grid"]["rows"] + 60}
     data = []
     for place, panel in enumerate(panels):
-        data += [{**trace, "xaxis": axis("x", place), "yaxis": axis("y", place)} for trace in panel.figure["data"]]
+        data += [
+            {**trace, "xaxis": axis("x", place), "yaxis": axis("y", place)}
+            for trace in panel.figure["data"]
+        ]
         for letter in "xy":
-            layout[f"{letter}axis{'' if place == 0 else place + 1}"] = panel.figure["layout"][f"{letter}axis"]
+            layout[f"{letter}axis{'' if place == 0 else place + 1}"] = panel.figure["layout"][
+                f"{letter}axis"
+            ]
     rows = [row for panel in panels for row in panel.table.rows]
-    return Picture(panels[0].title, panels[0].caption, {"data": data, "layout": layout}, Table(panels[0].table.heads, rows))
+    return Picture(
+        panels[0].title,
+        panels[0].caption,
+        {"data": data, "layout": layout},
+        Table(panels[0].table.heads, rows),
+    )
 
 
 def against(found: Found) -> Picture | None:
     """Objective by constraint; by the second objective or the replications where there is none."""
-    rows = [each for each in found["candidates"] if each["replications"] and each["gain"][_first(found)] is not None]
+    rows = [
+        each
+        for each in found["candidates"]
+        if each["replications"] and each["gain"][_first(found)] is not None
+    ]
     if not rows:
         return None
     x, title, bound = _across(found, rows)
-    chosen = {found["start"]["candidate"]: ("start", "square", PETROFF[1]), found["recommended"]["candidate"]: ("recommended", "star", PETROFF[2])}
-    data = [_points("candidates", "circle", PETROFF[4], [r for r in rows if r["number"] not in chosen], x, found)]
-    data += [_points(*look, [r for r in rows if r["number"] == number], x, found) for number, look in chosen.items()]
+    chosen = {
+        found["start"]["candidate"]: ("start", "square", PETROFF[1]),
+        found["recommended"]["candidate"]: ("recommended", "star", PETROFF[2]),
+    }
+    data = [
+        _points(
+            "candidates",
+            "circle",
+            PETROFF[4],
+            [r for r in rows if r["number"] not in chosen],
+            x,
+            found,
+        )
+    ]
+    data += [
+        _points(*look, [r for r in rows if r["number"] == number], x, found)
+        for number, look in chosen.items()
+    ]
     gain = f"{label(_metric(_first(found)), 40)}, difference"
-    layout: Found = {"height": 420, "xaxis": {"title": {"text": title}}, "yaxis": {"title": {"text": gain}}}
+    layout: Found = {
+        "height": 420,
+        "xaxis": {"title": {"text": title}},
+        "yaxis": {"title": {"text": gain}},
+    }
     if bound is not None:
         layout["shapes"] = [_bound("x", bound)]
-    table = [[str(r["number"]), str(r["replications"]), _figure(x[r["number"]]), _figure(r["gain"][_first(found)])] for r in rows]
+    table = [
+        [
+            str(r["number"]),
+            str(r["replications"]),
+            _figure(x[r["number"]]),
+            _figure(r["gain"][_first(found)]),
+        ]
+        for r in rows
+    ]
     return Picture(
         "What does keeping the promise cost?",
-        "Each point is a setting, by its means over the replications of the search that it has run, and its mean difference from the start; the "
+        "Each point is a setting, by its means over the replications of the search that it has "
+        "run, and its mean difference from the start; the "
         "dashed line is the constraint's bound.",
         {"data": data, "layout": layout},
         Table(["candidate", "replications", title, "difference"], table),
@@ -200,7 +366,13 @@ def race(found: Found) -> Picture | None:
         return None
     names = [f"{rung['generation']}: {rung['replications']}" for rung in rungs]
     data = [
-        {"type": "bar", "name": name, "x": names, "y": [len(rung[key]) for rung in rungs], "marker": {"color": color}}
+        {
+            "type": "bar",
+            "name": name,
+            "x": names,
+            "y": [len(rung[key]) for rung in rungs],
+            "marker": {"color": color},
+        }
         for name, key, color in (("came", "came", PETROFF[4]), ("stayed", "stayed", PETROFF[0]))
     ]
     layout = {
@@ -209,10 +381,14 @@ def race(found: Found) -> Picture | None:
         "xaxis": {"title": {"text": "generation: replications"}, "type": "category"},
         "yaxis": {"title": {"text": "settings"}},
     }
-    rows = [[name, str(len(rung["came"])), str(len(rung["stayed"]))] for name, rung in zip(names, rungs, strict=True)]
+    rows = [
+        [name, str(len(rung["came"])), str(len(rung["stayed"]))]
+        for name, rung in zip(names, rungs, strict=True)
+    ]
     return Picture(
         "How was the budget spent?",
-        "Each generation begins with many settings and few replications; those that fall behind in the same weather leave, the others run more.",
+        "Each generation begins with many settings and few replications; those that fall behind "
+        "in the same weather leave, the others run more.",
         {"data": data, "layout": layout},
         Table(["generation: replications", "came", "stayed"], rows),
     )
@@ -222,7 +398,10 @@ def _across(found: Found, rows: list[Found]) -> tuple[dict[int, float | None], s
     if found["constraints"]:
         first = found["constraints"][0]
         worst = min if first["sign"].startswith(">") else max
-        x = {r["number"]: worst((v for v in r["constraints"][0] if v is not None), default=None) for r in rows}
+        x = {
+            r["number"]: worst((v for v in r["constraints"][0] if v is not None), default=None)
+            for r in rows
+        }
         return x, first["metric"], first["bound"]
     others = list(found["gain"])[1:]
     if others:
@@ -230,11 +409,24 @@ def _across(found: Found, rows: list[Found]) -> tuple[dict[int, float | None], s
     return {r["number"]: float(r["replications"]) for r in rows}, "replications", None
 
 
-def _points(name: str, symbol: str, color: str, rows: list[Found], x: dict[int, float | None], found: Found) -> Found:
-    words = [label(", ".join(f"{key}={value}" for key, value in r["settings"].items()), 200) for r in rows]
+def _points(
+    name: str, symbol: str, color: str, rows: list[Found], x: dict[int, float | None], found: Found
+) -> Found:
+    words = [
+        label(", ".join(f"{key}={value}" for key, value in r["settings"].items()), 200)
+        for r in rows
+    ]
     marker = {"symbol": symbol, "color": color, "size": 7 if symbol == "circle" else 12}
     y = [r["gain"][_first(found)] for r in rows]
-    return {"type": "scatter", "mode": "markers", "name": name, "x": [x[r["number"]] for r in rows], "y": y, "text": words, "marker": marker}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [x[r["number"]] for r in rows],
+        "y": y,
+        "text": words,
+        "marker": marker,
+    }
 
 
 def _first(found: Found) -> str:
@@ -242,20 +434,40 @@ def _first(found: Found) -> str:
 
 
 def _class(row: Found) -> str:
-    ends = [f"{end:.3g}" if isinstance(end, (int, float)) and not isinstance(end, bool) else clean(str(end), 28) for end in (row["from"], row["to"])]
+    ends = [
+        f"{end:.3g}"
+        if isinstance(end, (int, float)) and not isinstance(end, bool)
+        else clean(str(end), 28)
+        for end in (row["from"], row["to"])
+    ]
     return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
 
 
 def _error(rows: list[Found], scale: float = 1.0) -> Found:
     """Bars from the bounds, which need not lie evenly about the mean."""
-    known = [row if row["high"] is not None else {"mean": 0.0, "low": 0.0, "high": 0.0} for row in rows]
+    known = [
+        row if row["high"] is not None else {"mean": 0.0, "low": 0.0, "high": 0.0} for row in rows
+    ]
     up, down = ([scale * abs(row[end] - row["mean"]) for row in known] for end in ("high", "low"))
-    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "visible": True, "thickness": 1.5}
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": up,
+        "arrayminus": down,
+        "visible": True,
+        "thickness": 1.5,
+    }
 
 
 def _bound(letter: str, value: float) -> Found:
     other = "y" if letter == "x" else "x"
-    ends = {f"{letter}0": value, f"{letter}1": value, f"{other}0": 0, f"{other}1": 1, f"{other}ref": "paper"}
+    ends = {
+        f"{letter}0": value,
+        f"{letter}1": value,
+        f"{other}0": 0,
+        f"{other}1": 1,
+        f"{other}ref": "paper",
+    }
     return {"type": "line", **ends, "line": {"dash": "dash", "width": 1.5, "color": PETROFF[4]}}
 
 

@@ -11,12 +11,20 @@ from simroute.report.figures import bound as figures
 from simroute.studies.bound.gap import EXACT, Point, bound, hurried, label
 
 Trade = Literal["success", "latency"]
-METRICS_SHOWN = ("success_rate", "slo_attainment", "cost_per_1k_requests_usd", "latency_p50_s", "latency_p95_s", "quality_mean")
+METRICS_SHOWN = (
+    "success_rate",
+    "slo_attainment",
+    "cost_per_1k_requests_usd",
+    "latency_p50_s",
+    "latency_p95_s",
+    "quality_mean",
+)
 
 
 @dataclass(frozen=True)
 class Frontier:
-    """Points from cheap to dear. `exact`: no deployment limits what may be sent, so no policy lies beyond it."""
+    """Points from cheap to dear. `exact`: no deployment limits what may be sent, so no policy lies
+    beyond it."""
 
     trade: Trade
     label: str
@@ -24,14 +32,18 @@ class Frontier:
 
     @property
     def columns(self) -> dict[str, list[Any]]:
-        """What an answer and a second are worth at each point (USD), and mean, low and high of each metric."""
+        """What an answer and a second are worth at each point (USD), and mean, low and high of each
+        metric."""
         found: dict[str, list[Any]] = {
             "success_usd": [point.stance.success for point in self.points],
             "second_usd": [point.stance.second for point in self.points],
         }
         for metric in METRICS_SHOWN:
             each = [point.interval(metric) for point in self.points]
-            found |= {metric + end: [getattr(one, part) for one in each] for part, end in (("mean", ""), ("low", "_low"), ("high", "_high"))}
+            found |= {
+                metric + end: [getattr(one, part) for one in each]
+                for part, end in (("mean", ""), ("low", "_low"), ("high", "_high"))
+            }
         return found
 
     @property
@@ -61,5 +73,7 @@ def frontier(made: Configuration, trade: Trade = "success") -> Frontier:
     if trade not in ("success", "latency"):
         raise InputError(f"frontier: {trade!r} is not one of success, latency")
     replications = range(made.replications)
-    points = bound(made, replications).frontier if trade == "success" else hurried(made, replications)
+    points = (
+        bound(made, replications).frontier if trade == "success" else hurried(made, replications)
+    )
     return Frontier(trade, label(made.scenario), points)

@@ -1,4 +1,5 @@
-"""How far policies are from the clairvoyant bound, what of that distance each closes, and the frontier that knowing the weather would attain."""
+"""How far policies are from the clairvoyant bound, what of that distance each closes, and the
+frontier that knowing the weather would attain."""
 
 from __future__ import annotations
 
@@ -11,13 +12,29 @@ from simroute.config.configuration import Configuration
 from simroute.metrics import METRICS
 from simroute.models import spec
 from simroute.statistics.intervals import Interval, deviation, interval, paired, t_quantile
-from simroute.studies.bound.clairvoyant import KEPT, TRIES, Metrics, Stance, foreseen, is_exact, worths
+from simroute.studies.bound.clairvoyant import (
+    KEPT,
+    TRIES,
+    Metrics,
+    Stance,
+    foreseen,
+    is_exact,
+    worths,
+)
 
-REGRETS = ("success_rate", "slo_attainment", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
+REGRETS = (
+    "success_rate",
+    "slo_attainment",
+    "latency_p95_s",
+    "cost_per_1k_requests_usd",
+    "quality_mean",
+)
 IDEAL = ("success_rate", "slo_attainment", "cost_per_1k_requests_usd")
-"""Of these, those in which the bound is the best that there is; it looks for the cheapest answers in time, not for the fastest or the best."""
+"""Of these, those in which the bound is the best that there is; it looks for the cheapest answers
+in time, not for the fastest or the best."""
 SHARES = (0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.999)
-"""Of the requests that can be answered, for the points of the frontier: the dearest are left first."""
+"""Of the requests that can be answered, for the points of the frontier: the dearest are left
+first."""
 HURRIES = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """Worths of a second, relative to the cost of the median answer for its median time."""
 EXACT = "clairvoyant bound"
@@ -57,18 +74,25 @@ class Bound:
 
     def plain(self) -> dict[str, Any]:
         """As in summary.json."""
-        metrics = {name: bounded(name, interval([run[name] for run in self.runs])).plain() for name in KEPT}
+        metrics = {
+            name: bounded(name, interval([run[name] for run in self.runs])).plain() for name in KEPT
+        }
         head = {"label": self.label, "exact": self.exact, "tries": TRIES}
         return {**head, "metrics": metrics, "frontier": [point.plain() for point in self.frontier]}
 
     def regrets(self, series: Series) -> dict[str, dict[str, Any]]:
-        """Policy -> metric -> policy minus bound, paired; `closed`: how much of the first policy's distance this one has closed."""
+        """Policy -> metric -> policy minus bound, paired; `closed`: how much of the first policy's
+        distance this one has closed."""
         ideal = {name: [run[name] for run in self.runs] for name in REGRETS}
         first = next(iter(series))
         return {
             policy: {
                 name: paired(ideal[name], found[name]).plain()
-                | ({"closed": closed(ideal[name], series[first][name], found[name]).plain()} if name in IDEAL else {})
+                | (
+                    {"closed": closed(ideal[name], series[first][name], found[name]).plain()}
+                    if name in IDEAL
+                    else {}
+                )
                 for name in REGRETS
             }
             for policy, found in series.items()
@@ -79,21 +103,38 @@ def label(scenario: spec.Scenario) -> str:
     """What the figures of the clairvoyant are in this scenario."""
     if is_exact(scenario):
         return EXACT
-    return QUEUED if any(each.limits.concurrency is not None for each in scenario.deployments.values()) else LIMITED
+    return (
+        QUEUED
+        if any(each.limits.concurrency is not None for each in scenario.deployments.values())
+        else LIMITED
+    )
 
 
 def bounded(metric: str, found: Interval) -> Interval:
     """Cut at 0, and at 1 for a share."""
     if found.low is None or found.high is None:
         return found
-    return Interval(found.mean, max(0.0, found.low), min(1.0, found.high) if METRICS[metric][0] == "share" else found.high)
+    return Interval(
+        found.mean,
+        max(0.0, found.low),
+        min(1.0, found.high) if METRICS[metric][0] == "share" else found.high,
+    )
 
 
-def closed(ideal: list[float | None], first: list[float | None], policy: list[float | None]) -> Interval:
-    """1 - (policy - ideal) / (first - ideal), as a ratio of means; by the delta method. Nothing where the first is not shown to be apart."""
-    gaps = [(float(a - i), float(p - i)) for i, a, p in zip(ideal, first, policy, strict=True) if i is not None and a is not None and p is not None]
+def closed(
+    ideal: list[float | None], first: list[float | None], policy: list[float | None]
+) -> Interval:
+    """1 - (policy - ideal) / (first - ideal), as a ratio of means; by the delta method. Nothing
+    where the first is not shown to be apart."""
+    gaps = [
+        (float(a - i), float(p - i))
+        for i, a, p in zip(ideal, first, policy, strict=True)
+        if i is not None and a is not None and p is not None
+    ]
     whole = interval([gap for gap, _ in gaps])
-    if not whole.mean or (whole.low is not None and whole.high is not None and whole.low <= 0 <= whole.high):
+    if not whole.mean or (
+        whole.low is not None and whole.high is not None and whole.low <= 0 <= whole.high
+    ):
         return Interval(None, None, None)
     ratio = math.fsum(left for _, left in gaps) / math.fsum(gap for gap, _ in gaps)
     if len(gaps) < 2:
@@ -107,12 +148,16 @@ def bound(configuration: Configuration, replications: Sequence[int]) -> Bound:
     """Of these replications, with the frontier of cost and success."""
     stances = [Stance(), *_success(configuration, replications)]
     looked = [foreseen(configuration, replication, stances) for replication in replications]
-    points = [Point(stance, [found[place] for found in looked]) for place, stance in enumerate(stances)]
+    points = [
+        Point(stance, [found[place] for found in looked]) for place, stance in enumerate(stances)
+    ]
     return Bound(label(configuration.scenario), points[0].runs, [*points[1:], points[0]])
 
 
 def _success(configuration: Configuration, replications: Sequence[int]) -> list[Stance]:
-    return [Stance(success=usd) for usd in dict.fromkeys(worths(configuration, replications[0], SHARES))]
+    return [
+        Stance(success=usd) for usd in dict.fromkeys(worths(configuration, replications[0], SHARES))
+    ]
 
 
 def hurried(configuration: Configuration, replications: Sequence[int]) -> list[Point]:
@@ -121,4 +166,6 @@ def hurried(configuration: Configuration, replications: Sequence[int]) -> list[P
     cost, time = plain["cost_per_1k_requests_usd"] or 0.0, plain["latency_p50_s"] or 1.0
     stances = [Stance(second=factor * (cost or 1.0) / 1000 / time) for factor in HURRIES]
     looked = [foreseen(configuration, replication, stances) for replication in replications]
-    return [Point(stance, [found[place] for found in looked]) for place, stance in enumerate(stances)]
+    return [
+        Point(stance, [found[place] for found in looked]) for place, stance in enumerate(stances)
+    ]

@@ -1,7 +1,9 @@
-"""What a scenario promises, and whether it is kept: one rule for tables, verdicts, winners and `--until decided`.
+"""What a scenario promises, and whether it is kept: one rule for tables, verdicts, winners and
+`--until decided`.
 
-Requests succeed, in time where `slo.latency` or `slo.ttft` is stated, and the scenario's budget holds in every period, or rolling window, that the
-horizon covers. Each part is judged on the unfavourable bound of its interval; one replication has none, and keeps nothing.
+Requests succeed, in time where `slo.latency` or `slo.ttft` is stated, and the scenario's budget
+holds in every period, or rolling window, that the horizon covers. Each part is judged on the
+unfavourable bound of its interval; one replication has none, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -56,11 +58,20 @@ def words(scenario: spec.Scenario) -> str:
     """As the rest of "the promise that …"."""
     slo, budget = scenario.slo, scenario.budget
     limits = [f"within {duration(slo.latency)}"] if slo.latency is not None else []
-    limits += [f"{'with ' if limits else 'within '}the first token in {duration(slo.ttft)}"] if slo.ttft is not None else []
-    said = f"at least {percent(slo.success)} of requests succeed" + (f" {', '.join(limits)}" if limits else "")
+    limits += (
+        [f"{'with ' if limits else 'within '}the first token in {duration(slo.ttft)}"]
+        if slo.ttft is not None
+        else []
+    )
+    said = f"at least {percent(slo.success)} of requests succeed" + (
+        f" {', '.join(limits)}" if limits else ""
+    )
     if budget is None or periods(scenario) is None:
         return said
-    return f"{said}, for at most ${budget.usd:,g} {f'in any {duration(budget.window)}' if budget.period == 'rolling' else f'a {budget.period}'}"
+    return (
+        f"{said}, for at most ${budget.usd:,g} "
+        f"{f'in any {duration(budget.window)}' if budget.period == 'rolling' else f'a {budget.period}'}"
+    )
 
 
 def told(part: Part, found: Interval) -> str:

@@ -1,14 +1,18 @@
-"""Intervals of shares where faults come at random: outages are counted, not requests, since all failures of one outage are one event.
+"""Intervals of shares where faults come at random: outages are counted, not requests, since all
+failures of one outage are one event.
 
-Two things are known beside the replications' figures: how much of the traffic each state of faults is expected to meet, and how much it met in each
-replication (`models.exposure`). So
+Two things are known beside the replications' figures: how much of the traffic each state of faults
+is expected to meet, and how much it met in each replication (`models.exposure`). So
 
-- the estimate weights replications such that they have met what is expected (generalised regression on the exposures, Särndal, Swensson and Wretman
-  1992, with a ridge where states cannot be told apart); its error is judged by Student's t with the degrees of freedom of Bell and McCaffrey (2002),
-  and is no smaller than that of so many requests;
-- what was not met counts at its worst: in the exposure that the weights leave out, everything may succeed or fail;
-- m outages prove little about kinds of outages that were not among them: their share is, with 97.5 %, at most 1 - .025^(1/m) (exact for m
-  trials without such a one), and they may also lose everything or nothing. This is dropped from `FEW` outages on, as for failures of requests. m is
+- the estimate weights replications such that they have met what is expected (generalised regression
+  on the exposures, Särndal, Swensson and Wretman 1992, with a ridge where states cannot be told
+  apart); its error is judged by Student's t with the degrees of freedom of Bell and McCaffrey
+  (2002), and is no smaller than that of so many requests;
+- what was not met counts at its worst: in the exposure that the weights leave out, everything may
+  succeed or fail;
+- m outages prove little about kinds of outages that were not among them: their share is, with 97.5
+  %, at most 1 - .025^(1/m) (exact for m trials without such a one), and they may also lose
+  everything or nothing. This is dropped from `FEW` outages on, as for failures of requests. m is
   Kish's effective number (1965): many short outages say little about a long one.
 """
 
@@ -31,20 +35,24 @@ from simroute.models.profile import Profile
 from simroute.statistics.intervals import FEW, LEVEL, Interval, binomial, t_quantile
 
 MIXED = 0.1
-"""Variance of the share that outages lose, from one to another, by which replications are weighted: about that of a uniform one."""
+"""Variance of the share that outages lose, from one to another, by which replications are weighted:
+about that of a uniform one."""
 FAIR = 0.01
 """The same of a request in fair weather."""
 RIDGE = 0.1
-"""Weight of the belief that outages take nothing: so little that it counts only where replications cannot tell states apart."""
+"""Weight of the belief that outages take nothing: so little that it counts only where replications
+cannot tell states apart."""
 NEVER = 1_000_000
 MINUTE = 60.0
 Values = Sequence[float | None]
 
 
 class Known(NamedTuple):
-    """Of one figure: the estimate, its sampling error downwards and upwards, and by state the share that outages took (-1 to 1 of a difference).
+    """Of one figure: the estimate, its sampling error downwards and upwards, and by state the share
+    that outages took (-1 to 1 of a difference).
 
-    `lost`, `gained`: by state, how much lower or higher the figure may be for what is not known of it; `m`: outages met.
+    `lost`, `gained`: by state, how much lower or higher the figure may be for what is not known of
+    it; `m`: outages met.
     """
 
     mean: float
@@ -58,7 +66,8 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Met:
-    """What replications met of the `states` of a scenario: their exposure (`shares`), and its sum of squares over episodes; a row a replication."""
+    """What replications met of the `states` of a scenario: their exposure (`shares`), and its sum
+    of squares over episodes; a row a replication."""
 
     states: tuple[State, ...]
     shares: np.ndarray
@@ -70,58 +79,102 @@ class Met:
         """In how many replications any."""
         return int((self.shares.sum(axis=1) > 0).sum())
 
-    def interval(self, values: Values, trials: Sequence[int] | None = None, level: float = LEVEL, *, minutes: bool = False) -> Interval:
-        """Of a share. `trials`: of each replication; `minutes`: a share of minutes, of which even a short outage takes a whole one."""
+    def interval(
+        self,
+        values: Values,
+        trials: Sequence[int] | None = None,
+        level: float = LEVEL,
+        *,
+        minutes: bool = False,
+    ) -> Interval:
+        """Of a share. `trials`: of each replication; `minutes`: a share of minutes, of which even a
+        short outage takes a whole one."""
         return self._bounded(values, self._known(values, trials, level, 0.0), minutes)
 
-    def difference(self, values: Values, level: float = LEVEL, *, minutes: bool = False) -> Interval:
+    def difference(
+        self, values: Values, level: float = LEVEL, *, minutes: bool = False
+    ) -> Interval:
         """Of differences of two shares in the same weather."""
         return self._bounded(values, self._known(values, None, level, -1.0), minutes)
 
     def unmet(self) -> list[str]:
         """States that no replication met, in words, the likeliest first."""
         none = self.shares.sum(axis=0) == 0
-        return [" with ".join(state.faults) or "other combinations" for state, missing in zip(self.states, none, strict=True) if missing]
+        return [
+            " with ".join(state.faults) or "other combinations"
+            for state, missing in zip(self.states, none, strict=True)
+            if missing
+        ]
 
-    def needed(self, values: Values, distance: float, level: float = LEVEL, *, minutes: bool = False) -> int | None:
-        """About how many replications would make the bound on the side of `distance` (estimate - bound asked for) decide; None if none would."""
+    def needed(
+        self, values: Values, distance: float, level: float = LEVEL, *, minutes: bool = False
+    ) -> int | None:
+        """About how many replications would make the bound on the side of `distance` (estimate -
+        bound asked for) decide; None if none would."""
         known, many = self._known(values, None, level, 0.0), len(values)
         if known is None or distance == 0:
             return None
-        error, taken = (known.below, 1.0 - known.taken) if distance > 0 else (known.above, known.taken)
-        apiece = np.where(known.m >= 1, known.m / many, [state.expected / state.weight for state in self.states])
+        error, taken = (
+            (known.below, 1.0 - known.taken) if distance > 0 else (known.above, known.taken)
+        )
+        apiece = np.where(
+            known.m >= 1, known.m / many, [state.expected / state.weight for state in self.states]
+        )
         expected = np.array([state.expected for state in self.states]) * self._reach(minutes)
         n = many + 1
-        while n < NEVER and error * math.sqrt(many / n) + float((_unseen(apiece * n, level) * expected * taken).sum()) >= abs(distance):
+        while n < NEVER and error * math.sqrt(many / n) + float(
+            (_unseen(apiece * n, level) * expected * taken).sum()
+        ) >= abs(distance):
             n = math.ceil(n * 1.1)
         return n if n < NEVER else None
 
-    def _known(self, values: Values, trials: Sequence[int] | None, level: float, least: float) -> Known | None:
+    def _known(
+        self, values: Values, trials: Sequence[int] | None, level: float, least: float
+    ) -> Known | None:
         rows = [place for place, value in enumerate(values) if value is not None]
         if len(rows) < 2:
             return None
         v = np.array([values[place] for place in rows], float)
-        many = np.full(len(v), max(self.requests, 1.0)) if trials is None else np.maximum([trials[place] for place in rows], 1)
+        many = (
+            np.full(len(v), max(self.requests, 1.0))
+            if trials is None
+            else np.maximum([trials[place] for place in rows], 1)
+        )
         x, squares = self.shares[rows], self.squares[rows]
         target = np.array([1.0, *(state.expected for state in self.states)])
         weights, effects, freedom, residuals = self._regressed(v, x, target)
         spread = math.sqrt(float((weights**2 * residuals**2).sum()))
-        least_spread = math.sqrt(float((weights**2 * np.abs(v) * np.maximum(1 - np.abs(v), 0) / many).sum()))
+        least_spread = math.sqrt(
+            float((weights**2 * np.abs(v) * np.maximum(1 - np.abs(v), 0) / many).sum())
+        )
         half = max(t_quantile(freedom, level) * spread, t_quantile(NEVER, level) * least_spread)
         below, above = (half, half) if least < 0 else _few(v, many, x.sum(axis=1) == 0, half, level)
-        m = np.divide(x.sum(axis=0) ** 2, squares.sum(axis=0), out=np.zeros(x.shape[1]), where=squares.sum(axis=0) > 0)
+        m = np.divide(
+            x.sum(axis=0) ** 2,
+            squares.sum(axis=0),
+            out=np.zeros(x.shape[1]),
+            where=squares.sum(axis=0) > 0,
+        )
         taken = np.clip(-effects, least, 1.0)
-        short = target[1:] - weights @ x  # exposure that the estimate leaves out, as if nothing were lost in it; below 0 what it has too much of
+        # exposure that the estimate leaves out, as if nothing were lost in it; below 0 what it has
+        # too much of
+        short = target[1:] - weights @ x
         under, over = np.maximum(short, 0.0), np.maximum(-short, 0.0)
         unseen = _unseen(m, level) * np.maximum(target[1:] - under - over, 0.0)
-        lost, gained = under - least * over + unseen * (1.0 - taken), over - least * under + unseen * (taken - least)
+        lost, gained = (
+            under - least * over + unseen * (1.0 - taken),
+            over - least * under + unseen * (taken - least),
+        )
         return Known(float(weights @ v), below, above, taken, lost, gained, m)
 
-    def _regressed(self, v: np.ndarray, x: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
-        """Weights of replications, effects by state, degrees of freedom, and residuals, made larger by what the fit takes from them.
+    def _regressed(
+        self, v: np.ndarray, x: np.ndarray, target: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+        """Weights of replications, effects by state, degrees of freedom, and residuals, made larger
+        by what the fit takes from them.
 
-        The variance of a replication is assumed to grow with its exposure, so that what the weights sum to does not depend on whether long outages
-        lose as much of their time as short ones.
+        The variance of a replication is assumed to grow with its exposure, so that what the weights
+        sum to does not depend on whether long outages lose as much of their time as short ones.
         """
         sizes = np.array([state.weight for state in self.states])
         typical = float((target[1:] * sizes).sum() / target[1:].sum())
@@ -133,24 +186,38 @@ class Met:
         weights = scaled @ (inner @ target)
         effects = inner @ (scaled.T @ v)
         grown = 1 / np.sqrt(np.maximum(1 - np.einsum("ij,ji->i", design, inner @ scaled.T), 0.05))
-        # Satterthwaite for Σ (weight · grown · residual)²: trace² / trace of the square of u (V - D A D') u, with u = weight · grown
+        # Satterthwaite for Σ (weight · grown · residual)²: trace² / trace of the square of u (V - D
+        # A D') u, with u = weight · grown
         u = (weights * grown) ** 2
         middle = 2 * inner - inner @ (design.T @ scaled) @ inner
         taken = np.einsum("ij,jk,ik->i", design, middle, design)
         gram = middle @ (design.T @ (u[:, None] * design))
         square = float((u**2 * variance * (variance - 2 * taken)).sum() + np.trace(gram @ gram))
         freedom = float((u * (variance - taken)).sum() ** 2 / max(square, 1e-300))
-        return weights, effects[1:], min(max(freedom, 1.0), len(v) - 1.0), (v - design @ effects) * grown
+        return (
+            weights,
+            effects[1:],
+            min(max(freedom, 1.0), len(v) - 1.0),
+            (v - design @ effects) * grown,
+        )
 
     def _reach(self, minutes: bool) -> np.ndarray:
         """How much of a share each state can take for its exposure."""
-        return np.array([1 + MINUTE / max(state.length, 1.0) if minutes else 1.0 for state in self.states])
+        return np.array(
+            [1 + MINUTE / max(state.length, 1.0) if minutes else 1.0 for state in self.states]
+        )
 
     def _bounded(self, values: Values, known: Known | None, minutes: bool) -> Interval:
         if known is None:  # one value, or none
-            return Interval(next((value for value in values if value is not None), None), None, None)
+            return Interval(
+                next((value for value in values if value is not None), None), None, None
+            )
         reach = self._reach(minutes)
-        return Interval(known.mean, known.mean - known.below - float(known.lost @ reach), known.mean + known.above + float(known.gained @ reach))
+        return Interval(
+            known.mean,
+            known.mean - known.below - float(known.lost @ reach),
+            known.mean + known.above + float(known.gained @ reach),
+        )
 
 
 def _unseen(m: np.ndarray, level: float) -> np.ndarray:
@@ -159,8 +226,11 @@ def _unseen(m: np.ndarray, level: float) -> np.ndarray:
     return np.where(m >= FEW - 1e-6, 0.0, 1 - tail ** (1 / np.maximum(m, 1e-9)))
 
 
-def _few(v: np.ndarray, trials: np.ndarray, fair: np.ndarray, half: float, level: float) -> tuple[float, float]:
-    """In fair weather requests are counted, as where no faults come at random: errors are no smaller than those of exact binomial bounds."""
+def _few(
+    v: np.ndarray, trials: np.ndarray, fair: np.ndarray, half: float, level: float
+) -> tuple[float, float]:
+    """In fair weather requests are counted, as where no faults come at random: errors are no
+    smaller than those of exact binomial bounds."""
     hits, total = round(float((v[fair] * trials[fair]).sum())), int(trials[fair].sum())
     if total == 0 or min(hits, total - hits) >= FEW:
         return half, half
@@ -169,17 +239,28 @@ def _few(v: np.ndarray, trials: np.ndarray, fair: np.ndarray, half: float, level
 
 
 def met(
-    exposures: Exposures | None, replications: Iterable[int], runs: Mapping[str, Sequence[Figures]], requests: Callable[[], float]
-) -> Met | None:  # fmt: skip
-    """What these replications met; None where no faults come at random. Faults of targets that no call went to are fair weather."""
+    exposures: Exposures | None,
+    replications: Iterable[int],
+    runs: Mapping[str, Sequence[Figures]],
+    requests: Callable[[], float],
+) -> Met | None:
+    """What these replications met; None where no faults come at random. Faults of targets that no
+    call went to are fair weather."""
     if exposures is None or not exposures.states:
         return None
     asked = _asked(runs)
-    places = [place for place, state in enumerate(exposures.states) if asked is None or state.targets & asked]
+    places = [
+        place
+        for place, state in enumerate(exposures.states)
+        if asked is None or state.targets & asked
+    ]
     episodes = [exposures.met(replication) for replication in replications]
     if not places or not episodes:
         return None
-    shares, squares = (np.array([getattr(one, name) for one in episodes])[:, places] for name in ("shares", "squares"))
+    shares, squares = (
+        np.array([getattr(one, name) for one in episodes])[:, places]
+        for name in ("shares", "squares")
+    )
     return Met(tuple(exposures.states[place] for place in places), shares, squares, requests())
 
 
@@ -214,13 +295,16 @@ def _sky(text: str, seed: int, make: Callable[[], Exposures]) -> Exposures:
 
 
 def _mass(made: Configuration) -> Mass:
-    """The share of arrivals until so many seconds: by the profile, or of a trace as its first replication plays it."""
+    """The share of arrivals until so many seconds: by the profile, or of a trace as its first
+    replication plays it."""
     scenario = made.scenario
     if scenario.workload.trace is None:
         rate = Profile(scenario.workload.profile, 1.0)
         whole = float(rate.count(np.array([scenario.horizon]))[0]) or 1.0
         return lambda t: rate.count(t) / whole
-    arrivals = np.concatenate([block.arrival for block in weather(replace(made, part=None), 0).blocks()] or [np.zeros(0)])
+    arrivals = np.concatenate(
+        [block.arrival for block in weather(replace(made, part=None), 0).blocks()] or [np.zeros(0)]
+    )
     edges = np.linspace(0, scenario.horizon, CELLS + 1)
     reached = np.searchsorted(arrivals, edges) / max(len(arrivals), 1)
     return lambda t: np.interp(t, edges, reached)

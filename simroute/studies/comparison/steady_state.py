@@ -1,7 +1,9 @@
-"""An interval from one long run of a steady scenario: the warm-up is cut off, the rest parted into batches that hardly depend on each other.
+"""An interval from one long run of a steady scenario: the warm-up is cut off, the rest parted into
+batches that hardly depend on each other.
 
-Warm-up: MSER-5 (White, 1997): groups of five minutes are cut until the standard error of the rest is least; a cut near the half says that there is no
-steady state yet. Batch means (Schmeiser, 1982: ten to twenty), the success rate as a ratio of sums; batches that still correlate are made longer.
+Warm-up: MSER-5 (White, 1997): groups of five minutes are cut until the standard error of the rest
+is least; a cut near the half says that there is no steady state yet. Batch means (Schmeiser, 1982:
+ten to twenty), the success rate as a ratio of sums; batches that still correlate are made longer.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ LEAST = 2 * GROUP * BATCHES[-1]
 
 
 class Batched(NamedTuple):
-    """A success rate, its bounds (None where even ten batches correlate), minutes cut off, batches, and their correlation at lag 1."""
+    """A success rate, its bounds (None where even ten batches correlate), minutes cut off, batches,
+    and their correlation at lag 1."""
 
     mean: float
     low: float | None
@@ -43,16 +46,23 @@ LATEST = 0.45
 
 
 def steady(scenario: spec.Scenario, metered: bool = False) -> bool:
-    """Whether nothing in it depends on when: no outages, no profile, no trace, no change of prices, no budget that a policy keeps to (`metered`)."""
+    """Whether nothing in it depends on when: no outages, no profile, no trace, no change of prices,
+    no budget that a policy keeps to (`metered`)."""
     load = scenario.workload
     varied = load.profile.hours or load.profile.days or load.trace or scenario.outages or metered
     if varied or any(made.price_steps for made in scenario.deployments.values()):
         return False
-    return all(made.price is not None or len(price_list(made, scenario.horizon, calendar(load))) == 1 for made in scenario.deployments.values())
+    return all(
+        made.price is not None or len(price_list(made, scenario.horizon, calendar(load))) == 1
+        for made in scenario.deployments.values()
+    )
 
 
-def within(scenario: spec.Scenario, runs: Mapping[str, list[Figures]], metered: bool = False) -> dict[str, Batched]:
-    """Policy -> what its only run tells; nothing with more than one, in a scenario that is not steady, or where a run is too short."""
+def within(
+    scenario: spec.Scenario, runs: Mapping[str, list[Figures]], metered: bool = False
+) -> dict[str, Batched]:
+    """Policy -> what its only run tells; nothing with more than one, in a scenario that is not
+    steady, or where a run is too short."""
     if any(len(each) != 1 for each in runs.values()) or not steady(scenario, metered):
         return {}
     found = {policy: batched(np.asarray(each[0].minutes, float)) for policy, each in runs.items()}
@@ -63,8 +73,14 @@ def line(policy: str, found: Batched) -> str:
     """In a sentence."""
     cut = f"after {found.warmup_minutes} minutes of warm-up " if found.warmup_minutes else ""
     if found.low is None or found.high is None:
-        return f"Within this run {policy}'s success {cut}drifts too slowly for an interval; lengthen the horizon, or take --replications."
-    spread = f"{100 * found.mean:.3f} % ({100 * found.low:.3f} to {100 * found.high:.3f}; {found.batches} batch means)"
+        return (
+            f"Within this run {policy}'s success {cut}drifts too slowly for an interval; "
+            f"lengthen the horizon, or take --replications."
+        )
+    spread = (
+        f"{100 * found.mean:.3f} % ({100 * found.low:.3f} to {100 * found.high:.3f}; "
+        f"{found.batches} batch means)"
+    )
     return f"Within this run {policy}'s success (however late) {cut}is {spread}."
 
 
@@ -81,16 +97,26 @@ def batched(minutes: np.ndarray) -> Batched | None:
         rest = hits - mean * trials
         lag1 = correlation(rest)
         if not lag1 > 1.645 / math.sqrt(many) and cut < LATEST * minutes.shape[1]:
-            half = t_quantile(many - 1) * math.sqrt(many / (many - 1) * float((rest**2).sum())) / float(trials.sum())
+            half = (
+                t_quantile(many - 1)
+                * math.sqrt(many / (many - 1) * float((rest**2).sum()))
+                / float(trials.sum())
+            )
             low, high = mean - half, mean + half
-            if half == 0 and not math.isnan(mean):  # nothing varied, which does not prove that nothing can
+            # nothing varied, which does not prove that nothing can
+            if half == 0 and not math.isnan(mean):
                 low, high = binomial(int(hits.sum()), int(trials.sum()))
-            return None if math.isnan(mean) else Batched(mean, max(0.0, low), min(1.0, high), cut, many, lag1)
+            return (
+                None
+                if math.isnan(mean)
+                else Batched(mean, max(0.0, low), min(1.0, high), cut, many, lag1)
+            )
     return Batched(mean, None, None, cut, many, lag1)
 
 
 def truncation(values: np.ndarray) -> int:
-    """How many first values to leave out: MSER's minimum of (sum of squares around the mean) / n², over at most the first half."""
+    """How many first values to leave out: MSER's minimum of (sum of squares around the mean) / n²,
+    over at most the first half."""
     last = len(values) // 2
     scores = [float(values[start:].var()) / (len(values) - start) for start in range(last + 1)]
     return int(np.argmin(scores))
@@ -106,7 +132,9 @@ def correlation(values: np.ndarray) -> float:
 def _sums(minutes: np.ndarray, many: int) -> np.ndarray:
     """By `many` batches of equal length; what is over at the beginning belongs to none."""
     size = minutes.shape[1] // many
-    return np.asarray(minutes[:, minutes.shape[1] - size * many :].reshape(2, many, size).sum(axis=2))
+    return np.asarray(
+        minutes[:, minutes.shape[1] - size * many :].reshape(2, many, size).sum(axis=2)
+    )
 
 
 def _rates(sums: np.ndarray) -> np.ndarray:

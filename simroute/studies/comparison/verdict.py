@@ -1,4 +1,5 @@
-"""What the figures mean: which policies keep the promise, which of those is cheapest, and what cannot be told."""
+"""What the figures mean: which policies keep the promise, which of those is cheapest, and what
+cannot be told."""
 
 from __future__ import annotations
 
@@ -9,7 +10,16 @@ from simroute.models import spec
 from simroute.statistics.intervals import PLAIN, Interval, Rule, needed
 from simroute.statistics.multiple import apart, pairs, subset
 from simroute.statistics.multiple import told as is_told
-from simroute.studies.comparison.promise import NAMES, SUCCESS, Part, kept, parts, share, told, words
+from simroute.studies.comparison.promise import (
+    NAMES,
+    SUCCESS,
+    Part,
+    kept,
+    parts,
+    share,
+    told,
+    words,
+)
 from simroute.text import percent, usd
 
 Series = dict[str, dict[str, list[float | None]]]
@@ -18,31 +28,52 @@ COST = "cost_per_1k_requests_usd"
 
 
 def verdict(
-    scenario: spec.Scenario, series: Series, intervals: dict[str, dict[str, Interval]], rule: Rule = PLAIN, residual: float | None = None
+    scenario: spec.Scenario,
+    series: Series,
+    intervals: dict[str, dict[str, Interval]],
+    rule: Rule = PLAIN,
+    residual: float | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """One entry for each policy, and the same in sentences. `rule`: by which the intervals were made; `residual`: of a replay, by how much its
-    success misses the log's."""
-    entries = [_promise(scenario, policy, series[policy], intervals[policy], rule) for policy in series]
-    entries = [_doubted(entry, intervals[entry["policy"]][share(scenario)].mean, scenario.slo.success, residual) for entry in entries]
+    """One entry for each policy, and the same in sentences. `rule`: by which the intervals were
+    made; `residual`: of a replay, by how much its success misses the log's."""
+    entries = [
+        _promise(scenario, policy, series[policy], intervals[policy], rule) for policy in series
+    ]
+    entries = [
+        _doubted(
+            entry, intervals[entry["policy"]][share(scenario)].mean, scenario.slo.success, residual
+        )
+        for entry in entries
+    ]
     lines = [f"Promise: {words(scenario)}{_given(scenario)}:"]
     lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
     lines += _met(rule)
     lines += _most_successful(series, rule, share(scenario))
-    lines += _cheapest([entry["policy"] for entry in entries if entry["meets_slo"]], series, intervals, rule)
+    lines += _cheapest(
+        [entry["policy"] for entry in entries if entry["meets_slo"]], series, intervals, rule
+    )
     lines += _stuck(series, intervals)
     return entries, lines
 
 
 def _given(scenario: spec.Scenario) -> str:
     traffic = "this traffic" if scenario.workload.trace else ""
-    outage = "this outage" if any(outage.start is not None for outage in scenario.outages.values()) else ""
+    outage = (
+        "this outage"
+        if any(outage.start is not None for outage in scenario.outages.values())
+        else ""
+    )
     both = " and ".join(word for word in (traffic, outage) if word)
     return f", given {both}" if both else ""
 
 
 def _promise(
-    scenario: spec.Scenario, policy: str, series: dict[str, list[float | None]], found: Mapping[str, Interval], rule: Rule
-) -> dict[str, Any]:  # fmt: skip
+    scenario: spec.Scenario,
+    policy: str,
+    series: dict[str, list[float | None]],
+    found: Mapping[str, Interval],
+    rule: Rule,
+) -> dict[str, Any]:
     """The parts that decide: those that are missed, else those that are undecided, else all."""
     promised = parts(scenario)
     figures = [found[part.metric] for part in promised]
@@ -50,44 +81,75 @@ def _promise(
     if figures[0].mean is None:
         why = "undecided: no request arrived"
     elif len(series[promised[0].metric]) < 2:
-        why = f"undecided: {_joined(promised, found)} in this one run; one replication gives no interval"
+        why = (
+            f"undecided: {_joined(promised, found)} in this one run; one replication gives no "
+            f"interval"
+        )
     elif meets is None:
         open_ones = [part for part in promised if part.kept(found[part.metric]) is None]
-        why = f"undecided: {_joined(open_ones, found)}; {_hint([_more(part, series, found, rule) for part in open_ones], len(series[SUCCESS]))}"
+        why = (
+            f"undecided: {_joined(open_ones, found)}; "
+            f"{_hint([_more(part, series, found, rule) for part in open_ones], len(series[SUCCESS]))}"
+        )
     elif meets:
         why = f"keeps it: {_joined(promised, found)}"
     else:
         why = f"misses it: {_joined([part for part in promised if part.kept(found[part.metric]) is False], found)}"
     also = found[SUCCESS]
-    if promised[0].metric != SUCCESS and not meets and also.mean is not None and also.mean > (figures[0].mean or 0.0):
-        why += f" ({told(promised[0]._replace(metric=SUCCESS), Interval(also.mean, None, None))} however late)"
+    if (
+        promised[0].metric != SUCCESS
+        and not meets
+        and also.mean is not None
+        and also.mean > (figures[0].mean or 0.0)
+    ):
+        why += (
+            f" ({told(promised[0]._replace(metric=SUCCESS), Interval(also.mean, None, None))} "
+            f"however late)"
+        )
     return {"policy": policy, "meets_slo": meets, "why": why}
 
 
-def _doubted(entry: dict[str, Any], mean: float | None, promise: float, residual: float | None) -> dict[str, Any]:
-    """Undecided where a replay is further off its log than the policy is from the promise; what is undecided anyway has this reason besides."""
+def _doubted(
+    entry: dict[str, Any], mean: float | None, promise: float, residual: float | None
+) -> dict[str, Any]:
+    """Undecided where a replay is further off its log than the policy is from the promise; what is
+    undecided anyway has this reason besides."""
     if residual is None or mean is None or residual <= abs(mean - promise):
         return entry
-    off = f"the log's own routing, replayed, is {100 * residual:.3g} points off the log's success, more than from here to the promise"
+    off = (
+        f"the log's own routing, replayed, is {100 * residual:.3g} points off the log's "
+        f"success, more than from here to the promise"
+    )
     if entry["meets_slo"] is None:
         return entry | {"why": f"{entry['why']}; {off}"}
-    return entry | {"meets_slo": None, "why": f"undecided: {percent(mean)} in the replay, but {off}"}
+    return entry | {
+        "meets_slo": None,
+        "why": f"undecided: {percent(mean)} in the replay, but {off}",
+    }
 
 
 def _joined(promised: list[Part], found: Mapping[str, Interval]) -> str:
     return ", ".join(told(part, found[part.metric]) for part in promised)
 
 
-def _more(part: Part, series: dict[str, list[float | None]], found: Mapping[str, Interval], rule: Rule) -> int | None:
+def _more(
+    part: Part, series: dict[str, list[float | None]], found: Mapping[str, Interval], rule: Rule
+) -> int | None:
     mean = found[part.metric].mean
-    return None if mean is None else needed(series[part.metric], mean - part.bound, rule, part.metric)
+    return (
+        None if mean is None else needed(series[part.metric], mean - part.bound, rule, part.metric)
+    )
 
 
 def _hint(wanted: list[int | None], known: int) -> str:
     if None in wanted:
         return "more replications may not decide it either"
     more = max(many for many in wanted if many is not None)
-    return f"about {more} replications would decide" if more > known else "some more replications would decide"
+    return (
+        f"about {more} replications would decide"
+        if more > known
+        else "some more replications would decide"
+    )
 
 
 def _met(rule: Rule) -> list[str]:
@@ -95,8 +157,18 @@ def _met(rule: Rule) -> list[str]:
     if rule.met is None:
         return []
     many, unmet = len(rule.met.shares), rule.met.unmet()
-    said = f"Outages come at random: {rule.met.outages} of {many} replications met any, and the bounds count outages, not requests"
-    return [said + (f"; never met: {', '.join(unmet[:3])}{' …' if len(unmet) > 3 else ''}." if unmet else ".")]
+    said = (
+        f"Outages come at random: {rule.met.outages} of {many} replications met any, and the "
+        f"bounds count outages, not requests"
+    )
+    return [
+        said
+        + (
+            f"; never met: {', '.join(unmet[:3])}{' …' if len(unmet) > 3 else ''}."
+            if unmet
+            else "."
+        )
+    ]
 
 
 def _most_successful(series: Series, rule: Rule, metric: str) -> list[str]:
@@ -105,28 +177,44 @@ def _most_successful(series: Series, rule: Rule, metric: str) -> list[str]:
     if max(map(len, values.values())) < 2 or len(alike := subset(values, True, rule, metric)) < 2:
         return []
     named = f"{', '.join(alike[:-1])} or {alike[-1]}"
-    return [f"Best by {NAMES[metric]}: {named}; which of them, these replications cannot tell{_together(series)}."]
+    return [
+        f"Best by {NAMES[metric]}: {named}; which of them, these replications cannot "
+        f"tell{_together(series)}."
+    ]
 
 
 def _together(series: Series) -> str:
     return f" (95 % for all {pairs(len(series))} pairs together)" if len(series) > 2 else ""
 
 
-def _cheapest(good: list[str], series: Series, intervals: dict[str, dict[str, Interval]], rule: Rule) -> list[str]:
+def _cheapest(
+    good: list[str], series: Series, intervals: dict[str, dict[str, Interval]], rule: Rule
+) -> list[str]:
     if not good:
         return ["None of them is shown to keep the promise."]
     good = sorted(good, key=lambda policy: intervals[policy][COST].mean or 0.0)
     best = good[0]
-    lines = [f"Cheapest that keeps it: {best}, {usd(intervals[best][COST].mean)} per 1,000 requests."]
+    lines = [
+        f"Cheapest that keeps it: {best}, {usd(intervals[best][COST].mean)} per 1,000 requests."
+    ]
     for other in (policy for policy in series if policy != best):
         difference = apart(series[best][COST], series[other][COST], len(series), rule)
         if difference.mean is None:
             continue
-        text = f"  {other} costs {usd(abs(difference.mean))} {'more' if difference.mean > 0 else 'less'}"
+        text = (
+            f"  {other} costs {usd(abs(difference.mean))} "
+            f"{'more' if difference.mean > 0 else 'less'}"
+        )
         if difference.low is not None and not is_told(difference):
-            gaps = [b - a for a, b in zip(series[best][COST], series[other][COST], strict=True) if a is not None and b is not None]
+            gaps = [
+                b - a
+                for a, b in zip(series[best][COST], series[other][COST], strict=True)
+                if a is not None and b is not None
+            ]
             more = needed(gaps, difference.mean, rule.shared(pairs(len(series))))
-            text = f"  {other} cannot be told from it by cost" + (f"; about {more} replications would" if more else "")
+            text = f"  {other} cannot be told from it by cost" + (
+                f"; about {more} replications would" if more else ""
+            )
         lines.append(text + ("" if other in good else ", and is not shown to keep the promise"))
     return lines
 
@@ -135,4 +223,8 @@ def _stuck(series: Series, intervals: dict[str, dict[str, Interval]]) -> list[st
     times = {policy: intervals[policy]["time_on_failing_target_s"].mean or 0.0 for policy in series}
     if not any(times.values()):
         return []
-    return ["Seconds of the outage in which calls still went to the failing target: " + ", ".join(f"{p} {t:,.0f}" for p, t in times.items()) + "."]
+    return [
+        "Seconds of the outage in which calls still went to the failing target: "
+        + ", ".join(f"{p} {t:,.0f}" for p, t in times.items())
+        + "."
+    ]

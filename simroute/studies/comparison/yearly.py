@@ -1,12 +1,16 @@
-"""What a year holds, from horizons simulated given that an outage comes: none, each alone, each pair that overlaps, weighted by how often they do.
+"""What a year holds, from horizons simulated given that an outage comes: none, each alone, each
+pair that overlaps, weighted by how often they do.
 
-Outages come as Poisson processes (`per_year`). With m the mean of a figure that adds up (failures, minutes, money) over a horizon, a year holds
+Outages come as Poisson processes (`per_year`). With m the mean of a figure that adds up (failures,
+minutes, money) over a horizon, a year holds
 
     T/H · m(none) + Σ rate(i) · (m(i) - m(none)) + Σ rate(i, j) · (m(i, j) - m(i) - m(j) + m(none))
 
-where i and j overlap rate(i) · rate(j) · (duration(i) + duration(j)) / T times a year. Sorted by m, this is a number of horizons of each kind, which
-add up to a year. All kinds meet the same weather in a replication, so that a replication has one yearly figure, and Student's t over replications
-combines them. Rare outages are thereby seen in every replication, for which years would have to be simulated by the hundred.
+where i and j overlap rate(i) · rate(j) · (duration(i) + duration(j)) / T times a year. Sorted by m,
+this is a number of horizons of each kind, which add up to a year. All kinds meet the same weather
+in a replication, so that a replication has one yearly figure, and Student's t over replications
+combines them. Rare outages are thereby seen in every replication, for which years would have to be
+simulated by the hundred.
 """
 
 from __future__ import annotations
@@ -32,11 +36,13 @@ from simroute.text import span
 
 YEAR = 365 * 86_400.0
 POINTS = 5
-"""Ways to overlap that a pair is simulated in: systematic from a random start, so that each replication's is uniform."""
+"""Ways to overlap that a pair is simulated in: systematic from a random start, so that each
+replication's is uniform."""
 
 
 class Stratum(NamedTuple):
-    """So many horizons a year have these outages, in one of several ways (replication r meets the r-th, cyclically)."""
+    """So many horizons a year have these outages, in one of several ways (replication r meets the
+    r-th, cyclically)."""
 
     outages: tuple[str, ...]
     horizons: float
@@ -44,9 +50,16 @@ class Stratum(NamedTuple):
 
 
 def yearly(
-    configuration: Configuration, runs: Mapping[str, list[Figures]], *, workers: int = 1, perform: Work = work, year: float = YEAR, rule: Rule = PLAIN
-) -> dict[str, Any]:  # fmt: skip
-    """For summary.json: each policy's yearly success, availability and cost. `runs`: of the scenario as it stands. Raises InputError."""
+    configuration: Configuration,
+    runs: Mapping[str, list[Figures]],
+    *,
+    workers: int = 1,
+    perform: Work = work,
+    year: float = YEAR,
+    rule: Rule = PLAIN,
+) -> dict[str, Any]:
+    """For summary.json: each policy's yearly success, availability and cost. `runs`: of the
+    scenario as it stands. Raises InputError."""
     found = strata(configuration.scenario, configuration.seed, year)
     many = len(next(iter(runs.values())))
     sums = {policy: np.zeros((many, 5)) for policy in runs}
@@ -57,31 +70,55 @@ def yearly(
         "year_s": year,
         "strata": [{"outages": list(one.outages), "horizons": one.horizons} for one in found],
         "three_at_once": _three(configuration.scenario, year),
-        "policies": {policy: {name: one.plain() for name, one in _figures(rows, rule).items()} for policy, rows in sums.items()},
+        "policies": {
+            policy: {name: one.plain() for name, one in _figures(rows, rule).items()}
+            for policy, rows in sums.items()
+        },
     }
 
 
 def strata(scenario: spec.Scenario, seed: int, year: float = YEAR) -> list[Stratum]:
-    """None, each outage alone, and each overlapping pair, with the horizons a year that have them. Raises InputError."""
+    """None, each outage alone, and each overlapping pair, with the horizons a year that have them.
+    Raises InputError."""
     _checked(scenario)
     rate = {name: outage.per_year or 0.0 for name, outage in scenario.outages.items()}
     lasts = {name: _span(outage, scenario.horizon)[1] for name, outage in scenario.outages.items()}
     together = {}
     for a, b in combinations_with_replacement(rate, 2):
         together[a, b] = rate[a] * rate[b] * ((lasts[a] + lasts[b]) if a != b else lasts[a]) / year
-    alone = {name: rate[name] - sum(often * pair.count(name) for pair, often in together.items()) for name in rate}
+    alone = {
+        name: rate[name] - sum(often * pair.count(name) for pair, often in together.items())
+        for name in rate
+    }
     fair = year / scenario.horizon - sum(alone.values()) - sum(together.values())
     if min(fair, *alone.values()) < 0:
-        raise InputError("--yearly: outages come so often that hardly one is alone; simulate them as random ones (mean_between, repair) instead")
-    found = [Stratum((), fair, [{}]), *(Stratum((name,), many, [{name: scenario.outages[name]}]) for name, many in alone.items())]
-    return found + [Stratum(pair, often, list(_overlaps(scenario, seed, *pair))) for pair, often in together.items() if often > 0]
+        raise InputError(
+            "--yearly: outages come so often that hardly one is alone; simulate them as random "
+            "ones (mean_between, repair) instead"
+        )
+    found = [
+        Stratum((), fair, [{}]),
+        *(Stratum((name,), many, [{name: scenario.outages[name]}]) for name, many in alone.items()),
+    ]
+    return found + [
+        Stratum(pair, often, list(_overlaps(scenario, seed, *pair)))
+        for pair, often in together.items()
+        if often > 0
+    ]
 
 
 def _checked(scenario: spec.Scenario) -> None:
-    unknown = [name for name, outage in scenario.outages.items() if outage.start is None or outage.per_year is None]
+    unknown = [
+        name
+        for name, outage in scenario.outages.items()
+        if outage.start is None or outage.per_year is None
+    ]
     if not scenario.outages or unknown:
         which = f"outages.{unknown[0]}" if unknown else "outages"
-        raise InputError(f"--yearly: {which}: give start, end and per_year, how often a year such an outage comes")
+        raise InputError(
+            f"--yearly: {which}: give start, end and per_year, how often a year such an outage "
+            f"comes"
+        )
 
 
 def _span(outage: spec.Outage, horizon: float) -> tuple[float, float]:
@@ -92,33 +129,56 @@ def _span(outage: spec.Outage, horizon: float) -> tuple[float, float]:
     return start, moment(outage.end, horizon) - start
 
 
-def _overlaps(scenario: spec.Scenario, seed: int, first: str, second: str) -> Iterator[dict[str, spec.Outage]]:
-    """The second begins at any time from so long before the first that they just meet, to the first's end."""
-    (start, lasts), (other, also) = (_span(scenario.outages[name], scenario.horizon) for name in (first, second))
+def _overlaps(
+    scenario: spec.Scenario, seed: int, first: str, second: str
+) -> Iterator[dict[str, spec.Outage]]:
+    """The second begins at any time from so long before the first that they just meet, to the
+    first's end."""
+    (start, lasts), (other, also) = (
+        _span(scenario.outages[name], scenario.horizon) for name in (first, second)
+    )
     begins = min(start, other)
     if begins + lasts + also > scenario.horizon:
-        raise InputError(f"--yearly: {first} and {second}, one after the other, do not fit into the horizon; lengthen it or let them start earlier")
+        raise InputError(
+            f"--yearly: {first} and {second}, one after the other, do not fit into the horizon; "
+            f"lengthen it or let them start earlier"
+        )
     chance = float(Streams(seed, 0).block("yearly", first, second, block=0).random())
     for point in range(POINTS):
         later = -also + (lasts + also) * (point + chance) / POINTS
         a, b = begins + max(0.0, -later), begins + max(0.0, later)
         yield {
             first: replace(scenario.outages[first], start=a, end=a + lasts),
-            second if second != first else f"{second} again": replace(scenario.outages[second], start=b, end=b + also),
+            second if second != first else f"{second} again": replace(
+                scenario.outages[second], start=b, end=b + also
+            ),
         }
 
 
 def _played(
-    configuration: Configuration, stratum: Stratum, runs: Mapping[str, list[Figures]], workers: int, perform: Work
-) -> dict[str, np.ndarray]:  # fmt: skip
+    configuration: Configuration,
+    stratum: Stratum,
+    runs: Mapping[str, list[Figures]],
+    workers: int,
+    perform: Work,
+) -> dict[str, np.ndarray]:
     """Policy -> replication -> what adds up, of a horizon with these outages."""
     many = len(next(iter(runs.values())))
     if list(stratum.ways[0].items()) == list(configuration.scenario.outages.items()):
         return {policy: np.array([_sums(run) for run in each]) for policy, each in runs.items()}
     found = {policy: np.zeros((many, 5)) for policy in runs}
     for place, outages in enumerate(stratum.ways):
-        made = replace(configuration, scenario=replace(configuration.scenario, outages=outages), until=None, yearly=False)
-        jobs = [(policy, replication) for replication in range(place, many, len(stratum.ways)) for policy in runs]
+        made = replace(
+            configuration,
+            scenario=replace(configuration.scenario, outages=outages),
+            until=None,
+            yearly=False,
+        )
+        jobs = [
+            (policy, replication)
+            for replication in range(place, many, len(stratum.ways))
+            for policy in runs
+        ]
         with closing(perform(made, jobs, workers, None, lambda job, seconds: None)) as results:
             for done in results:
                 found[done.job[0]][done.job[1]] = _sums(done.figures)
@@ -134,11 +194,15 @@ def _sums(run: Figures) -> tuple[float, float, float, float, float]:
 def _figures(rows: np.ndarray, rule: Rule) -> dict[str, Interval]:
     failed, requests, bad, minutes, cost = rows.T
     shares = {"success_rate": 1 - failed / requests, "availability": 1 - bad / minutes}
-    return {**{name: _share(values.tolist(), rule) for name, values in shares.items()}, "cost_usd": interval(cost.tolist(), rule=rule)}
+    return {
+        **{name: _share(values.tolist(), rule) for name, values in shares.items()},
+        "cost_usd": interval(cost.tolist(), rule=rule),
+    }
 
 
 def _share(values: list[float], rule: Rule) -> Interval:
-    """Bounds are cut at 0 and 1. A share that never varied has none: no failure seen does not prove that there is none."""
+    """Bounds are cut at 0 and 1. A share that never varied has none: no failure seen does not prove
+    that there is none."""
     found = interval([*values], rule=rule)
     if found.low is None or found.high is None or found.low == found.high:
         return Interval(found.mean, None, None)
@@ -146,17 +210,32 @@ def _share(values: list[float], rule: Rule) -> Interval:
 
 
 def _three(scenario: spec.Scenario, year: float) -> float:
-    """The share of a year in which three or more are there at once, which is left out: the number at once is Poisson (M/G/∞)."""
-    load = sum((outage.per_year or 0.0) * _span(outage, scenario.horizon)[1] for outage in scenario.outages.values()) / year
+    """The share of a year in which three or more are there at once, which is left out: the number
+    at once is Poisson (M/G/∞)."""
+    load = (
+        sum(
+            (outage.per_year or 0.0) * _span(outage, scenario.horizon)[1]
+            for outage in scenario.outages.values()
+        )
+        / year
+    )
     return max(0.0, 1 - math.exp(-load) * (1 + load + load**2 / 2))
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """In sentences."""
-    often = "; ".join(f"{' with '.join(one['outages']) or 'without an outage'} {one['horizons']:,.4g}" for one in found["strata"])
+    often = "; ".join(
+        f"{' with '.join(one['outages']) or 'without an outage'} {one['horizons']:,.4g}"
+        for one in found["strata"]
+    )
     told = [f"A year, as horizons of each kind ({often}):"]
     for policy, figures in found["policies"].items():
-        success, minutes, cost = (Interval(**figures[name]) for name in ("success_rate", "availability", "cost_usd"))
-        shares = f"{span(*success, unit='share')} of requests and {span(*minutes, unit='share')} of minutes succeed"
+        success, minutes, cost = (
+            Interval(**figures[name]) for name in ("success_rate", "availability", "cost_usd")
+        )
+        shares = (
+            f"{span(*success, unit='share')} of requests and {span(*minutes, unit='share')} "
+            f"of minutes succeed"
+        )
         told.append(f"  {policy}: {shares}, for {span(*cost, unit='USD')}")
     return told

@@ -1,4 +1,5 @@
-"""How far a replay can be trusted: its own routing held against the log, and which figures were observed."""
+"""How far a replay can be trusted: its own routing held against the log, and which figures were
+observed."""
 
 from __future__ import annotations
 
@@ -24,18 +25,26 @@ if TYPE_CHECKING:
     from simroute.studies.comparison.run import Study
 
 MOST_AGAIN = 5
-"""Replications of the log's own routing that are played when something lies over the trace, so that the others cannot be held against it."""
-WORDS = {"success_rate": "success", "latency_p50_s": "median latency", "latency_p95_s": "p95 latency", "cost_usd": "cost"}
+"""Replications of the log's own routing that are played when something lies over the trace, so that
+the others cannot be held against it."""
+WORDS = {
+    "success_rate": "success",
+    "latency_p50_s": "median latency",
+    "latency_p95_s": "p95 latency",
+    "cost_usd": "cost",
+}
 UNKNOWN: dict[str, Any] = {"relative": None}
 """How far a figure is off of which the log tells nothing."""
 HOUR = 3600.0
 MOVED = 0.2
-"""A share of all calls that a policy sends elsewhere; from here on it is said beside the differences."""
+"""A share of all calls that a policy sends elsewhere; from here on it is said beside the
+differences."""
 FEWEST = 20
 """Requests without which an hour is not compared."""
 
 QUICK = 400_000
-"""Requests of all policies and replications together that are played without being asked for more."""
+"""Requests of all policies and replications together that are played without being asked for
+more."""
 MOST, LEAST = 20, 3
 
 Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
@@ -43,30 +52,52 @@ Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
 
 
 def planned(
-    files: Sequence[str], scenario: str | None, policies: list[str], overrides: list[str], outages: list[str], seed: int = 1,
-    replications: int | None = None, load: dict[str, Any] | None = None,
-) -> Configuration:  # fmt: skip
-    """The log's own routing, and these policies beside it; `replications` None: as many as are quick. Else as `traced.load`. Raises InputError."""
+    files: Sequence[str],
+    scenario: str | None,
+    policies: list[str],
+    overrides: list[str],
+    outages: list[str],
+    seed: int = 1,
+    replications: int | None = None,
+    load: dict[str, Any] | None = None,
+) -> Configuration:
+    """The log's own routing, and these policies beside it; `replications` None: as many as are
+    quick. Else as `traced.load`. Raises InputError."""
     path = os.pathsep.join(str(Path(file).resolve()) for file in files)
     names = [RECORDED, *(name for name in policies if name != RECORDED)]
     made = traced(path, scenario, names, overrides, outages, seed, replications or 1, load)
     each = max(1.0, made.requests * len(names))
-    return made if replications is not None else replace(made, replications=int(min(MOST, max(LEAST, QUICK // each))))
+    return (
+        made
+        if replications is not None
+        else replace(made, replications=int(min(MOST, max(LEAST, QUICK // each))))
+    )
 
 
 def calibrated(study: Study, again: Again) -> dict[str, Any]:
-    """`replay` of summary.json: the log's figures, those of its own routing replayed, residuals, and what is decided in spite of them."""
+    """`replay` of summary.json: the log's figures, those of its own routing replayed, residuals,
+    and what is decided in spite of them."""
     made = study.configuration
     plain = undisturbed(made)
     log = logged(plain)
     trace: Any = made.arrivals("trace")
-    known = told(trace) if any(d.recorded is not None for d in made.scenario.deployments.values()) else []
+    known = (
+        told(trace)
+        if any(d.recorded is not None for d in made.scenario.deployments.values())
+        else []
+    )
     runs: list[Figures] = []
     evidence = Evidence()
     if not known:
         pass  # nothing to hold them against
     elif RECORDED not in study.runs or plain.scenario != made.scenario:
-        runs, evidence = again(replace(plain, policies={RECORDED: made.policies[RECORDED]}, replications=min(MOST_AGAIN, made.replications)))
+        runs, evidence = again(
+            replace(
+                plain,
+                policies={RECORDED: made.policies[RECORDED]},
+                replications=min(MOST_AGAIN, made.replications),
+            )
+        )
     else:
         runs, evidence = study.runs[RECORDED], study.evidence[RECORDED]
     others = [policy for policy in study.runs if policy != RECORDED and RECORDED in study.runs]
@@ -77,7 +108,13 @@ def calibrated(study: Study, again: Again) -> dict[str, Any]:
         "calibration": compared,
         "hours": _hours(plain, known, log, evidence, len(runs)) if known else [],
         "origin": {policy: _origin(found) for policy, found in study.evidence.items()},
-        "differences": [_difference(study, policy, name, compared.get(name, UNKNOWN)) for policy in others for name in TOLD] if known else [],
+        "differences": [
+            _difference(study, policy, name, compared.get(name, UNKNOWN))
+            for policy in others
+            for name in TOLD
+        ]
+        if known
+        else [],
         "sends": {policy: _sends(made, found) for policy, found in study.evidence.items()},
         "laid_over": _laid(made),
         **spending(study, log),
@@ -91,7 +128,12 @@ def undisturbed(made: Configuration) -> Configuration:
     calm = replace(load, rate_scale=1.0, trace_loop=1, trace_jitter=False)
     trace: Any = made.arrivals("trace")
     last = trace.span if load.trace_to is None else min(load.trace_to, trace.span)
-    return replace(made, scenario=replace(made.scenario, workload=calm, outages={}, horizon=length or last - load.trace_from))
+    return replace(
+        made,
+        scenario=replace(
+            made.scenario, workload=calm, outages={}, horizon=length or last - load.trace_from
+        ),
+    )
 
 
 def _laid(made: Configuration) -> list[str]:
@@ -106,29 +148,52 @@ def _laid(made: Configuration) -> list[str]:
 def _compared(name: str, log: Figures, runs: list[Figures]) -> dict[str, Any]:
     was, found = log.metrics[name], interval([run.metrics[name] for run in runs])
     residual = None if was is None or found.mean is None else found.mean - was
-    return {"logged": was, "replayed": found.plain(), "residual": residual, "relative": residual / was if residual is not None and was else None}
+    return {
+        "logged": was,
+        "replayed": found.plain(),
+        "residual": residual,
+        "relative": residual / was if residual is not None and was else None,
+    }
 
 
 def _difference(study: Study, policy: str, name: str, compared: dict[str, Any]) -> dict[str, Any]:
-    """From the log's routing to this policy; decided when it is more than chance (of one replication nobody knows) and more than the residual.
+    """From the log's routing to this policy; decided when it is more than chance (of one
+    replication nobody knows) and more than the residual.
 
-    Where outages that come at random lie over the trace, bounds of shares count those that were met, as in all tables.
+    Where outages that come at random lie over the trace, bounds of shares count those that were
+    met, as in all tables.
     """
     base, other = ([run.metrics[name] for run in study.runs[which]] for which in (RECORDED, policy))
     found = paired(base, other, study.rule, name)
     mean = interval(base).mean
-    allowed = abs(compared["relative"] * mean) if compared["relative"] is not None and mean is not None else None
+    allowed = (
+        abs(compared["relative"] * mean)
+        if compared["relative"] is not None and mean is not None
+        else None
+    )
     surely = found.low is not None and found.high is not None and not found.low <= 0 <= found.high
-    decided = bool(surely and found.mean is not None and allowed is not None and abs(found.mean) > allowed)
-    return {"policy": policy, "metric": name, **found.plain(), "residual": allowed, "decided": decided}
+    decided = bool(
+        surely and found.mean is not None and allowed is not None and abs(found.mean) > allowed
+    )
+    return {
+        "policy": policy,
+        "metric": name,
+        **found.plain(),
+        "residual": allowed,
+        "decided": decided,
+    }
 
 
 def _origin(evidence: Evidence) -> dict[str, float | None]:
-    """Shares of sends, answers and cost that were resampled from the log's calls of that deployment in that hour; the rest is modelled."""
+    """Shares of sends, answers and cost that were resampled from the log's calls of that deployment
+    in that hour; the rest is modelled."""
     counts = evidence.counts.get("origin")
     if counts is None:
         return {"sends": 0.0, "answers": 0.0, "cost": 0.0}
-    return {name: float(row[0] / row.sum()) if row.sum() else None for name, row in zip(("sends", "answers", "cost"), counts, strict=True)}
+    return {
+        name: float(row[0] / row.sum()) if row.sum() else None
+        for name, row in zip(("sends", "answers", "cost"), counts, strict=True)
+    }
 
 
 def _sends(made: Configuration, evidence: Evidence) -> dict[str, float]:
@@ -137,10 +202,14 @@ def _sends(made: Configuration, evidence: Evidence) -> dict[str, float]:
     if counts is None or not counts.any():
         return {}
     shares = counts.sum(axis=0) / counts.sum()
-    return {name: float(share) for name, share in zip(made.scenario.deployments, shares, strict=False)}
+    return {
+        name: float(share) for name, share in zip(made.scenario.deployments, shares, strict=False)
+    }
 
 
-def _hours(made: Configuration, known: list[str], log: Figures, evidence: Evidence, many: int) -> list[dict[str, Any]]:
+def _hours(
+    made: Configuration, known: list[str], log: Figures, evidence: Evidence, many: int
+) -> list[dict[str, Any]]:
     """The same, for each hour (or the finest slices that are kept, when these are longer)."""
     assert log.evidence is not None
     horizon = made.scenario.horizon
@@ -151,8 +220,14 @@ def _hours(made: Configuration, known: list[str], log: Figures, evidence: Eviden
         was, now = _slice(log.evidence.counts, part), _slice(evidence.counts, part)
         if was["requests"] >= FEWEST:
             now["cost_usd"], now["requests"] = now["cost_usd"] / many, now["requests"] / many
-            row = {"start_s": start * horizon / BINS, "stop_s": min(start + each, BINS) * horizon / BINS, "requests": was["requests"]}
-            found.append({**row, **{name: {"logged": was[name], "replayed": now[name]} for name in known}})
+            row = {
+                "start_s": start * horizon / BINS,
+                "stop_s": min(start + each, BINS) * horizon / BINS,
+                "requests": was["requests"],
+            }
+            found.append(
+                {**row, **{name: {"logged": was[name], "replayed": now[name]} for name in known}}
+            )
     return found
 
 
@@ -160,18 +235,26 @@ def _slice(counts: dict[str, np.ndarray], part: slice) -> dict[str, Any]:
     arrivals, ok = int(counts["arrivals"][part].sum()), int(counts["ok"][part].sum())
     cells = counts["over_time"][part].sum(axis=0)
     return {
-        "requests": arrivals, "success_rate": ok / arrivals if arrivals else None, "cost_usd": int(counts["cost"][part].sum()) / 1e9,
-        "latency_p50_s": _quantile(cells, 0.5), "latency_p95_s": _quantile(cells, 0.95),
-    }  # fmt: skip
+        "requests": arrivals,
+        "success_rate": ok / arrivals if arrivals else None,
+        "cost_usd": int(counts["cost"][part].sum()) / 1e9,
+        "latency_p50_s": _quantile(cells, 0.5),
+        "latency_p95_s": _quantile(cells, 0.95),
+    }
 
 
 def _quantile(cells: np.ndarray, share: float) -> float | None:
     total = int(cells.sum())
-    return float(seconds_of(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0]) if total else None
+    return (
+        float(seconds_of(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0])
+        if total
+        else None
+    )
 
 
 def missed(found: dict[str, Any]) -> float | None:
-    """By how much the log's own routing, replayed, misses the log's share of successes; None where the log does not tell it."""
+    """By how much the log's own routing, replayed, misses the log's share of successes; None where
+    the log does not tell it."""
     gap: float | None = found["calibration"].get("success_rate", {}).get("residual")
     return None if gap is None else abs(gap)
 
@@ -180,46 +263,82 @@ def calibration(found: dict[str, Any]) -> list[str]:
     """In sentences, for above everything else."""
     compared = found["calibration"]
     if not compared:
-        return ["Calibration: the log tells neither how its requests ended nor what they cost; all figures are modelled."]
-    made = [f"Calibration: the log's own routing, replayed, against the log ({found['requests']:,} requests):"]
+        return [
+            "Calibration: the log tells neither how its requests ended nor what they cost; all "
+            "figures are modelled."
+        ]
+    made = [
+        f"Calibration: the log's own routing, replayed, against the log ({found['requests']:,} "
+        f"requests):"
+    ]
     for name, row in compared.items():
-        made.append(f"  {WORDS[name]}: {_shown(name, row['replayed']['mean'])}, logged {_shown(name, row['logged'])} ({_residual(name, row)})")
+        made.append(
+            f"  {WORDS[name]}: {_shown(name, row['replayed']['mean'])}, logged "
+            f"{_shown(name, row['logged'])} ({_residual(name, row)})"
+        )
     worst = _worst(found["hours"], compared)
     return made + ([f"  by hour: {worst}"] if worst else [])
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """What is decided in spite of the residual, what was observed, and why no saving is known, in sentences."""
+    """What is decided in spite of the residual, what was observed, and why no saving is known, in
+    sentences."""
     made = []
     for policy, shares in found["origin"].items() if found["calibration"] else ():
         if policy != RECORDED and shares["answers"] is not None:
-            made.append(f"{policy}: {percent(shares['answers'])} of its answers are the log's own (that model, that hour), the others modelled")
+            made.append(
+                f"{policy}: {percent(shares['answers'])} of its answers are the log's own (that "
+                f"model, that hour), the others modelled"
+            )
             made += _moved(policy, found["sends"])
-            made += [f"  {_told(row)}" for row in found["differences"] if row["policy"] == policy and row["mean"] is not None]
+            made += [
+                f"  {_told(row)}"
+                for row in found["differences"]
+                if row["policy"] == policy and row["mean"] is not None
+            ]
     if not found["shifts"]:
-        made.append(f"No shift of work to a cheaper deployment is known: {'; '.join(found['shifts_missing'])}.")
+        made.append(
+            f"No shift of work to a cheaper deployment is known: "
+            f"{'; '.join(found['shifts_missing'])}."
+        )
     return made
 
 
 def _moved(policy: str, sends: dict[str, dict[str, float]]) -> list[str]:
-    """Where a policy sends far more than the log did: its figures are then those of other models, whatever fails."""
+    """Where a policy sends far more than the log did: its figures are then those of other models,
+    whatever fails."""
     was = sends.get(RECORDED, {})
-    more = {name: share - was.get(name, 0.0) for name, share in sends[policy].items()} if was else {}
+    more = (
+        {name: share - was.get(name, 0.0) for name, share in sends[policy].items()} if was else {}
+    )
     name = max(more, key=lambda each: more[each], default=None)
     if name is None or more[name] < MOVED:
         return []
-    shares = f"{percent(sends[policy][name])} of its calls go to {name}, in the log {percent(was.get(name, 0.0))}"
-    return [f"  {shares}: these differences are of models, too; `recorded: {{}}` as its first layer keeps the log's"]
+    shares = (
+        f"{percent(sends[policy][name])} of its calls go to {name}, in the log "
+        f"{percent(was.get(name, 0.0))}"
+    )
+    return [
+        f"  {shares}: these differences are of models, too; `recorded: {{}}` as its first layer "
+        f"keeps the log's"
+    ]
 
 
 def _told(row: dict[str, Any]) -> str:
     name, unit = row["metric"], METRICS[row["metric"]][0]
-    change = ("+" if row["mean"] > 0 else "") + span(row["mean"], row["low"], row["high"], unit).replace(" %", " points")
+    change = ("+" if row["mean"] > 0 else "") + span(
+        row["mean"], row["low"], row["high"], unit
+    ).replace(" %", " points")
     size = row["residual"]
     allowed = (
-        " (the log does not tell it)" if size is None else f" (residual {f'{100 * size:.3f} points' if unit == 'share' else _shown(name, size)})"
+        " (the log does not tell it)"
+        if size is None
+        else f" (residual {f'{100 * size:.3f} points' if unit == 'share' else _shown(name, size)})"
     )
-    return f"{row['policy']} - {RECORDED}, {WORDS[name]}: {change}{'' if row['decided'] else f', undecided{allowed}'}"
+    return (
+        f"{row['policy']} - {RECORDED}, {WORDS[name]}: "
+        f"{change}{'' if row['decided'] else f', undecided{allowed}'}"
+    )
 
 
 def _shown(name: str, value: float | None) -> str:
@@ -232,21 +351,43 @@ def _residual(name: str, row: dict[str, Any]) -> str:
         return "not known"
     if METRICS[name][0] == "share":
         return f"{row['residual'] * 100:+.3f} points"
-    return f"{row['relative'] * 100:+.2f} %" if row["relative"] is not None else f"{row['residual']:+g}"
+    return (
+        f"{row['relative'] * 100:+.2f} %"
+        if row["relative"] is not None
+        else f"{row['residual']:+g}"
+    )
 
 
 def _worst(hours: list[dict[str, Any]], calibration: dict[str, Any]) -> str:
     """The largest residual of each figure over the hours."""
     told_of = []
     for name in calibration:
-        gaps = [(row[name]["replayed"] - row[name]["logged"], row[name]["logged"]) for row in hours
-                if row[name]["replayed"] is not None and row[name]["logged"] is not None]  # fmt: skip
+        gaps = [
+            (row[name]["replayed"] - row[name]["logged"], row[name]["logged"])
+            for row in hours
+            if row[name]["replayed"] is not None and row[name]["logged"] is not None
+        ]
         if not gaps:
             continue
         gap, was = max(gaps, key=lambda pair: abs(pair[0]))
-        shown = f"{gap * 100:+.2f} points" if METRICS[name][0] == "share" else f"{gap / was * 100:+.1f} %" if was else _shown(name, gap)
+        shown = (
+            f"{gap * 100:+.2f} points"
+            if METRICS[name][0] == "share"
+            else f"{gap / was * 100:+.1f} %"
+            if was
+            else _shown(name, gap)
+        )
         told_of.append(f"{WORDS[name]} {shown}")
     return f"at most {', '.join(told_of)} off" if told_of else ""
 
 
-__all__ = ["RECORDED", "Interval", "calibrated", "calibration", "lines", "missed", "planned", "undisturbed"]
+__all__ = [
+    "RECORDED",
+    "Interval",
+    "calibrated",
+    "calibration",
+    "lines",
+    "missed",
+    "planned",
+    "undisturbed",
+]

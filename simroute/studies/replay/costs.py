@@ -1,4 +1,5 @@
-"""What a log's traffic costs and whose it is, before and after; what caches and cheaper deployments would save. Plain data, and as CSV."""
+"""What a log's traffic costs and whose it is, before and after; what caches and cheaper deployments
+would save. Plain data, and as CSV."""
 
 from __future__ import annotations
 
@@ -21,20 +22,29 @@ MOST = 50
 Bills = dict[tuple[str, str], dict[str, Bill]]
 UNNAMED = "(not named)"
 SEMANTIC = (
-    ("chats of an arena", 0.95, 0.870, 0.060), ("chats of an arena", 0.99, 0.361, 0.027),
-    ("search queries", 0.95, 0.390, 0.079), ("search queries", 0.99, 0.109, 0.014),
-    ("questions of a forum", 0.95, 0.068, 0.023), ("questions of a forum", 0.99, 0.011, 0.0026),
-)  # fmt: skip
-"""Published, for static thresholds (traffic, cosine similarity): answers from the cache, and wrong ones among all requests, as shares."""
+    ("chats of an arena", 0.95, 0.870, 0.060),
+    ("chats of an arena", 0.99, 0.361, 0.027),
+    ("search queries", 0.95, 0.390, 0.079),
+    ("search queries", 0.99, 0.109, 0.014),
+    ("questions of a forum", 0.95, 0.068, 0.023),
+    ("questions of a forum", 0.99, 0.011, 0.0026),
+)
+"""Published, for static thresholds (traffic, cosine similarity): answers from the cache, and wrong
+ones among all requests, as shares."""
 
 
 def spending(study: Study, log: Figures) -> dict[str, Any]:
-    """`spend`, `shifts` and `caching` of summary.json's `replay`. Caches and shifts are those of the whole log, whatever part is replayed."""
+    """`spend`, `shifts` and `caching` of summary.json's `replay`. Caches and shifts are those of
+    the whole log, whatever part is replayed."""
     trace: Any = study.configuration.arrivals("trace")
     bills = rebilled(study.configuration.scenario, trace)
     shifts = _shifts(study.configuration.scenario, trace, bills)
     return {
-        "spend": {kind: found for kind in KINDS if (found := _spend(study, log, kind, "cost_usd" in trace.said, trace)) is not None},
+        "spend": {
+            kind: found
+            for kind in KINDS
+            if (found := _spend(study, log, kind, "cost_usd" in trace.said, trace)) is not None
+        },
         "caching": _caching(study.configuration.scenario, trace, bills),
         "shifts": shifts[:MOST],
         "shifts_left_out": max(0, len(shifts) - MOST),
@@ -42,28 +52,47 @@ def spending(study: Study, log: Figures) -> dict[str, Any]:
     }
 
 
-# -- before and after -------------------------------------------------------------------------------------------------
+# -- before and after ------------------------------------------------------------------------------
 
 
-def _spend(study: Study, log: Figures, kind: str, billed: bool, trace: Recording) -> dict[str, Any] | None:
-    """USD by name: `before` as the log says (None where it has no costs or no such names), `after` by policy, mean over replications. Days are in
-    order."""
+def _spend(
+    study: Study, log: Figures, kind: str, billed: bool, trace: Recording
+) -> dict[str, Any] | None:
+    """USD by name: `before` as the log says (None where it has no costs or no such names), `after`
+    by policy, mean over replications. Days are in order."""
     billed = billed and set(trace.names.get(kind, ())) != {NOBODY}
-    before = {word: row["cost_usd"] or 0.0 for word, row in log.by.get(kind, {}).items()} if billed else {}
+    before = (
+        {word: row["cost_usd"] or 0.0 for word, row in log.by.get(kind, {}).items()}
+        if billed
+        else {}
+    )
     after = {policy: _means(study, policy, kind) for policy in study.runs}
     words = list(dict.fromkeys([*before, *(word for found in after.values() for word in found)]))
     if not words or words == [NOBODY]:
         return None
     main, rest = words, list[str]()
     if kind != "day":
-        main = sorted(words, key=lambda word: (word == OTHERS, -before.get(word, 0.0), *(-found.get(word, 0.0) for found in after.values())))
+        main = sorted(
+            words,
+            key=lambda word: (
+                word == OTHERS,
+                -before.get(word, 0.0),
+                *(-found.get(word, 0.0) for found in after.values()),
+            ),
+        )
         main, rest = (main, []) if len(main) <= MOST else (main[:MOST], main[MOST:])
 
     def columns(found: dict[str, float]) -> list[float]:
-        return [found.get(word, 0.0) for word in main] + ([sum(found.get(word, 0.0) for word in rest)] if rest else [])
+        return [found.get(word, 0.0) for word in main] + (
+            [sum(found.get(word, 0.0) for word in rest)] if rest else []
+        )
 
     shown = [UNNAMED if word == NOBODY else word for word in main] + ([OTHERS] if rest else [])
-    return {"names": shown, "before": columns(before) if billed else None, "after": {policy: columns(found) for policy, found in after.items()}}
+    return {
+        "names": shown,
+        "before": columns(before) if billed else None,
+        "after": {policy: columns(found) for policy, found in after.items()},
+    }
 
 
 def _means(study: Study, policy: str, kind: str) -> dict[str, float]:
@@ -75,11 +104,12 @@ def _means(study: Study, policy: str, kind: str) -> dict[str, float]:
     return {word: cost / len(runs) for word, cost in total.items()}
 
 
-# -- caches -----------------------------------------------------------------------------------------------------------
+# -- caches ----------------------------------------------------------------------------------------
 
 
 def _caching(scenario: spec.Scenario, trace: Recording, bills: Bills) -> dict[str, Any]:
-    """exact: requests whose prompt came before, and their cost; prompt: input that providers had read, and could have; semantic: assumed."""
+    """exact: requests whose prompt came before, and their cost; prompt: input that providers had
+    read, and could have; semantic: assumed."""
     here = _here(scenario)
     own = [costs[here[target]] for (_, target), costs in bills.items() if target in here]
     asked = sum(row[3] or 0.0 for row in trace.mix)
@@ -97,26 +127,42 @@ def _caching(scenario: spec.Scenario, trace: Recording, bills: Bills) -> dict[st
         "cost_usd": paid,
         "exact": trace.repeats,
         "prompt": {
-            "input_tokens": asked, "cached_tokens": had if known else None, "saved_usd": saved if known else None,
-            "prefix_share": ever, "prefix_share_5min": soon, "could_save_usd": could(ever), "could_save_5min_usd": could(soon),
+            "input_tokens": asked,
+            "cached_tokens": had if known else None,
+            "saved_usd": saved if known else None,
+            "prefix_share": ever,
+            "prefix_share_5min": soon,
+            "could_save_usd": could(ever),
+            "could_save_5min_usd": could(soon),
         },
         "semantic": [
-            {"traffic": traffic, "cosine": cosine, "hits": hits, "false": wrong, "saves_usd": None if paid is None else hits * paid}
+            {
+                "traffic": traffic,
+                "cosine": cosine,
+                "hits": hits,
+                "false": wrong,
+                "saves_usd": None if paid is None else hits * paid,
+            }
             for traffic, cosine, hits, wrong in SEMANTIC
         ],
-    }  # fmt: skip
+    }
 
 
 def _here(scenario: spec.Scenario) -> dict[str, str]:
     """Target of the log -> the deployment that it is here."""
-    return {made.recorded: name for name, made in reversed(scenario.deployments.items()) if made.recorded is not None}
+    return {
+        made.recorded: name
+        for name, made in reversed(scenario.deployments.items())
+        if made.recorded is not None
+    }
 
 
-# -- cheaper deployments ----------------------------------------------------------------------------------------------
+# -- cheaper deployments ---------------------------------------------------------------------------
 
 
 def _shifts(scenario: spec.Scenario, trace: Recording, bills: Bills) -> list[dict[str, Any]]:
-    """Each kind of work at each deployment of the log, at every deployment that would be cheaper for the same calls; the largest saving first."""
+    """Each kind of work at each deployment of the log, at every deployment that would be cheaper
+    for the same calls; the largest saving first."""
     here = _here(scenario)
     logged = {(row[0], row[1]): row for row in trace.mix}
     found = []
@@ -127,11 +173,20 @@ def _shifts(scenario: spec.Scenario, trace: Recording, bills: Bills) -> list[dic
         now = costs[own].whole
         for other, (would, *_) in costs.items():
             if other != own and would < now:
-                found.append({
-                    "work": UNNAMED if work == NOBODY else work, "from": own, "to": other, "requests": int(row[2]), "logged_usd": row[6],
-                    "cost_usd": now, "would_cost_usd": would, "saves_usd": now - would,
-                    "quality_from": _grade(scenario, own, work), "quality_to": _grade(scenario, other, work),
-                })  # fmt: skip
+                found.append(
+                    {
+                        "work": UNNAMED if work == NOBODY else work,
+                        "from": own,
+                        "to": other,
+                        "requests": int(row[2]),
+                        "logged_usd": row[6],
+                        "cost_usd": now,
+                        "would_cost_usd": would,
+                        "saves_usd": now - would,
+                        "quality_from": _grade(scenario, own, work),
+                        "quality_to": _grade(scenario, other, work),
+                    }
+                )
     return sorted(found, key=lambda row: (-row["saves_usd"], row["work"], row["from"], row["to"]))
 
 
@@ -139,39 +194,71 @@ def _missing(scenario: spec.Scenario, trace: Recording, any_found: bool) -> list
     """Why the table of shifts is empty, or what of the log's work is not in it, in sentences."""
     known = {made.recorded for made in scenario.deployments.values()}
     if not trace.mix:
-        return ["the log names no model of a request that was answered" if "model" not in trace.said else "no request of the log was answered"]
+        return [
+            "the log names no model of a request that was answered"
+            if "model" not in trace.said
+            else "no request of the log was answered"
+        ]
     strange = sum(row[2] for row in trace.mix if row[1] not in known)
-    blank = sum(row[2] for row in trace.mix if row[1] in known and (row[3] is None or row[5] is None))
-    found = [f"{strange:,.0f} answered requests went to models that are no deployment here"] if strange else []
-    found += [f"{blank:,.0f} answered requests are of work and models of which the log has no token counts"] if blank else []
+    blank = sum(
+        row[2] for row in trace.mix if row[1] in known and (row[3] is None or row[5] is None)
+    )
+    found = (
+        [f"{strange:,.0f} answered requests went to models that are no deployment here"]
+        if strange
+        else []
+    )
+    found += (
+        [
+            f"{blank:,.0f} answered requests are of work and models of which the log has no "
+            f"token counts"
+        ]
+        if blank
+        else []
+    )
     if not any_found and strange + blank < sum(row[2] for row in trace.mix):
         if len(scenario.deployments) == 1:
             found.append(
-                f"{next(iter(scenario.deployments))} is the only deployment; scenario=S names others, such as a cheaper model, to hold it against"
+                f"{next(iter(scenario.deployments))} is the only deployment; scenario=S names "
+                f"others, such as a cheaper model, to hold it against"
             )
         else:
-            found.append("all work is at the deployment that is cheapest for it already; scenario=S can name cheaper ones")
+            found.append(
+                "all work is at the deployment that is cheapest for it already; scenario=S can "
+                "name cheaper ones"
+            )
     return found
 
 
 def _grade(scenario: spec.Scenario, name: str, work: str) -> float | None:
     """Share of right answers, where the scenario says one."""
     made = scenario.deployments[name]
-    return None if made.outcomes is not None else accuracy(made.quality, work, scenario.workload.tasks)
+    return (
+        None if made.outcomes is not None else accuracy(made.quality, work, scenario.workload.tasks)
+    )
 
 
-# -- as tables for spreadsheets ---------------------------------------------------------------------------------------
+# -- as tables for spreadsheets --------------------------------------------------------------------
 
 
 def sheets(found: dict[str, Any]) -> dict[str, Callable[[], str]]:
     """File name -> its CSV, of summary.json's `replay`."""
-    return {"spend.csv": lambda: _spend_sheet(found), "shifts.csv": lambda: _shift_sheet(found), "caching.csv": lambda: _caching_sheet(found)}
+    return {
+        "spend.csv": lambda: _spend_sheet(found),
+        "shifts.csv": lambda: _shift_sheet(found),
+        "caching.csv": lambda: _caching_sheet(found),
+    }
 
 
 def _spend_sheet(found: dict[str, Any]) -> str:
     policies = list(found["origin"])
     rows = [
-        [kind, name, None if one["before"] is None else one["before"][place], *(one["after"][policy][place] for policy in policies)]
+        [
+            kind,
+            name,
+            None if one["before"] is None else one["before"][place],
+            *(one["after"][policy][place] for policy in policies),
+        ]
         for kind, one in found["spend"].items()
         for place, name in enumerate(one["names"])
     ]
@@ -180,10 +267,21 @@ def _spend_sheet(found: dict[str, Any]) -> str:
 
 def _shift_sheet(found: dict[str, Any]) -> str:
     heads = [
-        "work", "from", "to", "requests", "logged_usd", "cost_usd", "would_cost_usd", "saves_usd", "quality_from", "quality_to",
-    ]  # fmt: skip
+        "work",
+        "from",
+        "to",
+        "requests",
+        "logged_usd",
+        "cost_usd",
+        "would_cost_usd",
+        "saves_usd",
+        "quality_from",
+        "quality_to",
+    ]
     rows = [[row[head] for head in heads] for row in found["shifts"]]
-    return sheet(heads, rows or [[f"none: {'; '.join(found['shifts_missing'])}", *[None] * (len(heads) - 1)]])
+    return sheet(
+        heads, rows or [[f"none: {'; '.join(found['shifts_missing'])}", *[None] * (len(heads) - 1)]]
+    )
 
 
 def _caching_sheet(found: dict[str, Any]) -> str:
@@ -191,19 +289,54 @@ def _caching_sheet(found: dict[str, Any]) -> str:
     exact, many = caching["exact"], caching["requests"]
     rows: list[list[Any]] = []
     if exact is not None:
-        rows.append(["exact", "kept for ever", "requests", exact["requests"] / many, exact["cost_usd"], 0.0])
-        rows.append(["exact", "kept for an hour", "requests", exact["within_hour"] / many, exact["within_hour_cost_usd"], 0.0])
+        rows.append(
+            ["exact", "kept for ever", "requests", exact["requests"] / many, exact["cost_usd"], 0.0]
+        )
+        rows.append(
+            [
+                "exact",
+                "kept for an hour",
+                "requests",
+                exact["within_hour"] / many,
+                exact["within_hour_cost_usd"],
+                0.0,
+            ]
+        )
     else:
-        rows.append(["exact", "not known: the log does not tell prompts apart", "requests", None, None, 0.0])
+        rows.append(
+            ["exact", "not known: the log does not tell prompts apart", "requests", None, None, 0.0]
+        )
     if prompt["cached_tokens"] is not None:
         share = prompt["cached_tokens"] / prompt["input_tokens"] if prompt["input_tokens"] else None
-        rows.append(["prompt", "saved already, as logged", "input tokens", share, prompt["saved_usd"], 0.0])
+        rows.append(
+            ["prompt", "saved already, as logged", "input tokens", share, prompt["saved_usd"], 0.0]
+        )
     for key, words in (("", "kept for ever"), ("_5min", "kept for 5 minutes")):
         if prompt[f"prefix_share{key}"] is not None:
-            rows.append(["prompt", f"more, {words}", "input tokens", prompt[f"prefix_share{key}"], prompt[f"could_save{key}_usd"], 0.0])
+            rows.append(
+                [
+                    "prompt",
+                    f"more, {words}",
+                    "input tokens",
+                    prompt[f"prefix_share{key}"],
+                    prompt[f"could_save{key}_usd"],
+                    0.0,
+                ]
+            )
     if prompt["cached_tokens"] is None and prompt["prefix_share"] is None:
-        rows.append(["prompt", "not known: the log has neither cached tokens nor prompts", "input tokens", None, None, 0.0])
+        rows.append(
+            [
+                "prompt",
+                "not known: the log has neither cached tokens nor prompts",
+                "input tokens",
+                None,
+                None,
+                0.0,
+            ]
+        )
     for row in caching["semantic"]:
         words = f"assumed: like {row['traffic']}, cosine {row['cosine']:g}"
         rows.append(["semantic", words, "requests", row["hits"], row["saves_usd"], row["false"]])
-    return sheet(["cache", "assumption", "share_of", "share", "saves_usd", "false_share_of_requests"], rows)
+    return sheet(
+        ["cache", "assumption", "share_of", "share", "saves_usd", "false_share_of_requests"], rows
+    )

@@ -1,4 +1,5 @@
-"""A log as if it were a run: its own outcomes through the same definitions of every figure, so that a replay can be held against it."""
+"""A log as if it were a run: its own outcomes through the same definitions of every figure, so that
+a replay can be held against it."""
 
 from __future__ import annotations
 
@@ -16,30 +17,55 @@ from simroute.models.replayed import clock, window
 from simroute.traces.playback.columns import NOBODY, Recording
 
 OK, FAILED = OUTCOMES.index("ok"), OUTCOMES.index("failed")
-TOLD = {"success_rate": "failed", "latency_p50_s": "latency_s", "latency_p95_s": "latency_s", "cost_usd": "cost_usd"}
+TOLD = {
+    "success_rate": "failed",
+    "latency_p50_s": "latency_s",
+    "latency_p95_s": "latency_s",
+    "cost_usd": "cost_usd",
+}
 """Figures that are compared -> what the log must say for that."""
 
 
 def told(trace: Recording) -> list[str]:
     """Which of `TOLD` this log can say."""
-    return [name for name, column in TOLD.items() if column in trace.said or (name == "success_rate" and "status" in trace.said)]
+    return [
+        name
+        for name, column in TOLD.items()
+        if column in trace.said or (name == "success_rate" and "status" in trace.said)
+    ]
 
 
 def logged(configuration: Configuration) -> Figures:
-    """Figures of the log in the window that is replayed, at its own speed; by target, user, feature, task, team and day, and over time.
+    """Figures of the log in the window that is replayed, at its own speed; by target, user,
+    feature, task, team and day, and over time.
 
-    Users, features, tasks and teams are those that the log names, whatever the scenario's are: codes of one table mean nothing in another.
+    Users, features, tasks and teams are those that the log names, whatever the scenario's are:
+    codes of one table mean nothing in another.
     """
     trace: Any = configuration.arrivals("trace")
     made = world(configuration, next(iter(configuration.policies)), 0, [])
     known = context(configuration, made)
-    own = {kind: words for kind, words in trace.names.items() if kind in ("task", "user", "feature") or set(words) != {NOBODY}}
-    known = replace(known, names={**{kind: words for kind, words in known.names.items() if kind not in trace.names}, **own})
+    own = {
+        kind: words
+        for kind, words in trace.names.items()
+        if kind in ("task", "user", "feature") or set(words) != {NOBODY}
+    }
+    known = replace(
+        known,
+        names={
+            **{kind: words for kind, words in known.names.items() if kind not in trace.names},
+            **own,
+        },
+    )
     fold, observer = Fold(known), Observer(known, story=False)
     load = configuration.scenario.workload
     start, stop = window(load, trace)
     time = clock(load, trace)
-    ends = {code: known.names["target"].index(route[-1]) for code, route in enumerate(made.weather.routes) if route}
+    ends = {
+        code: known.names["target"].index(route[-1])
+        for code, route in enumerate(made.weather.routes)
+        if route
+    }
     last = np.array([ends.get(code, -1) for code in range(len(trace.routes))] or [-1])
     for first in range(start, stop, 16 * BLOCK):
         rows = trace.part(first, min(first + 16 * BLOCK, stop), outcomes=True)
@@ -52,23 +78,48 @@ def logged(configuration: Configuration) -> Figures:
     return figures
 
 
-def _chunks(rows: dict[str, np.ndarray], first: int, last: np.ndarray, known: Context) -> list[tuple[str, dict[str, np.ndarray]]]:
+def _chunks(
+    rows: dict[str, np.ndarray], first: int, last: np.ndarray, known: Context
+) -> list[tuple[str, dict[str, np.ndarray]]]:
     size, good = len(rows["arrival"]), rows["failed"] != 1
     latency = np.where(np.isnan(rows["latency_s"]), 0.0, rows["latency_s"])
-    cost = np.rint(np.where(np.isnan(rows["cost_usd"]), 0.0, rows["cost_usd"]) * 1e9).astype(np.int64)
+    cost = np.rint(np.where(np.isnan(rows["cost_usd"]), 0.0, rows["cost_usd"]) * 1e9).astype(
+        np.int64
+    )
     target = np.where(rows["route"] >= 0, last[np.maximum(rows["route"], 0)], -1)
     number, none = first + np.arange(size), np.zeros(size, bool)
-    names: dict[str, np.ndarray] = {name: rows[name] for name in ("task", "user", "feature", "team") if name in known.names}
+    names: dict[str, np.ndarray] = {
+        name: rows[name] for name in ("task", "user", "feature", "team") if name in known.names
+    }
     requests = {
-        "request_id": number, "arrival_s": rows["arrival"], "end_s": rows["arrival"] + latency, "latency_s": rows["latency_s"],
+        "request_id": number,
+        "arrival_s": rows["arrival"],
+        "end_s": rows["arrival"] + latency,
+        "latency_s": rows["latency_s"],
         "ttft_s": np.full(size, np.nan),
-        "outcome": np.where(good, OK, FAILED).astype(np.int8), "failover_s": np.full(size, np.nan), "cost_nano": cost,
-        "wasted_nano": np.zeros(size, np.int64), "forbidden": none, "cached": np.where(rows["route"] == -2, CACHED["exact"], CACHED["no"]),
-        "false_hit": none, "attempts": (target >= 0).astype(np.int32), "quality": np.full(size, np.nan), "target": target, **names,
-    }  # fmt: skip
+        "outcome": np.where(good, OK, FAILED).astype(np.int8),
+        "failover_s": np.full(size, np.nan),
+        "cost_nano": cost,
+        "wasted_nano": np.zeros(size, np.int64),
+        "forbidden": none,
+        "cached": np.where(rows["route"] == -2, CACHED["exact"], CACHED["no"]),
+        "false_hit": none,
+        "attempts": (target >= 0).astype(np.int32),
+        "quality": np.full(size, np.nan),
+        "target": target,
+        **names,
+    }
     sent = target >= 0
     attempts = {
-        "request_id": number[sent], "target": target[sent], "start_s": rows["arrival"][sent], "left_s": requests["end_s"][sent],
-        "status": np.where(good, 200, 500)[sent], "probe": none[sent], "abandoned": none[sent], "cost_nano": cost[sent],
-    }  # fmt: skip
-    return [("attempts", attempts), ("requests", requests)] if sent.any() else [("requests", requests)]
+        "request_id": number[sent],
+        "target": target[sent],
+        "start_s": rows["arrival"][sent],
+        "left_s": requests["end_s"][sent],
+        "status": np.where(good, 200, 500)[sent],
+        "probe": none[sent],
+        "abandoned": none[sent],
+        "cost_nano": cost[sent],
+    }
+    return (
+        [("attempts", attempts), ("requests", requests)] if sent.any() else [("requests", requests)]
+    )

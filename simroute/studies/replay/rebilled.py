@@ -1,4 +1,5 @@
-"""What a log's calls would cost elsewhere: each at its own date, hour and length of prompt, summed by work, deployment of the log and deployment."""
+"""What a log's calls would cost elsewhere: each at its own date, hour and length of prompt, summed
+by work, deployment of the log and deployment."""
 
 from __future__ import annotations
 
@@ -20,8 +21,8 @@ PART = 16 * BLOCK
 
 
 class Bill(NamedTuple):
-    """USD: `whole` for all calls; `saved`: what they would cost more without the provider's cache (less, where writing to it cost more than it
-    saved); `could`: less if it had held all input."""
+    """USD: `whole` for all calls; `saved`: what they would cost more without the provider's cache
+    (less, where writing to it cost more than it saved); `could`: less if it had held all input."""
 
     whole: float
     saved: float
@@ -29,27 +30,42 @@ class Bill(NamedTuple):
 
 
 def rebilled(scenario: spec.Scenario, trace: Recording) -> dict[tuple[str, str], dict[str, Bill]]:
-    """(kind of work, target of the log) -> deployment -> bill, of calls that were answered, whatever part of the log is replayed.
+    """(kind of work, target of the log) -> deployment -> bill, of calls that were answered,
+    whatever part of the log is replayed.
 
-    Changes of price that belong to the run (`price_steps`) are left out. Work is the task, else the feature, as the recording names them.
+    Changes of price that belong to the run (`price_steps`) are left out. Work is the task, else the
+    feature, as the recording names them.
     """
     load = replace(scenario.workload, trace_from=0.0, trace_to=None, trace_loop=1, rate_scale=1.0)
     when = calendar(load, trace)
-    tariffs = {name: Tariff(price_list(replace(made, price_steps={}), trace.span, when)) for name, made in scenario.deployments.items()}
+    tariffs = {
+        name: Tariff(price_list(replace(made, price_steps={}), trace.span, when))
+        for name, made in scenario.deployments.items()
+    }
     tasks, features = (trace.names.get(kind) or [NOBODY] for kind in ("task", "feature"))
     works, many = [*tasks, *features], len(trace.targets)
     tokens = np.zeros((5, len(works) * many))  # calls, input, output, cached, written of each group
-    sums = {name: np.zeros((len(Bill._fields), len(works) * many)) for name, tariff in tariffs.items() if not tariff.flat}
-    for group, arrival, asked, given, cached, written in _calls(trace, np.array([name != NOBODY for name in tasks])):
+    sums = {
+        name: np.zeros((len(Bill._fields), len(works) * many))
+        for name, tariff in tariffs.items()
+        if not tariff.flat
+    }
+    for group, arrival, asked, given, cached, written in _calls(
+        trace, np.array([name != NOBODY for name in tasks])
+    ):
         _add(tokens, group, np.ones(len(group)), asked, given, cached, written)
         none = np.zeros(len(group), np.int64)
         for name, row in sums.items():
             ways = ((none, none), (cached, written), (asked, none))
-            full, whole, best = (tariffs[name].nanos(arrival, asked, given, *way) / 1e9 for way in ways)
+            full, whole, best = (
+                tariffs[name].nanos(arrival, asked, given, *way) / 1e9 for way in ways
+            )
             _add(row, group, whole, full - whole, full - best)
     sums |= {name: _linear(tariff, tokens) for name, tariff in tariffs.items() if tariff.flat}
     return {
-        (works[place // many], trace.targets[place % many]): {name: Bill(*sums[name][:, place].tolist()) for name in tariffs}
+        (works[place // many], trace.targets[place % many]): {
+            name: Bill(*sums[name][:, place].tolist()) for name in tariffs
+        }
         for place in np.flatnonzero(tokens[0]).tolist()
     }
 
@@ -65,11 +81,18 @@ def _linear(tariff: Tariff, tokens: np.ndarray) -> np.ndarray:
     less = 0.0 if price.cached is None else price.input - price.cached
     more = 0.0 if price.written is None else price.written - price.input
     saved = less * cached - more * written
-    return np.array([price.input * asked + price.output * given - saved + price.call * tokens[0], saved, less * asked])
+    return np.array(
+        [
+            price.input * asked + price.output * given - saved + price.call * tokens[0],
+            saved,
+            less * asked,
+        ]
+    )
 
 
 def _calls(trace: Recording, tasked: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-    """Of answered calls: place of (work, target), arrival (s), input, output, cached and written tokens."""
+    """Of answered calls: place of (work, target), arrival (s), input, output, cached and written
+    tokens."""
     last = np.array([route[-1] for route in trace.routes] or [-1])
     for start in range(0, trace.requests, PART):
         part = trace.part(start, min(start + PART, trace.requests), outcomes=True)
@@ -77,4 +100,11 @@ def _calls(trace: Recording, tasked: np.ndarray) -> Iterator[tuple[np.ndarray, .
         mine = {name: column[sent] for name, column in part.items()}
         work = np.where(tasked[mine["task"]], mine["task"], len(tasked) + mine["feature"])
         group = work * len(trace.targets) + last[mine["route"]]
-        yield group, mine["arrival"], mine["input_tokens"], mine["output_tokens"], mine["cached_tokens"], mine["written_tokens"]
+        yield (
+            group,
+            mine["arrival"],
+            mine["input_tokens"],
+            mine["output_tokens"],
+            mine["cached_tokens"],
+            mine["written_tokens"],
+        )

@@ -17,9 +17,11 @@ STEPS = 400
 
 
 class Winner(NamedTuple):
-    """The cheapest policy that keeps the promise (by "cost"), else the one with the highest success, as it is promised (by "success").
+    """The cheapest policy that keeps the promise (by "cost"), else the one with the highest
+    success, as it is promised (by "success").
 
-    rivals: those that could be it as well, as far as these replications tell (95 % for all pairs together). policy None: no request arrived.
+    rivals: those that could be it as well, as far as these replications tell (95 % for all pairs
+    together). policy None: no request arrived.
     """
 
     policy: str | None
@@ -31,7 +33,12 @@ class Winner(NamedTuple):
         return self.policy is not None and not self.rivals
 
     def plain(self) -> dict[str, Any]:
-        return {"policy": self.policy, "by": self.by, "sure": self.sure, "rivals": list(self.rivals)}
+        return {
+            "policy": self.policy,
+            "by": self.by,
+            "sure": self.sure,
+            "rivals": list(self.rivals),
+        }
 
 
 def winner(study: Study) -> Winner:
@@ -45,10 +52,18 @@ def winner(study: Study) -> Winner:
     if good:
         best = min(good, key=lambda policy: study.intervals[policy][COST].mean or 0.0)
         others = [policy for policy in known if policy != best and keeps[policy] is not False]
-        return Winner(best, "cost", tuple(policy for policy in others if not _apart(study, COST, best, policy)))
+        return Winner(
+            best,
+            "cost",
+            tuple(policy for policy in others if not _apart(study, COST, best, policy)),
+        )
     best = max(known, key=lambda policy: study.intervals[policy][success].mean or 0.0)
     undecided = [policy for policy in known if keeps[policy] is None and policy != best]
-    rivals = [policy for policy in known if policy != best and (policy in undecided or not _apart(study, success, policy, best))]
+    rivals = [
+        policy
+        for policy in known
+        if policy != best and (policy in undecided or not _apart(study, success, policy, best))
+    ]
     return Winner(best, "success", tuple(rivals))
 
 
@@ -59,13 +74,15 @@ def _apart(study: Study, metric: str, less: str, more: str) -> bool:
 
 
 def difference(study: Study, metric: str, first: str, second: str) -> Interval:
-    """The second's minus the first's, whichever two are picked by looking: the bounds hold together with those of all pairs."""
+    """The second's minus the first's, whichever two are picked by looking: the bounds hold together
+    with those of all pairs."""
     series = study.series()
     return apart(series[first][metric], series[second][metric], len(series), study.rule, metric)
 
 
 class Crossing(NamedTuple):
-    """Where one winner follows another: at which value, within which bounds (None: beyond the values tried), and by what it is decided."""
+    """Where one winner follows another: at which value, within which bounds (None: beyond the
+    values tried), and by what it is decided."""
 
     before: str
     after: str
@@ -78,7 +95,9 @@ class Crossing(NamedTuple):
         return self._asdict()
 
 
-def crossings(values: list[float], log: bool, cells: list[Study], winners: list[Winner]) -> list[Crossing]:
+def crossings(
+    values: list[float], log: bool, cells: list[Study], winners: list[Winner]
+) -> list[Crossing]:
     """Wherever two neighbouring values have different winners."""
     found = []
     for place in range(len(values) - 1):
@@ -89,38 +108,68 @@ def crossings(values: list[float], log: bool, cells: list[Study], winners: list[
     return found
 
 
-def _deciding(cells: list[Study], place: int, before: str, after: str) -> tuple[str, list[Interval]]:
-    """What makes one winner follow another, as a quantity with a change of sign: a promise kept no longer, kept from here on, or a difference."""
-    here, there = ({entry["policy"]: entry["meets_slo"] for entry in cells[at].verdict} for at in (place, place + 1))
+def _deciding(
+    cells: list[Study], place: int, before: str, after: str
+) -> tuple[str, list[Interval]]:
+    """What makes one winner follow another, as a quantity with a change of sign: a promise kept no
+    longer, kept from here on, or a difference."""
+    here, there = (
+        {entry["policy"]: entry["meets_slo"] for entry in cells[at].verdict}
+        for at in (place, place + 1)
+    )
     if here[before] and not there[before]:
-        return f"{before} stops keeping the promise", [_beside(cell, before, cells[place + 1]) for cell in cells]
+        return f"{before} stops keeping the promise", [
+            _beside(cell, before, cells[place + 1]) for cell in cells
+        ]
     if there[after] and not here[after]:
-        return f"{after} begins to keep the promise", [_beside(cell, after, cells[place]) for cell in cells]
+        return f"{after} begins to keep the promise", [
+            _beside(cell, after, cells[place]) for cell in cells
+        ]
     metric = COST if here[before] and there[after] else share(cells[place].configuration.scenario)
-    return "cost" if metric == COST else "success", [difference(cell, metric, before, after) for cell in cells]
+    return "cost" if metric == COST else "success", [
+        difference(cell, metric, before, after) for cell in cells
+    ]
 
 
 def _beside(cell: Study, policy: str, broken: Study) -> Interval:
-    """How far a policy is on the good side of that part of the promise which is not kept in the cell `broken`."""
+    """How far a policy is on the good side of that part of the promise which is not kept in the
+    cell `broken`."""
     promised, other = parts(cell.configuration.scenario), parts(broken.configuration.scenario)
-    missed = next((part.metric for part in other if part.kept(broken.intervals[policy][part.metric]) is not True), other[0].metric)
+    missed = next(
+        (
+            part.metric
+            for part in other
+            if part.kept(broken.intervals[policy][part.metric]) is not True
+        ),
+        other[0].metric,
+    )
     part = next((part for part in promised if part.metric == missed), promised[0])
-    mean, low, high = (None if value is None else value - part.bound for value in cell.intervals[policy][part.metric])
+    mean, low, high = (
+        None if value is None else value - part.bound
+        for value in cell.intervals[policy][part.metric]
+    )
     if part.at_least:
         return Interval(mean, low, high)
     return Interval(*(None if value is None else -value for value in (mean, high, low)))
 
 
-def _zero(values: list[float], log: bool, curve: list[Interval], place: int) -> tuple[float, float | None, float | None]:
-    """Where straight lines pass zero between a value and the next, and from where to where zero lies within the bounds, around there.
+def _zero(
+    values: list[float], log: bool, curve: list[Interval], place: int
+) -> tuple[float, float | None, float | None]:
+    """Where straight lines pass zero between a value and the next, and from where to where zero
+    lies within the bounds, around there.
 
-    The lines join the means, or the bounds where these decide: a promise is kept when its unfavourable bound keeps it.
+    The lines join the means, or the bounds where these decide: a promise is kept when its
+    unfavourable bound keeps it.
     """
     x = np.log(values) if log else np.array(values)
     many = (len(values) - 1) * STEPS + 1
     index = np.linspace(0, len(values) - 1, many)
     where = np.interp(index, np.arange(len(values)), x)
-    mean, low, high = (np.interp(index, np.arange(len(values)), [_number(found, part) for found in curve]) for part in range(3))
+    mean, low, high = (
+        np.interp(index, np.arange(len(values)), [_number(found, part) for found in curve])
+        for part in range(3)
+    )
     inside = (low <= 0) & (high >= 0)
     first, last = place * STEPS, (place + 1) * STEPS
     touching = np.flatnonzero(inside[first : last + 1]) + first
@@ -131,10 +180,16 @@ def _zero(values: list[float], log: bool, curve: list[Interval], place: int) -> 
         while last < many - 1 and inside[last + 1]:
             last += 1
     between = slice(place * STEPS, (place + 1) * STEPS + 1)
-    turns = [turn for line in (mean, low, high) for turn in np.flatnonzero(np.diff(np.sign(line[between]))).tolist()]
+    turns = [
+        turn
+        for line in (mean, low, high)
+        for turn in np.flatnonzero(np.diff(np.sign(line[between]))).tolist()
+    ]
     at = where[between][turns[0] if turns else STEPS // 2]
     ends = (None if first == 0 else where[first], None if last == many - 1 else where[last])
-    back = [None if value is None else float(np.exp(value) if log else value) for value in (at, *ends)]
+    back = [
+        None if value is None else float(np.exp(value) if log else value) for value in (at, *ends)
+    ]
     return back[0] or 0.0, back[1], back[2]
 
 

@@ -1,4 +1,5 @@
-"""Many configurations, all policies, all replications: each run made once, here or elsewhere, the same bits either way."""
+"""Many configurations, all policies, all replications: each run made once, here or elsewhere, the
+same bits either way."""
 
 from __future__ import annotations
 
@@ -13,20 +14,32 @@ from simroute.studies.comparison.run import Study
 
 
 def studies(
-    made: list[Configuration], workers: int, told: Callable[[int, int], None], stores: Sequence[Store] = (), perform: Work | None = None
-) -> tuple[list[Study | None], bool]:  # fmt: skip
-    """A study for each configuration, None for those that were not finished before Ctrl-C; and whether it was pressed.
+    made: list[Configuration],
+    workers: int,
+    told: Callable[[int, int], None],
+    stores: Sequence[Store] = (),
+    perform: Work | None = None,
+) -> tuple[list[Study | None], bool]:
+    """A study for each configuration, None for those that were not finished before Ctrl-C; and
+    whether it was pressed.
 
-    A policy that two configurations have in the same weather is run once. `told(done, total)` hears of the beginning, and of each run.
-    `stores`: what they have is not run again, and all get what is run. `perform`: plays elsewhere than in `workers` processes here.
-    Raises WorkerLostError, RuntimeError that names the failed replication.
+    A policy that two configurations have in the same weather is run once. `told(done, total)` hears
+    of the beginning, and of each run. `stores`: what they have is not run again, and all get what
+    is run. `perform`: plays elsewhere than in `workers` processes here. Raises WorkerLostError,
+    RuntimeError that names the failed replication.
     """
-    names = {(number, policy): digest(each, policy) for number, each in enumerate(made) for policy in each.policies}
+    names = {
+        (number, policy): digest(each, policy)
+        for number, each in enumerate(made)
+        for policy in each.policies
+    }
     first: dict[Job, Numbered] = {}
     for number, each in enumerate(made):
         for policy in each.policies:
             for replication in each.numbers:
-                first.setdefault((names[number, policy], replication), (number, (policy, replication)))
+                first.setdefault(
+                    (names[number, policy], replication), (number, (policy, replication))
+                )
     found: dict[Job, Figures] = {}
     interrupted = False
     told(0, len(first))
@@ -44,7 +57,10 @@ def studies(
             told(len(found), len(first))
     except KeyboardInterrupt:
         interrupted = True
-    return [_study(each, {policy: names[number, policy] for policy in each.policies}, found) for number, each in enumerate(made)], interrupted
+    return [
+        _study(each, {policy: names[number, policy] for policy in each.policies}, found)
+        for number, each in enumerate(made)
+    ], interrupted
 
 
 def _kept(jobs: list[Job], stores: Sequence[Store]) -> Iterator[Done]:
@@ -61,7 +77,9 @@ def _kept(jobs: list[Job], stores: Sequence[Store]) -> Iterator[Done]:
                 break
 
 
-def _played(made: list[Configuration], jobs: list[Numbered], workers: int, perform: Work | None) -> Iterator[tuple[int, Done]]:
+def _played(
+    made: list[Configuration], jobs: list[Numbered], workers: int, perform: Work | None
+) -> Iterator[tuple[int, Done]]:
     if perform is None:
         with Crew(workers, bare=True) as crew:
             yield from crew.play(made, jobs)
@@ -73,6 +91,14 @@ def _played(made: list[Configuration], jobs: list[Numbered], workers: int, perfo
 
 
 def _study(made: Configuration, names: dict[str, str], found: dict[Job, Figures]) -> Study | None:
-    if not all((name, replication) in found for name in names.values() for replication in made.numbers):
+    if not all(
+        (name, replication) in found for name in names.values() for replication in made.numbers
+    ):
         return None
-    return Study(made, {policy: [found[name, replication] for replication in made.numbers] for policy, name in names.items()})
+    return Study(
+        made,
+        {
+            policy: [found[name, replication] for replication in made.numbers]
+            for policy, name in names.items()
+        },
+    )

@@ -1,4 +1,5 @@
-"""What a study of assumptions runs: a comparison as it is assumed, and what each setting changes. Written as a `config.yaml`, and read back."""
+"""What a study of assumptions runs: a comparison as it is assumed, and what each setting changes.
+Written as a `config.yaml`, and read back."""
 
 from __future__ import annotations
 
@@ -18,9 +19,11 @@ MOST = 1000
 
 @dataclass
 class Settings(Configuration):
-    """What a folder, a journal and a resumption want to know of such a study: as a configuration, with the text of the whole.
+    """What a folder, a journal and a resumption want to know of such a study: as a configuration,
+    with the text of the whole.
 
-    `base`: as assumed; `varied`: of each assumption its key, and what it is set to; `made`: the settings, in the order of the study.
+    `base`: as assumed; `varied`: of each assumption its key, and what it is set to; `made`: the
+    settings, in the order of the study.
     """
 
     kind: Kind = "vary"
@@ -31,7 +34,14 @@ class Settings(Configuration):
     def plain(self) -> dict[str, Any]:
         """As plain data; `read` reads it back."""
         base = replace(self.base, replications=self.replications, seed=self.seed).plain()
-        return {**base, KEY: {"kind": self.kind, "varied": self.varied, "settings": [_changed(base, each.plain()) for each in self.made]}}
+        return {
+            **base,
+            KEY: {
+                "kind": self.kind,
+                "varied": self.varied,
+                "settings": [_changed(base, each.plain()) for each in self.made],
+            },
+        }
 
     @property
     def numbered(self) -> list[Configuration]:
@@ -46,7 +56,9 @@ class Settings(Configuration):
 NOTHING: Any = None
 
 
-def settings(kind: Kind, base: Configuration, varied: list[dict[str, Any]], made: list[Configuration]) -> Settings:
+def settings(
+    kind: Kind, base: Configuration, varied: list[dict[str, Any]], made: list[Configuration]
+) -> Settings:
     """Of what is understood already."""
     own = {f.name: getattr(base, f.name) for f in fields(Configuration)}
     return Settings(**{**own, "command": kind}, kind=kind, base=base, varied=varied, made=made)
@@ -62,11 +74,23 @@ def read(document: yaml_reader.Document) -> Settings:
     plain = {key: value for key, value in document.data.items() if key != KEY}
     base = restored(replace(document, data=plain))
     found = document.data[KEY]
-    wrong = f"{document.where((KEY,))}: {KEY}: expected kind, varied and settings, as --vary and --tornado write them"
-    if not isinstance(found, dict) or found.keys() != {"kind", "varied", "settings"} or found["kind"] not in ("vary", "tornado"):
+    wrong = (
+        f"{document.where((KEY,))}: {KEY}: expected kind, varied and settings, as --vary and "
+        f"--tornado write them"
+    )
+    if (
+        not isinstance(found, dict)
+        or found.keys() != {"kind", "varied", "settings"}
+        or found["kind"] not in ("vary", "tornado")
+    ):
         raise InputError(wrong)
     varied, changes = found["varied"], found["settings"]
-    if not _mappings(varied) or not _mappings(changes) or len(changes) > MOST or not _fit(found["kind"], varied, len(changes)):
+    if (
+        not _mappings(varied)
+        or not _mappings(changes)
+        or len(changes) > MOST
+        or not _fit(found["kind"], varied, len(changes))
+    ):
         raise InputError(wrong)
     made = [restored(replace(document, data=_merged(plain, each))) for each in changes]
     if any(each.policies.keys() != base.policies.keys() for each in made):
@@ -77,10 +101,14 @@ def read(document: yaml_reader.Document) -> Settings:
 def _fit(kind: Kind, varied: list[dict[str, Any]], many: int) -> bool:
     """Whether there are as many settings as what is varied makes."""
     if kind == "tornado":
-        return all(each.keys() == {"key", "value", "low", "high"} for each in varied) and many == 2 * len(varied)
+        return all(
+            each.keys() == {"key", "value", "low", "high"} for each in varied
+        ) and many == 2 * len(varied)
     shape = {"key": str, "unit": str, "log": bool, "values": list, "written": list}
     right = all({name: type(value) for name, value in each.items()} == shape for each in varied)
-    return right and 0 < len(varied) <= 2 and many == math.prod(len(each["values"]) for each in varied)
+    return (
+        right and 0 < len(varied) <= 2 and many == math.prod(len(each["values"]) for each in varied)
+    )
 
 
 def _mappings(value: Any) -> bool:
@@ -90,7 +118,11 @@ def _mappings(value: Any) -> bool:
 def _changed(base: Any, made: Any) -> Any:
     """The part of `made` that differs; `_merged` puts it back."""
     if isinstance(base, dict) and isinstance(made, dict) and base.keys() <= made.keys():
-        return {key: _changed(base.get(key), value) for key, value in made.items() if key not in base or base[key] != value}
+        return {
+            key: _changed(base.get(key), value)
+            for key, value in made.items()
+            if key not in base or base[key] != value
+        }
     return made
 
 

@@ -16,7 +16,10 @@ from simroute.errors import InputError
 
 POINTS, MOST_POINTS, MOST_CELLS = 7, 50, 400
 RANGE = re.compile(r"([^=\s]+)=\s*(.+?)\.\.(.+?)(?::\s*([^\s:]+))?(\s+log)?\s*")
-SHAPE = "expected KEY=LOW..HIGH, KEY=LOW..HIGH:POINTS or 'KEY=LOW..HIGH log', such as scenario.outages.morning.error_share=0.1..1.0"
+SHAPE = (
+    "expected KEY=LOW..HIGH, KEY=LOW..HIGH:POINTS or 'KEY=LOW..HIGH log', such as "
+    "scenario.outages.morning.error_share=0.1..1.0"
+)
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,18 @@ def axes(texts: list[str], made: Configuration) -> list[Axis]:
     if len(texts) > 2:
         problems.append(f"--vary: at most two at a time, found {len(texts)}")
     keys = [axis.key for axis in found]
-    problems += [f"--vary {key}: stands twice" for key in sorted({key for key in keys if keys.count(key) > 1})]
+    problems += [
+        f"--vary {key}: stands twice"
+        for key in sorted({key for key in keys if keys.count(key) > 1})
+    ]
     cells = 1
     for axis in found:
         cells *= len(axis.values)
     if cells > MOST_CELLS:
-        problems.append(f"--vary: {cells} settings are too many, at most {MOST_CELLS}; give fewer points, such as KEY=LOW..HIGH:5")
+        problems.append(
+            f"--vary: {cells} settings are too many, at most {MOST_CELLS}; give fewer points, "
+            f"such as KEY=LOW..HIGH:5"
+        )
     if problems:
         raise InputError(*problems)
     return found
@@ -68,7 +77,13 @@ def _axis(text: str, made: Configuration) -> Axis:
     numbers = [float(end[:-1]) if isinstance(end, str) else float(end) for end in ends]
     values = _values(numbers[0], numbers[1], _points(points), bool(log), known)
     mark = "%" if all(shares) else ""
-    return Axis(key, "%" if mark else known.unit, bool(log), values, tuple(f"{value:.12g}{mark}" for value in values))
+    return Axis(
+        key,
+        "%" if mark else known.unit,
+        bool(log),
+        values,
+        tuple(f"{value:.12g}{mark}" for value in values),
+    )
 
 
 def _points(text: str | None) -> int:
@@ -79,7 +94,9 @@ def _points(text: str | None) -> int:
     return int(text)
 
 
-def _values(low: float, high: float, points: int, log: bool, known: Assumption) -> tuple[float, ...]:
+def _values(
+    low: float, high: float, points: int, log: bool, known: Assumption
+) -> tuple[float, ...]:
     if low >= high:
         raise InputError(f"{low:g}..{high:g} is empty: the lower end must be below the upper one")
     if log and low <= 0:

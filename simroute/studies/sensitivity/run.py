@@ -1,4 +1,5 @@
-"""What both studies of assumptions have in common: how they run, what they keep while they do, and what they leave."""
+"""What both studies of assumptions have in common: how they run, what they keep while they do, and
+what they leave."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ class _Ended:
 
 @dataclass
 class Assumptions(_Ended, ABC):
-    """What came out of one. `unwritten`: files that could not be written, with one line for each reason in `problems`."""
+    """What came out of one. `unwritten`: files that could not be written, with one line for each
+    reason in `problems`."""
 
     plan: Settings
     interrupted: bool
@@ -59,12 +61,24 @@ class Assumptions(_Ended, ABC):
         """`sensitivity.json`: no time of day, path or number of workers."""
         made, scenario = self.plan.as_asked(self.plan.base), self.plan.base.scenario
         return {
-            "schema_version": VERSION, "simroute": simroute.__version__, "command": made.command, "kind": self.plan.kind,
-            "scenario": made.scenario_name, "question": " ".join(scenario.about.split()), "seed": made.seed, "replications": made.replications,
-            "horizon_s": scenario.horizon, "promise": scenario.slo.success, "share": share(scenario),
-            "promised": words(scenario), "policies": list(made.policies), "config": made.to_yaml(),
-            "interrupted": self.interrupted, **self.told(), "lines": self.lines(),
-        }  # fmt: skip
+            "schema_version": VERSION,
+            "simroute": simroute.__version__,
+            "command": made.command,
+            "kind": self.plan.kind,
+            "scenario": made.scenario_name,
+            "question": " ".join(scenario.about.split()),
+            "seed": made.seed,
+            "replications": made.replications,
+            "horizon_s": scenario.horizon,
+            "promise": scenario.slo.success,
+            "share": share(scenario),
+            "promised": words(scenario),
+            "policies": list(made.policies),
+            "config": made.to_yaml(),
+            "interrupted": self.interrupted,
+            **self.told(),
+            "lines": self.lines(),
+        }
 
     def to_json(self) -> str:
         return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -96,16 +110,30 @@ class Assumptions(_Ended, ABC):
 
 
 def assumed(
-    plan: Settings, *, workers: int = 1, told: Told = silent, noted: Callable[[str], None] | None = None, out: Path | None = None,
-    resume: bool = False, report: bool = True, perform: Work | None = None, cache: bool = False,
-) -> Assumptions:  # fmt: skip
-    """Run a plan of --vary or --tornado. With `out`, a folder that is there, every run is kept as it is finished, and `resume` goes on with those.
+    plan: Settings,
+    *,
+    workers: int = 1,
+    told: Told = silent,
+    noted: Callable[[str], None] | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    report: bool = True,
+    perform: Work | None = None,
+    cache: bool = False,
+) -> Assumptions:
+    """Run a plan of --vary or --tornado. With `out`, a folder that is there, every run is kept as
+    it is finished, and `resume` goes on with those.
 
-    `perform`: plays elsewhere than here; `cache`: runs of earlier studies are read back. After Ctrl-C: of the settings that are whole.
-    Raises InputError, WorkerLostError, ReplicationError, KeyboardInterrupt when nothing can be said.
+    `perform`: plays elsewhere than here; `cache`: runs of earlier studies are read back. After
+    Ctrl-C: of the settings that are whole. Raises InputError, WorkerLostError, ReplicationError,
+    KeyboardInterrupt when nothing can be said.
     """
     noted = noted or Watch().noted
-    begin = Kept.begun(plan, out, False, noted) if not resume or out is None else Kept.resumed(plan, out, None, noted)
+    begin = (
+        Kept.begun(plan, out, False, noted)
+        if not resume or out is None
+        else Kept.resumed(plan, out, None, noted)
+    )
     with ExitStack() as stack:
         record = stack.enter_context(begin)
         stores: list[Store] = [record]
@@ -123,13 +151,20 @@ def assumed(
 def _counted(shelf: Cache, plan: Settings, noted: Callable[[str], None]) -> None:
     many = len(shelf.keys())
     if many:
-        noted(f"{many} runs of this comparison are kept in {shelf.place}/; those of them that are asked for are read back")
+        noted(
+            f"{many} runs of this comparison are kept in {shelf.place}/; those of them that are "
+            f"asked for are read back"
+        )
 
 
-def _concluded(plan: Settings, workers: int, told: Told, stores: list[Store], perform: Work | None) -> Assumptions:
+def _concluded(
+    plan: Settings, workers: int, told: Told, stores: list[Store], perform: Work | None
+) -> Assumptions:
     from simroute.studies.sensitivity import sweep, tornado
 
     if plan.kind == "vary":
         return sweep.concluded(plan, *studies(plan.numbered, workers, told, stores, perform))
-    (base, *sides), interrupted = studies([plan.as_asked(plan.base), *plan.numbered], workers, told, stores, perform)
+    (base, *sides), interrupted = studies(
+        [plan.as_asked(plan.base), *plan.numbered], workers, told, stores, perform
+    )
     return tornado.concluded(plan, base, sides, interrupted)

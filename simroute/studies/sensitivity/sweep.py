@@ -1,4 +1,5 @@
-"""How an answer depends on what was assumed: every policy at every value of one or two assumptions, in the same weather."""
+"""How an answer depends on what was assumed: every policy at every value of one or two assumptions,
+in the same weather."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from simroute.text import clean
 
 @dataclass
 class Sensitivity(Assumptions):
-    """What came out. `cells`: (value of each axis, comparison), the last axis fastest; those that were interrupted are left out."""
+    """What came out. `cells`: (value of each axis, comparison), the last axis fastest; those that
+    were interrupted are left out."""
 
     axes: list[Axis] = field(default_factory=list)
     cells: list[tuple[tuple[float, ...], Study]] = field(default_factory=list)
@@ -35,7 +37,12 @@ class Sensitivity(Assumptions):
         """Along one assumption, where the winner changes; nothing for two."""
         if len(self.axes) > 1:
             return []
-        return crossings([at[0] for at, _ in self.cells], self.axes[0].log, [study for _, study in self.cells], self.winners)
+        return crossings(
+            [at[0] for at, _ in self.cells],
+            self.axes[0].log,
+            [study for _, study in self.cells],
+            self.winners,
+        )
 
     def lines(self) -> list[str]:
         """The finding in sentences."""
@@ -44,13 +51,20 @@ class Sensitivity(Assumptions):
     def told(self) -> dict[str, Any]:
         """Its own part of the summary."""
         return {
-            "axes": [{"key": axis.key, "unit": axis.unit, "log": axis.log, "values": list(axis.values)} for axis in self.axes],
-            "cells": [_cell(at, study, best) for (at, study), best in zip(self.cells, self.winners, strict=True)],
+            "axes": [
+                {"key": axis.key, "unit": axis.unit, "log": axis.log, "values": list(axis.values)}
+                for axis in self.axes
+            ],
+            "cells": [
+                _cell(at, study, best)
+                for (at, study), best in zip(self.cells, self.winners, strict=True)
+            ],
             "crossings": [crossing.plain() for crossing in self.crossings],
         }
 
     def columns(self) -> dict[str, list[Any]]:
-        """A row for each setting and policy: the values, mean, low and high of each metric, whether the promise is kept, who wins."""
+        """A row for each setting and policy: the values, mean, low and high of each metric, whether
+        the promise is kept, who wins."""
         return columns(self.summary)
 
 
@@ -59,11 +73,21 @@ def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {}
     for cell in summary["cells"]:
         for policy, one in cell["policies"].items():
-            row = dict(zip([axis["key"] for axis in summary["axes"]], cell["at"], strict=True)) | {"policy": policy}
+            row = dict(zip([axis["key"] for axis in summary["axes"]], cell["at"], strict=True)) | {
+                "policy": policy
+            }
             for metric in METRICS:
-                row |= {metric: one[metric]["mean"], f"{metric}_low": one[metric]["low"], f"{metric}_high": one[metric]["high"]}
+                row |= {
+                    metric: one[metric]["mean"],
+                    f"{metric}_low": one[metric]["low"],
+                    f"{metric}_high": one[metric]["high"],
+                }
             kept = {True: "yes", False: "no", None: "undecided"}[one["meets_slo"]]
-            row |= {"kept": kept, "winner": cell["winner"]["policy"] or "", "sure": "yes" if cell["winner"]["sure"] else "no"}
+            row |= {
+                "kept": kept,
+                "winner": cell["winner"]["policy"] or "",
+                "sure": "yes" if cell["winner"]["sure"] else "no",
+            }
             for name, value in row.items():
                 found.setdefault(name, []).append(value)
     return found
@@ -71,11 +95,24 @@ def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
 
 def _cell(at: tuple[float, ...], study: Study, best: Winner) -> dict[str, Any]:
     keeps = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
-    policies = {policy: {"meets_slo": keeps[policy], **{name: study.intervals[policy][name].plain() for name in METRICS}} for policy in study.runs}
+    policies = {
+        policy: {
+            "meets_slo": keeps[policy],
+            **{name: study.intervals[policy][name].plain() for name in METRICS},
+        }
+        for policy in study.runs
+    }
     return {"at": list(at), "policies": policies, "winner": best.plain()}
 
 
-def planned(scenario: str, policies: list[str], overrides: list[str], vary: list[str], seed: int, replications: int) -> Settings:
+def planned(
+    scenario: str,
+    policies: list[str],
+    overrides: list[str],
+    vary: list[str],
+    seed: int,
+    replications: int,
+) -> Settings:
     """One or two assumptions to be varied. Raises InputError with every mistake."""
     base = load("compare", scenario, policies, overrides, seed, replications)
     found = axes(vary, base)
@@ -83,18 +120,38 @@ def planned(scenario: str, policies: list[str], overrides: list[str], vary: list
     for written in product(*(axis.written for axis in found)):
         words = [f"{axis.key}={value}" for axis, value in zip(found, written, strict=True)]
         try:
-            made.append(load("compare", scenario, policies, [*overrides, *words], seed, replications))
+            made.append(
+                load("compare", scenario, policies, [*overrides, *words], seed, replications)
+            )
         except InputError as error:
             problems += [f"--vary, at {' '.join(words)}: {line}" for line in error.lines]
     if problems:
-        raise InputError(problems[0], *([f"… and {len(problems) - 1} more such lines"] if len(problems) > 1 else []))
-    return settings("vary", base, [{**vars(axis), "values": list(axis.values), "written": list(axis.written)} for axis in found], made)
+        raise InputError(
+            problems[0],
+            *([f"… and {len(problems) - 1} more such lines"] if len(problems) > 1 else []),
+        )
+    return settings(
+        "vary",
+        base,
+        [
+            {**vars(axis), "values": list(axis.values), "written": list(axis.written)}
+            for axis in found
+        ],
+        made,
+    )
 
 
 def concluded(plan: Settings, done: list[Study | None], interrupted: bool) -> Sensitivity:
     """From the studies of a plan's settings. Raises KeyboardInterrupt when none is whole."""
-    found = [Axis(**{**each, "values": tuple(each["values"]), "written": tuple(each["written"])}) for each in plan.varied]
-    cells = [(at, study) for at, study in zip(product(*(axis.values for axis in found)), done, strict=True) if study is not None]
+    found = [
+        Axis(**{**each, "values": tuple(each["values"]), "written": tuple(each["written"])})
+        for each in plan.varied
+    ]
+    cells = [
+        (at, study)
+        for at, study in zip(product(*(axis.values for axis in found)), done, strict=True)
+        if study is not None
+    ]
     if not cells:
         raise KeyboardInterrupt
     return Sensitivity(plan, interrupted, axes=found, cells=cells)
@@ -106,19 +163,30 @@ def _one_way(found: Sensitivity) -> list[str]:
     if not known:
         return ["No request arrived, so nothing can be said."]
     if not turns:
-        lines = [f"{short(axis.key)} from {told(axis.values[0], axis.unit)} to {told(axis.values[-1], axis.unit)}: {clean(known[0], 40)} wins."]
+        lines = [
+            f"{short(axis.key)} from {told(axis.values[0], axis.unit)} to "
+            f"{told(axis.values[-1], axis.unit)}: {clean(known[0], 40)} wins."
+        ]
     else:
         parts = [f"{clean(turns[0].before, 40)} wins below {_turn(turns[0], axis)}"]
-        parts += [f"{clean(turn.before, 40)} from there to {_turn(turn, axis)}" for turn in turns[1:]]
+        parts += [
+            f"{clean(turn.before, 40)} from there to {_turn(turn, axis)}" for turn in turns[1:]
+        ]
         lines = [f"{short(axis.key)}: {', '.join(parts)}, {clean(turns[-1].after, 40)} above."]
-        lines += [f"  At {told(turn.at, axis.unit)} it is decided by: {clean(turn.by, 80)}." for turn in turns]
+        lines += [
+            f"  At {told(turn.at, axis.unit)} it is decided by: {clean(turn.by, 80)}."
+            for turn in turns
+        ]
     return lines + _undecided(found)
 
 
 def _turn(turn: Crossing, axis: Axis) -> str:
     if turn.low is None and turn.high is None:
         return f"{told(turn.at, axis.unit)} (or anywhere: these replications do not tell)"
-    ends = [told(value, axis.unit) if value is not None else f"{word} the range" for value, word in ((turn.low, "below"), (turn.high, "beyond"))]
+    ends = [
+        told(value, axis.unit) if value is not None else f"{word} the range"
+        for value, word in ((turn.low, "below"), (turn.high, "beyond"))
+    ]
     return f"{told(turn.at, axis.unit)} ({ends[0]} to {ends[1]})"
 
 
@@ -127,13 +195,29 @@ def _two_way(found: Sensitivity) -> list[str]:
     if not names:
         return ["No request arrived, so nothing can be said."]
     many = {name: names.count(name) for name in dict.fromkeys(names)}
-    said = ", ".join(f"{clean(name, 40)} in {count} of {len(found.cells)}" for name, count in sorted(many.items(), key=lambda each: -each[1]))
-    return [f"{' and '.join(short(axis.key) for axis in found.axes)}: {said} settings win.", *_undecided(found)]
+    said = ", ".join(
+        f"{clean(name, 40)} in {count} of {len(found.cells)}"
+        for name, count in sorted(many.items(), key=lambda each: -each[1])
+    )
+    return [
+        f"{' and '.join(short(axis.key) for axis in found.axes)}: {said} settings win.",
+        *_undecided(found),
+    ]
 
 
 def _undecided(found: Sensitivity) -> list[str]:
-    doubtful = [(at, best) for (at, _), best in zip(found.cells, found.winners, strict=True) if not best.sure]
+    doubtful = [
+        (at, best)
+        for (at, _), best in zip(found.cells, found.winners, strict=True)
+        if not best.sure
+    ]
     if not doubtful:
         return []
-    where = ", ".join("/".join(told(value, axis.unit) for value, axis in zip(at, found.axes, strict=True)) for at, _ in doubtful[:6])
-    return [f"Undecided in {len(doubtful)} of {len(found.cells)} settings ({where}{' …' if len(doubtful) > 6 else ''}); more replications may tell."]
+    where = ", ".join(
+        "/".join(told(value, axis.unit) for value, axis in zip(at, found.axes, strict=True))
+        for at, _ in doubtful[:6]
+    )
+    return [
+        f"Undecided in {len(doubtful)} of {len(found.cells)} settings "
+        f"({where}{' …' if len(doubtful) > 6 else ''}); more replications may tell."
+    ]

@@ -1,4 +1,5 @@
-"""Which values of a policy's parameters serve a goal best: searched over common random numbers, confirmed in weather not seen before.
+"""Which values of a policy's parameters serve a goal best: searched over common random numbers,
+confirmed in weather not seen before.
 
 space      what may be varied            entries    how it is written
 goals      what is wanted                plan       all of it, checked

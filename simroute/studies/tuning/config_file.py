@@ -1,4 +1,5 @@
-"""A search as its `config.yaml` tells it: its words, and each scenario with the policy, every key spelled out."""
+"""A search as its `config.yaml` tells it: its words, and each scenario with the policy, every key
+spelled out."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ KEYS = ("command", "seed", "search", "tune", "about", "configurations")
 
 @dataclass
 class Sheet(Configuration):
-    """What a folder, a journal and a resumption want to know of a search: as a configuration, with the text of the whole."""
+    """What a folder, a journal and a resumption want to know of a search: as a configuration, with
+    the text of the whole."""
 
     search: Plan | None = None
 
@@ -26,7 +28,9 @@ class Sheet(Configuration):
         """As plain data; `read` reads it back."""
         assert self.search is not None
         wanted = self.search.wanted
-        words = {f.name: _listed(getattr(wanted, f.name)) for f in fields(wanted) if f.name not in APART}
+        words = {
+            f.name: _listed(getattr(wanted, f.name)) for f in fields(wanted) if f.name not in APART
+        }
         parts = {each.scenario_name: each.plain() for each in self.search.configurations}
         values = ("tune", wanted.seed, words, dict(self.search.entries), self.search.about, parts)
         return dict(zip(KEYS, values, strict=True))
@@ -41,13 +45,17 @@ def sheet(plan: Plan) -> Sheet:
 
 @dataclass
 class Ground(Configuration):
-    """What the figures of a setting depend on, whatever it is that is searched: scenarios, policy, seed."""
+    """What the figures of a setting depend on, whatever it is that is searched: scenarios, policy,
+    seed."""
 
     parts: tuple[Configuration, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """As plain data."""
-        return {"command": self.command, "configurations": {each.scenario_name: _alone(each).plain() for each in self.parts}}
+        return {
+            "command": self.command,
+            "configurations": {each.scenario_name: _alone(each).plain() for each in self.parts},
+        }
 
 
 def _alone(made: Configuration) -> Configuration:
@@ -59,7 +67,10 @@ def _alone(made: Configuration) -> Configuration:
 def ground(plan: Plan) -> Ground:
     """Of a plan."""
     made = sheet(plan)
-    return Ground(**{f.name: getattr(made, f.name) for f in fields(Configuration)}, parts=tuple(plan.configurations))
+    return Ground(
+        **{f.name: getattr(made, f.name) for f in fields(Configuration)},
+        parts=tuple(plan.configurations),
+    )
 
 
 def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
@@ -67,42 +78,83 @@ def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
     document = yaml_reader.read(path)
     data = document.data
     if data.get("command") not in (None, "tune") and "configurations" not in data:
-        raise InputError(f"{path}: was written by {data['command']}; use simroute {data['command']} --config {path}")
+        raise InputError(
+            f"{path}: was written by {data['command']}; use simroute {data['command']} --config "
+            f"{path}"
+        )
     missing = [key for key in KEYS if key not in data]
     if missing:
         raise InputError(f"{path}: not a search's config.yaml: {', '.join(missing)} is missing")
-    problems = [f"{document.where((key,))}: {key}: expected {what}" for key, kind, what in SHAPES if not isinstance(data[key], kind)]
+    problems = [
+        f"{document.where((key,))}: {key}: expected {what}"
+        for key, kind, what in SHAPES
+        if not isinstance(data[key], kind)
+    ]
     problems += _words(document) if not problems else []
     if problems:
         raise InputError(*problems)
     made = [restored(_part(document, str(name))) for name in data["configurations"]]
     first, *others = list(made[0].policies) if made and made[0].policies else [""]
-    if not first or others != data["search"]["against"] or any(list(each.policies) != [first, *others] for each in made):
-        raise InputError(f"{document.where(('configurations',))}: configurations: expected the policy and those of search.against in each")
+    if (
+        not first
+        or others != data["search"]["against"]
+        or any(list(each.policies) != [first, *others] for each in made)
+    ):
+        raise InputError(
+            f"{document.where(('configurations',))}: configurations: expected the policy and "
+            f"those of search.against in each"
+        )
     for each in made:
         each.plugins = plugins
-    words: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data["search"].items()}
-    wanted = Wanted([each.scenario_name for each in made], first, data["tune"], seed=data["seed"], plugins=plugins, **words)
-    return understood(wanted, {str(name): str(text) for name, text in data["tune"].items()}, made, str(data["about"]), asked(wanted))
+    words: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in data["search"].items()
+    }
+    wanted = Wanted(
+        [each.scenario_name for each in made],
+        first,
+        data["tune"],
+        seed=data["seed"],
+        plugins=plugins,
+        **words,
+    )
+    return understood(
+        wanted,
+        {str(name): str(text) for name, text in data["tune"].items()},
+        made,
+        str(data["about"]),
+        asked(wanted),
+    )
 
 
 SHAPES = (
-    ("seed", int, "a whole number"), ("search", dict, "the words of a search"), ("tune", dict, "LAYER.KEY: RANGE"),
+    ("seed", int, "a whole number"),
+    ("search", dict, "the words of a search"),
+    ("tune", dict, "LAYER.KEY: RANGE"),
     ("configurations", dict, "a configuration for each scenario"),
-)  # fmt: skip
+)
 
 
 def _words(document: yaml_reader.Document) -> list[str]:
     """What is wrong with the words: each as a `Wanted` has it."""
-    plain: dict[str, Any] = {f.name: _listed(getattr(EXAMPLE, f.name)) for f in fields(Wanted) if f.name not in APART}
+    plain: dict[str, Any] = {
+        f.name: _listed(getattr(EXAMPLE, f.name)) for f in fields(Wanted) if f.name not in APART
+    }
     found = document.data["search"]
-    problems = [f"{document.where(('search', str(key)))}: search.{key}: there is no such key" for key in found if key not in plain]
+    problems = [
+        f"{document.where(('search', str(key)))}: search.{key}: there is no such key"
+        for key in found
+        if key not in plain
+    ]
     for key, example in plain.items():
         if key not in found:
             problems.append(f"{document.where(('search',))}: search.{key} is missing")
-        elif type(found[key]) is not type(example) or (isinstance(example, list) and not all(isinstance(each, str) for each in found[key])):
+        elif type(found[key]) is not type(example) or (
+            isinstance(example, list) and not all(isinstance(each, str) for each in found[key])
+        ):
             problems.append(
-                f"{document.where(('search', key))}: search.{key}: expected {NAMES.get(type(example), 'text')}, found {found[key]!r}"[:200]
+                f"{document.where(('search', key))}: search.{key}: expected "
+                f"{NAMES.get(type(example), 'text')}, found {found[key]!r}"[:200]
             )
     return problems
 
@@ -113,10 +165,22 @@ EXAMPLE = Wanted([], "", {}, [])
 
 def _part(document: yaml_reader.Document, name: str) -> yaml_reader.Document:
     """One of the configurations as a document of its own."""
-    data, head = {str(key): value for key, value in document.data["configurations"].items()}[name], ("configurations", name)
+    data, head = (
+        {str(key): value for key, value in document.data["configurations"].items()}[name],
+        ("configurations", name),
+    )
     if not isinstance(data, dict):
-        raise InputError(f"{document.where(head)}: configurations: expected a configuration, found {data!r}"[:200])
-    return yaml_reader.Document(document.file, data, {k[2:]: v for k, v in document.lines.items() if k[:2] == head and len(k) > 2}, document.folder)
+        raise InputError(
+            f"{document.where(head)}: configurations: expected a configuration, found {data!r}"[
+                :200
+            ]
+        )
+    return yaml_reader.Document(
+        document.file,
+        data,
+        {k[2:]: v for k, v in document.lines.items() if k[:2] == head and len(k) > 2},
+        document.folder,
+    )
 
 
 def _listed(value: Any) -> Any:

@@ -27,10 +27,12 @@ PROPOSERS = ("sobol", "tpe", "cmaes", "gp")
 
 @dataclass(frozen=True)
 class Wanted:
-    """The words of a search. `entries`: LAYER.KEY -> range; those of the policy's own `tune:` block are added.
+    """The words of a search. `entries`: LAYER.KEY -> range; those of the policy's own `tune:` block
+    are added.
 
-    `evaluations`: runs of one setting in one scenario that the search may make; `confirm`: fresh replications of what it recommends;
-    `against`: policies that are run in the same fresh weather, as they are.
+    `evaluations`: runs of one setting in one scenario that the search may make; `confirm`: fresh
+    replications of what it recommends; `against`: policies that are run in the same fresh weather,
+    as they are.
     """
 
     scenarios: Sequence[str]
@@ -84,20 +86,40 @@ class Plan:
     @property
     def stages(self) -> dict[str, list[Configuration]]:
         """For the search, and for the confirmation."""
-        return {SEARCH: self.configurations, FRESH: [replace(made, seed=self.fresh_seed) for made in self.configurations]}
+        return {
+            SEARCH: self.configurations,
+            FRESH: [replace(made, seed=self.fresh_seed) for made in self.configurations],
+        }
 
     @property
     def command(self) -> str:
         """The command line that does it again, without folders."""
         wanted = self.wanted
-        words = ["simroute", "tune", f"scenario={','.join(self.scenarios)}", f"policy={self.policy}"]
-        words += [_without_folder(text) for text in wanted.overrides] + [f"tune.{name}={text}" for name, text in self.entries.items()]
+        words = [
+            "simroute",
+            "tune",
+            f"scenario={','.join(self.scenarios)}",
+            f"policy={self.policy}",
+        ]
+        words += [_without_folder(text) for text in wanted.overrides] + [
+            f"tune.{name}={text}" for name, text in self.entries.items()
+        ]
         words += [word for each in self.goals.objectives for word in ("--objective", str(each))]
         words += [word for each in self.goals.constraints for word in ("--subject-to", str(each))]
         words += ["--against", ",".join(self.against)] if self.against else []
         words += ["--robust", wanted.robust] if len(self.scenarios) > 1 else []
         words += ["--proposer", wanted.proposer] if wanted.proposer != "sobol" else []
-        return shlex.join([*words, "--evaluations", str(wanted.evaluations), "--confirm", str(wanted.confirm), "--seed", str(wanted.seed)])
+        return shlex.join(
+            [
+                *words,
+                "--evaluations",
+                str(wanted.evaluations),
+                "--confirm",
+                str(wanted.confirm),
+                "--seed",
+                str(wanted.seed),
+            ]
+        )
 
     def proposer(self) -> Proposer:
         """A new one. Raises InputError when it is not installed."""
@@ -114,17 +136,31 @@ def planned(wanted: Wanted) -> Plan:
     document = _read(wanted.policy, problems)
     entries = _entries(wanted, document, problems)
     made = _configurations(wanted, problems)
-    return understood(wanted, entries, made, "" if document is None else str(document.data.get("about", "")).strip(), problems)
+    return understood(
+        wanted,
+        entries,
+        made,
+        "" if document is None else str(document.data.get("about", "")).strip(),
+        problems,
+    )
 
 
-def understood(wanted: Wanted, entries: dict[str, str], made: list[Configuration], about: str, problems: list[str]) -> Plan:
-    """The plan of words that have been read. Raises InputError with the `problems` so far, and those of space and goals."""
+def understood(
+    wanted: Wanted,
+    entries: dict[str, str],
+    made: list[Configuration],
+    about: str,
+    problems: list[str],
+) -> Plan:
+    """The plan of words that have been read. Raises InputError with the `problems` so far, and
+    those of space and goals."""
     aims, found = _goals(wanted, problems), None
     if made:
         try:
             found = space(entries, Variation(made[0], next(iter(made[0].policies))))
             for other in made[1:]:
-                space(entries, Variation(other, next(iter(other.policies))))  # its deployments may have other names
+                # its deployments may have other names
+                space(entries, Variation(other, next(iter(other.policies))))
         except InputError as error:
             problems += error.lines
     if problems or aims is None or found is None:
@@ -142,12 +178,20 @@ def asked(wanted: Wanted) -> list[str]:
     if wanted.proposer not in PROPOSERS:
         problems.append(f"--proposer {wanted.proposer!r}: is not one of {', '.join(PROPOSERS)}")
     if wanted.confirm < 2:
-        problems.append(f"--confirm {wanted.confirm}: at least 2 replications, or there is no interval")
+        problems.append(
+            f"--confirm {wanted.confirm}: at least 2 replications, or there is no interval"
+        )
     names = [Path(name).stem for name in wanted.scenarios]
-    problems += [f"scenario {name!r} is named twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    problems += [
+        f"scenario {name!r} is named twice"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
     least = LEAST * max(1, len(names))
     if wanted.evaluations < least:
-        problems.append(f"--evaluations {wanted.evaluations}: too few to compare anything; at least {least}, some hundreds are sensible")
+        problems.append(
+            f"--evaluations {wanted.evaluations}: too few to compare anything; at least {least}, "
+            f"some hundreds are sensible"
+        )
     return problems
 
 
@@ -159,7 +203,9 @@ def _read(policy: str, problems: list[str]) -> yaml_reader.Document | None:
         return None
 
 
-def _entries(wanted: Wanted, document: yaml_reader.Document | None, problems: list[str]) -> dict[str, str]:
+def _entries(
+    wanted: Wanted, document: yaml_reader.Document | None, problems: list[str]
+) -> dict[str, str]:
     """Those of the file, then those of the command line, as text."""
     block: dict[str, Any] = {}
     if document is not None and document.data.get("tune") is not None:
@@ -171,14 +217,27 @@ def _entries(wanted: Wanted, document: yaml_reader.Document | None, problems: li
 
 
 def _text(value: Any) -> str:
-    return " | ".join(json.dumps(each) for each in value) if isinstance(value, (list, tuple)) else str(value)
+    return (
+        " | ".join(json.dumps(each) for each in value)
+        if isinstance(value, (list, tuple))
+        else str(value)
+    )
 
 
 def _configurations(wanted: Wanted, problems: list[str]) -> list[Configuration]:
     made = []
     for name in wanted.scenarios:
         try:
-            made.append(load("tune", name, [wanted.policy, *wanted.against], list(wanted.overrides), wanted.seed, wanted.confirm))
+            made.append(
+                load(
+                    "tune",
+                    name,
+                    [wanted.policy, *wanted.against],
+                    list(wanted.overrides),
+                    wanted.seed,
+                    wanted.confirm,
+                )
+            )
             made[-1].plugins = wanted.plugins
         except InputError as error:
             problems += error.lines

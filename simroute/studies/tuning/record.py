@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 
 class SearchRecord(Kept):
-    """The journal of every run, then summary.json (and, the same, tune.json), tuned.yaml, trials.parquet and report.html beside config.yaml."""
+    """The journal of every run, then summary.json (and, the same, tune.json), tuned.yaml,
+    trials.parquet and report.html beside config.yaml."""
 
     def leave(self, found: Tuning, report: bool) -> None:
         """The files of the search. Never fails: it is told what could not be written, and why."""
         if self._out is None:
             return
-        made: dict[str, Callable[[], str]] = {SUMMARY: found.to_json, TUNE: found.to_json, TUNED: lambda: found.tuned_yaml}
+        made: dict[str, Callable[[], str]] = {
+            SUMMARY: found.to_json,
+            TUNE: found.to_json,
+            TUNED: lambda: found.tuned_yaml,
+        }
         if report:
             made[REPORT] = found.report
         failed = self._written(self._out, made)

@@ -22,7 +22,16 @@ from simroute.studies.tuning.plan import Plan
 from simroute.studies.tuning.problem.space import Choice, Number, Values
 from simroute.studies.tuning.record import SearchRecord
 from simroute.studies.tuning.search.evaluate import Simulator
-from simroute.studies.tuning.search.evaluations import FRESH, POLICY, SEARCH, Archive, Candidate, Evaluate, Sky, Task
+from simroute.studies.tuning.search.evaluations import (
+    FRESH,
+    POLICY,
+    SEARCH,
+    Archive,
+    Candidate,
+    Evaluate,
+    Sky,
+    Task,
+)
 from simroute.studies.tuning.search.loop import FIRST, Race
 from simroute.studies.tuning.search.progress import Rung, Spectator
 from simroute.studies.tuning.search.ranking import Kept, bounds
@@ -33,7 +42,8 @@ VERSION = 1
 
 @dataclass
 class Tuning:
-    """What came out: `recommended` values, `summary` (summary.json), `trials` (a data frame), `figures` (plotly, by name), `tuned_yaml`."""
+    """What came out: `recommended` values, `summary` (summary.json), `trials` (a data frame),
+    `figures` (plotly, by name), `tuned_yaml`."""
 
     plan: Plan
     archive: Archive
@@ -71,15 +81,31 @@ class Tuning:
             "seed": plan.wanted.seed,
             "fresh_seed": plan.fresh_seed,
             "fingerprint": fingerprint(),
-            "files": {Path(path).name: digest for made in plan.configurations for path, digest in made.files.items()},
+            "files": {
+                Path(path).name: digest
+                for made in plan.configurations
+                for path, digest in made.files.items()
+            },
             "interrupted": self.interrupted,
             "evaluations": {
-                "allowed": plan.wanted.evaluations, "search": self.archive.spent[SEARCH], "fresh": self.archive.spent[FRESH],
-                "candidates": len(self.archive.candidates), "space_exhausted": self.exhausted,
+                "allowed": plan.wanted.evaluations,
+                "search": self.archive.spent[SEARCH],
+                "fresh": self.archive.spent[FRESH],
+                "candidates": len(self.archive.candidates),
+                "space_exhausted": self.exhausted,
             },
-            "replications": {"search": self.confirmed.searched, "fresh": self.confirmed.replications},
-            "objectives": [{"metric": each.metric, "direction": "max" if each.largest else "min"} for each in plan.goals.objectives],
-            "constraints": [{"metric": each.metric, "sign": each.sign, "bound": each.bound} for each in plan.goals.constraints],
+            "replications": {
+                "search": self.confirmed.searched,
+                "fresh": self.confirmed.replications,
+            },
+            "objectives": [
+                {"metric": each.metric, "direction": "max" if each.largest else "min"}
+                for each in plan.goals.objectives
+            ],
+            "constraints": [
+                {"metric": each.metric, "sign": each.sign, "bound": each.bound}
+                for each in plan.goals.constraints
+            ],
             "robust": plan.wanted.robust if len(plan.scenarios) > 1 else None,
             "proposer": plan.wanted.proposer,
             "space": [_described(each) for each in self.archive.space.parameters],
@@ -88,14 +114,16 @@ class Tuning:
             "gain": self._gain(self.best),
             "optimism": self._optimism(),
             "against": [self._other(each) for each in self.against],
-            "front": [{**self._setting(each), "gain": self._gain(each)} for each in self.confirmed.front],
+            "front": [
+                {**self._setting(each), "gain": self._gain(each)} for each in self.confirmed.front
+            ],
             "tried": [each.number for each in self.confirmed.tried],
             "parameters": effects.parameters(self.archive, plan.goals, self.best, self._is_allowed),
             "race": [rung._asdict() for rung in self.rungs],
             "candidates": [self._candidate(each) for each in self.archive],
             "main_effects": measured.main(),
             "pairs": measured.pairs(),
-        }  # fmt: skip
+        }
 
     def to_json(self) -> str:
         return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
@@ -143,11 +171,17 @@ class Tuning:
 
         return brief(self.summary, self.lines())
 
-    # -- parts of the summary ------------------------------------------------------------------------------------------
+    # -- parts of the summary ----------------------------------------------------------------------
 
     def _setting(self, candidate: Candidate) -> dict[str, Any]:
-        stages = {SEARCH: min(self.confirmed.searched, self._whole(candidate, SEARCH)), FRESH: self._whole(candidate, FRESH)}
-        made: dict[str, Any] = {"candidate": candidate.number, "settings": self.archive.space.effective(candidate.values)}
+        stages = {
+            SEARCH: min(self.confirmed.searched, self._whole(candidate, SEARCH)),
+            FRESH: self._whole(candidate, FRESH),
+        }
+        made: dict[str, Any] = {
+            "candidate": candidate.number,
+            "settings": self.archive.space.effective(candidate.values),
+        }
         made |= {stage: self._figures(candidate, stage, count) for stage, count in stages.items()}
         return {**made, "constraints": self._constraints(candidate, stages[FRESH])}
 
@@ -156,9 +190,11 @@ class Tuning:
         count = self.confirmed.replications
         found = effects.gain(self.archive, self.plan.goals, self.best, FRESH, count, policy)
         return {
-            "policy": policy.values[POLICY], FRESH: self._figures(policy, FRESH, count), "constraints": self._constraints(policy, count),
+            "policy": policy.values[POLICY],
+            FRESH: self._figures(policy, FRESH, count),
+            "constraints": self._constraints(policy, count),
             "gain": {wish: each.plain() for wish, each in found.items()},
-        }  # fmt: skip
+        }
 
     def _whole(self, candidate: Candidate, stage: str) -> int:
         return candidate.whole(stage, self.archive.scenarios)
@@ -169,7 +205,9 @@ class Tuning:
             return None
         known = [name for name in METRICS if name in candidate.runs[stage, 0, 0].metrics]
         return {
-            name: {metric: bounds(metric, candidate, stage, place, count).plain() for metric in known}
+            name: {
+                metric: bounds(metric, candidate, stage, place, count).plain() for metric in known
+            }
             for place, name in enumerate(self.plan.scenarios)
         }
 
@@ -178,31 +216,56 @@ class Tuning:
         rows = []
         for each in self.plan.goals.constraints:
             for place, scenario in enumerate(self.plan.scenarios):
-                row: dict[str, Any] = {"constraint": str(each), "scenario": scenario, "state": "unknown"}
+                row: dict[str, Any] = {
+                    "constraint": str(each),
+                    "scenario": scenario,
+                    "state": "unknown",
+                }
                 if count:
                     kept = Kept(each, place, bounds(each.metric, candidate, FRESH, place, count))
-                    row |= {"state": "met" if kept.is_met else "broken" if kept.is_broken else "not shown", **kept.found.plain()}
+                    row |= {
+                        "state": "met"
+                        if kept.is_met
+                        else "broken"
+                        if kept.is_broken
+                        else "not shown",
+                        **kept.found.plain(),
+                    }
                 rows.append(row)
         return rows
 
     def _gain(self, candidate: Candidate) -> dict[str, Any]:
         """objective -> stage -> paired difference from the start."""
-        counts = {stage: min(self._whole(each, stage) for each in (candidate, self.archive.start)) for stage in (SEARCH, FRESH)}
+        counts = {
+            stage: min(self._whole(each, stage) for each in (candidate, self.archive.start))
+            for stage in (SEARCH, FRESH)
+        }
         counts[SEARCH] = min(counts[SEARCH], self.confirmed.searched)
-        found = {stage: effects.gain(self.archive, self.plan.goals, candidate, stage, count) for stage, count in counts.items()}
-        return {str(wish): {stage: found[stage][str(wish)].plain() for stage in found} for wish in self.plan.goals.objectives}
+        found = {
+            stage: effects.gain(self.archive, self.plan.goals, candidate, stage, count)
+            for stage, count in counts.items()
+        }
+        return {
+            str(wish): {stage: found[stage][str(wish)].plain() for stage in found}
+            for wish in self.plan.goals.objectives
+        }
 
     def _optimism(self) -> dict[str, Any]:
-        """Training minus fresh: of the figure itself, and of the gain over the start, in which the weather's luck cancels."""
+        """Training minus fresh: of the figure itself, and of the gain over the start, in which the
+        weather's luck cancels."""
         found = {}
         for wish in self.plan.goals.objectives:
-            training, fresh = (self._mean(self.best, stage, wish.metric) for stage in (SEARCH, FRESH))
+            training, fresh = (
+                self._mean(self.best, stage, wish.metric) for stage in (SEARCH, FRESH)
+            )
             gains = self._gain(self.best)[str(wish)]
             ends = gains[SEARCH]["mean"], gains[FRESH]["mean"]
             found[str(wish)] = {
-                "training": training, "fresh": fresh, "difference": None if training is None or fresh is None else training - fresh,
+                "training": training,
+                "fresh": fresh,
+                "difference": None if training is None or fresh is None else training - fresh,
                 "gain_difference": None if None in ends else ends[0] - ends[1],
-            }  # fmt: skip
+            }
         return found
 
     def _mean(self, candidate: Candidate, stage: str, metric: str) -> float | None:
@@ -212,12 +275,24 @@ class Tuning:
 
     def _candidate(self, candidate: Candidate) -> dict[str, Any]:
         count = self._whole(candidate, SEARCH)
-        row: dict[str, Any] = {"number": candidate.number, "generation": candidate.generation, "replications": count}
+        row: dict[str, Any] = {
+            "number": candidate.number,
+            "generation": candidate.generation,
+            "replications": count,
+        }
         row["settings"] = self.archive.space.effective(candidate.values)
         if count:
-            row["gain"] = {k: v.mean for k, v in effects.gain(self.archive, self.plan.goals, candidate, SEARCH, min(count, self._started())).items()}
+            row["gain"] = {
+                k: v.mean
+                for k, v in effects.gain(
+                    self.archive, self.plan.goals, candidate, SEARCH, min(count, self._started())
+                ).items()
+            }
             row["constraints"] = [
-                [bounds(each.metric, candidate, SEARCH, place, count).mean for place in range(self.archive.scenarios)]
+                [
+                    bounds(each.metric, candidate, SEARCH, place, count).mean
+                    for place in range(self.archive.scenarios)
+                ]
                 for each in self.plan.goals.constraints
             ]
         return row
@@ -227,7 +302,9 @@ class Tuning:
 
     def _is_allowed(self, name: str, value: Any) -> bool:
         try:
-            self.plan.variation.value(name, int(value) if self.plan.variation.number(name) is int else value)
+            self.plan.variation.value(
+                name, int(value) if self.plan.variation.number(name) is int else value
+            )
         except Exception:
             return False
         return True
@@ -240,23 +317,40 @@ def _described(each: Number | Choice) -> dict[str, Any]:
     else:
         made |= {"options": list(each.options), "ordered": each.ordered}
     if each.condition is not None:
-        made["if"] = {"name": each.condition.name, "values": list(each.condition.values), "negated": each.condition.negated}
+        made["if"] = {
+            "name": each.condition.name,
+            "values": list(each.condition.values),
+            "negated": each.condition.negated,
+        }
     return made
 
 
 def tune(
-    plan: Plan, *, workers: int = 1, evaluate: Evaluate | None = None, watch: Spectator | None = None, out: Path | None = None, resume: bool = False,
-    report: bool = True, perform: Work | None = None, cache: bool = False,
-) -> Tuning:  # fmt: skip
+    plan: Plan,
+    *,
+    workers: int = 1,
+    evaluate: Evaluate | None = None,
+    watch: Spectator | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    report: bool = True,
+    perform: Work | None = None,
+    cache: bool = False,
+) -> Tuning:
     """Search, then confirm in fresh weather. After Ctrl-C: from what is there.
 
-    `evaluate` stands in for the simulator, `perform` plays its runs elsewhere. With `out`, a folder that is there, every run is kept as it is
-    finished; `resume` goes on with those of an unfinished search. `cache`: runs of earlier searches are read back.
-    Raises KeyboardInterrupt before anything is there, InputError, WorkerLostError, ReplicationError.
+    `evaluate` stands in for the simulator, `perform` plays its runs elsewhere. With `out`, a folder
+    that is there, every run is kept as it is finished; `resume` goes on with those of an unfinished
+    search. `cache`: runs of earlier searches are read back. Raises KeyboardInterrupt before
+    anything is there, InputError, WorkerLostError, ReplicationError.
     """
     watch = watch or Spectator()
     made = sheet(plan)
-    begin = SearchRecord.begun(made, out, False, watch.noted) if not resume or out is None else SearchRecord.resumed(made, out, None, watch.noted)
+    begin = (
+        SearchRecord.begun(made, out, False, watch.noted)
+        if not resume or out is None
+        else SearchRecord.resumed(made, out, None, watch.noted)
+    )
     with ExitStack() as stack:
         record = stack.enter_context(begin)
         if evaluate is None:
@@ -268,7 +362,13 @@ def tune(
             shelf = Cache(ground(plan), watch.noted)
             stack.callback(shelf.close)
             evaluate = again = Recall(evaluate, shelf, plan.space)
-            stack.callback(lambda: watch.noted(f"{again.count} runs are read back from {shelf.place}/") if again.count else None)
+            stack.callback(
+                lambda: (
+                    watch.noted(f"{again.count} runs are read back from {shelf.place}/")
+                    if again.count
+                    else None
+                )
+            )
         if out is not None:
             evaluate, beside = (Recall(each, record, plan.space) for each in (evaluate, beside))
         found = _searched(plan, evaluate, watch)
@@ -279,14 +379,29 @@ def tune(
 
 def _searched(plan: Plan, evaluate: Evaluate, watch: Spectator) -> Tuning:
     archive = Archive(plan.space, len(plan.scenarios), evaluate, watch.ran, _sky(plan))
-    race = Race(archive, plan.goals, plan.proposer(), plan.wanted.evaluations, plan.wanted.seed, watch=watch)
-    watch.started(plan.wanted.evaluations + (2 + len(plan.against)) * plan.wanted.confirm * len(plan.scenarios))
+    race = Race(
+        archive, plan.goals, plan.proposer(), plan.wanted.evaluations, plan.wanted.seed, watch=watch
+    )
+    watch.started(
+        plan.wanted.evaluations
+        + (2 + len(plan.against)) * plan.wanted.confirm * len(plan.scenarios)
+    )
     interrupted = _interrupted(race)
-    return Tuning(plan, archive, race.rungs, confirm(archive, plan.goals, plan.wanted.confirm, interrupted), race.exhausted)
+    return Tuning(
+        plan,
+        archive,
+        race.rungs,
+        confirm(archive, plan.goals, plan.wanted.confirm, interrupted),
+        race.exhausted,
+    )
 
 
 def _sky(plan: Plan) -> Sky | None:
-    known = {(stage, place): (sky(made), made) for stage, each in plan.stages.items() for place, made in enumerate(each)}
+    known = {
+        (stage, place): (sky(made), made)
+        for stage, each in plan.stages.items()
+        for place, made in enumerate(each)
+    }
     if all(exposures is None for exposures, _ in known.values()):
         return None
 
@@ -303,10 +418,22 @@ def _beside(found: Tuning, evaluate: Evaluate, watch: Spectator) -> None:
     if found.interrupted:
         return
     plan = found.plan
-    others = {-place: Candidate(-place, {POLICY: name}, (), 0, sky=found.archive.start.sky) for place, name in enumerate(plan.against, 1)}
-    tasks = [Task(n, place, FRESH, k) for k in range(plan.wanted.confirm) for n in others for place in range(len(plan.scenarios))]
+    others = {
+        -place: Candidate(-place, {POLICY: name}, (), 0, sky=found.archive.start.sky)
+        for place, name in enumerate(plan.against, 1)
+    }
+    tasks = [
+        Task(n, place, FRESH, k)
+        for k in range(plan.wanted.confirm)
+        for n in others
+        for place in range(len(plan.scenarios))
+    ]
     try:
-        for task, run in evaluate(tasks, {number: each.values for number, each in others.items()}) if tasks else ():
+        for task, run in (
+            evaluate(tasks, {number: each.values for number, each in others.items()})
+            if tasks
+            else ()
+        ):
             others[task.candidate].runs[task.stage, task.scenario, task.replication] = run
             watch.ran(task, run)
     except KeyboardInterrupt:

@@ -1,8 +1,10 @@
-"""Recorded behaviour of other libraries, played on our gauges: `python -m simroute.testing.conformance FILE…`
+"""Recorded behaviour of other libraries, played on our gauges: `python -m
+simroute.testing.conformance FILE…`
 
-One line an item: pass, fail with the first step that differs, or skip with the behaviour that our parameters do not express. Exit status 1
-when one fails, 2 when a file cannot be read. The files: an object whose `vectors` have a `family` (breakers) or a `kind` (limits, budgets,
-back-offs), or whose `items` are runs of the LiteLLM router.
+One line an item: pass, fail with the first step that differs, or skip with the behaviour that our
+parameters do not express. Exit status 1 when one fails, 2 when a file cannot be read. The files: an
+object whose `vectors` have a `family` (breakers) or a `kind` (limits, budgets, back-offs), or whose
+`items` are runs of the LiteLLM router.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ def items(file: Path) -> list[Config]:
     except (OSError, ValueError) as error:
         raise ValueError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
     found = content.get("vectors", content.get("items")) if isinstance(content, dict) else None
-    if not isinstance(found, list) or not all(isinstance(item, dict) and "id" in item for item in found):
+    if not isinstance(found, list) or not all(
+        isinstance(item, dict) and "id" in item for item in found
+    ):
         raise ValueError(f"{file}: no list of items under `vectors` or `items`")
     return found
 
@@ -51,4 +55,8 @@ def _play(item: Config) -> None:
     elif "kind" in item:
         limit(item)
     else:
-        raise Inexpressible("a run of the whole LiteLLM router" if "router_settings" in item else "an item without family or kind")
+        raise Inexpressible(
+            "a run of the whole LiteLLM router"
+            if "router_settings" in item
+            else "an item without family or kind"
+        )

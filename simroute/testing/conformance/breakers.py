@@ -1,4 +1,5 @@
-"""Items of breaker.json: a library's configuration as our parameters, and its recorded steps played on a `BreakerState`."""
+"""Items of breaker.json: a library's configuration as our parameters, and its recorded steps played
+on a `BreakerState`."""
 
 from __future__ import annotations
 
@@ -24,17 +25,31 @@ def _without(behaviour: str) -> Callable[[Config], BreakerState]:
 def _failsafe_go(config: Config) -> BreakerState:
     skip_if("successes_of" in config, TRIALS)
     last, successes = config.get("of", config["failures"]), config.get("successes", 1)
-    return BreakerState(config["failures"], cooldown=60.0, probes=successes, successes=successes, count_window=last)
+    return BreakerState(
+        config["failures"], cooldown=60.0, probes=successes, successes=successes, count_window=last
+    )
 
 
 def _polly(config: Config) -> BreakerState:
-    return BreakerState(window=config["sampling_s"], cooldown=config["break_s"], rate=config["failure_ratio"], min_calls=config["min_throughput"])
+    return BreakerState(
+        window=config["sampling_s"],
+        cooldown=config["break_s"],
+        rate=config["failure_ratio"],
+        min_calls=config["min_throughput"],
+    )
 
 
 def _gobreaker(config: Config) -> BreakerState:
     skip_if(config.get("interval_s"), "counts dropped at fixed intervals (here the window slides)")
     trials, share, least = config["max_requests"], config["ratio"], config["min_requests"]
-    return BreakerState(window=math.inf, cooldown=config["timeout_s"], probes=trials, successes=trials, rate=share, min_calls=least)
+    return BreakerState(
+        window=math.inf,
+        cooldown=config["timeout_s"],
+        probes=trials,
+        successes=trials,
+        rate=share,
+        min_calls=least,
+    )
 
 
 def _finagle(config: Config) -> BreakerState:
@@ -43,14 +58,22 @@ def _finagle(config: Config) -> BreakerState:
 
 
 def _litellm(config: Config) -> BreakerState:
-    skip_if(config.get("group_size") == 1, "a deployment that is alone in its group never cools down")
+    skip_if(
+        config.get("group_size") == 1, "a deployment that is alone in its group never cools down"
+    )
     skip_if("allowed_fails" not in config, "statuses of which a single one cools down")
     return BreakerState(config["allowed_fails"] + 1, window=60.0)
 
 
 def _hyx(config: Config) -> BreakerState:
     wait, successes = config["recovery_s"], config["recovery_threshold"]
-    return BreakerState(config["failure_threshold"], cooldown=wait, probes=UNLIMITED, successes=successes, consecutive=True)
+    return BreakerState(
+        config["failure_threshold"],
+        cooldown=wait,
+        probes=UNLIMITED,
+        successes=successes,
+        consecutive=True,
+    )
 
 
 def _pybreaker(config: Config) -> BreakerState:
@@ -60,11 +83,23 @@ def _pybreaker(config: Config) -> BreakerState:
 
 def _resilience4j(config: Config) -> BreakerState:
     skip_if(config.get("max_half_open_s"), "a limit on the half-open state (here on each trial)")
-    size, trials, least = config.get("size", 100), config.get("permits", 10), config.get("min_calls", 100)
+    size, trials, least = (
+        config.get("size", 100),
+        config.get("permits", 10),
+        config.get("min_calls", 100),
+    )
     wait, share = config.get("wait_s", 60.0), config.get("failure_rate", 50.0) / 100
     last = size if config.get("window", "count") == "count" else None
     needed = min(trials, least)
-    return BreakerState(window=size, cooldown=wait, probes=trials, successes=needed, rate=share, min_calls=least, count_window=last)
+    return BreakerState(
+        window=size,
+        cooldown=wait,
+        probes=trials,
+        successes=needed,
+        rate=share,
+        min_calls=least,
+        count_window=last,
+    )
 
 
 FAMILIES: dict[str, Callable[[Config], BreakerState]] = {
@@ -115,7 +150,13 @@ class Rehearsal:
     def play(self, step: Config) -> None:
         """Do what the step says, as often as it says, and compare."""
         event, now, expect = step["event"], step["t"], step.get("expect", {})
-        acts = {"permit": self._ask, "success": self._succeed, "failure": self._fail, "ignored": self._ignore, "observe": self.state.at}
+        acts = {
+            "permit": self._ask,
+            "success": self._succeed,
+            "failure": self._fail,
+            "ignored": self._ignore,
+            "observe": self.state.at,
+        }
         for _ in range(step.get("repeat", 1)):
             if event == "manual":
                 self._set_up(step["what"], now)
@@ -137,7 +178,9 @@ class Rehearsal:
 
     def _ask(self, now: float) -> bool:
         state = self.state
-        skip_if(self._strict and state.state == OPEN and now == state.opened + state.cooldown, STRICT)
+        skip_if(
+            self._strict and state.state == OPEN and now == state.opened + state.cooldown, STRICT
+        )
         permit = state.ask(now)
         if permit is not None:
             self.out.append(permit)
@@ -159,9 +202,14 @@ class Rehearsal:
         self.state.release(self._owner(now))
 
     def _owner(self, now: float) -> Permit:
-        """Whose result it is: of the longest permit out that still counts, else of a new one; while open, of an older generation."""
+        """Whose result it is: of the longest permit out that still counts, else of a new one; while
+        open, of an older generation."""
         state = self.state
-        fits = [permit for permit in self.out if state.state == OPEN or permit.generation == state.generation]
+        fits = [
+            permit
+            for permit in self.out
+            if state.state == OPEN or permit.generation == state.generation
+        ]
         if fits:
             self.out.remove(fits[0])
             return fits[0]
@@ -169,7 +217,8 @@ class Rehearsal:
         return Permit(state.generation - 1, now, False) if permit is None else permit
 
     def _set_up(self, what: str, now: float) -> None:
-        """What others set by hand, brought about by calls: failures open it; half-open, they did so a cooldown ago; never, at a rate above 1."""
+        """What others set by hand, brought about by calls: failures open it; half-open, they did so
+        a cooldown ago; never, at a rate above 1."""
         never = {"failure_rate": math.inf} if what == "metrics_only" else {}
         self.state, self.out, self.refused = self._new({**self.config, **never}), [], 0
         before = self.state.cooldown if what == "half_open" else 0.0
@@ -181,6 +230,12 @@ class Rehearsal:
         state = self.state
         calls, failed = state.seen(now)
         share = 100 * failed / calls if calls >= max(1, state.min_calls) else -1.0
-        figures = {"state": state.at(now), "buffered": calls, "failed": failed, "failure_rate": share, "not_permitted": self.refused}
+        figures = {
+            "state": state.at(now),
+            "buffered": calls,
+            "failed": failed,
+            "failure_rate": share,
+            "not_permitted": self.refused,
+        }
         skip_if(figure not in figures, f"the figure {figure}")
         return figures[figure]

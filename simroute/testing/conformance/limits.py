@@ -12,12 +12,18 @@ from simroute.gauges.retry_budget import RetryBudgetState, Throttle
 from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, same, skip_if
 
 Operations = dict[str, Callable[..., Any]]
-"""What an item's operations do; "n", where there is one, is what is left, told the arguments of the operation before."""
+"""What an item's operations do; "n", where there is one, is what is left, told the arguments of the
+operation before."""
 
 
 def _bucket(config: Config) -> Operations:
     bucket = Bucket(config["capacity"], config["refill"], config.get("initial"))
-    return {"take": bucket.take, "settle": bucket.settle, "wait": bucket.wait, "n": lambda now, *_: bucket.level(now)}
+    return {
+        "take": bucket.take,
+        "settle": bucket.settle,
+        "wait": bucket.wait,
+        "n": lambda now, *_: bucket.level(now),
+    }
 
 
 def _dual(config: Config) -> Operations:
@@ -29,7 +35,10 @@ def _dual(config: Config) -> Operations:
         reserved[key] = tokens
         return "error" if wait == math.inf else wait == 0  # an infinite wait: never
 
-    return {"reserve": reserve, "finish": lambda now, key, used: limit.settle(now, reserved[key], used)}
+    return {
+        "reserve": reserve,
+        "finish": lambda now, key, used: limit.settle(now, reserved[key], used),
+    }
 
 
 def _log(config: Config) -> Operations:
@@ -37,7 +46,9 @@ def _log(config: Config) -> Operations:
 
 
 def _finagle(config: Config) -> Operations:
-    budget = RetryBudgetState(config.get("percent", 0.2), config.get("min_per_s", 10.0), config.get("ttl", 10.0))
+    budget = RetryBudgetState(
+        config.get("percent", 0.2), config.get("min_per_s", 10.0), config.get("ttl", 10.0)
+    )
     return {"deposit": budget.deposit, "balance": budget.balance, "withdraw": budget.withdraw}
 
 

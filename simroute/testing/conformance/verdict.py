@@ -35,6 +35,11 @@ def skip_if(condition: object, behaviour: str) -> None:
 
 def same(what: str, came: Any, expected: Any) -> None:
     """Equal; numbers to a relative 1e-9, so that only rounding is forgiven."""
-    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (came, expected))
-    if not (math.isclose(came, expected, rel_tol=1e-9, abs_tol=1e-9) if numbers else came == expected):
+    numbers = all(
+        isinstance(value, (int, float)) and not isinstance(value, bool)
+        for value in (came, expected)
+    )
+    if not (
+        math.isclose(came, expected, rel_tol=1e-9, abs_tol=1e-9) if numbers else came == expected
+    ):
         raise Differs(f"{what}: expected {expected}, came {came}")

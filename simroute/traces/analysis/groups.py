@@ -1,4 +1,5 @@
-"""Whether a gateway's model groups are kinds of work: some call them by what they are for, others by the model behind them."""
+"""Whether a gateway's model groups are kinds of work: some call them by what they are for, others
+by the model behind them."""
 
 from __future__ import annotations
 
@@ -14,14 +15,25 @@ TIERS = re.compile(
 
 
 def kinds_of_work(groups: list[str], models: list[str]) -> tuple[list[str], str]:
-    """Those of the groups whose names are neither a model's nor made of such words, and in a sentence why; of fewer than two none."""
+    """Those of the groups whose names are neither a model's nor made of such words, and in a
+    sentence why; of fewer than two none."""
     if len(groups) < 2:
         return [], ""
     found = [group for group in groups if not _tier(group) and not _model(group, models)]
-    shown = ", ".join(group[:40] for group in (found or groups)[:3]) + (", …" if len(found or groups) > 3 else "")
+    shown = ", ".join(group[:40] for group in (found or groups)[:3]) + (
+        ", …" if len(found or groups) > 3 else ""
+    )
     if found:
-        return found, f"Tasks are the log's model groups ({shown}), as it names no tasks and these are not called after models"
-    return [], f"The log names no tasks, and its model groups ({shown}) are called after models or tiers: they are no tasks here"
+        return (
+            found,
+            f"Tasks are the log's model groups ({shown}), as it names no tasks and these are not "
+            f"called after models",
+        )
+    return (
+        [],
+        f"The log names no tasks, and its model groups ({shown}) are called after models or "
+        f"tiers: they are no tasks here",
+    )
 
 
 def _slug(name: str) -> str:

@@ -9,16 +9,21 @@ MOST = 200_000
 
 
 def shared(table: Table, lifetime: float | None = None) -> float | None:
-    """Share of input tokens in leading blocks that an earlier request began with as well; None for a trace without blocks.
+    """Share of input tokens in leading blocks that an earlier request began with as well; None for
+    a trace without blocks.
 
-    `lifetime`: seconds for which a beginning is remembered after its last use; None for ever. Blocks of one prompt count as equally long.
+    `lifetime`: seconds for which a beginning is remembered after its last use; None for ever.
+    Blocks of one prompt count as equally long.
     """
     if not table.one("SELECT count(*) FROM requests WHERE len(blocks) > 0"):
         return None
     used: dict[int, int] = {}
     keep = None if lifetime is None else round(lifetime * 1e9)
     hit = total = 0.0
-    for arrival, tokens, blocks in table.rows(f"SELECT arrival_ns, coalesce(input_tokens, 0), coalesce(blocks, []) FROM requests LIMIT {MOST}"):
+    for arrival, tokens, blocks in table.rows(
+        f"SELECT arrival_ns, coalesce(input_tokens, 0), coalesce(blocks, []) FROM requests LIMIT "
+        f"{MOST}"
+    ):
         total += tokens
         prefix, found, warm = 0, 0, True
         for block in blocks:

@@ -27,32 +27,53 @@ MORE = f"coalesce(attempts_at_least, attempts IS NULL AND NOT {HIT})"
 
 
 def summary(table: Table) -> dict[str, Any]:
-    """The flat figures of `trace inspect --json`; None where the log does not say. Embeddings are counted apart."""
+    """The flat figures of `trace inspect --json`; None where the log does not say. Embeddings are
+    counted apart."""
     set_apart(table)
     tokens = table.one("SELECT sum(input_tokens) FROM embeddings") if table.embeddings else None
     found = table.named(
-        "SELECT min(arrival_ns) AS first, max(arrival_ns) AS last, sum(input_tokens) AS input_tokens, sum(cached_tokens) AS cached_tokens,"
+        "SELECT min(arrival_ns) AS first, max(arrival_ns) AS last, sum(input_tokens) AS "
+        "input_tokens, sum(cached_tokens) AS cached_tokens,"
         " sum(written_tokens) AS written_tokens,"
         " sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,"
-        f" CASE WHEN count(attempts) > 0 THEN sum({SENDS}) END AS attempts, CASE WHEN count(attempts) > 0 THEN bool_or({MORE}) END AS at_least,"
+        f" CASE WHEN count(attempts) > 0 THEN sum({SENDS}) END AS attempts, CASE WHEN "
+        f"count(attempts) > 0 THEN bool_or({MORE}) END AS at_least,"
         " CASE WHEN count(failed) > 0 THEN count(*) FILTER (failed) END AS failed,"
         " CASE WHEN count(streamed) > 0 THEN count(*) FILTER (streamed) END AS streamed,"
-        ' nullif(count(DISTINCT "user"), 0) AS users, nullif(count(DISTINCT "session"), 0) AS sessions,'
-        " nullif(count(DISTINCT model), 0) AS models, avg(latency_s) AS latency_mean_s, avg(ttft_s) AS ttft_mean_s FROM requests"
+        ' nullif(count(DISTINCT "user"), 0) AS users, nullif(count(DISTINCT "session"), 0) AS '
+        "sessions,"
+        " nullif(count(DISTINCT model), 0) AS models, avg(latency_s) AS latency_mean_s, "
+        "avg(ttft_s) AS ttft_mean_s FROM requests"
     )
-    known = table.named(f"SELECT {', '.join(f'count({name}) AS {name}' for name in SHARES)} FROM requests")
+    known = table.named(
+        f"SELECT {', '.join(f'count({name}) AS {name}' for name in SHARES)} FROM requests"
+    )
     first, last, at_least = found.pop("first"), found.pop("last"), found.pop("at_least")
     faults = blame(table) if found["failed"] is not None else None
-    whole = {name: None if value is None else int(value) for name, value in found.items() if name not in REAL}
+    whole = {
+        name: None if value is None else int(value)
+        for name, value in found.items()
+        if name not in REAL
+    }
     return {
-        "format": table.format, "requests": table.requests, "skipped": table.skipped, "unusable": table.unusable,
+        "format": table.format,
+        "requests": table.requests,
+        "skipped": table.skipped,
+        "unusable": table.unusable,
         "first_arrival_utc": when(table, first),
-        "last_arrival_utc": when(table, last), "span_s": (last - first) / 1e9, **found, **whole,
-        "attempts_at_least": at_least, "known": known,
-        "failed_by_request": faults and sum(faults.own.values()), "failed_given_up": faults and faults.given_up,
-        "failed_by_deployment": faults and faults.weather, "failed_without_status": faults and faults.untold,
-        "embeddings": table.embeddings or None, "embedding_tokens": None if tokens is None else int(tokens),
-    }  # fmt: skip
+        "last_arrival_utc": when(table, last),
+        "span_s": (last - first) / 1e9,
+        **found,
+        **whole,
+        "attempts_at_least": at_least,
+        "known": known,
+        "failed_by_request": faults and sum(faults.own.values()),
+        "failed_given_up": faults and faults.given_up,
+        "failed_by_deployment": faults and faults.weather,
+        "failed_without_status": faults and faults.untold,
+        "embeddings": table.embeddings or None,
+        "embedding_tokens": None if tokens is None else int(tokens),
+    }
 
 
 SHARES = (
@@ -74,21 +95,28 @@ REAL = ("cost_usd", "latency_mean_s", "ttft_mean_s")
 
 
 def when(table: Table, ns: int) -> str | None:
-    """An arrival as a date in UTC, to the microsecond; None on a clock that counts from the trace's own start."""
+    """An arrival as a date in UTC, to the microsecond; None on a clock that counts from the trace's
+    own start."""
     if table.relative:
         return None
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)).strftime(
+        "%Y-%m-%dT%H:%M:%S.%fZ"
+    )
 
 
 def dispersion(table: Table, window: int) -> float | None:
-    """Variance over mean of arrivals in so many seconds, over the whole windows of the trace; 1 is a Poisson process.
+    """Variance over mean of arrivals in so many seconds, over the whole windows of the trace; 1 is
+    a Poisson process.
 
-    None under ten windows, and for windows shorter than ten ticks of a coarse clock, within which nothing is known.
+    None under ten windows, and for windows shorter than ten ticks of a coarse clock, within which
+    nothing is known.
     """
     size = window * 1_000_000_000
     query = (
-        f"SELECT (SELECT (max(arrival_ns) - min(arrival_ns)) // {size} FROM requests) AS windows, sum(n) AS n, sum(n * n) AS squares FROM"
-        f" (SELECT (arrival_ns - (SELECT min(arrival_ns) FROM requests)) // {size} AS w, count(*)::DOUBLE AS n FROM requests GROUP BY 1)"
+        f"SELECT (SELECT (max(arrival_ns) - min(arrival_ns)) // {size} FROM requests) AS "
+        f"windows, sum(n) AS n, sum(n * n) AS squares FROM"
+        f" (SELECT (arrival_ns - (SELECT min(arrival_ns) FROM requests)) // {size} AS w, "
+        f"count(*)::DOUBLE AS n FROM requests GROUP BY 1)"
         f" WHERE w < (SELECT (max(arrival_ns) - min(arrival_ns)) // {size} FROM requests)"
     )
     windows, number, squares = table.rows(query)[0]
@@ -116,21 +144,35 @@ def rows(table: Table) -> Iterator[Row]:
 def _span(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     yield "requests", f"{table.requests:,}"
     span = said["span_s"]
-    clock = "on a clock of its own" if table.relative else f"{_short(said['first_arrival_utc'])} to {_short(said['last_arrival_utc'])} UTC"
+    clock = (
+        "on a clock of its own"
+        if table.relative
+        else f"{_short(said['first_arrival_utc'])} to {_short(said['last_arrival_utc'])} UTC"
+    )
     yield "span", f"{duration(span)}, {clock}"
     if span == 0:
         return
     yield "rate", f"{(table.requests - 1) / span:.4g} requests/s"
     found = [(window, dispersion(table, window)) for window in WINDOWS]
-    shown = ", ".join(f"{value:.3g} over {window} s" for window, value in found if value is not None)
+    shown = ", ".join(
+        f"{value:.3g} over {window} s" for window, value in found if value is not None
+    )
     if shown:
         yield "burstiness", f"variance / mean of arrivals {shown} (1: Poisson)"
     silences = table.rows(
-        "SELECT gap, began FROM (SELECT arrival_ns - lag(arrival_ns) OVER (ORDER BY arrival_ns) AS gap, lag(arrival_ns) OVER (ORDER BY arrival_ns)"
+        "SELECT gap, began FROM (SELECT arrival_ns - lag(arrival_ns) OVER (ORDER BY arrival_ns) "
+        "AS gap, lag(arrival_ns) OVER (ORDER BY arrival_ns)"
         " AS began FROM requests) ORDER BY gap DESC NULLS LAST LIMIT 3"
     )
     first = table.one("SELECT min(arrival_ns) FROM requests")
-    yield "longest gaps", ", ".join(f"{seconds(gap / 1e9)} from {_moment(table, began, first)}" for gap, began in silences if gap is not None)
+    yield (
+        "longest gaps",
+        ", ".join(
+            f"{seconds(gap / 1e9)} from {_moment(table, began, first)}"
+            for gap, began in silences
+            if gap is not None
+        ),
+    )
 
 
 def _short(text: str) -> str:
@@ -145,33 +187,64 @@ def _moment(table: Table, ns: int, first: int) -> str:
 def _tokens(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     for name in ("input_tokens", "output_tokens"):
         if said[name] is not None:
-            yield name.replace("_", " "), f"{said[name]:,} in all; {_quantiles(table, name, lambda value: f'{value:,.0f}')}"
+            yield (
+                name.replace("_", " "),
+                f"{said[name]:,} in all; {_quantiles(table, name, lambda value: f'{value:,.0f}')}",
+            )
     if said["embeddings"]:
-        yield "embeddings", f"{said['embeddings']:,}, with {said['embedding_tokens'] or 0:,} input tokens, beside these"
+        yield (
+            "embeddings",
+            f"{said['embeddings']:,}, with {said['embedding_tokens'] or 0:,} input tokens, "
+            f"beside these",
+        )
     for name, words, count in (
         ("cached_tokens", "cached tokens", said["cached_tokens"]),
         ("written_tokens", "written to a cache", said["written_tokens"] or None),
     ):
         if count is not None:
-            known, sent = table.rows(f"SELECT count({name}), sum(input_tokens) FILTER ({name} IS NOT NULL) FROM requests")[0]
-            yield words, f"{count:,} ({percent(count / max(1, int(sent or 0)))} of input){_unsaid(table.requests - known)}"
+            known, sent = table.rows(
+                f"SELECT count({name}), sum(input_tokens) FILTER ({name} IS NOT NULL) FROM requests"
+            )[0]
+            yield (
+                words,
+                f"{count:,} ({percent(count / max(1, int(sent or 0)))} of "
+                f"input){_unsaid(table.requests - known)}",
+            )
 
 
 def _quantiles(table: Table, column: str, told: Any) -> str:
-    found = table.one(f"SELECT quantile_cont({column}, [0.5, 0.9, 0.99]) FROM requests WHERE {column} IS NOT NULL")
-    return ", ".join(f"p{name} {told(value)}" for name, value in zip((50, 90, 99), found, strict=True))
+    found = table.one(
+        f"SELECT quantile_cont({column}, [0.5, 0.9, 0.99]) FROM requests WHERE {column} IS NOT NULL"
+    )
+    return ", ".join(
+        f"p{name} {told(value)}" for name, value in zip((50, 90, 99), found, strict=True)
+    )
 
 
 def _names(table: Table) -> Iterator[Row]:
     for column in ("model", "provider", "user", "team", "feature", "task"):
-        total, known = table.rows(f'SELECT count(DISTINCT "{column}"), count("{column}") FROM requests')[0]
+        total, known = table.rows(
+            f'SELECT count(DISTINCT "{column}"), count("{column}") FROM requests'
+        )[0]
         if total:
-            most = table.rows(f'SELECT "{column}", count(*) FROM requests WHERE "{column}" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {NAMES}')
+            most = table.rows(
+                f'SELECT "{column}", count(*) FROM requests WHERE "{column}" IS NOT NULL GROUP '
+                f"BY 1 ORDER BY 2 DESC, 1 LIMIT {NAMES}"
+            )
             shown = ", ".join(f"{name[:60]} {percent(count / known)}" for name, count in most)
-            yield f"{column}s", f"{total:,}: {shown}{', …' if total > NAMES else ''}{_unsaid(table.requests - known)}"
-    turns = table.rows("SELECT count(*), avg(n), max(n) FROM (SELECT count(*) AS n FROM requests WHERE session IS NOT NULL GROUP BY session)")[0]
+            yield (
+                f"{column}s",
+                f"{total:,}: {shown}{', …' if total > NAMES else ''}{_unsaid(table.requests - known)}",
+            )
+    turns = table.rows(
+        "SELECT count(*), avg(n), max(n) FROM (SELECT count(*) AS n FROM requests WHERE session "
+        "IS NOT NULL GROUP BY session)"
+    )[0]
     if turns[0]:
-        yield "sessions", f"{turns[0]:,}, of {turns[1]:.2f} requests on average, {turns[2]:,} at most"
+        yield (
+            "sessions",
+            f"{turns[0]:,}, of {turns[1]:.2f} requests on average, {turns[2]:,} at most",
+        )
 
 
 def _unsaid(count: int) -> str:
@@ -182,23 +255,48 @@ def _unsaid(count: int) -> str:
 def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     if said["failed"] is not None:
         known = table.one("SELECT count(failed) FROM requests")
-        yield "failed", f"{said['failed']:,} ({percent(said['failed'] / known)}){_unsaid(table.requests - known)}"
-    found = table.rows("SELECT status, error, count(*) FROM requests WHERE failed OR status >= 400 GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT 8")
-    told = [(" ".join(str(part) for part in (status, error) if part is not None), count) for status, error, count in found]
+        yield (
+            "failed",
+            f"{said['failed']:,} "
+            f"({percent(said['failed'] / known)}){_unsaid(table.requests - known)}",
+        )
+    found = table.rows(
+        "SELECT status, error, count(*) FROM requests WHERE failed OR status >= 400 GROUP BY 1, "
+        "2 ORDER BY 3 DESC, 1, 2 LIMIT 8"
+    )
+    told = [
+        (" ".join(str(part) for part in (status, error) if part is not None), count)
+        for status, error, count in found
+    ]
     if any(name for name, _ in told):
         yield "errors", ", ".join(f"{name or 'not told'} {count:,}" for name, count in told)
     if said["failed"]:
         yield "whose fault", ", ".join(_whose(blame(table)))
     if said["attempts"]:  # a gateway's cache alone makes none, and says nothing of the others
         least = "at least " if said["attempts_at_least"] else ""
-        yield "attempts", f"{least}{said['attempts']:,}, {least}{said['attempts'] / table.requests:.3f} a request"
-    cached = table.rows("SELECT cached, count(*) FROM requests WHERE cached <> 'no' GROUP BY 1 ORDER BY 2 DESC")
+        yield (
+            "attempts",
+            f"{least}{said['attempts']:,}, {least}{said['attempts'] / table.requests:.3f} a "
+            f"request",
+        )
+    cached = table.rows(
+        "SELECT cached, count(*) FROM requests WHERE cached <> 'no' GROUP BY 1 ORDER BY 2 DESC"
+    )
     if cached:
         known = table.one("SELECT count(cached) FROM requests")
-        yield "gateway's cache", ", ".join(f"{kind} {count:,} ({percent(count / known)})" for kind, count in cached) + _unsaid(table.requests - known)
-    streamed, known = table.rows("SELECT count(*) FILTER (streamed), count(streamed) FROM requests")[0]
+        yield (
+            "gateway's cache",
+            ", ".join(f"{kind} {count:,} ({percent(count / known)})" for kind, count in cached)
+            + _unsaid(table.requests - known),
+        )
+    streamed, known = table.rows(
+        "SELECT count(*) FILTER (streamed), count(streamed) FROM requests"
+    )[0]
     if known:
-        yield "streamed", f"{streamed:,} ({percent(streamed / known)}){_unsaid(table.requests - known)}"
+        yield (
+            "streamed",
+            f"{streamed:,} ({percent(streamed / known)}){_unsaid(table.requests - known)}",
+        )
 
 
 def _whose(found: Blame) -> Iterator[str]:
@@ -208,7 +306,9 @@ def _whose(found: Blame) -> Iterator[str]:
     if found.given_up:
         yield f"{found.given_up:,} given up by who asked (499)"
     if found.weather:
-        yield f"{found.weather:,} of the deployments" + (f" ({found.untold:,} without a status are taken as such)" if found.untold else "")
+        yield f"{found.weather:,} of the deployments" + (
+            f" ({found.untold:,} without a status are taken as such)" if found.untold else ""
+        )
 
 
 def _times(table: Table) -> Iterator[Row]:
@@ -219,14 +319,23 @@ def _times(table: Table) -> Iterator[Row]:
 
 
 def _repeats(table: Table) -> Iterator[Row]:
-    known, distinct = table.rows("SELECT count(*), count(DISTINCT coalesce(question, hash(blocks, input_tokens)::VARCHAR)) FROM requests"
-                                 " WHERE question IS NOT NULL OR len(blocks) > 0")[0]  # fmt: skip
+    known, distinct = table.rows(
+        "SELECT count(*), count(DISTINCT coalesce(question, hash(blocks, "
+        "input_tokens)::VARCHAR)) FROM requests"
+        " WHERE question IS NOT NULL OR len(blocks) > 0"
+    )[0]
     if known:
-        yield "exact repeats", f"{percent((known - distinct) / known)} of requests ask what was asked before"
+        yield (
+            "exact repeats",
+            f"{percent((known - distinct) / known)} of requests ask what was asked before",
+        )
     found = shared(table)
     if found is not None:
         looked = f" (of the first {MOST:,} requests)" if table.requests > MOST else ""
-        yield "shared prefixes", f"{percent(found)} of input tokens{looked}, with a cache that forgets nothing"
+        yield (
+            "shared prefixes",
+            f"{percent(found)} of input tokens{looked}, with a cache that forgets nothing",
+        )
 
 
 def _spend(table: Table, said: dict[str, Any]) -> Iterator[Row]:
@@ -242,12 +351,21 @@ def _spend(table: Table, said: dict[str, Any]) -> Iterator[Row]:
 
 def _left_out(table: Table) -> Iterator[Row]:
     named, same = table.rows(
-        'SELECT count(request_id), count(*) - count(DISTINCT (arrival_ns, input_tokens, output_tokens, model, "user", session)) FROM requests'
+        "SELECT count(request_id), count(*) - count(DISTINCT (arrival_ns, input_tokens, "
+        'output_tokens, model, "user", session)) FROM requests'
     )[0]
     if not named and same:
-        yield "alike", f"{same:,} rows are like another one in time, tokens and names; without ids they may be duplicates"
+        yield (
+            "alike",
+            f"{same:,} rows are like another one in time, tokens and names; without ids they may "
+            f"be duplicates",
+        )
     for reason, count in table.skipped.items():
         shown = ", ".join(table.examples.get(reason, ()))
-        yield "skipped", f"{count:,}: {reason} ({shown}{', …' if count > len(table.examples.get(reason, ())) else ''})"
+        yield (
+            "skipped",
+            f"{count:,}: {reason} "
+            f"({shown}{', …' if count > len(table.examples.get(reason, ())) else ''})",
+        )
     for note in table.notes:
         yield "note", note

@@ -22,7 +22,8 @@ BAD = {
 
 @dataclass
 class Windows:
-    """DuckDB's table `windows`: category, model, client, t_s, rate_rps, cv, pattern, p1, p2. `skipped`: reason -> rows."""
+    """DuckDB's table `windows`: category, model, client, t_s, rate_rps, cv, pattern, p1, p2.
+    `skipped`: reason -> rows."""
 
     connection: Any
     count: int = 0
@@ -39,22 +40,42 @@ def read_windows(paths: list[Path], progress: Callable[[int], None] | None = Non
 
     found = Windows(database(sum(path.stat().st_size for path in paths)))
     run = found.connection.execute
-    typed = ", ".join(f'num("{name}") AS "{name}"' for name in ("t_s", "rate_rps", "cv", "p1", "p2"))
-    reason = " ".join(["CASE", *(f"WHEN {test} THEN '{name}'" for name, test in BAD.items()), "END"])
-    select = f"SELECT *, {reason} AS reason FROM (SELECT word(category) AS category, word(model) AS model, word(client) AS client, {typed},"
+    typed = ", ".join(
+        f'num("{name}") AS "{name}"' for name in ("t_s", "rate_rps", "cv", "p1", "p2")
+    )
+    reason = " ".join(
+        ["CASE", *(f"WHEN {test} THEN '{name}'" for name, test in BAD.items()), "END"]
+    )
+    select = (
+        f"SELECT *, {reason} AS reason FROM (SELECT word(category) AS category, word(model) "
+        f"AS model, word(client) AS client, {typed},"
+    )
     none = ", ".join(f'NULL::VARCHAR AS "{name}"' for name in servegen.FIELDS)
     run(f"CREATE TABLE windows AS {select} word(pattern) AS pattern FROM (SELECT {none})) LIMIT 0")
     for path in paths:
         for part in records.chunks(path, servegen.FIELDS, records.unfolded):
-            chunk = {name: np.array(part.columns.get(name) or [None] * len(part.lines), object) for name in servegen.FIELDS}
+            chunk = {
+                name: np.array(part.columns.get(name) or [None] * len(part.lines), object)
+                for name in servegen.FIELDS
+            }
             texts = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in chunk)
-            run(f"INSERT INTO windows {select} word(pattern) AS pattern FROM (SELECT {texts} FROM chunk))")
+            run(
+                f"INSERT INTO windows {select} word(pattern) AS pattern FROM (SELECT {texts} "
+                f"FROM chunk))"
+            )
             if part.broken:
-                found.skipped["broken line"] = found.skipped.get("broken line", 0) + len(part.broken)
+                found.skipped["broken line"] = found.skipped.get("broken line", 0) + len(
+                    part.broken
+                )
             found.count += len(part.lines)
             if progress is not None:
                 progress(found.count)
-    found.skipped |= dict(found.rows("SELECT reason, count(*) FROM windows WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 2 DESC"))
+    found.skipped |= dict(
+        found.rows(
+            "SELECT reason, count(*) FROM windows WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 2 "
+            "DESC"
+        )
+    )
     run("DELETE FROM windows WHERE reason IS NOT NULL; ALTER TABLE windows DROP COLUMN reason")
     found.count = found.rows("SELECT count(*) FROM windows")[0][0]
     if not found.count:
@@ -65,36 +86,59 @@ def read_windows(paths: list[Path], progress: Callable[[int], None] | None = Non
 def described(found: Windows) -> Iterator[tuple[str, str]]:
     """What they say, as rows of words: all of it, then by model."""
     size = servegen.WINDOW_S
-    first, last, expected = found.rows(f"SELECT min(t_s), max(t_s) + {size}, sum(rate_rps) * {size} FROM windows")[0]
+    first, last, expected = found.rows(
+        f"SELECT min(t_s), max(t_s) + {size}, sum(rate_rps) * {size} FROM windows"
+    )[0]
     yield "windows", f"{found.count:,} of {size} s; no requests are in it"
     yield "span", f"{duration(last - first)}, on a clock of its own"
     yield "expected requests", f"{expected:,.0f}, {expected / (last - first):,.4g} a second"
     for model in summary(found):
         cv = f"variation of inter-arrival times {model['cv_p50']:.2f} (p90 {model['cv_p90']:.2f})"
         top = f"ten largest {percent(model['top_ten'])}"
-        text = f"{model['clients']:,} clients, {model['expected_requests']:,.0f} requests, {top}, {cv}, gamma in {percent(model['gamma'])} of windows"
+        text = (
+            f"{model['clients']:,} clients, {model['expected_requests']:,.0f} requests, "
+            f"{top}, {cv}, gamma in {percent(model['gamma'])} of windows"
+        )
         yield f"{model['category']} {model['model']}", text
     for reason, count in found.skipped.items():
         yield "skipped", f"{count:,}: {reason}"
 
 
 def summary(found: Windows) -> list[dict[str, Any]]:
-    """By category and model: clients, expected requests, the ten largest clients' share of them, quantiles of windows' cv, share of gamma windows."""
+    """By category and model: clients, expected requests, the ten largest clients' share of them,
+    quantiles of windows' cv, share of gamma windows."""
     clients = (
-        f"SELECT category, model, client, sum(rate_rps) * {servegen.WINDOW_S} AS n, row_number() OVER (PARTITION BY category, model ORDER BY n DESC)"
+        f"SELECT category, model, client, sum(rate_rps) * {servegen.WINDOW_S} AS n, row_number() "
+        f"OVER (PARTITION BY category, model ORDER BY n DESC)"
         " AS place FROM windows GROUP BY 1, 2, 3"
     )
     sums = (
-        "SELECT category, model, count(*) AS clients, sum(n) AS expected_requests, sum(n) FILTER (place <= 10) / sum(n) AS top_ten"
+        "SELECT category, model, count(*) AS clients, sum(n) AS expected_requests, sum(n) FILTER "
+        "(place <= 10) / sum(n) AS top_ten"
         f" FROM ({clients}) GROUP BY 1, 2"
     )
     shapes = (
-        "SELECT category, model, quantile_cont(cv, 0.5) AS cv_p50, quantile_cont(cv, 0.9) AS cv_p90,"
+        "SELECT category, model, quantile_cont(cv, 0.5) AS cv_p50, quantile_cont(cv, 0.9) AS "
+        "cv_p90,"
         " count(*) FILTER (pattern = 'Gamma') / count(*) AS gamma FROM windows GROUP BY 1, 2"
     )
-    names = ("category", "model", "clients", "expected_requests", "top_ten", "cv_p50", "cv_p90", "gamma")
-    together = f"FROM ({sums}) JOIN ({shapes}) USING (category, model) ORDER BY expected_requests DESC"
-    return [dict(zip(names, row, strict=True)) for row in found.rows(f"SELECT {', '.join(names)} {together}")]
+    names = (
+        "category",
+        "model",
+        "clients",
+        "expected_requests",
+        "top_ten",
+        "cv_p50",
+        "cv_p90",
+        "gamma",
+    )
+    together = (
+        f"FROM ({sums}) JOIN ({shapes}) USING (category, model) ORDER BY expected_requests DESC"
+    )
+    return [
+        dict(zip(names, row, strict=True))
+        for row in found.rows(f"SELECT {', '.join(names)} {together}")
+    ]
 
 
 def flat(found: Windows) -> dict[str, Any]:
@@ -102,7 +146,14 @@ def flat(found: Windows) -> dict[str, Any]:
     models = summary(found)
     first, last = found.rows(f"SELECT min(t_s), max(t_s) + {servegen.WINDOW_S} FROM windows")[0]
     return {
-        "format": "servegen", "requests": None, "skipped": found.skipped, "first_arrival_utc": None, "last_arrival_utc": None, "span_s": last - first,
-        "windows": found.count, "expected_requests": sum(model["expected_requests"] for model in models),
-        "clients": sum(model["clients"] for model in models), "models": len(models),
-    }  # fmt: skip
+        "format": "servegen",
+        "requests": None,
+        "skipped": found.skipped,
+        "first_arrival_utc": None,
+        "last_arrival_utc": None,
+        "span_s": last - first,
+        "windows": found.count,
+        "expected_requests": sum(model["expected_requests"] for model in models),
+        "clients": sum(model["clients"] for model in models),
+        "models": len(models),
+    }

@@ -1,4 +1,5 @@
-"""What a trace's tokens cost by the price catalogue, and why that differs from what its log says."""
+"""What a trace's tokens cost by the price catalogue, and why that differs from what its log
+says."""
 
 from __future__ import annotations
 
@@ -17,12 +18,13 @@ EQUAL = 1e-6
 
 @dataclass
 class Spend:
-    """All in USD. `usd`: of answered requests, each at the price of its own date; `date`: which those are. The others: what of the log's sum has
-    no counterpart in it.
+    """All in USD. `usd`: of answered requests, each at the price of its own date; `date`: which
+    those are. The others: what of the log's sum has no counterpart in it.
 
-    unpriced: logged at models that the catalogue does not know; failed: logged for failed requests; gateway: logged for answers of the gateway's
-    cache; unlogged: recomputed for requests without a logged cost; cached: what cached tokens would cost more at the full price;
-    written: what tokens written to a cache would cost less at it.
+    unpriced: logged at models that the catalogue does not know; failed: logged for failed requests;
+    gateway: logged for answers of the gateway's cache; unlogged: recomputed for requests without a
+    logged cost; cached: what cached tokens would cost more at the full price; written: what tokens
+    written to a cache would cost less at it.
     """
 
     date: str
@@ -37,10 +39,13 @@ class Spend:
 
 
 def recomputed(table: Table) -> Spend | None:
-    """By (provider, model), each call at the price of its own date, hour and length; None when the log names no model."""
+    """By (provider, model), each call at the price of its own date, hour and length; None when the
+    log names no model."""
     groups = table.rows(
-        "SELECT coalesce(provider, '?'), model, coalesce(failed, false) AS bad, coalesce(cached, 'no') <> 'no' AS ours, count(*),"
-        " coalesce(sum(cost_usd), 0) FROM requests WHERE model IS NOT NULL GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4"
+        "SELECT coalesce(provider, '?'), model, coalesce(failed, false) AS bad, coalesce(cached, "
+        "'no') <> 'no' AS ours, count(*),"
+        " coalesce(sum(cost_usd), 0) FROM requests WHERE model IS NOT NULL GROUP BY 1, 2, 3, 4 "
+        "ORDER BY 1, 2, 3, 4"
     )
     if not groups:
         return None
@@ -55,19 +60,30 @@ def recomputed(table: Table) -> Spend | None:
             made.unknown[model] = made.unknown.get(model, 0) + count
         else:
             _bill(table, provider, model, known, made)
-    made.unpriced += table.one("SELECT coalesce(sum(cost_usd), 0) FROM requests WHERE model IS NULL")
+    made.unpriced += table.one(
+        "SELECT coalesce(sum(cost_usd), 0) FROM requests WHERE model IS NULL"
+    )
     return made
 
 
 def _dates(table: Table) -> str:
     if table.relative:
         return f"{released()}, the day of the catalogue's release, as the log has no dates"
-    return " to ".join(dict.fromkeys(day(moment / 1e9) for moment in table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]))
+    return " to ".join(
+        dict.fromkeys(
+            day(moment / 1e9)
+            for moment in table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
+        )
+    )
 
 
 def _bill(table: Table, provider: str, model: str, known: tuple[str, str], made: Spend) -> None:
-    """Add what the answered calls of one model cost: sums of tokens for each of its prices and tiers."""
-    first, last = (moment / 1e9 for moment in table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0])
+    """Add what the answered calls of one model cost: sums of tokens for each of its prices and
+    tiers."""
+    first, last = (
+        moment / 1e9
+        for moment in table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
+    )
     turns, prices = [], [catalogued(*known, None)]
     if not table.relative:
         turns = changes(*known, first, last)
@@ -76,10 +92,13 @@ def _bill(table: Table, provider: str, model: str, known: tuple[str, str], made:
     edges = "[" + ", ".join(str(round(moment * 1e9)) for moment in turns) + "]::BIGINT[]"
     tiers = " + ".join(["0", *(f"(coalesce(input_tokens, 0) > {edge})::INTEGER" for edge in above)])
     for place, tier, free, *sums in table.rows(
-        f"SELECT coalesce(turn, 0), {tiers}, cost_usd IS NULL, count(*), coalesce(sum(input_tokens), 0), coalesce(sum({READ}), 0),"
+        f"SELECT coalesce(turn, 0), {tiers}, cost_usd IS NULL, count(*), "
+        f"coalesce(sum(input_tokens), 0), coalesce(sum({READ}), 0),"
         f" coalesce(sum({WRITTEN}), 0), coalesce(sum(output_tokens), 0) FROM requests"
-        f" ASOF LEFT JOIN (SELECT unnest({edges}) AS since, unnest(range(1, {len(turns) + 1})) AS turn) ON arrival_ns >= since"
-        " WHERE coalesce(provider, '?') = ? AND model = ? AND NOT coalesce(failed, false) AND coalesce(cached, 'no') = 'no'"
+        f" ASOF LEFT JOIN (SELECT unnest({edges}) AS since, unnest(range(1, {len(turns) + 1})) "
+        f"AS turn) ON arrival_ns >= since"
+        " WHERE coalesce(provider, '?') = ? AND model = ? AND NOT coalesce(failed, false) AND "
+        "coalesce(cached, 'no') = 'no'"
         " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         [provider, model],
     ):
@@ -87,7 +106,12 @@ def _bill(table: Table, provider: str, model: str, known: tuple[str, str], made:
         price = prices[place].at(0 if tier == 0 else above[tier - 1] + 1)
         cheaper = 0.0 if price.cached is None else (price.input - price.cached) * read / 1e6
         dearer = 0.0 if price.written is None else (price.written - price.input) * written / 1e6
-        cost = (price.input * asked + price.output * given) / 1e6 + price.call * calls - cheaper + dearer
+        cost = (
+            (price.input * asked + price.output * given) / 1e6
+            + price.call * calls
+            - cheaper
+            + dearer
+        )
         made.usd += cost
         made.cached += cheaper
         made.written += dearer
@@ -99,14 +123,22 @@ def explained(found: Spend, logged: float | None) -> Iterator[str]:
     if found.unknown:
         names = sorted(found.unknown, key=lambda name: (-found.unknown[name], name))
         shown = ", ".join(f"{name[:60]} ({found.unknown[name]:,})" for name in names[:NAMES])
-        yield f"no price is known for {shown}{', …' if len(names) > NAMES else ''}{f': {usd(found.unpriced)} of the log' if found.unpriced else ''}"
+        yield (
+            f"no price is known for "
+            f"{shown}{', …' if len(names) > NAMES else ''}{f': {usd(found.unpriced)} of the log' if found.unpriced else ''}"
+        )
     if found.cached:
         yield f"cached tokens at the full price would cost {usd(found.cached)} more"
     if found.written:
-        yield f"tokens written to a cache at the price of others would cost {usd(found.written)} less"
+        yield (
+            f"tokens written to a cache at the price of others would cost {usd(found.written)} less"
+        )
     if logged is None:
         return
-    for text, value in (("failed calls", found.failed), ("answers of the gateway's own cache", found.gateway)):
+    for text, value in (
+        ("failed calls", found.failed),
+        ("answers of the gateway's own cache", found.gateway),
+    ):
         if value:
             yield f"{usd(value)} of the log is for {text}, which cost nothing here"
     if found.unlogged:
@@ -116,4 +148,7 @@ def explained(found: Spend, logged: float | None) -> Iterator[str]:
     if abs(rest) <= EQUAL * compared:
         yield "that is what the rest of the log says, too"
         return
-    yield f"the rest of the log is {usd(abs(rest))} ({100 * abs(rest) / compared:.2g} %) {'above' if rest > 0 else 'below'} the catalogue"
+    yield (
+        f"the rest of the log is {usd(abs(rest))} ({100 * abs(rest) / compared:.2g} %) "
+        f"{'above' if rest > 0 else 'below'} the catalogue"
+    )

@@ -1,7 +1,9 @@
-"""Whose words the attributes of a span are, one file each; several may stand in one file of spans, and even on one span.
+"""Whose words the attributes of a span are, one file each; several may stand in one file of spans,
+and even on one span.
 
-A dialect is a module with `FIELDS`, the attributes that it reads, and `SAYS`: figure -> SQL over them, NULL where it does not say. The figures are
-those of `FIGURES`; the first dialect that says one is believed. `OWN` is how its attributes begin.
+A dialect is a module with `FIELDS`, the attributes that it reads, and `SAYS`: figure -> SQL over
+them, NULL where it does not say. The figures are those of `FIGURES`; the first dialect that says
+one is believed. `OWN` is how its attributes begin.
 """
 
 from __future__ import annotations
@@ -13,11 +15,28 @@ from simroute.traces.dialects import genai, litellm, openinference, openllmetry,
 DIALECTS: tuple[ModuleType, ...] = (vercel, openinference, genai, openllmetry, litellm)
 
 FIGURES = (
-    "kind", "provider", "answering", "asked", "streams", "sent", "given", "read", "written", "total", "first", "code_of_error", "word_of_error",
-    "cost", "user", "team", "session", "feature",
-)  # fmt: skip
-"""kind: 'call', 'embedding' or 'other' (an agent, a tool, a wrapper); answering, asked: models; streams: yes or no; sent, given: tokens; read,
-written: of a provider's cache; first: seconds to the first token; cost: USD."""
+    "kind",
+    "provider",
+    "answering",
+    "asked",
+    "streams",
+    "sent",
+    "given",
+    "read",
+    "written",
+    "total",
+    "first",
+    "code_of_error",
+    "word_of_error",
+    "cost",
+    "user",
+    "team",
+    "session",
+    "feature",
+)
+"""kind: 'call', 'embedding' or 'other' (an agent, a tool, a wrapper); answering, asked: models;
+streams: yes or no; sent, given: tokens; read, written: of a provider's cache; first: seconds to the
+first token; cost: USD."""
 
 FIELDS = tuple(dict.fromkeys(field for dialect in DIALECTS for field in dialect.FIELDS))
 PREFIXES = tuple(prefix for dialect in DIALECTS for prefix in dialect.OWN)

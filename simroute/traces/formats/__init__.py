@@ -1,4 +1,5 @@
-"""Known formats, one file each: a module with the names that `Format` asks for. A new one is a new file and its name in `KNOWN`."""
+"""Known formats, one file each: a module with the names that `Format` asks for. A new one is a new
+file and its name in `KNOWN`."""
 
 from __future__ import annotations
 
@@ -38,21 +39,26 @@ Clock = Literal["utc", "relative_s", "relative_ms", "ns"]
 
 
 class Format(Protocol):
-    """How a log is read. `COLUMNS`: canonical column -> SQL over the log's own fields, which are all texts.
+    """How a log is read. `COLUMNS`: canonical column -> SQL over the log's own fields, which are
+    all texts.
 
-    Beside the canonical columns there are three texts on the log's clock: `time`, when the request came (required); `end`; `first_token`.
-    And `trace`: rows with equal ones may be attempts at one request, as `simroute.traces.attempts` says; then `sends`, a number: how many the
-    row says that its request had, those with rows of their own included; and `nth`, a number that rises from attempt to attempt, 0 for the first.
-    SQL may use the macros of `simroute.traces.sql`.
-    A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for `COLUMNS` and `SKIP` to use.
-    And `SKIP`: why a row is no request -> SQL that tells so; such rows are counted, and are no errors.
-    And `parent`, a text: the request_id of the turn before, where sessions are told so. And `inside`, a text: the request_id of the span around it
-    (`nesting`); its first reason to SKIP is that of spans that are passed through on the way to another around them.
-    And `after_s`, a number: of a row without a time, seconds after the end of its session's turn before (`turns`).
-    And `TICK_S`: arrivals that are all multiples of so many seconds are spread over each of them. And `source(path, run)`: SQL for the rows of
-    a Parquet file (with `file_row_number`), for a format that consists of several; `path` is quoted for SQL, `run` executes a query.
-    And `unfold`: one record of the file to the rows in it; if it is missing, the rows in `data` of an API's answer, else the record itself. With
-    `SHEETS` true it takes apart the rows of CSV files as well.
+    Beside the canonical columns there are three texts on the log's clock: `time`, when the request
+    came (required); `end`; `first_token`. And `trace`: rows with equal ones may be attempts at one
+    request, as `simroute.traces.attempts` says; then `sends`, a number: how many the row says that
+    its request had, those with rows of their own included; and `nth`, a number that rises from
+    attempt to attempt, 0 for the first. SQL may use the macros of `simroute.traces.sql`.
+    A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for
+    `COLUMNS` and `SKIP` to use. And `SKIP`: why a row is no request -> SQL that tells so; such rows
+    are counted, and are no errors.
+    And `parent`, a text: the request_id of the turn before, where sessions are told so. And
+    `inside`, a text: the request_id of the span around it (`nesting`); its first reason to SKIP is
+    that of spans that are passed through on the way to another around them. And `after_s`, a
+    number: of a row without a time, seconds after the end of its session's turn before (`turns`).
+    And `TICK_S`: arrivals that are all multiples of so many seconds are spread over each of them.
+    And `source(path, run)`: SQL for the rows of a Parquet file (with `file_row_number`), for a
+    format that consists of several; `path` is quoted for SQL, `run` executes a query. And `unfold`:
+    one record of the file to the rows in it; if it is missing, the rows in `data` of an API's
+    answer, else the record itself. With `SHEETS` true it takes apart the rows of CSV files as well.
     """
 
     ABOUT: str
@@ -60,7 +66,8 @@ class Format(Protocol):
     FIELDS: tuple[str, ...]
     """The fields of the log that are read: nothing else is."""
     CLOCK: Clock
-    """utc: dates or seconds, milliseconds … since 1970; relative: a number since the start of the trace; ns: either, in nanoseconds."""
+    """utc: dates or seconds, milliseconds … since 1970; relative: a number since the start of the
+    trace; ns: either, in nanoseconds."""
     COLUMNS: dict[str, str]
 
     @staticmethod
@@ -77,7 +84,10 @@ def named(name: str) -> Format:
     """The format of that name. Raises TraceError."""
     if name not in KNOWN:
         near = difflib.get_close_matches(name, KNOWN, 1)
-        raise TraceError(f"--format {name}: no format is called so; {f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(KNOWN)}")
+        raise TraceError(
+            f"--format {name}: no format is called so; "
+            f"{f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(KNOWN)}"
+        )
     return known()[name]
 
 
@@ -89,11 +99,17 @@ def recognised(path: Path, found: Sample) -> str:
     if names:
         raise TraceError(f"{path}: could be {' or '.join(names)}; say which with --format")
     if not found.keys and found.container == "json":
-        raise TraceError(f"{path}: holds no whole object of JSON (cut off?); expected one object a line, or an array of them")
+        raise TraceError(
+            f"{path}: holds no whole object of JSON (cut off?); expected one object a line, or "
+            f"an array of them"
+        )
     if not found.keys:
         raise TraceError(f"{path}: no rows; a trace needs at least one request")
     keys = ", ".join(sorted(found.keys))
-    raise TraceError(f"{path}: row 1: unknown columns {keys[:120]!r}; see `simroute list formats`, or describe them with --mapping FILE")
+    raise TraceError(
+        f"{path}: row 1: unknown columns {keys[:120]!r}; see `simroute list formats`, or "
+        f"describe them with --mapping FILE"
+    )
 
 
 def unfolding(form: Format) -> Unfold:

@@ -1,11 +1,16 @@
-"""Azure's LLM inference traces. TIMESTAMP has seven digits and no zone in 2023 (taken as UTC), six and +00:00 in 2024."""
+"""Azure's LLM inference traces. TIMESTAMP has seven digits and no zone in 2023 (taken as UTC), six
+and +00:00 in 2024."""
 
 from simroute.traces.records import Sample
 
 ABOUT = "Azure LLM inference traces 2023 and 2024 (AzurePublicDataset)"
 FIELDS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 CLOCK = "utc"
-COLUMNS = {"time": '"TIMESTAMP"', "input_tokens": 'whole("ContextTokens")', "output_tokens": 'whole("GeneratedTokens")'}
+COLUMNS = {
+    "time": '"TIMESTAMP"',
+    "input_tokens": 'whole("ContextTokens")',
+    "output_tokens": 'whole("GeneratedTokens")',
+}
 
 
 def recognises(found: Sample) -> bool:

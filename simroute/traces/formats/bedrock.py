@@ -1,10 +1,14 @@
-"""Amazon Bedrock's model invocation logs, as they are delivered to S3 (JSON lines), to CloudWatch (events with the log as `message`) or its queries.
+"""Amazon Bedrock's model invocation logs, as they are delivered to S3 (JSON lines), to CloudWatch
+(events with the log as `message`) or its queries.
 
-`inputTokenCount` leaves out what was read from or written to the prompt cache: both are added. Latency is `latencyMs` of Converse or the
-`invocationLatency` (ms) at the end of an answer, time to the first token its `firstByteLatency`; neither is told of bodies kept in S3 by themselves.
-The operation says whether a call was streamed. A call failed if it has an `errorCode`, whose status is the API's own (ThrottlingException: 429). The
-model is what was asked for, without the path of its ARN. `requestMetadata` is yours: `user`, `team`, `session` and `feature`, also as user_id or
-userId, are read; without a user it is the last part of the caller's ARN. Cost, attempts and the answering model are not told.
+`inputTokenCount` leaves out what was read from or written to the prompt cache: both are added.
+Latency is `latencyMs` of Converse or the `invocationLatency` (ms) at the end of an answer, time to
+the first token its `firstByteLatency`; neither is told of bodies kept in S3 by themselves. The
+operation says whether a call was streamed. A call failed if it has an `errorCode`, whose status is
+the API's own (ThrottlingException: 429). The model is what was asked for, without the path of its
+ARN. `requestMetadata` is yours: `user`, `team`, `session` and `feature`, also as user_id or userId,
+are read; without a user it is the last part of the caller's ARN. Cost, attempts and the answering
+model are not told.
 """
 
 from collections.abc import Iterator
@@ -15,11 +19,26 @@ from simroute.traces.spans import loaded
 
 ABOUT = "Amazon Bedrock model invocation logs (S3 or CloudWatch; JSON lines)"
 FIELDS = (
-    "timestamp", "requestId", "operation", "modelId", "errorCode", "arn", "metadata", "sent", "read", "written", "given", "latency", "first",
-)  # fmt: skip
+    "timestamp",
+    "requestId",
+    "operation",
+    "modelId",
+    "errorCode",
+    "arn",
+    "metadata",
+    "sent",
+    "read",
+    "written",
+    "given",
+    "latency",
+    "first",
+)
 CLOCK = "utc"
 SHEETS = True
-STREAMS = "CASE WHEN word(operation) LIKE '%Stream' THEN true WHEN word(operation) IS NOT NULL THEN false END"
+STREAMS = (
+    "CASE WHEN word(operation) LIKE '%Stream' THEN true WHEN word(operation) IS NOT NULL "
+    "THEN false END"
+)
 MODEL = "regexp_extract(word(\"modelId\"), '[^/]*$')"
 
 COLUMNS = {
@@ -49,7 +68,11 @@ SKIP = {"line that is no invocation of a model": '"timestamp" IS NULL AND "model
 
 def recognises(found: Sample) -> bool:
     """By the type of its schema, or by an event of CloudWatch that holds it."""
-    return any(log.get("schemaType") == "ModelInvocationLog" for record in found.records for log in _logs(record))
+    return any(
+        log.get("schemaType") == "ModelInvocationLog"
+        for record in found.records
+        for log in _logs(record)
+    )
 
 
 def unfold(record: Record) -> Iterator[Record]:
@@ -69,15 +92,23 @@ def _flat(log: Record) -> Record:
     body = loaded(answer.get("outputBodyJson"))
     parts = [one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict)]
     timed = [_object(one.get("amazon-bedrock-invocationMetrics")) for one in parts]
-    metrics = [_object(one.get("metrics")) for one in parts] + [_object(_object(one.get("metadata")).get("metrics")) for one in parts]
+    metrics = [_object(one.get("metrics")) for one in parts] + [
+        _object(_object(one.get("metadata")).get("metrics")) for one in parts
+    ]
     return {
-        **{name: log.get(name) for name in ("timestamp", "requestId", "operation", "modelId", "errorCode")},
-        "arn": who.get("arn"), "metadata": log.get("requestMetadata"),
+        **{
+            name: log.get(name)
+            for name in ("timestamp", "requestId", "operation", "modelId", "errorCode")
+        },
+        "arn": who.get("arn"),
+        "metadata": log.get("requestMetadata"),
         "sent": asked.get("inputTokenCount", _last(timed, "inputTokenCount")),
-        "read": asked.get("cacheReadInputTokenCount"), "written": asked.get("cacheWriteInputTokenCount"),
+        "read": asked.get("cacheReadInputTokenCount"),
+        "written": asked.get("cacheWriteInputTokenCount"),
         "given": answer.get("outputTokenCount", _last(timed, "outputTokenCount")),
-        "latency": _last(metrics, "latencyMs") or _last(timed, "invocationLatency"), "first": _last(timed, "firstByteLatency"),
-    }  # fmt: skip
+        "latency": _last(metrics, "latencyMs") or _last(timed, "invocationLatency"),
+        "first": _last(timed, "firstByteLatency"),
+    }
 
 
 def _object(value: Any) -> Record:

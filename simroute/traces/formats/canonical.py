@@ -1,6 +1,8 @@
-"""Our own table of requests, which `simroute trace convert` writes as Parquet; CSV and JSON lines with the same columns are read as well.
+"""Our own table of requests, which `simroute trace convert` writes as Parquet; CSV and JSON lines
+with the same columns are read as well.
 
-arrival_ns counts nanoseconds since 1970, or, while all are below 1e17, from the trace's own start. Any other column may be missing.
+arrival_ns counts nanoseconds since 1970, or, while all are below 1e17, from the trace's own start.
+Any other column may be missing.
 """
 
 from typing import Any
@@ -9,15 +11,29 @@ from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.columns import TRY, VERSION
 from simroute.traces.records import Sample, TraceError
 
-ABOUT = f"simroute's own table of requests (version {VERSION}), as `simroute trace convert` writes it"
+ABOUT = (
+    f"simroute's own table of requests (version {VERSION}), as `simroute trace convert` writes it"
+)
 FIELDS = tuple(ALL)
 CLOCK = "ns"
-READ = {"BIGINT": "whole", "INTEGER": "whole", "DOUBLE": "num", "BOOLEAN": "flag", "VARCHAR": "word"}
+READ = {
+    "BIGINT": "whole",
+    "INTEGER": "whole",
+    "DOUBLE": "num",
+    "BOOLEAN": "flag",
+    "VARCHAR": "word",
+}
 OBJECTS = "CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON)"
-COLUMNS = {name: f'{READ[column.kind]}("{name}")' for name, column in ALL.items() if column.kind in READ and name != "arrival_ns"} | {
-    "time": "arrival_ns", "failed": "coalesce(flag(failed), whole(status) >= 400)",
-    "blocks": "TRY_CAST(blocks AS BIGINT[])", "tries": f"TRY_CAST({OBJECTS} AS {TRY}[])",
-}  # fmt: skip
+COLUMNS = {
+    name: f'{READ[column.kind]}("{name}")'
+    for name, column in ALL.items()
+    if column.kind in READ and name != "arrival_ns"
+} | {
+    "time": "arrival_ns",
+    "failed": "coalesce(flag(failed), whole(status) >= 400)",
+    "blocks": "TRY_CAST(blocks AS BIGINT[])",
+    "tries": f"TRY_CAST({OBJECTS} AS {TRY}[])",
+}
 
 
 def recognises(found: Sample) -> bool:
@@ -27,8 +43,13 @@ def recognises(found: Sample) -> bool:
 
 def source(path: str, run: Any) -> str:
     """The rows of a Parquet file. Raises TraceError when a later version wrote it."""
-    said = dict(run(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')").fetchall())
+    said = dict(
+        run(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')").fetchall()
+    )
     version = said.get("simroute_trace_version", "1")
     if not version.isdigit() or int(version) > VERSION:
-        raise TraceError(f"{path}: is a trace of version {version[:20]}; this simroute reads up to {VERSION}: update it")
+        raise TraceError(
+            f"{path}: is a trace of version {version[:20]}; this simroute reads up to {VERSION}: "
+            f"update it"
+        )
     return f"read_parquet('{path}', file_row_number=true)"

@@ -1,9 +1,12 @@
-"""Cloudflare AI Gateway's logs: its API's rows (in `result`, or bare) and what Logpush writes (`ai_gateway_events`). Durations are ms, costs USD.
+"""Cloudflare AI Gateway's logs: its API's rows (in `result`, or bare) and what Logpush writes
+(`ai_gateway_events`). Durations are ms, costs USD.
 
-What the gateway's cache answered is told by `cached`; `success` and the status say whether a call failed. An answer of `text/event-stream` was
-streamed; Logpush does not say. `metadata` is yours: `user`, `team`, `session` and `feature`, also as user_id or userId, are read. Tokens of a
-provider's cache, the time to the first token and the sends behind one answer (`step` is the part of a route that answered) are not told, nor, but by
-Logpush, the model that was asked for. Logpush has tokens among its `Metrics` only where the provider told them.
+What the gateway's cache answered is told by `cached`; `success` and the status say whether a call
+failed. An answer of `text/event-stream` was streamed; Logpush does not say. `metadata` is yours:
+`user`, `team`, `session` and `feature`, also as user_id or userId, are read. Tokens of a provider's
+cache, the time to the first token and the sends behind one answer (`step` is the part of a route
+that answered) are not told, nor, but by Logpush, the model that was asked for. Logpush has tokens
+among its `Metrics` only where the provider told them.
 """
 
 from collections.abc import Iterator
@@ -14,9 +17,24 @@ from simroute.traces.spans import loaded
 
 ABOUT = "Cloudflare AI Gateway logs (API answers as JSON or JSONL; Logpush)"
 FIELDS = (
-    "id", "created_at", "provider", "model", "requested", "path", "duration", "status_code", "success", "cached", "tokens_in", "tokens_out", "cost",
-    "metadata", "request_type", "model_type", "response_content_type",
-)  # fmt: skip
+    "id",
+    "created_at",
+    "provider",
+    "model",
+    "requested",
+    "path",
+    "duration",
+    "status_code",
+    "success",
+    "cached",
+    "tokens_in",
+    "tokens_out",
+    "cost",
+    "metadata",
+    "request_type",
+    "model_type",
+    "response_content_type",
+)
 CLOCK = "utc"
 SHEETS = True
 EMBEDS = "coalesce(contains(lower(concat_ws(' ', request_type, model_type, path)), 'embed'), false)"
@@ -28,7 +46,8 @@ COLUMNS = {
     "provider": "word(provider)",
     "model": "coalesce(word(model), word(requested))",
     "requested_model": "word(requested)",
-    "streamed": "CASE WHEN contains(response_content_type, 'event-stream') THEN true WHEN word(response_content_type) IS NOT NULL"
+    "streamed": "CASE WHEN contains(response_content_type, 'event-stream') THEN true WHEN "
+    "word(response_content_type) IS NOT NULL"
     " AND NOT coalesce(flag(cached), false) AND coalesce(flag(success), true) THEN false END",
     "failed": "NOT coalesce(flag(success), whole(status_code) BETWEEN 200 AND 399)",
     "status": "CASE WHEN whole(status_code) BETWEEN 100 AND 599 THEN whole(status_code) END",
@@ -42,20 +61,42 @@ COLUMNS = {
     "task": f"CASE WHEN {EMBEDS} THEN 'embedding' END",
 }
 PUSHED = {
-    "Timestamp": "created_at", "Provider": "provider", "Model": "model", "RequestedModel": "requested", "Endpoint": "path",
-    "StatusCode": "status_code", "Cached": "cached", "Metadata": "metadata",
-}  # fmt: skip
+    "Timestamp": "created_at",
+    "Provider": "provider",
+    "Model": "model",
+    "RequestedModel": "requested",
+    "Endpoint": "path",
+    "StatusCode": "status_code",
+    "Cached": "cached",
+    "Metadata": "metadata",
+}
 METRICS = {
-    "cost": ("cost",), "duration": ("durationMs", "duration_ms", "duration"),
-    "tokens_in": ("tokensIn", "tokens_in", "inputTokens", "input_tokens", "promptTokens", "prompt_tokens"),
-    "tokens_out": ("tokensOut", "tokens_out", "outputTokens", "output_tokens", "completionTokens", "completion_tokens"),
-}  # fmt: skip
+    "cost": ("cost",),
+    "duration": ("durationMs", "duration_ms", "duration"),
+    "tokens_in": (
+        "tokensIn",
+        "tokens_in",
+        "inputTokens",
+        "input_tokens",
+        "promptTokens",
+        "prompt_tokens",
+    ),
+    "tokens_out": (
+        "tokensOut",
+        "tokens_out",
+        "outputTokens",
+        "output_tokens",
+        "completionTokens",
+        "completion_tokens",
+    ),
+}
 
 
 def recognises(found: Sample) -> bool:
     """By its names for tokens and time, or those of Logpush."""
     return any(
-        {"created_at", "provider", "tokens_in", "tokens_out"} <= row.keys() or {"Timestamp", "Gateway", "Provider", "Model"} <= row.keys()
+        {"created_at", "provider", "tokens_in", "tokens_out"} <= row.keys()
+        or {"Timestamp", "Gateway", "Provider", "Model"} <= row.keys()
         for record in found.records
         for row in _rows(record)
     )
@@ -65,9 +106,13 @@ def unfold(record: Record) -> Iterator[Record]:
     """The rows of an answer, those of Logpush by the names of the API."""
     for row in _rows(record):
         metrics = loaded(row.get("Metrics"))
-        told: dict[str, Any] = {ours: row[theirs] for theirs, ours in PUSHED.items() if theirs in row}
+        told: dict[str, Any] = {
+            ours: row[theirs] for theirs, ours in PUSHED.items() if theirs in row
+        }
         for ours, names in METRICS.items() if isinstance(metrics, dict) else ():
-            told[ours] = next((metrics[name] for name in names if metrics.get(name) is not None), None)
+            told[ours] = next(
+                (metrics[name] for name in names if metrics.get(name) is not None), None
+            )
         yield row | told
 
 

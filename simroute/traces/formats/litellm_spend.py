@@ -1,20 +1,41 @@
-"""Rows of the LiteLLM proxy's table LiteLLM_SpendLogs. Times are UTC, `spend` is USD, `request_duration_ms` whole milliseconds.
+"""Rows of the LiteLLM proxy's table LiteLLM_SpendLogs. Times are UTC, `spend` is USD,
+`request_duration_ms` whole milliseconds.
 
-`prompt_tokens` include those read from or written to a provider's cache, Anthropic's too. Of an answer that was not streamed the first token is
-logged as its end, and is taken as not known; streams always have one, so a finished answer without was not streamed. `user` owns the key;
-`end_user`, where it is told, is who asked. A request may have a row for each attempt that failed, with one `session_id`, or only its last one;
-`metadata`, JSON as text, has `attempted_retries` at the group that answered, and since 2026-08 `attempted_fallbacks` (0: the group that was asked
-for answered). What they say beyond the rows is added; a row with none of either begins a request (retries start anew at each group). Retries at the
-groups before, and fallbacks in older versions, are not told: then the count of sends is a lower bound.
+`prompt_tokens` include those read from or written to a provider's cache, Anthropic's too. Of an
+answer that was not streamed the first token is logged as its end, and is taken as not known;
+streams always have one, so a finished answer without was not streamed. `user` owns the key;
+`end_user`, where it is told, is who asked. A request may have a row for each attempt that failed,
+with one `session_id`, or only its last one; `metadata`, JSON as text, has `attempted_retries` at
+the group that answered, and since 2026-08 `attempted_fallbacks` (0: the group that was asked for
+answered). What they say beyond the rows is added; a row with none of either begins a request
+(retries start anew at each group). Retries at the groups before, and fallbacks in older versions,
+are not told: then the count of sends is a lower bound.
 """
 
 from simroute.traces.records import Sample
 
 ABOUT = "LiteLLM proxy's SpendLogs (JSONL or CSV of the table)"
 FIELDS = (
-    "request_id", "spend", "prompt_tokens", "completion_tokens", "startTime", "endTime", "completionStartTime", "request_duration_ms", "model",
-    "model_group", "custom_llm_provider", "user", "end_user", "team_id", "metadata", "cache_hit", "request_tags", "session_id", "status",
-)  # fmt: skip
+    "request_id",
+    "spend",
+    "prompt_tokens",
+    "completion_tokens",
+    "startTime",
+    "endTime",
+    "completionStartTime",
+    "request_duration_ms",
+    "model",
+    "model_group",
+    "custom_llm_provider",
+    "user",
+    "end_user",
+    "team_id",
+    "metadata",
+    "cache_hit",
+    "request_tags",
+    "session_id",
+    "status",
+)
 CLOCK = "utc"
 STATUS = "coalesce(word(status), word(part(metadata, '$.status')))"
 RETRIES = "whole(part(metadata, '$.attempted_retries'))"
@@ -23,15 +44,21 @@ COLUMNS = {
     "trace": "word(session_id)",
     "time": '"startTime"',
     "end": '"endTime"',
-    "first_token": 'CASE WHEN moment("completionStartTime", 1) < moment("endTime", 1) THEN "completionStartTime" END',
+    "first_token": 'CASE WHEN moment("completionStartTime", 1) < moment("endTime", 1) THEN '
+    '"completionStartTime" END',
     "request_id": "word(request_id)",
     "input_tokens": "whole(prompt_tokens)",
-    "cached_tokens": "whole(coalesce(part(metadata, '$.usage_object.prompt_tokens_details.cached_tokens'),"
-    " part(metadata, '$.usage_object.cache_read_input_tokens'), part(metadata, '$.additional_usage_values.cache_read_input_tokens')))",
-    "written_tokens": "whole(coalesce(part(metadata, '$.usage_object.prompt_tokens_details.cache_creation_tokens'),"
-    " part(metadata, '$.usage_object.cache_creation_input_tokens'), part(metadata, '$.additional_usage_values.cache_creation_input_tokens')))",
+    "cached_tokens": "whole(coalesce(part(metadata, "
+    "'$.usage_object.prompt_tokens_details.cached_tokens'),"
+    " part(metadata, '$.usage_object.cache_read_input_tokens'), part(metadata, "
+    "'$.additional_usage_values.cache_read_input_tokens')))",
+    "written_tokens": "whole(coalesce(part(metadata, "
+    "'$.usage_object.prompt_tokens_details.cache_creation_tokens'),"
+    " part(metadata, '$.usage_object.cache_creation_input_tokens'), part(metadata, "
+    "'$.additional_usage_values.cache_creation_input_tokens')))",
     "output_tokens": "whole(completion_tokens)",
-    "provider": "coalesce(word(custom_llm_provider), word(part(metadata, '$.error_information.llm_provider')))",
+    "provider": "coalesce(word(custom_llm_provider), word(part(metadata, "
+    "'$.error_information.llm_provider')))",
     "model": "coalesce(word(model), word(model_group))",
     "model_group": "word(model_group)",
     "streamed": 'CASE WHEN moment("completionStartTime", 1) < moment("endTime", 1) THEN true'
@@ -45,11 +72,15 @@ COLUMNS = {
     "user": 'coalesce(word(end_user), word("user"))',
     "team": "word(team_id)",
     "session": "word(session_id)",
-    "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE 'User-Agent%')[1]",
+    "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE "
+    "'User-Agent%')[1]",
     "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
-    "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 AND {FALLBACKS} = 0, false)",
-    "nth": f"CASE WHEN {FALLBACKS} BETWEEN 0 AND 999 AND {RETRIES} BETWEEN 0 AND 999 THEN 1000 * {FALLBACKS} + {RETRIES} END",
-    "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + coalesce({FALLBACKS}, 0) END",
+    "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 "
+    f"AND {FALLBACKS} = 0, false)",
+    "nth": f"CASE WHEN {FALLBACKS} BETWEEN 0 AND 999 AND {RETRIES} BETWEEN 0 AND 999 THEN 1000 * "
+    f"{FALLBACKS} + {RETRIES} END",
+    "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + "
+    f"coalesce({FALLBACKS}, 0) END",
 }
 
 

@@ -1,8 +1,11 @@
-"""Pydantic Logfire's records, as its query API gives them: JSON by rows or by columns, NDJSON, or CSV with attributes as text.
+"""Pydantic Logfire's records, as its query API gives them: JSON by rows or by columns, NDJSON, or
+CSV with attributes as text.
 
-A row is a span; which of them are calls, and what they say, is read as of any spans (`otel`), from its `attributes`. `duration` (s) is read where the
-end is missing. A call failed if its status is ERROR or an exception was recorded on it, whose type is its error. Placeholders of spans that had not
-ended (`pending_span`) are left out, as the span itself comes later. Costs are `operation.cost` in USD.
+A row is a span; which of them are calls, and what they say, is read as of any spans (`otel`), from
+its `attributes`. `duration` (s) is read where the end is missing. A call failed if its status is
+ERROR or an exception was recorded on it, whose type is its error. Placeholders of spans that had
+not ended (`pending_span`) are left out, as the span itself comes later. Costs are `operation.cost`
+in USD.
 """
 
 from simroute.traces.formats.otel import CLOCK, COLUMNS, FIELDS, PARTS, SHEETS, SKIP
@@ -17,7 +20,11 @@ def recognises(found: Sample) -> bool:
     if {"start_timestamp", "attributes"} <= found.keys:
         return True
     wrapped = [row for record in found.records for row in _listed(record.get("rows"))]
-    named = {str(column.get("name")) for record in found.records for column in _listed(record.get("columns"))}
+    named = {
+        str(column.get("name"))
+        for record in found.records
+        for column in _listed(record.get("columns"))
+    }
     return {"start_timestamp", "attributes"} <= named.union(*wrapped)
 
 

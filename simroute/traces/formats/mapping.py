@@ -1,4 +1,5 @@
-"""A format told by its user: canonical column -> a column of the log, as plain data. Names are quoted; nothing of it is executed."""
+"""A format told by its user: canonical column -> a column of the log, as plain data. Names are
+quoted; nothing of it is executed."""
 
 from __future__ import annotations
 
@@ -14,9 +15,14 @@ from simroute.traces.records import Record, Sample, unfolded
 TIMES = ("time", "end", "first_token")
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 MONEY = {"usd": 1.0, "cents": 100.0}
-KEYS = (*TIMES, "delay", "trace", *(name for name in COLUMNS if name not in ("arrival_ns", "tries")))
-"""What can be mapped: the canonical columns, the times of request, end and first token, the delay after a session's turn before, and what attempts at
-one request have in common."""
+KEYS = (
+    *TIMES,
+    "delay",
+    "trace",
+    *(name for name in COLUMNS if name not in ("arrival_ns", "tries")),
+)
+"""What can be mapped: the canonical columns, the times of request, end and first token, the delay
+after a session's turn before, and what attempts at one request have in common."""
 OWN = ("records", "where")
 """What else a mapping says: where in a document its rows stand, and which of them are requests."""
 DURATIONS = (*TIMES, "delay", "latency_s", "ttft_s")
@@ -24,17 +30,26 @@ ASKED = ("failed", "streamed", "cached")
 """What may be told by a value of any column."""
 TOLD = ("column", "value", "unit", "includes_cached", "when", "equals")
 HIT = (
-    "CASE WHEN lower(trim({0})) IN ('exact', 'semantic') THEN lower(trim({0})) WHEN lower(trim({0})) = 'hit' OR flag({0}) THEN 'exact'"
+    "CASE WHEN lower(trim({0})) IN ('exact', 'semantic') THEN lower(trim({0})) WHEN "
+    "lower(trim({0})) = 'hit' OR flag({0}) THEN 'exact'"
     " WHEN lower(trim({0})) = 'miss' OR NOT flag({0}) THEN 'no' END"
 )
 READ = {"error": "code({})", "cached": HIT, "question": "left(sha256(word({})), 32)"}
-"""An error is a name, as a message may quote a prompt; a hit of the cache may be told by yes and no; a prompt is only told from others."""
-CASTS = {"BIGINT": "whole({})", "INTEGER": "whole({})", "DOUBLE": "num({})", "BOOLEAN": "flag({})", "BIGINT[]": "TRY_CAST({} AS BIGINT[])"}
+"""An error is a name, as a message may quote a prompt; a hit of the cache may be told by yes and
+no; a prompt is only told from others."""
+CASTS = {
+    "BIGINT": "whole({})",
+    "INTEGER": "whole({})",
+    "DOUBLE": "num({})",
+    "BOOLEAN": "flag({})",
+    "BIGINT[]": "TRY_CAST({} AS BIGINT[])",
+}
 
 SPAN_FAILED = "#failed"
 """Field of a span taken out of OTLP: that its status is an error."""
 NO_CALL = (
-    "lower(first_of(attributes, ['/gen_ai.operation.name'])) IN ('create_agent', 'invoke_agent', 'execute_tool', 'invoke_workflow', 'retrieval')"
+    "lower(first_of(attributes, ['/gen_ai.operation.name'])) IN ('create_agent', 'invoke_agent', "
+    "'execute_tool', 'invoke_workflow', 'retrieval')"
     " OR upper(first_of(attributes, ['/openinference.span.kind'])) NOT IN ('LLM', 'EMBEDDING')"
 )
 MOST_LOOKED = 62
@@ -58,8 +73,9 @@ Problems = list[tuple[tuple[str, ...], str]]
 
 @dataclass
 class Mapped:
-    """A `Format` made from a mapping. `told`: key -> what was said of it; `asked`: conditions of `where`; `records`: where rows stand in a document;
-    `UNIT`: of times that are numbers; without one it is told by their size."""
+    """A `Format` made from a mapping. `told`: key -> what was said of it; `asked`: conditions of
+    `where`; `records`: where rows stand in a document; `UNIT`: of times that are numbers; without
+    one it is told by their size."""
 
     told: dict[str, Told]
     asked: tuple[Told, ...] = ()
@@ -74,11 +90,22 @@ class Mapped:
     def __post_init__(self) -> None:
         """The fields of a format that follow from what was said."""
         places = [*self.named().values(), *(one["column"] for one in self.asked)]
-        self.FIELDS = tuple(dict.fromkeys([*(root for one in places for root in one.roots), "attributes", SPAN_FAILED]))
-        looked = [f"CASE WHEN {one.sql} IS NOT NULL THEN {1 << bit} ELSE 0 END" for bit, (_, one, _) in enumerate(self.looked())]
+        self.FIELDS = tuple(
+            dict.fromkeys(
+                [*(root for one in places for root in one.roots), "attributes", SPAN_FAILED]
+            )
+        )
+        looked = [
+            f"CASE WHEN {one.sql} IS NOT NULL THEN {1 << bit} ELSE 0 END"
+            for bit, (_, one, _) in enumerate(self.looked())
+        ]
         self.COLUMNS = _columns(self.told) | ({"looked": " + ".join(looked)} if looked else {})
         conditions = " AND ".join(_condition(one) for one in self.asked)
-        self.SKIP = {SKIPPED: f"NOT ({conditions})"} if self.asked else {"span that is no call of a model": f"coalesce({NO_CALL}, false)"}
+        self.SKIP = (
+            {SKIPPED: f"NOT ({conditions})"}
+            if self.asked
+            else {"span that is no call of a model": f"coalesce({NO_CALL}, false)"}
+        )
 
     @staticmethod
     def recognises(found: Sample) -> bool:
@@ -87,50 +114,93 @@ class Mapped:
 
     def named(self) -> dict[str, Place]:
         """Key -> the place that the mapping names for it."""
-        return {key: told["column"] for key, told in self.told.items() if told["column"] is not None}
+        return {
+            key: told["column"] for key, told in self.told.items() if told["column"] is not None
+        }
 
     def looked(self) -> list[tuple[str, Place, bool]]:
-        """(key, place, whether a log may well lack it) for each column in which nothing looks like an answer: what is only compared, and errors."""
+        """(key, place, whether a log may well lack it) for each column in which nothing looks like
+        an answer: what is only compared, and errors."""
         told = [
             (key, one["column"], one["equals"] is None)
             for key, one in self.told.items()
-            if one["when"] is not None or one["equals"] is not None or (key == "error" and one["column"] is not None)
+            if one["when"] is not None
+            or one["equals"] is not None
+            or (key == "error" and one["column"] is not None)
         ]
-        return [*told, *(("where", one["column"], one.get("present") is False) for one in self.asked)][:MOST_LOOKED]
+        return [
+            *told,
+            *(("where", one["column"], one.get("present") is False) for one in self.asked),
+        ][:MOST_LOOKED]
 
     def unplaced(self, found: Sample) -> str:
-        """What is wrong with `records` in these whole records, none of which has rows there; nothing if one has."""
+        """What is wrong with `records` in these whole records, none of which has rows there;
+        nothing if one has."""
         if self.records is None:
             return ""
         if found.container != "json":
-            return f"`records: {self.records.text}` is for documents of JSON; each row of a {KINDS[found.container]} file is a record: leave it out"
+            return (
+                f"`records: {self.records.text}` is for documents of JSON; each row of a "
+                f"{KINDS[found.container]} file is a record: leave it out"
+            )
         if any(row for record in found.records for row in self.unfold(record)):
             return ""
         said = f"`records: {self.records.text}` finds no list of rows"
         if (missing := self.records.missing(found.records)) is None:
             return f"{said}: what stands there is no list of objects, or an empty one"
-        at, keys, near = ".".join(map(str, missing.there)), ", ".join(missing.keys)[:160] or "no keys", missing.near()
-        return f"{said}: {at or 'the document'} has {keys}{f'; did you mean {near}?' if near else ''}"
+        at, keys, near = (
+            ".".join(map(str, missing.there)),
+            ", ".join(missing.keys)[:160] or "no keys",
+            missing.near(),
+        )
+        return (
+            f"{said}: {at or 'the document'} has {keys}{f'; did you mean {near}?' if near else ''}"
+        )
 
     def unfold(self, record: Record) -> Iterable[Record]:
-        """The rows in a record: those that `records` names, spans of OTLP, or else the rows in `data`, or itself."""
+        """The rows in a record: those that `records` names, spans of OTLP, or else the rows in
+        `data`, or itself."""
         if self.records is not None:
-            found = next((held for way in self.records.ways if (held := entered(record, way)) is not None), None)
-            rows = [row for row in (found if isinstance(found, list) else [found]) if isinstance(row, dict)]
+            found = next(
+                (held for way in self.records.ways if (held := entered(record, way)) is not None),
+                None,
+            )
+            rows = [
+                row
+                for row in (found if isinstance(found, list) else [found])
+                if isinstance(row, dict)
+            ]
             return rows or [{}]
         return spans(record) if "resourceSpans" in record else unfolded(record)
 
     def settled(self, found: Sample) -> Mapped:
         """With names that contain dots read as this log's first records write them."""
-        told = {key: one | {"column": one["column"] and one["column"].settled(found.records)} for key, one in self.told.items()}
+        told = {
+            key: one | {"column": one["column"] and one["column"].settled(found.records)}
+            for key, one in self.told.items()
+        }
         asked = tuple(one | {"column": one["column"].settled(found.records)} for one in self.asked)
         return replace(self, told=told, asked=asked)
 
     def absent(self, found: Sample) -> list[tuple[str, str]]:
-        """(name, the nearest that is there) for each place that the log lacks; records of JSON may lack all but the time at first."""
-        some = self.named() if found.container != "json" else {"time": self.named()["time"]} if "delay" not in self.told else {}
-        needed = [*some.values(), *(one["column"] for one in self.asked if found.container != "json")]
-        return [(one.text, nearest(one.text, found.keys)) for one in needed if not {*one.roots} & found.keys]
+        """(name, the nearest that is there) for each place that the log lacks; records of JSON may
+        lack all but the time at first."""
+        some = (
+            self.named()
+            if found.container != "json"
+            else {"time": self.named()["time"]}
+            if "delay" not in self.told
+            else {}
+        )
+        needed = [
+            *some.values(),
+            *(one["column"] for one in self.asked if found.container != "json"),
+        ]
+        return [
+            (one.text, nearest(one.text, found.keys))
+            for one in needed
+            if not {*one.roots} & found.keys
+        ]
 
 
 def nearest(name: str, keys: Iterable[str]) -> str:
@@ -139,7 +209,8 @@ def nearest(name: str, keys: Iterable[str]) -> str:
 
 
 def spans(record: Record) -> Iterable[Record]:
-    """The spans in OTLP's JSON: their own fields, `attributes` and `resource` as objects, and whether their status is an error."""
+    """The spans in OTLP's JSON: their own fields, `attributes` and `resource` as objects, and
+    whether their status is an error."""
     for resource in _listed(record.get("resourceSpans")):
         around = resource.get("resource")
         for scope in _listed(resource.get("scopeSpans")):
@@ -147,9 +218,11 @@ def spans(record: Record) -> Iterable[Record]:
                 status = span.get("status")
                 code = status.get("code") if isinstance(status, dict) else status
                 yield span | {
-                    "attributes": _attributes(span), "resource": _attributes(around), "scope": scope.get("scope"),
+                    "attributes": _attributes(span),
+                    "resource": _attributes(around),
+                    "scope": scope.get("scope"),
                     SPAN_FAILED: str(code) in ("2", "STATUS_CODE_ERROR"),
-                }  # fmt: skip
+                }
 
 
 def _listed(value: Any) -> list[Record]:
@@ -158,10 +231,14 @@ def _listed(value: Any) -> list[Record]:
 
 def _attributes(holder: Any) -> Record:
     listed = holder.get("attributes") if isinstance(holder, dict) else None
-    return {str(one.get("key")): next(iter(one["value"].values()), None) for one in _listed(listed) if isinstance(one.get("value"), dict)}
+    return {
+        str(one.get("key")): next(iter(one["value"].values()), None)
+        for one in _listed(listed)
+        if isinstance(one.get("value"), dict)
+    }
 
 
-# -- what was written -----------------------------------------------------------------------------------------------------
+# -- what was written ------------------------------------------------------------------------------
 
 
 def mapped(data: Any) -> Mapped:
@@ -175,24 +252,55 @@ def mapped(data: Any) -> Mapped:
             continue
         if key not in KEYS:
             near = nearest(str(key), (*KEYS, *OWN))
-            problems.append(((str(key),), f"is no column of a trace; {f'did you mean {near}?' if near else 'known: ' + ', '.join((*KEYS, *OWN))}"))
+            problems.append(
+                (
+                    (str(key),),
+                    f"is no column of a trace; "
+                    f"{f'did you mean {near}?' if near else 'known: ' + ', '.join((*KEYS, *OWN))}",
+                )
+            )
             continue
         known[key], wrong = _told(key, value)
         problems += [((key, *path), text) for path, text in wrong]
     if "time" not in data:
-        problems.append(((), "time is missing: name the column that tells when a request came, such as `time: created_at`"))
+        problems.append(
+            (
+                (),
+                "time is missing: name the column that tells when a request came, such as `time: "
+                "created_at`",
+            )
+        )
     if "delay" in known and "session" not in known:
         problems.append((("delay",), "needs session: whose turn before it is counted from?"))
     units = {told["unit"] for key, told in known.items() if key in TIMES and told["unit"]}
     if len(units) > 1:
-        problems.append((("time",), f"the times have several units ({', '.join(sorted(units))}); a log has one clock"))
-    if known.get("input_tokens", {}).get("includes_cached") is False and "cached_tokens" not in known:
-        problems.append((("input_tokens", "includes_cached"), "needs cached_tokens: which column holds those read from the provider's cache?"))
+        problems.append(
+            (
+                ("time",),
+                f"the times have several units ({', '.join(sorted(units))}); a log has one clock",
+            )
+        )
+    if (
+        known.get("input_tokens", {}).get("includes_cached") is False
+        and "cached_tokens" not in known
+    ):
+        problems.append(
+            (
+                ("input_tokens", "includes_cached"),
+                "needs cached_tokens: which column holds those read from the provider's cache?",
+            )
+        )
     asked, wrong = _asked(data.get("where", {}))
     problems += [(("where", *path), text) for path, text in wrong]
     records = None
     if "records" in data and (records := place(data["records"])) is None:
-        problems.append((("records",), "expected where the rows stand in the document, such as `records: result` or a list of keys"))
+        problems.append(
+            (
+                ("records",),
+                "expected where the rows stand in the document, such as `records: result` or a "
+                "list of keys",
+            )
+        )
     if problems:
         raise MappingError(problems)
     return Mapped(known, asked, records, next(iter(units), None))
@@ -203,35 +311,61 @@ def _told(key: str, value: Any) -> tuple[Told, Problems]:
     told: Told = dict.fromkeys(TOLD)
     if isinstance(value, str | list):
         told["column"] = place(value)
-        return told, [] if told["column"] else [((), "expected the name of a column, or a list of keys")]
+        return told, [] if told["column"] else [
+            ((), "expected the name of a column, or a list of keys")
+        ]
     if not isinstance(value, Mapping):
         return told, [((), "expected the name of a column, or {column: NAME, unit: …}")]
-    wrong: Problems = [((str(name),), f"is not known here; known: {', '.join(told)}") for name in value if name not in told]
+    wrong: Problems = [
+        ((str(name),), f"is not known here; known: {', '.join(told)}")
+        for name in value
+        if name not in told
+    ]
     told |= {name: value[name] for name in told if name in value}
     if sum(told[name] is not None for name in ("column", "value", "when")) != 1:
         wrong.append(((), "needs either column (a name) or value (the same for all rows), or when"))
     for name in ("column", "when"):
         if told[name] is not None and place(told[name]) is None:
             wrong.append(((name,), "expected the name of a column, or a list of keys"))
-    if (told["when"] is not None or told["equals"] is not None) and (key not in ASKED or told["value"] is not None):
-        wrong.append((("when" if told["when"] is not None else "equals",), f"is for a column at {', '.join(ASKED)}"))
+    if (told["when"] is not None or told["equals"] is not None) and (
+        key not in ASKED or told["value"] is not None
+    ):
+        wrong.append(
+            (
+                ("when" if told["when"] is not None else "equals",),
+                f"is for a column at {', '.join(ASKED)}",
+            )
+        )
     if told["equals"] is not None and not _values(told["equals"]):
         wrong.append((("equals",), "expected a text, a number, true or false, or a list of them"))
-    if told["value"] is not None and (key in (*TIMES, "delay") or not isinstance(told["value"], str | int | float | bool)):
+    if told["value"] is not None and (
+        key in (*TIMES, "delay") or not isinstance(told["value"], str | int | float | bool)
+    ):
         wrong.append((("value",), "expected one text or number, for a column that is no time"))
     units = UNITS if key in DURATIONS else MONEY if key == "cost_usd" else {}
     if told["unit"] is not None and told["unit"] not in units:
-        wrong.append((("unit",), f"expected one of {', '.join(units)}" if units else "has no unit; remove it"))
-    if told["includes_cached"] is not None and (key != "input_tokens" or not isinstance(told["includes_cached"], bool)):
+        wrong.append(
+            (
+                ("unit",),
+                f"expected one of {', '.join(units)}" if units else "has no unit; remove it",
+            )
+        )
+    if told["includes_cached"] is not None and (
+        key != "input_tokens" or not isinstance(told["includes_cached"], bool)
+    ):
         wrong.append((("includes_cached",), "true or false, at input_tokens only"))
     return told | {"column": place(told["column"] if told["when"] is None else told["when"])}, wrong
 
 
 def _asked(data: Any) -> tuple[tuple[Told, ...], Problems]:
-    """The conditions of `where`: column -> a value, a list of values, or {equals, not, present}; or a list of {column: …} with one of these."""
+    """The conditions of `where`: column -> a value, a list of values, or {equals, not, present}; or
+    a list of {column: …} with one of these."""
     listed = data if isinstance(data, list) else None
     if isinstance(data, Mapping):
-        listed = [{"column": name, **(one if isinstance(one, Mapping) else {"equals": one})} for name, one in data.items()]
+        listed = [
+            {"column": name, **(one if isinstance(one, Mapping) else {"equals": one})}
+            for name, one in data.items()
+        ]
     if listed is None:
         return (), [((), "expected lines such as `operation: chat`")]
     made: list[Told] = []
@@ -239,10 +373,25 @@ def _asked(data: Any) -> tuple[tuple[Told, ...], Problems]:
     for number, one in enumerate(listed):
         name = one.get("column") if isinstance(one, Mapping) else None
         where = (str(name),) if isinstance(data, Mapping) else (str(number),)
-        found, asks = place(name), {key: one[key] for key in ("equals", "not", "present") if key in one} if isinstance(one, Mapping) else {}
+        found, asks = (
+            place(name),
+            {key: one[key] for key in ("equals", "not", "present") if key in one}
+            if isinstance(one, Mapping)
+            else {},
+        )
         if found is None or len(asks) != 1 or len(one) != 2:
-            wrong.append((where, "expected a value, a list of values, or one of {equals: …}, {not: …} and {present: true}"))
-        elif not (isinstance(asks["present"], bool) if "present" in asks else _values(next(iter(asks.values())))):
+            wrong.append(
+                (
+                    where,
+                    "expected a value, a list of values, or one of {equals: …}, {not: …} and "
+                    "{present: true}",
+                )
+            )
+        elif not (
+            isinstance(asks["present"], bool)
+            if "present" in asks
+            else _values(next(iter(asks.values())))
+        ):
             wrong.append((where, "expected a text, a number, true or false, or a list of them"))
         else:
             made.append({"column": found} | asks)
@@ -255,19 +404,27 @@ def _values(value: Any) -> list[Any]:
     return listed if all(isinstance(one, str | int | float | bool) for one in listed) else []
 
 
-# -- SQL ------------------------------------------------------------------------------------------------------------------
+# -- SQL -------------------------------------------------------------------------------------------
 
 
 def _columns(known: dict[str, Told]) -> dict[str, str]:
     made = {("after_s" if key == "delay" else key): _sql(key, told) for key, told in known.items()}
     if known.get("input_tokens", {}).get("includes_cached") is False:
-        aside = (f"coalesce({made[name]}, 0)" for name in ("cached_tokens", "written_tokens") if name in made)
+        aside = (
+            f"coalesce({made[name]}, 0)"
+            for name in ("cached_tokens", "written_tokens")
+            if name in made
+        )
         made["input_tokens"] = " + ".join((made["input_tokens"], *aside))
     if "status" in made:
-        made.setdefault("failed", f'coalesce({made["status"]} >= 400, flag("{SPAN_FAILED}"), false)')
+        made.setdefault(
+            "failed", f'coalesce({made["status"]} >= 400, flag("{SPAN_FAILED}"), false)'
+        )
     made.setdefault("failed", f'flag("{SPAN_FAILED}")')
     if "trace" in made:  # rows are attempts
-        made.setdefault("attempts", f"CASE WHEN {made.get('cached', 'NULL')} <> 'no' THEN 0 ELSE 1 END")
+        made.setdefault(
+            "attempts", f"CASE WHEN {made.get('cached', 'NULL')} <> 'no' THEN 0 ELSE 1 END"
+        )
     return made
 
 
@@ -290,13 +447,16 @@ def _says(text: str) -> str:
 
 
 def _equal(text: str, values: Any) -> str:
-    """That a cell is one of these values: texts in any case, numbers however they are written, truths in any of their spellings."""
+    """That a cell is one of these values: texts in any case, numbers however they are written,
+    truths in any of their spellings."""
     made = [
-        f"flag({text}) = {str(one).lower()}" if isinstance(one, bool)
-        else f"num({text}) = TRY_CAST({literal(str(one))} AS DOUBLE)" if isinstance(one, int | float)
+        f"flag({text}) = {str(one).lower()}"
+        if isinstance(one, bool)
+        else f"num({text}) = TRY_CAST({literal(str(one))} AS DOUBLE)"
+        if isinstance(one, int | float)
         else f"lower(trim({text})) = {literal(one.strip().lower())}"
         for one in _values(values)
-    ]  # fmt: skip
+    ]
     return f"coalesce({' OR '.join(made)}, false)"
 
 

@@ -1,10 +1,13 @@
-"""OpenRouter's generations, each as `GET /api/v1/generation` gives it, in its `data` or bare. Times are UTC with zone, durations ms, cost USD.
+"""OpenRouter's generations, each as `GET /api/v1/generation` gives it, in its `data` or bare. Times
+are UTC with zone, durations ms, cost USD.
 
-Billed are `native_tokens_*`: cached ones are in `native_tokens_prompt`, reasoning in `native_tokens_completion`. `tokens_*` are another tokenizer's
-count, read only where the native one is missing. `latency` is documented as the whole time; where `generation_time` is longer it cannot be, and is
-taken as the time to the first token. With one's own key (`is_byok`) the provider's own bill is added to OpenRouter's.
-`provider_responses` are the sends, one after another. A generation failed if none of them has a status of 2xx, or if it finished by "error".
-Rows of the SDK, which writes the names in camelCase (`nativeTokensPrompt`), are read as well.
+Billed are `native_tokens_*`: cached ones are in `native_tokens_prompt`, reasoning in
+`native_tokens_completion`. `tokens_*` are another tokenizer's count, read only where the native one
+is missing. `latency` is documented as the whole time; where `generation_time` is longer it cannot
+be, and is taken as the time to the first token. With one's own key (`is_byok`) the provider's own
+bill is added to OpenRouter's. `provider_responses` are the sends, one after another. A generation
+failed if none of them has a status of 2xx, or if it finished by "error". Rows of the SDK, which
+writes the names in camelCase (`nativeTokensPrompt`), are read as well.
 """
 
 import re
@@ -16,10 +19,29 @@ from simroute.traces.spans import loaded
 
 ABOUT = "OpenRouter generations (JSON or JSONL of /api/v1/generation, or as the SDK names them)"
 FIELDS = (
-    "id", "created_at", "model", "provider_name", "streamed", "finish_reason", "native_finish_reason", "latency", "generation_time",
-    "tokens_prompt", "tokens_completion", "native_tokens_prompt", "native_tokens_completion", "native_tokens_cached", "total_cost", "usage",
-    "upstream_inference_cost", "is_byok", "session_id", "external_user", "response_cache_source_id", "provider_responses",
-)  # fmt: skip
+    "id",
+    "created_at",
+    "model",
+    "provider_name",
+    "streamed",
+    "finish_reason",
+    "native_finish_reason",
+    "latency",
+    "generation_time",
+    "tokens_prompt",
+    "tokens_completion",
+    "native_tokens_prompt",
+    "native_tokens_completion",
+    "native_tokens_cached",
+    "total_cost",
+    "usage",
+    "upstream_inference_cost",
+    "is_byok",
+    "session_id",
+    "external_user",
+    "response_cache_source_id",
+    "provider_responses",
+)
 CLOCK = "utc"
 SHEETS = True
 PARTS = {
@@ -41,14 +63,19 @@ COLUMNS = {
     "status": "sends[-1].status",
     "error": "CASE WHEN lost THEN coalesce(code(native_finish_reason), code(finish_reason)) END",
     "latency_s": "greatest(num(latency), num(generation_time)) / 1000",
-    "ttft_s": "CASE WHEN flag(streamed) AND num(latency) < num(generation_time) THEN num(latency) / 1000 END",
-    "cost_usd": "coalesce(num(total_cost), num(usage)) + CASE WHEN flag(is_byok) THEN coalesce(num(upstream_inference_cost), 0) ELSE 0 END",
+    "ttft_s": "CASE WHEN flag(streamed) AND num(latency) < num(generation_time) THEN "
+    "num(latency) / 1000 END",
+    "cost_usd": "coalesce(num(total_cost), num(usage)) + CASE WHEN flag(is_byok) THEN "
+    "coalesce(num(upstream_inference_cost), 0) ELSE 0 END",
     "cached": "CASE WHEN word(response_cache_source_id) IS NOT NULL THEN 'exact' END",
     "user": "word(external_user)",
     "session": "word(session_id)",
-    "attempts": "CASE WHEN word(response_cache_source_id) IS NOT NULL THEN 0 ELSE nullif(len(sends), 0) END",
-    "tries": "list_transform(sends, lambda s, i: {'offset_s': CASE WHEN i = 1 THEN 0 ELSE list_sum(list_transform(sends[1:i - 1],"
-    " lambda earlier: earlier.latency)) / 1000 END, 'latency_s': s.latency / 1000, 'provider': s.provider_name, 'model': s.model_permaslug,"
+    "attempts": "CASE WHEN word(response_cache_source_id) IS NOT NULL THEN 0 ELSE "
+    "nullif(len(sends), 0) END",
+    "tries": "list_transform(sends, lambda s, i: {'offset_s': CASE WHEN i = 1 THEN 0 ELSE "
+    "list_sum(list_transform(sends[1:i - 1],"
+    " lambda earlier: earlier.latency)) / 1000 END, 'latency_s': s.latency / 1000, 'provider': "
+    "s.provider_name, 'model': s.model_permaslug,"
     " 'status': s.status, 'error': NULL})",
 }
 
@@ -56,7 +83,9 @@ COLUMNS = {
 def recognises(found: Sample) -> bool:
     """By its names for tokens and time."""
     keys = {_snake(name) for name in found.keys}
-    return {"id", "created_at", "model"} <= keys and bool({"native_tokens_prompt", "tokens_prompt"} & keys)
+    return {"id", "created_at", "model"} <= keys and bool(
+        {"native_tokens_prompt", "tokens_prompt"} & keys
+    )
 
 
 def unfold(record: Record) -> Iterator[Record]:
@@ -69,7 +98,9 @@ def _snaked(row: Record) -> Record:
     made: dict[str, Any] = {_snake(name): value for name, value in row.items()}
     sends = loaded(made.get("provider_responses"))
     if isinstance(sends, list):
-        made["provider_responses"] = [_snaked(send) if isinstance(send, dict) else send for send in sends]
+        made["provider_responses"] = [
+            _snaked(send) if isinstance(send, dict) else send for send in sends
+        ]
     return made
 
 

@@ -1,16 +1,27 @@
-"""The plainest trace, for logs of one's own: arrival_s (seconds on any clock), input_tokens, output_tokens; and any other canonical column."""
+"""The plainest trace, for logs of one's own: arrival_s (seconds on any clock), input_tokens,
+output_tokens; and any other canonical column."""
 
 from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.formats import canonical
 from simroute.traces.formats.mapping import READ
 from simroute.traces.records import Sample
 
-ABOUT = "arrival_s, input_tokens, output_tokens: the least that a trace needs; any canonical column beside them"
+ABOUT = (
+    "arrival_s, input_tokens, output_tokens: the least that a trace needs; any canonical "
+    "column beside them"
+)
 FIELDS = ("arrival_s", *(name for name in ALL if name != "arrival_ns"))
 CLOCK = "relative_s"
-COLUMNS = canonical.COLUMNS | {name: sql.format(f'"{name}"') for name, sql in READ.items()} | {"time": "arrival_s"}
+COLUMNS = (
+    canonical.COLUMNS
+    | {name: sql.format(f'"{name}"') for name, sql in READ.items()}
+    | {"time": "arrival_s"}
+)
 
 
 def recognises(found: Sample) -> bool:
     """By its three columns; with an outcome they are the rows of a run."""
-    return {"arrival_s", "input_tokens", "output_tokens"} <= found.keys and not {"outcome", "arrival_ns"} & found.keys
+    return {"arrival_s", "input_tokens", "output_tokens"} <= found.keys and not {
+        "outcome",
+        "arrival_ns",
+    } & found.keys

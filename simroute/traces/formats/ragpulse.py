@@ -1,4 +1,5 @@
-"""RAGPulse. Seconds since the start, as texts. hash_ids name the parts of a prompt: system prompt, passages, history, web search, user input."""
+"""RAGPulse. Seconds since the start, as texts. hash_ids name the parts of a prompt: system prompt,
+passages, history, web search, user input."""
 
 from simroute.traces.records import Sample
 
@@ -7,11 +8,18 @@ FIELDS = ("timestamp", "input_length", "output_length", "hash_ids", "session_id"
 CLOCK = "relative_s"
 PROMPT = ("sys_prompt", "passages_ids", "history", "web_search", "user_input")
 COLUMNS = {
-    "time": "timestamp", "input_tokens": "whole(input_length)", "output_tokens": "whole(output_length)", "session": "word(session_id)",
-    "blocks": " || ".join(f"coalesce(TRY_CAST(part(hash_ids, '$.{name}') AS BIGINT[]), [])" for name in PROMPT),
-}  # fmt: skip
+    "time": "timestamp",
+    "input_tokens": "whole(input_length)",
+    "output_tokens": "whole(output_length)",
+    "session": "word(session_id)",
+    "blocks": " || ".join(
+        f"coalesce(TRY_CAST(part(hash_ids, '$.{name}') AS BIGINT[]), [])" for name in PROMPT
+    ),
+}
 
 
 def recognises(found: Sample) -> bool:
     """By hash_ids that name parts of a prompt."""
-    return set(FIELDS) <= found.keys and all("sys_prompt" in (record.get("hash_ids") or ()) for record in found.records)
+    return set(FIELDS) <= found.keys and all(
+        "sys_prompt" in (record.get("hash_ids") or ()) for record in found.records
+    )

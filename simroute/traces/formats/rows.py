@@ -1,4 +1,5 @@
-"""The row files of a run of our own: requests.parquet, and attempts.parquet beside it for each send. One run: one policy, one replication.
+"""The row files of a run of our own: requests.parquet, and attempts.parquet beside it for each
+send. One run: one policy, one replication.
 
 A request's model is its deployment's name, since row files name no other.
 """
@@ -11,18 +12,52 @@ from simroute.traces.records import Sample, TraceError
 
 ABOUT = "requests.parquet of a run of simroute (--rows), with the attempts.parquet beside it"
 FIELDS = (
-    "replica", "request_id", "arrival_s", "task", "user", "feature", "session", "input_tokens", "cached_tokens", "output_tokens", "outcome", "error",
-    "target", "provider", "attempts", "latency_s", "ttft_s", "cost_usd", "cached", "status", "tries",
-)  # fmt: skip
+    "replica",
+    "request_id",
+    "arrival_s",
+    "task",
+    "user",
+    "feature",
+    "session",
+    "input_tokens",
+    "cached_tokens",
+    "output_tokens",
+    "outcome",
+    "error",
+    "target",
+    "provider",
+    "attempts",
+    "latency_s",
+    "ttft_s",
+    "cost_usd",
+    "cached",
+    "status",
+    "tries",
+)
 CLOCK = "relative_s"
 COLUMNS = {
-    "time": "arrival_s", "request_id": "concat(replica, '/', request_id)", "input_tokens": "whole(input_tokens)",
-    "cached_tokens": "whole(cached_tokens)", "output_tokens": "whole(output_tokens)", "provider": "word(provider)", "model": "word(target)",
-    "streamed": "num(ttft_s) IS NOT NULL", "failed": "outcome <> 'ok'", "status": "whole(status)", "error": "word(error)",
-    "latency_s": "num(latency_s)", "ttft_s": "num(ttft_s)", "cost_usd": "num(cost_usd)", "cached": "word(cached)", "user": 'word("user")',
-    "session": "word(session)", "feature": "word(feature)", "task": "word(task)", "attempts": "whole(attempts)",
+    "time": "arrival_s",
+    "request_id": "concat(replica, '/', request_id)",
+    "input_tokens": "whole(input_tokens)",
+    "cached_tokens": "whole(cached_tokens)",
+    "output_tokens": "whole(output_tokens)",
+    "provider": "word(provider)",
+    "model": "word(target)",
+    "streamed": "num(ttft_s) IS NOT NULL",
+    "failed": "outcome <> 'ok'",
+    "status": "whole(status)",
+    "error": "word(error)",
+    "latency_s": "num(latency_s)",
+    "ttft_s": "num(ttft_s)",
+    "cost_usd": "num(cost_usd)",
+    "cached": "word(cached)",
+    "user": 'word("user")',
+    "session": "word(session)",
+    "feature": "word(feature)",
+    "task": "word(task)",
+    "attempts": "whole(attempts)",
     "tries": f"TRY_CAST(CAST(CASE WHEN json_valid(tries) THEN tries END AS JSON) AS {TRY}[])",
-}  # fmt: skip
+}
 ONE_RUN = "filter it down to one policy and replication, or run with --replications 1"
 
 
@@ -36,17 +71,22 @@ def source(path: str, run: Any) -> str:
     requests = f"read_parquet('{path}', file_row_number=true)"
     runs = run(f"SELECT count(DISTINCT (policy, replication)) FROM {requests}").fetchone()[0]
     if runs > 1:
-        raise TraceError(f"{path}: holds {runs} runs (policies or replications); a trace is one: {ONE_RUN}")
+        raise TraceError(
+            f"{path}: holds {runs} runs (policies or replications); a trace is one: {ONE_RUN}"
+        )
     beside = path.removesuffix("requests.parquet") + "attempts.parquet"
     if beside == path or not Path(beside.replace("''", "'")).is_file():
         return f"(SELECT *, NULL AS cached_tokens, NULL AS status, NULL AS tries FROM {requests})"
     attempt = (
-        "{'offset_s': a.start_s - r.arrival_s, 'latency_s': a.end_s - a.start_s, 'provider': a.provider, 'model': a.target, 'status': a.status,"
+        "{'offset_s': a.start_s - r.arrival_s, 'latency_s': a.end_s - a.start_s, 'provider': "
+        "a.provider, 'model': a.target, 'status': a.status,"
         " 'error': a.error}"
     )
     sends = (
-        f"SELECT r.file_row_number, list({attempt} ORDER BY a.start_s, a.attempt) AS tries, sum(a.cached_tokens) AS cached_tokens,"
-        f" arg_max(a.status, a.end_s) AS status FROM {requests} AS r JOIN read_parquet('{beside}') AS a"
+        f"SELECT r.file_row_number, list({attempt} ORDER BY a.start_s, a.attempt) AS tries, "
+        f"sum(a.cached_tokens) AS cached_tokens,"
+        f" arg_max(a.status, a.end_s) AS status FROM {requests} AS r JOIN "
+        f"read_parquet('{beside}') AS a"
         " USING (policy, replication, replica, request_id)"
         " WHERE NOT a.probe GROUP BY 1"
     )

@@ -1,5 +1,6 @@
-"""ServeGen's client windows (Alibaba): for each client and ten minutes a rate, the coefficient of variation of its inter-arrival times, and the
-family that fits them with its two parameters. They hold no requests, so they cannot be replayed; `trace inspect` describes them.
+"""ServeGen's client windows (Alibaba): for each client and ten minutes a rate, the coefficient of
+variation of its inter-arrival times, and the family that fits them with its two parameters. They
+hold no requests, so they cannot be replayed; `trace inspect` describes them.
 """
 
 from simroute.traces.records import Sample

@@ -23,7 +23,8 @@ _OPEN: dict[str, Recording] = {}
 
 
 def recording(path: str, wish: Wish | None = None) -> Recording:
-    """A trace's columns: read once, for this process and those that it starts. Raises TraceError."""
+    """A trace's columns: read once, for this process and those that it starts. Raises
+    TraceError."""
     wish = wish or Wish()
     how = hashlib.sha256(repr((digest(path), wish)).encode()).hexdigest()
     if how not in _OPEN:
@@ -47,12 +48,17 @@ def _written(path: str, wish: Wish, folder: Path) -> None:
 
 
 def files(path: str) -> list[Path]:
-    """The files of a trace: one, several with the system's separator of paths between them, or a pattern. Raises TraceError."""
+    """The files of a trace: one, several with the system's separator of paths between them, or a
+    pattern. Raises TraceError."""
     if Path(path).exists():  # whose name may have a separator in it
         return [Path(path)]
     found: list[Path] = []
     for part in path.split(os.pathsep):
-        found += sorted(Path(name) for name in glob(part)) if has_magic(part) and not Path(part).exists() else [Path(part)]
+        found += (
+            sorted(Path(name) for name in glob(part))
+            if has_magic(part) and not Path(part).exists()
+            else [Path(part)]
+        )
     if not found:
         raise TraceError(f"{path}: no file is called so")
     return found
@@ -65,7 +71,8 @@ def _stamped(path: str, size: int, changed: int) -> str:
 
 
 def digest(path: str) -> str:
-    """SHA-256 of a file (of several: of theirs), read again only when it has changed. Raises TraceError."""
+    """SHA-256 of a file (of several: of theirs), read again only when it has changed. Raises
+    TraceError."""
     found = []
     for file in files(path):
         try:

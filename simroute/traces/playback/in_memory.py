@@ -16,7 +16,8 @@ from simroute.traces.table import Table
 
 @dataclass
 class Trace:
-    """arrival: seconds from the first one, sorted; tokens of each request; notes: what was skipped and why."""
+    """arrival: seconds from the first one, sorted; tokens of each request; notes: what was skipped
+    and why."""
 
     arrival: np.ndarray
     input_tokens: np.ndarray
@@ -27,7 +28,9 @@ class Trace:
 def read_trace(path: str | Path, wish: Wish | None = None) -> Trace:
     """Arrivals and lengths of a trace in any known format. Raises TraceError."""
     table = read([Path(path)], wish)
-    arrival, asked, given = table.arrays("arrival_ns", "coalesce(input_tokens, 0)", "coalesce(output_tokens, 0)")
+    arrival, asked, given = table.arrays(
+        "arrival_ns", "coalesce(input_tokens, 0)", "coalesce(output_tokens, 0)"
+    )
     return Trace((arrival - arrival[0]) / 1e9, asked, given, said(table))
 
 
@@ -35,26 +38,45 @@ def said(table: Table) -> list[str]:
     """What was skipped or assumed, in sentences."""
     return [
         *([table.lost] if table.lost else []),
-        *(f"{count:,} rows skipped: {reason} ({table.examples[reason][0].rpartition(': ')[2]} …)" for reason, count in table.skipped.items()),
+        *(
+            f"{count:,} rows skipped: {reason} ({table.examples[reason][0].rpartition(': ')[2]} …)"
+            for reason, count in table.skipped.items()
+        ),
         *table.notes,
     ]
 
 
 def read_outcomes(path: str | Path) -> Outcomes:
-    """Read a prompt × model table: prompt_id, task, then one 0/1 (or 0 … 1) column for each model. Raises TraceError."""
+    """Read a prompt × model table: prompt_id, task, then one 0/1 (or 0 … 1) column for each model.
+    Raises TraceError."""
     rows = records.table_of(Path(path))
     header = next(rows, (0, []))[1]
     if header[:2] != ["prompt_id", "task"] or len(header) < 3:
-        raise TraceError(f"{path}: row 1: expected columns prompt_id,task,MODEL…, found {','.join(header)[:80]}")
+        raise TraceError(
+            f"{path}: row 1: expected columns prompt_id,task,MODEL…, found {','.join(header)[:80]}"
+        )
     body = [(number, fields) for number, fields in rows if fields]
     if not body:
         raise TraceError(f"{path}: no rows")
     try:
         scores = np.array([[float(value) for value in fields[2:]] for _, fields in body])
     except ValueError:
-        raise TraceError(f"{path}: every model column must hold a number from 0 to 1 in every row") from None
-    if scores.ndim != 2 or scores.shape[1] != len(header) - 2 or not ((scores >= 0) & (scores <= 1)).all():
-        raise TraceError(f"{path}: every row needs one number from 0 to 1 for each of the {len(header) - 2} models")
+        raise TraceError(
+            f"{path}: every model column must hold a number from 0 to 1 in every row"
+        ) from None
+    if (
+        scores.ndim != 2
+        or scores.shape[1] != len(header) - 2
+        or not ((scores >= 0) & (scores <= 1)).all()
+    ):
+        raise TraceError(
+            f"{path}: every row needs one number from 0 to 1 for each of the {len(header) - 2} "
+            f"models"
+        )
     tasks = sorted({fields[1] for _, fields in body})
     codes = {task: code for code, task in enumerate(tasks)}
-    return Outcomes(tasks, np.array([codes[fields[1]] for _, fields in body]), {m: scores[:, i] for i, m in enumerate(header[2:])})
+    return Outcomes(
+        tasks,
+        np.array([codes[fields[1]] for _, fields in body]),
+        {m: scores[:, i] for i, m in enumerate(header[2:])},
+    )

@@ -44,8 +44,9 @@ async def sleep(seconds: float) -> None:
 
 
 async def within(seconds: float, work: Awaitable[Outcome]) -> Outcome:
-    """Cancels the task itself at the deadline and catches its own cancellation, as asyncio.timeout does; a loop may offer timers for deadlines
-    (`call_late`), which come after replies of the same instant."""
+    """Cancels the task itself at the deadline and catches its own cancellation, as asyncio.timeout
+    does; a loop may offer timers for deadlines (`call_late`), which come after replies of the same
+    instant."""
     if not seconds >= 0:
         raise ValueError(f"cannot wait for {seconds} s")
     if seconds == math.inf:
@@ -70,7 +71,9 @@ async def within(seconds: float, work: Awaitable[Outcome]) -> Outcome:
         timer.cancel()
 
 
-async def first(*works: Awaitable[Outcome], until: Callable[[Outcome], bool] | None = None) -> Outcome:
+async def first(
+    *works: Awaitable[Outcome], until: Callable[[Outcome], bool] | None = None
+) -> Outcome:
     if not works:
         raise ValueError("first() needs at least one work")
     satisfied = until if until is not None else (lambda outcome: outcome.ok)

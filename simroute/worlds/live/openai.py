@@ -1,4 +1,5 @@
-"""OpenAI-compatible chat completions over HTTP, streamed and not. Every failure is an outcome; keys appear in no row, error or repr."""
+"""OpenAI-compatible chat completions over HTTP, streamed and not. Every failure is an outcome; keys
+appear in no row, error or repr."""
 
 from __future__ import annotations
 
@@ -62,15 +63,24 @@ class OpenAI:
         endpoint = self._endpoints[call.target]
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=600)
-            self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False, read_bufsize=1 << 20)
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, trust_env=False, read_bufsize=1 << 20
+            )
         response: aiohttp.ClientResponse | None = None
         handed_on = False
         try:
             response = await self._session.post(
-                f"{endpoint.base_url.rstrip('/')}/chat/completions", json=_body(call, endpoint), headers=_head(endpoint)
+                f"{endpoint.base_url.rstrip('/')}/chat/completions",
+                json=_body(call, endpoint),
+                headers=_head(endpoint),
             )
             if response.status != 200:
-                return Outcome(response.status, call.target, f"http {response.status}", retry_after(response.headers))
+                return Outcome(
+                    response.status,
+                    call.target,
+                    f"http {response.status}",
+                    retry_after(response.headers),
+                )
             if not call.request.streamed:
                 return _complete(json.loads(await _read(response)), call.target, endpoint)
             outcome = await _first(response, call.target, endpoint)
@@ -113,9 +123,14 @@ def _complete(data: Any, target: str, endpoint: Endpoint) -> Outcome:
 
 
 def _billed(target: str, endpoint: Endpoint, usage: Any, text: str) -> Outcome:
-    tokens_in, tokens_out = int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0))
+    tokens_in, tokens_out = (
+        int(usage.get("prompt_tokens", 0)),
+        int(usage.get("completion_tokens", 0)),
+    )
     usd = endpoint.price.of(tokens_in, tokens_out)
-    return Outcome(200, target, usd=usd, input_tokens=tokens_in, output_tokens=tokens_out, answer=text)
+    return Outcome(
+        200, target, usd=usd, input_tokens=tokens_in, output_tokens=tokens_out, answer=text
+    )
 
 
 async def _first(response: aiohttp.ClientResponse, target: str, endpoint: Endpoint) -> Outcome:
@@ -123,14 +138,31 @@ async def _first(response: aiohttp.ClientResponse, target: str, endpoint: Endpoi
     events = _events(response)
     stream, usage = Stream(), dict[str, Any]()
     if not await _piece(events, stream, usage):
-        return Outcome(502, target, "truncated") if not stream.text and not usage else _billed(target, endpoint, usage, stream.text)
+        return (
+            Outcome(502, target, "truncated")
+            if not stream.text and not usage
+            else _billed(target, endpoint, usage, stream.text)
+        )
 
     async def read_on() -> Outcome:
         try:
             while await _piece(events, stream, usage):
                 pass
-            return _billed(target, endpoint, usage, stream.text) if usage.get("done") else Outcome(502, target, "truncated")
-        except (aiohttp.ClientError, ConnectionError, TimeoutError, ValueError, KeyError, IndexError, TypeError, AttributeError):
+            return (
+                _billed(target, endpoint, usage, stream.text)
+                if usage.get("done")
+                else Outcome(502, target, "truncated")
+            )
+        except (
+            aiohttp.ClientError,
+            ConnectionError,
+            TimeoutError,
+            ValueError,
+            KeyError,
+            IndexError,
+            TypeError,
+            AttributeError,
+        ):
             return Outcome(502, target, "truncated")
 
     rest = Rest(read_on)
@@ -172,8 +204,8 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a provider asks to wait (retry-after-ms, or Retry-After as seconds, or as a date, which is read against
-    the answer's own Date), from 0 to an hour; None for nonsense."""
+    """Seconds that a provider asks to wait (retry-after-ms, or Retry-After as seconds, or as a
+    date, which is read against the answer's own Date), from 0 to an hour; None for nonsense."""
     try:
         if "retry-after-ms" in headers:
             seconds = float(headers["retry-after-ms"]) / 1000
@@ -182,7 +214,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         elif headers["Retry-After"].strip().replace(".", "", 1).lstrip("-").isdigit():
             seconds = float(headers["Retry-After"])
         else:
-            seconds = (parsedate_to_datetime(headers["Retry-After"]) - parsedate_to_datetime(headers["Date"])).total_seconds()
+            seconds = (
+                parsedate_to_datetime(headers["Retry-After"])
+                - parsedate_to_datetime(headers["Date"])
+            ).total_seconds()
     except (ValueError, TypeError, KeyError):
         return None
     return min(max(seconds, 0.0), MOST_WAIT) if math.isfinite(seconds) else None

@@ -19,7 +19,8 @@ JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
 
 
 class Transport(Protocol):
-    """The way to a provider: an outcome for every call, never an exception; for a streamed one at its first token, with the rest behind it."""
+    """The way to a provider: an outcome for every call, never an exception; for a streamed one at
+    its first token, with the rest behind it."""
 
     async def send(self, call: Call) -> Outcome: ...
 
@@ -73,12 +74,22 @@ class LiveRequest:
 class View:
     """The live world as one layer of one replica sees it (`core.World`)."""
 
-    now, sleep, within, first = staticmethod(kernel.now), staticmethod(kernel.sleep), staticmethod(kernel.within), staticmethod(kernel.first)
+    now, sleep, within, first = (
+        staticmethod(kernel.now),
+        staticmethod(kernel.sleep),
+        staticmethod(kernel.within),
+        staticmethod(kernel.first),
+    )
     gate = kernel.LiveGate
 
     def __init__(self, world: LiveWorld, layer: str, replica: int) -> None:
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.known
-        self.price, self.nearest, self.judge, self.period = world.price, world.nearest, world.judge, world.period
+        self.price, self.nearest, self.judge, self.period = (
+            world.price,
+            world.nearest,
+            world.judge,
+            world.period,
+        )
         self.emit = partial(world.emit, layer, replica)
         self.uniform = partial(world.uniform, layer)
         self.ping = partial(world.ping, replica)
@@ -94,19 +105,31 @@ class View:
 
 
 class LiveWorld:
-    """Runs stacks of layers on the running event loop. `rows` and `events` are called with each attempt and each policy event.
+    """Runs stacks of layers on the running event loop. `rows` and `events` are called with each
+    attempt and each policy event.
 
     clock: seconds since 1970, for budgets that follow a calendar.
     """
 
     def __init__(
-        self, targets: Mapping[str, Target], prices: Mapping[str, Price], transport: Transport, stacks: Sequence[Mapping[str, Any]], *,
-        seed: int = 0, rows: Callable[[Row], None] | None = None, events: Callable[..., None] | None = None, judge: JudgeFunction | None = None,
+        self,
+        targets: Mapping[str, Target],
+        prices: Mapping[str, Price],
+        transport: Transport,
+        stacks: Sequence[Mapping[str, Any]],
+        *,
+        seed: int = 0,
+        rows: Callable[[Row], None] | None = None,
+        events: Callable[..., None] | None = None,
+        judge: JudgeFunction | None = None,
         clock: Callable[[], float] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
         self._seed, self._rows, self._events, self._judge = seed, rows, events, judge
-        self._entries = [stack(layers, self.send, partial(self._view, replica)) for replica, layers in enumerate(stacks)]
+        self._entries = [
+            stack(layers, self.send, partial(self._view, replica))
+            for replica, layers in enumerate(stacks)
+        ]
         self._vectors: OrderedDict[Hashable, dict[int, float]] = OrderedDict()
         self._background: list[asyncio.Task[Any]] = []
         self._pings = 0
@@ -115,10 +138,11 @@ class LiveWorld:
     def _view(self, replica: int, layer: str) -> View:
         return View(self, layer, replica)
 
-    # -- requests -----------------------------------------------------------------------------------------------
+    # -- requests ----------------------------------------------------------------------------------
 
     async def begin(self, request: LiveRequest) -> Outcome:
-        """What the policy answers: complete, or at the first token. Whoever calls this must call `end` afterwards."""
+        """What the policy answers: complete, or at the first token. Whoever calls this must call
+        `end` afterwards."""
         return await self._entries[request.replica](Call(request))
 
     def end(self, request: LiveRequest) -> None:
@@ -141,7 +165,10 @@ class LiveWorld:
             for place, (name, layer) in enumerate(layers.items()):
                 if hasattr(layer, "background"):
                     inner = dict(list(layers.items())[place + 1 :])
-                    work = layer.background(stack(inner, self.send, partial(self._view, replica)), self._view(replica, name))
+                    work = layer.background(
+                        stack(inner, self.send, partial(self._view, replica)),
+                        self._view(replica, name),
+                    )
                     self._background.append(asyncio.get_running_loop().create_task(work))
 
     def stop(self) -> None:
@@ -149,7 +176,7 @@ class LiveWorld:
         for task in self._background:
             task.cancel()
 
-    # -- sends --------------------------------------------------------------------------------------------------
+    # -- sends -------------------------------------------------------------------------------------
 
     async def send(self, call: Call) -> Outcome:
         """One attempt."""
@@ -157,7 +184,9 @@ class LiveWorld:
         target = call.target if call.target is not None else next(iter(self.known))
         request.attempts += 1
         number = request.sends[target] = request.sends.get(target, 0) + 1
-        tell = partial(self._row, request, request.attempts, number, target, kernel.now(), call.probe)
+        tell = partial(
+            self._row, request, request.attempts, number, target, kernel.now(), call.probe
+        )
         try:
             outcome = await self._transport.send(call.to(target))
         except asyncio.CancelledError:
@@ -170,7 +199,16 @@ class LiveWorld:
             outcome.rest.then(tell)
         return outcome
 
-    def _row(self, request: Any, attempt: int, number: int, target: str, start: float, probe: bool, outcome: Outcome) -> None:
+    def _row(
+        self,
+        request: Any,
+        attempt: int,
+        number: int,
+        target: str,
+        start: float,
+        probe: bool,
+        outcome: Outcome,
+    ) -> None:
         request.usd += outcome.usd
         gone = outcome.status == 499
         if gone:
@@ -178,12 +216,25 @@ class LiveWorld:
         if self._rows is not None:
             self._rows(
                 Row(
-                    request.id, request.replica, attempt, number, target, start, kernel.now(), outcome.status, "abandoned" if gone else outcome.error,
-                    outcome.retry_after, outcome.input_tokens, outcome.output_tokens, outcome.usd, gone, probe,
+                    request.id,
+                    request.replica,
+                    attempt,
+                    number,
+                    target,
+                    start,
+                    kernel.now(),
+                    outcome.status,
+                    "abandoned" if gone else outcome.error,
+                    outcome.retry_after,
+                    outcome.input_tokens,
+                    outcome.output_tokens,
+                    outcome.usd,
+                    gone,
+                    probe,
                 )
-            )  # fmt: skip
+            )
 
-    # -- senses -------------------------------------------------------------------------------------------------
+    # -- senses ------------------------------------------------------------------------------------
 
     def price(self, target: str) -> Price:
         return self._prices[target]
@@ -200,12 +251,17 @@ class LiveWorld:
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         request: Any = call.request
         k = request.asked[layer, stream] = request.asked.get((layer, stream), 0) + 1
-        digest = hashlib.blake2b(repr((self._seed, layer, stream, request.id, k)).encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(
+            repr((self._seed, layer, stream, request.id, k)).encode(), digest_size=8
+        ).digest()
         return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
     async def judge(self, call: Call, outcome: Outcome, judge: Judge) -> bool:
         if self._judge is None:
-            raise RuntimeError("a cascade needs a judge here: Gateway(judge=…), an async function of (call, outcome) that says yes or no")
+            raise RuntimeError(
+                "a cascade needs a judge here: Gateway(judge=…), an async function of (call, "
+                "outcome) that says yes or no"
+            )
         return await self._judge(call, outcome)
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
@@ -215,17 +271,50 @@ class LiveWorld:
         self._vectors[request.key] = mine
         if len(self._vectors) > 2 * max(len(keys), 1000):
             self._vectors.popitem(last=False)
-        scored = [(_dot(mine, self._vectors[key]), key) for key in keys if key in self._vectors and key != request.key]
+        scored = [
+            (_dot(mine, self._vectors[key]), key)
+            for key in keys
+            if key in self._vectors and key != request.key
+        ]
         best = max(scored, key=lambda pair: pair[0], default=None)
         return Match(best[1], best[0]) if best is not None else None
 
     def ping(self, replica: int, target: str) -> Call:
         self._pings += 1
-        return Call(LiveRequest(-1, ("ping", self._pings), kernel.now(), replica=replica, max_output_tokens=1, text="ping"), target, True, True)
+        return Call(
+            LiveRequest(
+                -1,
+                ("ping", self._pings),
+                kernel.now(),
+                replica=replica,
+                max_output_tokens=1,
+                text="ping",
+            ),
+            target,
+            True,
+            True,
+        )
 
-    def emit(self, layer: str, replica: int, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
+    def emit(
+        self,
+        layer: str,
+        replica: int,
+        event: str,
+        call: Call | None = None,
+        *,
+        target: str | None = None,
+        **detail: Any,
+    ) -> None:
         if self._events is not None:
-            self._events(kernel.now(), replica, event, None if call is None else call.request.id, layer, target, detail)
+            self._events(
+                kernel.now(),
+                replica,
+                event,
+                None if call is None else call.request.id,
+                layer,
+                target,
+                detail,
+            )
 
 
 def embedded(text: str) -> dict[int, float]:
@@ -233,7 +322,12 @@ def embedded(text: str) -> dict[int, float]:
     words = " ".join(text.lower().split())
     counts: dict[int, float] = {}
     for i in range(max(1, len(words) - 2)):
-        place = int.from_bytes(hashlib.blake2b(words[i : i + 3].encode(), digest_size=2).digest(), "big") % 4096
+        place = (
+            int.from_bytes(
+                hashlib.blake2b(words[i : i + 3].encode(), digest_size=2).digest(), "big"
+            )
+            % 4096
+        )
         counts[place] = counts.get(place, 0.0) + 1.0
     length = math.sqrt(sum(count * count for count in counts.values()))
     return {place: count / length for place, count in counts.items()}

@@ -1,6 +1,8 @@
-"""Coroutines on SimPy's clock: a task is resumed straight from event callbacks, without a SimPy process of its own.
+"""Coroutines on SimPy's clock: a task is resumed straight from event callbacks, without a SimPy
+process of its own.
 
-SimPy stays the engine: everything happens at an entry of its queue, and ordinary SimPy processes may share the environment.
+SimPy stays the engine: everything happens at an entry of its queue, and ordinary SimPy processes
+may share the environment.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ LATE = NORMAL + 1  # deadlines: after every reply of the same instant
 
 
 class Wake(Event):  # type: ignore[misc]
-    """An event on its way: put into the queue when made, it resumes whoever yielded it, with `_value`."""
+    """An event on its way: put into the queue when made, it resumes whoever yielded it, with
+    `_value`."""
 
     _ok = True
     _value: Any = None
@@ -33,7 +36,8 @@ class Wake(Event):  # type: ignore[misc]
 
 
 class Deadline:
-    """One open `within`: who waits behind it, whether it still counts, whether its scope got the word."""
+    """One open `within`: who waits behind it, whether it still counts, whether its scope got the
+    word."""
 
     __slots__ = ("caught", "live", "task")
 
@@ -65,7 +69,8 @@ class Task:
         self._advance(self._work.send, None)
 
     def resume(self, event: Any) -> None:
-        """The callback of the event that the task waits for; of no effect if it has meanwhile been sent elsewhere."""
+        """The callback of the event that the task waits for; of no effect if it has meanwhile been
+        sent elsewhere."""
         if self.waits is event:
             if event._ok:
                 self._advance(self._work.send, event._value)
@@ -113,7 +118,10 @@ class Task:
         raise RuntimeError(UNKIND)
 
 
-UNKIND = "a layer awaited or swallowed its own cancellation: `finally` blocks may only release, and nobody may catch it"
+UNKIND = (
+    "a layer awaited or swallowed its own cancellation: `finally` blocks may only release, "
+    "and nobody may catch it"
+)
 
 
 class Work(Task):
@@ -195,7 +203,9 @@ class Kernel:
         finally:
             deadline.live = False
 
-    async def first(self, *works: Awaitable[Outcome], until: Callable[[Outcome], bool] | None = None) -> Outcome:
+    async def first(
+        self, *works: Awaitable[Outcome], until: Callable[[Outcome], bool] | None = None
+    ) -> Outcome:
         if not works:
             raise ValueError("first() needs at least one work")
         satisfied = until if until is not None else _is_ok
@@ -245,7 +255,8 @@ class Kernel:
         self.schedule(self._timer, when, LATE)
 
     def _expire(self, timer: Wake) -> None:
-        """One deadline a firing, so that replies that its unwinding provokes in the same instant still come before the next."""
+        """One deadline a firing, so that replies that its unwinding provokes in the same instant
+        still come before the next."""
         if timer is not self._timer:
             return
         heap, now = self._deadlines, self.env._now
@@ -260,7 +271,8 @@ class Kernel:
             due.task.interrupt(due)
 
     def advance_to(self, when: float) -> None:
-        """Let everything happen that is scheduled before `when`; arrivals of one instant come ahead of its other events."""
+        """Let everything happen that is scheduled before `when`; arrivals of one instant come ahead
+        of its other events."""
         queue, step = self.queue, self.env.step
         while queue and queue[0][0] < when:
             step()
@@ -279,7 +291,8 @@ def _is_ok(outcome: Outcome) -> bool:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Without the collector, for requests leave no cycles. What policies leave is collected now and then: only what is new is looked at."""
+    """Without the collector, for requests leave no cycles. What policies leave is collected now and
+    then: only what is new is looked at."""
     collecting = gc.isenabled()
     gc.disable()
     gc.freeze()

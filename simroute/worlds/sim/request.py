@@ -1,4 +1,5 @@
-"""One request in the simulated world: what policies may see of it, and what the ledger must know of it."""
+"""One request in the simulated world: what policies may see of it, and what the ledger must know of
+it."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What a simulated model says: to which question, and how good it is (0 … 1); where nobody knows that, not `graded`, and taken to be so good."""
+    """What a simulated model says: to which question, and how good it is (0 … 1); where nobody
+    knows that, not `graded`, and taken to be so good."""
 
     question: int
     quality: float
@@ -23,7 +25,8 @@ class Answer(NamedTuple):
 
 
 class Held:
-    """A block of requests while any of them is open: its columns as lists, its draws, and the rows that have closed."""
+    """A block of requests while any of them is open: its columns as lists, its draws, and the rows
+    that have closed."""
 
     __slots__ = ("block", "draws", "lists", "open", "rows")
 
@@ -39,9 +42,30 @@ class SimRequest(Task):
     """A request, and the task that serves it; its columns are read from the block it came in."""
 
     __slots__ = (
-        "arrival", "asked", "attempts", "columns", "extra", "first", "held", "i", "id", "nano", "open", "over",
-        "replica", "rests", "sends", "served", "stream", "streamed", "streams", "ttft", "unbilled", "ungraded", "world",
-    )  # fmt: skip
+        "arrival",
+        "asked",
+        "attempts",
+        "columns",
+        "extra",
+        "first",
+        "held",
+        "i",
+        "id",
+        "nano",
+        "open",
+        "over",
+        "replica",
+        "rests",
+        "sends",
+        "served",
+        "stream",
+        "streamed",
+        "streams",
+        "ttft",
+        "unbilled",
+        "ungraded",
+        "world",
+    )
 
     def __init__(self, world: Any, held: Held, i: int) -> None:
         self._kernel = world.kernel
@@ -60,7 +84,8 @@ class SimRequest(Task):
         self.first: Attempt | None = None
         self.served: Attempt | None = None
         self.rests: list[Rest] | None = None
-        self.streams: dict[str | None, Attempt] | None = None  # by target, the latest that showed a first token
+        # by target, the latest that showed a first token
+        self.streams: dict[str | None, Attempt] | None = None
         self.stream: Attempt | None = None  # the one of them that the caller sees
         self.asked: dict[tuple[str, ...], int] | None = None
         self.unbilled: list[str] | None = None
@@ -81,7 +106,8 @@ class SimRequest(Task):
         return Answer(self.columns.question[self.i], attempt.quality, graded)
 
     def grade(self, answer: Answer, cached: str) -> tuple[float, bool]:
-        """How good an answer is here, NaN where nobody knows; and whether a cache gave it for another question."""
+        """How good an answer is here, NaN where nobody knows; and whether a cache gave it for
+        another question."""
         self.ungraded |= not answer.graded
         if cached != "no" and answer.question != self.columns.question[self.i]:
             return 0.0, True

@@ -1,4 +1,5 @@
-"""What a layer may ask the simulated world besides time: prices, chance, a judge, a similar earlier question."""
+"""What a layer may ask the simulated world besides time: prices, chance, a judge, a similar earlier
+question."""
 
 from __future__ import annotations
 
@@ -16,9 +17,12 @@ from simroute.worlds.sim.upstream import Upstream
 
 
 class Senses:
-    """Answers of one run's world; every draw belongs to a request and a name, not to the order of asking."""
+    """Answers of one run's world; every draw belongs to a request and a name, not to the order of
+    asking."""
 
-    def __init__(self, kernel: Kernel, weather: Weather, upstreams: Mapping[str | None, Upstream]) -> None:
+    def __init__(
+        self, kernel: Kernel, weather: Weather, upstreams: Mapping[str | None, Upstream]
+    ) -> None:
         self._kernel, self._weather, self._upstreams = kernel, weather, upstreams
         self._similarity, self._periods = Similarity(), Periods(*weather.calendar)
         self._wordings: dict[int, list[int]] = {}
@@ -43,7 +47,9 @@ class Senses:
         route = request.columns.route[request.i]
         if route == -2:
             return Logged((), True)
-        return Logged(self._weather.chains[route]) if 0 <= route < len(self._weather.chains) else None
+        return (
+            Logged(self._weather.chains[route]) if 0 <= route < len(self._weather.chains) else None
+        )
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         request: Any = call.request
@@ -55,7 +61,9 @@ class Senses:
         draws = request.held.draws.get(key)
         if draws is None:
             block = request.held.block.first // BLOCK
-            draws = request.held.draws[key] = self._weather.streams.block(*key, block=block).random(BLOCK).tolist()
+            draws = request.held.draws[key] = (
+                self._weather.streams.block(*key, block=block).random(BLOCK).tolist()
+            )
         return draws[request.i]  # type: ignore[no-any-return]
 
     async def judge(self, layer: str, call: Call, outcome: Outcome, judge: Judge) -> bool:
@@ -78,8 +86,14 @@ class Senses:
         same = next((other for other in said if other != wording and other in keys), None)
         if said is not None and wording not in said:
             said.append(wording)
-            del said[:-8]  # the latest eight wordings of a question are enough to find one that is still cached
-        right, cosine = self._similarity.nearest(len(keys), same is not None, self._draw(request, ("similar",)), self._draw(request, ("wrong",)))
+            # the latest eight wordings of a question are enough to find one that is still cached
+            del said[:-8]
+        right, cosine = self._similarity.nearest(
+            len(keys),
+            same is not None,
+            self._draw(request, ("similar",)),
+            self._draw(request, ("wrong",)),
+        )
         if right:
             return Match(same, cosine)
         other = next((key for key in keys if key != wording and key != same), None)

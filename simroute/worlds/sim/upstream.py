@@ -1,4 +1,5 @@
-"""One provider endpoint on SimPy's clock: slots, their queue, and what becomes of a call, by the weather when its service begins."""
+"""One provider endpoint on SimPy's clock: slots, their queue, and what becomes of a call, by the
+weather when its service begins."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 
 class Attempt(Wake):
-    """One send to one upstream, and the event of its end. Seconds count from `began`, when the provider took it up."""
+    """One send to one upstream, and the event of its end. Seconds count from `began`, when the
+    provider took it up."""
 
     request: SimRequest
     upstream: Upstream
@@ -32,11 +34,14 @@ class Attempt(Wake):
     card: Card  # what it costs: the price when it began
     began: float = -1.0
     first: float = 0.0  # seconds to the first token
-    decode: float = -1.0  # seconds from the first token to the last; negative: there will be no answer
+    # seconds from the first token to the last; negative: there will be no answer
+    decode: float = -1.0
     quality: float = 0.0
     error: str = ""
     retry_after: float | None = None
-    turn: Wake | None = None  # of a streamed call in the queue: its service begins, and with it is known whether a first token will come
+    # of a streamed call in the queue: its service begins, and with it is known whether a first
+    # token will come
+    turn: Wake | None = None
     first_token: Wake | None = None
     abandoned: bool = False
     left: float = 0.0  # when whoever waited for an abandoned one stopped waiting
@@ -46,21 +51,31 @@ class Attempt(Wake):
     def produced(self, now: float, tokens: int) -> int:
         """How many of the answer's tokens there are by `now`, or when it was cut."""
         now = min(now, self.began + self.seconds)
-        if now >= self.began + (self.first + self.decode):  # summed as the end was: rounding must not take a token away
+        # summed as the end was: rounding must not take a token away
+        if now >= self.began + (self.first + self.decode):
             return tokens
-        share = (now - self.began - self.first) / self.decode if self.decode else 0.0  # no time per token: all come with the first
+        # no time per token: all come with the first
+        share = (now - self.began - self.first) / self.decode if self.decode else 0.0
         return int(tokens * max(0.0, share))
 
 
 class Upstream:
-    """One deployment while a run lasts. Limits and room in the queue are asked when a call is sent; conditions and price hold from when it begins.
+    """One deployment while a run lasts. Limits and room in the queue are asked when a call is sent;
+    conditions and price hold from when it begins.
 
-    `hang_limit`: seconds until a hung call is cut; `abandon(attempt)` is told when nobody reads a stream any more; `closes`: when busy seconds end.
+    `hang_limit`: seconds until a hung call is cut; `abandon(attempt)` is told when nobody reads a
+    stream any more; `closes`: when busy seconds end.
     """
 
     def __init__(
-        self, kernel: Kernel, index: int, model: DeploymentModel, hang_limit: float, abandon: Callable[[Attempt], None], closes: float
-    ) -> None:  # fmt: skip
+        self,
+        kernel: Kernel,
+        index: int,
+        model: DeploymentModel,
+        hang_limit: float,
+        abandon: Callable[[Attempt], None],
+        closes: float,
+    ) -> None:
         limits = model.spec.limits
         self.kernel = kernel
         self.index = index
@@ -83,7 +98,8 @@ class Upstream:
         self.until = min(fair, listed)
 
     def take(self, attempt: Attempt, number: int) -> None:
-        """A call arrives, the `number`-th (from 0) of its request here: it is refused, begins, or waits for a slot."""
+        """A call arrives, the `number`-th (from 0) of its request here: it is refused, begins, or
+        waits for a slot."""
         request = attempt.request
         i, held = request.i, request.held
         draws = held.draws.get((self.index, number))
@@ -95,7 +111,12 @@ class Upstream:
             return self._refuse(attempt, 503, "overloaded", None, draws.error_s[i])
         if self.limits is not None:
             columns = request.columns
-            wait = self.limits.ask(attempt.start, columns.input_tokens[i], columns.output_tokens[i], request.max_output_tokens)
+            wait = self.limits.ask(
+                attempt.start,
+                columns.input_tokens[i],
+                columns.output_tokens[i],
+                request.max_output_tokens,
+            )
             if wait == math.inf:
                 return self._refuse(attempt, 429, "too_large", None, draws.error_s[i])
             if wait is not None:
@@ -117,8 +138,15 @@ class Upstream:
         """Take a call that has not begun out of the queue."""
         self._waiting.remove(attempt)
 
-    def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None, seconds: float) -> None:
-        attempt.status, attempt.error, attempt.retry_after, attempt.seconds = status, error, retry_after, seconds
+    def _refuse(
+        self, attempt: Attempt, status: int, error: str, retry_after: float | None, seconds: float
+    ) -> None:
+        attempt.status, attempt.error, attempt.retry_after, attempt.seconds = (
+            status,
+            error,
+            retry_after,
+            seconds,
+        )
         self.kernel.schedule(attempt, attempt.start + seconds)
 
     def _admit(self, attempt: Attempt, slots: int) -> None:
@@ -137,7 +165,8 @@ class Upstream:
         self._begin(attempt)
 
     def _begin(self, attempt: Attempt) -> None:
-        """What becomes of it: from the weather and the price now, and the draws that belong to (request, target, number)."""
+        """What becomes of it: from the weather and the price now, and the draws that belong to
+        (request, target, number)."""
         kernel = self.kernel
         attempt.began = now = kernel.env._now
         if now >= self.until:
@@ -150,7 +179,11 @@ class Upstream:
         conditions, draws, request = self.conditions, attempt.draws, attempt.request
         i = request.i
         if request.columns.invalid[i]:
-            attempt.status, attempt.seconds, attempt.error = request.columns.invalid[i], draws.error_s[i] * conditions.slow_down, "invalid"
+            attempt.status, attempt.seconds, attempt.error = (
+                request.columns.invalid[i],
+                draws.error_s[i] * conditions.slow_down,
+                "invalid",
+            )
         elif draws.coin[i] >= conditions.bad:
             attempt.status = 200
             attempt.first = draws.ttft[i] * conditions.slow_down
@@ -167,7 +200,8 @@ class Upstream:
                 attempt.status, attempt.seconds, attempt.error = 504, self._hang_limit, "hang"
 
     def _stream(self, attempt: Attempt, cut: float, truncated: float) -> None:
-        """The first token comes as an outcome of its own, with the rest behind it; `cut` below `truncated` ends the answer early."""
+        """The first token comes as an outcome of its own, with the rest behind it; `cut` below
+        `truncated` ends the answer early."""
         if cut < truncated:
             attempt.status, attempt.error = 502, "truncated"
             attempt.seconds = attempt.first + attempt.decode * cut / truncated

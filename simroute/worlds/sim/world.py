@@ -22,7 +22,9 @@ from simroute.worlds.sim.request import Held, SimRequest
 from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import Attempt, Upstream
 
-OK, FAILED, REJECTED, TRUNCATED = (OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated"))
+OK, FAILED, REJECTED, TRUNCATED = (
+    OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated")
+)
 
 
 class View:
@@ -34,7 +36,12 @@ class View:
         self.within, self.first = kernel.within, kernel.first
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.targets
         senses = world.senses
-        self.price, self.spent, self.unbilled, self.period = senses.price, senses.spent, senses.unbilled, senses.period
+        self.price, self.spent, self.unbilled, self.period = (
+            senses.price,
+            senses.spent,
+            senses.unbilled,
+            senses.period,
+        )
         self.nearest, self.logged = senses.nearest, senses.logged
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
@@ -49,7 +56,13 @@ class SimWorld:
 
     endpoint = Upstream
 
-    def __init__(self, weather: Weather, stacks: Sequence[Mapping[str, Any]], ledger: Ledger, env: Environment | None = None) -> None:
+    def __init__(
+        self,
+        weather: Weather,
+        stacks: Sequence[Mapping[str, Any]],
+        ledger: Ledger,
+        env: Environment | None = None,
+    ) -> None:
         scenario = weather.scenario
         self.weather = weather
         self.ledger = ledger
@@ -59,14 +72,23 @@ class SimWorld:
         self.models = list(weather.deployments.values())
         self.upstreams: dict[str | None, Upstream] = {}
         for index, model in enumerate(self.models):
-            made = self.endpoint(self.kernel, index, model, scenario.hang_limit, self._abandon, weather.ends)
+            made = self.endpoint(
+                self.kernel, index, model, scenario.hang_limit, self._abandon, weather.ends
+            )
             self.upstreams[model.target.name] = made
         self.upstreams[None] = next(iter(self.upstreams.values()))
-        self.forbidden = {weather.features.index(name): frozenset(who) for name, who in scenario.workload.forbid.items() if name in weather.features}
+        self.forbidden = {
+            weather.features.index(name): frozenset(who)
+            for name, who in scenario.workload.forbid.items()
+            if name in weather.features
+        }
         self.stops = scenario.abandoned == "stops"
         self.senses = Senses(self.kernel, weather, self.upstreams)
         self.stacks = stacks
-        self.entries = [stack(layers, self.send, partial(self._view, replica)) for replica, layers in enumerate(stacks)]
+        self.entries = [
+            stack(layers, self.send, partial(self._view, replica))
+            for replica, layers in enumerate(stacks)
+        ]
         self.open = 0
         self._pings = [0] * len(stacks)
         self._ended = self.ended
@@ -74,7 +96,7 @@ class SimWorld:
     def _view(self, replica: int, layer: str) -> View:
         return View(self, layer, replica)
 
-    # -- the run ------------------------------------------------------------------------------------------------
+    # -- the run -----------------------------------------------------------------------------------
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:
         """Every request of the horizon to its end."""
@@ -126,7 +148,8 @@ class SimWorld:
         """The caller has the final outcome; the row closes when the last attempt has ended."""
         now = self.env._now
         if request.streamed and outcome.status == 200 and request.ttft != request.ttft:
-            request.ttft = now - request.arrival  # a complete answer (cached, judged) shows its first token with its last
+            # a complete answer (cached, judged) shows its first token with its last
+            request.ttft = now - request.arrival
         for rest in request.rests or ():  # streams that nobody read
             if rest.outcome is None:
                 rest.close_all()
@@ -139,13 +162,21 @@ class SimWorld:
         held, i = request.held, request.i
         ok = outcome.status == 200
         upstream = self.upstreams[outcome.target] if outcome.target is not None else None
-        used = round(outcome.usd * 1e9) + request.extra if ok else 0  # what judges of an answer cost is no waste, if it was given
+        # what judges of an answer cost is no waste, if it was given
+        used = round(outcome.usd * 1e9) + request.extra if ok else 0
         quality, false_hit = math.nan, False
         answer = outcome.answer
-        if ok and answer is not None:  # a layer may make up an answer of its own, of which nothing is known
+        # a layer may make up an answer of its own, of which nothing is known
+        if ok and answer is not None:
             quality, false_hit = request.grade(answer, outcome.cached)
         first, served, failover = request.first, request.served, math.nan
-        if ok and served is not None and first is not None and first.status != 200 and served.upstream is not first.upstream:
+        if (
+            ok
+            and served is not None
+            and first is not None
+            and first.status != 200
+            and served.upstream is not first.upstream
+        ):
             failover = served.start - first.start
         came = -1  # tokens that the caller has seen, where these are not all of the answer
         if not ok and request.stream is not None:
@@ -153,7 +184,13 @@ class SimWorld:
         held.rows[i] = (
             end,
             came,
-            OK if ok else TRUNCATED if request.ttft == request.ttft else REJECTED if request.attempts == 0 else FAILED,
+            OK
+            if ok
+            else TRUNCATED
+            if request.ttft == request.ttft
+            else REJECTED
+            if request.attempts == 0
+            else FAILED,
             self.ledger.errors.code(outcome.error) if outcome.error else 0,
             upstream.index if upstream is not None else -1,
             request.attempts,
@@ -167,7 +204,8 @@ class SimWorld:
             request.ungraded,
             ok and upstream is not None and upstream.target.provider in request.forbids,
         )
-        request.first = request.served = request.over = request.rests = None  # no cycles: the collector has nothing to find
+        # no cycles: the collector has nothing to find
+        request.first = request.served = request.over = request.rests = None
         request.streams = request.stream = None
         self.open -= 1
         held.open -= 1
@@ -176,31 +214,62 @@ class SimWorld:
 
     def _emit_rows(self, held: Held) -> None:
         block = held.block
-        end, came, outcome, error, target, attempts, ttft, cost, wasted, quality, cached, false_hit, failover, ungraded, forbidden = zip(
-            *held.rows, strict=True
-        )
+        (
+            end,
+            came,
+            outcome,
+            error,
+            target,
+            attempts,
+            ttft,
+            cost,
+            wasted,
+            quality,
+            cached,
+            false_hit,
+            failover,
+            ungraded,
+            forbidden,
+        ) = zip(*held.rows, strict=True)
         ends, tokens = np.array(end), np.array(came, np.int64)
         chunk = {
             "request_id": np.arange(block.first, block.first + block.size),
-            "replica": block.replica, "arrival_s": block.arrival, "end_s": ends,
-            "task": block.task, "user": block.user, "feature": block.feature, "session": block.session,
-            "input_tokens": block.input_tokens, "output_tokens": np.where(tokens < 0, block.output_tokens, tokens),
-            "outcome": np.array(outcome, np.int8), "error": np.array(error, np.int32), "target": np.array(target, np.int32),
-            "attempts": np.array(attempts, np.int32), "latency_s": ends - block.arrival, "ttft_s": np.array(ttft),
-            "cost_nano": np.array(cost, np.int64), "wasted_nano": np.array(wasted, np.int64), "quality": np.array(quality),
-            "cached": np.array(cached, np.int8), "false_hit": np.array(false_hit, bool), "streamed": block.streamed,
-            "failover_s": np.array(failover), "ungraded": np.array(ungraded, bool), "forbidden": np.array(forbidden, bool),
-        }  # fmt: skip
+            "replica": block.replica,
+            "arrival_s": block.arrival,
+            "end_s": ends,
+            "task": block.task,
+            "user": block.user,
+            "feature": block.feature,
+            "session": block.session,
+            "input_tokens": block.input_tokens,
+            "output_tokens": np.where(tokens < 0, block.output_tokens, tokens),
+            "outcome": np.array(outcome, np.int8),
+            "error": np.array(error, np.int32),
+            "target": np.array(target, np.int32),
+            "attempts": np.array(attempts, np.int32),
+            "latency_s": ends - block.arrival,
+            "ttft_s": np.array(ttft),
+            "cost_nano": np.array(cost, np.int64),
+            "wasted_nano": np.array(wasted, np.int64),
+            "quality": np.array(quality),
+            "cached": np.array(cached, np.int8),
+            "false_hit": np.array(false_hit, bool),
+            "streamed": block.streamed,
+            "failover_s": np.array(failover),
+            "ungraded": np.array(ungraded, bool),
+            "forbidden": np.array(forbidden, bool),
+        }
         if block.team is not None:
             chunk["team"] = block.team
         held.draws.clear()
         self.ledger.emit("requests", chunk)
 
-    # -- sends --------------------------------------------------------------------------------------------------
+    # -- sends -------------------------------------------------------------------------------------
 
     @coroutine
     def send(self, call: Call) -> Generator[Any, Any, Outcome]:
-        """One attempt at the call's target: its outcome, or for a streamed answer its first token."""
+        """One attempt at the call's target: its outcome, or for a streamed answer its first
+        token."""
         attempt = self._attempt(call)
         try:
             if attempt.turn is not None:
@@ -229,7 +298,8 @@ class SimWorld:
         return attempt
 
     def ended(self, attempt: Attempt) -> None:
-        """The provider is done with it, whether or not anybody still waits: slot, bill, row, outcome."""
+        """The provider is done with it, whether or not anybody still waits: slot, bill, row,
+        outcome."""
         request, upstream = attempt.request, attempt.upstream
         if attempt.held:
             upstream.leave(attempt)
@@ -240,13 +310,24 @@ class SimWorld:
             if not attempt.abandoned:
                 request.served = attempt
             answer = request.answer(attempt)
-            attempt._value = Outcome(200, upstream.name, "", None, nano / 1e9, tokens_in, tokens_out, "", "no", answer)
+            attempt._value = Outcome(
+                200, upstream.name, "", None, nano / 1e9, tokens_in, tokens_out, "", "no", answer
+            )
         else:
-            attempt._value = Outcome(attempt.status, upstream.name, attempt.error, attempt.retry_after, nano / 1e9, tokens_in, tokens_out)
+            attempt._value = Outcome(
+                attempt.status,
+                upstream.name,
+                attempt.error,
+                attempt.retry_after,
+                nano / 1e9,
+                tokens_in,
+                tokens_out,
+            )
         self._row(attempt, tokens_in, tokens_out, nano)
 
     def _abandon(self, attempt: Attempt) -> None:
-        """Nobody waits for it: it runs on and is billed whole, or (`abandoned: stops`) stops here and is billed so far."""
+        """Nobody waits for it: it runs on and is billed whole, or (`abandoned: stops`) stops here
+        and is billed so far."""
         if attempt.callbacks is None or attempt.abandoned:
             return
         attempt.abandoned, attempt.left = True, self.env._now
@@ -261,7 +342,8 @@ class SimWorld:
             attempt.request.unbilled = [*(attempt.request.unbilled or ()), attempt.upstream.name]
 
     def _bill(self, attempt: Attempt) -> tuple[int, int, int]:
-        """(input tokens, output tokens, nano-USD) of what has been produced by now. An error or a hang costs nothing."""
+        """(input tokens, output tokens, nano-USD) of what has been produced by now. An error or a
+        hang costs nothing."""
         if attempt.decode < 0 or attempt.began < 0:
             return 0, 0, 0
         request, upstream = attempt.request, attempt.upstream
@@ -271,7 +353,9 @@ class SimWorld:
         tokens_out = attempt.produced(now, tokens_out)
         if upstream.limits is not None:
             upstream.limits.generated(now, tokens_out)
-        nano = attempt.card.nano(tokens_in, tokens_out, columns.cached_tokens[i], columns.written_tokens[i])
+        nano = attempt.card.nano(
+            tokens_in, tokens_out, columns.cached_tokens[i], columns.written_tokens[i]
+        )
         request.nano += nano
         return tokens_in, tokens_out, nano
 
@@ -289,7 +373,9 @@ class SimWorld:
                 self.env._now,
                 attempt.left if abandoned else self.env._now,
                 499 if abandoned else attempt.status,
-                self.ledger.errors.code("abandoned" if abandoned else attempt.error) if abandoned or attempt.error else 0,
+                self.ledger.errors.code("abandoned" if abandoned else attempt.error)
+                if abandoned or attempt.error
+                else 0,
                 math.nan if retry_after is None else retry_after,
                 tokens_in,
                 tokens_out,
@@ -303,9 +389,18 @@ class SimWorld:
         if request.open == 0 and request.over is not None:
             self._close(request)
 
-    # -- rows of events, and work between calls ------------------------------------------------------------------
+    # -- rows of events, and work between calls ----------------------------------------------------
 
-    def emit(self, layer: str, replica: int, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any) -> None:
+    def emit(
+        self,
+        layer: str,
+        replica: int,
+        event: str,
+        call: Call | None = None,
+        *,
+        target: str | None = None,
+        **detail: Any,
+    ) -> None:
         ledger = self.ledger
         words = paired(detail)
         upstream = self.upstreams.get(target)
@@ -331,7 +426,8 @@ class SimWorld:
         return Call(request, target, True, True)
 
     def _background(self) -> list[Task]:
-        """Each layer's `background`, once for each replica, with the `send` that the layer itself has."""
+        """Each layer's `background`, once for each replica, with the `send` that the layer itself
+        has."""
         tasks = []
         for replica, layers in enumerate(self.stacks):
             names = list(layers)
@@ -339,7 +435,9 @@ class SimWorld:
                 if hasattr(layer, "background"):
                     inner = {other: layers[other] for other in names[place + 1 :]}
                     send = stack(inner, self.send, partial(self._view, replica))
-                    tasks.append(Task(self.kernel, layer.background(send, self._view(replica, name))))
+                    tasks.append(
+                        Task(self.kernel, layer.background(send, self._view(replica, name)))
+                    )
         for task in tasks:
             task.start()
         return tasks

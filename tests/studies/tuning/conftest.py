@@ -10,13 +10,19 @@ ENTRIES = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log"}
 
 @pytest.fixture(scope="session")
 def wanted():
-    """A search of two parameters of the circuit breaker in ten minutes of steady weather; keywords change it."""
+    """A search of two parameters of the circuit breaker in ten minutes of steady weather; keywords
+    change it."""
 
     def make(**changes):
         asked = {
-            "scenarios": ["steady"], "policy": "circuit_breaker", "entries": ENTRIES, "objectives": [f"min {COST}"],
-            "overrides": ["scenario.horizon=2m"], "evaluations": 200, "confirm": 8,
-        }  # fmt: skip
+            "scenarios": ["steady"],
+            "policy": "circuit_breaker",
+            "entries": ENTRIES,
+            "objectives": [f"min {COST}"],
+            "overrides": ["scenario.horizon=2m"],
+            "evaluations": 200,
+            "confirm": 8,
+        }
         return Wanted(**{**asked, **changes})
 
     return make

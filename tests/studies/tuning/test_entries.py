@@ -44,7 +44,10 @@ def test_choices_may_be_lists_words_or_nothing(wanted):
 
 def test_a_conditional_parameter_counts_only_while_its_condition_holds(wanted):
     """Elsewhere it keeps its starting value, and points that differ in it alone are one setting."""
-    entries = {"breaker.count_window": "none | 20", "breaker.rate": "0.1..0.9 if breaker.count_window"}
+    entries = {
+        "breaker.count_window": "none | 20",
+        "breaker.rate": "0.1..0.9 if breaker.count_window",
+    }
     space = planned(wanted(entries=entries)).space
     assert space.values((0.1, 0.5)) == {"breaker.count_window": None}
     assert space.values((0.9, 0.5)) == {"breaker.count_window": 20, "breaker.rate": 0.5}
@@ -54,7 +57,10 @@ def test_a_conditional_parameter_counts_only_while_its_condition_holds(wanted):
 @pytest.mark.parametrize(
     ("text", "condition"),
     [
-        ("1..5 if breaker.scope = task | provider", Condition("breaker.scope", ("task", "provider"))),
+        (
+            "1..5 if breaker.scope = task | provider",
+            Condition("breaker.scope", ("task", "provider")),
+        ),
         ("1..5 if breaker.scope!=task", Condition("breaker.scope", ("task",), negated=True)),
         ("1..5 if breaker.consecutive", Condition("breaker.consecutive")),
     ],
@@ -66,13 +72,19 @@ def test_conditions_name_values_or_none_of_them(wanted, text, condition):
 
 def test_a_condition_on_what_is_not_tuned_asks_the_policy(wanted):
     """The scope is provider as the file stands."""
-    entries = {"breaker.probes": "1..5 if breaker.scope=provider", "breaker.successes": "1..5 if breaker.scope=task"}
+    entries = {
+        "breaker.probes": "1..5 if breaker.scope=provider",
+        "breaker.successes": "1..5 if breaker.scope=task",
+    }
     assert list(planned(wanted(entries=entries)).space.values((0.5, 0.5))) == ["breaker.probes"]
 
 
 def test_a_block_may_be_nested_or_dotted():
     """Both are the same entries."""
-    assert flat({"breaker": {"failures": "2..20"}, "cache.threshold": "0.8..0.9"}) == {"breaker.failures": "2..20", "cache.threshold": "0.8..0.9"}
+    assert flat({"breaker": {"failures": "2..20"}, "cache.threshold": "0.8..0.9"}) == {
+        "breaker.failures": "2..20",
+        "cache.threshold": "0.8..0.9",
+    }
 
 
 def test_a_policy_file_may_hold_its_ranges(wanted, tmp_path):
@@ -106,7 +118,11 @@ BAD = {
     "target": ("fallback.targets", "[frst] | [cheapest]", "did you mean first?"),
     "twice": ("breaker.scope", "task | task", "stands twice"),
     "condition": ("breaker.rate", "0.1..0.9 if breaker.countwindow", "did you mean count_window?"),
-    "condition's value": ("breaker.rate", "0.1..0.9 if breaker.scope=tsk", "not one of provider, deployment, task"),
+    "condition's value": (
+        "breaker.rate",
+        "0.1..0.9 if breaker.scope=tsk",
+        "not one of provider, deployment, task",
+    ),
     "interpolation": ("breaker.scope", "${oc.env:HOME} | task", "interpolation is not done"),
     "alias": ("breaker.scope", "*a | task", "aliases are not read"),
 }
@@ -135,13 +151,22 @@ def test_all_mistakes_come_at_once(wanted):
             )
         )
     said = "\n".join(refused.value.lines)
-    for words in ("did you mean breaker?", "is empty", "no metric is called 'cost'", "did you mean success_rate?", "--evaluations 3: too few"):
+    for words in (
+        "did you mean breaker?",
+        "is empty",
+        "no metric is called 'cost'",
+        "did you mean success_rate?",
+        "--evaluations 3: too few",
+    ):
         assert words in said
 
 
 def test_conditions_may_not_lead_in_a_circle(wanted):
     """Neither of the two would ever count."""
-    entries = {"breaker.rate": "0.1..0.9 if breaker.count_window", "breaker.count_window": "10 | 20 if breaker.rate"}
+    entries = {
+        "breaker.rate": "0.1..0.9 if breaker.count_window",
+        "breaker.count_window": "10 | 20 if breaker.rate",
+    }
     with pytest.raises(InputError, match="leads back to itself"):
         planned(wanted(entries=entries))
 

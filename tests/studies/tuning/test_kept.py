@@ -1,4 +1,5 @@
-"""What a search keeps: after whatever end it goes on with the same bits; its folder tells how to do it again."""
+"""What a search keeps: after whatever end it goes on with the same bits; its folder tells how to do
+it again."""
 
 import json
 import signal
@@ -89,7 +90,9 @@ def test_a_search_that_was_killed_goes_on_with_the_same_bits(wanted, whole):
     """kill -9 while it runs: what had been finished is there."""
     tests = str(Path(__file__).parents[2])
     words = [tests, str(whole / "config.yaml"), "cut", "60"]
-    done = subprocess.run([sys.executable, "-c", KILLED, *words], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *words], check=False, capture_output=True, text=True
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
     rest = Counted()
     tune(planned(wanted(**SMALL)), evaluate=rest, out=Path("cut"), resume=True)
@@ -102,9 +105,19 @@ def count_of(folder, stage):
 
 
 def test_its_config_gives_the_same_files_again(wanted):
-    """Read back, it is the same plan; conditions, choices, other policies and several scenarios included."""
-    entries = {"breaker.failures": "2..20", "breaker.scope": ["provider", "task"], "breaker.cooldown": "5s..60s if breaker.scope = task"}
-    words = {"entries": entries, "scenarios": ["steady", "rate_limit_storm"], "against": ["failover"], "constraints": ["success_rate>=0.9"]}
+    """Read back, it is the same plan; conditions, choices, other policies and several scenarios
+    included."""
+    entries = {
+        "breaker.failures": "2..20",
+        "breaker.scope": ["provider", "task"],
+        "breaker.cooldown": "5s..60s if breaker.scope = task",
+    }
+    words = {
+        "entries": entries,
+        "scenarios": ["steady", "rate_limit_storm"],
+        "against": ["failover"],
+        "constraints": ["success_rate>=0.9"],
+    }
     plan = planned(wanted(**{**SMALL, "evaluations": 40}, **words))
     tune(plan, evaluate=known(bowl), out=Path("first"))
     again = read(Path("first/config.yaml"))
@@ -114,27 +127,47 @@ def test_its_config_gives_the_same_files_again(wanted):
 
 
 def test_another_search_may_not_go_on_with_it(wanted):
-    """Each difference is named by its key; a new search is refused while there is an unfinished one."""
+    """Each difference is named by its key; a new search is refused while there is an unfinished
+    one."""
     assert tune(planned(wanted(**SMALL)), evaluate=Counted(57), out=Path("cut")).interrupted
-    for changes, told in ({"evaluations": 300}, "search.evaluations was 90 and is now 300"), ({"confirm": 9}, "search.confirm was 4 and is now 9"):
+    for changes, told in (
+        ({"evaluations": 300}, "search.evaluations was 90 and is now 300"),
+        ({"confirm": 9}, "search.confirm was 4 and is now 9"),
+    ):
         with pytest.raises(InputError, match=told):
-            tune(planned(wanted(**{**SMALL, **changes})), evaluate=known(bowl), out=Path("cut"), resume=True)
-    with pytest.raises(InputError, match=r"\(57 .*finished\); continue it with simroute tune --resume --out cut"):
+            tune(
+                planned(wanted(**{**SMALL, **changes})),
+                evaluate=known(bowl),
+                out=Path("cut"),
+                resume=True,
+            )
+    with pytest.raises(
+        InputError, match=r"\(57 .*finished\); continue it with simroute tune --resume --out cut"
+    ):
         tune(planned(wanted()), evaluate=known(bowl), out=Path("cut"))
 
 
 @pytest.mark.slow
 def test_the_cache_serves_any_search_of_the_same_policy_weather_and_seed(wanted):
-    """Other goals and another budget read back what they share; another seed, policy file or weather does not."""
+    """Other goals and another budget read back what they share; another seed, policy file or
+    weather does not."""
     first, again, other = Counted(), Counted(), Counted()
     tune(planned(wanted(**SMALL)), evaluate=first, cache=True)
     tune(planned(wanted(**SMALL)), evaluate=again, cache=True)
     assert (first.count > 80, again.count) == (True, 0)
-    found = tune(planned(wanted(evaluations=120, constraints=["success_rate>=0.5"])), evaluate=other, cache=True)
+    found = tune(
+        planned(wanted(evaluations=120, constraints=["success_rate>=0.5"])),
+        evaluate=other,
+        cache=True,
+    )
     assert 0 < other.count < found.archive.spent[SEARCH]
     plain = ground(planned(wanted())).to_yaml()
     assert ground(planned(wanted(against=["failover"], confirm=5))).to_yaml() == plain
-    for changes in ({"seed": 2}, {"policy": "failover", "entries": {"timeout.total": "5s..9s"}}, {"overrides": ["scenario.horizon=3m"]}):
+    for changes in (
+        {"seed": 2},
+        {"policy": "failover", "entries": {"timeout.total": "5s..9s"}},
+        {"overrides": ["scenario.horizon=3m"]},
+    ):
         assert ground(planned(wanted(**changes))).to_yaml() != plain
 
 
@@ -152,7 +185,9 @@ def test_a_journal_that_cannot_be_added_to_ends_the_journal_and_not_the_search(w
 
     lines = []
     monkeypatch.setattr(Journal, "add", full)
-    assert not tune(planned(wanted(**SMALL)), evaluate=known(bowl), out=Path("first"), watch=Heard()).problems
+    assert not tune(
+        planned(wanted(**SMALL)), evaluate=known(bowl), out=Path("first"), watch=Heard()
+    ).problems
     assert ["No space left on device" in line for line in lines] == [True]
     assert Path("first/summary.json").exists()
 
@@ -167,12 +202,18 @@ def edited(**changes):
 
 WRONG = {
     "a missing part": ({"tune": None}, "tune: expected LAYER.KEY: RANGE"),
-    "a word of another kind": ({"search__evaluations": "many"}, "search.evaluations: expected a whole number, found 'many'"),
+    "a word of another kind": (
+        {"search__evaluations": "many"},
+        "search.evaluations: expected a whole number, found 'many'",
+    ),
     "a word that is none": ({"search__speed": 3}, "search.speed: there is no such key"),
     "too few": ({"search__evaluations": 2}, "--evaluations 2: too few"),
     "no scenario": ({"configurations": {}}, "configurations: expected the policy"),
     "no configuration": ({"configurations": {"steady": 3}}, "expected a configuration"),
-    "a range that is none": ({"tune": {"breaker.failures": "9..2"}}, "tune.breaker.failures: 9..2 is empty"),
+    "a range that is none": (
+        {"tune": {"breaker.failures": "9..2"}},
+        "tune.breaker.failures: 9..2 is empty",
+    ),
 }
 
 

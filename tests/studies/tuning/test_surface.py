@@ -1,4 +1,5 @@
-"""The surface that is fitted to runs: kriging as the textbooks have it, and common random numbers that cancel."""
+"""The surface that is fitted to runs: kriging as the textbooks have it, and common random numbers
+that cancel."""
 
 import math
 
@@ -30,7 +31,8 @@ def runs():
 
 
 def test_the_posterior_is_that_of_kriging_with_an_unknown_mean(runs):
-    """Means, deviations and the scale equal those of the system of equations of Rasmussen and Williams (2006), 2.7, solved by LAPACK."""
+    """Means, deviations and the scale equal those of the system of equations of Rasmussen and
+    Williams (2006), 2.7, solved by LAPACK."""
     where = np.array([[0.3, 0.8], [0.9, 0.1]])
     pairs = [(i, j) for i in range(12) for j in range(12)]
     k = np.array([matern(runs.x[i], runs.x[j]) for i, j in pairs]).reshape(12, 12)
@@ -41,14 +43,17 @@ def test_the_posterior_is_that_of_kriging_with_an_unknown_mean(runs):
     rest = runs.y - mean
     scale = rest @ whole @ rest / 12
     leans = 1 - near @ whole.sum(axis=1)
-    variances = [scale * (1 - near[i] @ whole @ near[i] + leans[i] ** 2 / whole.sum()) for i in range(2)]
+    variances = [
+        scale * (1 - near[i] @ whole @ near[i] + leans[i] ** 2 / whole.sum()) for i in range(2)
+    ]
     means, deviations = Surface(runs, THETA).at(where)
     assert means == pytest.approx(mean + near @ whole @ rest)
     assert deviations == pytest.approx(np.sqrt(variances))
 
 
 def test_draws_are_as_wide_as_the_posterior_says(runs):
-    """Of 4,000 draws the means lie within four standard errors, the deviations within 5 % (their standard error is 1.1 %)."""
+    """Of 4,000 draws the means lie within four standard errors, the deviations within 5 % (their
+    standard error is 1.1 %)."""
     where = np.array([[0.3, 0.8], [0.9, 0.1], [0.91, 0.1]])
     surface = Surface(runs, THETA)
     drawn = surface.draws(where, np.random.default_rng(1).normal(size=(4000, 3)))
@@ -70,7 +75,8 @@ def test_elimination_is_cholesky_s():
 
 
 def test_who_ran_in_bad_weather_only_is_not_taken_for_worse():
-    """The figure is x; replication 1 costs 10 more, and only some settings met it: they are still ordered by x."""
+    """The figure is x; replication 1 costs 10 more, and only some settings met it: they are still
+    ordered by x."""
     x = np.array([0.1, 0.3, 0.5, 0.7, 0.9, 0.1, 0.5])
     replications = np.array([0, 0, 0, 0, 0, 1, 1])
     surface = fitted(Runs(x[:, None], replications, x + 10 * replications, (False,)))
@@ -80,7 +86,8 @@ def test_who_ran_in_bad_weather_only_is_not_taken_for_worse():
 
 
 def test_one_lucky_setting_among_worse_neighbours_is_not_believed():
-    """Of forty settings that are all the same but for noise the one that looks best is believed at most half of its luck."""
+    """Of forty settings that are all the same but for noise the one that looks best is believed at
+    most half of its luck."""
     space = Space((Number("breaker.cooldown", 30.0, low=5, high=300, log=True),))
     archive = Archive(space, 1, known(lambda values: 5.0, noise=0.0, own=1.0))
     for place in range(40):

@@ -29,7 +29,8 @@ def test_gaps_of_a_modulated_process_are_the_matrix_exponential() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 64, 1001])
 def test_pair_by_pair_is_one_after_the_other(n: int) -> None:
-    """The forward recursion with scaling gives the same logarithm, to 1e-9, for any number of steps."""
+    """The forward recursion with scaling gives the same logarithm, to 1e-9, for any number of
+    steps."""
     steps = np.random.Generator(np.random.Philox(key=n)).random((2, 2, n))
     state, total = np.array([0.3, 0.7]), 0.0
     for place in range(n):

@@ -1,4 +1,5 @@
-"""A short table of quantiles is right where it matters: in the middle, and among the few that are longest."""
+"""A short table of quantiles is right where it matters: in the middle, and among the few that are
+longest."""
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from simroute.models.lengths import table
 
 
 def test_the_longest_are_as_rare_as_in_the_log():
-    """Mean, and how many are beyond p99.9, are those of the log; a line from p99 to the longest would make tenfold many."""
+    """Mean, and how many are beyond p99.9, are those of the log; a line from p99 to the longest
+    would make tenfold many."""
     tokens = np.rint(np.random.default_rng(1).lognormal(5, 0.9, 20_000))
     found = lengths(tokens)
     drawn = np.interp(np.linspace(0, 1, 200_001), *table(found.quantiles))

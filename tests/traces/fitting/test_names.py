@@ -1,4 +1,5 @@
-"""What a fit writes is read back as it was by our own reader, whatever a log calls its models, tasks and users."""
+"""What a fit writes is read back as it was by our own reader, whatever a log calls its models,
+tasks and users."""
 
 import pytest
 from hypothesis import given
@@ -9,11 +10,51 @@ from simroute.errors import InputError
 from simroute.fitting.annotated_yaml import Noted, plain, written
 
 HOSTILE = [
-    "${x}", "${oc.env:HOME}", "???", "a: b", "a #b", "null", "~", "1e3", "0x1f", "- a", "? a", '"', "'", "\\", "\\${x}", "a\tb", "a\nb", "\x00",
-    "\x85", "\u2028", "\ufeff", "a  b", " a ", "", "{a}", "[a", "&a", "*a", "!a", "%a", "@a", "`a", "😀", "a" * 400, "é", "yes", "<<",
-]  # fmt: skip
+    "${x}",
+    "${oc.env:HOME}",
+    "???",
+    "a: b",
+    "a #b",
+    "null",
+    "~",
+    "1e3",
+    "0x1f",
+    "- a",
+    "? a",
+    '"',
+    "'",
+    "\\",
+    "\\${x}",
+    "a\tb",
+    "a\nb",
+    "\x00",
+    "\x85",
+    "\u2028",
+    "\ufeff",
+    "a  b",
+    " a ",
+    "",
+    "{a}",
+    "[a",
+    "&a",
+    "*a",
+    "!a",
+    "%a",
+    "@a",
+    "`a",
+    "😀",
+    "a" * 400,
+    "é",
+    "yes",
+    "<<",
+]
 NAMES = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
-VALUES = NAMES | st.dictionaries(NAMES, st.integers(1, 99), max_size=40) | st.lists(NAMES, max_size=30) | NAMES.map(lambda text: Noted(text, text))
+VALUES = (
+    NAMES
+    | st.dictionaries(NAMES, st.integers(1, 99), max_size=40)
+    | st.lists(NAMES, max_size=30)
+    | NAMES.map(lambda text: Noted(text, text))
+)
 TREES = st.dictionaries(NAMES, VALUES, max_size=5)
 
 

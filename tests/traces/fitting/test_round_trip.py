@@ -1,4 +1,5 @@
-"""Logs of known scenarios: what is fitted is what they were made from, within the stated intervals, for every family.
+"""Logs of known scenarios: what is fitted is what they were made from, within the stated intervals,
+for every family.
 
 Where several intervals are counted, so many of them hold as 95 % ones do with a chance of 99.9 %.
 """
@@ -36,7 +37,12 @@ def enough(found: list[bool]) -> bool:
 def test_gamma_gaps_come_back(cv: float) -> None:
     """The coefficient of variation is within its interval in as many of 20 logs as 95 % are."""
     load = spec.Workload(rate=2.0, burstiness=spec.Burstiness(cv=cv))
-    found = [arriving.gamma(np.maximum(2.0 * np.diff(arrivals(load, 500.0, k)), 1e-12)).parameters["cv"].holds(cv) for k in range(20)]
+    found = [
+        arriving.gamma(np.maximum(2.0 * np.diff(arrivals(load, 500.0, k)), 1e-12))
+        .parameters["cv"]
+        .holds(cv)
+        for k in range(20)
+    ]
     assert enough(found)
 
 
@@ -67,9 +73,13 @@ def test_the_family_that_a_log_was_made_by_is_chosen(bursts: spec.Burstiness, na
 
 
 def test_a_profile_comes_back() -> None:
-    """Three weeks with a night and a week-end: each hour's weight within 4 standard deviations of its count, none where there is no profile."""
+    """Three weeks with a night and a week-end: each hour's weight within 4 standard deviations of
+    its count, none where there is no profile."""
     hours, days = np.r_[np.full(8, 0.2), np.full(16, 1.4)], np.array([1.2] * 5 + [0.5] * 2)
-    load = spec.Workload(rate=0.01, profile=spec.Profile(hours=tuple(hours.tolist()), days=tuple(days.tolist()), starts=10.0))
+    load = spec.Workload(
+        rate=0.01,
+        profile=spec.Profile(hours=tuple(hours.tolist()), days=tuple(days.tolist()), starts=10.0),
+    )
     found = arriving.arrivals(arrivals(load, 21 * 86_400.0), 21 * 86_400.0, 10.0)
     truth = hours / hours.mean()
     error = np.sqrt(truth / (0.01 * 3600 * 21))
@@ -81,20 +91,41 @@ def test_a_profile_comes_back() -> None:
 
 
 LATENCIES = {
-    "lognormal": (spec.Latency(0.6, 0.26, 0.0142, 0.5, 0.2), ("base", "per_1k_input", "per_output_token", "sigma", "token_sigma")),
-    "shifted": (spec.Latency(0.3, 0.26, 0.0142, 0.5, 0.2, floor=0.4), ("base", "per_1k_input", "per_output_token", "sigma", "floor")),
-    "mixture": (spec.Latency(0.3, 0.26, 0.0142, 0.3, 0.2, slow=spec.Slow(0.1, 4.0, 0.6)), ("base", "per_1k_input", "per_output_token", "sigma")),
+    "lognormal": (
+        spec.Latency(0.6, 0.26, 0.0142, 0.5, 0.2),
+        ("base", "per_1k_input", "per_output_token", "sigma", "token_sigma"),
+    ),
+    "shifted": (
+        spec.Latency(0.3, 0.26, 0.0142, 0.5, 0.2, floor=0.4),
+        ("base", "per_1k_input", "per_output_token", "sigma", "floor"),
+    ),
+    "mixture": (
+        spec.Latency(0.3, 0.26, 0.0142, 0.3, 0.2, slow=spec.Slow(0.1, 4.0, 0.6)),
+        ("base", "per_1k_input", "per_output_token", "sigma"),
+    ),
 }
 
 
 @pytest.mark.parametrize("family", LATENCIES)
 @pytest.mark.parametrize("streamed", [True, False])
 def test_latencies_of_every_family_come_back(family: str, streamed: bool) -> None:
-    """Seen as first token and tokens after it, or only as a whole (one spread for all of it): the family, and its numbers, in three logs."""
+    """Seen as first token and tokens after it, or only as a whole (one spread for all of it): the
+    family, and its numbers, in three logs."""
     made, keys = LATENCIES[family]
     if not streamed:
-        slow = spec.Slow(made.slow.share, made.slow.factor, made.slow.sigma, made.slow.factor, made.slow.sigma)
-        made = spec.Latency(made.base, made.per_1k_input, made.per_output_token, made.sigma, made.sigma, floor=made.floor, correlation=1.0, slow=slow)
+        slow = spec.Slow(
+            made.slow.share, made.slow.factor, made.slow.sigma, made.slow.factor, made.slow.sigma
+        )
+        made = spec.Latency(
+            made.base,
+            made.per_1k_input,
+            made.per_output_token,
+            made.sigma,
+            made.sigma,
+            floor=made.floor,
+            correlation=1.0,
+            slow=slow,
+        )
     found: list[bool] = []
     for k in range(3):
         got = latency(log(800.0, 2.0, k, latency=made, streamed=streamed))
@@ -103,7 +134,9 @@ def test_latencies_of_every_family_come_back(family: str, streamed: bool) -> Non
         assert min(bics, key=lambda name: bics[name] + 10 * (name != "lognormal")) == family
         found += held(got.keys, {key: getattr(made, key) for key in keys})
         if family == "mixture":
-            found += held(got.slow, {key: getattr(made.slow, key) for key in ("share", "factor", "sigma")})
+            found += held(
+                got.slow, {key: getattr(made.slow, key) for key in ("share", "factor", "sigma")}
+            )
     assert enough(found)
 
 
@@ -113,15 +146,23 @@ def test_too_few_answers_tell_no_times() -> None:
 
 
 def test_lengths_come_back_as_a_table() -> None:
-    """A table of ten entries, made into 8,000 texts and a table again: any share of texts is as near as the stated band, rounded ones within .02."""
-    truth = spec.Lengths(quantiles={"p0": 5, "p20": 90, "p21": 400, "p60": 420, "p99": 4000, "p100": 9000})
+    """A table of ten entries, made into 8,000 texts and a table again: any share of texts is as
+    near as the stated band, rounded ones within .02."""
+    truth = spec.Lengths(
+        quantiles={"p0": 5, "p20": 90, "p21": 400, "p60": 420, "p99": 4000, "p100": 9000}
+    )
     load = spec.Workload(rate=4.0, tasks={"t": spec.Task(input_tokens=truth)})
     first = np.concatenate([block.input_tokens for block in _blocks(load, 2000.0)])
     found = lengths(first)
-    again = spec.Workload(rate=4.0, tasks={"t": spec.Task(input_tokens=spec.Lengths(quantiles=found.quantiles))})
+    again = spec.Workload(
+        rate=4.0, tasks={"t": spec.Task(input_tokens=spec.Lengths(quantiles=found.quantiles))}
+    )
     second = np.concatenate([block.input_tokens for block in _blocks(again, 2000.0)])
     points = np.union1d(first, second)
-    one, two = (np.searchsorted(np.sort(tokens), points, "right") / len(tokens) for tokens in (first, second))
+    one, two = (
+        np.searchsorted(np.sort(tokens), points, "right") / len(tokens)
+        for tokens in (first, second)
+    )
     assert np.abs(one - two).max() < found.distance + 2 * found.within
     assert found.distance < 0.02
 
@@ -130,12 +171,22 @@ def test_a_correlation_of_lengths_comes_back() -> None:
     """In as many of 20 logs as 95 % are."""
     load = spec.Workload(rate=4.0, tasks={"t": spec.Task(correlation=-0.4)})
     runs = [list(_blocks(load, 200.0, k)) for k in range(20)]
-    found = [correlation(*(np.concatenate([getattr(b, n) for b in run]) for n in ("input_tokens", "output_tokens"))).holds(-0.4) for run in runs]
+    found = [
+        correlation(
+            *(
+                np.concatenate([getattr(b, n) for b in run])
+                for n in ("input_tokens", "output_tokens")
+            )
+        ).holds(-0.4)
+        for run in runs
+    ]
     assert enough(found)
 
 
 def _blocks(load: spec.Workload, horizon: float, replication: int = 0) -> Any:
-    return Weather(spec.Scenario(deployments={}, horizon=horizon, workload=load), 1, replication).blocks()
+    return Weather(
+        spec.Scenario(deployments={}, horizon=horizon, workload=load), 1, replication
+    ).blocks()
 
 
 def test_errors_by_a_coin_come_back_as_a_coin() -> None:
@@ -153,26 +204,38 @@ def test_errors_in_spells_come_back_as_spells() -> None:
     truth = {"share": 0.05, "spell": 12.0, "error_share": 0.8}
     found: list[bool] = []
     for k in range(4):
-        calls = log(2500.0, 3.0, k, errors={500: 0.01}, clustered=spec.Clustered(status=500, **truth))
+        calls = log(
+            2500.0, 3.0, k, errors={500: 0.01}, clustered=spec.Clustered(status=500, **truth)
+        )
         got = errors(calls, refused=False)
         found += [*held(got.clustered, truth), got.shares[500].holds(0.01)]
     assert enough(found)
 
 
 def test_an_outage_is_found_where_it_was() -> None:
-    """Start, end and share of errors are within their intervals, its slow-down within 10 %, in four logs."""
-    outage = {"o": spec.Outage(deployment="a", start=900.0, end=1700.0, error_share=0.3, status=529, slow_down=2.0)}
+    """Start, end and share of errors are within their intervals, its slow-down within 10 %, in four
+    logs."""
+    outage = {
+        "o": spec.Outage(
+            deployment="a", start=900.0, end=1700.0, error_share=0.3, status=529, slow_down=2.0
+        )
+    }
     found: list[bool] = []
     for k in range(4):
         (got,) = outages(log(3600.0, 2.0, k, outage, errors={500: 0.005}), 3600.0)
-        found += [got.start.holds(900.0), got.end.holds(1700.0), got.error_share.holds(1 - 0.7 * 0.995)]
+        found += [
+            got.start.holds(900.0),
+            got.end.holds(1700.0),
+            got.error_share.holds(1 - 0.7 * 0.995),
+        ]
         assert got.status == 529
         assert got.slow_down == pytest.approx(2.0, rel=0.1)
     assert enough(found)
 
 
 def test_fair_logs_have_no_outage() -> None:
-    """At a false alarm in a hundred, three or more in thirty logs have a chance of .3 %; errors that cluster within a minute are no outage."""
+    """At a false alarm in a hundred, three or more in thirty logs have a chance of .3 %; errors
+    that cluster within a minute are no outage."""
     alarms = sum(bool(outages(log(1800.0, 1.0, k, errors={500: 0.03}), 1800.0)) for k in range(30))
     assert alarms <= 2
     brief = {"errors": {500: 0.002}, "clustered": spec.Clustered(0.05, 3.0, 0.9)}
@@ -181,7 +244,10 @@ def test_fair_logs_have_no_outage() -> None:
 
 def test_two_outages_are_two() -> None:
     """Of which the fair time between them is none."""
-    two = {name: spec.Outage(deployment="a", start=start, end=start + 400, error_share=0.5) for name, start in (("o", 600.0), ("p", 2000.0))}
+    two = {
+        name: spec.Outage(deployment="a", start=start, end=start + 400, error_share=0.5)
+        for name, start in (("o", 600.0), ("p", 2000.0))
+    }
     first, second = outages(log(3600.0, 2.0, 0, two), 3600.0)
     assert (first.start.holds(600.0), second.start.holds(2000.0)) == (True, True)
 
@@ -191,8 +257,12 @@ def test_a_limit_comes_back_from_its_refusals(axis: str, value: float) -> None:
     """Requests or tokens a minute: the axis, and the value within its bounds and 2 %."""
     calls = log(1800.0, 1.3)
     bucket = RateLimit(spec.Limits(**{axis: value}))
-    sizes = zip(calls.t.tolist(), calls.input_tokens.tolist(), calls.output_tokens.tolist(), strict=True)
-    calls.status = np.array([200 if bucket.ask(t, asked, given, 4096) is None else 429 for t, asked, given in sizes])
+    sizes = zip(
+        calls.t.tolist(), calls.input_tokens.tolist(), calls.output_tokens.tolist(), strict=True
+    )
+    calls.status = np.array(
+        [200 if bucket.ask(t, asked, given, 4096) is None else 429 for t, asked, given in sizes]
+    )
     found = limit(calls)
     assert found is not None
     assert found.axis == axis
@@ -217,12 +287,15 @@ def test_repeats_come_back() -> None:
         got = repeats(np.unique(questions, return_counts=True)[1])
         assert got is not None
         each = {"share": got.share, "questions": got.questions, "exponent": got.exponent}
-        found += held({key: value for key, value in each.items() if isinstance(value, Estimate)}, truth)
+        found += held(
+            {key: value for key, value in each.items() if isinstance(value, Estimate)}, truth
+        )
     assert enough(found)
 
 
 def test_sessions_are_told_by_their_turns_and_pauses() -> None:
-    """Three turns on average, and pauses whose logarithms are normal: in as many of 20 logs as 95 % are."""
+    """Three turns on average, and pauses whose logarithms are normal: in as many of 20 logs as 95 %
+    are."""
     found: list[bool] = []
     for seed in range(20):
         source = np.random.Generator(np.random.Philox(key=seed))

@@ -1,7 +1,9 @@
-"""A layer of your own: what it does to a call is its one method, what it can be told are its fields.
+"""A layer of your own: what it does to a call is its one method, what it can be told are its
+fields.
 
-Time, waiting and chance belong to `world` (now, sleep, within, first, uniform), so that the same code runs in a simulation and against real
-providers. Failures are values: look at `outcome.status`, nothing is raised.
+Time, waiting and chance belong to `world` (now, sleep, within, first, uniform), so that the same
+code runs in a simulation and against real providers. Failures are values: look at `outcome.status`,
+nothing is raised.
 """
 
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ class Polite:
         outcome = await send(call)  # one layer further in
         if outcome.status != 529:
             return outcome
-        world.emit("waited", call, target=outcome.target, seconds=self.wait)  # shown by --explain, and written to events.parquet
+        # shown by --explain, and written to events.parquet
+        world.emit("waited", call, target=outcome.target, seconds=self.wait)
         await world.sleep(self.wait)
         return await send(call)

@@ -1,4 +1,5 @@
-"""Was it luck? The best of many looks better than it is, so the leaders are run again in weather that the search has not seen."""
+"""Was it luck? The best of many looks better than it is, so the leaders are run again in weather
+that the search has not seen."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from simroute.studies.tuning.search.ranking import ENOUGH, Field
 from simroute.studies.tuning.search.surrogate import Outlook
 
 MOST_TRIED = 3
-"""Leaders that are tried one after another, until one keeps the constraints in fresh weather, and is not worse there than the start."""
+"""Leaders that are tried one after another, until one keeps the constraints in fresh weather, and
+is not worse there than the start."""
 MOST_SHOWN = 8
 """Members of a front that are confirmed."""
 
@@ -25,9 +27,11 @@ def fresh_seed(seed: int) -> int:
 
 @dataclass
 class Confirmed:
-    """The recommended candidate, the front where there are several objectives, and whom else was tried.
+    """The recommended candidate, the front where there are several objectives, and whom else was
+    tried.
 
-    `replications`: fresh ones that all of them have, 0 if there was no time for any; `searched`: those of the search that it and the start have.
+    `replications`: fresh ones that all of them have, 0 if there was no time for any; `searched`:
+    those of the search that it and the start have.
     """
 
     recommended: Candidate
@@ -39,7 +43,8 @@ class Confirmed:
 
 
 def leading(archive: Archive) -> list[Candidate]:
-    """Those that may be recommended: with enough replications to be compared. After Ctrl-C, whoever has most; KeyboardInterrupt if nobody has any."""
+    """Those that may be recommended: with enough replications to be compared. After Ctrl-C, whoever
+    has most; KeyboardInterrupt if nobody has any."""
     whole = {each.number: each.whole(SEARCH, archive.scenarios) for each in archive}
     others = [count for number, count in whole.items() if number != archive.start.number]
     least = min(max(others, default=0), whole[archive.start.number], ENOUGH)
@@ -49,34 +54,57 @@ def leading(archive: Archive) -> list[Candidate]:
 
 
 def confirm(archive: Archive, goals: Goals, replications: int, interrupted: bool) -> Confirmed:
-    """Choose by what all runs say together, and run what is chosen in fresh weather unless the search was `interrupted`."""
+    """Choose by what all runs say together, and run what is chosen in fresh weather unless the
+    search was `interrupted`."""
     able = leading(archive)
     ahead = Outlook(archive, goals)
     order = ahead.order(able, sure=True)
     several = len(goals.objectives) > 1
     members = ahead.front(able, sure=True) if several else []
     front = [each for each in order if each in members][:MOST_SHOWN]
-    chosen = Confirmed(_knee(ahead, front) if several else order[0], front=front, interrupted=interrupted)
+    chosen = Confirmed(
+        _knee(ahead, front) if several else order[0], front=front, interrupted=interrupted
+    )
     if not interrupted:
         try:
-            _several(archive, chosen, replications) if several else _one(archive, goals, chosen, order[:MOST_TRIED], replications)
+            _several(archive, chosen, replications) if several else _one(
+                archive, goals, chosen, order[:MOST_TRIED], replications
+            )
         except KeyboardInterrupt:
             chosen.interrupted = True
-            chosen.replications = min(each.whole(FRESH, archive.scenarios) for each in (archive.start, chosen.recommended))
-    chosen.searched = min(each.whole(SEARCH, archive.scenarios) for each in (archive.start, chosen.recommended))
+            chosen.replications = min(
+                each.whole(FRESH, archive.scenarios) for each in (archive.start, chosen.recommended)
+            )
+    chosen.searched = min(
+        each.whole(SEARCH, archive.scenarios) for each in (archive.start, chosen.recommended)
+    )
     return chosen
 
 
-def _one(archive: Archive, goals: Goals, chosen: Confirmed, order: list[Candidate], replications: int) -> None:
+def _one(
+    archive: Archive, goals: Goals, chosen: Confirmed, order: list[Candidate], replications: int
+) -> None:
     for each in order:
         chosen.tried.append(each)
         archive.run([archive.start, each], FRESH, replications)
         chosen.replications = replications
-        field = Field([archive.start, each] if each is not archive.start else [each], goals, archive.scenarios, replications, FRESH)
+        field = Field(
+            [archive.start, each] if each is not archive.start else [each],
+            goals,
+            archive.scenarios,
+            replications,
+            FRESH,
+        )
         if field.is_met(each) and field.order(sure=True)[0] is each:
             chosen.recommended = each
             return
-    together = Field([*(each for each in chosen.tried if each is not archive.start), archive.start], goals, archive.scenarios, replications, FRESH)
+    together = Field(
+        [*(each for each in chosen.tried if each is not archive.start), archive.start],
+        goals,
+        archive.scenarios,
+        replications,
+        FRESH,
+    )
     chosen.recommended = together.order(sure=True)[0]
 
 
@@ -86,8 +114,15 @@ def _several(archive: Archive, chosen: Confirmed, replications: int) -> None:
 
 
 def _knee(ahead: Outlook, front: list[Candidate]) -> Candidate:
-    """The member that is nearest to the best of every objective, each measured by its width over the front."""
+    """The member that is nearest to the best of every objective, each measured by its width over
+    the front."""
     regrets = ahead.regrets(front)
     lows = [min(column) for column in zip(*regrets.values(), strict=True)]
     widths = [(max(column) - min(column)) or 1.0 for column in zip(*regrets.values(), strict=True)]
-    return min(front, key=lambda each: sum(((x - low) / w) ** 2 for x, low, w in zip(regrets[each.number], lows, widths, strict=True)))
+    return min(
+        front,
+        key=lambda each: sum(
+            ((x - low) / w) ** 2
+            for x, low, w in zip(regrets[each.number], lows, widths, strict=True)
+        ),
+    )

@@ -1,4 +1,5 @@
-"""What the search has shown besides the best setting: flat or sharp, at the border or inside, which parameter matters, which pairs do."""
+"""What the search has shown besides the best setting: flat or sharp, at the border or inside, which
+parameter matters, which pairs do."""
 
 from __future__ import annotations
 
@@ -21,14 +22,24 @@ FLAT = 0.5
 
 
 def near_best(archive: Archive, goals: Goals, best: Candidate) -> list[Candidate]:
-    """Candidates that cannot be told from the best: their paired difference includes zero, and no constraint is known to be broken."""
+    """Candidates that cannot be told from the best: their paired difference includes zero, and no
+    constraint is known to be broken."""
     found = [best]
     for count in sorted({each.whole(SEARCH, archive.scenarios) for each in archive}):
         if count < ENOUGH or count > best.whole(SEARCH, archive.scenarios):
             continue
-        level = [each for each in archive if each.whole(SEARCH, archive.scenarios) == count and each is not best]
+        level = [
+            each
+            for each in archive
+            if each.whole(SEARCH, archive.scenarios) == count and each is not best
+        ]
         field = Field([*level, best], goals, archive.scenarios, count)
-        found += [each for each in level if not field.is_broken(each) and not any(_behind(field, each, best, wish) for wish in goals.objectives)]
+        found += [
+            each
+            for each in level
+            if not field.is_broken(each)
+            and not any(_behind(field, each, best, wish) for wish in goals.objectives)
+        ]
     return sorted(found, key=lambda each: each.number)
 
 
@@ -37,15 +48,23 @@ def _behind(field: Field, each: Candidate, best: Candidate, wish: Any) -> bool:
     return difference.mean is None or (difference.low is not None and difference.low > 0)
 
 
-def parameters(archive: Archive, goals: Goals, best: Candidate, allowed: Callable[[str, Any], bool]) -> list[dict[str, Any]]:
-    """For each parameter its values, where good ones lie, whether it is flat or on the border, with advice. `allowed(name, value)`: may it be?"""
+def parameters(
+    archive: Archive, goals: Goals, best: Candidate, allowed: Callable[[str, Any], bool]
+) -> list[dict[str, Any]]:
+    """For each parameter its values, where good ones lie, whether it is flat or on the border, with
+    advice. `allowed(name, value)`: may it be?"""
     good = near_best(archive, goals, best)
     rows = []
     for place, each in enumerate(archive.space.parameters):
         value = archive.space.effective(best.values)[each.name]
         active = each.name in best.values or best is archive.start
         spread = [c for c in good if each.name in c.values]
-        row: dict[str, Any] = {"name": each.name, "start": each.start, "recommended": value, "counts": active}
+        row: dict[str, Any] = {
+            "name": each.name,
+            "start": each.start,
+            "recommended": value,
+            "counts": active,
+        }
         row |= _reach(each, spread, place) | _border(each, value if active else None, allowed)
         rows.append(row)
     return rows
@@ -55,31 +74,61 @@ def _reach(each: Number | Choice, good: list[Candidate], place: int) -> dict[str
     values = [c.values[each.name] for c in good]
     if isinstance(each, Choice):
         kept = [option for option in each.options if option in values]
-        return {"range": list(each.options), "good": kept, "flat": len(kept) > FLAT * len(each.options) and len(kept) > 1}
+        return {
+            "range": list(each.options),
+            "good": kept,
+            "flat": len(kept) > FLAT * len(each.options) and len(kept) > 1,
+        }
     places = [u for u in map(each.place, values) if u is not None]
     flat = bool(places) and max(places) - min(places) > FLAT
-    return {"range": [each.low, each.high], "log": each.log, "good": [min(values), max(values)] if values else [], "flat": flat}
+    return {
+        "range": [each.low, each.high],
+        "log": each.log,
+        "good": [min(values), max(values)] if values else [],
+        "flat": flat,
+    }
 
 
-def _border(each: Number | Choice, value: Any, allowed: Callable[[str, Any], bool]) -> dict[str, Any]:
+def _border(
+    each: Number | Choice, value: Any, allowed: Callable[[str, Any], bool]
+) -> dict[str, Any]:
     u = each.place(value) if isinstance(each, Number) and value is not None else None
     if u is None or not isinstance(each, Number):
         return {"border": None, "advice": None}
-    end = "low" if u < EDGE or value == each.low else "high" if u > 1 - EDGE or value == each.high else None
+    end = (
+        "low"
+        if u < EDGE or value == each.low
+        else "high"
+        if u > 1 - EDGE or value == each.high
+        else None
+    )
     if end is None:
         return {"border": None, "advice": None}
     near = (each.low - 1 if end == "low" else each.high + 1) if each.whole else None
-    wider = next((value for value in (_wider(each, end), near) if value is not None and allowed(each.name, value)), None)
+    wider = next(
+        (
+            value
+            for value in (_wider(each, end), near)
+            if value is not None and allowed(each.name, value)
+        ),
+        None,
+    )
     if wider is None:
         return {"border": end, "advice": f"{each.name} is at the end of what it may be"}
     low, high = (wider, each.high) if end == "low" else (each.low, wider)
     text = f"tune.{each.name}={low:g}..{high:g}{' log' if each.log else ''}"
-    return {"border": end, "advice": f"{each.name} is at the {end} end of its range: the best may lie beyond; try '{text}'"}
+    return {
+        "border": end,
+        "advice": f"{each.name} is at the {end} end of its range: the best may lie beyond; try "
+        f"'{text}'",
+    }
 
 
 def _wider(each: Number, end: str) -> float:
     if each.log:
-        found = each.low * each.low / each.high if end == "low" else each.high * each.high / each.low
+        found = (
+            each.low * each.low / each.high if end == "low" else each.high * each.high / each.low
+        )
         found = max(found, each.low / 4) if end == "low" else min(found, each.high * 4)
     else:
         width = each.high - each.low
@@ -90,19 +139,33 @@ def _wider(each: Number, end: str) -> float:
 
 
 class Effects:
-    """Means over the even first generation, at its first rung: those of later ones crowd where it is good, and would mislead."""
+    """Means over the even first generation, at its first rung: those of later ones crowd where it
+    is good, and would mislead."""
 
     def __init__(self, archive: Archive, goals: Goals, replications: int) -> None:
-        whole = [each for each in archive if each.generation == 1 and each.whole(SEARCH, archive.scenarios) >= replications]
+        whole = [
+            each
+            for each in archive
+            if each.generation == 1 and each.whole(SEARCH, archive.scenarios) >= replications
+        ]
         self._archive, self._goals, self._replications = archive, goals, replications
         self._even = whole if archive.start.whole(SEARCH, archive.scenarios) >= replications else []
-        self._field = Field([*whole, archive.start], goals, archive.scenarios, replications) if self._even else None
+        self._field = (
+            Field([*whole, archive.start], goals, archive.scenarios, replications)
+            if self._even
+            else None
+        )
 
     def main(self) -> list[dict[str, Any]]:
-        """For each parameter, objective and class of values: the mean paired difference from the start, with bounds."""
+        """For each parameter, objective and class of values: the mean paired difference from the
+        start, with bounds."""
         return [
             {"parameter": each.name, "objective": str(wish), "bins": self._bins(place, wish)}
-            for each, place in zip(self._archive.space.parameters, range(len(self._archive.space.parameters)), strict=True)
+            for each, place in zip(
+                self._archive.space.parameters,
+                range(len(self._archive.space.parameters)),
+                strict=True,
+            )
             for wish in self._goals.objectives
         ]
 
@@ -122,13 +185,23 @@ class Effects:
             for second in range(first + 1, len(names)):
                 for wish in self._goals.objectives:
                     row = {"x": names[first], "y": names[second], "objective": str(wish)}
-                    found.append({**row, "across": self._classes(first), "along": self._classes(second), "cells": self._cells(first, second, wish)})
+                    found.append(
+                        {
+                            **row,
+                            "across": self._classes(first),
+                            "along": self._classes(second),
+                            "cells": self._cells(first, second, wish),
+                        }
+                    )
         return found
 
     def _classes(self, place: int) -> list[dict[str, Any]]:
         """What values each class of a parameter holds."""
         name = self._archive.space.parameters[place].name
-        return [_extent([each.values[name] for each in group]) for _, group in sorted(self._grouped(place, PAIR_BINS).items())]
+        return [
+            _extent([each.values[name] for each in group])
+            for _, group in sorted(self._grouped(place, PAIR_BINS).items())
+        ]
 
     def _cells(self, first: int, second: int, wish: Any) -> list[dict[str, Any]]:
         across, along = self._grouped(first, PAIR_BINS), self._grouped(second, PAIR_BINS)
@@ -136,7 +209,14 @@ class Effects:
         for x, (_, left) in enumerate(sorted(across.items())):
             for y, (_, right) in enumerate(sorted(along.items())):
                 group = [each for each in left if each in right]
-                cells.append({"x": x, "y": y, "count": len(group), "mean": interval([self._gain(each, wish) for each in group]).mean})
+                cells.append(
+                    {
+                        "x": x,
+                        "y": y,
+                        "count": len(group),
+                        "mean": interval([self._gain(each, wish) for each in group]).mean,
+                    }
+                )
         return cells
 
     def _grouped(self, place: int, most: int) -> dict[int, list[Candidate]]:
@@ -146,7 +226,9 @@ class Effects:
         groups: dict[int, list[Candidate]] = {}
         for candidate in self._even:
             if each.name in candidate.values:
-                groups.setdefault(min(int(candidate.point[place] * many), many - 1), []).append(candidate)
+                groups.setdefault(min(int(candidate.point[place] * many), many - 1), []).append(
+                    candidate
+                )
         return groups
 
     def _gain(self, candidate: Candidate, wish: Any) -> float | None:
@@ -163,16 +245,36 @@ def _extent(values: list[Any]) -> dict[str, Any]:
     return {"from": values[0], "to": values[0]}
 
 
-def gain(archive: Archive, goals: Goals, best: Candidate, stage: str, count: int, other: Candidate | None = None) -> dict[str, Interval]:
-    """For each objective the paired difference best - other (the start), in its own direction; over scenarios as the goals say."""
+def gain(
+    archive: Archive,
+    goals: Goals,
+    best: Candidate,
+    stage: str,
+    count: int,
+    other: Candidate | None = None,
+) -> dict[str, Interval]:
+    """For each objective the paired difference best - other (the start), in its own direction; over
+    scenarios as the goals say."""
     other = other or archive.start
     if count == 0:
         return {str(wish): Interval(None, None, None) for wish in goals.objectives}
-    field = Field(list({each.number: each for each in (other, best)}.values()), goals, archive.scenarios, count, stage)
+    field = Field(
+        list({each.number: each for each in (other, best)}.values()),
+        goals,
+        archive.scenarios,
+        count,
+        stage,
+    )
     found = {}
     for wish in goals.objectives:
         difference = field.difference(best, other, wish)
-        ends = [difference.low, difference.high] if wish.sign > 0 else [difference.high, difference.low]
+        ends = (
+            [difference.low, difference.high]
+            if wish.sign > 0
+            else [difference.high, difference.low]
+        )
         low, high = (None if end is None else wish.sign * end for end in ends)
-        found[str(wish)] = Interval(None if difference.mean is None else wish.sign * difference.mean, low, high)
+        found[str(wish)] = Interval(
+            None if difference.mean is None else wish.sign * difference.mean, low, high
+        )
     return found

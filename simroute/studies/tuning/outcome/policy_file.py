@@ -18,17 +18,29 @@ from simroute.text import clean
 def text(plan: Plan, values: Values, lines: list[str]) -> str:
     """A policy file, where it comes from in its head."""
     head = [
-        f"Tuned by simroute {simroute.__version__}:", plan.command, "",
-        f"Scenario: {', '.join(plan.scenarios)}. Seed {plan.wanted.seed}, confirmed with seed {plan.fresh_seed}. "
-        f"Budget: {plan.wanted.evaluations} runs, and {plan.wanted.confirm} fresh replications.", "", *lines,
-    ]  # fmt: skip
+        f"Tuned by simroute {simroute.__version__}:",
+        plan.command,
+        "",
+        f"Scenario: {', '.join(plan.scenarios)}. Seed {plan.wanted.seed}, confirmed with seed "
+        f"{plan.fresh_seed}. "
+        f"Budget: {plan.wanted.evaluations} runs, and {plan.wanted.confirm} fresh replications.",
+        "",
+        *lines,
+    ]
     about = f"{plan.about or f'{plan.policy}.'} Tuned for {', '.join(plan.scenarios)}."
     body = {"about": about, **plan.variation.spelled(values)}
     return "".join(f"{line}\n" for line in _comments(head)) + yaml_reader.dumped(_plain(body))
 
 
 def _comments(lines: list[str]) -> list[str]:
-    wrapped = [part for line in lines for part in textwrap.wrap(clean(line, 2000), 118, break_long_words=False, break_on_hyphens=False) or [""]]
+    wrapped = [
+        part
+        for line in lines
+        for part in textwrap.wrap(
+            clean(line, 2000), 118, break_long_words=False, break_on_hyphens=False
+        )
+        or [""]
+    ]
     return [f"# {line}".rstrip() for line in wrapped]
 
 
@@ -38,13 +50,24 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
-    return int(value) if isinstance(value, float) and math.isfinite(value) and value == int(value) and abs(value) < 1e15 else value
+    return (
+        int(value)
+        if isinstance(value, float)
+        and math.isfinite(value)
+        and value == int(value)
+        and abs(value) < 1e15
+        else value
+    )
 
 
 def columns(plan: Plan, archive: Archive) -> dict[str, list[Any]]:
     """Every run as a row: who, where, with what values, and all its figures."""
     seeds = {SEARCH: plan.wanted.seed, FRESH: plan.fresh_seed}
-    rows = [(each, key) for each in archive for key in sorted(each.runs, key=lambda key: ((SEARCH, FRESH).index(key[0]), *key[1:]))]
+    rows = [
+        (each, key)
+        for each in archive
+        for key in sorted(each.runs, key=lambda key: ((SEARCH, FRESH).index(key[0]), *key[1:]))
+    ]
     found: dict[str, list[Any]] = {
         "candidate": [each.number for each, _ in rows],
         "generation": [each.generation for each, _ in rows],
@@ -54,5 +77,9 @@ def columns(plan: Plan, archive: Archive) -> dict[str, list[Any]]:
         "replication": [replication for _, (_, _, replication) in rows],
     }
     for parameter in archive.space.parameters:
-        found[parameter.name] = [archive.space.effective(each.values)[parameter.name] for each, _ in rows]
-    return found | {metric: [each.runs[key].metrics.get(metric) for each, key in rows] for metric in METRICS}
+        found[parameter.name] = [
+            archive.space.effective(each.values)[parameter.name] for each, _ in rows
+        ]
+    return found | {
+        metric: [each.runs[key].metrics.get(metric) for each, key in rows] for metric in METRICS
+    }

@@ -7,7 +7,12 @@ from typing import Any
 from simroute.metrics import METRICS
 from simroute.text import clean, span
 
-STATES = {"met": "met", "not shown": "not shown to be met", "broken": "broken", "unknown": "not confirmed"}
+STATES = {
+    "met": "met",
+    "not shown": "not shown to be met",
+    "broken": "broken",
+    "unknown": "not confirmed",
+}
 
 
 def shown(value: Any) -> str:
@@ -16,19 +21,31 @@ def shown(value: Any) -> str:
         return f"[{', '.join(map(shown, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else clean(str(value), 60)
+    return (
+        "none"
+        if value is None
+        else f"{value:g}"
+        if isinstance(value, float)
+        else clean(str(value), 60)
+    )
 
 
 def sentences(found: dict[str, Any]) -> list[str]:
     """From the recommendation to its doubts."""
     lines = [_recommended(found)]
     if len(found["front"]) > 1:
-        lines.append(f"{len(found['front'])} settings are on the front: none beats another in all objectives. Recommended is the one in its middle.")
+        lines.append(
+            f"{len(found['front'])} settings are on the front: none beats another in all "
+            f"objectives. Recommended is the one in its middle."
+        )
     lines += [_objective(found, wish) for wish in found["gain"]]
     lines += [_other(found, row) for row in found["against"]]
     lines += [_constraint(row) for row in found["recommended"]["constraints"]]
     if any(row["state"] == "broken" for row in found["start"]["constraints"]):
-        lines.append("The starting setting breaks a constraint, so that costs and benefits are not those of equals.")
+        lines.append(
+            "The starting setting breaks a constraint, so that costs and benefits are not those "
+            "of equals."
+        )
     lines += [text for wish in found["gain"] if (text := _optimism(found, wish))]
     return lines + [text for row in found["parameters"] if (text := _parameter(row))]
 
@@ -38,7 +55,8 @@ def _recommended(found: dict[str, Any]) -> str:
         text = "Recommended: the starting setting; nothing better was found"
     else:
         changes = [
-            f"{name}={shown(value)} {_before(value, found['start']['settings'][name])}" for name, value in found["recommended"]["settings"].items()
+            f"{name}={shown(value)} {_before(value, found['start']['settings'][name])}"
+            for name, value in found["recommended"]["settings"].items()
         ]
         text = f"Recommended: {', '.join(changes)}"
     if found["interrupted"]:
@@ -56,12 +74,19 @@ def _objective(found: dict[str, Any], wish: str) -> str:
     fresh = found["replications"]["fresh"]
     stage = "fresh" if fresh else "search"
     figures = found["recommended"][stage]
-    each = "; ".join(f"{span(**values[metric], unit=unit)}{f' in {name}' if len(figures) > 1 else ''}" for name, values in figures.items())
+    each = "; ".join(
+        f"{span(**values[metric], unit=unit)}{f' in {name}' if len(figures) > 1 else ''}"
+        for name, values in figures.items()
+    )
     gain = found["gain"][wish][stage]
     text = f"{wish}: {each}"
     if found["recommended"]["candidate"] == found["start"]["candidate"] or gain["mean"] is None:
         return f"{text}."
-    where = f"over {fresh} fresh replications" if fresh else f"over {found['replications']['search']} replications of the search, not confirmed"
+    where = (
+        f"over {fresh} fresh replications"
+        if fresh
+        else f"over {found['replications']['search']} replications of the search, not confirmed"
+    )
     text += f"; {_compared(gain, unit)} than the start, paired {where}"
     if gain["low"] is not None and gain["low"] <= 0 <= gain["high"]:
         text += "; by this the two cannot be told apart"
@@ -71,23 +96,46 @@ def _objective(found: dict[str, Any], wish: str) -> str:
 def _other(found: dict[str, Any], row: dict[str, Any]) -> str:
     """What is recommended beside a policy as it is."""
     name = clean(row["policy"], 40)
-    parts = [f"{wish.split()[-1]} {_compared(gain, METRICS[wish.split()[-1]][0])}" for wish, gain in row["gain"].items() if gain["mean"] is not None]
+    parts = [
+        f"{wish.split()[-1]} {_compared(gain, METRICS[wish.split()[-1]][0])}"
+        for wish, gain in row["gain"].items()
+        if gain["mean"] is not None
+    ]
     states = {each["state"] for each in row["constraints"]}
-    kept = ", which breaks a constraint" if "broken" in states else ", which is not shown to keep the constraints" if "not shown" in states else ""
-    return f"Than {name}{kept}: {'; '.join(parts) or 'nothing can be said'}; paired over {found['replications']['fresh']} fresh replications."
+    kept = (
+        ", which breaks a constraint"
+        if "broken" in states
+        else ", which is not shown to keep the constraints"
+        if "not shown" in states
+        else ""
+    )
+    return (
+        f"Than {name}{kept}: {'; '.join(parts) or 'nothing can be said'}; paired over "
+        f"{found['replications']['fresh']} fresh replications."
+    )
 
 
 def _compared(gain: dict[str, Any], unit: str) -> str:
     """A difference as "$7.56 (7.41 to 7.71) less"."""
     more = gain["mean"] >= 0
-    low, high = (gain["low"], gain["high"]) if more else (None if gain[end] is None else -gain[end] for end in ("high", "low"))
+    low, high = (
+        (gain["low"], gain["high"])
+        if more
+        else (None if gain[end] is None else -gain[end] for end in ("high", "low"))
+    )
     text = span(abs(gain["mean"]), low, high, unit)
-    return f"{text.replace(' %', ' points') if unit == 'share' else text} {'more' if more else 'less'}"
+    return (
+        f"{text.replace(' %', ' points') if unit == 'share' else text} {'more' if more else 'less'}"
+    )
 
 
 def _constraint(row: dict[str, Any]) -> str:
     metric = row["constraint"].split(">")[0].split("<")[0]
-    figure = f": {span(row['mean'], row['low'], row['high'], METRICS[metric][0])}" if "mean" in row else ""
+    figure = (
+        f": {span(row['mean'], row['low'], row['high'], METRICS[metric][0])}"
+        if "mean" in row
+        else ""
+    )
     return f"{row['constraint']} in {clean(row['scenario'], 40)}: {STATES[row['state']]}{figure}."
 
 
@@ -98,10 +146,16 @@ def _optimism(found: dict[str, Any], wish: str) -> str | None:
     unit = METRICS[wish.split()[-1]][0]
     ends = [span(row[stage], None, None, unit) for stage in ("training", "fresh")]
     text = f"Optimism, {wish.split()[-1]}: {ends[0]} in the search, {ends[1]} in fresh weather"
-    if row["gain_difference"] is None or found["recommended"]["candidate"] == found["start"]["candidate"]:
+    if (
+        row["gain_difference"] is None
+        or found["recommended"]["candidate"] == found["start"]["candidate"]
+    ):
         return f"{text}."
     gain = found["gain"][wish]
-    return f"{text}; {_compared(_mean(gain['search']), unit)} than the start there, {_compared(_mean(gain['fresh']), unit)} here."
+    return (
+        f"{text}; {_compared(_mean(gain['search']), unit)} than the start there, "
+        f"{_compared(_mean(gain['fresh']), unit)} here."
+    )
 
 
 def _mean(gain: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +165,10 @@ def _mean(gain: dict[str, Any]) -> dict[str, Any]:
 def _parameter(row: dict[str, Any]) -> str | None:
     parts = []
     if row["flat"] and "log" in row:
-        parts.append(f"flat: from {shown(row['good'][0])} to {shown(row['good'][-1])} nothing can be told from the best")
+        parts.append(
+            f"flat: from {shown(row['good'][0])} to {shown(row['good'][-1])} nothing can be told "
+            f"from the best"
+        )
     elif row["flat"]:
         parts.append(f"flat: {', '.join(map(shown, row['good']))} cannot be told apart")
     if row["advice"] and not row["flat"]:

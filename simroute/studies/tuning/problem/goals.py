@@ -1,4 +1,5 @@
-"""What is wanted: figures to be small or large, bounds to be kept, and how several scenarios count together."""
+"""What is wanted: figures to be small or large, bounds to be kept, and how several scenarios count
+together."""
 
 from __future__ import annotations
 
@@ -50,7 +51,12 @@ class Constraint:
         return value - self.bound if self.from_below else self.bound - value
 
     def kept(self, value: float) -> bool:
-        return {">=": value >= self.bound, "<=": value <= self.bound, ">": value > self.bound, "<": value < self.bound}[self.sign]
+        return {
+            ">=": value >= self.bound,
+            "<=": value <= self.bound,
+            ">": value > self.bound,
+            "<": value < self.bound,
+        }[self.sign]
 
     def __str__(self) -> str:
         return f"{self.metric}{self.sign}{self.bound:.10g}"
@@ -67,7 +73,11 @@ class Goals:
     @property
     def metrics(self) -> list[str]:
         """Each that matters, once."""
-        return list(dict.fromkeys([*(o.metric for o in self.objectives), *(c.metric for c in self.constraints)]))
+        return list(
+            dict.fromkeys(
+                [*(o.metric for o in self.objectives), *(c.metric for c in self.constraints)]
+            )
+        )
 
 
 def goals(objectives: list[str], constraints: list[str], robust: Robust = "mean") -> Goals:
@@ -76,12 +86,20 @@ def goals(objectives: list[str], constraints: list[str], robust: Robust = "mean"
     wishes = [_noted(objective, text, problems) for text in objectives]
     bounds = [_noted(constraint, text, problems) for text in constraints]
     if not objectives:
-        problems.append('--objective is missing: say what is wanted, such as --objective "min cost_per_1k_requests_usd"')
+        problems.append(
+            '--objective is missing: say what is wanted, such as --objective "min '
+            'cost_per_1k_requests_usd"'
+        )
     names = [wish.metric for wish in wishes if wish is not None]
-    problems += [f"--objective: {name} is wanted twice" for name in sorted({name for name in names if names.count(name) > 1})]
+    problems += [
+        f"--objective: {name} is wanted twice"
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
     if problems:
         raise InputError(*problems)
-    return Goals(tuple(w for w in wishes if w is not None), tuple(b for b in bounds if b is not None), robust)
+    return Goals(
+        tuple(w for w in wishes if w is not None), tuple(b for b in bounds if b is not None), robust
+    )
 
 
 def _noted(read: Callable[[str], Read], text: str, problems: list[str]) -> Read | None:
@@ -96,7 +114,10 @@ def objective(text: str) -> Objective:
     """ "min METRIC", "max METRIC", or METRIC in its better direction. Raises InputError."""
     match = WISH.fullmatch(text)
     if match is None:
-        raise InputError(f"--objective {text!r}: expected min METRIC or max METRIC, such as min cost_per_1k_requests_usd")
+        raise InputError(
+            f"--objective {text!r}: expected min METRIC or max METRIC, such as min "
+            f"cost_per_1k_requests_usd"
+        )
     way, name = match.groups()
     _known("--objective", text, name)
     return Objective(name, METRICS[name][1] if way is None else way == "max")
@@ -106,7 +127,10 @@ def constraint(text: str) -> Constraint:
     """METRIC>=NUMBER or METRIC<=NUMBER. Raises InputError."""
     match = BOUND.fullmatch(text)
     if match is None:
-        raise InputError(f"--subject-to {text!r}: expected METRIC>=NUMBER or METRIC<=NUMBER, such as success_rate>=0.999")
+        raise InputError(
+            f"--subject-to {text!r}: expected METRIC>=NUMBER or METRIC<=NUMBER, such as "
+            f"success_rate>=0.999"
+        )
     name, sign, number = match.groups()
     _known("--subject-to", text, name)
     try:
@@ -123,4 +147,6 @@ def constraint(text: str) -> Constraint:
 
 def _known(option: str, text: str, name: str) -> None:
     if name not in METRICS:
-        raise InputError(f"{option} {text!r}: no metric is called {name!r}; {nearest(name, METRICS)}")
+        raise InputError(
+            f"{option} {text!r}: no metric is called {name!r}; {nearest(name, METRICS)}"
+        )

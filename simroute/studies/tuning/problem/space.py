@@ -1,4 +1,5 @@
-"""What may be varied: numbers, whole numbers, choices, each perhaps only while another parameter has some value."""
+"""What may be varied: numbers, whole numbers, choices, each perhaps only while another parameter
+has some value."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class Condition:
-    """True while `name` has one of `values`; without values, while it is set. `negated`: the other way round."""
+    """True while `name` has one of `values`; without values, while it is set. `negated`: the other
+    way round."""
 
     name: str
     values: tuple[Any, ...] = ()
@@ -53,16 +55,32 @@ class Number(Parameter):
     def value(self, u: float) -> float | int:
         half = 0.5 if self.whole else 0.0
         low, high = self.low - half, self.high + half
-        found = math.exp(math.log(low) + u * (math.log(high) - math.log(low))) if self.log else low + u * (high - low)
-        return int(min(self.high, max(self.low, math.floor(found + 0.5)))) if self.whole else min(self.high, max(self.low, rounded(found)))
+        found = (
+            math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
+            if self.log
+            else low + u * (high - low)
+        )
+        return (
+            int(min(self.high, max(self.low, math.floor(found + 0.5))))
+            if self.whole
+            else min(self.high, max(self.low, rounded(found)))
+        )
 
     def place(self, value: Any) -> float | None:
         """Where a value lies in [0, 1), None outside."""
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not self.low <= value <= self.high:
+        if (
+            not isinstance(value, (int, float))
+            or isinstance(value, bool)
+            or not self.low <= value <= self.high
+        ):
             return None
         half = 0.5 if self.whole else 0.0
         low, high = self.low - half, self.high + half
-        found = (math.log(value) - math.log(low)) / (math.log(high) - math.log(low)) if self.log else (value - low) / (high - low)
+        found = (
+            (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+            if self.log
+            else (value - low) / (high - low)
+        )
         return min(found, 1 - 2**-32)
 
 
@@ -81,7 +99,9 @@ class Choice(Parameter):
         return self.options[min(int(u * len(self.options)), len(self.options) - 1)]
 
     def place(self, value: Any) -> float | None:
-        return (self.options.index(value) + 0.5) / len(self.options) if value in self.options else None
+        return (
+            (self.options.index(value) + 0.5) / len(self.options) if value in self.options else None
+        )
 
 
 def rounded(value: float) -> float:
@@ -100,7 +120,9 @@ class Space:
         """What a point means: the value of each parameter that counts there."""
         found = {each.name: each.value(u) for each, u in zip(self.parameters, point, strict=True)}
         known = {each.name: each for each in self.parameters}
-        return {name: value for name, value in found.items() if self._counts(known[name], found, known)}
+        return {
+            name: value for name, value in found.items() if self._counts(known[name], found, known)
+        }
 
     def _counts(self, each: Parameter, found: Values, known: dict[str, Number | Choice]) -> bool:
         if each.condition is None:
@@ -108,7 +130,9 @@ class Space:
         other = known.get(each.condition.name)
         if other is None:
             return each.condition.holds(self.fixed(each.condition.name))
-        return each.condition.holds(found[other.name] if self._counts(other, found, known) else other.start)
+        return each.condition.holds(
+            found[other.name] if self._counts(other, found, known) else other.start
+        )
 
     def effective(self, values: Values) -> Values:
         """Every parameter's value, that of the start where it is not given."""
@@ -116,7 +140,10 @@ class Space:
 
     def point(self, values: Values) -> Point:
         """A point that means these values, as far as they lie in the space."""
-        places = [each.place(value) for each, value in zip(self.parameters, self.effective(values).values(), strict=True)]
+        places = [
+            each.place(value)
+            for each, value in zip(self.parameters, self.effective(values).values(), strict=True)
+        ]
         return tuple(0.5 if place is None else place for place in places)
 
     @property

@@ -1,4 +1,5 @@
-"""`tune.LAYER.KEY=…` and the `tune:` block of a policy file, read and checked against what the layers declare; nothing is evaluated.
+"""`tune.LAYER.KEY=…` and the `tune:` block of a policy file, read and checked against what the
+layers declare; nothing is evaluated.
 
 2..20                 a range, of whole numbers where the parameter is one
 5s..300s log          by factors instead of evenly
@@ -28,10 +29,17 @@ SHAPE = "expected LOW..HIGH, LOW..HIGH log, or A | B | C, such as tune.breaker.f
 def flat(block: Any, prefix: str = "") -> dict[str, Any]:
     """The entries of a `tune:` block, nested or with dots. Raises InputError."""
     if not isinstance(block, Mapping):
-        raise InputError(f"tune{'.' if prefix else ''}{prefix.rstrip('.')}: expected LAYER.KEY: RANGE, found {block!r}"[:200])
+        raise InputError(
+            f"tune{'.' if prefix else ''}{prefix.rstrip('.')}: expected LAYER.KEY: RANGE, found "
+            f"{block!r}"[:200]
+        )
     found: dict[str, Any] = {}
     for key, value in block.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        found |= (
+            flat(value, f"{prefix}{key}.")
+            if isinstance(value, Mapping)
+            else {f"{prefix}{key}": value}
+        )
     return found
 
 
@@ -45,7 +53,10 @@ def space(entries: Mapping[str, Any], variation: Variation) -> Space:
         except InputError as error:
             problems += [f"tune.{name}: {line}" for line in error.lines]
     if not entries:
-        problems.append("nothing to tune: name a parameter and its range, such as 'tune.breaker.failures=2..20', or give the policy a tune: block")
+        problems.append(
+            "nothing to tune: name a parameter and its range, such as "
+            "'tune.breaker.failures=2..20', or give the policy a tune: block"
+        )
     if len(entries) > MOST:
         problems.append(f"{len(entries)} parameters are too many to search; at most {MOST}")
     if problems or (problems := _circles(made)):
@@ -69,10 +80,14 @@ def _parameter(name: str, text: Any, variation: Variation) -> Number | Choice:
         return _number(name, limits[1], limits[2], mark == "log", condition, variation)
     if mark == "log":
         raise InputError("log belongs to a range, LOW..HIGH log")
-    return _choice(name, [_raw(part) for part in _parts(body)], mark == "ordered", condition, variation)
+    return _choice(
+        name, [_raw(part) for part in _parts(body)], mark == "ordered", condition, variation
+    )
 
 
-def _number(name: str, low: str, high: str, log: bool, condition: Condition | None, variation: Variation) -> Number:
+def _number(
+    name: str, low: str, high: str, log: bool, condition: Condition | None, variation: Variation
+) -> Number:
     kind = variation.number(name)
     if kind is None:
         raise InputError("is not a number; list the values to try: A | B | C")
@@ -86,7 +101,9 @@ def _number(name: str, low: str, high: str, log: bool, condition: Condition | No
     return Number(name, variation.start(name), condition, bounds[0], bounds[1], log, kind is int)
 
 
-def _choice(name: str, raw: list[Any], ordered: bool, condition: Condition | None, variation: Variation) -> Choice:
+def _choice(
+    name: str, raw: list[Any], ordered: bool, condition: Condition | None, variation: Variation
+) -> Choice:
     problems: list[str] = []
     options: list[Any] = []
     if len(raw) < 2:
@@ -113,7 +130,11 @@ def _condition(text: str, variation: Variation) -> Condition:
     if (problem := variation.unknown(name)) is not None:
         raise InputError(f"if {name}: {problem}")
     try:
-        return Condition(name, tuple(variation.value(name, _raw(part)) for part in _parts(values or "")), sign == "!=")
+        return Condition(
+            name,
+            tuple(variation.value(name, _raw(part)) for part in _parts(values or "")),
+            sign == "!=",
+        )
     except InputError as error:
         raise InputError(*(f"if {name}: {line}" for line in error.lines)) from None
 
@@ -139,7 +160,9 @@ def _raw(text: str) -> Any:
     try:
         return yaml_reader.parse(f"v: {text.strip()}\n".encode(), "").data["v"]
     except InputError as error:
-        raise InputError(f"{text!r} is not understood: {error.lines[0].split(': ', 1)[-1]}; {SHAPE}") from None
+        raise InputError(
+            f"{text!r} is not understood: {error.lines[0].split(': ', 1)[-1]}; {SHAPE}"
+        ) from None
 
 
 def _circles(made: list[Number | Choice]) -> list[str]:

@@ -1,4 +1,5 @@
-"""Candidates in the simulator: as policies of a configuration, so that they are played wherever replications are."""
+"""Candidates in the simulator: as policies of a configuration, so that they are played wherever
+replications are."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from simroute.studies.tuning.search.evaluations import POLICY, Run, Settings, Ta
 
 @dataclass
 class Simulator:
-    """Runs tasks: `stages[stage]` has a configuration for each scenario, all with the one policy that is varied.
+    """Runs tasks: `stages[stage]` has a configuration for each scenario, all with the one policy
+    that is varied.
 
     `perform`: plays them elsewhere than in `workers` processes here, which stay until `close`.
     """
@@ -32,24 +34,44 @@ class Simulator:
         self._crew = Crew(self.workers, bare=True)
 
     def __call__(self, tasks: list[Task], settings: Settings) -> Iterator[tuple[Task, Run]]:
-        """Raises WorkerLostError; ReplicationError, which tells the values of the setting that failed."""
+        """Raises WorkerLostError; ReplicationError, which tells the values of the setting that
+        failed."""
         places = list(dict.fromkeys((task.stage, task.scenario) for task in tasks))
-        named = {number: values.get(POLICY, f"setting {number}") for number, values in settings.items()}
+        named = {
+            number: values.get(POLICY, f"setting {number}") for number, values in settings.items()
+        }
         layers = {number: self._layers(values) for number, values in settings.items()}
         made = [
-            replace(self.stages[stage][scenario], policies={named[number]: layers[number][scenario] for number in settings})
+            replace(
+                self.stages[stage][scenario],
+                policies={named[number]: layers[number][scenario] for number in settings},
+            )
             for stage, scenario in places
         ]
-        jobs = {(places.index((task.stage, task.scenario)), (named[task.candidate], task.replication)): task for task in tasks}
+        jobs = {
+            (
+                places.index((task.stage, task.scenario)),
+                (named[task.candidate], task.replication),
+            ): task
+            for task in tasks
+        }
         try:
             for number, done in self._played(made, list(jobs)):
                 yield jobs[number, done.job], Run(done.figures.metrics, done.figures.pooled)
         except ReplicationError as error:
-            values = next(settings[number] for number, name in named.items() if name == error.policy)
-            text = ", ".join(f"{name}={shown(value)}" for name, value in values.items()) or "the start"
-            raise ReplicationError(error.policy, error.replication, f"{error} ({error.policy}: {text})") from error
+            values = next(
+                settings[number] for number, name in named.items() if name == error.policy
+            )
+            text = (
+                ", ".join(f"{name}={shown(value)}" for name, value in values.items()) or "the start"
+            )
+            raise ReplicationError(
+                error.policy, error.replication, f"{error} ({error.policy}: {text})"
+            ) from error
 
-    def _played(self, made: list[Configuration], jobs: list[Numbered]) -> Iterator[tuple[int, Done]]:
+    def _played(
+        self, made: list[Configuration], jobs: list[Numbered]
+    ) -> Iterator[tuple[int, Done]]:
         if self.perform is None:
             yield from self._crew.play(made, jobs)
             return

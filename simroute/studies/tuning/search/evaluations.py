@@ -32,7 +32,8 @@ class Task(NamedTuple):
 
 
 Sky = Callable[[str, int, int], Met | None]
-"""(stage, scenario, replications) -> what they met of faults that come at random, None where there are none."""
+"""(stage, scenario, replications) -> what they met of faults that come at random, None where there
+are none."""
 Settings = dict[int, Values]
 Evaluate = Callable[[list[Task], Settings], Iterable[tuple[Task, Run]]]
 """Runs tasks, in any order; the values of each candidate that they name are given."""
@@ -40,7 +41,8 @@ Evaluate = Callable[[list[Task], Settings], Iterable[tuple[Task, Run]]]
 
 @dataclass
 class Candidate:
-    """A setting, and its runs. `values`: what it says beside the start; `generation`: in which it was proposed, 0 for the start itself.
+    """A setting, and its runs. `values`: what it says beside the start; `generation`: in which it
+    was proposed, 0 for the start itself.
 
     `sky`: what the first replications of a stage met in a scenario of faults that come at random.
     """
@@ -61,11 +63,18 @@ class Candidate:
 
     def series(self, stage: str, scenario: int, metric: str, count: int) -> list[float | None]:
         """A figure of the first replications."""
-        return [self.runs[stage, scenario, replication].metrics[metric] for replication in range(count)]
+        return [
+            self.runs[stage, scenario, replication].metrics[metric] for replication in range(count)
+        ]
 
-    def pooled(self, stage: str, scenario: int, metric: str, count: int) -> list[tuple[int, int] | None]:
+    def pooled(
+        self, stage: str, scenario: int, metric: str, count: int
+    ) -> list[tuple[int, int] | None]:
         """Hits and trials in each of them, None where it is no share of counts."""
-        return [self.runs[stage, scenario, replication].pooled.get(metric) for replication in range(count)]
+        return [
+            self.runs[stage, scenario, replication].pooled.get(metric)
+            for replication in range(count)
+        ]
 
     def met(self, stage: str, scenario: int, count: int) -> Met | None:
         """What they met of faults that come at random; None where there are none."""
@@ -73,11 +82,17 @@ class Candidate:
 
 
 class Archive:
-    """Candidates by number; the start is the first. `told(run)` hears of each run; `sky`: what they met."""
+    """Candidates by number; the start is the first. `told(run)` hears of each run; `sky`: what they
+    met."""
 
     def __init__(
-        self, space: Space, scenarios: int, evaluate: Evaluate, told: Callable[[Task, Run], None] = lambda task, run: None, sky: Sky | None = None
-    ) -> None:  # fmt: skip
+        self,
+        space: Space,
+        scenarios: int,
+        evaluate: Evaluate,
+        told: Callable[[Task, Run], None] = lambda task, run: None,
+        sky: Sky | None = None,
+    ) -> None:
         self.space, self.scenarios, self._sky = space, scenarios, sky
         self.candidates: list[Candidate] = []
         self._known: dict[str, Candidate] = {}
@@ -115,7 +130,9 @@ class Archive:
     def run(self, chosen: Iterable[Candidate], stage: str, count: int) -> None:
         """Run what they lack."""
         tasks = self.missing(list(chosen), stage, count)
-        for task, run in self._evaluate(tasks, {task.candidate: self.candidates[task.candidate].values for task in tasks}):
+        for task, run in self._evaluate(
+            tasks, {task.candidate: self.candidates[task.candidate].values for task in tasks}
+        ):
             self.candidates[task.candidate].runs[task.stage, task.scenario, task.replication] = run
             self.spent[stage] += 1
             self._told(task, run)

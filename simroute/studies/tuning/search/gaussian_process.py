@@ -1,8 +1,11 @@
-"""A figure as a smooth function of the setting: a Gaussian process over (setting, replication), fitted to single runs.
+"""A figure as a smooth function of the setting: a Gaussian process over (setting, replication),
+fitted to single runs.
 
-run(x, r) = mean + f(x) + weather(r) + turn(x, r) + noise: f is what counts; the weather of a replication is common to all settings that met it, its
-turn to neighbouring ones. So differences are paired, neighbours lend each other their replications, and one lucky run moves little.
-Source: Ankenman, Nelson, Staum (2010), stochastic kriging; here the common random numbers are in the kernel.
+run(x, r) = mean + f(x) + weather(r) + turn(x, r) + noise: f is what counts; the weather of a
+replication is common to all settings that met it, its turn to neighbouring ones. So differences are
+paired, neighbours lend each other their replications, and one lucky run moves little. Source:
+Ankenman, Nelson, Staum (2010), stochastic kriging; here the common random numbers are in the
+kernel.
 """
 
 from __future__ import annotations
@@ -16,9 +19,11 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 LENGTH, WEATHER, TURN, NOISE = (0.5, 0.7), (0.3, 2.0), (0.03, 1.5), (0.03, 1.5)
-"""Log-normal priors (median, sigma): of lengths as shares of a range, of the others as shares of the variance of f."""
+"""Log-normal priors (median, sigma): of lengths as shares of a range, of the others as shares of
+the variance of f."""
 STEPS, SWEEPS, WORTH = (1.0, 0.5, 0.25), 3, 0.1
-"""By which parameters are moved, in logarithms; how often all of them; and the gain in likelihood below which that is enough."""
+"""By which parameters are moved, in logarithms; how often all of them; and the gain in likelihood
+below which that is enough."""
 FAR = 3.0
 """Sigmas from its median beyond which no parameter is moved: the matrices stay well conditioned."""
 LEARNT_FROM = 100
@@ -28,7 +33,8 @@ JITTER = 1e-8
 
 @dataclass(frozen=True)
 class Runs:
-    """By setting: x (runs x parameters) in [0, 1], the replication and the figure of each. `apart`: which parameters only differ, far or near."""
+    """By setting: x (runs x parameters) in [0, 1], the replication and the figure of each. `apart`:
+    which parameters only differ, far or near."""
 
     x: Array
     replications: NDArray[np.int64]
@@ -44,7 +50,8 @@ class Runs:
 
 @dataclass(frozen=True)
 class Surface:
-    """The posterior of a figure given runs. `theta`: logarithms of a length for each parameter, of weather, turn and noise.
+    """The posterior of a figure given runs. `theta`: logarithms of a length for each parameter, of
+    weather, turn and noise.
 
     The mean has a flat prior; the variance of f is the likeliest one.
     """
@@ -59,9 +66,14 @@ class Surface:
         return means, np.sqrt(np.maximum(variances, 0.0))
 
     def draws(self, points: Array, normals: Array) -> Array:
-        """Surfaces at points (draws x points) that are possible, made of as many standard normal numbers."""
+        """Surfaces at points (draws x points) that are possible, made of as many standard normal
+        numbers."""
         means, scale, rows, unknown, total = self._posterior(points)
-        root = _kernel(points, self.theta, self.runs.apart) - np.einsum("ri,rj->ij", rows, rows) + unknown[:, None] * unknown / total
+        root = (
+            _kernel(points, self.theta, self.runs.apart)
+            - np.einsum("ri,rj->ij", rows, rows)
+            + unknown[:, None] * unknown / total
+        )
         root[range(len(points)), range(len(points))] += JITTER
         eliminate(root)
         drawn: Array = means + math.sqrt(scale) * np.einsum("dp,pq->dq", normals, np.triu(root))
@@ -70,23 +82,41 @@ class Surface:
     def likelihood(self) -> float:
         """Its logarithm, but for a constant."""
         root = self._eliminated(self.runs.x[:0])
-        return -0.5 * len(root) * math.log(self._levels(root)[1]) - float(np.log(np.diag(root)).sum())
+        return -0.5 * len(root) * math.log(self._levels(root)[1]) - float(
+            np.log(np.diag(root)).sum()
+        )
 
     def _posterior(self, points: Array) -> tuple[Array, float, Array, Array, float]:
-        """Means; the variance of f; the root's rows of the points; how far each leans on the mean; and how well that is known."""
+        """Means; the variance of f; the root's rows of the points; how far each leans on the mean;
+        and how well that is known."""
         root = self._eliminated(points)
         mean, scale = self._levels(root)
         ones, y, rows = root[:, len(root)], root[:, len(root) + 1], root[:, len(root) + 2 :]
         leaning = (ones[:, None] * rows).sum(axis=0)
-        return mean + (y[:, None] * rows).sum(axis=0) - mean * leaning, scale, rows, 1 - leaning, float((ones * ones).sum())
+        return (
+            mean + (y[:, None] * rows).sum(axis=0) - mean * leaning,
+            scale,
+            rows,
+            1 - leaning,
+            float((ones * ones).sum()),
+        )
 
     def _eliminated(self, points: Array) -> Array:
-        """Cholesky's root of the runs' covariances, and beside it a column of ones, of y, and of each point, divided by it."""
+        """Cholesky's root of the runs' covariances, and beside it a column of ones, of y, and of
+        each point, divided by it."""
         runs, count = self.runs, len(self.runs.y)
         weather, turn, noise = np.exp(self.theta[-3:])
         near = _kernel(np.concatenate([runs.x, points]), self.theta, runs.apart)[:count]
         same = np.equal.outer(runs.replications, runs.replications)
-        root = np.concatenate([near[:, :count] * (1 + turn * same) + weather * same, np.ones((count, 1)), runs.y[:, None], near[:, count:]], axis=1)
+        root = np.concatenate(
+            [
+                near[:, :count] * (1 + turn * same) + weather * same,
+                np.ones((count, 1)),
+                runs.y[:, None],
+                near[:, count:],
+            ],
+            axis=1,
+        )
         root[range(count), range(count)] += noise + JITTER
         eliminate(root)
         return root
@@ -103,10 +133,15 @@ class Surface:
 def fitted(runs: Runs, theta: Array | None = None) -> Surface:
     """The likeliest surface under the priors; from `theta` only small steps are tried."""
     some = runs.some(LEARNT_FROM)
-    medians, sigmas = np.log([LENGTH[0]] * runs.x.shape[1] + [WEATHER[0], TURN[0], NOISE[0]]), _sigmas(runs.x.shape[1])
+    medians, sigmas = (
+        np.log([LENGTH[0]] * runs.x.shape[1] + [WEATHER[0], TURN[0], NOISE[0]]),
+        _sigmas(runs.x.shape[1]),
+    )
 
     def worth(tried: Array) -> float:
-        return Surface(some, tried).likelihood() - 0.5 * float((((tried - medians) / sigmas) ** 2).sum())
+        return Surface(some, tried).likelihood() - 0.5 * float(
+            (((tried - medians) / sigmas) ** 2).sum()
+        )
 
     found = medians if theta is None else theta
     best = worth(found)
@@ -117,7 +152,10 @@ def fitted(runs: Runs, theta: Array | None = None) -> Surface:
                 for sign in (step, -step):
                     tried = found.copy()
                     tried[place] += sign
-                    if abs(tried[place] - medians[place]) <= FAR * sigmas[place] and (value := worth(tried)) > best:
+                    if (
+                        abs(tried[place] - medians[place]) <= FAR * sigmas[place]
+                        and (value := worth(tried)) > best
+                    ):
                         found, best = tried, value
                         break
             if best < before + WORTH:
@@ -141,9 +179,11 @@ def _kernel(x: Array, theta: Array, apart: tuple[bool, ...]) -> Array:
 
 
 def eliminate(matrix: Array) -> None:
-    """Cholesky's root (rows x rows) of a symmetric matrix, in place above its diagonal; further columns are divided by it.
+    """Cholesky's root (rows x rows) of a symmetric matrix, in place above its diagonal; further
+    columns are divided by it.
 
-    Ours, since a library's threads would decide the last bit, and stand in each other's way on a busy machine.
+    Ours, since a library's threads would decide the last bit, and stand in each other's way on a
+    busy machine.
     """
     count = len(matrix)
     for place in range(count):

@@ -1,7 +1,9 @@
-"""Generations: new settings run two replications; then, of all that ran, those that may be the best run twice as many as they have.
+"""Generations: new settings run two replications; then, of all that ran, those that may be the best
+run twice as many as they have.
 
-All meet the same replications, so what the weather does to all of them cancels. Source: Thompson (1933), draws from what is possible: of a new
-setting for the first half of a generation, of a known one for the second.
+All meet the same replications, so what the weather does to all of them cancels. Source: Thompson
+(1933), draws from what is possible: of a new setting for the first half of a generation, of a known
+one for the second.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ from simroute.studies.tuning.search.ranking import Field
 from simroute.studies.tuning.search.surrogate import Outlook
 
 FIRST, FACTOR, LONGEST = 2, 2, 16
-"""Replications of a new setting, how many times as many when it runs again, and at most (half of it for less than RICH runs)."""
+"""Replications of a new setting, how many times as many when it runs again, and at most (half of it
+for less than RICH runs)."""
 RICH = 200
 OPENING = 0.4
 """Share of the budget for the first generation, which looks everywhere."""
 BATCH, BATCHES = 4, 50
-"""New settings of a later generation, and as many that run again: at least, and as a part of the budget."""
+"""New settings of a later generation, and as many that run again: at least, and as a part of the
+budget."""
 LEAST = 16
 """Runs below which nothing can be compared."""
 KNOWN = 100
@@ -78,11 +82,15 @@ class Race:
         return made
 
     def _again(self, generation: int, new: list[Candidate]) -> None:
-        """Those that draws from what is possible call the best. The start keeps pace: it is what they are compared with."""
+        """Those that draws from what is possible call the best. The start keeps pace: it is what
+        they are compared with."""
         outlook = Outlook(self.archive, self.goals, self._outlook)
         called = self._called(outlook, generation)
         came = {FIRST: new}
-        levels = {count: [each for each in called if self._next(each) == count] for count in sorted(map(self._next, called))}
+        levels = {
+            count: [each for each in called if self._next(each) == count]
+            for count in sorted(map(self._next, called))
+        }
         for count, wanted in levels.items():
             came[count] = self._affordable(wanted, count)
             if came[count]:
@@ -91,10 +99,18 @@ class Race:
         ranked = self._outlook.order(self._ran())
         for count, chosen in came.items():
             if chosen:
-                self._tell(generation, count, chosen, [each for each in ranked if each in chosen], called if count == FIRST else ranked[:ELITE])
+                self._tell(
+                    generation,
+                    count,
+                    chosen,
+                    [each for each in ranked if each in chosen],
+                    called if count == FIRST else ranked[:ELITE],
+                )
 
     def _ran(self) -> list[Candidate]:
-        return [each for each in self.archive if each.whole(SEARCH, self.archive.scenarios) >= FIRST]
+        return [
+            each for each in self.archive if each.whole(SEARCH, self.archive.scenarios) >= FIRST
+        ]
 
     def _next(self, each: Candidate) -> int:
         return min(FACTOR * each.whole(SEARCH, self.archive.scenarios), self._longest)
@@ -103,7 +119,9 @@ class Race:
         ranked = outlook.order(self._ran())[:KNOWN]
         chance = Streams(self.seed, 0).block("tune", "again", generation, block=0)
         called: list[Candidate] = []
-        for order in outlook.draws([self.archive.space.point(each.values) for each in ranked], self._batch, chance):
+        for order in outlook.draws(
+            [self.archive.space.point(each.values) for each in ranked], self._batch, chance
+        ):
             best = ranked[order[0]]
             if best not in called and self._next(best) > best.whole(SEARCH, self.archive.scenarios):
                 called.append(best)
@@ -112,11 +130,25 @@ class Race:
     def _affordable(self, chosen: list[Candidate], count: int) -> list[Candidate]:
         """The first of them that the budget still lets run so far."""
         able = list(chosen)
-        while able and len(self.archive.missing([self.archive.start, *able], SEARCH, count)) > self.left:
+        while (
+            able
+            and len(self.archive.missing([self.archive.start, *able], SEARCH, count)) > self.left
+        ):
             able.pop()
         return able
 
-    def _tell(self, generation: int, count: int, came: list[Candidate], ranked: list[Candidate], staying: list[Candidate]) -> None:
+    def _tell(
+        self,
+        generation: int,
+        count: int,
+        came: list[Candidate],
+        ranked: list[Candidate],
+        staying: list[Candidate],
+    ) -> None:
         stayed = [each for each in ranked if each in staying] or ranked[:1]
-        self.rungs.append(Rung(generation, count, [each.number for each in came], [each.number for each in stayed]))
+        self.rungs.append(
+            Rung(
+                generation, count, [each.number for each in came], [each.number for each in stayed]
+            )
+        )
         self.watch.ranked(self.rungs[-1], self.archive, self.goals)

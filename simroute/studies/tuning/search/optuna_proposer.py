@@ -30,7 +30,9 @@ class Advisor:
         self._open: dict[int, Any] = {}
         self._margins: dict[int, list[float]] = {}
 
-    def ask(self, archive: Archive, generation: int, count: int, outlook: Outlook | None) -> list[tuple[Values, Point]]:
+    def ask(
+        self, archive: Archive, generation: int, count: int, outlook: Outlook | None
+    ) -> list[tuple[Values, Point]]:
         found: dict[str, tuple[Values, Point]] = {}
         for _ in range(TRIES * count):
             if len(found) >= count:
@@ -81,14 +83,24 @@ class Advisor:
 
     @staticmethod
     def _u(value: Any, each: Any) -> float:
-        return (value + 0.5) / each.count if isinstance(each, Choice) and not each.ordered else float(value)
+        return (
+            (value + 0.5) / each.count
+            if isinstance(each, Choice) and not each.ordered
+            else float(value)
+        )
 
 
 def _required(kind: str) -> None:
     if find_spec("optuna") is None:
-        raise InputError(f"--proposer {kind}: needs optuna; pip install 'simroute[tune]', or leave it out for the built-in search")
+        raise InputError(
+            f"--proposer {kind}: needs optuna; pip install 'simroute[tune]', or leave it out for "
+            f"the built-in search"
+        )
     if find_spec(NEEDS[kind]) is None:
-        raise InputError(f"--proposer {kind}: needs {NEEDS[kind]}; pip install {NEEDS[kind]}, or use tpe or the built-in search")
+        raise InputError(
+            f"--proposer {kind}: needs {NEEDS[kind]}; pip install {NEEDS[kind]}, or use tpe or "
+            f"the built-in search"
+        )
 
 
 def _study(kind: str, goals: Goals, seed: int) -> Any:
@@ -100,9 +112,15 @@ def _study(kind: str, goals: Goals, seed: int) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some of what is used is marked experimental
         samplers = optuna.samplers
-        constraints: dict[str, Any] = {"constraints_func": lambda trial: (trial.user_attrs["shortfall"],)} if goals.constraints else {}
+        constraints: dict[str, Any] = (
+            {"constraints_func": lambda trial: (trial.user_attrs["shortfall"],)}
+            if goals.constraints
+            else {}
+        )
         if kind == "tpe":
-            sampler: Any = samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True, **constraints)
+            sampler: Any = samplers.TPESampler(
+                seed=seed, multivariate=True, constant_liar=True, **constraints
+            )
         elif kind == "gp":
             sampler = samplers.GPSampler(seed=seed, **constraints)
         else:

@@ -1,4 +1,5 @@
-"""Where to look next: evenly at first, then where what has been seen may be best. Or as optuna says."""
+"""Where to look next: evenly at first, then where what has been seen may be best. Or as optuna
+says."""
 
 from __future__ import annotations
 
@@ -27,27 +28,43 @@ MOVED = 0.6
 class Proposer(Protocol):
     """Proposes settings for a generation, and hears what came of it."""
 
-    def ask(self, archive: Archive, generation: int, count: int, outlook: Outlook | None) -> list[tuple[Values, Point]]:
-        """At most `count` settings that nobody has evaluated; fewer when there are no more. The first generation has no outlook."""
+    def ask(
+        self, archive: Archive, generation: int, count: int, outlook: Outlook | None
+    ) -> list[tuple[Values, Point]]:
+        """At most `count` settings that nobody has evaluated; fewer when there are no more. The
+        first generation has no outlook."""
 
     def tell(self, field: Field, chosen: Sequence[Candidate]) -> None:
         """A field in which those that it proposed have been compared; its last one is the start."""
 
 
 class Sobol:
-    """The default: scrambled Sobol points, then, of each surface that is drawn from what is possible, the best point that is new."""
+    """The default: scrambled Sobol points, then, of each surface that is drawn from what is
+    possible, the best point that is new."""
 
     def __init__(self, seed: int) -> None:
         self._seed, self._next = seed, 0
 
-    def ask(self, archive: Archive, generation: int, count: int, outlook: Outlook | None) -> list[tuple[Values, Point]]:
+    def ask(
+        self, archive: Archive, generation: int, count: int, outlook: Outlook | None
+    ) -> list[tuple[Values, Point]]:
         if outlook is None:
             return self._even(archive, count, TRIES * count)
         chance = Streams(self._seed, 0).block("tune", "near", generation, block=0)
-        pool = {repr(archive.space.effective(values)): (values, point) for values, point in self._around(archive, outlook, chance)}
-        pool = {repr(archive.space.effective(values)): (values, point) for values, point in self._even(archive, EVERYWHERE, EVERYWHERE)} | pool
+        pool = {
+            repr(archive.space.effective(values)): (values, point)
+            for values, point in self._around(archive, outlook, chance)
+        }
+        pool = {
+            repr(archive.space.effective(values)): (values, point)
+            for values, point in self._even(archive, EVERYWHERE, EVERYWHERE)
+        } | pool
         offered, taken = list(pool.values()), []
-        for order in outlook.draws([archive.space.point(values) for values, _ in offered], count, chance) if offered else ():
+        for order in (
+            outlook.draws([archive.space.point(values) for values, _ in offered], count, chance)
+            if offered
+            else ()
+        ):
             taken.append(next((place for place in order if place not in taken), None))
         return [offered[place] for place in taken if place is not None]
 
@@ -58,19 +75,25 @@ class Sobol:
         """New settings of the next points of the sequence."""
         found: dict[str, tuple[Values, Point]] = {}
         while len(found) < count and tries > 0:
-            for point in sobol.points(len(archive.space.parameters), self._next, wanted := count - len(found), self._seed):
+            for point in sobol.points(
+                len(archive.space.parameters), self._next, wanted := count - len(found), self._seed
+            ):
                 values = archive.space.values(point)
                 if not archive.knows(values):
                     found.setdefault(repr(archive.space.effective(values)), (values, point))
             self._next, tries = self._next + wanted, tries - wanted
         return list(found.values())
 
-    def _around(self, archive: Archive, outlook: Outlook, chance: np.random.Generator) -> Iterator[tuple[Values, Point]]:
+    def _around(
+        self, archive: Archive, outlook: Outlook, chance: np.random.Generator
+    ) -> Iterator[tuple[Values, Point]]:
         """New settings near the best so far."""
         ran = [each for each in archive if each.whole(SEARCH, archive.scenarios)]
         for leader in outlook.order(ran)[:LEADERS]:
             for turn in range(AROUND):
-                point = _near(archive, archive.space.point(leader.values), REACH[turn % len(REACH)], chance)
+                point = _near(
+                    archive, archive.space.point(leader.values), REACH[turn % len(REACH)], chance
+                )
                 values = archive.space.values(point)
                 if not archive.knows(values):
                     yield values, point

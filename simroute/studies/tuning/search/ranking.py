@@ -1,4 +1,5 @@
-"""Who is ahead: regrets over scenarios, constraints by their intervals, differences replication by replication."""
+"""Who is ahead: regrets over scenarios, constraints by their intervals, differences replication by
+replication."""
 
 from __future__ import annotations
 
@@ -13,19 +14,24 @@ from simroute.studies.tuning.problem.goals import Constraint, Goals, Objective
 from simroute.studies.tuning.search.evaluations import SEARCH, Candidate
 
 ENOUGH = 4
-"""Replications from which a paired difference says something: two equal ones have no spread, by chance or by whole numbers."""
+"""Replications from which a paired difference says something: two equal ones have no spread, by
+chance or by whole numbers."""
 LOST = math.inf
 """The regret of a candidate without any value."""
 
 
 def bounds(metric: str, candidate: Candidate, stage: str, scenario: int, count: int) -> Interval:
     """A figure's mean and 95 % bounds, as in a comparison."""
-    values, pooled = candidate.series(stage, scenario, metric, count), candidate.pooled(stage, scenario, metric, count)
+    values, pooled = (
+        candidate.series(stage, scenario, metric, count),
+        candidate.pooled(stage, scenario, metric, count),
+    )
     return bounded(metric, values, pooled, Rule(met=candidate.met(stage, scenario, count)))
 
 
 class Kept(NamedTuple):
-    """A constraint in one scenario: kept on the unfavourable bound, broken on the favourable one, or neither."""
+    """A constraint in one scenario: kept on the unfavourable bound, broken on the favourable one,
+    or neither."""
 
     constraint: Constraint
     scenario: int
@@ -43,17 +49,34 @@ class Kept(NamedTuple):
 
 
 class Field:
-    """Candidates that have all run the first `count` replications of a stage, in `scenarios` scenarios."""
+    """Candidates that have all run the first `count` replications of a stage, in `scenarios`
+    scenarios."""
 
-    def __init__(self, candidates: Sequence[Candidate], goals: Goals, scenarios: int, count: int, stage: str = SEARCH) -> None:
-        self.candidates, self.goals, self.scenarios, self.count, self.stage = list(candidates), goals, scenarios, count, stage
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        goals: Goals,
+        scenarios: int,
+        count: int,
+        stage: str = SEARCH,
+    ) -> None:
+        self.candidates, self.goals, self.scenarios, self.count, self.stage = (
+            list(candidates),
+            goals,
+            scenarios,
+            count,
+            stage,
+        )
         self._shortfalls = {sure: self._all_shortfalls(sure) for sure in (False, True)}
-        self._bests = {wish: [self._best(wish, scenario) for scenario in range(scenarios)] for wish in goals.objectives}
+        self._bests = {
+            wish: [self._best(wish, scenario) for scenario in range(scenarios)]
+            for wish in goals.objectives
+        }
         self._known = {each.number: each for each in self.candidates}
         self._pairs: Callable[[Objective, int], list[float | None]] = cache(self._weighted)
         self._fronts: dict[bool, list[Candidate]] = {}
 
-    # -- objectives ----------------------------------------------------------------------------------------------------
+    # -- objectives --------------------------------------------------------------------------------
 
     def losses(self, candidate: Candidate, wish: Objective, scenario: int) -> list[float | None]:
         """By replication; less is better."""
@@ -68,21 +91,40 @@ class Field:
 
     def regrets(self, candidate: Candidate, wish: Objective, scenario: int) -> list[float | None]:
         """How much worse than the best of a scenario, replication by replication."""
-        pairs = zip(self.losses(candidate, wish, scenario), self.losses(self._bests[wish][scenario], wish, scenario), strict=True)
+        pairs = zip(
+            self.losses(candidate, wish, scenario),
+            self.losses(self._bests[wish][scenario], wish, scenario),
+            strict=True,
+        )
         return [None if own is None or other is None else own - other for own, other in pairs]
 
     def _weights(self, candidate: Candidate, wish: Objective) -> list[float]:
         """How much each scenario counts: all the same, the worst alone, or the worse half."""
-        many = {"mean": self.scenarios, "worst": 1, "cvar": math.ceil(self.scenarios / 2)}[self.goals.robust]
-        means = [_mean(self.regrets(candidate, wish, scenario)) for scenario in range(self.scenarios)]
-        worst = sorted(range(self.scenarios), key=lambda scenario: (-means[scenario], scenario))[:many]
+        many = {"mean": self.scenarios, "worst": 1, "cvar": math.ceil(self.scenarios / 2)}[
+            self.goals.robust
+        ]
+        means = [
+            _mean(self.regrets(candidate, wish, scenario)) for scenario in range(self.scenarios)
+        ]
+        worst = sorted(range(self.scenarios), key=lambda scenario: (-means[scenario], scenario))[
+            :many
+        ]
         return [1 / many if scenario in worst else 0.0 for scenario in range(self.scenarios)]
 
     def _weighted(self, wish: Objective, number: int) -> list[float | None]:
         candidate = self._known[number]
-        counted = [(w, self.regrets(candidate, wish, s)) for s, w in enumerate(self._weights(candidate, wish)) if w]
+        counted = [
+            (w, self.regrets(candidate, wish, s))
+            for s, w in enumerate(self._weights(candidate, wish))
+            if w
+        ]
         rows = zip(*(series for _, series in counted), strict=True)
-        return [None if None in row else math.fsum(w * (x or 0.0) for (w, _), x in zip(counted, row, strict=True)) for row in rows]
+        return [
+            None
+            if None in row
+            else math.fsum(w * (x or 0.0) for (w, _), x in zip(counted, row, strict=True))
+            for row in rows
+        ]
 
     def regret(self, candidate: Candidate, wish: Objective) -> float:
         """What counts of it over all scenarios."""
@@ -90,10 +132,12 @@ class Field:
 
     def difference(self, candidate: Candidate, other: Candidate, wish: Objective) -> Interval:
         """How much worse a candidate is than another, paired."""
-        pairs = zip(self._pairs(wish, candidate.number), self._pairs(wish, other.number), strict=True)
+        pairs = zip(
+            self._pairs(wish, candidate.number), self._pairs(wish, other.number), strict=True
+        )
         return interval([a - b for a, b in pairs if a is not None and b is not None])
 
-    # -- constraints ---------------------------------------------------------------------------------------------------
+    # -- constraints -------------------------------------------------------------------------------
 
     def kept(self, candidate: Candidate) -> list[Kept]:
         """Every constraint in every scenario."""
@@ -110,22 +154,32 @@ class Field:
         return any(kept.is_broken for kept in self.kept(candidate))
 
     def shortfall(self, candidate: Candidate, sure: bool) -> float:
-        """By how much constraints are missed, 0 if by nothing: on the unfavourable 95 % bound if `sure`, else one standard error from the mean."""
+        """By how much constraints are missed, 0 if by nothing: on the unfavourable 95 % bound if
+        `sure`, else one standard error from the mean."""
         return self._shortfalls[sure][candidate.number]
 
     def _all_shortfalls(self, sure: bool) -> dict[int, float]:
         totals = dict.fromkeys((each.number for each in self.candidates), 0.0)
         for constraint in self.goals.constraints:
             for scenario in range(self.scenarios):
-                margins = {each.number: self._margin(each, constraint, scenario, sure) for each in self.candidates}
+                margins = {
+                    each.number: self._margin(each, constraint, scenario, sure)
+                    for each in self.candidates
+                }
                 finite = [margin for margin in margins.values() if math.isfinite(margin)]
                 scale = (max(finite) - min(finite) if finite else 0.0) or 1.0
                 for number, margin in margins.items():
                     totals[number] += max(0.0, -margin / scale)
         return totals
 
-    def _margin(self, candidate: Candidate, constraint: Constraint, scenario: int, sure: bool) -> float:
-        series = [v for v in candidate.series(self.stage, scenario, constraint.metric, self.count) if v is not None]
+    def _margin(
+        self, candidate: Candidate, constraint: Constraint, scenario: int, sure: bool
+    ) -> float:
+        series = [
+            v
+            for v in candidate.series(self.stage, scenario, constraint.metric, self.count)
+            if v is not None
+        ]
         if not series:
             return -LOST
         if sure:
@@ -136,12 +190,16 @@ class Field:
         error = deviation(series) / math.sqrt(len(series)) if len(series) > 1 else 0.0
         return constraint.margin(math.fsum(series) / len(series)) - error
 
-    # -- order ---------------------------------------------------------------------------------------------------------
+    # -- order -------------------------------------------------------------------------------------
 
     def order(self, sure: bool = False) -> list[Candidate]:
-        """The best first: those that keep the constraints by regret (several objectives: front by front), then by shortfall."""
+        """The best first: those that keep the constraints by regret (several objectives: front by
+        front), then by shortfall."""
         ranks = layers({each.number: self._scores(each) for each in self.candidates})
-        return sorted(self.candidates, key=lambda each: (self.shortfall(each, sure), ranks[each.number], each.number))
+        return sorted(
+            self.candidates,
+            key=lambda each: (self.shortfall(each, sure), ranks[each.number], each.number),
+        )
 
     def front(self, sure: bool = False) -> list[Candidate]:
         """Those that no other one beats in all objectives, among those with the least shortfall."""
@@ -153,7 +211,11 @@ class Field:
         least = min(self.shortfall(each, sure) for each in self.candidates)
         able = [each for each in self.candidates if self.shortfall(each, sure) <= least]
         regrets = {each.number: self._scores(each) for each in able}
-        return [each for each in able if not any(dominates(regrets[other.number], regrets[each.number]) for other in able)]
+        return [
+            each
+            for each in able
+            if not any(dominates(regrets[other.number], regrets[each.number]) for other in able)
+        ]
 
     def _scores(self, candidate: Candidate) -> tuple[float, ...]:
         return tuple(self.regret(candidate, wish) for wish in self.goals.objectives)
@@ -171,7 +233,9 @@ def layers(scores: dict[int, tuple[float, ...]]) -> dict[int, tuple[int, float]]
     found: dict[int, tuple[int, float]] = {}
     left, layer = dict(scores), 0
     while left:
-        front = {n: s for n, s in left.items() if not any(dominates(other, s) for other in left.values())}
+        front = {
+            n: s for n, s in left.items() if not any(dominates(other, s) for other in left.values())
+        }
         found |= {number: (layer, -space) for number, space in _apart(front).items()}
         left = {number: score for number, score in left.items() if number not in front}
         layer += 1
@@ -183,7 +247,8 @@ def dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
 
 
 def _apart(front: dict[int, tuple[float, ...]]) -> dict[int, float]:
-    """Crowding distance (Deb 2002): how far a member's neighbours on the front are, endless at its ends."""
+    """Crowding distance (Deb 2002): how far a member's neighbours on the front are, endless at its
+    ends."""
     found = dict.fromkeys(front, 0.0)
     for place in range(len(next(iter(front.values())))):
         ranked = sorted(front, key=lambda number: (front[number][place], number))

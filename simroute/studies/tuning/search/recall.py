@@ -1,4 +1,5 @@
-"""Runs that are kept as they are finished, and read back instead of made again: in the search's own folder, and in `reports/.cache/`."""
+"""Runs that are kept as they are finished, and read back instead of made again: in the search's own
+folder, and in `reports/.cache/`."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from simroute.studies.tuning.search.evaluations import POLICY, Evaluate, Run, Se
 class Recall:
     """Stands before `evaluate`. A job is (stage, scenario and setting as text, replication).
 
-    Runs are known by their setting's values, not by its number: what is read back belongs to them, whoever proposed it.
+    Runs are known by their setting's values, not by its number: what is read back belongs to them,
+    whoever proposed it.
     """
 
     def __init__(self, evaluate: Evaluate, store: Store, space: Space) -> None:
@@ -25,7 +27,10 @@ class Recall:
 
     def __call__(self, tasks: list[Task], settings: Settings) -> Iterator[tuple[Task, Run]]:
         """Those that are kept first. `count` tells how many were."""
-        whole = {number: values if POLICY in values else self._space.effective(values) for number, values in settings.items()}
+        whole = {
+            number: values if POLICY in values else self._space.effective(values)
+            for number, values in settings.items()
+        }
         jobs = {task: job(task, whole[task.candidate]) for task in tasks}
         left = []
         for task in tasks:
@@ -42,4 +47,6 @@ class Recall:
 
 def job(task: Task, values: Values) -> Job:
     """What a journal calls a run."""
-    return json.dumps([task.stage, task.scenario, values], sort_keys=True, ensure_ascii=False), task.replication
+    return json.dumps(
+        [task.stage, task.scenario, values], sort_keys=True, ensure_ascii=False
+    ), task.replication

@@ -1,6 +1,7 @@
 """Points that fill a cube evenly: Sobol's sequence, scrambled by a key.
 
-Direction numbers: Joe and Kuo (2008), new-joe-kuo-6. Scrambling: Matoušek's random linear one with a digital shift (1998).
+Direction numbers: Joe and Kuo (2008), new-joe-kuo-6. Scrambling: Matoušek's random linear one with
+a digital shift (1998).
 """
 
 from __future__ import annotations
@@ -11,11 +12,27 @@ from simroute.models.random import Streams
 
 BITS = 30
 JOE_KUO = (
-    (1, 0, (1,)), (2, 1, (1, 3)), (3, 1, (1, 3, 1)), (3, 2, (1, 1, 1)), (4, 1, (1, 1, 3, 3)), (4, 4, (1, 3, 5, 13)), (5, 2, (1, 1, 5, 5, 17)),
-    (5, 4, (1, 1, 5, 5, 5)), (5, 7, (1, 1, 7, 11, 19)), (5, 11, (1, 1, 5, 1, 1)), (5, 13, (1, 1, 1, 3, 11)), (5, 14, (1, 3, 5, 5, 31)),
-    (6, 1, (1, 3, 3, 9, 7, 49)), (6, 13, (1, 1, 1, 15, 21, 21)), (6, 16, (1, 3, 1, 13, 27, 49)), (6, 19, (1, 1, 1, 15, 7, 5)),
-    (6, 22, (1, 3, 1, 15, 13, 25)), (6, 25, (1, 1, 5, 5, 19, 61)), (7, 1, (1, 3, 7, 11, 23, 15, 103)), (7, 4, (1, 3, 7, 13, 13, 15, 69)),
-)  # fmt: skip
+    (1, 0, (1,)),
+    (2, 1, (1, 3)),
+    (3, 1, (1, 3, 1)),
+    (3, 2, (1, 1, 1)),
+    (4, 1, (1, 1, 3, 3)),
+    (4, 4, (1, 3, 5, 13)),
+    (5, 2, (1, 1, 5, 5, 17)),
+    (5, 4, (1, 1, 5, 5, 5)),
+    (5, 7, (1, 1, 7, 11, 19)),
+    (5, 11, (1, 1, 5, 1, 1)),
+    (5, 13, (1, 1, 1, 3, 11)),
+    (5, 14, (1, 3, 5, 5, 31)),
+    (6, 1, (1, 3, 3, 9, 7, 49)),
+    (6, 13, (1, 1, 1, 15, 21, 21)),
+    (6, 16, (1, 3, 1, 13, 27, 49)),
+    (6, 19, (1, 1, 1, 15, 7, 5)),
+    (6, 22, (1, 3, 1, 15, 13, 25)),
+    (6, 25, (1, 1, 5, 5, 19, 61)),
+    (7, 1, (1, 3, 7, 11, 23, 15, 103)),
+    (7, 4, (1, 3, 7, 13, 13, 15, 69)),
+)
 """(degree, coefficients, first direction numbers) of every dimension but the first."""
 MOST = len(JOE_KUO) + 1
 
@@ -41,8 +58,12 @@ def points(dimensions: int, start: int, count: int, seed: int | None) -> list[tu
     for dimension in range(dimensions):
         numbers, shift = directions(dimension), 0
         if seed is not None:
-            numbers, shift = _scrambled(numbers, Streams(seed, 0).block("tune", "sobol", dimension, block=0))
-        columns.append([_number(index ^ (index >> 1), numbers, shift) for index in range(start, start + count)])
+            numbers, shift = _scrambled(
+                numbers, Streams(seed, 0).block("tune", "sobol", dimension, block=0)
+            )
+        columns.append(
+            [_number(index ^ (index >> 1), numbers, shift) for index in range(start, start + count)]
+        )
     return list(zip(*columns, strict=True)) if columns else []
 
 
@@ -62,5 +83,10 @@ def _scrambled(numbers: list[int], draws: np.random.Generator) -> tuple[list[int
     for place in range(BITS):  # of the most significant bit first
         above = int(draws.integers(0, 1 << place)) if place else 0
         rows.append(((above << 1) | 1) << (BITS - 1 - place))
-    mixed = [sum(((row & number).bit_count() & 1) << (BITS - 1 - place) for place, row in enumerate(rows)) for number in numbers]
+    mixed = [
+        sum(
+            ((row & number).bit_count() & 1) << (BITS - 1 - place) for place, row in enumerate(rows)
+        )
+        for number in numbers
+    ]
     return mixed, int(draws.integers(0, 1 << BITS))

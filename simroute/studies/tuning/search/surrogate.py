@@ -1,4 +1,5 @@
-"""What the runs so far say of every setting, tried or not: a surface for each figure that counts, in each scenario."""
+"""What the runs so far say of every setting, tried or not: a surface for each figure that counts,
+in each scenario."""
 
 from __future__ import annotations
 
@@ -15,116 +16,189 @@ from simroute.studies.tuning.search.gaussian_process import Array, Runs, Surface
 from simroute.studies.tuning.search.ranking import LOST, dominates, layers
 
 MOST_RUNS = 600
-"""That a surface is fitted to; of more, half are those of the settings with most replications, the others are taken evenly."""
+"""That a surface is fitted to; of more, half are those of the settings with most replications, the
+others are taken evenly."""
 DOUBT, SURE = 1.0, 1.96
 """Standard deviations that a constraint must keep: while searching, and for a recommendation."""
 DIGITS = 9
-"""To which draws are rounded before they are compared, so that the last bit of the linear algebra decides nothing."""
+"""To which draws are rounded before they are compared, so that the last bit of the linear algebra
+decides nothing."""
 
 Key = tuple[str, int]
 """A metric in a scenario."""
 
 
 class Outlook:
-    """Surfaces of all that has been run. `before`: an earlier one, whose parameters are where to begin, or, unless it `learns`, those to keep."""
+    """Surfaces of all that has been run. `before`: an earlier one, whose parameters are where to
+    begin, or, unless it `learns`, those to keep."""
 
-    def __init__(self, archive: Archive, goals: Goals, before: Outlook | None = None, learns: bool = True) -> None:
+    def __init__(
+        self, archive: Archive, goals: Goals, before: Outlook | None = None, learns: bool = True
+    ) -> None:
         self.archive, self.goals = archive, goals
         self.surfaces: dict[Key, Surface] = {}
-        self._told = _thinned([each for each in archive if each.runs], MOST_RUNS * archive.scenarios)
-        for key in ((metric, scenario) for metric in goals.metrics for scenario in range(archive.scenarios)):
+        self._told = _thinned(
+            [each for each in archive if each.runs], MOST_RUNS * archive.scenarios
+        )
+        for key in (
+            (metric, scenario) for metric in goals.metrics for scenario in range(archive.scenarios)
+        ):
             runs = self._runs(*key)
             if runs is not None:
                 old = before.surfaces.get(key) if before is not None else None
                 theta = None if old is None else old.theta
-                self.surfaces[key] = fitted(runs, theta) if learns or theta is None else Surface(runs, theta)
+                self.surfaces[key] = (
+                    fitted(runs, theta) if learns or theta is None else Surface(runs, theta)
+                )
 
     def _runs(self, metric: str, scenario: int) -> Runs | None:
-        """A run without the figure counts as the worst one that there is. None if there is none at all."""
+        """A run without the figure counts as the worst one that there is. None if there is none at
+        all."""
         rows: list[tuple[Point, int, float | None]] = []
         for each in self._told:
             place = self.archive.space.point(each.values)
-            found = sorted((r, run) for (stage, s, r), run in each.runs.items() if (stage, s) == (SEARCH, scenario))
+            found = sorted(
+                (r, run)
+                for (stage, s, r), run in each.runs.items()
+                if (stage, s) == (SEARCH, scenario)
+            )
             rows += [(place, replication, run.metrics[metric]) for replication, run in found]
         known = [value for _, _, value in rows if value is not None]
         if not known:
             return None
         worst = (max if self._is_better_small(metric) else min)(known)
         values = np.array([worst if value is None else value for _, _, value in rows], float)
-        apart = tuple(isinstance(each, Choice) and not each.ordered for each in self.archive.space.parameters)
-        return Runs(np.array([place for place, _, _ in rows], float), np.array([r for _, r, _ in rows]), values, apart)
+        apart = tuple(
+            isinstance(each, Choice) and not each.ordered for each in self.archive.space.parameters
+        )
+        return Runs(
+            np.array([place for place, _, _ in rows], float),
+            np.array([r for _, r, _ in rows]),
+            values,
+            apart,
+        )
 
     def _is_better_small(self, metric: str) -> bool:
         wishes = [not wish.largest for wish in self.goals.objectives if wish.metric == metric]
-        return [*wishes, *(not bound.from_below for bound in self.goals.constraints if bound.metric == metric)][0]
+        return [
+            *wishes,
+            *(not bound.from_below for bound in self.goals.constraints if bound.metric == metric),
+        ][0]
 
-    # -- draws ---------------------------------------------------------------------------------------------------------
+    # -- draws -------------------------------------------------------------------------------------
 
-    def draws(self, points: Sequence[Point], count: int, chance: np.random.Generator) -> Iterator[list[int]]:
-        """So many surfaces drawn from what is possible; of each the places of all points, the best first (Thompson sampling)."""
+    def draws(
+        self, points: Sequence[Point], count: int, chance: np.random.Generator
+    ) -> Iterator[list[int]]:
+        """So many surfaces drawn from what is possible; of each the places of all points, the best
+        first (Thompson sampling)."""
         where = np.array(points, float)
-        drawn = {key: surface.draws(where, chance.normal(size=(count, len(points)))) for key, surface in self.surfaces.items()}
+        drawn = {
+            key: surface.draws(where, chance.normal(size=(count, len(points))))
+            for key, surface in self.surfaces.items()
+        }
         for place in range(count):
-            scores, missed = self._scored({key: values[place] for key, values in drawn.items()}, 0.0, {})
+            scores, missed = self._scored(
+                {key: values[place] for key, values in drawn.items()}, 0.0, {}
+            )
             score = np.round(_mixed(scores, missed, chance), DIGITS)
             yield [int(each) for each in np.lexsort((score, np.round(missed, DIGITS)))]
 
-    # -- order ---------------------------------------------------------------------------------------------------------
+    # -- order -------------------------------------------------------------------------------------
 
     def order(self, candidates: Sequence[Candidate], sure: bool = False) -> list[Candidate]:
-        """The best first: those that keep the constraints by regret (several objectives: front by front), then by how much they miss."""
+        """The best first: those that keep the constraints by regret (several objectives: front by
+        front), then by how much they miss."""
         scores, missed = self._judged(candidates, sure)
         ranks = layers(scores)
-        return sorted(candidates, key=lambda each: (missed[each.number], ranks[each.number], each.number))
+        return sorted(
+            candidates, key=lambda each: (missed[each.number], ranks[each.number], each.number)
+        )
 
     def front(self, candidates: Sequence[Candidate], sure: bool = False) -> list[Candidate]:
-        """Those that no other one beats in all objectives, among those that miss the constraints by least."""
+        """Those that no other one beats in all objectives, among those that miss the constraints by
+        least."""
         scores, missed = self._judged(candidates, sure)
         able = [each for each in candidates if missed[each.number] <= min(missed.values())]
-        return [each for each in able if not any(dominates(scores[other.number], scores[each.number]) for other in able)]
+        return [
+            each
+            for each in able
+            if not any(dominates(scores[other.number], scores[each.number]) for other in able)
+        ]
 
     def regrets(self, candidates: Sequence[Candidate]) -> dict[int, tuple[float, ...]]:
-        """By candidate, how much worse than the best of them in each objective, over all scenarios."""
+        """By candidate, how much worse than the best of them in each objective, over all
+        scenarios."""
         return self._judged(candidates, True)[0]
 
-    def _judged(self, candidates: Sequence[Candidate], sure: bool) -> tuple[dict[int, tuple[float, ...]], dict[int, float]]:
+    def _judged(
+        self, candidates: Sequence[Candidate], sure: bool
+    ) -> tuple[dict[int, tuple[float, ...]], dict[int, float]]:
         where = np.array([self.archive.space.point(each.values) for each in candidates], float)
         found = {key: surface.at(where) for key, surface in self.surfaces.items()}
-        doubt, errors = SURE if sure else DOUBT, {key: deviations for key, (_, deviations) in found.items()}
-        scores, missed = self._scored({key: means for key, (means, _) in found.items()}, doubt, errors)
+        doubt, errors = (
+            SURE if sure else DOUBT,
+            {key: deviations for key, (_, deviations) in found.items()},
+        )
+        scores, missed = self._scored(
+            {key: means for key, (means, _) in found.items()}, doubt, errors
+        )
         lost = [self._is_lost(each) for each in candidates]
         numbers = [each.number for each in candidates]
-        judged = {n: tuple(LOST if gone else round(float(x), DIGITS) for x in row) for n, gone, row in zip(numbers, lost, scores.T, strict=True)}
-        return judged, {n: LOST if gone else round(float(x), DIGITS) for n, gone, x in zip(numbers, lost, missed, strict=True)}
+        judged = {
+            n: tuple(LOST if gone else round(float(x), DIGITS) for x in row)
+            for n, gone, row in zip(numbers, lost, scores.T, strict=True)
+        }
+        return judged, {
+            n: LOST if gone else round(float(x), DIGITS)
+            for n, gone, x in zip(numbers, lost, missed, strict=True)
+        }
 
     def _is_lost(self, each: Candidate) -> bool:
         """Whether some figure has no value in any of its runs."""
         return any(
-            all(run.metrics[metric] is None for (stage, s, _), run in each.runs.items() if (stage, s) == (SEARCH, scenario))
+            all(
+                run.metrics[metric] is None
+                for (stage, s, _), run in each.runs.items()
+                if (stage, s) == (SEARCH, scenario)
+            )
             for metric in self.goals.metrics
             for scenario in range(self.archive.scenarios)
         )
 
-    # -- scores --------------------------------------------------------------------------------------------------------
+    # -- scores ------------------------------------------------------------------------------------
 
-    def _scored(self, values: dict[Key, Array], doubt: float, errors: dict[Key, Array]) -> tuple[Array, Array]:
-        """Regrets (objectives x points), and by how much constraints are missed (points), each measured by its spread."""
+    def _scored(
+        self, values: dict[Key, Array], doubt: float, errors: dict[Key, Array]
+    ) -> tuple[Array, Array]:
+        """Regrets (objectives x points), and by how much constraints are missed (points), each
+        measured by its spread."""
         count = len(next(iter(values.values()))) if values else 0
         missed = np.zeros(count)
         for bound in self.goals.constraints:
             for key in ((bound.metric, scenario) for scenario in range(self.archive.scenarios)):
                 if key in values:
                     margins = (1 if bound.from_below else -1) * (values[key] - bound.bound)
-                    missed += np.maximum(0, doubt * errors.get(key, 0.0) - margins) / (float(np.ptp(margins)) or 1.0)
+                    missed += np.maximum(0, doubt * errors.get(key, 0.0) - margins) / (
+                        float(np.ptp(margins)) or 1.0
+                    )
         able = missed <= missed.min()
-        return np.array([self._regret(wish, values, able) for wish in self.goals.objectives]), missed
+        return np.array(
+            [self._regret(wish, values, able) for wish in self.goals.objectives]
+        ), missed
 
     def _regret(self, wish: Objective, values: dict[Key, Array], able: Array) -> Array:
-        losses = [wish.sign * values[wish.metric, s] for s in range(self.archive.scenarios) if (wish.metric, s) in values]
+        losses = [
+            wish.sign * values[wish.metric, s]
+            for s in range(self.archive.scenarios)
+            if (wish.metric, s) in values
+        ]
         if not losses:
             return np.zeros(len(able))
         regrets = np.sort([loss - loss[able].min() for loss in losses], axis=0)
-        many = {"mean": len(losses), "worst": 1, "cvar": math.ceil(len(losses) / 2)}[self.goals.robust]
+        many = {"mean": len(losses), "worst": 1, "cvar": math.ceil(len(losses) / 2)}[
+            self.goals.robust
+        ]
         found: Array = regrets[-many:].mean(axis=0)
         return found
 
@@ -133,18 +207,25 @@ def _thinned(candidates: list[Candidate], most: int) -> list[Candidate]:
     if sum(len(each.runs) for each in candidates) <= most:
         return candidates
     ranked = sorted(candidates, key=lambda each: (-len(each.runs), each.number))
-    first = [each for each, total in zip(ranked, accumulate(len(each.runs) for each in ranked), strict=True) if total <= most // 2]
+    first = [
+        each
+        for each, total in zip(ranked, accumulate(len(each.runs) for each in ranked), strict=True)
+        if total <= most // 2
+    ]
     others = ranked[len(first) :]
     every = math.ceil(sum(len(each.runs) for each in others) / (most // 2))
     return sorted([*first, *others[::every]], key=lambda each: each.number)
 
 
 def _mixed(scores: Array, missed: Array, chance: np.random.Generator) -> Array:
-    """Several objectives as one: the largest of them, each by its spread and with a weight drawn at random (Chebyshev)."""
+    """Several objectives as one: the largest of them, each by its spread and with a weight drawn at
+    random (Chebyshev)."""
     if len(scores) == 1:
         return np.asarray(scores[0])
     able = missed <= missed.min()
     widths = np.array([float(np.ptp(row[able])) or 1.0 for row in scores])
     weights = chance.exponential(size=len(scores)) / widths
-    mixed: Array = ((scores - scores[:, able].min(axis=1, keepdims=True)) * weights[:, None]).max(axis=0)
+    mixed: Array = ((scores - scores[:, able].min(axis=1, keepdims=True)) * weights[:, None]).max(
+        axis=0
+    )
     return mixed
