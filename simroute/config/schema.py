@@ -123,9 +123,8 @@ def _translated(kind: Any) -> Any:
         return model(bare)  # type: ignore[arg-type]
     if origin is dict:
         key, value = get_args(bare)
-        return dict[
-            Annotated[Any, PlainValidator(leaf(*unwrap(key), key=True))], _translated(value)
-        ]  # type: ignore[misc]
+        checked = PlainValidator(leaf(*unwrap(key), key=True))
+        return dict[Annotated[Any, checked], _translated(value)]  # type: ignore[misc]
     if origin is tuple:
         return tuple[_translated(get_args(bare)[0]), ...]  # type: ignore[misc]
     if origin in (Union, types.UnionType):

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
@@ -86,16 +87,7 @@ class Crew:
         finished. Raises as `work`."""
         if min(self._count, len(jobs)) <= 1:
             for number, job in jobs:
-                yield (
-                    number,
-                    _done(
-                        made[number],
-                        job,
-                        parts,
-                        lambda seconds, job=job: reached(job, seconds),
-                        self._bare,
-                    ),
-                )  # type: ignore[misc]
+                yield number, _done(made[number], job, parts, partial(reached, job), self._bare)
             return
         try:
             self._hire(min(self._count, len(jobs)), made[0].plugins)

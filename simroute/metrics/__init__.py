@@ -2,8 +2,17 @@
 drawn from."""
 
 from simroute.metrics.evidence import Evidence
-from simroute.metrics.figures import METRICS, Context, Figures, Fold
+from simroute.metrics.figures import METRICS, Context, Figures, Fold, is_share
 from simroute.metrics.histogram import Histogram
 from simroute.metrics.observer import Observer
 
-__all__ = ["METRICS", "Context", "Evidence", "Figures", "Fold", "Histogram", "Observer"]
+__all__ = [
+    "METRICS",
+    "Context",
+    "Evidence",
+    "Figures",
+    "Fold",
+    "Histogram",
+    "Observer",
+    "is_share",
+]

@@ -441,3 +441,8 @@ METRICS: dict[str, tuple[str, bool]] = {
     "forbidden_share": ("share", False),
 }
 """Name -> (unit, whether more is better)."""
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric lies between 0 and 1."""
+    return METRICS.get(metric, ("", True))[0] == "share"

@@ -6,12 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-from simroute.metrics import METRICS
-
-if TYPE_CHECKING:
-    from simroute.studies.comparison.random_outages import Met
+from typing import Any, NamedTuple, Protocol
 
 LEVEL = 0.95
 FEW = 30
@@ -30,18 +25,56 @@ class Interval(NamedTuple):
         return self._asdict()
 
 
+class Exposure(Protocol):
+    """What replications met of faults that come at random: it decides for the metrics that it
+    covers, since there outages are counted, not requests."""
+
+    @property
+    def replications(self) -> int:
+        """How many there are."""
+
+    @property
+    def outages(self) -> int:
+        """How many of them met any outage."""
+
+    def unmet(self) -> list[str]:
+        """What none of them met, in words, the likeliest first."""
+
+    def covers(self, metric: str) -> bool:
+        """Whether it decides for this metric."""
+
+    def interval(
+        self,
+        values: Sequence[float | None],
+        trials: Sequence[int] | None,
+        level: float,
+        *,
+        metric: str = "",
+    ) -> Interval:
+        """Of this metric. `trials`: of each replication."""
+
+    def difference(
+        self, values: Sequence[float | None], level: float, *, metric: str = ""
+    ) -> Interval:
+        """Of paired differences of this metric."""
+
+    def needed(
+        self, values: Sequence[float | None], distance: float, level: float, *, metric: str = ""
+    ) -> int | None:
+        """Replications after which the bound would be less than `distance` from the estimate."""
+
+
 @dataclass(frozen=True)
 class Rule:
     """How intervals are made so that 95 % holds: at which level, and from how many first
     replications the spread is taken (None: from all).
 
-    `met`: what the replications met of faults that come at random, which decides for shares; None
-    where there are none.
+    `met`: what the replications met of faults that come at random; None where there are none.
     """
 
     level: float = LEVEL
     pilot: int | None = None
-    met: Met | None = field(default=None, compare=False)
+    met: Exposure | None = field(default=None, compare=False)
 
     def shared(self, among: int) -> Rule:
         """The rule for each of so many intervals that are to hold together (Bonferroni)."""
@@ -102,19 +135,14 @@ def paired(
     """The interval of second - first, replication by replication: they met the same weather.
     `metric`: of which; shares count outages met."""
     gaps = [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
-    if rule.met is not None and is_share(metric):
-        found = rule.met.difference(gaps, rule.level, minutes=metric == "availability")
+    if rule.met is not None and rule.met.covers(metric):
+        found = rule.met.difference(gaps, rule.level, metric=metric)
         return Interval(
             found.mean,
             None if found.low is None else max(-1.0, found.low),
             None if found.high is None else min(1.0, found.high),
         )
     return interval(gaps, rule=rule)
-
-
-def is_share(metric: str) -> bool:
-    """Whether it lies between 0 and 1."""
-    return METRICS.get(metric, ("", True))[0] == "share"
 
 
 def binomial(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
@@ -146,8 +174,8 @@ def needed(
 ) -> int | None:
     """How many replications would make the bound on the side of `distance` (estimate - bound asked
     for) decide; None when that cannot be told."""
-    if rule.met is not None and is_share(metric):
-        return rule.met.needed(values, distance, rule.level, minutes=metric == "availability")
+    if rule.met is not None and rule.met.covers(metric):
+        return rule.met.needed(values, distance, rule.level, metric=metric)
     level = rule.level
     known = [value for value in values if value is not None]
     if len(known) < 2 or distance == 0:

@@ -10,7 +10,8 @@ import click
 
 from simroute.cli.render.sparkline import sparklines
 from simroute.cli.terminal import brief, clean
-from simroute.statistics.intervals import Interval, is_share
+from simroute.metrics import is_share
+from simroute.statistics.intervals import Interval
 from simroute.statistics.multiple import pairs
 from simroute.studies.comparison.promise import IN_TIME, SUCCESS, share
 from simroute.studies.comparison.run import Study

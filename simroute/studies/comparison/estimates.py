@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simroute.metrics import Figures
-from simroute.statistics.intervals import PLAIN, Interval, Rule, interval, is_share
+from simroute.metrics import Figures, is_share
+from simroute.statistics.intervals import PLAIN, Interval, Rule, interval
 
 
 def estimate(runs: Sequence[Figures], name: str, rule: Rule = PLAIN) -> Interval:
@@ -25,12 +25,12 @@ def bounded(
     trials) of a share in each replication."""
     known = [each for each in pooled if each is not None]
     whole = len(known) == len(pooled)
-    if rule.met is not None and is_share(name):
+    if rule.met is not None and rule.met.covers(name):
         found = rule.met.interval(
             values,
             [trials for _, trials in known] if whole else None,
             rule.level,
-            minutes=name == "availability",
+            metric=name,
         )
     else:
         found = interval(

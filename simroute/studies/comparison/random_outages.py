@@ -29,7 +29,7 @@ import numpy as np
 from simroute.config import schema
 from simroute.config.configuration import Configuration
 from simroute.experiment.run import weather
-from simroute.metrics import Figures
+from simroute.metrics import Figures, is_share
 from simroute.models.exposure import CELLS, Exposures, Mass, State, processes
 from simroute.models.profile import Profile
 from simroute.statistics.intervals import FEW, LEVEL, Interval, binomial, t_quantile
@@ -75,6 +75,11 @@ class Met:
     requests: float
 
     @property
+    def replications(self) -> int:
+        """Rows."""
+        return len(self.shares)
+
+    @property
     def outages(self) -> int:
         """In how many replications any."""
         return int((self.shares.sum(axis=1) > 0).sum())
@@ -85,17 +90,18 @@ class Met:
         trials: Sequence[int] | None = None,
         level: float = LEVEL,
         *,
-        minutes: bool = False,
+        metric: str = "",
     ) -> Interval:
-        """Of a share. `trials`: of each replication; `minutes`: a share of minutes, of which even a
-        short outage takes a whole one."""
-        return self._bounded(values, self._known(values, trials, level, 0.0), minutes)
+        """Of a share. `trials`: of each replication."""
+        return self._bounded(values, self._known(values, trials, level, 0.0), metric)
 
-    def difference(
-        self, values: Values, level: float = LEVEL, *, minutes: bool = False
-    ) -> Interval:
+    def covers(self, metric: str) -> bool:
+        """Shares: failures of one outage are one event."""
+        return is_share(metric)
+
+    def difference(self, values: Values, level: float = LEVEL, *, metric: str = "") -> Interval:
         """Of differences of two shares in the same weather."""
-        return self._bounded(values, self._known(values, None, level, -1.0), minutes)
+        return self._bounded(values, self._known(values, None, level, -1.0), metric)
 
     def unmet(self) -> list[str]:
         """States that no replication met, in words, the likeliest first."""
@@ -107,7 +113,7 @@ class Met:
         ]
 
     def needed(
-        self, values: Values, distance: float, level: float = LEVEL, *, minutes: bool = False
+        self, values: Values, distance: float, level: float = LEVEL, *, metric: str = ""
     ) -> int | None:
         """About how many replications would make the bound on the side of `distance` (estimate -
         bound asked for) decide; None if none would."""
@@ -120,7 +126,7 @@ class Met:
         apiece = np.where(
             known.m >= 1, known.m / many, [state.expected / state.weight for state in self.states]
         )
-        expected = np.array([state.expected for state in self.states]) * self._reach(minutes)
+        expected = np.array([state.expected for state in self.states]) * self._reach(metric)
         n = many + 1
         while n < NEVER and error * math.sqrt(many / n) + float(
             (_unseen(apiece * n, level) * expected * taken).sum()
@@ -201,18 +207,20 @@ class Met:
             (v - design @ effects) * grown,
         )
 
-    def _reach(self, minutes: bool) -> np.ndarray:
-        """How much of a share each state can take for its exposure."""
+    def _reach(self, metric: str) -> np.ndarray:
+        """How much of a share each state can take for its exposure: of a share of minutes, even a
+        short outage takes a whole one."""
+        minutes = metric == "availability"
         return np.array(
             [1 + MINUTE / max(state.length, 1.0) if minutes else 1.0 for state in self.states]
         )
 
-    def _bounded(self, values: Values, known: Known | None, minutes: bool) -> Interval:
+    def _bounded(self, values: Values, known: Known | None, metric: str) -> Interval:
         if known is None:  # one value, or none
             return Interval(
                 next((value for value in values if value is not None), None), None, None
             )
-        reach = self._reach(minutes)
+        reach = self._reach(metric)
         return Interval(
             known.mean,
             known.mean - known.below - float(known.lost @ reach),

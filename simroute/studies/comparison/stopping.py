@@ -8,12 +8,12 @@ from typing import Any
 
 from simroute.config.configuration import Configuration
 from simroute.execution.collected import Gathered
-from simroute.metrics import Figures
+from simroute.metrics import Figures, is_share
 from simroute.models import spec
-from simroute.statistics.intervals import PLAIN, Interval, Rule, deviation, is_share, needed
+from simroute.statistics.intervals import PLAIN, Exposure, Interval, Rule, deviation, needed
 from simroute.studies.comparison.estimates import estimate
 from simroute.studies.comparison.promise import Part, kept, parts, share
-from simroute.studies.comparison.random_outages import Met, met, sky
+from simroute.studies.comparison.random_outages import met, sky
 from simroute.studies.comparison.until import (
     Standing,
     Until,
@@ -63,7 +63,7 @@ def ruled(configuration: Configuration, runs: Runs, replications: Iterable[int])
     return replace(goal.looking if _looks(goal, found) else goal.rule, met=found)
 
 
-def _looks(goal: Until, found: Met | None) -> bool:
+def _looks(goal: Until, found: Exposure | None) -> bool:
     """Whether it is asked at each look if the criterion holds."""
     return goal.metric is None or (found is not None and is_share(goal.metric))
 

@@ -156,7 +156,7 @@ def _met(rule: Rule) -> list[str]:
     """Where faults come at random, how many were met, which is what the intervals count."""
     if rule.met is None:
         return []
-    many, unmet = len(rule.met.shares), rule.met.unmet()
+    many, unmet = rule.met.replications, rule.met.unmet()
     said = (
         f"Outages come at random: {rule.met.outages} of {many} replications met any, and the "
         f"bounds count outages, not requests"
