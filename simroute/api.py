@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from simroute.config.configuration import Configuration, load
 from simroute.errors import InputError
-from simroute.execution.pool import Work, work
+from simroute.execution.pool import work
+from simroute.experiment.job import Work
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
 from simroute.storage.folder import folder

@@ -16,8 +16,8 @@ from simroute.cli.plug import plugged
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
-    from simroute.execution.pool import Work
     from simroute.execution.progress import Watch
+    from simroute.experiment.job import Work
 
 Command = Callable[..., Any]
 RESUME = (
@@ -231,7 +231,7 @@ def begin(
     from simroute.cli.afterwards import Again, alone, cut_short, incomplete, said
     from simroute.cli.progress import watching
     from simroute.cli.terminal import brief
-    from simroute.execution.pool import WorkerLostError
+    from simroute.experiment.job import WorkerLostError
     from simroute.storage.folder import folder
     from simroute.storage.resume import newest
     from simroute.studies.comparison import run as studies

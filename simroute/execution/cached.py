@@ -18,7 +18,8 @@ from pathlib import Path
 
 import simroute
 from simroute.config.configuration import Configuration
-from simroute.execution.pool import Done, Job, Reached, Work, work
+from simroute.execution.pool import work
+from simroute.experiment.job import Done, Job, Reached, Work
 from simroute.storage import Journal, JournalError
 from simroute.storage.folder import REPORTS
 from simroute.storage.journal import NAME

@@ -30,7 +30,8 @@ from simroute.config.inputs import FILES
 from simroute.config.plugins import known, load_plugins
 from simroute.core import registry
 from simroute.errors import InputError
-from simroute.execution.pool import Done, Job, Reached, WorkerLostError, answer
+from simroute.execution.pool import answer
+from simroute.experiment.job import Done, Job, Reached, WorkerLostError
 from simroute.experiment.run import ReplicationError
 from simroute.metrics import Evidence
 from simroute.models.random import fingerprint

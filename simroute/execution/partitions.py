@@ -14,7 +14,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.execution.pool import Crew, Done, Job, Numbered, Reached
+from simroute.execution.pool import Crew
+from simroute.experiment.job import Done, Job, Numbered, Reached
 from simroute.experiment.run import context, world
 from simroute.metrics import Evidence, Figures
 from simroute.metrics.partials import pieced

@@ -5,47 +5,22 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from simroute.config.configuration import Configuration
 from simroute.config.plugins import load_plugins
+from simroute.experiment.job import Done, Job, Numbered, Reached, WorkerLostError, stripped
 from simroute.experiment.run import ReplicationError, replicate
-from simroute.metrics import Figures
-
-Job = tuple[str, int]
-"""(policy, replication)."""
-Numbered = tuple[int, Job]
-"""A job, and the number of the configuration that it belongs to."""
-Reached = Callable[[Job, float], None]
-"""Told the simulated seconds of a replication that is under way, after every block of requests."""
-
-
-class Done(NamedTuple):
-    """A finished replication. `unwritten`: why its row files are missing, None where they were
-    written or not asked for."""
-
-    job: Job
-    figures: Figures
-    unwritten: str | None = None
-
-
-class WorkerLostError(Exception):
-    """A worker process ended without a result."""
-
-
-Work = Callable[[Configuration, list[Job], int, Path | None, Reached], Generator[Done, None, None]]
-"""Where replications are played: `work` here, others elsewhere."""
+from simroute.storage.part_files import PartFiles, part_folder
 
 
 def work(
@@ -254,72 +229,10 @@ def _done(
     if parts is None:
         figures = replicate(configuration, policy, replication, progress=reached)
         return Done(job, stripped(figures) if bare else figures)
-    rows = _Rows(
+    rows = PartFiles(
         policy,
         replication,
         part_folder(parts, list(configuration.policies).index(policy), replication),
     )
     figures = replicate(configuration, policy, replication, rows, progress=reached)
     return Done(job, figures, rows.close())
-
-
-def stripped(figures: Figures) -> Figures:
-    """Without what pictures are drawn from: half a megabyte that need not travel, nor stay. Which
-    targets were asked is kept: bounds go by it."""
-    return replace(
-        figures,
-        evidence=None,
-        by={kind: table for kind, table in figures.by.items() if kind == "target"},
-        minutes=[],
-    )
-
-
-class _Rows:
-    """Row files of one replication. A disk that is full ends them, not the replication."""
-
-    def __init__(self, policy: str, replication: int, folder: Path) -> None:
-        self._policy, self._replication, self._folder = policy, replication, folder
-        self._frames: Any = None
-        self._why: str | None = None
-
-    def __call__(self, world: Any) -> Callable[..., None]:
-        from simroute.storage import Frames
-
-        with self._kept():
-            # half of it, from a run that was cut short
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.mkdir(parents=True)
-            self._frames = Frames(world, self._policy, self._replication, self._folder)
-        return self._add
-
-    def _add(self, table: str, chunk: Any) -> None:
-        if self._frames is not None:
-            with self._kept():
-                self._frames(table, chunk)
-
-    def close(self) -> str | None:
-        """Write what is left; why there are no files, if so."""
-        from simroute.storage import TABLES
-
-        for table in TABLES:
-            if self._frames is not None:
-                with self._kept():
-                    self._frames.write(table)
-        return self._why
-
-    @contextmanager
-    def _kept(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self._frames, self._why = (
-                None,
-                f"{error.filename or self._folder}: {error.strerror or error}",
-            )
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def part_folder(parts: Path, policy: int, replication: int) -> Path:
-    """Where one replication's part files lie; in order of name they are in order of policy and
-    replication."""
-    return parts / f"{policy:04d}-{replication:06d}"

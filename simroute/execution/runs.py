@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from simroute.config.configuration import Configuration
-from simroute.execution.pool import Done, Job, Reached, Work, stripped
 from simroute.execution.progress import undisturbed
+from simroute.experiment.job import Done, Job, Reached, Work, stripped
 
 
 class Store(Protocol):

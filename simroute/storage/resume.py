@@ -15,7 +15,7 @@ from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.config.plugins import known
 from simroute.errors import InputError
-from simroute.execution.pool import Job
+from simroute.experiment.job import Job
 from simroute.models.random import fingerprint
 from simroute.storage import Header, Journal, JournalError
 from simroute.storage.folder import REMEDY, Lock, base, busy, unwritable

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.execution.pool import Done, Job, part_folder
+from simroute.experiment.job import Done, Job
 from simroute.metrics import Figures
 from simroute.storage import TABLES, Journal, JournalError, join
 from simroute.storage.folder import REMEDY, Lock, unwritable
+from simroute.storage.part_files import part_folder
 from simroute.storage.resume import (
     command,
     grown,

@@ -9,7 +9,8 @@ import pytest
 
 from simroute.config.configuration import load
 from simroute.execution import pool
-from simroute.execution.pool import Crew, WorkerLostError
+from simroute.execution.pool import Crew
+from simroute.experiment.job import WorkerLostError
 from simroute.storage.journal import encoded
 from simroute.worlds.sim import SimWorld
 

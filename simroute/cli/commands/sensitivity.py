@@ -20,7 +20,7 @@ from simroute.cli.render.comparison import _table
 from simroute.cli.terminal import brief, clean
 from simroute.config import yaml_reader
 from simroute.errors import InputError
-from simroute.execution.pool import WorkerLostError
+from simroute.experiment.job import WorkerLostError
 from simroute.report.figures.sensitivity import short, told, winner
 from simroute.storage.folder import folder
 from simroute.storage.resume import newest, required

@@ -18,7 +18,7 @@ from simroute.cli.plug import plugged
 
 if TYPE_CHECKING:
     from simroute.cli.afterwards import Again
-    from simroute.execution.pool import Work
+    from simroute.experiment.job import Work
     from simroute.studies.tuning import Plan, Tuning
 
 GOAL = (
@@ -163,7 +163,7 @@ def tune_command(
     from simroute.cli.session import LOCAL, _place
     from simroute.cli.terminal import brief
     from simroute.errors import InputError
-    from simroute.execution.pool import WorkerLostError
+    from simroute.experiment.job import WorkerLostError
     from simroute.storage.folder import folder
     from simroute.storage.resume import newest
     from simroute.studies.tuning import sheet, tune

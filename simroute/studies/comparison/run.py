@@ -17,9 +17,10 @@ from simroute.config.configuration import Configuration
 from simroute.errors import InputError, nearest
 from simroute.execution.collected import Gathered
 from simroute.execution.partitions import Windows
-from simroute.execution.pool import Work, work
+from simroute.execution.pool import work
 from simroute.execution.progress import Watch, undisturbed
 from simroute.execution.runs import kept
+from simroute.experiment.job import Work
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
 from simroute.statistics.intervals import Interval, Rule

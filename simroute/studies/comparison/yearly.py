@@ -26,7 +26,8 @@ import numpy as np
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.execution.pool import Work, work
+from simroute.execution.pool import work
+from simroute.experiment.job import Work
 from simroute.metrics import Figures
 from simroute.models import spec
 from simroute.models.faults import moment

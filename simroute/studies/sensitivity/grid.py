@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from simroute.config.configuration import Configuration
-from simroute.execution.pool import Crew, Done, Job, Numbered, Work, stripped
+from simroute.execution.pool import Crew
 from simroute.execution.progress import undisturbed
 from simroute.execution.runs import Store, digest
+from simroute.experiment.job import Done, Job, Numbered, Work, stripped
 from simroute.metrics import Figures
 from simroute.studies.comparison.run import Study
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import simroute
 from simroute.execution.cached import Cache
-from simroute.execution.pool import Work
 from simroute.execution.progress import Watch
 from simroute.execution.runs import Store
+from simroute.experiment.job import Work
 from simroute.studies.comparison.promise import share, words
 from simroute.studies.record import REPORT, SENSITIVITY, Kept
 from simroute.studies.sensitivity.grid import studies

@@ -11,7 +11,7 @@ from typing import Any
 
 import simroute
 from simroute.execution.cached import Cache
-from simroute.execution.pool import Work
+from simroute.experiment.job import Work
 from simroute.metrics import METRICS
 from simroute.models.random import fingerprint
 from simroute.studies.comparison.random_outages import Met, met, sky

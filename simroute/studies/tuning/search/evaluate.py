@@ -9,7 +9,8 @@ from typing import Any
 
 from simroute.config.configuration import Configuration
 from simroute.config.variation import Variation
-from simroute.execution.pool import Crew, Done, Numbered, Work
+from simroute.execution.pool import Crew
+from simroute.experiment.job import Done, Numbered, Work
 from simroute.experiment.run import ReplicationError
 from simroute.studies.tuning.outcome.sentences import shown
 from simroute.studies.tuning.problem.space import Values

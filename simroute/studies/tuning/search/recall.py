@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from simroute.execution.pool import Done, Job
 from simroute.execution.runs import Store
+from simroute.experiment.job import Done, Job
 from simroute.metrics import Figures
 from simroute.studies.tuning.problem.space import Space, Values
 from simroute.studies.tuning.search.evaluations import POLICY, Evaluate, Run, Settings, Task
