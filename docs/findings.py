@@ -23,7 +23,8 @@ from setups import setup
 from simroute.config.configuration import load
 from simroute.metrics import METRICS
 from simroute.statistics.intervals import Interval, paired
-from simroute.studies.comparison.run import Study, compare
+from simroute.studies.comparison.run import compare
+from simroute.studies.comparison.study import Study
 from simroute.text import span
 
 ROOT = Path(__file__).parent.parent

@@ -28,7 +28,7 @@ import simroute as sr
 from simroute.api import ScenarioFile
 from simroute.report.figures.sensitivity import told
 from simroute.statistics.intervals import paired
-from simroute.studies.comparison.run import Study
+from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.ranges import Axis
 from simroute.text import clean
 

@@ -14,8 +14,8 @@ from simroute.experiment.job import Work
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
 from simroute.storage.folder import folder
-from simroute.studies.comparison.run import Study
-from simroute.studies.comparison.run import compare as _compare
+from simroute.studies.comparison.study import Study
+from simroute.studies.run import run_study
 from simroute.text import clean, span
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def compare(
         else goal(until, replications, max(max_replications, replications)).plain()
     )
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
-    return _compare(
+    return run_study(
         made,
         workers=workers,
         out=place,
@@ -210,7 +210,7 @@ def replay(
     made = planned(files, name, policies, overrides, _listed(outages), seed, replications, load)
     made = made if windows is None else windowed(made, windows)
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
-    return _compare(
+    return run_study(
         made,
         workers=workers,
         out=place,

@@ -13,7 +13,7 @@ from simroute.cli.terminal import brief, escaped
 from simroute.config.configuration import Configuration
 from simroute.experiment.run import ReplicationError
 from simroute.storage.resume import is_unfinished
-from simroute.studies.comparison.run import Study
+from simroute.studies.comparison.study import Study
 
 
 @dataclass(frozen=True)

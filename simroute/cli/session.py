@@ -234,7 +234,8 @@ def begin(
     from simroute.experiment.job import WorkerLostError
     from simroute.storage.folder import folder
     from simroute.storage.resume import newest
-    from simroute.studies.comparison import run as studies
+    from simroute.studies.comparison.assertions import parse_assertion
+    from simroute.studies.run import run_study
 
     _agreeing(replications, replication, explain)
     perform = _place(executor or LOCAL, any_worker, workers, rows)
@@ -253,7 +254,7 @@ def begin(
         made = made.alone(replication)
     made.plugins = tuple(file.resolve() for file in plugins)
     for text in assertions:
-        studies.parse_assertion(text, list(made.policies))
+        parse_assertion(text, list(made.policies))
     story = None
     if explain is not None:
         from simroute.cli.render import explain as witness
@@ -288,7 +289,7 @@ def begin(
         with watching(
             made.scenario.horizon, talk=not quiet and not as_json, notes=not quiet
         ) as watch:
-            study = studies.compare(
+            study = run_study(
                 made,
                 workers=many,
                 rows=rows,

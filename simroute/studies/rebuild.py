@@ -56,16 +56,23 @@ def _again_from(path: Path) -> str:
 def _searched(folder: Path, found: dict[str, Any]) -> str:
     from simroute.report import tuning_page
     from simroute.studies.tuning.outcome.sentences import sentences
-    from simroute.studies.tuning.record import configuration_text
 
     try:
-        return tuning_page.page(found, sentences(found), configuration_text(folder))
+        return tuning_page.page(found, sentences(found), _text(folder / "config.yaml"))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise InputError(
             f"{folder / SUMMARY}: is not as it was written ({problem[:120]}); "
             f"{_again(folder, found)}"
         ) from None
+
+
+def _text(path: Path) -> str:
+    """As it stands there, empty if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError):
+        return ""
 
 
 def _again(folder: Path, summary: dict[str, Any]) -> str:

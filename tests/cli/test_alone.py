@@ -11,7 +11,7 @@ from commands import ran
 from simroute.cli import main
 from simroute.config.configuration import load, restore
 from simroute.errors import InputError
-from simroute.studies.comparison.run import compare
+from simroute.studies.run import run_study
 from tests.logs import calls, written
 
 SHORT = ["scenario.horizon=600", "scenario.workload.rate=2"]
@@ -45,7 +45,7 @@ def test_a_replication_alone_has_the_figures_that_it_has_within_its_study() -> N
     """Every metric of every policy, bit for bit, and the weather of its number and not of the
     first."""
     made = load("compare", "steady", ["direct", "failover"], SHORT, seed=3, replications=4)
-    whole, single = compare(made), compare(made.alone(2))
+    whole, single = run_study(made), run_study(made.alone(2))
     assert {policy: runs[2].metrics for policy, runs in whole.runs.items()} == {
         policy: runs[0].metrics for policy, runs in single.runs.items()
     }
@@ -61,7 +61,7 @@ def test_its_configuration_remembers_which_one_it_was(tmp_path: Path) -> None:
     made = load("run", "steady", ["direct"], SHORT, seed=3).alone(2)
     (tmp_path / "c.yaml").write_text(made.to_yaml(), encoding="utf-8")
     assert restore(tmp_path / "c.yaml").replication == 2
-    assert compare(restore(tmp_path / "c.yaml")).to_json() == compare(made).to_json()
+    assert run_study(restore(tmp_path / "c.yaml")).to_json() == run_study(made).to_json()
     (tmp_path / "c.yaml").write_text(
         made.to_yaml().replace("replication: 2", "replication: -2"), encoding="utf-8"
     )
@@ -135,7 +135,7 @@ def test_a_failed_replication_names_the_command_that_runs_it_alone(
     found = json.loads(single.stdout)
     number = found["replication"]
     made = load("compare", "steady", ["direct"], SHORT, seed=4, replications=number + 1)
-    same = compare(made).runs["direct"][number].metrics["requests"]
+    same = run_study(made).runs["direct"][number].metrics["requests"]
     assert found["policies"]["mine"]["metrics"]["requests"]["mean"] == same
 
 

@@ -14,9 +14,10 @@ from simroute.config.configuration import load as load_scenario
 from simroute.config.from_trace import load
 from simroute.errors import InputError
 from simroute.models import spec
-from simroute.studies.comparison.run import Study, compare
+from simroute.studies.comparison.study import Study
 from simroute.studies.replay import costs
 from simroute.studies.replay.costs import sheets
+from simroute.studies.run import run_study
 from simroute.traces.playback.columns import MOST_NAMES
 from tests.logs import calls, written
 
@@ -153,7 +154,7 @@ def test_forbid_holds_for_a_feature_that_only_the_log_has(tmp_path):
         "output: 1}}\n"
     )  # noqa: E501
     made = logged(tmp_path, "fallback: {targets: [a, b]}\n", scenario, feature="dunning")
-    run = compare(made).runs["p"][0]
+    run = run_study(made).runs["p"][0]
     assert run.by["target"]["a"]["attempts"] == 0
     with pytest.raises(
         InputError,
@@ -216,7 +217,7 @@ def test_hostile_names_stay_within_a_line(tmp_path, names):
 
 
 def replay(log: Path, policy: str, scenario: Path | None = None) -> Study:
-    return compare(
+    return run_study(
         load(
             str(log),
             None if scenario is None else str(scenario),

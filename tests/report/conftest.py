@@ -8,7 +8,7 @@ import yaml
 from simroute.config.configuration import load
 from simroute.config.from_trace import load as replay
 from simroute.metrics import METRICS
-from simroute.studies.comparison.run import compare
+from simroute.studies.run import run_study
 from simroute.studies.tuning import Wanted, planned, tune
 from simroute.studies.tuning.search.evaluations import Run
 from tests.logs import calls, written
@@ -63,7 +63,7 @@ def ordinary(tmp_path_factory):
     out = tmp_path_factory.mktemp("ordinary") / "run"
     out.mkdir()
     made = load("compare", "demo", ["direct", "circuit_breaker", "cascade", "cached"], SHORT, 1, 3)
-    return compare(made, out=out)
+    return run_study(made, out=out)
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +82,7 @@ def hostile(tmp_path_factory):
         "compare", str(folder / "scenario.yaml"), [str(path) for path in policies], [], 1, 3
     )
     (folder / "run").mkdir()
-    return compare(made, out=folder / "run")
+    return run_study(made, out=folder / "run")
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +103,7 @@ def replayed(tmp_path_factory):
     policy = folder / "<img src=x onerror=window.pwned=4>.yaml"
     policy.write_text(yaml.safe_dump({}), encoding="utf-8")
     (folder / "run").mkdir()
-    return compare(
+    return run_study(
         replay(str(written(path, rows)), None, ["recorded", str(policy)], [], [], 1, 2),
         out=folder / "run",
     )

@@ -15,7 +15,7 @@ from report.conftest import BREAKOUT, FORMULA, IMAGE, LONG, MARKS, SCRIPT, SHORT
 from simroute.config.configuration import load
 from simroute.report import SECTIONS, Material, Picture, page, pictures
 from simroute.studies.comparison.evidence import material
-from simroute.studies.comparison.run import compare
+from simroute.studies.run import run_study
 from simroute.text import span
 
 
@@ -176,7 +176,7 @@ def test_what_would_be_empty_is_left_out_with_the_reason():
         "~scenario.workload.users",
         "~scenario.workload.features",
     ]
-    study = compare(load("compare", "demo", ["direct", "failover"], plain, 1, 2))
+    study = run_study(load("compare", "demo", ["direct", "failover"], plain, 1, 2))
     found = drawn(study)
     assert {name for name, picture in found.items() if isinstance(picture, str)} >= {
         "breakers",
@@ -193,7 +193,7 @@ def test_what_would_be_empty_is_left_out_with_the_reason():
 def test_r12_a_run_without_requests_says_so():
     """No mean over nothing: n/a (0 requests), every chart left out or drawn empty-handed with a
     sentence, null in JSON."""
-    study = compare(
+    study = run_study(
         load(
             "compare",
             "demo",
@@ -254,13 +254,14 @@ def test_twelve_policies_still_make_a_page_of_at_most_two_and_a_half_megabytes(t
             f"fallback: {{}}\ntimeout: {{total: {10 + number}s}}\n", encoding="utf-8"
         )
     names = [str(tmp_path / f"policy_{number}.yaml") for number in range(12)]
-    study = compare(load("compare", "demo", names, [*SHORT, "scenario.workload.rate=0.5"], 1, 2))
+    made = load("compare", "demo", names, [*SHORT, "scenario.workload.rate=0.5"], 1, 2)
+    study = run_study(made)
     assert len(page(study.summary, material(study)).encode()) <= 2_500_000
 
 
 def test_the_same_run_gives_the_same_page(ordinary):
     """Byte for byte, so that reports can be compared."""
-    again = compare(load("compare", "demo", list(ordinary.runs), SHORT, 1, 3))
+    again = run_study(load("compare", "demo", list(ordinary.runs), SHORT, 1, 3))
     assert page(again.summary, material(again)) == (ordinary.out / "report.html").read_text(
         encoding="utf-8"
     )
@@ -317,7 +318,9 @@ def test_the_breakers_picture_has_a_lane_for_each_breaker(tmp_path):
     }
     for name, data in (("s", scenario), ("p", policy)):
         (tmp_path / f"{name}.yaml").write_text(json.dumps(data), encoding="utf-8")
-    study = compare(load("compare", str(tmp_path / "s.yaml"), [str(tmp_path / "p.yaml")], [], 1, 1))
+    study = run_study(
+        load("compare", str(tmp_path / "s.yaml"), [str(tmp_path / "p.yaml")], [], 1, 1)
+    )
     turns = material(study)["policies"]["p"]["turns"]
     assert {whose for *_, whose in turns} == {"big corp"}
     words = [word for _, word, *_ in turns]

@@ -17,8 +17,10 @@ from simroute.metrics import METRICS, Figures
 from simroute.models.spec import Budget, Deployment, Outage, Scenario, Slo, Workload
 from simroute.statistics.intervals import Interval, interval
 from simroute.storage.folder import folder
-from simroute.studies.comparison.run import Study, compare, parse_assertion
+from simroute.studies.comparison.assertions import parse_assertion
+from simroute.studies.comparison.study import Study
 from simroute.studies.comparison.verdict import verdict
+from simroute.studies.run import run_study
 
 SUCCESS = {
     "bold": [0.990, 0.991, 0.989, 0.990],
@@ -69,7 +71,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def study(*policies: str, **others: Any) -> Study:
     """A comparison of the scripted policies, serial, nothing written."""
-    return compare(configuration(*policies, **others))
+    return run_study(configuration(*policies, **others))
 
 
 @pytest.mark.usefixtures("played")
@@ -225,7 +227,7 @@ def test_a_wrong_assertion_is_refused_with_the_nearest_name(text: str, hint: str
 @pytest.mark.usefixtures("played")
 def test_a_run_writes_its_files_and_leaves_no_drafts(tmp_path: Path) -> None:
     """summary.json and config.yaml, nothing else."""
-    found = compare(
+    found = run_study(
         configuration("bold", "safe"), out=folder(configuration("bold"), tmp_path / "run")
     )
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
@@ -326,7 +328,7 @@ def test_a_killed_worker_ends_the_run_with_replication_and_seed() -> None:
     """No hang, and a message that names them."""
     made = configuration("bold", "safe")
     with pytest.raises(Exception, match=r"replication \d+, seed 7"):
-        compare(
+        run_study(
             Deadly(
                 made.command,
                 made.scenario_name,
@@ -350,7 +352,7 @@ def test_workers_do_not_change_a_bit() -> None:
         seed=3,
         replications=3,
     )
-    assert compare(made, workers=1).to_json() == compare(made, workers=2).to_json()
+    assert run_study(made, workers=1).to_json() == run_study(made, workers=2).to_json()
 
 
 def test_both_ends_of_a_verdict_have_equal_digits() -> None:

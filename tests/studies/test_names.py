@@ -13,7 +13,8 @@ from simroute.config.configuration import load as load_scenario
 from simroute.config.configuration import restore
 from simroute.config.from_trace import load
 from simroute.experiment.run import weather
-from simroute.studies.comparison.run import Study, compare
+from simroute.studies.comparison.study import Study
+from simroute.studies.run import run_study
 from tests.logs import calls, written
 
 TASKS, FEATURES, TEAMS = ("chat", "code", "mail", "search"), ("app", "bot", "crm"), ("blue", "red")
@@ -51,7 +52,7 @@ def replayed(log: Path, folder: Path, scenario: str, policy: str) -> Study:
     """The log under one policy beside its own routing, with this scenario."""
     (folder / "s.yaml").write_text(scenario)
     (folder / "p.yaml").write_text(policy)
-    return compare(
+    return run_study(
         load(str(log), str(folder / "s.yaml"), ["recorded", str(folder / "p.yaml")], [], [], 1, 1)
     )
 
@@ -150,7 +151,7 @@ def test_row_files_and_a_rerun_have_the_logs_names(log, tmp_path):
     (tmp_path / "s.yaml").write_text(scenario)
     out = tmp_path / "run"
     out.mkdir()
-    study = compare(
+    study = run_study(
         load(str(log), str(tmp_path / "s.yaml"), ["recorded", "direct"], [], [], 1, 1),
         rows=True,
         out=out,
@@ -166,7 +167,7 @@ def test_row_files_and_a_rerun_have_the_logs_names(log, tmp_path):
         ("code", None),
         ("mail", None),
     }
-    again = compare(restore(out / "config.yaml"))
+    again = run_study(restore(out / "config.yaml"))
     assert again.runs["direct"][0].by == study.runs["direct"][0].by
 
 
@@ -178,7 +179,7 @@ def test_a_task_that_quality_does_not_list_has_no_quality(tmp_path):
         "1}}}\n"
     )
     (tmp_path / "s.yaml").write_text(scenario)
-    run = compare(load_scenario("run", str(tmp_path / "s.yaml"), ["direct"])).runs["direct"][0]
+    run = run_study(load_scenario("run", str(tmp_path / "s.yaml"), ["direct"])).runs["direct"][0]
     assert (
         run.by["task"]["chat"]["quality_mean"],
         run.by["task"]["code"]["quality_mean"],

@@ -13,7 +13,7 @@ from simroute.models.spec import Deployment, Outage, Scenario, Slo
 from simroute.statistics.intervals import PLAIN, Rule, interval
 from simroute.studies.comparison.estimates import estimate
 from simroute.studies.comparison.random_outages import Met
-from simroute.studies.comparison.run import Study
+from simroute.studies.comparison.study import Study
 
 
 def seen(shares: list[list[float]], expected: tuple[float, ...] = (0.03,)) -> Met:

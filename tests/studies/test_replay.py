@@ -17,9 +17,10 @@ from simroute.config.from_trace import load
 from simroute.errors import InputError
 from simroute.execution.progress import Watch
 from simroute.storage.journal import NAME
-from simroute.studies.comparison.run import Study, compare
+from simroute.studies.comparison.study import Study
 from simroute.studies.rebuild import rebuilt
 from simroute.studies.replay.calibration import undisturbed
+from simroute.studies.run import run_study
 from simroute.traces import read
 from simroute.traces.analysis.spend import recomputed
 from tests.logs import LISTED, calls, written
@@ -36,7 +37,7 @@ def replay(
     **more,
 ) -> Study:
     """The log's own routing and these policies. `more`: keys of the workload."""
-    return compare(
+    return run_study(
         load(
             str(path),
             None,
@@ -169,7 +170,9 @@ def test_a_run_of_our_own_is_reproduced(tmp_path):
         "latency: {per_output_token: 2ms}}\n"
     )
     out.mkdir()
-    made = compare(load_scenario("run", str(scenario), ["failover"], [], 1, 1), rows=True, out=out)
+    made = run_study(
+        load_scenario("run", str(scenario), ["failover"], [], 1, 1), rows=True, out=out
+    )
     again = replay(out / "requests.parquet", replications=6).replay["calibration"]
     for name, row in again.items():
         assert row["logged"] == pytest.approx(made.runs["failover"][0].metrics[name], rel=1e-4), (
@@ -499,8 +502,8 @@ def test_the_configuration_of_a_replay_gives_the_same_bits(made, tmp_path):
     stored."""
     out, again = tmp_path / "run", tmp_path / "again"
     out.mkdir(), again.mkdir()
-    compare(made, out=out)
-    compare(restore(out / "config.yaml"), out=again)
+    run_study(made, out=out)
+    run_study(restore(out / "config.yaml"), out=again)
     for name in (
         "summary.json",
         "evidence.json",
@@ -525,11 +528,11 @@ def test_an_interrupted_replay_goes_on_with_the_same_bits(made, tmp_path):
             if len(left) == 2:
                 raise KeyboardInterrupt
 
-    compare(made, out=out, watch=Stops())
+    run_study(made, out=out, watch=Stops())
     assert (out / NAME).exists()
     assert json.loads((out / "summary.json").read_bytes())["replications"] == 1
-    again = compare(made, out=out, resume=True)
-    assert again.to_json() == compare(made).to_json()
+    again = run_study(made, out=out, resume=True)
+    assert again.to_json() == run_study(made).to_json()
     assert not (out / NAME).exists()
 
 
@@ -548,7 +551,7 @@ def sheets(tmp_path_factory):
     (folder / "run").mkdir()
     path = written(folder / "log.jsonl", [])
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    compare(load(str(path), None, ["recorded"], [], []), out=folder / "run")
+    run_study(load(str(path), None, ["recorded"], [], []), out=folder / "run")
     return folder / "run"
 
 

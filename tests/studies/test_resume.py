@@ -29,7 +29,8 @@ from simroute.storage import resume
 from simroute.storage.folder import Lock, folder
 from simroute.storage.journal import NAME
 from simroute.studies import record
-from simroute.studies.comparison.run import Study, compare
+from simroute.studies.comparison.run import compare
+from simroute.studies.comparison.study import Study
 
 ROWS = ("requests.parquet", "attempts.parquet", "events.parquet")
 

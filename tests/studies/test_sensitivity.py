@@ -11,7 +11,8 @@ from simroute.config.configuration import Configuration, load
 from simroute.execution import pool
 from simroute.metrics import METRICS, Figures
 from simroute.models import spec
-from simroute.studies.comparison.run import Study, compare
+from simroute.studies.comparison.run import compare
+from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity import sweep
 from simroute.studies.sensitivity.best_policy import Winner, crossings, winner
 from simroute.studies.sensitivity.grid import studies

@@ -12,7 +12,8 @@ from simroute.config.configuration import load as load_scenario
 from simroute.config.from_trace import load
 from simroute.fitting.fit import fit
 from simroute.fitting.forecast import forecast
-from simroute.studies.comparison.run import Study, compare
+from simroute.studies.comparison.study import Study
+from simroute.studies.run import run_study
 from simroute.traces import read
 from simroute.traces.analysis import profile
 from tests.logs import calls, written
@@ -20,7 +21,7 @@ from tests.logs import calls, written
 
 def replay(path: Path, *policies: str, replications: int = 2) -> Study:
     """The log's own routing, and these."""
-    return compare(load(str(path), None, ["recorded", *policies], [], [], 1, replications))
+    return run_study(load(str(path), None, ["recorded", *policies], [], [], 1, replications))
 
 
 def faulty(
@@ -130,7 +131,7 @@ def test_a_fit_gives_faults_to_the_traffic_and_not_to_a_deployment(tmp_path: Pat
     assert all(not deployment.errors for deployment in made.scenario.deployments.values())
     assert not made.scenario.outages
     (tmp_path / "fitted.yaml").write_text(made.text(), encoding="utf-8")
-    found = compare(
+    found = run_study(
         load_scenario("compare", str(tmp_path / "fitted.yaml"), ["direct", "failover"], [], 1, 3)
     )
     assert rates(found)[:3] == rates(found)[3:]

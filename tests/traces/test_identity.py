@@ -11,7 +11,7 @@ import pytest
 
 from simroute.config.from_trace import load
 from simroute.fitting.fit import fit
-from simroute.studies.comparison.run import compare
+from simroute.studies.run import run_study
 from simroute.traces import read
 from simroute.traces.convert import convert
 from simroute.traces.identity import Row, decided
@@ -164,7 +164,7 @@ def test_other_names_for_the_answers_change_no_figure_of_a_replay(tmp_path: Path
         path = tmp_path / f"{name}.jsonl"
         path.write_text(helicone(calls(600), answer), encoding="utf-8")
         found.append(
-            compare(load(str(path), None, ["recorded", "failover"], [], [], replications=2))
+            run_study(load(str(path), None, ["recorded", "failover"], [], [], replications=2))
         )
     one, other = (
         {policy: [run.metrics for run in runs] for policy, runs in study.runs.items()}
@@ -307,7 +307,7 @@ def test_calls_that_cannot_be_told_apart_are_counted_and_told(tmp_path: Path) ->
         f"openai/gpt-4o-2024-08-06: failures of none of them"
     )
     assert found.notes == [told]
-    study = compare(load(str(tmp_path / "log.jsonl"), None, ["recorded"], [], []))
+    study = run_study(load(str(tmp_path / "log.jsonl"), None, ["recorded"], [], []))
     assert study.replay["calibration"]["success_rate"]["residual"] == pytest.approx(bad / len(rows))
     (entry,) = study.verdict
     assert entry["meets_slo"] is None
@@ -364,7 +364,7 @@ def test_the_case_of_a_failed_call_that_knows_only_what_was_asked_for(
     made = []
     for name in ("alias", "same"):
         path = shared / "cases" / "l03b" / f"{name}.json.gz"
-        study = compare(load(str(path), None, ["recorded"], [], [], replications=2))
+        study = run_study(load(str(path), None, ["recorded"], [], [], replications=2))
         assert study.replay["calibration"]["success_rate"]["logged"] == pytest.approx(
             0.9683, abs=5e-5
         )

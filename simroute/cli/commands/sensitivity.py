@@ -24,8 +24,8 @@ from simroute.experiment.job import WorkerLostError
 from simroute.report.figures.sensitivity import short, told, winner
 from simroute.storage.folder import folder
 from simroute.storage.resume import newest, required
-from simroute.studies.comparison.run import Study
-from simroute.studies.record import SENSITIVITY
+from simroute.storage.run_folder import SENSITIVITY
+from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity import plan
 from simroute.text import money, percent, seconds, span
 

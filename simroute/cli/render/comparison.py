@@ -14,7 +14,7 @@ from simroute.metrics import is_share
 from simroute.statistics.intervals import Interval
 from simroute.statistics.multiple import pairs
 from simroute.studies.comparison.promise import IN_TIME, SUCCESS, share
-from simroute.studies.comparison.run import Study
+from simroute.studies.comparison.study import Study
 from simroute.text import number, percent, seconds, usd
 
 WIDTH = 18

@@ -23,7 +23,7 @@ from simroute.studies.comparison.promise import parts, words
 from simroute.worlds.periods import Periods
 
 if TYPE_CHECKING:
-    from simroute.studies.comparison.run import Study
+    from simroute.studies.comparison.comparison import Comparison
 
 VERSION = 1
 MARKED = (
@@ -44,7 +44,7 @@ SHOWN = 10
 """Strange requests that are explained."""
 
 
-def material(study: Study) -> dict[str, Any]:
+def material(study: Comparison) -> dict[str, Any]:
     """Everything on the page that is not in summary.json, as plain JSON data. Bins are equal slices
     of the horizon."""
     made = study.configuration
@@ -98,7 +98,7 @@ def _budget(budget: Budget, sky: Weather) -> dict[str, Any]:
     return {**said, "turns_s": turns}
 
 
-def _cheapest(study: Study) -> dict[str, Any] | None:
+def _cheapest(study: Comparison) -> dict[str, Any] | None:
     """Of the policies shown to keep the promise the cheapest, and those that cannot be told from it
     by cost."""
     cost = "cost_per_1k_requests_usd"
@@ -121,7 +121,7 @@ def _cheapest(study: Study) -> dict[str, Any] | None:
     }
 
 
-def _marks(study: Study, metric: str) -> dict[str, str]:
+def _marks(study: Comparison, metric: str) -> dict[str, str]:
     """ "best", or "tied" for those that cannot be told from it; nothing where all are alike."""
     means = {policy: found[metric].mean for policy, found in study.intervals.items()}
     known = {policy: mean for policy, mean in means.items() if mean is not None}
@@ -136,7 +136,7 @@ def _marks(study: Study, metric: str) -> dict[str, str]:
     return {best: "best", **dict.fromkeys(alike, "tied")}
 
 
-def _weather(study: Study, sky: Any) -> list[dict[str, Any]]:
+def _weather(study: Comparison, sky: Any) -> list[dict[str, Any]]:
     """Outages and price steps, by start."""
     found = []
     for window in sky.windows:
@@ -215,7 +215,7 @@ def _setting(row: schema.Parameter, value: Any) -> list[Any] | None:
     return [row.key, text + (" s" if row.kind == "s" else ""), text.lower() != row.default.lower()]
 
 
-def _over_time(evidence: Evidence, study: Study, sky: Any, random: bool) -> dict[str, Any]:
+def _over_time(evidence: Evidence, study: Comparison, sky: Any, random: bool) -> dict[str, Any]:
     counts, runs = evidence.counts, 1 if random else study.replications
     size = max(1, BINS // _bins(counts["arrivals"], len(study.runs)))
     merged = {
@@ -260,7 +260,7 @@ def _quantile(cells: np.ndarray, share: float) -> float | None:
     return float(seconds_of(np.array(np.searchsorted(np.cumsum(cells), share * total - 1e-9))))
 
 
-def _pooled(policy: str, study: Study) -> dict[str, Any]:
+def _pooled(policy: str, study: Comparison) -> dict[str, Any]:
     """Over all replications."""
     counts, runs = study.evidence[policy].counts, study.replications
     happened: dict[str, float] = {}
@@ -308,7 +308,7 @@ def _tail(counts: dict[str, np.ndarray]) -> dict[str, Any] | None:
     return {"from_s": float(seconds_of(np.array(first))), "requests": many, "parts_s": parts}
 
 
-def _strange(study: Study) -> list[dict[str, Any]]:
+def _strange(study: Comparison) -> list[dict[str, Any]]:
     """The strangest of all policies' first replications: of each kind the first of each policy,
     then the second …; no request twice."""
     ranked = [
@@ -323,7 +323,7 @@ def _strange(study: Study) -> list[dict[str, Any]]:
     return list(found.values())[:SHOWN]
 
 
-def _workload(study: Study) -> list[list[str]]:
+def _workload(study: Comparison) -> list[list[str]]:
     load, scenario = study.configuration.scenario.workload, study.configuration.scenario
     rows = [
         [

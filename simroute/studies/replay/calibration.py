@@ -22,7 +22,7 @@ from simroute.studies.replay.log_figures import TOLD, logged, told
 from simroute.text import percent, seconds, span, usd
 
 if TYPE_CHECKING:
-    from simroute.studies.comparison.run import Study
+    from simroute.studies.comparison.comparison import Comparison
 
 MOST_AGAIN = 5
 """Replications of the log's own routing that are played when something lies over the trace, so that
@@ -74,7 +74,7 @@ def planned(
     )
 
 
-def calibrated(study: Study, again: Again) -> dict[str, Any]:
+def calibrated(study: Comparison, again: Again) -> dict[str, Any]:
     """`replay` of summary.json: the log's figures, those of its own routing replayed, residuals,
     and what is decided in spite of them."""
     made = study.configuration
@@ -156,7 +156,9 @@ def _compared(name: str, log: Figures, runs: list[Figures]) -> dict[str, Any]:
     }
 
 
-def _difference(study: Study, policy: str, name: str, compared: dict[str, Any]) -> dict[str, Any]:
+def _difference(
+    study: Comparison, policy: str, name: str, compared: dict[str, Any]
+) -> dict[str, Any]:
     """From the log's routing to this policy; decided when it is more than chance (of one
     replication nobody knows) and more than the residual.
 

@@ -14,7 +14,7 @@ from simroute.studies.replay.rebilled import Bill, rebilled
 from simroute.traces.playback.columns import NOBODY, OTHERS, Recording
 
 if TYPE_CHECKING:
-    from simroute.studies.comparison.run import Study
+    from simroute.studies.comparison.comparison import Comparison
 
 KINDS = ("model", "feature", "user", "team", "day")
 MOST = 50
@@ -33,7 +33,7 @@ SEMANTIC = (
 ones among all requests, as shares."""
 
 
-def spending(study: Study, log: Figures) -> dict[str, Any]:
+def spending(study: Comparison, log: Figures) -> dict[str, Any]:
     """`spend`, `shifts` and `caching` of summary.json's `replay`. Caches and shifts are those of
     the whole log, whatever part is replayed."""
     trace: Any = study.configuration.arrivals("trace")
@@ -56,7 +56,7 @@ def spending(study: Study, log: Figures) -> dict[str, Any]:
 
 
 def _spend(
-    study: Study, log: Figures, kind: str, billed: bool, trace: Recording
+    study: Comparison, log: Figures, kind: str, billed: bool, trace: Recording
 ) -> dict[str, Any] | None:
     """USD by name: `before` as the log says (None where it has no costs or no such names), `after`
     by policy, mean over replications. Days are in order."""
@@ -95,7 +95,7 @@ def _spend(
     }
 
 
-def _means(study: Study, policy: str, kind: str) -> dict[str, float]:
+def _means(study: Comparison, policy: str, kind: str) -> dict[str, float]:
     runs = study.runs[policy]
     total: dict[str, float] = {}
     for run in runs:

@@ -8,8 +8,8 @@ import numpy as np
 
 from simroute.statistics.intervals import Interval
 from simroute.statistics.multiple import apart, told
+from simroute.studies.comparison.comparison import Comparison
 from simroute.studies.comparison.promise import parts, share
-from simroute.studies.comparison.run import Study
 
 COST = "cost_per_1k_requests_usd"
 STEPS = 400
@@ -41,7 +41,7 @@ class Winner(NamedTuple):
         }
 
 
-def winner(study: Study) -> Winner:
+def winner(study: Comparison) -> Winner:
     """Of one comparison."""
     keeps = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
     success = share(study.configuration.scenario)
@@ -67,13 +67,13 @@ def winner(study: Study) -> Winner:
     return Winner(best, "success", tuple(rivals))
 
 
-def _apart(study: Study, metric: str, less: str, more: str) -> bool:
+def _apart(study: Comparison, metric: str, less: str, more: str) -> bool:
     """Whether `less` is shown to have less of it."""
     found = difference(study, metric, less, more)
     return told(found) and (found.mean or 0.0) > 0
 
 
-def difference(study: Study, metric: str, first: str, second: str) -> Interval:
+def difference(study: Comparison, metric: str, first: str, second: str) -> Interval:
     """The second's minus the first's, whichever two are picked by looking: the bounds hold together
     with those of all pairs."""
     series = study.series()
@@ -96,7 +96,7 @@ class Crossing(NamedTuple):
 
 
 def crossings(
-    values: list[float], log: bool, cells: list[Study], winners: list[Winner]
+    values: list[float], log: bool, cells: list[Comparison], winners: list[Winner]
 ) -> list[Crossing]:
     """Wherever two neighbouring values have different winners."""
     found = []
@@ -109,7 +109,7 @@ def crossings(
 
 
 def _deciding(
-    cells: list[Study], place: int, before: str, after: str
+    cells: list[Comparison], place: int, before: str, after: str
 ) -> tuple[str, list[Interval]]:
     """What makes one winner follow another, as a quantity with a change of sign: a promise kept no
     longer, kept from here on, or a difference."""
@@ -131,7 +131,7 @@ def _deciding(
     ]
 
 
-def _beside(cell: Study, policy: str, broken: Study) -> Interval:
+def _beside(cell: Comparison, policy: str, broken: Comparison) -> Interval:
     """How far a policy is on the good side of that part of the promise which is not kept in the
     cell `broken`."""
     promised, other = parts(cell.configuration.scenario), parts(broken.configuration.scenario)

@@ -11,7 +11,7 @@ from simroute.execution.progress import undisturbed
 from simroute.execution.runs import Store, digest
 from simroute.experiment.job import Done, Job, Numbered, Work, stripped
 from simroute.metrics import Figures
-from simroute.studies.comparison.run import Study
+from simroute.studies.comparison.study import Study
 
 
 def studies(

@@ -17,8 +17,8 @@ from simroute.execution.cached import Cache
 from simroute.execution.progress import Watch
 from simroute.execution.runs import Store
 from simroute.experiment.job import Work
+from simroute.storage.run_folder import REPORT, SENSITIVITY, RunStore, text
 from simroute.studies.comparison.promise import share, words
-from simroute.studies.record import REPORT, SENSITIVITY, Kept
 from simroute.studies.sensitivity.grid import studies
 from simroute.studies.sensitivity.plan import Settings
 
@@ -130,21 +130,21 @@ def assumed(
     """
     noted = noted or Watch().noted
     begin = (
-        Kept.begun(plan, out, False, noted)
+        RunStore.begun(plan, out, False, noted)
         if not resume or out is None
-        else Kept.resumed(plan, out, None, noted)
+        else RunStore.resumed(plan, out, None, noted)
     )
     with ExitStack() as stack:
-        record = stack.enter_context(begin)
-        stores: list[Store] = [record]
+        folder = stack.enter_context(begin)
+        stores: list[Store] = [folder]
         if cache:
             shelf = Cache(replace(plan.base, command=plan.kind, replications=1), noted)
             stack.callback(shelf.close)
             stores.append(shelf)
             _counted(shelf, plan, noted)
         found = _concluded(plan, workers, told, stores, perform)
-        texts = {SENSITIVITY: found.to_json, **({REPORT: found.report} if report else {})}
-        record.end(found, texts)
+        outputs = {SENSITIVITY: text(found.to_json)}
+        folder.finish(found, outputs | ({REPORT: text(found.report)} if report else {}))
         return found
 
 

@@ -12,7 +12,7 @@ from simroute.config.configuration import load
 from simroute.errors import InputError
 from simroute.metrics import METRICS
 from simroute.report.figures.sensitivity import short, told
-from simroute.studies.comparison.run import Study
+from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.best_policy import Crossing, Winner, crossings, winner
 from simroute.studies.sensitivity.plan import Settings, settings
 from simroute.studies.sensitivity.ranges import Axis, axes

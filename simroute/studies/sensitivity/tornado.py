@@ -13,7 +13,7 @@ from simroute.models import spec
 from simroute.report.figures.sensitivity import short
 from simroute.statistics.intervals import Interval
 from simroute.studies.comparison.promise import NAMES, share
-from simroute.studies.comparison.run import Study
+from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.best_policy import COST, Winner, difference, winner
 from simroute.studies.sensitivity.plan import Settings, settings
 from simroute.studies.sensitivity.ranges import axes

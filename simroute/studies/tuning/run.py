@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -14,13 +15,23 @@ from simroute.execution.cached import Cache
 from simroute.experiment.job import Work
 from simroute.metrics import METRICS
 from simroute.models.random import fingerprint
+from simroute.storage.run_folder import (
+    REPORT,
+    SUMMARY,
+    TRIALS,
+    TUNE,
+    TUNED,
+    Outputs,
+    RunStore,
+    text,
+)
+from simroute.storage.tables import write as write_table
 from simroute.studies.comparison.random_outages import Met, met, sky
 from simroute.studies.tuning.config_file import ground, sheet
 from simroute.studies.tuning.outcome import effects
 from simroute.studies.tuning.outcome.confirmation import Confirmed, confirm
 from simroute.studies.tuning.plan import Plan
 from simroute.studies.tuning.problem.space import Choice, Number, Values
-from simroute.studies.tuning.record import SearchRecord
 from simroute.studies.tuning.search.evaluate import Simulator
 from simroute.studies.tuning.search.evaluations import (
     FRESH,
@@ -127,6 +138,17 @@ class Tuning:
 
     def to_json(self) -> str:
         return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def outputs(self, report: bool) -> Outputs:
+        """The files of the search, report.html if `report`."""
+        made: dict[str, Callable[[Path], object]] = {
+            SUMMARY: text(self.to_json),
+            TUNE: text(self.to_json),
+            TUNED: text(lambda: self.tuned_yaml),
+        }
+        if report:
+            made[REPORT] = text(self.report)
+        return {**made, TRIALS: lambda path: write_table(self.trials, path)}
 
     @property
     def tuned_yaml(self) -> str:
@@ -347,12 +369,12 @@ def tune(
     watch = watch or Spectator()
     made = sheet(plan)
     begin = (
-        SearchRecord.begun(made, out, False, watch.noted)
+        RunStore.begun(made, out, False, watch.noted)
         if not resume or out is None
-        else SearchRecord.resumed(made, out, None, watch.noted)
+        else RunStore.resumed(made, out, None, watch.noted)
     )
     with ExitStack() as stack:
-        record = stack.enter_context(begin)
+        folder = stack.enter_context(begin)
         if evaluate is None:
             simulator = Simulator(plan.stages, plan.policy, workers, perform)
             stack.callback(simulator.close)
@@ -370,10 +392,10 @@ def tune(
                 )
             )
         if out is not None:
-            evaluate, beside = (Recall(each, record, plan.space) for each in (evaluate, beside))
+            evaluate, beside = (Recall(each, folder, plan.space) for each in (evaluate, beside))
         found = _searched(plan, evaluate, watch)
         _beside(found, beside, watch)
-        record.leave(found, report)
+        folder.finish(found, found.outputs(report))
         return found
 
 

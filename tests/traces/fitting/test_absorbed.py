@@ -13,7 +13,7 @@ import pytest
 from simroute.config.configuration import load as load_scenario
 from simroute.config.from_trace import load
 from simroute.fitting.fit import fit
-from simroute.studies.comparison.run import compare
+from simroute.studies.run import run_study
 from simroute.traces import read
 from simroute.traces.analysis.groups import kinds_of_work
 
@@ -86,7 +86,7 @@ def test_retries_that_a_log_tells_of_are_failures_of_that_spell(tmp_path: Path) 
     (tmp_path / "again.yaml").write_text(
         "retry: {attempts: 6, backoff: {initial: 0.01s}}\n", encoding="utf-8"
     )
-    found = compare(
+    found = run_study(
         load_scenario(
             "compare",
             str(tmp_path / "fitted.yaml"),
@@ -107,7 +107,7 @@ def test_retries_that_a_log_tells_of_are_failures_of_that_spell(tmp_path: Path) 
 def test_a_replay_without_retries_fails_where_the_gateway_retried(tmp_path: Path) -> None:
     """The log's own routing succeeds as it did; one send a request loses 35 % of the spell's."""
     took = gateway(tmp_path / "log.jsonl")
-    found = compare(
+    found = run_study(
         load(str(tmp_path / "log.jsonl"), None, ["recorded", "direct"], [], [], replications=2)
     )
     row = found.replay["calibration"]

@@ -1,15 +1,14 @@
-"""What a study keeps in its folder while it runs: its configuration, a journal of what is finished,
-row parts. And what it leaves there."""
+"""The folder of a run while it is filled: its configuration, a journal of what is finished, row
+parts. At the end the files that the study leaves."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import Protocol, Self
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
@@ -29,11 +28,9 @@ from simroute.storage.resume import (
     standing,
     unreadable,
 )
-from simroute.studies.replay.costs import sheets
 
-if TYPE_CHECKING:
-    from simroute.studies.comparison.run import Study
-
+Outputs = Mapping[str, Callable[[Path], object]]
+"""File name -> what writes such a file to a path. They are written one after another."""
 CONFIG, SUMMARY, EVIDENCE, REPORT = "config.yaml", "summary.json", "evidence.json", "report.html"
 SHEETS = ("spend.csv", "shifts.csv", "caching.csv")
 TUNE, TUNED, TRIALS, SENSITIVITY = "tune.json", "tuned.yaml", "trials.parquet", "sensitivity.json"
@@ -64,7 +61,7 @@ class Ended(Protocol):
         """Whether it was cut short."""
 
 
-class Record:
+class RunFolder:
     """A locked folder. With `out` None nothing is kept. A context manager: what was begun and came
     to nothing leaves the folder as it was."""
 
@@ -90,14 +87,14 @@ class Record:
     ) -> Self:
         """A new run. Raises InputError if the folder holds an unfinished one, is in use, or cannot
         be written."""
-        record = cls(configuration, out, noted)
+        folder = cls(configuration, out, noted)
         if out is not None:
             try:
-                record._begin(out, rows)
+                folder._begin(out, rows)
             except BaseException:
-                record._release()
+                folder._release()
                 raise
-        return record
+        return folder
 
     @classmethod
     def resumed(
@@ -110,13 +107,13 @@ class Record:
         """The unfinished run of that folder. Raises InputError, with everything as it was, unless
         it is the same."""
         required(out)
-        record = cls(configuration, out, noted)
+        folder = cls(configuration, out, noted)
         try:
-            record._resume(out, rows)
+            folder._resume(out, rows)
         except BaseException:
-            record._release()
+            folder._release()
             raise
-        return record
+        return folder
 
     def _begin(self, out: Path, rows: bool) -> None:
         if is_unfinished(out):
@@ -127,7 +124,8 @@ class Record:
                     f"with {command(found, out)}, or {REMEDY}"
                 )
         try:
-            with _drafted(out / CONFIG, self._configuration.to_yaml()):
+            with _drafted(out / CONFIG) as draft:
+                draft.write_text(self._configuration.to_yaml(), encoding="utf-8")
                 self._start_journal(out, rows)
                 self._clear_parts(out, rows)
                 _set_aside(out)
@@ -160,7 +158,8 @@ class Record:
                 self._finished.discard(job)
             larger = grown(found, header(self._configuration, found.rows))
             if larger is not None or not (out / CONFIG).is_file():
-                _write(out / CONFIG, self._configuration.to_yaml())
+                with _drafted(out / CONFIG) as draft:
+                    draft.write_text(self._configuration.to_yaml(), encoding="utf-8")
             if larger is not None:
                 self._journal.amend(larger)
         except JournalError as error:
@@ -234,12 +233,13 @@ class Record:
 
     # -- at the end --------------------------------------------------------------------------------
 
-    def write(self, study: Study, whole: list[int], report: bool) -> None:
-        """The files of the run. Never fails: the study is told what could not be written, and
-        why."""
+    def finish(self, study: Ended, outputs: Outputs, replications: list[int] | None = None) -> None:
+        """Write the files of the run, and join the row files of these replications. Never fails:
+        the study is told what could not be written, and why."""
         if self._out is None:
             return
-        failed = self._written(self._out, _texts(study, report))
+        failed = self._written(self._out, outputs)
+        whole = replications or []
         if self.parts is not None:
             for table in TABLES:
                 why = self._joined(self._out, table, whole)
@@ -247,15 +247,16 @@ class Record:
                     failed.setdefault(why, []).append(f"{table}.parquet")
         self._ended(self._out, study, failed)
 
-    def _written(self, out: Path, made: dict[str, Callable[[], str]]) -> dict[str, list[str]]:
+    def _written(self, out: Path, outputs: Outputs) -> dict[str, list[str]]:
         """Reasons, and what could not be written for each."""
         failed: dict[str, list[str]] = {}
-        for name, make in made.items():
+        for name, write in outputs.items():
             try:
-                _write(out / name, make())
+                with _drafted(out / name) as draft:
+                    write(draft)
             except (OSError, UnicodeError) as error:
                 failed.setdefault(getattr(error, "strerror", None) or str(error), []).append(name)
-        if REPORT not in made:
+        if REPORT not in outputs:
             (out / REPORT).unlink(missing_ok=True)  # of a part of this run
         return failed
 
@@ -325,55 +326,29 @@ class Record:
             self._lock.release()
 
 
-class Kept(Record):
-    """A journal of runs by whatever name a study gives them: a store, and the study's files at its
-    end."""
+class RunStore(RunFolder):
+    """A folder whose journal holds runs by whatever name a study gives them."""
 
     def _wanted(self) -> set[Job]:
         return self.keys()
 
-    def end(self, study: Ended, texts: dict[str, Callable[[], str]]) -> None:
-        """The files of the study, by name. Never fails: it is told what could not be written, and
-        why."""
-        if self._out is not None:
-            self._ended(self._out, study, self._written(self._out, texts))
 
-
-def _texts(study: Study, report: bool) -> dict[str, Callable[[], str]]:
-    """What is written as text, by name, made when it is its turn."""
-    texts = {SUMMARY: study.to_json}
-    texts |= {} if study.replay is None else sheets(study.replay)
-    if study.configuration.until is not None and not study.interrupted:
-        # with the number of replications that was reached
-        texts[CONFIG] = study.configuration.to_yaml
-    if all(study.evidence[policy].counts for policy in study.runs):
-        texts[EVIDENCE] = lambda: (
-            json.dumps(study.material, allow_nan=False, ensure_ascii=False) + "\n"
-        )
-        if report:
-            from simroute.report import page
-
-            texts[REPORT] = lambda: page(study.summary, study.material)
-    return texts
+def text(make: Callable[[], str]) -> Callable[[Path], object]:
+    """What writes this text, made when it is its turn."""
+    return lambda path: path.write_text(make(), encoding="utf-8")
 
 
 @contextmanager
-def _drafted(path: Path, text: str) -> Iterator[None]:
-    """The file is there, as a whole, when the work under this has succeeded; else no trace of
-    it."""
+def _drafted(path: Path) -> Iterator[Path]:
+    """Where to write it. The file is there, as a whole, when the work under this has succeeded;
+    else no trace of it."""
     draft = path.with_name(f".{path.name}.draft")
     try:
-        draft.write_text(text, encoding="utf-8")
-        yield
+        yield draft
         draft.replace(path)
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-
-
-def _write(path: Path, text: str) -> None:
-    with _drafted(path, text):
-        pass
 
 
 def _set_aside(out: Path) -> None:

@@ -1,0 +1,222 @@
+"""All policies in the same weather: figures with intervals, paired differences, a verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import simroute
+from simroute.config.configuration import Configuration
+from simroute.execution.collected import Gathered
+from simroute.metrics import METRICS, Evidence, Figures
+from simroute.models.random import fingerprint
+from simroute.statistics.intervals import Interval, Rule
+from simroute.statistics.multiple import apart
+from simroute.studies.bound.gap import Bound
+from simroute.studies.comparison.estimates import bounded, estimate
+from simroute.studies.comparison.steady_state import line, within
+from simroute.studies.comparison.stopping import outcome, ruled
+from simroute.studies.comparison.verdict import Series, verdict
+from simroute.studies.comparison.yearly import lines
+
+DIFFERENCES = (
+    "success_rate",
+    "slo_attainment",
+    "latency_p95_s",
+    "ttft_p95_s",
+    "cost_usd",
+    "cost_per_1k_requests_usd",
+    "wasted_usd",
+    "quality_mean",
+)
+
+
+@dataclass
+class Comparison:
+    """What came out. `runs`: policy -> its replications, in order; `interrupted`: some were left
+    out.
+
+    `evidence`: policy -> that of all replications together, `first`: that of the first alone; taken
+    from the runs when not given. `replay`: of a replayed log, plain data as in summary.json:
+    `calibration` (figure -> logged, replayed with its interval, residual, relative), the same by
+    `hours`, `origin` (policy -> shares of sends, answers and cost that were resampled from the
+    log's own calls), `differences` from the log's routing with `decided`, `spend` by kind and name
+    before and after (USD), `caching`, `shifts`; None for anything else. `bound`: what a policy that
+    knows the weather would have come to, where it was asked for. `numbers`: which replications they
+    are; the first ones unless given. `unwritten`: files of the run that could not be written, by
+    name, with one line for each reason in `problems`.
+    """
+
+    configuration: Configuration
+    runs: dict[str, list[Figures]]
+    interrupted: bool = False
+    out: Path | None = None
+    evidence: dict[str, Evidence] = field(default_factory=dict)
+    first: dict[str, Evidence] = field(default_factory=dict)
+    bound: Bound | None = None
+    numbers: Sequence[int] | None = None
+    intervals: dict[str, dict[str, Interval]] = field(init=False)
+    yearly: dict[str, Any] | None = field(init=False, default=None)
+    replay: dict[str, Any] | None = field(init=False, default=None)
+    unwritten: set[str] = field(init=False, default_factory=set)
+    problems: list[str] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._gather()
+        numbers = range(self.replications) if self.numbers is None else self.numbers
+        self.rule = ruled(
+            self.configuration,
+            self.runs,
+            numbers if self.configuration.replication is None else self.configuration.numbers,
+        )
+        self.intervals = {
+            policy: {name: estimate(runs, name, self.rule) for name in METRICS}
+            for policy, runs in self.runs.items()
+        }
+        self.judge()
+        self.until = outcome(self.configuration, self.runs, self.intervals, self.rule)
+        self._beside = [] if self.until is None else [self.until["why"]]
+        metered = any(
+            layer.kind == "budget"
+            for layers in self.configuration.policies.values()
+            for layer in layers.values()
+        )
+        self.steady = within(self.configuration.scenario, self.runs, metered)
+        self._beside += [line(policy, found) for policy, found in self.steady.items()]
+        self.differences = self._differences()
+
+    def judge(self) -> None:
+        """What the figures mean."""
+        self.verdict, self._lines = verdict(
+            self.configuration.scenario,
+            self.series(),
+            self.intervals,
+            self.rule,
+            self.residual(),
+        )
+
+    def residual(self) -> float | None:
+        """By how much the success of a replay misses that of its log; None of what is no replay."""
+        return None
+
+    def _gather(self) -> None:
+        if not self.evidence:
+            gathered = Gathered(self.runs)
+            for policy, runs in self.runs.items():
+                for replication, run in enumerate(runs):
+                    gathered.add((policy, replication), run)
+            self.evidence, self.first = gathered.evidence, gathered.first
+        for policy in self.runs:
+            self.evidence.setdefault(policy, Evidence())
+            self.first.setdefault(policy, Evidence())
+
+    @property
+    def replications(self) -> int:
+        return len(next(iter(self.runs.values())))
+
+    def series(self) -> Series:
+        """policy -> metric -> values by replication."""
+        return {
+            policy: {name: [run.metrics[name] for run in runs] for name in METRICS}
+            for policy, runs in self.runs.items()
+        }
+
+    @cached_property
+    def regrets(self) -> dict[str, dict[str, Any]]:
+        """policy -> metric -> its distance from the bound."""
+        return {} if self.bound is None else self.bound.regrets(self.series())
+
+    def calibration_lines(self) -> list[str]:
+        """Of a replay, how far its figures can be trusted, in sentences."""
+        return []
+
+    def verdict_lines(self) -> list[str]:
+        """The verdict in sentences."""
+        return self._lines + self._beside + ([] if self.yearly is None else lines(self.yearly))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """`summary.json` of surface.md: no time of day, path or number of workers."""
+        made = self.configuration
+        return {
+            "schema_version": 1,
+            "simroute": simroute.__version__,
+            "command": made.command,
+            "scenario": made.scenario_name,
+            "seed": made.seed,
+            "replications": self.replications,
+            **({} if made.replication is None else {"replication": made.replication}),
+            "horizon_s": made.scenario.horizon,
+            "fingerprint": fingerprint(),
+            "files": {Path(path).name: digest for path, digest in made.files.items()},
+            "policies": {policy: self._policy(policy) for policy in self.runs},
+            "differences": self.differences,
+            "verdict": self.verdict,
+            **({} if self.until is None else {"until": self.until}),
+            **({} if self.replay is None else {"replay": self.replay}),
+            **({} if self.yearly is None else {"yearly": self.yearly}),
+            **(
+                {"steady_state": {policy: found.plain() for policy, found in self.steady.items()}}
+                if self.steady
+                else {}
+            ),
+            **({} if self.bound is None else {"bound": self.bound.plain()}),
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def _policy(self, policy: str) -> dict[str, Any]:
+        runs = self.runs[policy]
+        metrics = {name: found.plain() for name, found in self.intervals[policy].items()}
+        by: dict[str, Any] = {}
+        for kind, words in runs[0].by.items():
+            by[kind] = {
+                word: {
+                    key: bounded(
+                        key, [run.by[kind][word][key] for run in runs], [None], self.rule
+                    ).plain()
+                    for key in row
+                }
+                for word, row in words.items()
+            }
+        regret = {} if self.bound is None else {"regret": self.regrets[policy]}
+        return {
+            "formula": self.configuration.formula(policy),
+            "metrics": metrics,
+            **regret,
+            "by": by,
+        }
+
+    def _differences(self) -> list[dict[str, Any]]:
+        series = self.series()
+        first, *others = series
+        return [
+            {
+                "metric": name,
+                "a": first,
+                "b": other,
+                **_difference(
+                    name, series[first][name], series[other][name], len(series), self.rule
+                ).plain(),
+            }
+            for other in others
+            for name in DIFFERENCES
+        ]
+
+
+def _difference(
+    name: str, first: list[float | None], second: list[float | None], among: int, rule: Rule
+) -> Interval:
+    """Paired, and holding together with those of all pairs; a difference of shares that never
+    varied has no bounds that could be trusted."""
+    found = apart(first, second, among, rule, name)
+    return (
+        Interval(found.mean, None, None)
+        if METRICS[name][0] == "share" and found.low == found.high
+        else found
+    )

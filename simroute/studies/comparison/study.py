@@ -1,0 +1,80 @@
+"""A comparison with what it leaves: a report, pictures, the files of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from simroute.config.configuration import Configuration
+from simroute.metrics import Evidence, Figures
+from simroute.storage.run_folder import CONFIG, EVIDENCE, REPORT, SUMMARY, Outputs, text
+from simroute.studies.comparison.assertions import missed
+from simroute.studies.comparison.comparison import Comparison
+from simroute.studies.comparison.evidence import material
+
+Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
+"""Plays the replications of a configuration's only policy."""
+
+
+class Study(Comparison):
+    """The outcome of a comparison.
+
+    >>> study = sr.compare("demo", policies=["failover", "cascade"])
+    >>> study.intervals["cascade"]["success_rate"].low
+    """
+
+    def complete(self, again: Again) -> None:
+        """Add what needs further runs; here nothing does."""
+
+    @cached_property
+    def material(self) -> dict[str, Any]:
+        """What the report is made from beside the summary (`evidence.json`)."""
+        return material(self)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """plotly's figures by name, as the report shows them."""
+        from simroute.report import Material, Picture, pictures
+
+        found = pictures(Material(self.summary, self.material))
+        return {
+            name: picture.drawn() for name, picture in found.items() if isinstance(picture, Picture)
+        }
+
+    def report(self) -> str:
+        """The page, as HTML."""
+        from simroute.report import page
+
+        return page(self.summary, self.material)
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write the page."""
+        Path(path).write_text(self.report(), encoding="utf-8")
+        return Path(path)
+
+    def failed(self, assertions: list[str]) -> list[str]:
+        """Those that do not hold on the unfavourable bound, each with what was found; one
+        replication has no bound, so that nothing holds."""
+        return missed(self.intervals, assertions)
+
+    def outputs(self, report: bool) -> Outputs:
+        """The files of the run, report.html if `report`."""
+        made = {SUMMARY: text(self.to_json)}
+        if self.configuration.until is not None and not self.interrupted:
+            # with the number of replications that was reached
+            made[CONFIG] = text(self.configuration.to_yaml)
+        if all(self.evidence[policy].counts for policy in self.runs):
+            made[EVIDENCE] = text(
+                lambda: json.dumps(self.material, allow_nan=False, ensure_ascii=False) + "\n"
+            )
+            if report:
+                made[REPORT] = text(self.report)
+        return made
+
+    def _repr_html_(self) -> str:
+        from simroute.report import Material, brief
+
+        return brief(Material(self.summary, self.material))
