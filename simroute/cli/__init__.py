@@ -21,10 +21,10 @@ COMMANDS = {
         "README.",
     ),
     "compare": (
-        "simroute.cli.session",
+        "simroute.cli.commands.compare",
         "Run several policies in the same weather and say which one keeps the promise.",
     ),
-    "run": ("simroute.cli.session", "Run one policy."),
+    "run": ("simroute.cli.commands.run", "Run one policy."),
     "replay": (
         "simroute.cli.commands.replay",
         "What the traffic of a log would have cost, and how it would have felt, under other "

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from simroute.cli.completion import candidates
-from simroute.cli.plug import plugged
 from simroute.cli.render import pages
 from simroute.cli.terminal import escaped, on_terminal
+from simroute.config.plugins import load_plugins
 
 KINDS = {
     "scenarios": "scenario",
@@ -38,7 +38,7 @@ plugin = click.option(
 def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
     """Names, one a line; on a terminal with what each is for. Without KIND everything, as
     `describe` takes it: policy=failover."""
-    plugged(plugins)
+    load_plugins(plugins)
     if on_terminal():
         pages.show(
             part
@@ -110,7 +110,7 @@ def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> i
     scenario file, `describe scenario.outages` those of a section; `describe policy=cascade` says
     which one is meant where a layer has the same name.
     """
-    plugged(plugins)
+    load_plugins(plugins)
     if as_schema:
         click.echo(_schema(name))
         return 0
@@ -231,7 +231,7 @@ def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
     from simroute.config.review import review
     from simroute.errors import InputError
 
-    plugged(plugins)
+    load_plugins(plugins)
     problems: list[str] = []
     for found in review(files):
         for note in found.notes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simroute.cli.commands import trace
-from simroute.cli.kinds import SEED
+from simroute.cli.options import SEED
 
 if TYPE_CHECKING:
     from simroute.fitting.forecast import Forecast

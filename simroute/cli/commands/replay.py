@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from simroute.cli import session
+from simroute.cli.options import RunOptions, run_options
+from simroute.cli.session import run_session
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
@@ -24,7 +25,7 @@ WINDOWS = (
 
 
 @click.command("replay")
-@session.options
+@run_options
 @click.option(
     "--rate-scale", type=float, default=None, metavar="X", help="Play it X times as fast."
 )
@@ -135,7 +136,7 @@ def replay_command(
         word for name, value in given.items() if value is not None for word in (name, str(value))
     ] + (["--jitter"] if jitter else [])
     asked += [word for outage in outages for word in ("--outage", outage)]
-    return session.begin("replay", build=build, asked=tuple(asked), **options)
+    return run_session("replay", RunOptions(**options), build, tuple(asked))
 
 
 ASKED = {

@@ -15,89 +15,82 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simroute.cli.afterwards import Again, cut_short, said
-from simroute.cli.plug import plugged
+from simroute.cli.options import RunOptions
 from simroute.cli.render.comparison import _table
+from simroute.cli.session import executor_of
 from simroute.cli.terminal import brief, clean
+from simroute.cli.words import split_words
 from simroute.config import yaml_reader
+from simroute.config.plugins import load_plugins
 from simroute.errors import InputError
 from simroute.experiment.job import WorkerLostError
 from simroute.report.figures.sensitivity import short, told, winner
 from simroute.storage.folder import folder
 from simroute.storage.resume import newest, required
 from simroute.storage.run_folder import SENSITIVITY
-from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity import plan
-from simroute.text import money, percent, seconds, span
+from simroute.text import money, percent, seconds
 
 if TYPE_CHECKING:
-    from simroute.studies.sensitivity.run import Assumptions
+    from simroute.studies.sensitivity.result import Assumptions
 
 COST = "cost_per_1k_requests_usd"
 SIDE_BY_SIDE = 4
 """So many policies have columns of their own."""
-NAMED = {"as_json": "--json", "assertions": "--assert", "rows": "--rows"}
+NAMED = {"assertions": "--assert"}
+ELSEWHERE = (
+    "until",
+    "max_replications",
+    "replication",
+    "rows",
+    "assertions",
+    "explain",
+    "bound",
+    "yearly",
+)
+"""Options of other studies."""
 
 
 def assume(
-    vary: tuple[str, ...],
-    tornado: bool,
-    words: tuple[str, ...],
-    seed: int | None,
-    replications: int | None,
-    workers: int | None,
-    executor: str | None,
-    any_worker: bool,
-    cache: bool,
-    out: Path | None,
-    resume: bool,
-    as_json: bool,
-    plugins: tuple[Path, ...],
-    config: Path | None,
-    no_report: bool,
-    quiet: bool,
-    show: str | None = None,
-    **others: Any,
+    vary: tuple[str, ...], tornado: bool, options: RunOptions, show: str | None = None
 ) -> int:
     """Run it, print it, write it. `show`: the metrics that are printed, with commas between. The
     exit status."""
-    from simroute.cli.session import LOCAL, _kept, _place
     from simroute.studies.sensitivity.run import assumed
 
-    _refused("--tornado" if tornado else "--vary", others)
-    where = _place(executor or LOCAL, any_worker, workers, None)
-    plugged(plugins)
-    plan = _planned(vary, tornado, words, seed, replications, out, resume, config)
+    _refused("--tornado" if tornado else "--vary", options)
+    where = executor_of(replace(options, rows=None))
+    load_plugins(options.plugins)
+    plan = _planned(vary, tornado, options)
     metrics = _metrics(show, plan.kind)
-    plan.plugins = tuple(file.resolve() for file in plugins)
-    talk = not quiet and not as_json
-    if not resume and out is not None and (out / "summary.json").exists():
+    plan.plugins = tuple(file.resolve() for file in options.plugins)
+    out, talk = options.out, not options.quiet and not options.as_json
+    if not options.resume and out is not None and (out / "summary.json").exists():
         raise InputError(f"{out}: holds another run; give another folder with --out")
-    place = folder(plan, out) if not resume else newest(plan) if out is None else out
-    kept = _kept(workers, executor, any_worker, cache, as_json, (), plugins, no_report, quiet, None)
-    kept += () if show is None else ("--show", show)
-    again = Again("compare", place, kept, new=out is None and not resume)
-    perform = None if executor in (None, LOCAL) else where
+    place = folder(plan, out) if not options.resume else newest(plan) if out is None else out
+    kept = options.to_resume() + (() if show is None else ("--show", show))
+    again = Again("compare", place, kept, new=out is None and not options.resume)
     try:
-        with _watched(talk, not quiet) as (told, noted):
+        with _watched(talk, not options.quiet) as (told, noted):
             found = assumed(
                 plan,
-                workers=workers or _cores(),
+                workers=options.workers or _cores(),
                 told=told,
                 noted=noted,
                 out=place,
-                resume=resume,
-                report=not no_report,
-                perform=perform,
-                cache=cache,
+                resume=options.resume,
+                report=not options.no_report,
+                perform=None if options.is_local else where,
+                cache=options.cache,
             )
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again)
     except BaseException:
         again.tidy()
         raise
-    if as_json or SENSITIVITY in found.unwritten:
+    if options.as_json or SENSITIVITY in found.unwritten:
         click.echo(found.to_json(), nl=False)
-    elif not quiet:
+    elif not options.quiet:
         _show(found, place, metrics)
     return _ended(found, again)
 
@@ -117,40 +110,32 @@ def is_one(config: Path | None, resume: bool, out: Path | None, words: tuple[str
     return False
 
 
-def _planned(
-    vary: tuple[str, ...],
-    tornado: bool,
-    words: tuple[str, ...],
-    seed: int | None,
-    replications: int | None,
-    out: Path | None,
-    resume: bool,
-    config: Path | None,
-) -> plan.Settings:
-    from simroute.cli.session import _sorted
+def _planned(vary: tuple[str, ...], tornado: bool, options: RunOptions) -> plan.Settings:
+    """What is to run. Raises InputError."""
     from simroute.studies.sensitivity import sweep
     from simroute.studies.sensitivity import tornado as blown
 
-    if config is not None:
-        options = {
+    words, seed, replications = options.words, options.seed, options.replications
+    if options.config is not None:
+        said_too = {
             "--vary": vary or None,
             "--tornado": tornado or None,
             "--seed": seed,
             "--replications": replications,
         }
-        given = [*words, *(name for name, value in options.items() if value is not None)]
+        given = [*words, *(name for name, value in said_too.items() if value is not None)]
         if given:
             raise InputError(f"--config reruns a configuration as it is; remove {' '.join(given)}")
-        return plan.read(yaml_reader.read(config))
-    if resume and out is not None and not words and not vary:
-        required(out)
-        made = plan.read(yaml_reader.read(out / "config.yaml"))
+        return plan.read(yaml_reader.read(options.config))
+    if options.resume and options.out is not None and not words and not vary:
+        required(options.out)
+        made = plan.read(yaml_reader.read(options.out / "config.yaml"))
         return replace(
             made,
             seed=made.seed if seed is None else seed,
             replications=made.replications if replications is None else replications,
         )
-    scenario, policies, overrides = _sorted("compare", words)
+    scenario, policies, overrides = split_words("compare", words)
     planned = blown.planned if tornado else sweep.planned
     return planned(
         scenario,
@@ -184,12 +169,13 @@ def _ended(found: Assumptions, again: Again) -> int:
     return 130 if found.interrupted else 2 if found.problems else 0
 
 
-def _refused(option: str, others: dict[str, Any]) -> None:
-    """Options that ask for what is not done here."""
+def _refused(option: str, options: RunOptions) -> None:
+    """Options that ask for what is not done here. Raises InputError."""
+    values = {name: getattr(options, name) for name in ELSEWHERE}
     given = [
         NAMED.get(name, f"--{name.replace('_', '-')}")
-        for name, value in others.items()
-        if value not in (None, False, (), "local")
+        for name, value in values.items()
+        if value not in (None, False, ())
     ]
     if given:
         raise InputError(f"{option}: does not go with {', '.join(sorted(given))}")
@@ -384,30 +370,3 @@ def _difference(side: dict[str, Any], in_money: bool) -> str:
         if in_money
         else f"{100 * mean:+.2f} pp"
     )
-
-
-def distances(study: Study) -> None:
-    """How far each policy is from one that knows the weather."""
-    if study.bound is None:
-        return
-    plain = study.bound.plain()
-    best = plain["metrics"]
-    cost, success = best["cost_per_1k_requests_usd"], best["success_rate"]
-    figures = f"{span(**success, unit='share')}, {span(**cost, unit='USD')} per 1,000 requests"
-    click.echo(f"\nA policy that knows the weather ({plain['label']}): {figures}.")
-    rows: list[tuple[str, ...]] = [("policy", "success", "gap closed", "$/1k req", "gap closed")]
-    for policy, found in study.regrets.items():
-        cells = [
-            text for metric, scale, unit in REGRETS for text in _regret(found[metric], scale, unit)
-        ]
-        rows.append((clean(policy, 18), *cells))
-    _table(rows)
-
-
-REGRETS = (("success_rate", 100.0, " pp"), ("cost_per_1k_requests_usd", 1.0, ""))
-
-
-def _regret(row: dict[str, Any], scale: float, unit: str) -> tuple[str, str]:
-    if row["mean"] is None:
-        return "n/a", "n/a"
-    return f"{row['mean'] * scale:+.2f}{unit}", percent(row["closed"]["mean"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simroute.cli.completion import candidates
-from simroute.cli.kinds import SEED
-from simroute.cli.plug import plugged
+from simroute.cli.options import SEED, RunOptions
 
 if TYPE_CHECKING:
     from simroute.cli.afterwards import Again
-    from simroute.experiment.job import Work
     from simroute.studies.tuning import Plan, Tuning
 
 GOAL = (
@@ -139,7 +137,7 @@ def tune_command(
     config: Path | None,
     report: bool,
     quiet: bool,
-    **options: Any,
+    **asked: Any,
 ) -> int:
     """Search a policy's parameters, and confirm the best setting in weather that the search has not
     seen.
@@ -159,39 +157,57 @@ def tune_command(
 
     A policy file may hold the same entries in a `tune:` block.
     """
+    options = RunOptions(
+        words,
+        workers=workers,
+        executor=executor,
+        any_worker=any_worker,
+        cache=cache,
+        out=out,
+        resume=resume,
+        as_json=as_json,
+        plugins=plugins,
+        config=config,
+        no_report=not report,
+        quiet=quiet,
+    )
+    return _search(options, asked)
+
+
+def _search(options: RunOptions, asked: dict[str, Any]) -> int:
+    """Run it, print it, write it. `asked`: options that only a search has. The exit status."""
     from simroute.cli.afterwards import Again, cut_short
-    from simroute.cli.session import LOCAL, _place
+    from simroute.cli.session import executor_of
     from simroute.cli.terminal import brief
+    from simroute.config.plugins import load_plugins
     from simroute.errors import InputError
     from simroute.experiment.job import WorkerLostError
     from simroute.storage.folder import folder
     from simroute.storage.resume import newest
     from simroute.studies.tuning import sheet, tune
 
-    where = _place(executor or LOCAL, any_worker, workers, None)
-    perform: Work | None = None if executor in (None, LOCAL) else where
-    plugged(plugins)
-    plan = _planned(words, config, resume, out, tuple(file.resolve() for file in plugins), options)
-    talk = not quiet and not as_json
-    for note in (
-        dict.fromkeys(note for made in plan.configurations for note in made.notes) if talk else ()
-    ):
+    where = executor_of(options)
+    load_plugins(options.plugins)
+    out, talk = options.out, not options.quiet and not options.as_json
+    files = tuple(file.resolve() for file in options.plugins)
+    plan = _planned(options.words, options.config, options.resume, out, files, asked)
+    notes = dict.fromkeys(note for made in plan.configurations for note in made.notes)
+    for note in notes if talk else ():
         click.echo(f"note: {brief(note)}", err=True)
     made = sheet(plan)
-    place = folder(made, out) if not resume else newest(made) if out is None else out
-    kept = _kept(workers, executor, any_worker, cache, as_json, plugins, report, quiet)
-    again = Again("tune", place, kept, new=out is None and not resume)
+    place = folder(made, out) if not options.resume else newest(made) if out is None else out
+    again = Again("tune", place, options.to_resume(), new=out is None and not options.resume)
     try:
-        with _watching(plan, talk, not quiet) as watch:
+        with _watching(plan, talk, not options.quiet) as watch:
             found = tune(
                 plan,
-                workers=workers or _workers(plan),
+                workers=options.workers or _workers(plan),
                 watch=watch,
                 out=place,
-                resume=resume,
-                report=report,
-                perform=perform,
-                cache=cache,
+                resume=options.resume,
+                report=not options.no_report,
+                perform=None if options.is_local else where,
+                cache=options.cache,
             )
     except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
         return cut_short(error, again)
@@ -204,10 +220,10 @@ def tune_command(
     except BaseException:
         again.tidy()
         raise
-    if as_json or "summary.json" in found.unwritten:
+    if options.as_json or "summary.json" in found.unwritten:
         click.echo(found.to_json(), nl=False)
     elif talk:
-        _show(found, place, report)
+        _show(found, place, not options.no_report)
     return _ended(found, again)
 
 
@@ -288,39 +304,6 @@ def _workers(plan: Plan) -> int:
     requests = sum(made.requests for made in plan.configurations) / len(plan.configurations)
     # starting a worker costs about as much as that
     return 1 if plan.wanted.evaluations * requests < 60_000 else cores
-
-
-def _kept(
-    workers: int | None,
-    executor: str | None,
-    any_worker: bool,
-    cache: bool,
-    as_json: bool,
-    plugins: tuple[Path, ...],
-    report: bool,
-    quiet: bool,
-) -> tuple[str, ...]:
-    """The options that a resumed search needs again."""
-    valued: dict[str, Sequence[Any]] = {
-        "--workers": [workers],
-        "--executor": [executor],
-        "--plugin": plugins,
-    }
-    flags = {
-        "--any-worker": any_worker,
-        "--cache": cache,
-        "--json": as_json,
-        "--no-report": not report,
-        "--quiet": quiet,
-    }
-    found = [
-        text
-        for name, values in valued.items()
-        for value in values
-        if value is not None
-        for text in (name, str(value))
-    ]
-    return (*found, *(name for name, given in flags.items() if given))
 
 
 def _show(found: Tuning, place: Path, report: bool) -> None:

@@ -16,7 +16,7 @@ from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.best_policy import Crossing, Winner, crossings, winner
 from simroute.studies.sensitivity.plan import Settings, settings
 from simroute.studies.sensitivity.ranges import Axis, axes
-from simroute.studies.sensitivity.run import Assumptions
+from simroute.studies.sensitivity.result import Assumptions
 from simroute.text import clean
 
 

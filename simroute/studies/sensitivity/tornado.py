@@ -17,7 +17,7 @@ from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.best_policy import COST, Winner, difference, winner
 from simroute.studies.sensitivity.plan import Settings, settings
 from simroute.studies.sensitivity.ranges import axes
-from simroute.studies.sensitivity.run import Assumptions
+from simroute.studies.sensitivity.result import Assumptions
 from simroute.text import clean, span
 
 DOWN, UP = 0.5, 2.0

@@ -1,0 +1,64 @@
+"""`compare`: several policies in the same weather."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from simroute.cli.options import RunOptions, run_options
+from simroute.cli.session import run_session
+
+VARY = (
+    "The answer for several values of an assumption: "
+    "scenario.outages.morning.error_share=0.1..1.0 (:5 for five points, ' log' by factors). "
+    "Given twice: a map of winners."
+)
+
+
+@click.command("compare")
+@run_options
+@click.option(
+    "--bound",
+    is_flag=True,
+    help="Also print how far each policy is from one that knows the weather.",
+)
+@click.option(
+    "--yearly",
+    is_flag=True,
+    help="Also a year's figures, from how often each outage comes (per_year).",
+)
+@click.option("--vary", multiple=True, metavar="KEY=LOW..HIGH", help=VARY)
+@click.option(
+    "--tornado",
+    is_flag=True,
+    help="Halve and double each assumption of the scenario: which one decides? (--vary gives one "
+    "other ends.)",
+)
+@click.option(
+    "--show",
+    metavar="METRIC,…",
+    help="With --vary: print these metrics (simroute list metrics) for each policy at each value.",
+)
+def compare_command(vary: tuple[str, ...], tornado: bool, show: str | None, **options: Any) -> int:
+    """Run several policies in the same weather.
+
+    simroute compare scenario=demo policy=direct,failover scenario.workload.rate=5
+    """
+    earlier = options["config"] is not None or (options["resume"] and not options["words"])
+    if vary or tornado or earlier:
+        from simroute.cli.commands.sensitivity import assume, is_one
+
+        if (
+            vary
+            or tornado
+            or is_one(options["config"], options["resume"], options["out"], options["words"])
+        ):
+            return assume(vary, tornado, RunOptions(**options), show)
+    if show is not None:
+        from simroute.errors import InputError
+
+        raise InputError(
+            "--show: says which metrics --vary prints; give --vary KEY=LOW..HIGH as well"
+        )
+    return run_session("compare", RunOptions(**options))
