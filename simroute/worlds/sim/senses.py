@@ -12,8 +12,7 @@ from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
 from simroute.worlds.periods import Periods
 from simroute.worlds.sim.kernel import Kernel
-from simroute.worlds.sim.request import SimRequest
-from simroute.worlds.sim.upstream import Upstream
+from simroute.worlds.sim.upstream import SimRequest, Upstream
 
 
 class Senses:

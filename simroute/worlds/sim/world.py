@@ -18,9 +18,8 @@ from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
 from simroute.text import paired
 from simroute.worlds.sim.kernel import Kernel, Task, uncollected
-from simroute.worlds.sim.request import Held, SimRequest
 from simroute.worlds.sim.senses import Senses
-from simroute.worlds.sim.upstream import Attempt, Upstream
+from simroute.worlds.sim.upstream import Attempt, Held, SimRequest, Upstream
 
 OK, FAILED, REJECTED, TRUNCATED = (
     OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated")
