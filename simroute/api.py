@@ -315,7 +315,8 @@ def sensitivity(
         file.name, policies, file.overrides, texts, seed, replications
     )
     place, perform = _folder(plan, out, resume), _elsewhere(executor)
-    return assumed(plan, workers=workers, out=place, resume=resume, perform=perform, cache=cache)  # type: ignore[return-value]
+    found = assumed(plan, workers=workers, out=place, resume=resume, perform=perform, cache=cache)
+    return found  # type: ignore[return-value]
 
 
 def frontier(

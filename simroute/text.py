@@ -62,8 +62,10 @@ def span(mean: float | None, low: float | None, high: float | None, unit: str = 
     if low is None or high is None:
         return {"share": percent, "s": seconds, "USD": usd}.get(unit, _plain)(mean)
     digits = _digits((high - low) / 2 * scale, mean * scale)
-    low, mean, high = (f"{value * scale:,.{digits}f}" for value in (low, mean, high))  # type: ignore[assignment]
-    return f"{before}{mean}{after}" if low == high else f"{before}{mean}{after} ({low} to {high})"
+    values: Any = (low, mean, high)
+    lower, middle, upper = (f"{value * scale:,.{digits}f}" for value in values)
+    shown = f"{before}{middle}{after}"
+    return shown if lower == upper else f"{shown} ({lower} to {upper})"
 
 
 def _digits(half: float, mean: float) -> int:

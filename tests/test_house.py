@@ -20,13 +20,15 @@ CALLED = {"eval", "exec", "compile", "__import__"}
 """Builtins that run text as code."""
 
 RUNS_CODE = re.compile(
-    r"(pickle|marshal|shelve|dill|cloudpickle|runpy|hydra\.utils)\.\w+|yaml\.(load|load_all|full_load|unsafe_load)|(\w+\.)*instantiate"
+    r"(pickle|marshal|shelve|dill|cloudpickle|runpy|hydra\.utils)\.\w+"
+    r"|yaml\.(load|load_all|full_load|unsafe_load)|(\w+\.)*instantiate"
 )
 WALL_CLOCK = re.compile(
     r"time\.(time|time_ns|localtime|gmtime|ctime)|(datetime\.)?(datetime|date)\.(now|utcnow|today)"
 )
 UNKEYED = re.compile(
-    r"(np|numpy)\.random\.(?!Generator$|Philox$)\w+|os\.urandom|uuid\.uuid[14]|random\.\w+|secrets\.\w+"
+    r"(np|numpy)\.random\.(?!Generator$|Philox$)\w+"
+    r"|os\.urandom|uuid\.uuid[14]|random\.\w+|secrets\.\w+"
 )
 SUFFIXES = re.compile(r"\w+(Manager|Helper|Util|Utils|Impl)$|^Base[A-Z]\w*")
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager"}

@@ -168,8 +168,8 @@ def executor_of(options: RunOptions) -> Work:
     cluster = Cluster.named(options.executor, options.any_worker)
     if options.workers is not None:
         raise InputError(
-            f"--workers counts processes of this machine, and {options.executor} has workers of its own: "
-            f"leave out --workers"
+            f"--workers counts processes of this machine, and {options.executor} has workers of "
+            f"its own: leave out --workers"
         )
     if options.rows:
         raise InputError(

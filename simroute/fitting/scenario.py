@@ -276,8 +276,7 @@ def _deployment(seen: Sample, one: Fitted, key: tuple[str, str]) -> dict[str, An
                 "a second, slower kind of call",
             )
         rest = "; ".join(
-            f"{what}: {', '.join(f'{family} {value - min(families.values()):+.0f}' for family, value in families.items())} "
-            f"(BIC over the best)"
+            f"{what}: {_over_best(families)} (BIC over the best)"
             for what, families in one.latency.families.items()
         )
         made["latency"] = Noted(keys, f"{one.latency.what}; {rest}")
@@ -296,6 +295,11 @@ def _deployment(seen: Sample, one: Fitted, key: tuple[str, str]) -> dict[str, An
         gain = one.errors.bics["coin"] - one.errors.bics["spells"]
         made["clustered"] = Noted(keys, f"errors come in spells: BIC {gain:.0f} better than a coin")
     return made
+
+
+def _over_best(families: dict[str, float]) -> str:
+    best = min(families.values())
+    return ", ".join(f"{family} {value - best:+.0f}" for family, value in families.items())
 
 
 def _priced(seen: Sample, key: tuple[str, str]) -> dict[str, Any]:

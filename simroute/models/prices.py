@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simroute.core import Price
 from simroute.models import spec
@@ -106,7 +106,8 @@ def remarks(provider: str, model: str) -> Remarks:
     """Raises ValueError when the catalogue does not know the model."""
     found = _model(provider, model)
     days, hours = _constraints(found)
-    whole = bool(days) and not hours and found.prices[0].constraint is not None  # type: ignore[index]
+    prices: Any = found.prices
+    whole = bool(days) and not hours and prices[0].constraint is not None
     return Remarks(
         days[0].isoformat() if whole else None,
         bool(found.deprecated),

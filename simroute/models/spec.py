@@ -366,9 +366,15 @@ class Deployment:
     Example:
 
         deployments:
-          claude-sonnet: {provider: anthropic, model: claude-sonnet-4-0, price_date: 2025-07-01, limits: {rpm: 4000}, quality: 0.9}
-          gpt-4o: {provider: openai, model: gpt-4o, price_date: 2025-07-01, errors: {500: 0.001}, quality: 0.87}
-          in-house: {provider: us, model: llama-3, price: {input: 0.1, output: 0.1}, limits: {concurrency: 8, queue: 20}, quality: 0.7}
+          claude-sonnet:
+            {provider: anthropic, model: claude-sonnet-4-0, price_date: 2025-07-01,
+             limits: {rpm: 4000}, quality: 0.9}
+          gpt-4o:
+            {provider: openai, model: gpt-4o, price_date: 2025-07-01, errors: {500: 0.001},
+             quality: 0.87}
+          in-house:
+            {provider: us, model: llama-3, price: {input: 0.1, output: 0.1},
+             limits: {concurrency: 8, queue: 20}, quality: 0.7}
 
     Interplay: Order and `provider` are what policies go by: roles such as `first` and
     `other_company` are found from them, and an outage of a provider (or a `domain`) reaches all
@@ -440,7 +446,9 @@ class Outage:
     Example:
 
         outages:
-          morning: {provider: anthropic, start: 30%, end: 50%, error_share: 0.6, status: 529, slow_down: 3, hang_share: 0.05}
+          morning:
+            {provider: anthropic, start: 30%, end: 50%, error_share: 0.6, status: 529,
+             slow_down: 3, hang_share: 0.05}
           now_and_then: {deployment: gpt-4o, mean_between: 8h, repair: 10m, error_share: 0.3}
 
     Interplay: Exactly one of `provider`, `deployment` and `domain` says where, and either `start`

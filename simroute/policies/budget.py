@@ -41,7 +41,9 @@ class Budget:
 
     Example:
 
-        budget:   {usd: 20, period: day, zone: Europe/Berlin, shift_at: 0.8, to: cheapest, at_limit: shift}
+        budget:
+          {usd: 20, period: day, zone: Europe/Berlin, shift_at: 0.8, to: cheapest,
+           at_limit: shift}
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 10s}
 

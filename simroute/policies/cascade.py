@@ -22,7 +22,10 @@ class Cascade:
 
     Example:
 
-        cascade:  {cheap: cheapest, strong: first, judge: {true_accept: 0.8, false_accept: 0.45, latency: 1.7s, usd: 0.0002}}
+        cascade:
+          cheap: cheapest
+          strong: first
+          judge: {true_accept: 0.8, false_accept: 0.45, latency: 1.7s, usd: 0.0002}
         fallback: {targets: [first, other_company]}
         timeout:  {total: 30s, first_token: 10s}
 

@@ -32,7 +32,10 @@ class Retry:
 
     Example:
 
-        retry:   {attempts: 3, backoff: {initial: 0.5s, factor: 2, jitter: full}, budget: {share: 0.2, reserve: 1}}
+        retry:
+          attempts: 3
+          backoff: {initial: 0.5s, factor: 2, jitter: full}
+          budget: {share: 0.2, reserve: 1}
         timeout: {total: 30s, first_token: 10s}
 
     Interplay: `attempts` helps where failures are brief and independent: with an error share e a

@@ -13,6 +13,10 @@ from simroute.text import clean
 SHOWN = ((0.05, "5 %"), (0.5, "50 %"), (0.9, "90 %"), (0.95, "95 %"), (0.99, "99 %"))
 
 
+def _cleaned(lines: list[str]) -> str:
+    return "\n".join(clean(line, 400) for line in lines)
+
+
 def page(found: dict[str, Any], curves: dict[str, Any], text: str, name: str) -> str:
     """The HTML. `found`: what `fit --json` prints; `curves`: of data and model; `text`: the
     scenario's file; `name`: of the trace."""
@@ -23,7 +27,7 @@ def page(found: dict[str, Any], curves: dict[str, Any], text: str, name: str) ->
         "How well it fits": f"{_badly(found)}{_table(table(found))}",
         "Log and model": "".join(_figure(key, picture) for key, picture in drawn.items()),
         "Arrivals compared": _table(_families(found)),
-        "The scenario": f"<pre>{escape(chr(10).join(clean(line, 400) for line in _kept(text)))}</pre>",
+        "The scenario": f"<pre>{escape(_cleaned(_kept(text)))}</pre>",
     }
     links = "".join(
         f'<a href="#{_anchor(title)}">{escape(title)}</a>' for title in ("Answer", *sections)

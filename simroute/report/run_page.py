@@ -118,7 +118,8 @@ def _answer(material: Material) -> str:
         f'<header id="answer"><h1>{escape(clean(summary["scenario"], 60))}</h1><p '
         f'class="question">{escape(clean(evidence["question"], 600))}</p>'
         f'<div class="said">{said}</div><p '
-        f'class="small">{escape(given)}{escape(_given(material))}</p>{table}{_beyond(summary)}</header>'
+        f'class="small">{escape(given)}{escape(_given(material))}</p>'
+        f"{table}{_beyond(summary)}</header>"
     )
 
 
@@ -167,7 +168,8 @@ def _shown(name: str, found: Drawn) -> str:
 def _figure(name: str, picture: Picture) -> str:
     height = int(picture.figure["layout"]["height"])
     return (
-        f'<figure id="{name}"><h3>{escape(picture.title)}</h3><figcaption>{escape(picture.caption)}</figcaption>'
+        f'<figure id="{name}"><h3>{escape(picture.title)}</h3>'
+        f"<figcaption>{escape(picture.caption)}</figcaption>"
         f'<div class="chart" data-figure="{name}" role="img" aria-label="{escape(picture.title)} '
         f'The table below has the figures." '
         f'style="min-height:{height}px"><p class="without">The picture needs JavaScript; the '
@@ -346,7 +348,8 @@ def _layers(stance: list[dict[str, Any]]) -> str:
             for key, value, own in layer["set"]
         ]
         rows.append(
-            f"<tr><th scope=row>{escape(name)}</th><td>{escape(clean(layer['words'], 400))}</td><td>{', '.join(parts)}</td></tr>"
+            f"<tr><th scope=row>{escape(name)}</th><td>{escape(clean(layer['words'], 400))}</td>"
+            f"<td>{', '.join(parts)}</td></tr>"
         )
     heads = (
         "<tr><th scope=col>layer</th><th scope=col>what it does</th><th scope=col>settings "

@@ -59,7 +59,8 @@ def page(found: Found) -> str:
 def brief(found: Found) -> str:
     """Sentences and the table, for a notebook."""
     table: Table = next(iter(drawn(found).values())).table
-    return f"<div>{''.join(f'<p>{escape(clean(line, 400))}</p>' for line in found['lines'])}{_table(table)}</div>"
+    lines = "".join(f"<p>{escape(clean(line, 400))}</p>" for line in found["lines"])
+    return f"<div>{lines}{_table(table)}</div>"
 
 
 def tabled(picture: Picture) -> str:

@@ -329,7 +329,8 @@ def _panels(name: str, pictures: list[Picture], charts: Charts) -> str:
     )
     first = pictures[0]
     return (
-        f'<figure id="{name}"><h3>{escape(first.title)}</h3><figcaption>{escape(first.caption)}</figcaption><div '
+        f'<figure id="{name}"><h3>{escape(first.title)}</h3>'
+        f"<figcaption>{escape(first.caption)}</figcaption><div "
         f'class="panels">{drawn}</div>'
         f"<details><summary>The figures as a table</summary>{table}</details></figure>"
     )

@@ -194,7 +194,8 @@ class _Log:
                 if target != own:
                     self._taken[
                         f"{_words(own)} as "
-                        f"{_words(target)}{', the only version of that name' if why == 'date' else ''}"
+                        f"{_words(target)}"
+                        f"{', the only version of that name' if why == 'date' else ''}"
                     ] += row.calls
                 return target
             if among:

@@ -160,7 +160,8 @@ def _magic(path: Path) -> bytes:
 def _text(path: Path) -> io.TextIOWrapper:
     magic = _magic(path)
     if magic[:2] == b"\x1f\x8b":
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")  # type: ignore[type-var]
+        opened: Any = gzip.open(path)  # noqa: SIM115
+        return io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
     if magic[:4] == b"\x28\xb5\x2f\xfd":
         import zstandard
 

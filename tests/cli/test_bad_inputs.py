@@ -227,7 +227,8 @@ TRACES = {
     ),
     "T14 skew": (
         "startTime,endTime,spend,model,prompt_tokens,completion_tokens,request_id,call_type\n"
-        "2024-01-01T00:00:05Z,2024-01-01T00:00:00Z,0,m,1,1,a,x\n2024-01-01T00:00:05Z,2024-01-01T00:00:06Z,0,m,1,1,b,x\n",
+        "2024-01-01T00:00:05Z,2024-01-01T00:00:00Z,0,m,1,1,a,x\n"
+        "2024-01-01T00:00:05Z,2024-01-01T00:00:06Z,0,m,1,1,b,x\n",
         ["trace.csv: row 2", "1 of 2 rows end before they begin (at most 1 % may)"],
     ),
     "T17 NUL": (TOKENS + "0,1,1\n1,2\0,3\n", ["trace.csv: row 3", "holds a NUL byte"]),

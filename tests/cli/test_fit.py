@@ -169,7 +169,7 @@ def test_a_log_without_models_has_a_marked_assumption_or_a_scenarios_deployments
     assert list(made.scenario.deployments) == list(
         load("check", str(ROOT / "scenarios/demo.yaml"), []).scenario.deployments
     )
-    assert said("fit", str(log), "-o", str(tmp_path / "a.yaml"), *aside).exception.lines == (  # type: ignore[union-attr]
+    assert said("fit", str(log), "-o", str(tmp_path / "a.yaml"), *aside).exception.lines == (
         f"{tmp_path / 'a.yaml'}: is there already; --force overwrites it",
     )
 

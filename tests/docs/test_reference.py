@@ -111,7 +111,8 @@ def test_no_page_loads_anything_from_elsewhere(site):
     """No script, style, font or image comes from another server, so that the pages can be read
     without a network."""
     loads = re.compile(
-        r'<(?:script|img|iframe|source)[^>]*\ssrc="?(?:https?:)?//|<link[^>]*\brel="?(?:stylesheet|preload|preconnect)[^>]*href="?(?:https?:)?//'
+        r'<(?:script|img|iframe|source)[^>]*\ssrc="?(?:https?:)?//|'
+        r'<link[^>]*\brel="?(?:stylesheet|preload|preconnect)[^>]*href="?(?:https?:)?//'
     )
     found = [
         path.name for path in site.rglob("*.html") if loads.search(path.read_text(encoding="utf-8"))

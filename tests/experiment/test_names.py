@@ -152,7 +152,7 @@ def test_forbid_holds_for_a_feature_that_only_the_log_has(tmp_path):
         "workload: {forbid: {dunning: [openai]}}\ndeployments:\n  a: {provider: openai, "
         "model: gpt-4o}\n  b: {provider: them, model: claude-sonnet-4-0, price: {input: 1, "
         "output: 1}}\n"
-    )  # noqa: E501
+    )
     made = logged(tmp_path, "fallback: {targets: [a, b]}\n", scenario, feature="dunning")
     run = run_study(made).runs["p"][0]
     assert run.by["target"]["a"]["attempts"] == 0

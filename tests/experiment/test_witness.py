@@ -32,8 +32,12 @@ about: Which way does a call go?
 horizon: 100s
 workload: {{rate: 0.2, streamed: {streamed}}}
 deployments:
-  a: {{provider: x, model: m, price: {{input: 1, output: 2}}, latency: {{error: 0.5, sigma: 0}}, errors: {errors}}}
-  b: {{provider: y, model: n, price: {{input: 3, output: 4}}, latency: {{base: 1, per_1k_input: 0, sigma: 0, token_sigma: 0}}}}
+  a:
+    {{provider: x, model: m, price: {{input: 1, output: 2}}, latency: {{error: 0.5, sigma: 0}},
+      errors: {errors}}}
+  b:
+    {{provider: y, model: n, price: {{input: 3, output: 4}},
+      latency: {{base: 1, per_1k_input: 0, sigma: 0, token_sigma: 0}}}}
 """
 
 

@@ -127,7 +127,10 @@ def steady(
         gateway=gateway,
     )
     chunks: list[Any] = []
-    rows = lambda _: lambda table, chunk: chunks.append(chunk) if table == "attempts" else None  # noqa: E731
+
+    def rows(_):
+        return lambda table, chunk: chunks.append(chunk) if table == "attempts" else None
+
     found = replicate(
         Configuration("run", "test", made, {"policy": layers}), "policy", 0, rows
     ).metrics

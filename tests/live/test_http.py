@@ -106,7 +106,7 @@ def key(monkeypatch):
     monkeypatch.setenv("SIMROUTE_TEST_KEY", KEY)
 
 
-def test_when_one_provider_starts_to_answer_503_every_request_is_still_answered_and_the_breaker_opens():
+def test_when_one_provider_answers_503_every_request_is_answered_and_the_breaker_opens():
     """After three failures the failing server is not called again."""
 
     async def test(gateway, a, b, rows):

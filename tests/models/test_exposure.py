@@ -61,9 +61,7 @@ def test_replications_meet_what_is_expected_each_alone_and_both_at_once() -> Non
         )
 
 
-def test_a_scheduled_outage_is_a_state_with_a_random_one_and_clustered_errors_are_known_exactly() -> (
-    None
-):
+def test_a_scheduled_outage_is_a_state_and_clustered_errors_are_known_exactly() -> None:
     """A bad share of .1 in and out of a scheduled quarter of the hour: .025 and .075."""
     made = Scenario(
         {"a": Deployment("p", "m", clustered=Clustered(share=0.1, spell=60.0))},

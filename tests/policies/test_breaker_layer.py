@@ -21,7 +21,7 @@ class Watched(FakeWorld):
     """Keeps which calls were trials."""
 
     def __init__(self, reply: Callable[[Call, int], Reply], **rest: object) -> None:
-        super().__init__(lambda call, n: self.note(call) or reply(call, n), **rest)  # type: ignore[arg-type, func-returns-value]
+        super().__init__(lambda call, n: self.note(call) or reply(call, n), **rest)
         self.trials: list[bool] = []
 
     def note(self, call: Call) -> None:
@@ -29,7 +29,7 @@ class Watched(FakeWorld):
 
 
 def failing(times: int, status: int = 503, **rest: float) -> Watched:
-    return Watched(lambda call, n: Reply(status if n < times else 200, seconds=0.0, **rest))  # type: ignore[arg-type]
+    return Watched(lambda call, n: Reply(status if n < times else 200, seconds=0.0, **rest))
 
 
 def test_three_failures_stop_the_calls_and_a_trial_lets_them_through_again():

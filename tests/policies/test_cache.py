@@ -8,7 +8,7 @@ from simroute.policies.cache import Cache
 
 
 def asks(*keys: str, every: float = 10.0, **rest: object) -> list[Ask]:
-    return [Ask(id=i, key=key, arrival=i * every, **rest) for i, key in enumerate(keys)]  # type: ignore[arg-type]
+    return [Ask(id=i, key=key, arrival=i * every, **rest) for i, key in enumerate(keys)]
 
 
 def kinds(world: FakeWorld, policy: Cache, *requests: Ask) -> list[str]:
@@ -120,7 +120,7 @@ def test_exact_comes_before_semantic():
 def test_what_has_expired_is_not_near():
     """The nearest question is looked for among answers that still hold."""
     shown: list[list[object]] = []
-    world = FakeWorld(near=lambda call, keys: shown.append(list(keys)))  # type: ignore[func-returns-value]
+    world = FakeWorld(near=lambda call, keys: shown.append(list(keys)))
     world.play(Cache(match="semantic", ttl=15.0), *asks("x", "y", "z"))
     assert shown == [[], ["x"], ["y"]]
 

@@ -23,7 +23,7 @@ def world_of(*us: float, **seconds: float) -> FakeWorld:
             seconds=seconds.get(call.target or "", 1.0),
         )
     )
-    world.uniform = lambda stream, call: draws.pop(0) if len(draws) > 1 else draws[0]  # type: ignore[attr-defined]
+    world.uniform = lambda stream, call: draws.pop(0) if len(draws) > 1 else draws[0]
     return world
 
 
@@ -55,7 +55,7 @@ def test_the_cheapest_is_the_cheapest_now():
     """c at first; a once its price falls."""
     world, policy = FakeWorld(), Route(by="price")
     world.play(policy, Ask())
-    world.price = lambda target: Price(0.1 if target == "a" else 1.0, 1.0)  # type: ignore[method-assign]
+    world.price = lambda target: Price(0.1 if target == "a" else 1.0, 1.0)
     world.play(policy, Ask(arrival=5.0))
     assert asked(world) == ["c", "a"]
 

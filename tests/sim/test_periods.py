@@ -140,7 +140,9 @@ workload:
   tasks: {chat: {input_tokens: {median: 1000, sigma: 0}, output_tokens: {median: 1000, sigma: 0}}}
   max_output_tokens: 1000
 deployments:
-  m: {provider: a, model: m, price: {input: 1, output: 1}, latency: {base: 0.1, per_1k_input: 0, per_output_token: 0.0001, sigma: 0, token_sigma: 0}}
+  m:
+    {provider: a, model: m, price: {input: 1, output: 1},
+     latency: {base: 0.1, per_1k_input: 0, per_output_token: 0.0001, sigma: 0, token_sigma: 0}}
 budget: {usd: 43.2, period: day, zone: ZONE}
 """
 

@@ -80,10 +80,11 @@ def test_what_a_log_names_is_matched_by_name(
         for place, name in enumerate(dict.fromkeys([*tasks, *graded]))
     )
     quality = "{" + ", ".join(f"{name}: {RIGHT.get(name, 0.5)}" for name in graded) + "}"
+    known = [*features, *({closed} - set(features))]
     scenario = (
         "workload:\n"
         + (f"  tasks:\n{kinds}" if kinds else "")
-        + f"  features: {{{', '.join(f'{name}: 1' for name in [*features, *({closed} - set(features))])}}}\n "
+        + f"  features: {{{', '.join(f'{name}: 1' for name in known)}}}\n "
         f" forbid: {{{closed}: [openai]}}\n"
         + f"deployments:\n  a: {{{GPT}, quality: {quality}}}\n  b: {{{CLAUDE}, quality: "
         f"{quality}}}\n"

@@ -27,7 +27,8 @@ def trace(folder: Path, rows: int) -> Path:
         )
         size = f"{chance.randint(1, 900)},{chance.randint(1, 400)}"
         lines.append(
-            f"{round(at * 1e9)},{size},{model},{str(failed).lower()},{500 if failed else 200},{chance.uniform(0.5, 5):.3f},u{chance.randint(0, 9)}"
+            f"{round(at * 1e9)},{size},{model},{str(failed).lower()},{500 if failed else 200},"
+            f"{chance.uniform(0.5, 5):.3f},u{chance.randint(0, 9)}"
         )
     path = folder / "log.csv"
     path.write_text("\n".join(lines) + "\n")

@@ -319,10 +319,12 @@ def test_helicones_own_statuses_are_failures_and_its_cache_is_told(tmp_path: Pat
 def test_helicones_page_exports_latency_in_either_unit(tmp_path: Path, latency: str) -> None:
     """The two dates are 2.1 s apart, so that 2000 are milliseconds and 2.0 seconds."""
     header = (
-        "response_id,response_created_at,response_status,request_created_at,request_body,request_properties,request_user_id,model,"
+        "response_id,response_created_at,response_status,request_created_at,request_body,"
+        "request_properties,request_user_id,model,"
         "prompt_tokens,completion_tokens,latency,cost"
     )
-    row = f"""x1,2026-06-01 08:00:02.100,200,2026-06-01 08:00:00.000,"my, secret",{{}},ann,gpt-4o,300,40,{latency},0.001"""
+    times = "2026-06-01 08:00:02.100,200,2026-06-01 08:00:00.000"
+    row = f'x1,{times},"my, secret",{{}},ann,gpt-4o,300,40,{latency},0.001'
     found = figures(table(tmp_path, f"{header}\n{row}\n"))
     assert found == near(
         {

@@ -29,7 +29,8 @@ MAPPING = {
 }
 LOG = (
     'ts,line,"na""me",in '
-    "tok,cached,out,took,price,st\n1700000000000,a,gpt,10,5,3,1500,2,200\n1700000001000,b,gpt,10,,3,100,,503\n"
+    "tok,cached,out,took,price,st\n1700000000000,a,gpt,10,5,3,1500,2,200\n"
+    "1700000001000,b,gpt,10,,3,100,,503\n"
 )
 
 

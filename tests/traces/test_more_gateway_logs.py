@@ -181,7 +181,8 @@ BEDROCK = [
         20,
         operation="InvokeModelWithResponseStream",
         input=PROMPT | {"inputTokenCount": 10},
-        modelId="arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-3-5-haiku-20241022-v1:0",
+        modelId="arn:aws:bedrock:us-east-1:123456789012:inference-profile/"
+        "us.anthropic.claude-3-5-haiku-20241022-v1:0",
         output={
             "outputTokenCount": 5,
             "outputBodyJson": [

@@ -161,7 +161,8 @@ def test_a_status_tells_failures_and_a_negative_first_token_is_none(tmp_path: Pa
     """Where nobody says what failed, and where a log writes -1 for what it does not know."""
     path = tmp_path / "t.csv"
     path.write_text(
-        "arrival_ns,input_tokens,output_tokens,status,ttft_s\n5000000000,1,2,200,0.5\n7000000000,1,2,503,-1\n",
+        "arrival_ns,input_tokens,output_tokens,status,ttft_s\n"
+        "5000000000,1,2,200,0.5\n7000000000,1,2,503,-1\n",
         encoding="utf-8",
     )
     assert read([path]).rows("SELECT failed, ttft_s FROM requests") == [(False, 0.5), (True, None)]

@@ -11,7 +11,8 @@ from simroute.traces import read
 from simroute.traces.analysis.profile import rows, summary
 
 COLUMNS = (
-    "arrival_ns,request_id,input_tokens,cached_tokens,output_tokens,provider,model,failed,status,latency_s,ttft_s,cost_usd,user,session,"
+    "arrival_ns,request_id,input_tokens,cached_tokens,output_tokens,provider,model,failed,"
+    "status,latency_s,ttft_s,cost_usd,user,session,"
     "attempts,question"
 )
 LINES = (
@@ -123,7 +124,8 @@ def test_a_log_without_cached_tokens_is_priced_in_full(tmp_path: Path) -> None:
     """A million tokens in at $2.50 and a hundred thousand out at $10: $3.50, as the log has it."""
     path = tmp_path / "full.csv"
     path.write_text(
-        f"{COLUMNS}\n1700000000000000000,a,1000000,,100000,openai,gpt-4o,false,200,1.0,,3.5,ann,s1,1,\n",
+        f"{COLUMNS}\n1700000000000000000,a,1000000,,100000,openai,gpt-4o,false,"
+        "200,1.0,,3.5,ann,s1,1,\n",
         encoding="utf-8",
     )
     told = [

@@ -155,7 +155,7 @@ def test_q14_concurrency_in_m_g_infinity():
     assert flying.var() == pytest.approx(30.0, abs=4 * 30 * math.sqrt(2 / len(at)) * 1.05)
 
 
-def test_c01_a_breaker_with_few_consecutive_failures_turns_half_the_failures_into_nine_tenths_refusals(
+def test_c01_a_breaker_with_few_failures_turns_half_the_failures_into_nine_tenths_refusals(
     forms,
 ):
     """Five in a row at 50 % failures, 30 s rest, one trial: shares refused and served, within 4 sd

@@ -146,7 +146,8 @@ def convert_command(
     left = sum(found.skipped.values())
     click.echo(
         f"{found.requests:,} requests in "
-        f"{escaped(str(out))}{f'; {left:,} rows skipped, see simroute trace inspect' if left else ''}"
+        f"{escaped(str(out))}"
+        f"{f'; {left:,} rows skipped, see simroute trace inspect' if left else ''}"
     )
     return 0
 

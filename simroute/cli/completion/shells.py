@@ -78,7 +78,8 @@ class Shell(ShellComplete):
         ]
 
     def format_completion(self, item: CompletionItem) -> str:
-        return f"{'open' if item.type == OPEN else 'plain'}\t{self.written(item)}\t{clean(' '.join((item.help or '').split()), 100)}"
+        about = clean(" ".join((item.help or "").split()), 100)
+        return f"{'open' if item.type == OPEN else 'plain'}\t{self.written(item)}\t{about}"
 
     def written(self, item: CompletionItem) -> str:
         """As the shell wants it."""

@@ -64,6 +64,9 @@ class Stance(NamedTuple):
     second: float = 0.0
 
 
+NEUTRAL = Stance()
+
+
 class Way(NamedTuple):
     """The n-th call to a target, where those before it are given up: what comes of it for each
     request of a block.
@@ -154,7 +157,7 @@ def _way(
     return Way(code, n, rank, first, seconds, spent + here.whole, wasted, here.quality), given_up
 
 
-def choose(found: list[Way], stance: Stance = Stance()) -> Choice:  # noqa: B008 - an immutable value
+def choose(found: list[Way], stance: Stance = NEUTRAL) -> Choice:
     """The best way for each request."""
     rank, seconds, nano = (
         np.array([getattr(way, name) for way in found]) for name in ("rank", "seconds", "nano")

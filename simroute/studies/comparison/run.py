@@ -1,5 +1,4 @@
-"""Which of these policies keeps the promise at least cost, in the same weather? All of them in every
-replication, and the files of a run."""
+"""Which of these policies keeps the promise at least cost, in the same weather?"""
 
 from __future__ import annotations
 
@@ -41,8 +40,8 @@ def compare(
     disk lose nothing, and `resume` goes on from there (`rows` None: with row files if it was begun
     with them). After Ctrl-C the study is over the replications that all policies have finished.
     `perform`: plays the replications, here or elsewhere; the result does not depend on it. `kind`:
-    what is made of them. Raises InputError, WorkerLostError, ReplicationError (which names it), KeyboardInterrupt when no
-    replication is whole.
+    what is made of them. Raises InputError, WorkerLostError, ReplicationError (which names it),
+    KeyboardInterrupt when no replication is whole.
     """
     watch = watch or Watch()
     if configuration.yearly:

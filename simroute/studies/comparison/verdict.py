@@ -87,14 +87,13 @@ def _promise(
         )
     elif meets is None:
         open_ones = [part for part in promised if part.kept(found[part.metric]) is None]
-        why = (
-            f"undecided: {_joined(open_ones, found)}; "
-            f"{_hint([_more(part, series, found, rule) for part in open_ones], len(series[SUCCESS]))}"
-        )
+        more = [_more(part, series, found, rule) for part in open_ones]
+        why = f"undecided: {_joined(open_ones, found)}; {_hint(more, len(series[SUCCESS]))}"
     elif meets:
         why = f"keeps it: {_joined(promised, found)}"
     else:
-        why = f"misses it: {_joined([part for part in promised if part.kept(found[part.metric]) is False], found)}"
+        missed = [part for part in promised if part.kept(found[part.metric]) is False]
+        why = f"misses it: {_joined(missed, found)}"
     also = found[SUCCESS]
     if (
         promised[0].metric != SUCCESS

@@ -8,8 +8,9 @@ import re
 from simroute.models.prices import known_as
 
 TIERS = re.compile(
-    "all|any|auto|backup|base|basic|best|big|cheap|default|dev|east|eu|expensive|fallback|fast|general|gpt|large|light|llm|main|medium|mini|model|new"
-    "|old|paid|pool|premium|primary|prod|production|pro|secondary|slow|small|smart|staging|standard|strong|test|tier|us|v|weak|west"
+    "all|any|auto|backup|base|basic|best|big|cheap|default|dev|east|eu|expensive|fallback|fast"
+    "|general|gpt|large|light|llm|main|medium|mini|model|new|old|paid|pool|premium|primary|prod"
+    "|production|pro|secondary|slow|small|smart|staging|standard|strong|test|tier|us|v|weak|west"
 )
 """Words that say how good, dear or near a group is, or where it runs; none says what for."""
 

@@ -234,7 +234,8 @@ def _names(table: Table) -> Iterator[Row]:
             shown = ", ".join(f"{name[:60]} {percent(count / known)}" for name, count in most)
             yield (
                 f"{column}s",
-                f"{total:,}: {shown}{', …' if total > NAMES else ''}{_unsaid(table.requests - known)}",
+                f"{total:,}: {shown}{', …' if total > NAMES else ''}"
+                f"{_unsaid(table.requests - known)}",
             )
     turns = table.rows(
         "SELECT count(*), avg(n), max(n) FROM (SELECT count(*) AS n FROM requests WHERE session "

@@ -125,7 +125,8 @@ def explained(found: Spend, logged: float | None) -> Iterator[str]:
         shown = ", ".join(f"{name[:60]} ({found.unknown[name]:,})" for name in names[:NAMES])
         yield (
             f"no price is known for "
-            f"{shown}{', …' if len(names) > NAMES else ''}{f': {usd(found.unpriced)} of the log' if found.unpriced else ''}"
+            f"{shown}{', …' if len(names) > NAMES else ''}"
+            f"{f': {usd(found.unpriced)} of the log' if found.unpriced else ''}"
         )
     if found.cached:
         yield f"cached tokens at the full price would cost {usd(found.cached)} more"

@@ -46,7 +46,8 @@ CLOCK = "utc"
 SHEETS = True
 PARTS = {
     "sends": "CASE WHEN json_valid(provider_responses) THEN from_json(provider_responses,"
-    """ '[{"latency":"DOUBLE","provider_name":"VARCHAR","model_permaslug":"VARCHAR","status":"INTEGER"}]') END""",
+    """ '[{"latency":"DOUBLE","provider_name":"VARCHAR","""
+    """"model_permaslug":"VARCHAR","status":"INTEGER"}]') END""",
     "answered": "len(list_filter(sends, lambda s: s.status BETWEEN 200 AND 299)) > 0",
     "lost": "coalesce(finish_reason = 'error' OR NOT answered, finish_reason = 'error')",
 }

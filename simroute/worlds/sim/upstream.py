@@ -136,7 +136,8 @@ class SimRequest(Task):
 
     @property
     def feature(self) -> str:
-        return self.world.weather.features[self.columns.feature[self.i]]  # type: ignore[no-any-return]
+        name: str = self.world.weather.features[self.columns.feature[self.i]]
+        return name
 
     @property
     def session(self) -> str:
@@ -152,7 +153,8 @@ class SimRequest(Task):
 
     @property
     def forbids(self) -> frozenset[str]:
-        return self.world.forbidden.get(self.columns.feature[self.i], NOBODY)  # type: ignore[no-any-return]
+        who: frozenset[str] = self.world.forbidden.get(self.columns.feature[self.i], NOBODY)
+        return who
 
 
 NOBODY: frozenset[str] = frozenset()
