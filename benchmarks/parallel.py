@@ -11,7 +11,8 @@ import os
 import time
 from pathlib import Path
 
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.execution.pool import work
 
 SECONDS = 10.0

@@ -79,7 +79,7 @@ def written(log: Path, rows: int) -> None:
 
 def alone() -> float:
     """Requests a second of the same policy without any trace."""
-    from simroute.config.configuration import load
+    from simroute.config.loading import load
     from simroute.experiment.run import replicate
 
     made = load(

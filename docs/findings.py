@@ -20,7 +20,7 @@ from typing import Any
 from generated import table
 from setups import setup
 
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.metrics import METRICS
 from simroute.statistics.intervals import Interval, paired
 from simroute.studies.comparison.run import compare

@@ -10,7 +10,7 @@ import click
 
 from simroute.cli import COMMANDS, cli
 from simroute.config import reference
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.config.schema import Parameter
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS

@@ -14,7 +14,8 @@ from typing import Any
 from findings import ROOT, cell
 from generated import table
 
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.core import Judge
 from simroute.studies.comparison.run import compare
 

@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.studies.comparison.run import compare
 
 POLICIES = ("direct", "retry_only", "failover", "circuit_breaker")

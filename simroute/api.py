@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.execution.pool import work
 from simroute.experiment.job import Work
@@ -188,7 +189,7 @@ def replay(
     are quick. Else as for `compare`. The result's .replay has the calibration, what is decided, and
     what the traffic costs. Raises InputError.
     """
-    from simroute.config.configuration import windowed
+    from simroute.config.loading import windowed
     from simroute.studies.replay.calibration import planned
 
     files = [str(path)] if isinstance(path, (str, Path)) else [str(each) for each in path]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from simroute.config import schema, yaml_reader
-from simroute.config.configuration import layers_of
+from simroute.config.loading import layers_of
 from simroute.core import Outcome, Price, Rest, Target
 from simroute.core.params import Doc, Name
 from simroute.errors import InputError

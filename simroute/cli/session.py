@@ -203,7 +203,7 @@ def _shelved(perform: Work, watch: Watch) -> Work:
 
 def _configuration(command: str, options: RunOptions) -> Configuration:
     """As words, or as an earlier run's file says. Raises InputError."""
-    from simroute.config.configuration import load, restore
+    from simroute.config.loading import load, restore
     from simroute.errors import InputError
 
     seed, replications, config = options.seed, options.replications, options.config
@@ -229,7 +229,7 @@ def _configuration(command: str, options: RunOptions) -> Configuration:
 
 def _continued(command: str, options: RunOptions) -> Configuration:
     """What the unfinished run of a folder was started with. Raises InputError."""
-    from simroute.config.configuration import restore
+    from simroute.config.loading import restore
     from simroute.errors import InputError
     from simroute.storage.resume import required
 

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from simroute.config import schema, yaml_reader
-from simroute.config.configuration import Configuration, composed, read_documents, refused
+from simroute.config.configuration import Configuration
 from simroute.config.inputs import wish
+from simroute.config.loading import composed, read_documents, refused
 from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.prices import catalogued, known_as
 from simroute.traces import TraceError
 from simroute.traces.analysis.aggregates import price_of
 from simroute.traces.playback.cache import recording
-from simroute.traces.playback.columns import Recording
+from simroute.traces.playback.recording import Recording
 
 T = TypeVar("T")
 

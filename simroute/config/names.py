@@ -22,7 +22,8 @@ from simroute.errors import nearest
 from simroute.models import spec
 from simroute.models.quality import UNKNOWN, accuracy
 from simroute.text import clean
-from simroute.traces.playback.columns import MOST_NAMES, NOBODY, OTHERS
+from simroute.traces.playback.columns import MOST_NAMES
+from simroute.traces.playback.recording import NOBODY, OTHERS
 
 KINDS = ("target", "task", "feature", "task or feature", "provider")
 MOST = 12

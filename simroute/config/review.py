@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simroute.config import advice, catalogue, yaml_reader
-from simroute.config.configuration import layers_of, load
+from simroute.config.loading import layers_of, load
 from simroute.config.names import of_layers
 from simroute.core.target import ROLES
 from simroute.errors import InputError

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 import simroute
 from simroute.config import yaml_reader
-from simroute.config.configuration import Configuration, restore
+from simroute.config.configuration import Configuration
 from simroute.config.inputs import FILES
+from simroute.config.loading import restore
 from simroute.config.plugins import known, load_plugins
 from simroute.core import registry
 from simroute.errors import InputError

@@ -12,7 +12,7 @@ from simroute.traces.analysis.aggregates import answers, bills
 from simroute.traces.analysis.groups import kinds_of_work
 from simroute.traces.blame import GIVEN_UP, blame
 from simroute.traces.embeddings import set_apart
-from simroute.traces.records import TraceError
+from simroute.traces.raw_text import TraceError
 from simroute.traces.sends import INVALID, sends
 from simroute.traces.table import Table
 

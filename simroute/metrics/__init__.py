@@ -2,9 +2,10 @@
 drawn from."""
 
 from simroute.metrics.evidence import Evidence
-from simroute.metrics.figures import METRICS, Context, Figures, Fold, is_share
+from simroute.metrics.figures import METRICS, Figures, Fold, is_share
 from simroute.metrics.histogram import Histogram
 from simroute.metrics.observer import Observer
+from simroute.metrics.tallies import Context
 
 __all__ = [
     "METRICS",

@@ -9,7 +9,8 @@ import numpy as np
 
 from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.metrics.evidence import Evidence
-from simroute.metrics.figures import Context, Fold
+from simroute.metrics.figures import Fold
+from simroute.metrics.tallies import Context
 from simroute.text import pairs
 
 BINS = 120

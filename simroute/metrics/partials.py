@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from simroute.metrics.figures import Context, Figures, Fold
+from simroute.metrics.figures import Figures, Fold
+from simroute.metrics.tallies import Context
 
 NUMBERS = {
     "requests": (

@@ -6,8 +6,8 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from simroute.report.html import _anchor, _figure, _html, _table
 from simroute.report.picture import PETROFF, Picture, Table, clock, label
-from simroute.report.run_page import _anchor, _figure, _html, _table
 from simroute.text import clean
 
 SHOWN = ((0.05, "5 %"), (0.5, "50 %"), (0.9, "90 %"), (0.95, "95 %"), (0.99, "99 %"))

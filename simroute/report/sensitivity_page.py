@@ -6,8 +6,8 @@ from html import escape
 from typing import Any
 
 from simroute.report.figures import sensitivity as figures
+from simroute.report.html import _figure, _html, _table
 from simroute.report.picture import Picture, Table
-from simroute.report.run_page import _figure, _html, _table
 from simroute.text import clean, duration
 
 Found = dict[str, Any]

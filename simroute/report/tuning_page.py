@@ -9,9 +9,11 @@ from typing import Any
 
 from simroute.metrics import METRICS
 from simroute.report import answer
+from simroute.report.figures import search
 from simroute.report.figures import tuning as figures
+from simroute.report.html import _anchor, _figure, _html, _table
 from simroute.report.picture import Picture, Table
-from simroute.report.run_page import _anchor, _figure, _html, _marked, _table
+from simroute.report.run_page import _marked
 from simroute.text import clean, span
 
 Found = dict[str, Any]
@@ -271,7 +273,7 @@ def _effects(found: Found, charts: Charts) -> str:
 
 
 def _search(found: Found, charts: Charts) -> str:
-    made = {"objective_and_constraint": figures.against(found), "race": figures.race(found)}
+    made = {"objective_and_constraint": search.against(found), "race": search.race(found)}
     charts.update({name: picture.figure for name, picture in made.items() if picture is not None})
     return "".join(_figure(name, picture) for name, picture in made.items() if picture is not None)
 

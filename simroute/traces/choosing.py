@@ -11,7 +11,7 @@ from simroute.traces import records
 from simroute.traces.columns import COLUMNS
 from simroute.traces.formats import Format, named, recognised, unfolding
 from simroute.traces.formats.mapping import Mapped
-from simroute.traces.records import TraceError, Unfold
+from simroute.traces.raw_text import TraceError, Unfold, is_parquet
 from simroute.traces.spans import BEGINS
 
 
@@ -129,7 +129,7 @@ def lacking(path: Path, name: str) -> list[str]:
 
 
 def sample(path: Path, unfold: Unfold | None = None) -> records.Sample:
-    if not records.is_parquet(path):
+    if not is_parquet(path):
         return records.sample(path, unfold)
     import duckdb
 

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from simroute.traces.columns import COLUMNS, VERSION
-from simroute.traces.records import TraceError
+from simroute.traces.raw_text import TraceError
 from simroute.traces.table import Table
 
 HASHED = ("request_id", "user", "team", "session", "feature", "question")

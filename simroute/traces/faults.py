@@ -8,7 +8,7 @@ from typing import Any
 
 from simroute.traces.choosing import sample
 from simroute.traces.formats.mapping import Mapped
-from simroute.traces.records import TraceError
+from simroute.traces.raw_text import TraceError
 from simroute.traces.table import Table
 
 HELD = {"time": "t", "end": "ends", "first_token": "firsts", "delay": "after_s"}

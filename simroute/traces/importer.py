@@ -19,7 +19,8 @@ from simroute.traces.columns import COLUMNS
 from simroute.traces.formats import Format, named, unfolding
 from simroute.traces.formats.mapping import Mapped
 from simroute.traces.identity import settle
-from simroute.traces.records import Chunk, TraceError
+from simroute.traces.raw_text import TraceError, is_parquet
+from simroute.traces.records import Chunk
 from simroute.traces.table import Table, database
 
 __all__ = ["Wish", "read"]
@@ -202,7 +203,7 @@ class _Reader:
         line) of broken lines): small files together."""
         held, size = list[tuple[int, Chunk]](), 0
         for number, path in enumerate(paths):
-            if records.is_parquet(path):
+            if is_parquet(path):
                 yield from self._parquet(number, path)
                 continue
             for chunk in records.chunks(

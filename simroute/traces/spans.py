@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simroute.traces.dialects import PREFIXES
-from simroute.traces.records import Record
+from simroute.traces.raw_text import Record
 
 SPAN = (
     "span",

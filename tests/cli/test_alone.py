@@ -9,7 +9,7 @@ import pytest
 
 from commands import ran
 from simroute.cli import main
-from simroute.config.configuration import load, restore
+from simroute.config.loading import load, restore
 from simroute.errors import InputError
 from simroute.studies.run import run_study
 from tests.logs import calls, written

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from simroute.cli import cli
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.experiment.run import replicate
 from simroute.storage.rows import Frames
 from simroute.worlds.sim import SimWorld

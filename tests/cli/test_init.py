@@ -137,7 +137,7 @@ def test_what_is_only_suggested_is_right_as_well():
     """With the marks taken away from each suggestion, by itself, the scenario still has no mistake
     (what needs a file aside)."""
     made()
-    from simroute.config.configuration import load
+    from simroute.config.loading import load
 
     lines = Path("mine/scenarios/mine.yaml").read_text(encoding="utf-8").splitlines()
     starts = [

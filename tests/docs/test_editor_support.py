@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from simroute.config import yaml_reader
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.errors import InputError
 
 ROOT = Path(__file__).parent.parent.parent

@@ -10,7 +10,7 @@ import yaml
 from findings import ROOT, broken, claims, written
 from studied import FOLDER, STUDIES, TABLE, commands, figures, hashes, measured
 
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.core import Judge
 from simroute.studies.sensitivity.ranges import axes
 from simroute.studies.tuning import Wanted, planned

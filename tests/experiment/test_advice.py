@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simroute.config import advice
-from simroute.config.configuration import layers_of, load
+from simroute.config.loading import layers_of, load
 from simroute.config.yaml_reader import read
 from simroute.errors import InputError
 

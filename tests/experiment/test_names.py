@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from simroute.config.configuration import Configuration
-from simroute.config.configuration import load as load_scenario
 from simroute.config.from_trace import load
+from simroute.config.loading import load as load_scenario
 from simroute.errors import InputError
 from simroute.models import spec
 from simroute.studies.comparison.study import Study

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from simroute.config import reference
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.core import registry
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS

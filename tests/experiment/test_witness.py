@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.core import Outcome
 from simroute.errors import InputError
 from simroute.experiment.explain import Happened, Sent, Span, Verdict, Witness, explain

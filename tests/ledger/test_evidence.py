@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import simroute as sr
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.experiment.run import replicate
 from simroute.metrics import Evidence
 from simroute.metrics.observer import PARTS

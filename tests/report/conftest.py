@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from simroute.config.configuration import load
 from simroute.config.from_trace import load as replay
+from simroute.config.loading import load
 from simroute.metrics import METRICS
 from simroute.studies.run import run_study
 from simroute.studies.tuning import Wanted, planned, tune

@@ -12,7 +12,7 @@ import pytest
 
 import simroute as sr
 from report.conftest import BREAKOUT, FORMULA, IMAGE, LONG, MARKS, SCRIPT, SHORT
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.report import SECTIONS, Material, Picture, page, pictures
 from simroute.studies.comparison.evidence import material
 from simroute.studies.run import run_study

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes import Ask, FakeWorld, Reply
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.experiment.run import replicate
 from simroute.ledger import OUTCOMES

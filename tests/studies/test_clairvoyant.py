@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.core import Outcome
 from simroute.experiment.run import replicate
 from simroute.models import spec

@@ -16,7 +16,8 @@ import pytest
 
 import simroute
 from simroute.cli import main
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.config.plugins import load_plugins
 from simroute.errors import InputError
 from simroute.execution import dask

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.execution import pool
 from simroute.metrics import METRICS, Figures

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.execution import pool
 from simroute.execution.pool import Crew
 from simroute.experiment.job import WorkerLostError

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simroute.config.configuration import load as load_scenario
-from simroute.config.configuration import restore
 from simroute.config.from_trace import load
+from simroute.config.loading import load as load_scenario
+from simroute.config.loading import restore
 from simroute.experiment.run import weather
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study

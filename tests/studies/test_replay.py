@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from simroute.config.configuration import Configuration, restore
-from simroute.config.configuration import load as load_scenario
+from simroute.config.configuration import Configuration
 from simroute.config.from_trace import load
+from simroute.config.loading import load as load_scenario
+from simroute.config.loading import restore
 from simroute.errors import InputError
 from simroute.execution.progress import Watch
 from simroute.storage.journal import NAME

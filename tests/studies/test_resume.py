@@ -17,7 +17,8 @@ import pytest
 import simroute
 from simroute.api import compare as api_compare
 from simroute.config import plugins
-from simroute.config.configuration import Configuration, load, restore
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load, restore
 from simroute.errors import InputError
 from simroute.execution import pool
 from simroute.execution.collected import Gathered

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 import simroute as sr
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.execution import pool
 from simroute.metrics import METRICS, Figures
 from simroute.models import spec

@@ -9,7 +9,8 @@ import pytest
 
 import simroute
 from simroute.cli import main
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.execution import cached, pool
 from simroute.execution.cached import Shelf, digest
 from simroute.storage import resume

@@ -8,7 +8,7 @@ import pytest
 
 import simroute as sr
 from simroute.config.catalogue import listed
-from simroute.config.configuration import load, restore
+from simroute.config.loading import load, restore
 from simroute.errors import InputError
 from simroute.statistics.intervals import binomial, interval, needed, paired, t_quantile
 from simroute.studies.comparison.run import compare

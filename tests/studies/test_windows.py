@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.configuration import Configuration, windowed
+from simroute.config.configuration import Configuration
 from simroute.config.from_trace import load
+from simroute.config.loading import windowed
 from simroute.errors import InputError
 from simroute.execution.partitions import FOLDER, Windows
 from simroute.experiment.run import replicate

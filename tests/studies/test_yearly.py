@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.configuration import Configuration, restore
+from simroute.config.configuration import Configuration
+from simroute.config.loading import restore
 from simroute.errors import InputError
 from simroute.execution import pool
 from simroute.execution.progress import Watch

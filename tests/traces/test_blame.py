@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.configuration import load as load_scenario
 from simroute.config.from_trace import load
+from simroute.config.loading import load as load_scenario
 from simroute.fitting.fit import fit
 from simroute.fitting.forecast import forecast
 from simroute.studies.comparison.study import Study

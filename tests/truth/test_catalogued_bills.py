@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from genai_prices import Usage, calc_price
 
-from simroute.config.configuration import Configuration, load, restore
+from simroute.config.configuration import Configuration
 from simroute.config.from_trace import load as traced
+from simroute.config.loading import load, restore
 from simroute.experiment.run import replicate
 from simroute.models.prices import released
 from simroute.studies.bound.clairvoyant import foreseen

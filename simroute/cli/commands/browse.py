@@ -171,7 +171,7 @@ def _file(name: str) -> pages.Page:
 def _scenario(name: str) -> pages.Page:
     from simroute.cli.render import scenario
     from simroute.config import catalogue
-    from simroute.config.configuration import load
+    from simroute.config.loading import load
 
     text = catalogue.find("scenarios", name).read_text(encoding="utf-8-sig")
     return scenario.scenario(name, load("describe", name, []), text)
@@ -179,7 +179,7 @@ def _scenario(name: str) -> pages.Page:
 
 def _policy(name: str) -> pages.Page:
     from simroute.config import catalogue, yaml_reader
-    from simroute.config.configuration import layers_of
+    from simroute.config.loading import layers_of
     from simroute.core import formula
 
     path = catalogue.find("policies", name)

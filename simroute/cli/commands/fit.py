@@ -120,7 +120,7 @@ def telling() -> Iterator[Callable[[str], None] | None]:
 def deployments_of(name: str) -> dict[str, Any]:
     """Those of a scenario, as its file has them. Raises InputError."""
     from simroute.config import catalogue, yaml_reader
-    from simroute.config.configuration import load
+    from simroute.config.loading import load
 
     load("check", name, [])
     found: dict[str, Any] = yaml_reader.read(catalogue.find("scenarios", name)).data["deployments"]

@@ -92,7 +92,7 @@ def replay_command(
     the rest can be trusted. Deployments behave as the log says; with scenario=S those of a scenario
     can be asked as well, and its promises and outages hold.
     """
-    from simroute.config.configuration import windowed
+    from simroute.config.loading import windowed
 
     load: dict[str, Any] = {
         "trace_from": start,

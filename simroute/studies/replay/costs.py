@@ -11,7 +11,7 @@ from simroute.models import spec
 from simroute.models.quality import accuracy
 from simroute.storage import sheet
 from simroute.studies.replay.rebilled import Bill, rebilled
-from simroute.traces.playback.columns import NOBODY, OTHERS, Recording
+from simroute.traces.playback.recording import NOBODY, OTHERS, Recording
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison

@@ -14,7 +14,7 @@ from simroute.ledger import CACHED, OUTCOMES
 from simroute.metrics import Context, Figures, Fold, Observer
 from simroute.models.questions import BLOCK
 from simroute.models.replayed import clock, window
-from simroute.traces.playback.columns import NOBODY, Recording
+from simroute.traces.playback.recording import NOBODY, Recording
 
 OK, FAILED = OUTCOMES.index("ok"), OUTCOMES.index("failed")
 TOLD = {

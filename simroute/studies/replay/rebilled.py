@@ -14,7 +14,7 @@ from simroute.models.billing import Tariff
 from simroute.models.calendar import calendar
 from simroute.models.prices import price_list
 from simroute.models.questions import BLOCK
-from simroute.traces.playback.columns import NOBODY, Recording
+from simroute.traces.playback.recording import NOBODY, Recording
 
 PART = 16 * BLOCK
 """Requests that are looked at at a time."""

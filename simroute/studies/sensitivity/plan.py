@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 from simroute.config import yaml_reader
-from simroute.config.configuration import Configuration, restored
+from simroute.config.configuration import Configuration
+from simroute.config.loading import restored
 from simroute.errors import InputError
 
 Kind = Literal["vary", "tornado"]

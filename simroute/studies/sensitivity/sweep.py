@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
-from simroute.config.configuration import load
+from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.metrics import METRICS
 from simroute.report.figures.sensitivity import short, told

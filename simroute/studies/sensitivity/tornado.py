@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.models import spec
 from simroute.report.figures.sensitivity import short

@@ -11,7 +11,8 @@ study      from plan to result
 """
 
 from simroute.studies.tuning.config_file import read, sheet
+from simroute.studies.tuning.outcome.tuning import Tuning
 from simroute.studies.tuning.plan import Plan, Wanted, planned
-from simroute.studies.tuning.run import Tuning, tune
+from simroute.studies.tuning.run import tune
 
 __all__ = ["Plan", "Tuning", "Wanted", "planned", "read", "sheet", "tune"]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from simroute.config import yaml_reader
-from simroute.config.configuration import Configuration, restored
+from simroute.config.configuration import Configuration
+from simroute.config.loading import restored
 from simroute.errors import InputError
 from simroute.studies.tuning.plan import Plan, Wanted, asked, understood
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from simroute.config import catalogue, yaml_reader
-from simroute.config.configuration import Configuration, load
+from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.config.variation import Variation
 from simroute.errors import InputError
 from simroute.studies.tuning.outcome.confirmation import fresh_seed

@@ -12,7 +12,7 @@ import numpy as np
 from simroute.text import duration, percent
 from simroute.traces import records
 from simroute.traces.formats import servegen
-from simroute.traces.records import TraceError
+from simroute.traces.raw_text import TraceError
 
 BAD = {
     "no readable window": "t_s IS NULL OR rate_rps IS NULL OR client IS NULL",

@@ -8,7 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol, cast
 
-from simroute.traces.records import Record, Sample, TraceError, Unfold, unfolded
+from simroute.traces.raw_text import Record, TraceError, Unfold
+from simroute.traces.records import Sample, unfolded
 
 KNOWN = (
     "aiperf",

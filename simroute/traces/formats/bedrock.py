@@ -14,7 +14,8 @@ model are not told.
 from collections.abc import Iterator
 from typing import Any
 
-from simroute.traces.records import Record, Sample
+from simroute.traces.raw_text import Record
+from simroute.traces.records import Sample
 from simroute.traces.spans import loaded
 
 ABOUT = "Amazon Bedrock model invocation logs (S3 or CloudWatch; JSON lines)"

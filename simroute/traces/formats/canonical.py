@@ -9,7 +9,8 @@ from typing import Any
 
 from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.columns import TRY, VERSION
-from simroute.traces.records import Sample, TraceError
+from simroute.traces.raw_text import TraceError
+from simroute.traces.records import Sample
 
 ABOUT = (
     f"simroute's own table of requests (version {VERSION}), as `simroute trace convert` writes it"

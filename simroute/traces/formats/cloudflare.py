@@ -12,7 +12,8 @@ among its `Metrics` only where the provider told them.
 from collections.abc import Iterator
 from typing import Any
 
-from simroute.traces.records import Record, Sample
+from simroute.traces.raw_text import Record
+from simroute.traces.records import Sample
 from simroute.traces.spans import loaded
 
 ABOUT = "Cloudflare AI Gateway logs (API answers as JSON or JSONL; Logpush)"

@@ -14,7 +14,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from simroute.traces.records import Record, Sample, unfolded
+from simroute.traces.raw_text import Record
+from simroute.traces.records import Sample, unfolded
 from simroute.traces.spans import loaded
 
 ABOUT = "OpenRouter generations (JSON or JSONL of /api/v1/generation, or as the SDK names them)"

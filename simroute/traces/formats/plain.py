@@ -3,7 +3,7 @@ output_tokens; and any other canonical column."""
 
 from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.formats import canonical
-from simroute.traces.formats.mapping import READ
+from simroute.traces.formats.mapped import READ
 from simroute.traces.records import Sample
 
 ABOUT = (

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from simroute.traces.columns import TRY
-from simroute.traces.records import Sample, TraceError
+from simroute.traces.raw_text import TraceError
+from simroute.traces.records import Sample
 
 ABOUT = "requests.parquet of a run of simroute (--rows), with the attempts.parquet beside it"
 FIELDS = (

@@ -12,8 +12,9 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from simroute.traces.importer import Wish, read
-from simroute.traces.playback.columns import Recording, record
-from simroute.traces.records import TraceError
+from simroute.traces.playback.columns import record
+from simroute.traces.playback.recording import Recording
+from simroute.traces.raw_text import TraceError
 
 FOLDER = "SIMROUTE_TRACES"
 """Environment variable that tells worker processes where the traces of their parent are."""

@@ -10,7 +10,7 @@ import numpy as np
 from simroute.models.workload import Outcomes
 from simroute.traces import records
 from simroute.traces.importer import Wish, read
-from simroute.traces.records import TraceError
+from simroute.traces.raw_text import TraceError
 from simroute.traces.table import Table
 
 

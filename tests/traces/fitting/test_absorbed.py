@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.configuration import load as load_scenario
 from simroute.config.from_trace import load
+from simroute.config.loading import load as load_scenario
 from simroute.fitting.fit import fit
 from simroute.studies.run import run_study
 from simroute.traces import read

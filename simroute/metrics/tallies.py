@@ -1,0 +1,265 @@
+"""What the folds count: requests, attempts, events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.metrics.histogram import Histogram
+from simroute.metrics.outages import Outages, Window
+from simroute.text import pairs
+
+MINUTE = 60.0
+
+
+NOTICED = ("opened", "cooldown", "shifted")
+"""Events by which a layer of one replica says that it leaves a target; of an outage, if the target
+that they name is under it."""
+
+
+LABELS = ("task", "user", "feature", "team")
+"""What requests are split by."""
+
+
+OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage;
+    `names`: words by code.
+
+    `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days
+    have names. `seen`: of sends to these targets at these seconds, whether a log tells how they
+    went. `replicas`: how many states a policy has; 1 where all share one. `budget`: USD for a
+    period, and the periods of it that are whole, (start, end) in s, in order.
+    """
+
+    horizon: float
+    slo_latency: float
+    slo_ttft: float | None
+    minute_success: float
+    windows: list[Window]
+    names: dict[str, list[str]]
+    providers: list[str]
+    models: list[str]
+    slots: list[int | None] = field(default_factory=list)
+    day: Callable[[np.ndarray], np.ndarray] | None = None
+    seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    replicas: int = 1
+    budget: tuple[float, list[tuple[float, float]]] | None = None
+
+    @cached_property
+    def outages(self) -> Outages:
+        return Outages(self.windows)
+
+    def spent(self, when: np.ndarray, nano: np.ndarray) -> np.ndarray:
+        """Nano-USD by period of the budget; what was billed in none is left out."""
+        if self.budget is None:
+            return np.zeros(0, np.int64)
+        starts, ends = np.array(self.budget[1]).T
+        place = np.searchsorted(starts, when, side="right") - 1
+        found = np.zeros(len(starts), np.int64)
+        inside = (place >= 0) & (when < ends[place])
+        np.add.at(found, place[inside], nano[inside])
+        return found
+
+
+class Requests:
+    """Everything that is counted on requests."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.outcomes = np.zeros(len(OUTCOMES), np.int64)
+        self.latency, self.ttft, self.failover = Histogram(), Histogram(), Histogram()
+        self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.attained = (
+            self.asked
+        ) = 0
+        self.quality, self.answers = 0.0, 0
+        self.minutes = np.zeros((2, 0), np.int64)
+        labels = [name for name in LABELS if name in context.names] + (
+            ["day"] if context.day is not None else []
+        )
+        self.by = {name: np.zeros((3, len(context.names[name])), np.int64) for name in labels}
+        self.graded = np.zeros((2, len(context.names["task"])))
+        self.ungraded = np.zeros(len(context.names["task"]), np.int64)
+        self.spent = np.zeros(0 if context.budget is None else len(context.budget[1]), np.int64)
+
+    def add(self, chunk: Chunk) -> None:
+        ok = chunk["outcome"] == OK
+        self.outcomes += np.bincount(chunk["outcome"], minlength=len(OUTCOMES))
+        latency, ttft = chunk["latency_s"], chunk["ttft_s"]
+        self.latency.add(latency[ok & ~np.isnan(latency)])  # of a log, not all are known
+        self.ttft.add(ttft[ok & ~np.isnan(ttft)])
+        self.failover.add(chunk["failover_s"][~np.isnan(chunk["failover_s"])])
+        self.cost += int(chunk["cost_nano"].sum())
+        self.spent += self.context.spent(chunk["arrival_s"], chunk["cost_nano"])
+        self.wasted += int(chunk["wasted_nano"].sum())
+        self.forbidden += int(chunk["forbidden"].sum())
+        self.hits += int((ok & (chunk["cached"] != CACHED["no"])).sum())
+        self.false_hits += int((ok & chunk["false_hit"]).sum())
+        self.asked += int((chunk["attempts"] > 0).sum())
+        quick = ok & (latency <= self.context.slo_latency)
+        if self.context.slo_ttft is not None:
+            quick &= np.isnan(ttft) | (ttft <= self.context.slo_ttft)
+        self.attained += int(quick.sum())
+        quality = chunk["quality"][ok]
+        quality = quality[~np.isnan(quality)]
+        self.quality += float(quality.sum())
+        self.answers += len(quality)
+        self._minutes(chunk["arrival_s"], ok)
+        for name in LABELS:
+            if name in self.by:
+                self._split(name, chunk[name], ok, chunk["cost_nano"])
+        if self.context.day is not None:
+            self._split("day", self.context.day(chunk["arrival_s"]), ok, chunk["cost_nano"])
+        self._graded(chunk["task"], ok & ~np.isnan(chunk["quality"]), chunk["quality"])
+        if "ungraded" in chunk:
+            self.ungraded += np.bincount(
+                chunk["task"][chunk["ungraded"]], minlength=len(self.ungraded)
+            )
+
+    def _minutes(self, arrival: np.ndarray, ok: np.ndarray) -> None:
+        minute = (arrival / MINUTE).astype(np.int64)
+        size = int(minute.max()) + 1
+        if size > self.minutes.shape[1]:
+            self.minutes = np.pad(self.minutes, ((0, 0), (0, size - self.minutes.shape[1])))
+        self.minutes[0] += np.bincount(minute, minlength=self.minutes.shape[1])
+        self.minutes[1] += np.bincount(minute[ok], minlength=self.minutes.shape[1])
+
+    def _split(self, name: str, codes: np.ndarray, ok: np.ndarray, cost: np.ndarray) -> None:
+        size = len(self.context.names[name])
+        table = self.by[name]
+        table[0] += np.bincount(codes, minlength=size)
+        table[1] += np.bincount(codes[ok], minlength=size)
+        np.add.at(table[2], codes, cost)  # integers: bincount with weights would sum floats
+
+    def _graded(self, task: np.ndarray, known: np.ndarray, quality: np.ndarray) -> None:
+        size = len(self.context.names["task"])
+        self.graded += np.array(
+            [
+                np.bincount(task[known], quality[known], size),
+                np.bincount(task[known], minlength=size),
+            ]
+        )
+
+    def available(self) -> tuple[int, int]:
+        """Minutes in which enough requests succeeded, and minutes in which any arrived."""
+        seen = self.minutes[0] > 0
+        good = self.minutes[1][seen] >= self.context.minute_success * self.minutes[0][seen]
+        return int(good.sum()), len(good)
+
+    def finish(self) -> dict[str, float | None]:
+        total = int(self.outcomes.sum())
+        good, seen = self.available()
+        return {
+            "requests": float(total),
+            "success_rate": _share(self.outcomes[OK], total),
+            "availability": _share(good, seen),
+            "slo_attainment": _share(self.attained, total),
+            "latency_p50_s": self.latency.quantile(0.50),
+            "latency_p95_s": self.latency.quantile(0.95),
+            "latency_p99_s": self.latency.quantile(0.99),
+            "ttft_p95_s": self.ttft.quantile(0.95),
+            "wasted_usd": self.wasted / 1e9,
+            "quality_mean": _share(self.quality, self.answers),
+            "cache_hit_rate": _share(self.hits, total),
+            "cache_false_hit_rate": _share(self.false_hits, total),
+            "rejected": float(self.outcomes[REJECTED]),
+            "truncated": float(self.outcomes[TRUNCATED]),
+            "failover_p95_s": self.failover.quantile(0.95),
+            "forbidden_share": _share(self.forbidden, total),
+        }
+
+
+class Attempts:
+    """Everything that is counted on attempts."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.sends = self.limited = self.probes = self.pinged = 0
+        self.spent = np.zeros(0 if context.budget is None else len(context.budget[1]), np.int64)
+        size = len(context.providers)
+        self.by_target = np.zeros((2, size), np.int64)
+        self.failing: set[int] = set()
+
+    def add(self, chunk: Chunk) -> None:
+        own = chunk["request_id"] >= 0
+        self.sends += int(own.sum())
+        self.pinged += int(chunk["cost_nano"][~own].sum())
+        self.spent += self.context.spent(chunk["start_s"][~own], chunk["cost_nano"][~own])
+        self.limited += int((chunk["status"] == 429).sum())
+        self.probes += int((chunk["probe"] & own).sum())
+        self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])
+        np.add.at(self.by_target[1], chunk["target"], chunk["cost_nano"])
+        ordinary = ~chunk["probe"]
+        start = chunk["start_s"][ordinary]
+        rows, places = self.context.outages.matched(chunk["target"][ordinary], start)
+        # the outage, and the second of the run
+        self.failing.update(np.unique((places << 32) | start[rows].astype(np.int64)).tolist())
+
+
+class Events:
+    """Everything that is counted on events."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.counts = np.zeros(0, np.int64)
+        self._first: dict[tuple[int, ...], float] = {}
+        self._codes: dict[str, list[int]] = {}
+        for code, provider in enumerate(context.providers):
+            self._codes.setdefault(provider, []).append(code)
+        self.noticed: np.ndarray | None = None
+
+    def add(self, chunk: Chunk) -> None:
+        counts = np.bincount(chunk["event"], minlength=len(self.counts))
+        counts[: len(self.counts)] += self.counts
+        self.counts = counts
+        if not self.context.windows:
+            return
+        row, target = self._concerned(chunk)
+        t = chunk["t_s"][row]
+        found, places = self.context.outages.matched(target, t)
+        replica = (
+            chunk["replica"][row][found]
+            if self.context.replicas > 1
+            else np.zeros(len(found), np.int64)
+        )
+        keys, first = np.unique(
+            np.array([chunk["event"][row][found], places, replica]), axis=1, return_index=True
+        )
+        for *key, when in zip(*keys.tolist(), t[found[first]].tolist(), strict=True):
+            self._first.setdefault(tuple(key), when)
+
+    def _concerned(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
+        """(row, target) of each target that an event is about, in order of time: its own, or all of
+        the provider whose breaker it is of."""
+        rows: list[int] = []
+        targets: list[int] = []
+        for row, (target, detail) in enumerate(
+            zip(chunk["target"].tolist(), chunk["detail"].tolist(), strict=True)
+        ):
+            whose = pairs(detail).get("breaker") if "breaker=" in detail else None
+            own = target < 0 or whose == self.context.names["target"][target]
+            about = [target] if own or whose not in self._codes else self._codes[whose]
+            rows += [row] * len(about)
+            targets += about
+        return np.array(rows, np.int64), np.array(targets, np.int64)
+
+    def first(self, event_names: list[str]) -> np.ndarray:
+        """When each outage (row) was first noticed by each replica (column), s; infinite where it
+        was not while it lasted."""
+        if self.noticed is None:
+            self.noticed = np.full((len(self.context.windows), self.context.replicas), np.inf)
+            for (event, place, replica), t in self._first.items():
+                if event_names[event] in NOTICED:
+                    self.noticed[place, replica] = min(self.noticed[place, replica], t)
+        return self.noticed
+
+
+def _share(part: float, whole: float) -> float | None:
+    return float(part) / float(whole) if whole else None

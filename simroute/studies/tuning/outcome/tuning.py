@@ -1,0 +1,337 @@
+"""What a search leaves: what it recommends, with everything that was found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import simroute
+from simroute.metrics import METRICS
+from simroute.models.random import fingerprint
+from simroute.storage.run_folder import (
+    REPORT,
+    SUMMARY,
+    TRIALS,
+    TUNE,
+    TUNED,
+    Outputs,
+    text,
+)
+from simroute.storage.tables import write as write_table
+from simroute.studies.tuning.config_file import sheet
+from simroute.studies.tuning.outcome import effects
+from simroute.studies.tuning.outcome.confirmation import Confirmed
+from simroute.studies.tuning.plan import Plan
+from simroute.studies.tuning.problem.space import Choice, Number, Values
+from simroute.studies.tuning.search.evaluations import (
+    FRESH,
+    POLICY,
+    SEARCH,
+    Archive,
+    Candidate,
+)
+from simroute.studies.tuning.search.loop import FIRST
+from simroute.studies.tuning.search.progress import Rung
+from simroute.studies.tuning.search.ranking import Kept, bounds
+
+VERSION = 1
+
+
+@dataclass
+class Tuning:
+    """What came out: `recommended` values, `summary` (summary.json), `trials` (a data frame),
+    `figures` (plotly, by name), `tuned_yaml`."""
+
+    plan: Plan
+    archive: Archive
+    rungs: list[Rung]
+    confirmed: Confirmed
+    exhausted: bool = False
+    unwritten: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+    against: list[Candidate] = field(default_factory=list)
+
+    @property
+    def interrupted(self) -> bool:
+        return self.confirmed.interrupted
+
+    @property
+    def best(self) -> Candidate:
+        return self.confirmed.recommended
+
+    @property
+    def recommended(self) -> Values:
+        """LAYER.KEY -> value of every tuned parameter."""
+        return self.archive.space.effective(self.best.values)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """`summary.json`: no time of day, path or number of workers."""
+        plan, measured = self.plan, effects.Effects(self.archive, self.plan.goals, FIRST)
+        return {
+            "schema_version": VERSION,
+            "simroute": simroute.__version__,
+            "command": "tune",
+            "command_line": plan.command,
+            "scenarios": plan.scenarios,
+            "policy": plan.policy,
+            "seed": plan.wanted.seed,
+            "fresh_seed": plan.fresh_seed,
+            "fingerprint": fingerprint(),
+            "files": {
+                Path(path).name: digest
+                for made in plan.configurations
+                for path, digest in made.files.items()
+            },
+            "interrupted": self.interrupted,
+            "evaluations": {
+                "allowed": plan.wanted.evaluations,
+                "search": self.archive.spent[SEARCH],
+                "fresh": self.archive.spent[FRESH],
+                "candidates": len(self.archive.candidates),
+                "space_exhausted": self.exhausted,
+            },
+            "replications": {
+                "search": self.confirmed.searched,
+                "fresh": self.confirmed.replications,
+            },
+            "objectives": [
+                {"metric": each.metric, "direction": "max" if each.largest else "min"}
+                for each in plan.goals.objectives
+            ],
+            "constraints": [
+                {"metric": each.metric, "sign": each.sign, "bound": each.bound}
+                for each in plan.goals.constraints
+            ],
+            "robust": plan.wanted.robust if len(plan.scenarios) > 1 else None,
+            "proposer": plan.wanted.proposer,
+            "space": [_described(each) for each in self.archive.space.parameters],
+            "start": self._setting(self.archive.start),
+            "recommended": self._setting(self.best),
+            "gain": self._gain(self.best),
+            "optimism": self._optimism(),
+            "against": [self._other(each) for each in self.against],
+            "front": [
+                {**self._setting(each), "gain": self._gain(each)} for each in self.confirmed.front
+            ],
+            "tried": [each.number for each in self.confirmed.tried],
+            "parameters": effects.parameters(self.archive, plan.goals, self.best, self._is_allowed),
+            "race": [rung._asdict() for rung in self.rungs],
+            "candidates": [self._candidate(each) for each in self.archive],
+            "main_effects": measured.main(),
+            "pairs": measured.pairs(),
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def outputs(self, report: bool) -> Outputs:
+        """The files of the search, report.html if `report`."""
+        made: dict[str, Callable[[Path], object]] = {
+            SUMMARY: text(self.to_json),
+            TUNE: text(self.to_json),
+            TUNED: text(lambda: self.tuned_yaml),
+        }
+        if report:
+            made[REPORT] = text(self.report)
+        return {**made, TRIALS: lambda path: write_table(self.trials, path)}
+
+    @property
+    def tuned_yaml(self) -> str:
+        """The policy file with the recommended values, ready to run."""
+        from simroute.studies.tuning.outcome.policy_file import text
+
+        return text(self.plan, self.best.values, self.lines())
+
+    @property
+    def trials(self) -> Any:
+        """Every run as a row of a pandas data frame: candidate, values, figures."""
+        from simroute.storage.tables import frame
+        from simroute.studies.tuning.outcome.policy_file import columns
+
+        return frame(columns(self.plan, self.archive))
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """plotly's figures by name: main_effects, pairs, objective_and_constraint, race."""
+        from simroute.report.figures.tuning import drawn
+
+        return drawn(self.summary)
+
+    def lines(self) -> list[str]:
+        """The result in sentences."""
+        from simroute.studies.tuning.outcome.sentences import sentences
+
+        return sentences(self.summary)
+
+    def report(self) -> str:
+        """The page, one self-contained HTML file."""
+        from simroute.report.tuning_page import page
+
+        return page(self.summary, self.lines(), sheet(self.plan).to_yaml())
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the page. Raises OSError."""
+        Path(path).write_text(self.report(), encoding="utf-8")
+
+    def _repr_html_(self) -> str:
+        from simroute.report.tuning_page import brief
+
+        return brief(self.summary, self.lines())
+
+    # -- parts of the summary ----------------------------------------------------------------------
+
+    def _setting(self, candidate: Candidate) -> dict[str, Any]:
+        stages = {
+            SEARCH: min(self.confirmed.searched, self._whole(candidate, SEARCH)),
+            FRESH: self._whole(candidate, FRESH),
+        }
+        made: dict[str, Any] = {
+            "candidate": candidate.number,
+            "settings": self.archive.space.effective(candidate.values),
+        }
+        made |= {stage: self._figures(candidate, stage, count) for stage, count in stages.items()}
+        return {**made, "constraints": self._constraints(candidate, stages[FRESH])}
+
+    def _other(self, policy: Candidate) -> dict[str, Any]:
+        """A policy as it is, and how what is recommended differs from it."""
+        count = self.confirmed.replications
+        found = effects.gain(self.archive, self.plan.goals, self.best, FRESH, count, policy)
+        return {
+            "policy": policy.values[POLICY],
+            FRESH: self._figures(policy, FRESH, count),
+            "constraints": self._constraints(policy, count),
+            "gain": {wish: each.plain() for wish, each in found.items()},
+        }
+
+    def _whole(self, candidate: Candidate, stage: str) -> int:
+        return candidate.whole(stage, self.archive.scenarios)
+
+    def _figures(self, candidate: Candidate, stage: str, count: int) -> dict[str, Any] | None:
+        """scenario -> metric -> interval."""
+        if count == 0:
+            return None
+        known = [name for name in METRICS if name in candidate.runs[stage, 0, 0].metrics]
+        return {
+            name: {
+                metric: bounds(metric, candidate, stage, place, count).plain() for metric in known
+            }
+            for place, name in enumerate(self.plan.scenarios)
+        }
+
+    def _constraints(self, candidate: Candidate, count: int) -> list[dict[str, Any]]:
+        """On fresh replications; unknown without any."""
+        rows = []
+        for each in self.plan.goals.constraints:
+            for place, scenario in enumerate(self.plan.scenarios):
+                row: dict[str, Any] = {
+                    "constraint": str(each),
+                    "scenario": scenario,
+                    "state": "unknown",
+                }
+                if count:
+                    kept = Kept(each, place, bounds(each.metric, candidate, FRESH, place, count))
+                    row |= {
+                        "state": "met"
+                        if kept.is_met
+                        else "broken"
+                        if kept.is_broken
+                        else "not shown",
+                        **kept.found.plain(),
+                    }
+                rows.append(row)
+        return rows
+
+    def _gain(self, candidate: Candidate) -> dict[str, Any]:
+        """objective -> stage -> paired difference from the start."""
+        counts = {
+            stage: min(self._whole(each, stage) for each in (candidate, self.archive.start))
+            for stage in (SEARCH, FRESH)
+        }
+        counts[SEARCH] = min(counts[SEARCH], self.confirmed.searched)
+        found = {
+            stage: effects.gain(self.archive, self.plan.goals, candidate, stage, count)
+            for stage, count in counts.items()
+        }
+        return {
+            str(wish): {stage: found[stage][str(wish)].plain() for stage in found}
+            for wish in self.plan.goals.objectives
+        }
+
+    def _optimism(self) -> dict[str, Any]:
+        """Training minus fresh: of the figure itself, and of the gain over the start, in which the
+        weather's luck cancels."""
+        found = {}
+        for wish in self.plan.goals.objectives:
+            training, fresh = (
+                self._mean(self.best, stage, wish.metric) for stage in (SEARCH, FRESH)
+            )
+            gains = self._gain(self.best)[str(wish)]
+            ends = gains[SEARCH]["mean"], gains[FRESH]["mean"]
+            found[str(wish)] = {
+                "training": training,
+                "fresh": fresh,
+                "difference": None if training is None or fresh is None else training - fresh,
+                "gain_difference": None if None in ends else ends[0] - ends[1],
+            }
+        return found
+
+    def _mean(self, candidate: Candidate, stage: str, metric: str) -> float | None:
+        figures = self._setting(candidate)[stage]
+        means = [found[metric]["mean"] for found in figures.values()] if figures else []
+        return None if not means or None in means else float(sum(means)) / len(means)
+
+    def _candidate(self, candidate: Candidate) -> dict[str, Any]:
+        count = self._whole(candidate, SEARCH)
+        row: dict[str, Any] = {
+            "number": candidate.number,
+            "generation": candidate.generation,
+            "replications": count,
+        }
+        row["settings"] = self.archive.space.effective(candidate.values)
+        if count:
+            row["gain"] = {
+                k: v.mean
+                for k, v in effects.gain(
+                    self.archive, self.plan.goals, candidate, SEARCH, min(count, self._started())
+                ).items()
+            }
+            row["constraints"] = [
+                [
+                    bounds(each.metric, candidate, SEARCH, place, count).mean
+                    for place in range(self.archive.scenarios)
+                ]
+                for each in self.plan.goals.constraints
+            ]
+        return row
+
+    def _started(self) -> int:
+        return self._whole(self.archive.start, SEARCH)
+
+    def _is_allowed(self, name: str, value: Any) -> bool:
+        try:
+            self.plan.variation.value(
+                name, int(value) if self.plan.variation.number(name) is int else value
+            )
+        except Exception:
+            return False
+        return True
+
+
+def _described(each: Number | Choice) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": each.name, "start": each.start}
+    if isinstance(each, Number):
+        made |= {"low": each.low, "high": each.high, "log": each.log, "whole": each.whole}
+    else:
+        made |= {"options": list(each.options), "ordered": each.ordered}
+    if each.condition is not None:
+        made["if"] = {
+            "name": each.condition.name,
+            "values": list(each.condition.values),
+            "negated": each.condition.negated,
+        }
+    return made

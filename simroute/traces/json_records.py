@@ -1,0 +1,102 @@
+"""Records out of JSON: a document of any shape, or an object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from simroute.traces.raw_text import (
+    BETWEEN,
+    BLOCK,
+    LINE,
+    Record,
+    TraceError,
+    Unfold,
+    _blank,
+    _lines,
+    _piece,
+    _text,
+)
+
+
+def _objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
+    """(line, record); None for a line that is no object. One object a line, or a document: an array
+    of them, or a single one."""
+    source = _by_line(path) if _one_a_line(path) else _document(path)
+    for line, value in source:
+        if isinstance(value, dict):
+            for record in unfold(value):
+                yield line, record
+        else:
+            yield line, None
+
+
+def _one_a_line(path: Path) -> bool:
+    """Whether the first lines are objects; a document may be a single line, however long, and is
+    not read for that."""
+    with _text(path) as text:
+        start = _piece(path, text, BLOCK).lstrip()
+    try:
+        return (
+            not start.startswith("[")
+            and "\n" not in start[: json.JSONDecoder().raw_decode(start)[1]]
+        )
+    except (ValueError, RecursionError):  # a broken line, or a document longer than this
+        pass
+    lines = [line for line in start.splitlines()[:20] if line.strip()][:5]
+    return not start.startswith("[") and (
+        any(isinstance(_loaded(line), dict) for line in lines) or len(start.splitlines()) == 1
+    )
+
+
+def _loaded(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _by_line(path: Path) -> Iterator[tuple[int, Any]]:
+    with _text(path) as text:
+        for number, line in enumerate(_lines(path, text), 1):
+            if line.strip():
+                yield number, _loaded(line)
+
+
+def _document(path: Path) -> Iterator[tuple[int, Any]]:
+    """The values of an array one by one, never all of them at once; a document that is one object
+    is one value."""
+    decoder, buffer, place, line, more, blank = json.JSONDecoder(), "", 0, 1, True, 0
+    with _text(path) as text:
+        while True:
+            start = place + len(BETWEEN.match(buffer, place)[0])  # type: ignore[index]
+            line, place = line + buffer.count("\n", place, start), start
+            value, stop, why = None, -1, ""
+            try:
+                value, stop = decoder.raw_decode(buffer, place)
+            except ValueError as error:
+                why = str(error.args[0]).split(":")[0]
+            except RecursionError:
+                why, more = "nested too deeply", False
+            # a number at the end of what was read might go on
+            if stop > 0 and (stop < len(buffer) or not more):
+                yield line, value
+                line, place = line + buffer.count("\n", place, stop), stop
+            elif more:
+                if len(buffer) - place > LINE:
+                    raise TraceError(
+                        f"{path}: row {line}: one value is longer than {LINE >> 20} MiB; write "
+                        f"one object a line, or an array of them"
+                    )
+                part = _piece(path, text, max(BLOCK, len(buffer) - place))
+                blank = 0 if part.strip() else _blank(path, blank, part)
+                buffer, place, more = buffer[place:] + part, 0, bool(part)
+            elif place < len(buffer):
+                raise TraceError(
+                    f"{path}: row {line}: not readable JSON ({why}); expected one object a line, "
+                    f"or an array of them"
+                )
+            else:
+                return

@@ -1,0 +1,164 @@
+"""A file's text, decompressed and decoded, in lines and blocks."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from simroute.streams import refusal
+
+BLOCK = 1 << 20
+"""Characters read at once from a document of JSON."""
+
+
+LINE = 64 << 20
+"""Characters of the longest line, or value of a document, that is held."""
+
+
+EMPTY = 16 << 20
+"""Characters of empty lines in a row that are passed over."""
+
+
+BETWEEN = re.compile(r"[ \t\r\n\[,\]]*")
+"""What stands between the values of a document."""
+
+
+Record = dict[str, Any]
+Unfold = Callable[[Record], Iterable[Record]]
+"""A record of the file to the requests in it, where one holds several."""
+
+
+class TraceError(ValueError):
+    """A file that cannot be used, in one line: file, row, and what would be right."""
+
+
+def is_parquet(path: Path) -> bool:
+    """By its first bytes. Raises TraceError when it cannot be read."""
+    return _magic(path)[:4] == b"PAR1"
+
+
+def _magic(path: Path) -> bytes:
+    try:
+        if (why := refusal(path)) is not None:
+            raise TraceError(f"{path}: {why}")
+        with path.open("rb") as file:
+            return file.read(8)
+    except OSError as error:
+        raise TraceError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _text(path: Path) -> io.TextIOWrapper:
+    magic = _magic(path)
+    if magic[:2] == b"\x1f\x8b":
+        opened: Any = gzip.open(path)  # noqa: SIM115
+        return io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
+    if magic[:4] == b"\x28\xb5\x2f\xfd":
+        import zstandard
+
+        return io.TextIOWrapper(zstandard.open(path, "rb"), encoding="utf-8-sig", newline="")
+    if magic[:4] == b"PK\x03\x04":
+        raise TraceError(
+            f"{path}: is a zip archive; unpack it, or compress the file itself with gzip or zstd"
+        )
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _container(path: Path) -> str:
+    with _text(path) as text:
+        blank = 0
+        while (part := _piece(path, text, BLOCK)) and not part.strip():
+            blank = _blank(path, blank, part)
+    return "json" if part.lstrip()[:1] in ("{", "[") else "csv"
+
+
+def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines. What is wrong with the bytes is told with the row."""
+    return chain.from_iterable(_blocks(path, text))
+
+
+def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
+    """Many lines at once, none longer than LINE: what is longer is not held."""
+    number, blank, held, size = 0, 0, list[str](), 0
+    try:
+        while part := text.read(BLOCK):
+            if "\0" in part:
+                row = (
+                    number
+                    + 1
+                    + len(
+                        io.StringIO(
+                            "".join([*held, part[: part.index("\0")], "."]), newline=""
+                        ).readlines()
+                    )
+                    - 1
+                )
+                raise TraceError(f"{path}: row {row}: holds a NUL byte; is it a text file?")
+            blank = 0 if part.strip() else _blank(path, blank, part)
+            held, size = [*held, part], size + len(part)
+            if "\n" not in part and "\r" not in part:
+                if size > LINE:
+                    raise TraceError(
+                        f"{path}: row {number + 1}: is longer than {LINE >> 20} MiB; one request "
+                        f"a line, without its prompt, is not"
+                    )
+                continue
+            lines = io.StringIO("".join(held), newline="").readlines()
+            # the end of a line may still come
+            held = [] if lines[-1].endswith("\n") else [lines.pop()]
+            size, number = sum(map(len, held)), number + len(lines)
+            yield lines
+        if held:
+            yield held if len(held) == 1 else ["".join(held)]
+    except UnicodeDecodeError as error:
+        raise _undecodable(path, error) from None
+    except Exception as error:
+        if not _unpacking(error):
+            raise
+        raise TraceError(
+            f"{path}: row {number + 1} or soon after: cannot be unpacked: {error}"
+        ) from None
+
+
+def _blank(path: Path, before: int, part: str) -> int:
+    """Characters of nothing so far. Raises TraceError when there are too many."""
+    if before + len(part) > EMPTY:
+        raise TraceError(
+            f"{path}: holds more than {EMPTY >> 20} MiB of empty lines in a row; is it a log?"
+        )
+    return before + len(part)
+
+
+def _undecodable(path: Path, error: UnicodeDecodeError) -> TraceError:
+    """With the row, which the decoder does not know."""
+    decoder, row = codecs.getincrementaldecoder("utf-8")(), 1
+    with _text(path) as text:
+        while block := text.buffer.read(BLOCK):
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as wrong:
+                row += bytes(wrong.object[: wrong.start]).count(b"\n")
+                break
+            row += bytes(block).count(b"\n")
+    return TraceError(f"{path}: row {row}: not valid UTF-8 ({error.reason}); save it as UTF-8")
+
+
+def _unpacking(error: Exception) -> bool:
+    return isinstance(error, OSError | EOFError | zlib.error) or type(error).__name__ == "ZstdError"
+
+
+def _piece(path: Path, text: io.TextIOWrapper, size: int) -> str:
+    try:
+        return text.read(size)
+    except UnicodeDecodeError as error:
+        raise _undecodable(path, error) from None
+    except Exception as error:
+        if not _unpacking(error):
+            raise
+        raise TraceError(f"{path}: cannot be unpacked: {error}") from None
