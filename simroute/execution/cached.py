@@ -16,7 +16,6 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import simroute
 from simroute.config.configuration import Configuration
 from simroute.execution.pool import work
 from simroute.experiment.job import Done, Job, Reached, Work
@@ -148,7 +147,7 @@ def digest(configuration: Configuration) -> str:
 @cache
 def code() -> str:
     """Of the package's source files."""
-    root = Path(simroute.__file__).parent
+    root = Path(__file__).parent.parent
     found = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         found.update(

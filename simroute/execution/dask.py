@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import simroute
+from simroute import version
 from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import FILES
@@ -153,7 +153,7 @@ class Cluster:
             if isinstance(its, BaseException):
                 raise InputError(
                     f"worker {worker}: has no simroute like this one ({type(its).__name__}: "
-                    f"{its}); install {simroute.__version__} there"
+                    f"{its}); install {version.__version__} there"
                 )
             if not self.any_worker and its != traits():
                 raise InputError(differing(worker, its, traits()))
@@ -176,7 +176,7 @@ def traits() -> Traits:
     """What must be equal for equal bits: here, or where Dask runs this."""
     python = ".".join(platform.python_version_tuple()[:2])
     return (
-        ("simroute", simroute.__version__),
+        ("simroute", version.__version__),
         ("Python", python),
         ("numeric fingerprint", fingerprint()),
         *known(()),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import simroute
+from simroute import version
 from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.config.plugins import known
@@ -30,7 +30,7 @@ def header(configuration: Configuration, rows: bool) -> Header:
     text = configuration.to_yaml()
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Header(
-        simroute.__version__, fingerprint(), digest, rows, known(configuration.plugins), text
+        version.__version__, fingerprint(), digest, rows, known(configuration.plugins), text
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import simroute
+from simroute import version
 from simroute.cli import main
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
@@ -252,7 +252,7 @@ def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(
 ) -> None:
     """One line names it and what differs; with any_worker the study runs."""
     made = study(1, "scenario.horizon=200")
-    monkeypatch.setattr(simroute, "__version__", "9.9")
+    monkeypatch.setattr(version, "__version__", "9.9")
     with pytest.raises(
         InputError, match=r"worker tcp://127.0.0.1:\d+: has simroute 0.*\(here 9.9\).*--any-worker"
     ):

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import simroute
+from simroute import version
 from simroute.api import compare as api_compare
 from simroute.config import plugins
 from simroute.config.configuration import Configuration
@@ -303,7 +304,7 @@ def test_a_run_that_differs_is_refused_and_nothing_touched(
         assert words in line
         assert "--out" in line
     for target, name, value in [
-        (simroute, "__version__", "9.9"),
+        (version, "__version__", "9.9"),
         (resume, "fingerprint", lambda: "other"),
     ]:
         with monkeypatch.context() as patched:

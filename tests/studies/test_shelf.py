@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import simroute
+from simroute import version
 from simroute.cli import main
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
@@ -77,7 +78,7 @@ def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
         Path("plug.py").write_text("A = 2\n", encoding="utf-8")
         return replace(made, plugins=(Path("plug.py"),))
     if what == "version":
-        monkeypatch.setattr(simroute, "__version__", "9.9")
+        monkeypatch.setattr(version, "__version__", "9.9")
     elif what == "arithmetic":
         monkeypatch.setattr(resume, "fingerprint", lambda: "other")
     elif what == "code":

@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from hostile import VALUES
-from simroute.traces import TraceError, Wish, read, records
+from simroute.traces import TraceError, Wish, json_records, raw_text, read, records
 from simroute.traces.analysis.profile import rows, summary
 from simroute.traces.formats import KNOWN, named
 
@@ -56,7 +56,8 @@ def test_a_file_ten_times_as_long_takes_no_more_memory(
     """Python's share of it: records are handed on in chunks and forgotten; what the database holds
     is on disk from 64 MiB on."""
     monkeypatch.setattr(records, "CHUNK", 500)
-    monkeypatch.setattr(records, "BLOCK", 1 << 14)
+    for module in (raw_text, json_records):
+        monkeypatch.setattr(module, "BLOCK", 1 << 14)
     fields = ("arrival_s", "input_tokens", "output_tokens")
     peaks = []
     for many in (2_000, 20_000):

@@ -9,7 +9,7 @@ import pytest
 
 from simroute.cli import main
 from simroute.streams import content
-from simroute.traces import TraceError, read, records
+from simroute.traces import TraceError, json_records, raw_text, read
 
 ROW = '{"arrival_s": 1, "input_tokens": 5, "output_tokens": 1}\n'
 
@@ -17,9 +17,11 @@ ROW = '{"arrival_s": 1, "input_tokens": 5, "output_tokens": 1}\n'
 @pytest.fixture
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds of kilobytes instead of megabytes."""
-    monkeypatch.setattr(records, "BLOCK", 1 << 10)
-    monkeypatch.setattr(records, "LINE", 8 << 10)
-    monkeypatch.setattr(records, "EMPTY", 4 << 10)
+    for module in (raw_text, json_records):
+        monkeypatch.setattr(module, "BLOCK", 1 << 10)
+    for module in (raw_text, json_records):
+        monkeypatch.setattr(module, "LINE", 8 << 10)
+    monkeypatch.setattr(raw_text, "EMPTY", 4 << 10)
 
 
 LONG = {

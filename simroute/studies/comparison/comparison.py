@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import simroute
+from simroute import version
 from simroute.config.configuration import Configuration
 from simroute.execution.collected import Gathered
 from simroute.metrics import METRICS, Evidence, Figures
@@ -144,7 +144,7 @@ class Comparison:
         made = self.configuration
         return {
             "schema_version": 1,
-            "simroute": simroute.__version__,
+            "simroute": version.__version__,
             "command": made.command,
             "scenario": made.scenario_name,
             "seed": made.seed,

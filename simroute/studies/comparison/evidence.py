@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import simroute
+from simroute import version
 from simroute.experiment.run import weather
 from simroute.metrics import METRICS, Evidence, Histogram
 from simroute.metrics.observer import BINS, PARTS, WASTE, seconds_of
@@ -48,7 +48,7 @@ def material(study: Comparison) -> dict[str, Any]:
     budget = scenario.budget
     return {
         "schema_version": VERSION,
-        "simroute": simroute.__version__,
+        "simroute": version.__version__,
         "fingerprint": fingerprint(),
         "question": " ".join(scenario.about.split()),
         "lines": study.calibration_lines() + study.verdict_lines(),

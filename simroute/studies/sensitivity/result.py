@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-import simroute
+from simroute import version
 from simroute.studies.comparison.promise import share, words
 from simroute.studies.sensitivity.plan import Settings
 
@@ -47,7 +47,7 @@ class Assumptions(_Ended, ABC):
         made, scenario = self.plan.as_asked(self.plan.base), self.plan.base.scenario
         return {
             "schema_version": VERSION,
-            "simroute": simroute.__version__,
+            "simroute": version.__version__,
             "command": made.command,
             "kind": self.plan.kind,
             "scenario": made.scenario_name,

@@ -6,7 +6,7 @@ import math
 import textwrap
 from typing import Any
 
-import simroute
+from simroute import version
 from simroute.config import yaml_reader
 from simroute.metrics import METRICS
 from simroute.studies.tuning.plan import Plan
@@ -18,7 +18,7 @@ from simroute.text import clean
 def text(plan: Plan, values: Values, lines: list[str]) -> str:
     """A policy file, where it comes from in its head."""
     head = [
-        f"Tuned by simroute {simroute.__version__}:",
+        f"Tuned by simroute {version.__version__}:",
         plan.command,
         "",
         f"Scenario: {', '.join(plan.scenarios)}. Seed {plan.wanted.seed}, confirmed with seed "

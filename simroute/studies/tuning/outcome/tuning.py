@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import simroute
+from simroute import version
 from simroute.metrics import METRICS
 from simroute.models.random import fingerprint
 from simroute.storage.run_folder import (
@@ -74,7 +74,7 @@ class Tuning:
         plan, measured = self.plan, effects.Effects(self.archive, self.plan.goals, FIRST)
         return {
             "schema_version": VERSION,
-            "simroute": simroute.__version__,
+            "simroute": version.__version__,
             "command": "tune",
             "command_line": plan.command,
             "scenarios": plan.scenarios,
