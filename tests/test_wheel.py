@@ -97,7 +97,7 @@ def test_every_module_travels_in_the_wheel_and_nothing_else(wheel: Path) -> None
     assert {name for name in names if not name.split("/")[0].endswith(".dist-info")} == files
     assert {
         "simroute/cli/workspace/scenarios/mine.yaml",
-        "simroute/cli/shells/simroute.bash",
+        "simroute/cli/completion/scripts/simroute.bash",
     } < files
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 

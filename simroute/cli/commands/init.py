@@ -13,7 +13,7 @@ import click
 
 from simroute.cli.terminal import escaped
 
-TEMPLATES = Path(__file__).parent / "workspace"
+TEMPLATES = Path(__file__).parent.parent / "workspace"
 FILES = (
     "README.md",
     "scenarios/mine.yaml",

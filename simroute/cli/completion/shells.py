@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem, ShellComplete, add_completion
 from simroute.cli.completion.candidates import OPEN, paths
 from simroute.cli.terminal import clean, escaped
 
-SCRIPTS = Path(__file__).parent / "shells"
+SCRIPTS = Path(__file__).parent / "scripts"
 SHELLS = ("bash", "zsh", "fish")
 SPECIAL = frozenset("\\ '\"`$!&|;<>()[]{}*?#^%")
 """What a shell would take for something else than itself."""
