@@ -145,9 +145,8 @@ def digest(configuration: Configuration) -> str:
 
 
 @cache
-def code() -> str:
+def code(root: Path = Path(__file__).parent.parent) -> str:
     """Of the package's source files."""
-    root = Path(__file__).parent.parent
     found = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
         found.update(

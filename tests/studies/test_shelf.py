@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import simroute
 from simroute import version
 from simroute.cli import main
 from simroute.config.configuration import Configuration
@@ -105,17 +104,16 @@ def test_nothing_is_read_back_when_one_thing_has_changed(
 
 
 def test_the_digest_of_the_code_follows_every_source_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     """Another byte, or another name, is another digest."""
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/a.py").write_text("A = 1\n", encoding="utf-8")
-    monkeypatch.setattr(simroute, "__file__", str(tmp_path / "__init__.py"))
-    found = [cached.code.__wrapped__()]
+    found = [cached.code.__wrapped__(tmp_path)]
     (tmp_path / "deep/a.py").write_text("A = 2\n", encoding="utf-8")
-    found.append(cached.code.__wrapped__())
+    found.append(cached.code.__wrapped__(tmp_path))
     (tmp_path / "deep/a.py").rename(tmp_path / "deep/b.py")
-    found.append(cached.code.__wrapped__())
+    found.append(cached.code.__wrapped__(tmp_path))
     assert len(set(found)) == 3
 
 
