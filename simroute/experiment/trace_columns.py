@@ -12,7 +12,7 @@ import numpy as np
 
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import dates
-from simroute.metrics.figures import Agreed
+from simroute.metrics.tallies import Agreed
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
 from simroute.models.replayed import clock

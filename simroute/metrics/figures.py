@@ -61,7 +61,7 @@ class Fold:
             "cost_per_1k_requests_usd": _share(cost / 1e6, total),
             "budget_used": None
             if self.context.budget is None
-            else float((requests.spent + attempts.spent).max()) / 1e9 / self.context.budget[0],
+            else self.context.budget.used(requests.spent + attempts.spent),
             "attempts_per_request": _share(attempts.sends, total),
             "load_amplification": _share(attempts.sends, requests.asked),
             "rate_limited": float(attempts.limited),

@@ -29,6 +29,28 @@ OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
 
 
 @dataclass(frozen=True)
+class Agreed:
+    """A budget: `usd` for `together` periods in a row, which begin at `starts` and end at `ends`
+    (s), in order and apart."""
+
+    usd: float
+    starts: np.ndarray
+    ends: np.ndarray
+    together: int = 1
+
+    def spend(self, spent: np.ndarray, when: np.ndarray, nano: np.ndarray) -> None:
+        """Add nano-USD to `spent` by period; what was billed in none is left out."""
+        place = np.searchsorted(self.starts, when, side="right") - 1
+        inside = (place >= 0) & (when < self.ends[place])
+        np.add.at(spent, place[inside], nano[inside])
+
+    def used(self, spent: np.ndarray) -> float:
+        """The part of it that was spent in the dearest such row."""
+        row, sums = min(self.together, len(spent)), np.concatenate([[0], np.cumsum(spent)])
+        return float((sums[row:] - sums[: len(sums) - row]).max()) / 1e9 / self.usd
+
+
+@dataclass(frozen=True)
 class Context:
     """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage;
     `names`: words by code.
@@ -51,22 +73,15 @@ class Context:
     day: Callable[[np.ndarray], np.ndarray] | None = None
     seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     replicas: int = 1
-    budget: tuple[float, list[tuple[float, float]]] | None = None
+    budget: Agreed | None = None
 
     @cached_property
     def outages(self) -> Outages:
         return Outages(self.windows)
 
-    def spent(self, when: np.ndarray, nano: np.ndarray) -> np.ndarray:
-        """Nano-USD by period of the budget; what was billed in none is left out."""
-        if self.budget is None:
-            return np.zeros(0, np.int64)
-        starts, ends = np.array(self.budget[1]).T
-        place = np.searchsorted(starts, when, side="right") - 1
-        found = np.zeros(len(starts), np.int64)
-        inside = (place >= 0) & (when < ends[place])
-        np.add.at(found, place[inside], nano[inside])
-        return found
+    def spent(self) -> np.ndarray:
+        """Nothing yet, for each period of the budget."""
+        return np.zeros(0 if self.budget is None else len(self.budget.starts), np.int64)
 
 
 class Requests:
@@ -87,7 +102,7 @@ class Requests:
         self.by = {name: np.zeros((3, len(context.names[name])), np.int64) for name in labels}
         self.graded = np.zeros((2, len(context.names["task"])))
         self.ungraded = np.zeros(len(context.names["task"]), np.int64)
-        self.spent = np.zeros(0 if context.budget is None else len(context.budget[1]), np.int64)
+        self.spent = context.spent()
 
     def add(self, chunk: Chunk) -> None:
         ok = chunk["outcome"] == OK
@@ -97,7 +112,8 @@ class Requests:
         self.ttft.add(ttft[ok & ~np.isnan(ttft)])
         self.failover.add(chunk["failover_s"][~np.isnan(chunk["failover_s"])])
         self.cost += int(chunk["cost_nano"].sum())
-        self.spent += self.context.spent(chunk["arrival_s"], chunk["cost_nano"])
+        if self.context.budget is not None:
+            self.context.budget.spend(self.spent, chunk["arrival_s"], chunk["cost_nano"])
         self.wasted += int(chunk["wasted_nano"].sum())
         self.forbidden += int(chunk["forbidden"].sum())
         self.hits += int((ok & (chunk["cached"] != CACHED["no"])).sum())
@@ -182,7 +198,7 @@ class Attempts:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.sends = self.limited = self.probes = self.pinged = 0
-        self.spent = np.zeros(0 if context.budget is None else len(context.budget[1]), np.int64)
+        self.spent = context.spent()
         size = len(context.providers)
         self.by_target = np.zeros((2, size), np.int64)
         self.failing: set[int] = set()
@@ -191,7 +207,8 @@ class Attempts:
         own = chunk["request_id"] >= 0
         self.sends += int(own.sum())
         self.pinged += int(chunk["cost_nano"][~own].sum())
-        self.spent += self.context.spent(chunk["start_s"][~own], chunk["cost_nano"][~own])
+        if self.context.budget is not None:
+            self.context.budget.spend(self.spent, chunk["start_s"][~own], chunk["cost_nano"][~own])
         self.limited += int((chunk["status"] == 429).sum())
         self.probes += int((chunk["probe"] & own).sum())
         self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])

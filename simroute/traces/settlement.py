@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from simroute.traces import cells, faults
-from simroute.traces.attempts import joined
+from simroute.traces.attempts import join
 from simroute.traces.choosing import Wish, untimed
 from simroute.traces.columns import COLUMNS
 from simroute.traces.formats import Format
@@ -321,9 +321,10 @@ class Settlement:
         settle(self._table, self._given)
         source = "whole"
         if "trace" in self._given:
-            source = f"({joined('end' in self._form.COLUMNS)})"
+            self._table.notes += join(self._run, "end" in self._form.COLUMNS)
+            source = "joined"
         arrival, tick = self._spread()
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")
         order = "ORDER BY arrival_ns, file, line" if unordered or tick or source != "whole" else ""
         self._run(f"CREATE TABLE requests AS SELECT {arrival}, {others} FROM {source} {order}")
-        self._run("DROP VIEW whole; DROP VIEW told; DROP TABLE raw")
+        self._run("DROP VIEW whole; DROP VIEW told; DROP TABLE raw; DROP TABLE IF EXISTS joined")

@@ -68,10 +68,9 @@ def words(scenario: spec.Scenario) -> str:
     )
     if budget is None or periods(scenario) is None:
         return said
-    return (
-        f"{said}, for at most ${budget.usd:,g} "
-        f"{f'in any {duration(budget.window)}' if budget.period == 'rolling' else f'a {budget.period}'}"
-    )
+    rolling = budget.period == "rolling"
+    when = f"in any {duration(budget.window)}" if rolling else f"a {budget.period}"
+    return f"{said}, for at most ${budget.usd:,g} {when}"
 
 
 def told(part: Part, found: Interval) -> str:
