@@ -223,6 +223,28 @@ def test_files_are_small_enough_to_hold_in_mind() -> None:
     } == {}
 
 
+def test_no_two_files_import_each_other() -> None:
+    """Neither directly nor around a corner, imports for types and inside functions included."""
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in modules()}
+    names = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    imports: dict[str, set[str]] = {}
+    for name, path in names.items():
+        found = [
+            (node.module, alias.name)
+            for node in nodes(path)
+            if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names
+        ]
+        asked = {f"{a}.{b}" if f"{a}.{b}" in names else a for a, b in found}
+        imports[name] = asked & names.keys() - {name}
+    while free := [name for name, asked in imports.items() if not asked]:
+        for name in free:
+            del imports[name]
+        for asked in imports.values():
+            asked.difference_update(free)
+    assert imports == {}
+
+
 def test_help_loads_nothing_heavy() -> None:
     """`simroute --help` imports neither the numerical stack nor Hydra nor asyncio."""
     program = (
