@@ -189,3 +189,10 @@ def _as_yaml(char: str) -> str:
         if code < 0x10000
         else f"\\U{code:08x}"
     )
+
+
+def first_sentence(text: str | None) -> str:
+    """Of a docstring, on one line; a sentence ends with a point and a space, or its paragraph."""
+    paragraph = " ".join((text or "").strip().split("\n\n")[0].split())
+    sentence, point, _ = paragraph.partition(". ")
+    return sentence + point.strip()

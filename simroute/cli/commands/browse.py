@@ -12,6 +12,7 @@ from simroute.cli.completion import candidates
 from simroute.cli.render import pages
 from simroute.cli.terminal import escaped, on_terminal
 from simroute.config.plugins import load_plugins
+from simroute.text import first_sentence
 
 KINDS = {
     "scenarios": "scenario",
@@ -78,7 +79,7 @@ def _brief(kind: str, name: str) -> str:
     from simroute.traces.formats import named
 
     if kind == "layers":
-        return (registry[name].__doc__ or "").strip().split("\n")[0]
+        return first_sentence(registry[name].__doc__)
     if kind == "formats":
         return named(name).ABOUT
     return DEFINITIONS[name] if kind == "metrics" else _about(kind, name)

@@ -14,6 +14,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import click
 from click.shell_completion import CompletionItem
 
+from simroute.text import first_sentence
+
 OPEN = "open"
 """Type of a candidate after which the word goes on: `scenario=`, a folder."""
 HEADS = {
@@ -145,10 +147,7 @@ def _described(kind: str) -> dict[str, str]:
     from simroute.config import catalogue
 
     if kind == "layer":
-        return {
-            name: (cls.__doc__ or "").strip().split("\n")[0]
-            for name, cls in sorted(_layers().items())
-        }
+        return {name: first_sentence(cls.__doc__) for name, cls in sorted(_layers().items())}
     if kind == "metric":
         from simroute.metrics.definitions import DEFINITIONS
 

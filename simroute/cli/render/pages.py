@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simroute.cli.terminal import WIDTH, console, duration, escaped, lines, on_terminal
+from simroute.text import first_sentence
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -197,7 +198,7 @@ def policy(name: str, about: str, formula: str, layers: dict[str, Any], text: st
     if layers:
         yield from table(
             ("layer", "what it does"),
-            [(key, told(type(made)).doc.split("\n")[0]) for key, made in layers.items()],
+            [(key, first_sentence(told(type(made)).doc)) for key, made in layers.items()],
         )
     yield from title("The file")
     yield from fragment(text)
