@@ -307,3 +307,9 @@ def test_mistakes_of_all_kinds_are_told_at_once(
     lines = err.strip().splitlines()
     assert (code, len(lines)) == (2, len(told)), err
     assert [(text, line) for text, line in zip(told, lines, strict=True) if text not in line] == []
+
+
+def test_what_has_no_end_is_refused_before_it_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """A device would be hashed for ever."""
+    code, _, err = said(capsys, "replay", "/dev/zero", "policy=failover")
+    assert (code, err) == (2, "simroute: /dev/zero: is no regular file (a device or a socket)\n")

@@ -11,6 +11,7 @@ from functools import lru_cache
 from glob import glob, has_magic
 from pathlib import Path
 
+from simroute.streams import refusal
 from simroute.traces.importer import Wish, read
 from simroute.traces.playback.columns import record
 from simroute.traces.playback.recording import Recording
@@ -77,6 +78,8 @@ def digest(path: str) -> str:
     found = []
     for file in files(path):
         try:
+            if (why := refusal(file)) is not None:
+                raise TraceError(f"{file}: {why}")
             state = file.stat()
             found.append(_stamped(str(file), state.st_size, state.st_mtime_ns))
         except OSError as error:
