@@ -31,6 +31,9 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        # pressed while duckdb read one of our arrays
+        if KeyboardInterrupt.__name__ in str(error):
+            raise KeyboardInterrupt from error
         raise told(error, path) from error
     except RuntimeError as error:
         if INTERRUPTED in str(error):

@@ -172,7 +172,7 @@ def alone(words):
 
 def outcomes(command, cases, seed=1):
     """What went wrong in so many cases of a command, in words that let one do it again."""
-    for name in ("experiment.configuration", "experiment.run", "studies.compare", "results"):
+    for name in ("config.loading", "experiment.run", "studies.run", "storage"):
         import_module(f"simroute.{name}")  # once, and not in each of the processes
     scenarios, policies = documents("scenarios"), documents("policies")
     keys = [tuple(parameter.key.split(".")) for parameter in schema.parameters(spec.Scenario)]

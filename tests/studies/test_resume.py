@@ -30,7 +30,7 @@ from simroute.models.spec import Deployment, Scenario
 from simroute.storage import resume
 from simroute.storage.folder import Lock, folder
 from simroute.storage.journal import NAME
-from simroute.studies import record
+from simroute.studies.comparison import study
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
 
@@ -247,11 +247,11 @@ def test_more_replications_may_be_added_while_the_journal_is_there(
     made = configuration("bold", "safe")
     play(stop)
     if stop is None:
-        monkeypatch.setattr(
-            record,
-            "_write",
-            lambda path, text: (_ for _ in ()).throw(OSError(28, "No space left on device")),
-        )
+
+        def full(path: Path) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(study, "text", lambda make: full)
     begun(made, tmp_path)
     monkeypatch.undo()
     rest = play()
