@@ -5,13 +5,20 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from click.shell_completion import CompletionItem
 
 COMMANDS = {
@@ -119,7 +126,8 @@ def main(arguments: list[str] | None = None) -> Any:
         if getattr(sys, name) is None:  # closed by whoever called
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
-        status, lines = _done(typed)
+        with _quiet_interrupt():
+            status, lines = _done(typed)
         for line in lines:
             _said(typed, line)
         sys.stdout.flush()  # here, where a closed pipe is still ours to answer
@@ -129,6 +137,30 @@ def main(arguments: list[str] | None = None) -> Any:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         status = CLOSED
     sys.exit(status)
+
+
+@contextmanager
+def _quiet_interrupt() -> Iterator[None]:
+    """Ctrl-C without Python's warning about coroutines that were never awaited: one that it ends
+    between its call and its first step is no forgotten `await`."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        warnings.filterwarnings(
+            "ignore", message="coroutine .* was never awaited", category=RuntimeWarning
+        )
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _done(typed: list[str]) -> tuple[int, list[str]]:

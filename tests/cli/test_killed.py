@@ -287,3 +287,33 @@ def test_more_replications_than_before_as_help_says(whole: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert same_files("out", whole, "summary.json", "evidence.json", "config.yaml") == []
     assert "more --replications than before" in " ".join(ran("compare", "--help").stdout.split())
+
+
+CUT_SHORT = """
+import os
+import signal
+from dataclasses import dataclass
+
+from simroute.core import layer
+
+
+@layer("cut_short")
+@dataclass
+class CutShort:
+    async def __call__(self, call, send, world):
+        answer = world.within(5.0, send(call))
+        os.kill(os.getpid(), signal.SIGINT)
+        return await answer
+"""
+
+
+def test_ctrl_c_between_the_call_and_the_first_step_of_a_coroutine_warns_of_nothing(elsewhere):
+    """It came there by chance: the coroutine that it ends is no forgotten await."""
+    (elsewhere / "cut.py").write_text(CUT_SHORT)
+    (elsewhere / "cut.yaml").write_text("cut_short: {}\n")
+    words = ["run", "scenario=demo", "policy=cut.yaml", "--plugin", "cut.py", "--workers", "1"]
+    done = subprocess.run(
+        [sys.executable, "-m", "simroute", *words], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 130
+    assert done.stderr == "simroute: interrupted before the first replication was finished\n"
