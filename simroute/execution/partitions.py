@@ -18,7 +18,7 @@ from simroute.execution.pool import Crew
 from simroute.experiment.job import Done, Job, Numbered, Reached
 from simroute.experiment.run import context, world
 from simroute.metrics import Evidence, Figures
-from simroute.metrics.partials import pieced
+from simroute.metrics.partials import merge_partials
 from simroute.models.replayed import Part
 
 FOLDER = ".windows"
@@ -138,7 +138,7 @@ def _scaled(
 
 def _whole(configuration: Configuration, policy: str, kept: list[Merge]) -> Figures:
     known = context(configuration, world(configuration, policy, 0, []))
-    figures = pieced(known, [state for state, _ in kept])
+    figures = merge_partials(known, [state for state, _ in kept])
     figures.state, figures.evidence = None, Evidence(story=kept[0][1].story)
     for _, evidence in kept:
         figures.evidence.merge(evidence)

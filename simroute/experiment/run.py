@@ -13,8 +13,8 @@ from simpy import Environment
 from simroute.config.configuration import Configuration
 from simroute.experiment.trace_columns import days, periods, seen
 from simroute.ledger import Ledger, Sink
-from simroute.metrics import Context, Figures, Fold, Observer
-from simroute.metrics.partials import pieced, state
+from simroute.metrics import Context, EvidenceFold, Figures, Fold
+from simroute.metrics.partials import merge_partials, partial_state
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
 
@@ -106,8 +106,8 @@ def replicate(
     sinks: list[Sink] = []
     made = world(configuration, policy, replication, sinks)
     known = context(configuration, made)
-    fold, observer = Fold(known), Observer(known, story=replication == configuration.numbers[0])
-    sinks += [fold, observer]
+    fold, evidence = Fold(known), EvidenceFold(known, story=replication == configuration.numbers[0])
+    sinks += [fold, evidence]
     if rows is not None:
         sinks.append(rows(made))
     try:
@@ -126,9 +126,9 @@ def replicate(
     figures = (
         fold.finish(words, busy)
         if configuration.part is None
-        else pieced(known, [state(fold, words, busy)])
+        else merge_partials(known, [partial_state(fold, words, busy)])
     )
-    figures.evidence = observer.finish(
+    figures.evidence = evidence.finish(
         fold, {"event": words, "layer": ledger.layers.words, "error": ledger.errors.words}
     )
     assert all(value is None or math.isfinite(value) for value in figures.metrics.values())

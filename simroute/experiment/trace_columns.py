@@ -12,7 +12,7 @@ import numpy as np
 
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import dates
-from simroute.metrics.tallies import Agreed
+from simroute.metrics.tallies import BudgetPeriods
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
 from simroute.models.replayed import clock
@@ -49,7 +49,7 @@ def days(
     )
 
 
-def periods(scenario: spec.Scenario) -> Agreed | None:
+def periods(scenario: spec.Scenario) -> BudgetPeriods | None:
     """The scenario's budget, in those of its periods, or windows, that are wholly in the horizon;
     None if there are none.
 
@@ -68,13 +68,13 @@ def periods(scenario: spec.Scenario) -> Agreed | None:
         starts = np.arange(math.ceil(scenario.horizon * slots / budget.window)) * (
             budget.window / slots
         )
-        return Agreed(budget.usd, starts, starts + budget.window / slots, slots + 1)
+        return BudgetPeriods(budget.usd, starts, starts + budget.window / slots, slots + 1)
     within, found, now = Periods(*dates(scenario)), list[tuple[float, float]](), 0.0
     while now < scenario.horizon:
         start, now = within(now, budget.period, budget.zone, budget.reset)
         if start >= 0 and now <= scenario.horizon:
             found.append((start, now))
-    return Agreed(budget.usd, *np.array(found).T) if found else None
+    return BudgetPeriods(budget.usd, *np.array(found).T) if found else None
 
 
 def seen(models: list[DeploymentModel]) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:

@@ -2,18 +2,18 @@
 drawn from."""
 
 from simroute.metrics.evidence import Evidence
+from simroute.metrics.evidence_fold import EvidenceFold
 from simroute.metrics.figures import METRICS, Figures, Fold, is_share
 from simroute.metrics.histogram import Histogram
-from simroute.metrics.observer import Observer
 from simroute.metrics.tallies import Context
 
 __all__ = [
     "METRICS",
     "Context",
     "Evidence",
+    "EvidenceFold",
     "Figures",
     "Fold",
     "Histogram",
-    "Observer",
     "is_share",
 ]

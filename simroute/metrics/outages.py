@@ -19,7 +19,7 @@ class Outages:
                 turns.setdefault(target, []).extend(((start, 1, place), (end, 0, place)))
         self._spells = {target: _spells(sorted(mine)) for target, mine in turns.items()}
 
-    def matched(self, target: np.ndarray, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def match(self, target: np.ndarray, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(row, window) of each row at a target (code) and a time (s) within an outage of it, start
         included and end not."""
         rows, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]

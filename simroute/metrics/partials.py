@@ -26,7 +26,9 @@ NUMBERS = {
 HISTOGRAMS = ("latency", "ttft", "failover")
 
 
-def state(fold: Fold, event_names: list[str], busy_seconds: list[float]) -> dict[str, np.ndarray]:
+def partial_state(
+    fold: Fold, event_names: list[str], busy_seconds: list[float]
+) -> dict[str, np.ndarray]:
     """Everything that a fold has counted, by name."""
     requests, attempts, events = (fold.tables[name] for name in ("requests", "attempts", "events"))
     found = {
@@ -55,7 +57,7 @@ def state(fold: Fold, event_names: list[str], busy_seconds: list[float]) -> dict
     }
 
 
-def pieced(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
+def merge_partials(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
     """The figures of the parts together; `state` holds their sum."""
     fold = Fold(context)
     requests, attempts, events = (fold.tables[name] for name in ("requests", "attempts", "events"))

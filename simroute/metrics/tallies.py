@@ -29,7 +29,7 @@ OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
 
 
 @dataclass(frozen=True)
-class Agreed:
+class BudgetPeriods:
     """A budget: `usd` for `together` periods in a row, which begin at `starts` and end at `ends`
     (s), in order and apart."""
 
@@ -73,7 +73,7 @@ class Context:
     day: Callable[[np.ndarray], np.ndarray] | None = None
     seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     replicas: int = 1
-    budget: Agreed | None = None
+    budget: BudgetPeriods | None = None
 
     @cached_property
     def outages(self) -> Outages:
@@ -215,7 +215,7 @@ class Attempts:
         np.add.at(self.by_target[1], chunk["target"], chunk["cost_nano"])
         ordinary = ~chunk["probe"]
         start = chunk["start_s"][ordinary]
-        rows, places = self.context.outages.matched(chunk["target"][ordinary], start)
+        rows, places = self.context.outages.match(chunk["target"][ordinary], start)
         # the outage, and the second of the run
         self.failing.update(np.unique((places << 32) | start[rows].astype(np.int64)).tolist())
 
@@ -240,7 +240,7 @@ class Events:
             return
         row, target = self._concerned(chunk)
         t = chunk["t_s"][row]
-        found, places = self.context.outages.matched(target, t)
+        found, places = self.context.outages.match(target, t)
         replica = (
             chunk["replica"][row][found]
             if self.context.replicas > 1

@@ -177,7 +177,7 @@ def test_windows_are_found_by_bisection_as_by_a_search_through_all() -> None:
     windows = list(zip(starts.tolist(), ends.tolist(), targets, strict=True))
     when = np.concatenate([draw.uniform(-5, 1100, 1400), starts, ends])
     target = draw.integers(-1, 5, len(when))
-    rows, places = Outages(windows).matched(target, when)
+    rows, places = Outages(windows).match(target, when)
     wanted = {
         (row, place)
         for row, (code, t) in enumerate(zip(target.tolist(), when.tolist(), strict=True))

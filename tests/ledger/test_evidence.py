@@ -8,7 +8,7 @@ import simroute as sr
 from simroute.config.loading import load
 from simroute.experiment.run import replicate
 from simroute.metrics import Evidence
-from simroute.metrics.observer import PARTS
+from simroute.metrics.evidence_fold import PARTS
 
 SHORT = [
     "scenario.horizon=900s",

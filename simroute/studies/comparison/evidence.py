@@ -10,7 +10,7 @@ import numpy as np
 from simroute import version
 from simroute.experiment.run import weather
 from simroute.metrics import METRICS, Evidence, Histogram
-from simroute.metrics.observer import BINS, PARTS, WASTE, seconds_of
+from simroute.metrics.evidence_fold import BINS, PARTS, WASTE, cell_seconds
 from simroute.models.random import fingerprint
 from simroute.models.spec import Budget
 from simroute.models.weather import Weather
@@ -172,7 +172,7 @@ def _quantile(cells: np.ndarray, share: float) -> float | None:
     total = int(cells.sum())
     if total == 0:
         return None
-    return float(seconds_of(np.array(np.searchsorted(np.cumsum(cells), share * total - 1e-9))))
+    return float(cell_seconds(np.array(np.searchsorted(np.cumsum(cells), share * total - 1e-9))))
 
 
 def _pooled(policy: str, study: Comparison) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def _tail(counts: dict[str, np.ndarray]) -> dict[str, Any] | None:
         part: int(row[first:].sum()) / 1e6 / many
         for part, row in zip(PARTS, counts["parts"], strict=True)
     }
-    return {"from_s": float(seconds_of(np.array(first))), "requests": many, "parts_s": parts}
+    return {"from_s": float(cell_seconds(np.array(first))), "requests": many, "parts_s": parts}
 
 
 def _strange(study: Comparison) -> list[dict[str, Any]]:

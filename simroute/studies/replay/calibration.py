@@ -15,7 +15,7 @@ from simroute.config.configuration import Configuration
 from simroute.config.from_trace import RECORDED
 from simroute.config.from_trace import load as traced
 from simroute.metrics import METRICS, Evidence, Figures
-from simroute.metrics.observer import BINS, seconds_of
+from simroute.metrics.evidence_fold import BINS, cell_seconds
 from simroute.statistics.intervals import Interval, interval, paired
 from simroute.studies.replay.costs import spending
 from simroute.studies.replay.log_figures import TOLD, logged, told
@@ -248,7 +248,7 @@ def _slice(counts: dict[str, np.ndarray], part: slice) -> dict[str, Any]:
 def _quantile(cells: np.ndarray, share: float) -> float | None:
     total = int(cells.sum())
     return (
-        float(seconds_of(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0])
+        float(cell_seconds(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0])
         if total
         else None
     )

@@ -11,7 +11,7 @@ import numpy as np
 from simroute.config.configuration import Configuration
 from simroute.experiment.run import context, world
 from simroute.ledger import CACHED, OUTCOMES
-from simroute.metrics import Context, Figures, Fold, Observer
+from simroute.metrics import Context, EvidenceFold, Figures, Fold
 from simroute.models.questions import BLOCK
 from simroute.models.replayed import clock, window
 from simroute.traces.playback.recording import NOBODY, Recording
@@ -57,7 +57,7 @@ def logged(configuration: Configuration) -> Figures:
             **own,
         },
     )
-    fold, observer = Fold(known), Observer(known, story=False)
+    fold, evidence = Fold(known), EvidenceFold(known, story=False)
     load = configuration.scenario.workload
     start, stop = window(load, trace)
     time = clock(load, trace)
@@ -72,9 +72,9 @@ def logged(configuration: Configuration) -> Figures:
         rows["arrival"] = (rows["arrival"] - time.start) / time.scale
         for table, chunk in _chunks(rows, first - start, last, known):
             fold(table, chunk)
-            observer(table, chunk)
+            evidence(table, chunk)
     figures = fold.finish([], [0.0] * len(known.providers))
-    figures.evidence = observer.finish(fold, {})
+    figures.evidence = evidence.finish(fold, {})
     return figures
 
 

@@ -290,7 +290,7 @@ def _is_ok(outcome: Outcome) -> bool:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """Without the collector, for requests leave no cycles. What policies leave is collected now and
     then: only what is new is looked at."""
     collecting = gc.isenabled()

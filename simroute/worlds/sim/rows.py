@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from simroute.ledger import Ledger
-from simroute.worlds.sim.upstream import Held
+from simroute.worlds.sim.upstream import OpenBlock
 
 
-def emit_requests(ledger: Ledger, held: Held) -> None:
+def emit_requests(ledger: Ledger, held: OpenBlock) -> None:
     """Hand a block whose requests have all closed to the ledger, as columns."""
     block = held.block
     (

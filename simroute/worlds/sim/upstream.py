@@ -27,7 +27,7 @@ class Answer(NamedTuple):
     graded: bool = True
 
 
-class Held:
+class OpenBlock:
     """A block of requests while any of them is open: its columns as lists, its draws, and the rows
     that have closed."""
 
@@ -70,7 +70,7 @@ class SimRequest(Task):
         "world",
     )
 
-    def __init__(self, world: Any, held: Held, i: int) -> None:
+    def __init__(self, world: Any, held: OpenBlock, i: int) -> None:
         self._kernel = world.kernel
         self.waits = None
         self.world = world

@@ -16,10 +16,10 @@ from simroute.ledger import CACHED, OUTCOMES, Ledger
 from simroute.models.weather import Weather
 from simroute.models.workload import BLOCK
 from simroute.text import paired
-from simroute.worlds.sim.kernel import Kernel, Task, uncollected
+from simroute.worlds.sim.kernel import Kernel, Task, collector_paused
 from simroute.worlds.sim.rows import emit_requests
 from simroute.worlds.sim.senses import Senses
-from simroute.worlds.sim.upstream import Attempt, Held, SimRequest, Upstream
+from simroute.worlds.sim.upstream import Attempt, OpenBlock, SimRequest, Upstream
 
 OK, FAILED, REJECTED, TRUNCATED = (
     OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated")
@@ -99,7 +99,7 @@ class SimWorld:
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:
         """Every request of the horizon to its end."""
-        with uncollected():
+        with collector_paused():
             self._run(progress)
 
     def _run(self, progress: Callable[[float], None] | None) -> None:
@@ -117,14 +117,14 @@ class SimWorld:
         self.ledger.close()
 
     def _play(self, block: Any) -> None:
-        held = Held(block)
+        held = OpenBlock(block)
         advance, arrive = self.kernel.advance_to, self._arrive
         self.open += block.size
         for i, when in enumerate(held.lists.arrival):
             advance(when)
             arrive(held, i)
 
-    def _arrive(self, held: Held, i: int) -> None:
+    def _arrive(self, held: OpenBlock, i: int) -> None:
         request = SimRequest(self, held, i)
         request.take(self.entries[request.replica](Call(request)))
         request.start()
@@ -367,7 +367,7 @@ class SimWorld:
         """A call of a layer's own, outside any request; its draws belong to (replica, number)."""
         number = self._pings[replica]
         self._pings[replica] = number + 1
-        held = Held(self.weather.pings(replica, number // BLOCK))
+        held = OpenBlock(self.weather.pings(replica, number // BLOCK))
         request = SimRequest(self, held, number % BLOCK)
         request.id, request.replica = -1, replica
         return Call(request, target, True, True)

@@ -25,12 +25,12 @@ KEPT = 4
 OK = OUTCOMES.index("ok")
 
 
-def seconds_of(cells: np.ndarray) -> np.ndarray:
+def cell_seconds(cells: np.ndarray) -> np.ndarray:
     """The middle of latency cells, s."""
     return np.asarray(LOW * np.exp((cells + 0.5) * RATIO))
 
 
-class Observer:
+class EvidenceFold:
     """A sink for the ledger beside the metrics. `story`: keep breaker states and strange requests
     of this replication as well."""
 
