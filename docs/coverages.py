@@ -3,7 +3,7 @@ markers. `python docs/coverages.py`.
 
 Each case draws studies whose truth is known by theory; each method's 95 % interval is made for each
 study, and it is counted how often the truth lies in it. Seeds are fixed, so every figure can be
-made again; tests/studies/test_coverage.py does so for one cell, and for all when told to.
+made again; tests/statistics/test_coverage.py does so for one cell, and for all when told to.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import pytest
 from commands import ran
 from simroute.cli.completion.shells import Bash, Zsh, protected, quoted, split, start_of_word
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 HEAVY = {"numpy", "scipy", "pandas", "hydra", "omegaconf", "simpy", "plotly", "duckdb"}
 
 

@@ -15,7 +15,7 @@ from simroute.experiment.run import replicate
 from simroute.storage.rows import Frames
 from simroute.worlds.sim import SimWorld
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 POLICIES = sorted(path.stem for path in (ROOT / "policies").glob("*.yaml"))
 SOURCE: dict[str, Any] = {
     "horizon": "40m",

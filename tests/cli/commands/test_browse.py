@@ -17,7 +17,7 @@ from simroute.config import reference
 from simroute.core import registry
 from simroute.metrics import METRICS
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

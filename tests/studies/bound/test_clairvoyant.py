@@ -18,7 +18,7 @@ from simroute.studies.bound.clairvoyant import KEPT, Stance, choices, foreseen, 
 from simroute.studies.bound.gap import LIMITED, QUEUED, bound, closed, hurried, label
 from simroute.studies.comparison.run import compare
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 POLICIES = sorted(path.stem for path in (ROOT / "policies").glob("*.yaml"))
 ALIKE = {
     "chat": spec.Task(input_tokens=spec.Lengths(1000, 0.0), output_tokens=spec.Lengths(100, 0.0))

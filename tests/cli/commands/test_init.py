@@ -17,7 +17,7 @@ from simroute.cli.commands.init import FILES, NEXT
 from simroute.config import reference
 from simroute.core import registry
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 EVERY = {*FILES, "schema/scenario.json", "schema/policy.json"}
 
 

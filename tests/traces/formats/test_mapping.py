@@ -186,7 +186,7 @@ def test_a_document_with_a_row_a_line_is_one_document(tmp_path: Path) -> None:
     """Its last row has no comma after it, and could be taken for a line of its own; it is the
     example of the docs."""
     text = (
-        (Path(__file__).parents[2] / "docs" / "traces.md")
+        (Path(__file__).parents[3] / "docs" / "traces.md")
         .read_text(encoding="utf-8")
         .split("A worked example")[1]
     )
@@ -434,7 +434,7 @@ def test_that_most_rows_are_lost_is_said_first(
     assert out.splitlines()[2].startswith("left out")
 
 
-CASES = Path(__file__).parents[3] / "shared" / "cases"
+CASES = Path(__file__).parents[4] / "shared" / "cases"
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="no ../shared")
