@@ -26,11 +26,10 @@ from generated import table
 
 import simroute as sr
 from simroute.api import ScenarioFile
-from simroute.report.figures.sensitivity import told
 from simroute.statistics.intervals import paired
 from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.ranges import Axis
-from simroute.text import clean
+from simroute.text import clean, quantity
 
 FOLDER = ROOT / "docs" / "studies"
 USUAL = (
@@ -326,7 +325,7 @@ def setting(at: tuple[float, ...]) -> str:
 
 
 def worded(value: float, axis: Axis) -> str:
-    return told(value, axis.unit)
+    return quantity(value, axis.unit)
 
 
 def searched(name: str, search: Search) -> dict[str, Any]:

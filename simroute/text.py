@@ -45,6 +45,29 @@ def seconds(value: float | None) -> str:
     )
 
 
+def quantity(value: float, unit: str) -> str:
+    """A value of a parameter in its unit: a share or "%" in per cent, "s" as a duration."""
+    if unit == "share":
+        return f"{100 * value:.4g} %"
+    return duration(value) if unit == "s" else f"{value:.4g}{' %' if unit == '%' else ''}"
+
+
+def short_key(key: str) -> str:
+    """A key without the prefix that all of its kind share."""
+    return key.removeprefix("scenario.").removeprefix("policy.")
+
+
+def setting_text(value: Any) -> str:
+    """A value as it stands in a policy file."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(setting_text, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else clean(str(value), 60)
+
+
 def number(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 

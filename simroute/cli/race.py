@@ -9,10 +9,9 @@ import click
 
 from simroute.cli.terminal import brief, clean
 from simroute.metrics import METRICS
-from simroute.studies.tuning.outcome.sentences import shown
 from simroute.studies.tuning.search.progress import Rung, Spectator
 from simroute.studies.tuning.search.ranking import Field
-from simroute.text import span
+from simroute.text import setting_text, span
 
 if TYPE_CHECKING:
     from simroute.studies.tuning import Plan
@@ -107,7 +106,7 @@ class Line(Spectator):
             else "n/a"
         )
         values = ", ".join(
-            f"{name.split('.')[-1]}={shown(value)}"
+            f"{name.split('.')[-1]}={setting_text(value)}"
             for name, value in archive.space.effective(leader.values).items()
         )
         room = self._progress.console.width - BESIDE

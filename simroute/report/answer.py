@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from simroute.report.picture import Material, Table
+from simroute.report.picture import RunDocuments, Table
 from simroute.text import clean, percent, span, usd
 
 COLUMNS = {
@@ -28,16 +28,16 @@ class Cell(NamedTuple):
     mark: str = ""
 
 
-def sentences(material: Material) -> list[str]:
+def sentences(run: RunDocuments) -> list[str]:
     """Who keeps the promise, who does not, and which of those that do is cheapest."""
     promise, metric = (
-        material.evidence["promise"]["words"],
-        material.evidence["promise"]["parts"][0]["metric"],
+        run.evidence["promise"]["words"],
+        run.evidence["promise"]["parts"][0]["metric"],
     )
-    verdict = {entry["policy"]: entry["meets_slo"] for entry in material.summary["verdict"]}
-    if not any(material.mean(policy, "requests") for policy in verdict):
+    verdict = {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
+    if not any(run.mean(policy, "requests") for policy in verdict):
         return ["No request arrived, so nothing can be said (0 requests)."]
-    one = material.summary["replications"] == 1
+    one = run.summary["replications"] == 1
     words = {
         True: ("keeps", "keep"),
         False: ("misses", "miss"),
@@ -50,24 +50,24 @@ def sentences(material: Material) -> list[str]:
             verb = words[meets][len(names) > 1]
             listed = _and(
                 [
-                    f"{clean(name, 40)} with {span(**material.metric(name, metric), unit='share')}"
+                    f"{clean(name, 40)} with {span(**run.metric(name, metric), unit='share')}"
                     for name in names
                 ]
             )
             said.append(f"{listed} {verb} the promise that {promise}.")
-    said.append(_cheapest(material))
+    said.append(_cheapest(run))
     if one:
         said.append("This is one replication: it gives no interval, and nothing is shown by it.")
     return [text for text in said if text]
 
 
-def _cheapest(material: Material) -> str:
-    found = material.evidence["cheapest"]
+def _cheapest(run: RunDocuments) -> str:
+    found = run.evidence["cheapest"]
     if found is None:
         return "None of them is shown to keep it."
     best = (
         f"{clean(found['policy'], 40)} "
-        f"({usd(material.mean(found['policy'], 'cost_per_1k_requests_usd'))} for 1,000 requests)"
+        f"({usd(run.mean(found['policy'], 'cost_per_1k_requests_usd'))} for 1,000 requests)"
     )
     if not found["tied"]:
         return f"The cheapest that keeps it is {best}."
@@ -79,22 +79,20 @@ def _and(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def rows(material: Material) -> tuple[list[str], list[list[Cell]]]:
+def rows(run: RunDocuments) -> tuple[list[str], list[list[Cell]]]:
     """Heads and cells of the table of policies."""
-    verdict = {entry["policy"]: entry["meets_slo"] for entry in material.summary["verdict"]}
+    verdict = {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
     seen = {
-        name
-        for name in COLUMNS
-        if any(material.metric(policy, name)["mean"] for policy in material.policies)
+        name for name in COLUMNS if any(run.metric(policy, name)["mean"] for policy in run.policies)
     }
     shown = {name: head for name, head in COLUMNS.items() if name in seen or name == "success_rate"}
     made = [
         [
             Cell(clean(policy, 40)),
             _kept(verdict[policy]),
-            *(_cell(material, policy, name) for name in shown),
+            *(_cell(run, policy, name) for name in shown),
         ]
-        for policy in material.policies
+        for policy in run.policies
     ]
     return ["policy", "keeps the promise", *(head for head, _ in shown.values())], made
 
@@ -105,28 +103,28 @@ def _kept(meets: bool | None) -> Cell:
     ]
 
 
-def _cell(material: Material, policy: str, name: str) -> Cell:
-    found = material.metric(policy, name)
-    mark = material.evidence["marks"].get(name, {}).get(policy, "")
+def _cell(run: RunDocuments, policy: str, name: str) -> Cell:
+    found = run.metric(policy, name)
+    mark = run.evidence["marks"].get(name, {}).get(policy, "")
     if found["mean"] is None:
         return Cell(
-            f"n/a ({material.mean(policy, 'requests'):,.0f} requests)"
+            f"n/a ({run.mean(policy, 'requests'):,.0f} requests)"
             if name == "success_rate"
             else "n/a",
             mark,
         )
-    missed = material.mean(policy, "undetected") if name == "detection_s" else None
+    missed = run.mean(policy, "undetected") if name == "detection_s" else None
     return Cell(
         span(**found, unit=COLUMNS[name][1]) + (f"; {missed:.3g} not noticed" if missed else ""),
         mark,
     )
 
 
-def differences(material: Material) -> tuple[list[str], list[list[str]]]:
+def differences(run: RunDocuments) -> tuple[list[str], list[list[str]]]:
     """Paired differences to the first policy, in words."""
     shares = (
         {"success_rate": "success"}
-        if material.evidence["slo"]["latency"] is None and material.evidence["slo"]["ttft"] is None
+        if run.evidence["slo"]["latency"] is None and run.evidence["slo"]["ttft"] is None
         else {"success_rate": "success", "slo_attainment": "in time"}
     )
     heads = {
@@ -136,7 +134,7 @@ def differences(material: Material) -> tuple[list[str], list[list[str]]]:
         "quality_mean": "quality",
     }
     found: dict[str, dict[str, Any]] = {}
-    for row in material.summary["differences"]:
+    for row in run.summary["differences"]:
         found.setdefault(row["b"], {})[row["metric"]] = row
     made = [
         [clean(policy, 40), *(_difference(row[name], COLUMNS[name][1]) for name in heads)]

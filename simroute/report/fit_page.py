@@ -17,7 +17,7 @@ def _cleaned(lines: list[str]) -> str:
     return "\n".join(clean(line, 400) for line in lines)
 
 
-def page(found: dict[str, Any], curves: dict[str, Any], text: str, name: str) -> str:
+def render_page(found: dict[str, Any], curves: dict[str, Any], text: str, name: str) -> str:
     """The HTML. `found`: what `fit --json` prints; `curves`: of data and model; `text`: the
     scenario's file; `name`: of the trace."""
     drawn = {

@@ -12,8 +12,7 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from simroute.report.figures import Drawn
-from simroute.report.picture import Listing, Picture, Table
+from simroute.report.picture import Exhibit, Listing, Picture, Table
 from simroute.text import clean
 
 
@@ -38,7 +37,7 @@ def _html(title: str, body: str, charts: dict[str, Any]) -> str:
     )
 
 
-def _shown(name: str, found: Drawn) -> str:
+def _shown(name: str, found: Exhibit) -> str:
     if isinstance(found, str):
         return f'<p class="left-out">{escape(found)}</p>'
     if isinstance(found, Listing):

@@ -4,6 +4,7 @@ plotly JSON; plotly itself runs in the browser."""
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -46,12 +47,6 @@ class Picture(NamedTuple):
     figure: dict[str, Any]
     table: Table
 
-    def drawn(self) -> Any:
-        """As plotly's own object, for a notebook."""
-        import plotly.graph_objects as go
-
-        return go.Figure(self.figure)
-
 
 class Listing(NamedTuple):
     """What is told by a table alone: the question it answers, how to read it, the figures."""
@@ -61,8 +56,23 @@ class Listing(NamedTuple):
     table: Table
 
 
+Exhibit = Picture | Listing | str
+"""What a function of figures/ gives; a string says why there is no picture."""
+
+
+def plotly_figures(exhibits: Mapping[str, Exhibit]) -> dict[str, Any]:
+    """plotly's own object of each picture, for a notebook."""
+    import plotly.graph_objects as go
+
+    return {
+        name: go.Figure(exhibit.figure)
+        for name, exhibit in exhibits.items()
+        if isinstance(exhibit, Picture)
+    }
+
+
 @dataclass(frozen=True)
-class Material:
+class RunDocuments:
     """A run as it is stored: summary.json and evidence.json."""
 
     summary: dict[str, Any]

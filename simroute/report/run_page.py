@@ -7,10 +7,10 @@ from html import escape
 from typing import Any
 
 from simroute.report import answer, timeline
-from simroute.report.figures import Drawn, pictures, replay, sections
+from simroute.report.figures import draw_pictures, replay, sections
 from simroute.report.figures.over_time import throttled
 from simroute.report.html import _anchor, _html, _shown, _table
-from simroute.report.picture import Material, Picture, Table
+from simroute.report.picture import Exhibit, Picture, RunDocuments, Table
 from simroute.text import clean, duration
 
 INTRO = {
@@ -21,18 +21,21 @@ INTRO = {
 }
 
 
-def page(summary: dict[str, Any], evidence: dict[str, Any]) -> str:
+def render_page(summary: dict[str, Any], evidence: dict[str, Any]) -> str:
     """The HTML of a run, from its summary.json and evidence.json."""
-    material = Material(summary, evidence)
-    drawn = pictures(material)
+    run = RunDocuments(summary, evidence)
+    drawn = draw_pictures(run)
     shown = {
-        title: _section(material, title, {name: drawn[name] for name in own})
-        for title, own in sections(material).items()
+        title: _section(run, title, {name: drawn[name] for name in own})
+        for title, own in sections(run).items()
     }
-    shown |= {"One request, explained": _requests(material), "Assumptions": _assumptions(material)}
+    shown |= {
+        "One request, explained": _requests(run),
+        "Assumptions": _assumptions(run),
+    }
     title = (
         f"{clean(summary['scenario'], 60)}: "
-        f"{', '.join(clean(policy, 30) for policy in material.policies)}"
+        f"{', '.join(clean(policy, 30) for policy in run.policies)}"
     )
     charts = {
         name: picture.figure for name, picture in drawn.items() if isinstance(picture, Picture)
@@ -42,20 +45,18 @@ def page(summary: dict[str, Any], evidence: dict[str, Any]) -> str:
         f'<section id="{_anchor(name)}"><h2>{escape(name)}</h2>{inner}</section>'
         for name, inner in shown.items()
     )
-    return _html(
-        title, f'<nav aria-label="Sections">{links}</nav>{_answer(material)}{body}', charts
-    )
+    return _html(title, f'<nav aria-label="Sections">{links}</nav>{_answer(run)}{body}', charts)
 
 
-def brief(material: Material) -> str:
+def render_answer(run: RunDocuments) -> str:
     """The answer alone, for a notebook: sentences and the table of policies."""
-    said = "".join(f"<p>{escape(text)}</p>" for text in answer.sentences(material))
-    return f"<div>{said}{_marked(*answer.rows(material))}</div>"
+    said = "".join(f"<p>{escape(text)}</p>" for text in answer.sentences(run))
+    return f"<div>{said}{_marked(*answer.rows(run))}</div>"
 
 
-def _answer(material: Material) -> str:
-    summary, evidence = material.summary, material.evidence
-    heads, rows = answer.rows(material)
+def _answer(run: RunDocuments) -> str:
+    summary, evidence = run.summary, run.evidence
+    heads, rows = answer.rows(run)
     many = summary["replications"]
     given = ", ".join(
         filter(
@@ -67,10 +68,10 @@ def _answer(material: Material) -> str:
             ),
         )
     )
-    trust = replay.sentence(material)
+    trust = replay.sentence(run)
     said = "".join(
         f"<p>{escape(text)}</p>"
-        for text in ([] if trust is None else [trust]) + answer.sentences(material)
+        for text in ([] if trust is None else [trust]) + answer.sentences(run)
     )
     keys = [
         "<b class='best'>best</b> marks the best value of a column",
@@ -80,7 +81,7 @@ def _answer(material: Material) -> str:
         _marked(heads, rows)
         + f"<p class='small'>{'; '.join(keys)}. Brackets hold 95 % intervals over replications.</p>"
     )
-    apart = answer.differences(material)
+    apart = answer.differences(run)
     if apart[1] and trust is None:  # a replay's are told beside their residuals
         first = escape(clean(summary["differences"][0]["a"], 40))
         table += (
@@ -91,7 +92,7 @@ def _answer(material: Material) -> str:
         f'<header id="answer"><h1>{escape(clean(summary["scenario"], 60))}</h1><p '
         f'class="question">{escape(clean(evidence["question"], 600))}</p>'
         f'<div class="said">{said}</div><p '
-        f'class="small">{escape(given)}{escape(_given(material))}</p>'
+        f'class="small">{escape(given)}{escape(_given(run))}</p>'
         f"{table}{_beyond(summary)}</header>"
     )
 
@@ -109,10 +110,10 @@ def _beyond(summary: dict[str, Any]) -> str:
     return made
 
 
-def _given(material: Material) -> str:
+def _given(run: RunDocuments) -> str:
     scheduled = (
-        any(one["kind"] == "outage" for one in material.evidence["weather"])
-        and not material.evidence["random_weather"]
+        any(one["kind"] == "outage" for one in run.evidence["weather"])
+        and not run.evidence["random_weather"]
     )
     return (
         ". Outages are scheduled: the answer holds given these outages, it is no forecast of them"
@@ -121,16 +122,16 @@ def _given(material: Material) -> str:
     )
 
 
-def _section(material: Material, title: str, drawn: dict[str, Drawn]) -> str:
+def _section(run: RunDocuments, title: str, drawn: dict[str, Exhibit]) -> str:
     parts = [f"<p>{escape(INTRO[title])}</p>" if title in INTRO else ""]
     if title == "What happened":
-        parts.append(_weather(material))
+        parts.append(_weather(run))
     parts += [_shown(name, found) for name, found in drawn.items()]
     return "".join(parts)
 
 
-def _weather(material: Material) -> str:
-    weather = material.evidence["weather"] + _throttled(material)
+def _weather(run: RunDocuments) -> str:
+    weather = run.evidence["weather"] + _throttled(run)
     if not weather:
         return (
             "<p>The weather was fair: no outage, no price step, and hardly a call was "
@@ -153,11 +154,11 @@ def _weather(material: Material) -> str:
     return _table(Table(["what happened", "to", "when", "how"], rows)) + more + shaded
 
 
-def _throttled(material: Material) -> list[dict[str, Any]]:
+def _throttled(run: RunDocuments) -> list[dict[str, Any]]:
     """For each policy and target that throttled it, from when to when, and how long in all."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for policy in material.policies:
-        for start, end, target in throttled(material, policy):
+    for policy in run.policies:
+        for start, end, target in throttled(run, policy):
             one = found.setdefault(
                 (policy, target),
                 {
@@ -181,8 +182,8 @@ def _when(one: dict[str, Any]) -> str:
     return f"from {start}" if one["kind"] == "price" else f"{start} to {end}"
 
 
-def _requests(material: Material) -> str:
-    strange = material.evidence["strange"]
+def _requests(run: RunDocuments) -> str:
+    strange = run.evidence["strange"]
     if not strange:
         return '<p class="left-out">No request stood out.</p>'
     first = (
@@ -237,13 +238,13 @@ def _lane(step: dict[str, Any], far: float) -> str:
     return f'<div class="lane"><span>{escape(step["who"])}</span><div>{mark}</div></div>'
 
 
-def _assumptions(material: Material) -> str:
-    summary, evidence = material.summary, material.evidence
+def _assumptions(run: RunDocuments) -> str:
+    summary, evidence = run.summary, run.evidence
     parts = [
         "<p>What the answer rests on. Change any of it and run again.</p>",
         "<h3>Policies</h3>",
     ]
-    for policy in material.policies:
+    for policy in run.policies:
         formula = escape(clean(summary["policies"][policy]["formula"], 400))
         parts.append(
             f"<article><h4>{escape(clean(policy, 40))}</h4><p>A call passes through "

@@ -13,7 +13,7 @@ from simroute.text import clean, duration
 Found = dict[str, Any]
 
 
-def drawn(found: Found) -> dict[str, Picture]:
+def draw_pictures(found: Found) -> dict[str, Picture]:
     """The pictures by name."""
     if found["kind"] == "tornado":
         return {"tornado": figures.tornado(found)}
@@ -24,9 +24,9 @@ def drawn(found: Found) -> dict[str, Picture]:
     )
 
 
-def page(found: Found) -> str:
+def render_page(found: Found) -> str:
     """The HTML."""
-    pictures = drawn(found)
+    pictures = draw_pictures(found)
     given = (
         f"{duration(found['horizon_s'])} simulated, {found['replications']} replications a "
         f"setting, seed {found['seed']}"
@@ -56,13 +56,13 @@ def page(found: Found) -> str:
     return _html(title, answer + body, {name: picture.figure for name, picture in pictures.items()})
 
 
-def brief(found: Found) -> str:
+def render_answer(found: Found) -> str:
     """Sentences and the table, for a notebook."""
-    table: Table = next(iter(drawn(found).values())).table
+    table: Table = next(iter(draw_pictures(found).values())).table
     lines = "".join(f"<p>{escape(clean(line, 400))}</p>" for line in found["lines"])
     return f"<div>{lines}{_table(table)}</div>"
 
 
-def tabled(picture: Picture) -> str:
+def render_picture(picture: Picture) -> str:
     """A picture's figures alone, for a notebook."""
     return f"<div><p>{escape(picture.title)}</p>{_table(picture.table)}</div>"

@@ -14,7 +14,7 @@ from simroute.report.figures import tuning as figures
 from simroute.report.html import _anchor, _figure, _html, _table
 from simroute.report.picture import Picture, Table
 from simroute.report.run_page import _marked
-from simroute.text import clean, span
+from simroute.text import clean, setting_text, span
 
 Found = dict[str, Any]
 Charts = dict[str, Any]
@@ -23,7 +23,7 @@ ALSO = ("success_rate", "latency_p95_s", "cost_per_1k_requests_usd", "quality_me
 STATES = {"met": "yes", "broken": "no", "not shown": "open", "unknown": "open"}
 
 
-def page(found: Found, lines: list[str], config: str) -> str:
+def render_page(found: Found, lines: list[str], config: str) -> str:
     """The HTML. `config`: the text of config.yaml, empty if it is not known."""
     charts: Charts = {}
     made = {name: part(found, charts) for name, part in SECTIONS.items()}
@@ -43,7 +43,7 @@ def page(found: Found, lines: list[str], config: str) -> str:
     )
 
 
-def brief(found: Found, lines: list[str]) -> str:
+def render_answer(found: Found, lines: list[str]) -> str:
     """Sentences, settings and figures, for a notebook."""
     return f"<div>{_said(lines)}{_marked(*_settings(found))}{_marked(*_standing(found))}</div>"
 
@@ -104,8 +104,8 @@ def _settings(found: Found) -> tuple[list[str], list[list[answer.Cell]]]:
         )
         cells = [
             row["name"],
-            _value(row["start"]),
-            _value(row["recommended"]),
+            setting_text(row["start"]),
+            setting_text(row["recommended"]),
             reach,
             good,
             ", ".join(remarks),
@@ -123,9 +123,9 @@ def _settings(found: Found) -> tuple[list[str], list[list[answer.Cell]]]:
 
 def _extent(values: list[Any], is_range: bool) -> str:
     return (
-        f"{_value(values[0])} to {_value(values[-1])}"
+        f"{setting_text(values[0])} to {setting_text(values[-1])}"
         if is_range and values
-        else ", ".join(map(_value, values))
+        else ", ".join(map(setting_text, values))
     )
 
 
@@ -189,21 +189,6 @@ def _difference(row: Found, unit: str) -> str:
     return text.replace(" %", " points") if unit == "share" else text
 
 
-def _value(value: Any) -> str:
-    """As it stands in a policy file."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return (
-        "none"
-        if value is None
-        else f"{value:g}"
-        if isinstance(value, float)
-        else clean(str(value), 60)
-    )
-
-
 # -- sections --------------------------------------------------------------------------------------
 
 
@@ -258,7 +243,9 @@ def _front(found: Found, charts: Charts) -> str:
         rows.append(
             [
                 f"setting {each['candidate']}",
-                ", ".join(f"{key}={_value(value)}" for key, value in each["settings"].items()),
+                ", ".join(
+                    f"{key}={setting_text(value)}" for key, value in each["settings"].items()
+                ),
                 *gains,
             ]
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simroute.errors import InputError
-from simroute.report import page
+from simroute.report import render_page
 from simroute.studies.comparison.evidence import VERSION
 
 SUMMARY, EVIDENCE, REPORT, SENSITIVITY = (
@@ -32,7 +32,7 @@ def rebuilt(folder: Path) -> str:
         return _searched(folder, summary)
     evidence = _read(folder / EVIDENCE, VERSION, _again(folder, summary))
     try:
-        return page(summary, evidence)
+        return render_page(summary, evidence)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise InputError(
@@ -45,7 +45,7 @@ def _again_from(path: Path) -> str:
     from simroute.report import sensitivity_page
 
     try:
-        return sensitivity_page.page(_read(path, 1, "run compare --vary or --tornado again"))
+        return sensitivity_page.render_page(_read(path, 1, "run compare --vary or --tornado again"))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(
             f"{path}: is not as it was written ({type(error).__name__}: {error}); run compare "
@@ -58,7 +58,7 @@ def _searched(folder: Path, found: dict[str, Any]) -> str:
     from simroute.studies.tuning.outcome.sentences import sentences
 
     try:
-        return tuning_page.page(found, sentences(found), _text(folder / "config.yaml"))
+        return tuning_page.render_page(found, sentences(found), _text(folder / "config.yaml"))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise InputError(

@@ -13,7 +13,7 @@ import pytest
 import simroute as sr
 from report.conftest import BREAKOUT, FORMULA, IMAGE, LONG, MARKS, SCRIPT, SHORT
 from simroute.config.loading import load
-from simroute.report import SECTIONS, Material, Picture, page, pictures
+from simroute.report import SECTIONS, Picture, RunDocuments, draw_pictures, render_page
 from simroute.studies.comparison.evidence import material
 from simroute.studies.run import run_study
 from simroute.text import span
@@ -56,7 +56,7 @@ def seen(html):
 
 def drawn(study):
     """Its pictures by name."""
-    return pictures(Material(study.summary, material(study)))
+    return draw_pictures(RunDocuments(study.summary, material(study)))
 
 
 def figures(html):
@@ -185,7 +185,7 @@ def test_what_would_be_empty_is_left_out_with_the_reason():
         "budget",
         "shortcuts",
     }
-    words = Seen(page(study.summary, material(study))).words
+    words = Seen(render_page(study.summary, material(study))).words
     assert all(picture in words for picture in found.values() if isinstance(picture, str))
     assert "The weather was fair" in words
 
@@ -203,7 +203,7 @@ def test_r12_a_run_without_requests_says_so():
             2,
         )
     )
-    words = Seen(page(study.summary, material(study))).words
+    words = Seen(render_page(study.summary, material(study))).words
     assert "n/a (0 requests)" in words
     assert "NaN" not in json.dumps([study.summary, material(study)], allow_nan=False)
 
@@ -256,13 +256,13 @@ def test_twelve_policies_still_make_a_page_of_at_most_two_and_a_half_megabytes(t
     names = [str(tmp_path / f"policy_{number}.yaml") for number in range(12)]
     made = load("compare", "demo", names, [*SHORT, "scenario.workload.rate=0.5"], 1, 2)
     study = run_study(made)
-    assert len(page(study.summary, material(study)).encode()) <= 2_500_000
+    assert len(render_page(study.summary, material(study)).encode()) <= 2_500_000
 
 
 def test_the_same_run_gives_the_same_page(ordinary):
     """Byte for byte, so that reports can be compared."""
     again = run_study(load("compare", "demo", list(ordinary.runs), SHORT, 1, 3))
-    assert page(again.summary, material(again)) == (ordinary.out / "report.html").read_text(
+    assert render_page(again.summary, material(again)) == (ordinary.out / "report.html").read_text(
         encoding="utf-8"
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from simroute.cli import main
 from simroute.report.figures.tuning import main_effects, pairs, standing
-from simroute.report.tuning_page import page
+from simroute.report.tuning_page import render_page
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_a_search_that_was_cut_short_says_so(found):
         "against": [],
         "replications": {**found["replications"], "fresh": 0},
     }
-    shown = text(page(cut, ["so far"], ""))
+    shown = text(render_page(cut, ["so far"], ""))
     assert "Interrupted" in shown
     assert "nothing was confirmed in fresh weather" in shown
 

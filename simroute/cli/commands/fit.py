@@ -86,7 +86,7 @@ def fit_command(
     try:
         for path, text in (
             (scenario, made.text()),
-            (page, pages.page(found, made.curves, made.text(), name)),
+            (page, pages.render_page(found, made.curves, made.text(), name)),
         ):
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.draft")

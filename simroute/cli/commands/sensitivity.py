@@ -24,12 +24,12 @@ from simroute.config import yaml_reader
 from simroute.config.plugins import load_plugins
 from simroute.errors import InputError
 from simroute.experiment.job import WorkerLostError
-from simroute.report.figures.sensitivity import short, told, winner
+from simroute.report.figures.sensitivity import describe_winner
 from simroute.storage.folder import folder
 from simroute.storage.resume import newest, required
 from simroute.storage.run_folder import SENSITIVITY
 from simroute.studies.sensitivity import plan
-from simroute.text import money, percent, seconds
+from simroute.text import money, percent, quantity, seconds, short_key
 
 if TYPE_CHECKING:
     from simroute.studies.sensitivity.result import Assumptions
@@ -259,7 +259,7 @@ def _line(summary: dict[str, Any]) -> None:
     shown = summary["policies"][:SIDE_BY_SIDE] if len(summary["policies"]) <= SIDE_BY_SIDE else []
     rows: list[tuple[str, ...]] = [
         (
-            clean(short(one["key"]), 44),
+            clean(short_key(one["key"]), 44),
             *(text for policy in shown for text in (clean(policy, 14), "$/1k")),
             "winner",
         )
@@ -269,7 +269,7 @@ def _line(summary: dict[str, Any]) -> None:
         best = cell["winner"]
         rows.append(
             (
-                told(cell["at"][0], one["unit"]),
+                quantity(cell["at"][0], one["unit"]),
                 *figures,
                 clean(best["policy"] or "none", 16) + ("" if best["sure"] else " ?"),
             )
@@ -281,10 +281,10 @@ def _long(summary: dict[str, Any], metrics: list[str]) -> None:
     """A row for each setting and policy."""
     axes = summary["axes"]
     rows: list[tuple[str, ...]] = [
-        (*(clean(short(one["key"]), 30) for one in axes), "policy", *metrics, "winner")
+        (*(clean(short_key(one["key"]), 30) for one in axes), "policy", *metrics, "winner")
     ]
     for cell in summary["cells"]:
-        at = [told(value, one["unit"]) for value, one in zip(cell["at"], axes, strict=True)]
+        at = [quantity(value, one["unit"]) for value, one in zip(cell["at"], axes, strict=True)]
         best = cell["winner"]
         for policy in cell["policies"]:
             wins = "" if policy != best["policy"] else "wins" if best["sure"] else "wins ?"
@@ -322,7 +322,9 @@ def _map(summary: dict[str, Any]) -> None:
     first, second = summary["axes"]
     names, letters = summary["policies"], string.ascii_uppercase
     best = {tuple(cell["at"]): cell["winner"] for cell in summary["cells"]}
-    rows: list[tuple[str, ...]] = [("", *(told(value, first["unit"]) for value in first["values"]))]
+    rows: list[tuple[str, ...]] = [
+        ("", *(quantity(value, first["unit"]) for value in first["values"]))
+    ]
     for y in reversed(second["values"]):
         cells = [best.get((x, y)) for x in first["values"]]
         signs = [
@@ -331,9 +333,9 @@ def _map(summary: dict[str, Any]) -> None:
             else letters[names.index(one["policy"]) % 26] + " ?"[not one["sure"]]
             for one in cells
         ]
-        rows.append((told(y, second["unit"]), *signs))
+        rows.append((quantity(y, second["unit"]), *signs))
     _table(rows)
-    click.echo(f"\nacross: {short(first['key'])}; up: {short(second['key'])}; ?: undecided")
+    click.echo(f"\nacross: {short_key(first['key'])}; up: {short_key(second['key'])}; ?: undecided")
     click.echo(
         ", ".join(f"{letters[place % 26]} {clean(name, 30)}" for place, name in enumerate(names))
     )
@@ -351,12 +353,12 @@ def _bars(summary: dict[str, Any]) -> None:
             for text in (f"{one[side]['value']:.3g}", _difference(one[side], in_money))
         ]
         flips = [
-            clean(winner(one[side]["winner"]), 20)
+            clean(describe_winner(one[side]["winner"]), 20)
             for side in ("low", "high")
             if one[side]["winner"]["policy"] != summary["base"]["pair"][0]
         ]
         rows.append(
-            (clean(short(one["key"]), 40), *sides, ", ".join(flips) if one["flips"] else "")
+            (clean(short_key(one["key"]), 40), *sides, ", ".join(flips) if one["flips"] else "")
         )
     _table(rows)
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simroute.report.figures import latency, money, over_time, quality, replay, spend
-from simroute.report.picture import Listing, Material, Picture
+from simroute.report.picture import Exhibit, RunDocuments
 
-Drawn = Picture | Listing | str
-Draw = Callable[[Material], Drawn]
+Draw = Callable[[RunDocuments], Exhibit]
 
 SECTIONS: dict[str, dict[str, Draw]] = {
     "What happened": {
@@ -62,15 +61,11 @@ REPLAY: dict[str, dict[str, Draw]] = {
 """Of a replay."""
 
 
-def sections(material: Material) -> dict[str, dict[str, Draw]]:
+def sections(run: RunDocuments) -> dict[str, dict[str, Draw]]:
     """Those of this run, in their order."""
-    return REPLAY if material.summary.get("replay") is not None else SECTIONS
+    return REPLAY if run.summary.get("replay") is not None else SECTIONS
 
 
-def pictures(material: Material) -> dict[str, Drawn]:
+def draw_pictures(run: RunDocuments) -> dict[str, Exhibit]:
     """All of them, by name."""
-    return {
-        name: draw(material)
-        for section in sections(material).values()
-        for name, draw in section.items()
-    }
+    return {name: draw(run) for section in sections(run).values() for name, draw in section.items()}

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.report.picture import Material, Picture, Table
+from simroute.report.picture import Picture, RunDocuments, Table
 from simroute.text import percent, span, usd
 
 NAME = "clairvoyant"
 GREY = "#9c9ca1"
 
 
-def traces(material: Material) -> list[dict[str, Any]]:
+def traces(run: RunDocuments) -> list[dict[str, Any]]:
     """Its marker, and the frontier that it attains when it leaves the dearest requests; nothing for
     a run that has none."""
-    found = material.summary.get("bound")
+    found = run.summary.get("bound")
     if found is None or found["metrics"]["success_rate"]["mean"] is None:
         return []
     points = [(p["cost_per_1k_requests_usd"], p["success_rate"]) for p in found["frontier"]]
@@ -46,9 +46,9 @@ def traces(material: Material) -> list[dict[str, Any]]:
     return [line, marker]
 
 
-def rows(material: Material) -> list[list[str]]:
+def rows(run: RunDocuments) -> list[list[str]]:
     """Its row of the table beneath."""
-    found = material.summary.get("bound")
+    found = run.summary.get("bound")
     if found is None or found["metrics"]["success_rate"]["mean"] is None:
         return []
     metrics = found["metrics"]
@@ -63,9 +63,9 @@ def rows(material: Material) -> list[list[str]]:
     ]
 
 
-def caption(material: Material) -> str:
+def caption(run: RunDocuments) -> str:
     """How to read it."""
-    found = material.summary.get("bound")
+    found = run.summary.get("bound")
     if found is None:
         return ""
     limits = (
@@ -81,10 +81,10 @@ def caption(material: Material) -> str:
     )
 
 
-def regret(material: Material, policy: str) -> str:
+def regret(run: RunDocuments, policy: str) -> str:
     """A policy's distance from it, in success and in money, and how much of the first policy's it
     has closed."""
-    found = material.summary["policies"][policy].get("regret")
+    found = run.summary["policies"][policy].get("regret")
     if found is None or found["success_rate"]["mean"] is None:
         return "n/a"
     success, cost = found["success_rate"], found["cost_per_1k_requests_usd"]
@@ -93,7 +93,7 @@ def regret(material: Material, policy: str) -> str:
         f"{'-' if cost['mean'] < 0 else '+'}{usd(abs(cost['mean']))}"
     ]
     share = success["closed"]["mean"]
-    if share is not None and policy != material.policies[0]:
+    if share is not None and policy != run.policies[0]:
         parts.append(f"{percent(share)} of the gap in success closed")
     return "; ".join(parts)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from simroute.report.picture import (
     PETROFF,
-    Material,
     Picture,
+    RunDocuments,
     Table,
     bars,
     filled,
@@ -33,21 +33,21 @@ PARTS = {
 }
 
 
-def latency(material: Material) -> Picture | str:
+def latency(run: RunDocuments) -> Picture | str:
     caption = (
         "How long did the fastest 50 %, 90 %, 99 % … of successful requests take, from "
         "arrival to the complete answer? Lower is better."
     )
-    return _quantiles(material, "latency", "How long do answers take?", caption)
+    return _quantiles(run, "latency", "How long do answers take?", caption)
 
 
-def first_token(material: Material) -> Picture | str:
+def first_token(run: RunDocuments) -> Picture | str:
     caption = "The same for the first token of streamed answers: what a person watching sees first."
-    return _quantiles(material, "ttft", "How long until the first token?", caption)
+    return _quantiles(run, "ttft", "How long until the first token?", caption)
 
 
-def _quantiles(material: Material, key: str, title: str, caption: str) -> Picture | str:
-    curves = {policy: material.of(policy)[key] for policy in material.policies}
+def _quantiles(run: RunDocuments, key: str, title: str, caption: str) -> Picture | str:
+    curves = {policy: run.of(policy)[key] for policy in run.policies}
     if not any(curves.values()):
         return (
             f"{'Latency' if key == 'latency' else 'Time to first token'} is left out: fewer "
@@ -59,8 +59,8 @@ def _quantiles(material: Material, key: str, title: str, caption: str) -> Pictur
             "mode": "lines+markers",
             "x": [round(1 / (1 - share), 6) for share, _ in curve],
             "y": [value for _, value in curve],
-            "line": material.style(policy)["line"],
-            "marker": material.style(policy)["marker"] | {"size": 5},
+            "line": run.style(policy)["line"],
+            "marker": run.style(policy)["marker"] | {"size": 5},
             "name": label(policy),
             "hovertemplate": "%{text} took at most %{y:.2f} s<extra>%{fullData.name}</extra>",
             "text": [f"{100 * share:.4g} %" for share, _ in curve],
@@ -85,7 +85,7 @@ def _quantiles(material: Material, key: str, title: str, caption: str) -> Pictur
         title,
         caption + " Log scales.",
         {"data": data, "layout": layout},
-        Table(["share", *material.policies], rows),
+        Table(["share", *run.policies], rows),
     )
 
 
@@ -93,13 +93,9 @@ def _at(curve: list[list[float]], place: int) -> str:
     return seconds(curve[place][1] if place < len(curve) else None)
 
 
-def tail(material: Material) -> Picture | str:
+def tail(run: RunDocuments) -> Picture | str:
     """Mean seconds of each part, among the slowest twentieth."""
-    found = {
-        policy: one
-        for policy in material.policies
-        if (one := material.of(policy)["tail"]) is not None
-    }
+    found = {policy: one for policy in run.policies if (one := run.of(policy)["tail"]) is not None}
     if not found:
         return "The tail is left out: too few requests succeeded."
     data = [

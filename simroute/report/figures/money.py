@@ -10,8 +10,8 @@ import numpy as np
 from simroute.report.figures import bound
 from simroute.report.picture import (
     PETROFF,
-    Material,
     Picture,
+    RunDocuments,
     Table,
     bars,
     clock,
@@ -30,12 +30,12 @@ CAUSES = {
 }
 
 
-def cost_success(material: Material) -> Picture | str:
+def cost_success(run: RunDocuments) -> Picture | str:
     """Each policy as a point."""
     names = {"x": "cost_per_1k_requests_usd", "y": "success_rate"}
     points = {
-        policy: {key: material.metric(policy, name) for key, name in names.items()}
-        for policy in material.policies
+        policy: {key: run.metric(policy, name) for key, name in names.items()}
+        for policy in run.policies
     }
     known = {
         policy: point
@@ -57,13 +57,13 @@ def cost_success(material: Material) -> Picture | str:
                 "name": label(policy),
                 "showlegend": True,
                 "cliponaxis": False,
-                "marker": material.style(policy)["marker"] | {"size": 11},
+                "marker": run.style(policy)["marker"] | {"size": 11},
                 "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % "
                 "succeed<extra>%{fullData.name}</extra>",
             }
         )
-    data += bound.traces(material)
-    promise = 100 * material.evidence["slo"]["success"]
+    data += bound.traces(run)
+    promise = 100 * run.evidence["slo"]["success"]
     layout = {
         "height": 380,
         "xaxis": {"title": {"text": "USD for 1,000 requests"}, "tickprefix": "$"},
@@ -101,13 +101,13 @@ def cost_success(material: Material) -> Picture | str:
         ]
         for policy in known
     ]
-    if best := bound.rows(material):
+    if best := bound.rows(run):
         rows = [
-            [*row, bound.regret(material, policy)] for row, policy in zip(rows, known, strict=True)
+            [*row, bound.regret(run, policy)] for row, policy in zip(rows, known, strict=True)
         ] + best
     caption = (
         "Up and to the left is better. Whiskers are 95 % intervals. The line joins the efficient "
-        "policies: none is both cheaper and more successful." + bound.caption(material)
+        "policies: none is both cheaper and more successful." + bound.caption(run)
     )
     heads = [
         "policy",
@@ -159,23 +159,20 @@ def _error(found: dict[str, Any], scale: float) -> dict[str, Any]:
     }
 
 
-def by_model(material: Material) -> Picture | str:
-    return _spend(material, "model", "Which models is it spent on?")
+def by_model(run: RunDocuments) -> Picture | str:
+    return _spend(run, "model", "Which models is it spent on?")
 
 
-def by_feature(material: Material) -> Picture | str:
-    return _spend(material, "feature", "Which features spend it?")
+def by_feature(run: RunDocuments) -> Picture | str:
+    return _spend(run, "feature", "Which features spend it?")
 
 
-def by_user(material: Material) -> Picture | str:
-    return _spend(material, "user", "Which users spend it?")
+def by_user(run: RunDocuments) -> Picture | str:
+    return _spend(run, "user", "Which users spend it?")
 
 
-def _spend(material: Material, kind: str, title: str) -> Picture | str:
-    found = {
-        policy: material.summary["policies"][policy]["by"].get(kind, {})
-        for policy in material.policies
-    }
+def _spend(run: RunDocuments, kind: str, title: str) -> Picture | str:
+    found = {policy: run.summary["policies"][policy]["by"].get(kind, {}) for policy in run.policies}
     totals: dict[str, float] = {}
     for words in found.values():
         for word, row in words.items():
@@ -194,29 +191,29 @@ def _spend(material: Material, kind: str, title: str) -> Picture | str:
             "name": label(policy),
             "y": [label(word) for word in shown[:MOST]],
             "x": [_cost(found[policy], word)["mean"] or 0.0 for word in shown[:MOST]],
-            "marker": filled(material.style(policy)["line"]["color"], place),
+            "marker": filled(run.style(policy)["line"]["color"], place),
             "hovertemplate": "$%{x:,.2f}<extra>%{fullData.name}</extra>",
         }
-        for place, policy in enumerate(material.policies)
+        for place, policy in enumerate(run.policies)
     ]
     rows = [
         [
             clean(word, 40),
-            *(span(**_cost(found[policy], word), unit="USD") for policy in material.policies),
+            *(span(**_cost(found[policy], word), unit="USD") for policy in run.policies),
         ]
         for word in shown
     ]
     more = f" The {MOST} largest; the table has all." if len(shown) > MOST else ""
     caption = (
-        f"USD billed in one run of {material.summary['horizon_s'] / 3600:.3g} h, failed "
+        f"USD billed in one run of {run.summary['horizon_s'] / 3600:.3g} h, failed "
         f"and abandoned calls included.{more}"
     )
-    height = 110 + 24 + 14 * len(shown[:MOST]) * (len(material.policies) + 1)
+    height = 110 + 24 + 14 * len(shown[:MOST]) * (len(run.policies) + 1)
     return Picture(
         title,
         caption,
         {"data": data, "layout": bars(height, "USD", "$")},
-        Table([kind, *material.policies], rows),
+        Table([kind, *run.policies], rows),
     )
 
 
@@ -228,15 +225,15 @@ def _cost(words: dict[str, Any], word: str) -> dict[str, float | None]:
     return found
 
 
-def budget(material: Material) -> Picture | str:
+def budget(run: RunDocuments) -> Picture | str:
     """Spend of the running period over time."""
-    agreed = material.evidence["budget"]
+    agreed = run.evidence["budget"]
     if agreed is None:
         return "The scenario names no budget, so there is no budget line."
-    unit, name = clock(material.summary["horizon_s"])
+    unit, name = clock(run.summary["horizon_s"])
     data, rows, rolls = [], [], agreed["period"] == "rolling"
-    for policy in material.policies:
-        times, spent = _running(material.of(policy), agreed)
+    for policy in run.policies:
+        times, spent = _running(run.of(policy), agreed)
         data.append(
             {
                 "type": "scatter",
@@ -244,7 +241,7 @@ def budget(material: Material) -> Picture | str:
                 "x": [t / unit for t in times],
                 "y": spent,
                 "name": label(policy),
-                "line": material.style(policy)["line"],
+                "line": run.style(policy)["line"],
                 "hovertemplate": "$%{y:,.2f}<extra>%{fullData.name}</extra>",
             }
         )
@@ -318,9 +315,9 @@ def _running(found: dict[str, Any], agreed: dict[str, Any]) -> tuple[list[float]
     return times, spent
 
 
-def waste(material: Material) -> Picture | str:
+def waste(run: RunDocuments) -> Picture | str:
     """What was billed for nothing."""
-    found = {policy: material.of(policy)["waste_usd"] for policy in material.policies}
+    found = {policy: run.of(policy)["waste_usd"] for policy in run.policies}
     causes = {why: text for why, text in CAUSES.items() if any(row[why] for row in found.values())}
     if not any(any(row.values()) for row in found.values()):
         return "Nothing was wasted: every billed answer was used."
@@ -329,8 +326,8 @@ def waste(material: Material) -> Picture | str:
             "type": "bar",
             "orientation": "h",
             "name": why,
-            "y": [label(policy) for policy in material.policies],
-            "x": [found[policy][why] for policy in material.policies],
+            "y": [label(policy) for policy in run.policies],
+            "x": [found[policy][why] for policy in run.policies],
             "marker": filled(PETROFF[place], place),
             "hovertemplate": "$%{x:,.2f} %{fullData.name}<extra></extra>",
         }
@@ -340,22 +337,22 @@ def waste(material: Material) -> Picture | str:
         [
             clean(policy, 40),
             *(usd(found[policy][why]) for why in CAUSES),
-            _of_cost(material, policy),
+            _of_cost(run, policy),
         ]
-        for policy in material.policies
+        for policy in run.policies
     ]
     caption = (
         "USD billed for answers that nobody got, mean over replications: "
         + "; ".join(f"{why}: {text}" for why, text in CAUSES.items())
         + "."
     )
-    layout = bars(130 + 34 * len(material.policies), "USD", "$") | {"barmode": "stack"}
+    layout = bars(130 + 34 * len(run.policies), "USD", "$") | {"barmode": "stack"}
     heads = ["policy", *CAUSES, "of all cost"]
     return Picture(
         "What was paid for nothing?", caption, {"data": data, "layout": layout}, Table(heads, rows)
     )
 
 
-def _of_cost(material: Material, policy: str) -> str:
-    cost = material.mean(policy, "cost_usd")
-    return percent(material.mean(policy, "wasted_usd") / cost) if cost else "n/a"
+def _of_cost(run: RunDocuments, policy: str) -> str:
+    cost = run.mean(policy, "cost_usd")
+    return percent(run.mean(policy, "wasted_usd") / cost) if cost else "n/a"

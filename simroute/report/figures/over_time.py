@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from simroute.report.picture import (
-    Material,
     Picture,
+    RunDocuments,
     Table,
     axis,
     clock,
@@ -25,67 +25,67 @@ THROTTLED = 0.05
 """A slice counts as throttled from this share of 429s on."""
 
 
-def success(material: Material) -> Picture | str:
+def success(run: RunDocuments) -> Picture | str:
     """Share of requests that succeed."""
     shares = {
-        policy: [_share(ok, all_) for ok, all_ in _pairs(material, policy, "ok", "arrivals")]
-        for policy in material.policies
+        policy: [_share(ok, all_) for ok, all_ in _pairs(run, policy, "ok", "arrivals")]
+        for policy in run.policies
     }
     known = [100 * value for values in shares.values() for value in values if value is not None]
     if not known:
         return "No request arrived, so there is no success to show."
     low = min(99.0, min(known))
-    layout = _panels(material)
+    layout = _panels(run)
     data = []
-    for place, policy in enumerate(material.policies):
+    for place, policy in enumerate(run.policies):
         y = [None if value is None else 100 * value for value in shares[policy]]
-        data.append(_line(material, policy, place, y, "%{y:.1f} %", material.style(policy)["line"]))
+        data.append(_line(run, policy, place, y, "%{y:.1f} %", run.style(policy)["line"]))
         layout[_yaxis(place)] |= {
             "range": [max(-3.0, low - 5), 103],
             "ticksuffix": " %",
             "nticks": 4,
         }
-    promise = material.evidence["slo"]["success"]
+    promise = run.evidence["slo"]["success"]
     rows = [
-        [when, *(percent(shares[policy][i]) for policy in material.policies)]
-        for i, when in enumerate(_slices(material))
+        [when, *(percent(shares[policy][i]) for policy in run.policies)]
+        for i, when in enumerate(_slices(run))
     ]
     return Picture(
         "When did requests succeed?",
         f"Share of the requests that arrived in each slice of time and got an answer; the "
-        f"promise is {percent(promise)}. {_source(material)}",
+        f"promise is {percent(promise)}. {_source(run)}",
         {"data": data, "layout": layout},
-        Table(["from", *material.policies], rows),
+        Table(["from", *run.policies], rows),
     )
 
 
-def latency(material: Material) -> Picture | str:
+def latency(run: RunDocuments) -> Picture | str:
     """Median and 95th percentile."""
-    if not any(value for policy in material.policies for value in material.of(policy)["p95_s"]):
+    if not any(value for policy in run.policies for value in run.of(policy)["p95_s"]):
         return "No request succeeded, so there is no latency to show."
-    layout, data = _panels(material), []
-    for place, policy in enumerate(material.policies):
-        found, line = material.of(policy), material.style(policy)["line"]
+    layout, data = _panels(run), []
+    for place, policy in enumerate(run.policies):
+        found, line = run.of(policy), run.style(policy)["line"]
         data.append(
-            _line(
-                material, policy, place, found["p95_s"], "p95 %{y:.1f} s", line | {"dash": "solid"}
-            )
+            _line(run, policy, place, found["p95_s"], "p95 %{y:.1f} s", line | {"dash": "solid"})
         )
         data.append(
             _line(
-                material, policy, place, found["p50_s"], "median %{y:.1f} s", line | {"dash": "dot"}
+                run,
+                policy,
+                place,
+                found["p50_s"],
+                "median %{y:.1f} s",
+                line | {"dash": "dot"},
             )
         )
         layout[_yaxis(place)] |= log_seconds(coarse=True) | ({"matches": "y"} if place else {})
     heads = ["from"] + [
-        f"{policy}, {what}" for policy in material.policies for what in ("median", "p95")
+        f"{policy}, {what}" for policy in run.policies for what in ("median", "p95")
     ]
-    columns = [
-        material.of(policy)[key] for policy in material.policies for key in ("p50_s", "p95_s")
-    ]
+    columns = [run.of(policy)[key] for policy in run.policies for key in ("p50_s", "p95_s")]
     rows = [
-        [when, *(seconds(column[i]) for column in columns)]
-        for i, when in enumerate(_slices(material))
+        [when, *(seconds(column[i]) for column in columns)] for i, when in enumerate(_slices(run))
     ]
     caption = (
         "Seconds from arrival to the complete answer, by time of arrival: 95th percentile "
@@ -96,9 +96,9 @@ def latency(material: Material) -> Picture | str:
     )
 
 
-def breakers(material: Material) -> Picture | str:
+def breakers(run: RunDocuments) -> Picture | str:
     """States of every breaker in the first replication."""
-    spells = {policy: found for policy in material.policies if (found := _spells(material, policy))}
+    spells = {policy: found for policy in run.policies if (found := _spells(run, policy))}
     if not spells:
         return (
             "No breaker opened in the first replication, or no policy has one, so there are "
@@ -113,7 +113,7 @@ def breakers(material: Material) -> Picture | str:
             for spell in spells[policy][lane]
             if spell[2] == state
         ]
-        unit, name = clock(material.summary["horizon_s"])
+        unit, name = clock(run.summary["horizon_s"])
         data.append(
             {
                 "type": "bar",
@@ -128,9 +128,7 @@ def breakers(material: Material) -> Picture | str:
                 f"{name}<extra></extra>",
             }
         )
-    layout = _weather(
-        material, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, []
-    )
+    layout = _weather(run, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, [])
     # cut, so that two may read alike
     words = [f"{label(policy, 18)}<br>{label(lane, 24)}" for policy, lane in lanes]
     layout |= {
@@ -156,22 +154,20 @@ def breakers(material: Material) -> Picture | str:
     )
 
 
-def targets(material: Material) -> Picture | str:
+def targets(run: RunDocuments) -> Picture | str:
     """Share of sends that went to each target."""
-    names = list(material.of(material.policies[0])["sends"])
-    if not any(
-        any(row) for policy in material.policies for row in material.of(policy)["sends"].values()
-    ):
+    names = list(run.of(run.policies[0])["sends"])
+    if not any(any(row) for policy in run.policies for row in run.of(policy)["sends"].values()):
         return "Nothing was sent to any provider, so there are no shares to show."
-    layout, data = _panels(material), []
+    layout, data = _panels(run), []
     for shape in layout["shapes"]:  # the areas would hide what is shaded below them
         shape |= {
             "layer": "above",
             "fillcolor": "rgba(0,0,0,0)",
             "line": {"width": 1.5, "dash": "dash", "color": "#1b1f24"},
         }
-    for place, policy in enumerate(material.policies):
-        sends, middles = material.of(policy)["sends"], _middles(material)
+    for place, policy in enumerate(run.policies):
+        sends, middles = run.of(policy)["sends"], _middles(run)
         for number, name in enumerate(names):
             style = target_style(number)
             data.append(
@@ -199,11 +195,10 @@ def targets(material: Material) -> Picture | str:
                 }
             )
         layout[_yaxis(place)] |= {"range": [0, 100], "ticksuffix": " %", "nticks": 3}
-    heads = ["from"] + [f"{policy}: {name}" for policy in material.policies for name in names]
-    columns = [_of_all(material, policy, name) for policy in material.policies for name in names]
+    heads = ["from"] + [f"{policy}: {name}" for policy in run.policies for name in names]
+    columns = [_of_all(run, policy, name) for policy in run.policies for name in names]
     rows = [
-        [when, *(percent(column[i]) for column in columns)]
-        for i, when in enumerate(_slices(material))
+        [when, *(percent(column[i]) for column in columns)] for i, when in enumerate(_slices(run))
     ]
     caption = (
         "Share of all sends (retries and trials included) that went to each deployment, by "
@@ -214,21 +209,21 @@ def targets(material: Material) -> Picture | str:
     )
 
 
-def _of_all(material: Material, policy: str, name: str) -> list[float | None]:
-    sends = material.of(policy)["sends"]
+def _of_all(run: RunDocuments, policy: str, name: str) -> list[float | None]:
+    sends = run.of(policy)["sends"]
     return [
         _share(part, sum(row[i] for row in sends.values())) for i, part in enumerate(sends[name])
     ]
 
 
-def _spells(material: Material, policy: str) -> dict[str, list[tuple[float, float, str]]]:
+def _spells(run: RunDocuments, policy: str) -> dict[str, list[tuple[float, float, str]]]:
     """(start, end, state) of each breaker that ever opened, by its name; one lane for each layer,
     breaker of it and replica."""
     found: dict[str, list[tuple[float, float, str]]] = {}
     began: dict[str, tuple[float, str]] = {}
-    turns = material.of(policy)["turns"]
+    turns = run.of(policy)["turns"]
     replicas = {turn[2] for turn in turns}
-    stop = material.summary["horizon_s"]
+    stop = run.summary["horizon_s"]
     for t, event, replica, layer, whose in turns:
         state = {"opened": "open", "half_opened": "half-open", "closed": "closed"}.get(event)
         if state is None:
@@ -260,23 +255,23 @@ def _opened(policy: str, lane: str, opened: list[tuple[float, float, str]]) -> l
     ]
 
 
-def _panels(material: Material) -> dict[str, Any]:
-    layout = panels(material.policies)
-    return _weather(material, layout, material.policies)
+def _panels(run: RunDocuments) -> dict[str, Any]:
+    layout = panels(run.policies)
+    return _weather(run, layout, run.policies)
 
 
-def _weather(material: Material, layout: dict[str, Any], policies: list[str]) -> dict[str, Any]:
+def _weather(run: RunDocuments, layout: dict[str, Any], policies: list[str]) -> dict[str, Any]:
     """Time on the x axis; outages and price steps shaded and named, throttling shaded where a
     panel's policy met it."""
-    unit, name = clock(material.summary["horizon_s"])
+    unit, name = clock(run.summary["horizon_s"])
     layout["xaxis"] = layout.get("xaxis", {}) | {
         "title": {"text": f"time ({name})"},
-        "range": [0, material.summary["horizon_s"] / unit],
+        "range": [0, run.summary["horizon_s"] / unit],
     }
-    for place, one in enumerate(material.evidence["weather"]):
+    for place, one in enumerate(run.evidence["weather"]):
         span = {
             "x0": one["start_s"] / unit,
-            "x1": min(one["end_s"], material.summary["horizon_s"]) / unit,
+            "x1": min(one["end_s"], run.summary["horizon_s"]) / unit,
             "y0": 0,
             "y1": 1,
             "yref": "paper",
@@ -323,16 +318,16 @@ def _weather(material: Material, layout: dict[str, Any], policies: list[str]) ->
                 "fillcolor": "rgba(248,156,32,0.22)",
                 "line": {"width": 0},
             }
-            for start, end, _ in throttled(material, policy)
+            for start, end, _ in throttled(run, policy)
         ]
     return layout
 
 
-def throttled(material: Material, policy: str) -> list[tuple[float, float, str]]:
+def throttled(run: RunDocuments, policy: str) -> list[tuple[float, float, str]]:
     """(start, end, target) of spells in which a target answered more than a twentieth of its calls
     with 429."""
     found: list[tuple[float, float, str]] = []
-    edges, evidence = material.of(policy)["edges_s"], material.of(policy)
+    edges, evidence = run.of(policy)["edges_s"], run.of(policy)
     for target, limited in evidence["limited"].items():
         for i, count in enumerate(limited):
             if count and count > THROTTLED * evidence["sends"][target][i]:
@@ -344,12 +339,12 @@ def throttled(material: Material, policy: str) -> list[tuple[float, float, str]]
 
 
 def _line(
-    material: Material, policy: str, place: int, y: list[Any], hover: str, line: dict[str, Any]
+    run: RunDocuments, policy: str, place: int, y: list[Any], hover: str, line: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": _middles(material),
+        "x": _middles(run),
         "y": y,
         "yaxis": axis("y", place),
         "line": line,
@@ -363,23 +358,21 @@ def _yaxis(place: int) -> str:
     return axis("y", place).replace("y", "yaxis")
 
 
-def _middles(material: Material) -> list[float]:
+def _middles(run: RunDocuments) -> list[float]:
     edges, (unit, _) = (
-        material.of(material.policies[0])["edges_s"],
-        clock(material.summary["horizon_s"]),
+        run.of(run.policies[0])["edges_s"],
+        clock(run.summary["horizon_s"]),
     )
     return [round((a + b) / 2 / unit, 6) for a, b in pairwise(edges)]
 
 
-def _slices(material: Material) -> list[str]:
-    unit, name = clock(material.summary["horizon_s"])
-    return [
-        f"{start / unit:.4g} {name}" for start in material.of(material.policies[0])["edges_s"][:-1]
-    ]
+def _slices(run: RunDocuments) -> list[str]:
+    unit, name = clock(run.summary["horizon_s"])
+    return [f"{start / unit:.4g} {name}" for start in run.of(run.policies[0])["edges_s"][:-1]]
 
 
-def _pairs(material: Material, policy: str, part: str, whole: str) -> list[tuple[int, int]]:
-    found = material.of(policy)
+def _pairs(run: RunDocuments, policy: str, part: str, whole: str) -> list[tuple[int, int]]:
+    found = run.of(policy)
     return list(zip(found[part], found[whole], strict=True))
 
 
@@ -387,8 +380,8 @@ def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _source(material: Material) -> str:
-    if material.evidence["random_weather"]:
+def _source(run: RunDocuments) -> str:
+    if run.evidence["random_weather"]:
         return "Outages are random: this is the first replication."
-    many = material.summary["replications"]
+    many = run.summary["replications"]
     return f"All {many} replications together." if many > 1 else "One replication."

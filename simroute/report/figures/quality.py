@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.report.picture import Material, Picture, Table, bars, filled, label
+from simroute.report.picture import Picture, RunDocuments, Table, bars, filled, label
 from simroute.text import clean, percent, span
 
 SHORTCUTS = {
@@ -14,11 +14,10 @@ SHORTCUTS = {
 }
 
 
-def quality(material: Material) -> Picture | str:
+def quality(run: RunDocuments) -> Picture | str:
     """Mean quality of the answers given, by task."""
     found = {
-        policy: material.summary["policies"][policy]["by"].get("task", {})
-        for policy in material.policies
+        policy: run.summary["policies"][policy]["by"].get("task", {}) for policy in run.policies
     }
     tasks = list(dict.fromkeys(task for rows in found.values() for task in rows))
     known = {
@@ -33,7 +32,7 @@ def quality(material: Material) -> Picture | str:
     if not tasks:
         return "No answer was graded, so there is no quality to show."
     data = []
-    for place, policy in enumerate(material.policies):
+    for place, policy in enumerate(run.policies):
         shown = [
             (task, one)
             for task in tasks
@@ -47,13 +46,13 @@ def quality(material: Material) -> Picture | str:
                 "y": [label(task) for task, _ in shown],
                 "x": [100 * one["mean"] for _, one in shown],
                 "error_x": _errors([one for _, one in shown]),
-                "marker": material.style(policy)["marker"] | {"size": 10},
+                "marker": run.style(policy)["marker"] | {"size": 10},
                 "offsetgroup": str(place),
                 "orientation": "h",
                 "hovertemplate": "%{x:.2f} %<extra>%{fullData.name}</extra>",
             }
         )
-    layout = bars(130 + (20 + 16 * len(material.policies)) * len(tasks), "right answers")
+    layout = bars(130 + (20 + 16 * len(run.policies)) * len(tasks), "right answers")
     ends = [
         100 * end
         for rows in known.values()
@@ -68,7 +67,7 @@ def quality(material: Material) -> Picture | str:
     }
     layout |= {"scattermode": "group"}
     rows = [
-        [clean(task, 40), *(_span(known[task][policy]) for policy in material.policies)]
+        [clean(task, 40), *(_span(known[task][policy]) for policy in run.policies)]
         for task in tasks
     ]
     caption = (
@@ -79,13 +78,13 @@ def quality(material: Material) -> Picture | str:
         "Are the answers right?",
         caption,
         {"data": data, "layout": layout},
-        Table(["task", *material.policies], rows),
+        Table(["task", *run.policies], rows),
     )
 
 
-def shortcuts(material: Material) -> Picture | str:
+def shortcuts(run: RunDocuments) -> Picture | str:
     """Escalations, cache hits and false hits, as shares of all requests."""
-    found = {policy: _shares(material, policy) for policy in material.policies}
+    found = {policy: _shares(run, policy) for policy in run.policies}
     if not any(any(row.values()) for row in found.values()):
         return "No policy escalates or caches, so there are no short cuts to show."
     data = [
@@ -93,18 +92,18 @@ def shortcuts(material: Material) -> Picture | str:
             "type": "bar",
             "orientation": "h",
             "name": text,
-            "y": [label(policy) for policy in material.policies],
-            "x": [100 * found[policy][key] for policy in material.policies],
+            "y": [label(policy) for policy in run.policies],
+            "x": [100 * found[policy][key] for policy in run.policies],
             "hovertemplate": "%{x:.2f} % %{fullData.name}<extra></extra>",
             "marker": filled(("#5790fc", "#f89c20", "#e42536")[place], place),
         }
         for place, (key, text) in enumerate(SHORTCUTS.items())
     ]
-    layout = bars(130 + 50 * len(material.policies), "share of requests")
+    layout = bars(130 + 50 * len(run.policies), "share of requests")
     layout["xaxis"] |= {"ticksuffix": " %"}
     rows = [
         [clean(policy, 40), *(percent(found[policy][key]) for key in SHORTCUTS)]
-        for policy in material.policies
+        for policy in run.policies
     ]
     caption = (
         "Shares of all requests: asked again of the stronger model, answered from a cache, "
@@ -118,10 +117,10 @@ def shortcuts(material: Material) -> Picture | str:
     )
 
 
-def _shares(material: Material, policy: str) -> dict[str, float]:
-    requests = material.mean(policy, "requests")
-    escalated = material.of(policy)["events"].get("escalated", 0.0)
-    rates = {key: material.mean(policy, key) for key in ("cache_hit_rate", "cache_false_hit_rate")}
+def _shares(run: RunDocuments, policy: str) -> dict[str, float]:
+    requests = run.mean(policy, "requests")
+    escalated = run.of(policy)["events"].get("escalated", 0.0)
+    rates = {key: run.mean(policy, key) for key in ("cache_hit_rate", "cache_false_hit_rate")}
     return {"escalated": escalated / requests if requests else 0.0, **rates}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.report.picture import Listing, Material, Picture, Table, clock, panels
+from simroute.report.picture import Listing, Picture, RunDocuments, Table, clock, panels
 from simroute.text import clean, percent, span
 
 FIGURES = {
@@ -23,9 +23,9 @@ UNTOLD = (
 )
 
 
-def calibration(material: Material) -> Listing | str:
+def calibration(run: RunDocuments) -> Listing | str:
     """Each figure, logged and replayed."""
-    found = material.summary["replay"]
+    found = run.summary["replay"]
     if not found["calibration"]:
         return UNTOLD
     rows = [
@@ -55,9 +55,9 @@ def calibration(material: Material) -> Listing | str:
     )
 
 
-def hours(material: Material) -> Picture | str:
+def hours(run: RunDocuments) -> Picture | str:
     """Logged and replayed, hour by hour."""
-    found = material.summary["replay"]
+    found = run.summary["replay"]
     if not found["calibration"]:
         return UNTOLD
     rows = found["hours"]
@@ -131,9 +131,9 @@ def hours(material: Material) -> Picture | str:
     )
 
 
-def differences(material: Material) -> Listing | str:
+def differences(run: RunDocuments) -> Listing | str:
     """From the log's own routing to each policy."""
-    rows = [row for row in material.summary["replay"]["differences"] if row["mean"] is not None]
+    rows = [row for row in run.summary["replay"]["differences"] if row["mean"] is not None]
     if not rows:
         return "No policy is held against the log's own routing."
     cells = [
@@ -155,9 +155,9 @@ def differences(material: Material) -> Listing | str:
     return Listing("What would be different, and is it decided?", caption, Table(heads, cells))
 
 
-def origin(material: Material) -> Listing | str:
+def origin(run: RunDocuments) -> Listing | str:
     """Which share of each figure was observed."""
-    found = material.summary["replay"]["origin"]
+    found = run.summary["replay"]["origin"]
     cells = [
         [
             clean(policy, 40),
@@ -185,9 +185,9 @@ def origin(material: Material) -> Listing | str:
     )
 
 
-def sentence(material: Material) -> str | None:
+def sentence(run: RunDocuments) -> str | None:
     """The calibration in one line, for above the answer."""
-    found = material.summary.get("replay")
+    found = run.summary.get("replay")
     if found is None:
         return None
     if not found["calibration"]:

@@ -17,27 +17,11 @@ from simroute.report.picture import (
     note,
     panels,
 )
-from simroute.text import clean, duration, span
+from simroute.text import clean, quantity, short_key, span
 
 Found = dict[str, Any]
 SUCCESS = {"success_rate": "success", "slo_attainment": "success in time"}
 MOST_BARS = 24
-
-
-def told(value: float, unit: str) -> str:
-    """A value of an assumption."""
-    return (
-        f"{100 * value:.4g} %"
-        if unit == "share"
-        else duration(value)
-        if unit == "s"
-        else f"{value:.4g}{' %' if unit == '%' else ''}"
-    )
-
-
-def short(key: str) -> str:
-    """A key without what all have in common."""
-    return key.removeprefix("scenario.").removeprefix("policy.")
 
 
 def _shown(found: Found) -> dict[str, tuple[str, float, str, str]]:
@@ -169,7 +153,7 @@ def _crossing(crossing: Found, x: list[float]) -> list[dict[str, Any]]:
 
 
 def _table(found: Found) -> Table:
-    heads = [short(one["key"]) for one in found["axes"]] + ["winner"]
+    heads = [short_key(one["key"]) for one in found["axes"]] + ["winner"]
     heads += [
         f"{clean(policy, 40)}, {what}"
         for policy in found["policies"]
@@ -178,14 +162,15 @@ def _table(found: Found) -> Table:
     rows = []
     for cell in found["cells"]:
         at = [
-            told(value, one["unit"]) for value, one in zip(cell["at"], found["axes"], strict=True)
+            quantity(value, one["unit"])
+            for value, one in zip(cell["at"], found["axes"], strict=True)
         ]
         figures = [
             _span(cell["policies"][policy][metric], unit)
             for policy in found["policies"]
             for metric, (*_, unit) in _shown(found).items()
         ]
-        rows.append([*at, winner(cell["winner"]), *figures])
+        rows.append([*at, describe_winner(cell["winner"]), *figures])
     return Table(heads, rows)
 
 
@@ -193,7 +178,7 @@ def _span(row: Found, unit: str) -> str:
     return span(row["mean"], row["low"], row["high"], unit)
 
 
-def winner(best: Found) -> str:
+def describe_winner(best: Found) -> str:
     """Its name, and who may win as well."""
     if best["policy"] is None:
         return "none: no request"
@@ -216,7 +201,7 @@ def two_way(found: Found) -> Picture:
     ]
     signs = [[_sign(one, names) for one in row] for row in grid]
     columns, rows = (
-        [told(value, one["unit"]) for value in one["values"]] for one in (first, second)
+        [quantity(value, one["unit"]) for value in one["values"]] for one in (first, second)
     )
     many = len(names)
     steps = [[(place + end) / many, PETROFF[place % 6]] for place in range(many) for end in (0, 1)]
@@ -280,7 +265,7 @@ def tornado(found: Found) -> Picture:
         (1.0, "", "$") if base["metric"] == "cost_per_1k_requests_usd" else (100.0, " points", "")
     )
     middle = scale * (base["difference"]["mean"] or 0.0)
-    names = [label(short(one["key"]), 60) + (" ⚑" if one["flips"] else "") for one in shown]
+    names = [label(short_key(one["key"]), 60) + (" ⚑" if one["flips"] else "") for one in shown]
     data = [
         {
             "type": "bar",
@@ -323,7 +308,7 @@ def tornado(found: Found) -> Picture:
     unit = "USD" if prefix else "share"
     rows = [
         [
-            short(one["key"]),
+            short_key(one["key"]),
             f"{one['value']:.4g}",
             *(_side(one[side], unit)[part] for side in ("low", "high") for part in (0, 1)),
             _flip(one),
@@ -349,5 +334,6 @@ def _flip(one: Found) -> str:
     if not one["flips"]:
         return "no"
     return ", ".join(
-        f"{winner(one[side]['winner'])} at {one[side]['value']:.4g}" for side in ("low", "high")
+        f"{describe_winner(one[side]['winner'])} at {one[side]['value']:.4g}"
+        for side in ("low", "high")
     )

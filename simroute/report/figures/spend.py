@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.report.picture import Listing, Material, Picture, Table, bars, filled, label
+from simroute.report.picture import Listing, Picture, RunDocuments, Table, bars, filled, label
 from simroute.text import clean, percent, usd
 
 MOST, TOP = 12, 10
@@ -19,31 +19,31 @@ WHOSE = {
 LOG = "the log"
 
 
-def by_model(material: Material) -> Picture | str:
-    return _spend(material, "model")
+def by_model(run: RunDocuments) -> Picture | str:
+    return _spend(run, "model")
 
 
-def by_feature(material: Material) -> Picture | str:
-    return _spend(material, "feature")
+def by_feature(run: RunDocuments) -> Picture | str:
+    return _spend(run, "feature")
 
 
-def by_user(material: Material) -> Picture | str:
-    return _spend(material, "user")
+def by_user(run: RunDocuments) -> Picture | str:
+    return _spend(run, "user")
 
 
-def by_team(material: Material) -> Picture | str:
-    return _spend(material, "team")
+def by_team(run: RunDocuments) -> Picture | str:
+    return _spend(run, "team")
 
 
-def by_day(material: Material) -> Picture | str:
-    return _spend(material, "day")
+def by_day(run: RunDocuments) -> Picture | str:
+    return _spend(run, "day")
 
 
-def _spend(material: Material, kind: str) -> Picture | str:
-    found = material.summary["replay"]["spend"].get(kind)
+def _spend(run: RunDocuments, kind: str) -> Picture | str:
+    found = run.summary["replay"]["spend"].get(kind)
     if found is None:
         return f"Spend by {kind} is left out: the log names no {kind}s."
-    columns = _columns(material, found)
+    columns = _columns(run, found)
     data = [
         {
             "type": "bar",
@@ -51,9 +51,7 @@ def _spend(material: Material, kind: str) -> Picture | str:
             "name": label(name),
             "y": [label(word) for word in found["names"][:MOST]],
             "x": column[:MOST],
-            "marker": filled(
-                "#9c9ca1" if name == LOG else material.style(name)["line"]["color"], place
-            ),
+            "marker": filled("#9c9ca1" if name == LOG else run.style(name)["line"]["color"], place),
             "hovertemplate": "$%{x:,.2f}<extra>%{fullData.name}</extra>",
         }
         for place, (name, column) in enumerate(columns.items())
@@ -81,7 +79,7 @@ def _spend(material: Material, kind: str) -> Picture | str:
     )
     caption = (
         f"USD as the log bills it, and under each policy, mean over "
-        f"replications.{_unlike(material)}{more}"
+        f"replications.{_unlike(run)}{more}"
     )
     heads = [
         kind,
@@ -94,9 +92,9 @@ def _spend(material: Material, kind: str) -> Picture | str:
     )
 
 
-def _columns(material: Material, found: dict[str, Any]) -> dict[str, list[float]]:
+def _columns(run: RunDocuments, found: dict[str, Any]) -> dict[str, list[float]]:
     before = {} if found["before"] is None else {LOG: found["before"]}
-    return before | {policy: found["after"][policy] for policy in material.policies}
+    return before | {policy: found["after"][policy] for policy in run.policies}
 
 
 def _changes(columns: dict[str, list[float]], place: int) -> list[str]:
@@ -112,8 +110,8 @@ def _change(less: float, was: float) -> str:
     return f"{sign}{usd(abs(less))}" + (f" ({100 * less / was:+.1f} %)" if was else "")
 
 
-def _unlike(material: Material) -> str:
-    laid = material.summary["replay"]["laid_over"]
+def _unlike(run: RunDocuments) -> str:
+    laid = run.summary["replay"]["laid_over"]
     return (
         f" The policies met other traffic than the log: "
         f"{', '.join(clean(text, 60) for text in laid)}."
@@ -122,14 +120,14 @@ def _unlike(material: Material) -> str:
     )
 
 
-def drivers(material: Material) -> Listing | str:
+def drivers(run: RunDocuments) -> Listing | str:
     """The ten users and features that most of it goes to."""
-    spend = material.summary["replay"]["spend"]
+    spend = run.summary["replay"]["spend"]
     rows = []
     for kind in ("feature", "user"):
         if kind not in spend:
             continue
-        columns = _columns(material, spend[kind])
+        columns = _columns(run, spend[kind])
         base = next(iter(columns.values()))
         whole = sum(base)
         named = [place for place, word in enumerate(spend[kind]["names"]) if word != "(others)"]
@@ -144,7 +142,7 @@ def drivers(material: Material) -> Listing | str:
             )
     if not rows:
         return "The log names neither users nor features, so nobody can be said to drive the spend."
-    columns = _columns(material, next(iter(spend.values())))
+    columns = _columns(run, next(iter(spend.values())))
     caption = (
         f"The {TOP} features and the {TOP} users with most spend, and their share of all "
         f"of it, {'before' if LOG in columns else 'after'}."
@@ -152,9 +150,9 @@ def drivers(material: Material) -> Listing | str:
     return Listing("Who drives it?", caption, Table(["who", "of all spend", *columns], rows))
 
 
-def caching(material: Material) -> Listing | str:
+def caching(run: RunDocuments) -> Listing | str:
     """Exact, at the provider, and semantic."""
-    found = material.summary["replay"]["caching"]
+    found = run.summary["replay"]["caching"]
     rows = [*_exact(found), *_prompt(found["prompt"])]
     for row in found["semantic"]:
         saves = (
@@ -253,9 +251,9 @@ def _of(saves: float, whole: float | None) -> str:
     return usd(saves) + (f" ({percent(saves / whole)})" if whole else "")
 
 
-def shifts(material: Material) -> Listing | str:
+def shifts(run: RunDocuments) -> Listing | str:
     """Each kind of work at each cheaper deployment."""
-    found = material.summary["replay"]
+    found = run.summary["replay"]
     if not found["shifts"]:
         return (
             f"No shift of work to a cheaper deployment is known: "

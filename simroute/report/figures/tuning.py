@@ -3,8 +3,6 @@ objective costs, how the race went."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from simroute.metrics import METRICS
 from simroute.report.figures.search import (
     Found,
@@ -26,7 +24,7 @@ GOOD, BAD = PETROFF[0], PETROFF[1]
 POINTS = {1.0: "", 100.0: ", points"}
 
 
-def pictures(found: Found) -> dict[str, Picture]:
+def draw_pictures(found: Found) -> dict[str, Picture]:
     """By name; several panels as one picture."""
     made = {
         "main_effects": _together(main_effects(found)),
@@ -35,11 +33,6 @@ def pictures(found: Found) -> dict[str, Picture]:
         "race": race(found),
     }
     return {name: picture for name, picture in made.items() if picture is not None}
-
-
-def drawn(found: Found) -> dict[str, Any]:
-    """As plotly's own objects."""
-    return {name: picture.drawn() for name, picture in pictures(found).items()}
 
 
 def standing(found: Found) -> list[Picture]:

@@ -56,16 +56,19 @@ class Frontier:
     @property
     def figures(self) -> dict[str, Any]:
         """plotly's figures by name."""
-        return {"frontier": figures.frontier(self.columns, self.trade, self.label).drawn()}
+        from simroute.report.picture import plotly_figures
+
+        picture = figures.frontier(self.columns, self.trade, self.label)
+        return plotly_figures({"frontier": picture})
 
     @property
     def exact(self) -> bool:
         return self.label == EXACT
 
     def _repr_html_(self) -> str:
-        from simroute.report.sensitivity_page import tabled
+        from simroute.report.sensitivity_page import render_picture
 
-        return tabled(figures.frontier(self.columns, self.trade, self.label))
+        return render_picture(figures.frontier(self.columns, self.trade, self.label))
 
 
 def frontier(made: Configuration, trade: Trade = "success") -> Frontier:

@@ -37,18 +37,15 @@ class Study(Comparison):
     @property
     def figures(self) -> dict[str, Any]:
         """plotly's figures by name, as the report shows them."""
-        from simroute.report import Material, Picture, pictures
+        from simroute.report import RunDocuments, draw_pictures, plotly_figures
 
-        found = pictures(Material(self.summary, self.material))
-        return {
-            name: picture.drawn() for name, picture in found.items() if isinstance(picture, Picture)
-        }
+        return plotly_figures(draw_pictures(RunDocuments(self.summary, self.material)))
 
     def report(self) -> str:
         """The page, as HTML."""
-        from simroute.report import page
+        from simroute.report import render_page
 
-        return page(self.summary, self.material)
+        return render_page(self.summary, self.material)
 
     def to_html(self, path: str | Path) -> Path:
         """Write the page."""
@@ -75,6 +72,6 @@ class Study(Comparison):
         return made
 
     def _repr_html_(self) -> str:
-        from simroute.report import Material, brief
+        from simroute.report import RunDocuments, render_answer
 
-        return brief(Material(self.summary, self.material))
+        return render_answer(RunDocuments(self.summary, self.material))

@@ -78,17 +78,18 @@ class Assumptions(_Ended, ABC):
     @property
     def figures(self) -> dict[str, Any]:
         """plotly's figures by name."""
-        from simroute.report.sensitivity_page import drawn
+        from simroute.report.picture import plotly_figures
+        from simroute.report.sensitivity_page import draw_pictures
 
-        return {name: picture.drawn() for name, picture in drawn(self.summary).items()}
+        return plotly_figures(draw_pictures(self.summary))
 
     def report(self) -> str:
         """The page, as HTML."""
-        from simroute.report.sensitivity_page import page
+        from simroute.report.sensitivity_page import render_page
 
-        return page(self.summary)
+        return render_page(self.summary)
 
     def _repr_html_(self) -> str:
-        from simroute.report.sensitivity_page import brief
+        from simroute.report.sensitivity_page import render_answer
 
-        return brief(self.summary)
+        return render_answer(self.summary)

@@ -11,13 +11,12 @@ from typing import Any
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.metrics import METRICS
-from simroute.report.figures.sensitivity import short, told
 from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.best_policy import Crossing, Winner, crossings, winner
 from simroute.studies.sensitivity.plan import Settings, settings
 from simroute.studies.sensitivity.ranges import Axis, axes
 from simroute.studies.sensitivity.result import Assumptions
-from simroute.text import clean
+from simroute.text import clean, quantity, short_key
 
 
 @dataclass
@@ -164,17 +163,17 @@ def _one_way(found: Sensitivity) -> list[str]:
         return ["No request arrived, so nothing can be said."]
     if not turns:
         lines = [
-            f"{short(axis.key)} from {told(axis.values[0], axis.unit)} to "
-            f"{told(axis.values[-1], axis.unit)}: {clean(known[0], 40)} wins."
+            f"{short_key(axis.key)} from {quantity(axis.values[0], axis.unit)} to "
+            f"{quantity(axis.values[-1], axis.unit)}: {clean(known[0], 40)} wins."
         ]
     else:
         parts = [f"{clean(turns[0].before, 40)} wins below {_turn(turns[0], axis)}"]
         parts += [
             f"{clean(turn.before, 40)} from there to {_turn(turn, axis)}" for turn in turns[1:]
         ]
-        lines = [f"{short(axis.key)}: {', '.join(parts)}, {clean(turns[-1].after, 40)} above."]
+        lines = [f"{short_key(axis.key)}: {', '.join(parts)}, {clean(turns[-1].after, 40)} above."]
         lines += [
-            f"  At {told(turn.at, axis.unit)} it is decided by: {clean(turn.by, 80)}."
+            f"  At {quantity(turn.at, axis.unit)} it is decided by: {clean(turn.by, 80)}."
             for turn in turns
         ]
     return lines + _undecided(found)
@@ -182,12 +181,12 @@ def _one_way(found: Sensitivity) -> list[str]:
 
 def _turn(turn: Crossing, axis: Axis) -> str:
     if turn.low is None and turn.high is None:
-        return f"{told(turn.at, axis.unit)} (or anywhere: these replications do not tell)"
+        return f"{quantity(turn.at, axis.unit)} (or anywhere: these replications do not tell)"
     ends = [
-        told(value, axis.unit) if value is not None else f"{word} the range"
+        quantity(value, axis.unit) if value is not None else f"{word} the range"
         for value, word in ((turn.low, "below"), (turn.high, "beyond"))
     ]
-    return f"{told(turn.at, axis.unit)} ({ends[0]} to {ends[1]})"
+    return f"{quantity(turn.at, axis.unit)} ({ends[0]} to {ends[1]})"
 
 
 def _two_way(found: Sensitivity) -> list[str]:
@@ -200,7 +199,7 @@ def _two_way(found: Sensitivity) -> list[str]:
         for name, count in sorted(many.items(), key=lambda each: -each[1])
     )
     return [
-        f"{' and '.join(short(axis.key) for axis in found.axes)}: {said} settings win.",
+        f"{' and '.join(short_key(axis.key) for axis in found.axes)}: {said} settings win.",
         *_undecided(found),
     ]
 
@@ -214,7 +213,7 @@ def _undecided(found: Sensitivity) -> list[str]:
     if not doubtful:
         return []
     where = ", ".join(
-        "/".join(told(value, axis.unit) for value, axis in zip(at, found.axes, strict=True))
+        "/".join(quantity(value, axis.unit) for value, axis in zip(at, found.axes, strict=True))
         for at, _ in doubtful[:6]
     )
     return [

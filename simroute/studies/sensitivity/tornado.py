@@ -11,7 +11,6 @@ from simroute.config.configuration import Configuration
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.models import spec
-from simroute.report.figures.sensitivity import short
 from simroute.statistics.intervals import Interval
 from simroute.studies.comparison.promise import NAMES, share
 from simroute.studies.comparison.study import Study
@@ -19,7 +18,7 @@ from simroute.studies.sensitivity.best_policy import COST, Winner, difference, w
 from simroute.studies.sensitivity.plan import Settings, settings
 from simroute.studies.sensitivity.ranges import axes
 from simroute.studies.sensitivity.result import Assumptions
-from simroute.text import clean, span
+from simroute.text import clean, short_key, span
 
 DOWN, UP = 0.5, 2.0
 Set = Callable[[float], spec.Scenario]
@@ -85,10 +84,10 @@ class Tornado(Assumptions):
             top = self.bars[0]
             sides = ", ".join(_said(found, unit) for found in top.differences)
             lines.append(
-                f"{short(top.key)} moves it most: {sides} with {top.sides[0]:.3g} and "
+                f"{short_key(top.key)} moves it most: {sides} with {top.sides[0]:.3g} and "
                 f"{top.sides[1]:.3g} for {top.value:.3g}."
             )
-        flips = [short(bar.key) for bar in self.bars if self.flips(bar)]
+        flips = [short_key(bar.key) for bar in self.bars if self.flips(bar)]
         lines.append(
             f"Another policy wins if these are otherwise: {', '.join(flips)}."
             if flips

@@ -13,7 +13,7 @@ from simroute.config.loading import load
 from simroute.core import Outcome
 from simroute.experiment.run import replicate
 from simroute.models import spec
-from simroute.report import Material, Picture, pictures
+from simroute.report import Picture, RunDocuments, draw_pictures
 from simroute.studies.bound.clairvoyant import KEPT, Stance, choices, foreseen, is_exact
 from simroute.studies.bound.gap import LIMITED, QUEUED, bound, closed, hurried, label
 from simroute.studies.comparison.run import compare
@@ -271,8 +271,8 @@ def test_the_report_shows_the_bound_among_the_policies_and_runs_without_one_stil
 ):
     """A star and a line in the picture, a row and a column in its table; nothing of it for a run of
     an earlier version."""
-    material = Material(study.summary, study.material)
-    drawn = pictures(material)["cost_success"]
+    material = RunDocuments(study.summary, study.material)
+    drawn = draw_pictures(material)["cost_success"]
     assert isinstance(drawn, Picture)
     assert [trace["name"] for trace in drawn.figure["data"][-2:]] == [
         "clairvoyant, frontier",
@@ -281,4 +281,6 @@ def test_the_report_shows_the_bound_among_the_policies_and_runs_without_one_stil
     assert drawn.table.rows[-1][0] == "(clairvoyant)"
     assert "of the gap in success closed" in drawn.table.rows[1][-1]
     earlier = {key: value for key, value in study.summary.items() if key != "bound"}
-    assert "clairvoyant" not in str(pictures(Material(earlier, study.material))["cost_success"])
+    assert "clairvoyant" not in str(
+        draw_pictures(RunDocuments(earlier, study.material))["cost_success"]
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.metrics import METRICS
-from simroute.text import clean, span
+from simroute.text import clean, setting_text, span
 
 STATES = {
     "met": "met",
@@ -13,21 +13,6 @@ STATES = {
     "broken": "broken",
     "unknown": "not confirmed",
 }
-
-
-def shown(value: Any) -> str:
-    """A value as it stands in a policy file."""
-    if isinstance(value, list):
-        return f"[{', '.join(map(shown, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return (
-        "none"
-        if value is None
-        else f"{value:g}"
-        if isinstance(value, float)
-        else clean(str(value), 60)
-    )
 
 
 def sentences(found: dict[str, Any]) -> list[str]:
@@ -55,7 +40,7 @@ def _recommended(found: dict[str, Any]) -> str:
         text = "Recommended: the starting setting; nothing better was found"
     else:
         changes = [
-            f"{name}={shown(value)} {_before(value, found['start']['settings'][name])}"
+            f"{name}={setting_text(value)} {_before(value, found['start']['settings'][name])}"
             for name, value in found["recommended"]["settings"].items()
         ]
         text = f"Recommended: {', '.join(changes)}"
@@ -65,7 +50,7 @@ def _recommended(found: dict[str, Any]) -> str:
 
 
 def _before(value: Any, start: Any) -> str:
-    return "(as before)" if value == start else f"(was {shown(start)})"
+    return "(as before)" if value == start else f"(was {setting_text(start)})"
 
 
 def _objective(found: dict[str, Any], wish: str) -> str:
@@ -166,11 +151,11 @@ def _parameter(row: dict[str, Any]) -> str | None:
     parts = []
     if row["flat"] and "log" in row:
         parts.append(
-            f"flat: from {shown(row['good'][0])} to {shown(row['good'][-1])} nothing can be told "
-            f"from the best"
+            f"flat: from {setting_text(row['good'][0])} to {setting_text(row['good'][-1])} "
+            f"nothing can be told from the best"
         )
     elif row["flat"]:
-        parts.append(f"flat: {', '.join(map(shown, row['good']))} cannot be told apart")
+        parts.append(f"flat: {', '.join(map(setting_text, row['good']))} cannot be told apart")
     if row["advice"] and not row["flat"]:
         parts.append(row["advice"])
     if not row["counts"]:

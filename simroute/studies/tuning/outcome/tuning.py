@@ -158,9 +158,10 @@ class Tuning:
     @property
     def figures(self) -> dict[str, Any]:
         """plotly's figures by name: main_effects, pairs, objective_and_constraint, race."""
-        from simroute.report.figures.tuning import drawn
+        from simroute.report.figures.tuning import draw_pictures
+        from simroute.report.picture import plotly_figures
 
-        return drawn(self.summary)
+        return plotly_figures(draw_pictures(self.summary))
 
     def lines(self) -> list[str]:
         """The result in sentences."""
@@ -170,18 +171,18 @@ class Tuning:
 
     def report(self) -> str:
         """The page, one self-contained HTML file."""
-        from simroute.report.tuning_page import page
+        from simroute.report.tuning_page import render_page
 
-        return page(self.summary, self.lines(), sheet(self.plan).to_yaml())
+        return render_page(self.summary, self.lines(), sheet(self.plan).to_yaml())
 
     def to_html(self, path: str | Path) -> None:
         """Write the page. Raises OSError."""
         Path(path).write_text(self.report(), encoding="utf-8")
 
     def _repr_html_(self) -> str:
-        from simroute.report.tuning_page import brief
+        from simroute.report.tuning_page import render_answer
 
-        return brief(self.summary, self.lines())
+        return render_answer(self.summary, self.lines())
 
     # -- parts of the summary ----------------------------------------------------------------------
 

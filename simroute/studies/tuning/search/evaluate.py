@@ -12,9 +12,9 @@ from simroute.config.variation import Variation
 from simroute.execution.pool import Crew
 from simroute.experiment.job import Done, Numbered, Work
 from simroute.experiment.run import ReplicationError
-from simroute.studies.tuning.outcome.sentences import shown
 from simroute.studies.tuning.problem.space import Values
 from simroute.studies.tuning.search.evaluations import POLICY, Run, Settings, Task
+from simroute.text import setting_text
 
 
 @dataclass
@@ -64,7 +64,8 @@ class Simulator:
                 settings[number] for number, name in named.items() if name == error.policy
             )
             text = (
-                ", ".join(f"{name}={shown(value)}" for name, value in values.items()) or "the start"
+                ", ".join(f"{name}={setting_text(value)}" for name, value in values.items())
+                or "the start"
             )
             raise ReplicationError(
                 error.policy, error.replication, f"{error} ({error.policy}: {text})"
