@@ -20,7 +20,7 @@ SECONDS = 10.0
 
 def measured(made: Configuration, workers: int) -> tuple[float, float]:
     """Seconds by the clock and of CPU, children included."""
-    jobs = [(policy, number) for number in made.numbers for policy in made.policies]
+    jobs = [(policy, number) for number in made.replication_numbers for policy in made.policies]
     before, start = os.times(), time.perf_counter()
     for _ in work(made, jobs, workers, None, lambda job, seconds: None):
         pass

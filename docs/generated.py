@@ -67,7 +67,7 @@ def scenarios() -> str:
 def layers() -> str:
     """What each layer does, its parameters, an example, and what the parameters do to each
     other."""
-    kinds = reference.layers()
+    kinds = reference.layer_references()
     parts = [
         "# Layers",
         "A policy file is an ordered mapping of layers, outermost first: a call passes them from "
@@ -116,7 +116,7 @@ def scenario() -> str:
         "horizon such as `30%` will do as well. Keys in capitals (`NAME`) are names of your "
         "choice.",
     ]
-    for one in reference.scenario_sections():
+    for one in reference.section_references():
         parts += [
             f"## {one.key}",
             sentence(one.doc),

@@ -189,7 +189,7 @@ def replay(
     are quick. Else as for `compare`. The result's .replay has the calibration, what is decided, and
     what the traffic costs. Raises InputError.
     """
-    from simroute.config.loading import windowed
+    from simroute.config.loading import with_windows
     from simroute.studies.replay.calibration import planned
 
     files = [str(path)] if isinstance(path, (str, Path)) else [str(each) for each in path]
@@ -209,7 +209,7 @@ def replay(
     load = {key: value for key, value in load.items() if value is not None}
     name, overrides = (None, []) if file is None else (file.name, file.overrides)
     made = planned(files, name, policies, overrides, _listed(outages), seed, replications, load)
-    made = made if windows is None else windowed(made, windows)
+    made = made if windows is None else with_windows(made, windows)
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
     return run_study(
         made,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from simroute.config import schema, yaml_reader
-from simroute.config.loading import layers_of
+from simroute.config.loading import load_layers
 from simroute.core import Outcome, Price, Rest, Target
 from simroute.core.params import Doc, Name
 from simroute.errors import InputError
@@ -75,7 +75,7 @@ class Gateway:
         events: Any = None,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        layers = layers_of(policy) if isinstance(policy, str) else dict(policy)
+        layers = load_layers(policy) if isinstance(policy, str) else dict(policy)
         entries = _deployments(deployments)
         targets = {
             name: Target(

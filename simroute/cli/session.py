@@ -98,7 +98,7 @@ def configured(command: str, options: RunOptions, build: Build | None) -> Config
         free = options.replication is None and options.config is None
         _lengthened(made, options.until, options.max_replications, free)
     if options.replication is not None:
-        made = made.alone(options.replication)
+        made = made.only_replication(options.replication)
     made.plugins = tuple(file.resolve() for file in options.plugins)
     for text in options.assertions:
         parse_assertion(text, list(made.policies))
@@ -258,4 +258,4 @@ def _workers(made: Configuration) -> int:
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     jobs = made.replications * len(made.policies)
-    return 1 if jobs * made.requests < 60_000 else min(cores, jobs)
+    return 1 if jobs * made.expected_requests < 60_000 else min(cores, jobs)

@@ -34,7 +34,7 @@ NESTING = (
 )
 
 
-def refused(layers: dict[str, Any]) -> list[tuple[str, str]]:
+def forbidden_nestings(layers: dict[str, Any]) -> list[tuple[str, str]]:
     """Layers that cannot stand where they do, each with what would be right."""
     found = []
     cascades = {key: set(layer.tasks) for key, layer in layers.items() if layer.kind == "cascade"}
@@ -64,7 +64,7 @@ MANY = (
 )
 
 
-def nesting(layers: dict[str, Any]) -> list[str]:
+def nesting_notes(layers: dict[str, Any]) -> list[str]:
     """Orders of layers that are known to disappoint."""
     kinds = [layer.kind for layer in layers.values()]
     found = [
@@ -80,14 +80,16 @@ def nesting(layers: dict[str, Any]) -> list[str]:
     return found
 
 
-def settings(layers: dict[str, Any], written: Any, scenario: spec.Scenario | None) -> list[str]:
+def setting_notes(
+    layers: dict[str, Any], written: Any, scenario: spec.Scenario | None
+) -> list[str]:
     """Values that cannot do what they are there for: of the layers themselves and, where there is
     one, in the traffic of a scenario.
 
     `written`: the policy as it was written, since only a number without a unit may be one of
     milliseconds.
     """
-    found = list(misread(layers, written))
+    found = list(millisecond_notes(layers, written))
     kinds = [layer.kind for layer in layers.values()]
     for place, (key, layer) in enumerate(layers.items()):
         if layer.kind == "breaker":
@@ -136,14 +138,14 @@ LONGEST = {
 OTHERWISE = 10_000.0
 
 
-def misread(part: Any, written: Any, path: str = "") -> Iterator[str]:
+def millisecond_notes(part: Any, written: Any, path: str = "") -> Iterator[str]:
     """Durations that were written as a number without a unit and are absurdly long as seconds."""
     if not isinstance(written, dict):
         return
     given = {str(name): value for name, value in written.items()}
     if isinstance(part, dict):
         for name, inner in part.items():
-            yield from misread(inner, given.get(str(name)), f"{path}{name}.")
+            yield from millisecond_notes(inner, given.get(str(name)), f"{path}{name}.")
     elif is_dataclass(part):
         hints = get_type_hints(type(part), include_extras=True)
         owner = getattr(part, "kind", path.rstrip(".").rsplit(".", 1)[-1])
@@ -159,7 +161,7 @@ def misread(part: Any, written: Any, path: str = "") -> Iterator[str]:
                     f"did you mean {raw / 1000:g}s?"
                 )
                 yield f"{path}{name}: {text}"
-            yield from misread(getattr(part, name), raw, f"{path}{name}.")
+            yield from millisecond_notes(getattr(part, name), raw, f"{path}{name}.")
 
 
 def _breaker(layer: Any) -> Iterator[str]:

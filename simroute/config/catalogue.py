@@ -21,7 +21,7 @@ def folders(kind: str) -> list[Path]:
     return [folder for folder in (Path.cwd() / kind, own) if folder.is_dir()]
 
 
-def listed(kind: str) -> list[str]:
+def list_names(kind: str) -> list[str]:
     """Names that can be given."""
     return sorted({path.stem for folder in folders(kind) for path in folder.glob("*.yaml")})
 
@@ -44,7 +44,7 @@ def find(kind: str, name: str) -> Path:
             return path
     raise InputError(
         f"{kind[:-1] if kind == 'scenarios' else 'policy'} {name!r} is not known; "
-        f"{nearest(name, listed(kind))}"
+        f"{nearest(name, list_names(kind))}"
     )
 
 

@@ -8,8 +8,14 @@ from functools import partial
 from typing import Any
 
 from simroute.config import yaml_reader
-from simroute.config.inputs import contents, dates
-from simroute.config.names import Known, held, known, mentioned, ungraded
+from simroute.config.inputs import contents, run_calendar
+from simroute.config.names import (
+    KnownNames,
+    check_mentions,
+    find_mentions,
+    known_names,
+    missing_quality_notes,
+)
 from simroute.config.yaml_reader import KeyPath
 from simroute.errors import nearest
 from simroute.models import burstiness, error_spells, spec
@@ -22,7 +28,7 @@ from simroute.models.workload import MOST_QUESTIONS
 MOST_REPLICAS = 10_000
 
 
-def checked(
+def check_scenario(
     scenario: spec.Scenario, document: yaml_reader.Document, left_out: list[KeyPath], tables: bool
 ) -> list[str]:
     """What only the whole scenario can tell. `left_out`: keys that have mistakes of their own;
@@ -49,7 +55,7 @@ def checked(
     load = scenario.workload
     if not scenario.deployments:
         wrong(("deployments",), "at least one is needed")
-    when = dates(scenario) if tables else calendar(load)
+    when = run_calendar(scenario) if tables else calendar(load)
     for name, deployment in scenario.deployments.items():
         here = ("deployments", name)
         listed = ((*here, "provider"), (*here, "price"), (*here, "price_date"))
@@ -129,7 +135,7 @@ def checked(
                 partial(table, lengths.quantiles or {"p0": 1, "p100": 1}),
             )
     for name, outage in scenario.outages.items():
-        _outage(("outages", name), outage, scenario, wrong, named(left_out))
+        _outage(("outages", name), outage, scenario, wrong, deployments_readable(left_out))
         problem(
             ("outages", name),
             partial(bounded, outage, scenario.horizon),
@@ -139,9 +145,11 @@ def checked(
     return problems
 
 
-def there(scenario: spec.Scenario, left_out: list[KeyPath], readable: bool) -> dict[str, Known]:
+def available_names(
+    scenario: spec.Scenario, left_out: list[KeyPath], readable: bool
+) -> dict[str, KnownNames]:
     """Kind -> names that there are, of the kinds of which all can be read."""
-    found = known(scenario) if readable else {}
+    found = known_names(scenario) if readable else {}
     hidden = {
         "task": ("tasks",),
         "feature": ("features",),
@@ -157,23 +165,23 @@ def there(scenario: spec.Scenario, left_out: list[KeyPath], readable: bool) -> d
     return {
         kind: names
         for kind, names in found.items()
-        if kind not in lost and (kind != "provider" or named(left_out))
+        if kind not in lost and (kind != "provider" or deployments_readable(left_out))
     }
 
 
-def names(
-    scenario: spec.Scenario, there: dict[str, Known], document: yaml_reader.Document
+def check_names(
+    scenario: spec.Scenario, there: dict[str, KnownNames], document: yaml_reader.Document
 ) -> tuple[list[str], list[str]]:
     """(mistakes, notes) of tasks, features and providers that a scenario mentions."""
-    mentions = list(mentioned(spec.Scenario, scenario))
+    mentions = list(find_mentions(spec.Scenario, scenario))
     graded = [
         each for each in mentions if each.kind == "task" and scenario.workload.outcomes is None
     ]
     # a task that is graded and does not come does no harm
-    problems, _ = held(graded, there, document, strict=True)
-    notes = ungraded(scenario, there) if "task" in there else []
+    problems, _ = check_mentions(graded, there, document, strict=True)
+    notes = missing_quality_notes(scenario, there) if "task" in there else []
     for kind in ("feature", "provider"):
-        found = held(
+        found = check_mentions(
             [each for each in mentions if each.kind == kind],
             there,
             document,
@@ -187,7 +195,7 @@ SCOPES = ("provider", "deployment", "domain")
 """Where an outage may be."""
 
 
-def named(left_out: list[KeyPath]) -> bool:
+def deployments_readable(left_out: list[KeyPath]) -> bool:
     """Whether all deployments, and what outages know them by, can be read."""
     return not any(
         path[0] == "deployments" and (len(path) < 3 or path[2] in SCOPES) for path in left_out

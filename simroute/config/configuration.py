@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simroute.config import schema, yaml_reader
-from simroute.config.inputs import contents, dates
+from simroute.config.inputs import contents, run_calendar
 from simroute.core import formula
 from simroute.models import spec
 from simroute.models.calendar import Calendar
@@ -44,7 +44,7 @@ class Configuration:
     part: Part | None = None
 
     @property
-    def numbers(self) -> range:
+    def replication_numbers(self) -> range:
         """The replications that are run."""
         return (
             range(self.replications)
@@ -52,7 +52,7 @@ class Configuration:
             else range(self.replication, self.replication + 1)
         )
 
-    def alone(self, replication: int) -> Configuration:
+    def only_replication(self, replication: int) -> Configuration:
         """Only this one of its replications."""
         return replace(self, replications=1, replication=replication, until=None, yearly=False)
 
@@ -87,14 +87,14 @@ class Configuration:
         return {**head, **scenario, "policies": policies}
 
     def to_yaml(self) -> str:
-        return yaml_reader.dumped(self.plain())
+        return yaml_reader.dump(self.plain())
 
     @property
-    def requests(self) -> float:
+    def expected_requests(self) -> float:
         """How many a replication has, about."""
         load = self.scenario.workload
         return (
-            load.trace_loop * len(self.arrivals("trace").arrival)
+            load.trace_loop * len(self.contents("trace").arrival)
             if load.trace
             else load.rate * self.scenario.horizon
         )
@@ -102,9 +102,9 @@ class Configuration:
     @property
     def calendar(self) -> Calendar:
         """Which date and hour its seconds are."""
-        return dates(self.scenario)
+        return run_calendar(self.scenario)
 
-    def arrivals(self, kind: str) -> Any:
+    def contents(self, kind: str) -> Any:
         """The contents of `workload.trace`, `.lengths` or `.outcomes`, None if there is none."""
         path = getattr(self.scenario.workload, kind)
         return None if path is None else contents(kind, self.scenario.workload)

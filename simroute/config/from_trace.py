@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 
 from simroute.config import schema, yaml_reader
 from simroute.config.configuration import Configuration
-from simroute.config.inputs import wish
-from simroute.config.loading import composed, read_documents, refused
+from simroute.config.inputs import read_options
+from simroute.config.loading import build_configuration, collect_mistakes, read_documents
 from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.prices import catalogued, known_as
@@ -27,11 +27,11 @@ T = TypeVar("T")
 
 RECORDED = "recorded"
 """The policy that is the log's own routing."""
-MOST = 40
+MAX_DEPLOYMENTS = 40
 """Deployments taken from a trace, the busiest first."""
 
 
-def weather(
+def scenario_data(
     path: str, trace: Recording, given: dict[str, Any] | None
 ) -> tuple[dict[str, Any], list[str]]:
     """Plain data of a scenario, and notes. `given`: one whose deployments, promises and outages
@@ -49,7 +49,7 @@ def weather(
     }
     made.pop("horizon", None)
     deployments: dict[str, Any] = made.setdefault("deployments", {})
-    if not routed(trace):
+    if not has_routing(trace):
         if not deployments:
             missing = " and ".join(
                 word
@@ -66,11 +66,13 @@ def weather(
         ]
     notes: list[str] = []
     busy = trace.behaved()
-    for target in busy[:MOST]:
+    for target in busy[:MAX_DEPLOYMENTS]:
         _add(deployments, target, trace, notes)
-    notes += _silent(trace, busy[:MOST])
-    if len(busy) > MOST:
-        notes.append(f"only the {MOST} busiest of {len(busy)} models of the log are deployments")
+    notes += _silent(trace, busy[:MAX_DEPLOYMENTS])
+    if len(busy) > MAX_DEPLOYMENTS:
+        notes.append(
+            f"only the {MAX_DEPLOYMENTS} busiest of {len(busy)} models of the log are deployments"
+        )
     if given is None:
         notes.append(
             "the log does not say how good answers are: no quality is reported, and judges take "
@@ -97,13 +99,13 @@ def _silent(trace: Recording, targets: list[str]) -> list[str]:
     return made
 
 
-def routed(trace: Recording) -> bool:
+def has_routing(trace: Recording) -> bool:
     """Whether the log says who answered, and how fast: else it has no routing of its own, and
     nobody behaves as recorded."""
     return {"model", "latency_s"} <= set(trace.said) and bool(trace.behaved())
 
 
-def date(trace: Recording) -> str | None:
+def first_day(trace: Recording) -> str | None:
     """The day of the first request, YYYY-MM-DD in UTC; None where the clock is relative."""
     return (
         None
@@ -175,7 +177,7 @@ def _price(bill: list[list[float]] | None) -> tuple[dict[str, float], str]:
     return price, f"its price is what the log's bills say: {told}, per million tokens"
 
 
-def load(
+def load_replay(
     path: str,
     scenario: str | None,
     policies: list[str],
@@ -193,9 +195,10 @@ def load(
     """
     problems: list[str] = []
     trace = _told(
-        problems, lambda: recording(path, wish(spec.Reading(**(load or {}).get("reading", {}))))
+        problems,
+        lambda: recording(path, read_options(spec.Reading(**(load or {}).get("reading", {})))),
     )
-    if trace is not None and not routed(trace):
+    if trace is not None and not has_routing(trace):
         policies = [name for name in policies if name != RECORDED] or policies
     documents, unread = read_documents(scenario, policies)
     problems += unread
@@ -207,12 +210,12 @@ def load(
     misshapen = (
         []
         if given is None
-        else schema.salvaged(spec.Scenario, {"deployments": {}, **given.data}, given)[1]
+        else schema.build_valid_part(spec.Scenario, {"deployments": {}, **given.data}, given)[1]
     )
     problems += misshapen
     if trace is not None and not misshapen and (scenario is None or given is not None):
         data, notes = _told(
-            problems, lambda: weather(path, trace, None if given is None else given.data)
+            problems, lambda: scenario_data(path, trace, None if given is None else given.data)
         ) or (None, notes)
     document = None
     if data is not None:
@@ -225,9 +228,9 @@ def load(
             Path.cwd(),
         )
     if document is None or problems:
-        raise refused(problems, document, documents, overrides)
+        raise collect_mistakes(problems, document, documents, overrides)
     stances = [stance for stance in documents if stance is not None]
-    made = composed(
+    made = build_configuration(
         "replay",
         Path(path).name.split(".")[0] or "trace",
         document,

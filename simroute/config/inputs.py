@@ -17,12 +17,21 @@ from simroute.traces import TraceError, Wish, read_outcomes
 from simroute.traces.formats.mapping import Mapped, MappingError, mapped
 from simroute.traces.playback.cache import digest, recording
 
-__all__ = ["FILES", "contents", "dated", "dates", "digest", "fitted", "mapping", "wish"]
+__all__ = [
+    "FILES",
+    "contents",
+    "digest",
+    "pin_prices",
+    "read_inputs",
+    "read_mapping",
+    "read_options",
+    "run_calendar",
+]
 
 FILES = ("trace", "lengths", "outcomes")
 
 
-def fitted(
+def read_inputs(
     scenario: spec.Scenario, document: yaml_reader.Document, overrides: list[str], notes: list[str]
 ) -> spec.Scenario:
     """Files read once, to see that they can be; a trace sets the horizon unless the command line
@@ -72,7 +81,7 @@ def fitted(
                     f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from "
                     f"the first request"
                 )
-            elif not window_has_any(load, content):
+            elif not has_requests_in_window(load, content):
                 problems.append(
                     f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s "
                     f"(--from, --to; from the first request)"
@@ -86,23 +95,23 @@ def fitted(
     return scenario
 
 
-def window_has_any(load: spec.Workload, trace: Any) -> bool:
+def has_requests_in_window(load: spec.Workload, trace: Any) -> bool:
     """Whether a request came within `trace_from` … `trace_to`."""
     start, stop = window(load, trace)
     return start < stop
 
 
-def dates(scenario: spec.Scenario) -> Calendar:
+def run_calendar(scenario: spec.Scenario) -> Calendar:
     """Which date and hour the seconds of a run are: its trace's, or from `workload.profile.starts`
     on."""
     load = scenario.workload
     return calendar(load, None if load.trace is None else contents("trace", load))
 
 
-def dated(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
+def pin_prices(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
     """In a run without dates the catalogue's prices are of one day, that of its release: it is
     kept, so that another release changes nothing."""
-    if dates(scenario).dated:
+    if run_calendar(scenario).dated:
         return scenario
     undated = {
         name: made
@@ -127,20 +136,20 @@ def contents(kind: str, load: spec.Workload) -> Any:
     path = getattr(load, kind)
     if kind == "outcomes":
         return _outcomes(path)
-    return recording(path, wish(load.reading) if kind == "trace" else None)
+    return recording(path, read_options(load.reading) if kind == "trace" else None)
 
 
-def wish(reading: spec.Reading) -> Wish:
+def read_options(reading: spec.Reading) -> Wish:
     """What the readers of traces are told. Raises InputError."""
     return Wish(
         reading.format,
-        None if reading.mapping is None else mapping(Path(reading.mapping)),
+        None if reading.mapping is None else read_mapping(Path(reading.mapping)),
         reading.zone,
         reading.unit,
     )
 
 
-def mapping(path: Path) -> Mapped:
+def read_mapping(path: Path) -> Mapped:
     """The format that a mapping file describes. Raises InputError, with all of its mistakes."""
     document = yaml_reader.read(path)
     try:

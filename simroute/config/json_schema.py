@@ -11,7 +11,7 @@ import types
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from simroute.config.reference import told
+from simroute.config.reference import docstring_parts
 from simroute.config.scalars import CLOCK, DURATION, PERCENT
 from simroute.config.schema import unwrap
 from simroute.core import registry
@@ -113,7 +113,7 @@ def _object(cls: type, more: Schema | None = None) -> Schema:
 def _doc(cls: type) -> str:
     """What the class says of itself, one line a paragraph; nothing where `dataclass` wrote a
     signature there."""
-    text = told(cls).doc
+    text = docstring_parts(cls).doc
     return (
         ""
         if text.startswith(f"{cls.__name__}(")

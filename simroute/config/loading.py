@@ -8,11 +8,11 @@ from typing import Any
 
 import simroute.policies  # noqa: F401 - registers the layers
 from simroute.config import advice, catalogue, checks, names, schema, yaml_reader
-from simroute.config.checks import checked, named
+from simroute.config.checks import check_scenario, deployments_readable
 from simroute.config.configuration import Configuration
-from simroute.config.inputs import FILES, dated, dates, digest, fitted
-from simroute.config.overrides import RESERVED, compose, mark, mistakes
-from simroute.config.scalars import shown
+from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
+from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
+from simroute.config.scalars import displayed
 from simroute.core import registry
 from simroute.errors import InputError, nearest
 from simroute.models import spec
@@ -31,14 +31,14 @@ def load(
     overrides = overrides or []
     documents, problems = read_documents(scenario, policies)
     if problems:
-        raise refused(problems, documents[0], documents[1:], overrides)
+        raise collect_mistakes(problems, documents[0], documents[1:], overrides)
     weather, *stances = (document for document in documents if document is not None)
-    return composed(
+    return build_configuration(
         command, Path(scenario).stem, weather, policies, stances, overrides, seed, replications
     )
 
 
-def composed(
+def build_configuration(
     command: str,
     name: str,
     weather: yaml_reader.Document,
@@ -52,7 +52,7 @@ def composed(
     names = [Path(policy).stem for policy in policies]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise refused(
+        raise collect_mistakes(
             [f"policy {twice[0]!r} is named twice; give the second one another file name"],
             weather,
             [*stances],
@@ -63,8 +63,8 @@ def composed(
             weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides
         )
     except InputError as error:
-        raise refused(list(error.lines), weather, [*stances], []) from None
-    mark(overrides, weather, stances)
+        raise collect_mistakes(list(error.lines), weather, [*stances], []) from None
+    mark_overridden(overrides, weather, stances)
     base = _resolved(made, weather)
     return _build(
         command,
@@ -80,7 +80,7 @@ def composed(
     )
 
 
-def refused(
+def collect_mistakes(
     problems: list[str],
     weather: yaml_reader.Document | None,
     stances: list[yaml_reader.Document | None],
@@ -90,14 +90,14 @@ def refused(
     that everything is told at once."""
     known = [stance for stance in stances if stance is not None]
     data, base = (None, {}) if weather is None else (weather.data, _resolved(weather.data, weather))
-    aimed = mistakes(
+    aimed = override_mistakes(
         overrides, data, [None if stance is None else stance.data for stance in stances]
     )
     layers = {str(place): stance.data for place, stance in enumerate(known)}
     return InputError(*problems, *aimed, *_examined(data, base, layers, weather, known, [], [])[2])
 
 
-def layers_of(policy: str) -> dict[str, Any]:
+def load_layers(policy: str) -> dict[str, Any]:
     """The layers of a policy by name or path, for use without a scenario. Raises InputError."""
     document = yaml_reader.read(
         catalogue.find("policies", policy), policy if catalogue.is_path(policy) else None
@@ -107,10 +107,10 @@ def layers_of(policy: str) -> dict[str, Any]:
 
 def restore(path: Path) -> Configuration:
     """The configuration of an earlier run, from its `config.yaml`. Raises InputError."""
-    return restored(yaml_reader.read(path))
+    return restore_document(yaml_reader.read(path))
 
 
-def restored(document: yaml_reader.Document) -> Configuration:
+def restore_document(document: yaml_reader.Document) -> Configuration:
     """The same, of a document that has been read."""
     wanted = {"command", "seed", "replications", "files", "scenario_name", "scenario", "policies"}
     missing = wanted - set(document.data)
@@ -167,11 +167,11 @@ def restored(document: yaml_reader.Document) -> Configuration:
     if "until" in data:
         made.until = _until(data["until"], document)
     if "windows" in data:
-        made.windows = windowed(made, data["windows"]).windows
-    return made.alone(data["replication"]) if "replication" in data else made
+        made.windows = with_windows(made, data["windows"]).windows
+    return made.only_replication(data["replication"]) if "replication" in data else made
 
 
-def windowed(made: Configuration, among: Any) -> Configuration:
+def with_windows(made: Configuration, among: Any) -> Configuration:
     """Played in so many parts. Raises InputError where that cannot be."""
     if not isinstance(among, int) or isinstance(among, bool) or not 1 <= among <= 100_000:
         raise InputError(f"windows: expected a whole number from 1 to 100,000, found {among!r}")
@@ -261,7 +261,7 @@ def _examined(
     if weather is not None:
         if isinstance(data, dict) and isinstance(data.get("workload"), dict):
             data = {**data, "workload": {**data["workload"], **base}}
-        scenario, problems, left_out = schema.salvaged(spec.Scenario, data, weather)
+        scenario, problems, left_out = schema.build_valid_part(spec.Scenario, data, weather)
     built = {}
     for (policy, layers), document in zip(policies.items(), stances, strict=True):
         try:
@@ -270,40 +270,42 @@ def _examined(
             problems += error.lines
     if scenario is None or weather is None:
         return None, built, problems
-    notes += [f"{weather.file}: {line}" for line in advice.misread(scenario, data)]
+    notes += [f"{weather.file}: {line}" for line in advice.millisecond_notes(scenario, data)]
     readable = True
     try:
-        scenario = fitted(scenario, weather, overrides, notes)
+        scenario = read_inputs(scenario, weather, overrides, notes)
     except InputError as error:
         problems += error.lines
         readable = False
         left_out = [*left_out, ("horizon",)]
-    scenario = dated(scenario, notes) if readable else scenario
-    problems += checked(scenario, weather, left_out, readable)
-    there = checks.there(scenario, left_out, readable)
-    mistakes, doubts = checks.names(scenario, there, weather)
+    scenario = pin_prices(scenario, notes) if readable else scenario
+    problems += check_scenario(scenario, weather, left_out, readable)
+    there = checks.available_names(scenario, left_out, readable)
+    mistakes, doubts = checks.check_names(scenario, there, weather)
     problems += mistakes
     notes += doubts
-    notes += [] if problems else warnings(scenario, dates(scenario))
+    notes += [] if problems else warnings(scenario, run_calendar(scenario))
     for policy, document in zip(policies, stances, strict=True):
         layers = built.get(policy, {})
         problems += (
             [
                 f"{document.where(key)}: {'.'.join(key)}: {line}"
-                for key, line in names.aims(layers, scenario)
+                for key, line in names.target_mistakes(layers, scenario)
             ]
-            if named(left_out)
+            if deployments_readable(left_out)
             else []
         )
-        mistakes, doubts = names.held(names.of_layers(layers), there, document, strict=False)
+        mistakes, doubts = names.check_mentions(
+            names.layer_mentions(layers), there, document, strict=False
+        )
         problems += mistakes
         notes += [f"{policy}: {line}" for line in doubts]
         built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
         notes += [
             f"{policy}: {line}"
             for line in (
-                *advice.nesting(layers),
-                *advice.settings(layers, policies[policy], scenario),
+                *advice.nesting_notes(layers),
+                *advice.setting_notes(layers, policies[policy], scenario),
             )
         ]
     return scenario, built, problems
@@ -348,7 +350,7 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
         if not isinstance(settings, dict):
             first = next(iter(schema.keys(registry[kind], ())), "")
             wanted = (
-                f"expected keys and values, found {shown(value)}; write {key}: "
+                f"expected keys and values, found {displayed(value)}; write {key}: "
                 f"{{{first + ': …' if first else ''}}}"
             )
             problems.append(f"{document.where((str(key),))}: {key}: {wanted}")
@@ -357,7 +359,9 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
             made[str(key)] = schema.build(registry[kind], settings, document, (str(key),))
         except InputError as error:
             problems += error.lines
-    problems += [f"{document.where((key,))}: {key}: {text}" for key, text in advice.refused(made)]
+    problems += [
+        f"{document.where((key,))}: {key}: {text}" for key, text in advice.forbidden_nestings(made)
+    ]
     if problems:
         raise InputError(*problems)
     return made

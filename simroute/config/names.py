@@ -38,7 +38,7 @@ class Mention(NamedTuple):
     name: str
 
 
-class Known(NamedTuple):
+class KnownNames(NamedTuple):
     """Names of one kind. here: the run's; other: the scenario's, where the log has names of its
     own; more: the log has further ones, told as one."""
 
@@ -47,7 +47,7 @@ class Known(NamedTuple):
     more: bool = False
 
 
-def mentioned(declared: Any, value: Any, path: KeyPath = ()) -> Iterator[Mention]:
+def find_mentions(declared: Any, value: Any, path: KeyPath = ()) -> Iterator[Mention]:
     """All names in a value, by its declared type."""
     bare, marks = schema.unwrap(declared)
     kind = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
@@ -56,37 +56,37 @@ def mentioned(declared: Any, value: Any, path: KeyPath = ()) -> Iterator[Mention
     if get_origin(bare) in (Union, types.UnionType):
         for part in get_args(bare):
             if (get_origin(schema.unwrap(part)[0]) is dict) == isinstance(value, dict):
-                yield from mentioned(part, value, path)
+                yield from find_mentions(part, value, path)
     elif is_dataclass(bare) and is_dataclass(value):
         hints = get_type_hints(bare, include_extras=True)
         for f in fields(bare):
             if f.init:
-                yield from mentioned(hints[f.name], getattr(value, f.name), (*path, f.name))
+                yield from find_mentions(hints[f.name], getattr(value, f.name), (*path, f.name))
     elif get_origin(bare) is dict:
         key, inner = get_args(bare)
         for name, item in value.items():
-            yield from mentioned(key, name, (*path, str(name)))
-            yield from mentioned(inner, item, (*path, str(name)))
+            yield from find_mentions(key, name, (*path, str(name)))
+            yield from find_mentions(inner, item, (*path, str(name)))
     elif get_origin(bare) is tuple:
         for item in value:
-            yield from mentioned(get_args(bare)[0], item, path)
+            yield from find_mentions(get_args(bare)[0], item, path)
     elif kind in KINDS:
         yield Mention(path, kind, value)
 
 
-def of_layers(layers: dict[str, Any]) -> Iterator[Mention]:
+def layer_mentions(layers: dict[str, Any]) -> Iterator[Mention]:
     """All names in a policy."""
     for key, layer in layers.items():
-        yield from mentioned(type(layer), layer, (key,))
+        yield from find_mentions(type(layer), layer, (key,))
 
 
-def aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath, str]]:
+def target_mistakes(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath, str]]:
     """Targets that neither are deployments nor roles, and weights that aim nowhere: where, and what
     would be right."""
     known = [*scenario.deployments, *ROLES]
     found = [
         (path, f"no deployment is called {_quoted(name)}; {nearest(name, known)}")
-        for path, kind, name in of_layers(layers)
+        for path, kind, name in layer_mentions(layers)
         if kind == "target" and name not in known
     ]
     for key, layer in layers.items():
@@ -96,7 +96,7 @@ def aims(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath,
     return found
 
 
-def known(scenario: spec.Scenario) -> dict[str, Known]:
+def known_names(scenario: spec.Scenario) -> dict[str, KnownNames]:
     """Kind -> the names that there are. Raises TraceError, InputError where the workload's files
     cannot be read."""
     load = scenario.workload
@@ -114,26 +114,28 @@ def known(scenario: spec.Scenario) -> dict[str, Known]:
         list(dict.fromkeys([*one, *two]))
         for one, two in ((tasks.here, features.here), (tasks.other, features.other))
     )
-    both = Known(here, [name for name in other if name not in here], tasks.more or features.more)
-    providers = Known(
+    both = KnownNames(
+        here, [name for name in other if name not in here], tasks.more or features.more
+    )
+    providers = KnownNames(
         list(dict.fromkeys(made.provider for made in scenario.deployments.values())), []
     )
     return {"task": tasks, "feature": features, "task or feature": both, "provider": providers}
 
 
-def _either(kind: str, own: list[str], trace: Any) -> Known:
+def _either(kind: str, own: list[str], trace: Any) -> KnownNames:
     """A log's names of a kind, where it has any: they are the run's. Else the scenario's."""
     told = [] if trace is None else trace.names.get(kind, [])
     named = [name for name in told if name not in (NOBODY, OTHERS)]
     return (
-        Known(named, [name for name in own if name not in named], OTHERS in told)
+        KnownNames(named, [name for name in own if name not in named], OTHERS in told)
         if named
-        else Known(own, [])
+        else KnownNames(own, [])
     )
 
 
-def held(
-    mentions: Iterable[Mention], there: dict[str, Known], document: Document, *, strict: bool
+def check_mentions(
+    mentions: Iterable[Mention], there: dict[str, KnownNames], document: Document, *, strict: bool
 ) -> tuple[list[str], list[str]]:
     """(mistakes, with file and line; notes) of names that the run does not have. strict: what looks
     like none of them is a mistake as well."""
@@ -151,7 +153,7 @@ def held(
         if name in other:
             notes.append(
                 f"{where}: the log has no {kind} {_quoted(name)}, only the scenario has; of the "
-                f"log: {listed(here)}"
+                f"log: {join_names(here)}"
             )
         elif more:
             notes.append(
@@ -171,7 +173,7 @@ def held(
     return problems, notes
 
 
-def ungraded(scenario: spec.Scenario, there: dict[str, Known]) -> list[str]:
+def missing_quality_notes(scenario: spec.Scenario, there: dict[str, KnownNames]) -> list[str]:
     """What the scenario does not say of how good answers are, in a sentence; nothing where it says
     of no deployment how good it is."""
     tasks = there["task"].here
@@ -191,13 +193,13 @@ def ungraded(scenario: spec.Scenario, there: dict[str, Known]) -> list[str]:
         f"{100 * UNKNOWN:g} %"
     )
     return [
-        f"quality of {listed(names)}: not "
-        f"known{'' if len(work) == len(tasks) else f' for the tasks {listed(list(work))}'}; {rest}"
+        f"quality of {join_names(names)}: not known"
+        f"{'' if len(work) == len(tasks) else f' for the tasks {join_names(list(work))}'}; {rest}"
         for work, names in missing.items()
     ]
 
 
-def listed(names: list[str]) -> str:
+def join_names(names: list[str]) -> str:
     """Some of them, in a line."""
     return (
         ", ".join(clean(name, 40) for name in names[:MOST])

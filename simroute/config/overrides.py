@@ -41,7 +41,7 @@ def compose(
     return made["scenario"], [made["policies"][f"p{i}"] for i in range(len(policies))], notes
 
 
-def mistakes(
+def override_mistakes(
     overrides: list[str], scenario: dict[Any, Any] | None, policies: Sequence[dict[Any, Any] | None]
 ) -> list[str]:
     """What is wrong with overrides where the scenario or some of the policies (None) cannot be
@@ -90,7 +90,7 @@ def _judged(
     return problems
 
 
-def mark(overrides: list[str], scenario: Document, policies: list[Document]) -> None:
+def mark_overridden(overrides: list[str], scenario: Document, policies: list[Document]) -> None:
     """Let each document know which of its keys the command line set, so that a mistake there is
     told of the override."""
     for text in overrides:
@@ -133,7 +133,7 @@ def _aimed(
         problem = (
             None
             if parsed.is_delete()
-            else unknown(spec.Scenario, scenario, path, whole=scenario is not None)
+            else key_problem(spec.Scenario, scenario, path, whole=scenario is not None)
         )
         if parsed.is_delete() and scenario is not None and not _present(scenario, path):
             problem = "there is no such key to remove"
@@ -193,10 +193,10 @@ def _unknown_in_layer(data: Any, layer: str, path: list[str]) -> str | None:
     kind = (data or {}).get("kind", layer) if isinstance(data, dict) else layer
     if kind not in registry or path == ["kind"]:
         return None  # the file's own mistake is reported when it is built
-    return unknown(registry[kind], data if isinstance(data, dict) else {}, path)
+    return key_problem(registry[kind], data if isinstance(data, dict) else {}, path)
 
 
-def unknown(cls: type, data: Any, path: list[str], whole: bool = True) -> str | None:
+def key_problem(cls: type, data: Any, path: list[str], whole: bool = True) -> str | None:
     """Why `path` cannot be set; a new name in a mapping of named things is refused, since a typo
     looks the same, where `data` is `whole`."""
     for depth, name in enumerate(path):

@@ -30,7 +30,7 @@ def load_plugins(files: Iterable[Path]) -> None:
             raise InputError(f"--plugin {file}: {type(error).__name__}: {error}") from None
 
 
-def known(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:
+def plugin_versions(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:
     """What layers may come from: (file name, SHA-256) of each file, (package, version) of each
     installed package."""
     from importlib.metadata import entry_points

@@ -22,14 +22,14 @@ from simroute.core.params import Doc
 from simroute.models import spec
 
 __all__ = [
+    "DocstringParts",
     "LayerReference",
     "SectionReference",
-    "Told",
     "_registers_layers",
-    "layer",
-    "layers",
-    "scenario_sections",
-    "told",
+    "docstring_parts",
+    "layer_reference",
+    "layer_references",
+    "section_references",
 ]
 
 SECTIONS = (
@@ -50,7 +50,7 @@ EXAMPLE = re.compile(r"\n\nExample:\n\n((?:    .*\n|\n)+)")
 INTERPLAY = re.compile(r"\n\nInterplay: ((?:.+\n?)+)")
 
 
-class Told(NamedTuple):
+class DocstringParts(NamedTuple):
     """A docstring in its parts; what is not there is empty."""
 
     doc: str
@@ -80,34 +80,34 @@ class SectionReference(NamedTuple):
     interplay: str
 
 
-def told(cls: type) -> Told:
+def docstring_parts(cls: type) -> DocstringParts:
     """What a class says of itself."""
     text = inspect.cleandoc(cls.__doc__ or "") + "\n"
     found = [pattern.search(text) for pattern in (EXAMPLE, INTERPLAY)]
     end = min((match.start() for match in found if match), default=len(text))
     example, interplay = (match.group(1) if match else "" for match in found)
-    return Told(
+    return DocstringParts(
         text[:end].strip(), textwrap.dedent(example).strip("\n"), " ".join(interplay.split())
     )
 
 
-def layer(kind: str) -> LayerReference:
+def layer_reference(kind: str) -> LayerReference:
     """One kind of layer. Raises KeyError."""
     return LayerReference(
         kind,
-        (parts := told(registry[kind])).doc,
+        (parts := docstring_parts(registry[kind])).doc,
         schema.parameters(registry[kind]),
         parts.example,
         parts.interplay,
     )
 
 
-def layers() -> list[LayerReference]:
+def layer_references() -> list[LayerReference]:
     """Every registered kind by name, plug-ins that are loaded included."""
-    return [layer(kind) for kind in sorted(registry)]
+    return [layer_reference(kind) for kind in sorted(registry)]
 
 
-def scenario_sections() -> list[SectionReference]:
+def section_references() -> list[SectionReference]:
     """Every top-level key of a scenario file, in reading order."""
     rows = schema.parameters(spec.Scenario)
     hints = get_type_hints(spec.Scenario, include_extras=True)
@@ -122,9 +122,9 @@ def scenario_sections() -> list[SectionReference]:
     return found
 
 
-def _declared(kind: Any) -> Told:
+def _declared(kind: Any) -> DocstringParts:
     """What the dataclass says that a section is made of, directly, by name or optionally."""
     inside = schema.inner(kind, ())
     if get_origin(inside) is dict:
         inside = schema.inner(get_args(inside)[1], ())
-    return told(inside) if is_dataclass(inside) else Told("", "", "")  # type: ignore[arg-type]
+    return docstring_parts(inside) if is_dataclass(inside) else DocstringParts("", "", "")  # type: ignore[arg-type]

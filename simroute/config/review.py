@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from simroute.config import advice, catalogue, yaml_reader
-from simroute.config.loading import layers_of, load
-from simroute.config.names import of_layers
+from simroute.config.loading import load, load_layers
+from simroute.config.names import layer_mentions
 from simroute.core.target import ROLES
 from simroute.errors import InputError
 
@@ -30,7 +30,7 @@ def is_scenario(data: dict[object, object]) -> bool:
     return "deployments" in data or "workload" in data
 
 
-def review(files: Sequence[str]) -> Iterator[Finding]:
+def review_files(files: Sequence[str]) -> Iterator[Finding]:
     """One finding for each file. Policies are held against the scenarios among the files; without
     any, against those of their workspace."""
     kinds: dict[str, str] = {}
@@ -60,16 +60,20 @@ def _path(file: str) -> str:
 
 
 def _policy(file: str, scenarios: list[str]) -> Finding:
-    layers = layers_of(_path(file))  # its own mistakes come once, whatever the scenarios
+    layers = load_layers(_path(file))  # its own mistakes come once, whatever the scenarios
     found = {name: _held(file, name) for name in scenarios}
     general = [
-        *advice.nesting(layers),
-        *advice.settings(layers, yaml_reader.read(Path(file), file).data, None),
+        *advice.nesting_notes(layers),
+        *advice.setting_notes(layers, yaml_reader.read(Path(file), file).data, None),
     ]
     if not found:
         notes = general
         own = sorted(
-            {name for _, kind, name in of_layers(layers) if kind == "target" and name not in ROLES}
+            {
+                name
+                for _, kind, name in layer_mentions(layers)
+                if kind == "target" and name not in ROLES
+            }
         )
         notes += (
             [

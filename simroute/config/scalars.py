@@ -34,7 +34,7 @@ CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
 
 
-def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any], Any]:
+def scalar_check(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any], Any]:
     """The check of one value; it raises ValueError. `key`: of a mapping's key, which is text where
     an override named it."""
     unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
@@ -69,7 +69,7 @@ def leaf(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any]
                 else f"at least {FLOORS[unit]:g}"
             )
             raise ValueError(
-                f"{shown(value)} is out of range; expected "
+                f"{displayed(value)} is out of range; expected "
                 f"{edge}{f' {unit}' if unit not in ('when', 'factor') else ''}"
             )
         return number
@@ -82,17 +82,19 @@ def _zone(value: Any) -> str:
         return ZoneInfo(_text(value)).key
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(
-            f"{shown(value)} is no time zone; expected a name such as Europe/Berlin or UTC"
+            f"{displayed(value)} is no time zone; expected a name such as Europe/Berlin or UTC"
         ) from None
 
 
 def _clock(value: Any) -> str:
     if not isinstance(value, str) or not CLOCK.fullmatch(value):
-        raise ValueError(f'expected a time of day in quotes, such as "06:30", found {shown(value)}')
+        raise ValueError(
+            f'expected a time of day in quotes, such as "06:30", found {displayed(value)}'
+        )
     return value
 
 
-def shown(value: Any) -> str:
+def displayed(value: Any) -> str:
     """A value as it may stand in a message."""
     text = (
         repr(value)
@@ -111,19 +113,19 @@ def range_text(bound: Range) -> str:
 
 def _choice(value: Any, choices: tuple[Any, ...]) -> Any:
     if value not in choices or isinstance(value, bool):
-        raise ValueError(f"{shown(value)} is not one of {', '.join(map(str, choices))}")
+        raise ValueError(f"{displayed(value)} is not one of {', '.join(map(str, choices))}")
     return value
 
 
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, found {shown(value)}")
+        raise ValueError(f"expected true or false, found {displayed(value)}")
     return value
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"expected text, found {shown(value)}; quote it")
+        raise ValueError(f"expected text, found {displayed(value)}; quote it")
     return value
 
 
@@ -135,7 +137,7 @@ def _number(value: Any, bare: Any, timed: bool) -> Any:
     if not isinstance(value, (int, float)):
         raise ValueError(
             f"expected a {'duration such as 30s, 5m, 2h' if timed else 'number'}, found "
-            f"{shown(value)}{_plainly(value)}"
+            f"{displayed(value)}{_plainly(value)}"
         )
     if not math.isfinite(value):
         raise ValueError(f"expected a finite number, found {value}")
@@ -170,7 +172,7 @@ def _bounded(number: float, bound: Range, unit: str, value: Any) -> None:
             f"{number:g} is not a share from 0 to 1; it looks like a percentage: use "
             f"{number / 100:g}"
         )
-    raise ValueError(f"{shown(value)} is out of range; expected {range_text(bound)}")
+    raise ValueError(f"{displayed(value)} is out of range; expected {range_text(bound)}")
 
 
 NAMED: dict[str, Callable[[Any], str]] = {"zone": _zone, "clock": _clock}

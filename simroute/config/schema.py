@@ -19,7 +19,7 @@ from pydantic import (
 )
 from pydantic import Field as PydanticField
 
-from simroute.config.scalars import leaf, range_text, shown
+from simroute.config.scalars import displayed, range_text, scalar_check
 from simroute.config.yaml_reader import Document
 from simroute.core.params import Doc, Range, Unit
 from simroute.errors import InputError, nearest
@@ -42,17 +42,17 @@ def build(cls: type, data: Any, document: Document, base: tuple[str, ...] = ()) 
     if not isinstance(data, dict):
         raise InputError(
             f"{document.where(base)}: {'.'.join(base) or 'file'}: expected keys and values, "
-            f"found {shown(data)}"
+            f"found {displayed(data)}"
         )
     try:
-        return _instance(model(cls).model_validate(data))
+        return _instance(strict_model(cls).model_validate(data))
     except ValidationError as error:
         raise InputError(
             *[_line(cls, problem, document, base) for problem in error.errors(include_url=False)]
         ) from None
 
 
-def salvaged(
+def build_valid_part(
     cls: type, data: Any, document: Document
 ) -> tuple[Any, list[str], list[tuple[str, ...]]]:
     """As much of it as can be read, so that what only the whole can tell is told together with what
@@ -68,7 +68,7 @@ def salvaged(
     left_out: list[tuple[str, ...]] = []
     for _ in range(MOST_ROUNDS):
         try:
-            return _instance(model(cls).model_validate(data)), problems, left_out
+            return _instance(strict_model(cls).model_validate(data)), problems, left_out
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False):
                 path = tuple(str(part) for part in problem["loc"] if part not in BRANCHES)
@@ -98,7 +98,7 @@ def _without(data: Any, path: tuple[str, ...]) -> Any:
 
 
 @cache
-def model(cls: type) -> type[BaseModel]:
+def strict_model(cls: type) -> type[BaseModel]:
     """The strict model of a dataclass."""
     hints = get_type_hints(cls, include_extras=True)
     made: dict[str, Any] = {}
@@ -120,16 +120,16 @@ def _translated(kind: Any) -> Any:
     bare, marks = unwrap(kind)
     origin = get_origin(bare)
     if is_dataclass(bare):
-        return model(bare)  # type: ignore[arg-type]
+        return strict_model(bare)  # type: ignore[arg-type]
     if origin is dict:
         key, value = get_args(bare)
-        checked = PlainValidator(leaf(*unwrap(key), key=True))
+        checked = PlainValidator(scalar_check(*unwrap(key), key=True))
         return dict[Annotated[Any, checked], _translated(value)]  # type: ignore[misc]
     if origin is tuple:
         return tuple[_translated(get_args(bare)[0]), ...]  # type: ignore[misc]
     if origin in (Union, types.UnionType):
         return _union(list(get_args(bare)), marks)
-    return Annotated[Any, PlainValidator(leaf(bare, marks))]
+    return Annotated[Any, PlainValidator(scalar_check(bare, marks))]
 
 
 def _union(parts: list[Any], marks: tuple[Any, ...]) -> Any:
@@ -143,7 +143,7 @@ def _union(parts: list[Any], marks: tuple[Any, ...]) -> Any:
     leaves = [part for part in parts if part not in nested]
     if not nested:
         bare, own = unwrap(leaves[0])
-        check = leaf(bare, (*own, *marks))
+        check = scalar_check(bare, (*own, *marks))
         return Annotated[
             Any, PlainValidator(lambda value: None if optional and value is None else check(value))
         ]
@@ -183,9 +183,9 @@ def _line(cls: type, problem: Any, document: Document, base: tuple[str, ...]) ->
     elif kind == "value_error":
         text = str(problem["ctx"]["error"])
     elif kind.startswith(("dict", "model", "union_tag")):
-        text = f"expected keys and values, found {shown(problem['input'])}"
+        text = f"expected keys and values, found {displayed(problem['input'])}"
     elif kind.startswith("tuple"):
-        text = f"expected a list, found {shown(problem['input'])}"
+        text = f"expected a list, found {displayed(problem['input'])}"
     else:
         text = str(problem["msg"])
     return f"{document.where((*base, *path))}: {'.'.join((*base, *path))}: {text}"

@@ -8,10 +8,12 @@ from typing import Any, get_args, get_type_hints
 
 from simroute.config import overrides, schema, yaml_reader
 from simroute.config.configuration import Configuration
-from simroute.config.names import aims
+from simroute.config.names import target_mistakes
+from simroute.config.scalars import scalar_check
 from simroute.core import registry
 from simroute.core.params import Unit
 from simroute.errors import InputError, nearest
+from simroute.models import spec
 
 NOWHERE = yaml_reader.Document("", {})
 Values = dict[str, Any]
@@ -29,7 +31,7 @@ class Variation:
     def _layers(self) -> dict[str, Any]:
         return self.configuration.policies[self.policy]
 
-    def unknown(self, name: str) -> str | None:
+    def key_problem(self, name: str) -> str | None:
         """Why there is no such parameter, None if there is."""
         layer, *path = name.split(".")
         if layer not in self._layers:
@@ -38,9 +40,11 @@ class Variation:
             return (
                 f"expected {layer}.KEY; {nearest('', schema.keys(type(self._layers[layer]), ()))}"
             )
-        return overrides.unknown(type(self._layers[layer]), schema.plain(self._layers[layer]), path)
+        return overrides.key_problem(
+            type(self._layers[layer]), schema.plain(self._layers[layer]), path
+        )
 
-    def number(self, name: str) -> type | None:
+    def number_type(self, name: str) -> type | None:
         """int or float if the parameter is declared as a number, else None."""
         bare = self._declared(name)[0]
         return bare if bare in (int, float) else None
@@ -63,25 +67,25 @@ class Variation:
             return part, (*own, *marks)
         return bare, marks
 
-    def value(self, name: str, raw: Any) -> Any:
+    def parse_value(self, name: str, raw: Any) -> Any:
         """What a written value means, in seconds and shares. Raises InputError, and says what would
         be right."""
-        built = self.layers({name: raw})
+        built = self.build_layers({name: raw})
         found = [
             line
-            for line in aims(built, self.configuration.scenario)
-            if line not in aims(self._layers, self.configuration.scenario)
+            for line in target_mistakes(built, self.configuration.scenario)
+            if line not in target_mistakes(self._layers, self.configuration.scenario)
         ]
         if found:
             raise InputError(*(line for _, line in found))
-        return at(schema.plain(built[name.split(".")[0]]), name.split(".")[1:])
+        return value_at(schema.plain(built[name.split(".")[0]]), name.split(".")[1:])
 
-    def start(self, name: str) -> Any:
+    def current_value(self, name: str) -> Any:
         """The value that the policy has, None below a key that is not given."""
         layer, *path = name.split(".")
-        return at(schema.plain(self._layers[layer]), path)
+        return value_at(schema.plain(self._layers[layer]), path)
 
-    def layers(self, values: Values) -> dict[str, Any]:
+    def build_layers(self, values: Values) -> dict[str, Any]:
         """All layers, those anew that have other values. Raises InputError."""
         changed: dict[str, Any] = {}
         for name, value in values.items():
@@ -100,16 +104,16 @@ class Variation:
                 raise InputError(f"{layer}: {error}") from None
         return built
 
-    def spelled(self, values: Values) -> dict[str, Any]:
+    def file_form(self, values: Values) -> dict[str, Any]:
         """The policy as its file would say it: what is not the default."""
         found = {}
-        for name, layer in self.layers(values).items():
+        for name, layer in self.build_layers(values).items():
             own = {} if registry.get(name) is type(layer) else {"kind": layer.kind}
             found[name] = own | _differing(layer)
         return found
 
 
-def at(data: Any, path: list[str]) -> Any:
+def value_at(data: Any, path: list[str]) -> Any:
     """What lies at a path, None where there is nothing."""
     for key in path:
         data = (
@@ -134,3 +138,66 @@ def _differing(value: Any) -> dict[str, Any]:
                 else schema.plain(own)
             )
     return found
+
+
+@dataclass(frozen=True)
+class NumericKey:
+    """`key` as on the command line; `whole`: only whole numbers make sense; `unit` as it is
+    declared; `check` refuses with ValueError."""
+
+    key: str
+    whole: bool
+    unit: str
+    check: Any
+
+    def parse(self, text: str) -> float | str:
+        """In seconds and shares; "30%" stays a share of the horizon. Raises InputError."""
+        try:
+            raw = yaml_reader.parse(f"v: {text.strip()}\n".encode(), "").data["v"]
+            found: float | str = self.check(raw)
+        except InputError:
+            raise InputError(
+                f"{text!r} is not understood; write a number, or a duration such as 30s"
+            ) from None
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        return found
+
+
+def numeric_key(key: str, made: Configuration) -> NumericKey:
+    """Raises InputError if there is no such key, or it is no number."""
+    head, *path = key.split(".")
+    if head == "scenario" and path:
+        return _numeric_key(key, spec.Scenario, made.scenario, path)
+    if head != "policy" or len(path) < 2:
+        raise InputError("expected scenario.KEY=LOW..HIGH or policy.LAYER.KEY=LOW..HIGH")
+    have = [layers[path[0]] for layers in made.policies.values() if path[0] in layers]
+    if not have:
+        known = sorted({name for layers in made.policies.values() for name in layers})
+        raise InputError(f"no policy here has a layer {path[0]!r}; {nearest(path[0], known)}")
+    return _numeric_key(key, type(have[0]), have[0], path[1:])
+
+
+def _numeric_key(key: str, cls: type, given: Any, path: list[str]) -> NumericKey:
+    problem = overrides.key_problem(cls, schema.plain(given), path)
+    if problem is not None:
+        raise InputError(problem)
+    above = schema.inner(cls, tuple(path[:-1]))
+    hint = (
+        get_type_hints(above, include_extras=True)[path[-1]]
+        if is_dataclass(above)
+        else get_args(above)[1]
+    )
+    for bare, marks in _parts(hint):
+        if bare in (int, float):
+            unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
+            return NumericKey(key, bare is int, unit, scalar_check(bare, marks))
+    raise InputError("is not a number, so it has no range")
+
+
+def _parts(hint: Any) -> list[tuple[Any, tuple[Any, ...]]]:
+    """A type and its marks, or those of each part of a union."""
+    bare, marks = schema.unwrap(hint)
+    if not get_args(bare):
+        return [(bare, marks)]
+    return [(part, (*own, *marks)) for inner in get_args(bare) for part, own in _parts(inner)]

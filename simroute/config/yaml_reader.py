@@ -76,7 +76,7 @@ def read(path: Path, shown: str | None = None) -> Document:
     return document
 
 
-def dumped(plain: dict[str, Any]) -> str:
+def dump(plain: dict[str, Any]) -> str:
     """Plain data as YAML that is read back as it was."""
     return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 

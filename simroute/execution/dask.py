@@ -28,7 +28,7 @@ from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import FILES
 from simroute.config.loading import restore
-from simroute.config.plugins import known, load_plugins
+from simroute.config.plugins import load_plugins, plugin_versions
 from simroute.core import registry
 from simroute.errors import InputError
 from simroute.execution.pool import answer
@@ -179,13 +179,13 @@ def traits() -> Traits:
         ("simroute", version.__version__),
         ("Python", python),
         ("numeric fingerprint", fingerprint()),
-        *known(()),
+        *plugin_versions(()),
     )
 
 
 def batches(configuration: Configuration, jobs: list[Job]) -> list[list[Job]]:
     """Jobs in their order, so many at once that a task is worth its journey."""
-    size = max(1, round(BATCH / max(configuration.requests, 1)))
+    size = max(1, round(BATCH / max(configuration.expected_requests, 1)))
     return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
 
@@ -203,7 +203,7 @@ def parcel(configuration: Configuration, needed: Traits | None) -> Parcel:
             load[kind] = path.name
     plain["files"] = {}
     plugins = tuple((file.name, file.read_bytes()) for file in configuration.plugins)
-    return Parcel(yaml_reader.dumped(plain), tuple(files), plugins, needed)
+    return Parcel(yaml_reader.dump(plain), tuple(files), plugins, needed)
 
 
 def _sent(client: Client, parcel: Parcel) -> Any:
@@ -280,9 +280,7 @@ def _opened(parcel: Parcel) -> tuple[Configuration, Any]:
             for number, (name, content) in enumerate(parcel.plugins)
         ]
     )
-    return restore(
-        _put(Path(folder.name), "config.yaml", yaml_reader.dumped(data).encode())
-    ), folder
+    return restore(_put(Path(folder.name), "config.yaml", yaml_reader.dump(data).encode())), folder
 
 
 def _put(folder: Path, name: str, content: bytes) -> Path:

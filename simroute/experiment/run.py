@@ -57,7 +57,7 @@ def world(
 
 def weather(configuration: Configuration, replication: int) -> Weather:
     """What happens in a replication, whatever the policy."""
-    files = {kind: configuration.arrivals(kind) for kind in ("trace", "lengths", "outcomes")}
+    files = {kind: configuration.contents(kind) for kind in ("trace", "lengths", "outcomes")}
     return Weather(
         configuration.scenario, configuration.seed, replication, part=configuration.part, **files
     )
@@ -106,7 +106,10 @@ def replicate(
     sinks: list[Sink] = []
     made = world(configuration, policy, replication, sinks)
     known = context(configuration, made)
-    fold, evidence = Fold(known), EvidenceFold(known, story=replication == configuration.numbers[0])
+    fold, evidence = (
+        Fold(known),
+        EvidenceFold(known, story=replication == configuration.replication_numbers[0]),
+    )
     sinks += [fold, evidence]
     if rows is not None:
         sinks.append(rows(made))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.config.inputs import dates
+from simroute.config.inputs import run_calendar
 from simroute.metrics.tallies import BudgetPeriods
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
@@ -31,7 +31,7 @@ def days(
 ) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]] | None:
     """Names of the days of a replay (dates in UTC; numbers where the clock is relative), and the
     place of arrivals' days among them."""
-    trace: Any = configuration.arrivals("trace")
+    trace: Any = configuration.contents("trace")
     if trace is None or configuration.command != "replay":
         return None
     time = clock(configuration.scenario.workload, trace)
@@ -69,7 +69,7 @@ def periods(scenario: spec.Scenario) -> BudgetPeriods | None:
             budget.window / slots
         )
         return BudgetPeriods(budget.usd, starts, starts + budget.window / slots, slots + 1)
-    within, found, now = Periods(*dates(scenario)), list[tuple[float, float]](), 0.0
+    within, found, now = Periods(*run_calendar(scenario)), list[tuple[float, float]](), 0.0
     while now < scenario.horizon:
         start, now = within(now, budget.period, budget.zone, budget.reset)
         if start >= 0 and now <= scenario.horizon:

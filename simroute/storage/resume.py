@@ -13,7 +13,7 @@ from typing import Any
 from simroute import version
 from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
-from simroute.config.plugins import known
+from simroute.config.plugins import plugin_versions
 from simroute.errors import InputError
 from simroute.experiment.job import Job
 from simroute.models.random import fingerprint
@@ -30,7 +30,12 @@ def header(configuration: Configuration, rows: bool) -> Header:
     text = configuration.to_yaml()
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Header(
-        version.__version__, fingerprint(), digest, rows, known(configuration.plugins), text
+        version.__version__,
+        fingerprint(),
+        digest,
+        rows,
+        plugin_versions(configuration.plugins),
+        text,
     )
 
 

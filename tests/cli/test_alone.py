@@ -45,7 +45,7 @@ def test_a_replication_alone_has_the_figures_that_it_has_within_its_study() -> N
     """Every metric of every policy, bit for bit, and the weather of its number and not of the
     first."""
     made = load("compare", "steady", ["direct", "failover"], SHORT, seed=3, replications=4)
-    whole, single = run_study(made), run_study(made.alone(2))
+    whole, single = run_study(made), run_study(made.only_replication(2))
     assert {policy: runs[2].metrics for policy, runs in whole.runs.items()} == {
         policy: runs[0].metrics for policy, runs in single.runs.items()
     }
@@ -58,7 +58,7 @@ def test_a_replication_alone_has_the_figures_that_it_has_within_its_study() -> N
 
 def test_its_configuration_remembers_which_one_it_was(tmp_path: Path) -> None:
     """config.yaml names the replication, and gives the same bits again; nonsense is refused."""
-    made = load("run", "steady", ["direct"], SHORT, seed=3).alone(2)
+    made = load("run", "steady", ["direct"], SHORT, seed=3).only_replication(2)
     (tmp_path / "c.yaml").write_text(made.to_yaml(), encoding="utf-8")
     assert restore(tmp_path / "c.yaml").replication == 2
     assert run_study(restore(tmp_path / "c.yaml")).to_json() == run_study(made).to_json()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simroute.config import advice
-from simroute.config.loading import layers_of, load
+from simroute.config.loading import load, load_layers
 from simroute.config.yaml_reader import read
 from simroute.errors import InputError
 
@@ -30,7 +30,7 @@ INNER = "inner: {kind: cascade, cheap: one, strong: two}"
 def test_a_cascade_inside_a_cascade_is_refused(policy, order):
     """It would leave out a target; the line names file, place, layer and what to write instead."""
     with pytest.raises(InputError) as found:
-        layers_of(policy(*order))
+        load_layers(policy(*order))
     (line,) = found.value.lines
     inner, outer = order[-1].split(":")[0], order[0].split(":")[0]
     assert f"p.yaml:{len(order)}" in line
@@ -50,10 +50,10 @@ def test_cascades_of_different_tasks_may_stand_together(policy, one, other, stan
     """No request meets both; where a task is in both, or one takes every task, they are refused."""
     name = policy(f"a: {{kind: cascade, tasks: {one}}}", f"b: {{kind: cascade, tasks: {other}}}")
     if stands:
-        assert list(layers_of(name)) == ["a", "b"]
+        assert list(load_layers(name)) == ["a", "b"]
     else:
         with pytest.raises(InputError):
-            layers_of(name)
+            load_layers(name)
 
 
 def notes(
@@ -233,11 +233,11 @@ def test_packaged_policies_are_sensible_in_packaged_scenarios():
     written = {path.stem: read(path).data for path in sorted((root / "policies").glob("*.yaml"))}
     for scenario in sorted((root / "scenarios").glob("*.yaml")):
         made = load("check", scenario.stem, list(written))
-        assert list(advice.misread(made.scenario, read(scenario).data)) == []
+        assert list(advice.millisecond_notes(made.scenario, read(scenario).data)) == []
         for name, layers in made.policies.items():
             assert [
-                *advice.nesting(layers),
-                *advice.settings(layers, written[name], made.scenario),
+                *advice.nesting_notes(layers),
+                *advice.setting_notes(layers, written[name], made.scenario),
             ] == [], (scenario.stem, name)
 
 
@@ -248,5 +248,5 @@ def test_packaged_policies_are_sensible_in_packaged_scenarios():
 def test_a_layer_that_is_a_single_value_is_told_how_to_be_written(policy, line, said):
     """With the first of its keys."""
     with pytest.raises(InputError) as found:
-        layers_of(policy(line))
+        load_layers(policy(line))
     assert said in found.value.lines[0]

@@ -6,7 +6,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from simroute.config.catalogue import find, listed
+from simroute.config.catalogue import find, list_names
 from simroute.config.json_schema import policy_schema, scenario_schema
 from simroute.config.yaml_reader import read
 
@@ -24,7 +24,7 @@ def texts(value):
 def test_every_packaged_file_is_valid(kind, schema):
     """Seven scenarios and eight policies."""
     checker = Draft202012Validator(json.loads(json.dumps(schema(), allow_nan=False)))
-    for name in listed(kind):
+    for name in list_names(kind):
         assert list(checker.iter_errors(texts(read(find(kind, name)).data))) == [], name
 
 

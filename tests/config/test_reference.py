@@ -13,10 +13,10 @@ from simroute.metrics.definitions import DEFINITIONS
 
 LAYERS = {
     found.kind: found
-    for found in reference.layers()
+    for found in reference.layer_references()
     if registry[found.kind].__module__.startswith("simroute.policies")
 }
-SECTIONS = {found.key: found for found in reference.scenario_sections()}
+SECTIONS = {found.key: found for found in reference.section_references()}
 SHORT = [
     "scenario.horizon=60s",
     "scenario.outages.morning.start=10%",
@@ -111,8 +111,8 @@ def test_what_a_stranger_s_layer_does_not_say_is_empty():
             brief: {}
         """
 
-    assert reference.told(Silent) == ("", "", "")
-    assert reference.told(Brief) == ("One line.", "brief: {}", "")
+    assert reference.docstring_parts(Silent) == ("", "", "")
+    assert reference.docstring_parts(Brief) == ("One line.", "brief: {}", "")
 
 
 def test_every_metric_has_a_definition():

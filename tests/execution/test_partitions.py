@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import load
-from simroute.config.loading import windowed
+from simroute.config.from_trace import load_replay
+from simroute.config.loading import with_windows
 from simroute.errors import InputError
 from simroute.execution.partitions import FOLDER, Windows
 from simroute.experiment.run import replicate
@@ -40,7 +40,7 @@ def trace(folder: Path, rows: int) -> Path:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     """A replay of three blocks, under a policy that remembers nothing."""
     path = trace(tmp_path_factory.mktemp("trace"), 2 * BLOCK + 1000)
-    return load(
+    return load_replay(
         str(path),
         None,
         ["failover"],
@@ -58,7 +58,7 @@ def test_parts_add_up_to_the_bits_of_the_whole(made: Configuration, among: int) 
     more parts than there are blocks."""
     whole = replicate(made, "failover", 0)
     (done,) = Windows(None).work(
-        windowed(made, among), [("failover", 0)], 1, None, lambda job, seconds: None
+        with_windows(made, among), [("failover", 0)], 1, None, lambda job, seconds: None
     )
     found = done.figures
     assert (found.metrics, found.pooled, found.by, found.minutes, found.events) == (
@@ -79,7 +79,7 @@ def test_parts_add_up_to_the_bits_of_the_whole(made: Configuration, among: int) 
 def test_what_was_played_is_not_played_again(made: Configuration, tmp_path: Path) -> None:
     """After an interruption in the third part the first two are read back, one that is not whole is
     played anew, and the bits are the same."""
-    three, job, reached = windowed(made, 3), ("failover", 0), []
+    three, job, reached = with_windows(made, 3), ("failover", 0), []
 
     def stop(_: object, seconds: float) -> None:
         reached.append(seconds)
@@ -110,4 +110,4 @@ def test_only_a_trace_is_played_in_parts(made: Configuration) -> None:
     )
     for refused, among in ((jittered, 2), (made, 0), (made, "two")):
         with pytest.raises(InputError, match="windows: "):
-            windowed(refused, among)
+            with_windows(refused, among)

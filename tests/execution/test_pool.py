@@ -91,7 +91,7 @@ def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(made):
 def test_worlds_of_replications_that_ended_do_not_pile_up() -> None:
     """Fifty runs of a small scenario: no more worlds are alive than are cleared away together."""
     made = load("compare", "demo", ["direct"], ["scenario.workload.rate=0.002"], 1, 50)
-    for number in made.numbers:
+    for number in made.replication_numbers:
         pool._done(made, ("direct", number), None, lambda seconds: None, True)
     alive = sum(isinstance(one, SimWorld) for one in gc.get_objects())
     assert alive <= pool.EVERY

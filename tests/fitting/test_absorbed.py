@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.from_trace import load
+from simroute.config.from_trace import load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.fitting.fit import fit
 from simroute.studies.run import run_study
@@ -108,7 +108,9 @@ def test_a_replay_without_retries_fails_where_the_gateway_retried(tmp_path: Path
     """The log's own routing succeeds as it did; one send a request loses 35 % of the spell's."""
     took = gateway(tmp_path / "log.jsonl")
     found = run_study(
-        load(str(tmp_path / "log.jsonl"), None, ["recorded", "direct"], [], [], replications=2)
+        load_replay(
+            str(tmp_path / "log.jsonl"), None, ["recorded", "direct"], [], [], replications=2
+        )
     )
     row = found.replay["calibration"]
     assert abs(row["success_rate"]["residual"]) < 0.004

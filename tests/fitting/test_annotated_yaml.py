@@ -69,7 +69,7 @@ def test_what_a_fit_writes_is_read_back(tree, head):
 def test_what_a_run_writes_is_read_back(tree):
     """`config.yaml`, from which a run is repeated, with a name of any length."""
     made = {"deployments": plain(tree), "m" * 5000: {"\u00a0" * 5000: 1}}
-    assert yaml_reader.parse(yaml_reader.dumped(made).encode(), "x.yaml").data == made
+    assert yaml_reader.parse(yaml_reader.dump(made).encode(), "x.yaml").data == made
 
 
 @pytest.mark.parametrize("text", ["${x}", "'${x}'", '"${x}"', "a${x}b", "???"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from simroute.config.from_trace import load as replay
+from simroute.config.from_trace import load_replay as replay
 from simroute.config.loading import load
 from simroute.metrics import METRICS
 from simroute.studies.run import run_study

@@ -335,7 +335,7 @@ def test_installed_plug_ins_are_known_by_version(monkeypatch: pytest.MonkeyPatch
             name, version = "layers-of-ours", "1.2"
 
     monkeypatch.setattr(metadata, "entry_points", lambda group: [Point])
-    assert plugins.known([]) == (("layers-of-ours", "1.2"),)
+    assert plugins.plugin_versions([]) == (("layers-of-ours", "1.2"),)
 
 
 def test_a_new_run_does_not_write_over_an_unfinished_one(tmp_path: Path, play: Play) -> None:

@@ -70,7 +70,7 @@ def names(kind: str) -> list[str]:
 
     assert reference  # registers the package's layers
     known: dict[str, Any] = {"layers": sorted(registry), "formats": KNOWN, "metrics": DEFINITIONS}
-    return list(known[kind]) if kind in known else catalogue.listed(kind)
+    return list(known[kind]) if kind in known else catalogue.list_names(kind)
 
 
 def _brief(kind: str, name: str) -> str:
@@ -146,8 +146,8 @@ def _found(name: str) -> tuple[pages.Page, list[str]]:
     if name == "scenario":
         from simroute.models import spec
 
-        return pages.scenario_file(spec.Scenario.__doc__ or "", reference.scenario_sections()), []
-    sections = {f"scenario.{found.key}": found for found in reference.scenario_sections()}
+        return pages.scenario_file(spec.Scenario.__doc__ or "", reference.section_references()), []
+    sections = {f"scenario.{found.key}": found for found in reference.section_references()}
     if name in sections:
         return pages.section(sections[name]), []
     wanted, _, bare = name.rpartition("=")
@@ -180,12 +180,12 @@ def _scenario(name: str) -> pages.Page:
 
 def _policy(name: str) -> pages.Page:
     from simroute.config import catalogue, yaml_reader
-    from simroute.config.loading import layers_of
+    from simroute.config.loading import load_layers
     from simroute.core import formula
 
     path = catalogue.find("policies", name)
     made, about = (
-        layers_of(name),
+        load_layers(name),
         str(yaml_reader.read(path).data.get("about", "(nothing is said of it)")),
     )
     return pages.policy(name, about, formula(made), made, path.read_text(encoding="utf-8-sig"))
@@ -194,7 +194,7 @@ def _policy(name: str) -> pages.Page:
 def _layer(name: str) -> pages.Page:
     from simroute.config import reference
 
-    return pages.layer(reference.layer(name))
+    return pages.layer(reference.layer_reference(name))
 
 
 def _metric(name: str) -> pages.Page:
@@ -229,12 +229,12 @@ def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
     held against the scenarios given beside it, or those of its workspace; without any, names of
     targets are left open.
     """
-    from simroute.config.review import review
+    from simroute.config.review import review_files
     from simroute.errors import InputError
 
     load_plugins(plugins)
     problems: list[str] = []
-    for found in review(files):
+    for found in review_files(files):
         for note in found.notes:
             click.echo(f"{escaped(found.file)}: note: {escaped(note)}", err=True)
         if not found.problems:

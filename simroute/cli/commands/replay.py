@@ -92,7 +92,7 @@ def replay_command(
     the rest can be trusted. Deployments behave as the log says; with scenario=S those of a scenario
     can be asked as well, and its promises and outages hold.
     """
-    from simroute.config.loading import windowed
+    from simroute.config.loading import with_windows
 
     load: dict[str, Any] = {
         "trace_from": start,
@@ -119,7 +119,7 @@ def replay_command(
 
     def build(seed: int, replications: int | None) -> Configuration:
         made = built(words, load, outages, seed, replications)
-        return made if windows is None else windowed(made, windows)
+        return made if windows is None else with_windows(made, windows)
 
     given = {
         "--rate-scale": rate_scale,

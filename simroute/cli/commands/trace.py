@@ -190,7 +190,7 @@ def _wished(
     if mapping is not None:
         from simroute.config import inputs
 
-        made = inputs.mapping(mapping)
+        made = inputs.read_mapping(mapping)
     return found(traces), Wish(form, made, tz, time_unit, strict)
 
 

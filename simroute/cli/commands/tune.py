@@ -301,7 +301,9 @@ def _workers(plan: Plan) -> int:
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
-    requests = sum(made.requests for made in plan.configurations) / len(plan.configurations)
+    requests = sum(made.expected_requests for made in plan.configurations) / len(
+        plan.configurations
+    )
     # starting a worker costs about as much as that
     return 1 if plan.wanted.evaluations * requests < 60_000 else cores
 

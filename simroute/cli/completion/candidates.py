@@ -133,7 +133,9 @@ def _named(kind: str, head: str, incomplete: str, goes_on: bool = False) -> list
 
     start = incomplete.removeprefix(head)
     found = (
-        [] if "/" in start else [name for name in catalogue.listed(kind) if name.startswith(start)]
+        []
+        if "/" in start
+        else [name for name in catalogue.list_names(kind) if name.startswith(start)]
     )
     files = (
         [CompletionItem(head + item.value, item.type) for item in paths(start, (".yaml", ".yml"))]
@@ -156,7 +158,9 @@ def _described(kind: str) -> dict[str, str]:
         from simroute.traces.formats import known
 
         return {name: form.ABOUT for name, form in known().items()}
-    return dict.fromkeys(catalogue.listed("scenarios" if kind == "scenario" else "policies"), "")
+    return dict.fromkeys(
+        catalogue.list_names("scenarios" if kind == "scenario" else "policies"), ""
+    )
 
 
 def _layers() -> dict[str, type]:

@@ -184,7 +184,7 @@ def scenario_file(doc: str, sections: Iterable[SectionReference]) -> Page:
 
 def policy(name: str, about: str, formula: str, layers: dict[str, Any], text: str) -> Page:
     """Its stance, the way of a call in words, and the file."""
-    from simroute.config.reference import told
+    from simroute.config.reference import docstring_parts
 
     yield from head(name, "policy")
     yield from paragraphs(about)
@@ -198,7 +198,10 @@ def policy(name: str, about: str, formula: str, layers: dict[str, Any], text: st
     if layers:
         yield from table(
             ("layer", "what it does"),
-            [(key, first_sentence(told(type(made)).doc)) for key, made in layers.items()],
+            [
+                (key, first_sentence(docstring_parts(type(made)).doc))
+                for key, made in layers.items()
+            ],
         )
     yield from title("The file")
     yield from fragment(text)

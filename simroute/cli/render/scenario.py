@@ -73,7 +73,7 @@ def _budget(made: spec.Budget | None) -> str:
 
 def _traffic(made: Configuration) -> str:
     load, horizon = made.scenario.workload, made.scenario.horizon
-    trace = made.arrivals("trace")
+    trace = made.contents("trace")
     many = (
         f"{len(trace.arrival):,} requests of a trace"
         if trace is not None

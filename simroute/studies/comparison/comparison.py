@@ -71,7 +71,9 @@ class Comparison:
         self.rule = ruled(
             self.configuration,
             self.runs,
-            numbers if self.configuration.replication is None else self.configuration.numbers,
+            numbers
+            if self.configuration.replication is None
+            else self.configuration.replication_numbers,
         )
         self.intervals = {
             policy: {name: estimate(runs, name, self.rule) for name in METRICS}

@@ -101,7 +101,7 @@ def _alone(
     jobs = [
         (policy, replication)
         for policy in configuration.policies
-        for replication in configuration.numbers
+        for replication in configuration.replication_numbers
     ]
     with closing(perform(configuration, jobs, workers, None, lambda job, reached: None)) as results:
         for done in results:

@@ -33,7 +33,7 @@ def stages(configuration: Configuration, gathered: Gathered) -> Iterator[range]:
     """Which replications there have to be next. `configuration.replications` becomes the number
     reached."""
     if configuration.until is None or configuration.replication is not None:
-        yield configuration.numbers
+        yield configuration.replication_numbers
         return
     goal = until(**configuration.until)
     many: int | None = goal.first
@@ -56,7 +56,7 @@ def ruled(configuration: Configuration, runs: Runs, replications: Iterable[int])
     Stein's first spread says nothing of outages that were not met in it: a share is then looked at
     as for `decided`.
     """
-    found = met(sky(configuration), replications, runs, lambda: configuration.requests)
+    found = met(sky(configuration), replications, runs, lambda: configuration.expected_requests)
     if configuration.until is None:
         return replace(PLAIN, met=found)
     goal = until(**configuration.until)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import RECORDED
-from simroute.config.from_trace import load as traced
+from simroute.config.from_trace import RECORDED, load_replay
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.metrics.evidence_fold import BINS, cell_seconds
 from simroute.statistics.intervals import Interval, interval, paired
@@ -65,8 +64,8 @@ def planned(
     quick. Else as `traced.load`. Raises InputError."""
     path = os.pathsep.join(str(Path(file).resolve()) for file in files)
     names = [RECORDED, *(name for name in policies if name != RECORDED)]
-    made = traced(path, scenario, names, overrides, outages, seed, replications or 1, load)
-    each = max(1.0, made.requests * len(names))
+    made = load_replay(path, scenario, names, overrides, outages, seed, replications or 1, load)
+    each = max(1.0, made.expected_requests * len(names))
     return (
         made
         if replications is not None
@@ -80,7 +79,7 @@ def calibrated(study: Comparison, again: Again) -> dict[str, Any]:
     made = study.configuration
     plain = undisturbed(made)
     log = logged(plain)
-    trace: Any = made.arrivals("trace")
+    trace: Any = made.contents("trace")
     known = (
         told(trace)
         if any(d.recorded is not None for d in made.scenario.deployments.values())
@@ -126,7 +125,7 @@ def undisturbed(made: Configuration) -> Configuration:
     load = made.scenario.workload
     length = (made.scenario.horizon * load.rate_scale - 0.0) if load.trace_loop == 1 else None
     calm = replace(load, rate_scale=1.0, trace_loop=1, trace_jitter=False)
-    trace: Any = made.arrivals("trace")
+    trace: Any = made.contents("trace")
     last = trace.span if load.trace_to is None else min(load.trace_to, trace.span)
     return replace(
         made,

@@ -36,7 +36,7 @@ ones among all requests, as shares."""
 def spending(study: Comparison, log: Figures) -> dict[str, Any]:
     """`spend`, `shifts` and `caching` of summary.json's `replay`. Caches and shifts are those of
     the whole log, whatever part is replayed."""
-    trace: Any = study.configuration.arrivals("trace")
+    trace: Any = study.configuration.contents("trace")
     bills = rebilled(study.configuration.scenario, trace)
     shifts = _shifts(study.configuration.scenario, trace, bills)
     return {

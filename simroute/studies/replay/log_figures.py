@@ -42,7 +42,7 @@ def logged(configuration: Configuration) -> Figures:
     Users, features, tasks and teams are those that the log names, whatever the scenario's are:
     codes of one table mean nothing in another.
     """
-    trace: Any = configuration.arrivals("trace")
+    trace: Any = configuration.contents("trace")
     made = world(configuration, next(iter(configuration.policies)), 0, [])
     known = context(configuration, made)
     own = {

@@ -37,7 +37,7 @@ def studies(
     first: dict[Job, Numbered] = {}
     for number, each in enumerate(made):
         for policy in each.policies:
-            for replication in each.numbers:
+            for replication in each.replication_numbers:
                 first.setdefault(
                     (names[number, policy], replication), (number, (policy, replication))
                 )
@@ -93,13 +93,15 @@ def _played(
 
 def _study(made: Configuration, names: dict[str, str], found: dict[Job, Figures]) -> Study | None:
     if not all(
-        (name, replication) in found for name in names.values() for replication in made.numbers
+        (name, replication) in found
+        for name in names.values()
+        for replication in made.replication_numbers
     ):
         return None
     return Study(
         made,
         {
-            policy: [found[name, replication] for replication in made.numbers]
+            policy: [found[name, replication] for replication in made.replication_numbers]
             for policy, name in names.items()
         },
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
-from simroute.config.loading import restored
+from simroute.config.loading import restore_document
 from simroute.errors import InputError
 
 Kind = Literal["vary", "tornado"]
@@ -73,7 +73,7 @@ def is_one(document: yaml_reader.Document) -> bool:
 def read(document: yaml_reader.Document) -> Settings:
     """What `plain` wrote. Raises InputError."""
     plain = {key: value for key, value in document.data.items() if key != KEY}
-    base = restored(replace(document, data=plain))
+    base = restore_document(replace(document, data=plain))
     found = document.data[KEY]
     wrong = (
         f"{document.where((KEY,))}: {KEY}: expected kind, varied and settings, as --vary and "
@@ -93,7 +93,7 @@ def read(document: yaml_reader.Document) -> Settings:
         or not _fit(found["kind"], varied, len(changes))
     ):
         raise InputError(wrong)
-    made = [restored(replace(document, data=_merged(plain, each))) for each in changes]
+    made = [restore_document(replace(document, data=_merged(plain, each))) for each in changes]
     if any(each.policies.keys() != base.policies.keys() for each in made):
         raise InputError(wrong)
     return settings(found["kind"], base, varied, made)

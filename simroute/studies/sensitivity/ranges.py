@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from simroute.config.assumption import Assumption, assumption
 from simroute.config.configuration import Configuration
+from simroute.config.variation import NumericKey, numeric_key
 from simroute.errors import InputError
 
 POINTS, MOST_POINTS, MOST_CELLS = 7, 50, 400
@@ -69,8 +69,8 @@ def _axis(text: str, made: Configuration) -> Axis:
     if match is None:
         raise InputError(SHAPE)
     key, low, high, points, log = match.groups()
-    known = assumption(key, made)
-    ends = [known.value(end) for end in (low, high)]
+    known = numeric_key(key, made)
+    ends = [known.parse(end) for end in (low, high)]
     shares = [isinstance(end, str) for end in ends]
     if any(shares) and not all(shares):
         raise InputError("give both ends as durations, or both as shares of the horizon")
@@ -95,7 +95,7 @@ def _points(text: str | None) -> int:
 
 
 def _values(
-    low: float, high: float, points: int, log: bool, known: Assumption
+    low: float, high: float, points: int, log: bool, known: NumericKey
 ) -> tuple[float, ...]:
     if low >= high:
         raise InputError(f"{low:g}..{high:g} is empty: the lower end must be below the upper one")

@@ -9,7 +9,7 @@ from typing import Any
 
 from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
-from simroute.config.loading import restored
+from simroute.config.loading import restore_document
 from simroute.errors import InputError
 from simroute.studies.tuning.plan import Plan, Wanted, asked, understood
 
@@ -94,7 +94,7 @@ def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
     problems += _words(document) if not problems else []
     if problems:
         raise InputError(*problems)
-    made = [restored(_part(document, str(name))) for name in data["configurations"]]
+    made = [restore_document(_part(document, str(name))) for name in data["configurations"]]
     first, *others = list(made[0].policies) if made and made[0].policies else [""]
     if (
         not first

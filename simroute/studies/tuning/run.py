@@ -114,7 +114,7 @@ def _sky(plan: Plan) -> Sky | None:
     @cache
     def seen(stage: str, scenario: int, count: int) -> Met | None:
         exposures, made = known[stage, scenario]
-        return met(exposures, range(count), {}, lambda: made.requests)
+        return met(exposures, range(count), {}, lambda: made.expected_requests)
 
     return seen
 

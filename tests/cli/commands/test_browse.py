@@ -105,7 +105,7 @@ def test_a_layer_s_table_fits_the_terminal_and_nothing_is_cut(width):
     """Every word of its docs, parameters, example and interplay is there, in lines no longer than
     the terminal is wide."""
     shown = COLOUR.sub("", watched("describe", "retry", width=width))
-    found = reference.layer("retry")
+    found = reference.layer_reference("retry")
     example = found.example.splitlines()
     assert [
         line
@@ -128,7 +128,7 @@ def test_a_layer_s_table_fits_the_terminal_and_nothing_is_cut(width):
 def test_a_layer_is_described_with_table_example_and_interplay(kind, capsys):
     """Each parameter on its line, then what runs, then what they do to each other."""
     text = said(capsys, "describe", f"layer={kind}")
-    found = reference.layer(kind)
+    found = reference.layer_reference(kind)
     assert [
         row.key
         for row in found.parameters

@@ -124,7 +124,7 @@ def test_every_key_of_a_scenario_stands_in_it_with_a_word_of_explanation():
     text = Path("mine/scenarios/mine.yaml").read_text(encoding="utf-8")
     keys = {
         row.key.split(".")[-1]
-        for found in reference.scenario_sections()
+        for found in reference.section_references()
         for row in found.parameters
     }
     assert {key for key in keys if not re.search(rf"\b{key}:", text)} == set()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import simroute as sr
-from simroute.config.catalogue import listed
+from simroute.config.catalogue import list_names
 from simroute.config.loading import load, restore
 from simroute.errors import InputError
 from simroute.statistics.intervals import binomial, interval, needed, paired, t_quantile
@@ -94,7 +94,7 @@ def test_config_yaml_gives_the_same_bits_again(tmp_path):
 
 def test_every_packaged_policy_runs_in_every_packaged_scenario():
     """Each pair, the first minutes; every figure finite or null."""
-    policies = listed("policies")
+    policies = list_names("policies")
     assert {
         "direct",
         "retry_only",
@@ -105,7 +105,7 @@ def test_every_packaged_policy_runs_in_every_packaged_scenario():
         "cached",
         "layered",
     } <= set(policies)
-    scenarios = listed("scenarios")
+    scenarios = list_names("scenarios")
     assert {
         "demo",
         "steady",
@@ -140,7 +140,7 @@ def test_a_real_trace_through_a_real_outage(shared):
     trace = shared / "data" / "azure2023_conv.csv"
     made = load("compare", "anthropic_outage", ["direct"], [f"scenario.workload.trace={trace}"])
     study = compare(made)
-    arrivals = made.arrivals("trace").arrival
+    arrivals = made.contents("trace").arrival
     hit = ((arrivals >= 1200) & (arrivals < 2220)).mean()
     direct = study.runs["direct"][0].metrics
     assert direct["requests"] == 19_366

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simroute.config.from_trace import load
+from simroute.config.from_trace import load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.config.loading import restore
 from simroute.experiment.run import weather
@@ -53,7 +53,9 @@ def replayed(log: Path, folder: Path, scenario: str, policy: str) -> Study:
     (folder / "s.yaml").write_text(scenario)
     (folder / "p.yaml").write_text(policy)
     return run_study(
-        load(str(log), str(folder / "s.yaml"), ["recorded", str(folder / "p.yaml")], [], [], 1, 1)
+        load_replay(
+            str(log), str(folder / "s.yaml"), ["recorded", str(folder / "p.yaml")], [], [], 1, 1
+        )
     )
 
 
@@ -132,7 +134,7 @@ def test_a_call_of_a_layers_own_can_be_made_in_a_replay(log, tmp_path):
     """A ping belongs to no request, so the log has no names for it: it still has a target's
     times."""
     (tmp_path / "s.yaml").write_text(f"deployments: {{a: {{{GPT}}}}}\n")
-    sky = weather(load(str(log), str(tmp_path / "s.yaml"), ["direct"], [], [], 1, 1), 0)
+    sky = weather(load_replay(str(log), str(tmp_path / "s.yaml"), ["direct"], [], [], 1, 1), 0)
     block = sky.pings(0, 0)
     assert set(block.input_tokens) == {1}
     assert all(
@@ -153,7 +155,7 @@ def test_row_files_and_a_rerun_have_the_logs_names(log, tmp_path):
     out = tmp_path / "run"
     out.mkdir()
     study = run_study(
-        load(str(log), str(tmp_path / "s.yaml"), ["recorded", "direct"], [], [], 1, 1),
+        load_replay(str(log), str(tmp_path / "s.yaml"), ["recorded", "direct"], [], [], 1, 1),
         rows=True,
         out=out,
     )

@@ -10,7 +10,7 @@ import pytest
 
 from figures import lines, sheet
 from simroute.cli import main
-from simroute.config.inputs import mapping
+from simroute.config.inputs import read_mapping
 from simroute.traces import TraceError, Wish, read
 from simroute.traces.analysis.profile import summary
 from simroute.traces.formats.mapping import MappingError, mapped
@@ -194,7 +194,7 @@ def test_a_document_with_a_row_a_line_is_one_document(tmp_path: Path) -> None:
         (tmp_path / name).write_text(
             text.split(f"```{kind}\n")[1].split("```")[0], encoding="utf-8"
         )
-    found = read([tmp_path / "log.json"], Wish(mapping=mapping(tmp_path / "map.yaml")))
+    found = read([tmp_path / "log.json"], Wish(mapping=read_mapping(tmp_path / "map.yaml")))
     assert found.rows(
         "SELECT input_tokens, output_tokens, latency_s, provider, model, failed, error FROM "
         "requests"
@@ -446,7 +446,7 @@ def test_the_cases_mappings_give_the_cases_figures(name: str) -> None:
     """Of what each of them maps."""
     folder = (CASES / name).parent
     want = json.loads((folder / "want.json").read_text(encoding="utf-8"))
-    said = summary(read([CASES / name], Wish(mapping=mapping(folder / "map.yaml"))))
+    said = summary(read([CASES / name], Wish(mapping=read_mapping(folder / "map.yaml"))))
     figures = {
         "requests": "requests",
         "input": "input_tokens",

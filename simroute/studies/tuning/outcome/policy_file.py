@@ -28,8 +28,8 @@ def text(plan: Plan, values: Values, lines: list[str]) -> str:
         *lines,
     ]
     about = f"{plan.about or f'{plan.policy}.'} Tuned for {', '.join(plan.scenarios)}."
-    body = {"about": about, **plan.variation.spelled(values)}
-    return "".join(f"{line}\n" for line in _comments(head)) + yaml_reader.dumped(_plain(body))
+    body = {"about": about, **plan.variation.file_form(values)}
+    return "".join(f"{line}\n" for line in _comments(head)) + yaml_reader.dump(_plain(body))
 
 
 def _comments(lines: list[str]) -> list[str]:

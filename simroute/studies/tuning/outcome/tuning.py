@@ -315,8 +315,8 @@ class Tuning:
 
     def _is_allowed(self, name: str, value: Any) -> bool:
         try:
-            self.plan.variation.value(
-                name, int(value) if self.plan.variation.number(name) is int else value
+            self.plan.variation.parse_value(
+                name, int(value) if self.plan.variation.number_type(name) is int else value
             )
         except Exception:
             return False

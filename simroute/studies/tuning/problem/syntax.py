@@ -61,11 +61,11 @@ def space(entries: Mapping[str, Any], variation: Variation) -> Space:
         problems.append(f"{len(entries)} parameters are too many to search; at most {MOST}")
     if problems or (problems := _circles(made)):
         raise InputError(*problems)
-    return Space(tuple(made), variation.start)
+    return Space(tuple(made), variation.current_value)
 
 
 def _parameter(name: str, text: Any, variation: Variation) -> Number | Choice:
-    if (problem := variation.unknown(name)) is not None:
+    if (problem := variation.key_problem(name)) is not None:
         raise InputError(problem)
     if isinstance(text, list):
         return _choice(name, text, False, None, variation)
@@ -88,17 +88,19 @@ def _parameter(name: str, text: Any, variation: Variation) -> Number | Choice:
 def _number(
     name: str, low: str, high: str, log: bool, condition: Condition | None, variation: Variation
 ) -> Number:
-    kind = variation.number(name)
+    kind = variation.number_type(name)
     if kind is None:
         raise InputError("is not a number; list the values to try: A | B | C")
-    bounds = [variation.value(name, _raw(text)) for text in (low, high)]
+    bounds = [variation.parse_value(name, _raw(text)) for text in (low, high)]
     if not all(isinstance(bound, (int, float)) for bound in bounds):
         raise InputError(SHAPE)
     if bounds[0] >= bounds[1]:
         raise InputError(f"{low}..{high} is empty: the lower end must be below the upper one")
     if log and bounds[0] <= 0:
         raise InputError(f"log needs a range above 0, found {low}..{high}")
-    return Number(name, variation.start(name), condition, bounds[0], bounds[1], log, kind is int)
+    return Number(
+        name, variation.current_value(name), condition, bounds[0], bounds[1], log, kind is int
+    )
 
 
 def _choice(
@@ -110,7 +112,7 @@ def _choice(
         raise InputError(SHAPE)
     for each in raw:
         try:
-            value = variation.value(name, each)
+            value = variation.parse_value(name, each)
         except InputError as error:
             problems += error.lines
             continue
@@ -119,7 +121,7 @@ def _choice(
         options.append(value)
     if problems:
         raise InputError(*problems)
-    return Choice(name, variation.start(name), condition, tuple(options), ordered)
+    return Choice(name, variation.current_value(name), condition, tuple(options), ordered)
 
 
 def _condition(text: str, variation: Variation) -> Condition:
@@ -127,12 +129,12 @@ def _condition(text: str, variation: Variation) -> Condition:
     if match is None:
         raise InputError(f"if {text!r}: expected if LAYER.KEY, or if LAYER.KEY = VALUE")
     name, sign, values = match.groups()
-    if (problem := variation.unknown(name)) is not None:
+    if (problem := variation.key_problem(name)) is not None:
         raise InputError(f"if {name}: {problem}")
     try:
         return Condition(
             name,
-            tuple(variation.value(name, _raw(part)) for part in _parts(values or "")),
+            tuple(variation.parse_value(name, _raw(part)) for part in _parts(values or "")),
             sign == "!=",
         )
     except InputError as error:

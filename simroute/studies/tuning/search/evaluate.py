@@ -87,7 +87,7 @@ class Simulator:
         first = next(iter(self.stages.values()))
         if POLICY in values:
             return [each.policies[values[POLICY]] for each in first]
-        return [Variation(each, self.policy).layers(values) for each in first]
+        return [Variation(each, self.policy).build_layers(values) for each in first]
 
     def close(self) -> None:
         """End the workers, at once."""
