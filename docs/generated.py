@@ -15,7 +15,7 @@ from simroute.config.schema import Parameter
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS
 from simroute.traces.columns import COLUMNS, VERSION
-from simroute.traces.formats import known
+from simroute.traces.formats import all_formats
 
 ROOT = Path(__file__).parent.parent
 UNITS = {"share": "share, 0 to 1", "s": "seconds", "USD": "USD", "": "number"}
@@ -229,7 +229,7 @@ def traces() -> str:
         "## Formats",
         "Found by content. Other fields than these are not read.",
     ]
-    for name, form in known().items():
+    for name, form in all_formats().items():
         fields = ", ".join(f"`{field}`" for field in form.FIELDS)
         parts += [
             f"### {name}",

@@ -21,15 +21,14 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import brentq
 
-from simroute.fitting.arrivals import arrivals
-from simroute.fitting.fit import sample
-from simroute.fitting.latency import Latency, latency
-from simroute.fitting.sample import Calls
+from simroute.fitting.arrivals import fit_arrivals
+from simroute.fitting.latency import LatencyFit, fit_latency
+from simroute.fitting.sample import Calls, read_sample
 from simroute.models import spec
 from simroute.models.faults import windows
 from simroute.models.random import Streams
 from simroute.traces import read
-from simroute.traces.analysis.prefixes import shared
+from simroute.traces.analysis.prefixes import shared_prefix_share
 
 ROOT = Path(__file__).parent
 DATA = ROOT.parent.parent / "shared" / "data"
@@ -70,7 +69,7 @@ def prompt_cache() -> str:
         ("for ever", None, 37),
         ("5 minutes after its last use", 300.0, 29),
     ):
-        found = shared(trace, lifetime)
+        found = shared_prefix_share(trace, lifetime)
         assert found is not None
         rows.append([words, f"{100 * found:.1f} %", f"{published} %"])
     return table(["a beginning is remembered", "input tokens found", "published"], rows)
@@ -89,7 +88,7 @@ def times() -> str:
     for model, (base, per_1k, per_token, sd) in TIMES.items():
         asked, given, seconds = np.array(by[model]).T
         blank = np.full(len(seconds), np.nan)
-        found = latency(
+        found = fit_latency(
             Calls(
                 np.arange(len(seconds), dtype=float),
                 asked,
@@ -135,7 +134,7 @@ def times() -> str:
     )
 
 
-def spread(found: Latency) -> tuple[float, float]:
+def spread(found: LatencyFit) -> tuple[float, float]:
     """(mean, sd) of the log of what is multiplied with the linear part."""
     fast = found.keys["sigma"].value
     if not found.slow:
@@ -154,8 +153,8 @@ def bursts() -> str:
     """Dispersion of logs, published, measured and as the fitted model has it."""
     rows = []
     for name, published in UNEVEN.items():
-        seen = sample(read([DATA / name]))
-        found = arrivals(seen.arrival, seen.span, seen.starts)
+        seen = read_sample(read([DATA / name]))
+        found = fit_arrivals(seen.arrival, seen.span, seen.starts)
         for words, values in (
             ("published", published),
             ("measured", found.seen),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from simroute.traces.importer import read
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 FIGURES = {
     "first": "strftime(make_timestamp_ns(min(arrival_ns)), '%Y-%m-%d %H:%M:%S.%g')",
@@ -30,14 +30,14 @@ FIGURES = {
 }
 
 
-def table(folder: Path, content: str | bytes) -> Table:
+def table(folder: Path, content: str | bytes) -> RequestTable:
     """A file with that content, read as what it is recognised as."""
     path = folder / "log"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read([path])
 
 
-def figures(found: Table) -> dict[str, Any]:
+def figures(found: RequestTable) -> dict[str, Any]:
     """Format, requests, skipped ones by reason, and all of FIGURES; None where the log does not
     say. `written` only where it does."""
     *row, written = found.rows(

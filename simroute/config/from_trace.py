@@ -19,9 +19,9 @@ from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.prices import catalogued, known_as
 from simroute.traces import TraceError
-from simroute.traces.analysis.aggregates import price_of
-from simroute.traces.playback.cache import recording
-from simroute.traces.playback.recording import Recording
+from simroute.traces.analysis.aggregates import fit_price
+from simroute.traces.playback.cache import open_columns
+from simroute.traces.playback.columns import PlaybackColumns
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ MAX_DEPLOYMENTS = 40
 
 
 def scenario_data(
-    path: str, trace: Recording, given: dict[str, Any] | None
+    path: str, trace: PlaybackColumns, given: dict[str, Any] | None
 ) -> tuple[dict[str, Any], list[str]]:
     """Plain data of a scenario, and notes. `given`: one whose deployments, promises and outages
     hold beside the trace's. Raises InputError."""
@@ -45,7 +45,9 @@ def scenario_data(
     load.pop("rate", None)
     load |= {
         "trace": path,
-        "max_output_tokens": max(trace.most_output, int(load.get("max_output_tokens") or 0), 1),
+        "max_output_tokens": max(
+            trace.max_output_tokens, int(load.get("max_output_tokens") or 0), 1
+        ),
     }
     made.pop("horizon", None)
     deployments: dict[str, Any] = made.setdefault("deployments", {})
@@ -54,7 +56,7 @@ def scenario_data(
             missing = " and ".join(
                 word
                 for word, column in (("models", "model"), ("latencies", "latency_s"))
-                if column not in trace.said
+                if column not in trace.known_columns
             )
             raise InputError(
                 f"{path}: this log has no {missing}: name a scenario whose deployments answer, "
@@ -65,7 +67,7 @@ def scenario_data(
             "scenario says"
         ]
     notes: list[str] = []
-    busy = trace.behaved()
+    busy = trace.targets_by_calls()
     for target in busy[:MAX_DEPLOYMENTS]:
         _add(deployments, target, trace, notes)
     notes += _silent(trace, busy[:MAX_DEPLOYMENTS])
@@ -81,11 +83,11 @@ def scenario_data(
     return made, notes
 
 
-def _silent(trace: Recording, targets: list[str]) -> list[str]:
+def _silent(trace: PlaybackColumns, targets: list[str]) -> list[str]:
     """What is assumed of deployments without an answer, or without the time of one."""
     made = []
     for target in targets:
-        calls, answered, status = trace.called[target]
+        calls, answered, status = trace.call_counts[target]
         if not answered:
             made.append(
                 f"{target}: none of its {calls:,} calls was answered (mostly {status}): it fails "
@@ -99,13 +101,13 @@ def _silent(trace: Recording, targets: list[str]) -> list[str]:
     return made
 
 
-def has_routing(trace: Recording) -> bool:
+def has_routing(trace: PlaybackColumns) -> bool:
     """Whether the log says who answered, and how fast: else it has no routing of its own, and
     nobody behaves as recorded."""
-    return {"model", "latency_s"} <= set(trace.said) and bool(trace.behaved())
+    return {"model", "latency_s"} <= set(trace.known_columns) and bool(trace.targets_by_calls())
 
 
-def first_day(trace: Recording) -> str | None:
+def first_day(trace: PlaybackColumns) -> str | None:
     """The day of the first request, YYYY-MM-DD in UTC; None where the clock is relative."""
     return (
         None
@@ -114,10 +116,12 @@ def first_day(trace: Recording) -> str | None:
     )
 
 
-def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list[str]) -> None:
+def _add(
+    deployments: dict[str, Any], target: str, trace: PlaybackColumns, notes: list[str]
+) -> None:
     """Let the deployment that is this model at this provider behave as recorded, or add one."""
     provider, _, model = target.partition("/")
-    answering = trace.answers.get(target, model)
+    answering = trace.answering_models.get(target, model)
     found = known_as(provider, model) or known_as(provider, answering)
     named = {(provider, model), (provider, answering), found}
     same = next(
@@ -144,7 +148,7 @@ def _add(deployments: dict[str, Any], target: str, trace: Recording, notes: list
         except ValueError:
             found = None
     if found is None:
-        price, why = _price(trace.bills.get(target))
+        price, why = _price(trace.cost_equations.get(target))
         own = {
             "provider": provider,
             "model": model,
@@ -172,7 +176,7 @@ def _price(bill: list[list[float]] | None) -> tuple[dict[str, float], str]:
             "input": 0.0,
             "output": 0.0,
         }, "and its calls have no cost in the log: it is taken to be free"
-    price = price_of(bill)
+    price = fit_price(bill)
     told = ", ".join(f"${usd:g} {kind}" for kind, usd in price.items())
     return price, f"its price is what the log's bills say: {told}, per million tokens"
 
@@ -196,7 +200,7 @@ def load_replay(
     problems: list[str] = []
     trace = _told(
         problems,
-        lambda: recording(path, read_options(spec.Reading(**(load or {}).get("reading", {})))),
+        lambda: open_columns(path, read_options(spec.Reading(**(load or {}).get("reading", {})))),
     )
     if trace is not None and not has_routing(trace):
         policies = [name for name in policies if name != RECORDED] or policies

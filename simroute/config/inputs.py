@@ -13,9 +13,9 @@ from simroute.models import spec
 from simroute.models.calendar import Calendar, calendar
 from simroute.models.prices import released
 from simroute.models.replayed import clock, window
-from simroute.traces import TraceError, Wish, read_outcomes
-from simroute.traces.formats.mapping import Mapped, MappingError, mapped
-from simroute.traces.playback.cache import digest, recording
+from simroute.traces import ReadOptions, TraceError, read_outcomes
+from simroute.traces.formats.mapping import MappedFormat, MappingError, parse_mapping
+from simroute.traces.playback.cache import digest, open_columns
 
 __all__ = [
     "FILES",
@@ -136,12 +136,12 @@ def contents(kind: str, load: spec.Workload) -> Any:
     path = getattr(load, kind)
     if kind == "outcomes":
         return _outcomes(path)
-    return recording(path, read_options(load.reading) if kind == "trace" else None)
+    return open_columns(path, read_options(load.reading) if kind == "trace" else None)
 
 
-def read_options(reading: spec.Reading) -> Wish:
+def read_options(reading: spec.Reading) -> ReadOptions:
     """What the readers of traces are told. Raises InputError."""
-    return Wish(
+    return ReadOptions(
         reading.format,
         None if reading.mapping is None else read_mapping(Path(reading.mapping)),
         reading.zone,
@@ -149,11 +149,11 @@ def read_options(reading: spec.Reading) -> Wish:
     )
 
 
-def read_mapping(path: Path) -> Mapped:
+def read_mapping(path: Path) -> MappedFormat:
     """The format that a mapping file describes. Raises InputError, with all of its mistakes."""
     document = yaml_reader.read(path)
     try:
-        return mapped(document.data)
+        return parse_mapping(document.data)
     except MappingError as error:
         raise InputError(
             *(

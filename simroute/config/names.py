@@ -22,8 +22,8 @@ from simroute.errors import nearest
 from simroute.models import spec
 from simroute.models.quality import UNKNOWN, accuracy
 from simroute.text import clean
-from simroute.traces.playback.columns import MOST_NAMES
-from simroute.traces.playback.recording import NOBODY, OTHERS
+from simroute.traces.playback.columns import NOBODY, OTHERS
+from simroute.traces.playback.write_columns import MOST_NAMES
 
 KINDS = ("target", "task", "feature", "task or feature", "provider")
 MOST = 12

@@ -17,7 +17,7 @@ PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_ ./+()-]*")
 WORDS = {"true", "false", "yes", "no", "on", "off", "null", "none", "y", "n"}
 
 
-class Noted(NamedTuple):
+class Annotated(NamedTuple):
     """A value of a scenario, and what a comment says of it."""
 
     value: Any
@@ -25,25 +25,27 @@ class Noted(NamedTuple):
     estimate: Estimate | None = None
 
 
-def fitted(found: Estimate, before: str = "", after: str = "") -> Noted:
+def annotate(found: Estimate, before: str = "", after: str = "") -> Annotated:
     """A fitted number; the note says its interval."""
     known = (
         found.said() if found.low is not None else f"{found.said()}; the log does not tell it well"
     )
-    return Noted(found.value, f"{before}{known}{after}", found)
+    return Annotated(found.value, f"{before}{known}{after}", found)
 
 
-def estimates(tree: dict[str, Any], prefix: str = "") -> dict[str, Estimate]:
+def collect_estimates(tree: dict[str, Any], prefix: str = "") -> dict[str, Estimate]:
     """All fitted numbers by their key in the scenario."""
     made: dict[str, Estimate] = {}
     for key, told in tree.items():
-        value, estimate = (told.value, told.estimate) if isinstance(told, Noted) else (told, None)
+        value, estimate = (
+            (told.value, told.estimate) if isinstance(told, Annotated) else (told, None)
+        )
         made |= {f"{prefix}{key}": estimate} if estimate is not None else {}
-        made |= estimates(value, f"{prefix}{key}.") if isinstance(value, dict) else {}
+        made |= collect_estimates(value, f"{prefix}{key}.") if isinstance(value, dict) else {}
     return made
 
 
-def written(head: list[str], tree: dict[str, Any]) -> str:
+def render(head: list[str], tree: dict[str, Any]) -> str:
     """The text of the file: comment lines first."""
     lines = [
         "# yaml-language-server: $schema=../docs/schema/scenario.json",
@@ -52,21 +54,21 @@ def written(head: list[str], tree: dict[str, Any]) -> str:
     return "\n".join([*lines, *_block(tree, 0)]) + "\n"
 
 
-def plain(tree: Any) -> Any:
+def strip_notes(tree: Any) -> Any:
     """The data without the notes."""
-    if isinstance(tree, Noted):
-        return plain(tree.value)
+    if isinstance(tree, Annotated):
+        return strip_notes(tree.value)
     return (
-        {key: plain(value) for key, value in tree.items()}
+        {key: strip_notes(value) for key, value in tree.items()}
         if isinstance(tree, dict)
-        else rounded(tree)
+        else round_value(tree)
     )
 
 
-def rounded(value: Any) -> Any:
+def round_value(value: Any) -> Any:
     """A number to four digits, as the file has it; what is next to nothing is nothing."""
     if isinstance(value, (list, tuple)):
-        return [rounded(item) for item in value]
+        return [round_value(item) for item in value]
     if isinstance(value, float):
         return (
             0.0
@@ -81,7 +83,7 @@ def rounded(value: Any) -> Any:
 def _block(tree: dict[str, Any], depth: int) -> Iterator[str]:
     pad = "  " * depth
     for key, told in tree.items():
-        value, note = (told.value, told.note) if isinstance(told, Noted) else (told, "")
+        value, note = (told.value, told.note) if isinstance(told, Annotated) else (told, "")
         said = f"  # {clean(note, 400)}" if note else ""
         name = _key(key)
         if (
@@ -121,7 +123,7 @@ def _wrapped(value: Any, pad: str) -> Iterator[str]:
 
 def _noted(tree: dict[str, Any]) -> bool:
     return any(
-        isinstance(value, Noted) or (isinstance(value, dict) and _noted(value))
+        isinstance(value, Annotated) or (isinstance(value, dict) and _noted(value))
         for value in tree.values()
     )
 
@@ -134,7 +136,7 @@ def _flow(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return json.dumps(value)
     if isinstance(value, (int, float, np.number)):
-        return np.format_float_positional(rounded(float(value)), trim="-")
+        return np.format_float_positional(round_value(float(value)), trim="-")
     return _word(str(value))
 
 

@@ -44,7 +44,7 @@ class Family(NamedTuple):
         return bic(self.cost, len(self.parameters), self.n)
 
 
-class Arrivals(NamedTuple):
+class ArrivalFit(NamedTuple):
     """`families`: the chosen one first, then by likelihood; `seen`: the trace's dispersion at
     `SCALES`, `given`: what each family gives."""
 
@@ -75,7 +75,7 @@ class Arrivals(NamedTuple):
         return held
 
 
-def arrivals(when: np.ndarray, span: float, starts: float = 0.0) -> Arrivals:
+def fit_arrivals(when: np.ndarray, span: float, starts: float = 0.0) -> ArrivalFit:
     """Fitted to arrivals (s from the start, in order) over `span` seconds that begin at hour
     `starts` of the week."""
     hours, days = _profile(when, span, starts)
@@ -101,7 +101,7 @@ def arrivals(when: np.ndarray, span: float, starts: float = 0.0) -> Arrivals:
     }
     chosen = next(family for family in families if off[family.name] <= min(off.values()) + CLOSE)
     families.sort(key=lambda family: family is not chosen)
-    return Arrivals(
+    return ArrivalFit(
         _rate(expected, rate, len(when)), hours, days, starts, families, seen, given, coarse
     )
 
@@ -231,8 +231,8 @@ def modulated(gap: np.ndarray, due: np.ndarray) -> Family:
         quiet = 1 / (1 - busy + busy * peak)
         if not (peak <= 1000 and 0.001 <= busy <= 0.999 and spell <= 1e9):
             return 1e18
-        steps = two_state.arrivals(busy, spell, (peak * quiet, quiet), gap, due)
-        return -two_state.likelihood((busy, 1 - busy), steps)
+        steps = two_state.arrival_densities(busy, spell, (peak * quiet, quiet), gap, due)
+        return -two_state.log_likelihood((busy, 1 - busy), steps)
 
     rough = gap[:ROUGH], due[:ROUGH]
     typical = float(gap.mean())

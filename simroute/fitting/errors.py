@@ -20,7 +20,7 @@ GAIN = 10.0
 """Spells must be likelier than a coin by so much (BIC)."""
 
 
-class Errors(NamedTuple):
+class ErrorFit(NamedTuple):
     """`shares`: status -> share of calls by a coin; `clustered`: keys of `clustered` in a scenario,
     empty where a coin says enough; `status`: of the errors that come in spells; `bics`: of both
     families."""
@@ -31,7 +31,7 @@ class Errors(NamedTuple):
     bics: dict[str, float]
 
 
-def errors(calls: Calls, refused: bool) -> Errors:
+def fit_errors(calls: Calls, refused: bool) -> ErrorFit:
     """Of one deployment's calls outside outages; `refused`: its 429s are explained by limits, and
     so are no errors."""
     seen = calls.where((calls.status != 499) & ~(refused & (calls.status == 429)))
@@ -41,14 +41,14 @@ def errors(calls: Calls, refused: bool) -> Errors:
         int(status): share(int(count), n) for status, count in zip(statuses, counts, strict=True)
     }
     if bad.sum() < FEW or bad.all():
-        return Errors(shares, {}, 500, {})
+        return ErrorFit(shares, {}, 500, {})
     status = int(statuses[counts.argmax()])
     found, bics = _spells(seen.t, seen.status == status)
     if not found:
-        return Errors(shares, {}, status, bics)
+        return ErrorFit(shares, {}, status, bics)
     fair = found.pop("fair")
     rest = {key: value for key, value in shares.items() if key != status}
-    return Errors(rest | ({status: fair} if fair.value >= 0.5 / n else {}), found, status, bics)
+    return ErrorFit(rest | ({status: fair} if fair.value >= 0.5 / n else {}), found, status, bics)
 
 
 def _spells(t: np.ndarray, bad: np.ndarray) -> tuple[dict[str, Estimate], dict[str, float]]:
@@ -67,7 +67,9 @@ def _spells(t: np.ndarray, bad: np.ndarray) -> tuple[dict[str, Estimate], dict[s
             return 1e18
         high = fair + (1 - fair) * heavy
         seen = np.where(bad, np.array([[high], [fair]]), np.array([[1 - high], [1 - fair]]))
-        return -two_state.likelihood((busy, 1 - busy), two_state.moves(busy, spell, gap) * seen)
+        return -two_state.log_likelihood(
+            (busy, 1 - busy), two_state.transitions(busy, spell, gap) * seen
+        )
 
     bics = {"coin": bic(coin, 1, n)}
     if not _uneven(bad):

@@ -6,18 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from simroute.fitting.annotated_yaml import estimates, plain, written
+from simroute.fitting.annotated_yaml import collect_estimates, render, strip_notes
 from simroute.fitting.arrivals import SCALES
-from simroute.fitting.goodness import Row, goodness
-from simroute.fitting.sample import UNTOLD, Calls, Sample, sample
-from simroute.fitting.scenario import Parts, parts, scenario, tree
+from simroute.fitting.goodness import GoodnessRow, compare_with_model
+from simroute.fitting.sample import UNTOLD, Calls, Sample, read_sample
+from simroute.fitting.scenario import FittedParts, annotated_scenario, build_scenario, fit_parts
 from simroute.models import spec
 from simroute.statistics.estimate import Estimate
 from simroute.text import clean, duration, percent
-from simroute.traces.playback.in_memory import said
-from simroute.traces.table import Table
-
-__all__ = ["Estimate", "Fit", "Parts", "Row", "Sample", "fit", "fitted", "sample"]
+from simroute.traces.playback.in_memory import reading_notes
+from simroute.traces.table import RequestTable
 
 
 @dataclass
@@ -30,17 +28,17 @@ class Fit:
     """
 
     sample: Sample
-    parts: Parts
+    parts: FittedParts
     head: list[str]
     noted: dict[str, Any]
     scenario: spec.Scenario
-    rows: list[Row]
+    rows: list[GoodnessRow]
     curves: dict[str, Any]
     prompt_cache: dict[str, float] | None = None
 
     def estimates(self) -> dict[str, Estimate]:
         """Every fitted number by its key in the scenario."""
-        return estimates(self.noted)
+        return collect_estimates(self.noted)
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -57,7 +55,7 @@ class Fit:
             "requests": len(self.sample.arrival),
             "span_s": self.sample.span,
             "notes": self.head,
-            "scenario": plain(self.noted),
+            "scenario": strip_notes(self.noted),
             "estimates": {key: found._asdict() for key, found in self.estimates().items()},
             "prompt_cache": self.prompt_cache,
             "arrivals": {"scales_s": list(SCALES), "dispersion": when.seen, "families": families},
@@ -79,23 +77,23 @@ class Fit:
 
     def text(self) -> str:
         """The scenario's file."""
-        return written(self.head, self.noted)
+        return render(self.head, self.noted)
 
 
 def fit(
-    table: Table,
+    table: RequestTable,
     name: str,
     deployments: dict[str, Any] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Fit:
     """Of a whole trace that is called `name`. `deployments`: plain data of those that answer
     instead of the log's. Raises TraceError."""
-    from simroute.traces.analysis.prefixes import shared
+    from simroute.traces.analysis.prefixes import shared_prefix_share
 
-    seen = sample(table)
-    made = fitted(seen, name, deployments, progress)
-    made.head += [f"Of the log: {clean(note, 200)}." for note in said(table)]
-    prefixes = [shared(table, lifetime) for lifetime in (None, 300.0)]
+    seen = read_sample(table)
+    made = fit_sample(seen, name, deployments, progress)
+    made.head += [f"Of the log: {clean(note, 200)}." for note in reading_notes(table)]
+    prefixes = [shared_prefix_share(table, lifetime) for lifetime in (None, 300.0)]
     if prefixes[0] is not None and prefixes[1] is not None:
         read = (
             f"{100 * prefixes[0]:.0f} % of input tokens (never forgetting), "
@@ -106,30 +104,30 @@ def fit(
     return made
 
 
-def silent(found: Parts) -> list[tuple[str, Calls]]:
+def never_answered(found: FittedParts) -> list[tuple[str, Calls]]:
     """Deployments that never answered."""
     return [
         (one.name, one.calls) for one in found.deployments if not (one.calls.status == 200).any()
     ]
 
 
-def fitted(
+def fit_sample(
     seen: Sample,
     name: str,
     deployments: dict[str, Any] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Fit:
     """Of a sample."""
-    found = parts(seen, progress)
-    noted = tree(
+    found = fit_parts(seen, progress)
+    noted = annotated_scenario(
         seen,
         found,
         f"What does each policy make of traffic like that of {clean(name, 80)}?",
         deployments,
     )
-    weather = scenario(noted)
+    weather = build_scenario(noted)
     names = [] if deployments is not None else [one.name for one in found.deployments]
-    rows, curves = goodness(seen, weather, names)
+    rows, curves = compare_with_model(seen, weather, names)
     head = [
         f"Fitted by `simroute fit` to {clean(name, 80)}: {len(seen.arrival):,} requests over "
         f"{duration(seen.span)}"
@@ -146,7 +144,7 @@ def fitted(
     head += [
         f"{name}: none of its {len(calls.t):,} calls was answered; how long an answer would take "
         f"is ASSUMED."
-        for name, calls in silent(found)
+        for name, calls in never_answered(found)
     ]
     head += [f"{clean(seen.groups, 300)}."] if seen.groups else []
     if seen.invalid:

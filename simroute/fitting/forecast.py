@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from simroute.fitting.fit import Fit, Sample, fitted, sample
+from simroute.fitting.fit import Fit, fit_sample
+from simroute.fitting.sample import Sample, read_sample
 from simroute.models import spec
 from simroute.models.billing import Tariff
 from simroute.models.calendar import calendar
@@ -17,10 +18,10 @@ from simroute.models.fates import fate
 from simroute.models.prices import price_list
 from simroute.models.random import Streams
 from simroute.models.weather import Weather
-from simroute.traces.blame import GIVEN_UP
-from simroute.traces.embeddings import set_apart
-from simroute.traces.playback.in_memory import said
-from simroute.traces.table import Table
+from simroute.traces.embeddings import separate_embeddings
+from simroute.traces.failures import ABANDONED
+from simroute.traces.playback.in_memory import reading_notes
+from simroute.traces.table import RequestTable
 
 FIGURES = {
     "rate": "requests a second",
@@ -46,7 +47,7 @@ Figures = dict[str, list[float]]
 """Name -> one value a window, and one for all of them."""
 
 
-class Rows(NamedTuple):
+class CallColumns(NamedTuple):
     """Calls: seconds from the split, tokens, USD, seconds to the end, and 1 for those that were
     answered."""
 
@@ -58,13 +59,13 @@ class Rows(NamedTuple):
     ok: np.ndarray
 
 
-class Window(NamedTuple):
+class ForecastWindow(NamedTuple):
     """Seconds of the log; for each figure the predicted bounds and what came (None: nothing to hold
     it against)."""
 
     start: float
     end: float
-    found: dict[str, tuple[float, float, float | None]]
+    intervals: dict[str, tuple[float, float, float | None]]
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Forecast:
     split: float
     replications: int
     overall: dict[str, tuple[float, float, float, float | None]]
-    windows: list[Window]
+    windows: list[ForecastWindow]
     notes: list[str]
 
     @property
@@ -86,10 +87,10 @@ class Forecast:
         """Figure -> (windows whose interval holds what came, windows)."""
         made = {}
         for name in self.overall:
-            every = [window.found[name] for window in self.windows if name in window.found]
+            every = [window.intervals[name] for window in self.windows if name in window.intervals]
             told = [(low, high, came) for low, high, came in every if came is not None]
             if told:
-                made[name] = sum(starmap(holds, told)), len(told)
+                made[name] = sum(starmap(contains, told)), len(told)
         return made
 
     def plain(self) -> dict[str, Any]:
@@ -116,20 +117,20 @@ class Forecast:
         }
 
 
-def holds(low: float, high: float, came: float) -> bool:
+def contains(low: float, high: float, came: float) -> bool:
     """Whether these bounds hold what came, as far as the digits of a fitted scenario go."""
     return low - ROUNDING * abs(low) <= came <= high + ROUNDING * abs(high)
 
 
-def _bounds(window: Window) -> dict[str, Any]:
+def _bounds(window: ForecastWindow) -> dict[str, Any]:
     return {
         name: dict(zip(("low", "high", "actual"), found, strict=True))
-        for name, found in window.found.items()
+        for name, found in window.intervals.items()
     }
 
 
 def forecast(
-    table: Table,
+    table: RequestTable,
     name: str,
     train: float = 0.7,
     replications: int = 100,
@@ -138,11 +139,11 @@ def forecast(
     progress: Callable[[str], None] | None = None,
 ) -> Forecast:
     """Fit the first `train` of a log's time, and predict the rest. Raises TraceError."""
-    set_apart(table)
+    separate_embeddings(table)
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     split = first + round((last - first) * train)
-    past, rest = sample(table, stop_ns=split), sample(table, start_ns=split)
-    made = fitted(past, name, deployments, progress)
+    past, rest = read_sample(table, stop_ns=split), read_sample(table, start_ns=split)
+    made = fit_sample(past, name, deployments, progress)
     ahead = _ahead(made, past, rest, table.relative)
     edges = _edges(rest.span)
     names = (
@@ -164,7 +165,7 @@ def forecast(
         {f: held for f in told if (held := _interval(runs, came, f, w)) is not None}
         for w in range(len(edges) - 1)
     ]
-    windows = [Window(edges[w], edges[w + 1], found) for w, found in enumerate(each)]
+    windows = [ForecastWindow(edges[w], edges[w + 1], found) for w, found in enumerate(each)]
     overall = {}
     for figure in told:
         series = np.array([run[figure][-1] for run in runs])
@@ -181,7 +182,7 @@ def forecast(
         replications,
         overall,
         shown,
-        [*notes, *said(table)],
+        [*notes, *reading_notes(table)],
     )
 
 
@@ -196,7 +197,7 @@ def _unheld(past: Sample, rest: Sample) -> list[str]:
     ]
 
 
-def replaced(window: Window, later: float) -> Window:
+def replaced(window: ForecastWindow, later: float) -> ForecastWindow:
     """The same window on the log's clock."""
     return window._replace(start=window.start + later, end=window.end + later)
 
@@ -242,7 +243,7 @@ def _played(
     )
     sky = Weather(replace(ahead, workload=load), seed, replication)
     edge, names = np.cumsum(list(shares.values()))[:-1], list(shares)
-    parts: list[Rows] = []
+    parts: list[CallColumns] = []
     for block in sky.blocks():
         chosen = np.searchsorted(edge, source.random(block.size), side="right")
         fates = [fate(sky.deployments[name], block, 0) for name in names]
@@ -251,7 +252,9 @@ def _played(
             for key in ("seconds", "ok", "whole")
         )
         parts.append(
-            Rows(block.arrival, block.input_tokens, block.output_tokens, cost / 1e9, seconds, ok)
+            CallColumns(
+                block.arrival, block.input_tokens, block.output_tokens, cost / 1e9, seconds, ok
+            )
         )
     return _figures(parts, edges)
 
@@ -266,12 +269,14 @@ def _shares(
     return {name: len(past.calls[key].t) / total for key, name in names.items()}
 
 
-def _figures(parts: list[Rows], edges: list[float]) -> Figures:
+def _figures(parts: list[CallColumns], edges: list[float]) -> Figures:
     """By window, and in all."""
     rows = (
-        Rows(*(np.concatenate([np.zeros(0), *column]) for column in zip(*parts, strict=True)))
+        CallColumns(
+            *(np.concatenate([np.zeros(0), *column]) for column in zip(*parts, strict=True))
+        )
         if parts
-        else Rows(*[np.zeros(0)] * 6)
+        else CallColumns(*[np.zeros(0)] * 6)
     )
     place = np.clip(np.searchsorted(edges, rows.t, side="right") - 1, 0, len(edges) - 2)
     lengths = np.append(np.diff(edges), edges[-1])
@@ -304,12 +309,12 @@ def _came(
     """The same figures of what came. Costs are at the scenario's prices, so that traffic is held
     against traffic."""
     blank = np.zeros(len(rest.arrival))
-    made = {"rate": _figures([Rows(rest.arrival, *[blank] * 5)], edges)["rate"]}
+    made = {"rate": _figures([CallColumns(rest.arrival, *[blank] * 5)], edges)["rate"]}
     none = np.zeros(len(rest.answered))
     priced = next(iter(ahead.deployments.values()))
     cost = _cost(priced, ahead, rest.answered, rest.input_tokens, rest.output_tokens)
     tokens = _figures(
-        [Rows(rest.answered, rest.input_tokens, rest.output_tokens, cost, none, none)], edges
+        [CallColumns(rest.answered, rest.input_tokens, rest.output_tokens, cost, none, none)], edges
     )
     made |= {key: tokens[key] for key in ("input_tokens", "output_tokens")}
     if not names:
@@ -317,7 +322,7 @@ def _came(
     parts = []
     for key, name in names.items():
         if key in rest.calls:
-            calls = rest.calls[key].where(rest.calls[key].status != GIVEN_UP)
+            calls = rest.calls[key].where(rest.calls[key].status != ABANDONED)
             good = calls.status == 200
             paid = np.where(
                 good,
@@ -327,7 +332,7 @@ def _came(
                 0.0,
             )
             parts.append(
-                Rows(
+                CallColumns(
                     calls.t,
                     calls.input_tokens,
                     calls.output_tokens,

@@ -24,7 +24,7 @@ POINTS = 120
 FEWEST = 30
 
 
-class Row(NamedTuple):
+class GoodnessRow(NamedTuple):
     """`ks`: distance of Kolmogorov and Smirnov; pairs: the log's, the model's. `said`: empty where
     it fits."""
 
@@ -37,9 +37,9 @@ class Row(NamedTuple):
     said: str
 
 
-def goodness(
+def compare_with_model(
     seen: Sample, scenario: spec.Scenario, names: list[str], seed: int = 1
-) -> tuple[list[Row], dict[str, Any]]:
+) -> tuple[list[GoodnessRow], dict[str, Any]]:
     """(rows, curves of data and model for each). `names`: of the scenario's deployments that the
     log's calls belong to, in order."""
     blocks = list(Weather(replace(scenario, outages={}), seed, 0).blocks())
@@ -125,7 +125,7 @@ def _times(
     return found
 
 
-def distance(mine: np.ndarray, other: np.ndarray) -> float:
+def ks_distance(mine: np.ndarray, other: np.ndarray) -> float:
     """Of Kolmogorov and Smirnov between two samples."""
     points = np.union1d(mine, other)
     one, two = (
@@ -134,8 +134,8 @@ def distance(mine: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(one - two).max())
 
 
-def _compared(what: str, mine: np.ndarray, other: np.ndarray) -> Row:
-    apart = distance(mine, other)
+def _compared(what: str, mine: np.ndarray, other: np.ndarray) -> GoodnessRow:
+    apart = ks_distance(mine, other)
     p95, p99 = (
         (float(np.quantile(mine, share)), float(np.quantile(other, share)))
         for share in (0.95, 0.99)
@@ -152,12 +152,12 @@ def _compared(what: str, mine: np.ndarray, other: np.ndarray) -> Row:
     for name, (data, model) in (("p95", p95), ("p99", p99)):
         if data > 0 and not 1 / TAIL <= model / data <= TAIL:
             said.append(f"{name} is {model / data:.2f} times the log's")
-    return Row(
+    return GoodnessRow(
         what, len(mine), apart, p95, p99, None, f"{what}: {'; '.join(said)}." if said else ""
     )
 
 
-def _spread(scale: float, mine: float, other: float, n: int) -> Row:
+def _spread(scale: float, mine: float, other: float, n: int) -> GoodnessRow:
     said = ""
     if not mine / UNEVEN <= other <= mine * UNEVEN:
         more = "evener" if other < mine else "burstier"
@@ -165,7 +165,7 @@ def _spread(scale: float, mine: float, other: float, n: int) -> Row:
             f"Counts in {scale:g} s are {more} than the log's: dispersion {other:.2f} for "
             f"{mine:.2f}."
         )
-    return Row(f"dispersion at {scale:g} s", n, None, None, None, (mine, other), said)
+    return GoodnessRow(f"dispersion at {scale:g} s", n, None, None, None, (mine, other), said)
 
 
 def _errors(

@@ -21,7 +21,7 @@ GAIN = 10.0
 LOG_ROOT = 0.5 * math.log(2 * math.pi)
 
 
-class Times(NamedTuple):
+class TimesFit(NamedTuple):
     """Fitted to times that are linear in tokens: `family` "lognormal", "shifted" or "mixture";
     `slopes`: base and seconds per token of each kind."""
 
@@ -34,7 +34,7 @@ class Times(NamedTuple):
     n: int
 
 
-class Latency(NamedTuple):
+class LatencyFit(NamedTuple):
     """`keys`: of `latency` in a scenario, with estimates; `what`: how it was seen, in words;
     `families`: BIC of each, by what was fitted."""
 
@@ -44,7 +44,7 @@ class Latency(NamedTuple):
     families: dict[str, dict[str, float]]
 
 
-def latency(calls: Calls, ill: np.ndarray | None = None) -> Latency | None:
+def fit_latency(calls: Calls, ill: np.ndarray | None = None) -> LatencyFit | None:
     """Of the answered calls of one deployment; None where there are too few. `ill`: seconds until
     errors in outages, where fair weather has few."""
     good = calls.where((calls.status == 200) & (calls.latency > 0))
@@ -64,9 +64,9 @@ def _thinned(calls: Calls) -> Calls:
     return calls if n <= MOST else calls.where((np.arange(MOST) * (n / MOST)).astype(np.int64))
 
 
-def _streamed(calls: Calls, error: dict[str, Estimate]) -> Latency:
+def _streamed(calls: Calls, error: dict[str, Estimate]) -> LatencyFit:
     """The time to the first token, and then the time per token, each for itself."""
-    first = times(calls.ttft, [calls.input_tokens])
+    first = fit_times(calls.ttft, [calls.input_tokens])
     some = (calls.output_tokens > 0) & (calls.latency > calls.ttft)
     log = np.log((calls.latency - calls.ttft)[some] / calls.output_tokens[some])
     keys = {
@@ -91,7 +91,7 @@ def _streamed(calls: Calls, error: dict[str, Estimate]) -> Latency:
     slow = first.slow | (
         {"token_sigma": keys["token_sigma"]} if first.slow and "token_sigma" in keys else {}
     )
-    return Latency(
+    return LatencyFit(
         keys | error,
         slow,
         "time to first token and time per token of streamed answers",
@@ -99,9 +99,9 @@ def _streamed(calls: Calls, error: dict[str, Estimate]) -> Latency:
     )
 
 
-def _whole(calls: Calls, error: dict[str, Estimate]) -> Latency:
+def _whole(calls: Calls, error: dict[str, Estimate]) -> LatencyFit:
     """Only the whole time is known: one spread for all of it."""
-    all_of = times(calls.latency, [calls.input_tokens, calls.output_tokens])
+    all_of = fit_times(calls.latency, [calls.input_tokens, calls.output_tokens])
     sigma = all_of.sigma
     keys = {
         "base": all_of.slopes[0],
@@ -115,7 +115,7 @@ def _whole(calls: Calls, error: dict[str, Estimate]) -> Latency:
     slow = all_of.slow
     if slow:
         slow = slow | {"token_factor": slow["factor"], "token_sigma": slow["sigma"]}
-    return Latency(
+    return LatencyFit(
         keys | error,
         slow,
         "the whole time of answers, as the log has no time to first token",
@@ -128,7 +128,7 @@ def _scaled(found: Estimate, by: float) -> Estimate:
     return Estimate(found.value * by, low, high, found.n)
 
 
-def times(seconds: np.ndarray, tokens: list[np.ndarray]) -> Times:
+def fit_times(seconds: np.ndarray, tokens: list[np.ndarray]) -> TimesFit:
     """seconds = floor + (base + slope · tokens …) · lognormal, by maximum likelihood; the simplest
     family that is not clearly worse.
 
@@ -195,7 +195,7 @@ def _times(
     least: float,
     bics: dict[str, float],
     n: int,
-) -> Times:
+) -> TimesFit:
     spread = errors_at(cost, theta)
     many = 1 + len(varied)
 
@@ -230,7 +230,7 @@ def _times(
     sigma = told(many)
     if name == "mixture":
         slow = {"share": part(many + 3, 1.0), "factor": told(many + 2), "sigma": told(many + 1)}
-    return Times(name, slopes, sigma, floor, slow, bics, n)
+    return TimesFit(name, slopes, sigma, floor, slow, bics, n)
 
 
 def _started(seconds: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
@@ -263,7 +263,7 @@ def _share(x: float) -> float:
     return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))
 
 
-def plain(found: Latency) -> dict[str, Any]:
+def latency_keys(found: LatencyFit) -> dict[str, Any]:
     """As `latency` stands in a scenario."""
     keys: dict[str, Any] = {name: each.value for name, each in found.keys.items()}
     return keys | (

@@ -20,7 +20,7 @@ TAIL, RARE = (0.997, 0.999, 0.9997, 0.9999, 0.99997, 0.99999), 3
 make the longest far too many."""
 
 
-class Lengths(NamedTuple):
+class LengthFit(NamedTuple):
     """`quantiles`: name -> tokens, as a scenario has them; `distance`: of Kolmogorov and Smirnov
     from the trace; `within`: by how much any entry's share of texts may be wrong (95 %, all entries
     at once: Dvoretzky, Kiefer, Wolfowitz, Massart)."""
@@ -31,7 +31,7 @@ class Lengths(NamedTuple):
     n: int
 
 
-def lengths(tokens: np.ndarray) -> Lengths:
+def fit_lengths(tokens: np.ndarray) -> LengthFit:
     """The table of whole tokens of at least 1."""
     held = np.sort(np.maximum(np.rint(tokens), 1))
     points, counts = np.unique(held, return_counts=True)
@@ -43,7 +43,7 @@ def lengths(tokens: np.ndarray) -> Lengths:
         place = int(apart.argmax())
         share = round(float(below[place]), 4 if below[place] > 0.99 else 3)
         if apart[place] <= CLOSE or len(shares) >= MOST or share in shares:
-            return Lengths(
+            return LengthFit(
                 made,
                 float(apart[place]),
                 math.sqrt(math.log(2 / 0.05) / (2 * len(held))),
@@ -53,7 +53,7 @@ def lengths(tokens: np.ndarray) -> Lengths:
         made = _made(held, sorted(shares))
 
 
-def correlation(asked: np.ndarray, given: np.ndarray) -> Estimate:
+def rank_correlation(asked: np.ndarray, given: np.ndarray) -> Estimate:
     """Of normal scores of prompts' and answers' lengths."""
     from scipy.special import ndtri
 

@@ -20,7 +20,7 @@ it tells right."""
 GRID, ROUNDS = 48, 3
 
 
-class Limit(NamedTuple):
+class LimitFit(NamedTuple):
     """`axis`: "rpm" or "tpm"; `agrees`: mean of the shares of refusals and of admissions that it
     tells; `asked`: refused calls."""
 
@@ -30,7 +30,7 @@ class Limit(NamedTuple):
     asked: int
 
 
-def limit(calls: Calls) -> Limit | None:
+def fit_limit(calls: Calls) -> LimitFit | None:
     """The axis and its value, None where no bucket explains the refusals (or there are few).
     Bounds: all that agree as well, to 1 %."""
     refused = calls.status == 429
@@ -52,7 +52,7 @@ def limit(calls: Calls) -> Limit | None:
     value, agrees, low, high = found[axis]
     if agrees < AGREES:
         return None
-    return Limit(axis, Estimate(value, low, high, len(refused)), agrees, int(refused.sum()))
+    return LimitFit(axis, Estimate(value, low, high, len(refused)), agrees, int(refused.sum()))
 
 
 def _searched(

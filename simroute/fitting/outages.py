@@ -26,7 +26,7 @@ SURE = 10.0
 """A fair spell within an outage must be likelier by so much (log) to part it."""
 
 
-class Outage(NamedTuple):
+class DetectedOutage(NamedTuple):
     """Seconds from the start, each with where it may have been too (95 %, from the likelihood);
     `chance`: of as large a spell by luck."""
 
@@ -38,7 +38,7 @@ class Outage(NamedTuple):
     chance: float
 
 
-def outages(calls: Calls, span: float) -> list[Outage]:
+def find_outages(calls: Calls, span: float) -> list[DetectedOutage]:
     """Of one deployment, in order of time: spells of errors, then of slow answers elsewhere. 429s
     are no outage."""
     seen = calls.where((calls.status != 499) & (calls.status != 429))
@@ -61,7 +61,7 @@ def outages(calls: Calls, span: float) -> list[Outage]:
     return sorted(found, key=lambda outage: outage.start.value)
 
 
-def _scanned(seen: Calls, span: float) -> list[Outage]:
+def _scanned(seen: Calls, span: float) -> list[DetectedOutage]:
     """Spells of calls that failed."""
     if seen.failed.sum() < LEAST_ERRORS:
         return []
@@ -72,7 +72,7 @@ def _scanned(seen: Calls, span: float) -> list[Outage]:
     k = np.bincount(place, seen.failed, many)
     keep = np.flatnonzero(n > 0)
     source = np.random.Generator(np.random.Philox(key=0))
-    found: list[Outage] = []
+    found: list[DetectedOutage] = []
     while len(keep) >= 4 and len(found) < MOST_OUTAGES:
         best, first, last = _scan(n[keep], k[keep])
         if best <= 0:
@@ -141,7 +141,9 @@ def _loglik(k: np.ndarray, n: np.ndarray) -> np.ndarray:
         )
 
 
-def _settled(seen: Calls, low: float, high: float, width: float, chance: float) -> list[Outage]:
+def _settled(
+    seen: Calls, low: float, high: float, width: float, chance: float
+) -> list[DetectedOutage]:
     """The most likely first and last call within a bin or so of where the scan found it; a fair
     spell inside parts it in two."""
     wide = max(2 * width, 0.5 * (high - low))
@@ -194,7 +196,9 @@ def _weights(bad: np.ndarray, share: float, fair: float) -> np.ndarray:
     return np.where(bad > 0, math.log(share / fair), math.log((1 - share) / (1 - fair)))
 
 
-def _told(seen: Calls, near: Calls, first: int, last: int, fair: float, chance: float) -> Outage:
+def _told(
+    seen: Calls, near: Calls, first: int, last: int, fair: float, chance: float
+) -> DetectedOutage:
     t, bad = near.t, near.failed.astype(float)
     inner = near.where((np.arange(len(t)) >= first) & (np.arange(len(t)) < last))
     weights = _weights(bad, float(inner.failed.mean()), fair)
@@ -205,7 +209,7 @@ def _told(seen: Calls, near: Calls, first: int, last: int, fair: float, chance: 
     end = Estimate(float(t[last - 1]), float(t[ends[0]]), float(t[min(ends[1] + 1, len(t) - 1)]), n)
     outer = seen.where((seen.t < start.value) | (seen.t > end.value))
     statuses, counts = np.unique(inner.status[inner.failed], return_counts=True)
-    return Outage(
+    return DetectedOutage(
         start,
         end,
         share(int(inner.failed.sum()), n),

@@ -15,7 +15,7 @@ RANKS = 400
 MOST_COUNT = 4000
 
 
-class Repeats(NamedTuple):
+class RepeatFit(NamedTuple):
     """`again`: requests whose question had come before in the trace (what an exact cache that
     forgets nothing answers); the other three are keys of `repeats` in a scenario, None where too
     little is repeated to fit them."""
@@ -26,7 +26,7 @@ class Repeats(NamedTuple):
     exponent: Estimate | None
 
 
-def repeats(counts: np.ndarray) -> Repeats | None:
+def fit_repeats(counts: np.ndarray) -> RepeatFit | None:
     """counts: how often each question was asked. None where the log does not tell questions
     apart."""
     n = int(counts.sum())
@@ -34,7 +34,7 @@ def repeats(counts: np.ndarray) -> Repeats | None:
         return None
     again = share(n - len(counts), n)
     if n - len(counts) < 30:
-        return Repeats(again, None, None, None)
+        return RepeatFit(again, None, None, None)
     often, many = np.unique(np.minimum(counts, MOST_COUNT), return_counts=True)
 
     def cost(theta: np.ndarray) -> float:
@@ -63,13 +63,13 @@ def repeats(counts: np.ndarray) -> Repeats | None:
     part, size, exponent = _told(theta)
     found = part, size, exponent
     if not spread.max() < 5:
-        return Repeats(again, *(Estimate(value, None, None, n) for value in found))
+        return RepeatFit(again, *(Estimate(value, None, None, n) for value in found))
     ends = [
         (_told(theta - 1.96 * spread * axis), _told(theta + 1.96 * spread * axis))
         for axis in np.eye(3)
     ]
     each = [Estimate(value, ends[k][0][k], ends[k][1][k], n) for k, value in enumerate(found)]
-    return Repeats(again, *each)
+    return RepeatFit(again, *each)
 
 
 def _poisson_mixture(

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import numpy as np
 
 from simroute.text import shortened
-from simroute.traces.analysis.aggregates import answers, bills
+from simroute.traces.analysis.aggregates import answering_models, cost_equations
 from simroute.traces.analysis.groups import kinds_of_work
-from simroute.traces.blame import GIVEN_UP, blame
-from simroute.traces.embeddings import set_apart
+from simroute.traces.embeddings import separate_embeddings
+from simroute.traces.failures import ABANDONED, count_failures
 from simroute.traces.raw_text import TraceError
 from simroute.traces.sends import INVALID, sends
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 MOST_NAMES = 30
 """Users, features and tasks with a share of their own, the busiest first."""
@@ -58,21 +58,27 @@ class Calls:
     @property
     def failed(self) -> np.ndarray:
         """Neither answered nor given up."""
-        return np.asarray((self.status != 200) & (self.status != GIVEN_UP))
+        return np.asarray((self.status != 200) & (self.status != ABANDONED))
 
 
 @dataclass
 class Sample:
-    """`arrival`: seconds from the start, in order; `starts`: hour of the week at the start (0:
-    Monday 00:00, or unknown); `date`: of the last arrival, None where the clock is relative.
-    `answered`: seconds of answered requests; tokens are theirs, and `task` the codes of their
-    tasks. `shares`: kind -> name -> requests. `streamed`: answers that were, of those where it is
-    known. `calls`: (provider, model) -> calls. `repeats`: how often each question was asked, the
-    most frequent first. `sessions`: as the function below says; `bills`: as `totals.bills`;
-    `answers`: as `totals.answers`; `invalid`: status -> requests that failed by their own fault,
-    which are among no deployment's calls, unless it has no answer at all; `untold`: failed ones
-    whose status is not told; `nobodys`: those with a failure that cannot be told whose it was;
-    `groups`: what model groups are taken for, in a sentence."""
+    """The requests of a trace that a scenario is fitted to.
+
+    arrival: seconds from the start, in order. span: seconds.
+    starts: hour of the week at the start; 0 is Monday 00:00, or not known.
+    date: day of the last arrival (UTC); None on a relative clock.
+    answered: arrivals (s) of the answered requests, whose tokens and task codes follow.
+    shares: kind -> name -> requests. streamed: (streamed answers, answers that say).
+    calls: (provider, model) -> calls.
+    repeats: how often each question was asked, the most frequent first.
+    sessions: as `_sessions` describes. bills: as `aggregates.cost_equations`.
+    answers: as `aggregates.answering_models`.
+    invalid: status -> requests that failed by their own fault; they are among no deployment's
+        calls, unless it never answered.
+    untold: failed requests without a status. nobodys: requests with a failure that cannot be
+        assigned to a deployment. groups: what model groups are taken for, in a sentence.
+    """
 
     arrival: np.ndarray
     span: float
@@ -95,10 +101,12 @@ class Sample:
     groups: str = ""
 
 
-def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None) -> Sample:
+def read_sample(
+    table: RequestTable, start_ns: int | None = None, stop_ns: int | None = None
+) -> Sample:
     """The requests of a trace that came from `start_ns` until before `stop_ns`. Raises TraceError
     when they tell nothing."""
-    set_apart(table)
+    separate_embeddings(table)
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     start, stop = first if start_ns is None else start_ns, last + 1 if stop_ns is None else stop_ns
     run = table.connection.execute
@@ -127,12 +135,12 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
     }
     answered = "part WHERE NOT coalesce(failed, false) AND input_tokens > 0"
     good = f"{answered} ORDER BY arrival_ns"
-    if not table.one(f"SELECT count(*) FROM {answered}"):
+    if not table.value(f"SELECT count(*) FROM {answered}"):
         raise TraceError(
             "no request was answered with tokens told: nothing tells how long prompts and "
             "answers are"
         )
-    faults = blame(table, "part")
+    faults = count_failures(table, "part")
     began = datetime.fromtimestamp(0 if table.relative else start / 1e9, UTC)
     return Sample(
         arrival,
@@ -157,18 +165,18 @@ def sample(table: Table, start_ns: int | None = None, stop_ns: int | None = None
         _calls(table, start),
         _repeats(table),
         _sessions(table),
-        bills(table, "part"),
-        answers(table, "part"),
+        cost_equations(table, "part"),
+        answering_models(table, "part"),
         faults.invalid,
-        faults.untold,
-        table.one(f"SELECT count(*) FROM part WHERE {NOBODYS}"),
+        faults.without_status,
+        table.value(f"SELECT count(*) FROM part WHERE {NOBODYS}"),
         why,
     )
 
 
-def _work(table: Table) -> tuple[str, str]:
+def _work(table: RequestTable) -> tuple[str, str]:
     """SQL for the kind of work of a request, and why, if it is not the log's own word."""
-    if table.one("SELECT count(task) FROM requests"):
+    if table.value("SELECT count(task) FROM requests"):
         return "task", ""
     groups = [
         row[0]
@@ -186,7 +194,7 @@ def _work(table: Table) -> tuple[str, str]:
     return f"CASE WHEN model_group IN ({listed}) THEN model_group END" if found else "task", why
 
 
-def _column(table: Table, what: str, source: str) -> np.ndarray:
+def _column(table: RequestTable, what: str, source: str) -> np.ndarray:
     found = table.connection.execute(
         f"SELECT CAST({what} AS DOUBLE) AS c FROM {source}"
     ).fetchnumpy()["c"]
@@ -195,7 +203,7 @@ def _column(table: Table, what: str, source: str) -> np.ndarray:
     )
 
 
-def _shares(table: Table, kind: str) -> dict[str, int]:
+def _shares(table: RequestTable, kind: str) -> dict[str, int]:
     """Name -> requests, the most frequent first, and all others together as `OTHERS`."""
     rows = table.rows(
         f'SELECT "{kind}", count(*) FROM part WHERE "{kind}" IS NOT NULL GROUP BY 1 ORDER BY 2 '
@@ -205,7 +213,7 @@ def _shares(table: Table, kind: str) -> dict[str, int]:
     return found | {OTHERS: found.get(OTHERS, 0) + rest} if rest else found
 
 
-def _calls(table: Table, start: int) -> dict[tuple[str, str], Calls]:
+def _calls(table: RequestTable, start: int) -> dict[tuple[str, str], Calls]:
     status = (
         f"CASE WHEN NOT failed THEN 200 WHEN status = 0 THEN {HUNG} WHEN status >= 300 THEN "
         f"status ELSE {UNTOLD} END"
@@ -237,7 +245,7 @@ def _calls(table: Table, start: int) -> dict[tuple[str, str], Calls]:
     return found
 
 
-def _repeats(table: Table) -> np.ndarray:
+def _repeats(table: RequestTable) -> np.ndarray:
     word = "coalesce(question, CAST(hash(blocks, input_tokens) AS VARCHAR))"
     rows = (
         f"SELECT count(*) AS n FROM part WHERE question IS NOT NULL OR len(blocks) > 0 GROUP "
@@ -246,7 +254,7 @@ def _repeats(table: Table) -> np.ndarray:
     return _column(table, "n", f"({rows}) ORDER BY n DESC").astype(np.int64)
 
 
-def _sessions(table: Table) -> np.ndarray:
+def _sessions(table: RequestTable) -> np.ndarray:
     """(2, sessions' requests): turns of the session at its first request (0 at the others), seconds
     since the turn before (NaN at the first)."""
     source = (

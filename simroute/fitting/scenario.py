@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 import types
+import typing
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from itertools import count
-from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
 from simroute.fitting import arrivals, errors, latency, lengths, limits, outages, repeats, sessions
-from simroute.fitting.annotated_yaml import Noted, fitted, plain
+from simroute.fitting.annotated_yaml import Annotated, annotate, strip_notes
 from simroute.fitting.sample import LONGEST, OTHERS, Calls, Sample
 from simroute.models import spec
 from simroute.models.prices import catalogued, known_as
 from simroute.statistics.estimate import Estimate, share
 from simroute.text import clean, duration, shortened
-from simroute.traces.analysis.aggregates import price_of
+from simroute.traces.analysis.aggregates import fit_price
 
 MOST_DEPLOYMENTS = 20
 ENOUGH = 50
@@ -26,39 +27,39 @@ ENOUGH = 50
 OTHER = "other"
 
 
-class Fitted(NamedTuple):
+class FittedDeployment(NamedTuple):
     """One deployment of the log: its name in the scenario, and what its calls say."""
 
     name: str
     calls: Calls
-    latency: latency.Latency | None
-    errors: errors.Errors
-    limit: limits.Limit | None
-    outages: list[outages.Outage]
+    latency: latency.LatencyFit | None
+    errors: errors.ErrorFit
+    limit: limits.LimitFit | None
+    outages: list[outages.DetectedOutage]
 
 
-class Parts(NamedTuple):
+class FittedParts(NamedTuple):
     """What is fitted, before it is a scenario."""
 
-    arrivals: arrivals.Arrivals
-    tasks: dict[str, tuple[lengths.Lengths, lengths.Lengths, Estimate]]
-    deployments: list[Fitted]
-    repeats: repeats.Repeats | None
-    sessions: sessions.Sessions | None
+    arrivals: arrivals.ArrivalFit
+    tasks: dict[str, tuple[lengths.LengthFit, lengths.LengthFit, Estimate]]
+    deployments: list[FittedDeployment]
+    repeats: repeats.RepeatFit | None
+    sessions: sessions.SessionFit | None
 
 
-def parts(seen: Sample, progress: Callable[[str], None] | None = None) -> Parts:
+def fit_parts(seen: Sample, progress: Callable[[str], None] | None = None) -> FittedParts:
     """Everything that a sample tells."""
     say = progress or (lambda text: None)
     say("arrivals")
-    when = arrivals.arrivals(seen.arrival, seen.span, seen.starts)
+    when = arrivals.fit_arrivals(seen.arrival, seen.span, seen.starts)
     say("lengths")
     tasks = {name: _sized(seen, mine) for name, mine in _tasks(seen).items()}
-    found: list[Fitted] = []
+    found: list[FittedDeployment] = []
     for (provider, model), calls in list(seen.calls.items())[:MOST_DEPLOYMENTS]:
         name = _name(provider, model, {one.name for one in found})
         say(name)
-        spells = outages.outages(calls, seen.span)
+        spells = outages.find_outages(calls, seen.span)
         inside = np.zeros(len(calls.t), bool)
         ill = [np.zeros(0)]
         for one in spells:
@@ -66,19 +67,19 @@ def parts(seen: Sample, progress: Callable[[str], None] | None = None) -> Parts:
             ill.append(calls.latency[here & calls.failed & (calls.latency > 0)] / one.slow_down)
             inside |= here
         fair = calls.where(~inside)
-        limit = limits.limit(calls)
+        limit = limits.fit_limit(calls)
         found.append(
-            Fitted(
+            FittedDeployment(
                 name,
                 calls,
-                latency.latency(fair, np.concatenate(ill)),
-                errors.errors(fair, limit is not None),
+                latency.fit_latency(fair, np.concatenate(ill)),
+                errors.fit_errors(fair, limit is not None),
                 limit,
                 spells,
             )
         )
-    return Parts(
-        when, tasks, found, repeats.repeats(seen.repeats), sessions.sessions(seen.sessions)
+    return FittedParts(
+        when, tasks, found, repeats.fit_repeats(seen.repeats), sessions.fit_sessions(seen.sessions)
     )
 
 
@@ -93,9 +94,13 @@ def _tasks(seen: Sample) -> dict[str, np.ndarray]:
     return large | ({OTHER if OTHER not in large else "(other)": rest} if rest.any() else {})
 
 
-def _sized(seen: Sample, mine: np.ndarray) -> tuple[lengths.Lengths, lengths.Lengths, Estimate]:
+def _sized(seen: Sample, mine: np.ndarray) -> tuple[lengths.LengthFit, lengths.LengthFit, Estimate]:
     asked, given = seen.input_tokens[mine], seen.output_tokens[mine]
-    return lengths.lengths(asked), lengths.lengths(given), lengths.correlation(asked, given)
+    return (
+        lengths.fit_lengths(asked),
+        lengths.fit_lengths(given),
+        lengths.rank_correlation(asked, given),
+    )
 
 
 def _name(provider: str, model: str, taken: set[str]) -> str:
@@ -115,24 +120,26 @@ def _name(provider: str, model: str, taken: set[str]) -> str:
 # -- as a file -------------------------------------------------------------------------------------
 
 
-def tree(
-    seen: Sample, found: Parts, about: str, given: dict[str, Any] | None = None
+def annotated_scenario(
+    seen: Sample, found: FittedParts, about: str, given: dict[str, Any] | None = None
 ) -> dict[str, Any]:
     """The scenario with notes. `given`: plain deployments that answer instead of the log's."""
     made: dict[str, Any] = {
         "about": about,
-        "horizon": Noted(round(seen.span, 3), f"{duration(seen.span)}, as long as what was fitted"),
+        "horizon": Annotated(
+            round(seen.span, 3), f"{duration(seen.span)}, as long as what was fitted"
+        ),
     }
     made["workload"] = _workload(seen, found)
     if given is not None:
         names = shortened(given, LONGEST)
         made["deployments"] = {
-            names[name]: Noted(_lent(keys, set(found.tasks)), "given, not from the log")
+            names[name]: Annotated(_lent(keys, set(found.tasks)), "given, not from the log")
             for name, keys in given.items()
         }
     elif found.deployments:
         unknown = {
-            "quality": Noted(
+            "quality": Annotated(
                 None,
                 "no log says how good answers are: none is reported; 0.9 says that 90 % are right",
             )
@@ -150,7 +157,7 @@ def tree(
             "ASSUMED: the log names no models; all of this is assumed (--deployments takes "
             "those of a scenario)"
         )
-        made["deployments"] = Noted(
+        made["deployments"] = Annotated(
             {
                 "assumed": {
                     "provider": "assumed",
@@ -161,7 +168,7 @@ def tree(
             },
             note,
         )
-    made["gateway"] = {"overhead": Noted(0.0, "the log's times have it in them")}
+    made["gateway"] = {"overhead": Annotated(0.0, "the log's times have it in them")}
     return made
 
 
@@ -170,22 +177,22 @@ def _lent(keys: dict[str, Any], tasks: set[str]) -> dict[str, Any]:
     kept = {key: value for key, value in keys.items() if key not in ("outcomes", "recorded")}
     quality = kept.get("quality")
     if isinstance(quality, dict) and not set(quality) <= tasks:
-        kept["quality"] = Noted(
+        kept["quality"] = Annotated(
             float(np.mean(list(quality.values()))), "mean over that scenario's tasks"
         )
     return kept
 
 
-def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
+def _workload(seen: Sample, found: FittedParts) -> dict[str, Any]:
     when = found.arrivals
-    made: dict[str, Any] = {"rate": fitted(when.rate, "requests a second; ", ", bursts and all")}
+    made: dict[str, Any] = {"rate": annotate(when.rate, "requests a second; ", ", bursts and all")}
     if when.hours or when.days:
         shape = (
             {"hours": list(when.hours)}
             | ({"days": list(when.days)} if when.days else {})
             | {"starts": when.starts}
         )
-        made["profile"] = Noted(
+        made["profile"] = Annotated(
             shape,
             "UTC; hours of the day that the log does not have are 1"
             if seen.date
@@ -195,20 +202,20 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
         also = ", ".join(
             f"{family.name} {family.bic - when.best.bic:+.0f}" for family in when.families[1:]
         )
-        keys = {key: fitted(each) for key, each in when.best.parameters.items()}
-        made["burstiness"] = Noted(keys, f"{when.best.name}; BIC of the others: {also}")
-    made["max_output_tokens"] = Noted(
+        keys = {key: annotate(each) for key, each in when.best.parameters.items()}
+        made["burstiness"] = Annotated(keys, f"{when.best.name}; BIC of the others: {also}")
+    made["max_output_tokens"] = Annotated(
         int(max(1.0, seen.output_tokens.max())), "the longest answer of the log"
     )
     if seen.streamed[1]:
         silent = len(seen.input_tokens) - seen.streamed[1]
-        made["streamed"] = fitted(
+        made["streamed"] = annotate(
             share(*seen.streamed), after=f"; {silent:,} answers do not say" if silent > 0 else ""
         )
     if seen.invalid:
         why = "no weather: they fail wherever they are sent; "
         made["invalid"] = {
-            status: fitted(share(count, len(seen.arrival)), why)
+            status: annotate(share(count, len(seen.arrival)), why)
             for status, count in seen.invalid.items()
         }
     made["tasks"] = {name: _task(seen, found, name) for name in found.tasks}
@@ -220,7 +227,7 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
             rest = (
                 f"; {OTHERS}: all but the {len(names) - 1} most frequent" if OTHERS in names else ""
             )
-            made[f"{kind}s"] = Noted(
+            made[f"{kind}s"] = Annotated(
                 {name: count / total for name, count in names.items()}, known + rest
             )
     again = found.repeats
@@ -231,69 +238,71 @@ def _workload(seen: Sample, found: Parts) -> dict[str, Any]:
         and again.exponent is not None
     ):
         zipf: dict[str, Any] = {
-            "share": fitted(again.share),
-            "questions": fitted(again.questions)._replace(
+            "share": annotate(again.share),
+            "questions": annotate(again.questions)._replace(
                 value=max(1, round(again.questions.value))
             ),
-            "exponent": fitted(again.exponent),
+            "exponent": annotate(again.exponent),
         }
-        made["repeats"] = Noted(
+        made["repeats"] = Annotated(
             zipf,
             f"{100 * again.again.value:.1f} % of requests had come before ({again.again.said()})",
         )
     return made
 
 
-def _task(seen: Sample, found: Parts, name: str) -> dict[str, Any]:
+def _task(seen: Sample, found: FittedParts, name: str) -> dict[str, Any]:
     asked, given, along = found.tasks[name]
     made: dict[str, Any] = {
-        "share": fitted(share(asked.n, len(seen.task))) if len(found.tasks) > 1 else 1.0
+        "share": annotate(share(asked.n, len(seen.task))) if len(found.tasks) > 1 else 1.0
     }
     if along.low is not None and along.high is not None and not along.low <= 0 <= along.high:
-        made["correlation"] = fitted(along)
+        made["correlation"] = annotate(along)
     for key, sizes in (("input_tokens", asked), ("output_tokens", given)):
         table = {"quantiles": {each: int(tokens) for each, tokens in sizes.quantiles.items()}}
         within = (
             f"n = {sizes.n:,}; any of these shares is within {100 * sizes.within:.1f} "
             f"points (95 %); KS {sizes.distance:.3f}"
         )
-        made[key] = Noted(table, within)
+        made[key] = Annotated(table, within)
     return made
 
 
-def _deployment(seen: Sample, one: Fitted, key: tuple[str, str]) -> dict[str, Any]:
+def _deployment(seen: Sample, one: FittedDeployment, key: tuple[str, str]) -> dict[str, Any]:
     made = _priced(seen, key)
     if one.latency is None:
-        made["latency"] = Noted(
+        made["latency"] = Annotated(
             {},
             f"the default: too few answered calls with times ({len(one.calls.t):,} calls in all)",
         )
     else:
-        keys: dict[str, Any] = {name: fitted(each) for name, each in one.latency.keys.items()}
+        keys: dict[str, Any] = {name: annotate(each) for name, each in one.latency.keys.items()}
         if one.latency.slow:
-            keys["slow"] = Noted(
-                {name: fitted(each) for name, each in one.latency.slow.items()},
+            keys["slow"] = Annotated(
+                {name: annotate(each) for name, each in one.latency.slow.items()},
                 "a second, slower kind of call",
             )
         rest = "; ".join(
             f"{what}: {_over_best(families)} (BIC over the best)"
             for what, families in one.latency.families.items()
         )
-        made["latency"] = Noted(keys, f"{one.latency.what}; {rest}")
+        made["latency"] = Annotated(keys, f"{one.latency.what}; {rest}")
     if one.limit is not None:
         known = (
             f"explains {one.limit.asked:,} answers 429 and the admitted calls between them "
             f"({100 * one.limit.agrees:.0f} % right)"
         )
-        made["limits"] = {one.limit.axis: fitted(one.limit.value, f"{known}; ")}
+        made["limits"] = {one.limit.axis: annotate(one.limit.value, f"{known}; ")}
     if one.errors.shares:
-        made["errors"] = {status: fitted(each) for status, each in one.errors.shares.items()}
+        made["errors"] = {status: annotate(each) for status, each in one.errors.shares.items()}
     if one.errors.clustered:
-        keys = {name: fitted(each) for name, each in one.errors.clustered.items()} | {
+        keys = {name: annotate(each) for name, each in one.errors.clustered.items()} | {
             "status": one.errors.status
         }
         gain = one.errors.bics["coin"] - one.errors.bics["spells"]
-        made["clustered"] = Noted(keys, f"errors come in spells: BIC {gain:.0f} better than a coin")
+        made["clustered"] = Annotated(
+            keys, f"errors come in spells: BIC {gain:.0f} better than a coin"
+        )
     return made
 
 
@@ -323,27 +332,27 @@ def _priced(seen: Sample, key: tuple[str, str]) -> dict[str, Any]:
     bill = seen.bills.get(f"{provider}/{model}")
     if bill is None:
         return made | {
-            "price": Noted(
+            "price": Annotated(
                 {"input": 0.0, "output": 0.0},
                 "ASSUMED: neither the catalogue nor the log has a price",
             )
         }
-    return made | {"price": Noted(price_of(bill), "by least squares from the log's costs")}
+    return made | {"price": Annotated(fit_price(bill), "by least squares from the log's costs")}
 
 
-def _outage(name: str, spell: outages.Outage) -> dict[str, Any]:
+def _outage(name: str, spell: outages.DetectedOutage) -> dict[str, Any]:
     sure = f"a fair log has a false alarm in {100 * outages.FALSE_ALARMS:.0f} % of deployments"
     made: dict[str, Any] = {
         "deployment": name,
-        "start": Noted(
+        "start": Annotated(
             round(spell.start.value), f"{_seconds(spell.start)} calls; {sure}", spell.start
         ),
-        "end": Noted(round(spell.end.value), _seconds(spell.end), spell.end),
-        "error_share": fitted(spell.error_share),
+        "end": Annotated(round(spell.end.value), _seconds(spell.end), spell.end),
+        "error_share": annotate(spell.error_share),
         "status": spell.status,
     }
     return made | (
-        {"slow_down": Noted(spell.slow_down, "median times against those outside")}
+        {"slow_down": Annotated(spell.slow_down, "median times against those outside")}
         if spell.slow_down > 1
         else {}
     )
@@ -361,25 +370,29 @@ def _seconds(found: Estimate) -> str:
 # -- as the models take it -------------------------------------------------------------------------
 
 
-def scenario(noted: dict[str, Any]) -> spec.Scenario:
+def build_scenario(noted: dict[str, Any]) -> spec.Scenario:
     """The same numbers as the file has."""
-    made: spec.Scenario = built(spec.Scenario, plain(noted))
+    made: spec.Scenario = build_value(spec.Scenario, strip_notes(noted))
     return made
 
 
-def built(cls: Any, data: Any) -> Any:
+def build_value(cls: Any, data: Any) -> Any:
     """A dataclass of the scenario from plain data that is known to be right."""
-    if get_origin(cls) is Annotated:
-        return built(get_args(cls)[0], data)
+    if get_origin(cls) is typing.Annotated:
+        return build_value(get_args(cls)[0], data)
     if get_origin(cls) in (Union, types.UnionType):
         inner = [part for part in get_args(cls) if part is not type(None)]
         nested = [part for part in inner if is_dataclass(part) or get_origin(part) is dict]
-        return built(nested[0], data) if nested and isinstance(data, dict) else data
+        return build_value(nested[0], data) if nested and isinstance(data, dict) else data
     if is_dataclass(cls) and isinstance(data, dict):
         hints = get_type_hints(cls, include_extras=True)
         return cls(
-            **{f.name: built(hints[f.name], data[f.name]) for f in fields(cls) if f.name in data}
+            **{
+                f.name: build_value(hints[f.name], data[f.name])
+                for f in fields(cls)
+                if f.name in data
+            }
         )  # type: ignore[operator]
     if get_origin(cls) is dict:
-        return {key: built(get_args(cls)[1], value) for key, value in data.items()}
+        return {key: build_value(get_args(cls)[1], value) for key, value in data.items()}
     return tuple(data) if isinstance(data, list) else data

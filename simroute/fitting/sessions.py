@@ -9,7 +9,7 @@ import numpy as np
 from simroute.statistics.estimate import Estimate, mean
 
 
-class Sessions(NamedTuple):
+class SessionFit(NamedTuple):
     """`turns`: requests to a session; `pauses`: seconds between two of them at p10, p50 and p90; a
     lognormal's `median` and `sigma`."""
 
@@ -19,14 +19,14 @@ class Sessions(NamedTuple):
     sigma: Estimate | None
 
 
-def sessions(told: np.ndarray) -> Sessions | None:
+def fit_sessions(told: np.ndarray) -> SessionFit | None:
     """told: (2, requests of sessions) as a sample has them; None where the log knows no
     sessions."""
     turns, since = told[0][told[0] > 0], told[1][told[1] > 0]
     if len(turns) == 0:
         return None
     if len(since) < 10:
-        return Sessions(mean(turns), None, None, None)
+        return SessionFit(mean(turns), None, None, None)
     log = np.log(since)
     middle, n, spread = mean(log), len(log), float(log.std(ddof=1))
     low, high = (
@@ -34,7 +34,7 @@ def sessions(told: np.ndarray) -> Sessions | None:
     )
     half = 1.96 * spread / np.sqrt(2 * n)
     p10, p50, p90 = np.quantile(since, (0.1, 0.5, 0.9)).tolist()
-    return Sessions(
+    return SessionFit(
         mean(turns),
         (p10, p50, p90),
         Estimate(float(np.exp(middle.value)), low, high, n),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def likelihood(start: tuple[float, float], steps: np.ndarray) -> float:
+def log_likelihood(start: tuple[float, float], steps: np.ndarray) -> float:
     """log(start · step 0 · step 1 ⋯ 1) of matrices with entries ≥ 0, (2, 2, n): all pairs are
     multiplied at once, then pairs of pairs."""
     held, scale = steps, 0.0
@@ -21,7 +21,7 @@ def likelihood(start: tuple[float, float], steps: np.ndarray) -> float:
     return float(np.log(max(start[0] * last[0] + start[1] * last[1], 1e-300))) + scale
 
 
-def moves(busy: float, spell: float, gap: np.ndarray) -> np.ndarray:
+def transitions(busy: float, spell: float, gap: np.ndarray) -> np.ndarray:
     """(2, 2, n): chances to be in a state after so many seconds. State 0 lasts `spell` seconds on
     average and holds for the share `busy` of time."""
     stay = np.exp(-(1 / spell + busy / (spell * (1 - busy))) * gap)
@@ -33,7 +33,7 @@ def moves(busy: float, spell: float, gap: np.ndarray) -> np.ndarray:
     )
 
 
-def arrivals(
+def arrival_densities(
     busy: float, spell: float, factors: tuple[float, float], gap: np.ndarray, expected: np.ndarray
 ) -> np.ndarray:
     """(2, 2, n): densities of a gap without arrivals and an arrival at its end, by the states at

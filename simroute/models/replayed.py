@@ -25,8 +25,8 @@ MOMENT = 1e12
 class Lengths(Protocol):
     """Arrivals (s, from the first, in order) and lengths read from a file.
 
-    One that is kept on disk has `requests`, `column(name)`, `part(start, stop)` and
-    `picked(places)` as well, with more columns.
+    One that is kept on disk has `requests`, `column(name)`, `block(start, stop)` and
+    `select(places)` as well, with more columns.
     """
 
     arrival: np.ndarray
@@ -131,8 +131,8 @@ def _column(trace: Any, name: str, start: int, stop: int) -> np.ndarray:
 
 
 def _part(trace: Any, start: int, stop: int) -> dict[str, np.ndarray]:
-    if hasattr(trace, "part"):
-        return _told(trace, trace.part(start, stop))
+    if hasattr(trace, "block"):
+        return _told(trace, trace.block(start, stop))
     return {
         name: getattr(trace, name)[start:stop]
         for name in ("arrival", "input_tokens", "output_tokens")
@@ -172,8 +172,8 @@ def window(load: spec.Workload, trace: Any) -> tuple[int, int]:
 
 
 def _picked(trace: Any, places: np.ndarray) -> dict[str, np.ndarray]:
-    if hasattr(trace, "picked"):
-        return _told(trace, trace.picked(places))
+    if hasattr(trace, "select"):
+        return _told(trace, trace.select(places))
     return {
         name: getattr(trace, name)[places] for name in ("arrival", "input_tokens", "output_tokens")
     }
@@ -181,8 +181,8 @@ def _picked(trace: Any, places: np.ndarray) -> dict[str, np.ndarray]:
 
 def _told(trace: Any, part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Without what the log does not say."""
-    if not trace.repeated:
+    if not trace.repeated_questions:
         del part["question"]
-    if "session" not in trace.said:
+    if "session" not in trace.known_columns:
         del part["session"]
     return part

@@ -42,7 +42,7 @@ class Weather:
         self.calendar = calendar(scenario.workload, trace)
         self.streams = Streams(seed, replication)
         self._trace, self.part = trace, part
-        self.repeating = getattr(trace, "repeated", 0) or (
+        self.repeating = getattr(trace, "repeated_questions", 0) or (
             scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0
         )
         self._questions = Questions(self.streams, self.repeating)
@@ -53,7 +53,7 @@ class Weather:
             self._workload.features,
         )
         self.teams = self._workload.teams
-        self.routes, self.chains = self._routes("routes"), self._routes("chains")
+        self.routes, self.chains = self._routes("routes"), self._routes("fallback_chains")
         self.windows = windows(scenario, self.streams, self.horizon)
         self.deployments = {
             name: self._deployment(name, deployment, outcomes)
@@ -120,7 +120,7 @@ class Weather:
 
     def _routes(self, kind: str) -> list[tuple[str, ...]]:
         """The deployments to which a log says that requests went, by the code of the way that each
-        took; of `chains`, and would have gone on."""
+        took; of `fallback_chains`, and would have gone on."""
         known = {
             made.recorded: name
             for name, made in reversed(self.scenario.deployments.items())

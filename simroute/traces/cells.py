@@ -10,7 +10,7 @@ from typing import Any
 
 from simroute.traces.columns import COLUMNS
 from simroute.traces.formats import Format
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 NOTHING = ("null", "NULL", "Null", "None", "nan", "NaN")
 """What programs write into a cell of text where they have nothing; in JSON, which has a word for
@@ -61,7 +61,7 @@ def named(form: Format) -> dict[str, str]:
     return found
 
 
-def settle(table: Table, run: Callable[..., Any], paths: list[Path]) -> None:
+def settle(table: RequestTable, run: Callable[..., Any], paths: list[Path]) -> None:
     """Count them by column, with the first of each."""
     found = run(
         f"SELECT name, count(*), min(file * {ROW} + line) FROM (SELECT unnest(string_split(odd, "

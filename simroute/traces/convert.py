@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simroute.traces.columns import COLUMNS, VERSION
 from simroute.traces.raw_text import TraceError
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 HASHED = ("request_id", "user", "team", "session", "feature", "question")
 """What names people, conversations or prompts."""
@@ -17,7 +17,7 @@ TEXTS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 """Endings of names that promise something else."""
 
 
-def free(out: Path, force: bool) -> None:
+def check_writable(out: Path, force: bool) -> None:
     """Whether a trace may be written there, asked before it is read. Raises TraceError."""
     if out.is_dir():
         raise TraceError(f"{out}: is a folder; name a file, such as {out / 'trace.parquet'}")
@@ -25,7 +25,7 @@ def free(out: Path, force: bool) -> None:
         raise TraceError(f"{out}: is there already; --force overwrites it")
 
 
-def placed(out: Path, force: bool) -> None:
+def check_parquet_target(out: Path, force: bool) -> None:
     """The same of a table, which is no text and makes no folder. Raises TraceError."""
     if out.suffix.lower() in TEXTS:
         raise TraceError(
@@ -33,15 +33,15 @@ def placed(out: Path, force: bool) -> None:
         )
     if not out.parent.exists():
         raise TraceError(f"{out}: its folder is not there; make {out.parent} first")
-    free(out, force)
+    check_writable(out, force)
 
 
-def convert(table: Table, out: Path, anonymize: bool = False, force: bool = False) -> None:
+def convert(table: RequestTable, out: Path, anonymize: bool = False, force: bool = False) -> None:
     """Write it. `anonymize`: names become hashes with a fresh salt that is kept nowhere, blocks of
     prompts too. Raises TraceError, OSError."""
     import duckdb
 
-    placed(out, force)
+    check_parquet_target(out, force)
     salt = secrets.token_hex(32) if anonymize else ""
     made = {name: f'"{name}"' for name in COLUMNS}
     if anonymize:

@@ -4,14 +4,14 @@ requests."""
 from __future__ import annotations
 
 from simroute.text import usd
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 EMBEDS = "coalesce(task = 'embedding' AND coalesce(output_tokens, 0) = 0, false)"
 """What formats make of a call that asks for an embedding: work of that name, without an answer in
 tokens."""
 
 
-def set_apart(table: Table) -> None:
+def separate_embeddings(table: RequestTable) -> None:
     """Move them to the table `embeddings`, and note it; once, and not where a log holds nothing
     else."""
     count, tokens, cost = table.rows(

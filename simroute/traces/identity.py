@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 DATED = re.compile(r"[-@.:_](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|0\d\d)(?:[-:]v\d(?::\d)?)?$")
 """The date or number at the end of a version's name: gpt-4o-2024-08-06, claude-sonnet-4-20250514,
@@ -28,7 +28,7 @@ KEY = (
 )
 
 
-class Row(NamedTuple):
+class CallGroup(NamedTuple):
     """Calls that say the same: provider, name asked for, model, group, how many were answered, and
     how many there are."""
 
@@ -49,7 +49,7 @@ Target = tuple[str | None, str | None]
 """Provider, and the name asked for; (provider, None) where it cannot be decided."""
 
 
-def settle(table: Table, given: Iterable[str]) -> None:
+def settle(table: RequestTable, given: Iterable[str]) -> None:
     """Make the view `whole` of the view `told`: `provider` and `requested_model` of each row and of
     its tries filled in, or NULL where undecided."""
     run, tries = table.connection.execute, "tries" in given
@@ -57,7 +57,7 @@ def settle(table: Table, given: Iterable[str]) -> None:
         run("CREATE VIEW whole AS SELECT * FROM told")
         return
     rows = [
-        Row(*row)
+        CallGroup(*row)
         for row in run(
             "SELECT provider, requested_model, coalesce(model, requested_model), model_group, "
             "count(*) FILTER (NOT coalesce(failed, false)), count(*)"
@@ -68,7 +68,7 @@ def settle(table: Table, given: Iterable[str]) -> None:
     ]
     if tries:
         rows += [
-            Row(*row)
+            CallGroup(*row)
             for row in run(
                 "SELECT coalesce(t.provider, provider), CASE WHEN t.model IS NULL THEN "
                 "requested_model END, coalesce(t.model, model), model_group,"
@@ -79,7 +79,7 @@ def settle(table: Table, given: Iterable[str]) -> None:
                 " WHERE coalesce(t.model, model) IS NOT NULL GROUP BY ALL ORDER BY ALL"
             ).fetchall()
         ]
-    found, notes = decided(rows)
+    found, notes = decide_deployments(rows)
     table.notes += notes
     moved = {
         row.key: found[row]
@@ -128,10 +128,10 @@ def _text(word: str | None) -> str:
     return "NULL" if word is None else "'" + word.replace("'", "''") + "'"
 
 
-def decided(rows: list[Row]) -> tuple[dict[Row, Target], list[str]]:
+def decide_deployments(rows: list[CallGroup]) -> tuple[dict[CallGroup, Target], list[str]]:
     """The deployment of each, and in sentences what was taken from other rows, and what could not
     be."""
-    log, found = _Log(rows), dict[Row, Target]()
+    log, found = _Log(rows), dict[CallGroup, Target]()
     for row in rows:
         found[row] = log.target(row)
     return found, log.notes()
@@ -140,7 +140,7 @@ def decided(rows: list[Row]) -> tuple[dict[Row, Target], list[str]]:
 class _Log:
     """What all rows say together."""
 
-    def __init__(self, rows: list[Row]) -> None:
+    def __init__(self, rows: list[CallGroup]) -> None:
         self._asked: dict[str | None, set[str]] = defaultdict(set)
         """Provider -> names asked for."""
         self._meant: dict[str, set[tuple[str | None, str]]] = defaultdict(set)
@@ -164,7 +164,7 @@ class _Log:
         self._taken: Counter[str] = Counter()
         self._doubtful: Counter[str] = Counter()
 
-    def _named(self, row: Row) -> tuple[str, bool]:
+    def _named(self, row: CallGroup) -> tuple[str, bool]:
         """The name asked for, and whether that is sure."""
         name = row.requested or row.model or ""
         if row.requested is not None or any(
@@ -174,7 +174,7 @@ class _Log:
         meant = {asked for who, asked in self._meant.get(name, ()) if _same(who, row.provider)}
         return (next(iter(meant)), True) if len(meant) == 1 else (name, not meant)
 
-    def target(self, row: Row) -> Target:
+    def target(self, row: CallGroup) -> Target:
         """The deployment to which these calls belong."""
         name, sure = self._named(row)
         own = row.provider, name

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from simroute.traces import cells, nesting, records, turns
-from simroute.traces.choosing import Wish, format_of, lacking, sample
 from simroute.traces.columns import COLUMNS
-from simroute.traces.formats import Format, named, unfolding
-from simroute.traces.formats.mapping import Mapped
-from simroute.traces.raw_text import TraceError, is_parquet
-from simroute.traces.records import Chunk
-from simroute.traces.settlement import (
+from simroute.traces.detection import ReadOptions, choose_format, lacking, sample
+from simroute.traces.formats import Format, find_format, unfold_function
+from simroute.traces.formats.mapping import MappedFormat
+from simroute.traces.normalize import (
     BROKEN,
     EXAMPLES,
     EXPECTED,
@@ -28,19 +26,21 @@ from simroute.traces.settlement import (
     _quoted,
     skip,
 )
-from simroute.traces.table import Table, database
-
-__all__ = ["Wish", "read"]
+from simroute.traces.raw_text import TraceError, is_parquet
+from simroute.traces.records import Chunk
+from simroute.traces.table import RequestTable, open_database
 
 
 def read(
-    paths: list[Path], wish: Wish | None = None, progress: Callable[[int], None] | None = None
-) -> Table:
+    paths: list[Path],
+    wish: ReadOptions | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> RequestTable:
     """Several files as one trace. `progress` is told the rows read so far. Raises TraceError."""
-    wish = wish or Wish()
-    name = format_of(paths, wish)
+    wish = wish or ReadOptions()
+    name = choose_format(paths, wish)
     form = (
-        named(name)
+        find_format(name)
         if wish.mapping is None
         else wish.mapping.settled(sample(paths[0], wish.mapping.unfold))
     )
@@ -48,12 +48,12 @@ def read(
         raise TraceError(
             f"{paths[0]}: {name} holds rates, not requests; `simroute trace inspect` describes them"
         )
-    table = Table(
-        name, form.CLOCK != "utc", 0, database(sum(path.stat().st_size for path in paths))
+    table = RequestTable(
+        name, form.CLOCK != "utc", 0, open_database(sum(path.stat().st_size for path in paths))
     )
-    if not table.one("SELECT count(*) FROM pg_timezone_names() WHERE name = ?", [wish.tz]):
+    if not table.value("SELECT count(*) FROM pg_timezone_names() WHERE name = ?", [wish.zone]):
         raise TraceError(
-            f"--tz {wish.tz}: no time zone is called so; expected a name such as Europe/Berlin"
+            f"--tz {wish.zone}: no time zone is called so; expected a name such as Europe/Berlin"
         )
     with _said(paths), _uncollected():
         _Reader(table, form, wish, progress).read(paths)
@@ -98,7 +98,11 @@ class _Reader:
     """Chunks of texts in, rows of `requests` out; what is no request is counted."""
 
     def __init__(
-        self, table: Table, form: Format, wish: Wish, progress: Callable[[int], None] | None
+        self,
+        table: RequestTable,
+        form: Format,
+        wish: ReadOptions,
+        progress: Callable[[int], None] | None,
     ) -> None:
         self._table, self._form, self._wish = table, form, wish
         self._progress = progress
@@ -164,8 +168,11 @@ class _Reader:
             if is_parquet(path):
                 yield from self._parquet(number, path)
                 continue
-            for chunk in records.chunks(
-                path, self._form.FIELDS, unfolding(self._form), getattr(self._form, "SHEETS", False)
+            for chunk in records.read_chunks(
+                path,
+                self._form.FIELDS,
+                unfold_function(self._form),
+                getattr(self._form, "SHEETS", False),
             ):
                 if held and size + len(chunk.lines) > records.CHUNK:
                     yield self._texts(held)
@@ -298,7 +305,7 @@ class _Reader:
         """Why a row is no request; of a mapping that names no output tokens, input alone is asked
         for."""
         found = {reason: test for reason, (test, _) in REASONS.items()}
-        if isinstance(self._form, Mapped) and "output_tokens" not in self._form.COLUMNS:
+        if isinstance(self._form, MappedFormat) and "output_tokens" not in self._form.COLUMNS:
             found["no token counts"] = found["no token counts"].replace(
                 " OR output_tokens IS NULL", ""
             )

@@ -31,7 +31,7 @@ class Chunk(NamedTuple):
     typed: bool = True
 
 
-class Sample(NamedTuple):
+class RecordSample(NamedTuple):
     """What a format is recognised by: container ("csv", "json"), the keys of the first records, and
     those records."""
 
@@ -40,7 +40,7 @@ class Sample(NamedTuple):
     records: list[Record]
 
 
-def found(words: Iterable[str]) -> list[Path]:
+def find_files(words: Iterable[str]) -> list[Path]:
     """Files by name, by a pattern that no shell has replaced, or all that a folder holds and that
     are not empty; each once. Raises TraceError."""
     paths: list[Path] = []
@@ -64,14 +64,14 @@ def found(words: Iterable[str]) -> list[Path]:
     return list(dict.fromkeys(paths))
 
 
-def sample(path: Path, unfold: Unfold | None = None) -> Sample:
+def sample_records(path: Path, unfold: Unfold | None = None) -> RecordSample:
     """The first records of a text file, taken apart in the usual way or as told. Raises
     TraceError."""
     if (container := _container(path)) == "csv":
         with _text(path) as text:
             reader = _reader(path, text)
             header = _header(path, reader)
-            return Sample(
+            return RecordSample(
                 container,
                 frozenset(header),
                 [
@@ -80,12 +80,14 @@ def sample(path: Path, unfold: Unfold | None = None) -> Sample:
                 ],
             )
     records = [
-        record for _, record in islice(_objects(path, unfold or unfolded), 20) if record is not None
+        record
+        for _, record in islice(_objects(path, unfold or unwrap_data), 20)
+        if record is not None
     ]
-    return Sample(container, frozenset(key for record in records for key in record), records)
+    return RecordSample(container, frozenset(key for record in records for key in record), records)
 
 
-def chunks(
+def read_chunks(
     path: Path, fields: Iterable[str], unfold: Unfold, sheets: bool = False
 ) -> Iterator[Chunk]:
     """All records of a text file, and of each these fields as text (what is nested, as JSON).
@@ -100,7 +102,7 @@ def chunks(
     return _gathered(_objects(path, unfold), fields)
 
 
-def unfolded(record: Record) -> Iterable[Record]:
+def unwrap_data(record: Record) -> Iterable[Record]:
     """An answer of an API that wraps its rows in `data`; any other record is itself."""
     rows = record.get("data")
     if isinstance(rows, dict):
@@ -108,7 +110,7 @@ def unfolded(record: Record) -> Iterable[Record]:
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else [record]
 
 
-def table_of(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """(line, fields) of every row of a CSV file, its header first. Raises TraceError."""
     with _text(path) as text:
         reader = _reader(path, text)

@@ -18,7 +18,7 @@ LARGE = 16 << 20
 
 
 @dataclass
-class Table:
+class RequestTable:
     """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n";
     `relative`: the clock counts from the trace's start; `tick_s`: seconds of a coarse clock over
     which arrivals were spread; `lost`: that most rows were left out, or nothing; `unusable`: column
@@ -45,12 +45,12 @@ class Table:
         """Rows of a query over `requests`."""
         return list(self.connection.execute(query, list(parameters)).fetchall())
 
-    def named(self, query: str) -> dict[str, Any]:
+    def record(self, query: str) -> dict[str, Any]:
         """The only row of a query, by column."""
         found = self.connection.execute(query)
         return dict(zip((column[0] for column in found.description), found.fetchone(), strict=True))
 
-    def one(self, query: str, parameters: Iterable[Any] = ()) -> Any:
+    def value(self, query: str, parameters: Iterable[Any] = ()) -> Any:
         """The first value of a query's only row."""
         return self.rows(query, parameters)[0][0]
 
@@ -60,7 +60,7 @@ class Table:
         found = self.connection.execute(f"SELECT {made} FROM requests").fetchnumpy()
         return [found[f"c{place}"] for place in range(len(columns))]
 
-    def parts(self, *columns: str, size: int = 1 << 16) -> Iterator[list[np.ndarray]]:
+    def array_blocks(self, *columns: str, size: int = 1 << 16) -> Iterator[list[np.ndarray]]:
         """The same, so many rows at once."""
         for start in range(0, self.requests, size):
             made = ", ".join(f"{column} AS c{place}" for place, column in enumerate(columns))
@@ -70,7 +70,7 @@ class Table:
             yield [found[f"c{place}"] for place in range(len(columns))]
 
 
-def database(size: int) -> Any:
+def open_database(size: int) -> Any:
     """An empty one, for files of so many bytes; what it keeps on disk goes with it."""
     import duckdb
 

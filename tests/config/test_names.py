@@ -18,7 +18,7 @@ from simroute.studies.comparison.study import Study
 from simroute.studies.replay import costs
 from simroute.studies.replay.costs import sheets
 from simroute.studies.run import run_study
-from simroute.traces.playback.columns import MOST_NAMES
+from simroute.traces.playback.write_columns import MOST_NAMES
 from tests.logs import calls, written
 
 SCENARIO = """

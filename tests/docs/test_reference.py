@@ -16,7 +16,7 @@ from simroute.core import registry
 from simroute.metrics import METRICS
 from simroute.models import spec
 from simroute.traces.columns import COLUMNS
-from simroute.traces.formats import known
+from simroute.traces.formats import all_formats
 
 ROOT = Path(__file__).parent.parent.parent
 assert _registers_layers
@@ -102,7 +102,7 @@ def test_every_metric_and_every_trace_format_is_there(site):
     assert [name for name in METRICS if name not in shown] == []
     formats = text(site / "reference" / "traces.html")
     assert [
-        field for form in known().values() for field in form.FIELDS if field not in formats
+        field for form in all_formats().values() for field in form.FIELDS if field not in formats
     ] == []
     assert [name for name in COLUMNS if name not in formats] == []
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from simroute.config import yaml_reader
 from simroute.errors import InputError
-from simroute.fitting.annotated_yaml import Noted, plain, written
+from simroute.fitting.annotated_yaml import Annotated, render, strip_notes
 
 HOSTILE = [
     "${x}",
@@ -53,7 +53,7 @@ VALUES = (
     NAMES
     | st.dictionaries(NAMES, st.integers(1, 99), max_size=40)
     | st.lists(NAMES, max_size=30)
-    | NAMES.map(lambda text: Noted(text, text))
+    | NAMES.map(lambda text: Annotated(text, text))
 )
 TREES = st.dictionaries(NAMES, VALUES, max_size=5)
 
@@ -62,13 +62,13 @@ TREES = st.dictionaries(NAMES, VALUES, max_size=5)
 def test_what_a_fit_writes_is_read_back(tree, head):
     """Keys, values and lists, plain or with a comment, long ones over several lines."""
     made = {"deployments": {"m": tree}}
-    assert yaml_reader.parse(written(head, made).encode(), "x.yaml").data == plain(made)
+    assert yaml_reader.parse(render(head, made).encode(), "x.yaml").data == strip_notes(made)
 
 
 @given(TREES)
 def test_what_a_run_writes_is_read_back(tree):
     """`config.yaml`, from which a run is repeated, with a name of any length."""
-    made = {"deployments": plain(tree), "m" * 5000: {"\u00a0" * 5000: 1}}
+    made = {"deployments": strip_notes(tree), "m" * 5000: {"\u00a0" * 5000: 1}}
     assert yaml_reader.parse(yaml_reader.dump(made).encode(), "x.yaml").data == made
 
 

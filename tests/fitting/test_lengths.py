@@ -4,7 +4,7 @@ longest."""
 import numpy as np
 import pytest
 
-from simroute.fitting.lengths import CLOSE, lengths
+from simroute.fitting.lengths import CLOSE, fit_lengths
 from simroute.models.lengths import table
 
 
@@ -12,7 +12,7 @@ def test_the_longest_are_as_rare_as_in_the_log():
     """Mean, and how many are beyond p99.9, are those of the log; a line from p99 to the longest
     would make tenfold many."""
     tokens = np.rint(np.random.default_rng(1).lognormal(5, 0.9, 20_000))
-    found = lengths(tokens)
+    found = fit_lengths(tokens)
     drawn = np.interp(np.linspace(0, 1, 200_001), *table(found.quantiles))
     far = float(np.quantile(tokens, 0.999))
     assert drawn.mean() == pytest.approx(tokens.mean(), rel=0.03)
@@ -22,4 +22,4 @@ def test_the_longest_are_as_rare_as_in_the_log():
 
 def test_a_small_log_has_no_entries_that_single_requests_decide():
     """Of 100 lengths the last entry below the longest is p99."""
-    assert [*lengths(np.arange(1.0, 101.0)).quantiles][-2:] == ["p99", "p100"]
+    assert [*fit_lengths(np.arange(1.0, 101.0)).quantiles][-2:] == ["p99", "p100"]

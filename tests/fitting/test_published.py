@@ -12,15 +12,14 @@ from scipy.special import ndtri
 from validation import TIMES
 
 from simroute.fitting.arrivals import dispersion
-from simroute.fitting.fit import Sample, sample
-from simroute.fitting.latency import Latency, latency
-from simroute.fitting.lengths import lengths
-from simroute.fitting.sample import Calls
-from simroute.fitting.sessions import sessions
+from simroute.fitting.latency import LatencyFit, fit_latency
+from simroute.fitting.lengths import fit_lengths
+from simroute.fitting.sample import Calls, Sample, read_sample
+from simroute.fitting.sessions import fit_sessions
 from simroute.traces import read
 
 
-def spread(found: Latency, sigma: str = "sigma") -> tuple[float, float]:
+def spread(found: LatencyFit, sigma: str = "sigma") -> tuple[float, float]:
     """(mean, sd) of the log of what is multiplied with the linear part, both kinds of call
     together."""
     fast = found.keys[sigma].value
@@ -70,7 +69,7 @@ def test_times_of_real_calls_are_as_published(shared: Path, model: str) -> None:
         ]
     )
     asked, given, seconds = rows[np.isfinite(rows).all(axis=1) & (rows[:, 2] > 0)].T
-    found = latency(timed(seconds, asked, given))
+    found = fit_latency(timed(seconds, asked, given))
     assert found is not None
     keys, (mean, apart) = found.keys, spread(found)
     here = np.median(asked) / 1000, np.median(given)
@@ -83,7 +82,7 @@ def test_times_of_real_calls_are_as_published(shared: Path, model: str) -> None:
     assert apart == pytest.approx(sd, abs=0.015)
 
 
-def log_spread(found: Latency) -> float:
+def log_spread(found: LatencyFit) -> float:
     """sd of the log of the time to first token that the fitted family has."""
     normal = ndtri((np.arange(4000) + 0.5) / 4000)
     fast = np.exp(found.keys["sigma"].value * normal)
@@ -117,7 +116,7 @@ def test_first_tokens_spread_as_published(
         if ttft > 0 and not row.get("error_code") and not row.get("error"):
             found[tuple(row[key] for key in group)].append(ttft)
     every = [
-        latency(timed(2 * s, np.full(len(s), 550.0), np.full(len(s), 150.0), s))
+        fit_latency(timed(2 * s, np.full(len(s), 550.0), np.full(len(s), 150.0), s))
         for s in map(np.array, found.values())
         if len(s) >= 50
     ]
@@ -141,7 +140,7 @@ def samples(shared: Path) -> dict[str, Sample]:
         "mooncake_conversation.jsonl",
         "ragpulse.jsonl",
     )
-    return {name.split(".")[0]: sample(read([shared / "data" / name])) for name in names}
+    return {name.split(".")[0]: read_sample(read([shared / "data" / name])) for name in names}
 
 
 SIZES = {
@@ -162,7 +161,7 @@ def test_tables_of_lengths_have_the_published_quantiles(
     dispersions to the published digits."""
     seen, (asked, given, uneven) = samples[name], SIZES[name]
     for tokens, published in ((seen.input_tokens, asked), (seen.output_tokens, given)):
-        table = lengths(tokens).quantiles
+        table = fit_lengths(tokens).quantiles
         assert [table["p50"], table["p90"], table["p99"]] == pytest.approx(published, abs=2)
     if uneven is not None:
         assert [
@@ -172,7 +171,7 @@ def test_tables_of_lengths_have_the_published_quantiles(
 
 def test_sessions_are_as_published(samples: dict[str, Sample]) -> None:
     """RAGPulse: 1.78 turns, pauses of 15 / 40 / 300 s at p10 / p50 / p90."""
-    found = sessions(samples["ragpulse"].sessions)
+    found = fit_sessions(samples["ragpulse"].sessions)
     assert found is not None
     assert found.turns.value == pytest.approx(1.78, abs=0.005)
     assert found.pauses == pytest.approx((15, 40, 300), rel=0.02)

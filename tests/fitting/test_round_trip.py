@@ -12,13 +12,13 @@ import pytest
 
 from made_logs import arrivals, held, log
 from simroute.fitting import arrivals as arriving
-from simroute.fitting.errors import errors
-from simroute.fitting.latency import latency
-from simroute.fitting.lengths import correlation, lengths
-from simroute.fitting.limits import limit
-from simroute.fitting.outages import outages
-from simroute.fitting.repeats import repeats
-from simroute.fitting.sessions import sessions
+from simroute.fitting.errors import fit_errors
+from simroute.fitting.latency import fit_latency
+from simroute.fitting.lengths import fit_lengths, rank_correlation
+from simroute.fitting.limits import fit_limit
+from simroute.fitting.outages import find_outages
+from simroute.fitting.repeats import fit_repeats
+from simroute.fitting.sessions import fit_sessions
 from simroute.models import spec
 from simroute.models.limits import RateLimit
 from simroute.models.weather import Weather
@@ -67,7 +67,9 @@ def test_busy_spells_come_back() -> None:
 )
 def test_the_family_that_a_log_was_made_by_is_chosen(bursts: spec.Burstiness, name: str) -> None:
     """And the rate's interval holds what it was, bursts and all."""
-    found = arriving.arrivals(arrivals(spec.Workload(rate=2.0, burstiness=bursts), 2400.0), 2400.0)
+    found = arriving.fit_arrivals(
+        arrivals(spec.Workload(rate=2.0, burstiness=bursts), 2400.0), 2400.0
+    )
     assert found.best.name == name
     assert found.rate.holds(2.0)
 
@@ -80,13 +82,13 @@ def test_a_profile_comes_back() -> None:
         rate=0.01,
         profile=spec.Profile(hours=tuple(hours.tolist()), days=tuple(days.tolist()), starts=10.0),
     )
-    found = arriving.arrivals(arrivals(load, 21 * 86_400.0), 21 * 86_400.0, 10.0)
+    found = arriving.fit_arrivals(arrivals(load, 21 * 86_400.0), 21 * 86_400.0, 10.0)
     truth = hours / hours.mean()
     error = np.sqrt(truth / (0.01 * 3600 * 21))
     assert (np.abs(np.array(found.hours) - truth) < 4 * error).all()
     assert np.array(found.days) == pytest.approx(days / days.mean(), abs=4 * math.sqrt(7 / 18_000))
     assert found.starts == 10.0
-    flat = arriving.arrivals(arrivals(spec.Workload(rate=0.05), 86_400.0), 86_400.0)
+    flat = arriving.fit_arrivals(arrivals(spec.Workload(rate=0.05), 86_400.0), 86_400.0)
     assert (flat.hours, flat.days) == ((), ())
 
 
@@ -128,7 +130,7 @@ def test_latencies_of_every_family_come_back(family: str, streamed: bool) -> Non
         )
     found: list[bool] = []
     for k in range(3):
-        got = latency(log(800.0, 2.0, k, latency=made, streamed=streamed))
+        got = fit_latency(log(800.0, 2.0, k, latency=made, streamed=streamed))
         assert got is not None
         (bics,) = got.families.values()
         assert min(bics, key=lambda name: bics[name] + 10 * (name != "lognormal")) == family
@@ -142,7 +144,7 @@ def test_latencies_of_every_family_come_back(family: str, streamed: bool) -> Non
 
 def test_too_few_answers_tell_no_times() -> None:
     """Twenty are fewer than thirty."""
-    assert latency(log(10.0)) is None
+    assert fit_latency(log(10.0)) is None
 
 
 def test_lengths_come_back_as_a_table() -> None:
@@ -153,7 +155,7 @@ def test_lengths_come_back_as_a_table() -> None:
     )
     load = spec.Workload(rate=4.0, tasks={"t": spec.Task(input_tokens=truth)})
     first = np.concatenate([block.input_tokens for block in _blocks(load, 2000.0)])
-    found = lengths(first)
+    found = fit_lengths(first)
     again = spec.Workload(
         rate=4.0, tasks={"t": spec.Task(input_tokens=spec.Lengths(quantiles=found.quantiles))}
     )
@@ -172,7 +174,7 @@ def test_a_correlation_of_lengths_comes_back() -> None:
     load = spec.Workload(rate=4.0, tasks={"t": spec.Task(correlation=-0.4)})
     runs = [list(_blocks(load, 200.0, k)) for k in range(20)]
     found = [
-        correlation(
+        rank_correlation(
             *(
                 np.concatenate([getattr(b, n) for b in run])
                 for n in ("input_tokens", "output_tokens")
@@ -193,7 +195,7 @@ def test_errors_by_a_coin_come_back_as_a_coin() -> None:
     """Exact shares, no spells, in ten logs."""
     found: list[bool] = []
     for k in range(10):
-        got = errors(log(500.0, 4.0, k, errors={500: 0.03, 503: 0.01}), refused=False)
+        got = fit_errors(log(500.0, 4.0, k, errors={500: 0.03, 503: 0.01}), refused=False)
         assert got.clustered == {}
         found += [got.shares[status].holds(share) for status, share in ((500, 0.03), (503, 0.01))]
     assert enough(found)
@@ -207,7 +209,7 @@ def test_errors_in_spells_come_back_as_spells() -> None:
         calls = log(
             2500.0, 3.0, k, errors={500: 0.01}, clustered=spec.Clustered(status=500, **truth)
         )
-        got = errors(calls, refused=False)
+        got = fit_errors(calls, refused=False)
         found += [*held(got.clustered, truth), got.shares[500].holds(0.01)]
     assert enough(found)
 
@@ -222,7 +224,7 @@ def test_an_outage_is_found_where_it_was() -> None:
     }
     found: list[bool] = []
     for k in range(4):
-        (got,) = outages(log(3600.0, 2.0, k, outage, errors={500: 0.005}), 3600.0)
+        (got,) = find_outages(log(3600.0, 2.0, k, outage, errors={500: 0.005}), 3600.0)
         found += [
             got.start.holds(900.0),
             got.end.holds(1700.0),
@@ -236,10 +238,12 @@ def test_an_outage_is_found_where_it_was() -> None:
 def test_fair_logs_have_no_outage() -> None:
     """At a false alarm in a hundred, three or more in thirty logs have a chance of .3 %; errors
     that cluster within a minute are no outage."""
-    alarms = sum(bool(outages(log(1800.0, 1.0, k, errors={500: 0.03}), 1800.0)) for k in range(30))
+    alarms = sum(
+        bool(find_outages(log(1800.0, 1.0, k, errors={500: 0.03}), 1800.0)) for k in range(30)
+    )
     assert alarms <= 2
     brief = {"errors": {500: 0.002}, "clustered": spec.Clustered(0.05, 3.0, 0.9)}
-    assert sum(bool(outages(log(1800.0, 1.0, k, **brief), 1800.0)) for k in range(5)) <= 1
+    assert sum(bool(find_outages(log(1800.0, 1.0, k, **brief), 1800.0)) for k in range(5)) <= 1
 
 
 def test_two_outages_are_two() -> None:
@@ -248,7 +252,7 @@ def test_two_outages_are_two() -> None:
         name: spec.Outage(deployment="a", start=start, end=start + 400, error_share=0.5)
         for name, start in (("o", 600.0), ("p", 2000.0))
     }
-    first, second = outages(log(3600.0, 2.0, 0, two), 3600.0)
+    first, second = find_outages(log(3600.0, 2.0, 0, two), 3600.0)
     assert (first.start.holds(600.0), second.start.holds(2000.0)) == (True, True)
 
 
@@ -263,7 +267,7 @@ def test_a_limit_comes_back_from_its_refusals(axis: str, value: float) -> None:
     calls.status = np.array(
         [200 if bucket.ask(t, asked, given, 4096) is None else 429 for t, asked, given in sizes]
     )
-    found = limit(calls)
+    found = fit_limit(calls)
     assert found is not None
     assert found.axis == axis
     assert found.value.holds(value)
@@ -273,8 +277,8 @@ def test_a_limit_comes_back_from_its_refusals(axis: str, value: float) -> None:
 def test_refusals_that_no_bucket_explains_are_errors() -> None:
     """5 % of calls at random."""
     calls = log(1800.0, 2.0, errors={429: 0.05})
-    assert limit(calls) is None
-    assert errors(calls, refused=False).shares[429].holds(0.05)
+    assert fit_limit(calls) is None
+    assert fit_errors(calls, refused=False).shares[429].holds(0.05)
 
 
 def test_repeats_come_back() -> None:
@@ -284,7 +288,7 @@ def test_repeats_come_back() -> None:
     found: list[bool] = []
     for k in range(4):
         questions = np.concatenate([block.question for block in _blocks(load, 2500.0, k)])
-        got = repeats(np.unique(questions, return_counts=True)[1])
+        got = fit_repeats(np.unique(questions, return_counts=True)[1])
         assert got is not None
         each = {"share": got.share, "questions": got.questions, "exponent": got.exponent}
         found += held(
@@ -302,7 +306,7 @@ def test_sessions_are_told_by_their_turns_and_pauses() -> None:
         turns = source.geometric(1 / 3, 200)
         first = np.concatenate([[n, *[0] * (n - 1)] for n in turns.tolist()])
         since = np.where(first > 0, np.nan, 56 * np.exp(1.5 * source.standard_normal(len(first))))
-        got = sessions(np.stack([first, since]))
+        got = fit_sessions(np.stack([first, since]))
         assert got is not None
         assert got.median is not None
         assert got.sigma is not None

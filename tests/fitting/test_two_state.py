@@ -14,7 +14,7 @@ Q = np.array([[-LEAVE[0], LEAVE[0]], [LEAVE[1], -LEAVE[1]]])
 
 def test_moves_between_states_are_the_matrix_exponential() -> None:
     """Of the generator times the gap, to 1e-12."""
-    made = two_state.moves(BUSY, SPELL, GAPS)
+    made = two_state.transitions(BUSY, SPELL, GAPS)
     for place, gap in enumerate(GAPS.tolist()):
         assert made[:, :, place] == pytest.approx(expm(Q * gap), abs=1e-12)
 
@@ -22,7 +22,7 @@ def test_moves_between_states_are_the_matrix_exponential() -> None:
 def test_gaps_of_a_modulated_process_are_the_matrix_exponential() -> None:
     """exp((Q - L) t) L with the rates on L's diagonal, to 1e-12."""
     rates = np.diag([6.0, 0.5])
-    made = two_state.arrivals(BUSY, SPELL, (6.0, 0.5), GAPS, GAPS)
+    made = two_state.arrival_densities(BUSY, SPELL, (6.0, 0.5), GAPS, GAPS)
     for place, gap in enumerate(GAPS.tolist()):
         assert made[:, :, place] == pytest.approx(expm((Q - rates) * gap) @ rates, abs=1e-12)
 
@@ -37,4 +37,4 @@ def test_pair_by_pair_is_one_after_the_other(n: int) -> None:
         state = state @ steps[:, :, place]
         total += np.log(state.sum())
         state = state / state.sum()
-    assert two_state.likelihood((0.3, 0.7), steps) == pytest.approx(total, abs=1e-9)
+    assert two_state.log_likelihood((0.3, 0.7), steps) == pytest.approx(total, abs=1e-9)

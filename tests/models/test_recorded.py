@@ -13,9 +13,9 @@ from simroute.models import spec
 from simroute.models.random import Streams
 from simroute.models.recorded import NEIGHBOURS, Behaviour, Clock, Pool, Recorded
 from simroute.models.replayed import MOVED, replayed
-from simroute.traces import Wish
+from simroute.traces import ReadOptions
 from simroute.traces.importer import read
-from simroute.traces.playback import columns
+from simroute.traces.playback import write_columns
 from tests.logs import calls, written
 
 COINS = np.linspace(0, 1, 1000, endpoint=False)
@@ -122,9 +122,11 @@ def test_calls_of_one_size_use_all_of_their_sample(sizes, seed):
 def test_a_log_that_is_too_long_is_thinned_and_says_what_that_costs(tmp_path, monkeypatch):
     """4,000 calls of one hour, of which a fifth is kept: its mean is off by no more than four of
     the standard errors that are told."""
-    monkeypatch.setattr(columns, "MOST_SEEN", 800)
+    monkeypatch.setattr(write_columns, "MOST_SEEN", 800)
     rows = list(calls(4000, rate=4, models={"gpt-4o": 1}))
-    made = columns.record(read([written(tmp_path / "log.csv", rows)], Wish()), tmp_path / "made")
+    made = write_columns.write_columns(
+        read([written(tmp_path / "log.csv", rows)], ReadOptions()), tmp_path / "made"
+    )
     (note,) = [note for note in made.notes if "resampling" in note]
     error = float(re.search(r"off by ([0-9.]+) %", note)[1]) / 100
     kept, whole = made.observations()["latency_s"], np.array([row["latency_s"] for row in rows])
@@ -135,9 +137,9 @@ def test_a_log_that_is_too_long_is_thinned_and_says_what_that_costs(tmp_path, mo
 
 def test_small_hours_are_kept_whole_when_a_log_is_thinned():
     """100 of 1,150 places go to the small hours, the rest is shared by the two busy ones."""
-    assert columns._thinned([40, 60, 5000, 9000], most_seen=1150) == 525
-    assert columns._thinned([40, 60], most_seen=1150) == 60
-    assert columns._thinned([], most_seen=1150) == 1
+    assert write_columns._thinned([40, 60, 5000, 9000], most_seen=1150) == 525
+    assert write_columns._thinned([40, 60], most_seen=1150) == 60
+    assert write_columns._thinned([], most_seen=1150) == 1
 
 
 def test_all_neighbours_come_equally_often():
@@ -185,7 +187,7 @@ def test_errors_follow_the_clock_of_the_run():
 class Kept:
     """4,000 requests, one a second, in sessions of four that take turns."""
 
-    requests, repeated, said = 4000, 0, ["session"]
+    requests, repeated_questions, known_columns = 4000, 0, ["session"]
 
     def __init__(self):
         number = np.arange(self.requests)
@@ -199,10 +201,10 @@ class Kept:
     def column(self, name):
         return self.columns[name]
 
-    def part(self, start, stop):
+    def block(self, start, stop):
         return {name: column[start:stop].copy() for name, column in self.columns.items()}
 
-    def picked(self, places):
+    def select(self, places):
         return {name: column[places] for name, column in self.columns.items()}
 
 

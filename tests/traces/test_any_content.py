@@ -9,16 +9,16 @@ import pytest
 import zstandard
 
 from hostile import VALUES
-from simroute.traces import TraceError, Wish, json_records, raw_text, read, records
-from simroute.traces.analysis.profile import rows, summary
-from simroute.traces.formats import KNOWN, named
+from simroute.traces import ReadOptions, TraceError, json_records, raw_text, read, records
+from simroute.traces.analysis.profile import profile_lines, summarize
+from simroute.traces.formats import KNOWN, find_format
 
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_no_value_of_a_field_breaks_the_reading(tmp_path: Path, name: str) -> None:
     """Each field of each format meets each of these values, beside others in every row; nothing but
     the log is blamed."""
-    form = named(name)
+    form = find_format(name)
     lines = [
         {
             field: VALUES[(start + 3 * place) % len(VALUES)]
@@ -31,12 +31,12 @@ def test_no_value_of_a_field_breaks_the_reading(tmp_path: Path, name: str) -> No
         path = tmp_path / "log.jsonl"
         path.write_text("\n".join(map(json.dumps, lines[first : first + 11])), encoding="utf-8")
         try:
-            table = read([path], Wish(format=name))
+            table = read([path], ReadOptions(format=name))
         except TraceError as error:
             refused.append(str(error))
         else:
-            assert json.loads(json.dumps(summary(table), allow_nan=False))["requests"] > 0
-            assert list(rows(table))
+            assert json.loads(json.dumps(summarize(table), allow_nan=False))["requests"] > 0
+            assert list(profile_lines(table))
     assert [line for line in refused if "cannot be read" in line or "\n" in line] == []
 
 
@@ -46,7 +46,7 @@ def test_zstandard_is_known_by_its_first_bytes(tmp_path: Path, packed: bool) -> 
     content = b"arrival_s,input_tokens,output_tokens\n0,7,1\n"
     path = tmp_path / "trace.csv.zst"
     path.write_bytes(zstandard.compress(content) if packed else content)
-    assert summary(read([path]))["input_tokens"] == 7
+    assert summarize(read([path]))["input_tokens"] == 7
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
@@ -77,7 +77,9 @@ def test_a_file_ten_times_as_long_takes_no_more_memory(
             )
         tracemalloc.start()
         assert (
-            sum(len(chunk.lines) for chunk in records.chunks(path, fields, records.unfolded))
+            sum(
+                len(chunk.lines) for chunk in records.read_chunks(path, fields, records.unwrap_data)
+            )
             == many
         )
         peaks.append(tracemalloc.get_traced_memory()[1])

@@ -9,7 +9,7 @@ import pytest
 
 from figures import lines, table
 from simroute.traces import attempts
-from simroute.traces.analysis.profile import rows, summary
+from simroute.traces.analysis.profile import profile_lines, summarize
 
 
 def portkey(second: float, ok: bool, **more: Any) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def portkey(second: float, ok: bool, **more: Any) -> dict[str, Any]:
 
 def counted(tmp_path: Path, log: list[dict[str, Any]]) -> tuple[int, int, int, bool]:
     """Requests, failed ones, sends, and whether these are a lower bound."""
-    said = summary(table(tmp_path, lines(log)))
+    said = summarize(table(tmp_path, lines(log)))
     return said["requests"], said["failed"], said["attempts"], said["attempts_at_least"]
 
 
@@ -346,5 +346,5 @@ def test_a_lower_bound_is_called_so(tmp_path: Path) -> None:
             ]
         ),
     )
-    assert dict(rows(found))["attempts"] == "at least 3, at least 1.500 a request"
+    assert dict(profile_lines(found))["attempts"] == "at least 3, at least 1.500 a request"
     assert found.rows("SELECT attempts, attempts_at_least FROM requests") == [(1, False), (2, True)]

@@ -68,7 +68,7 @@ def test_lines_are_the_same_wherever_a_block_ends(tmp_path: Path, end: str) -> N
     )
     found = read([path])
     assert (found.requests, found.skipped) == (3000, {})
-    assert found.one("SELECT sum(input_tokens) FROM requests") == sum(
+    assert found.value("SELECT sum(input_tokens) FROM requests") == sum(
         second % 7 + 1 for second in range(3000)
     )
     lines = tmp_path / "log.jsonl"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from figures import lines
-from simroute.traces import TraceError, Wish, read
-from simroute.traces.formats.mapping import mapped
+from simroute.traces import ReadOptions, TraceError, read
+from simroute.traces.formats.mapping import parse_mapping
 
 HEAD = "arrival_ns,request_id,input_tokens,output_tokens,cost_usd,user,latency_s"
 
@@ -95,7 +95,7 @@ def test_a_negative_cost_refuses_the_row(tmp_path: Path) -> None:
     )
     assert (read([path]).requests, read([path]).skipped) == (1, {"negative cost": 1})
     with pytest.raises(TraceError, match="row 3: negative cost; expected USD from 0"):
-        read([path], Wish(strict=True))
+        read([path], ReadOptions(strict=True))
 
 
 TIMES = {
@@ -121,12 +121,14 @@ def test_local_times_that_do_not_exist_or_exist_twice_are_told(tmp_path: Path, c
     """Once for each kind, with what they are taken as."""
     written_, message, utc = TIMES[case]
     path = written(tmp_path, f"{written_},1,1", "2024-06-01 12:00:00,1,1", head="at,in,out")
-    made = mapped({"time": "at", "input_tokens": "in", "output_tokens": "out"})
-    found = read([path], Wish(mapping=made, tz="Europe/Berlin"))
+    made = parse_mapping({"time": "at", "input_tokens": "in", "output_tokens": "out"})
+    found = read([path], ReadOptions(mapping=made, zone="Europe/Berlin"))
     told = [note for note in found.notes if "local times" in note]
     assert [note.startswith(message) for note in told] == [True] * bool(message)
     assert (
-        found.one("SELECT count(*) FROM requests WHERE arrival_ns = epoch_ns(?::TIMESTAMP)", [utc])
+        found.value(
+            "SELECT count(*) FROM requests WHERE arrival_ns = epoch_ns(?::TIMESTAMP)", [utc]
+        )
         == 1
     )
 
@@ -145,7 +147,7 @@ def test_a_format_that_is_told_and_does_not_fit_says_what_is_missing(tmp_path: P
         ),
         encoding="utf-8",
     )
-    notes = read([path], Wish("openrouter")).notes
+    notes = read([path], ReadOptions("openrouter")).notes
     assert [note.partition("reads as ")[0] for note in notes] == [
         "log.jsonl has nothing that openrouter "
     ]
@@ -155,7 +157,7 @@ def test_a_format_that_is_told_and_does_not_fit_says_what_is_missing(tmp_path: P
         match="is not read as portkey: it has no 'req_units', of which portkey makes its input "
         "tokens; it has: cost, created_at",
     ):
-        read([path], Wish("portkey"))
+        read([path], ReadOptions("portkey"))
 
 
 @pytest.mark.parametrize(
@@ -180,4 +182,4 @@ def test_rows_of_another_format_are_told_by_what_they_have(
         match=f"it has no .*'{field}'.* makes the time of a request; it has: input_tokens, "
         f"model, output_tokens, time$",
     ):
-        read([path], Wish(format=name))
+        read([path], ReadOptions(format=name))

@@ -14,8 +14,8 @@ from simroute.fitting.fit import fit
 from simroute.studies.run import run_study
 from simroute.traces import read
 from simroute.traces.convert import convert
-from simroute.traces.identity import Row, decided
-from simroute.traces.table import Table
+from simroute.traces.identity import CallGroup, decide_deployments
+from simroute.traces.table import RequestTable
 
 START = 1_785_000_000
 DATED = {"gpt-4o": "gpt-4o-2024-08-06", "claude-sonnet-4-0": "claude-sonnet-4-20250514"}
@@ -117,12 +117,12 @@ def moment(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def table(folder: Path, content: str, name: str = "log.jsonl") -> Table:
+def table(folder: Path, content: str, name: str = "log.jsonl") -> RequestTable:
     (folder / name).write_text(content, encoding="utf-8")
     return read([folder / name])
 
 
-def failures(found: Table) -> dict[str, int]:
+def failures(found: RequestTable) -> dict[str, int]:
     """Failed calls by the deployment to which they belong."""
     rows = found.rows(
         "SELECT concat(coalesce(provider, '?'), '/', coalesce(requested_model, '?')), count(*) "
@@ -190,13 +190,13 @@ def test_two_names_answered_by_one_are_two_deployments() -> None:
     """Each keeps its own failures; what has only the answering name is of neither, and that is
     told."""
     rows = [
-        Row("openai", "gpt-4o", "gpt-4o-2024-08-06", None, 90, 90),
-        Row("openai", "gpt-4o-latest", "gpt-4o-2024-08-06", None, 50, 50),
-        Row("openai", "gpt-4o", "gpt-4o", None, 0, 7),
-        Row("openai", "gpt-4o-latest", "gpt-4o-latest", None, 0, 3),
-        Row("openai", None, "gpt-4o-2024-08-06", None, 5, 5),
+        CallGroup("openai", "gpt-4o", "gpt-4o-2024-08-06", None, 90, 90),
+        CallGroup("openai", "gpt-4o-latest", "gpt-4o-2024-08-06", None, 50, 50),
+        CallGroup("openai", "gpt-4o", "gpt-4o", None, 0, 7),
+        CallGroup("openai", "gpt-4o-latest", "gpt-4o-latest", None, 0, 3),
+        CallGroup("openai", None, "gpt-4o-2024-08-06", None, 5, 5),
     ]
-    found, notes = decided(rows)
+    found, notes = decide_deployments(rows)
     assert [found[row][1] for row in rows] == [
         "gpt-4o",
         "gpt-4o-latest",
@@ -210,81 +210,84 @@ def test_two_names_answered_by_one_are_two_deployments() -> None:
     ]
 
 
-CASES: dict[str, tuple[list[Row], list[tuple[str | None, str | None]]]] = {
+CASES: dict[str, tuple[list[CallGroup], list[tuple[str | None, str | None]]]] = {
     "an alias that other rows establish": (
         [
-            Row("p", "a", "a-1", None, 9, 9),
-            Row("p", None, "a-1", None, 1, 1),
-            Row("p", "a", None, None, 0, 2),
+            CallGroup("p", "a", "a-1", None, 9, 9),
+            CallGroup("p", None, "a-1", None, 1, 1),
+            CallGroup("p", "a", None, None, 0, 2),
         ],
         [("p", "a"), ("p", "a"), ("p", "a")],
     ),
     "an alias of another provider says nothing": (
-        [Row("p", "a", "a-1", None, 9, 9), Row("q", None, "a-1", None, 1, 1)],
+        [CallGroup("p", "a", "a-1", None, 9, 9), CallGroup("q", None, "a-1", None, 1, 1)],
         [("p", "a"), ("q", "a-1")],
     ),
     "a blank provider, by the model's other rows": (
-        [Row("p", None, "m", None, 9, 9), Row(None, None, "m", None, 0, 3)],
+        [CallGroup("p", None, "m", None, 9, 9), CallGroup(None, None, "m", None, 0, 3)],
         [("p", "m"), ("p", "m")],
     ),
     "a blank provider of two": (
         [
-            Row("p", None, "m", None, 9, 9),
-            Row("q", None, "m", None, 9, 9),
-            Row(None, None, "m", None, 0, 3),
+            CallGroup("p", None, "m", None, 9, 9),
+            CallGroup("q", None, "m", None, 9, 9),
+            CallGroup(None, None, "m", None, 0, 3),
         ],
         [("p", "m"), ("q", "m"), (None, None)],
     ),
     "a blank provider, and the only one that was never answered": (
-        [Row("p", None, "m", None, 0, 9), Row(None, None, "m", None, 0, 3)],
+        [CallGroup("p", None, "m", None, 0, 9), CallGroup(None, None, "m", None, 0, 3)],
         [("p", "m"), (None, "m")],
     ),
     "a group of one": (
         [
-            Row("p", None, "m", "g", 9, 9),
-            Row(None, None, "g", None, 0, 3),
-            Row(None, None, "g", "g", 0, 3),
+            CallGroup("p", None, "m", "g", 9, 9),
+            CallGroup(None, None, "g", None, 0, 3),
+            CallGroup(None, None, "g", "g", 0, 3),
         ],
         [("p", "m"), ("p", "m"), ("p", "m")],
     ),
     "a group of two, though one is called as it is": (
         [
-            Row("p", None, "m", "m", 9, 9),
-            Row("q", None, "m-east", "m", 9, 9),
-            Row(None, None, "m", None, 0, 3),
+            CallGroup("p", None, "m", "m", 9, 9),
+            CallGroup("q", None, "m-east", "m", 9, 9),
+            CallGroup(None, None, "m", None, 0, 3),
         ],
         [("p", "m"), ("q", "m-east"), (None, None)],
     ),
     "a member of a group that only fails": (
-        [Row("p", None, "m", "g", 9, 9), Row("p", None, "n", "g", 0, 3)],
+        [CallGroup("p", None, "m", "g", 9, 9), CallGroup("p", None, "n", "g", 0, 3)],
         [("p", "m"), ("p", "n")],
     ),
     "the only dated form of a name": (
         [
-            Row("p", None, "m-20250514", None, 9, 9),
-            Row("p", None, "m-latest", None, 0, 3),
-            Row("p", None, "m", None, 0, 3),
+            CallGroup("p", None, "m-20250514", None, 9, 9),
+            CallGroup("p", None, "m-latest", None, 0, 3),
+            CallGroup("p", None, "m", None, 0, 3),
         ],
         [("p", "m-20250514"), ("p", "m-20250514"), ("p", "m-20250514")],
     ),
     "two dated forms of a name": (
         [
-            Row("p", None, "m-2024-05-13", None, 9, 9),
-            Row("p", None, "m-2024-08-06", None, 9, 9),
-            Row("p", None, "m", None, 0, 3),
+            CallGroup("p", None, "m-2024-05-13", None, 9, 9),
+            CallGroup("p", None, "m-2024-08-06", None, 9, 9),
+            CallGroup("p", None, "m", None, 0, 3),
         ],
         [("p", "m-2024-05-13"), ("p", "m-2024-08-06"), ("p", None)],
     ),
     "a version that is gone is not the one that answers": (
-        [Row("p", None, "m-2024-08-06", None, 9, 9), Row("p", None, "m-2024-05-13", None, 0, 3)],
+        [
+            CallGroup("p", None, "m-2024-08-06", None, 9, 9),
+            CallGroup("p", None, "m-2024-05-13", None, 0, 3),
+        ],
         [("p", "m-2024-08-06"), ("p", "m-2024-05-13")],
     ),
     "a deployment that only fails": (
-        [Row("a", None, "m", None, 9, 9), Row("b", None, "n", None, 0, 3)],
+        [CallGroup("a", None, "m", None, 9, 9), CallGroup("b", None, "n", None, 0, 3)],
         [("a", "m"), ("b", "n")],
     ),
     "no provider anywhere": (
-        [Row(None, None, "m", None, 9, 9), Row(None, None, "n", None, 0, 3)],
+        [CallGroup(None, None, "m", None, 9, 9), CallGroup(None, None, "n", None, 0, 3)],
         [(None, "m"), (None, "n")],
     ),
 }
@@ -294,8 +297,8 @@ CASES: dict[str, tuple[list[Row], list[tuple[str | None, str | None]]]] = {
 def test_what_the_rows_together_say_decides_and_no_more(case: str) -> None:
     """Each as its name says; an order of rows decides nothing."""
     rows, wanted = CASES[case]
-    assert [decided(rows)[0][row] for row in rows] == wanted
-    assert decided(rows[::-1])[0] == decided(rows)[0]
+    assert [decide_deployments(rows)[0][row] for row in rows] == wanted
+    assert decide_deployments(rows[::-1])[0] == decide_deployments(rows)[0]
 
 
 def test_calls_that_cannot_be_told_apart_are_counted_and_told(tmp_path: Path) -> None:

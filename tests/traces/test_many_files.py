@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from simroute.traces import TraceError, Wish, read
-from simroute.traces.records import found
-from simroute.traces.table import Table
+from simroute.traces import ReadOptions, TraceError, read
+from simroute.traces.records import find_files
+from simroute.traces.table import RequestTable
 
 
 def call(number: int, **more: Any) -> str:
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_is_all_that_is_in_it(folder: Path) -> None:
     """As the pattern FOLDER/**/* gives it; an empty file, as some systems leave them, holds
     nothing."""
-    names = [path.relative_to(folder).as_posix() for path in found([str(folder)])]
+    names = [path.relative_to(folder).as_posix() for path in find_files([str(folder)])]
     assert names == [
         "hour=0/0.json",
         "hour=0/2.json",
@@ -53,7 +53,7 @@ def test_a_folder_is_all_that_is_in_it(folder: Path) -> None:
         "hour=1/3.json",
         "hour=1/5.json",
     ]
-    assert found([str(folder / "**" / "*.json")]) == found([str(folder)])
+    assert find_files([str(folder / "**" / "*.json")]) == find_files([str(folder)])
 
 
 def test_one_object_a_file_is_read_as_one_file_of_lines(folder: Path, tmp_path: Path) -> None:
@@ -61,10 +61,10 @@ def test_one_object_a_file_is_read_as_one_file_of_lines(folder: Path, tmp_path: 
     lines = tmp_path / "lines.jsonl"
     lines.write_text("\n".join(call(number) for number in range(6)), encoding="utf-8")
 
-    def rows(table: Table) -> list[tuple[Any, ...]]:
+    def rows(table: RequestTable) -> list[tuple[Any, ...]]:
         return table.rows("SELECT arrival_ns, request_id, input_tokens FROM requests")
 
-    assert rows(read(found([str(folder)]))) == rows(read([lines]))
+    assert rows(read(find_files([str(folder)]))) == rows(read([lines]))
 
 
 def test_what_is_wrong_is_told_with_its_own_file(folder: Path) -> None:
@@ -74,21 +74,21 @@ def test_what_is_wrong_is_told_with_its_own_file(folder: Path) -> None:
     (bad / "a.json").write_text(call(7) + "\n{broken\n", encoding="utf-8")
     (bad / "b.json").write_text(call(8, startTime="soon"), encoding="utf-8")
     (bad / "c.json").write_text(call(0), encoding="utf-8")
-    paths = found([str(folder)])
+    paths = find_files([str(folder)])
     assert read(paths).examples == {
         "broken line": [f"{bad / 'a.json'}: row 2"],
         "no readable time": [f"{bad / 'b.json'}: row 1"],
         "request id seen before": [f"{bad / 'c.json'}: row 1"],
     }
     with pytest.raises(TraceError, match=r"a\.json: row 2: broken line"):
-        read(paths, Wish(strict=True))
+        read(paths, ReadOptions(strict=True))
 
 
 def test_a_folder_without_data_is_told(tmp_path: Path) -> None:
     """And so is one with another kind of file in it, by name."""
     with pytest.raises(TraceError, match="is a folder without a file that holds anything"):
-        found([str(tmp_path)])
+        find_files([str(tmp_path)])
     (tmp_path / "a.json").write_text(call(1), encoding="utf-8")
     (tmp_path / "manifest.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(TraceError, match=r"manifest\.csv: row 1: unknown columns"):
-        read(found([str(tmp_path)]))
+        read(find_files([str(tmp_path)]))

@@ -9,7 +9,7 @@ import pytest
 
 from simroute.cli import main
 from simroute.traces import TraceError, read
-from simroute.traces.analysis.profile import summary
+from simroute.traces.analysis.profile import summarize
 from simroute.traces.columns import COLUMNS, VERSION
 
 
@@ -46,7 +46,7 @@ def test_the_rows_of_a_run_are_a_trace(run: Path) -> None:
     metrics = {
         name: figure["mean"] for name, figure in found["policies"]["failover"]["metrics"].items()
     }
-    said = summary(table)
+    said = summarize(table)
     assert (said["format"], said["requests"], said["skipped"]) == ("rows", metrics["requests"], {})
     assert 1 - said["failed"] / said["requests"] == pytest.approx(metrics["success_rate"])
     assert said["attempts"] / said["requests"] == pytest.approx(metrics["attempts_per_request"])
@@ -56,9 +56,9 @@ def test_the_rows_of_a_run_are_a_trace(run: Path) -> None:
             base.execute(f"SELECT count(*), list(status ORDER BY status) FROM {sent}").fetchone()
             or ()
         )
-    assert table.one("SELECT sum(len(tries)) FROM requests") == attempts
+    assert table.value("SELECT sum(len(tries)) FROM requests") == attempts
     assert (
-        table.one(
+        table.value(
             "SELECT list(t.status ORDER BY t.status) FROM (SELECT unnest(tries) AS t FROM requests)"
         )
         == statuses
@@ -114,7 +114,7 @@ def test_a_small_clock_counts_from_the_traces_own_start(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(
         "arrival_ns,input_tokens,output_tokens\n5000000000,1,2\n7000000000,1,2\n", encoding="utf-8"
     )
-    said = summary(read([tmp_path / "t.csv"]))
+    said = summarize(read([tmp_path / "t.csv"]))
     assert (said["first_arrival_utc"], said["span_s"]) == (None, 2.0)
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from simroute.traces import TraceError, read
-from simroute.traces.analysis.prefixes import shared as prefixes
-from simroute.traces.analysis.profile import dispersion, summary
+from simroute.traces.analysis.prefixes import shared_prefix_share as prefixes
+from simroute.traces.analysis.profile import dispersion, summarize
 from simroute.traces.analysis.rate_windows import read_windows
-from simroute.traces.analysis.rate_windows import summary as clients
+from simroute.traces.analysis.rate_windows import summarize_models as clients
 
 
 def written(folder: Path, content: str, name: str = "trace.csv") -> Path:
@@ -61,7 +61,7 @@ def test_public_traces_have_the_published_figures(shared: Path, name: str) -> No
     ones), of which none is skipped."""
     form, rows, rate, burstiness, inputs, outputs = PUBLISHED[name]
     table = read([shared / "data" / name])
-    said = summary(table)
+    said = summarize(table)
     assert (said["format"], said["requests"], said["skipped"]) == (form, rows, {})
     assert rows / said["span_s"] == pytest.approx(rate, rel=0.005)
     for window, published in burstiness.items():
@@ -72,7 +72,7 @@ def test_public_traces_have_the_published_figures(shared: Path, name: str) -> No
             else found == pytest.approx(published, abs=0.5 if published >= 10 else 0.05)
         )
     for column, quantiles in (("input_tokens", inputs), ("output_tokens", outputs)):
-        found = table.one(f"SELECT quantile_cont({column}, [0.5, 0.9, 0.99]) FROM requests")
+        found = table.value(f"SELECT quantile_cont({column}, [0.5, 0.9, 0.99]) FROM requests")
         assert found == pytest.approx(quantiles, abs=1.5)
 
 
@@ -87,7 +87,7 @@ def test_mooncakes_prompts_share_the_published_part(shared: Path) -> None:
 def test_ragpulses_sessions_have_the_published_length(shared: Path) -> None:
     """1.78 requests on average."""
     table = read([shared / "data/ragpulse.jsonl"])
-    assert round(table.requests / summary(table)["sessions"], 2) == 1.78
+    assert round(table.requests / summarize(table)["sessions"], 2) == 1.78
 
 
 def test_mooncakes_requests_are_spread_over_its_ticks(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ BURST_3 = (
 
 def test_burstgpt_marks_a_failure_by_an_empty_answer(tmp_path: Path) -> None:
     """The first release, whose failures may have no input tokens either."""
-    said = summary(read([written(tmp_path, BURST)]))
+    said = summarize(read([written(tmp_path, BURST)]))
     assert (said["format"], said["requests"], said["failed"], said["models"], said["skipped"]) == (
         "burstgpt",
         2,
@@ -129,7 +129,7 @@ def test_burstgpt_marks_a_failure_by_an_empty_answer(tmp_path: Path) -> None:
 def test_burstgpts_third_release_tells_sessions_and_times(tmp_path: Path) -> None:
     """The same format, by its columns' names; API calls have no session."""
     table = read([written(tmp_path, BURST_3)])
-    assert (table.format, summary(table)["failed"]) == ("burstgpt", 1)
+    assert (table.format, summarize(table)["failed"]) == ("burstgpt", 1)
     assert table.rows("SELECT session, latency_s, feature FROM requests") == [
         (None, 1.25, "API log"),
         ("7", 4.5, "Conversation log"),
@@ -155,7 +155,7 @@ def test_bailians_turns_are_one_session(tmp_path: Path) -> None:
         for chat, parent in chats
     ]
     table = read([written(tmp_path, "\n".join(map(json.dumps, lines)), "trace.jsonl")])
-    assert (table.format, summary(table)["sessions"]) == ("bailian", 3)
+    assert (table.format, summarize(table)["sessions"]) == ("bailian", 3)
     assert table.rows(
         "SELECT session, list(request_id ORDER BY request_id) FROM requests GROUP BY 1 ORDER BY 1"
     ) == [

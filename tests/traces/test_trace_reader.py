@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.traces import TraceError, Wish, read, read_outcomes, read_trace
+from simroute.traces import ReadOptions, TraceError, read, read_outcomes, read_trace
 
 HEADER = "arrival_s,input_tokens,output_tokens\n"
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -184,7 +184,7 @@ def test_strict_reading_stops_at_the_first_broken_line(tmp_path: Path, case: str
     line, reason = BROKEN[case]
     path = written(tmp_path, f"{HEADER}0,1,1\n{line}\n3,x,5\n")
     with pytest.raises(TraceError, match=rf"^{path}: row 3: {reason}.*; expected \w"):
-        read([path], Wish(strict=True))
+        read([path], ReadOptions(strict=True))
 
 
 def test_times_with_other_zones_are_turned_into_utc(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_stated_unit_is_held_against_every_time(tmp_path: Path) -> None:
         TraceError,
         match="row 4: in ms some times lie before 1973, others after; write all in one unit",
     ):
-        read([path], Wish(unit="ms"))
+        read([path], ReadOptions(unit="ms"))
 
 
 def test_a_json_file_that_was_cut_off_is_not_called_empty(tmp_path: Path) -> None:

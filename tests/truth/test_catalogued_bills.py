@@ -15,7 +15,7 @@ from simroute.experiment.run import replicate
 from simroute.models.prices import released
 from simroute.studies.bound.clairvoyant import foreseen
 from simroute.studies.run import run_study
-from simroute.traces.analysis.spend import recomputed
+from simroute.traces.analysis.spend import recompute_spend
 from simroute.traces.importer import read
 
 MODELS = {"anthropic": "claude-haiku-5-5", "deepseek": "deepseek-flash", "google": "gemini-4-argon"}
@@ -140,7 +140,7 @@ def log(tmp_path: Path) -> tuple[Path, float]:
 def test_a_log_is_priced_call_by_call(log: tuple[Path, float]) -> None:
     """`trace inspect`: the catalogue comes to what the log says, with tiers, hours, dates and
     cached tokens."""
-    found = recomputed(read([log[0]]))
+    found = recompute_spend(read([log[0]]))
     assert found is not None
     assert found.usd == pytest.approx(log[1], rel=1e-9)
     assert found.date == "2026-11-30 to 2026-12-01"

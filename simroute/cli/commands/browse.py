@@ -76,12 +76,12 @@ def names(kind: str) -> list[str]:
 def _brief(kind: str, name: str) -> str:
     from simroute.core import registry
     from simroute.metrics.definitions import DEFINITIONS
-    from simroute.traces.formats import named
+    from simroute.traces.formats import find_format
 
     if kind == "layers":
         return first_sentence(registry[name].__doc__)
     if kind == "formats":
-        return named(name).ABOUT
+        return find_format(name).ABOUT
     return DEFINITIONS[name] if kind == "metrics" else _about(kind, name)
 
 
@@ -206,9 +206,9 @@ def _metric(name: str) -> pages.Page:
 
 
 def _format(name: str) -> pages.Page:
-    from simroute.traces.formats import named
+    from simroute.traces.formats import find_format
 
-    form = named(name)
+    form = find_format(name)
     return pages.trace_format(name, form.__doc__ or "", form.FIELDS)
 
 

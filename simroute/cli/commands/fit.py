@@ -68,7 +68,7 @@ def fit_command(
     from simroute.errors import InputError
     from simroute.fitting.fit import fit
     from simroute.report import fit_page as pages
-    from simroute.traces.convert import free
+    from simroute.traces.convert import check_writable
 
     name = Path(traces[0]).name
     stem = name.split(".")[0] or "trace"
@@ -77,7 +77,7 @@ def fit_command(
         report or Path("reports") / f"{stem}-fitted.html",
     )
     with trace.mistakes():
-        free(scenario, force)
+        check_writable(scenario, force)
         given = None if deployments is None else deployments_of(deployments)
         table = trace.table(traces, **told)
         with telling() as progress:

@@ -83,7 +83,7 @@ def forecast_command(
 
 def _show(found: Forecast, windows: bool) -> None:
     from simroute.cli.render import pages
-    from simroute.fitting.forecast import FIGURES, LEVEL, holds
+    from simroute.fitting.forecast import FIGURES, LEVEL, contains
     from simroute.text import clean, duration
 
     click.echo(
@@ -93,7 +93,7 @@ def _show(found: Forecast, windows: bool) -> None:
     rows = []
     for name, (low, middle, high, came) in found.overall.items():
         held = found.coverage.get(name)
-        inside = "" if came is None else "yes" if holds(low, high, came) else "no"
+        inside = "" if came is None else "yes" if contains(low, high, came) else "no"
         words = "" if held is None else f"{held[0]} of {held[1]}"
         rows.append(
             (
@@ -126,7 +126,7 @@ def _show(found: Forecast, windows: bool) -> None:
                 "" if came is None else f"{came:.4g}",
             )
             for window in found.windows
-            for name, (low, high, came) in window.found.items()
+            for name, (low, high, came) in window.intervals.items()
         ]
         pages.show(pages.table(("from", "to", "figure", f"{100 * LEVEL:.0f} %", "came"), each))
     for note in found.notes:

@@ -20,11 +20,11 @@ LARGE = 20 << 20
 
 def formats(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Names of formats."""
-    from simroute.traces.formats import known
+    from simroute.traces.formats import all_formats
 
     return [
         CompletionItem(name, help=form.ABOUT)
-        for name, form in known().items()
+        for name, form in all_formats().items()
         if name.startswith(incomplete)
     ]
 
@@ -103,7 +103,7 @@ def inspect_command(traces: tuple[str, ...], as_json: bool, **told: Any) -> int:
     Several files are one trace. The format is found by content, compression (gzip, zstd) too. No
     text of a prompt is read.
     """
-    from simroute.traces.analysis.profile import rows, summary
+    from simroute.traces.analysis.profile import profile_lines, summarize
 
     with mistakes():
         paths, wish = _wished(traces, **told)
@@ -111,9 +111,9 @@ def inspect_command(traces: tuple[str, ...], as_json: bool, **told: Any) -> int:
             return _inspect_windows(paths, as_json)
         found = _read(paths, wish)
         if as_json:
-            _json(summary(found))
+            _json(summarize(found))
         else:
-            _show(paths, found.format, rows(found))
+            _show(paths, found.format, profile_lines(found))
     return 0
 
 
@@ -137,10 +137,10 @@ def convert_command(
     \b
     simroute trace convert export.jsonl trace.parquet --anonymize
     """
-    from simroute.traces.convert import convert, placed
+    from simroute.traces.convert import check_parquet_target, convert
 
     with mistakes():
-        placed(out, force)
+        check_parquet_target(out, force)
         found = table(traces, **told)
         convert(found, out, anonymize, force)
     left = sum(found.skipped.values())
@@ -179,8 +179,8 @@ def _wished(
 ) -> tuple[list[Path], Any]:
     """The files, and how to read them. Raises InputError, TraceError."""
     from simroute.errors import InputError
-    from simroute.traces import Wish
-    from simroute.traces.records import found
+    from simroute.traces import ReadOptions
+    from simroute.traces.records import find_files
 
     if form is not None and mapping is not None:
         raise InputError(
@@ -191,7 +191,7 @@ def _wished(
         from simroute.config import inputs
 
         made = inputs.read_mapping(mapping)
-    return found(traces), Wish(form, made, tz, time_unit, strict)
+    return find_files(traces), ReadOptions(form, made, tz, time_unit, strict)
 
 
 def _read(paths: list[Path], wish: Any) -> Any:
@@ -217,9 +217,9 @@ def _counting(paths: list[Path]) -> Iterator[Callable[[int], None] | None]:
 
 
 def _windows(paths: list[Path], wish: Any) -> bool:
-    from simroute.traces.choosing import format_of
+    from simroute.traces.detection import choose_format
 
-    return format_of(paths[:1], wish) == "servegen"
+    return choose_format(paths[:1], wish) == "servegen"
 
 
 def _inspect_windows(paths: list[Path], as_json: bool) -> int:
@@ -228,9 +228,9 @@ def _inspect_windows(paths: list[Path], as_json: bool) -> int:
     with _counting(paths) as told:
         found = rate_windows.read_windows(paths, told)
     if as_json:
-        _json(rate_windows.flat(found))
+        _json(rate_windows.summarize(found))
     else:
-        _show(paths, "servegen", rate_windows.described(found))
+        _show(paths, "servegen", rate_windows.window_lines(found))
     return 0
 
 
@@ -242,9 +242,9 @@ def _json(figures: dict[str, Any]) -> None:
 
 def _show(paths: list[Path], name: str, rows: Iterator[tuple[str, str]]) -> None:
     from simroute.cli.render import pages
-    from simroute.traces.formats import KNOWN, named
+    from simroute.traces.formats import KNOWN, find_format
 
-    about = named(name).ABOUT if name in KNOWN else "as the mapping says"
+    about = find_format(name).ABOUT if name in KNOWN else "as the mapping says"
     more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
     pages.show(pages.head(f"{paths[0]}{more}", f"{name}: {about}"))
     pages.show(pages.table(("", ""), rows))

@@ -155,9 +155,9 @@ def _described(kind: str) -> dict[str, str]:
 
         return DEFINITIONS
     if kind == "format":
-        from simroute.traces.formats import known
+        from simroute.traces.formats import all_formats
 
-        return {name: form.ABOUT for name, form in known().items()}
+        return {name: form.ABOUT for name, form in all_formats().items()}
     return dict.fromkeys(
         catalogue.list_names("scenarios" if kind == "scenario" else "policies"), ""
     )

@@ -11,7 +11,7 @@ from simroute.models import spec
 from simroute.models.quality import accuracy
 from simroute.storage import sheet
 from simroute.studies.replay.rebilled import Bill, rebilled
-from simroute.traces.playback.recording import NOBODY, OTHERS, Recording
+from simroute.traces.playback.columns import NOBODY, OTHERS, PlaybackColumns
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison
@@ -43,7 +43,8 @@ def spending(study: Comparison, log: Figures) -> dict[str, Any]:
         "spend": {
             kind: found
             for kind in KINDS
-            if (found := _spend(study, log, kind, "cost_usd" in trace.said, trace)) is not None
+            if (found := _spend(study, log, kind, "cost_usd" in trace.known_columns, trace))
+            is not None
         },
         "caching": _caching(study.configuration.scenario, trace, bills),
         "shifts": shifts[:MOST],
@@ -56,7 +57,7 @@ def spending(study: Comparison, log: Figures) -> dict[str, Any]:
 
 
 def _spend(
-    study: Comparison, log: Figures, kind: str, billed: bool, trace: Recording
+    study: Comparison, log: Figures, kind: str, billed: bool, trace: PlaybackColumns
 ) -> dict[str, Any] | None:
     """USD by name: `before` as the log says (None where it has no costs or no such names), `after`
     by policy, mean over replications. Days are in order."""
@@ -107,17 +108,21 @@ def _means(study: Comparison, policy: str, kind: str) -> dict[str, float]:
 # -- caches ----------------------------------------------------------------------------------------
 
 
-def _caching(scenario: spec.Scenario, trace: Recording, bills: Bills) -> dict[str, Any]:
+def _caching(scenario: spec.Scenario, trace: PlaybackColumns, bills: Bills) -> dict[str, Any]:
     """exact: requests whose prompt came before, and their cost; prompt: input that providers had
     read, and could have; semantic: assumed."""
     here = _here(scenario)
     own = [costs[here[target]] for (_, target), costs in bills.items() if target in here]
-    asked = sum(row[3] or 0.0 for row in trace.mix)
-    had = sum(row[4] or 0.0 for row in trace.mix)
-    known = "cached_tokens" in trace.said
-    ever, soon = trace.prefixes
+    asked = sum(row[3] or 0.0 for row in trace.spend_by_work)
+    had = sum(row[4] or 0.0 for row in trace.spend_by_work)
+    known = "cached_tokens" in trace.known_columns
+    ever, soon = trace.shared_prefixes
     saved, whole = sum(bill.saved for bill in own), sum(bill.could for bill in own)
-    paid = None if "cost_usd" not in trace.said else sum(row[6] or 0.0 for row in trace.mix)
+    paid = (
+        None
+        if "cost_usd" not in trace.known_columns
+        else sum(row[6] or 0.0 for row in trace.spend_by_work)
+    )
 
     def could(share: float | None) -> float | None:
         return None if share is None else max(0.0, share * whole - (saved if known else 0.0))
@@ -125,7 +130,7 @@ def _caching(scenario: spec.Scenario, trace: Recording, bills: Bills) -> dict[st
     return {
         "requests": trace.requests,
         "cost_usd": paid,
-        "exact": trace.repeats,
+        "exact": trace.repeat_spend,
         "prompt": {
             "input_tokens": asked,
             "cached_tokens": had if known else None,
@@ -160,11 +165,11 @@ def _here(scenario: spec.Scenario) -> dict[str, str]:
 # -- cheaper deployments ---------------------------------------------------------------------------
 
 
-def _shifts(scenario: spec.Scenario, trace: Recording, bills: Bills) -> list[dict[str, Any]]:
+def _shifts(scenario: spec.Scenario, trace: PlaybackColumns, bills: Bills) -> list[dict[str, Any]]:
     """Each kind of work at each deployment of the log, at every deployment that would be cheaper
     for the same calls; the largest saving first."""
     here = _here(scenario)
-    logged = {(row[0], row[1]): row for row in trace.mix}
+    logged = {(row[0], row[1]): row for row in trace.spend_by_work}
     found = []
     for (work, target), costs in bills.items():
         own, row = here.get(target), logged.get((work, target))
@@ -190,18 +195,20 @@ def _shifts(scenario: spec.Scenario, trace: Recording, bills: Bills) -> list[dic
     return sorted(found, key=lambda row: (-row["saves_usd"], row["work"], row["from"], row["to"]))
 
 
-def _missing(scenario: spec.Scenario, trace: Recording, any_found: bool) -> list[str]:
+def _missing(scenario: spec.Scenario, trace: PlaybackColumns, any_found: bool) -> list[str]:
     """Why the table of shifts is empty, or what of the log's work is not in it, in sentences."""
     known = {made.recorded for made in scenario.deployments.values()}
-    if not trace.mix:
+    if not trace.spend_by_work:
         return [
             "the log names no model of a request that was answered"
-            if "model" not in trace.said
+            if "model" not in trace.known_columns
             else "no request of the log was answered"
         ]
-    strange = sum(row[2] for row in trace.mix if row[1] not in known)
+    strange = sum(row[2] for row in trace.spend_by_work if row[1] not in known)
     blank = sum(
-        row[2] for row in trace.mix if row[1] in known and (row[3] is None or row[5] is None)
+        row[2]
+        for row in trace.spend_by_work
+        if row[1] in known and (row[3] is None or row[5] is None)
     )
     found = (
         [f"{strange:,.0f} answered requests went to models that are no deployment here"]
@@ -216,7 +223,7 @@ def _missing(scenario: spec.Scenario, trace: Recording, any_found: bool) -> list
         if blank
         else []
     )
-    if not any_found and strange + blank < sum(row[2] for row in trace.mix):
+    if not any_found and strange + blank < sum(row[2] for row in trace.spend_by_work):
         if len(scenario.deployments) == 1:
             found.append(
                 f"{next(iter(scenario.deployments))} is the only deployment; scenario=S names "

@@ -14,7 +14,7 @@ from simroute.ledger import CACHED, OUTCOMES
 from simroute.metrics import Context, EvidenceFold, Figures, Fold
 from simroute.models.questions import BLOCK
 from simroute.models.replayed import clock, window
-from simroute.traces.playback.recording import NOBODY, Recording
+from simroute.traces.playback.columns import NOBODY, PlaybackColumns
 
 OK, FAILED = OUTCOMES.index("ok"), OUTCOMES.index("failed")
 TOLD = {
@@ -26,12 +26,13 @@ TOLD = {
 """Figures that are compared -> what the log must say for that."""
 
 
-def told(trace: Recording) -> list[str]:
+def told(trace: PlaybackColumns) -> list[str]:
     """Which of `TOLD` this log can say."""
     return [
         name
         for name, column in TOLD.items()
-        if column in trace.said or (name == "success_rate" and "status" in trace.said)
+        if column in trace.known_columns
+        or (name == "success_rate" and "status" in trace.known_columns)
     ]
 
 
@@ -68,7 +69,7 @@ def logged(configuration: Configuration) -> Figures:
     }
     last = np.array([ends.get(code, -1) for code in range(len(trace.routes))] or [-1])
     for first in range(start, stop, 16 * BLOCK):
-        rows = trace.part(first, min(first + 16 * BLOCK, stop), outcomes=True)
+        rows = trace.block(first, min(first + 16 * BLOCK, stop), outcomes=True)
         rows["arrival"] = (rows["arrival"] - time.start) / time.scale
         for table, chunk in _chunks(rows, first - start, last, known):
             fold(table, chunk)

@@ -14,7 +14,7 @@ from simroute.models.billing import Tariff
 from simroute.models.calendar import calendar
 from simroute.models.prices import price_list
 from simroute.models.questions import BLOCK
-from simroute.traces.playback.recording import NOBODY, Recording
+from simroute.traces.playback.columns import NOBODY, PlaybackColumns
 
 PART = 16 * BLOCK
 """Requests that are looked at at a time."""
@@ -29,7 +29,9 @@ class Bill(NamedTuple):
     could: float
 
 
-def rebilled(scenario: spec.Scenario, trace: Recording) -> dict[tuple[str, str], dict[str, Bill]]:
+def rebilled(
+    scenario: spec.Scenario, trace: PlaybackColumns
+) -> dict[tuple[str, str], dict[str, Bill]]:
     """(kind of work, target of the log) -> deployment -> bill, of calls that were answered,
     whatever part of the log is replayed.
 
@@ -90,12 +92,12 @@ def _linear(tariff: Tariff, tokens: np.ndarray) -> np.ndarray:
     )
 
 
-def _calls(trace: Recording, tasked: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+def _calls(trace: PlaybackColumns, tasked: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
     """Of answered calls: place of (work, target), arrival (s), input, output, cached and written
     tokens."""
     last = np.array([route[-1] for route in trace.routes] or [-1])
     for start in range(0, trace.requests, PART):
-        part = trace.part(start, min(start + PART, trace.requests), outcomes=True)
+        part = trace.block(start, min(start + PART, trace.requests), outcomes=True)
         sent = np.flatnonzero((part["route"] >= 0) & (part["failed"] != 1))
         mine = {name: column[sent] for name, column in part.items()}
         work = np.where(tasked[mine["task"]], mine["task"], len(tasked) + mine["feature"])

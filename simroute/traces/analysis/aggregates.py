@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from simroute.traces.sends import TARGET
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 ALONE = (
     "len(list_filter(coalesce(tries, [])[:-2], lambda t: coalesce(t.status, 0) < 400 OR "
@@ -23,7 +23,7 @@ HOUR_NS = 3_600_000_000_000
 MOST_ROWS = 2000
 
 
-def bills(table: Table, source: str = "requests") -> dict[str, list[list[float]]]:
+def cost_equations(table: RequestTable, source: str = "requests") -> dict[str, list[list[float]]]:
     """Target -> of calls with a cost, sums of products of (fresh input, output, input read from a
     cache, and written to it) with them and cost.
 
@@ -44,7 +44,7 @@ def bills(table: Table, source: str = "requests") -> dict[str, list[list[float]]
     }
 
 
-def answers(table: Table, source: str = "requests") -> dict[str, str]:
+def answering_models(table: RequestTable, source: str = "requests") -> dict[str, str]:
     """Target -> the name under which most of its calls were answered, where that is not the one
     asked for: a catalogue may know only this one."""
     rows = table.rows(
@@ -55,7 +55,7 @@ def answers(table: Table, source: str = "requests") -> dict[str, str]:
     return dict(rows)
 
 
-def called(table: Table) -> dict[str, list[int]]:
+def call_counts(table: RequestTable) -> dict[str, list[int]]:
     """Target -> calls, those that were answered, and the most frequent status of the others (500
     where none is told); over the view `sends`."""
     rows = table.rows(
@@ -66,7 +66,7 @@ def called(table: Table) -> dict[str, list[int]]:
     return {target: [many, good, status or 500] for target, many, good, status in rows}
 
 
-def price_of(bill: list[list[float]]) -> dict[str, float]:
+def fit_price(bill: list[list[float]]) -> dict[str, float]:
     """USD per million tokens (`input`, `output`; `cached` and `written` where there are such), none
     below 0, that fit its `bills` best: by least squares."""
     sums, found = np.array(bill), np.zeros(4)
@@ -88,7 +88,7 @@ def price_of(bill: list[list[float]]) -> dict[str, float]:
     }
 
 
-def mix(table: Table) -> list[list[Any]]:
+def spend_by_work(table: RequestTable) -> list[list[Any]]:
     """[kind of work (task, else feature), target, requests, input, cached and output tokens, cost
     in USD] of requests that were answered."""
     rows = table.rows(
@@ -104,11 +104,11 @@ def mix(table: Table) -> list[list[Any]]:
     ]
 
 
-def repeats(table: Table) -> dict[str, float] | None:
+def repeat_spend(table: RequestTable) -> dict[str, float] | None:
     """Of requests whose prompt came before: how many, their share of the cost, and the same within
     an hour; None where prompts are not told apart."""
     known = "question IS NOT NULL OR blocks IS NOT NULL"
-    if not table.one(f"SELECT count(*) FROM requests WHERE {known}"):
+    if not table.value(f"SELECT count(*) FROM requests WHERE {known}"):
         return None
     row = table.rows(
         f"SELECT count(*) FILTER (since IS NOT NULL), count(*) FILTER (since <= {HOUR_NS}), "
@@ -127,7 +127,7 @@ def repeats(table: Table) -> dict[str, float] | None:
     )
 
 
-def chains(table: Table) -> list[list[int]]:
+def fallback_chains(table: RequestTable) -> list[list[int]]:
     """For each way that requests took (`code_route`, places of targets), that way and what was done
     after it where it failed: what most went on with, as far as more of those that had failed so far
     went on than ended there."""

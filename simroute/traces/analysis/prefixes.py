@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 MOST = 200_000
 """Requests looked at, the first ones: each block of a prompt is remembered."""
 
 
-def shared(table: Table, lifetime: float | None = None) -> float | None:
+def shared_prefix_share(table: RequestTable, lifetime: float | None = None) -> float | None:
     """Share of input tokens in leading blocks that an earlier request began with as well; None for
     a trace without blocks.
 
     `lifetime`: seconds for which a beginning is remembered after its last use; None for ever.
     Blocks of one prompt count as equally long.
     """
-    if not table.one("SELECT count(*) FROM requests WHERE len(blocks) > 0"):
+    if not table.value("SELECT count(*) FROM requests WHERE len(blocks) > 0"):
         return None
     used: dict[int, int] = {}
     keep = None if lifetime is None else round(lifetime * 1e9)

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simroute.text import duration, percent, seconds, usd
-from simroute.traces.analysis.prefixes import MOST, shared
-from simroute.traces.analysis.spend import explained, recomputed
-from simroute.traces.blame import Blame, blame
-from simroute.traces.embeddings import set_apart
-from simroute.traces.table import Table
+from simroute.traces.analysis.prefixes import MOST, shared_prefix_share
+from simroute.traces.analysis.spend import explain_difference, recompute_spend
+from simroute.traces.embeddings import separate_embeddings
+from simroute.traces.failures import FailureCounts, count_failures
+from simroute.traces.table import RequestTable
 
 Row = tuple[str, str]
 """What it is, and the figure in words."""
@@ -26,12 +26,12 @@ MORE = f"coalesce(attempts_at_least, attempts IS NULL AND NOT {HIT})"
 """Sends of a request, and whether there may have been more."""
 
 
-def summary(table: Table) -> dict[str, Any]:
+def summarize(table: RequestTable) -> dict[str, Any]:
     """The flat figures of `trace inspect --json`; None where the log does not say. Embeddings are
     counted apart."""
-    set_apart(table)
-    tokens = table.one("SELECT sum(input_tokens) FROM embeddings") if table.embeddings else None
-    found = table.named(
+    separate_embeddings(table)
+    tokens = table.value("SELECT sum(input_tokens) FROM embeddings") if table.embeddings else None
+    found = table.record(
         "SELECT min(arrival_ns) AS first, max(arrival_ns) AS last, sum(input_tokens) AS "
         "input_tokens, sum(cached_tokens) AS cached_tokens,"
         " sum(written_tokens) AS written_tokens,"
@@ -45,11 +45,11 @@ def summary(table: Table) -> dict[str, Any]:
         " nullif(count(DISTINCT model), 0) AS models, avg(latency_s) AS latency_mean_s, "
         "avg(ttft_s) AS ttft_mean_s FROM requests"
     )
-    known = table.named(
+    known = table.record(
         f"SELECT {', '.join(f'count({name}) AS {name}' for name in SHARES)} FROM requests"
     )
     first, last, at_least = found.pop("first"), found.pop("last"), found.pop("at_least")
-    faults = blame(table) if found["failed"] is not None else None
+    faults = count_failures(table) if found["failed"] is not None else None
     whole = {
         name: None if value is None else int(value)
         for name, value in found.items()
@@ -60,17 +60,17 @@ def summary(table: Table) -> dict[str, Any]:
         "requests": table.requests,
         "skipped": table.skipped,
         "unusable": table.unusable,
-        "first_arrival_utc": when(table, first),
-        "last_arrival_utc": when(table, last),
+        "first_arrival_utc": utc_text(table, first),
+        "last_arrival_utc": utc_text(table, last),
         "span_s": (last - first) / 1e9,
         **found,
         **whole,
         "attempts_at_least": at_least,
         "known": known,
-        "failed_by_request": faults and sum(faults.own.values()),
-        "failed_given_up": faults and faults.given_up,
-        "failed_by_deployment": faults and faults.weather,
-        "failed_without_status": faults and faults.untold,
+        "failed_by_request": faults and sum(faults.by_request.values()),
+        "failed_given_up": faults and faults.abandoned,
+        "failed_by_deployment": faults and faults.by_deployment,
+        "failed_without_status": faults and faults.without_status,
         "embeddings": table.embeddings or None,
         "embedding_tokens": None if tokens is None else int(tokens),
     }
@@ -94,7 +94,7 @@ SHARES = (
 REAL = ("cost_usd", "latency_mean_s", "ttft_mean_s")
 
 
-def when(table: Table, ns: int) -> str | None:
+def utc_text(table: RequestTable, ns: int) -> str | None:
     """An arrival as a date in UTC, to the microsecond; None on a clock that counts from the trace's
     own start."""
     if table.relative:
@@ -104,7 +104,7 @@ def when(table: Table, ns: int) -> str | None:
     )
 
 
-def dispersion(table: Table, window: int) -> float | None:
+def dispersion(table: RequestTable, window: int) -> float | None:
     """Variance over mean of arrivals in so many seconds, over the whole windows of the trace; 1 is
     a Poisson process.
 
@@ -126,9 +126,9 @@ def dispersion(table: Table, window: int) -> float | None:
     return float((squares / windows - mean * mean) / mean)
 
 
-def rows(table: Table) -> Iterator[Row]:
+def profile_lines(table: RequestTable) -> Iterator[Row]:
     """Everything there is to say, in the order in which one asks."""
-    said = summary(table)
+    said = summarize(table)
     if table.lost:
         yield "left out", table.lost
     yield from _span(table, said)
@@ -141,7 +141,7 @@ def rows(table: Table) -> Iterator[Row]:
     yield from _left_out(table)
 
 
-def _span(table: Table, said: dict[str, Any]) -> Iterator[Row]:
+def _span(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
     yield "requests", f"{table.requests:,}"
     span = said["span_s"]
     clock = (
@@ -164,7 +164,7 @@ def _span(table: Table, said: dict[str, Any]) -> Iterator[Row]:
         "AS gap, lag(arrival_ns) OVER (ORDER BY arrival_ns)"
         " AS began FROM requests) ORDER BY gap DESC NULLS LAST LIMIT 3"
     )
-    first = table.one("SELECT min(arrival_ns) FROM requests")
+    first = table.value("SELECT min(arrival_ns) FROM requests")
     yield (
         "longest gaps",
         ", ".join(
@@ -179,12 +179,12 @@ def _short(text: str) -> str:
     return text[:19].replace("T", " ")
 
 
-def _moment(table: Table, ns: int, first: int) -> str:
-    date = when(table, ns)
+def _moment(table: RequestTable, ns: int, first: int) -> str:
+    date = utc_text(table, ns)
     return _short(date) if date else f"second {(ns - first) / 1e9:,.0f}"
 
 
-def _tokens(table: Table, said: dict[str, Any]) -> Iterator[Row]:
+def _tokens(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
     for name in ("input_tokens", "output_tokens"):
         if said[name] is not None:
             yield (
@@ -212,8 +212,8 @@ def _tokens(table: Table, said: dict[str, Any]) -> Iterator[Row]:
             )
 
 
-def _quantiles(table: Table, column: str, told: Any) -> str:
-    found = table.one(
+def _quantiles(table: RequestTable, column: str, told: Any) -> str:
+    found = table.value(
         f"SELECT quantile_cont({column}, [0.5, 0.9, 0.99]) FROM requests WHERE {column} IS NOT NULL"
     )
     return ", ".join(
@@ -221,7 +221,7 @@ def _quantiles(table: Table, column: str, told: Any) -> str:
     )
 
 
-def _names(table: Table) -> Iterator[Row]:
+def _names(table: RequestTable) -> Iterator[Row]:
     for column in ("model", "provider", "user", "team", "feature", "task"):
         total, known = table.rows(
             f'SELECT count(DISTINCT "{column}"), count("{column}") FROM requests'
@@ -253,9 +253,9 @@ def _unsaid(count: int) -> str:
     return f" ({count:,} do not say)" if count else ""
 
 
-def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
+def _outcomes(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
     if said["failed"] is not None:
-        known = table.one("SELECT count(failed) FROM requests")
+        known = table.value("SELECT count(failed) FROM requests")
         yield (
             "failed",
             f"{said['failed']:,} "
@@ -272,7 +272,7 @@ def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
     if any(name for name, _ in told):
         yield "errors", ", ".join(f"{name or 'not told'} {count:,}" for name, count in told)
     if said["failed"]:
-        yield "whose fault", ", ".join(_whose(blame(table)))
+        yield "whose fault", ", ".join(_whose(count_failures(table)))
     if said["attempts"]:  # a gateway's cache alone makes none, and says nothing of the others
         least = "at least " if said["attempts_at_least"] else ""
         yield (
@@ -284,7 +284,7 @@ def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
         "SELECT cached, count(*) FROM requests WHERE cached <> 'no' GROUP BY 1 ORDER BY 2 DESC"
     )
     if cached:
-        known = table.one("SELECT count(cached) FROM requests")
+        known = table.value("SELECT count(cached) FROM requests")
         yield (
             "gateway's cache",
             ", ".join(f"{kind} {count:,} ({percent(count / known)})" for kind, count in cached)
@@ -300,26 +300,28 @@ def _outcomes(table: Table, said: dict[str, Any]) -> Iterator[Row]:
         )
 
 
-def _whose(found: Blame) -> Iterator[str]:
-    if found.own:
-        codes = ", ".join(f"{status}: {count:,}" for status, count in found.own.items())
-        yield f"{sum(found.own.values()):,} of the request itself or its account ({codes})"
-    if found.given_up:
-        yield f"{found.given_up:,} given up by who asked (499)"
-    if found.weather:
-        yield f"{found.weather:,} of the deployments" + (
-            f" ({found.untold:,} without a status are taken as such)" if found.untold else ""
+def _whose(found: FailureCounts) -> Iterator[str]:
+    if found.by_request:
+        codes = ", ".join(f"{status}: {count:,}" for status, count in found.by_request.items())
+        yield f"{sum(found.by_request.values()):,} of the request itself or its account ({codes})"
+    if found.abandoned:
+        yield f"{found.abandoned:,} given up by who asked (499)"
+    if found.by_deployment:
+        yield f"{found.by_deployment:,} of the deployments" + (
+            f" ({found.without_status:,} without a status are taken as such)"
+            if found.without_status
+            else ""
         )
 
 
-def _times(table: Table) -> Iterator[Row]:
+def _times(table: RequestTable) -> Iterator[Row]:
     for column, name in (("latency_s", "latency"), ("ttft_s", "first token")):
-        known = table.one(f"SELECT count({column}) FROM requests")
+        known = table.value(f"SELECT count({column}) FROM requests")
         if known:
             yield name, f"{_quantiles(table, column, seconds)}{_unsaid(table.requests - known)}"
 
 
-def _repeats(table: Table) -> Iterator[Row]:
+def _repeats(table: RequestTable) -> Iterator[Row]:
     known, distinct = table.rows(
         "SELECT count(*), count(DISTINCT coalesce(question, hash(blocks, "
         "input_tokens)::VARCHAR)) FROM requests"
@@ -330,7 +332,7 @@ def _repeats(table: Table) -> Iterator[Row]:
             "exact repeats",
             f"{percent((known - distinct) / known)} of requests ask what was asked before",
         )
-    found = shared(table)
+    found = shared_prefix_share(table)
     if found is not None:
         looked = f" (of the first {MOST:,} requests)" if table.requests > MOST else ""
         yield (
@@ -339,18 +341,18 @@ def _repeats(table: Table) -> Iterator[Row]:
         )
 
 
-def _spend(table: Table, said: dict[str, Any]) -> Iterator[Row]:
+def _spend(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
     if said["cost_usd"] is not None:
         yield "spend as logged", usd(said["cost_usd"])
-    found = recomputed(table)
+    found = recompute_spend(table)
     if found is None:
         return
     yield "spend by catalogue", f"{usd(found.usd)}, at prices of {found.date}"
-    for text in explained(found, said["cost_usd"]):
+    for text in explain_difference(found, said["cost_usd"]):
         yield "", text
 
 
-def _left_out(table: Table) -> Iterator[Row]:
+def _left_out(table: RequestTable) -> Iterator[Row]:
     named, same = table.rows(
         "SELECT count(request_id), count(*) - count(DISTINCT (arrival_ns, input_tokens, "
         'output_tokens, model, "user", session)) FROM requests'

@@ -21,7 +21,7 @@ BAD = {
 
 
 @dataclass
-class Windows:
+class RateWindows:
     """DuckDB's table `windows`: category, model, client, t_s, rate_rps, cv, pattern, p1, p2.
     `skipped`: reason -> rows."""
 
@@ -34,11 +34,11 @@ class Windows:
         return list(self.connection.execute(query).fetchall())
 
 
-def read_windows(paths: list[Path], progress: Callable[[int], None] | None = None) -> Windows:
+def read_windows(paths: list[Path], progress: Callable[[int], None] | None = None) -> RateWindows:
     """All windows of several files. Raises TraceError."""
-    from simroute.traces.table import database
+    from simroute.traces.table import open_database
 
-    found = Windows(database(sum(path.stat().st_size for path in paths)))
+    found = RateWindows(open_database(sum(path.stat().st_size for path in paths)))
     run = found.connection.execute
     typed = ", ".join(
         f'num("{name}") AS "{name}"' for name in ("t_s", "rate_rps", "cv", "p1", "p2")
@@ -53,7 +53,7 @@ def read_windows(paths: list[Path], progress: Callable[[int], None] | None = Non
     none = ", ".join(f'NULL::VARCHAR AS "{name}"' for name in servegen.FIELDS)
     run(f"CREATE TABLE windows AS {select} word(pattern) AS pattern FROM (SELECT {none})) LIMIT 0")
     for path in paths:
-        for part in records.chunks(path, servegen.FIELDS, records.unfolded):
+        for part in records.read_chunks(path, servegen.FIELDS, records.unwrap_data):
             chunk = {
                 name: np.array(part.columns.get(name) or [None] * len(part.lines), object)
                 for name in servegen.FIELDS
@@ -83,7 +83,7 @@ def read_windows(paths: list[Path], progress: Callable[[int], None] | None = Non
     return found
 
 
-def described(found: Windows) -> Iterator[tuple[str, str]]:
+def window_lines(found: RateWindows) -> Iterator[tuple[str, str]]:
     """What they say, as rows of words: all of it, then by model."""
     size = servegen.WINDOW_S
     first, last, expected = found.rows(
@@ -92,7 +92,7 @@ def described(found: Windows) -> Iterator[tuple[str, str]]:
     yield "windows", f"{found.count:,} of {size} s; no requests are in it"
     yield "span", f"{duration(last - first)}, on a clock of its own"
     yield "expected requests", f"{expected:,.0f}, {expected / (last - first):,.4g} a second"
-    for model in summary(found):
+    for model in summarize_models(found):
         cv = f"variation of inter-arrival times {model['cv_p50']:.2f} (p90 {model['cv_p90']:.2f})"
         top = f"ten largest {percent(model['top_ten'])}"
         text = (
@@ -104,7 +104,7 @@ def described(found: Windows) -> Iterator[tuple[str, str]]:
         yield "skipped", f"{count:,}: {reason}"
 
 
-def summary(found: Windows) -> list[dict[str, Any]]:
+def summarize_models(found: RateWindows) -> list[dict[str, Any]]:
     """By category and model: clients, expected requests, the ten largest clients' share of them,
     quantiles of windows' cv, share of gamma windows."""
     clients = (
@@ -141,9 +141,9 @@ def summary(found: Windows) -> list[dict[str, Any]]:
     ]
 
 
-def flat(found: Windows) -> dict[str, Any]:
+def summarize(found: RateWindows) -> dict[str, Any]:
     """As `trace inspect --json` prints it: `requests` is None, since there are none."""
-    models = summary(found)
+    models = summarize_models(found)
     first, last = found.rows(f"SELECT min(t_s), max(t_s) + {servegen.WINDOW_S} FROM windows")[0]
     return {
         "format": "servegen",

@@ -10,14 +10,14 @@ from simroute.models.calendar import day
 from simroute.models.prices import catalogued, changes, known_as, priced, released
 from simroute.text import usd
 from simroute.traces.analysis.aggregates import READ, WRITTEN
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 NAMES = 5
 EQUAL = 1e-6
 
 
 @dataclass
-class Spend:
+class CatalogueSpend:
     """All in USD. `usd`: of answered requests, each at the price of its own date; `date`: which
     those are. The others: what of the log's sum has no counterpart in it.
 
@@ -38,7 +38,7 @@ class Spend:
     unknown: dict[str, int] = field(default_factory=dict)
 
 
-def recomputed(table: Table) -> Spend | None:
+def recompute_spend(table: RequestTable) -> CatalogueSpend | None:
     """By (provider, model), each call at the price of its own date, hour and length; None when the
     log names no model."""
     groups = table.rows(
@@ -49,7 +49,7 @@ def recomputed(table: Table) -> Spend | None:
     )
     if not groups:
         return None
-    made = Spend(_dates(table))
+    made = CatalogueSpend(_dates(table))
     for provider, model, bad, ours, count, logged in groups:
         if ours:
             made.gateway += logged
@@ -60,13 +60,13 @@ def recomputed(table: Table) -> Spend | None:
             made.unknown[model] = made.unknown.get(model, 0) + count
         else:
             _bill(table, provider, model, known, made)
-    made.unpriced += table.one(
+    made.unpriced += table.value(
         "SELECT coalesce(sum(cost_usd), 0) FROM requests WHERE model IS NULL"
     )
     return made
 
 
-def _dates(table: Table) -> str:
+def _dates(table: RequestTable) -> str:
     if table.relative:
         return f"{released()}, the day of the catalogue's release, as the log has no dates"
     return " to ".join(
@@ -77,7 +77,9 @@ def _dates(table: Table) -> str:
     )
 
 
-def _bill(table: Table, provider: str, model: str, known: tuple[str, str], made: Spend) -> None:
+def _bill(
+    table: RequestTable, provider: str, model: str, known: tuple[str, str], made: CatalogueSpend
+) -> None:
     """Add what the answered calls of one model cost: sums of tokens for each of its prices and
     tiers."""
     first, last = (
@@ -118,7 +120,7 @@ def _bill(table: Table, provider: str, model: str, known: tuple[str, str], made:
         made.unlogged += cost if free else 0.0
 
 
-def explained(found: Spend, logged: float | None) -> Iterator[str]:
+def explain_difference(found: CatalogueSpend, logged: float | None) -> Iterator[str]:
     """The difference, cause by cause; what is left is said too."""
     if found.unknown:
         names = sorted(found.unknown, key=lambda name: (-found.unknown[name], name))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol, cast
 
 from simroute.traces.raw_text import Record, TraceError, Unfold
-from simroute.traces.records import Sample, unfolded
+from simroute.traces.records import RecordSample, unwrap_data
 
 KNOWN = (
     "aiperf",
@@ -72,16 +72,16 @@ class Format(Protocol):
     COLUMNS: dict[str, str]
 
     @staticmethod
-    def recognises(found: Sample) -> bool:
+    def recognises(found: RecordSample) -> bool:
         """Whether these keys and records are of this format."""
 
 
-def known() -> dict[str, Format]:
+def all_formats() -> dict[str, Format]:
     """All formats by name."""
     return {name: cast(Format, import_module(f"simroute.traces.formats.{name}")) for name in KNOWN}
 
 
-def named(name: str) -> Format:
+def find_format(name: str) -> Format:
     """The format of that name. Raises TraceError."""
     if name not in KNOWN:
         near = difflib.get_close_matches(name, KNOWN, 1)
@@ -89,12 +89,12 @@ def named(name: str) -> Format:
             f"--format {name}: no format is called so; "
             f"{f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(KNOWN)}"
         )
-    return known()[name]
+    return all_formats()[name]
 
 
-def recognised(path: Path, found: Sample) -> str:
+def recognise_format(path: Path, found: RecordSample) -> str:
     """The one format that knows this content. Raises TraceError when none does, or several."""
-    names = [name for name, form in known().items() if form.recognises(found)]
+    names = [name for name, form in all_formats().items() if form.recognises(found)]
     if len(names) == 1:
         return names[0]
     if names:
@@ -113,9 +113,9 @@ def recognised(path: Path, found: Sample) -> str:
     )
 
 
-def unfolding(form: Format) -> Unfold:
+def unfold_function(form: Format) -> Unfold:
     """How its records are taken apart: its own `unfold`, or the usual way."""
-    own: Unfold = getattr(form, "unfold", unfolded)
+    own: Unfold = getattr(form, "unfold", unwrap_data)
     return own
 
 

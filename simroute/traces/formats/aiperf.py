@@ -4,7 +4,7 @@ the file. How long that took is not told: it is taken as 0, and said. Lengths ar
 what a session adds to its prompts is not in them. hash_ids are blocks of the prompt.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "AIPerf's session traces: arrivals and lengths, turns a delay after the one before"
 FIELDS = ("session_id", "timestamp", "delay", "input_length", "output_length", "hash_ids")
@@ -19,7 +19,7 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By sessions beside lengths; RAGPulse's have an object for hash_ids."""
     listed = all(isinstance(record.get("hash_ids"), list | str | None) for record in found.records)
     named = {"session_id", "input_length"} <= found.keys and bool(

@@ -1,7 +1,7 @@
 """Azure's LLM inference traces. TIMESTAMP has seven digits and no zone in 2023 (taken as UTC), six
 and +00:00 in 2024."""
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "Azure LLM inference traces 2023 and 2024 (AzurePublicDataset)"
 FIELDS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
@@ -13,6 +13,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its three columns."""
     return set(FIELDS) <= found.keys

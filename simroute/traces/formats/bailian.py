@@ -3,7 +3,7 @@ of the prompt. A chat_id is one turn; turns are one session with the turn that t
 (parent_chat_id, -1 at the beginning).
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "Alibaba Bailian (Qwen) usage traces: chats by turn and kind, with blocks of prompts"
 FIELDS = (
@@ -27,6 +27,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By chats with parents."""
     return {"chat_id", "parent_chat_id", "timestamp", "input_length", "output_length"} <= found.keys

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simroute.traces.raw_text import Record
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 from simroute.traces.spans import loaded
 
 ABOUT = "Amazon Bedrock model invocation logs (S3 or CloudWatch; JSON lines)"
@@ -67,7 +67,7 @@ COLUMNS = {
 SKIP = {"line that is no invocation of a model": '"timestamp" IS NULL AND "modelId" IS NULL'}
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By the type of its schema, or by an event of CloudWatch that holds it."""
     return any(
         log.get("schemaType") == "ModelInvocationLog"

@@ -5,7 +5,7 @@ Elapsed time (version 3) goes to the last token. Session ID is empty for API cal
 (GPT-3.5) or GPT-4.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = (
     "BurstGPT (HPMLL): a university's Azure OpenAI traffic, with or without sessions and "
@@ -33,6 +33,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its columns' names, which both versions share."""
     return {"Timestamp", "Model", "Request tokens", "Response tokens", "Log Type"} <= found.keys

@@ -10,7 +10,7 @@ from typing import Any
 from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.columns import TRY, VERSION
 from simroute.traces.raw_text import TraceError
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = (
     f"simroute's own table of requests (version {VERSION}), as `simroute trace convert` writes it"
@@ -37,7 +37,7 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By arrival_ns, which no other log has."""
     return "arrival_ns" in found.keys
 

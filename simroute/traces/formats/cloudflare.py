@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simroute.traces.raw_text import Record
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 from simroute.traces.spans import loaded
 
 ABOUT = "Cloudflare AI Gateway logs (API answers as JSON or JSONL; Logpush)"
@@ -93,7 +93,7 @@ METRICS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its names for tokens and time, or those of Logpush."""
     return any(
         {"created_at", "provider", "tokens_in", "tokens_out"} <= row.keys()

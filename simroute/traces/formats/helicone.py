@@ -9,7 +9,7 @@ it cost is kept. Statuses below 100 are Helicone's own (timed out, cancelled, â€
 status. Sends behind one answer are not told.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "Helicone requests (API rows as JSON or JSONL, exports as CSV)"
 FIELDS = (
@@ -77,6 +77,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its name for the time of a request, beside tokens."""
     return {"request_created_at", "prompt_tokens", "completion_tokens"} <= found.keys

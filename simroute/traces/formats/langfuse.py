@@ -12,7 +12,7 @@ prompt, is not read. No status, no attempts and no answers of a gateway's cache 
 `trace_name` is taken as the feature.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = (
     "Langfuse observations (bucket export as JSON, JSONL, CSV or Parquet; exports of its "
@@ -102,7 +102,7 @@ COLUMNS = {
 SKIP = {"observation that is no generation": "upper(type) NOT IN ('GENERATION', 'EMBEDDING')"}
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By the names of the fields that every observation has."""
     return {"id", "type", "trace_id", "start_time"} <= found.keys or {
         "id",

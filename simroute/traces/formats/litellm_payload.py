@@ -11,7 +11,7 @@ include those read from or written to a provider's cache, Anthropic's too. Waits
 show as gaps only.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "LiteLLM's StandardLoggingPayload (JSONL or CSV), a row for each attempt"
 FIELDS = (
@@ -86,7 +86,7 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its names for money, tokens and time."""
     return {
         "response_cost",

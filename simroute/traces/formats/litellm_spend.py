@@ -12,7 +12,7 @@ answered). What they say beyond the rows is added; a row with none of either beg
 are not told: then the count of sends is a lower bound.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "LiteLLM proxy's SpendLogs (JSONL or CSV of the table)"
 FIELDS = (
@@ -84,6 +84,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its names for money, tokens and time."""
     return {"request_id", "spend", "prompt_tokens", "completion_tokens", "startTime"} <= found.keys

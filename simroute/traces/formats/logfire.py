@@ -9,13 +9,13 @@ in USD.
 """
 
 from simroute.traces.formats.otel import CLOCK, COLUMNS, FIELDS, PARTS, SHEETS, SKIP
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 from simroute.traces.spans import unfold
 
 ABOUT = "Logfire records from its query API (JSON by rows or columns, NDJSON, CSV)"
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its names for times and attributes, or by the wrapping of an answer."""
     if {"start_timestamp", "attributes"} <= found.keys:
         return True

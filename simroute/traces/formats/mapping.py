@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from simroute.traces.columns import COLUMNS
-from simroute.traces.formats.mapped import (
+from simroute.traces.field_paths import Place, entered, place
+from simroute.traces.formats.mapping_sql import (
     MONEY,
     SPAN_FAILED,
     TIMES,
@@ -19,9 +20,8 @@ from simroute.traces.formats.mapped import (
     _condition,
     _values,
 )
-from simroute.traces.places import Place, entered, place
 from simroute.traces.raw_text import Record
-from simroute.traces.records import Sample, unfolded
+from simroute.traces.records import RecordSample, unwrap_data
 
 KEYS = (
     *TIMES,
@@ -62,7 +62,7 @@ Problems = list[tuple[tuple[str, ...], str]]
 
 
 @dataclass
-class Mapped:
+class MappedFormat:
     """A `Format` made from a mapping. `told`: key -> what was said of it; `asked`: conditions of
     `where`; `records`: where rows stand in a document; `UNIT`: of times that are numbers; without
     one it is told by their size."""
@@ -98,7 +98,7 @@ class Mapped:
         )
 
     @staticmethod
-    def recognises(found: Sample) -> bool:
+    def recognises(found: RecordSample) -> bool:
         """A mapping is never guessed."""
         return False
 
@@ -123,7 +123,7 @@ class Mapped:
             *(("where", one["column"], one.get("present") is False) for one in self.asked),
         ][:MOST_LOOKED]
 
-    def unplaced(self, found: Sample) -> str:
+    def unplaced(self, found: RecordSample) -> str:
         """What is wrong with `records` in these whole records, none of which has rows there;
         nothing if one has."""
         if self.records is None:
@@ -161,9 +161,9 @@ class Mapped:
                 if isinstance(row, dict)
             ]
             return rows or [{}]
-        return spans(record) if "resourceSpans" in record else unfolded(record)
+        return spans(record) if "resourceSpans" in record else unwrap_data(record)
 
-    def settled(self, found: Sample) -> Mapped:
+    def settled(self, found: RecordSample) -> MappedFormat:
         """With names that contain dots read as this log's first records write them."""
         told = {
             key: one | {"column": one["column"] and one["column"].settled(found.records)}
@@ -172,7 +172,7 @@ class Mapped:
         asked = tuple(one | {"column": one["column"].settled(found.records)} for one in self.asked)
         return replace(self, told=told, asked=asked)
 
-    def absent(self, found: Sample) -> list[tuple[str, str]]:
+    def absent(self, found: RecordSample) -> list[tuple[str, str]]:
         """(name, the nearest that is there) for each place that the log lacks; records of JSON may
         lack all but the time at first."""
         some = (
@@ -231,7 +231,7 @@ def _attributes(holder: Any) -> Record:
 # -- what was written ------------------------------------------------------------------------------
 
 
-def mapped(data: Any) -> Mapped:
+def parse_mapping(data: Any) -> MappedFormat:
     """The format that a mapping describes. Raises MappingError."""
     problems: Problems = []
     if not isinstance(data, Mapping):
@@ -293,7 +293,7 @@ def mapped(data: Any) -> Mapped:
         )
     if problems:
         raise MappingError(problems)
-    return Mapped(known, asked, records, next(iter(units), None))
+    return MappedFormat(known, asked, records, next(iter(units), None))
 
 
 def _told(key: str, value: Any) -> tuple[Told, Problems]:

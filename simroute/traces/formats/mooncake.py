@@ -3,7 +3,7 @@ are multiples of 3 s, requests are spread evenly over each tick. hash_ids are bl
 of the prompt; some or all rows may lack them, and other fields are not read.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = (
     "Mooncake (Kimi), and AIPerf's traces like it: arrivals and lengths, with or without "
@@ -20,7 +20,7 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its names for time and lengths; Bailian's rows have a chat_id beside them, RAGPulse's an
     object for hash_ids, AIPerf's sessions a name."""
     listed = all(isinstance(record.get("hash_ids"), list | str | None) for record in found.records)

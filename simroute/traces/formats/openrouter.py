@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simroute.traces.raw_text import Record
-from simroute.traces.records import Sample, unfolded
+from simroute.traces.records import RecordSample, unwrap_data
 from simroute.traces.spans import loaded
 
 ABOUT = "OpenRouter generations (JSON or JSONL of /api/v1/generation, or as the SDK names them)"
@@ -82,7 +82,7 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its names for tokens and time."""
     keys = {_snake(name) for name in found.keys}
     return {"id", "created_at", "model"} <= keys and bool(
@@ -92,7 +92,7 @@ def recognises(found: Sample) -> bool:
 
 def unfold(record: Record) -> Iterator[Record]:
     """The generations in it, by the names of the API."""
-    for row in unfolded(record):
+    for row in unwrap_data(record):
         yield _snaked(row) if "createdAt" in row else row
 
 

@@ -8,7 +8,7 @@ caller has no whole answer; what it cost is kept. The application is taken as th
 name as the team. No status, attempts, sessions or requested model are told.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "OpenRouter's activity export (CSV, a row for each generation)"
 FIELDS = (
@@ -58,6 +58,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its names for the model and for tokens."""
     return {"created_at", "model_permaslug", "tokens_prompt", "tokens_completion"} <= found.keys

@@ -15,7 +15,7 @@ no output.
 """
 
 from simroute.traces import dialects
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 from simroute.traces.spans import SPAN, unfold
 
 ABOUT = (
@@ -69,7 +69,7 @@ SKIP = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By the outermost names of OTLP's traces, or by spans with attributes."""
     if {"resourceSpans", "resource_spans", "scopeSpans", "scope_spans"} & found.keys:
         return True

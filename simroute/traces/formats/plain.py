@@ -3,8 +3,8 @@ output_tokens; and any other canonical column."""
 
 from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.formats import canonical
-from simroute.traces.formats.mapped import READ
-from simroute.traces.records import Sample
+from simroute.traces.formats.mapping_sql import READ
+from simroute.traces.records import RecordSample
 
 ABOUT = (
     "arrival_s, input_tokens, output_tokens: the least that a trace needs; any canonical "
@@ -19,7 +19,7 @@ COLUMNS = (
 )
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its three columns; with an outcome they are the rows of a run."""
     return {"arrival_s", "input_tokens", "output_tokens"} <= found.keys and not {
         "outcome",

@@ -10,7 +10,7 @@ What a limit (412) or a guardrail (446) refused may have been sent nowhere. Toke
 provider's cache are not told.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = (
     "Portkey log export (JSONL; cost in cents, times in ms), a row for each target of a fallback"
@@ -73,6 +73,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its names for tokens and model."""
     return {"created_at", "ai_model", "req_units", "res_units"} <= found.keys

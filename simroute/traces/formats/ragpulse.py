@@ -1,7 +1,7 @@
 """RAGPulse. Seconds since the start, as texts. hash_ids name the parts of a prompt: system prompt,
 passages, history, web search, user input."""
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "RAGPulse: a university's question answering over documents, with the parts of each prompt"
 FIELDS = ("timestamp", "input_length", "output_length", "hash_ids", "session_id")
@@ -18,7 +18,7 @@ COLUMNS = {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By hash_ids that name parts of a prompt."""
     return set(FIELDS) <= found.keys and all(
         "sys_prompt" in (record.get("hash_ids") or ()) for record in found.records

@@ -9,7 +9,7 @@ from typing import Any
 
 from simroute.traces.columns import TRY
 from simroute.traces.raw_text import TraceError
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "requests.parquet of a run of simroute (--rows), with the attempts.parquet beside it"
 FIELDS = (
@@ -62,7 +62,7 @@ COLUMNS = {
 ONE_RUN = "filter it down to one policy and replication, or run with --replications 1"
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By columns that only our requests have."""
     return {"policy", "replication", "arrival_s", "outcome", "wasted_usd", "target"} <= found.keys
 

@@ -3,7 +3,7 @@ variation of its inter-arrival times, and the family that fits them with its two
 hold no requests, so they cannot be replayed; `trace inspect` describes them.
 """
 
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = "ServeGen client windows: rates and burstiness of clients, no requests"
 FIELDS = ("category", "model", "client", "t_s", "rate_rps", "cv", "pattern", "p1", "p2")
@@ -12,6 +12,6 @@ COLUMNS: dict[str, str] = {}
 WINDOW_S = 600
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By rates of clients."""
     return {"client", "t_s", "rate_rps", "cv"} <= found.keys

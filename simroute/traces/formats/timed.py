@@ -6,7 +6,7 @@ output_tokens, and any others of them.
 """
 
 from simroute.traces.formats import plain
-from simroute.traces.records import Sample
+from simroute.traces.records import RecordSample
 
 ABOUT = (
     "time, input_tokens, output_tokens and any other canonical column (CSV or JSONL of one's own)"
@@ -21,7 +21,7 @@ COLUMNS = plain.COLUMNS | {
 }
 
 
-def recognises(found: Sample) -> bool:
+def recognises(found: RecordSample) -> bool:
     """By its three columns."""
     return {"time", "input_tokens", "output_tokens"} <= found.keys and not {
         "arrival_s",

@@ -12,35 +12,36 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from simroute.streams import refusal
-from simroute.traces.importer import Wish, read
-from simroute.traces.playback.columns import record
-from simroute.traces.playback.recording import Recording
+from simroute.traces.detection import ReadOptions
+from simroute.traces.importer import read
+from simroute.traces.playback.columns import PlaybackColumns
+from simroute.traces.playback.write_columns import write_columns
 from simroute.traces.raw_text import TraceError
 
 FOLDER = "SIMROUTE_TRACES"
 """Environment variable that tells worker processes where the traces of their parent are."""
 
 
-_OPEN: dict[str, Recording] = {}
+_OPEN: dict[str, PlaybackColumns] = {}
 
 
-def recording(path: str, wish: Wish | None = None) -> Recording:
+def open_columns(path: str, wish: ReadOptions | None = None) -> PlaybackColumns:
     """A trace's columns: read once, for this process and those that it starts. Raises
     TraceError."""
-    wish = wish or Wish()
+    wish = wish or ReadOptions()
     how = hashlib.sha256(repr((digest(path), wish)).encode()).hexdigest()
     if how not in _OPEN:
         folder = _folder() / how
         if not (folder / "trace.json").exists():
             _written(path, wish, folder)
-        _OPEN[how] = Recording(folder)
+        _OPEN[how] = PlaybackColumns(folder)
     return _OPEN[how]
 
 
-def _written(path: str, wish: Wish, folder: Path) -> None:
+def _written(path: str, wish: ReadOptions, folder: Path) -> None:
     half = Path(tempfile.mkdtemp(prefix="half-", dir=_folder()))
     try:
-        record(read(files(path), wish), half)
+        write_columns(read(trace_files(path), wish), half)
         half.rename(folder)
     except OSError:
         if not (folder / "trace.json").exists():  # else another process was faster
@@ -49,7 +50,7 @@ def _written(path: str, wish: Wish, folder: Path) -> None:
         shutil.rmtree(half, ignore_errors=True)
 
 
-def files(path: str) -> list[Path]:
+def trace_files(path: str) -> list[Path]:
     """The files of a trace: one, several with the system's separator of paths between them, or a
     pattern. Raises TraceError."""
     if Path(path).exists():  # whose name may have a separator in it
@@ -76,7 +77,7 @@ def digest(path: str) -> str:
     """SHA-256 of a file (of several: of theirs), read again only when it has changed. Raises
     TraceError."""
     found = []
-    for file in files(path):
+    for file in trace_files(path):
         try:
             if (why := refusal(file)) is not None:
                 raise TraceError(f"{file}: {why}")

@@ -9,9 +9,10 @@ import numpy as np
 
 from simroute.models.workload import Outcomes
 from simroute.traces import records
-from simroute.traces.importer import Wish, read
+from simroute.traces.detection import ReadOptions
+from simroute.traces.importer import read
 from simroute.traces.raw_text import TraceError
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 
 @dataclass
@@ -25,16 +26,16 @@ class Trace:
     notes: list[str] = field(default_factory=list)
 
 
-def read_trace(path: str | Path, wish: Wish | None = None) -> Trace:
+def read_trace(path: str | Path, wish: ReadOptions | None = None) -> Trace:
     """Arrivals and lengths of a trace in any known format. Raises TraceError."""
     table = read([Path(path)], wish)
     arrival, asked, given = table.arrays(
         "arrival_ns", "coalesce(input_tokens, 0)", "coalesce(output_tokens, 0)"
     )
-    return Trace((arrival - arrival[0]) / 1e9, asked, given, said(table))
+    return Trace((arrival - arrival[0]) / 1e9, asked, given, reading_notes(table))
 
 
-def said(table: Table) -> list[str]:
+def reading_notes(table: RequestTable) -> list[str]:
     """What was skipped or assumed, in sentences."""
     return [
         *([table.lost] if table.lost else []),
@@ -49,7 +50,7 @@ def said(table: Table) -> list[str]:
 def read_outcomes(path: str | Path) -> Outcomes:
     """Read a prompt × model table: prompt_id, task, then one 0/1 (or 0 … 1) column for each model.
     Raises TraceError."""
-    rows = records.table_of(Path(path))
+    rows = records.read_csv_rows(Path(path))
     header = next(rows, (0, []))[1]
     if header[:2] != ["prompt_id", "task"] or len(header) < 3:
         raise TraceError(

@@ -8,7 +8,7 @@ import pytest
 
 from simroute.cli import main
 from simroute.traces import read
-from simroute.traces.analysis.profile import rows, summary
+from simroute.traces.analysis.profile import profile_lines, summarize
 
 COLUMNS = (
     "arrival_ns,request_id,input_tokens,cached_tokens,output_tokens,provider,model,failed,"
@@ -130,7 +130,7 @@ def test_a_log_without_cached_tokens_is_priced_in_full(tmp_path: Path) -> None:
     )
     told = [
         text
-        for name, text in rows(read([path]))
+        for name, text in profile_lines(read([path]))
         if name in ("spend as logged", "spend by catalogue", "")
     ]
     assert told == [
@@ -145,7 +145,7 @@ def test_the_difference_between_log_and_catalogue_is_explained(trace: Path) -> N
     has $0.001 more, and others with causes."""
     told = [
         text
-        for name, text in rows(read([trace]))
+        for name, text in profile_lines(read([trace]))
         if name in ("spend as logged", "spend by catalogue", "")
     ]
     assert told == [
@@ -195,7 +195,7 @@ def test_a_converted_trace_says_the_same(trace: Path, capsys: pytest.CaptureFixt
     )
     before, after = read([trace]), read([Path("out.parquet")])
     assert after.rows("SELECT * FROM requests") == before.rows("SELECT * FROM requests")
-    assert summary(after) == summary(before) | {"skipped": {}}
+    assert summarize(after) == summarize(before) | {"skipped": {}}
 
 
 def test_an_anonymised_trace_keeps_who_is_the_same_and_names_nobody(
@@ -205,12 +205,12 @@ def test_an_anonymised_trace_keeps_who_is_the_same_and_names_nobody(
     for name in ("one.parquet", "two.parquet"):
         assert said(capsys, "trace", "convert", str(trace), name, "--anonymize")[0] == 0
     one, two = read([Path("one.parquet")]), read([Path("two.parquet")])
-    plain = summary(read([trace])) | {"skipped": {}}
-    assert summary(one) == summary(two) == plain
+    plain = summarize(read([trace])) | {"skipped": {}}
+    assert summarize(one) == summarize(two) == plain
     for column in ('"user"', "session", "request_id", "question"):
         kept = f"SELECT list({column} ORDER BY arrival_ns) FROM requests"
-        assert not {*one.one(kept)} & {
-            *two.one(kept),
+        assert not {*one.value(kept)} & {
+            *two.value(kept),
             "ann",
             "bob",
             "s1",
@@ -220,8 +220,8 @@ def test_an_anonymised_trace_keeps_who_is_the_same_and_names_nobody(
             "q1",
             "q2",
         } - {None}
-        assert [one.one(kept).index(word) for word in one.one(kept)] == [
-            two.one(kept).index(word) for word in two.one(kept)
+        assert [one.value(kept).index(word) for word in one.value(kept)] == [
+            two.value(kept).index(word) for word in two.value(kept)
         ]
     assert b"ann" not in Path("one.parquet").read_bytes()
 
@@ -319,12 +319,12 @@ def test_a_share_is_of_the_rows_that_say_and_the_others_are_told(tmp_path: Path)
         "1700000003000000000,700,1,,,,",
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    found = dict(rows(read([path])))
+    found = dict(profile_lines(read([path])))
     assert found["streamed"] == "1 (33.33 %) (1 do not say)"
     assert found["cached tokens"] == "250 (62.50 % of input) (2 do not say)"
     assert found["gateway's cache"] == "exact 1 (50.00 %) (2 do not say)"
     assert found["users"] == "1: a 100.00 % (3 do not say)"
-    said = summary(read([path]))
+    said = summarize(read([path]))
     assert (
         said["streamed"],
         said["known"]["streamed"],

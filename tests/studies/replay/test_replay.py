@@ -23,7 +23,7 @@ from simroute.studies.rebuild import rebuilt
 from simroute.studies.replay.calibration import undisturbed
 from simroute.studies.run import run_study
 from simroute.traces import read
-from simroute.traces.analysis.spend import recomputed
+from simroute.traces.analysis.spend import recompute_spend
 from tests.logs import LISTED, calls, written
 
 FLAKY = {"gpt-4o": 0.08, "claude-sonnet-4-0": 0.02}
@@ -366,7 +366,7 @@ def test_input_written_to_a_cache_is_billed_at_its_own_price(tmp_path):
     assert abs(found["calibration"]["cost_usd"]["residual"]) < 300e-9
     saved = sum(2.7 * row["cached_tokens"] - 0.75 * row["written_tokens"] for row in rows) / 1e6
     assert found["caching"]["prompt"]["saved_usd"] == pytest.approx(saved)
-    spend = recomputed(read([log]))
+    spend = recompute_spend(read([log]))
     assert spend.usd == pytest.approx(sum(row["cost_usd"] for row in rows))
     assert spend.written == pytest.approx(sum(0.75 * row["written_tokens"] for row in rows) / 1e6)
     own = written(tmp_path / "own.csv", [row | {"model": "in-house-7"} for row in rows])

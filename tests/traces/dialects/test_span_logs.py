@@ -12,8 +12,8 @@ import pytest
 
 from figures import figures, lines, near, table
 from hostile import VALUES
-from simroute.traces import TraceError, Wish, read
-from simroute.traces.analysis.profile import summary
+from simroute.traces import ReadOptions, TraceError, read
+from simroute.traces.analysis.profile import summarize
 from simroute.traces.dialects import FIELDS
 from simroute.traces.nesting import WRAPPER
 
@@ -515,7 +515,7 @@ def test_vercels_calls_count_once_and_know_who_asked(tmp_path: Path, form: str) 
         ("bob", None, False, True, "gpt-4o-mini", "chat"),
         ("bob", None, False, False, "gpt-4o-mini", "chat"),
     ]
-    assert (summary(found)["embeddings"], summary(found)["embedding_tokens"]) == (2, 30)
+    assert (summarize(found)["embeddings"], summarize(found)["embedding_tokens"]) == (2, 30)
 
 
 def test_vercels_spans_by_the_conventions_count_once(tmp_path: Path) -> None:
@@ -554,7 +554,7 @@ def test_vercels_spans_by_the_conventions_count_once(tmp_path: Path) -> None:
     ]
     path = tmp_path / "log"
     path.write_text(FORMS["document"](spans))
-    found = read([path], Wish(strict=True))
+    found = read([path], ReadOptions(strict=True))
     assert (found.requests, found.skipped) == (2, {OTHER: 2, WRAPPER: 1})
     assert found.rows(
         "SELECT sum(input_tokens)::INT, sum(output_tokens)::INT, max(ttft_s), max(latency_s) "
@@ -604,7 +604,7 @@ def test_spans_named_by_their_format_may_begin_with_others(tmp_path: Path) -> No
             ]
         )
     )
-    assert read([path], Wish(format="otel")).requests == 1
+    assert read([path], ReadOptions(format="otel")).requests == 1
 
 
 def test_spans_around_each_other_in_a_circle_are_calls_no_more(tmp_path: Path) -> None:
@@ -921,9 +921,9 @@ def test_no_value_of_a_spans_own_field_breaks_the_reading(tmp_path: Path, name: 
     )
     if name in ("start_time", "end_time"):
         with pytest.raises(TraceError, match="are the times swapped"):
-            read([path], Wish(format="otel"))
+            read([path], ReadOptions(format="otel"))
     else:
-        assert read([path], Wish(format="otel")).requests > 0
+        assert read([path], ReadOptions(format="otel")).requests > 0
 
 
 @pytest.mark.parametrize(
@@ -943,7 +943,7 @@ def test_the_cases_have_their_totals(shared: Path, name: str, want: str, format:
     path = shared / "cases" / name
     wanted = json.loads((path.parent / f"{want}.json").read_text(encoding="utf-8"))
     found = read([path])
-    got = found.named(
+    got = found.record(
         "SELECT count(*) AS requests, sum(input_tokens)::BIGINT AS input, "
         "coalesce(sum(cached_tokens), 0)::BIGINT AS cached,"
         " sum(output_tokens)::BIGINT AS output, coalesce(sum(cost_usd), 0) AS cost, count(*) "
@@ -955,7 +955,7 @@ def test_the_cases_have_their_totals(shared: Path, name: str, want: str, format:
     got |= dict(
         zip(
             ("embeddings", "embedding_tokens"),
-            (summary(found)[key] for key in ("embeddings", "embedding_tokens")),
+            (summarize(found)[key] for key in ("embeddings", "embedding_tokens")),
             strict=True,
         )
     )

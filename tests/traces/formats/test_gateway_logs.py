@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from figures import figures, lines, near, sheet, table
-from simroute.traces.formats import known
+from simroute.traces.formats import all_formats
 
 PORTKEY: list[dict[str, Any]] = [  # cost in cents, time in ms; nothing of the bodies is read
     {
@@ -578,5 +578,7 @@ def test_no_format_reads_what_was_asked_or_answered() -> None:
         "gen_ai.completion",
     }
     assert {
-        name: texts & set(form.FIELDS) for name, form in known().items() if texts & set(form.FIELDS)
+        name: texts & set(form.FIELDS)
+        for name, form in all_formats().items()
+        if texts & set(form.FIELDS)
     } == {}

@@ -315,7 +315,7 @@ def test_a_request_has_its_last_attempts_outcome_and_tells_all_of_them(tmp_path:
         ("c6", "bob", "t1", "a", "openai", False, None, None, "exact", False, None),
     ]
     limited = {"provider": "openai", "model": "a", "status": 429, "error": "RateLimitError"}
-    assert found.one("SELECT tries FROM requests") == [
+    assert found.value("SELECT tries FROM requests") == [
         {"offset_s": 0.0, "latency_s": 0.25, **limited},
         {"offset_s": 1.0, "latency_s": 0.5, **limited},
         {

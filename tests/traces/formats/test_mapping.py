@@ -11,9 +11,9 @@ import pytest
 from figures import lines, sheet
 from simroute.cli import main
 from simroute.config.inputs import read_mapping
-from simroute.traces import TraceError, Wish, read
-from simroute.traces.analysis.profile import summary
-from simroute.traces.formats.mapping import MappingError, mapped
+from simroute.traces import ReadOptions, TraceError, read
+from simroute.traces.analysis.profile import summarize
+from simroute.traces.formats.mapping import MappingError, parse_mapping
 
 MAPPING = {
     "time": {"column": "ts", "unit": "ms"},
@@ -39,7 +39,7 @@ def test_a_mapping_gives_columns_their_meaning(tmp_path: Path) -> None:
     value for all rows."""
     path = tmp_path / "log.csv"
     path.write_text(LOG, encoding="utf-8")
-    table = read([path], Wish(mapping=mapped(MAPPING)))
+    table = read([path], ReadOptions(mapping=parse_mapping(MAPPING)))
     columns = (
         "arrival_ns, request_id, provider, model, input_tokens, cached_tokens, latency_s, "
         "cost_usd, failed"
@@ -58,7 +58,11 @@ def test_a_dotted_name_looks_into_nested_objects(tmp_path: Path) -> None:
     )
     table = read(
         [path],
-        Wish(mapping=mapped({"time": "at", "input_tokens": "usage.in", "output_tokens": "a.b"})),
+        ReadOptions(
+            mapping=parse_mapping(
+                {"time": "at", "input_tokens": "usage.in", "output_tokens": "a.b"}
+            )
+        ),
     )
     assert table.rows("SELECT input_tokens, output_tokens FROM requests") == [(3, 5)]
 
@@ -100,7 +104,7 @@ def test_keys_may_contain_dots_and_cells_objects_as_text(
         )
     else:
         path.write_text(json.dumps({"at": 1_700_000_000, "attributes": TOKENS}), encoding="utf-8")
-    assert read([path], Wish(mapping=mapped(told))).rows(
+    assert read([path], ReadOptions(mapping=parse_mapping(told))).rows(
         "SELECT input_tokens, output_tokens, model FROM requests"
     ) == [(3, 5, "m")]
 
@@ -120,7 +124,10 @@ def test_a_key_that_comes_late_is_found_however_its_dots_are_meant(tmp_path: Pat
         "cached_tokens": "u.cache.read.tokens",
     }
     assert (
-        read([path], Wish(mapping=mapped(told))).one("SELECT sum(cached_tokens) FROM requests") == 7
+        read([path], ReadOptions(mapping=parse_mapping(told))).value(
+            "SELECT sum(cached_tokens) FROM requests"
+        )
+        == 7
     )
 
 
@@ -174,8 +181,10 @@ def test_failures_are_told_by_any_column_and_rows_may_be_wrapped(
     path = tmp_path / "log"
     path.write_text(content, encoding="utf-8")
     told = {"time": "at", "input_tokens": "in", "output_tokens": "out", "failed": FAILURES[case]}
-    made = mapped(told | ({"records": "result.logs"} if content.startswith('{"success') else {}))
-    assert read([path], Wish(mapping=made)).rows("SELECT failed FROM requests") == [
+    made = parse_mapping(
+        told | ({"records": "result.logs"} if content.startswith('{"success') else {})
+    )
+    assert read([path], ReadOptions(mapping=made)).rows("SELECT failed FROM requests") == [
         (False,),
         (True,),
         (False,),
@@ -194,7 +203,7 @@ def test_a_document_with_a_row_a_line_is_one_document(tmp_path: Path) -> None:
         (tmp_path / name).write_text(
             text.split(f"```{kind}\n")[1].split("```")[0], encoding="utf-8"
         )
-    found = read([tmp_path / "log.json"], Wish(mapping=read_mapping(tmp_path / "map.yaml")))
+    found = read([tmp_path / "log.json"], ReadOptions(mapping=read_mapping(tmp_path / "map.yaml")))
     assert found.rows(
         "SELECT input_tokens, output_tokens, latency_s, provider, model, failed, error FROM "
         "requests"
@@ -225,8 +234,8 @@ def test_only_rows_that_are_asked_for_are_requests(tmp_path: Path, case: str) ->
     path.write_text(lines(ROWS), encoding="utf-8")
     found = read(
         [path],
-        Wish(
-            mapping=mapped(
+        ReadOptions(
+            mapping=parse_mapping(
                 {"time": "at", "input_tokens": "in", "output_tokens": "out", "where": where}
             )
         ),
@@ -242,8 +251,8 @@ def test_a_condition_that_nothing_meets_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="`where` leaves none of 3 rows"):
         read(
             [path],
-            Wish(
-                mapping=mapped(
+            ReadOptions(
+                mapping=parse_mapping(
                     {"time": "at", "input_tokens": "in", "where": {"kind": "completion"}}
                 )
             ),
@@ -270,9 +279,9 @@ def test_a_column_that_never_holds_a_value_is_an_error(tmp_path: Path, case: str
         lines([row | {"nothing": None, "cost": 1, "wrong": ""} for row in ROWS]), encoding="utf-8"
     )
     told = {"time": "at", "input_tokens": "in", "output_tokens": "out", "error": "wrong"}
-    assert read([path], Wish(mapping=mapped(told))).requests == 3
+    assert read([path], ReadOptions(mapping=parse_mapping(told))).requests == 3
     with pytest.raises(TraceError, match=message):
-        read([path], Wish(mapping=mapped(told | {"cost_usd": name})))
+        read([path], ReadOptions(mapping=parse_mapping(told | {"cost_usd": name})))
 
 
 ABSENT: dict[str, tuple[dict[str, Any], str]] = {
@@ -323,8 +332,10 @@ def test_a_compared_column_that_no_row_has_is_an_error(tmp_path: Path, case: str
     with pytest.raises(TraceError, match=message):
         read(
             [path],
-            Wish(
-                mapping=mapped({"time": "at", "input_tokens": "in", "output_tokens": "out"} | extra)
+            ReadOptions(
+                mapping=parse_mapping(
+                    {"time": "at", "input_tokens": "in", "output_tokens": "out"} | extra
+                )
             ),
         )
 
@@ -364,8 +375,8 @@ def test_a_key_that_only_failed_rows_would_have_is_noted(tmp_path: Path) -> None
         ({"failed": {"when": "none"}}, 0, ""),
         ({"failed": {"when": "late"}}, 1, ""),
     ):
-        table = read([path], Wish(mapping=mapped(told | extra)))
-        assert table.one("SELECT count(*) FILTER (failed) FROM requests") == failed
+        table = read([path], ReadOptions(mapping=parse_mapping(told | extra)))
+        assert table.value("SELECT count(*) FILTER (failed) FROM requests") == failed
         assert [one for one in table.notes if "in none of" in one] == ([note] if note else [])
 
 
@@ -390,7 +401,12 @@ def test_where_no_rows_stand_is_told_with_what_is_there(
         json.dumps({"ok": 1, "page": {"result": {"logs": ROWS, "total": 3}}}), encoding="utf-8"
     )
     with pytest.raises(TraceError, match=message):
-        read([path], Wish(mapping=mapped({"time": "at", "input_tokens": "in", "records": records})))
+        read(
+            [path],
+            ReadOptions(
+                mapping=parse_mapping({"time": "at", "input_tokens": "in", "records": records})
+            ),
+        )
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
@@ -410,7 +426,10 @@ def test_where_rows_stand_is_not_asked_of_a_table(tmp_path: Path, ending: str) -
         f"file is a record",
     ):
         read(
-            [path], Wish(mapping=mapped({"time": "at", "input_tokens": "in", "records": "result"}))
+            [path],
+            ReadOptions(
+                mapping=parse_mapping({"time": "at", "input_tokens": "in", "records": "result"})
+            ),
         )
 
 
@@ -446,7 +465,7 @@ def test_the_cases_mappings_give_the_cases_figures(name: str) -> None:
     """Of what each of them maps."""
     folder = (CASES / name).parent
     want = json.loads((folder / "want.json").read_text(encoding="utf-8"))
-    said = summary(read([CASES / name], Wish(mapping=read_mapping(folder / "map.yaml"))))
+    said = summarize(read([CASES / name], ReadOptions(mapping=read_mapping(folder / "map.yaml"))))
     figures = {
         "requests": "requests",
         "input": "input_tokens",
@@ -485,12 +504,12 @@ def test_names_and_values_of_a_mapping_are_never_executed(tmp_path: Path, hostil
     """Whatever a column is called, it is a column; whatever a value says, it is a text."""
     path = tmp_path / "log.jsonl"
     path.write_text(json.dumps({"at": 1_700_000_000, hostile: 7, "out": 1}), encoding="utf-8")
-    made = mapped(
+    made = parse_mapping(
         {"time": "at", "input_tokens": hostile, "output_tokens": "out", "user": {"value": hostile}}
     )
-    assert read([path], Wish(mapping=made)).rows('SELECT input_tokens, "user" FROM requests') == [
-        (7, hostile)
-    ]
+    assert read([path], ReadOptions(mapping=made)).rows(
+        'SELECT input_tokens, "user" FROM requests'
+    ) == [(7, hostile)]
 
 
 BAD = {
@@ -557,7 +576,7 @@ def test_a_mistake_in_a_mapping_is_told_with_its_key(case: str) -> None:
     """And with what would be right."""
     data, key, message = BAD[case]
     with pytest.raises(MappingError) as caught:
-        mapped(data)
+        parse_mapping(data)
     assert [(found, message in text) for found, text in caught.value.problems] == [(key, True)]
 
 
@@ -568,7 +587,7 @@ def test_a_column_that_the_log_lacks_is_told_with_the_nearest(tmp_path: Path) ->
     with pytest.raises(
         TraceError, match=r"has no column 'tss', which the mapping names; did you mean ts\?"
     ):
-        read([path], Wish(mapping=mapped(MAPPING | {"time": "tss"})))
+        read([path], ReadOptions(mapping=parse_mapping(MAPPING | {"time": "tss"})))
 
 
 def test_prompts_and_messages_are_not_kept_and_hits_are_told_by_yes_or_no(tmp_path: Path) -> None:
@@ -588,13 +607,13 @@ def test_prompts_and_messages_are_not_kept_and_hits_are_told_by_yes_or_no(tmp_pa
         "cached": "hit",
         "error": "wrong",
     }
-    table = read([path], Wish(mapping=mapped(told)))
+    table = read([path], ReadOptions(mapping=parse_mapping(told)))
     assert table.rows("SELECT cached, error FROM requests") == [
         ("exact", "RateLimitError"),
         ("no", None),
         ("semantic", None),
     ]
-    assert table.one("SELECT count(DISTINCT question) FROM requests") == 2
+    assert table.value("SELECT count(DISTINCT question) FROM requests") == 2
     assert "secret" not in str(table.rows("SELECT * FROM requests"))
 
 
@@ -611,8 +630,10 @@ def test_a_call_over_a_change_of_clocks_is_no_hour_longer(
     """Two seconds by local dates, in autumn as in spring."""
     path = tmp_path / "log.csv"
     path.write_text(f"ts,end,in,out\n{began},{ended},1,1\n", encoding="utf-8")
-    made = mapped({"time": "ts", "end": "end", "input_tokens": "in", "output_tokens": "out"})
+    made = parse_mapping({"time": "ts", "end": "end", "input_tokens": "in", "output_tokens": "out"})
     assert (
-        read([path], Wish(mapping=made, tz="Europe/Berlin")).one("SELECT latency_s FROM requests")
+        read([path], ReadOptions(mapping=made, zone="Europe/Berlin")).value(
+            "SELECT latency_s FROM requests"
+        )
         == 2.0
     )

@@ -12,7 +12,7 @@ import pytest
 
 from figures import figures, lines, near, sheet, table
 from hostile import VALUES
-from simroute.traces import TraceError, Wish, read
+from simroute.traces import ReadOptions, TraceError, read
 
 
 def activity(number: int, **more: Any) -> dict[str, Any]:
@@ -685,4 +685,4 @@ def test_rows_of_nothing_are_told_and_no_fault(tmp_path: Path, name: str) -> Non
     path = tmp_path / "log.jsonl"
     path.write_text(lines([{"a": 1}, {}]))
     with pytest.raises(TraceError, match=r"no rows|it has no"):
-        read([path], Wish(format=name))
+        read([path], ReadOptions(format=name))

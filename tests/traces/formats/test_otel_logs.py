@@ -10,7 +10,8 @@ import pytest
 
 from figures import figures, lines, near, table
 from simroute.traces import TraceError
-from simroute.traces.importer import Wish, read
+from simroute.traces.detection import ReadOptions
+from simroute.traces.importer import read
 
 START = 1_780_000_000_000_000_000  # 2026-05-28 20:26:40 UTC
 MS = 1_000_000
@@ -202,12 +203,12 @@ def test_spans_that_are_no_calls_are_no_errors_of_the_file(tmp_path: Path) -> No
     before it."""
     path = tmp_path / "spans"
     path.write_text(lines([export(AGENT, TOOL, WEB), {"resourceMetrics": []}, export(CHAT)]))
-    assert read([path], Wish(strict=True)).requests == 1
+    assert read([path], ReadOptions(strict=True)).requests == 1
     path.write_text(
         lines([export(AGENT), export(CHAT), export(span(9, 0, 1, gen_ai__request__model="m"))])
     )
     with pytest.raises(TraceError, match="row 3: no token counts"):
-        read([path], Wish(strict=True))
+        read([path], ReadOptions(strict=True))
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def faulty(
 
 def lost(path: Path) -> float:
     """The share of the log's requests that failed."""
-    return float(read([path]).one("SELECT avg(failed::INTEGER) FROM requests"))
+    return float(read([path]).value("SELECT avg(failed::INTEGER) FROM requests"))
 
 
 def rates(found: Study) -> list[float]:
@@ -196,12 +196,12 @@ def test_whose_fault_failures_were_is_shown(tmp_path: Path) -> None:
     table = read(
         [written(tmp_path / "log.csv", [*(row | {"error": ""} for row in calls(50, seed=2)), *log])]
     )
-    assert dict(profile.rows(table))["whose fault"] == (
+    assert dict(profile.profile_lines(table))["whose fault"] == (
         "12 of the request itself or its account (400: 10, 401: 2), 3 given up by who asked "
         "(499), 100 of the deployments"
         " (9 without a status are taken as such)"
     )
-    said = profile.summary(table)
+    said = profile.summarize(table)
     flat = [
         said[f"failed_{name}"]
         for name in ("by_request", "given_up", "by_deployment", "without_status")

@@ -9,25 +9,25 @@ from pathlib import Path
 
 from simroute.traces import records
 from simroute.traces.columns import COLUMNS
-from simroute.traces.formats import Format, named, recognised, unfolding
-from simroute.traces.formats.mapping import Mapped
+from simroute.traces.formats import Format, find_format, recognise_format, unfold_function
+from simroute.traces.formats.mapping import MappedFormat
 from simroute.traces.raw_text import TraceError, Unfold, is_parquet
 from simroute.traces.spans import BEGINS
 
 
 @dataclass(frozen=True)
-class Wish:
+class ReadOptions:
     """How to read: `format` (else found by content), `tz` for dates without a zone, `unit` of
     numbers, `strict`: the first bad row ends it."""
 
     format: str | None = None
-    mapping: Mapped | None = None
-    tz: str = "UTC"
+    mapping: MappedFormat | None = None
+    zone: str = "UTC"
     unit: str | None = None
     strict: bool = False
 
 
-def format_of(paths: list[Path], wish: Wish) -> str:
+def choose_format(paths: list[Path], wish: ReadOptions) -> str:
     """The name of the one format of all these files. Raises TraceError."""
     if wish.mapping is not None:
         for path in paths:
@@ -45,7 +45,7 @@ def format_of(paths: list[Path], wish: Wish) -> str:
         for path in paths:
             _needed(path, wish.format)
         return wish.format
-    found = {path: recognised(path, sample(path)) for path in paths}
+    found = {path: recognise_format(path, sample(path)) for path in paths}
     if len(set(found.values())) > 1:
         (one, first), (other, second) = next(
             (a, b) for a in found.items() for b in found.items() if a[1] != b[1]
@@ -80,8 +80,8 @@ def fields(form: Format, column: str) -> list[str]:
 
 def _needed(path: Path, name: str) -> None:
     """Raises TraceError where a file lacks what a format cannot do without."""
-    form = named(name)
-    keys = sample(path, unfolding(form)).keys
+    form = find_format(name)
+    keys = sample(path, unfold_function(form)).keys
     spans = "inside" in form.COLUMNS  # those of calls alone have tokens, and may come late
     for column, about in NEEDED.items():
         read = fields(form, column)
@@ -104,16 +104,16 @@ def _without(
     )
 
 
-def untimed(path: Path, wish: Wish) -> str:
+def untimed(path: Path, wish: ReadOptions) -> str:
     """That the first records of a file without requests have no time of the format that was told,
     and what they have; else nothing."""
     if wish.format is None or wish.mapping is not None:
         return ""
-    form = named(wish.format)
+    form = find_format(wish.format)
     read = fields(form, "time")
     if not read or any(
         record.get(name) is not None
-        for record in sample(path, unfolding(form)).records
+        for record in sample(path, unfold_function(form)).records
         for name in read
     ):
         return ""
@@ -122,22 +122,22 @@ def untimed(path: Path, wish: Wish) -> str:
 
 def lacking(path: Path, name: str) -> list[str]:
     """Columns that a format can tell, and that this file has no field for."""
-    form = named(name)
-    keys = sample(path, unfolding(form)).keys
+    form = find_format(name)
+    keys = sample(path, unfold_function(form)).keys
     told = [column for column in COLUMNS if column in form.COLUMNS]
     return [column for column in told if (read := fields(form, column)) and not keys & {*read}]
 
 
-def sample(path: Path, unfold: Unfold | None = None) -> records.Sample:
+def sample(path: Path, unfold: Unfold | None = None) -> records.RecordSample:
     if not is_parquet(path):
-        return records.sample(path, unfold)
+        return records.sample_records(path, unfold)
     import duckdb
 
     with duckdb.connect() as connection:
         try:
             rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT 20", [str(path)])
             names = [column[0] for column in rows.description]
-            return records.Sample(
+            return records.RecordSample(
                 "parquet",
                 frozenset(names),
                 [dict(zip(names, row, strict=True)) for row in rows.fetchall()],

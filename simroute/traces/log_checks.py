@@ -6,10 +6,10 @@ from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
-from simroute.traces.choosing import sample
-from simroute.traces.formats.mapping import Mapped
+from simroute.traces.detection import sample
+from simroute.traces.formats.mapping import MappedFormat
 from simroute.traces.raw_text import TraceError
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 HELD = {"time": "t", "end": "ends", "first_token": "firsts", "delay": "after_s"}
 """Keys of a mapping whose column in `raw` has another name."""
@@ -23,7 +23,7 @@ ALIKE = 0.75
 one."""
 
 
-def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> list[str]:
+def unfilled(run: Callable[..., Any], form: MappedFormat, path: Path, seen: int) -> list[str]:
     """What a mapping names holds a value that can be used in some row; of errors it is only asked
     that some row has the column.
 
@@ -50,7 +50,7 @@ def unfilled(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> li
     return notes
 
 
-def _unseen(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> list[str]:
+def _unseen(run: Callable[..., Any], form: MappedFormat, path: Path, seen: int) -> list[str]:
     """Columns that are compared or tell an error, and that no row has: mistakes; those that only
     failed rows may have are noted, if none is alike."""
     looked, notes = form.looked(), list[str]()
@@ -73,7 +73,7 @@ def _unseen(run: Callable[..., Any], form: Mapped, path: Path, seen: int) -> lis
     return notes
 
 
-def lost(table: Table, seen: int, expected: Container[str]) -> None:
+def lost(table: RequestTable, seen: int, expected: Container[str]) -> None:
     """Where most rows are no requests and should be (`expected`: such reasons), that is said before
     all else."""
     reasons = {reason: count for reason, count in table.skipped.items() if reason in expected}

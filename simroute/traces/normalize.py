@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from simroute.traces import cells, faults
+from simroute.traces import cells, log_checks
 from simroute.traces.attempts import join
-from simroute.traces.choosing import Wish, untimed
 from simroute.traces.columns import COLUMNS
+from simroute.traces.detection import ReadOptions, untimed
 from simroute.traces.formats import Format
-from simroute.traces.formats.mapping import Mapped
+from simroute.traces.formats.mapping import MappedFormat
 from simroute.traces.identity import settle
 from simroute.traces.raw_text import TraceError
-from simroute.traces.table import Table
+from simroute.traces.table import RequestTable
 
 MOST_TOKENS = 10_000_000
 """More in one request is no count of tokens."""
@@ -82,7 +82,7 @@ def _quoted(name: str) -> str:
 
 
 def skip(
-    table: Table, paths: list[Path], reason: str, rows: list[tuple[int, int]], count: int
+    table: RequestTable, paths: list[Path], reason: str, rows: list[tuple[int, int]], count: int
 ) -> None:
     """Count rows that are no requests, and keep the first (file, line)."""
     table.skipped[reason] = table.skipped.get(reason, 0) + count
@@ -98,9 +98,9 @@ class Settlement:
 
     def __init__(
         self,
-        table: Table,
+        table: RequestTable,
         form: Format,
-        wish: Wish,
+        wish: ReadOptions,
         paths: list[Path],
         given: list[str],
         seen: int,
@@ -113,9 +113,11 @@ class Settlement:
         """Raises TraceError where the log as a whole cannot be what it seems."""
         self._count()
         cells.settle(self._table, self._run, self._paths)
-        if isinstance(self._form, Mapped):
-            self._table.notes += faults.unfilled(self._run, self._form, self._paths[0], self._seen)
-        faults.lost(self._table, self._seen, EXPECTED)
+        if isinstance(self._form, MappedFormat):
+            self._table.notes += log_checks.unfilled(
+                self._run, self._form, self._paths[0], self._seen
+            )
+        log_checks.lost(self._table, self._seen, EXPECTED)
         self._clocks()
         self._overlaps()
         self._run("DELETE FROM raw WHERE reason IS NOT NULL")
@@ -169,7 +171,7 @@ class Settlement:
             file, line = divmod(sorted(found.values())[1], FILE)
             where = f"{self._paths[file]}: row {line}"
             if set(found) <= {"zone", "none"}:
-                if self._wish.tz == "UTC":
+                if self._wish.zone == "UTC":
                     raise TraceError(
                         f"{where}: some times have a zone and others none; say which with --tz, "
                         f"for those without"
@@ -196,19 +198,19 @@ class Settlement:
                     f"{where}: in {next(iter(found))} some times lie before 1973, others after; "
                     f"write all in one unit"
                 )
-        if "none" in found and self._wish.tz != "UTC":
+        if "none" in found and self._wish.zone != "UTC":
             begun, ended, first = (
                 f"epoch_ns(timezone($tz, make_timestamp_ns({c}))::TIMESTAMP) + {c} % 1000"
                 for c in ("t", "ends", "firsts")
             )
-            self._table.notes += faults.doubtful(self._run, self._wish.tz)
+            self._table.notes += log_checks.doubtful(self._run, self._wish.zone)
             # a call that lasts over a change of clocks is no hour longer
             later = "{0} + least({1} - t, CASE WHEN {2} >= {0} THEN {2} - {0} END)"
             self._run(
                 f"UPDATE raw SET t = {begun}, ends = {later.format(begun, 'ends', ended)}, "
                 f"firsts = {later.format(begun, 'firsts', first)}"
                 " WHERE clock = 'none'",
-                {"tz": self._wish.tz},
+                {"tz": self._wish.zone},
             )
         elif "none" in found and self._wish.mapping is not None:
             self._table.notes.append("times have no zone: taken as UTC (--tz for another)")

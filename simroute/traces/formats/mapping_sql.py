@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.traces.columns import COLUMNS
-from simroute.traces.places import literal
+from simroute.traces.field_paths import literal
 
 TIMES = ("time", "end", "first_token")
 
