@@ -23,25 +23,25 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from simroute.studies.tuning import Plan, Wanted, planned
-from simroute.studies.tuning.outcome.confirmation import fresh_seed, leading
+from simroute.studies.tuning import SearchPlan, SearchRequest, plan_search
+from simroute.studies.tuning.outcome.confirmation import find_leaders, fresh_seed
 from simroute.studies.tuning.problem.space import Point
 from simroute.studies.tuning.search.evaluate import Simulator
 from simroute.studies.tuning.search.evaluations import (
     FRESH,
     SEARCH,
-    Archive,
     Candidate,
+    CandidateValues,
+    Evaluations,
     Run,
-    Settings,
-    Task,
+    RunTask,
 )
-from simroute.studies.tuning.search.loop import Race
-from simroute.studies.tuning.search.optuna_proposer import Advisor
-from simroute.studies.tuning.search.proposers import Proposer, Sobol
-from simroute.studies.tuning.search.ranking import Field
-from simroute.studies.tuning.search.sobol import points
-from simroute.studies.tuning.search.surrogate import Outlook
+from simroute.studies.tuning.search.loop import Search
+from simroute.studies.tuning.search.optuna_proposer import OptunaProposer
+from simroute.studies.tuning.search.proposers import Proposer, SobolProposer
+from simroute.studies.tuning.search.ranking import Ranking
+from simroute.studies.tuning.search.sobol import sobol_points
+from simroute.studies.tuning.search.surrogate import Surrogate
 
 EACH, TRUTH, SIDE = 8, 32, 5
 BUDGETS = (50, 100)
@@ -55,8 +55,8 @@ TARGETS = (
     "[first, other_company] | [other_company, first] | [cheapest, first] | [first, "
     "cheapest] | [first, other_company, cheapest]"
 )
-PROBLEMS: dict[str, Wanted] = {
-    "breaker": Wanted(
+PROBLEMS: dict[str, SearchRequest] = {
+    "breaker": SearchRequest(
         ["demo"],
         "circuit_breaker",
         {
@@ -68,7 +68,7 @@ PROBLEMS: dict[str, Wanted] = {
         (),
         [*OUTAGE, "scenario.horizon=10m"],
     ),
-    "timeout": Wanted(
+    "timeout": SearchRequest(
         ["demo"],
         "failover",
         {**TIMEOUTS, "fallback.targets": TARGETS},
@@ -76,7 +76,7 @@ PROBLEMS: dict[str, Wanted] = {
         ["success_rate>=0.97"],
         [*OUTAGE, "scenario.horizon=10m"],
     ),
-    "attempts": Wanted(
+    "attempts": SearchRequest(
         ["rate_limit_storm"],
         "retry_only",
         {
@@ -88,7 +88,7 @@ PROBLEMS: dict[str, Wanted] = {
         (),
         ["scenario.horizon=2m"],
     ),
-    "cache": Wanted(
+    "cache": SearchRequest(
         ["steady"],
         "cached",
         {"cache.threshold": "0.7..0.99", "cache.ttl": "10s..1h log", "cache.size": "10..10000 log"},
@@ -96,7 +96,7 @@ PROBLEMS: dict[str, Wanted] = {
         ["cache_false_hit_rate<=0.01"],
         ["scenario.horizon=4m"],
     ),
-    "budget shift": Wanted(
+    "budget shift": SearchRequest(
         ["demo"],
         "budget_shift",
         {"budget.shift_at": "0.05..1", **TIMEOUTS},
@@ -115,9 +115,11 @@ class Memory:
     """The simulator, asked once for each run."""
 
     simulator: Simulator
-    known: dict[tuple[str, Task], Run] = field(default_factory=dict)
+    known: dict[tuple[str, RunTask], Run] = field(default_factory=dict)
 
-    def __call__(self, tasks: list[Task], settings: Settings) -> Iterator[tuple[Task, Run]]:
+    def __call__(
+        self, tasks: list[RunTask], settings: CandidateValues
+    ) -> Iterator[tuple[RunTask, Run]]:
         names = {
             task: (json.dumps(settings[task.candidate], sort_keys=True), task._replace(candidate=0))
             for task in tasks
@@ -131,7 +133,7 @@ class Memory:
 
 
 def raced(
-    plan: Plan,
+    plan: SearchPlan,
     memory: Memory,
     method: str,
     proposer: Callable[[], Proposer],
@@ -140,32 +142,34 @@ def raced(
     """What a race recommends with each budget."""
     chosen = {}
     for budget in budgets:
-        archive = Archive(plan.space, 1, memory)
-        Race(archive, plan.goals, proposer(), budget, plan.wanted.seed).run()
-        chosen[method, budget] = Outlook(archive, plan.goals).order(leading(archive), sure=True)[0]
+        archive = Evaluations(plan.space, 1, memory)
+        Search(archive, plan.goals, proposer(), budget, plan.request.seed).run()
+        chosen[method, budget] = Surrogate(archive, plan.goals).order(
+            find_leaders(archive), sure=True
+        )[0]
     return chosen
 
 
-def best(plan: Plan, made: list[Candidate]) -> Candidate:
-    return Field(made, plan.goals, 1, EACH).order(sure=True)[0]
+def best(plan: SearchPlan, made: list[Candidate]) -> Candidate:
+    return Ranking(made, plan.goals, 1, EACH).order(sure=True)[0]
 
 
 def listed(
-    plan: Plan, memory: Memory, method: str, places: list[Point], budgets: tuple[int, ...]
+    plan: SearchPlan, memory: Memory, method: str, places: list[Point], budgets: tuple[int, ...]
 ) -> Chosen:
     """What eight runs of each of these settings recommend, for as many of them as a budget
     allows."""
-    archive = Archive(plan.space, 1, memory)
+    archive = Evaluations(plan.space, 1, memory)
     made = [archive.add(plan.space.values(point), point, 1) for point in places]
     archive.run(made, SEARCH, EACH)
     return {(method, budget): best(plan, made[: budget // EACH]) for budget in budgets}
 
 
-def advised(plan: Plan, memory: Memory, budgets: tuple[int, ...]) -> Chosen:
+def advised(plan: SearchPlan, memory: Memory, budgets: tuple[int, ...]) -> Chosen:
     """optuna's TPE alone, one setting after another."""
     archive, advisor = (
-        Archive(plan.space, 1, memory),
-        Advisor("tpe", plan.space, plan.goals, plan.wanted.seed),
+        Evaluations(plan.space, 1, memory),
+        OptunaProposer("tpe", plan.space, plan.goals, plan.request.seed),
     )
     archive.run([archive.start], SEARCH, EACH)
     made: list[Candidate] = []
@@ -173,35 +177,35 @@ def advised(plan: Plan, memory: Memory, budgets: tuple[int, ...]) -> Chosen:
         for values, point in advisor.ask(archive, 1, 1, None):
             made.append(archive.add(values, point, 1))
             archive.run([made[-1]], SEARCH, EACH)
-            advisor.tell(Field([made[-1], archive.start], plan.goals, 1, EACH), [made[-1]])
+            advisor.tell(Ranking([made[-1], archive.start], plan.goals, 1, EACH), [made[-1]])
     return {("TPE alone", budget): best(plan, made[: budget // EACH]) for budget in budgets}
 
 
-def grid(plan: Plan) -> list[Point]:
+def grid(plan: SearchPlan) -> list[Point]:
     """Five classes of each parameter, by their middles."""
     middles = [(2 * place + 1) / (2 * SIDE) for place in range(SIDE)]
     return list(itertools.product(middles, repeat=len(plan.space.parameters)))
 
 
 def searched(
-    plan: Plan, memory: Memory, budgets: tuple[int, ...]
+    plan: SearchPlan, memory: Memory, budgets: tuple[int, ...]
 ) -> tuple[Chosen, list[Candidate]]:
     """What every method recommends, and the grid's settings that keep the constraints, in its
     order."""
-    archive = Archive(plan.space, 1, memory)
+    archive = Evaluations(plan.space, 1, memory)
     cells = [archive.add(plan.space.values(point), point, 1) for point in grid(plan)]
     archive.run(cells, SEARCH, EACH)
-    everything, seed = Field(cells, plan.goals, 1, EACH), plan.wanted.seed
+    everything, seed = Ranking(cells, plan.goals, 1, EACH), plan.request.seed
     order = everything.order(sure=True)
     ranked = [each for each in order if everything.shortfall(each, sure=True) == 0] or order
-    drawn = points(len(plan.space.parameters), 0, budgets[-1] // EACH, seed + 1000)
+    drawn = sobol_points(len(plan.space.parameters), 0, budgets[-1] // EACH, seed + 1000)
     chosen = {
-        **raced(plan, memory, "default", lambda: Sobol(seed), budgets),
+        **raced(plan, memory, "default", lambda: SobolProposer(seed), budgets),
         **raced(
             plan,
             memory,
             "TPE, our race",
-            lambda: Advisor("tpe", plan.space, plan.goals, seed),
+            lambda: OptunaProposer("tpe", plan.space, plan.goals, seed),
             budgets,
         ),
         **advised(plan, memory, budgets),
@@ -211,7 +215,7 @@ def searched(
     return chosen, ranked
 
 
-def losses(plan: Plan, candidates: list[Candidate]) -> list[tuple[float, float]]:
+def losses(plan: SearchPlan, candidates: list[Candidate]) -> list[tuple[float, float]]:
     """(loss, by how much constraints are missed) of each in fresh weather."""
     [wish], found = plan.goals.objectives, []
     for each in candidates:
@@ -228,12 +232,12 @@ def _mean(each: Candidate, metric: str) -> float:
 
 
 def problem(
-    wanted: Wanted, seeds: int, workers: int, budgets: tuple[int, ...]
+    wanted: SearchRequest, seeds: int, workers: int, budgets: tuple[int, ...]
 ) -> list[dict[tuple[str, int], float]]:
     """For each seed the regret of every method and budget."""
     rounds, others, middle = [], [], None
     for seed in range(1, seeds + 1):
-        plan = planned(replace(wanted, seed=seed))
+        plan = plan_search(replace(wanted, seed=seed))
         fresh = [replace(made, seed=fresh_seed(0)) for made in plan.configurations]
         memory = Memory(
             Simulator({SEARCH: plan.configurations, FRESH: fresh}, plan.policy, workers)
@@ -245,7 +249,7 @@ def problem(
         if seed < seeds:
             memory.simulator.close()
     assert middle is not None
-    truth, known = Archive(plan.space, 1, memory), {}
+    truth, known = Evaluations(plan.space, 1, memory), {}
     for each in [middle, *others, *(each for chosen in rounds for each in chosen.values())]:
         name = json.dumps(plan.space.effective(each.values))
         known[name] = known.get(name) or truth.add(each.values, each.point, 1)

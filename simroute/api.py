@@ -14,7 +14,7 @@ from simroute.execution.pool import work
 from simroute.experiment.job import Work
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
-from simroute.storage.folder import folder
+from simroute.storage.folder import make_folder
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
 from simroute.text import clean, span
@@ -142,14 +142,14 @@ def compare(
 def _folder(made: Configuration, out: str | Path | None, resume: bool) -> Path | None:
     if out is None and resume:
         raise InputError("resume: in which folder? Give out as well")
-    return None if out is None else Path(out) if resume else folder(made, Path(out))
+    return None if out is None else Path(out) if resume else make_folder(made, Path(out))
 
 
 def _elsewhere(executor: str) -> Work | None:
     """What plays replications there; None: here."""
-    from simroute.execution.dask import Cluster
+    from simroute.execution.dask import DaskExecutor
 
-    return None if executor == "local" else Cluster.named(executor).work
+    return None if executor == "local" else DaskExecutor.from_address(executor).work
 
 
 def _shelved(perform: Work) -> Work:
@@ -258,7 +258,7 @@ def tune(
         raise InputError(
             "scenarios of one search must have the same overrides; change the files instead"
         )
-    wanted = tuning.Wanted(
+    wanted = tuning.SearchRequest(
         [file.name for file in files],
         policy,
         dict(space or {}),
@@ -272,7 +272,7 @@ def tune(
         proposer,
         against=against,
     )
-    plan = tuning.planned(wanted)
+    plan = tuning.plan_search(wanted)
     if out is None:
         if resume:
             raise InputError("resume: in which folder? Give out as well")
@@ -281,7 +281,7 @@ def tune(
         plan,
         workers=workers,
         cache=cache,
-        out=Path(out) if resume else folder(plan.configurations[0], Path(out)),
+        out=Path(out) if resume else make_folder(plan.configurations[0], Path(out)),
         resume=resume,
     )
 

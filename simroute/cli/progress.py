@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simroute.cli.terminal import brief
-from simroute.execution.progress import Watch
+from simroute.execution.progress import StudyListener
 from simroute.models.workload import BLOCK
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Job = tuple[str, int]
 
 
 @contextmanager
-def watching(horizon: float, talk: bool, notes: bool) -> Iterator[Watch]:
+def watching(horizon: float, talk: bool, notes: bool) -> Iterator[StudyListener]:
     """What a study may tell: its progress if `talk` and somebody watches, what is not as it should
     be if `notes`."""
     if talk and sys.stderr.isatty():
@@ -32,18 +32,18 @@ def watching(horizon: float, talk: bool, notes: bool) -> Iterator[Watch]:
         yield Notes(notes)
 
 
-class Notes(Watch):
+class Notes(StudyListener):
     """Only says what is not as it should be."""
 
     def __init__(self, wanted: bool) -> None:
         self._wanted = wanted
 
-    def noted(self, line: str) -> None:
+    def warn(self, line: str) -> None:
         if self._wanted:
             click.echo(f"note: {brief(line)}", err=True)
 
 
-class Bar(Watch):
+class Bar(StudyListener):
     """Runs done of all, simulated time, requests a second of real time, time left."""
 
     def __init__(self, horizon: float) -> None:
@@ -95,7 +95,7 @@ class Bar(Watch):
         self._progress.update(self._task, total=total * self._horizon)
         self._show()
 
-    def reached(self, job: Job, seconds: float) -> None:
+    def progress(self, job: Job, seconds: float) -> None:
         _, requests = self._open.get(job, (0.0, 0))
         self._open[job] = min(seconds, self._horizon), requests + BLOCK
         self._show()
@@ -106,7 +106,7 @@ class Bar(Watch):
         self._requests += int(figures.metrics["requests"] or 0)
         self._show()
 
-    def noted(self, line: str) -> None:
+    def warn(self, line: str) -> None:
         self._progress.console.print(f"note: {brief(line)}")
 
     def _show(self) -> None:

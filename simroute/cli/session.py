@@ -17,8 +17,8 @@ from simroute.cli.words import split_words
 if TYPE_CHECKING:
     from simroute.cli.afterwards import Again
     from simroute.config.configuration import Configuration
-    from simroute.execution.progress import Watch
-    from simroute.experiment.explain import Story
+    from simroute.execution.progress import StudyListener
+    from simroute.experiment.explain import Explanation
     from simroute.experiment.job import Work
     from simroute.studies.comparison.study import Study
 
@@ -38,8 +38,8 @@ def run_session(
     from simroute.cli.progress import watching
     from simroute.cli.terminal import brief
     from simroute.experiment.job import WorkerLostError
-    from simroute.storage.folder import folder
-    from simroute.storage.resume import newest
+    from simroute.storage.folder import make_folder
+    from simroute.storage.resume import find_unfinished
     from simroute.studies.run import run_study
 
     out, words, talk = options.out, options.words, not options.quiet and not options.as_json
@@ -49,7 +49,13 @@ def run_session(
         from simroute.cli.render import explain
 
         story = explain.asked(made, options.explain, options.as_json)
-    place = folder(made, out) if not options.resume else newest(made) if out is None else out
+    place = (
+        make_folder(made, out)
+        if not options.resume
+        else find_unfinished(made)
+        if out is None
+        else out
+    )
     for note in made.notes if talk else ():
         click.echo(f"note: {brief(note)}", err=True)
     again = Again(command, place, options.to_resume(), new=out is None and not options.resume)
@@ -113,7 +119,7 @@ def _rows(command: str, options: RunOptions, made: Configuration) -> bool | None
 
 
 def _shown(
-    study: Study, options: RunOptions, place: Path, again: Again, story: Story | None
+    study: Study, options: RunOptions, place: Path, again: Again, story: Explanation | None
 ) -> int:
     """Print it; the exit status."""
     from simroute.cli.afterwards import incomplete, said
@@ -163,9 +169,9 @@ def executor_of(options: RunOptions) -> Work:
                 "dask://HOST:PORT, or leave it out"
             )
         return work
-    from simroute.execution.dask import Cluster
+    from simroute.execution.dask import DaskExecutor
 
-    cluster = Cluster.named(options.executor, options.any_worker)
+    cluster = DaskExecutor.from_address(options.executor, options.any_worker)
     if options.workers is not None:
         raise InputError(
             f"--workers counts processes of this machine, and {options.executor} has workers of "
@@ -195,10 +201,10 @@ def _lengthened(made: Configuration, goal: str | None, most: int | None, free: b
     made.replications = first
 
 
-def _shelved(perform: Work, watch: Watch) -> Work:
+def _shelved(perform: Work, watch: StudyListener) -> Work:
     from simroute.execution.cached import Shelf
 
-    return Shelf(perform, watch.noted).work
+    return Shelf(perform, watch.warn).work
 
 
 def _configuration(command: str, options: RunOptions) -> Configuration:
@@ -231,7 +237,7 @@ def _continued(command: str, options: RunOptions) -> Configuration:
     """What the unfinished run of a folder was started with. Raises InputError."""
     from simroute.config.loading import restore
     from simroute.errors import InputError
-    from simroute.storage.resume import required
+    from simroute.storage.resume import require_unfinished
 
     out, seed, replications = options.out, options.seed, options.replications
     if out is None:
@@ -239,7 +245,7 @@ def _continued(command: str, options: RunOptions) -> Configuration:
             f"--resume: which run? Give the words that it was begun with, or --out FOLDER: "
             f"simroute {command} --resume --out FOLDER"
         )
-    required(out)
+    require_unfinished(out)
     made = restore(out / "config.yaml")
     if made.command != command:
         raise InputError(

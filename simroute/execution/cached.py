@@ -18,11 +18,11 @@ from pathlib import Path
 
 from simroute.config.configuration import Configuration
 from simroute.execution.pool import work
-from simroute.experiment.job import Done, Job, Reached, Work
+from simroute.experiment.job import Job, Progress, Replicated, Work
 from simroute.storage import Journal, JournalError
 from simroute.storage.folder import REPORTS
-from simroute.storage.journal import NAME
-from simroute.storage.resume import header
+from simroute.storage.journal import JOURNAL
+from simroute.storage.resume import make_header
 
 PACKAGES = ("numpy", "scipy", "simpy", "genai-prices")
 """Others whose code or data makes figures."""
@@ -42,8 +42,8 @@ class Shelf:
         jobs: list[Job],
         workers: int,
         parts: Path | None,
-        reached: Reached,
-    ) -> Generator[Done, None, None]:
+        reached: Progress,
+    ) -> Generator[Replicated, None, None]:
         """As `executors.work`. Row files are not kept, so with them everything is played."""
         place = REPORTS / ".cache" / digest(configuration)
         journal = None if parts is not None else self.opened(place, configuration)
@@ -73,9 +73,9 @@ class Shelf:
         try:
             place.mkdir(parents=True, exist_ok=True)
             (place / "config.yaml").write_text(configuration.to_yaml(), encoding="utf-8")
-            mine = header(configuration, False)
+            mine = make_header(configuration, False)
             journal = (
-                Journal.open(place) if (place / NAME).is_file() else Journal.create(place, mine)
+                Journal.open(place) if (place / JOURNAL).is_file() else Journal.create(place, mine)
             )
             if journal.header == mine:
                 return journal
@@ -85,7 +85,7 @@ class Shelf:
             self.told(f"--cache: {place} cannot be used ({error}); everything is played")
             return None
 
-    def added(self, journal: Journal | None, done: Done) -> Journal | None:
+    def added(self, journal: Journal | None, done: Replicated) -> Journal | None:
         """The journal with one more, None from when it cannot be added to."""
         if journal is not None:
             try:
@@ -110,11 +110,11 @@ class Cache:
         """Of what is kept."""
         return set() if self._journal is None else self._journal.keys()
 
-    def read(self, job: Job) -> Done | None:
+    def read(self, job: Job) -> Replicated | None:
         """What is kept of one."""
         return None if self._journal is None else taken(self._journal, job)
 
-    def add(self, done: Done) -> None:
+    def add(self, done: Replicated) -> None:
         """Keep one, at once."""
         self._journal = self._shelf.added(self._journal, done)
 
@@ -124,10 +124,10 @@ class Cache:
             self._journal.close()
 
 
-def taken(journal: Journal, job: Job) -> Done | None:
+def taken(journal: Journal, job: Job) -> Replicated | None:
     """What is kept of a job, None if it cannot be read."""
     try:
-        return Done(job, journal.figures(*job))
+        return Replicated(job, journal.figures(*job))
     except (OSError, JournalError):
         return None
 
@@ -136,7 +136,7 @@ def digest(configuration: Configuration) -> str:
     """Of all that figures may depend on: configuration, seed, data, layers, versions, code,
     arithmetic."""
     known = {
-        **asdict(header(configuration, False)),
+        **asdict(make_header(configuration, False)),
         "code": code(),
         "python": platform.python_version(),
         "packages": _versions(),

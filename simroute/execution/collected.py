@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from simroute.metrics import Evidence, Figures
 
 
-class Gathered:
+class CollectedRuns:
     """Figures by policy and replication. Evidence is added up as soon as a replication is whole,
     and not kept beside its figures."""
 

@@ -32,11 +32,11 @@ from simroute.config.plugins import load_plugins, plugin_versions
 from simroute.core import registry
 from simroute.errors import InputError
 from simroute.execution.pool import answer
-from simroute.experiment.job import Done, Job, Reached, WorkerLostError
+from simroute.experiment.job import Job, Progress, Replicated, WorkerLostError
 from simroute.experiment.run import ReplicationError
 from simroute.metrics import Evidence
 from simroute.models.random import fingerprint
-from simroute.storage.journal import decoded, encoded
+from simroute.storage.journal import decode_figures, encode_figures
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -51,7 +51,7 @@ Packed = tuple[str, int, str, bytes | None]
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Payload:
     """What a worker must have. `files`: kind, name and contents of each; `traits`: what the worker
     must be like, None if that does not matter."""
 
@@ -62,14 +62,14 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class DaskExecutor:
     """The cluster whose scheduler is at `address` (host:port)."""
 
     address: str
     any_worker: bool = False
 
     @classmethod
-    def named(cls, text: str, any_worker: bool = False) -> Cluster:
+    def from_address(cls, text: str, any_worker: bool = False) -> DaskExecutor:
         """From `dask://host:port`. Raises InputError."""
         found = re.fullmatch(r"dask://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", text)
         if found is None or not 0 < int(found[2]) < 65_536:
@@ -85,8 +85,8 @@ class Cluster:
         jobs: list[Job],
         workers: int,
         parts: Path | None,
-        reached: Reached,
-    ) -> Generator[Done, None, None]:
+        reached: Progress,
+    ) -> Generator[Replicated, None, None]:
         """As `executors.work`; how many workers there are is the cluster's affair. Raises
         InputError if it cannot be used."""
         if parts is not None:
@@ -94,14 +94,19 @@ class Cluster:
                 f"dask://{self.address}: row files are written where replications run; leave out "
                 f"--rows, or use --executor local"
             )
-        with self._connected() as client:
-            self._examine(client)
-            shared = _sent(client, parcel(configuration, None if self.any_worker else traits()))
+        with self._connect() as client:
+            self._check_workers(client)
+            shared = _send_payload(
+                client, make_payload(configuration, None if self.any_worker else traits())
+            )
             executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
             for future in as_completed(
-                {executor.submit(play, shared, batch) for batch in batches(configuration, jobs)}
+                {
+                    executor.submit(play_batch, shared, batch)
+                    for batch in batches(configuration, jobs)
+                }
             ):
-                yield from _unpacked(self._result(future))
+                yield from _unpack(self._result(future))
 
     def _result(self, future: Any) -> list[Packed | ReplicationError]:
         from distributed import KilledWorker
@@ -117,7 +122,7 @@ class Cluster:
             ) from None
 
     @contextmanager
-    def _connected(self) -> Iterator[Client]:
+    def _connect(self) -> Iterator[Client]:
         try:
             from distributed import Client
         except ImportError:
@@ -125,7 +130,7 @@ class Cluster:
                 f"--executor dask://{self.address}: needs Dask; pip install 'simroute[dist]', or "
                 f"use --executor local"
             ) from None
-        _silence()
+        _silence_loggers()
         try:
             where = f"tcp://{self.address}"
             connect: Any = Client
@@ -141,7 +146,7 @@ class Cluster:
         finally:
             client.close(timeout=PATIENCE)  # type: ignore[no-untyped-call]
 
-    def _examine(self, client: Client) -> None:
+    def _check_workers(self, client: Client) -> None:
         """Raises InputError if a worker is not like this process."""
         found = client.run(traits, on_error="return")
         if not found:
@@ -156,10 +161,10 @@ class Cluster:
                     f"{its}); install {version.__version__} there"
                 )
             if not self.any_worker and its != traits():
-                raise InputError(differing(worker, its, traits()))
+                raise InputError(describe_difference(worker, its, traits()))
 
 
-def differing(worker: str, its: Traits, ours: Traits) -> str:
+def describe_difference(worker: str, its: Traits, ours: Traits) -> str:
     """In what a worker is not as it must be."""
     here, there = dict(ours), dict(its)
     names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
@@ -189,7 +194,7 @@ def batches(configuration: Configuration, jobs: list[Job]) -> list[list[Job]]:
     return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
 
-def parcel(configuration: Configuration, needed: Traits | None) -> Parcel:
+def make_payload(configuration: Configuration, needed: Traits | None) -> Payload:
     """A configuration without paths, and what they led to."""
     plain = configuration.plain()
     load, files = plain["scenario"]["workload"], []
@@ -203,30 +208,31 @@ def parcel(configuration: Configuration, needed: Traits | None) -> Parcel:
             load[kind] = path.name
     plain["files"] = {}
     plugins = tuple((file.name, file.read_bytes()) for file in configuration.plugins)
-    return Parcel(yaml_reader.dump(plain), tuple(files), plugins, needed)
+    return Payload(yaml_reader.dump(plain), tuple(files), plugins, needed)
 
 
-def _sent(client: Client, parcel: Parcel) -> Any:
+def _send_payload(client: Client, parcel: Payload) -> Any:
     """A future of it: it travels once, and again to whoever needs it when its worker is lost."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sending large graph")
-        return client.submit(kept, parcel, pure=False)
+        return client.submit(store_payload, parcel, pure=False)
 
 
-def _unpacked(results: list[Packed | ReplicationError]) -> Iterator[Done]:
+def _unpack(results: list[Packed | ReplicationError]) -> Iterator[Replicated]:
     for result in results:
         if isinstance(result, Exception):
             raise result
         policy, replication, text, evidence = result
-        yield Done(
+        yield Replicated(
             (policy, replication),
             replace(
-                decoded(text), evidence=None if evidence is None else Evidence.unpack(evidence)
+                decode_figures(text),
+                evidence=None if evidence is None else Evidence.unpack(evidence),
             ),
         )
 
 
-def _silence() -> None:
+def _silence_loggers() -> None:
     """What goes wrong is told in one line by us."""
     for name in list(logging.root.manager.loggerDict):
         if name.split(".")[0] in ("distributed", "tornado", "asyncio"):
@@ -240,50 +246,58 @@ _ALONE = threading.Lock()
 """A worker may have several threads; a process plays one replication at a time."""
 
 
-def kept(parcel: Parcel) -> Parcel:
+def store_payload(parcel: Payload) -> Payload:
     """What Dask keeps on a worker."""
     return parcel
 
 
-def play(parcel: Parcel, jobs: list[Job]) -> list[Packed | ReplicationError]:
+def play_batch(parcel: Payload, jobs: list[Job]) -> list[Packed | ReplicationError]:
     """A batch, up to the first that fails. Raises InputError if this worker must not."""
     with _ALONE:
         if parcel.traits is not None and parcel.traits != traits():
-            raise InputError(differing(platform.node(), traits(), parcel.traits))
-        configuration = _opened(parcel)[0]
+            raise InputError(describe_difference(platform.node(), traits(), parcel.traits))
+        configuration = _open_payload(parcel)[0]
         results: list[Packed | ReplicationError] = []
         for job in jobs:
             done = answer(configuration, (job[0], job[1]), None, lambda seconds: None)
-            if not isinstance(done, Done):
+            if not isinstance(done, Replicated):
                 return [*results, done]
             evidence = done.figures.evidence
             results.append(
-                (*done.job, encoded(done.figures), None if evidence is None else evidence.pack())
+                (
+                    *done.job,
+                    encode_figures(done.figures),
+                    None if evidence is None else evidence.pack(),
+                )
             )
         return results
 
 
 @lru_cache(maxsize=2)
-def _opened(parcel: Parcel) -> tuple[Configuration, Any]:
+def _open_payload(parcel: Payload) -> tuple[Configuration, Any]:
     """The configuration, and the folder that lasts as long as it does."""
     folder = tempfile.TemporaryDirectory(prefix="simroute-")
     data = yaml_reader.parse(parcel.configuration.encode(), "config.yaml").data
     for kind, name, content in parcel.files:
-        data["scenario"]["workload"][kind] = str(_put(Path(folder.name) / kind, name, content))
+        data["scenario"]["workload"][kind] = str(
+            _write_file(Path(folder.name) / kind, name, content)
+        )
     for kind in [
         kind for kind, layer in registry.items() if layer.__module__.startswith("simroute_plugin_")
     ]:
         del registry[kind]  # another study's
     load_plugins(
         [
-            _put(Path(folder.name) / f"plugin-{number}", name, content)
+            _write_file(Path(folder.name) / f"plugin-{number}", name, content)
             for number, (name, content) in enumerate(parcel.plugins)
         ]
     )
-    return restore(_put(Path(folder.name), "config.yaml", yaml_reader.dump(data).encode())), folder
+    return restore(
+        _write_file(Path(folder.name), "config.yaml", yaml_reader.dump(data).encode())
+    ), folder
 
 
-def _put(folder: Path, name: str, content: bytes) -> Path:
+def _write_file(folder: Path, name: str, content: bytes) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(content)
     return folder / name

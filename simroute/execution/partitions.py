@@ -14,9 +14,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.execution.pool import Crew
-from simroute.experiment.job import Done, Job, Numbered, Reached
-from simroute.experiment.run import context, world
+from simroute.execution.pool import ProcessPool
+from simroute.experiment.job import Job, Numbered, Progress, Replicated
+from simroute.experiment.run import build_context, build_world
 from simroute.metrics import Evidence, Figures
 from simroute.metrics.partials import merge_partials
 from simroute.models.replayed import Part
@@ -25,7 +25,7 @@ FOLDER = ".windows"
 Merge = tuple[dict[str, np.ndarray], Evidence]
 
 
-class Windows:
+class Partitions:
     """Plays replications part by part (a `Work`). `folder`: where parts are kept until the whole is
     finished; None: nowhere."""
 
@@ -38,8 +38,8 @@ class Windows:
         jobs: list[Job],
         workers: int,
         parts: Path | None,
-        reached: Reached,
-    ) -> Generator[Done, None, None]:
+        reached: Progress,
+    ) -> Generator[Replicated, None, None]:
         """Results as they are finished. Raises as `executors.work`."""
         assert configuration.windows is not None
         among = configuration.windows
@@ -55,14 +55,14 @@ class Windows:
             }
             left: list[Numbered] = [(number, job) for number in range(among) if number not in kept]
             with (
-                Crew(workers) as crew,
+                ProcessPool(workers) as crew,
                 closing(
                     crew.play(made, left, None, _scaled(reached, len(kept), configuration))
                 ) as results,
             ):
                 for number, done in results:
                     kept[number] = self._keep(configuration, job, number, done.figures)
-            yield Done(
+            yield Replicated(
                 job, _whole(configuration, job[0], [kept[number] for number in range(among)])
             )
             self._forget(configuration, job)
@@ -122,7 +122,7 @@ class Windows:
 
 
 def _scaled(
-    reached: Reached, before: int, configuration: Configuration
+    reached: Progress, before: int, configuration: Configuration
 ) -> Callable[[Job, float], None]:
     """Simulated seconds of parts that run at the same time, as those of the whole: the sum of what
     each has come to."""
@@ -137,7 +137,7 @@ def _scaled(
 
 
 def _whole(configuration: Configuration, policy: str, kept: list[Merge]) -> Figures:
-    known = context(configuration, world(configuration, policy, 0, []))
+    known = build_context(configuration, build_world(configuration, policy, 0, []))
     figures = merge_partials(known, [state for state, _ in kept])
     figures.state, figures.evidence = None, Evidence(story=kept[0][1].story)
     for _, evidence in kept:

@@ -18,7 +18,14 @@ from typing import Any
 
 from simroute.config.configuration import Configuration
 from simroute.config.plugins import load_plugins
-from simroute.experiment.job import Done, Job, Numbered, Reached, WorkerLostError, stripped
+from simroute.experiment.job import (
+    Job,
+    Numbered,
+    Progress,
+    Replicated,
+    WorkerLostError,
+    strip_evidence,
+)
 from simroute.experiment.run import ReplicationError, replicate
 from simroute.storage.part_files import PartFiles, part_folder
 
@@ -28,16 +35,16 @@ def work(
     jobs: list[Job],
     workers: int,
     parts: Path | None,
-    reached: Reached,
-) -> Generator[Done, None, None]:
+    reached: Progress,
+) -> Generator[Replicated, None, None]:
     """Results as they are finished. Raises WorkerLostError when a worker is killed,
     ReplicationError when a replication fails."""
-    with Crew(workers) as crew:
+    with ProcessPool(workers) as crew:
         for _, done in crew.play([configuration], [(0, job) for job in jobs], parts, reached):
             yield done
 
 
-class Crew:
+class ProcessPool:
     """Worker processes, which stay from one call of `play` to the next; a context manager. With one
     worker everything is played in this process.
 
@@ -45,8 +52,8 @@ class Crew:
     figures without what pictures are drawn from.
     """
 
-    def __init__(self, count: int, bare: bool = False) -> None:
-        self._count, self._bare = count, bare
+    def __init__(self, count: int, metrics_only: bool = False) -> None:
+        self._count, self._bare = count, metrics_only
         self._processes: dict[Any, Any] = {}
         self._jobs: dict[Any, Numbered] = {}
         self._seeds: list[int] = []
@@ -56,8 +63,8 @@ class Crew:
         made: Sequence[Configuration],
         jobs: Sequence[Numbered],
         parts: Path | None = None,
-        reached: Reached = lambda job, seconds: None,
-    ) -> Generator[tuple[int, Done], None, None]:
+        reached: Progress = lambda job, seconds: None,
+    ) -> Generator[tuple[int, Replicated], None, None]:
         """Results of jobs in any of the configurations, each with that one's number, as they are
         finished. Raises as `work`."""
         if min(self._count, len(jobs)) <= 1:
@@ -65,13 +72,13 @@ class Crew:
                 yield number, _done(made[number], job, parts, partial(reached, job), self._bare)
             return
         try:
-            self._hire(min(self._count, len(jobs)), made[0].plugins)
+            self._start(min(self._count, len(jobs)), made[0].plugins)
             yield from self._played(made, iter(jobs), parts, reached)
         except BaseException:
-            self.dismiss()  # those that are at something would answer into the next call
+            self.close()  # those that are at something would answer into the next call
             raise
 
-    def _hire(self, count: int, plugins: tuple[Path, ...]) -> None:
+    def _start(self, count: int, plugins: tuple[Path, ...]) -> None:
         context = multiprocessing.get_context("spawn")
         with _ctrl_c_kept_from_children():
             while len(self._processes) < count:
@@ -88,8 +95,8 @@ class Crew:
         made: Sequence[Configuration],
         waiting: Iterator[Numbered],
         parts: Path | None,
-        reached: Reached,
-    ) -> Iterator[tuple[int, Done]]:
+        reached: Progress,
+    ) -> Iterator[tuple[int, Replicated]]:
         self._seeds, known = (
             [each.seed for each in made],
             {line: set[int]() for line in self._processes},
@@ -134,7 +141,7 @@ class Crew:
             f"a worker process was lost (killed, or out of memory) during {where}"
         ) from None
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """End them, at once: what they are at is not finished, and is done again when the study
         goes on."""
         for line, process in self._processes.items():
@@ -144,11 +151,11 @@ class Crew:
             process.join()
         self._processes, self._jobs = {}, {}
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> ProcessPool:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.dismiss()
+        self.close()
 
 
 @contextmanager
@@ -166,7 +173,7 @@ def _ctrl_c_kept_from_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(line: Any, plugins: tuple[Path, ...], bare: bool) -> None:
+def _serve(line: Any, plugins: tuple[Path, ...], metrics_only: bool) -> None:
     """A worker: knows the user's layers, leaves Ctrl-C to the parent, and ends when the parent
     does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -177,7 +184,7 @@ def _serve(line: Any, plugins: tuple[Path, ...], bare: bool) -> None:
         while True:
             number, given, job = line.recv()
             configuration, parts = known[number] = given or known[number]
-            line.send(answer(configuration, job, parts, line.send, bare))
+            line.send(answer(configuration, job, parts, line.send, metrics_only))
     except (EOFError, OSError):
         return  # nobody listens any more
 
@@ -194,11 +201,11 @@ def answer(
     job: Job,
     parts: Path | None,
     reached: Callable[[float], None],
-    bare: bool = False,
-) -> Done | ReplicationError:
+    metrics_only: bool = False,
+) -> Replicated | ReplicationError:
     """Play it; a failure is a value."""
     try:
-        return _done(configuration, job, parts, reached, bare)
+        return _done(configuration, job, parts, reached, metrics_only)
     except ReplicationError as error:
         return error
     except Exception as error:
@@ -219,8 +226,8 @@ def _done(
     job: Job,
     parts: Path | None,
     reached: Callable[[float], None],
-    bare: bool,
-) -> Done:
+    metrics_only: bool,
+) -> Replicated:
     """A world is a ring of objects that hold megabytes of arrays; Python counts objects alone, and
     would let hundreds of worlds pile up."""
     if next(_PLAYED) % EVERY == 0:
@@ -228,11 +235,11 @@ def _done(
     policy, replication = job
     if parts is None:
         figures = replicate(configuration, policy, replication, progress=reached)
-        return Done(job, stripped(figures) if bare else figures)
+        return Replicated(job, strip_evidence(figures) if metrics_only else figures)
     rows = PartFiles(
         policy,
         replication,
         part_folder(parts, list(configuration.policies).index(policy), replication),
     )
     figures = replicate(configuration, policy, replication, rows, progress=reached)
-    return Done(job, figures, rows.close())
+    return Replicated(job, figures, rows.close())

@@ -12,25 +12,25 @@ from typing import Any
 from simroute.metrics import Figures
 
 
-class Watch:
+class StudyListener:
     """Is told what a study is at; this one shows nothing, and warns of what is noted."""
 
     def started(self, total: int, finished: int) -> None:
         """So many replications in all, over all policies, so many of them finished before."""
 
-    def reached(self, job: tuple[str, int], seconds: float) -> None:
+    def progress(self, job: tuple[str, int], seconds: float) -> None:
         """A replication has played another block of requests, and come to this simulated time."""
 
     def finished(self, job: tuple[str, int], figures: Figures) -> None:
         """A replication is finished, and kept."""
 
-    def noted(self, line: str) -> None:
+    def warn(self, line: str) -> None:
         """Something that is not as it should be, though the study goes on."""
         warnings.warn(line, stacklevel=2)
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def delay_interrupts() -> Iterator[None]:
     """Ctrl-C waits until this is done; a second one does not."""
     if threading.current_thread() is not threading.main_thread() or not callable(
         before := signal.getsignal(signal.SIGINT)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from simroute.config.configuration import Configuration
-from simroute.execution.progress import undisturbed
-from simroute.experiment.job import Done, Job, Reached, Work, stripped
+from simroute.execution.progress import delay_interrupts
+from simroute.experiment.job import Job, Progress, Replicated, Work, strip_evidence
 
 
 class Store(Protocol):
@@ -20,10 +20,10 @@ class Store(Protocol):
     def keys(self) -> set[Job]:
         """Of what is kept."""
 
-    def read(self, job: Job) -> Done | None:
+    def read(self, job: Job) -> Replicated | None:
         """What is kept of one, None if it cannot be read."""
 
-    def add(self, done: Done) -> None:
+    def add(self, done: Replicated) -> None:
         """Keep one, at once. Never fails."""
 
 
@@ -54,8 +54,8 @@ def kept(perform: Work, store: Store) -> Work:
     played is put there (without evidence)."""
 
     def work(
-        made: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Reached
-    ) -> Generator[Done, None, None]:
+        made: Configuration, jobs: list[Job], workers: int, parts: Path | None, reached: Progress
+    ) -> Generator[Replicated, None, None]:
         names, known, left = (
             {policy: digest(made, policy) for policy in made.policies},
             store.keys(),
@@ -67,10 +67,12 @@ def kept(perform: Work, store: Store) -> Work:
             if found is None:
                 left.append((policy, replication))
             else:
-                yield Done((policy, replication), found.figures)
+                yield Replicated((policy, replication), found.figures)
         for done in perform(made, left, workers, parts, reached) if left else ():
-            with undisturbed():
-                store.add(Done((names[done.job[0]], done.job[1]), stripped(done.figures)))
+            with delay_interrupts():
+                store.add(
+                    Replicated((names[done.job[0]], done.job[1]), strip_evidence(done.figures))
+                )
             yield done
 
     return work

@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 from simroute.config.configuration import Configuration
 from simroute.core import Call, Judge, Outcome, Send, World
 from simroute.errors import InputError
-from simroute.experiment.run import weather, world
+from simroute.experiment.run import build_weather, build_world
 from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.worlds.sim import SimWorld
 
 
-class Happened(NamedTuple):
+class Event(NamedTuple):
     """An event that a layer emitted for the request."""
 
     at: float
@@ -32,7 +32,7 @@ class Happened(NamedTuple):
 
 
 @dataclass
-class Verdict:
+class Judgement:
     """A judge was asked; `accepted` is None when nobody waited for the answer."""
 
     began: float
@@ -42,7 +42,7 @@ class Verdict:
 
 
 @dataclass
-class Sent:
+class SendRecord:
     """One send to a provider. `first_token`: seconds from the start, of a streamed answer; `left`:
     when nobody waited for it any more."""
 
@@ -61,7 +61,7 @@ class Sent:
 
 
 @dataclass
-class Span:
+class LayerSpan:
     """A call inside one layer. `outcome` is the final one, None when the call was given up;
     `streaming` from when the first token was there."""
 
@@ -72,24 +72,24 @@ class Span:
     streaming: float = math.nan
     ended: float = math.nan
     outcome: Outcome | None = None
-    inside: list[Span | Sent | Verdict | Happened] = field(default_factory=list)
+    inside: list[LayerSpan | SendRecord | Judgement | Event] = field(default_factory=list)
 
 
 @dataclass
-class Story:
+class Explanation:
     """What became of a request: its row in words, and its way. Times are seconds from the start of
     the run."""
 
     request_id: int
     policy: str
     request: dict[str, Any]
-    inside: list[Span | Sent | Verdict | Happened]
+    inside: list[LayerSpan | SendRecord | Judgement | Event]
 
 
-def explain(configuration: Configuration, policy: str, request_id: int) -> Story:
+def explain(configuration: Configuration, policy: str, request_id: int) -> Explanation:
     """Run replication 0 until the request is over, and tell its way. Raises InputError if there is
     no such request."""
-    many = sum(block.size for block in weather(configuration, 0).blocks())
+    many = sum(block.size for block in build_weather(configuration, 0).blocks())
     if not 0 <= request_id < many:
         known = (
             f"requests of this run are numbered 0 to {many - 1:,}"
@@ -97,13 +97,13 @@ def explain(configuration: Configuration, policy: str, request_id: int) -> Story
             else "no request arrives in this run"
         )
         raise InputError(f"--explain {request_id}: there is no such request; {known}")
-    witness = Witness(request_id)
-    made = world(configuration, policy, 0, [witness.read], around=witness.around)
+    witness = RequestTracer(request_id)
+    made = build_world(configuration, policy, 0, [witness.read], wrap=witness.wrap)
     witness.made = made
     try:
         made.run()
-    except Over:
-        return Story(request_id, policy, witness.request, witness.inside)
+    except RequestOver:
+        return Explanation(request_id, policy, witness.request, witness.inside)
     except Exception as error:
         where = (
             f"policy {policy}, replication 0, seed {configuration.seed}, at {made.env.now:.3f} s"
@@ -112,11 +112,11 @@ def explain(configuration: Configuration, policy: str, request_id: int) -> Story
     raise RuntimeError(f"request {request_id} did not end")
 
 
-class Over(Exception):
+class RequestOver(Exception):
     """The request is over, and the rest of the run is of no interest."""
 
 
-class Witness:
+class RequestTracer:
     """Notes about one request. `made`: the world that it is in, once there is one; without it the
     run goes on to its end."""
 
@@ -124,14 +124,16 @@ class Witness:
         self.wanted = request_id
         self.made: SimWorld | None = None
         self.request: dict[str, Any] = {}
-        self.inside: list[Span | Sent | Verdict | Happened] = []
+        self.inside: list[LayerSpan | SendRecord | Judgement | Event] = []
         self.above = self.inside
-        self.sent: list[Sent] = []
+        self.sent: list[SendRecord] = []
 
-    def around(self, layers: Mapping[str, Any]) -> dict[str, Any]:
+    def wrap(self, layers: Mapping[str, Any]) -> dict[str, Any]:
         """The same layers, watched."""
         last = next(reversed(list(layers)), None)
-        return {name: Watched(self, layer, name, name == last) for name, layer in layers.items()}
+        return {
+            name: TracedLayer(self, layer, name, name == last) for name, layer in layers.items()
+        }
 
     def read(self, table: str, chunk: Chunk) -> None:
         """A sink of the ledger: what belongs to the request."""
@@ -144,13 +146,13 @@ class Witness:
             }
             if table == "requests":
                 self.request = _in_words(row, self.made)
-                raise Over
+                raise RequestOver
             self._attempt(row, self.made)
 
     def _attempt(self, row: dict[str, Any], made: SimWorld) -> None:
         # there are no layers to watch: the call went straight out
         while len(self.sent) < row["attempt"]:
-            self.sent.append(Sent(len(self.sent) + 1, row["start_s"]))
+            self.sent.append(SendRecord(len(self.sent) + 1, row["start_s"]))
             self.inside.append(self.sent[-1])
         sent = self.sent[row["attempt"] - 1]
         sent.target, sent.status, sent.error = (
@@ -189,10 +191,10 @@ def _in_words(row: dict[str, Any], made: SimWorld) -> dict[str, Any]:
     return row | said | {f"{name}_usd": row[f"{name}_nano"] / 1e9 for name in ("cost", "wasted")}
 
 
-class Watched:
+class TracedLayer:
     """A layer, and for the wanted request a note of each call through it."""
 
-    def __init__(self, witness: Witness, layer: Any, name: str, innermost: bool) -> None:
+    def __init__(self, witness: RequestTracer, layer: Any, name: str, innermost: bool) -> None:
         self._witness, self._layer, self._name, self._innermost = witness, layer, name, innermost
 
     def __getattr__(self, name: str) -> Any:
@@ -204,11 +206,13 @@ class Watched:
         return self._noted(self._witness.above, call, send, world)
 
     async def _noted(self, above: list[Any], call: Call, send: Send, world: World) -> Outcome:
-        span = Span(self._name, getattr(self._layer, "kind", self._name), call.target, world.now())
+        span = LayerSpan(
+            self._name, getattr(self._layer, "kind", self._name), call.target, world.now()
+        )
         above.append(span)
         try:
             outcome: Outcome = await self._layer(
-                call, self._send(span, send, world), Seen(world, span)
+                call, self._send(span, send, world), TracedWorld(world, span)
             )
         except BaseException:  # given up, or a bug
             span.ended = world.now()
@@ -221,7 +225,7 @@ class Watched:
 
         return outcome.then(over)
 
-    def _send(self, span: Span, send: Send, world: World) -> Send:
+    def _send(self, span: LayerSpan, send: Send, world: World) -> Send:
         witness = self._witness
 
         def through(call: Call) -> Awaitable[Outcome]:
@@ -235,8 +239,8 @@ class Watched:
 
         return through
 
-    async def _sent(self, span: Span, call: Call, send: Send, world: World) -> Outcome:
-        sent = Sent(len(self._witness.sent) + 1, world.now())
+    async def _sent(self, span: LayerSpan, call: Call, send: Send, world: World) -> Outcome:
+        sent = SendRecord(len(self._witness.sent) + 1, world.now())
         self._witness.sent.append(sent)
         span.inside.append(sent)
 
@@ -254,10 +258,10 @@ class Watched:
         return outcome.then(over)
 
 
-class Seen:
+class TracedWorld:
     """The world as a layer sees it, with notes of what it says and asks there for the request."""
 
-    def __init__(self, world: World, span: Span) -> None:
+    def __init__(self, world: World, span: LayerSpan) -> None:
         self._world, self._span = world, span
 
     def __getattr__(self, name: str) -> Any:
@@ -266,11 +270,11 @@ class Seen:
     def emit(
         self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any
     ) -> None:
-        self._span.inside.append(Happened(self._world.now(), event, target, detail))
+        self._span.inside.append(Event(self._world.now(), event, target, detail))
         self._world.emit(event, call, target=target, **detail)
 
     async def judge(self, call: Call, outcome: Outcome, judge: Judge) -> bool:
-        verdict = Verdict(self._world.now())
+        verdict = Judgement(self._world.now())
         self._span.inside.append(verdict)
         try:
             verdict.accepted = await self._world.judge(call, outcome, judge)

@@ -14,11 +14,11 @@ Job = tuple[str, int]
 """(policy, replication)."""
 Numbered = tuple[int, Job]
 """A job, and the number of the configuration that it belongs to."""
-Reached = Callable[[Job, float], None]
+Progress = Callable[[Job, float], None]
 """Told the simulated seconds of a replication that is under way, after every block of requests."""
 
 
-class Done(NamedTuple):
+class Replicated(NamedTuple):
     """A finished replication. `unwritten`: why its row files are missing, None where they were
     written or not asked for."""
 
@@ -31,11 +31,13 @@ class WorkerLostError(Exception):
     """A worker process ended without a result."""
 
 
-Work = Callable[[Configuration, list[Job], int, Path | None, Reached], Generator[Done, None, None]]
+Work = Callable[
+    [Configuration, list[Job], int, Path | None, Progress], Generator[Replicated, None, None]
+]
 """Where replications are played: `execution.pool.work` here, others elsewhere."""
 
 
-def stripped(figures: Figures) -> Figures:
+def strip_evidence(figures: Figures) -> Figures:
     """Without what pictures are drawn from: half a megabyte that need not travel, nor stay. Which
     targets were asked is kept: bounds go by it."""
     return replace(

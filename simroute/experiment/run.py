@@ -11,7 +11,7 @@ from typing import Any
 from simpy import Environment
 
 from simroute.config.configuration import Configuration
-from simroute.experiment.trace_columns import days, periods, seen
+from simroute.experiment.trace_columns import budget_periods, observed_sends, trace_days
 from simroute.ledger import Ledger, Sink
 from simroute.metrics import Context, EvidenceFold, Figures, Fold
 from simroute.metrics.partials import merge_partials, partial_state
@@ -30,13 +30,13 @@ class ReplicationError(RuntimeError):
         return str(self.args[2])
 
 
-def world(
+def build_world(
     configuration: Configuration,
     policy: str,
     replication: int,
     sinks: list[Sink],
     env: Any = None,
-    around: Callable[..., Any] | None = None,
+    wrap: Callable[..., Any] | None = None,
 ) -> SimWorld:
     """The simulated world of one replication, not yet run. Every replica gets layers of its own,
     unless they are shared.
@@ -47,15 +47,13 @@ def world(
     layers = configuration.policies[policy]
     shared = copy.deepcopy(layers)
     stacks = [shared if gateway.shared else copy.deepcopy(layers) for _ in range(gateway.replicas)]
-    sky = weather(configuration, replication)
+    sky = build_weather(configuration, replication)
     if configuration.part is not None:
         env = Environment(sky.begins)
-    return SimWorld(
-        sky, stacks if around is None else list(map(around, stacks)), Ledger(sinks), env
-    )
+    return SimWorld(sky, stacks if wrap is None else list(map(wrap, stacks)), Ledger(sinks), env)
 
 
-def weather(configuration: Configuration, replication: int) -> Weather:
+def build_weather(configuration: Configuration, replication: int) -> Weather:
     """What happens in a replication, whatever the policy."""
     files = {kind: configuration.contents(kind) for kind in ("trace", "lengths", "outcomes")}
     return Weather(
@@ -63,7 +61,7 @@ def weather(configuration: Configuration, replication: int) -> Weather:
     )
 
 
-def context(configuration: Configuration, made: SimWorld) -> Context:
+def build_context(configuration: Configuration, made: SimWorld) -> Context:
     """What the metrics must know of a run."""
     slo, models, sky = configuration.scenario.slo, made.models, made.weather
     codes = {model.target.name: code for code, model in enumerate(models)}
@@ -74,7 +72,7 @@ def context(configuration: Configuration, made: SimWorld) -> Context:
         "user": sky.users,
         "feature": sky.features,
     } | ({"team": sky.teams} if sky.teams else {})
-    calendar = days(configuration)
+    calendar = trace_days(configuration)
     return Context(
         sky.horizon,
         slo.in_time,
@@ -86,11 +84,11 @@ def context(configuration: Configuration, made: SimWorld) -> Context:
         [m.target.model for m in models],
         [m.spec.limits.concurrency for m in models],
         None if calendar is None else calendar[1],
-        seen(models),
+        observed_sends(models),
         replicas=1
         if configuration.scenario.gateway.shared
         else configuration.scenario.gateway.replicas,
-        budget=periods(configuration.scenario),
+        budget=budget_periods(configuration.scenario),
     )
 
 
@@ -104,8 +102,8 @@ def replicate(
     """Run it and fold figures and evidence. `rows(world)` makes a sink that sees every chunk as
     well. Raises ReplicationError."""
     sinks: list[Sink] = []
-    made = world(configuration, policy, replication, sinks)
-    known = context(configuration, made)
+    made = build_world(configuration, policy, replication, sinks)
+    known = build_context(configuration, made)
     fold, evidence = (
         Fold(known),
         EvidenceFold(known, story=replication == configuration.replication_numbers[0]),

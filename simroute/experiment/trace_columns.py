@@ -26,7 +26,7 @@ MOST_SLOTS = 1_000_000
 more."""
 
 
-def days(
+def trace_days(
     configuration: Configuration,
 ) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]] | None:
     """Names of the days of a replay (dates in UTC; numbers where the clock is relative), and the
@@ -49,7 +49,7 @@ def days(
     )
 
 
-def periods(scenario: spec.Scenario) -> BudgetPeriods | None:
+def budget_periods(scenario: spec.Scenario) -> BudgetPeriods | None:
     """The scenario's budget, in those of its periods, or windows, that are wholly in the horizon;
     None if there are none.
 
@@ -77,7 +77,9 @@ def periods(scenario: spec.Scenario) -> BudgetPeriods | None:
     return BudgetPeriods(budget.usd, *np.array(found).T) if found else None
 
 
-def seen(models: list[DeploymentModel]) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
+def observed_sends(
+    models: list[DeploymentModel],
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
     """Whether the log has enough calls of these targets (codes) in the hours of these seconds; None
     where nothing is recorded."""
     if all(model.recorded is None for model in models):

@@ -13,17 +13,17 @@ full-width ones by some locales)."""
 Cell = str | float | int | None
 
 
-def sheet(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def format_csv(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """CSV (RFC 4180). Texts that would be formulas get a leading apostrophe, numbers stay numbers
     (to nine decimals, a nano-dollar), None is an empty cell."""
     made = io.StringIO()
     writer = csv.writer(made)
-    writer.writerow([_safe(head) for head in heads])
-    writer.writerows([_safe(cell) for cell in row] for row in rows)
+    writer.writerow([_escape_formula(head) for head in heads])
+    writer.writerows([_escape_formula(cell) for cell in row] for row in rows)
     return made.getvalue()
 
 
-def _safe(cell: Cell) -> Cell:
+def _escape_formula(cell: Cell) -> Cell:
     if isinstance(cell, str):
         return f"'{cell}" if cell.startswith(FORMULAS) else cell
     return round(cell, 9) if isinstance(cell, float) else cell

@@ -23,7 +23,7 @@ INTERRUPTED = "Query interrupted"
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """duckdb's errors become OSError that names the file, and its way of telling Ctrl-C becomes
     KeyboardInterrupt."""
     import duckdb
@@ -34,14 +34,14 @@ def writing(path: Path) -> Iterator[None]:
         # pressed while duckdb read one of our arrays
         if KeyboardInterrupt.__name__ in str(error):
             raise KeyboardInterrupt from error
-        raise told(error, path) from error
+        raise system_error(error, path) from error
     except RuntimeError as error:
         if INTERRUPTED in str(error):
             raise KeyboardInterrupt from error
         raise
 
 
-def told(error: Exception, path: Path) -> OSError:
+def system_error(error: Exception, path: Path) -> OSError:
     """What the system said, found in duckdb's message; else the first line of that."""
     text = str(error)
     for number in KNOWN:

@@ -14,11 +14,11 @@ except ImportError:  # no POSIX: the journal's own lock has to do
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.storage.journal import NAME
+from simroute.storage.journal import JOURNAL
 
 REPORTS = Path("reports")
-LONGEST = 80
-OURS = "command: "
+SLUG_LENGTH = 80
+FIRST_WORDS = "command: "
 """How the `config.yaml` of a run begins."""
 REMEDY = "give another folder with --out"
 
@@ -26,40 +26,41 @@ REMEDY = "give another folder with --out"
 def slug(name: str) -> str:
     """A file name of [a-z0-9._-] that leads nowhere else."""
     return (
-        re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip(".-")[:LONGEST].rstrip(".-") or "scenario"
+        re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip(".-")[:SLUG_LENGTH].rstrip(".-")
+        or "scenario"
     )
 
 
-def base(configuration: Configuration) -> Path:
+def default_folder(configuration: Configuration) -> Path:
     """The first default folder of a scenario and command; the next are -2, -3 …"""
     return REPORTS / f"{slug(configuration.scenario_name)}-{slug(configuration.command)}"
 
 
-def folder(configuration: Configuration, out: Path | None) -> Path:
+def make_folder(configuration: Configuration, out: Path | None) -> Path:
     """The run's folder, made. A default one is new, whoever else makes one at the same time. Raises
     InputError."""
     try:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
-            _ours(out)
+            _check_ownership(out)
             return out
-        return _new(base(configuration))
+        return _make_default(default_folder(configuration))
     except (OSError, ValueError) as error:
-        raise InputError(unwritable(out or REPORTS, error)) from None
+        raise InputError(describe_unwritable(out or REPORTS, error)) from None
 
 
-def _ours(out: Path) -> None:
+def _check_ownership(out: Path) -> None:
     """The folder is empty, or a run's. Raises InputError."""
     names = sorted(
         path.name
         for path in out.iterdir()
         if not path.name.startswith(".") and path.name != "lost+found"
     )
-    if not names or (out / NAME).exists():
+    if not names or (out / JOURNAL).exists():
         return
     try:
         with (out / "config.yaml").open(encoding="utf-8") as file:
-            if file.read(len(OURS)) == OURS:
+            if file.read(len(FIRST_WORDS)) == FIRST_WORDS:
                 return
     except (OSError, UnicodeError):
         pass  # then it is none that a run wrote
@@ -70,7 +71,7 @@ def _ours(out: Path) -> None:
     )
 
 
-def _new(first: Path) -> Path:
+def _make_default(first: Path) -> Path:
     REPORTS.mkdir(parents=True, exist_ok=True)
     number, made = 1, first
     while True:
@@ -86,13 +87,13 @@ def _new(first: Path) -> Path:
             made = first.with_name(f"{first.name}-{number}")
 
 
-def unwritable(path: Path, error: Exception) -> str:
+def describe_unwritable(path: Path, error: Exception) -> str:
     """What to say of a place where nothing can be written."""
     why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
     return f"{path}: cannot be written ({why}); {REMEDY}"
 
 
-class Lock:
+class FolderLock:
     """A folder of one's own until it is released; the system releases it when the process ends in
     any way. Raises InputError."""
 
@@ -108,7 +109,9 @@ class Lock:
             opened = self._held is not None
             if taken or not opened:
                 self.release()
-                raise InputError(busy(path) if taken else unwritable(path, error)) from None
+                raise InputError(
+                    describe_busy(path) if taken else describe_unwritable(path, error)
+                ) from None
             # a file system without locks: the journal's own has to do
 
     def release(self) -> None:
@@ -118,6 +121,6 @@ class Lock:
             self._held = None
 
 
-def busy(path: Path) -> str:
+def describe_busy(path: Path) -> str:
     """What to say of a folder that is in use."""
     return f"{path}: another run is writing there; wait until it has ended, or {REMEDY}"

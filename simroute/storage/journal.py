@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simroute.metrics import Evidence, Figures
-from simroute.storage.disk import told, writing
+from simroute.storage.disk import system_error, translate_errors
 
 if TYPE_CHECKING:
     import duckdb
 
 SCHEMA = 1
-NAME = ".journal.duckdb"
+JOURNAL = ".journal.duckdb"
 SAFE = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -64,15 +64,15 @@ class Journal:
     @classmethod
     def create(cls, folder: Path, header: Header) -> Journal:
         """An empty one, which is there as a whole or not at all."""
-        path = folder / NAME
-        draft = path.with_name(f"{NAME}.draft")
+        path = folder / JOURNAL
+        draft = path.with_name(f"{JOURNAL}.draft")
         _remove(draft)
         _remove(path)
         try:
-            with writing(path), _connected(draft) as base:
+            with translate_errors(path), _connect(draft) as base:
                 for table in TABLES:
                     base.execute(table)
-                _enter(base, header)
+                _insert_header(base, header)
                 base.execute("CHECKPOINT")  # closing would do it too, but keep silent if it failed
         except BaseException:
             _remove(draft)
@@ -86,40 +86,40 @@ class Journal:
         it is none."""
         import duckdb
 
-        path = folder / NAME
+        path = folder / JOURNAL
         try:
-            base = _connected(path, only_look)
+            base = _connect(path, only_look)
             try:
                 row = base.execute("SELECT * FROM header").fetchone()
                 names = [column[0] for column in base.description or ()]
-                return cls(path, base, _header(dict(zip(names, row or (), strict=True))))
+                return cls(path, base, _read_header(dict(zip(names, row or (), strict=True))))
             except BaseException:
                 base.close()
                 raise
         except (duckdb.Error, ValueError, TypeError, KeyError, RecursionError) as error:
-            if (system := told(error, path)).errno != errno.EIO:
+            if (system := system_error(error, path)).errno != errno.EIO:
                 raise system from None
             raise JournalError(str(system.strerror)) from None
 
     def add(self, policy: str, replication: int, figures: Figures) -> None:
         """Keep one, at once; a second time replaces the first."""
         packed = None if figures.evidence is None else figures.evidence.pack()
-        with writing(self.path):
+        with translate_errors(self.path):
             self._base.execute(
                 "INSERT OR REPLACE INTO replications VALUES (?, ?, ?, ?)",
-                [policy, replication, encoded(figures), packed],
+                [policy, replication, encode_figures(figures), packed],
             )
 
     def keys(self) -> set[tuple[str, int]]:
         """(policy, replication) of what is kept."""
-        with writing(self.path):
+        with translate_errors(self.path):
             return set(
                 self._base.execute("SELECT policy, replication FROM replications").fetchall()
             )
 
     def forget(self, policy: str, replication: int) -> None:
         """Its rows are gone, so that it has to be done again."""
-        with writing(self.path):
+        with translate_errors(self.path):
             self._base.execute(
                 "DELETE FROM replications WHERE policy = ? AND replication = ?",
                 [policy, replication],
@@ -127,7 +127,7 @@ class Journal:
 
     def figures(self, policy: str, replication: int) -> Figures:
         """What was kept of it, with its evidence, bit for bit. Raises JournalError."""
-        with writing(self.path):
+        with translate_errors(self.path):
             chosen = (
                 "SELECT figures, evidence FROM replications WHERE policy = ? AND replication = ?"
             )
@@ -135,7 +135,7 @@ class Journal:
         try:
             text, packed = row or (None, None)
             return replace(
-                decoded(text), evidence=None if packed is None else Evidence.unpack(packed)
+                decode_figures(text), evidence=None if packed is None else Evidence.unpack(packed)
             )
         except Exception as error:  # a broken archive has many names
             raise JournalError(
@@ -144,10 +144,10 @@ class Journal:
 
     def amend(self, header: Header) -> None:
         """The study has grown."""
-        with writing(self.path):
+        with translate_errors(self.path):
             self._base.execute("BEGIN")
             self._base.execute("DELETE FROM header")
-            _enter(self._base, header)
+            _insert_header(self._base, header)
             self._base.execute("COMMIT")
         self.header = header
 
@@ -165,13 +165,13 @@ class Journal:
         _remove(self.path)
 
 
-def _connected(path: Path, only_look: bool = False) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, only_look: bool = False) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect(str(path), read_only=only_look, config=dict(SAFE))
 
 
-def _enter(base: duckdb.DuckDBPyConnection, header: Header) -> None:
+def _insert_header(base: duckdb.DuckDBPyConnection, header: Header) -> None:
     values = [
         header.schema_version,
         header.simroute,
@@ -184,7 +184,7 @@ def _enter(base: duckdb.DuckDBPyConnection, header: Header) -> None:
     base.execute("INSERT INTO header VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
 
-def _header(row: dict[str, Any]) -> Header:
+def _read_header(row: dict[str, Any]) -> Header:
     if row["schema_version"] != SCHEMA:
         raise ValueError(
             f"it has schema version {row['schema_version']!r}, this simroute reads {SCHEMA}"
@@ -202,40 +202,44 @@ def _remove(path: Path) -> None:
         each.unlink(missing_ok=True)
 
 
-def encoded(figures: Figures) -> str:
+def encode_figures(figures: Figures) -> str:
     """Figures without their evidence, as JSON from which every float, None and tuple comes back as
     it was."""
     return json.dumps(
-        {f.name: _plain(getattr(figures, f.name)) for f in fields(figures) if f.name != "evidence"},
+        {
+            f.name: _encode_value(getattr(figures, f.name))
+            for f in fields(figures)
+            if f.name != "evidence"
+        },
         ensure_ascii=False,
     )
 
 
-def decoded(text: str) -> Figures:
+def decode_figures(text: str) -> Figures:
     """What `encoded` wrote."""
-    return Figures(**{name: _whole(value) for name, value in json.loads(text).items()})
+    return Figures(**{name: _decode_value(value) for name, value in json.loads(text).items()})
 
 
-def _plain(value: Any) -> Any:
+def _encode_value(value: Any) -> Any:
     """JSON knows no tuples: one is written as an object with a single key that no name of ours can
     be."""
     if isinstance(value, tuple):
-        return {TUPLE: [_plain(one) for one in value]}
+        return {TUPLE: [_encode_value(one) for one in value]}
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+        return {key: _encode_value(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_encode_value(one) for one in value]
     return value.item() if hasattr(value, "item") else value
 
 
-def _whole(value: Any) -> Any:
+def _decode_value(value: Any) -> Any:
     if isinstance(value, dict):
         return (
-            tuple(map(_whole, value[TUPLE]))
+            tuple(map(_decode_value, value[TUPLE]))
             if value.keys() == {TUPLE}
-            else {key: _whole(one) for key, one in value.items()}
+            else {key: _decode_value(one) for key, one in value.items()}
         )
-    return [_whole(one) for one in value] if isinstance(value, list) else value
+    return [_decode_value(one) for one in value] if isinstance(value, list) else value
 
 
 TUPLE = "\0tuple"

@@ -18,14 +18,20 @@ from simroute.errors import InputError
 from simroute.experiment.job import Job
 from simroute.models.random import fingerprint
 from simroute.storage import Header, Journal, JournalError
-from simroute.storage.folder import REMEDY, Lock, base, busy, unwritable
-from simroute.storage.journal import NAME
+from simroute.storage.folder import (
+    REMEDY,
+    FolderLock,
+    default_folder,
+    describe_busy,
+    describe_unwritable,
+)
+from simroute.storage.journal import JOURNAL
 
 SHOWN = 3
 """Differing keys that are named."""
 
 
-def header(configuration: Configuration, rows: bool) -> Header:
+def make_header(configuration: Configuration, rows: bool) -> Header:
     """What the journal of this run says of it."""
     text = configuration.to_yaml()
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -41,17 +47,17 @@ def header(configuration: Configuration, rows: bool) -> Header:
 
 def is_unfinished(out: Path) -> bool:
     """Whether there is a journal."""
-    return (out / NAME).is_file()
+    return (out / JOURNAL).is_file()
 
 
-def required(out: Path) -> None:
+def require_unfinished(out: Path) -> None:
     """There is an unfinished run. Raises InputError."""
     try:
         if is_unfinished(out):
             return
         finished = (out / "summary.json").is_file()
     except (OSError, ValueError) as error:
-        raise InputError(unwritable(out, error)) from None
+        raise InputError(describe_unwritable(out, error)) from None
     if not out.is_dir():
         raise InputError(
             f"{out}: no such folder, there is nothing to resume; leave out --resume to begin a run"
@@ -64,7 +70,7 @@ def required(out: Path) -> None:
     )
 
 
-def looked_at(out: Path) -> tuple[Header, set[Job]]:
+def read_unfinished(out: Path) -> tuple[Header, set[Job]]:
     """Of the unfinished run in a folder: what it was started with, and what is finished. Raises
     InputError."""
     try:
@@ -74,12 +80,12 @@ def looked_at(out: Path) -> tuple[Header, set[Job]]:
         finally:
             journal.close()
     except JournalError as error:
-        raise InputError(unreadable(out, error)) from None
+        raise InputError(describe_unreadable(out, error)) from None
     except OSError as error:
-        raise InputError(f"{out / NAME}: cannot be read ({error.strerror}); {REMEDY}") from None
+        raise InputError(f"{out / JOURNAL}: cannot be read ({error.strerror}); {REMEDY}") from None
 
 
-def standing(found: Header, finished: set[Job]) -> str:
+def describe_progress(found: Header, finished: set[Job]) -> str:
     """How far an unfinished run is, in words."""
     plain = yaml_reader.parse(found.configuration.encode(), "config.yaml").data
     if "replications" not in plain or "assumptions" in plain:
@@ -92,23 +98,23 @@ def standing(found: Header, finished: set[Job]) -> str:
     return f"{whole} of {every} replications are finished by all policies"
 
 
-def command(found: Header, out: Path) -> str:
+def resume_command(found: Header, out: Path) -> str:
     """The words that continue an unfinished run."""
     name = yaml_reader.parse(found.configuration.encode(), "config.yaml").data["command"]
     return f"simroute {name} --resume --out {shlex.quote(str(out))}"
 
 
-def unreadable(out: Path, error: JournalError) -> str:
+def describe_unreadable(out: Path, error: JournalError) -> str:
     """What to say of a journal that is none."""
     if "Could not set lock" in str(error):
-        return busy(out)
-    return f"{out / NAME}: cannot be read ({error}); remove it to start anew, or {REMEDY}"
+        return describe_busy(out)
+    return f"{out / JOURNAL}: cannot be read ({error}); remove it to start anew, or {REMEDY}"
 
 
-def refused(configuration: Configuration, found: Header, rows: bool | None) -> str | None:
+def refusal(configuration: Configuration, found: Header, rows: bool | None) -> str | None:
     """Why this run may not continue that one, and what to do; None if it may. More replications
     than before are no difference."""
-    mine = header(configuration, found.rows if rows is None else rows)
+    mine = make_header(configuration, found.rows if rows is None else rows)
     if found.simroute != mine.simroute:
         return (
             f"it was begun by simroute {found.simroute}, and this is {mine.simroute}; "
@@ -121,8 +127,8 @@ def refused(configuration: Configuration, found: Header, rows: bool | None) -> s
         )
     if found.plugins != mine.plugins:
         return (
-            f"plug-ins differ ({_plugins(found)} there, {_plugins(mine)} here); give the same "
-            f"--plugin files, unchanged, or {REMEDY}"
+            f"plug-ins differ ({_list_plugins(found)} there, {_list_plugins(mine)} here); "
+            f"give the same --plugin files, unchanged, or {REMEDY}"
         )
     if found.rows != mine.rows:
         return (
@@ -130,7 +136,9 @@ def refused(configuration: Configuration, found: Header, rows: bool | None) -> s
             f"--{'rows' if found.rows else 'no-rows'}, or {REMEDY}"
         )
     differing = (
-        [] if found.sha256 == mine.sha256 else _differing(found.configuration, mine.configuration)
+        []
+        if found.sha256 == mine.sha256
+        else _list_differences(found.configuration, mine.configuration)
     )
     if not differing:
         return None
@@ -140,25 +148,25 @@ def refused(configuration: Configuration, found: Header, rows: bool | None) -> s
     )
 
 
-def _plugins(found: Header) -> str:
+def _list_plugins(found: Header) -> str:
     return ", ".join(f"{name} {mark[:8]}" for name, mark in found.plugins) or "none"
 
 
-def _differing(there: str, here: str) -> list[str]:
+def _list_differences(there: str, here: str) -> list[str]:
     """What differs, key by key. Only a larger number of replications may."""
     old, new = (yaml_reader.parse(text.encode(), "config.yaml").data for text in (there, here))
     if "replications" in old and old["replications"] <= new.get("replications", 0):
         new["replications"] = old["replications"]
-    return list(_between(old, new, ""))
+    return list(_compare(old, new, ""))
 
 
-def _between(old: Any, new: Any, key: str) -> Iterator[str]:
+def _compare(old: Any, new: Any, key: str) -> Iterator[str]:
     if not (isinstance(old, dict) and isinstance(new, dict)):
         if old != new:
-            yield _difference(key, old, new)
+            yield _describe_difference(key, old, new)
         return
     for name in [*old, *(name for name in new if name not in old)]:
-        yield from _between(
+        yield from _compare(
             old.get(name, MISSING), new.get(name, MISSING), f"{key}.{name}" if key else str(name)
         )
     if old.keys() == new.keys() and list(old) != list(new):
@@ -168,73 +176,77 @@ def _between(old: Any, new: Any, key: str) -> Iterator[str]:
 MISSING = object()
 
 
-def _difference(key: str, was: Any, now: Any) -> str:
+def _describe_difference(key: str, was: Any, now: Any) -> str:
     if MISSING in (was, now):
         return f"{key} is {'new' if was is MISSING else 'missing'}"
     if key.startswith("files."):
         return f"{key.removeprefix('files.')} has other contents than then"
-    return f"{key} was {_short(was)} and is now {_short(now)}" + (
+    return f"{key} was {_abbreviate(was)} and is now {_abbreviate(now)}" + (
         " (more can be added, not fewer)" if key == "replications" else ""
     )
 
 
-def _short(value: Any) -> str:
+def _abbreviate(value: Any) -> str:
     text = "not given" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def newest(configuration: Configuration) -> Path:
+def find_unfinished(configuration: Configuration) -> Path:
     """The default folder whose unfinished run is this one; of several the one that was last written
     to. Raises InputError."""
-    first = base(configuration)
+    first = default_folder(configuration)
     near = [
         path
         for path in first.parent.glob(f"{first.name}*")
-        if _numbered(path.name, first.name) and is_unfinished(path)
+        if _is_numbered(path.name, first.name) and is_unfinished(path)
     ]
     fits, running = [], []
-    for path in sorted(near, key=_written, reverse=True):
+    for path in sorted(near, key=_last_write_ns, reverse=True):
         try:
-            Lock(path).release()
+            FolderLock(path).release()
         except InputError:
             running.append(path)
             continue
         with suppress(InputError):
-            if refused(configuration, looked_at(path)[0], None) is None:
+            if refusal(configuration, read_unfinished(path)[0], None) is None:
                 fits.append(path)
     if fits:
         return fits[0]
     others = (
-        f"; {_names(near)} hold{'s' if len(near) == 1 else ''} another: --resume --out FOLDER "
+        f"; {_list_paths(near)} hold{'s' if len(near) == 1 else ''} another: --resume --out FOLDER "
         f"says in what it differs"
         if near
         else ""
     )
     if running and len(running) == len(near):
-        others = f"; in {_names(running)} one is running"
+        others = f"; in {_list_paths(running)} one is running"
     raise InputError(
         f"--resume: no unfinished run of this scenario, command and configuration lies under "
         f"{first.parent}/{others}"
     )
 
 
-def _names(paths: list[Path]) -> str:
+def _list_paths(paths: list[Path]) -> str:
     return ", ".join(map(str, paths[:SHOWN]))
 
 
-def _numbered(name: str, first: str) -> bool:
+def _is_numbered(name: str, first: str) -> bool:
     return name == first or (name.startswith(f"{first}-") and name[len(first) + 1 :].isdigit())
 
 
-def _written(path: Path) -> int:
+def _last_write_ns(path: Path) -> int:
     """When a journal was last written to, ns."""
     return max(
-        (each.stat().st_mtime_ns for each in (path / NAME, path / f"{NAME}.wal") if each.exists()),
+        (
+            each.stat().st_mtime_ns
+            for each in (path / JOURNAL, path / f"{JOURNAL}.wal")
+            if each.exists()
+        ),
         default=0,
     )
 
 
-def grown(found: Header, mine: Header) -> Header | None:
+def grown_header(found: Header, mine: Header) -> Header | None:
     """The header of a continued run that has more replications than when it began, None if it has
     as many."""
     return None if found.sha256 == mine.sha256 else replace(mine, rows=found.rows)

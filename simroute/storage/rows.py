@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simroute.ledger import CACHED, OUTCOMES, Chunk
-from simroute.storage.disk import writing
+from simroute.storage.disk import translate_errors
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,7 +82,7 @@ class Frames:
         typed = ", ".join(
             f'"{name}"::VARCHAR AS "{name}"' for name in COLUMNS[table] if name in WORDS
         )
-        with writing(path), _memory().cursor() as base:
+        with translate_errors(path), _in_memory_database().cursor() as base:
             base.register("part", frame)
             base.execute(
                 f"COPY (SELECT * REPLACE ({typed}) FROM part) TO '{_quoted(path)}' (FORMAT parquet)"
@@ -183,18 +183,18 @@ COLUMNS = {
 }
 
 
-def join(parts: list[Path], target: Path, table: str) -> None:
+def join_parts(parts: list[Path], target: Path, table: str) -> None:
     """Part files, in order, into one Parquet file; without any, a file of no rows."""
     listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
     none = ", ".join(f"NULL::VARCHAR AS {column}" for column in COLUMNS[table])
     chosen = f"SELECT * FROM read_parquet([{listed}])" if parts else f"SELECT {none} WHERE false"
-    with writing(target), _memory().cursor() as base:
+    with translate_errors(target), _in_memory_database().cursor() as base:
         base.execute("SET preserve_insertion_order = true")
         base.execute(f"COPY ({chosen}) TO '{_quoted(target)}' (FORMAT parquet)")
 
 
 @cache
-def _memory() -> duckdb.DuckDBPyConnection:
+def _in_memory_database() -> duckdb.DuckDBPyConnection:
     """One for the process: making it takes ten times as long as writing a replication's rows."""
     import duckdb
 

@@ -12,21 +12,21 @@ from typing import Protocol, Self
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.experiment.job import Done, Job
+from simroute.experiment.job import Job, Replicated
 from simroute.metrics import Figures
-from simroute.storage import TABLES, Journal, JournalError, join
-from simroute.storage.folder import REMEDY, Lock, unwritable
+from simroute.storage import TABLES, Journal, JournalError, join_parts
+from simroute.storage.folder import REMEDY, FolderLock, describe_unwritable
 from simroute.storage.part_files import part_folder
 from simroute.storage.resume import (
-    command,
-    grown,
-    header,
+    describe_progress,
+    describe_unreadable,
+    grown_header,
     is_unfinished,
-    looked_at,
-    refused,
-    required,
-    standing,
-    unreadable,
+    make_header,
+    read_unfinished,
+    refusal,
+    require_unfinished,
+    resume_command,
 )
 
 Outputs = Mapping[str, Callable[[Path], object]]
@@ -50,7 +50,7 @@ EARLIER = ".earlier"
 """Where the files of a finished run wait while another one is made in its place."""
 
 
-class Ended(Protocol):
+class StudyResult(Protocol):
     """A study at its end, which is told what could not be written."""
 
     unwritten: set[str]
@@ -66,28 +66,28 @@ class RunFolder:
     to nothing leaves the folder as it was."""
 
     def __init__(
-        self, configuration: Configuration, out: Path | None, noted: Callable[[str], None]
+        self, configuration: Configuration, out: Path | None, warn: Callable[[str], None]
     ) -> None:
-        self._configuration, self._out, self._noted = configuration, out, noted
+        self._configuration, self._out, self._warn = configuration, out, warn
         self._policies = list(configuration.policies)
         self._journal: Journal | None = None
         self._finished: set[Job] = set()
         self._lost_rows: str | None = None
         self._done = False
         self.parts: Path | None = None
-        self._lock = None if out is None else Lock(out)
+        self._lock = None if out is None else FolderLock(out)
 
     @classmethod
-    def begun(
+    def begin(
         cls,
         configuration: Configuration,
         out: Path | None,
         rows: bool,
-        noted: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> Self:
         """A new run. Raises InputError if the folder holds an unfinished one, is in use, or cannot
         be written."""
-        folder = cls(configuration, out, noted)
+        folder = cls(configuration, out, warn)
         if out is not None:
             try:
                 folder._begin(out, rows)
@@ -97,17 +97,17 @@ class RunFolder:
         return folder
 
     @classmethod
-    def resumed(
+    def resume(
         cls,
         configuration: Configuration,
         out: Path,
         rows: bool | None,
-        noted: Callable[[str], None],
+        warn: Callable[[str], None],
     ) -> Self:
         """The unfinished run of that folder. Raises InputError, with everything as it was, unless
         it is the same."""
-        required(out)
-        folder = cls(configuration, out, noted)
+        require_unfinished(out)
+        folder = cls(configuration, out, warn)
         try:
             folder._resume(out, rows)
         except BaseException:
@@ -117,24 +117,24 @@ class RunFolder:
 
     def _begin(self, out: Path, rows: bool) -> None:
         if is_unfinished(out):
-            found, finished = looked_at(out)
+            found, finished = read_unfinished(out)
             if finished:
                 raise InputError(
-                    f"{out}: holds an unfinished run ({standing(found, finished)}); continue it "
-                    f"with {command(found, out)}, or {REMEDY}"
+                    f"{out}: holds an unfinished run ({describe_progress(found, finished)}); "
+                    f"continue it with {resume_command(found, out)}, or {REMEDY}"
                 )
         try:
             with _drafted(out / CONFIG) as draft:
                 draft.write_text(self._configuration.to_yaml(), encoding="utf-8")
                 self._start_journal(out, rows)
                 self._clear_parts(out, rows)
-                _set_aside(out)
+                _move_earlier_run(out)
         except (OSError, UnicodeError) as error:
-            raise InputError(unwritable(out, error)) from None
+            raise InputError(describe_unwritable(out, error)) from None
 
     def _start_journal(self, out: Path, rows: bool) -> None:
         try:
-            self._journal = Journal.create(out, header(self._configuration, rows))
+            self._journal = Journal.create(out, make_header(self._configuration, rows))
         except (OSError, JournalError) as error:
             self._go_without(error)
 
@@ -145,8 +145,8 @@ class RunFolder:
             self.parts.mkdir(exist_ok=True)
 
     def _resume(self, out: Path, rows: bool | None) -> None:
-        found, _ = looked_at(out)
-        why = refused(self._configuration, found, rows)
+        found, _ = read_unfinished(out)
+        why = refusal(self._configuration, found, rows)
         if why is not None:
             raise InputError(f"{out}: cannot be resumed: {why}")
         self.parts = out / ".parts" if found.rows else None
@@ -156,16 +156,16 @@ class RunFolder:
             for job in [job for job in self._finished if not self._has_rows(job)]:
                 self._journal.forget(*job)
                 self._finished.discard(job)
-            larger = grown(found, header(self._configuration, found.rows))
+            larger = grown_header(found, make_header(self._configuration, found.rows))
             if larger is not None or not (out / CONFIG).is_file():
                 with _drafted(out / CONFIG) as draft:
                     draft.write_text(self._configuration.to_yaml(), encoding="utf-8")
             if larger is not None:
                 self._journal.amend(larger)
         except JournalError as error:
-            raise InputError(unreadable(out, error)) from None
+            raise InputError(describe_unreadable(out, error)) from None
         except OSError as error:
-            raise InputError(unwritable(out, error)) from None
+            raise InputError(describe_unwritable(out, error)) from None
 
     def _wanted(self) -> set[Job]:
         return {
@@ -185,33 +185,33 @@ class RunFolder:
 
     # -- while it runs -----------------------------------------------------------------------------
 
-    def kept(self) -> Iterator[tuple[Job, Figures]]:
+    def finished_runs(self) -> Iterator[tuple[Job, Figures]]:
         """What was finished before, in order of replication. Raises InputError."""
         for job in sorted(self._finished, key=lambda job: (job[1], job[0])):
             assert self._journal is not None
             try:
                 yield job, self._journal.figures(*job)
             except JournalError as error:
-                raise InputError(unreadable(self._journal.path.parent, error)) from None
+                raise InputError(describe_unreadable(self._journal.path.parent, error)) from None
 
     def keys(self) -> set[Job]:
         """Of all runs that are kept, those beside the study's own as well."""
         return set() if self._journal is None else self._journal.keys()
 
-    def read(self, job: Job) -> Done | None:
+    def read(self, job: Job) -> Replicated | None:
         """What is kept of one. Raises InputError."""
         if self._journal is None:
             return None
         try:
-            return Done(job, self._journal.figures(*job))
+            return Replicated(job, self._journal.figures(*job))
         except JournalError as error:
-            raise InputError(unreadable(self._journal.path.parent, error)) from None
+            raise InputError(describe_unreadable(self._journal.path.parent, error)) from None
 
-    def add(self, done: Done) -> None:
+    def add(self, done: Replicated) -> None:
         """Keep one. Never fails: a full disk ends the journal, not the study."""
         if done.unwritten is not None:
             if self._lost_rows is None:
-                self._noted(f"row files are left out from here on: {done.unwritten}")
+                self._warn(f"row files are left out from here on: {done.unwritten}")
             self._lost_rows = self._lost_rows or done.unwritten
             return  # without its rows it is not finished
         if self._journal is not None:
@@ -223,7 +223,7 @@ class RunFolder:
 
     def _go_without(self, error: Exception) -> None:
         why = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        self._noted(
+        self._warn(
             f"{self._out}: no journal from here on ({why}): what is computed now cannot be "
             f"resumed if this run is cut short"
         )
@@ -233,7 +233,9 @@ class RunFolder:
 
     # -- at the end --------------------------------------------------------------------------------
 
-    def finish(self, study: Ended, outputs: Outputs, replications: list[int] | None = None) -> None:
+    def finish(
+        self, study: StudyResult, outputs: Outputs, replications: list[int] | None = None
+    ) -> None:
         """Write the files of the run, and join the row files of these replications. Never fails:
         the study is told what could not be written, and why."""
         if self._out is None:
@@ -260,7 +262,7 @@ class RunFolder:
             (out / REPORT).unlink(missing_ok=True)  # of a part of this run
         return failed
 
-    def _ended(self, out: Path, study: Ended, failed: dict[str, list[str]]) -> None:
+    def _ended(self, out: Path, study: StudyResult, failed: dict[str, list[str]]) -> None:
         self._done = not failed and not study.interrupted
         if not failed:
             shutil.rmtree(out / EARLIER, ignore_errors=True)
@@ -280,7 +282,7 @@ class RunFolder:
             return self._lost_rows or f"{self.parts}: parts are missing"
         draft = self.parts / f"{table}.parquet"
         try:
-            join(
+            join_parts(
                 [part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))],
                 draft,
                 table,
@@ -317,7 +319,7 @@ class RunFolder:
         if nothing:
             with suppress(OSError):
                 (out / CONFIG).unlink(missing_ok=True)
-                _bring_back(out)
+                _restore_earlier_run(out)
 
     def _release(self) -> None:
         if self._journal is not None:
@@ -333,7 +335,7 @@ class RunStore(RunFolder):
         return self.keys()
 
 
-def text(make: Callable[[], str]) -> Callable[[Path], object]:
+def text_output(make: Callable[[], str]) -> Callable[[Path], object]:
     """What writes this text, made when it is its turn."""
     return lambda path: path.write_text(make(), encoding="utf-8")
 
@@ -351,7 +353,7 @@ def _drafted(path: Path) -> Iterator[Path]:
         raise
 
 
-def _set_aside(out: Path) -> None:
+def _move_earlier_run(out: Path) -> None:
     """The files of a finished run wait until this one has its own."""
     if not (out / SUMMARY).is_file() and not (out / SENSITIVITY).is_file():
         return
@@ -362,7 +364,7 @@ def _set_aside(out: Path) -> None:
             (out / name).replace(out / EARLIER / name)
 
 
-def _bring_back(out: Path) -> None:
+def _restore_earlier_run(out: Path) -> None:
     for name in FILES:
         with suppress(FileNotFoundError):
             (out / EARLIER / name).replace(out / name)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simroute.storage.disk import writing
+from simroute.storage.disk import translate_errors
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
+def data_frame(columns: Mapping[str, list[Any]]) -> pd.DataFrame:
     """Numbers stay numbers; a column that holds anything else becomes text."""
     import pandas as pd
 
@@ -44,7 +44,7 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def write(made: pd.DataFrame, path: Path) -> None:
+def write_parquet(made: pd.DataFrame, path: Path) -> None:
     """As one Parquet file."""
     import duckdb
 
@@ -53,6 +53,6 @@ def write(made: pd.DataFrame, path: Path) -> None:
         f'"{name}"::VARCHAR AS "{name}"' for name in made.columns if made[name].dtype == "object"
     )
     chosen = f"* REPLACE ({typed})" if typed else "*"
-    with writing(path), duckdb.connect() as base:
+    with translate_errors(path), duckdb.connect() as base:
         base.register("made", made)
         base.execute(f"COPY (SELECT {chosen} FROM made) TO '{quoted}' (FORMAT parquet)")

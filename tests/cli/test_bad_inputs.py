@@ -16,7 +16,7 @@ import commands
 from simroute.cli import main
 from simroute.config.yaml_reader import parse
 from simroute.errors import InputError
-from simroute.storage.journal import NAME
+from simroute.storage.journal import JOURNAL
 
 GOOD = (
     "about: ok?\nhorizon: 60s\ndeployments:\n  a: {provider: x, model: m, price: {input: 1, "
@@ -370,8 +370,8 @@ def test_ctrl_c_keeps_what_is_finished():
     run = ran(*words, start_new_session=True)
     until = time.monotonic() + 60
     while (
-        not Path("out", f"{NAME}.wal").exists()
-        or Path("out", f"{NAME}.wal").stat().st_size < 20_000
+        not Path("out", f"{JOURNAL}.wal").exists()
+        or Path("out", f"{JOURNAL}.wal").stat().st_size < 20_000
     ):
         assert time.monotonic() < until
         time.sleep(0.02)

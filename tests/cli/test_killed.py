@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from commands import ran
-from simroute.storage.journal import NAME
-from simroute.storage.resume import is_unfinished, looked_at
+from simroute.storage.journal import JOURNAL
+from simroute.storage.resume import is_unfinished, read_unfinished
 
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 from terminals import simroute
@@ -81,7 +81,7 @@ def test_ctrl_c_leaves_a_clean_terminal_and_the_exact_command_that_goes_on(
     assert (
         same_files("a folder", whole, "summary.json", "evidence.json", "config.yaml", *ROWS) == []
     )
-    assert not (Path("a folder") / NAME).exists()
+    assert not (Path("a folder") / JOURNAL).exists()
     assert not (Path("a folder") / ".parts").exists()
 
 
@@ -116,11 +116,11 @@ def test_kill_9_at_any_moment_loses_nothing(workers: str, rows: bool, whole: Pat
                 *(["--out", "out"] if words[1] != "--resume" else []),
             ]
         )
-        wait_for(process, Path("out", f"{NAME}.wal"), chance.uniform(0.0, 0.4))
+        wait_for(process, Path("out", f"{JOURNAL}.wal"), chance.uniform(0.0, 0.4))
         process.kill()
         if process.wait(timeout=30) == 0:
             break
-        now = len(looked_at(Path("out"))[1]) if is_unfinished(Path("out")) else 0
+        now = len(read_unfinished(Path("out"))[1]) if is_unfinished(Path("out")) else 0
         assert now >= finished, "what was finished stays finished"
         finished = now
     if is_unfinished(Path("out")):
@@ -238,7 +238,7 @@ def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one(whole
     first = subprocess.Popen(
         [*words, "--out", "one"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    while not Path("one", NAME).exists():
+    while not Path("one", JOURNAL).exists():
         assert first.poll() is None
         time.sleep(0.02)
     first.send_signal(signal.SIGSTOP)  # however slow the second is to start

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands import ran
-from simroute.storage.journal import NAME
+from simroute.storage.journal import JOURNAL
 
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 from terminals import here, simroute
@@ -139,7 +139,7 @@ def test_workers_end_with_a_parent_that_was_killed() -> None:
         stderr=subprocess.DEVNULL,
     )
     until = time.monotonic() + 60
-    while not Path("out", NAME).exists() or len(children(process.pid)) < 2:
+    while not Path("out", JOURNAL).exists() or len(children(process.pid)) < 2:
         assert time.monotonic() < until
         time.sleep(0.1)
     time.sleep(2)

@@ -15,7 +15,7 @@ from disks import LIMITED, small_disk
 from simroute.cli import main
 from simroute.cli.terminal import brief, clean
 from simroute.execution import pool
-from simroute.storage.journal import NAME
+from simroute.storage.journal import JOURNAL
 
 SHORT = [
     "scenario.horizon=600",
@@ -405,7 +405,7 @@ def test_the_line_that_says_how_to_go_on_can_be_pasted(
         "simroute: go on with: simroute compare --resume --out 'it'\"'\"'s a folder' --workers 1 "
         "--plugin 'my plug.py' --no-report"
     )
-    assert Path("it's a folder", NAME).is_file()
+    assert Path("it's a folder", JOURNAL).is_file()
 
 
 def _plug(name: str) -> str:

@@ -13,7 +13,7 @@ from studied import FOLDER, STUDIES, TABLE, commands, figures, hashes, measured
 from simroute.config.loading import load
 from simroute.core import Judge
 from simroute.studies.sensitivity.ranges import axes
-from simroute.studies.tuning import Wanted, planned
+from simroute.studies.tuning import SearchRequest, plan_search
 from simroute.traces import read_outcomes
 
 PARTS = [(name, key) for name, asked in STUDIES.items() for key in asked.parts]
@@ -93,8 +93,8 @@ def test_the_commands_are_understood(name, key):
 def test_the_searches_are_understood(name):
     """What is searched is what was recommended."""
     search = STUDIES[name].search
-    plan = planned(
-        Wanted(
+    plan = plan_search(
+        SearchRequest(
             [name], search.policy, dict(search.space), [search.objective], list(search.subject_to)
         )
     )

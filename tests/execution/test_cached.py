@@ -14,7 +14,7 @@ from simroute.config.loading import load
 from simroute.execution import cached, pool
 from simroute.execution.cached import Shelf, digest
 from simroute.storage import resume
-from simroute.storage.journal import NAME
+from simroute.storage.journal import JOURNAL
 from simroute.studies.comparison.run import compare
 
 
@@ -120,7 +120,7 @@ def test_the_digest_of_the_code_follows_every_source_file(
 def test_a_broken_cache_costs_time_and_nothing_else() -> None:
     """It says so, and everything is simulated."""
     first = played(study())
-    Path("reports/.cache", digest(study()), NAME).write_bytes(b"not a database")
+    Path("reports/.cache", digest(study()), JOURNAL).write_bytes(b"not a database")
     text, count, told = played(study())
     assert (text, count, len(told)) == (first[0], 4, 1)
     assert "cannot be used" in told[0]

@@ -21,11 +21,11 @@ from simroute.config.loading import load
 from simroute.config.plugins import load_plugins
 from simroute.errors import InputError
 from simroute.execution import dask
-from simroute.execution.dask import Cluster, batches, differing, traits
-from simroute.execution.progress import Watch
+from simroute.execution.dask import DaskExecutor, batches, describe_difference, traits
+from simroute.execution.progress import StudyListener
 from simroute.experiment.run import ReplicationError
 from simroute.studies.comparison.run import compare
-from simroute.studies.tuning import Wanted, planned, tune
+from simroute.studies.tuning import SearchRequest, plan_search, tune
 
 pytest.importorskip("distributed", reason="needs simroute[dist]")
 
@@ -137,7 +137,7 @@ def study(replications: int = 10, *words: str) -> Configuration:
     )
 
 
-class Killer(Watch):
+class Killer(StudyListener):
     """Kills a worker when some replications are finished."""
 
     def __init__(self, victim: "subprocess.Popen[bytes]") -> None:
@@ -160,7 +160,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_cluster_gives_the_same_bits(machines: Machines, tmp_path: Path) -> None:
     """Summary, evidence and configuration, bit for bit."""
     made = study(3, "scenario.horizon=100")
-    for name, where in (("here", {}), ("there", {"perform": Cluster(machines.address).work})):
+    for name, where in (("here", {}), ("there", {"perform": DaskExecutor(machines.address).work})):
         (tmp_path / name).mkdir()
         compare(made, out=tmp_path / name, report=False, **where)
     assert files(tmp_path / "here") == files(tmp_path / "there")
@@ -183,7 +183,7 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
         out=tmp_path / "there",
         report=False,
         watch=killer,
-        perform=Cluster(machines.address).work,
+        perform=DaskExecutor(machines.address).work,
     )
     assert machines.workers[0].wait(10) == -signal.SIGKILL
     assert (killer.seen, found.replications) == (20, 10)
@@ -195,7 +195,7 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
 def test_a_search_on_a_cluster_has_the_same_bits(machines: Machines) -> None:
     """Candidates travel as policies of a configuration, in both weathers and both stages."""
     words = {"breaker.failures": "2..20", "retry.backoff.initial": "0.1..2 log"}
-    asked = Wanted(
+    asked = SearchRequest(
         ["steady"],
         "circuit_breaker",
         words,
@@ -204,7 +204,10 @@ def test_a_search_on_a_cluster_has_the_same_bits(machines: Machines) -> None:
         evaluations=24,
         confirm=2,
     )
-    here, there = tune(planned(asked)), tune(planned(asked), perform=Cluster(machines.address).work)
+    here, there = (
+        tune(plan_search(asked)),
+        tune(plan_search(asked), perform=DaskExecutor(machines.address).work),
+    )
     assert there.to_json() == here.to_json()
     assert there.trials.equals(here.trials)
 
@@ -240,11 +243,11 @@ def test_files_and_layers_travel_by_their_contents(machines: Machines, tmp_path:
             with pytest.raises(
                 ReplicationError, match=r"policy mine, replication 0, seed 3.*ValueError: no"
             ) as failed:
-                compare(made, perform=Cluster(machines.address).work)
+                compare(made, perform=DaskExecutor(machines.address).work)
             assert (failed.value.policy, failed.value.replication) == ("mine", 0)
         else:
             hidden = compare(made).to_json()
-            assert compare(made, perform=Cluster(machines.address).work).to_json() == hidden
+            assert compare(made, perform=DaskExecutor(machines.address).work).to_json() == hidden
 
 
 def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(
@@ -256,8 +259,11 @@ def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(
     with pytest.raises(
         InputError, match=r"worker tcp://127.0.0.1:\d+: has simroute 0.*\(here 9.9\).*--any-worker"
     ):
-        compare(made, perform=Cluster(machines.address).work)
-    assert compare(made, perform=Cluster(machines.address, any_worker=True).work).replications == 1
+        compare(made, perform=DaskExecutor(machines.address).work)
+    assert (
+        compare(made, perform=DaskExecutor(machines.address, any_worker=True).work).replications
+        == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["simroute", "Python", "numeric fingerprint"])
@@ -265,14 +271,14 @@ def test_version_interpreter_and_arithmetic_must_be_equal(name: str) -> None:
     """Each is among what is compared, and named when it differs."""
     its = tuple((key, "other" if key == name else value) for key, value in traits())
     assert its != traits()
-    assert f"has {name} other (here " in differing("w", its, traits())
+    assert f"has {name} other (here " in describe_difference("w", its, traits())
 
 
 def test_a_worker_that_joined_later_examines_itself() -> None:
     """The task carries what it asks for."""
-    other = dask.parcel(study(1), (("simroute", "9.9"),))
+    other = dask.make_payload(study(1), (("simroute", "9.9"),))
     with pytest.raises(InputError, match="results may differ"):
-        dask.play(other, [("direct", 0)])
+        dask.play_batch(other, [("direct", 0)])
 
 
 def test_short_replications_travel_together() -> None:
@@ -323,4 +329,4 @@ def test_without_dask_one_line_names_what_to_install(monkeypatch: pytest.MonkeyP
     """As where the extra is missing."""
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'simroute\[dist\]'"):
-        compare(study(1), perform=Cluster("127.0.0.1:9").work)
+        compare(study(1), perform=DaskExecutor("127.0.0.1:9").work)

@@ -11,7 +11,7 @@ from simroute.config.configuration import Configuration
 from simroute.config.from_trace import load_replay
 from simroute.config.loading import with_windows
 from simroute.errors import InputError
-from simroute.execution.partitions import FOLDER, Windows
+from simroute.execution.partitions import FOLDER, Partitions
 from simroute.experiment.run import replicate
 from simroute.models.questions import BLOCK
 
@@ -57,7 +57,7 @@ def test_parts_add_up_to_the_bits_of_the_whole(made: Configuration, among: int) 
     """Every figure, split, minute, event and count, with an outage over the seam, in fewer and in
     more parts than there are blocks."""
     whole = replicate(made, "failover", 0)
-    (done,) = Windows(None).work(
+    (done,) = Partitions(None).work(
         with_windows(made, among), [("failover", 0)], 1, None, lambda job, seconds: None
     )
     found = done.figures
@@ -87,12 +87,12 @@ def test_what_was_played_is_not_played_again(made: Configuration, tmp_path: Path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(Windows(tmp_path).work(three, [job], 1, None, stop))
+        list(Partitions(tmp_path).work(three, [job], 1, None, stop))
     kept = sorted((tmp_path / FOLDER).glob("*.npz"))
     assert len(kept) == 2
     kept[1].write_bytes(kept[1].read_bytes()[:100])
     again: list[float] = []
-    (done,) = Windows(tmp_path).work(
+    (done,) = Partitions(tmp_path).work(
         three, [job], 1, None, lambda _, seconds: again.append(seconds)
     )
     assert len(again) == 2

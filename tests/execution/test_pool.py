@@ -9,9 +9,9 @@ import pytest
 
 from simroute.config.loading import load
 from simroute.execution import pool
-from simroute.execution.pool import Crew
+from simroute.execution.pool import ProcessPool
 from simroute.experiment.job import WorkerLostError
-from simroute.storage.journal import encoded
+from simroute.storage.journal import encode_figures
 from simroute.worlds.sim import SimWorld
 
 HORIZON = ["scenario.horizon=60"]
@@ -32,14 +32,16 @@ JOBS = [
 
 
 def played(crew, made, jobs):
-    return {(number, *done.job): encoded(done.figures) for number, done in crew.play(made, jobs)}
+    return {
+        (number, *done.job): encode_figures(done.figures) for number, done in crew.play(made, jobs)
+    }
 
 
 def test_workers_stay_and_change_no_bit(made):
     """A second call, with the configurations the other way round, finds the same processes; figures
     are those of this process."""
-    expected = played(Crew(1), made, JOBS)
-    with Crew(2) as crew:
+    expected = played(ProcessPool(1), made, JOBS)
+    with ProcessPool(2) as crew:
         assert played(crew, made, JOBS) == expected
         workers = {process.pid for process in crew._processes.values()}
         turned = played(crew, made[::-1], JOBS)
@@ -61,7 +63,7 @@ def test_bare_figures_lack_what_pictures_need_and_nothing_else(made):
     """Metrics, counts and which targets were asked are the same; evidence, minutes and the other
     splits are left out."""
     whole, bare = (
-        {(n, d.job): d.figures for n, d in Crew(1, bare=bare).play(made, JOBS[:2])}
+        {(n, d.job): d.figures for n, d in ProcessPool(1, metrics_only=bare).play(made, JOBS[:2])}
         for bare in (False, True)
     )
     for job, figures in whole.items():
@@ -75,7 +77,7 @@ def test_bare_figures_lack_what_pictures_need_and_nothing_else(made):
 
 def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(made):
     """With the job that went with it; nobody of the old crew is left."""
-    with Crew(2) as crew:
+    with ProcessPool(2) as crew:
         runs = crew.play(made, JOBS)
         next(runs)
         for process in crew._processes.values():

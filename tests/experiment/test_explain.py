@@ -9,8 +9,15 @@ import pytest
 from simroute.config.loading import load
 from simroute.core import Outcome
 from simroute.errors import InputError
-from simroute.experiment.explain import Happened, Sent, Span, Verdict, Witness, explain
-from simroute.experiment.run import world
+from simroute.experiment.explain import (
+    Event,
+    Judgement,
+    LayerSpan,
+    RequestTracer,
+    SendRecord,
+    explain,
+)
+from simroute.experiment.run import build_world
 
 POLICIES = [
     "direct",
@@ -60,12 +67,12 @@ def names(inside):
     """The nesting in words."""
     found = []
     for each in inside:
-        if isinstance(each, Span):
+        if isinstance(each, LayerSpan):
             found.append((each.name, names(each.inside)))
-        elif isinstance(each, Happened):
+        elif isinstance(each, Event):
             found.append(each.event)
         else:
-            found.append("judge" if isinstance(each, Verdict) else each.target)
+            found.append("judge" if isinstance(each, Judgement) else each.target)
     return found
 
 
@@ -89,7 +96,7 @@ def test_the_tree_is_the_way_that_the_call_went(made):
     assert names(story.inside) == [
         ("fallback", [("retry", tries), "fell_back", ("retry", [("timeout", ["b"])])])
     ]
-    sends = [each for each in flat(story.inside) if isinstance(each, Sent)]
+    sends = [each for each in flat(story.inside) if isinstance(each, SendRecord)]
     arrival = story.request["arrival_s"]
     assert [(each.number, each.status, round(each.began - arrival, 2)) for each in sends[:2]] == [
         (1, 503, 0.0),
@@ -118,20 +125,24 @@ def test_costs_of_sends_and_judges_add_up_to_the_request_s(policy):
     for request_id in (5, 100, 101, 250, 333, 480):
         story = explain(made, policy, request_id)
         every = flat(story.inside)
-        billed = sum(round(each.usd * 1e9) for each in every if isinstance(each, Sent | Verdict))
+        billed = sum(
+            round(each.usd * 1e9) for each in every if isinstance(each, SendRecord | Judgement)
+        )
         assert billed == story.request["cost_nano"], request_id
-        sends = [each for each in every if isinstance(each, Sent)]
+        sends = [each for each in every if isinstance(each, SendRecord)]
         assert [each.number for each in sorted(sends, key=lambda each: each.began)] == list(
             range(1, story.request["attempts"] + 1)
         )
         assert all(each.status and each.ended >= each.began for each in sends)
-        assert all(each.ended >= each.began for each in every if isinstance(each, Span))
+        assert all(each.ended >= each.began for each in every if isinstance(each, LayerSpan))
 
 
 def chunks(made, policy, around):
     """Everything that the ledger of replication 0 was told."""
     told = []
-    world(made, policy, 0, [lambda table, chunk: told.append((table, chunk))], around=around).run()
+    build_world(
+        made, policy, 0, [lambda table, chunk: told.append((table, chunk))], wrap=around
+    ).run()
     return told
 
 
@@ -139,7 +150,7 @@ def chunks(made, policy, around):
 def test_watching_changes_no_bit(policy):
     """All three tables are the same with and without a witness, for a request in the outage."""
     made = load("run", "demo", [policy], SHORT)
-    watched, plain = chunks(made, policy, Witness(200).around), chunks(made, policy, None)
+    watched, plain = chunks(made, policy, RequestTracer(200).wrap), chunks(made, policy, None)
     assert [table for table, _ in watched] == [table for table, _ in plain]
     for (_, one), (_, other) in zip(watched, plain, strict=True):
         assert [

@@ -9,7 +9,7 @@ from simroute.config.from_trace import load_replay as replay
 from simroute.config.loading import load
 from simroute.metrics import METRICS
 from simroute.studies.run import run_study
-from simroute.studies.tuning import Wanted, planned, tune
+from simroute.studies.tuning import SearchRequest, plan_search, tune
 from simroute.studies.tuning.search.evaluations import Run
 from tests.logs import calls, written
 
@@ -129,8 +129,8 @@ def searched(tmp_path_factory):
     }
     overrides = [*SHORT, "scenario.workload.rate=0.5"]
     tune(
-        planned(
-            Wanted(
+        plan_search(
+            SearchRequest(
                 ["demo"],
                 "circuit_breaker",
                 entries,
@@ -163,8 +163,10 @@ def hostile_search(tmp_path_factory):
         f"{FALLBACK}.targets": AIMS,
     }
     policy, other = folder / "<img src=x onerror=window.pwned=4>.yaml", folder / "<b>direct.yaml"
-    plan = planned(
-        Wanted([str(folder / f"{BIDI}.yaml")], str(policy), entries, against=[str(other)], **GOALS)
+    plan = plan_search(
+        SearchRequest(
+            [str(folder / f"{BIDI}.yaml")], str(policy), entries, against=[str(other)], **GOALS
+        )
     )
     (folder / "run").mkdir()
     tune(plan, evaluate=even, out=folder / "run")

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from simroute.storage import sheet
+from simroute.storage import format_csv
 
 FORMULAS = ['=HYPERLINK("http://evil","x")', "+1+1", "@SUM(A1)", "-2+3", "\t=1", "\r=1", "=1+1"]
 
@@ -13,7 +13,7 @@ FORMULAS = ['=HYPERLINK("http://evil","x")', "+1+1", "@SUM(A1)", "-2+3", "\t=1",
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_text_that_begins_like_a_formula_gets_an_apostrophe(text):
     """R05: as a cell and as a head; the rest of it is unchanged."""
-    heads, row = csv.reader(io.StringIO(sheet([text], [[text]]), newline=""))
+    heads, row = csv.reader(io.StringIO(format_csv([text], [[text]]), newline=""))
     assert heads == row == ["'" + text]
 
 
@@ -23,7 +23,8 @@ def test_numbers_stay_numbers():
     made = list(
         csv.reader(
             io.StringIO(
-                sheet(["a", "b", "c", "d", "e"], [[-2.5, 3, None, "a-b=c", 0.1 + 0.2]]), newline=""
+                format_csv(["a", "b", "c", "d", "e"], [[-2.5, 3, None, "a-b=c", 0.1 + 0.2]]),
+                newline="",
             )
         )
     )

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from disks import LIMITED, small_disk
 from simroute.metrics import Evidence, Figures
 from simroute.storage import Header, Journal, JournalError
-from simroute.storage.disk import told, writing
-from simroute.storage.journal import NAME, decoded, encoded
+from simroute.storage.disk import system_error, translate_errors
+from simroute.storage.journal import JOURNAL, decode_figures, encode_figures
 
 HEADER = Header("0.1.0", "f1", "abc", False, (("plug.py", "12"),), "command: run\n")
 FIGURES = Figures(
@@ -75,7 +75,7 @@ metrics = st.dictionaries(st.text(max_size=5), floats, max_size=4)
 def test_any_figures_survive_json(values: dict, pooled: dict, minutes: list) -> None:
     """Every float to the last bit; tuples stay tuples, lists lists."""
     figures = Figures(values, pooled, {"task": {"chat": values}}, minutes, {})
-    same(decoded(encoded(figures)), figures)
+    same(decode_figures(encode_figures(figures)), figures)
 
 
 def test_a_replication_that_is_added_again_replaces_the_first(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_looking_leaves_the_files_as_they_are(tmp_path: Path) -> None:
     """Even after a kill -9, when duckdb has a log to replay."""
     die_after(tmp_path, 3)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert f"{NAME}.wal" in before
+    assert f"{JOURNAL}.wal" in before
     journal = Journal.open(tmp_path, only_look=True)
     assert len(journal.keys()) == 3
     journal.close()
@@ -174,7 +174,7 @@ def test_nothing_that_was_entered_is_lost_by_kill_9(number: int, tmp_path: Path)
 @pytest.mark.parametrize("raw", [b"", b"x" * 100, b"\0" * 20_000])
 def test_a_file_that_is_no_journal_is_told_so(raw: bytes, tmp_path: Path) -> None:
     """One error of ours, whatever duckdb calls it."""
-    (tmp_path / NAME).write_bytes(raw)
+    (tmp_path / JOURNAL).write_bytes(raw)
     with pytest.raises(JournalError):
         Journal.open(tmp_path)
 
@@ -195,7 +195,7 @@ def test_a_journal_can_reach_no_other_file(tmp_path: Path) -> None:
         "policy,replication,figures,evidence\na,0,{},\n", encoding="utf-8"
     )
     Journal.create(tmp_path, HEADER).close()
-    with duckdb.connect(str(tmp_path / NAME)) as base:
+    with duckdb.connect(str(tmp_path / JOURNAL)) as base:
         base.execute("DROP TABLE replications")
         base.execute(
             f"CREATE VIEW replications AS SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')"
@@ -237,7 +237,7 @@ def test_a_full_disk_is_told_in_the_system_s_words_and_keeps_what_was_entered(
         )
         with pytest.raises(OSError, match="No space left on device") as caught:
             fill(journal, large)
-        assert caught.value.filename == str(disk / NAME)
+        assert caught.value.filename == str(disk / JOURNAL)
         journal.close()
         again = Journal.open(disk, only_look=True)
         assert len(again.keys()) > 0
@@ -277,7 +277,9 @@ except OSError as error:
         timeout=300,
         env=env,
     )
-    assert (done.returncode, done.stdout) == (0, f"File too large {tmp_path / NAME}\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, f"File too large {tmp_path / JOURNAL}\n"), (
+        done.stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -301,12 +303,12 @@ except OSError as error:
 )
 def test_errors_of_duckdb_become_the_system_s(error: Exception, words: str) -> None:
     """With the system's number where it is known, else the first line."""
-    assert told(error, Path("j")).strerror == words
+    assert system_error(error, Path("j")).strerror == words
 
 
 def test_ctrl_c_within_duckdb_is_ctrl_c() -> None:
     """duckdb tells it by a RuntimeError."""
-    with pytest.raises(KeyboardInterrupt), writing(Path("j")):
+    with pytest.raises(KeyboardInterrupt), translate_errors(Path("j")):
         raise RuntimeError("Query interrupted")
-    with pytest.raises(RuntimeError, match="another"), writing(Path("j")):
+    with pytest.raises(RuntimeError, match="another"), translate_errors(Path("j")):
         raise RuntimeError("another")

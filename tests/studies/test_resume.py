@@ -22,14 +22,14 @@ from simroute.config.configuration import Configuration
 from simroute.config.loading import load, restore
 from simroute.errors import InputError
 from simroute.execution import pool
-from simroute.execution.collected import Gathered
-from simroute.execution.progress import Watch, undisturbed
+from simroute.execution.collected import CollectedRuns
+from simroute.execution.progress import StudyListener, delay_interrupts
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.spec import Deployment, Scenario
 from simroute.storage import resume
-from simroute.storage.folder import Lock, folder
-from simroute.storage.journal import NAME
+from simroute.storage.folder import FolderLock, make_folder
+from simroute.storage.journal import JOURNAL
 from simroute.studies.comparison import study
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
@@ -110,7 +110,7 @@ def cut_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def begun(made: Configuration, out: Path, **others: Any) -> Study | None:
     """A study in a folder that is made for it; None if nothing whole came of it."""
     try:
-        return compare(made, out=folder(made, out), **others)
+        return compare(made, out=make_folder(made, out), **others)
     except KeyboardInterrupt:
         return None
 
@@ -147,7 +147,7 @@ def test_a_resumed_study_ends_with_the_same_bits(
     cut_after(count, monkeypatch)
     found = begun(real(), tmp_path / "cut", rows=rows)
     assert found is None or found.interrupted
-    assert (tmp_path / "cut" / NAME).is_file()
+    assert (tmp_path / "cut" / JOURNAL).is_file()
     monkeypatch.undo()
     again = compare(real(), out=tmp_path / "cut", resume=True)
     assert not again.interrupted
@@ -221,7 +221,7 @@ def test_the_configuration_is_there_before_anything_runs(
 
     monkeypatch.setattr(pool, "replicate", look)
     begun(real(), tmp_path)
-    assert {"config.yaml", NAME} <= seen[0]
+    assert {"config.yaml", JOURNAL} <= seen[0]
     assert names(tmp_path) == set(), "nothing is finished, so that nothing is left"
 
 
@@ -251,7 +251,7 @@ def test_more_replications_may_be_added_while_the_journal_is_there(
         def full(path: Path) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(study, "text", lambda make: full)
+        monkeypatch.setattr(study, "text_output", lambda make: full)
     begun(made, tmp_path)
     monkeypatch.undo()
     rest = play()
@@ -356,7 +356,7 @@ def test_an_unfinished_run_with_nothing_finished_stops_nobody(tmp_path: Path, pl
     from simroute.storage import Journal
 
     made = configuration("bold")
-    Journal.create(tmp_path, resume.header(made, False)).close()
+    Journal.create(tmp_path, resume.make_header(made, False)).close()
     play()
     compare(made, out=tmp_path)
     assert names(tmp_path) == {"config.yaml", "summary.json"}
@@ -367,19 +367,19 @@ def test_a_journal_that_cannot_be_read_is_not_written_over(
     raw: bytes, tmp_path: Path, play: Play
 ) -> None:
     """With and without resume: one line with the remedy."""
-    (tmp_path / NAME).write_bytes(raw)
+    (tmp_path / JOURNAL).write_bytes(raw)
     play()
     for again in (False, True):
         with pytest.raises(InputError, match="cannot be read"):
             compare(configuration("bold"), out=tmp_path, resume=again)
-    assert (tmp_path / NAME).read_bytes() == raw
+    assert (tmp_path / JOURNAL).read_bytes() == raw
 
 
 def test_there_must_be_something_to_resume(tmp_path: Path, play: Play) -> None:
     """No folder, an empty one, a finished run."""
     made = configuration("bold")
     play()
-    compare(made, out=folder(made, tmp_path / "done"))
+    compare(made, out=make_folder(made, tmp_path / "done"))
     for out, words in (
         (tmp_path / "nowhere", "no such folder"),
         (tmp_path, "no unfinished run"),
@@ -414,7 +414,7 @@ def test_a_folder_never_shows_two_runs_at_once(tmp_path: Path, play: Play) -> No
     play(1, RuntimeError)
     with pytest.raises(RuntimeError):
         begun(configuration("safe", "bold"), tmp_path)
-    assert names(tmp_path) == {"config.yaml", NAME, ".earlier"}
+    assert names(tmp_path) == {"config.yaml", JOURNAL, ".earlier"}
     play()
     compare(configuration("safe", "bold"), out=tmp_path, resume=True)
     assert names(tmp_path) == {"config.yaml", "summary.json"}
@@ -470,15 +470,15 @@ def test_a_lock_is_gone_with_its_holder(tmp_path: Path) -> None:
     process.start()
     assert held.wait(60)
     with pytest.raises(InputError):
-        Lock(tmp_path)
+        FolderLock(tmp_path)
     process.kill()
     process.join()
-    Lock(tmp_path).release()
+    FolderLock(tmp_path).release()
 
 
 def hold(path: Path, held: Any) -> None:
     """Lock it, and never return."""
-    Lock(path)
+    FolderLock(path)
     held.set()
     threading.Event().wait()
 
@@ -490,7 +490,7 @@ def test_default_folders_of_runs_that_begin_together_differ(
     monkeypatch.chdir(tmp_path)
     found: list[Path] = []
     threads = [
-        threading.Thread(target=lambda: found.append(folder(configuration("bold"), None)))
+        threading.Thread(target=lambda: found.append(make_folder(configuration("bold"), None)))
         for _ in range(20)
     ]
     for thread in threads:
@@ -509,17 +509,20 @@ def test_the_newest_unfinished_default_folder_that_fits_is_found(
     made = configuration("bold", "safe")
     for one, stop in ((made, 2), (replace(made, seed=9), 2), (made, 3), (made, None)):
         play(stop)
-        begun(one, folder(one, None))
-    assert resume.newest(made).as_posix() == "reports/storm-compare-3"
-    assert resume.newest(replace(made, replications=9)).as_posix() == "reports/storm-compare-3"
-    assert resume.newest(replace(made, seed=9)).as_posix() == "reports/storm-compare-2"
-    lock = Lock(Path("reports/storm-compare-3"))
-    assert resume.newest(made).as_posix() == "reports/storm-compare"
+        begun(one, make_folder(one, None))
+    assert resume.find_unfinished(made).as_posix() == "reports/storm-compare-3"
+    assert (
+        resume.find_unfinished(replace(made, replications=9)).as_posix()
+        == "reports/storm-compare-3"
+    )
+    assert resume.find_unfinished(replace(made, seed=9)).as_posix() == "reports/storm-compare-2"
+    lock = FolderLock(Path("reports/storm-compare-3"))
+    assert resume.find_unfinished(made).as_posix() == "reports/storm-compare"
     lock.release()
     with pytest.raises(InputError, match="storm-compare"):
-        resume.newest(replace(made, seed=10))
+        resume.find_unfinished(replace(made, seed=10))
     with pytest.raises(InputError, match="no unfinished run of this scenario"):
-        resume.newest(replace(made, command="run"))
+        resume.find_unfinished(replace(made, command="run"))
 
 
 def test_resuming_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -540,7 +543,7 @@ def test_resuming_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_only_whole_replications_are_merged_and_the_story_is_the_first_one_s() -> None:
     """Results in any order; what one policy alone has finished is not counted; evidence is not kept
     beside figures."""
-    gathered = Gathered(["a", "b"])
+    gathered = CollectedRuns(["a", "b"])
     for policy, replication in (("a", 1), ("b", 1), ("b", 0), ("a", 2), ("a", 0)):
         evidence = Evidence({"n": np.array([10**replication])}, {"of": (policy, replication)})
         gathered.add((policy, replication), Figures({}, {}, {}, [], {}, evidence))
@@ -559,7 +562,7 @@ def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
     done = []
 
     def work() -> None:
-        with undisturbed():
+        with delay_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
             done.append(True)
 
@@ -575,7 +578,7 @@ def test_a_watch_is_told_what_was_finished_before_and_what_is_reached(
     """Total and finished at the start, then each replication once."""
     made, told = configuration("bold", "safe"), []
 
-    class Told(Watch):
+    class Told(StudyListener):
         def started(self, total: int, finished: int) -> None:
             told.append((total, finished))
 
@@ -594,8 +597,8 @@ def test_simulated_time_is_told_within_a_replication(workers: int) -> None:
     """In this process and from worker processes: after each block of requests, in growing order."""
     reached: dict[tuple[str, int], list[float]] = {}
 
-    class Told(Watch):
-        def reached(self, job: tuple[str, int], seconds: float) -> None:
+    class Told(StudyListener):
+        def progress(self, job: tuple[str, int], seconds: float) -> None:
             reached.setdefault(job, []).append(seconds)
 
     made = load(

@@ -25,8 +25,8 @@ from simroute.config.plugins import load_plugins
 from simroute.errors import InputError
 from simroute.experiment.job import WorkerLostError
 from simroute.report.figures.sensitivity import describe_winner
-from simroute.storage.folder import folder
-from simroute.storage.resume import newest, required
+from simroute.storage.folder import make_folder
+from simroute.storage.resume import find_unfinished, require_unfinished
 from simroute.storage.run_folder import SENSITIVITY
 from simroute.studies.sensitivity import plan
 from simroute.text import money, percent, quantity, seconds, short_key
@@ -67,16 +67,22 @@ def assume(
     out, talk = options.out, not options.quiet and not options.as_json
     if not options.resume and out is not None and (out / "summary.json").exists():
         raise InputError(f"{out}: holds another run; give another folder with --out")
-    place = folder(plan, out) if not options.resume else newest(plan) if out is None else out
+    place = (
+        make_folder(plan, out)
+        if not options.resume
+        else find_unfinished(plan)
+        if out is None
+        else out
+    )
     kept = options.to_resume() + (() if show is None else ("--show", show))
     again = Again("compare", place, kept, new=out is None and not options.resume)
     try:
-        with _watched(talk, not options.quiet) as (told, noted):
+        with _watched(talk, not options.quiet) as (told, warn):
             found = assumed(
                 plan,
                 workers=options.workers or _cores(),
                 told=told,
-                noted=noted,
+                warn=warn,
                 out=place,
                 resume=options.resume,
                 report=not options.no_report,
@@ -128,7 +134,7 @@ def _planned(vary: tuple[str, ...], tornado: bool, options: RunOptions) -> plan.
             raise InputError(f"--config reruns a configuration as it is; remove {' '.join(given)}")
         return plan.read(yaml_reader.read(options.config))
     if options.resume and options.out is not None and not words and not vary:
-        required(options.out)
+        require_unfinished(options.out)
         made = plan.read(yaml_reader.read(options.out / "config.yaml"))
         return replace(
             made,
@@ -201,11 +207,11 @@ def _watched(
     ) as bar:
         task = bar.add_task("runs")
 
-        def noted(line: str) -> None:
+        def warn(line: str) -> None:
             if notes:
                 console.print(f"note: {brief(line)}", soft_wrap=True)
 
-        yield lambda done, total: bar.update(task, completed=done, total=total), noted
+        yield lambda done, total: bar.update(task, completed=done, total=total), warn
 
 
 def _metrics(show: str | None, kind: str) -> list[str]:

@@ -17,7 +17,7 @@ from simroute.cli.options import SEED, RunOptions
 
 if TYPE_CHECKING:
     from simroute.cli.afterwards import Again
-    from simroute.studies.tuning import Plan, Tuning
+    from simroute.studies.tuning import SearchPlan, Tuning
 
 GOAL = (
     'What is wanted: "min METRIC" or "max METRIC". Several give a front of settings none of '
@@ -182,8 +182,8 @@ def _search(options: RunOptions, asked: dict[str, Any]) -> int:
     from simroute.config.plugins import load_plugins
     from simroute.errors import InputError
     from simroute.experiment.job import WorkerLostError
-    from simroute.storage.folder import folder
-    from simroute.storage.resume import newest
+    from simroute.storage.folder import make_folder
+    from simroute.storage.resume import find_unfinished
     from simroute.studies.tuning import sheet, tune
 
     where = executor_of(options)
@@ -195,7 +195,13 @@ def _search(options: RunOptions, asked: dict[str, Any]) -> int:
     for note in notes if talk else ():
         click.echo(f"note: {brief(note)}", err=True)
     made = sheet(plan)
-    place = folder(made, out) if not options.resume else newest(made) if out is None else out
+    place = (
+        make_folder(made, out)
+        if not options.resume
+        else find_unfinished(made)
+        if out is None
+        else out
+    )
     again = Again("tune", place, options.to_resume(), new=out is None and not options.resume)
     try:
         with _watching(plan, talk, not options.quiet) as watch:
@@ -216,7 +222,7 @@ def _search(options: RunOptions, asked: dict[str, Any]) -> int:
         why = (
             f"what it needs cannot be loaded ({error}); install it anew, or use the built-in search"
         )
-        raise InputError(f"--proposer {plan.wanted.proposer}: {why}") from None
+        raise InputError(f"--proposer {plan.request.proposer}: {why}") from None
     except BaseException:
         again.tidy()
         raise
@@ -234,20 +240,20 @@ def _planned(
     out: Path | None,
     plugins: tuple[Path, ...],
     options: dict[str, Any],
-) -> Plan:
+) -> SearchPlan:
     """Of the words given, of an earlier search's config.yaml, or of the one in an unfinished
     folder. Raises InputError."""
     from simroute.errors import InputError
-    from simroute.storage.resume import required
-    from simroute.studies.tuning import planned, read
+    from simroute.storage.resume import require_unfinished
+    from simroute.studies.tuning import plan_search, read_plan
 
     given = [*words, *(option for name, option in WORDS.items() if options[name] not in (None, ()))]
     if config is not None:
         if given:
             raise InputError(f"--config reruns a search as it is; remove {' '.join(given)}")
-        return read(config, plugins)
+        return read_plan(config, plugins)
     if given or not resume:
-        return planned(
+        return plan_search(
             _wanted(
                 words,
                 {name: value for name, value in options.items() if value is not None},
@@ -259,13 +265,13 @@ def _planned(
             "--resume: which search? Give the words that it was begun with, or --out FOLDER: "
             "simroute tune --resume --out FOLDER"
         )
-    required(out)
-    return read(out / "config.yaml", plugins)
+    require_unfinished(out)
+    return read_plan(out / "config.yaml", plugins)
 
 
 def _wanted(words: tuple[str, ...], options: dict[str, Any], plugins: tuple[Path, ...]) -> Any:
     from simroute.errors import InputError
-    from simroute.studies.tuning import Wanted
+    from simroute.studies.tuning import SearchRequest
 
     chosen: dict[str, str] = {"scenario": "", "policy": ""}
     entries: dict[str, str] = {}
@@ -292,12 +298,12 @@ def _wanted(words: tuple[str, ...], options: dict[str, Any], plugins: tuple[Path
         raise InputError(*problems)
     scenarios = [name for name in chosen["scenario"].split(",") if name]
     options["against"] = [name for name in options.get("against", "").split(",") if name]
-    return Wanted(
+    return SearchRequest(
         scenarios, chosen["policy"], entries, overrides=overrides, plugins=plugins, **options
     )
 
 
-def _workers(plan: Plan) -> int:
+def _workers(plan: SearchPlan) -> int:
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
@@ -305,7 +311,7 @@ def _workers(plan: Plan) -> int:
         plan.configurations
     )
     # starting a worker costs about as much as that
-    return 1 if plan.wanted.evaluations * requests < 60_000 else cores
+    return 1 if plan.request.evaluations * requests < 60_000 else cores
 
 
 def _show(found: Tuning, place: Path, report: bool) -> None:
@@ -326,7 +332,7 @@ def _show(found: Tuning, place: Path, report: bool) -> None:
         f"({', '.join(name for name in names if name not in found.unwritten)})",
         soft_wrap=True,
     )
-    wanted = found.plan.wanted
+    wanted = found.plan.request
     weather = [text for text in wanted.overrides if text.lstrip("~+").startswith("scenario.")]
     words = [
         "simroute",
@@ -353,7 +359,7 @@ def _ended(found: Tuning, again: Again) -> int:
 
 
 @contextmanager
-def _watching(plan: Plan, talk: bool, notes: bool) -> Iterator[Any]:
+def _watching(plan: SearchPlan, talk: bool, notes: bool) -> Iterator[Any]:
     from simroute.cli.race import Line, Notes
 
     if not talk or not sys.stderr.isatty():

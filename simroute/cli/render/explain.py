@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from simroute.cli.terminal import console, escaped
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.experiment.explain import Happened, Sent, Span, Story, Verdict, explain
+from simroute.experiment.explain import (
+    Event,
+    Explanation,
+    Judgement,
+    LayerSpan,
+    SendRecord,
+    explain,
+)
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -16,7 +23,9 @@ if TYPE_CHECKING:
 COLOURS = {"sends": "cyan", "good": "green", "bad": "red", "quiet": "dim"}
 
 
-def asked(configuration: Configuration, request_id: int | None, as_json: bool) -> Story | None:
+def asked(
+    configuration: Configuration, request_id: int | None, as_json: bool
+) -> Explanation | None:
     """The story that `--explain` wants, before anything is written. Raises InputError."""
     if request_id is None:
         return None
@@ -28,7 +37,7 @@ def asked(configuration: Configuration, request_id: int | None, as_json: bool) -
     return explain(configuration, next(iter(configuration.policies)), request_id)
 
 
-def show(story: Story) -> None:
+def show(story: Explanation) -> None:
     """Print it; off a terminal no line is broken."""
     from rich.text import Text
     from rich.tree import Tree
@@ -42,7 +51,7 @@ def show(story: Story) -> None:
     out.print(tree)
 
 
-def _head(story: Story) -> list[str]:
+def _head(story: Explanation) -> list[str]:
     """What the root of the tree says, then lines about the request."""
     row, name = story.request, escaped(story.policy)
     served = f" from {escaped(row['target'])}" if row["target"] is not None else ""
@@ -71,17 +80,17 @@ def _head(story: Story) -> list[str]:
 
 def _grow(tree: Tree, inside: list[Any], arrival: float) -> None:
     for each in inside:
-        if isinstance(each, Span):
+        if isinstance(each, LayerSpan):
             _grow(tree.add(_span(each, arrival)), each.inside, arrival)
-        elif isinstance(each, Sent):
+        elif isinstance(each, SendRecord):
             tree.add(_sent(each, arrival))
-        elif isinstance(each, Verdict):
+        elif isinstance(each, Judgement):
             tree.add(_verdict(each, arrival))
         else:
             tree.add(_happened(each, arrival))
 
 
-def _span(span: Span, arrival: float) -> Any:
+def _span(span: LayerSpan, arrival: float) -> Any:
     from rich.text import Text
 
     name = escaped(span.name if span.kind == span.name else f"{span.name} ({span.kind})")
@@ -97,7 +106,7 @@ def _span(span: Span, arrival: float) -> Any:
     )
 
 
-def _ending(span: Span) -> tuple[str, str]:
+def _ending(span: LayerSpan) -> tuple[str, str]:
     outcome = span.outcome
     if outcome is None:
         return "given up", COLOURS["quiet"]
@@ -109,7 +118,7 @@ def _ending(span: Span) -> tuple[str, str]:
     ]
 
 
-def _sent(sent: Sent, arrival: float) -> Any:
+def _sent(sent: SendRecord, arrival: float) -> Any:
     from rich.text import Text
 
     until = sent.left if sent.abandoned and not math.isnan(sent.left) else sent.ended
@@ -138,7 +147,7 @@ def _sent(sent: Sent, arrival: float) -> Any:
     )
 
 
-def _verdict(verdict: Verdict, arrival: float) -> Any:
+def _verdict(verdict: Judgement, arrival: float) -> Any:
     from rich.text import Text
 
     said, colour = {
@@ -155,7 +164,7 @@ def _verdict(verdict: Verdict, arrival: float) -> Any:
     )
 
 
-def _happened(event: Happened, arrival: float) -> Any:
+def _happened(event: Event, arrival: float) -> Any:
     from rich.text import Text
 
     detail = {"target": event.target} | event.detail if event.target is not None else event.detail

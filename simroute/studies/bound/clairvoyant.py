@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.experiment.run import context, weather
+from simroute.experiment.run import build_context, build_weather
 from simroute.ledger import OUTCOMES
 from simroute.metrics import Fold
 from simroute.models import spec
@@ -200,7 +200,7 @@ HOW = ("target", "n", "wasted")
 
 def choices(configuration: Configuration, replication: int) -> Iterator[tuple[Block, Choice]]:
     """Block by block, what it does with each request."""
-    sky = weather(configuration, replication)
+    sky = build_weather(configuration, replication)
     for block in sky.blocks():
         yield block, choose(ways(sky, block))
 
@@ -209,9 +209,9 @@ def foreseen(
     configuration: Configuration, replication: int, stances: Sequence[Stance] = (Stance(),)
 ) -> list[Metrics]:
     """The figures of one replication for each stance, from one look at the weather."""
-    sky = weather(configuration, replication)
+    sky = build_weather(configuration, replication)
     seen: Any = SimpleNamespace(weather=sky, models=list(sky.deployments.values()))
-    known = context(configuration, seen)
+    known = build_context(configuration, seen)
     folds = [Fold(known) for _ in stances]
     graded = np.array([model.graded for model in sky.deployments.values()])
     for block in sky.blocks():

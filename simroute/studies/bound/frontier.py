@@ -49,9 +49,9 @@ class Frontier:
     @property
     def frame(self) -> Any:
         """A data frame: a row for each point."""
-        from simroute.storage.tables import frame
+        from simroute.storage.tables import data_frame
 
-        return frame(self.columns)
+        return data_frame(self.columns)
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from simroute import version
 from simroute.config.configuration import Configuration
-from simroute.execution.collected import Gathered
+from simroute.execution.collected import CollectedRuns
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
 from simroute.statistics.intervals import Interval, Rule
@@ -107,7 +107,7 @@ class Comparison:
 
     def _gather(self) -> None:
         if not self.evidence:
-            gathered = Gathered(self.runs)
+            gathered = CollectedRuns(self.runs)
             for policy, runs in self.runs.items():
                 for replication, run in enumerate(runs):
                     gathered.add((policy, replication), run)

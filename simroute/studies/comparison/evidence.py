@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simroute import version
-from simroute.experiment.run import weather
+from simroute.experiment.run import build_weather
 from simroute.metrics import METRICS, Evidence, Histogram
 from simroute.metrics.evidence_fold import BINS, PARTS, WASTE, cell_seconds
 from simroute.models.random import fingerprint
@@ -42,7 +42,7 @@ def material(study: Comparison) -> dict[str, Any]:
     """Everything on the page that is not in summary.json, as plain JSON data. Bins are equal slices
     of the horizon."""
     made = study.configuration
-    scenario, sky = made.scenario, weather(made, 0)
+    scenario, sky = made.scenario, build_weather(made, 0)
     random = any(outage.start is None for outage in scenario.outages.values())
     over_time = study.first if random else study.evidence
     budget = scenario.budget

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from simroute.experiment.trace_columns import periods
+from simroute.experiment.trace_columns import budget_periods
 from simroute.models import spec
 from simroute.statistics.intervals import Interval
 from simroute.text import duration, percent, span
@@ -45,7 +45,7 @@ def share(scenario: spec.Scenario) -> str:
 def parts(scenario: spec.Scenario) -> list[Part]:
     """All that is promised; the success of requests comes first."""
     found = [Part(share(scenario), scenario.slo.success, True)]
-    return found if periods(scenario) is None else [*found, Part(BUDGET, 1.0, False)]
+    return found if budget_periods(scenario) is None else [*found, Part(BUDGET, 1.0, False)]
 
 
 def kept(scenario: spec.Scenario, found: Mapping[str, Interval]) -> bool | None:
@@ -66,7 +66,7 @@ def words(scenario: spec.Scenario) -> str:
     said = f"at least {percent(slo.success)} of requests succeed" + (
         f" {', '.join(limits)}" if limits else ""
     )
-    if budget is None or periods(scenario) is None:
+    if budget is None or budget_periods(scenario) is None:
         return said
     rolling = budget.period == "rolling"
     when = f"in any {duration(budget.window)}" if rolling else f"a {budget.period}"

@@ -28,7 +28,7 @@ import numpy as np
 
 from simroute.config import schema
 from simroute.config.configuration import Configuration
-from simroute.experiment.run import weather
+from simroute.experiment.run import build_weather
 from simroute.metrics import Figures, is_share
 from simroute.models.exposure import CELLS, Exposures, Mass, State, processes
 from simroute.models.profile import Profile
@@ -311,7 +311,8 @@ def _mass(made: Configuration) -> Mass:
         whole = float(rate.count(np.array([scenario.horizon]))[0]) or 1.0
         return lambda t: rate.count(t) / whole
     arrivals = np.concatenate(
-        [block.arrival for block in weather(replace(made, part=None), 0).blocks()] or [np.zeros(0)]
+        [block.arrival for block in build_weather(replace(made, part=None), 0).blocks()]
+        or [np.zeros(0)]
     )
     edges = np.linspace(0, scenario.horizon, CELLS + 1)
     reached = np.searchsorted(arrivals, edges) / max(len(arrivals), 1)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.execution.collected import Gathered
-from simroute.execution.partitions import Windows
+from simroute.execution.collected import CollectedRuns
+from simroute.execution.partitions import Partitions
 from simroute.execution.pool import work
-from simroute.execution.progress import Watch, undisturbed
+from simroute.execution.progress import StudyListener, delay_interrupts
 from simroute.execution.runs import kept
 from simroute.experiment.job import Work
 from simroute.metrics import Evidence, Figures
@@ -29,7 +29,7 @@ def compare(
     out: Path | None = None,
     resume: bool = False,
     report: bool = True,
-    watch: Watch | None = None,
+    watch: StudyListener | None = None,
     perform: Work = work,
     kind: type[Study] = Study,
 ) -> Study:
@@ -43,20 +43,20 @@ def compare(
     what is made of them. Raises InputError, WorkerLostError, ReplicationError (which names it),
     KeyboardInterrupt when no replication is whole.
     """
-    watch = watch or Watch()
+    watch = watch or StudyListener()
     if configuration.yearly:
         strata(configuration.scenario, configuration.seed)  # refused before anything runs
     if out is not None and resume:
-        folder = RunFolder.resumed(configuration, out, rows, watch.noted)
+        folder = RunFolder.resume(configuration, out, rows, watch.warn)
     else:
-        folder = RunFolder.begun(configuration, out, bool(rows), watch.noted)
+        folder = RunFolder.begin(configuration, out, bool(rows), watch.warn)
     if configuration.windows is not None:
         if rows or perform is not work:
             raise InputError(
                 "--windows: parts are played here, and without row files: leave out --rows, "
                 "--cache and --executor"
             )
-        windows = Windows(out)
+        windows = Partitions(out)
         perform = windows.work
     with folder:
         gathered, interrupted = _gathered(configuration, workers, folder, watch, perform)
@@ -84,7 +84,7 @@ def compare(
                     rule=study.rule,
                 )
             except KeyboardInterrupt:
-                watch.noted("interrupted: the yearly figures are left out")
+                watch.warn("interrupted: the yearly figures are left out")
                 study.interrupted = True
         study.complete(lambda made: _alone(made, workers, perform))
         folder.finish(study, study.outputs(report), whole)
@@ -97,7 +97,7 @@ def _alone(
     configuration: Configuration, workers: int, perform: Work
 ) -> tuple[list[Figures], Evidence]:
     """The replications of a configuration with one policy, kept nowhere."""
-    gathered = Gathered(configuration.policies)
+    gathered = CollectedRuns(configuration.policies)
     jobs = [
         (policy, replication)
         for policy in configuration.policies
@@ -111,11 +111,15 @@ def _alone(
 
 
 def _gathered(
-    configuration: Configuration, workers: int, folder: RunFolder, watch: Watch, perform: Work
-) -> tuple[Gathered, bool]:
+    configuration: Configuration,
+    workers: int,
+    folder: RunFolder,
+    watch: StudyListener,
+    perform: Work,
+) -> tuple[CollectedRuns, bool]:
     """Everything that is finished when all is, or Ctrl-C is pressed; and whether it was."""
-    gathered = Gathered(configuration.policies)
-    for job, figures in folder.kept():
+    gathered = CollectedRuns(configuration.policies)
+    for job, figures in folder.finished_runs():
         gathered.add(job, figures)
     try:
         for numbers in stages(configuration, gathered):
@@ -127,10 +131,10 @@ def _gathered(
             left = [job for job in jobs if job not in gathered.figures]
             watch.started(len(jobs), len(jobs) - len(left))
             with closing(
-                perform(configuration, left, workers, folder.parts, watch.reached)
+                perform(configuration, left, workers, folder.parts, watch.progress)
             ) as results:
                 for done in results:
-                    with undisturbed():
+                    with delay_interrupts():
                         folder.add(done)
                         gathered.add(done.job, done.figures)
                     watch.finished(done.job, done.figures)

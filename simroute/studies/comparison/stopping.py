@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from simroute.config.configuration import Configuration
-from simroute.execution.collected import Gathered
+from simroute.execution.collected import CollectedRuns
 from simroute.metrics import Figures, is_share
 from simroute.models import spec
 from simroute.statistics.intervals import PLAIN, Exposure, Interval, Rule, deviation, needed
@@ -29,7 +29,7 @@ Series = dict[str, dict[str, list[float | None]]]
 COST = "cost_per_1k_requests_usd"
 
 
-def stages(configuration: Configuration, gathered: Gathered) -> Iterator[range]:
+def stages(configuration: Configuration, gathered: CollectedRuns) -> Iterator[range]:
     """Which replications there have to be next. `configuration.replications` becomes the number
     reached."""
     if configuration.until is None or configuration.replication is not None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from simroute.config.configuration import Configuration
 from simroute.metrics import Evidence, Figures
-from simroute.storage.run_folder import CONFIG, EVIDENCE, REPORT, SUMMARY, Outputs, text
+from simroute.storage.run_folder import CONFIG, EVIDENCE, REPORT, SUMMARY, Outputs, text_output
 from simroute.studies.comparison.assertions import missed
 from simroute.studies.comparison.comparison import Comparison
 from simroute.studies.comparison.evidence import material
@@ -59,16 +59,16 @@ class Study(Comparison):
 
     def outputs(self, report: bool) -> Outputs:
         """The files of the run, report.html if `report`."""
-        made = {SUMMARY: text(self.to_json)}
+        made = {SUMMARY: text_output(self.to_json)}
         if self.configuration.until is not None and not self.interrupted:
             # with the number of replications that was reached
-            made[CONFIG] = text(self.configuration.to_yaml)
+            made[CONFIG] = text_output(self.configuration.to_yaml)
         if all(self.evidence[policy].counts for policy in self.runs):
-            made[EVIDENCE] = text(
+            made[EVIDENCE] = text_output(
                 lambda: json.dumps(self.material, allow_nan=False, ensure_ascii=False) + "\n"
             )
             if report:
-                made[REPORT] = text(self.report)
+                made[REPORT] = text_output(self.report)
         return made
 
     def _repr_html_(self) -> str:

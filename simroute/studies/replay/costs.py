@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simroute.metrics import Figures
 from simroute.models import spec
 from simroute.models.quality import accuracy
-from simroute.storage import sheet
+from simroute.storage import format_csv
 from simroute.studies.replay.rebilled import Bill, rebilled
 from simroute.traces.playback.columns import NOBODY, OTHERS, PlaybackColumns
 
@@ -269,7 +269,7 @@ def _spend_sheet(found: dict[str, Any]) -> str:
         for kind, one in found["spend"].items()
         for place, name in enumerate(one["names"])
     ]
-    return sheet(["by", "name", "logged_usd", *(f"{policy}_usd" for policy in policies)], rows)
+    return format_csv(["by", "name", "logged_usd", *(f"{policy}_usd" for policy in policies)], rows)
 
 
 def _shift_sheet(found: dict[str, Any]) -> str:
@@ -286,7 +286,7 @@ def _shift_sheet(found: dict[str, Any]) -> str:
         "quality_to",
     ]
     rows = [[row[head] for head in heads] for row in found["shifts"]]
-    return sheet(
+    return format_csv(
         heads, rows or [[f"none: {'; '.join(found['shifts_missing'])}", *[None] * (len(heads) - 1)]]
     )
 
@@ -344,6 +344,6 @@ def _caching_sheet(found: dict[str, Any]) -> str:
     for row in caching["semantic"]:
         words = f"assumed: like {row['traffic']}, cosine {row['cosine']:g}"
         rows.append(["semantic", words, "requests", row["hits"], row["saves_usd"], row["false"]])
-    return sheet(
+    return format_csv(
         ["cache", "assumption", "share_of", "share", "saves_usd", "false_share_of_requests"], rows
     )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.experiment.run import context, world
+from simroute.experiment.run import build_context, build_world
 from simroute.ledger import CACHED, OUTCOMES
 from simroute.metrics import Context, EvidenceFold, Figures, Fold
 from simroute.models.questions import BLOCK
@@ -44,8 +44,8 @@ def logged(configuration: Configuration) -> Figures:
     codes of one table mean nothing in another.
     """
     trace: Any = configuration.contents("trace")
-    made = world(configuration, next(iter(configuration.policies)), 0, [])
-    known = context(configuration, made)
+    made = build_world(configuration, next(iter(configuration.policies)), 0, [])
+    known = build_context(configuration, made)
     own = {
         kind: words
         for kind, words in trace.names.items()

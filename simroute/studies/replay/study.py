@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simroute.storage.run_folder import Outputs, text
+from simroute.storage.run_folder import Outputs, text_output
 from simroute.studies.comparison.study import Again, Study
 from simroute.studies.replay.calibration import calibrated, calibration, lines, missed
 from simroute.studies.replay.costs import sheets
@@ -34,4 +34,7 @@ class ReplayStudy(Study):
     def outputs(self, report: bool) -> Outputs:
         """Those of a comparison, and the tables of costs."""
         tables = {} if self.replay is None else sheets(self.replay)
-        return {**super().outputs(report), **{name: text(make) for name, make in tables.items()}}
+        return {
+            **super().outputs(report),
+            **{name: text_output(make) for name, make in tables.items()},
+        }

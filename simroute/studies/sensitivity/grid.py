@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from simroute.config.configuration import Configuration
-from simroute.execution.pool import Crew
-from simroute.execution.progress import undisturbed
+from simroute.execution.pool import ProcessPool
+from simroute.execution.progress import delay_interrupts
 from simroute.execution.runs import Store, digest
-from simroute.experiment.job import Done, Job, Numbered, Work, stripped
+from simroute.experiment.job import Job, Numbered, Replicated, Work, strip_evidence
 from simroute.metrics import Figures
 from simroute.studies.comparison.study import Study
 
@@ -50,8 +50,10 @@ def studies(
             told(len(found), len(first))
         left = [numbered for job, numbered in first.items() if job not in found]
         for number, done in _played(made, left, workers, perform):
-            run = Done((names[number, done.job[0]], done.job[1]), stripped(done.figures))
-            with undisturbed():
+            run = Replicated(
+                (names[number, done.job[0]], done.job[1]), strip_evidence(done.figures)
+            )
+            with delay_interrupts():
                 for store in stores:
                     store.add(run)
                 found[run.job] = run.figures
@@ -64,7 +66,7 @@ def studies(
     ], interrupted
 
 
-def _kept(jobs: list[Job], stores: Sequence[Store]) -> Iterator[Done]:
+def _kept(jobs: list[Job], stores: Sequence[Store]) -> Iterator[Replicated]:
     """What the stores have; those that have not get it."""
     known = [store.keys() for store in stores]
     for job in jobs:
@@ -80,9 +82,9 @@ def _kept(jobs: list[Job], stores: Sequence[Store]) -> Iterator[Done]:
 
 def _played(
     made: list[Configuration], jobs: list[Numbered], workers: int, perform: Work | None
-) -> Iterator[tuple[int, Done]]:
+) -> Iterator[tuple[int, Replicated]]:
     if perform is None:
-        with Crew(workers, bare=True) as crew:
+        with ProcessPool(workers, metrics_only=True) as crew:
             yield from crew.play(made, jobs)
         return
     for number, each in enumerate(made):

@@ -71,9 +71,9 @@ class Assumptions(_Ended, ABC):
     @property
     def frame(self) -> Any:
         """`columns` as a data frame."""
-        from simroute.storage.tables import frame
+        from simroute.storage.tables import data_frame
 
-        return frame(self.columns())
+        return data_frame(self.columns())
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from simroute.execution.cached import Cache
-from simroute.execution.progress import Watch
+from simroute.execution.progress import StudyListener
 from simroute.execution.runs import Store
 from simroute.experiment.job import Work
-from simroute.storage.run_folder import REPORT, SENSITIVITY, RunStore, text
+from simroute.storage.run_folder import REPORT, SENSITIVITY, RunStore, text_output
 from simroute.studies.sensitivity import sweep, tornado
 from simroute.studies.sensitivity.grid import studies
 from simroute.studies.sensitivity.plan import Settings
@@ -30,7 +30,7 @@ def assumed(
     *,
     workers: int = 1,
     told: Told = silent,
-    noted: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] | None = None,
     out: Path | None = None,
     resume: bool = False,
     report: bool = True,
@@ -44,30 +44,30 @@ def assumed(
     Ctrl-C: of the settings that are whole. Raises InputError, WorkerLostError, ReplicationError,
     KeyboardInterrupt when nothing can be said.
     """
-    noted = noted or Watch().noted
+    warn = warn or StudyListener().warn
     begin = (
-        RunStore.begun(plan, out, False, noted)
+        RunStore.begin(plan, out, False, warn)
         if not resume or out is None
-        else RunStore.resumed(plan, out, None, noted)
+        else RunStore.resume(plan, out, None, warn)
     )
     with ExitStack() as stack:
         folder = stack.enter_context(begin)
         stores: list[Store] = [folder]
         if cache:
-            shelf = Cache(replace(plan.base, command=plan.kind, replications=1), noted)
+            shelf = Cache(replace(plan.base, command=plan.kind, replications=1), warn)
             stack.callback(shelf.close)
             stores.append(shelf)
-            _counted(shelf, plan, noted)
+            _counted(shelf, plan, warn)
         found = _concluded(plan, workers, told, stores, perform)
-        outputs = {SENSITIVITY: text(found.to_json)}
-        folder.finish(found, outputs | ({REPORT: text(found.report)} if report else {}))
+        outputs = {SENSITIVITY: text_output(found.to_json)}
+        folder.finish(found, outputs | ({REPORT: text_output(found.report)} if report else {}))
         return found
 
 
-def _counted(shelf: Cache, plan: Settings, noted: Callable[[str], None]) -> None:
+def _counted(shelf: Cache, plan: Settings, warn: Callable[[str], None]) -> None:
     many = len(shelf.keys())
     if many:
-        noted(
+        warn(
             f"{many} runs of this comparison are kept in {shelf.place}/; those of them that are "
             f"asked for are read back"
         )

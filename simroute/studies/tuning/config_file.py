@@ -11,9 +11,9 @@ from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.config.loading import restore_document
 from simroute.errors import InputError
-from simroute.studies.tuning.plan import Plan, Wanted, asked, understood
+from simroute.studies.tuning.plan import SearchPlan, SearchRequest, check_request, make_plan
 
-APART = ("scenarios", "policy", "entries", "seed", "plugins")
+STORED_ELSEWHERE = ("scenarios", "policy", "entries", "seed", "plugins")
 """Words of a search that stand elsewhere in the file."""
 KEYS = ("command", "seed", "search", "tune", "about", "configurations")
 
@@ -23,25 +23,27 @@ class Sheet(Configuration):
     """What a folder, a journal and a resumption want to know of a search: as a configuration, with
     the text of the whole."""
 
-    search: Plan | None = None
+    search: SearchPlan | None = None
 
     def plain(self) -> dict[str, Any]:
         """As plain data; `read` reads it back."""
         assert self.search is not None
-        wanted = self.search.wanted
+        request = self.search.request
         words = {
-            f.name: _listed(getattr(wanted, f.name)) for f in fields(wanted) if f.name not in APART
+            f.name: _as_list(getattr(request, f.name))
+            for f in fields(request)
+            if f.name not in STORED_ELSEWHERE
         }
         parts = {each.scenario_name: each.plain() for each in self.search.configurations}
-        values = ("tune", wanted.seed, words, dict(self.search.entries), self.search.about, parts)
+        values = ("tune", request.seed, words, dict(self.search.entries), self.search.about, parts)
         return dict(zip(KEYS, values, strict=True))
 
 
-def sheet(plan: Plan) -> Sheet:
+def sheet(plan: SearchPlan) -> Sheet:
     """Of a plan."""
     first = plan.configurations[0]
     made = {f.name: getattr(first, f.name) for f in fields(first)}
-    return Sheet(**{**made, "plugins": plan.wanted.plugins}, search=plan)
+    return Sheet(**{**made, "plugins": plan.request.plugins}, search=plan)
 
 
 @dataclass
@@ -65,7 +67,7 @@ def _alone(made: Configuration) -> Configuration:
     return replace(made, replications=1, policies={name: made.policies[name]})
 
 
-def ground(plan: Plan) -> Ground:
+def ground(plan: SearchPlan) -> Ground:
     """Of a plan."""
     made = sheet(plan)
     return Ground(
@@ -74,7 +76,7 @@ def ground(plan: Plan) -> Ground:
     )
 
 
-def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
+def read_plan(path: Path, plugins: tuple[Path, ...] = ()) -> SearchPlan:
     """The plan of an earlier search. Raises InputError."""
     document = yaml_reader.read(path)
     data = document.data
@@ -91,10 +93,12 @@ def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
         for key, kind, what in SHAPES
         if not isinstance(data[key], kind)
     ]
-    problems += _words(document) if not problems else []
+    problems += _check_words(document) if not problems else []
     if problems:
         raise InputError(*problems)
-    made = [restore_document(_part(document, str(name))) for name in data["configurations"]]
+    made = [
+        restore_document(_nested_document(document, str(name))) for name in data["configurations"]
+    ]
     first, *others = list(made[0].policies) if made and made[0].policies else [""]
     if (
         not first
@@ -111,7 +115,7 @@ def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data["search"].items()
     }
-    wanted = Wanted(
+    request = SearchRequest(
         [each.scenario_name for each in made],
         first,
         data["tune"],
@@ -119,12 +123,12 @@ def read(path: Path, plugins: tuple[Path, ...] = ()) -> Plan:
         plugins=plugins,
         **words,
     )
-    return understood(
-        wanted,
+    return make_plan(
+        request,
         {str(name): str(text) for name, text in data["tune"].items()},
         made,
         str(data["about"]),
-        asked(wanted),
+        check_request(request),
     )
 
 
@@ -136,10 +140,12 @@ SHAPES = (
 )
 
 
-def _words(document: yaml_reader.Document) -> list[str]:
-    """What is wrong with the words: each as a `Wanted` has it."""
+def _check_words(document: yaml_reader.Document) -> list[str]:
+    """What is wrong with the words: each as a `SearchRequest` has it."""
     plain: dict[str, Any] = {
-        f.name: _listed(getattr(EXAMPLE, f.name)) for f in fields(Wanted) if f.name not in APART
+        f.name: _as_list(getattr(EXAMPLE, f.name))
+        for f in fields(SearchRequest)
+        if f.name not in STORED_ELSEWHERE
     }
     found = document.data["search"]
     problems = [
@@ -161,10 +167,10 @@ def _words(document: yaml_reader.Document) -> list[str]:
 
 
 NAMES = {int: "a whole number", list: "a list of texts", bool: "true or false", float: "a number"}
-EXAMPLE = Wanted([], "", {}, [])
+EXAMPLE = SearchRequest([], "", {}, [])
 
 
-def _part(document: yaml_reader.Document, name: str) -> yaml_reader.Document:
+def _nested_document(document: yaml_reader.Document, name: str) -> yaml_reader.Document:
     """One of the configurations as a document of its own."""
     data, head = (
         {str(key): value for key, value in document.data["configurations"].items()}[name],
@@ -184,5 +190,5 @@ def _part(document: yaml_reader.Document, name: str) -> yaml_reader.Document:
     )
 
 
-def _listed(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else value

@@ -15,19 +15,19 @@ from simroute.config.loading import load
 from simroute.config.variation import Variation
 from simroute.errors import InputError
 from simroute.studies.tuning.outcome.confirmation import fresh_seed
-from simroute.studies.tuning.problem.goals import Goals, Robust, goals
+from simroute.studies.tuning.problem.goals import Goals, Robust, parse_goals
 from simroute.studies.tuning.problem.space import Space
-from simroute.studies.tuning.problem.syntax import flat, space
+from simroute.studies.tuning.problem.syntax import flatten, parse_space
 from simroute.studies.tuning.search.evaluations import FRESH, SEARCH
-from simroute.studies.tuning.search.loop import LEAST
-from simroute.studies.tuning.search.proposers import Proposer, Sobol
+from simroute.studies.tuning.search.loop import MIN_EVALUATIONS
+from simroute.studies.tuning.search.proposers import Proposer, SobolProposer
 
 EVALUATIONS, CONFIRM = 400, 20
 PROPOSERS = ("sobol", "tpe", "cmaes", "gp")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class SearchRequest:
     """The words of a search. `entries`: LAYER.KEY -> range; those of the policy's own `tune:` block
     are added.
 
@@ -52,10 +52,10 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchPlan:
     """The same, understood. `configurations`: one for each scenario."""
 
-    wanted: Wanted
+    request: SearchRequest
     entries: dict[str, str]
     configurations: list[Configuration]
     space: Space
@@ -82,7 +82,7 @@ class Plan:
     @property
     def fresh_seed(self) -> int:
         """That of the weather in which the recommendation is confirmed."""
-        return fresh_seed(self.wanted.seed)
+        return fresh_seed(self.request.seed)
 
     @property
     def stages(self) -> dict[str, list[Configuration]]:
@@ -95,50 +95,50 @@ class Plan:
     @property
     def command(self) -> str:
         """The command line that does it again, without folders."""
-        wanted = self.wanted
+        request = self.request
         words = [
             "simroute",
             "tune",
             f"scenario={','.join(self.scenarios)}",
             f"policy={self.policy}",
         ]
-        words += [_without_folder(text) for text in wanted.overrides] + [
+        words += [_strip_folder(text) for text in request.overrides] + [
             f"tune.{name}={text}" for name, text in self.entries.items()
         ]
         words += [word for each in self.goals.objectives for word in ("--objective", str(each))]
         words += [word for each in self.goals.constraints for word in ("--subject-to", str(each))]
         words += ["--against", ",".join(self.against)] if self.against else []
-        words += ["--robust", wanted.robust] if len(self.scenarios) > 1 else []
-        words += ["--proposer", wanted.proposer] if wanted.proposer != "sobol" else []
+        words += ["--robust", request.robust] if len(self.scenarios) > 1 else []
+        words += ["--proposer", request.proposer] if request.proposer != "sobol" else []
         return shlex.join(
             [
                 *words,
                 "--evaluations",
-                str(wanted.evaluations),
+                str(request.evaluations),
                 "--confirm",
-                str(wanted.confirm),
+                str(request.confirm),
                 "--seed",
-                str(wanted.seed),
+                str(request.seed),
             ]
         )
 
     def proposer(self) -> Proposer:
         """A new one. Raises InputError when it is not installed."""
-        if self.wanted.proposer == "sobol":
-            return Sobol(self.wanted.seed)
-        from simroute.studies.tuning.search.optuna_proposer import Advisor
+        if self.request.proposer == "sobol":
+            return SobolProposer(self.request.seed)
+        from simroute.studies.tuning.search.optuna_proposer import OptunaProposer
 
-        return Advisor(self.wanted.proposer, self.space, self.goals, self.wanted.seed)
+        return OptunaProposer(self.request.proposer, self.space, self.goals, self.request.seed)
 
 
-def planned(wanted: Wanted) -> Plan:
+def plan_search(request: SearchRequest) -> SearchPlan:
     """Understand it. Raises InputError with every mistake; nothing is evaluated."""
-    problems = asked(wanted)
-    document = _read(wanted.policy, problems)
-    entries = _entries(wanted, document, problems)
-    made = _configurations(wanted, problems)
-    return understood(
-        wanted,
+    problems = check_request(request)
+    document = _read_policy(request.policy, problems)
+    entries = _read_entries(request, document, problems)
+    made = _load_configurations(request, problems)
+    return make_plan(
+        request,
         entries,
         made,
         "" if document is None else str(document.data.get("about", "")).strip(),
@@ -146,57 +146,57 @@ def planned(wanted: Wanted) -> Plan:
     )
 
 
-def understood(
-    wanted: Wanted,
+def make_plan(
+    request: SearchRequest,
     entries: dict[str, str],
     made: list[Configuration],
     about: str,
     problems: list[str],
-) -> Plan:
+) -> SearchPlan:
     """The plan of words that have been read. Raises InputError with the `problems` so far, and
     those of space and goals."""
-    aims, found = _goals(wanted, problems), None
+    aims, found = _parse_goals(request, problems), None
     if made:
         try:
-            found = space(entries, Variation(made[0], next(iter(made[0].policies))))
+            found = parse_space(entries, Variation(made[0], next(iter(made[0].policies))))
             for other in made[1:]:
                 # its deployments may have other names
-                space(entries, Variation(other, next(iter(other.policies))))
+                parse_space(entries, Variation(other, next(iter(other.policies))))
         except InputError as error:
             problems += error.lines
     if problems or aims is None or found is None:
         raise InputError(*dict.fromkeys(problems))
-    plan = Plan(wanted, entries, made, found, aims, about)
+    plan = SearchPlan(request, entries, made, found, aims, about)
     plan.proposer()
     return plan
 
 
-def asked(wanted: Wanted) -> list[str]:
+def check_request(request: SearchRequest) -> list[str]:
     """What is wrong with its numbers and words."""
     problems = []
-    if wanted.robust not in ("mean", "worst", "cvar"):
-        problems.append(f"--robust {wanted.robust!r}: is not one of mean, worst, cvar")
-    if wanted.proposer not in PROPOSERS:
-        problems.append(f"--proposer {wanted.proposer!r}: is not one of {', '.join(PROPOSERS)}")
-    if wanted.confirm < 2:
+    if request.robust not in ("mean", "worst", "cvar"):
+        problems.append(f"--robust {request.robust!r}: is not one of mean, worst, cvar")
+    if request.proposer not in PROPOSERS:
+        problems.append(f"--proposer {request.proposer!r}: is not one of {', '.join(PROPOSERS)}")
+    if request.confirm < 2:
         problems.append(
-            f"--confirm {wanted.confirm}: at least 2 replications, or there is no interval"
+            f"--confirm {request.confirm}: at least 2 replications, or there is no interval"
         )
-    names = [Path(name).stem for name in wanted.scenarios]
+    names = [Path(name).stem for name in request.scenarios]
     problems += [
         f"scenario {name!r} is named twice"
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
-    least = LEAST * max(1, len(names))
-    if wanted.evaluations < least:
+    least = MIN_EVALUATIONS * max(1, len(names))
+    if request.evaluations < least:
         problems.append(
-            f"--evaluations {wanted.evaluations}: too few to compare anything; at least {least}, "
+            f"--evaluations {request.evaluations}: too few to compare anything; at least {least}, "
             f"some hundreds are sensible"
         )
     return problems
 
 
-def _read(policy: str, problems: list[str]) -> yaml_reader.Document | None:
+def _read_policy(policy: str, problems: list[str]) -> yaml_reader.Document | None:
     try:
         return yaml_reader.read(catalogue.find("policies", policy))
     except InputError as error:
@@ -204,17 +204,17 @@ def _read(policy: str, problems: list[str]) -> yaml_reader.Document | None:
         return None
 
 
-def _entries(
-    wanted: Wanted, document: yaml_reader.Document | None, problems: list[str]
+def _read_entries(
+    request: SearchRequest, document: yaml_reader.Document | None, problems: list[str]
 ) -> dict[str, str]:
     """Those of the file, then those of the command line, as text."""
     block: dict[str, Any] = {}
     if document is not None and document.data.get("tune") is not None:
         try:
-            block = flat(document.data["tune"])
+            block = flatten(document.data["tune"])
         except InputError as error:
             problems += [f"{document.where(('tune',))}: {line}" for line in error.lines]
-    return {name: _text(value) for name, value in {**block, **wanted.entries}.items()}
+    return {name: _text(value) for name, value in {**block, **request.entries}.items()}
 
 
 def _text(value: Any) -> str:
@@ -225,34 +225,34 @@ def _text(value: Any) -> str:
     )
 
 
-def _configurations(wanted: Wanted, problems: list[str]) -> list[Configuration]:
+def _load_configurations(request: SearchRequest, problems: list[str]) -> list[Configuration]:
     made = []
-    for name in wanted.scenarios:
+    for name in request.scenarios:
         try:
             made.append(
                 load(
                     "tune",
                     name,
-                    [wanted.policy, *wanted.against],
-                    list(wanted.overrides),
-                    wanted.seed,
-                    wanted.confirm,
+                    [request.policy, *request.against],
+                    list(request.overrides),
+                    request.seed,
+                    request.confirm,
                 )
             )
-            made[-1].plugins = wanted.plugins
+            made[-1].plugins = request.plugins
         except InputError as error:
             problems += error.lines
-    return made if len(made) == len(wanted.scenarios) else []
+    return made if len(made) == len(request.scenarios) else []
 
 
-def _goals(wanted: Wanted, problems: list[str]) -> Goals | None:
+def _parse_goals(request: SearchRequest, problems: list[str]) -> Goals | None:
     try:
-        return goals(list(wanted.objectives), list(wanted.constraints), wanted.robust)
+        return parse_goals(list(request.objectives), list(request.constraints), request.robust)
     except InputError as error:
         problems += error.lines
         return None
 
 
-def _without_folder(text: str) -> str:
+def _strip_folder(text: str) -> str:
     key, equals, value = text.partition("=")
     return f"{key}{equals}{value.rsplit('/', 1)[-1]}" if "/" in value else text

@@ -15,28 +15,28 @@ from simroute.studies.comparison.random_outages import Met, met, sky
 from simroute.studies.tuning.config_file import ground, sheet
 from simroute.studies.tuning.outcome.confirmation import confirm
 from simroute.studies.tuning.outcome.tuning import Tuning
-from simroute.studies.tuning.plan import Plan
+from simroute.studies.tuning.plan import SearchPlan
 from simroute.studies.tuning.search.evaluate import Simulator
 from simroute.studies.tuning.search.evaluations import (
     FRESH,
     POLICY,
-    Archive,
     Candidate,
     Evaluate,
-    Sky,
-    Task,
+    Evaluations,
+    FaultExposure,
+    RunTask,
 )
-from simroute.studies.tuning.search.loop import Race
-from simroute.studies.tuning.search.progress import Spectator
+from simroute.studies.tuning.search.loop import Search
+from simroute.studies.tuning.search.progress import SearchListener
 from simroute.studies.tuning.search.recall import Recall
 
 
 def tune(
-    plan: Plan,
+    plan: SearchPlan,
     *,
     workers: int = 1,
     evaluate: Evaluate | None = None,
-    watch: Spectator | None = None,
+    watch: SearchListener | None = None,
     out: Path | None = None,
     resume: bool = False,
     report: bool = True,
@@ -50,12 +50,12 @@ def tune(
     search. `cache`: runs of earlier searches are read back. Raises KeyboardInterrupt before
     anything is there, InputError, WorkerLostError, ReplicationError.
     """
-    watch = watch or Spectator()
+    watch = watch or SearchListener()
     made = sheet(plan)
     begin = (
-        RunStore.begun(made, out, False, watch.noted)
+        RunStore.begin(made, out, False, watch.warn)
         if not resume or out is None
-        else RunStore.resumed(made, out, None, watch.noted)
+        else RunStore.resume(made, out, None, watch.warn)
     )
     with ExitStack() as stack:
         folder = stack.enter_context(begin)
@@ -65,12 +65,12 @@ def tune(
             evaluate = simulator
         beside = evaluate
         if cache:
-            shelf = Cache(ground(plan), watch.noted)
+            shelf = Cache(ground(plan), watch.warn)
             stack.callback(shelf.close)
             evaluate = again = Recall(evaluate, shelf, plan.space)
             stack.callback(
                 lambda: (
-                    watch.noted(f"{again.count} runs are read back from {shelf.place}/")
+                    watch.warn(f"{again.count} runs are read back from {shelf.place}/")
                     if again.count
                     else None
                 )
@@ -83,26 +83,31 @@ def tune(
         return found
 
 
-def _searched(plan: Plan, evaluate: Evaluate, watch: Spectator) -> Tuning:
-    archive = Archive(plan.space, len(plan.scenarios), evaluate, watch.ran, _sky(plan))
-    race = Race(
-        archive, plan.goals, plan.proposer(), plan.wanted.evaluations, plan.wanted.seed, watch=watch
+def _searched(plan: SearchPlan, evaluate: Evaluate, watch: SearchListener) -> Tuning:
+    evaluations = Evaluations(plan.space, len(plan.scenarios), evaluate, watch.ran, _sky(plan))
+    race = Search(
+        evaluations,
+        plan.goals,
+        plan.proposer(),
+        plan.request.evaluations,
+        plan.request.seed,
+        watch=watch,
     )
     watch.started(
-        plan.wanted.evaluations
-        + (2 + len(plan.against)) * plan.wanted.confirm * len(plan.scenarios)
+        plan.request.evaluations
+        + (2 + len(plan.against)) * plan.request.confirm * len(plan.scenarios)
     )
     interrupted = _interrupted(race)
     return Tuning(
         plan,
-        archive,
-        race.rungs,
-        confirm(archive, plan.goals, plan.wanted.confirm, interrupted),
+        evaluations,
+        race.rounds,
+        confirm(evaluations, plan.goals, plan.request.confirm, interrupted),
         race.exhausted,
     )
 
 
-def _sky(plan: Plan) -> Sky | None:
+def _sky(plan: SearchPlan) -> FaultExposure | None:
     known = {
         (stage, place): (sky(made), made)
         for stage, each in plan.stages.items()
@@ -119,18 +124,18 @@ def _sky(plan: Plan) -> Sky | None:
     return seen
 
 
-def _beside(found: Tuning, evaluate: Evaluate, watch: Spectator) -> None:
+def _beside(found: Tuning, evaluate: Evaluate, watch: SearchListener) -> None:
     """Run the policies of --against in the weather of the confirmation."""
     if found.interrupted:
         return
     plan = found.plan
     others = {
-        -place: Candidate(-place, {POLICY: name}, (), 0, sky=found.archive.start.sky)
+        -place: Candidate(-place, {POLICY: name}, (), 0, sky=found.evaluations.start.sky)
         for place, name in enumerate(plan.against, 1)
     }
     tasks = [
-        Task(n, place, FRESH, k)
-        for k in range(plan.wanted.confirm)
+        RunTask(n, place, FRESH, k)
+        for k in range(plan.request.confirm)
         for n in others
         for place in range(len(plan.scenarios))
     ]
@@ -143,12 +148,12 @@ def _beside(found: Tuning, evaluate: Evaluate, watch: Spectator) -> None:
             others[task.candidate].runs[task.stage, task.scenario, task.replication] = run
             watch.ran(task, run)
     except KeyboardInterrupt:
-        found.confirmed.interrupted = True
+        found.confirmation.interrupted = True
     else:
         found.against = list(others.values())
 
 
-def _interrupted(race: Race) -> bool:
+def _interrupted(race: Search) -> bool:
     try:
         race.run()
     except KeyboardInterrupt:

@@ -16,7 +16,7 @@ import pytest
 from simroute.cli import main
 from simroute.execution import pool
 from simroute.experiment.run import replicate
-from simroute.storage.journal import NAME
+from simroute.storage.journal import JOURNAL
 
 WORDS = [
     "compare",
@@ -371,7 +371,7 @@ def test_ctrl_c_keeps_and_tells_what_is_finished_and_the_rest_goes_on_with_the_s
         assert ended(command[1:]) == 0
     assert len(rest) == whole.runs - cut
     assert differing(Path("a folder"), whole.folder) == []
-    assert not (Path("a folder") / NAME).exists()
+    assert not (Path("a folder") / JOURNAL).exists()
 
 
 @one_kind
@@ -386,7 +386,7 @@ def test_ctrl_c_before_anything_can_be_said_keeps_it_all_the_same(whole, capsys)
         in capsys.readouterr().err
     )
     (folder,) = Path("reports").iterdir()
-    assert {path.name for path in folder.iterdir()} == {"config.yaml", NAME}
+    assert {path.name for path in folder.iterdir()} == {"config.yaml", JOURNAL}
     with pytest.MonkeyPatch.context() as patched:
         rest = cut_after(-1, patched)
         assert ended([*whole.command, "--resume", "--quiet"]) == 0
@@ -462,13 +462,14 @@ def test_kill_9_loses_nothing(whole):
     )
     until = time.monotonic() + 60
     while (
-        not Path("out", f"{NAME}.wal").exists() or Path("out", f"{NAME}.wal").stat().st_size < 8_000
+        not Path("out", f"{JOURNAL}.wal").exists()
+        or Path("out", f"{JOURNAL}.wal").stat().st_size < 8_000
     ):
         assert time.monotonic() < until
         time.sleep(0.01)
     process.kill()
     process.wait()
-    if Path("out", NAME).exists():  # it was not through already
+    if Path("out", JOURNAL).exists():  # it was not through already
         assert ended(["compare", "--resume", "--out", "out", "--quiet", "--workers", "1"]) == 0
     assert differing(Path("out"), whole.folder) == []
 

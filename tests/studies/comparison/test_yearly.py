@@ -12,7 +12,7 @@ from simroute.config.configuration import Configuration
 from simroute.config.loading import restore
 from simroute.errors import InputError
 from simroute.execution import pool
-from simroute.execution.progress import Watch
+from simroute.execution.progress import StudyListener
 from simroute.experiment.run import replicate
 from simroute.metrics import Figures
 from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Workload
@@ -170,10 +170,10 @@ def test_a_year_is_remembered_and_goes_on_where_it_was(
     }
 
 
-class Quiet(Watch):
+class Quiet(StudyListener):
     """Hears that the year was interrupted."""
 
-    def noted(self, line: str) -> None:
+    def warn(self, line: str) -> None:
         assert "interrupted" in line
 
 

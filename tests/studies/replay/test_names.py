@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from simroute.config.from_trace import load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.config.loading import restore
-from simroute.experiment.run import weather
+from simroute.experiment.run import build_weather
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
 from tests.logs import calls, written
@@ -134,7 +134,9 @@ def test_a_call_of_a_layers_own_can_be_made_in_a_replay(log, tmp_path):
     """A ping belongs to no request, so the log has no names for it: it still has a target's
     times."""
     (tmp_path / "s.yaml").write_text(f"deployments: {{a: {{{GPT}}}}}\n")
-    sky = weather(load_replay(str(log), str(tmp_path / "s.yaml"), ["direct"], [], [], 1, 1), 0)
+    sky = build_weather(
+        load_replay(str(log), str(tmp_path / "s.yaml"), ["direct"], [], [], 1, 1), 0
+    )
     block = sky.pings(0, 0)
     assert set(block.input_tokens) == {1}
     assert all(

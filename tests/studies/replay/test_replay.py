@@ -16,8 +16,8 @@ from simroute.config.from_trace import load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.config.loading import restore
 from simroute.errors import InputError
-from simroute.execution.progress import Watch
-from simroute.storage.journal import NAME
+from simroute.execution.progress import StudyListener
+from simroute.storage.journal import JOURNAL
 from simroute.studies.comparison.study import Study
 from simroute.studies.rebuild import rebuilt
 from simroute.studies.replay.calibration import undisturbed
@@ -523,18 +523,18 @@ def test_an_interrupted_replay_goes_on_with_the_same_bits(made, tmp_path):
     out, left = tmp_path / "run", []
     out.mkdir()
 
-    class Stops(Watch):
+    class Stops(StudyListener):
         def finished(self, job, figures):
             left.append(job)
             if len(left) == 2:
                 raise KeyboardInterrupt
 
     run_study(made, out=out, watch=Stops())
-    assert (out / NAME).exists()
+    assert (out / JOURNAL).exists()
     assert json.loads((out / "summary.json").read_bytes())["replications"] == 1
     again = run_study(made, out=out, resume=True)
     assert again.to_json() == run_study(made).to_json()
-    assert not (out / NAME).exists()
+    assert not (out / JOURNAL).exists()
 
 
 HOSTILE = ['=HYPERLINK("http://evil","x")', "+1+1", "@SUM(A1)", "-2+3", "\t=1"]

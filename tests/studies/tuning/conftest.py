@@ -3,7 +3,7 @@
 import pytest
 
 from problems import COST
-from simroute.studies.tuning import Wanted, planned, tune
+from simroute.studies.tuning import SearchRequest, plan_search, tune
 
 ENTRIES = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log"}
 
@@ -23,7 +23,7 @@ def wanted():
             "evaluations": 200,
             "confirm": 8,
         }
-        return Wanted(**{**asked, **changes})
+        return SearchRequest(**{**asked, **changes})
 
     return make
 
@@ -31,4 +31,4 @@ def wanted():
 @pytest.fixture(scope="session")
 def solved(wanted):
     """The result of a search with a stand-in for the simulator."""
-    return lambda evaluate, **changes: tune(planned(wanted(**changes)), evaluate=evaluate)
+    return lambda evaluate, **changes: tune(plan_search(wanted(**changes)), evaluate=evaluate)

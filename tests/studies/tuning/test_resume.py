@@ -12,8 +12,8 @@ import yaml
 
 from problems import bowl, known
 from simroute.errors import InputError
-from simroute.storage.journal import NAME
-from simroute.studies.tuning import planned, read, sheet, tune
+from simroute.storage.journal import JOURNAL
+from simroute.studies.tuning import plan_search, read_plan, sheet, tune
 from simroute.studies.tuning.config_file import ground
 from simroute.studies.tuning.search.evaluations import SEARCH
 
@@ -24,7 +24,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from problems import bowl, known
-from simroute.studies.tuning import read, tune
+from simroute.studies.tuning import read_plan, tune
 
 def evaluate(tasks, settings, count=iter(range(1000))):
     for found in known(bowl)(tasks, settings):
@@ -32,7 +32,7 @@ def evaluate(tasks, settings, count=iter(range(1000))):
             os.kill(os.getpid(), signal.SIGKILL)
         yield found
 
-tune(read(Path(sys.argv[2])), evaluate=evaluate, out=Path(sys.argv[3]))
+tune(read_plan(Path(sys.argv[2])), evaluate=evaluate, out=Path(sys.argv[3]))
 """
 
 
@@ -48,7 +48,7 @@ def elsewhere(tmp_path, monkeypatch):
 def whole(wanted, tmp_path_factory):
     """The folder of a small search that was not interrupted."""
     out = tmp_path_factory.mktemp("uncut")
-    tune(planned(wanted(**SMALL)), evaluate=known(bowl), out=out)
+    tune(plan_search(wanted(**SMALL)), evaluate=known(bowl), out=out)
     return out
 
 
@@ -73,17 +73,17 @@ def same(one, two):
 @pytest.mark.parametrize("cut", [1, pytest.param(57, marks=pytest.mark.slow), 95])
 def test_a_search_that_was_cut_short_goes_on_with_the_same_bits(wanted, whole, cut):
     """In the first rung, in the search, in the confirmation; what is finished is not run again."""
-    plan = planned(wanted(**SMALL))
+    plan = plan_search(wanted(**SMALL))
     try:
         assert tune(plan, evaluate=Counted(cut), out=Path("cut")).interrupted
     except KeyboardInterrupt:
         assert cut == 1  # nothing could be recommended yet
-    assert Path("cut", NAME).exists()
+    assert Path("cut", JOURNAL).exists()
     rest = Counted()
     tune(plan, evaluate=rest, out=Path("cut"), resume=True)
     assert rest.count == count_of(whole, "search") + count_of(whole, "fresh") - cut
     assert same(whole, "cut") == []
-    assert not Path("cut", NAME).exists()
+    assert not Path("cut", JOURNAL).exists()
 
 
 def test_a_search_that_was_killed_goes_on_with_the_same_bits(wanted, whole):
@@ -95,7 +95,7 @@ def test_a_search_that_was_killed_goes_on_with_the_same_bits(wanted, whole):
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     rest = Counted()
-    tune(planned(wanted(**SMALL)), evaluate=rest, out=Path("cut"), resume=True)
+    tune(plan_search(wanted(**SMALL)), evaluate=rest, out=Path("cut"), resume=True)
     assert same(whole, "cut") == []
     assert rest.count == count_of(whole, "search") + count_of(whole, "fresh") - 60
 
@@ -118,9 +118,9 @@ def test_its_config_gives_the_same_files_again(wanted):
         "against": ["failover"],
         "constraints": ["success_rate>=0.9"],
     }
-    plan = planned(wanted(**{**SMALL, "evaluations": 40}, **words))
+    plan = plan_search(wanted(**{**SMALL, "evaluations": 40}, **words))
     tune(plan, evaluate=known(bowl), out=Path("first"))
-    again = read(Path("first/config.yaml"))
+    again = read_plan(Path("first/config.yaml"))
     assert sheet(again).to_yaml() == sheet(plan).to_yaml()
     tune(again, evaluate=known(bowl), out=Path("cut"))
     assert same("first", "cut") == []
@@ -129,14 +129,14 @@ def test_its_config_gives_the_same_files_again(wanted):
 def test_another_search_may_not_go_on_with_it(wanted):
     """Each difference is named by its key; a new search is refused while there is an unfinished
     one."""
-    assert tune(planned(wanted(**SMALL)), evaluate=Counted(57), out=Path("cut")).interrupted
+    assert tune(plan_search(wanted(**SMALL)), evaluate=Counted(57), out=Path("cut")).interrupted
     for changes, told in (
         ({"evaluations": 300}, "search.evaluations was 90 and is now 300"),
         ({"confirm": 9}, "search.confirm was 4 and is now 9"),
     ):
         with pytest.raises(InputError, match=told):
             tune(
-                planned(wanted(**{**SMALL, **changes})),
+                plan_search(wanted(**{**SMALL, **changes})),
                 evaluate=known(bowl),
                 out=Path("cut"),
                 resume=True,
@@ -144,7 +144,7 @@ def test_another_search_may_not_go_on_with_it(wanted):
     with pytest.raises(
         InputError, match=r"\(57 .*finished\); continue it with simroute tune --resume --out cut"
     ):
-        tune(planned(wanted()), evaluate=known(bowl), out=Path("cut"))
+        tune(plan_search(wanted()), evaluate=known(bowl), out=Path("cut"))
 
 
 @pytest.mark.slow
@@ -152,41 +152,41 @@ def test_the_cache_serves_any_search_of_the_same_policy_weather_and_seed(wanted)
     """Other goals and another budget read back what they share; another seed, policy file or
     weather does not."""
     first, again, other = Counted(), Counted(), Counted()
-    tune(planned(wanted(**SMALL)), evaluate=first, cache=True)
-    tune(planned(wanted(**SMALL)), evaluate=again, cache=True)
+    tune(plan_search(wanted(**SMALL)), evaluate=first, cache=True)
+    tune(plan_search(wanted(**SMALL)), evaluate=again, cache=True)
     assert (first.count > 80, again.count) == (True, 0)
     found = tune(
-        planned(wanted(evaluations=120, constraints=["success_rate>=0.5"])),
+        plan_search(wanted(evaluations=120, constraints=["success_rate>=0.5"])),
         evaluate=other,
         cache=True,
     )
-    assert 0 < other.count < found.archive.spent[SEARCH]
-    plain = ground(planned(wanted())).to_yaml()
-    assert ground(planned(wanted(against=["failover"], confirm=5))).to_yaml() == plain
+    assert 0 < other.count < found.evaluations.spent[SEARCH]
+    plain = ground(plan_search(wanted())).to_yaml()
+    assert ground(plan_search(wanted(against=["failover"], confirm=5))).to_yaml() == plain
     for changes in (
         {"seed": 2},
         {"policy": "failover", "entries": {"timeout.total": "5s..9s"}},
         {"overrides": ["scenario.horizon=3m"]},
     ):
-        assert ground(planned(wanted(**changes))).to_yaml() != plain
+        assert ground(plan_search(wanted(**changes))).to_yaml() != plain
 
 
 def test_a_journal_that_cannot_be_added_to_ends_the_journal_and_not_the_search(wanted, monkeypatch):
     """A full disk: it is said once, and the result is there."""
     from simroute.storage import Journal
-    from simroute.studies.tuning.search.progress import Spectator
+    from simroute.studies.tuning.search.progress import SearchListener
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    class Heard(Spectator):
+    class Heard(SearchListener):
         def noted(self, line):
             lines.append(line)
 
     lines = []
     monkeypatch.setattr(Journal, "add", full)
     assert not tune(
-        planned(wanted(**SMALL)), evaluate=known(bowl), out=Path("first"), watch=Heard()
+        plan_search(wanted(**SMALL)), evaluate=known(bowl), out=Path("first"), watch=Heard()
     ).problems
     assert ["No space left on device" in line for line in lines] == [True]
     assert Path("first/summary.json").exists()
@@ -221,8 +221,8 @@ WRONG = {
 def test_an_edited_config_is_told_key_by_key(wanted, case):
     """One line, with what would be right."""
     changes, told = WRONG[case]
-    Path("first/config.yaml").write_text(sheet(planned(wanted())).to_yaml())
+    Path("first/config.yaml").write_text(sheet(plan_search(wanted())).to_yaml())
     edited(**changes)
     with pytest.raises(InputError) as found:
-        read(Path("first/config.yaml"))
+        read_plan(Path("first/config.yaml"))
     assert told in "\n".join(found.value.lines)

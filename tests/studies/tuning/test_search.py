@@ -9,10 +9,10 @@ from scipy.stats import qmc
 
 from problems import COST, SUCCESS, bowl, known
 from simroute.studies.tuning.outcome.confirmation import fresh_seed
-from simroute.studies.tuning.problem.goals import goals
+from simroute.studies.tuning.problem.goals import parse_goals
 from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Candidate, Run
-from simroute.studies.tuning.search.ranking import Field
-from simroute.studies.tuning.search.sobol import MOST, points
+from simroute.studies.tuning.search.ranking import Ranking
+from simroute.studies.tuning.search.sobol import MAX_DIMENSIONS, sobol_points
 
 
 def candidate(number, costs, shares=None, scenarios=1, stage=SEARCH):
@@ -31,8 +31,11 @@ def candidate(number, costs, shares=None, scenarios=1, stage=SEARCH):
 def test_the_points_are_those_of_sobol_s_sequence():
     """Without a scramble they equal SciPy's, in every dimension; with one they still fill each of
     256 cells once."""
-    assert (qmc.Sobol(MOST, scramble=False).random(256) == points(MOST, 0, 256, None)).all()
-    for column in zip(*points(MOST, 0, 256, 7), strict=True):
+    assert (
+        qmc.Sobol(MAX_DIMENSIONS, scramble=False).random(256)
+        == sobol_points(MAX_DIMENSIONS, 0, 256, None)
+    ).all()
+    for column in zip(*sobol_points(MAX_DIMENSIONS, 0, 256, 7), strict=True):
         assert sorted(int(u * 256) for u in column) == list(range(256))
 
 
@@ -61,18 +64,18 @@ def test_the_budget_is_spent_and_not_exceeded(solved, evaluations):
         evaluations=evaluations,
         entries={"breaker.cooldown": "5s..300s log", "timeout.total": "2s..60s"},
     )
-    assert 0.8 * evaluations <= found.archive.spent[SEARCH] <= evaluations
+    assert 0.8 * evaluations <= found.evaluations.spent[SEARCH] <= evaluations
     assert (
         found.summary["evaluations"]["search"]
-        == found.archive.spent[SEARCH]
+        == found.evaluations.spent[SEARCH]
         == sum(len(rows) for rows in stage(found, SEARCH))
     )
-    assert found.archive.spent[FRESH] >= 16
+    assert found.evaluations.spent[FRESH] >= 16
 
 
 def stage(found, which):
     """The runs of each candidate at a stage."""
-    return [[key for key in each.runs if key[0] == which] for each in found.archive]
+    return [[key for key in each.runs if key[0] == which] for each in found.evaluations]
 
 
 def test_a_generation_tries_new_settings_twice_and_doubles_those_that_may_be_best(plain):
@@ -80,14 +83,14 @@ def test_a_generation_tries_new_settings_twice_and_doubles_those_that_may_be_bes
     4; the start keeps pace."""
     found = plain
     seen = {0: 2}
-    for rung in found.rungs:
+    for rung in found.rounds:
         assert set(rung.stayed) <= set(rung.came)
         for number in rung.came:
             assert seen.get(number, 1) * 2 == rung.replications or (
                 number == 0 and rung.replications <= 16
             )
             seen[number] = max(seen.get(number, 0), rung.replications)
-    counts = [each.whole(SEARCH, 1) for each in found.archive]
+    counts = [each.whole(SEARCH, 1) for each in found.evaluations]
     assert set(counts) <= {2, 4, 8, 16}
     assert counts[0] == max(counts) > 2
 
@@ -98,7 +101,7 @@ def test_a_small_space_is_searched_whole_and_no_setting_twice(solved):
         known(bowl), entries={"breaker.failures": "2 | 3 | 7", "breaker.cooldown": "30s | 40s"}
     )
     assert found.exhausted
-    assert len(found.archive.candidates) == 6
+    assert len(found.evaluations.candidates) == 6
     assert found.recommended == {"breaker.failures": 7, "breaker.cooldown": 40.0}
 
 
@@ -144,7 +147,7 @@ def test_who_is_worse_than_the_start_in_fresh_weather_is_not_recommended(solved)
 
     found = solved(evaluate, entries={"breaker.cooldown": "20s..300s log"})
     assert found.recommended == {"breaker.cooldown": 30.0}
-    assert len(found.confirmed.tried) == 3
+    assert len(found.confirmation.tried) == 3
 
 
 def test_a_constraint_keeps_the_search_from_what_is_cheap_but_bad(solved):
@@ -174,13 +177,15 @@ def test_a_constraint_that_nothing_keeps_is_said_to_be_broken(solved):
 def test_a_constraint_within_its_interval_is_neither_met_nor_broken():
     """Mean .9 with bounds on both sides of .9; all of 1,000 requests do not prove that none
     fails."""
-    made = goals([f"min {COST}"], ["success_rate>=0.9"])
-    field = Field([candidate(1, [1, 1, 1], [0.88, 0.9, 0.93]), candidate(2, [1, 1, 1])], made, 1, 3)
+    made = parse_goals([f"min {COST}"], ["success_rate>=0.9"])
+    field = Ranking(
+        [candidate(1, [1, 1, 1], [0.88, 0.9, 0.93]), candidate(2, [1, 1, 1])], made, 1, 3
+    )
     assert [(field.is_met(each), field.is_broken(each)) for each in field.candidates] == [
         (False, False),
         (True, False),
     ]
-    strict = Field(field.candidates, goals([f"min {COST}"], ["success_rate>=0.9999"]), 1, 3)
+    strict = Ranking(field.candidates, parse_goals([f"min {COST}"], ["success_rate>=0.9999"]), 1, 3)
     assert (strict.is_met(strict.candidates[1]), strict.is_broken(strict.candidates[1])) == (
         False,
         False,
@@ -193,13 +198,13 @@ REGRETS = {"mean": [3.0, 2.0, 4.5], "worst": [6.0, 4.0, 5.0], "cvar": [6.0, 4.0,
 @pytest.mark.parametrize("robust", REGRETS)
 def test_regrets_count_by_their_mean_or_by_the_worst(robust):
     """Two scenarios whose best are 1 and 10: regrets (0, 6), (4, 0), (4, 5) of three settings."""
-    field = Field(
+    field = Ranking(
         [
             candidate(1, [[1, 1], [16, 16]], scenarios=2),
             candidate(2, [[5, 5], [10, 10]], scenarios=2),
             candidate(3, [[5, 5], [15, 15]], scenarios=2),
         ],
-        goals([f"min {COST}"], [], robust),
+        parse_goals([f"min {COST}"], [], robust),
         2,
         2,
     )
@@ -319,7 +324,7 @@ def test_optuna_may_propose_and_finds_it_too(solved, proposer):
     ]
     assert bowl(found[0].recommended) < 1.1
     assert found[0].to_json() == found[1].to_json()
-    assert found[0].archive.spent[SEARCH] <= 150
+    assert found[0].evaluations.spent[SEARCH] <= 150
 
 
 def test_a_proposer_that_is_not_installed_is_named_in_one_line(solved, monkeypatch):

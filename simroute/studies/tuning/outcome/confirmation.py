@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass, field
 
 from simroute.studies.tuning.problem.goals import Goals
-from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Archive, Candidate
-from simroute.studies.tuning.search.ranking import ENOUGH, Field
-from simroute.studies.tuning.search.surrogate import Outlook
+from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Candidate, Evaluations
+from simroute.studies.tuning.search.ranking import MIN_PAIRS, Ranking
+from simroute.studies.tuning.search.surrogate import Surrogate
 
 MOST_TRIED = 3
 """Leaders that are tried one after another, until one keeps the constraints in fresh weather, and
@@ -26,7 +26,7 @@ def fresh_seed(seed: int) -> int:
 
 
 @dataclass
-class Confirmed:
+class Confirmation:
     """The recommended candidate, the front where there are several objectives, and whom else was
     tried.
 
@@ -42,78 +42,86 @@ class Confirmed:
     interrupted: bool = False
 
 
-def leading(archive: Archive) -> list[Candidate]:
+def find_leaders(evaluations: Evaluations) -> list[Candidate]:
     """Those that may be recommended: with enough replications to be compared. After Ctrl-C, whoever
     has most; KeyboardInterrupt if nobody has any."""
-    whole = {each.number: each.whole(SEARCH, archive.scenarios) for each in archive}
-    others = [count for number, count in whole.items() if number != archive.start.number]
-    least = min(max(others, default=0), whole[archive.start.number], ENOUGH)
+    whole = {each.number: each.whole(SEARCH, evaluations.scenarios) for each in evaluations}
+    others = [count for number, count in whole.items() if number != evaluations.start.number]
+    least = min(max(others, default=0), whole[evaluations.start.number], MIN_PAIRS)
     if least == 0:
         raise KeyboardInterrupt
-    return [each for each in archive if whole[each.number] >= least]
+    return [each for each in evaluations if whole[each.number] >= least]
 
 
-def confirm(archive: Archive, goals: Goals, replications: int, interrupted: bool) -> Confirmed:
+def confirm(
+    evaluations: Evaluations, goals: Goals, replications: int, interrupted: bool
+) -> Confirmation:
     """Choose by what all runs say together, and run what is chosen in fresh weather unless the
     search was `interrupted`."""
-    able = leading(archive)
-    ahead = Outlook(archive, goals)
+    able = find_leaders(evaluations)
+    ahead = Surrogate(evaluations, goals)
     order = ahead.order(able, sure=True)
     several = len(goals.objectives) > 1
     members = ahead.front(able, sure=True) if several else []
     front = [each for each in order if each in members][:MOST_SHOWN]
-    chosen = Confirmed(
+    chosen = Confirmation(
         _knee(ahead, front) if several else order[0], front=front, interrupted=interrupted
     )
     if not interrupted:
         try:
-            _several(archive, chosen, replications) if several else _one(
-                archive, goals, chosen, order[:MOST_TRIED], replications
+            _confirm_front(evaluations, chosen, replications) if several else _confirm_best(
+                evaluations, goals, chosen, order[:MOST_TRIED], replications
             )
         except KeyboardInterrupt:
             chosen.interrupted = True
             chosen.replications = min(
-                each.whole(FRESH, archive.scenarios) for each in (archive.start, chosen.recommended)
+                each.whole(FRESH, evaluations.scenarios)
+                for each in (evaluations.start, chosen.recommended)
             )
     chosen.searched = min(
-        each.whole(SEARCH, archive.scenarios) for each in (archive.start, chosen.recommended)
+        each.whole(SEARCH, evaluations.scenarios)
+        for each in (evaluations.start, chosen.recommended)
     )
     return chosen
 
 
-def _one(
-    archive: Archive, goals: Goals, chosen: Confirmed, order: list[Candidate], replications: int
+def _confirm_best(
+    evaluations: Evaluations,
+    goals: Goals,
+    chosen: Confirmation,
+    order: list[Candidate],
+    replications: int,
 ) -> None:
     for each in order:
         chosen.tried.append(each)
-        archive.run([archive.start, each], FRESH, replications)
+        evaluations.run([evaluations.start, each], FRESH, replications)
         chosen.replications = replications
-        field = Field(
-            [archive.start, each] if each is not archive.start else [each],
+        field = Ranking(
+            [evaluations.start, each] if each is not evaluations.start else [each],
             goals,
-            archive.scenarios,
+            evaluations.scenarios,
             replications,
             FRESH,
         )
         if field.is_met(each) and field.order(sure=True)[0] is each:
             chosen.recommended = each
             return
-    together = Field(
-        [*(each for each in chosen.tried if each is not archive.start), archive.start],
+    together = Ranking(
+        [*(each for each in chosen.tried if each is not evaluations.start), evaluations.start],
         goals,
-        archive.scenarios,
+        evaluations.scenarios,
         replications,
         FRESH,
     )
     chosen.recommended = together.order(sure=True)[0]
 
 
-def _several(archive: Archive, chosen: Confirmed, replications: int) -> None:
-    archive.run([archive.start, *chosen.front], FRESH, replications)
+def _confirm_front(evaluations: Evaluations, chosen: Confirmation, replications: int) -> None:
+    evaluations.run([evaluations.start, *chosen.front], FRESH, replications)
     chosen.replications, chosen.tried = replications, list(chosen.front)
 
 
-def _knee(ahead: Outlook, front: list[Candidate]) -> Candidate:
+def _knee(ahead: Surrogate, front: list[Candidate]) -> Candidate:
     """The member that is nearest to the best of every objective, each measured by its width over
     the front."""
     regrets = ahead.regrets(front)

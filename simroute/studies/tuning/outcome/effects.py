@@ -9,9 +9,9 @@ from typing import Any
 
 from simroute.statistics.intervals import Interval, interval
 from simroute.studies.tuning.problem.goals import Goals
-from simroute.studies.tuning.problem.space import Choice, Number
-from simroute.studies.tuning.search.evaluations import SEARCH, Archive, Candidate
-from simroute.studies.tuning.search.ranking import ENOUGH, Field
+from simroute.studies.tuning.problem.space import ChoiceParameter, NumberParameter
+from simroute.studies.tuning.search.evaluations import SEARCH, Candidate, Evaluations
+from simroute.studies.tuning.search.ranking import MIN_PAIRS, Ranking
 
 EDGE = 0.02
 """So near to an end of its range a value is on the border."""
@@ -21,19 +21,19 @@ FLAT = 0.5
 """A parameter whose good values fill more than this of its range is flat."""
 
 
-def near_best(archive: Archive, goals: Goals, best: Candidate) -> list[Candidate]:
+def near_best(evaluations: Evaluations, goals: Goals, best: Candidate) -> list[Candidate]:
     """Candidates that cannot be told from the best: their paired difference includes zero, and no
     constraint is known to be broken."""
     found = [best]
-    for count in sorted({each.whole(SEARCH, archive.scenarios) for each in archive}):
-        if count < ENOUGH or count > best.whole(SEARCH, archive.scenarios):
+    for count in sorted({each.whole(SEARCH, evaluations.scenarios) for each in evaluations}):
+        if count < MIN_PAIRS or count > best.whole(SEARCH, evaluations.scenarios):
             continue
         level = [
             each
-            for each in archive
-            if each.whole(SEARCH, archive.scenarios) == count and each is not best
+            for each in evaluations
+            if each.whole(SEARCH, evaluations.scenarios) == count and each is not best
         ]
-        field = Field([*level, best], goals, archive.scenarios, count)
+        field = Ranking([*level, best], goals, evaluations.scenarios, count)
         found += [
             each
             for each in level
@@ -43,21 +43,21 @@ def near_best(archive: Archive, goals: Goals, best: Candidate) -> list[Candidate
     return sorted(found, key=lambda each: each.number)
 
 
-def _behind(field: Field, each: Candidate, best: Candidate, wish: Any) -> bool:
+def _behind(field: Ranking, each: Candidate, best: Candidate, wish: Any) -> bool:
     difference = field.difference(each, best, wish)
     return difference.mean is None or (difference.low is not None and difference.low > 0)
 
 
-def parameters(
-    archive: Archive, goals: Goals, best: Candidate, allowed: Callable[[str, Any], bool]
+def describe_parameters(
+    evaluations: Evaluations, goals: Goals, best: Candidate, allowed: Callable[[str, Any], bool]
 ) -> list[dict[str, Any]]:
     """For each parameter its values, where good ones lie, whether it is flat or on the border, with
     advice. `allowed(name, value)`: may it be?"""
-    good = near_best(archive, goals, best)
+    good = near_best(evaluations, goals, best)
     rows = []
-    for place, each in enumerate(archive.space.parameters):
-        value = archive.space.effective(best.values)[each.name]
-        active = each.name in best.values or best is archive.start
+    for place, each in enumerate(evaluations.space.parameters):
+        value = evaluations.space.effective(best.values)[each.name]
+        active = each.name in best.values or best is evaluations.start
         spread = [c for c in good if each.name in c.values]
         row: dict[str, Any] = {
             "name": each.name,
@@ -70,9 +70,11 @@ def parameters(
     return rows
 
 
-def _reach(each: Number | Choice, good: list[Candidate], place: int) -> dict[str, Any]:
+def _reach(
+    each: NumberParameter | ChoiceParameter, good: list[Candidate], place: int
+) -> dict[str, Any]:
     values = [c.values[each.name] for c in good]
-    if isinstance(each, Choice):
+    if isinstance(each, ChoiceParameter):
         kept = [option for option in each.options if option in values]
         return {
             "range": list(each.options),
@@ -90,10 +92,10 @@ def _reach(each: Number | Choice, good: list[Candidate], place: int) -> dict[str
 
 
 def _border(
-    each: Number | Choice, value: Any, allowed: Callable[[str, Any], bool]
+    each: NumberParameter | ChoiceParameter, value: Any, allowed: Callable[[str, Any], bool]
 ) -> dict[str, Any]:
-    u = each.place(value) if isinstance(each, Number) and value is not None else None
-    if u is None or not isinstance(each, Number):
+    u = each.place(value) if isinstance(each, NumberParameter) and value is not None else None
+    if u is None or not isinstance(each, NumberParameter):
         return {"border": None, "advice": None}
     end = (
         "low"
@@ -124,7 +126,7 @@ def _border(
     }
 
 
-def _wider(each: Number, end: str) -> float:
+def _wider(each: NumberParameter, end: str) -> float:
     if each.log:
         found = (
             each.low * each.low / each.high if end == "low" else each.high * each.high / each.low
@@ -142,16 +144,18 @@ class Effects:
     """Means over the even first generation, at its first rung: those of later ones crowd where it
     is good, and would mislead."""
 
-    def __init__(self, archive: Archive, goals: Goals, replications: int) -> None:
+    def __init__(self, evaluations: Evaluations, goals: Goals, replications: int) -> None:
         whole = [
             each
-            for each in archive
-            if each.generation == 1 and each.whole(SEARCH, archive.scenarios) >= replications
+            for each in evaluations
+            if each.generation == 1 and each.whole(SEARCH, evaluations.scenarios) >= replications
         ]
-        self._archive, self._goals, self._replications = archive, goals, replications
-        self._even = whole if archive.start.whole(SEARCH, archive.scenarios) >= replications else []
+        self._evaluations, self._goals, self._replications = evaluations, goals, replications
+        self._even = (
+            whole if evaluations.start.whole(SEARCH, evaluations.scenarios) >= replications else []
+        )
         self._field = (
-            Field([*whole, archive.start], goals, archive.scenarios, replications)
+            Ranking([*whole, evaluations.start], goals, evaluations.scenarios, replications)
             if self._even
             else None
         )
@@ -162,8 +166,8 @@ class Effects:
         return [
             {"parameter": each.name, "objective": str(wish), "bins": self._bins(place, wish)}
             for each, place in zip(
-                self._archive.space.parameters,
-                range(len(self._archive.space.parameters)),
+                self._evaluations.space.parameters,
+                range(len(self._evaluations.space.parameters)),
                 strict=True,
             )
             for wish in self._goals.objectives
@@ -173,13 +177,15 @@ class Effects:
         rows = []
         for key, group in sorted(self._grouped(place, BINS).items()):
             found = interval([self._gain(each, wish) for each in group])
-            values = [each.values[self._archive.space.parameters[place].name] for each in group]
-            rows.append({"class": key, **_extent(values), "count": len(group), **found.plain()})
+            values = [each.values[self._evaluations.space.parameters[place].name] for each in group]
+            rows.append(
+                {"class": key, **_value_range(values), "count": len(group), **found.plain()}
+            )
         return rows
 
     def pairs(self) -> list[dict[str, Any]]:
         """For each pair of parameters and objective a coarse grid of the same means."""
-        names = [each.name for each in self._archive.space.parameters]
+        names = [each.name for each in self._evaluations.space.parameters]
         found = []
         for first in range(len(names)):
             for second in range(first + 1, len(names)):
@@ -197,9 +203,9 @@ class Effects:
 
     def _classes(self, place: int) -> list[dict[str, Any]]:
         """What values each class of a parameter holds."""
-        name = self._archive.space.parameters[place].name
+        name = self._evaluations.space.parameters[place].name
         return [
-            _extent([each.values[name] for each in group])
+            _value_range([each.values[name] for each in group])
             for _, group in sorted(self._grouped(place, PAIR_BINS).items())
         ]
 
@@ -221,7 +227,7 @@ class Effects:
 
     def _grouped(self, place: int, most: int) -> dict[int, list[Candidate]]:
         """Candidates by class of value, of those in which the parameter counts."""
-        each = self._archive.space.parameters[place]
+        each = self._evaluations.space.parameters[place]
         many = each.count if each.count is not None and each.count <= most else most
         groups: dict[int, list[Candidate]] = {}
         for candidate in self._even:
@@ -234,19 +240,19 @@ class Effects:
     def _gain(self, candidate: Candidate, wish: Any) -> float | None:
         """The paired difference from the start in the objective's own direction."""
         assert self._field is not None
-        found = self._field.difference(candidate, self._archive.start, wish).mean
+        found = self._field.difference(candidate, self._evaluations.start, wish).mean
         return None if found is None else wish.sign * found
 
 
-def _extent(values: list[Any]) -> dict[str, Any]:
+def _value_range(values: list[Any]) -> dict[str, Any]:
     """What values a class holds."""
     if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
         return {"from": min(values), "to": max(values)}
     return {"from": values[0], "to": values[0]}
 
 
-def gain(
-    archive: Archive,
+def paired_gain(
+    evaluations: Evaluations,
     goals: Goals,
     best: Candidate,
     stage: str,
@@ -255,13 +261,13 @@ def gain(
 ) -> dict[str, Interval]:
     """For each objective the paired difference best - other (the start), in its own direction; over
     scenarios as the goals say."""
-    other = other or archive.start
+    other = other or evaluations.start
     if count == 0:
         return {str(wish): Interval(None, None, None) for wish in goals.objectives}
-    field = Field(
+    field = Ranking(
         list({each.number: each for each in (other, best)}.values()),
         goals,
-        archive.scenarios,
+        evaluations.scenarios,
         count,
         stage,
     )

@@ -9,21 +9,21 @@ from typing import Any
 from simroute import version
 from simroute.config import yaml_reader
 from simroute.metrics import METRICS
-from simroute.studies.tuning.plan import Plan
+from simroute.studies.tuning.plan import SearchPlan
 from simroute.studies.tuning.problem.space import Values
-from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Archive
+from simroute.studies.tuning.search.evaluations import FRESH, SEARCH, Evaluations
 from simroute.text import clean
 
 
-def text(plan: Plan, values: Values, lines: list[str]) -> str:
+def text(plan: SearchPlan, values: Values, lines: list[str]) -> str:
     """A policy file, where it comes from in its head."""
     head = [
         f"Tuned by simroute {version.__version__}:",
         plan.command,
         "",
-        f"Scenario: {', '.join(plan.scenarios)}. Seed {plan.wanted.seed}, confirmed with seed "
+        f"Scenario: {', '.join(plan.scenarios)}. Seed {plan.request.seed}, confirmed with seed "
         f"{plan.fresh_seed}. "
-        f"Budget: {plan.wanted.evaluations} runs, and {plan.wanted.confirm} fresh replications.",
+        f"Budget: {plan.request.evaluations} runs, and {plan.request.confirm} fresh replications.",
         "",
         *lines,
     ]
@@ -60,12 +60,12 @@ def _plain(value: Any) -> Any:
     )
 
 
-def columns(plan: Plan, archive: Archive) -> dict[str, list[Any]]:
+def run_columns(plan: SearchPlan, evaluations: Evaluations) -> dict[str, list[Any]]:
     """Every run as a row: who, where, with what values, and all its figures."""
-    seeds = {SEARCH: plan.wanted.seed, FRESH: plan.fresh_seed}
+    seeds = {SEARCH: plan.request.seed, FRESH: plan.fresh_seed}
     rows = [
         (each, key)
-        for each in archive
+        for each in evaluations
         for key in sorted(each.runs, key=lambda key: ((SEARCH, FRESH).index(key[0]), *key[1:]))
     ]
     found: dict[str, list[Any]] = {
@@ -76,9 +76,9 @@ def columns(plan: Plan, archive: Archive) -> dict[str, list[Any]]:
         "seed": [seeds[stage] for _, (stage, _, _) in rows],
         "replication": [replication for _, (_, _, replication) in rows],
     }
-    for parameter in archive.space.parameters:
+    for parameter in evaluations.space.parameters:
         found[parameter.name] = [
-            archive.space.effective(each.values)[parameter.name] for each, _ in rows
+            evaluations.space.effective(each.values)[parameter.name] for each, _ in rows
         ]
     return found | {
         metric: [each.runs[key].metrics.get(metric) for each, key in rows] for metric in METRICS

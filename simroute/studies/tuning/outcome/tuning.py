@@ -19,26 +19,26 @@ from simroute.storage.run_folder import (
     TUNE,
     TUNED,
     Outputs,
-    text,
+    text_output,
 )
-from simroute.storage.tables import write as write_table
+from simroute.storage.tables import write_parquet as write_table
 from simroute.studies.tuning.config_file import sheet
 from simroute.studies.tuning.outcome import effects
-from simroute.studies.tuning.outcome.confirmation import Confirmed
-from simroute.studies.tuning.plan import Plan
-from simroute.studies.tuning.problem.space import Choice, Number, Values
+from simroute.studies.tuning.outcome.confirmation import Confirmation
+from simroute.studies.tuning.plan import SearchPlan
+from simroute.studies.tuning.problem.space import ChoiceParameter, NumberParameter, Values
 from simroute.studies.tuning.search.evaluations import (
     FRESH,
     POLICY,
     SEARCH,
-    Archive,
     Candidate,
+    Evaluations,
 )
 from simroute.studies.tuning.search.loop import FIRST
-from simroute.studies.tuning.search.progress import Rung
-from simroute.studies.tuning.search.ranking import Kept, bounds
+from simroute.studies.tuning.search.progress import Round
+from simroute.studies.tuning.search.ranking import ConstraintCheck, bounds
 
-VERSION = 1
+SCHEMA_VERSION = 1
 
 
 @dataclass
@@ -46,10 +46,10 @@ class Tuning:
     """What came out: `recommended` values, `summary` (summary.json), `trials` (a data frame),
     `figures` (plotly, by name), `tuned_yaml`."""
 
-    plan: Plan
-    archive: Archive
-    rungs: list[Rung]
-    confirmed: Confirmed
+    plan: SearchPlan
+    evaluations: Evaluations
+    rounds: list[Round]
+    confirmation: Confirmation
     exhausted: bool = False
     unwritten: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
@@ -57,29 +57,29 @@ class Tuning:
 
     @property
     def interrupted(self) -> bool:
-        return self.confirmed.interrupted
+        return self.confirmation.interrupted
 
     @property
     def best(self) -> Candidate:
-        return self.confirmed.recommended
+        return self.confirmation.recommended
 
     @property
     def recommended(self) -> Values:
         """LAYER.KEY -> value of every tuned parameter."""
-        return self.archive.space.effective(self.best.values)
+        return self.evaluations.space.effective(self.best.values)
 
     @cached_property
     def summary(self) -> dict[str, Any]:
         """`summary.json`: no time of day, path or number of workers."""
-        plan, measured = self.plan, effects.Effects(self.archive, self.plan.goals, FIRST)
+        plan, measured = self.plan, effects.Effects(self.evaluations, self.plan.goals, FIRST)
         return {
-            "schema_version": VERSION,
+            "schema_version": SCHEMA_VERSION,
             "simroute": version.__version__,
             "command": "tune",
             "command_line": plan.command,
             "scenarios": plan.scenarios,
             "policy": plan.policy,
-            "seed": plan.wanted.seed,
+            "seed": plan.request.seed,
             "fresh_seed": plan.fresh_seed,
             "fingerprint": fingerprint(),
             "files": {
@@ -89,15 +89,15 @@ class Tuning:
             },
             "interrupted": self.interrupted,
             "evaluations": {
-                "allowed": plan.wanted.evaluations,
-                "search": self.archive.spent[SEARCH],
-                "fresh": self.archive.spent[FRESH],
-                "candidates": len(self.archive.candidates),
+                "allowed": plan.request.evaluations,
+                "search": self.evaluations.spent[SEARCH],
+                "fresh": self.evaluations.spent[FRESH],
+                "candidates": len(self.evaluations.candidates),
                 "space_exhausted": self.exhausted,
             },
             "replications": {
-                "search": self.confirmed.searched,
-                "fresh": self.confirmed.replications,
+                "search": self.confirmation.searched,
+                "fresh": self.confirmation.replications,
             },
             "objectives": [
                 {"metric": each.metric, "direction": "max" if each.largest else "min"}
@@ -107,21 +107,24 @@ class Tuning:
                 {"metric": each.metric, "sign": each.sign, "bound": each.bound}
                 for each in plan.goals.constraints
             ],
-            "robust": plan.wanted.robust if len(plan.scenarios) > 1 else None,
-            "proposer": plan.wanted.proposer,
-            "space": [_described(each) for each in self.archive.space.parameters],
-            "start": self._setting(self.archive.start),
+            "robust": plan.request.robust if len(plan.scenarios) > 1 else None,
+            "proposer": plan.request.proposer,
+            "space": [_describe_parameter(each) for each in self.evaluations.space.parameters],
+            "start": self._setting(self.evaluations.start),
             "recommended": self._setting(self.best),
             "gain": self._gain(self.best),
             "optimism": self._optimism(),
             "against": [self._other(each) for each in self.against],
             "front": [
-                {**self._setting(each), "gain": self._gain(each)} for each in self.confirmed.front
+                {**self._setting(each), "gain": self._gain(each)}
+                for each in self.confirmation.front
             ],
-            "tried": [each.number for each in self.confirmed.tried],
-            "parameters": effects.parameters(self.archive, plan.goals, self.best, self._is_allowed),
-            "race": [rung._asdict() for rung in self.rungs],
-            "candidates": [self._candidate(each) for each in self.archive],
+            "tried": [each.number for each in self.confirmation.tried],
+            "parameters": effects.describe_parameters(
+                self.evaluations, plan.goals, self.best, self._is_allowed
+            ),
+            "race": [round_._asdict() for round_ in self.rounds],
+            "candidates": [self._candidate(each) for each in self.evaluations],
             "main_effects": measured.main(),
             "pairs": measured.pairs(),
         }
@@ -132,12 +135,12 @@ class Tuning:
     def outputs(self, report: bool) -> Outputs:
         """The files of the search, report.html if `report`."""
         made: dict[str, Callable[[Path], object]] = {
-            SUMMARY: text(self.to_json),
-            TUNE: text(self.to_json),
-            TUNED: text(lambda: self.tuned_yaml),
+            SUMMARY: text_output(self.to_json),
+            TUNE: text_output(self.to_json),
+            TUNED: text_output(lambda: self.tuned_yaml),
         }
         if report:
-            made[REPORT] = text(self.report)
+            made[REPORT] = text_output(self.report)
         return {**made, TRIALS: lambda path: write_table(self.trials, path)}
 
     @property
@@ -150,10 +153,10 @@ class Tuning:
     @property
     def trials(self) -> Any:
         """Every run as a row of a pandas data frame: candidate, values, figures."""
-        from simroute.storage.tables import frame
-        from simroute.studies.tuning.outcome.policy_file import columns
+        from simroute.storage.tables import data_frame
+        from simroute.studies.tuning.outcome.policy_file import run_columns
 
-        return frame(columns(self.plan, self.archive))
+        return data_frame(run_columns(self.plan, self.evaluations))
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -188,20 +191,22 @@ class Tuning:
 
     def _setting(self, candidate: Candidate) -> dict[str, Any]:
         stages = {
-            SEARCH: min(self.confirmed.searched, self._whole(candidate, SEARCH)),
+            SEARCH: min(self.confirmation.searched, self._whole(candidate, SEARCH)),
             FRESH: self._whole(candidate, FRESH),
         }
         made: dict[str, Any] = {
             "candidate": candidate.number,
-            "settings": self.archive.space.effective(candidate.values),
+            "settings": self.evaluations.space.effective(candidate.values),
         }
         made |= {stage: self._figures(candidate, stage, count) for stage, count in stages.items()}
         return {**made, "constraints": self._constraints(candidate, stages[FRESH])}
 
     def _other(self, policy: Candidate) -> dict[str, Any]:
         """A policy as it is, and how what is recommended differs from it."""
-        count = self.confirmed.replications
-        found = effects.gain(self.archive, self.plan.goals, self.best, FRESH, count, policy)
+        count = self.confirmation.replications
+        found = effects.paired_gain(
+            self.evaluations, self.plan.goals, self.best, FRESH, count, policy
+        )
         return {
             "policy": policy.values[POLICY],
             FRESH: self._figures(policy, FRESH, count),
@@ -210,7 +215,7 @@ class Tuning:
         }
 
     def _whole(self, candidate: Candidate, stage: str) -> int:
-        return candidate.whole(stage, self.archive.scenarios)
+        return candidate.whole(stage, self.evaluations.scenarios)
 
     def _figures(self, candidate: Candidate, stage: str, count: int) -> dict[str, Any] | None:
         """scenario -> metric -> interval."""
@@ -235,7 +240,9 @@ class Tuning:
                     "state": "unknown",
                 }
                 if count:
-                    kept = Kept(each, place, bounds(each.metric, candidate, FRESH, place, count))
+                    kept = ConstraintCheck(
+                        each, place, bounds(each.metric, candidate, FRESH, place, count)
+                    )
                     row |= {
                         "state": "met"
                         if kept.is_met
@@ -250,12 +257,12 @@ class Tuning:
     def _gain(self, candidate: Candidate) -> dict[str, Any]:
         """objective -> stage -> paired difference from the start."""
         counts = {
-            stage: min(self._whole(each, stage) for each in (candidate, self.archive.start))
+            stage: min(self._whole(each, stage) for each in (candidate, self.evaluations.start))
             for stage in (SEARCH, FRESH)
         }
-        counts[SEARCH] = min(counts[SEARCH], self.confirmed.searched)
+        counts[SEARCH] = min(counts[SEARCH], self.confirmation.searched)
         found = {
-            stage: effects.gain(self.archive, self.plan.goals, candidate, stage, count)
+            stage: effects.paired_gain(self.evaluations, self.plan.goals, candidate, stage, count)
             for stage, count in counts.items()
         }
         return {
@@ -293,25 +300,29 @@ class Tuning:
             "generation": candidate.generation,
             "replications": count,
         }
-        row["settings"] = self.archive.space.effective(candidate.values)
+        row["settings"] = self.evaluations.space.effective(candidate.values)
         if count:
             row["gain"] = {
                 k: v.mean
-                for k, v in effects.gain(
-                    self.archive, self.plan.goals, candidate, SEARCH, min(count, self._started())
+                for k, v in effects.paired_gain(
+                    self.evaluations,
+                    self.plan.goals,
+                    candidate,
+                    SEARCH,
+                    min(count, self._started()),
                 ).items()
             }
             row["constraints"] = [
                 [
                     bounds(each.metric, candidate, SEARCH, place, count).mean
-                    for place in range(self.archive.scenarios)
+                    for place in range(self.evaluations.scenarios)
                 ]
                 for each in self.plan.goals.constraints
             ]
         return row
 
     def _started(self) -> int:
-        return self._whole(self.archive.start, SEARCH)
+        return self._whole(self.evaluations.start, SEARCH)
 
     def _is_allowed(self, name: str, value: Any) -> bool:
         try:
@@ -323,9 +334,9 @@ class Tuning:
         return True
 
 
-def _described(each: Number | Choice) -> dict[str, Any]:
+def _describe_parameter(each: NumberParameter | ChoiceParameter) -> dict[str, Any]:
     made: dict[str, Any] = {"name": each.name, "start": each.start}
-    if isinstance(each, Number):
+    if isinstance(each, NumberParameter):
         made |= {"low": each.low, "high": each.high, "log": each.log, "whole": each.whole}
     else:
         made |= {"options": list(each.options), "ordered": each.ordered}

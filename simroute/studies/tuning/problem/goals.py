@@ -14,8 +14,8 @@ from simroute.metrics import METRICS
 
 Read = TypeVar("Read")
 Robust = Literal["mean", "worst", "cvar"]
-BOUND = re.compile(r"\s*([A-Za-z0-9_]+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*")
-WISH = re.compile(r"\s*(?:(min|max)(?:imi[sz]e)?\s+)?([A-Za-z0-9_]+)\s*")
+CONSTRAINT = re.compile(r"\s*([A-Za-z0-9_]+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)\s*")
+OBJECTIVE = re.compile(r"\s*(?:(min|max)(?:imi[sz]e)?\s+)?([A-Za-z0-9_]+)\s*")
 
 
 @dataclass(frozen=True)
@@ -80,11 +80,11 @@ class Goals:
         )
 
 
-def goals(objectives: list[str], constraints: list[str], robust: Robust = "mean") -> Goals:
+def parse_goals(objectives: list[str], constraints: list[str], robust: Robust = "mean") -> Goals:
     """From words. Raises InputError with every mistake."""
     problems: list[str] = []
-    wishes = [_noted(objective, text, problems) for text in objectives]
-    bounds = [_noted(constraint, text, problems) for text in constraints]
+    wishes = [_collect_problems(parse_objective, text, problems) for text in objectives]
+    bounds = [_collect_problems(parse_constraint, text, problems) for text in constraints]
     if not objectives:
         problems.append(
             '--objective is missing: say what is wanted, such as --objective "min '
@@ -102,7 +102,7 @@ def goals(objectives: list[str], constraints: list[str], robust: Robust = "mean"
     )
 
 
-def _noted(read: Callable[[str], Read], text: str, problems: list[str]) -> Read | None:
+def _collect_problems(read: Callable[[str], Read], text: str, problems: list[str]) -> Read | None:
     try:
         return read(text)
     except InputError as error:
@@ -110,29 +110,29 @@ def _noted(read: Callable[[str], Read], text: str, problems: list[str]) -> Read 
         return None
 
 
-def objective(text: str) -> Objective:
+def parse_objective(text: str) -> Objective:
     """ "min METRIC", "max METRIC", or METRIC in its better direction. Raises InputError."""
-    match = WISH.fullmatch(text)
+    match = OBJECTIVE.fullmatch(text)
     if match is None:
         raise InputError(
             f"--objective {text!r}: expected min METRIC or max METRIC, such as min "
             f"cost_per_1k_requests_usd"
         )
     way, name = match.groups()
-    _known("--objective", text, name)
+    _check_metric("--objective", text, name)
     return Objective(name, METRICS[name][1] if way is None else way == "max")
 
 
-def constraint(text: str) -> Constraint:
+def parse_constraint(text: str) -> Constraint:
     """METRIC>=NUMBER or METRIC<=NUMBER. Raises InputError."""
-    match = BOUND.fullmatch(text)
+    match = CONSTRAINT.fullmatch(text)
     if match is None:
         raise InputError(
             f"--subject-to {text!r}: expected METRIC>=NUMBER or METRIC<=NUMBER, such as "
             f"success_rate>=0.999"
         )
     name, sign, number = match.groups()
-    _known("--subject-to", text, name)
+    _check_metric("--subject-to", text, name)
     try:
         bound = float(number)
     except ValueError:
@@ -145,7 +145,7 @@ def constraint(text: str) -> Constraint:
     return Constraint(name, sign, bound)
 
 
-def _known(option: str, text: str, name: str) -> None:
+def _check_metric(option: str, text: str, name: str) -> None:
     if name not in METRICS:
         raise InputError(
             f"{option} {text!r}: no metric is called {name!r}; {nearest(name, METRICS)}"

@@ -39,7 +39,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Number(Parameter):
+class NumberParameter(Parameter):
     """From low to high, both included, evenly or, if `log`, by factors."""
 
     low: float = 0.0
@@ -63,7 +63,7 @@ class Number(Parameter):
         return (
             int(min(self.high, max(self.low, math.floor(found + 0.5))))
             if self.whole
-            else min(self.high, max(self.low, rounded(found)))
+            else min(self.high, max(self.low, round_to_digits(found)))
         )
 
     def place(self, value: Any) -> float | None:
@@ -85,7 +85,7 @@ class Number(Parameter):
 
 
 @dataclass(frozen=True)
-class Choice(Parameter):
+class ChoiceParameter(Parameter):
     """One of some values; `ordered` ones have neighbours."""
 
     options: tuple[Any, ...] = ()
@@ -104,7 +104,7 @@ class Choice(Parameter):
         )
 
 
-def rounded(value: float) -> float:
+def round_to_digits(value: float) -> float:
     """With four significant digits."""
     return float(f"{value:.{DIGITS}g}")
 
@@ -113,7 +113,7 @@ def rounded(value: float) -> float:
 class Space:
     """Parameters in order. `fixed(name)`: the value of a parameter that is not varied."""
 
-    parameters: tuple[Number | Choice, ...]
+    parameters: tuple[NumberParameter | ChoiceParameter, ...]
     fixed: Callable[[str], Any] = lambda name: None
 
     def values(self, point: Point) -> Values:
@@ -124,7 +124,9 @@ class Space:
             name: value for name, value in found.items() if self._counts(known[name], found, known)
         }
 
-    def _counts(self, each: Parameter, found: Values, known: dict[str, Number | Choice]) -> bool:
+    def _counts(
+        self, each: Parameter, found: Values, known: dict[str, NumberParameter | ChoiceParameter]
+    ) -> bool:
         if each.condition is None:
             return True
         other = known.get(each.condition.name)

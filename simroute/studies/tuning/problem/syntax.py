@@ -18,15 +18,15 @@ from typing import Any
 from simroute.config import yaml_reader
 from simroute.config.variation import Variation
 from simroute.errors import InputError
-from simroute.studies.tuning.problem.space import Choice, Condition, Number, Space
-from simroute.studies.tuning.search.sobol import MOST
+from simroute.studies.tuning.problem.space import ChoiceParameter, Condition, NumberParameter, Space
+from simroute.studies.tuning.search.sobol import MAX_DIMENSIONS
 
 RANGE = re.compile(r"([^\[\]|]+?)\s*\.\.\s*([^\[\]|]+)")
 WHEN = re.compile(r"([A-Za-z0-9_.-]+)\s*(?:(!?=)\s*(.+))?")
 SHAPE = "expected LOW..HIGH, LOW..HIGH log, or A | B | C, such as tune.breaker.failures=2..20"
 
 
-def flat(block: Any, prefix: str = "") -> dict[str, Any]:
+def flatten(block: Any, prefix: str = "") -> dict[str, Any]:
     """The entries of a `tune:` block, nested or with dots. Raises InputError."""
     if not isinstance(block, Mapping):
         raise InputError(
@@ -36,20 +36,20 @@ def flat(block: Any, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in block.items():
         found |= (
-            flat(value, f"{prefix}{key}.")
+            flatten(value, f"{prefix}{key}.")
             if isinstance(value, Mapping)
             else {f"{prefix}{key}": value}
         )
     return found
 
 
-def space(entries: Mapping[str, Any], variation: Variation) -> Space:
+def parse_space(entries: Mapping[str, Any], variation: Variation) -> Space:
     """The space of these entries. Raises InputError with every mistake."""
     problems: list[str] = []
-    made: list[Number | Choice] = []
+    made: list[NumberParameter | ChoiceParameter] = []
     for name, text in entries.items():
         try:
-            made.append(_parameter(name, text, variation))
+            made.append(_parse_parameter(name, text, variation))
         except InputError as error:
             problems += [f"tune.{name}: {line}" for line in error.lines]
     if not entries:
@@ -57,55 +57,63 @@ def space(entries: Mapping[str, Any], variation: Variation) -> Space:
             "nothing to tune: name a parameter and its range, such as "
             "'tune.breaker.failures=2..20', or give the policy a tune: block"
         )
-    if len(entries) > MOST:
-        problems.append(f"{len(entries)} parameters are too many to search; at most {MOST}")
-    if problems or (problems := _circles(made)):
+    if len(entries) > MAX_DIMENSIONS:
+        problems.append(
+            f"{len(entries)} parameters are too many to search; at most {MAX_DIMENSIONS}"
+        )
+    if problems or (problems := _find_circles(made)):
         raise InputError(*problems)
     return Space(tuple(made), variation.current_value)
 
 
-def _parameter(name: str, text: Any, variation: Variation) -> Number | Choice:
+def _parse_parameter(
+    name: str, text: Any, variation: Variation
+) -> NumberParameter | ChoiceParameter:
     if (problem := variation.key_problem(name)) is not None:
         raise InputError(problem)
     if isinstance(text, list):
-        return _choice(name, text, False, None, variation)
+        return _parse_choice(name, text, False, None, variation)
     words, *when = re.split(r"\s+if\b", str(text).strip(), maxsplit=1)
-    condition = _condition(when[0].strip(), variation) if when else None
+    condition = _parse_condition(when[0].strip(), variation) if when else None
     body, *marks = re.split(r"\s+(?=(?:log|ordered)$)", words.strip())
     mark = marks[0] if marks else ""
     limits = RANGE.fullmatch(body.strip())
     if limits is not None:
         if mark == "ordered":
             raise InputError("a range is ordered as it is; leave out `ordered`")
-        return _number(name, limits[1], limits[2], mark == "log", condition, variation)
+        return _parse_number(name, limits[1], limits[2], mark == "log", condition, variation)
     if mark == "log":
         raise InputError("log belongs to a range, LOW..HIGH log")
-    return _choice(
-        name, [_raw(part) for part in _parts(body)], mark == "ordered", condition, variation
+    return _parse_choice(
+        name,
+        [_parse_value(part) for part in _split_values(body)],
+        mark == "ordered",
+        condition,
+        variation,
     )
 
 
-def _number(
+def _parse_number(
     name: str, low: str, high: str, log: bool, condition: Condition | None, variation: Variation
-) -> Number:
+) -> NumberParameter:
     kind = variation.number_type(name)
     if kind is None:
         raise InputError("is not a number; list the values to try: A | B | C")
-    bounds = [variation.parse_value(name, _raw(text)) for text in (low, high)]
+    bounds = [variation.parse_value(name, _parse_value(text)) for text in (low, high)]
     if not all(isinstance(bound, (int, float)) for bound in bounds):
         raise InputError(SHAPE)
     if bounds[0] >= bounds[1]:
         raise InputError(f"{low}..{high} is empty: the lower end must be below the upper one")
     if log and bounds[0] <= 0:
         raise InputError(f"log needs a range above 0, found {low}..{high}")
-    return Number(
+    return NumberParameter(
         name, variation.current_value(name), condition, bounds[0], bounds[1], log, kind is int
     )
 
 
-def _choice(
+def _parse_choice(
     name: str, raw: list[Any], ordered: bool, condition: Condition | None, variation: Variation
-) -> Choice:
+) -> ChoiceParameter:
     problems: list[str] = []
     options: list[Any] = []
     if len(raw) < 2:
@@ -121,10 +129,10 @@ def _choice(
         options.append(value)
     if problems:
         raise InputError(*problems)
-    return Choice(name, variation.current_value(name), condition, tuple(options), ordered)
+    return ChoiceParameter(name, variation.current_value(name), condition, tuple(options), ordered)
 
 
-def _condition(text: str, variation: Variation) -> Condition:
+def _parse_condition(text: str, variation: Variation) -> Condition:
     match = WHEN.fullmatch(text)
     if match is None:
         raise InputError(f"if {text!r}: expected if LAYER.KEY, or if LAYER.KEY = VALUE")
@@ -134,14 +142,17 @@ def _condition(text: str, variation: Variation) -> Condition:
     try:
         return Condition(
             name,
-            tuple(variation.parse_value(name, _raw(part)) for part in _parts(values or "")),
+            tuple(
+                variation.parse_value(name, _parse_value(part))
+                for part in _split_values(values or "")
+            ),
             sign == "!=",
         )
     except InputError as error:
         raise InputError(*(f"if {name}: {line}" for line in error.lines)) from None
 
 
-def _parts(text: str) -> list[str]:
+def _split_values(text: str) -> list[str]:
     """Cut at `|`, outside brackets."""
     found, depth = [""], 0
     for char in text:
@@ -153,7 +164,7 @@ def _parts(text: str) -> list[str]:
     return [part.strip() for part in found] if text.strip() else []
 
 
-def _raw(text: str) -> Any:
+def _parse_value(text: str) -> Any:
     """A value as a policy file would read it."""
     if text.strip() == "none":
         return None
@@ -167,7 +178,7 @@ def _raw(text: str) -> Any:
         ) from None
 
 
-def _circles(made: list[Number | Choice]) -> list[str]:
+def _find_circles(made: list[NumberParameter | ChoiceParameter]) -> list[str]:
     """Conditions that lead back to their own parameter."""
     known = {each.name: each for each in made}
     found = []

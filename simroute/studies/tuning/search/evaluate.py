@@ -9,11 +9,11 @@ from typing import Any
 
 from simroute.config.configuration import Configuration
 from simroute.config.variation import Variation
-from simroute.execution.pool import Crew
-from simroute.experiment.job import Done, Numbered, Work
+from simroute.execution.pool import ProcessPool
+from simroute.experiment.job import Numbered, Replicated, Work
 from simroute.experiment.run import ReplicationError
 from simroute.studies.tuning.problem.space import Values
-from simroute.studies.tuning.search.evaluations import POLICY, Run, Settings, Task
+from simroute.studies.tuning.search.evaluations import POLICY, CandidateValues, Run, RunTask
 from simroute.text import setting_text
 
 
@@ -29,12 +29,14 @@ class Simulator:
     policy: str
     workers: int = 1
     perform: Work | None = None
-    _crew: Crew = field(init=False)
+    _crew: ProcessPool = field(init=False)
 
     def __post_init__(self) -> None:
-        self._crew = Crew(self.workers, bare=True)
+        self._crew = ProcessPool(self.workers, metrics_only=True)
 
-    def __call__(self, tasks: list[Task], settings: Settings) -> Iterator[tuple[Task, Run]]:
+    def __call__(
+        self, tasks: list[RunTask], settings: CandidateValues
+    ) -> Iterator[tuple[RunTask, Run]]:
         """Raises WorkerLostError; ReplicationError, which tells the values of the setting that
         failed."""
         places = list(dict.fromkeys((task.stage, task.scenario) for task in tasks))
@@ -73,7 +75,7 @@ class Simulator:
 
     def _played(
         self, made: list[Configuration], jobs: list[Numbered]
-    ) -> Iterator[tuple[int, Done]]:
+    ) -> Iterator[tuple[int, Replicated]]:
         if self.perform is None:
             yield from self._crew.play(made, jobs)
             return
@@ -91,4 +93,4 @@ class Simulator:
 
     def close(self) -> None:
         """End the workers, at once."""
-        self._crew.dismiss()
+        self._crew.close()

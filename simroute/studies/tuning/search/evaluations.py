@@ -22,7 +22,7 @@ class Run(NamedTuple):
     pooled: dict[str, tuple[int, int]]
 
 
-class Task(NamedTuple):
+class RunTask(NamedTuple):
     """One run: a candidate in a scenario, by their numbers; `stage` decides whose seed it has."""
 
     candidate: int
@@ -31,11 +31,11 @@ class Task(NamedTuple):
     replication: int
 
 
-Sky = Callable[[str, int, int], Met | None]
+FaultExposure = Callable[[str, int, int], Met | None]
 """(stage, scenario, replications) -> what they met of faults that come at random, None where there
 are none."""
-Settings = dict[int, Values]
-Evaluate = Callable[[list[Task], Settings], Iterable[tuple[Task, Run]]]
+CandidateValues = dict[int, Values]
+Evaluate = Callable[[list[RunTask], CandidateValues], Iterable[tuple[RunTask, Run]]]
 """Runs tasks, in any order; the values of each candidate that they name are given."""
 
 
@@ -52,7 +52,7 @@ class Candidate:
     point: Point
     generation: int
     runs: dict[tuple[str, int, int], Run] = field(default_factory=dict)
-    sky: Sky | None = None
+    sky: FaultExposure | None = None
 
     def whole(self, stage: str, scenarios: int) -> int:
         """How many first replications are there in all scenarios."""
@@ -81,7 +81,7 @@ class Candidate:
         return None if self.sky is None else self.sky(stage, scenario, count)
 
 
-class Archive:
+class Evaluations:
     """Candidates by number; the start is the first. `told(run)` hears of each run; `sky`: what they
     met."""
 
@@ -90,8 +90,8 @@ class Archive:
         space: Space,
         scenarios: int,
         evaluate: Evaluate,
-        told: Callable[[Task, Run], None] = lambda task, run: None,
-        sky: Sky | None = None,
+        told: Callable[[RunTask, Run], None] = lambda task, run: None,
+        sky: FaultExposure | None = None,
     ) -> None:
         self.space, self.scenarios, self._sky = space, scenarios, sky
         self.candidates: list[Candidate] = []
@@ -117,10 +117,10 @@ class Archive:
     def _key(self, values: Values) -> str:
         return json.dumps(self.space.effective(values), sort_keys=True, default=str)
 
-    def missing(self, chosen: Iterable[Candidate], stage: str, count: int) -> list[Task]:
+    def missing(self, chosen: Iterable[Candidate], stage: str, count: int) -> list[RunTask]:
         """The runs that they lack of the first `count` replications, whole replications first."""
         return [
-            Task(each.number, scenario, stage, replication)
+            RunTask(each.number, scenario, stage, replication)
             for replication in range(count)
             for each in {each.number: each for each in chosen}.values()
             for scenario in range(self.scenarios)

@@ -32,7 +32,7 @@ JITTER = 1e-8
 
 
 @dataclass(frozen=True)
-class Runs:
+class TrainingData:
     """By setting: x (runs x parameters) in [0, 1], the replication and the figure of each. `apart`:
     which parameters only differ, far or near."""
 
@@ -41,22 +41,22 @@ class Runs:
     y: Array
     apart: tuple[bool, ...]
 
-    def some(self, most: int) -> Runs:
+    def some(self, most: int) -> TrainingData:
         """Those of every k-th setting, about so many."""
         settings = np.cumsum(np.any(np.diff(self.x, axis=0, prepend=self.x[:1]) != 0, axis=1))
         chosen = settings % max(1, math.ceil(len(self.y) / most)) == 0
-        return Runs(self.x[chosen], self.replications[chosen], self.y[chosen], self.apart)
+        return TrainingData(self.x[chosen], self.replications[chosen], self.y[chosen], self.apart)
 
 
 @dataclass(frozen=True)
-class Surface:
+class GaussianProcess:
     """The posterior of a figure given runs. `theta`: logarithms of a length for each parameter, of
     weather, turn and noise.
 
     The mean has a flat prior; the variance of f is the likeliest one.
     """
 
-    runs: Runs
+    runs: TrainingData
     theta: Array
 
     def at(self, points: Array) -> tuple[Array, Array]:
@@ -65,7 +65,7 @@ class Surface:
         variances = scale * (1 - (rows * rows).sum(axis=0) + unknown**2 / total)
         return means, np.sqrt(np.maximum(variances, 0.0))
 
-    def draws(self, points: Array, normals: Array) -> Array:
+    def sample(self, points: Array, normals: Array) -> Array:
         """Surfaces at points (draws x points) that are possible, made of as many standard normal
         numbers."""
         means, scale, rows, unknown, total = self._posterior(points)
@@ -75,7 +75,7 @@ class Surface:
             + unknown[:, None] * unknown / total
         )
         root[range(len(points)), range(len(points))] += JITTER
-        eliminate(root)
+        cholesky_in_place(root)
         drawn: Array = means + math.sqrt(scale) * np.einsum("dp,pq->dq", normals, np.triu(root))
         return drawn
 
@@ -118,7 +118,7 @@ class Surface:
             axis=1,
         )
         root[range(count), range(count)] += noise + JITTER
-        eliminate(root)
+        cholesky_in_place(root)
         return root
 
     @staticmethod
@@ -130,7 +130,7 @@ class Surface:
         return mean, max(float(((y - mean * ones) ** 2).sum()) / count, 1e-300)
 
 
-def fitted(runs: Runs, theta: Array | None = None) -> Surface:
+def fit(runs: TrainingData, theta: Array | None = None) -> GaussianProcess:
     """The likeliest surface under the priors; from `theta` only small steps are tried."""
     some = runs.some(LEARNT_FROM)
     medians, sigmas = (
@@ -139,7 +139,7 @@ def fitted(runs: Runs, theta: Array | None = None) -> Surface:
     )
 
     def worth(tried: Array) -> float:
-        return Surface(some, tried).likelihood() - 0.5 * float(
+        return GaussianProcess(some, tried).likelihood() - 0.5 * float(
             (((tried - medians) / sigmas) ** 2).sum()
         )
 
@@ -160,7 +160,7 @@ def fitted(runs: Runs, theta: Array | None = None) -> Surface:
                         break
             if best < before + WORTH:
                 break
-    return Surface(runs, found)
+    return GaussianProcess(runs, found)
 
 
 def _sigmas(parameters: int) -> Array:
@@ -178,7 +178,7 @@ def _kernel(x: Array, theta: Array, apart: tuple[bool, ...]) -> Array:
     return kernel
 
 
-def eliminate(matrix: Array) -> None:
+def cholesky_in_place(matrix: Array) -> None:
     """Cholesky's root (rows x rows) of a symmetric matrix, in place above its diagonal; further
     columns are divided by it.
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 
 from simroute.models.random import Streams
 from simroute.studies.tuning.problem.goals import Goals
-from simroute.studies.tuning.search.evaluations import SEARCH, Archive, Candidate
-from simroute.studies.tuning.search.progress import Rung, Spectator
+from simroute.studies.tuning.search.evaluations import SEARCH, Candidate, Evaluations
+from simroute.studies.tuning.search.progress import Round, SearchListener
 from simroute.studies.tuning.search.proposers import Proposer
-from simroute.studies.tuning.search.ranking import Field
-from simroute.studies.tuning.search.surrogate import Outlook
+from simroute.studies.tuning.search.ranking import Ranking
+from simroute.studies.tuning.search.surrogate import Surrogate
 
 FIRST, FACTOR, LONGEST = 2, 2, 16
 """Replications of a new setting, how many times as many when it runs again, and at most (half of it
@@ -27,7 +27,7 @@ OPENING = 0.4
 BATCH, BATCHES = 4, 50
 """New settings of a later generation, and as many that run again: at least, and as a part of the
 budget."""
-LEAST = 16
+MIN_EVALUATIONS = 16
 """Runs below which nothing can be compared."""
 KNOWN = 100
 """The best so far, among which those that run again are drawn."""
@@ -36,56 +36,58 @@ ELITE = 4
 
 
 @dataclass
-class Race:
+class Search:
     """A search that spends at most `budget` runs."""
 
-    archive: Archive
+    evaluations: Evaluations
     goals: Goals
     proposer: Proposer
     budget: int
     seed: int = 1
-    rungs: list[Rung] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
     exhausted: bool = False
-    watch: Spectator = field(default_factory=Spectator)
-    _outlook: Outlook | None = None
+    watch: SearchListener = field(default_factory=SearchListener)
+    _surrogate: Surrogate | None = None
 
     def __post_init__(self) -> None:
-        whole = self.budget // self.archive.scenarios
+        whole = self.budget // self.evaluations.scenarios
         self._longest = LONGEST if whole >= RICH else LONGEST // 2
         self._opening, self._batch = round(OPENING * whole / FIRST), max(BATCH, whole // BATCHES)
 
     @property
     def left(self) -> int:
         """Runs that may still be made."""
-        return self.budget - self.archive.spent[SEARCH]
+        return self.budget - self.evaluations.spent[SEARCH]
 
     def run(self) -> None:
         """Until the budget is spent, or nothing is left to try."""
         generation, before = 0, -1
-        while self.archive.spent[SEARCH] > before:
-            generation, before = generation + 1, self.archive.spent[SEARCH]
+        while self.evaluations.spent[SEARCH] > before:
+            generation, before = generation + 1, self.evaluations.spent[SEARCH]
             new = self._new(generation)
             self._again(generation, new)
 
     def _new(self, generation: int) -> list[Candidate]:
         """Settings that nobody has run yet, as many as can be paid."""
-        start, each = self.archive.start, FIRST * self.archive.scenarios
-        due = len(self.archive.missing([start], SEARCH, FIRST))
+        start, each = self.evaluations.start, FIRST * self.evaluations.scenarios
+        due = len(self.evaluations.missing([start], SEARCH, FIRST))
         count = min(self._opening if generation == 1 else self._batch, (self.left - due) // each)
         if count < 1 or self.exhausted:
             return []
-        asked = self.proposer.ask(self.archive, generation, count, self._outlook)
+        asked = self.proposer.ask(self.evaluations, generation, count, self._surrogate)
         self.exhausted = not asked
-        made = [self.archive.add(values, point, generation) for values, point in asked]
-        self.archive.run([start, *made], SEARCH, FIRST)
-        self.proposer.tell(Field([*made, start], self.goals, self.archive.scenarios, FIRST), made)
+        made = [self.evaluations.add(values, point, generation) for values, point in asked]
+        self.evaluations.run([start, *made], SEARCH, FIRST)
+        self.proposer.tell(
+            Ranking([*made, start], self.goals, self.evaluations.scenarios, FIRST), made
+        )
         return made
 
     def _again(self, generation: int, new: list[Candidate]) -> None:
         """Those that draws from what is possible call the best. The start keeps pace: it is what
         they are compared with."""
-        outlook = Outlook(self.archive, self.goals, self._outlook)
-        called = self._called(outlook, generation)
+        surrogate = Surrogate(self.evaluations, self.goals, self._surrogate)
+        called = self._called(surrogate, generation)
         came = {FIRST: new}
         levels = {
             count: [each for each in called if self._next(each) == count]
@@ -94,9 +96,9 @@ class Race:
         for count, wanted in levels.items():
             came[count] = self._affordable(wanted, count)
             if came[count]:
-                self.archive.run([self.archive.start, *came[count]], SEARCH, count)
-        self._outlook = Outlook(self.archive, self.goals, outlook, learns=False)
-        ranked = self._outlook.order(self._ran())
+                self.evaluations.run([self.evaluations.start, *came[count]], SEARCH, count)
+        self._surrogate = Surrogate(self.evaluations, self.goals, surrogate, learns=False)
+        ranked = self._surrogate.order(self._ran())
         for count, chosen in came.items():
             if chosen:
                 self._tell(
@@ -109,21 +111,25 @@ class Race:
 
     def _ran(self) -> list[Candidate]:
         return [
-            each for each in self.archive if each.whole(SEARCH, self.archive.scenarios) >= FIRST
+            each
+            for each in self.evaluations
+            if each.whole(SEARCH, self.evaluations.scenarios) >= FIRST
         ]
 
     def _next(self, each: Candidate) -> int:
-        return min(FACTOR * each.whole(SEARCH, self.archive.scenarios), self._longest)
+        return min(FACTOR * each.whole(SEARCH, self.evaluations.scenarios), self._longest)
 
-    def _called(self, outlook: Outlook, generation: int) -> list[Candidate]:
-        ranked = outlook.order(self._ran())[:KNOWN]
+    def _called(self, surrogate: Surrogate, generation: int) -> list[Candidate]:
+        ranked = surrogate.order(self._ran())[:KNOWN]
         chance = Streams(self.seed, 0).block("tune", "again", generation, block=0)
         called: list[Candidate] = []
-        for order in outlook.draws(
-            [self.archive.space.point(each.values) for each in ranked], self._batch, chance
+        for order in surrogate.sample(
+            [self.evaluations.space.point(each.values) for each in ranked], self._batch, chance
         ):
             best = ranked[order[0]]
-            if best not in called and self._next(best) > best.whole(SEARCH, self.archive.scenarios):
+            if best not in called and self._next(best) > best.whole(
+                SEARCH, self.evaluations.scenarios
+            ):
                 called.append(best)
         return called
 
@@ -132,7 +138,8 @@ class Race:
         able = list(chosen)
         while (
             able
-            and len(self.archive.missing([self.archive.start, *able], SEARCH, count)) > self.left
+            and len(self.evaluations.missing([self.evaluations.start, *able], SEARCH, count))
+            > self.left
         ):
             able.pop()
         return able
@@ -146,9 +153,9 @@ class Race:
         staying: list[Candidate],
     ) -> None:
         stayed = [each for each in ranked if each in staying] or ranked[:1]
-        self.rungs.append(
-            Rung(
+        self.rounds.append(
+            Round(
                 generation, count, [each.number for each in came], [each.number for each in stayed]
             )
         )
-        self.watch.ranked(self.rungs[-1], self.archive, self.goals)
+        self.watch.ranked(self.rounds[-1], self.evaluations, self.goals)

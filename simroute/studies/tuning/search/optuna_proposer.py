@@ -9,29 +9,29 @@ from typing import Any
 
 from simroute.errors import InputError
 from simroute.studies.tuning.problem.goals import Goals
-from simroute.studies.tuning.problem.space import Choice, Point, Space, Values
-from simroute.studies.tuning.search.evaluations import Archive, Candidate
-from simroute.studies.tuning.search.ranking import Field
-from simroute.studies.tuning.search.surrogate import Outlook
+from simroute.studies.tuning.problem.space import ChoiceParameter, Point, Space, Values
+from simroute.studies.tuning.search.evaluations import Candidate, Evaluations
+from simroute.studies.tuning.search.ranking import Ranking
+from simroute.studies.tuning.search.surrogate import Surrogate
 
 TRIES = 10
 NEEDS = {"tpe": "optuna", "cmaes": "cmaes", "gp": "torch"}
 
 
-class Advisor:
+class OptunaProposer:
     """TPE, CMA-ES or a Gaussian process. Raises InputError with what to install."""
 
     def __init__(self, kind: str, space: Space, goals: Goals, seed: int) -> None:
-        _required(kind)
+        _require_packages(kind)
         if kind == "cmaes" and len(goals.objectives) > 1:
             raise InputError("--proposer cmaes: has one objective; use tpe or sobol for several")
         self._space, self._goals = space, goals
-        self._study = _study(kind, goals, seed)
+        self._study = _create_study(kind, goals, seed)
         self._open: dict[int, Any] = {}
         self._margins: dict[int, list[float]] = {}
 
     def ask(
-        self, archive: Archive, generation: int, count: int, outlook: Outlook | None
+        self, evaluations: Evaluations, generation: int, count: int, surrogate: Surrogate | None
     ) -> list[tuple[Values, Point]]:
         found: dict[str, tuple[Values, Point]] = {}
         for _ in range(TRIES * count):
@@ -39,16 +39,16 @@ class Advisor:
                 break
             trial = self._study.ask(self._distributions())
             point = tuple(self._u(trial.params[each.name], each) for each in self._space.parameters)
-            values = archive.space.values(point)
-            key = repr(archive.space.effective(values))
-            if archive.knows(values) or key in found:
+            values = evaluations.space.values(point)
+            key = repr(evaluations.space.effective(values))
+            if evaluations.knows(values) or key in found:
                 self._failed(trial)
                 continue
             found[key] = (values, point)
-            self._open[len(archive.candidates) + len(found) - 1] = trial
+            self._open[len(evaluations.candidates) + len(found) - 1] = trial
         return list(found.values())
 
-    def tell(self, field: Field, chosen: Sequence[Candidate]) -> None:
+    def tell(self, field: Ranking, chosen: Sequence[Candidate]) -> None:
         """The mean paired difference from the start, and by how much constraints are missed."""
         start = field.candidates[-1]
         for each in chosen:
@@ -76,7 +76,7 @@ class Advisor:
 
         return {
             each.name: CategoricalDistribution(list(range(each.count)))
-            if isinstance(each, Choice) and not each.ordered
+            if isinstance(each, ChoiceParameter) and not each.ordered
             else FloatDistribution(0.0, 1 - 2**-32)
             for each in self._space.parameters
         }
@@ -85,12 +85,12 @@ class Advisor:
     def _u(value: Any, each: Any) -> float:
         return (
             (value + 0.5) / each.count
-            if isinstance(each, Choice) and not each.ordered
+            if isinstance(each, ChoiceParameter) and not each.ordered
             else float(value)
         )
 
 
-def _required(kind: str) -> None:
+def _require_packages(kind: str) -> None:
     if find_spec("optuna") is None:
         raise InputError(
             f"--proposer {kind}: needs optuna; pip install 'simroute[tune]', or leave it out for "
@@ -103,7 +103,7 @@ def _required(kind: str) -> None:
         )
 
 
-def _study(kind: str, goals: Goals, seed: int) -> Any:
+def _create_study(kind: str, goals: Goals, seed: int) -> Any:
     import warnings
 
     import optuna

@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from simroute.models.random import Streams
-from simroute.studies.tuning.problem.space import Choice, Number, Point, Values
+from simroute.studies.tuning.problem.space import ChoiceParameter, NumberParameter, Point, Values
 from simroute.studies.tuning.search import sobol
-from simroute.studies.tuning.search.evaluations import SEARCH, Archive, Candidate
-from simroute.studies.tuning.search.ranking import Field
-from simroute.studies.tuning.search.surrogate import Outlook
+from simroute.studies.tuning.search.evaluations import SEARCH, Candidate, Evaluations
+from simroute.studies.tuning.search.ranking import Ranking
+from simroute.studies.tuning.search.surrogate import Surrogate
 
 TRIES = 40
 """Points looked at for each that is wanted, before a space counts as exhausted."""
@@ -29,16 +29,16 @@ class Proposer(Protocol):
     """Proposes settings for a generation, and hears what came of it."""
 
     def ask(
-        self, archive: Archive, generation: int, count: int, outlook: Outlook | None
+        self, evaluations: Evaluations, generation: int, count: int, surrogate: Surrogate | None
     ) -> list[tuple[Values, Point]]:
         """At most `count` settings that nobody has evaluated; fewer when there are no more. The
         first generation has no outlook."""
 
-    def tell(self, field: Field, chosen: Sequence[Candidate]) -> None:
+    def tell(self, field: Ranking, chosen: Sequence[Candidate]) -> None:
         """A field in which those that it proposed have been compared; its last one is the start."""
 
 
-class Sobol:
+class SobolProposer:
     """The default: scrambled Sobol points, then, of each surface that is drawn from what is
     possible, the best point that is new."""
 
@@ -46,79 +46,89 @@ class Sobol:
         self._seed, self._next = seed, 0
 
     def ask(
-        self, archive: Archive, generation: int, count: int, outlook: Outlook | None
+        self, evaluations: Evaluations, generation: int, count: int, surrogate: Surrogate | None
     ) -> list[tuple[Values, Point]]:
-        if outlook is None:
-            return self._even(archive, count, TRIES * count)
+        if surrogate is None:
+            return self._even(evaluations, count, TRIES * count)
         chance = Streams(self._seed, 0).block("tune", "near", generation, block=0)
         pool = {
-            repr(archive.space.effective(values)): (values, point)
-            for values, point in self._around(archive, outlook, chance)
+            repr(evaluations.space.effective(values)): (values, point)
+            for values, point in self._around(evaluations, surrogate, chance)
         }
         pool = {
-            repr(archive.space.effective(values)): (values, point)
-            for values, point in self._even(archive, EVERYWHERE, EVERYWHERE)
+            repr(evaluations.space.effective(values)): (values, point)
+            for values, point in self._even(evaluations, EVERYWHERE, EVERYWHERE)
         } | pool
         offered, taken = list(pool.values()), []
         for order in (
-            outlook.draws([archive.space.point(values) for values, _ in offered], count, chance)
+            surrogate.sample(
+                [evaluations.space.point(values) for values, _ in offered], count, chance
+            )
             if offered
             else ()
         ):
             taken.append(next((place for place in order if place not in taken), None))
         return [offered[place] for place in taken if place is not None]
 
-    def tell(self, field: Field, chosen: Sequence[Candidate]) -> None:
+    def tell(self, field: Ranking, chosen: Sequence[Candidate]) -> None:
         """The outlook is all that it wants to know."""
 
-    def _even(self, archive: Archive, count: int, tries: int) -> list[tuple[Values, Point]]:
+    def _even(self, evaluations: Evaluations, count: int, tries: int) -> list[tuple[Values, Point]]:
         """New settings of the next points of the sequence."""
         found: dict[str, tuple[Values, Point]] = {}
         while len(found) < count and tries > 0:
-            for point in sobol.points(
-                len(archive.space.parameters), self._next, wanted := count - len(found), self._seed
+            for point in sobol.sobol_points(
+                len(evaluations.space.parameters),
+                self._next,
+                wanted := count - len(found),
+                self._seed,
             ):
-                values = archive.space.values(point)
-                if not archive.knows(values):
-                    found.setdefault(repr(archive.space.effective(values)), (values, point))
+                values = evaluations.space.values(point)
+                if not evaluations.knows(values):
+                    found.setdefault(repr(evaluations.space.effective(values)), (values, point))
             self._next, tries = self._next + wanted, tries - wanted
         return list(found.values())
 
     def _around(
-        self, archive: Archive, outlook: Outlook, chance: np.random.Generator
+        self, evaluations: Evaluations, surrogate: Surrogate, chance: np.random.Generator
     ) -> Iterator[tuple[Values, Point]]:
         """New settings near the best so far."""
-        ran = [each for each in archive if each.whole(SEARCH, archive.scenarios)]
-        for leader in outlook.order(ran)[:LEADERS]:
+        ran = [each for each in evaluations if each.whole(SEARCH, evaluations.scenarios)]
+        for leader in surrogate.order(ran)[:LEADERS]:
             for turn in range(AROUND):
                 point = _near(
-                    archive, archive.space.point(leader.values), REACH[turn % len(REACH)], chance
+                    evaluations,
+                    evaluations.space.point(leader.values),
+                    REACH[turn % len(REACH)],
+                    chance,
                 )
-                values = archive.space.values(point)
-                if not archive.knows(values):
+                values = evaluations.space.values(point)
+                if not evaluations.knows(values):
                     yield values, point
 
 
-def _near(archive: Archive, centre: Point, reach: float, chance: np.random.Generator) -> Point:
+def _near(
+    evaluations: Evaluations, centre: Point, reach: float, chance: np.random.Generator
+) -> Point:
     moved = chance.random(len(centre)) < MOVED
     moved[chance.integers(len(centre))] = True
     steps, other = chance.normal(size=len(centre)).tolist(), chance.random(len(centre)).tolist()
     found = []
-    for place, (each, u) in enumerate(zip(archive.space.parameters, centre, strict=True)):
+    for place, (each, u) in enumerate(zip(evaluations.space.parameters, centre, strict=True)):
         if not moved[place]:
             found.append(u)
-        elif isinstance(each, Choice) and not each.ordered:
+        elif isinstance(each, ChoiceParameter) and not each.ordered:
             found.append(other[place])
         else:
-            found.append(_reflected(u + steps[place] * max(reach, _step(each))))
+            found.append(_reflect(u + steps[place] * max(reach, _step(each))))
     return tuple(found)
 
 
-def _step(each: Number | Choice) -> float:
+def _step(each: NumberParameter | ChoiceParameter) -> float:
     """At least to the neighbour."""
     return 0.7 / each.count if each.count else 0.0
 
 
-def _reflected(u: float) -> float:
+def _reflect(u: float) -> float:
     u = abs(u) % 2.0
     return min(2.0 - u if u > 1.0 else u, 1 - 2**-32)

@@ -13,10 +13,10 @@ from simroute.studies.comparison.estimates import bounded
 from simroute.studies.tuning.problem.goals import Constraint, Goals, Objective
 from simroute.studies.tuning.search.evaluations import SEARCH, Candidate
 
-ENOUGH = 4
+MIN_PAIRS = 4
 """Replications from which a paired difference says something: two equal ones have no spread, by
 chance or by whole numbers."""
-LOST = math.inf
+WORST_REGRET = math.inf
 """The regret of a candidate without any value."""
 
 
@@ -29,7 +29,7 @@ def bounds(metric: str, candidate: Candidate, stage: str, scenario: int, count: 
     return bounded(metric, values, pooled, Rule(met=candidate.met(stage, scenario, count)))
 
 
-class Kept(NamedTuple):
+class ConstraintCheck(NamedTuple):
     """A constraint in one scenario: kept on the unfavourable bound, broken on the favourable one,
     or neither."""
 
@@ -48,7 +48,7 @@ class Kept(NamedTuple):
         return better is not None and not self.constraint.kept(better)
 
 
-class Field:
+class Ranking:
     """Candidates that have all run the first `count` replications of a stage, in `scenarios`
     scenarios."""
 
@@ -139,10 +139,12 @@ class Field:
 
     # -- constraints -------------------------------------------------------------------------------
 
-    def kept(self, candidate: Candidate) -> list[Kept]:
+    def kept(self, candidate: Candidate) -> list[ConstraintCheck]:
         """Every constraint in every scenario."""
         return [
-            Kept(each, scenario, bounds(each.metric, candidate, self.stage, scenario, self.count))
+            ConstraintCheck(
+                each, scenario, bounds(each.metric, candidate, self.stage, scenario, self.count)
+            )
             for each in self.goals.constraints
             for scenario in range(self.scenarios)
         ]
@@ -181,7 +183,7 @@ class Field:
             if v is not None
         ]
         if not series:
-            return -LOST
+            return -WORST_REGRET
         if sure:
             found = bounds(constraint.metric, candidate, self.stage, scenario, self.count)
             worse = found.low if constraint.from_below else found.high
@@ -195,7 +197,7 @@ class Field:
     def order(self, sure: bool = False) -> list[Candidate]:
         """The best first: those that keep the constraints by regret (several objectives: front by
         front), then by shortfall."""
-        ranks = layers({each.number: self._scores(each) for each in self.candidates})
+        ranks = front_ranks({each.number: self._scores(each) for each in self.candidates})
         return sorted(
             self.candidates,
             key=lambda each: (self.shortfall(each, sure), ranks[each.number], each.number),
@@ -223,10 +225,10 @@ class Field:
 
 def _mean(values: list[float | None]) -> float:
     known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known else LOST
+    return math.fsum(known) / len(known) if known else WORST_REGRET
 
 
-def layers(scores: dict[int, tuple[float, ...]]) -> dict[int, tuple[int, float]]:
+def front_ranks(scores: dict[int, tuple[float, ...]]) -> dict[int, tuple[int, float]]:
     """(front, and within it how crowded or bad) of each candidate's regrets."""
     if all(len(score) == 1 for score in scores.values()):
         return {number: (0, score[0]) for number, score in scores.items()}
@@ -236,7 +238,7 @@ def layers(scores: dict[int, tuple[float, ...]]) -> dict[int, tuple[int, float]]
         front = {
             n: s for n, s in left.items() if not any(dominates(other, s) for other in left.values())
         }
-        found |= {number: (layer, -space) for number, space in _apart(front).items()}
+        found |= {number: (layer, -space) for number, space in _crowding_distances(front).items()}
         left = {number: score for number, score in left.items() if number not in front}
         layer += 1
     return found
@@ -246,14 +248,14 @@ def dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
     return all(a <= b for a, b in zip(first, second, strict=True)) and first != second
 
 
-def _apart(front: dict[int, tuple[float, ...]]) -> dict[int, float]:
+def _crowding_distances(front: dict[int, tuple[float, ...]]) -> dict[int, float]:
     """Crowding distance (Deb 2002): how far a member's neighbours on the front are, endless at its
     ends."""
     found = dict.fromkeys(front, 0.0)
     for place in range(len(next(iter(front.values())))):
         ranked = sorted(front, key=lambda number: (front[number][place], number))
         width = front[ranked[-1]][place] - front[ranked[0]][place]
-        found[ranked[0]] = found[ranked[-1]] = LOST
+        found[ranked[0]] = found[ranked[-1]] = WORST_REGRET
         for before, number, after in zip(ranked, ranked[1:], ranked[2:], strict=False):
             gap = front[after][place] - front[before][place]
             found[number] += gap / width if width and math.isfinite(width) else 0.0

@@ -7,10 +7,16 @@ import json
 from collections.abc import Iterator
 
 from simroute.execution.runs import Store
-from simroute.experiment.job import Done, Job
+from simroute.experiment.job import Job, Replicated
 from simroute.metrics import Figures
 from simroute.studies.tuning.problem.space import Space, Values
-from simroute.studies.tuning.search.evaluations import POLICY, Evaluate, Run, Settings, Task
+from simroute.studies.tuning.search.evaluations import (
+    POLICY,
+    CandidateValues,
+    Evaluate,
+    Run,
+    RunTask,
+)
 
 
 class Recall:
@@ -25,7 +31,9 @@ class Recall:
         self._kept = store.keys()
         self.count = 0
 
-    def __call__(self, tasks: list[Task], settings: Settings) -> Iterator[tuple[Task, Run]]:
+    def __call__(
+        self, tasks: list[RunTask], settings: CandidateValues
+    ) -> Iterator[tuple[RunTask, Run]]:
         """Those that are kept first. `count` tells how many were."""
         whole = {
             number: values if POLICY in values else self._space.effective(values)
@@ -41,11 +49,11 @@ class Recall:
                 self.count += 1
                 yield task, Run(found.figures.metrics, found.figures.pooled)
         for task, run in self._evaluate(left, settings) if left else ():
-            self._store.add(Done(jobs[task], Figures(run.metrics, run.pooled, {}, [], {})))
+            self._store.add(Replicated(jobs[task], Figures(run.metrics, run.pooled, {}, [], {})))
             yield task, run
 
 
-def job(task: Task, values: Values) -> Job:
+def job(task: RunTask, values: Values) -> Job:
     """What a journal calls a run."""
     return json.dumps(
         [task.stage, task.scenario, values], sort_keys=True, ensure_ascii=False

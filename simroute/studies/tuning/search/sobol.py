@@ -34,10 +34,10 @@ JOE_KUO = (
     (7, 4, (1, 3, 7, 13, 13, 15, 69)),
 )
 """(degree, coefficients, first direction numbers) of every dimension but the first."""
-MOST = len(JOE_KUO) + 1
+MAX_DIMENSIONS = len(JOE_KUO) + 1
 
 
-def directions(dimension: int) -> list[int]:
+def direction_numbers(dimension: int) -> list[int]:
     """The direction numbers of a dimension, as BITS-bit integers."""
     if dimension == 0:
         return [1 << (BITS - 1 - i) for i in range(BITS)]
@@ -52,13 +52,15 @@ def directions(dimension: int) -> list[int]:
     return [m[i] << (BITS - 1 - i) for i in range(BITS)]
 
 
-def points(dimensions: int, start: int, count: int, seed: int | None) -> list[tuple[float, ...]]:
+def sobol_points(
+    dimensions: int, start: int, count: int, seed: int | None
+) -> list[tuple[float, ...]]:
     """Points start … start + count - 1 of the sequence; without a seed not scrambled."""
     columns = []
     for dimension in range(dimensions):
-        numbers, shift = directions(dimension), 0
+        numbers, shift = direction_numbers(dimension), 0
         if seed is not None:
-            numbers, shift = _scrambled(
+            numbers, shift = _scramble(
                 numbers, Streams(seed, 0).block("tune", "sobol", dimension, block=0)
             )
         columns.append(
@@ -77,7 +79,7 @@ def _number(gray: int, numbers: list[int], shift: int) -> float:
     return found / (1 << BITS)
 
 
-def _scrambled(numbers: list[int], draws: np.random.Generator) -> tuple[list[int], int]:
+def _scramble(numbers: list[int], draws: np.random.Generator) -> tuple[list[int], int]:
     """Each bit of an output gets a random mixture of the higher ones."""
     rows = []
     for place in range(BITS):  # of the most significant bit first

@@ -10,10 +10,15 @@ from itertools import accumulate
 import numpy as np
 
 from simroute.studies.tuning.problem.goals import Goals, Objective
-from simroute.studies.tuning.problem.space import Choice, Point
-from simroute.studies.tuning.search.evaluations import SEARCH, Archive, Candidate
-from simroute.studies.tuning.search.gaussian_process import Array, Runs, Surface, fitted
-from simroute.studies.tuning.search.ranking import LOST, dominates, layers
+from simroute.studies.tuning.problem.space import ChoiceParameter, Point
+from simroute.studies.tuning.search.evaluations import SEARCH, Candidate, Evaluations
+from simroute.studies.tuning.search.gaussian_process import (
+    Array,
+    GaussianProcess,
+    TrainingData,
+    fit,
+)
+from simroute.studies.tuning.search.ranking import WORST_REGRET, dominates, front_ranks
 
 MOST_RUNS = 600
 """That a surface is fitted to; of more, half are those of the settings with most replications, the
@@ -28,35 +33,41 @@ Key = tuple[str, int]
 """A metric in a scenario."""
 
 
-class Outlook:
+class Surrogate:
     """Surfaces of all that has been run. `before`: an earlier one, whose parameters are where to
     begin, or, unless it `learns`, those to keep."""
 
     def __init__(
-        self, archive: Archive, goals: Goals, before: Outlook | None = None, learns: bool = True
+        self,
+        evaluations: Evaluations,
+        goals: Goals,
+        before: Surrogate | None = None,
+        learns: bool = True,
     ) -> None:
-        self.archive, self.goals = archive, goals
-        self.surfaces: dict[Key, Surface] = {}
+        self.evaluations, self.goals = evaluations, goals
+        self.surfaces: dict[Key, GaussianProcess] = {}
         self._told = _thinned(
-            [each for each in archive if each.runs], MOST_RUNS * archive.scenarios
+            [each for each in evaluations if each.runs], MOST_RUNS * evaluations.scenarios
         )
         for key in (
-            (metric, scenario) for metric in goals.metrics for scenario in range(archive.scenarios)
+            (metric, scenario)
+            for metric in goals.metrics
+            for scenario in range(evaluations.scenarios)
         ):
             runs = self._runs(*key)
             if runs is not None:
                 old = before.surfaces.get(key) if before is not None else None
                 theta = None if old is None else old.theta
                 self.surfaces[key] = (
-                    fitted(runs, theta) if learns or theta is None else Surface(runs, theta)
+                    fit(runs, theta) if learns or theta is None else GaussianProcess(runs, theta)
                 )
 
-    def _runs(self, metric: str, scenario: int) -> Runs | None:
+    def _runs(self, metric: str, scenario: int) -> TrainingData | None:
         """A run without the figure counts as the worst one that there is. None if there is none at
         all."""
         rows: list[tuple[Point, int, float | None]] = []
         for each in self._told:
-            place = self.archive.space.point(each.values)
+            place = self.evaluations.space.point(each.values)
             found = sorted(
                 (r, run)
                 for (stage, s, r), run in each.runs.items()
@@ -69,9 +80,10 @@ class Outlook:
         worst = (max if self._is_better_small(metric) else min)(known)
         values = np.array([worst if value is None else value for _, _, value in rows], float)
         apart = tuple(
-            isinstance(each, Choice) and not each.ordered for each in self.archive.space.parameters
+            isinstance(each, ChoiceParameter) and not each.ordered
+            for each in self.evaluations.space.parameters
         )
-        return Runs(
+        return TrainingData(
             np.array([place for place, _, _ in rows], float),
             np.array([r for _, r, _ in rows]),
             values,
@@ -87,14 +99,14 @@ class Outlook:
 
     # -- draws -------------------------------------------------------------------------------------
 
-    def draws(
+    def sample(
         self, points: Sequence[Point], count: int, chance: np.random.Generator
     ) -> Iterator[list[int]]:
         """So many surfaces drawn from what is possible; of each the places of all points, the best
         first (Thompson sampling)."""
         where = np.array(points, float)
         drawn = {
-            key: surface.draws(where, chance.normal(size=(count, len(points))))
+            key: surface.sample(where, chance.normal(size=(count, len(points))))
             for key, surface in self.surfaces.items()
         }
         for place in range(count):
@@ -110,7 +122,7 @@ class Outlook:
         """The best first: those that keep the constraints by regret (several objectives: front by
         front), then by how much they miss."""
         scores, missed = self._judged(candidates, sure)
-        ranks = layers(scores)
+        ranks = front_ranks(scores)
         return sorted(
             candidates, key=lambda each: (missed[each.number], ranks[each.number], each.number)
         )
@@ -134,7 +146,7 @@ class Outlook:
     def _judged(
         self, candidates: Sequence[Candidate], sure: bool
     ) -> tuple[dict[int, tuple[float, ...]], dict[int, float]]:
-        where = np.array([self.archive.space.point(each.values) for each in candidates], float)
+        where = np.array([self.evaluations.space.point(each.values) for each in candidates], float)
         found = {key: surface.at(where) for key, surface in self.surfaces.items()}
         doubt, errors = (
             SURE if sure else DOUBT,
@@ -146,11 +158,11 @@ class Outlook:
         lost = [self._is_lost(each) for each in candidates]
         numbers = [each.number for each in candidates]
         judged = {
-            n: tuple(LOST if gone else round(float(x), DIGITS) for x in row)
+            n: tuple(WORST_REGRET if gone else round(float(x), DIGITS) for x in row)
             for n, gone, row in zip(numbers, lost, scores.T, strict=True)
         }
         return judged, {
-            n: LOST if gone else round(float(x), DIGITS)
+            n: WORST_REGRET if gone else round(float(x), DIGITS)
             for n, gone, x in zip(numbers, lost, missed, strict=True)
         }
 
@@ -163,7 +175,7 @@ class Outlook:
                 if (stage, s) == (SEARCH, scenario)
             )
             for metric in self.goals.metrics
-            for scenario in range(self.archive.scenarios)
+            for scenario in range(self.evaluations.scenarios)
         )
 
     # -- scores ------------------------------------------------------------------------------------
@@ -176,7 +188,7 @@ class Outlook:
         count = len(next(iter(values.values()))) if values else 0
         missed = np.zeros(count)
         for bound in self.goals.constraints:
-            for key in ((bound.metric, scenario) for scenario in range(self.archive.scenarios)):
+            for key in ((bound.metric, scenario) for scenario in range(self.evaluations.scenarios)):
                 if key in values:
                     margins = (1 if bound.from_below else -1) * (values[key] - bound.bound)
                     missed += np.maximum(0, doubt * errors.get(key, 0.0) - margins) / (
@@ -190,7 +202,7 @@ class Outlook:
     def _regret(self, wish: Objective, values: dict[Key, Array], able: Array) -> Array:
         losses = [
             wish.sign * values[wish.metric, s]
-            for s in range(self.archive.scenarios)
+            for s in range(self.evaluations.scenarios)
             if (wish.metric, s) in values
         ]
         if not losses:

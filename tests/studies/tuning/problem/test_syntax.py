@@ -3,20 +3,20 @@
 import pytest
 
 from simroute.errors import InputError
-from simroute.studies.tuning import planned
-from simroute.studies.tuning.problem.space import Choice, Condition, Number
-from simroute.studies.tuning.problem.syntax import flat
+from simroute.studies.tuning import plan_search
+from simroute.studies.tuning.problem.space import ChoiceParameter, Condition, NumberParameter
+from simroute.studies.tuning.problem.syntax import flatten
 
 
 def parameter(wanted, name, text, policy="circuit_breaker", **more):
     """The one parameter of a search."""
-    return planned(wanted(entries={name: text}, policy=policy, **more)).space.parameters[0]
+    return plan_search(wanted(entries={name: text}, policy=policy, **more)).space.parameters[0]
 
 
 def test_a_range_of_a_whole_number_holds_its_ends(wanted):
     """2..20 is every number from 2 to 20."""
     found = parameter(wanted, "breaker.failures", "2..20")
-    assert found == Number("breaker.failures", 3, None, 2, 20, False, True)
+    assert found == NumberParameter("breaker.failures", 3, None, 2, 20, False, True)
     assert {found.value(u / 1000) for u in range(1000)} == set(range(2, 21))
 
 
@@ -37,7 +37,7 @@ def test_choices_may_be_lists_words_or_nothing(wanted):
     lists = parameter(wanted, "fallback.targets", "[first, other_company] | [cheapest]")
     assert lists.options == (["first", "other_company"], ["cheapest"])
     assert parameter(wanted, "breaker.scope", "provider|task").options == ("provider", "task")
-    assert parameter(wanted, "breaker.count_window", "none | 10 | 50 ordered") == Choice(
+    assert parameter(wanted, "breaker.count_window", "none | 10 | 50 ordered") == ChoiceParameter(
         "breaker.count_window", None, None, (None, 10, 50), ordered=True
     )
 
@@ -48,7 +48,7 @@ def test_a_conditional_parameter_counts_only_while_its_condition_holds(wanted):
         "breaker.count_window": "none | 20",
         "breaker.rate": "0.1..0.9 if breaker.count_window",
     }
-    space = planned(wanted(entries=entries)).space
+    space = plan_search(wanted(entries=entries)).space
     assert space.values((0.1, 0.5)) == {"breaker.count_window": None}
     assert space.values((0.9, 0.5)) == {"breaker.count_window": 20, "breaker.rate": 0.5}
     assert space.effective(space.values((0.1, 0.5))) == space.effective(space.values((0.1, 0.7)))
@@ -76,12 +76,12 @@ def test_a_condition_on_what_is_not_tuned_asks_the_policy(wanted):
         "breaker.probes": "1..5 if breaker.scope=provider",
         "breaker.successes": "1..5 if breaker.scope=task",
     }
-    assert list(planned(wanted(entries=entries)).space.values((0.5, 0.5))) == ["breaker.probes"]
+    assert list(plan_search(wanted(entries=entries)).space.values((0.5, 0.5))) == ["breaker.probes"]
 
 
 def test_a_block_may_be_nested_or_dotted():
     """Both are the same entries."""
-    assert flat({"breaker": {"failures": "2..20"}, "cache.threshold": "0.8..0.9"}) == {
+    assert flatten({"breaker": {"failures": "2..20"}, "cache.threshold": "0.8..0.9"}) == {
         "breaker.failures": "2..20",
         "cache.threshold": "0.8..0.9",
     }
@@ -94,7 +94,7 @@ def test_a_policy_file_may_hold_its_ranges(wanted, tmp_path):
         "about: Own.\nbreaker: {failures: 3}\ntimeout: {total: 30s}\n"
         "tune: {breaker: {failures: 2..9, cooldown: 5s..60s log}, timeout.total: [10s, 20s]}\n"
     )
-    plan = planned(wanted(policy=str(file), entries={"breaker.failures": "4..6"}))
+    plan = plan_search(wanted(policy=str(file), entries={"breaker.failures": "4..6"}))
     first, second, third = plan.space.parameters
     assert (first.low, first.high, second.log, third.options) == (4, 6, True, (10.0, 20.0))
     assert "tmp" not in plan.command
@@ -133,7 +133,7 @@ def test_a_mistake_is_refused_in_one_line_with_its_key_and_remedy(wanted, case):
     """Names, types, units and ranges are those that the layer declares."""
     name, text, words = BAD[case]
     with pytest.raises(InputError) as refused:
-        planned(wanted(entries={name: text}))
+        plan_search(wanted(entries={name: text}))
     assert len(refused.value.lines) == 1
     assert refused.value.lines[0].startswith(f"tune.{name}: ")
     assert words in refused.value.lines[0]
@@ -142,7 +142,7 @@ def test_a_mistake_is_refused_in_one_line_with_its_key_and_remedy(wanted, case):
 def test_all_mistakes_come_at_once(wanted):
     """Of the space, of the goals, of the budget, of the policy's block."""
     with pytest.raises(InputError) as refused:
-        planned(
+        plan_search(
             wanted(
                 entries={"braker.failures": "2..20", "breaker.cooldown": "9s..5s"},
                 objectives=["min cost"],
@@ -168,7 +168,7 @@ def test_conditions_may_not_lead_in_a_circle(wanted):
         "breaker.count_window": "10 | 20 if breaker.rate",
     }
     with pytest.raises(InputError, match="leads back to itself"):
-        planned(wanted(entries=entries))
+        plan_search(wanted(entries=entries))
 
 
 GOALS = {
@@ -193,5 +193,5 @@ def test_goals_that_cannot_be_understood_are_refused(wanted, case):
     """One line each, before anything runs."""
     changes, words = GOALS[case]
     with pytest.raises(InputError) as refused:
-        planned(wanted(**changes))
+        plan_search(wanted(**changes))
     assert any(words in line for line in refused.value.lines)
