@@ -91,6 +91,13 @@ def span(mean: float | None, low: float | None, high: float | None, unit: str = 
     return shown if lower == upper else f"{shown} ({lower} to {upper})"
 
 
+def difference_span(
+    mean: float | None, low: float | None, high: float | None, unit: str = ""
+) -> str:
+    """A difference with its interval, as `span` formats it; one of shares is in points."""
+    return span(mean, low, high, unit).replace(" %", " points")
+
+
 def _digits(half: float, mean: float) -> int:
     """Decimals: two significant digits of the half-width, or three of the figure where it does not
     vary; at most four, or three of a small one."""

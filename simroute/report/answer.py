@@ -1,12 +1,9 @@
-"""The answer in two or three sentences, and the table of policies: best values marked, undecided
-ones told."""
+"""The answer of a run: two or three sentences, and the tables of policies and differences."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from simroute.report.picture import RunDocuments, Table
-from simroute.text import clean, percent, span, usd
+from simroute.report.picture import Cell, Json, MarkedTable, RunDocuments, Table
+from simroute.text import clean, difference_span, percent, span, usd
 
 COLUMNS = {
     "success_rate": ("success", "share"),
@@ -18,162 +15,139 @@ COLUMNS = {
     "time_on_failing_target_s": ("time on the failing target", "s"),
     "detection_s": ("outage noticed after", "s"),
 }
-
-
-class Cell(NamedTuple):
-    """Words, and a mark: "best", "tied" (cannot be told from the best), "yes", "no", "open" or
-    nothing."""
-
-    text: str
-    mark: str = ""
+"""Metric -> column head and unit."""
+VERBS = {
+    True: ("keeps", "keep"),
+    False: ("misses", "miss"),
+    None: ("may or may not keep", "may or may not keep"),
+}
+KEPT = {True: Cell("yes", "yes"), False: Cell("no", "no"), None: Cell("undecided", "open")}
 
 
 def sentences(run: RunDocuments) -> list[str]:
-    """Who keeps the promise, who does not, and which of those that do is cheapest."""
-    promise, metric = (
-        run.evidence["promise"]["words"],
-        run.evidence["promise"]["parts"][0]["metric"],
-    )
-    verdict = {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
+    """Which policies keep the promise, which do not, and the cheapest of those that do."""
+    promise = run.evidence["promise"]
+    metric = promise["parts"][0]["metric"]
+    verdict = _verdict(run)
     if not any(run.mean(policy, "requests") for policy in verdict):
         return ["No request arrived, so nothing can be said (0 requests)."]
-    one = run.summary["replications"] == 1
-    words = {
-        True: ("keeps", "keep"),
-        False: ("misses", "miss"),
-        None: ("may or may not keep", "may or may not keep"),
-    }
-    said = []
-    for meets in (True, False, None):
-        names = [policy for policy, found in verdict.items() if found is meets]
-        if names:
-            verb = words[meets][len(names) > 1]
-            listed = _and(
-                [
-                    f"{clean(name, 40)} with {span(**run.metric(name, metric), unit='share')}"
-                    for name in names
-                ]
-            )
-            said.append(f"{listed} {verb} the promise that {promise}.")
-    said.append(_cheapest(run))
-    if one:
-        said.append("This is one replication: it gives no interval, and nothing is shown by it.")
-    return [text for text in said if text]
+    lines = []
+    for meets, verbs in VERBS.items():
+        policies = [
+            f"{clean(policy, 40)} with {span(**run.metric(policy, metric), unit='share')}"
+            for policy, each in verdict.items()
+            if each is meets
+        ]
+        if policies:
+            verb = verbs[len(policies) > 1]
+            lines.append(f"{_enumerate(policies)} {verb} the promise that {promise['words']}.")
+    lines.append(_cheapest(run))
+    if run.summary["replications"] == 1:
+        lines.append("This is one replication: it gives no interval, and nothing is shown by it.")
+    return lines
+
+
+def _verdict(run: RunDocuments) -> dict[str, bool | None]:
+    return {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
 
 
 def _cheapest(run: RunDocuments) -> str:
-    found = run.evidence["cheapest"]
-    if found is None:
+    cheapest = run.evidence["cheapest"]
+    if cheapest is None:
         return "None of them is shown to keep it."
-    best = (
-        f"{clean(found['policy'], 40)} "
-        f"({usd(run.mean(found['policy'], 'cost_per_1k_requests_usd'))} for 1,000 requests)"
-    )
-    if not found["tied"]:
-        return f"The cheapest that keeps it is {best}."
-    others = _and([clean(policy, 40) for policy in found["tied"]])
-    return f"The cheapest that keeps it is {best}, though {others} cannot be told from it by cost."
+    policy = cheapest["policy"]
+    cost = usd(run.mean(policy, "cost_per_1k_requests_usd"))
+    text = f"The cheapest that keeps it is {clean(policy, 40)} ({cost} for 1,000 requests)"
+    if not cheapest["tied"]:
+        return f"{text}."
+    others = _enumerate([clean(policy, 40) for policy in cheapest["tied"]])
+    return f"{text}, though {others} cannot be told from it by cost."
 
 
-def _and(parts: list[str]) -> str:
+def _enumerate(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def rows(run: RunDocuments) -> tuple[list[str], list[list[Cell]]]:
-    """Heads and cells of the table of policies."""
-    verdict = {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
-    seen = {
-        name for name in COLUMNS if any(run.metric(policy, name)["mean"] for policy in run.policies)
-    }
-    shown = {name: head for name, head in COLUMNS.items() if name in seen or name == "success_rate"}
-    made = [
+def policy_table(run: RunDocuments) -> MarkedTable:
+    """A row for each policy: whether it keeps the promise, and the metrics of `COLUMNS` that any
+    policy has."""
+    verdict = _verdict(run)
+    metrics = [
+        name
+        for name in COLUMNS
+        if name == "success_rate"
+        or any(run.metric(policy, name)["mean"] for policy in run.policies)
+    ]
+    rows = [
         [
             Cell(clean(policy, 40)),
-            _kept(verdict[policy]),
-            *(_cell(run, policy, name) for name in shown),
+            KEPT[verdict[policy]],
+            *(_metric_cell(run, policy, name) for name in metrics),
         ]
         for policy in run.policies
     ]
-    return ["policy", "keeps the promise", *(head for head, _ in shown.values())], made
+    return MarkedTable(
+        ["policy", "keeps the promise", *(COLUMNS[name][0] for name in metrics)], rows
+    )
 
 
-def _kept(meets: bool | None) -> Cell:
-    return {True: Cell("yes", "yes"), False: Cell("no", "no"), None: Cell("undecided", "open")}[
-        meets
-    ]
-
-
-def _cell(run: RunDocuments, policy: str, name: str) -> Cell:
-    found = run.metric(policy, name)
+def _metric_cell(run: RunDocuments, policy: str, name: str) -> Cell:
+    interval = run.metric(policy, name)
     mark = run.evidence["marks"].get(name, {}).get(policy, "")
-    if found["mean"] is None:
-        return Cell(
-            f"n/a ({run.mean(policy, 'requests'):,.0f} requests)"
-            if name == "success_rate"
-            else "n/a",
-            mark,
-        )
+    if interval["mean"] is None:
+        count = f" ({run.mean(policy, 'requests'):,.0f} requests)" if name == "success_rate" else ""
+        return Cell(f"n/a{count}", mark)
     missed = run.mean(policy, "undetected") if name == "detection_s" else None
-    return Cell(
-        span(**found, unit=COLUMNS[name][1]) + (f"; {missed:.3g} not noticed" if missed else ""),
-        mark,
-    )
+    unnoticed = f"; {missed:.3g} not noticed" if missed else ""
+    return Cell(span(**interval, unit=COLUMNS[name][1]) + unnoticed, mark)
 
 
-def differences(run: RunDocuments) -> tuple[list[str], list[list[str]]]:
-    """Paired differences to the first policy, in words."""
-    shares = (
-        {"success_rate": "success"}
-        if run.evidence["slo"]["latency"] is None and run.evidence["slo"]["ttft"] is None
-        else {"success_rate": "success", "slo_attainment": "in time"}
-    )
+def difference_table(run: RunDocuments) -> Table:
+    """A row for each policy but the first: its paired differences to the first."""
+    slo = run.evidence["slo"]
     heads = {
-        **shares,
+        "success_rate": "success",
+        **({} if slo["latency"] is None and slo["ttft"] is None else {"slo_attainment": "in time"}),
         "latency_p95_s": "p95 latency",
         "cost_per_1k_requests_usd": "USD for 1,000 requests",
         "quality_mean": "quality",
     }
-    found: dict[str, dict[str, Any]] = {}
+    differences: dict[str, Json] = {}
     for row in run.summary["differences"]:
-        found.setdefault(row["b"], {})[row["metric"]] = row
-    made = [
+        differences.setdefault(row["b"], {})[row["metric"]] = row
+    rows = [
         [clean(policy, 40), *(_difference(row[name], COLUMNS[name][1]) for name in heads)]
-        for policy, row in found.items()
+        for policy, row in differences.items()
     ]
-    return ["policy", *heads.values()], made
+    return Table(["policy", *heads.values()], rows)
 
 
-def _difference(row: dict[str, Any], unit: str) -> str:
+def _difference(row: Json, unit: str) -> str:
     if row["mean"] is None:
         return "n/a"
-    bounds = {key: row[key] for key in ("mean", "low", "high")}
-    text = (
-        span(**bounds, unit=unit).replace(" %", " points")
-        if unit == "share"
-        else span(**bounds, unit=unit)
-    )
+    text = difference_span(row["mean"], row["low"], row["high"], unit)
     sign = "+" if row["mean"] > 0 else ""
     chance = row["low"] is not None and row["low"] <= 0 <= row["high"]
     return f"{sign}{text}{' — may be chance' if chance else ''}"
 
 
-def year(summary: dict[str, Any]) -> tuple[Table, str] | None:
-    """Figures of a year, and what they are made from; None if they were not asked for."""
-    found = summary.get("yearly")
-    if found is None:
+def year_table(summary: Json) -> tuple[Table, str] | None:
+    """Figures of a year, with a note of what they are made from; None without `--yearly`."""
+    yearly = summary.get("yearly")
+    if yearly is None:
         return None
     units = {"success_rate": "share", "availability": "share", "cost_usd": "USD"}
     rows = [
-        [clean(policy, 40), *(span(**one[name], unit=unit) for name, unit in units.items())]
-        for policy, one in found["policies"].items()
+        [clean(policy, 40), *(span(**figures[name], unit=unit) for name, unit in units.items())]
+        for policy, figures in yearly["policies"].items()
     ]
-    kinds = [
-        f"{clean(' with '.join(one['outages']) or 'without an outage', 80)}: {one['horizons']:,.4g}"
-        for one in found["strata"]
+    strata = [
+        f"{clean(' with '.join(row['outages']) or 'without an outage', 80)}: {row['horizons']:,.4g}"
+        for row in yearly["strata"]
     ]
     note = (
-        f"Horizons a year, {'; '.join(kinds)}. Three outages at once are left out: "
-        f"{percent(found['three_at_once'])} of the time."
+        f"Horizons a year, {'; '.join(strata)}. Three outages at once are left out: "
+        f"{percent(yearly['three_at_once'])} of the time."
     )
     return Table(["policy", "requests that succeed", "minutes that do", "USD"], rows), note
 
@@ -181,18 +155,19 @@ def year(summary: dict[str, Any]) -> tuple[Table, str] | None:
 STEADY = {"warmup_minutes": "minutes of warm-up", "batches": "batches", "lag1": "their correlation"}
 
 
-def steady(summary: dict[str, Any]) -> tuple[Table, str] | None:
-    """What one run of a steady scenario tells of its success rate; None where it tells nothing."""
-    found = summary.get("steady_state")
-    if not found:
+def steady_state_table(summary: Json) -> tuple[Table, str] | None:
+    """The success rate by batch means of one run of a steady scenario, with a note; None for other
+    runs."""
+    estimates = summary.get("steady_state")
+    if not estimates:
         return None
     rows = [
         [
             clean(policy, 40),
-            span(one["mean"], one["low"], one["high"], "share"),
-            *(f"{one[name]:.3g}" for name in ("warmup_minutes", "batches", "lag1")),
+            span(row["mean"], row["low"], row["high"], "share"),
+            *(f"{row[name]:.3g}" for name in STEADY),
         ]
-        for policy, one in found.items()
+        for policy, row in estimates.items()
     ]
     note = (
         "Batch means: the warm-up is cut off, the rest parted into batches; where they still "

@@ -1,4 +1,7 @@
-"""The skeleton of every page: its policy, its tables, its figures."""
+"""Parts of a page: its skeleton and security policy, sections, headers, tables and figures.
+
+Texts are cut and cleaned by the caller, and escaped here.
+"""
 
 from __future__ import annotations
 
@@ -6,76 +9,179 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import Any
 
-from simroute.report.picture import Exhibit, Listing, Picture, Table
+from simroute.report.picture import Cell, Exhibit, Json, Listing, MarkedTable, Picture, Table
 from simroute.text import clean
 
 
-def _html(title: str, body: str, charts: dict[str, Any]) -> str:
+def document(
+    title: str, header: str, sections: Mapping[str, str], charts: Mapping[str, Json]
+) -> str:
+    """A page: links to its sections, the header with the answer, and the sections by title."""
+    links = "".join(
+        f'<a href="#{anchor(name)}">{escape(name)}</a>' for name in ("Answer", *sections)
+    )
+    body = "".join(
+        f'<section id="{anchor(name)}"><h2>{escape(name)}</h2>{inner}</section>'
+        for name, inner in sections.items()
+    )
+    return skeleton(title, f'<nav aria-label="Sections">{links}</nav>{header}{body}', charts)
+
+
+def skeleton(title: str, body: str, charts: Mapping[str, Json]) -> str:
+    """The whole HTML file. `charts`: plotly's figures by the names that the body refers to."""
     style, script, plotly = _asset("style.css"), _asset("page.js"), _plotly()
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}' '{plotly.digest}'; style-src "
         f"'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
+    figures = _pack(json.dumps(charts, allow_nan=False).encode())
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<meta '
-        'name="color-scheme" content="light dark">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         f'<a class="skip" href="#answer">Skip to the answer</a>\n<main>{body}</main>\n'
-        f'<script type="text/plain" '
-        f'id="figures">{_packed(json.dumps(charts, allow_nan=False).encode())}</script>\n'
-        f'<script type="text/plain" '
-        f'id="plotly">{plotly.packed}</script>\n<script>{script}</script>\n</body>\n</html>\n'
+        f'<script type="text/plain" id="figures">{figures}</script>\n'
+        f'<script type="text/plain" id="plotly">{plotly.packed}</script>\n'
+        f"<script>{script}</script>\n</body>\n</html>\n"
     )
 
 
-def _shown(name: str, found: Exhibit) -> str:
-    if isinstance(found, str):
-        return f'<p class="left-out">{escape(found)}</p>'
-    if isinstance(found, Listing):
-        head = f"<h3>{escape(found.title)}</h3><figcaption>{escape(found.caption)}</figcaption>"
-        return f'<figure id="{name}">{head}{_table(found.table)}</figure>'
-    return _figure(name, found)
-
-
-def _figure(name: str, picture: Picture) -> str:
-    height = int(picture.figure["layout"]["height"])
+def answer_header(title: str, question: str, answer: str, basis: str, tables: str = "") -> str:
+    """The head of a page. `answer` and `tables`: HTML; `basis`: how many runs of how long."""
     return (
-        f'<figure id="{name}"><h3>{escape(picture.title)}</h3>'
-        f"<figcaption>{escape(picture.caption)}</figcaption>"
-        f'<div class="chart" data-figure="{name}" role="img" aria-label="{escape(picture.title)} '
-        f'The table below has the figures." '
-        f'style="min-height:{height}px"><p class="without">The picture needs JavaScript; the '
-        f"table below carries its figures.</p></div>"
-        f"<details><summary>The figures as a "
-        f"table</summary>{_table(picture.table)}</details></figure>"
+        f'<header id="answer"><h1>{escape(title)}</h1><p class="question">{escape(question)}</p>'
+        f'<div class="said">{answer}</div><p class="small">{escape(basis)}</p>{tables}</header>'
     )
 
 
-def _table(table: Table) -> str:
+def paragraphs(texts: Iterable[str]) -> str:
+    """A paragraph for each text."""
+    return "".join(f"<p>{escape(text)}</p>" for text in texts)
+
+
+def small(text: str) -> str:
+    """A remark in small print."""
+    return f"<p class='small'>{escape(text)}</p>"
+
+
+def preformatted(lines: Iterable[str], most: int = 2000) -> str:
+    """Lines of a file, each of at most `most` characters."""
+    text = "\n".join(clean(line, most) for line in lines)
+    return f"<pre>{escape(text)}</pre>"
+
+
+def folded(title: str, inner: str) -> str:
+    """HTML that is shown after a click on its title."""
+    return f"<details><summary>{escape(title)}</summary>{inner}</details>"
+
+
+def file_digests(digests: Mapping[str, str]) -> str:
+    """A list of file names with their SHA-256; empty without files."""
+    items = "".join(
+        f"<li><code>{escape(clean(name, 80))}</code> SHA-256 {escape(clean(digest, 80))}</li>"
+        for name, digest in digests.items()
+    )
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def render_exhibit(name: str, exhibit: Exhibit) -> str:
+    """A figure with its heading; a sentence where there is none."""
+    if isinstance(exhibit, str):
+        return f'<p class="left-out">{escape(exhibit)}</p>'
+    if isinstance(exhibit, Listing):
+        return _figure(name, exhibit, render_table(exhibit.table))
+    return render_picture(name, exhibit)
+
+
+def render_picture(name: str, picture: Picture) -> str:
+    """A chart with its heading and table."""
+    table = folded("The figures as a table", render_table(picture.table))
+    return _figure(name, picture, chart(name, picture) + table)
+
+
+def render_panels(name: str, pictures: Mapping[str, Picture]) -> str:
+    """Charts of one kind side by side under the heading of the first, with one table of all."""
+    first = next(iter(pictures.values()))
+    rows = [row for picture in pictures.values() for row in picture.table.rows]
+    charts = "".join(chart(key, picture) for key, picture in pictures.items())
+    table = folded("The figures as a table", render_table(Table(first.table.heads, rows)))
+    return _figure(name, first, f'<div class="panels">{charts}</div>{table}')
+
+
+def chart(name: str, picture: Picture) -> str:
+    """The place of a chart, which the page's script fills."""
+    return (
+        f'<div class="chart" data-figure="{name}" role="img" aria-label="{escape(picture.title)} '
+        f'The table below has the figures." style="min-height:{int(picture.layout["height"])}px">'
+        f'<p class="without">The picture needs JavaScript; the table below carries its '
+        f"figures.</p></div>"
+    )
+
+
+def _figure(name: str, exhibit: Picture | Listing, inner: str) -> str:
+    return (
+        f'<figure id="{name}"><h3>{escape(exhibit.title)}</h3>'
+        f"<figcaption>{escape(exhibit.caption)}</figcaption>{inner}</figure>"
+    )
+
+
+def render_table(table: Table) -> str:
+    """A table that scrolls sideways; the first cell of a row is its head."""
     heads = "".join(f"<th scope=col>{escape(clean(head, 60))}</th>" for head in table.heads)
     body = "".join(
-        f"<tr><th scope=row>{escape(row[0])}</th>{_cells(row[1:])}</tr>" for row in table.rows
+        f"<tr><th scope=row>{escape(row[0])}</th>"
+        f"{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
+        for row in table.rows
     )
+    return _scrolling("<table>", heads, body)
+
+
+def render_as_table(picture: Picture) -> str:
+    """A picture's title and table without its chart, for a notebook."""
+    return f"<div><p>{escape(picture.title)}</p>{render_table(picture.table)}</div>"
+
+
+def render_marked_table(table: MarkedTable) -> str:
+    """A table of figures in which marks are shown, and intervals stand below their means."""
+    heads = "".join(f"<th scope=col>{escape(head)}</th>" for head in table.heads)
+    body = "".join(
+        f"<tr><th scope=row>{escape(row[0].text)}</th>{''.join(map(_marked_cell, row[1:]))}</tr>"
+        for row in table.rows
+    )
+    return _scrolling('<table class="verdict">', heads, body)
+
+
+def _marked_cell(cell: Cell) -> str:
+    tail = {
+        "tied": " <span class='tied' title='cannot be told from the best'>≈</span>",
+        "best": " <b class='best'>best</b>",
+    }.get(cell.mark, "")
+    mean, bracket, bounds = cell.text.partition(" (")
+    interval = (
+        f"<br><small>({escape(bounds)}</small>"
+        if bracket and " to " in bounds
+        else escape(bracket + bounds)
+    )
+    return f'<td class="{cell.mark}">{escape(mean)}{tail}{interval}</td>'
+
+
+def _scrolling(opening: str, heads: str, body: str) -> str:
     return (
-        f'<div class="wide" '
-        f'tabindex="0"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="wide" tabindex="0">{opening}<thead><tr>{heads}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
-def _cells(cells: Iterable[str]) -> str:
-    return "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-
-
-def _anchor(name: str) -> str:
+def anchor(name: str) -> str:
+    """A section's title as its `id`."""
     return "".join(char for char in name.lower().replace(" ", "-") if char.isalnum() or char == "-")
 
 
@@ -87,15 +193,15 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _packed(raw: bytes) -> str:
+def _pack(raw: bytes) -> str:
     return base64.b64encode(gzip.compress(raw, 9, mtime=0)).decode()
 
 
 class _Script:
-    """plotly's own bundle, packed, and the hash by which the page's policy knows it."""
+    """A script, packed, with the digest by which the page's security policy allows it."""
 
     def __init__(self, text: str) -> None:
-        self.digest, self.packed = _digest(text), _packed(text.encode())
+        self.digest, self.packed = _digest(text), _pack(text.encode())
 
 
 @cache

@@ -1,5 +1,7 @@
-"""What every picture of a report is made with: its data, its colours, its axes. Figures are plain
-plotly JSON; plotly itself runs in the browser."""
+"""What the pictures of a report share: stored documents, tables, colours, axes, bars and lines.
+
+A figure is plain plotly JSON; plotly itself runs in the browser.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,13 @@ from typing import Any, NamedTuple
 
 from simroute.text import clean
 
+Json = dict[str, Any]
+"""An object of summary.json, evidence.json or sensitivity.json, or a part of a plotly figure."""
+
 PETROFF = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
-"""Six colours that the colour-blind can tell apart (Petroff 2021); policies beyond six differ by
-dash and marker as well."""
+"""Six colours that colour-blind readers can tell apart (Petroff 2021); beyond six series, dash and
+marker differ as well."""
+GREY = PETROFF[4]
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = (
     "circle",
@@ -28,28 +34,49 @@ MARKERS = (
 )
 PATTERNS = ("", "/", "x", "-", "\\", "+", ".", "|")
 PANEL, GAP, TOP, BOTTOM = 120, 34, 64, 64
-"""Pixels of one of several panels, between two, above all and below all."""
+"""Pixels: the height of a panel, the space between two, above the first and below the last."""
 
 
 class Table(NamedTuple):
-    """Heads, and rows of cells already in words."""
+    """Column heads, and rows of formatted cells."""
 
     heads: list[str]
     rows: list[list[str]]
 
 
+class Cell(NamedTuple):
+    """A formatted cell with its mark: "best", "tied" (not distinguishable from the best), "yes",
+    "no", "open" or ""."""
+
+    text: str
+    mark: str = ""
+
+
+class MarkedTable(NamedTuple):
+    """Column heads, and rows of cells with marks."""
+
+    heads: list[str]
+    rows: list[list[Cell]]
+
+
 class Picture(NamedTuple):
-    """One chart: the question it answers, how to read it, plotly's data and layout, and the same
-    figures as a table."""
+    """One chart: the question that it answers, how to read it, plotly's traces and layout, and the
+    same numbers as a table."""
 
     title: str
     caption: str
-    figure: dict[str, Any]
+    data: list[Json]
+    layout: Json
     table: Table
+
+    @property
+    def figure(self) -> Json:
+        """plotly's figure as JSON."""
+        return {"data": self.data, "layout": self.layout}
 
 
 class Listing(NamedTuple):
-    """What is told by a table alone: the question it answers, how to read it, the figures."""
+    """A table without a chart: the question that it answers, how to read it, the numbers."""
 
     title: str
     caption: str
@@ -57,11 +84,11 @@ class Listing(NamedTuple):
 
 
 Exhibit = Picture | Listing | str
-"""What a function of figures/ gives; a string says why there is no picture."""
+"""What a function of `figures/` returns; a string says why there is nothing to show."""
 
 
 def plotly_figures(exhibits: Mapping[str, Exhibit]) -> dict[str, Any]:
-    """plotly's own object of each picture, for a notebook."""
+    """plotly's `Figure` of each picture by name, for a notebook."""
     import plotly.graph_objects as go
 
     return {
@@ -73,58 +100,64 @@ def plotly_figures(exhibits: Mapping[str, Exhibit]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class RunDocuments:
-    """A run as it is stored: summary.json and evidence.json."""
+    """The stored documents of a run: summary.json and evidence.json."""
 
-    summary: dict[str, Any]
-    evidence: dict[str, Any]
+    summary: Json
+    evidence: Json
 
     @property
     def policies(self) -> list[str]:
         return list(self.summary["policies"])
 
-    def of(self, policy: str) -> dict[str, Any]:
-        """A policy's evidence."""
-        found: dict[str, Any] = self.evidence["policies"][policy]
-        return found
+    def of(self, policy: str) -> Json:
+        """A policy's part of evidence.json."""
+        evidence: Json = self.evidence["policies"][policy]
+        return evidence
 
     def metric(self, policy: str, name: str) -> dict[str, float | None]:
-        """Mean and bounds."""
-        found: dict[str, float | None] = self.summary["policies"][policy]["metrics"][name]
-        return found
+        """`mean`, `low` and `high` of a policy's metric."""
+        interval: dict[str, float | None] = self.summary["policies"][policy]["metrics"][name]
+        return interval
 
     def mean(self, policy: str, name: str) -> float:
+        """The mean of a policy's metric, 0 where it has none."""
         return self.metric(policy, name)["mean"] or 0.0
 
-    def style(self, policy: str) -> dict[str, Any]:
+    def style(self, policy: str) -> Json:
         """Line and marker of a policy, the same in all pictures."""
-        place = self.policies.index(policy)
-        color = PETROFF[place % len(PETROFF)]
-        return {
-            "line": {"color": color, "dash": DASHES[(place + place // 6) % 6], "width": 2},
-            "marker": {"color": color, "symbol": MARKERS[place % 10]},
-        }
+        return series_style(self.policies.index(policy))
 
 
 def label(name: str, most: int = 28) -> str:
-    """A user's word as text: plotly reads a little HTML, which must not come from a name."""
+    """A name as plotly's text, at most `most` characters: plotly renders some HTML, which a name
+    must not contain."""
     return html.escape(clean(str(name), most), quote=False)
 
 
-def target_style(place: int) -> dict[str, Any]:
-    """Colour and pattern of a target, by its place in the scenario: the policies' colours from the
-    other end."""
+def series_style(index: int) -> Json:
+    """Line and marker of the series with this index."""
+    color = PETROFF[index % len(PETROFF)]
     return {
-        "color": PETROFF[(5, 1, 0, 3, 2, 4)[place % 6]],
-        "pattern": PATTERNS[place % len(PATTERNS)],
+        "line": {"color": color, "dash": DASHES[(index + index // 6) % 6], "width": 2},
+        "marker": {"color": color, "symbol": MARKERS[index % 10]},
     }
 
 
-def filled(color: str, place: int) -> dict[str, Any]:
-    """A bar's colour, with a pattern over it, so that bars can be told apart without colour."""
+def target_style(index: int) -> Json:
+    """Colour and pattern of the target with this index in the scenario; the order of colours is not
+    that of policies."""
+    return {
+        "color": PETROFF[(5, 1, 0, 3, 2, 4)[index % 6]],
+        "pattern": PATTERNS[index % len(PATTERNS)],
+    }
+
+
+def fill(color: str, index: int) -> Json:
+    """plotly's marker of bars: a colour under a pattern, so that bars differ without colour too."""
     return {
         "color": color,
         "pattern": {
-            "shape": PATTERNS[place % len(PATTERNS)],
+            "shape": PATTERNS[index % len(PATTERNS)],
             "fillmode": "overlay",
             "fgcolor": "#fff",
             "fgopacity": 0.55,
@@ -133,8 +166,35 @@ def filled(color: str, place: int) -> dict[str, Any]:
     }
 
 
-def log_seconds(coarse: bool = False) -> dict[str, Any]:
-    """A logarithmic axis of seconds with whole labels."""
+def bar(name: str, y: list[Any], x: list[Any], **style: Any) -> Json:
+    """A series of horizontal bars of the lengths `x`."""
+    return {"type": "bar", "orientation": "h", "name": name, "y": y, "x": x, **style}
+
+
+def error_bars(intervals: list[Json], scale: float) -> Json:
+    """plotly's error bars from `mean` to `low` and `high`; invisible where a bound is unknown."""
+    if any(each["low"] is None or each["high"] is None for each in intervals):
+        return {"visible": False}
+    return asymmetric_bars(intervals, scale) | {"thickness": 1.2}
+
+
+def asymmetric_bars(intervals: list[Json], scale: float) -> Json:
+    """plotly's error bars, whose two sides may differ in length."""
+    up, down = (
+        [scale * abs(each[end] - each["mean"]) for each in intervals] for end in ("high", "low")
+    )
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down}
+
+
+def level(name: str, y: float, line: Json) -> Json:
+    """Part of a layout: a named horizontal line across the whole plot."""
+    ends = {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y}
+    text = note(name, 1, y, xref="paper", xanchor="right", yanchor="bottom", font={"size": 11})
+    return {"shapes": [{"type": "line", **ends, "line": line}], "annotations": [text]}
+
+
+def log_seconds(coarse: bool = False) -> Json:
+    """A logarithmic axis of seconds with round tick labels; `coarse`: fewer of them."""
     ticks = (
         (0.1, 0.3, 1, 3, 10, 30, 100, 300)
         if coarse
@@ -149,30 +209,26 @@ def log_seconds(coarse: bool = False) -> dict[str, Any]:
 
 
 def clock(horizon: float) -> tuple[float, str]:
-    """Seconds of the unit in which a run's time is told, and its name."""
-    return (
-        (60.0, "min")
-        if horizon <= 4 * 3600
-        else (3600.0, "h")
-        if horizon <= 4 * 86_400
-        else (86_400.0, "d")
-    )
+    """(seconds, name) of the unit of a time axis over `horizon` seconds."""
+    if horizon <= 4 * 3600:
+        return 60.0, "min"
+    return (3600.0, "h") if horizon <= 4 * 86_400 else (86_400.0, "d")
 
 
-def panels(titles: list[str], height: int = PANEL) -> dict[str, Any]:
-    """A layout of one panel above another over one x axis; y axes are y, y2, y3 … from the top,
-    each titled."""
-    many = len(titles)
-    inside = many * height + (many - 1) * GAP
-    layout: dict[str, Any] = {
+def panels(titles: list[str], height: int = PANEL) -> Json:
+    """A layout of titled panels above each other, with one x axis; the y axes are y, y2, y3 … from
+    the top."""
+    count = len(titles)
+    inside = count * height + (count - 1) * GAP
+    layout: Json = {
         "height": inside + TOP + BOTTOM,
         "annotations": [],
         "shapes": [],
-        "xaxis": {"anchor": axis("y", many - 1)},
+        "xaxis": {"anchor": axis("y", count - 1)},
     }
-    for place, title in enumerate(titles):
-        top = 1 - place * (height + GAP) / inside
-        layout["yaxis" + ("" if place == 0 else str(place + 1))] = {
+    for index, title in enumerate(titles):
+        top = 1 - index * (height + GAP) / inside
+        layout[layout_axis("y", index)] = {
             "domain": [max(0.0, top - height / inside), top],
             "anchor": "x",
         }
@@ -182,17 +238,24 @@ def panels(titles: list[str], height: int = PANEL) -> dict[str, Any]:
     return layout
 
 
-def axis(letter: str, place: int) -> str:
-    """plotly's name of the axis at a place: y, y2, y3 …"""
-    return letter if place == 0 else f"{letter}{place + 1}"
+def axis(letter: str, index: int) -> str:
+    """plotly's name of an axis in a trace: y, y2, y3 …"""
+    return letter if index == 0 else f"{letter}{index + 1}"
 
 
-def note(text: str, x: float, y: float, **more: Any) -> dict[str, Any]:
+def layout_axis(letter: str, index: int) -> str:
+    """plotly's name of an axis in a layout: yaxis, yaxis2, yaxis3 …"""
+    return axis(f"{letter}axis", index)
+
+
+def note(text: str, x: float, y: float, **more: Any) -> Json:
+    """plotly's annotation without an arrow."""
     return {"text": text, "x": x, "y": y, "showarrow": False, **more}
 
 
-def bars(height: int, x: str, tick: str = "") -> dict[str, Any]:
-    """A layout of horizontal bars, the first at the top."""
+def bars(height: int, x: str, tick: str = "") -> Json:
+    """A layout of horizontal bars, the first at the top. `x`: title of the axis; `tick`: prefix of
+    its labels."""
     return {
         "height": height,
         "barmode": "group",

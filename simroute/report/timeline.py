@@ -1,10 +1,10 @@
-"""One request, explained: its sends and waits as a strip, drawn with nothing but boxes."""
+"""One request in words: its sends and the decisions of layers, in the order of time."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
+from simroute.report.picture import Json
 from simroute.text import clean, pairs, percent, seconds, usd
 
 REASONS = {
@@ -23,111 +23,111 @@ STATUS = {
     504: "hung",
     529: "overloaded",
 }
-
+CACHED = {"no": "", "exact": " from the cache", "semantic": " from the semantic cache"}
+OUTCOMES = {
+    "ok": "answered",
+    "failed": "failed",
+    "rejected": "refused",
+    "truncated": "cut short",
+}
 DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
 
 
-def heading(one: dict[str, Any]) -> str:
+def heading(request: Json) -> str:
     """Which request, under which policy, and why it is shown."""
-    reasons = " and ".join(dict.fromkeys(REASONS[why] for _, why in sorted(one["why"])))
-    return f"Request {one['request_id']} under {clean(one['policy'], 40)}: {reasons}"
+    reasons = " and ".join(dict.fromkeys(REASONS[why] for _, why in sorted(request["why"])))
+    return f"Request {request['request_id']} under {clean(request['policy'], 40)}: {reasons}"
 
 
-def summary(one: dict[str, Any]) -> str:
-    """What became of it, in a sentence."""
-    where = f" by {clean(one['target'], 40)}" if one["target"] else ""
-    cached = {"no": "", "exact": " from the cache", "semantic": " from the semantic cache"}[
-        one["cached"]
-    ]
-    ended = {"ok": "answered", "failed": "failed", "rejected": "refused", "truncated": "cut short"}[
-        one["outcome"]
-    ]
+def summary(request: Json) -> str:
+    """Outcome, latency, cost and quality in a sentence."""
+    target = f" by {clean(request['target'], 40)}" if request["target"] else ""
     parts = [
-        f"{ended}{where}{cached} after {seconds(one['latency_s'])}",
-        f"billed {usd(one['cost_nano'] / 1e9)}",
+        f"{OUTCOMES[request['outcome']]}{target}{CACHED[request['cached']]} after "
+        f"{seconds(request['latency_s'])}",
+        f"billed {usd(request['cost_nano'] / 1e9)}",
     ]
-    if one["wasted_nano"]:
-        parts.append(f"of which {usd(one['wasted_nano'] / 1e9)} for nothing")
-    if one["quality"] is not None and one["outcome"] == "ok":
-        parts.append(_graded(one))
-    asked = (
-        f"{one['input_tokens']:,} tokens in, {one['output_tokens']:,} out, task "
-        f"{clean(one['task'], 40)}"
+    if request["wasted_nano"]:
+        parts.append(f"of which {usd(request['wasted_nano'] / 1e9)} for nothing")
+    if request["quality"] is not None and request["outcome"] == "ok":
+        parts.append(_quality(request))
+    text = ", ".join(parts)
+    return (
+        f"{text[0].upper()}{text[1:]}. ({request['input_tokens']:,} tokens in, "
+        f"{request['output_tokens']:,} out, task {clean(request['task'], 40)}; arrived at "
+        f"{request['arrival_s']:,.1f} s.)"
     )
-    said = ", ".join(parts)
-    return f"{said[0].upper()}{said[1:]}. ({asked}; arrived at {one['arrival_s']:,.1f} s.)"
 
 
-def _graded(one: dict[str, Any]) -> str:
-    if one["false_hit"]:
+def _quality(request: Json) -> str:
+    if request["false_hit"]:
         return "an answer to another question"
+    quality = request["quality"]
     return {0.0: "the answer was wrong", 1.0: "the answer was right"}.get(
-        one["quality"], f"quality {percent(one['quality'])}"
+        quality, f"quality {percent(quality)}"
     )
 
 
-def steps(one: dict[str, Any]) -> list[dict[str, Any]]:
-    """Sends and decisions in order of time: `at` and `end` (s from arrival), who, what; `kind` is
-    ok, bad, late or event."""
-    start = one["arrival_s"]
-    found = [_send(sent, start) for sent in one["attempts"]]
-    found += [
+def steps(request: Json) -> list[Json]:
+    """Sends and decisions in order of time: `at` and `end` (s from arrival; a decision has no end),
+    `who`, `what`, `cost`, and `kind`: ok, bad, late or event."""
+    start = request["arrival_s"]
+    sends = [_send(send, start) for send in request["attempts"]]
+    decisions = [
         {
             "at": event["t_s"] - start,
             "end": None,
             "who": clean(event["layer"], 40),
             "kind": "event",
-            "what": _event(event),
+            "what": _decision(event),
             "cost": "",
         }
-        for event in one["events"]
+        for event in request["events"]
     ]
-    return sorted(found, key=lambda step: (step["at"], step["end"] is not None))
+    return sorted(sends + decisions, key=lambda step: (step["at"], step["end"] is not None))
 
 
-def _send(sent: dict[str, Any], start: float) -> dict[str, Any]:
-    status = sent["status"]
-    kind = "late" if sent["abandoned"] else "ok" if status == 200 else "bad"
+def _send(send: Json, start: float) -> Json:
+    status = send["status"]
+    kind = "late" if send["abandoned"] else "ok" if status == 200 else "bad"
     what = "answered" if status == 200 else f"{status} {STATUS.get(status, 'failed')}"
-    if sent["abandoned"]:
-        what = f"given up after {seconds(sent['left_s'] - sent['start_s'])}"
-        what += f", ran on to {seconds(sent['end_s'] - start)}" if sent["cost_nano"] else ""
-    elif sent["retry_after_s"]:
-        what += f", asks to wait {seconds(sent['retry_after_s'])}"
+    if send["abandoned"]:
+        what = f"given up after {seconds(send['left_s'] - send['start_s'])}"
+        what += f", ran on to {seconds(send['end_s'] - start)}" if send["cost_nano"] else ""
+    elif send["retry_after_s"]:
+        what += f", asks to wait {seconds(send['retry_after_s'])}"
     return {
-        "at": sent["start_s"] - start,
-        "end": sent["left_s"] - start,
-        "who": clean(sent["target"], 40) + (" (trial)" if sent["probe"] else ""),
+        "at": send["start_s"] - start,
+        "end": send["left_s"] - start,
+        "who": clean(send["target"], 40) + (" (trial)" if send["probe"] else ""),
         "kind": kind,
         "what": what,
-        "cost": usd(sent["cost_nano"] / 1e9) if sent["cost_nano"] else "",
+        "cost": usd(send["cost_nano"] / 1e9) if send["cost_nano"] else "",
     }
 
 
-def _event(event: dict[str, Any]) -> str:
+def _decision(event: Json) -> str:
     """A layer's decision in words."""
-    where = clean(event["target"], 40) if event["target"] else ""
-    parts = {key: clean(value, 40) for key, value in pairs(event["detail"] or "").items()}
-    said = {
+    target = clean(event["target"], 40) if event["target"] else ""
+    detail = {key: clean(value, 40) for key, value in pairs(event["detail"] or "").items()}
+    detail = {
         key: f"{float(value):.3g}" if DECIMAL.fullmatch(value) else value
-        for key, value in parts.items()
+        for key, value in detail.items()
     }
-    whose = said.pop("breaker", where)
-    known = {
-        "fell_back": f"fell back from {where} (status {said.get('status')}) to {said.get('to')}",
-        "escalated": f"escalated to {where}",
-        "degraded": f"kept the cheap answer: {where} was all there was",
-        "retried": f"tried {where or 'it'} again (status {said.get('status')}) after a pause of "
-        f"{said.get('wait')} s",
-        "opened": f"breaker of {whose} opened",
-        "half_opened": f"breaker of {whose} let a trial pass",
-        "closed": f"breaker of {whose} closed",
+    breaker = detail.pop("breaker", target)
+    texts = {
+        "fell_back": f"fell back from {target} (status {detail.get('status')}) to "
+        f"{detail.get('to')}",
+        "escalated": f"escalated to {target}",
+        "degraded": f"kept the cheap answer: {target} was all there was",
+        "retried": f"tried {target or 'it'} again (status {detail.get('status')}) after a pause of "
+        f"{detail.get('wait')} s",
+        "opened": f"breaker of {breaker} opened",
+        "half_opened": f"breaker of {breaker} let a trial pass",
+        "closed": f"breaker of {breaker} closed",
     }
-    other = " ".join(
-        [
-            event["event"].replace("_", " "),
-            *([f"at {where}"] if where else []),
-            *(f"{key} {value}" for key, value in said.items()),
-        ]
-    )
-    return known.get(event["event"], other)
+    if event["event"] in texts:
+        return texts[event["event"]]
+    place = [f"at {target}"] if target else []
+    values = [f"{key} {value}" for key, value in detail.items()]
+    return " ".join([event["event"].replace("_", " "), *place, *values])

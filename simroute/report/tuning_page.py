@@ -1,5 +1,4 @@
-"""The page of a search, from its summary.json and the sentences and configuration that belong to
-it."""
+"""The page of a search, from its summary.json, its sentences and its configuration."""
 
 from __future__ import annotations
 
@@ -11,201 +10,179 @@ from simroute.metrics import METRICS
 from simroute.report import answer
 from simroute.report.figures import search
 from simroute.report.figures import tuning as figures
-from simroute.report.html import _anchor, _figure, _html, _table
-from simroute.report.picture import Picture, Table
-from simroute.report.run_page import _marked
-from simroute.text import clean, setting_text, span
+from simroute.report.html import (
+    answer_header,
+    document,
+    file_digests,
+    folded,
+    paragraphs,
+    preformatted,
+    render_marked_table,
+    render_panels,
+    render_picture,
+    render_table,
+    small,
+)
+from simroute.report.picture import Cell, Json, MarkedTable, Picture, Table
+from simroute.text import clean, difference_span, setting_text, span
 
-Found = dict[str, Any]
-Charts = dict[str, Any]
-ALSO = ("success_rate", "latency_p95_s", "cost_per_1k_requests_usd", "quality_mean")
-"""Figures that are told in any case."""
-STATES = {"met": "yes", "broken": "no", "not shown": "open", "unknown": "open"}
+ALWAYS_SHOWN = (
+    "success_rate",
+    "latency_p95_s",
+    "cost_per_1k_requests_usd",
+    "quality_mean",
+)
+STATES = {"broken": "no", "not shown": "open", "unknown": "open", "met": "yes"}
+"""State of a constraint -> mark, the worst first."""
 
 
-def render_page(found: Found, lines: list[str], config: str) -> str:
+def render_page(summary: Json, lines: list[str], config: str) -> str:
     """The HTML. `config`: the text of config.yaml, empty if it is not known."""
-    charts: Charts = {}
-    made = {name: part(found, charts) for name, part in SECTIONS.items()}
-    made["The same bits again"] = _again(found, config)
-    sections = {name: inner for name, inner in made.items() if inner}
-    links = "".join(
-        f'<a href="#{_anchor(name)}">{escape(name)}</a>' for name in ("Answer", *sections)
-    )
-    body = "".join(
-        f'<section id="{_anchor(name)}"><h2>{escape(name)}</h2>{inner}</section>'
-        for name, inner in sections.items()
-    )
-    return _html(
-        _title(found),
-        f'<nav aria-label="Sections">{links}</nav>{_answer(found, lines)}{body}',
-        charts,
-    )
+    charts: dict[str, Json] = {}
+    sections = {title: render(summary, charts) for title, render in SECTIONS.items()}
+    sections["The same bits again"] = _rerun(summary, config)
+    sections = {title: inner for title, inner in sections.items() if inner}
+    return document(_title(summary), _answer(summary, lines), sections, charts)
 
 
-def render_answer(found: Found, lines: list[str]) -> str:
-    """Sentences, settings and figures, for a notebook."""
-    return f"<div>{_said(lines)}{_marked(*_settings(found))}{_marked(*_standing(found))}</div>"
+def render_answer(summary: Json, lines: list[str]) -> str:
+    """The answer's sentences, settings and figures, for a notebook."""
+    return f"<div>{_said(lines)}{_tables(summary)}</div>"
 
 
-def _title(found: Found) -> str:
-    return (
-        f"{clean(found['policy'], 40)} tuned for "
-        f"{', '.join(clean(name, 40) for name in found['scenarios'])}"
-    )
+def _title(summary: Json) -> str:
+    scenarios = ", ".join(clean(name, 40) for name in summary["scenarios"])
+    return f"{clean(summary['policy'], 40)} tuned for {scenarios}"
 
 
 def _said(lines: list[str]) -> str:
-    return "".join(f"<p>{escape(clean(line, 1000))}</p>" for line in lines)
+    return paragraphs(clean(line, 1000) for line in lines)
 
 
-def _answer(found: Found, lines: list[str]) -> str:
-    wishes = " and ".join(found["gain"])
+def _tables(summary: Json, heading: str = "") -> str:
+    settings, figures = _settings(summary), _figures(summary)
+    return f"{render_marked_table(settings)}{heading}{render_marked_table(figures)}"
+
+
+def _answer(summary: Json, lines: list[str]) -> str:
     bounds = ", ".join(
-        f"{row['metric']} {row['sign']} {row['bound']:g}" for row in found["constraints"]
+        f"{row['metric']} {row['sign']} {row['bound']:g}" for row in summary["constraints"]
     )
-    names = ", ".join(row["name"] for row in found["space"])
-    question = f"Which values of {names} give {wishes}{f', with {bounds}' if bounds else ''}?"
-    runs, many = found["evaluations"], found["replications"]
-    given = (
+    names = ", ".join(row["name"] for row in summary["space"])
+    question = (
+        f"Which values of {names} give {' and '.join(summary['gain'])}"
+        f"{f', with {bounds}' if bounds else ''}?"
+    )
+    runs, fresh = summary["evaluations"], summary["replications"]["fresh"]
+    confirmed = (
+        f"{fresh} fresh replications with seed {summary['fresh_seed']}."
+        if fresh
+        else "nothing was confirmed in fresh weather."
+    )
+    basis = (
         f"{runs['candidates']} settings, {runs['search']} runs of the search with seed "
-        f"{found['seed']}; "
-        + (
-            f"{many['fresh']} fresh replications with seed {found['fresh_seed']}."
-            if many["fresh"]
-            else "nothing was confirmed in fresh weather."
-        )
-        + " Brackets hold 95 % intervals over replications."
+        f"{summary['seed']}; {confirmed} Brackets hold 95 % intervals over replications."
     )
-    cut = (
+    interrupted = (
         "<p><b>Interrupted: this is what the finished runs say.</b></p>"
-        if found["interrupted"]
+        if summary["interrupted"]
         else ""
     )
-    tables = f"{_marked(*_settings(found))}<h3>What it comes to</h3>{_marked(*_standing(found))}"
-    return (
-        f'<header id="answer"><h1>{escape(_title(found))}</h1><p '
-        f'class="question">{escape(clean(question, 600))}</p>'
-        f'<div class="said">{_said(lines)}{cut}</div><p '
-        f'class="small">{escape(given)}</p>{tables}</header>'
-    )
+    tables = _tables(summary, "<h3>What it comes to</h3>")
+    said = _said(lines) + interrupted
+    return answer_header(_title(summary), clean(question, 600), said, basis, tables)
 
 
-def _settings(found: Found) -> tuple[list[str], list[list[answer.Cell]]]:
-    """The start and what is recommended, parameter by parameter, and where other good values
-    lie."""
-    rows = []
-    for row in found["parameters"]:
-        reach, good = (_extent(row[key], "log" in row) for key in ("range", "good"))
-        remarks = (
-            ["flat"] * row["flat"]
-            + ([f"at the {row['border']} end"] if row["border"] else [])
-            + ["no effect here"] * (not row["counts"])
-        )
-        cells = [
-            row["name"],
-            setting_text(row["start"]),
-            setting_text(row["recommended"]),
-            reach,
-            good,
-            ", ".join(remarks),
-        ]
-        rows.append([answer.Cell(clean(text, 120)) for text in cells])
-    return [
+def _settings(summary: Json) -> MarkedTable:
+    """A row for each parameter: its values at the start and as recommended, and those that are not
+    distinguishable from the best."""
+    heads = [
         "parameter",
         "start",
         "recommended",
         "searched",
         "cannot be told from the best",
         "remark",
-    ], rows
+    ]
+    rows = []
+    for row in summary["parameters"]:
+        remarks = [
+            *(["flat"] if row["flat"] else []),
+            *([f"at the {row['border']} end"] if row["border"] else []),
+            *([] if row["counts"] else ["no effect here"]),
+        ]
+        cells = [
+            row["name"],
+            setting_text(row["start"]),
+            setting_text(row["recommended"]),
+            *(_extent(row[key], "log" in row) for key in ("range", "good")),
+            ", ".join(remarks),
+        ]
+        rows.append([Cell(clean(text, 120)) for text in cells])
+    return MarkedTable(heads, rows)
 
 
 def _extent(values: list[Any], is_range: bool) -> str:
-    return (
-        f"{setting_text(values[0])} to {setting_text(values[-1])}"
-        if is_range and values
-        else ", ".join(map(setting_text, values))
-    )
+    if is_range and values:
+        return f"{setting_text(values[0])} to {setting_text(values[-1])}"
+    return ", ".join(map(setting_text, values))
 
 
-def _standing(found: Found) -> tuple[list[str], list[list[answer.Cell]]]:
-    """Each setting's figures in fresh weather, or those of the search where nothing was
-    confirmed."""
-    stage = "fresh" if found["replications"]["fresh"] else "search"
-    known = found["start"][stage][found["scenarios"][0]]
-    metrics = [metric for metric in _metrics(found) if metric in known]
-    several = len(found["scenarios"]) > 1
-    rows = []
-    for name, setting in named(found):
-        for scenario in found["scenarios"] if setting.get(stage) else ():
-            place = f" in {clean(scenario, 40)}" if several else ""
-            told = {
-                metric: span(**setting[stage][scenario][metric], unit=METRICS[metric][0])
-                for metric in metrics
-            }
-            cells = [
-                answer.Cell(text, _mark(setting, metric, scenario)) for metric, text in told.items()
-            ]
-            rows.append([answer.Cell(f"{name}{place}"), *cells])
-    return ["setting", *(answer.COLUMNS.get(metric, (metric, ""))[0] for metric in metrics)], rows
+def _figures(summary: Json) -> MarkedTable:
+    """Figures of each setting in fresh weather, or in the search where nothing was confirmed."""
+    stage = figures.stage(summary)
+    measured = summary["start"][stage][summary["scenarios"][0]]
+    metrics = [
+        metric
+        for metric in dict.fromkeys([*figures.metrics(summary), *ALWAYS_SHOWN])
+        if metric in measured
+    ]
+    others = [(clean(row["policy"], 40), row) for row in summary["against"]]
+    settings = [("start", summary["start"]), ("recommended", summary["recommended"]), *others]
+    several = len(summary["scenarios"]) > 1
+    rows = [
+        [
+            Cell(f"{name}{f' in {clean(scenario, 40)}' if several else ''}"),
+            *(_figure(setting, stage, scenario, metric) for metric in metrics),
+        ]
+        for name, setting in settings
+        for scenario in (summary["scenarios"] if setting.get(stage) else ())
+    ]
+    heads = [answer.COLUMNS.get(metric, (metric, ""))[0] for metric in metrics]
+    return MarkedTable(["setting", *heads], rows)
 
 
-def named(found: Found) -> list[tuple[str, Found]]:
-    """The settings that are told of, the start first."""
-    others = [(clean(row["policy"], 40), row) for row in found["against"]]
-    return [("start", found["start"]), ("recommended", found["recommended"]), *others]
-
-
-def _metrics(found: Found) -> list[str]:
-    """Those that matter to the search, then those that always do."""
-    return list(
-        dict.fromkeys(
-            [
-                *(wish.split()[-1] for wish in found["gain"]),
-                *(row["metric"] for row in found["constraints"]),
-                *ALSO,
-            ]
-        )
-    )
-
-
-def _mark(setting: Found, metric: str, scenario: str) -> str:
-    """Whether a bound is kept: "yes", "no", "open", nothing where there is none."""
-    own = [
-        row
+def _figure(setting: Json, stage: str, scenario: str, metric: str) -> Cell:
+    """A metric, with the mark "yes", "no" or "open" where it has a bound."""
+    states = [
+        row["state"]
         for row in setting["constraints"]
         if row["constraint"].startswith((f"{metric}<", f"{metric}>"))
+        and row["scenario"] == scenario
     ]
-    states = [row["state"] for row in own if row["scenario"] == scenario]
-    return next(
-        (STATES[state] for state in ("broken", "not shown", "unknown", "met") if state in states),
-        "",
-    )
+    mark = next((mark for state, mark in STATES.items() if state in states), "")
+    return Cell(span(**setting[stage][scenario][metric], unit=METRICS[metric][0]), mark)
 
 
-def _difference(row: Found, unit: str) -> str:
-    text = span(**row, unit=unit).replace("$-", "-$")
-    return text.replace(" %", " points") if unit == "share" else text
+def _difference(row: Json, objective: str) -> str:
+    unit = METRICS[search.metric_of(objective)][0]
+    return difference_span(**row, unit=unit).replace("$-", "-$")
 
 
-# -- sections --------------------------------------------------------------------------------------
+def _standing(summary: Json, charts: dict[str, Json]) -> str:
+    return _panels("standing", figures.standing(summary), charts)
 
 
-def _against(found: Found, charts: Charts) -> str:
-    return _panels("standing", figures.standing(found), charts)
-
-
-def _luck(found: Found, charts: Charts) -> str:
+def _luck(summary: Json, charts: dict[str, Json]) -> str:
+    """The objectives in the search beside those in fresh weather."""
     rows = []
-    for wish, row in found["optimism"].items():
-        unit, gain = METRICS[wish.split()[-1]][0], found["gain"][wish]
-        ends = [span(row[stage], None, None, unit) for stage in ("training", "fresh")]
+    for objective, row in summary["optimism"].items():
+        unit, gain = METRICS[search.metric_of(objective)][0], summary["gain"][objective]
         rows.append(
             [
-                clean(wish, 60),
-                *ends,
-                *(_difference(gain[stage], unit) for stage in ("search", "fresh")),
+                clean(objective, 60),
+                *(span(row[stage], None, None, unit) for stage in ("training", "fresh")),
+                *(_difference(gain[stage], objective) for stage in ("search", "fresh")),
             ]
         )
     text = (
@@ -221,105 +198,75 @@ def _luck(found: Found, charts: Charts) -> str:
         "minus the start, in the search",
         "minus the start, in fresh weather",
     ]
-    tried = len(found["tried"])
-    more = (
-        f"<p class='small'>{tried} leaders were tried there, one after another.</p>"
-        if tried > 1 and len(found["front"]) < 2
+    leaders = len(summary["tried"])
+    remark = (
+        small(f"{leaders} leaders were tried there, one after another.")
+        if leaders > 1 and len(summary["front"]) < 2
         else ""
     )
-    return f"<p>{escape(text)}</p>{_table(Table(heads, rows))}{more}"
+    return f"<p>{escape(text)}</p>{render_table(Table(heads, rows))}{remark}"
 
 
-def _front(found: Found, charts: Charts) -> str:
-    if len(found["front"]) < 2:
+def _front(summary: Json, charts: dict[str, Json]) -> str:
+    if len(summary["front"]) < 2:
         return ""
-    stage = "fresh" if found["replications"]["fresh"] else "search"
-    rows = []
-    for each in found["front"]:
-        gains = [
-            _difference(each["gain"][wish][stage], METRICS[wish.split()[-1]][0])
-            for wish in found["gain"]
+    stage = figures.stage(summary)
+    rows = [
+        [
+            f"setting {point['candidate']}",
+            ", ".join(f"{key}={setting_text(value)}" for key, value in point["settings"].items()),
+            *(_difference(point["gain"][each][stage], each) for each in summary["gain"]),
         ]
-        rows.append(
-            [
-                f"setting {each['candidate']}",
-                ", ".join(
-                    f"{key}={setting_text(value)}" for key, value in each["settings"].items()
-                ),
-                *gains,
-            ]
-        )
-    heads = ["setting", "values", *(f"{wish}, minus the start" for wish in found["gain"])]
-    return f"<p>None of these beats another in all objectives.</p>{_table(Table(heads, rows))}"
+        for point in summary["front"]
+    ]
+    heads = ["setting", "values", *(f"{each}, minus the start" for each in summary["gain"])]
+    table = render_table(Table(heads, rows))
+    return f"<p>None of these beats another in all objectives.</p>{table}"
 
 
-def _effects(found: Found, charts: Charts) -> str:
-    return _panels("main_effects", figures.main_effects(found), charts) + _panels(
-        "pairs", figures.pairs(found), charts
+def _effects(summary: Json, charts: dict[str, Json]) -> str:
+    return _panels("main_effects", figures.main_effects(summary), charts) + _panels(
+        "pairs", figures.pairs(summary), charts
     )
 
 
-def _search(found: Found, charts: Charts) -> str:
-    made = {"objective_and_constraint": search.against(found), "race": search.race(found)}
-    charts.update({name: picture.figure for name, picture in made.items() if picture is not None})
-    return "".join(_figure(name, picture) for name, picture in made.items() if picture is not None)
+def _search(summary: Json, charts: dict[str, Json]) -> str:
+    pictures = search.draw_pictures(summary)
+    charts.update({name: picture.figure for name, picture in pictures.items()})
+    return "".join(render_picture(*each) for each in pictures.items())
 
 
-def _again(found: Found, config: str) -> str:
-    versions = (
-        f"simroute {found['simroute']}, seed {found['seed']}, numeric fingerprint "
-        f"{found['fingerprint']}"
-    )
-    files = "".join(
-        f"<li><code>{escape(clean(name, 80))}</code> SHA-256 {escape(clean(digest, 80))}</li>"
-        for name, digest in found["files"].items()
-    )
-    text = "\n".join(clean(line, 2000) for line in config.split("\n"))
-    resolved = (
-        f"<details><summary>The resolved configuration</summary><pre>{escape(text)}</pre></details>"
-        if config
-        else ""
-    )
-    return (
-        "<p>The recommended policy is in <code>tuned.yaml</code>, every run in "
-        "<code>trials.parquet</code>, beside this report. The search:</p>"
-        f"<pre>{escape(clean(found['command_line'], 4000))}</pre><p>or, with the files as they "
-        f"were, <code>simroute tune --config "
-        f"config.yaml</code>; with "
-        f"{escape(clean(versions, 200))}.</p>{f'<ul>{files}</ul>' if files else ''}{resolved}"
-    )
-
-
-SECTIONS: dict[str, Callable[[Found, Charts], str]] = {
-    "Side by side": _against,
+SECTIONS: dict[str, Callable[[Json, dict[str, Json]], str]] = {
+    "Side by side": _standing,
     "Was it luck?": _luck,
     "The front": _front,
     "What matters": _effects,
     "The search": _search,
 }
+"""Title -> renderer, which adds its figures to the charts of the page."""
 
 
-def _panels(name: str, pictures: list[Picture], charts: Charts) -> str:
-    """Pictures of one kind side by side, as many as there is room for; one table of all of them."""
+def _panels(name: str, pictures: list[Picture], charts: dict[str, Json]) -> str:
     if not pictures:
         return ""
-    drawn = ""
-    for place, picture in enumerate(pictures):
-        charts[f"{name}-{place}"] = picture.figure
-        drawn += (
-            f'<div class="chart" data-figure="{name}-{place}" role="img" '
-            f'aria-label="{escape(picture.title)} The table below has the figures." '
-            f'style="min-height:{int(picture.figure["layout"]["height"])}px"><p '
-            f'class="without">The picture needs JavaScript; the table below '
-            f"carries its figures.</p></div>"
-        )
-    table = _table(
-        Table(pictures[0].table.heads, [row for picture in pictures for row in picture.table.rows])
+    panels = {f"{name}-{index}": picture for index, picture in enumerate(pictures)}
+    charts.update({key: picture.figure for key, picture in panels.items()})
+    return render_panels(name, panels)
+
+
+def _rerun(summary: Json, config: str) -> str:
+    """How to get the same bits again. `config`: the text of config.yaml, or nothing."""
+    versions = (
+        f"simroute {summary['simroute']}, seed {summary['seed']}, numeric fingerprint "
+        f"{summary['fingerprint']}"
     )
-    first = pictures[0]
+    resolved = (
+        folded("The resolved configuration", preformatted(config.split("\n"))) if config else ""
+    )
     return (
-        f'<figure id="{name}"><h3>{escape(first.title)}</h3>'
-        f"<figcaption>{escape(first.caption)}</figcaption><div "
-        f'class="panels">{drawn}</div>'
-        f"<details><summary>The figures as a table</summary>{table}</details></figure>"
+        "<p>The recommended policy is in <code>tuned.yaml</code>, every run in "
+        "<code>trials.parquet</code>, beside this report. The search:</p>"
+        f"<pre>{escape(clean(summary['command_line'], 4000))}</pre><p>or, with the files as they "
+        f"were, <code>simroute tune --config config.yaml</code>; with "
+        f"{escape(clean(versions, 200))}.</p>{file_digests(summary['files'])}{resolved}"
     )

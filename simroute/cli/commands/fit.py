@@ -130,11 +130,11 @@ def deployments_of(name: str) -> dict[str, Any]:
 def _show(found: dict[str, Any], scenario: Path, page: Path) -> None:
     from simroute.cli.render import pages
     from simroute.cli.terminal import escaped
-    from simroute.report.fit_page import table
+    from simroute.report.fit_page import goodness_table
 
     for line in found["notes"]:
         click.echo(escaped(line))
-    pages.show(pages.table(*table(found)))
+    pages.show(pages.table(*goodness_table(found)))
     said = [row["said"] for row in found["goodness"] if row["said"]]
     click.echo("")
     for line in said or ["No row is far off."]:

@@ -1,11 +1,19 @@
-"""The pictures of a report, by section and name. A function gives a Picture, a Listing, or the
-sentence that says why there is none."""
+"""The figures of a run's page, by section and name. Each function returns a Picture, a Listing, or
+the sentence that says why there is none."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from simroute.report.figures import latency, money, over_time, quality, replay, spend
+from simroute.report.figures import (
+    latency,
+    money,
+    over_time,
+    quality,
+    replay,
+    savings,
+    spend,
+)
 from simroute.report.picture import Exhibit, RunDocuments
 
 Draw = Callable[[RunDocuments], Exhibit]
@@ -19,9 +27,9 @@ SECTIONS: dict[str, dict[str, Draw]] = {
     },
     "What it costs": {
         "cost_success": money.cost_success,
-        "spend_by_model": money.by_model,
-        "spend_by_feature": money.by_feature,
-        "spend_by_user": money.by_user,
+        "spend_by_model": spend.by_model,
+        "spend_by_feature": spend.by_feature,
+        "spend_by_user": spend.by_user,
         "budget": money.budget,
         "waste": money.waste,
     },
@@ -44,28 +52,28 @@ REPLAY: dict[str, dict[str, Draw]] = {
     "What happened": SECTIONS["What happened"],
     "What it costs, and whose": {
         "cost_success": money.cost_success,
-        "spend_by_model": spend.by_model,
-        "spend_by_feature": spend.by_feature,
-        "spend_by_user": spend.by_user,
-        "spend_by_team": spend.by_team,
-        "spend_by_day": spend.by_day,
+        "spend_by_model": spend.change_by_model,
+        "spend_by_feature": spend.change_by_feature,
+        "spend_by_user": spend.change_by_user,
+        "spend_by_team": spend.change_by_team,
+        "spend_by_day": spend.change_by_day,
         "drivers": spend.drivers,
-        "caching": spend.caching,
-        "shifts": spend.shifts,
+        "caching": savings.caching,
+        "shifts": savings.shifts,
         "budget": money.budget,
         "waste": money.waste,
     },
     "How slow": SECTIONS["How slow"],
     "How good": SECTIONS["How good"],
 }
-"""Of a replay."""
+"""The sections of a replay."""
 
 
 def sections(run: RunDocuments) -> dict[str, dict[str, Draw]]:
-    """Those of this run, in their order."""
+    """The sections of this run, in their order."""
     return REPLAY if run.summary.get("replay") is not None else SECTIONS
 
 
 def draw_pictures(run: RunDocuments) -> dict[str, Exhibit]:
-    """All of them, by name."""
+    """All figures of this run, by name."""
     return {name: draw(run) for section in sections(run).values() for name, draw in section.items()}

@@ -1,23 +1,32 @@
-"""What a policy that knew the weather would come to, drawn beside those that do not."""
+"""The clairvoyant bound, drawn beside policies that do not know the weather."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from simroute.report.picture import Picture, RunDocuments, Table
+from simroute.report.picture import GREY, Json, Picture, RunDocuments, Table
 from simroute.text import percent, span, usd
 
 NAME = "clairvoyant"
-GREY = "#9c9ca1"
+TRADES = {
+    "success": ("success_rate", "success", "share", 100.0, " %"),
+    "latency": ("latency_p95_s", "p95 latency", "s", 1.0, " s"),
+}
+"""What money buys -> metric, head, unit, scale and suffix of tick labels."""
 
 
-def traces(run: RunDocuments) -> list[dict[str, Any]]:
-    """Its marker, and the frontier that it attains when it leaves the dearest requests; nothing for
-    a run that has none."""
-    found = run.summary.get("bound")
-    if found is None or found["metrics"]["success_rate"]["mean"] is None:
+def _bound(run: RunDocuments) -> Json | None:
+    """The run's bound; None where it has none, or where no request arrived."""
+    bound: Json | None = run.summary.get("bound")
+    return None if bound is None or bound["metrics"]["success_rate"]["mean"] is None else bound
+
+
+def traces(run: RunDocuments) -> list[Json]:
+    """plotly's traces of the bound's frontier and of its point; none without a bound."""
+    bound = _bound(run)
+    if bound is None:
         return []
-    points = [(p["cost_per_1k_requests_usd"], p["success_rate"]) for p in found["frontier"]]
+    points = [(p["cost_per_1k_requests_usd"], p["success_rate"]) for p in bound["frontier"]]
     line = {
         "type": "scatter",
         "mode": "lines",
@@ -30,7 +39,7 @@ def traces(run: RunDocuments) -> list[dict[str, Any]]:
         "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed: no policy is "
         "above<extra>%{fullData.name}</extra>",
     }
-    metrics = found["metrics"]
+    metrics = bound["metrics"]
     marker = {
         "type": "scatter",
         "mode": "markers",
@@ -47,30 +56,23 @@ def traces(run: RunDocuments) -> list[dict[str, Any]]:
 
 
 def rows(run: RunDocuments) -> list[list[str]]:
-    """Its row of the table beneath."""
-    found = run.summary.get("bound")
-    if found is None or found["metrics"]["success_rate"]["mean"] is None:
+    """The bound's row in the table of policies; none without a bound."""
+    bound = _bound(run)
+    if bound is None:
         return []
-    metrics = found["metrics"]
-    return [
-        [
-            f"({NAME})",
-            span(**metrics["cost_per_1k_requests_usd"], unit="USD"),
-            span(**metrics["success_rate"], unit="share"),
-            "bound",
-            "",
-        ]
-    ]
+    cost = span(**bound["metrics"]["cost_per_1k_requests_usd"], unit="USD")
+    success = span(**bound["metrics"]["success_rate"], unit="share")
+    return [[f"({NAME})", cost, success, "bound", ""]]
 
 
 def caption(run: RunDocuments) -> str:
-    """How to read it."""
-    found = run.summary.get("bound")
-    if found is None:
+    """How to read the bound; empty without one."""
+    bound = run.summary.get("bound")
+    if bound is None:
         return ""
     limits = (
         ""
-        if found["exact"]
+        if bound["exact"]
         else " It knows no rate limits and no queue for slots, so it may be out of reach."
     )
     return (
@@ -81,37 +83,31 @@ def caption(run: RunDocuments) -> str:
     )
 
 
-def regret(run: RunDocuments, policy: str) -> str:
-    """A policy's distance from it, in success and in money, and how much of the first policy's it
-    has closed."""
-    found = run.summary["policies"][policy].get("regret")
-    if found is None or found["success_rate"]["mean"] is None:
+def gap(run: RunDocuments, policy: str) -> str:
+    """A policy's distance from the bound in success and USD, and the share of the first policy's
+    distance that it has closed."""
+    regret = run.summary["policies"][policy].get("regret")
+    if regret is None or regret["success_rate"]["mean"] is None:
         return "n/a"
-    success, cost = found["success_rate"], found["cost_per_1k_requests_usd"]
-    parts = [
-        f"{100 * success['mean']:+.2f} points, "
-        f"{'-' if cost['mean'] < 0 else '+'}{usd(abs(cost['mean']))}"
-    ]
-    share = success["closed"]["mean"]
-    if share is not None and policy != run.policies[0]:
-        parts.append(f"{percent(share)} of the gap in success closed")
-    return "; ".join(parts)
+    success, cost = regret["success_rate"], regret["cost_per_1k_requests_usd"]["mean"]
+    text = f"{100 * success['mean']:+.2f} points, {'-' if cost < 0 else '+'}{usd(abs(cost))}"
+    closed = success["closed"]["mean"]
+    if closed is None or policy == run.policies[0]:
+        return text
+    return f"{text}; {percent(closed)} of the gap in success closed"
 
 
 def frontier(columns: dict[str, list[Any]], trade: str, name: str) -> Picture:
-    """Cost against what it buys, for a notebook."""
-    metric, head, scale, tick = {
-        "success": ("success_rate", "success", 100.0, " %"),
-        "latency": ("latency_p95_s", "p95 latency", 1.0, " s"),
-    }[trade]
+    """Cost against what it buys, for a notebook. `columns`: mean, low and high of each metric by
+    point; `trade`: "success" or "latency"."""
+    metric, head, unit, scale, tick = TRADES[trade]
     cost = columns["cost_per_1k_requests_usd"]
-    shown = [None if value is None else scale * value for value in columns[metric]]
     data = [
         {
             "type": "scatter",
             "mode": "lines+markers",
             "x": cost,
-            "y": shown,
+            "y": [None if value is None else scale * value for value in columns[metric]],
             "name": name,
             "line": {"color": GREY, "width": 2},
         }
@@ -121,25 +117,21 @@ def frontier(columns: dict[str, list[Any]], trade: str, name: str) -> Picture:
         "xaxis": {"title": {"text": "USD for 1,000 requests"}, "tickprefix": "$"},
         "yaxis": {"title": {"text": head}, "ticksuffix": tick, "automargin": True},
     }
-    rows = [
+    table_rows = [
         [
-            _span(columns, "cost_per_1k_requests_usd", place, "USD"),
-            _span(columns, metric, place, "share" if trade == "success" else "s"),
+            _span(columns, "cost_per_1k_requests_usd", index, "USD"),
+            _span(columns, metric, index, unit),
         ]
-        for place in range(len(cost))
+        for index in range(len(cost))
     ]
-    caption = (
+    explanation = (
         "What a policy that knows the weather attains, the more an answer or a second is "
         "worth to it."
     )
-    return Picture(
-        "What can be had at all?",
-        caption,
-        {"data": data, "layout": layout},
-        Table(["USD for 1,000 requests", head], rows),
-    )
+    table = Table(["USD for 1,000 requests", head], table_rows)
+    return Picture("What can be had at all?", explanation, data, layout, table)
 
 
-def _span(columns: dict[str, list[Any]], metric: str, place: int, unit: str) -> str:
-    mean, low, high = (columns[metric + end][place] for end in ("", "_low", "_high"))
+def _span(columns: dict[str, list[Any]], metric: str, index: int, unit: str) -> str:
+    mean, low, high = (columns[metric + end][index] for end in ("", "_low", "_high"))
     return span(mean, low, high, unit)

@@ -1,4 +1,4 @@
-"""How slow: distributions of latency and time to first token, and what the slow tail is made of."""
+"""How slow: quantiles of latency and of time to first token, and the parts of the slow tail."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from simroute.report.picture import (
     Picture,
     RunDocuments,
     Table,
+    bar,
     bars,
-    filled,
+    fill,
     label,
     log_seconds,
 )
@@ -25,6 +26,7 @@ TICKS = {
     10_000: "99.99 %",
     100_000: "99.999 %",
 }
+"""1 / (1 - share) -> label of the axis."""
 PARTS = {
     "answering": "the call that answered",
     "retries": "failed calls to the target that then answered",
@@ -34,6 +36,7 @@ PARTS = {
 
 
 def latency(run: RunDocuments) -> Picture | str:
+    """Quantiles of latency."""
     caption = (
         "How long did the fastest 50 %, 90 %, 99 % … of successful requests take, from "
         "arrival to the complete answer? Lower is better."
@@ -42,6 +45,7 @@ def latency(run: RunDocuments) -> Picture | str:
 
 
 def first_token(run: RunDocuments) -> Picture | str:
+    """Quantiles of the time to first token."""
     caption = "The same for the first token of streamed answers: what a person watching sees first."
     return _quantiles(run, "ttft", "How long until the first token?", caption)
 
@@ -67,8 +71,9 @@ def _quantiles(run: RunDocuments, key: str, title: str, caption: str) -> Picture
         }
         for policy, curve in curves.items()
     ]
-    far = max(1 / (1 - share) for curve in curves.values() for share, _ in curve)
-    ticks = {value: text for value, text in TICKS.items() if value <= far * 1.01}
+    longest = max(curves.values(), key=len)
+    last = max(1 / (1 - share) for curve in curves.values() for share, _ in curve)
+    ticks = {value: text for value, text in TICKS.items() if value <= last * 1.01}
     x = {
         "type": "log",
         "tickvals": list(ticks),
@@ -76,59 +81,48 @@ def _quantiles(run: RunDocuments, key: str, title: str, caption: str) -> Picture
         "title": {"text": "share of requests"},
     }
     layout = {"height": 360, "xaxis": x, "yaxis": log_seconds()}
-    longest = max(curves.values(), key=len)
     rows = [
-        [f"{100 * share:.4g} %", *(_at(curve, i) for curve in curves.values())]
+        [
+            f"{100 * share:.4g} %",
+            *(seconds(curve[i][1] if i < len(curve) else None) for curve in curves.values()),
+        ]
         for i, (share, _) in enumerate(longest)
     ]
-    return Picture(
-        title,
-        caption + " Log scales.",
-        {"data": data, "layout": layout},
-        Table(["share", *run.policies], rows),
-    )
-
-
-def _at(curve: list[list[float]], place: int) -> str:
-    return seconds(curve[place][1] if place < len(curve) else None)
+    table = Table(["share", *run.policies], rows)
+    return Picture(title, f"{caption} Log scales.", data, layout, table)
 
 
 def tail(run: RunDocuments) -> Picture | str:
-    """Mean seconds of each part, among the slowest twentieth."""
-    found = {policy: one for policy in run.policies if (one := run.of(policy)["tail"]) is not None}
-    if not found:
+    """Mean seconds of each part of the slowest twentieth of requests."""
+    tails = {
+        policy: tail for policy in run.policies if (tail := run.of(policy)["tail"]) is not None
+    }
+    if not tails:
         return "The tail is left out: too few requests succeeded."
     data = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": part,
-            "y": [label(policy) for policy in found],
-            "x": [one["parts_s"][part] for one in found.values()],
-            "hovertemplate": "%{x:.1f} s %{fullData.name}<extra></extra>",
-            "marker": filled(PETROFF[(0, 1, 2, 4)[place]], place),
-        }
-        for place, part in enumerate(PARTS)
+        bar(
+            part,
+            list(map(label, tails)),
+            [tail["parts_s"][part] for tail in tails.values()],
+            hovertemplate="%{x:.1f} s %{fullData.name}<extra></extra>",
+            marker=fill(PETROFF[(0, 1, 2, 4)[index]], index),
+        )
+        for index, part in enumerate(PARTS)
     ]
     rows = [
         [
             clean(policy, 40),
-            seconds(one["from_s"]),
-            f"{one['requests']:,}",
-            *(seconds(one["parts_s"][part]) for part in PARTS),
+            seconds(tail["from_s"]),
+            f"{tail['requests']:,}",
+            *(seconds(tail["parts_s"][part]) for part in PARTS),
         ]
-        for policy, one in found.items()
+        for policy, tail in tails.items()
     ]
     caption = (
         "Mean seconds of the slowest 5 % of successful requests: "
         + "; ".join(f"{part}: {text}" for part, text in PARTS.items())
         + "."
     )
-    layout = bars(130 + 34 * len(found), "seconds") | {"barmode": "stack"}
-    heads = ["policy", "slower than", "requests", *PARTS]
-    return Picture(
-        "What is the slow tail made of?",
-        caption,
-        {"data": data, "layout": layout},
-        Table(heads, rows),
-    )
+    layout = bars(130 + 34 * len(tails), "seconds") | {"barmode": "stack"}
+    table = Table(["policy", "slower than", "requests", *PARTS], rows)
+    return Picture("What is the slow tail made of?", caption, data, layout, table)

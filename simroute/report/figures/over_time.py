@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 from simroute.report.picture import (
+    PETROFF,
+    Json,
     Picture,
     RunDocuments,
     Table,
     axis,
     clock,
-    filled,
+    fill,
     label,
+    layout_axis,
     log_seconds,
     note,
     panels,
@@ -21,367 +25,342 @@ from simroute.report.picture import (
 from simroute.text import clean, duration, percent, seconds
 
 NAMED = 6
+"""Outages and price steps whose names are written above the panels."""
 THROTTLED = 0.05
-"""A slice counts as throttled from this share of 429s on."""
+"""Share of 429s from which a slice of time counts as throttled."""
+STATES = {"opened": "open", "half_opened": "half-open", "closed": "closed"}
+
+Spell = tuple[float, float, str]
+"""Start (s), end (s), and a breaker's state or a throttling target."""
 
 
 def success(run: RunDocuments) -> Picture | str:
     """Share of requests that succeed."""
     shares = {
-        policy: [_share(ok, all_) for ok, all_ in _pairs(run, policy, "ok", "arrivals")]
+        policy: list(map(_share, run.of(policy)["ok"], run.of(policy)["arrivals"]))
         for policy in run.policies
     }
     known = [100 * value for values in shares.values() for value in values if value is not None]
     if not known:
         return "No request arrived, so there is no success to show."
-    low = min(99.0, min(known))
-    layout = _panels(run)
-    data = []
-    for place, policy in enumerate(run.policies):
-        y = [None if value is None else 100 * value for value in shares[policy]]
-        data.append(_line(run, policy, place, y, "%{y:.1f} %", run.style(policy)["line"]))
-        layout[_yaxis(place)] |= {
-            "range": [max(-3.0, low - 5), 103],
-            "ticksuffix": " %",
-            "nticks": 4,
-        }
-    promise = run.evidence["slo"]["success"]
-    rows = [
-        [when, *(percent(shares[policy][i]) for policy in run.policies)]
-        for i, when in enumerate(_slices(run))
-    ]
-    return Picture(
-        "When did requests succeed?",
+    low = max(-3.0, min(99.0, min(known)) - 5)
+    layout, data = _panels(run), []
+    for index, (policy, values) in enumerate(shares.items()):
+        y = [None if value is None else 100 * value for value in values]
+        data.append(_line(run, policy, index, y, "%{y:.1f} %", run.style(policy)["line"]))
+        layout[layout_axis("y", index)] |= {"range": [low, 103], "ticksuffix": " %", "nticks": 4}
+    caption = (
         f"Share of the requests that arrived in each slice of time and got an answer; the "
-        f"promise is {percent(promise)}. {_source(run)}",
-        {"data": data, "layout": layout},
-        Table(["from", *run.policies], rows),
+        f"promise is {percent(run.evidence['slo']['success'])}. {_replications(run)}"
     )
+    table = _table(run, run.policies, list(shares.values()), percent)
+    return Picture("When did requests succeed?", caption, data, layout, table)
 
 
 def latency(run: RunDocuments) -> Picture | str:
-    """Median and 95th percentile."""
+    """Median and 95th percentile of latency."""
     if not any(value for policy in run.policies for value in run.of(policy)["p95_s"]):
         return "No request succeeded, so there is no latency to show."
     layout, data = _panels(run), []
-    for place, policy in enumerate(run.policies):
-        found, line = run.of(policy), run.style(policy)["line"]
-        data.append(
-            _line(run, policy, place, found["p95_s"], "p95 %{y:.1f} s", line | {"dash": "solid"})
-        )
-        data.append(
-            _line(
-                run,
-                policy,
-                place,
-                found["p50_s"],
-                "median %{y:.1f} s",
-                line | {"dash": "dot"},
-            )
-        )
-        layout[_yaxis(place)] |= log_seconds(coarse=True) | ({"matches": "y"} if place else {})
-    heads = ["from"] + [
-        f"{policy}, {what}" for policy in run.policies for what in ("median", "p95")
-    ]
+    for index, policy in enumerate(run.policies):
+        evidence, line = run.of(policy), run.style(policy)["line"]
+        solid, dotted = line | {"dash": "solid"}, line | {"dash": "dot"}
+        data.append(_line(run, policy, index, evidence["p95_s"], "p95 %{y:.1f} s", solid))
+        data.append(_line(run, policy, index, evidence["p50_s"], "median %{y:.1f} s", dotted))
+        same = {"matches": "y"} if index else {}
+        layout[layout_axis("y", index)] |= log_seconds(coarse=True) | same
+    heads = [f"{policy}, {what}" for policy in run.policies for what in ("median", "p95")]
     columns = [run.of(policy)[key] for policy in run.policies for key in ("p50_s", "p95_s")]
-    rows = [
-        [when, *(seconds(column[i]) for column in columns)] for i, when in enumerate(_slices(run))
-    ]
     caption = (
         "Seconds from arrival to the complete answer, by time of arrival: 95th percentile "
         "(solid) and median (dotted), on a log scale."
     )
-    return Picture(
-        "When were answers slow?", caption, {"data": data, "layout": layout}, Table(heads, rows)
-    )
+    table = _table(run, heads, columns, seconds)
+    return Picture("When were answers slow?", caption, data, layout, table)
 
 
 def breakers(run: RunDocuments) -> Picture | str:
     """States of every breaker in the first replication."""
-    spells = {policy: found for policy in run.policies if (found := _spells(run, policy))}
-    if not spells:
+    lanes = [
+        (policy, breaker, spells)
+        for policy in run.policies
+        for breaker, spells in _breaker_spells(run, policy).items()
+    ]
+    if not lanes:
         return (
             "No breaker opened in the first replication, or no policy has one, so there are "
             "no breaker states to show."
         )
-    lanes = [(policy, lane) for policy, found in spells.items() for lane in found]
-    data = []
-    for place, (state, color) in ((1, ("half-open", "#f89c20")), (0, ("open", "#e42536"))):
-        picked = [
-            (row, spell)
-            for row, (policy, lane) in enumerate(lanes)
-            for spell in spells[policy][lane]
-            if spell[2] == state
-        ]
-        unit, name = clock(run.summary["horizon_s"])
-        data.append(
-            {
-                "type": "bar",
-                "orientation": "h",
-                "name": state,
-                "y": [row for row, _ in picked],
-                "base": [spell[0] / unit for _, spell in picked],
-                "x": [(spell[1] - spell[0]) / unit for _, spell in picked],
-                "marker": filled(color, place) | {"line": {"width": 0}},
-                "width": 0.7,
-                "hovertemplate": f"{state} for %{{x:.2f}} {name} from %{{base:.2f}} "
-                f"{name}<extra></extra>",
-            }
-        )
-    layout = _weather(run, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, [])
-    # cut, so that two may read alike
-    words = [f"{label(policy, 18)}<br>{label(lane, 24)}" for policy, lane in lanes]
+    data = [
+        _state_bars(run, [spells for *_, spells in lanes], *style)
+        for style in (("half-open", PETROFF[1], 1), ("open", PETROFF[2], 0))
+    ]
+    layout = _with_weather(
+        run, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, []
+    )
+    # names are cut, so two lanes may read the same: they are told apart by their index
+    names = [f"{label(policy, 18)}<br>{label(breaker, 24)}" for policy, breaker, _ in lanes]
     layout |= {
         "barmode": "overlay",
         "yaxis": {
             "autorange": "reversed",
             "automargin": True,
             "tickvals": [*range(len(lanes))],
-            "ticktext": words,
+            "ticktext": names,
         },
     }
-    rows = [
-        _opened(policy, lane, [spell for spell in spells[policy][lane] if spell[2] == "open"])
-        for policy, lane in lanes
-    ]
     caption = (
         "Each breaker of the first replication, by what it guards: open (nothing passes), "
         "half-open (a trial passes), otherwise closed."
     )
     heads = ["policy", "breaker", "times open", "open in all", "first opened at"]
-    return Picture(
-        "When did breakers open?", caption, {"data": data, "layout": layout}, Table(heads, rows)
-    )
+    table = Table(heads, [_breaker_row(*lane) for lane in lanes])
+    return Picture("When did breakers open?", caption, data, layout, table)
+
+
+def _state_bars(
+    run: RunDocuments, lanes: list[list[Spell]], state: str, color: str, index: int
+) -> Json:
+    """The spells of one state, on the lanes of their breakers."""
+    unit, unit_name = clock(run.summary["horizon_s"])
+    spells = [
+        (lane, start, end)
+        for lane, each in enumerate(lanes)
+        for start, end, name in each
+        if name == state
+    ]
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "name": state,
+        "y": [lane for lane, *_ in spells],
+        "base": [start / unit for _, start, _ in spells],
+        "x": [(end - start) / unit for _, start, end in spells],
+        "marker": fill(color, index) | {"line": {"width": 0}},
+        "width": 0.7,
+        "hovertemplate": f"{state} for %{{x:.2f}} {unit_name} from %{{base:.2f}} "
+        f"{unit_name}<extra></extra>",
+    }
+
+
+def _breaker_spells(run: RunDocuments, policy: str) -> dict[str, list[Spell]]:
+    """Open and half-open spells of each breaker that ever opened, by its name; a breaker of each
+    layer, key and replica."""
+    spells: dict[str, list[Spell]] = {}
+    current: dict[str, tuple[float, str]] = {}
+    turns = run.of(policy)["turns"]
+    replicas = {turn[2] for turn in turns}
+    stop = run.summary["horizon_s"]
+    for t, event, replica, layer, key in turns:
+        state = STATES.get(event)
+        if state is None:
+            continue
+        prefix = f"{layer} " if layer != "breaker" else ""
+        suffix = f" #{replica}" if len(replicas) > 1 else ""
+        breaker = f"{prefix}{key or '?'}{suffix}"
+        start, before = current.get(breaker, (t, "closed"))
+        if before != "closed":
+            spells.setdefault(breaker, []).append((start, t, before))
+        current[breaker] = t, state
+    for breaker, (start, state) in current.items():
+        if state != "closed" and start < stop:
+            spells.setdefault(breaker, []).append((start, stop, state))
+    return spells
+
+
+def _breaker_row(policy: str, breaker: str, spells: list[Spell]) -> list[str]:
+    opened = [(start, end) for start, end, state in spells if state == "open"]
+    return [
+        clean(policy, 40),
+        clean(breaker, 40),
+        str(len(opened)),
+        duration(sum(end - start for start, end in opened)),
+        duration(opened[0][0]) if opened else "never",
+    ]
 
 
 def targets(run: RunDocuments) -> Picture | str:
     """Share of sends that went to each target."""
-    names = list(run.of(run.policies[0])["sends"])
-    if not any(any(row) for policy in run.policies for row in run.of(policy)["sends"].values()):
+    sends = {policy: run.of(policy)["sends"] for policy in run.policies}
+    names = list(sends[run.policies[0]])
+    if not any(any(counts) for each in sends.values() for counts in each.values()):
         return "Nothing was sent to any provider, so there are no shares to show."
-    layout, data = _panels(run), []
-    for shape in layout["shapes"]:  # the areas would hide what is shaded below them
+    layout = _panels(run)
+    for shape in layout["shapes"]:  # the areas would cover a shade that lies below them
         shape |= {
             "layer": "above",
             "fillcolor": "rgba(0,0,0,0)",
             "line": {"width": 1.5, "dash": "dash", "color": "#1b1f24"},
         }
-    for place, policy in enumerate(run.policies):
-        sends, middles = run.of(policy)["sends"], _middles(run)
-        for number, name in enumerate(names):
-            style = target_style(number)
-            data.append(
-                {
-                    "type": "scatter",
-                    "mode": "lines",
-                    "x": middles,
-                    "y": sends[name],
-                    "stackgroup": f"s{place}",
-                    "groupnorm": "percent",
-                    "yaxis": axis("y", place),
-                    "name": label(name),
-                    "legendgroup": str(number),
-                    "showlegend": place == 0,
-                    "line": {"color": style["color"], "width": 0},
-                    "fillcolor": style["color"],
-                    "fillpattern": {
-                        "shape": style["pattern"],
-                        "fillmode": "overlay",
-                        "fgcolor": "#fff",
-                        "fgopacity": 0.5,
-                        "size": 7,
-                    },
-                    "hovertemplate": "%{y:.0f} %<extra>%{fullData.name}</extra>",
-                }
-            )
-        layout[_yaxis(place)] |= {"range": [0, 100], "ticksuffix": " %", "nticks": 3}
-    heads = ["from"] + [f"{policy}: {name}" for policy in run.policies for name in names]
-    columns = [_of_all(run, policy, name) for policy in run.policies for name in names]
-    rows = [
-        [when, *(percent(column[i]) for column in columns)] for i, when in enumerate(_slices(run))
+    data = []
+    for index, policy in enumerate(run.policies):
+        data += [
+            _area(run, name, sends[policy][name], target, index)
+            for target, name in enumerate(names)
+        ]
+        layout[layout_axis("y", index)] |= {"range": [0, 100], "ticksuffix": " %", "nticks": 3}
+    columns = [
+        list(map(_share, each[name], map(sum, zip(*each.values(), strict=True))))
+        for each in sends.values()
+        for name in names
     ]
+    heads = [f"{policy}: {name}" for policy in run.policies for name in names]
     caption = (
         "Share of all sends (retries and trials included) that went to each deployment, by "
         "the time at which they were sent."
     )
-    return Picture(
-        "Where did requests go?", caption, {"data": data, "layout": layout}, Table(heads, rows)
-    )
+    table = _table(run, heads, columns, percent)
+    return Picture("Where did requests go?", caption, data, layout, table)
 
 
-def _of_all(run: RunDocuments, policy: str, name: str) -> list[float | None]:
-    sends = run.of(policy)["sends"]
-    return [
-        _share(part, sum(row[i] for row in sends.values())) for i, part in enumerate(sends[name])
-    ]
-
-
-def _spells(run: RunDocuments, policy: str) -> dict[str, list[tuple[float, float, str]]]:
-    """(start, end, state) of each breaker that ever opened, by its name; one lane for each layer,
-    breaker of it and replica."""
-    found: dict[str, list[tuple[float, float, str]]] = {}
-    began: dict[str, tuple[float, str]] = {}
-    turns = run.of(policy)["turns"]
-    replicas = {turn[2] for turn in turns}
-    stop = run.summary["horizon_s"]
-    for t, event, replica, layer, whose in turns:
-        state = {"opened": "open", "half_opened": "half-open", "closed": "closed"}.get(event)
-        if state is None:
-            continue
-        lane = " ".join(
-            [
-                *([layer] if layer != "breaker" else []),
-                whose or "?",
-                *([f"#{replica}"] if len(replicas) > 1 else []),
-            ]
-        )
-        if lane in began and began[lane][1] != "closed":
-            found.setdefault(lane, []).append((began[lane][0], t, began[lane][1]))
-        began[lane] = t, state
-    for lane, (start, state) in began.items():
-        if state != "closed" and start < stop:
-            found.setdefault(lane, []).append((start, stop, state))
-    return found
-
-
-def _opened(policy: str, lane: str, opened: list[tuple[float, float, str]]) -> list[str]:
-    first = duration(opened[0][0]) if opened else "never"
-    return [
-        clean(policy, 40),
-        clean(lane, 40),
-        str(len(opened)),
-        duration(sum(end - start for start, end, _ in opened)),
-        first,
-    ]
-
-
-def _panels(run: RunDocuments) -> dict[str, Any]:
-    layout = panels(run.policies)
-    return _weather(run, layout, run.policies)
-
-
-def _weather(run: RunDocuments, layout: dict[str, Any], policies: list[str]) -> dict[str, Any]:
-    """Time on the x axis; outages and price steps shaded and named, throttling shaded where a
-    panel's policy met it."""
-    unit, name = clock(run.summary["horizon_s"])
-    layout["xaxis"] = layout.get("xaxis", {}) | {
-        "title": {"text": f"time ({name})"},
-        "range": [0, run.summary["horizon_s"] / unit],
+def _area(run: RunDocuments, name: str, counts: list[int], target: int, index: int) -> Json:
+    """Sends to a target in the stack of the panel with this index."""
+    style = target_style(target)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": _middles(run),
+        "y": counts,
+        "stackgroup": f"s{index}",
+        "groupnorm": "percent",
+        "yaxis": axis("y", index),
+        "name": label(name),
+        "legendgroup": str(target),
+        "showlegend": index == 0,
+        "line": {"color": style["color"], "width": 0},
+        "fillcolor": style["color"],
+        "fillpattern": {
+            "shape": style["pattern"],
+            "fillmode": "overlay",
+            "fgcolor": "#fff",
+            "fgopacity": 0.5,
+            "size": 7,
+        },
+        "hovertemplate": "%{y:.0f} %<extra>%{fullData.name}</extra>",
     }
-    for place, one in enumerate(run.evidence["weather"]):
-        span = {
-            "x0": one["start_s"] / unit,
-            "x1": min(one["end_s"], run.summary["horizon_s"]) / unit,
+
+
+def _panels(run: RunDocuments) -> Json:
+    """A layout of a panel for each policy, over one axis of time."""
+    return _with_weather(run, panels(run.policies), run.policies)
+
+
+def _with_weather(run: RunDocuments, layout: Json, policies: list[str]) -> Json:
+    """The layout with time on the x axis, outages and price steps shaded and named, and throttling
+    shaded in the panels of these policies."""
+    horizon = run.summary["horizon_s"]
+    unit, unit_name = clock(horizon)
+    layout["xaxis"] = layout.get("xaxis", {}) | {
+        "title": {"text": f"time ({unit_name})"},
+        "range": [0, horizon / unit],
+    }
+    for index, spell in enumerate(run.evidence["weather"]):
+        start, end = spell["start_s"] / unit, min(spell["end_s"], horizon) / unit
+        layout["shapes"].append(_weather_shape(spell["kind"], start, end))
+        if index < NAMED:
+            place = {"yref": "paper", "yanchor": "bottom", "yshift": 18 + 14 * (index % 2)}
+            layout["annotations"].append(
+                note(label(spell["name"], 22), (start + end) / 2, 1.0, **place, font={"size": 11})
+            )
+    layout["shapes"] += [
+        {
+            "type": "rect",
+            "x0": start / unit,
+            "x1": end / unit,
             "y0": 0,
             "y1": 1,
-            "yref": "paper",
+            "yref": f"{axis('y', index)} domain",
+            "layer": "below",
+            "fillcolor": "rgba(248,156,32,0.22)",
+            "line": {"width": 0},
         }
-        if one["kind"] == "outage":
-            layout["shapes"].append(
-                {
-                    "type": "rect",
-                    "fillcolor": "rgba(128,128,128,0.22)",
-                    "line": {"width": 0},
-                    "layer": "below",
-                    **span,
-                }
-            )
-        else:
-            layout["shapes"].append(
-                {"type": "line", "line": {"color": "#964a8b", "dash": "dash", "width": 1.5}, **span}
-            )
-        if place < NAMED:
-            text, high = label(one["name"], 22), 1.0
-            shift = 18 + 14 * (place % 2)
-            where = (span["x0"] + span["x1"]) / 2
-            layout["annotations"].append(
-                note(
-                    text,
-                    where,
-                    high,
-                    yref="paper",
-                    yanchor="bottom",
-                    yshift=shift,
-                    font={"size": 11},
-                )
-            )
-    for place, policy in enumerate(policies):
-        layout["shapes"] += [
-            {
-                "type": "rect",
-                "x0": start / unit,
-                "x1": end / unit,
-                "y0": 0,
-                "y1": 1,
-                "yref": f"{axis('y', place)} domain",
-                "layer": "below",
-                "fillcolor": "rgba(248,156,32,0.22)",
-                "line": {"width": 0},
-            }
-            for start, end, _ in throttled(run, policy)
-        ]
+        for index, policy in enumerate(policies)
+        for start, end, _ in throttled_spells(run, policy)
+    ]
     return layout
 
 
-def throttled(run: RunDocuments, policy: str) -> list[tuple[float, float, str]]:
+def _weather_shape(kind: str, start: float, end: float) -> Json:
+    """A shade for an outage, a line for a price step; times in the unit of the axis."""
+    extent = {"x0": start, "x1": end, "y0": 0, "y1": 1, "yref": "paper"}
+    if kind != "outage":
+        return {
+            "type": "line",
+            "line": {"color": "#964a8b", "dash": "dash", "width": 1.5},
+            **extent,
+        }
+    return {
+        "type": "rect",
+        "fillcolor": "rgba(128,128,128,0.22)",
+        "line": {"width": 0},
+        "layer": "below",
+        **extent,
+    }
+
+
+def throttled_spells(run: RunDocuments, policy: str) -> list[Spell]:
     """(start, end, target) of spells in which a target answered more than a twentieth of its calls
     with 429."""
-    found: list[tuple[float, float, str]] = []
-    edges, evidence = run.of(policy)["edges_s"], run.of(policy)
+    spells: list[Spell] = []
+    evidence = run.of(policy)
+    edges = evidence["edges_s"]
     for target, limited in evidence["limited"].items():
         for i, count in enumerate(limited):
             if count and count > THROTTLED * evidence["sends"][target][i]:
-                if found and found[-1][2] == target and found[-1][1] == edges[i]:
-                    found[-1] = (found[-1][0], edges[i + 1], target)
-                else:
-                    found.append((edges[i], edges[i + 1], target))
-    return found
+                start = edges[i]
+                if spells and spells[-1][2] == target and spells[-1][1] == start:
+                    start = spells.pop()[0]
+                spells.append((start, edges[i + 1], target))
+    return spells
 
 
-def _line(
-    run: RunDocuments, policy: str, place: int, y: list[Any], hover: str, line: dict[str, Any]
-) -> dict[str, Any]:
+def _line(run: RunDocuments, policy: str, index: int, y: list[Any], hover: str, line: Json) -> Json:
     return {
         "type": "scatter",
         "mode": "lines",
         "x": _middles(run),
         "y": y,
-        "yaxis": axis("y", place),
+        "yaxis": axis("y", index),
         "line": line,
         "showlegend": False,
         "name": label(policy),
-        "hovertemplate": hover + "<extra>%{fullData.name}</extra>",
+        "hovertemplate": f"{hover}<extra>%{{fullData.name}}</extra>",
     }
 
 
-def _yaxis(place: int) -> str:
-    return axis("y", place).replace("y", "yaxis")
-
-
 def _middles(run: RunDocuments) -> list[float]:
-    edges, (unit, _) = (
-        run.of(run.policies[0])["edges_s"],
-        clock(run.summary["horizon_s"]),
-    )
-    return [round((a + b) / 2 / unit, 6) for a, b in pairwise(edges)]
+    """Middles of the slices of time, in the unit of the axis."""
+    unit, _ = clock(run.summary["horizon_s"])
+    return [round((a + b) / 2 / unit, 6) for a, b in pairwise(_edges(run))]
 
 
-def _slices(run: RunDocuments) -> list[str]:
-    unit, name = clock(run.summary["horizon_s"])
-    return [f"{start / unit:.4g} {name}" for start in run.of(run.policies[0])["edges_s"][:-1]]
+def _edges(run: RunDocuments) -> list[float]:
+    """Edges of the slices of time (s), the same for all policies."""
+    edges: list[float] = run.of(run.policies[0])["edges_s"]
+    return edges
 
 
-def _pairs(run: RunDocuments, policy: str, part: str, whole: str) -> list[tuple[int, int]]:
-    found = run.of(policy)
-    return list(zip(found[part], found[whole], strict=True))
+def _table(
+    run: RunDocuments,
+    heads: list[str],
+    columns: list[list[float | None]],
+    shown: Callable[[float | None], str],
+) -> Table:
+    """A row for each slice of time, by its start."""
+    unit, unit_name = clock(run.summary["horizon_s"])
+    rows = [
+        [f"{start / unit:.4g} {unit_name}", *(shown(column[i]) for column in columns)]
+        for i, start in enumerate(_edges(run)[:-1])
+    ]
+    return Table(["from", *heads], rows)
 
 
 def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _source(run: RunDocuments) -> str:
+def _replications(run: RunDocuments) -> str:
     if run.evidence["random_weather"]:
         return "Outages are random: this is the first replication."
-    many = run.summary["replications"]
-    return f"All {many} replications together." if many > 1 else "One replication."
+    count = run.summary["replications"]
+    return f"All {count} replications together." if count > 1 else "One replication."

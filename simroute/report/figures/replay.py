@@ -1,12 +1,22 @@
-"""How far a replay can be trusted: its own routing held against the log, what is decided in spite
-of that, and what was observed."""
+"""How far to trust a replay: its own routing against the log, which differences are decided, and
+which share of each figure was observed."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from simroute.report.picture import Listing, Picture, RunDocuments, Table, clock, panels
-from simroute.text import clean, percent, span
+from simroute.report.picture import (
+    GREY,
+    PETROFF,
+    Json,
+    Listing,
+    Picture,
+    RunDocuments,
+    Table,
+    axis,
+    clock,
+    layout_axis,
+    panels,
+)
+from simroute.text import clean, difference_span, percent, span
 
 FIGURES = {
     "success_rate": ("success", "share"),
@@ -14,125 +24,117 @@ FIGURES = {
     "latency_p95_s": ("p95 latency", "s"),
     "cost_usd": ("cost", "USD"),
 }
-DRAWN = ("success_rate", "latency_p95_s", "cost_usd")
-RESTS = {"success": "sends", "latency": "answers", "cost": "cost"}
-"""What is told of -> of what the observed share is taken."""
-UNTOLD = (
+"""Metric -> name and unit."""
+PANELS = {"success_rate": "success", "latency_p95_s": "p95 latency", "cost_usd": "USD"}
+"""Metric -> title of its panel."""
+SERIES = (("logged", GREY, "solid", "square"), ("replayed", PETROFF[0], "dot", "circle"))
+Y_AXES: dict[str, Json] = {
+    "share": {"ticksuffix": " %", "rangemode": "normal"},
+    "s": {"ticksuffix": " s", "rangemode": "tozero"},
+    "USD": {"tickprefix": "$", "rangemode": "tozero"},
+}
+DENOMINATORS = {"success": "sends", "latency": "answers", "cost": "cost"}
+"""Figure -> what the observed share is a share of."""
+NOT_CALIBRATED = (
     "The log tells neither how its requests ended nor what they cost, so nothing can be "
     "held against it: all figures are modelled."
 )
 
 
 def calibration(run: RunDocuments) -> Listing | str:
-    """Each figure, logged and replayed."""
-    found = run.summary["replay"]
-    if not found["calibration"]:
-        return UNTOLD
+    """Each figure in the log, and in the replay of its own routing."""
+    replay = run.summary["replay"]
+    if not replay["calibration"]:
+        return NOT_CALIBRATED
     rows = [
         [
-            FIGURES[name][0],
-            _one(name, row["logged"]),
-            span(**row["replayed"], unit=FIGURES[name][1]),
-            residual(name, row),
+            FIGURES[metric][0],
+            _value(metric, row["logged"]),
+            span(**row["replayed"], unit=FIGURES[metric][1]),
+            _residual(metric, row),
         ]
-        for name, row in found["calibration"].items()
+        for metric, row in replay["calibration"].items()
     ]
     caption = (
-        f"{found['requests']:,} requests, sent where the log says they went, to deployments that "
+        f"{replay['requests']:,} requests, sent where the log says they went, to deployments that "
         f"behave as the log says they did. "
         "Brackets are 95 % intervals over replications. The residual is what the replay gets "
         "wrong: no difference smaller than it can be believed."
     )
-    if found["laid_over"]:
-        caption += (
-            f" Without what is laid over the trace below: "
-            f"{', '.join(clean(text, 60) for text in found['laid_over'])}."
-        )
-    return Listing(
-        "Does the replay reproduce the log?",
-        caption,
-        Table(["figure", "logged", "replayed", "residual"], rows),
-    )
+    if replay["laid_over"]:
+        changes = ", ".join(clean(text, 60) for text in replay["laid_over"])
+        caption += f" Without what is laid over the trace below: {changes}."
+    table = Table(["figure", "logged", "replayed", "residual"], rows)
+    return Listing("Does the replay reproduce the log?", caption, table)
 
 
 def hours(run: RunDocuments) -> Picture | str:
-    """Logged and replayed, hour by hour."""
-    found = run.summary["replay"]
-    if not found["calibration"]:
-        return UNTOLD
-    rows = found["hours"]
+    """Figures of the log, and of its own routing replayed, hour by hour."""
+    replay = run.summary["replay"]
+    if not replay["calibration"]:
+        return NOT_CALIBRATED
+    rows = replay["hours"]
     if len(rows) < 2:
         return (
             "By hour there is nothing to draw: fewer than two hours of the trace have twenty "
             "requests."
         )
-    unit, name = clock(rows[-1]["stop_s"])
-    shown = [metric for metric in DRAWN if metric in found["calibration"]]
-    titles = {"success_rate": "success", "latency_p95_s": "p95 latency", "cost_usd": "USD"}
-    layout = panels([titles[metric] for metric in shown])
-    layout["xaxis"] |= {"title": {"text": f"time ({name})"}}
+    metrics = [metric for metric in PANELS if metric in replay["calibration"]]
+    unit, unit_name = clock(rows[-1]["stop_s"])
+    layout = panels([PANELS[metric] for metric in metrics])
+    layout["xaxis"] |= {"title": {"text": f"time ({unit_name})"}}
+    for index, metric in enumerate(metrics):
+        layout[layout_axis("y", index)] |= Y_AXES[FIGURES[metric][1]] | {"nticks": 4}
     data = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": which,
-            "legendgroup": which,
-            "showlegend": place == 0,
-            "x": [(row["start_s"] + row["stop_s"]) / 2 / unit for row in rows],
-            "y": [_scaled(metric, row[metric][which]) for row in rows],
-            "xaxis": "x",
-            "yaxis": "y" if place == 0 else f"y{place + 1}",
-            "line": {"color": color, "width": 2, "dash": dash},
-            "marker": {"color": color, "symbol": symbol, "size": 7},
-            "hovertemplate": f"%{{y:.4g}} {_sign(metric)}<extra>{which}</extra>",
-        }
-        for place, metric in enumerate(shown)
-        for which, color, dash, symbol in (
-            ("logged", "#9c9ca1", "solid", "square"),
-            ("replayed", "#5790fc", "dot", "circle"),
-        )
-    ]
-    for place, metric in enumerate(shown):
-        own = layout["yaxis" if place == 0 else f"yaxis{place + 1}"]
-        own |= (
-            {"ticksuffix": " %"}
-            if metric == "success_rate"
-            else {"ticksuffix": " s"}
-            if metric.endswith("_s")
-            else {"tickprefix": "$"}
-        )
-        own |= {"rangemode": "normal" if metric == "success_rate" else "tozero", "nticks": 4}
-    cells = [
-        [
-            f"{row['start_s'] / unit:.3g} to {row['stop_s'] / unit:.3g} {name}",
-            f"{row['requests']:,}",
-            *(
-                _one(metric, row[metric][which])
-                for metric in found["calibration"]
-                for which in ("logged", "replayed")
-            ),
-        ]
-        for row in rows
-    ]
-    heads = [
-        f"{FIGURES[metric][0]}, {which}"
-        for metric in found["calibration"]
-        for which in ("logged", "replayed")
+        _hourly_line(rows, metric, index, unit, *style)
+        for index, metric in enumerate(metrics)
+        for style in SERIES
     ]
     caption = (
         "The log, and its own routing replayed (all replications together), by when "
         "requests came. Spells with fewer than 20 requests are left out."
     )
-    return Picture(
-        "Does it do so hour by hour?",
-        caption,
-        {"data": data, "layout": layout},
-        Table(["when", "requests", *heads], cells),
-    )
+    table = _hourly_table(rows, list(replay["calibration"]), unit, unit_name)
+    return Picture("Does it do so hour by hour?", caption, data, layout, table)
+
+
+def _hourly_line(rows: list[Json], metric: str, index: int, unit: float, *style: str) -> Json:
+    """A metric of the log or of its replay over time, in the panel of this index."""
+    series, color, dash, symbol = style
+    metric_unit = FIGURES[metric][1]
+    suffix = "%" if metric_unit == "share" else metric_unit
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": series,
+        "legendgroup": series,
+        "showlegend": index == 0,
+        "x": [(row["start_s"] + row["stop_s"]) / 2 / unit for row in rows],
+        "y": [_scale(metric, row[metric][series]) for row in rows],
+        "xaxis": "x",
+        "yaxis": axis("y", index),
+        "line": {"color": color, "width": 2, "dash": dash},
+        "marker": {"color": color, "symbol": symbol, "size": 7},
+        "hovertemplate": f"%{{y:.4g}} {suffix}<extra>{series}</extra>",
+    }
+
+
+def _hourly_table(rows: list[Json], metrics: list[str], unit: float, unit_name: str) -> Table:
+    columns = [(metric, series) for metric in metrics for series, *_ in SERIES]
+    heads = [f"{FIGURES[metric][0]}, {series}" for metric, series in columns]
+    cells = [
+        [
+            f"{row['start_s'] / unit:.3g} to {row['stop_s'] / unit:.3g} {unit_name}",
+            f"{row['requests']:,}",
+            *(_value(metric, row[metric][series]) for metric, series in columns),
+        ]
+        for row in rows
+    ]
+    return Table(["when", "requests", *heads], cells)
 
 
 def differences(run: RunDocuments) -> Listing | str:
-    """From the log's own routing to each policy."""
+    """Each policy less the log's own routing, both replayed."""
     rows = [row for row in run.summary["replay"]["differences"] if row["mean"] is not None]
     if not rows:
         return "No policy is held against the log's own routing."
@@ -140,8 +142,8 @@ def differences(run: RunDocuments) -> Listing | str:
         [
             clean(row["policy"], 40),
             FIGURES[row["metric"]][0],
-            change(row),
-            _size(row),
+            _difference(row),
+            _absolute_residual(row),
             "decided" if row["decided"] else "undecided",
         ]
         for row in rows
@@ -155,22 +157,12 @@ def differences(run: RunDocuments) -> Listing | str:
     return Listing("What would be different, and is it decided?", caption, Table(heads, cells))
 
 
-def origin(run: RunDocuments) -> Listing | str:
+def origin(run: RunDocuments) -> Listing:
     """Which share of each figure was observed."""
-    found = run.summary["replay"]["origin"]
     cells = [
-        [
-            clean(policy, 40),
-            what,
-            *(
-                ("n/a", "n/a")
-                if shares[of] is None
-                else (percent(shares[of]), percent(1 - shares[of]))
-            ),
-            of,
-        ]
-        for policy, shares in found.items()
-        for what, of in RESTS.items()
+        [clean(policy, 40), figure, *_observed_modelled(shares[denominator]), denominator]
+        for policy, shares in run.summary["replay"]["origin"].items()
+        for figure, denominator in DENOMINATORS.items()
     ]
     caption = (
         "Observed: resampled from the log's own calls of that deployment in that hour. Modelled: "
@@ -178,69 +170,60 @@ def origin(run: RunDocuments) -> Listing | str:
         "or from what a scenario says of it. That a call went elsewhere is always an assumption: "
         "the answer's length is taken to be the same."
     )
-    return Listing(
-        "What was observed, and what is modelled?",
-        caption,
-        Table(["policy", "figure", "observed", "modelled", "share of"], cells),
-    )
+    table = Table(["policy", "figure", "observed", "modelled", "share of"], cells)
+    return Listing("What was observed, and what is modelled?", caption, table)
 
 
-def sentence(run: RunDocuments) -> str | None:
-    """The calibration in one line, for above the answer."""
-    found = run.summary.get("replay")
-    if found is None:
+def _observed_modelled(share: float | None) -> tuple[str, str]:
+    return ("n/a", "n/a") if share is None else (percent(share), percent(1 - share))
+
+
+def calibration_sentence(run: RunDocuments) -> str | None:
+    """The residuals in one sentence, for above the answer; None where the run is no replay."""
+    replay = run.summary.get("replay")
+    if replay is None:
         return None
-    if not found["calibration"]:
-        return UNTOLD
-    parts = [
-        f"{FIGURES[name][0]} {residual(name, row)}" for name, row in found["calibration"].items()
-    ]
+    if not replay["calibration"]:
+        return NOT_CALIBRATED
+    residuals = ", ".join(
+        f"{FIGURES[metric][0]} {_residual(metric, row)}"
+        for metric, row in replay["calibration"].items()
+    )
     return (
         f"How far to trust this: the log's own routing, replayed, is off the log by "
-        f"{', '.join(parts)}. Smaller differences are undecided."
+        f"{residuals}. Smaller differences are undecided."
     )
 
 
-def residual(name: str, row: dict[str, Any]) -> str:
-    """Replayed less logged: in points for a share, else in per cent of the logged one."""
+def _residual(metric: str, row: Json) -> str:
+    """Replayed less logged: in points for a share, else in per cent of the logged figure."""
     if row["residual"] is None:
         return "not known"
-    if FIGURES[name][1] == "share":
+    if FIGURES[metric][1] == "share":
         return f"{100 * row['residual']:+.3f} points"
-    return (
-        f"{100 * row['relative']:+.2f} %"
-        if row["relative"] is not None
-        else f"{row['residual']:+.4g}"
-    )
+    if row["relative"] is None:
+        return f"{row['residual']:+.4g}"
+    return f"{100 * row['relative']:+.2f} %"
 
 
-def change(row: dict[str, Any]) -> str:
-    """A difference in words."""
+def _difference(row: Json) -> str:
     unit = FIGURES[row["metric"]][1]
-    text = span(row["mean"], row["low"], row["high"], unit)
-    return ("+" if row["mean"] > 0 else "") + (
-        text.replace(" %", " points") if unit == "share" else text
-    )
+    text = difference_span(row["mean"], row["low"], row["high"], unit)
+    return f"{'+' if row['mean'] > 0 else ''}{text}"
 
 
-def _size(row: dict[str, Any]) -> str:
+def _absolute_residual(row: Json) -> str:
     if row["residual"] is None:
         return "not known"
-    return (
-        f"{100 * row['residual']:.3f} points"
-        if FIGURES[row["metric"]][1] == "share"
-        else _one(row["metric"], row["residual"])
-    )
+    if FIGURES[row["metric"]][1] == "share":
+        return f"{100 * row['residual']:.3f} points"
+    return _value(row["metric"], row["residual"])
 
 
-def _one(name: str, value: float | None) -> str:
-    unit = FIGURES[name][1]
+def _value(metric: str, value: float | None) -> str:
+    unit = FIGURES[metric][1]
     return f"{value:.3g} s" if unit == "s" and value is not None else span(value, None, None, unit)
 
 
-def _scaled(name: str, value: float | None) -> float | None:
-    return None if value is None else 100 * value if FIGURES[name][1] == "share" else value
-
-
-def _sign(name: str) -> str:
-    return {"share": "%", "s": "s", "USD": "USD"}[FIGURES[name][1]]
+def _scale(metric: str, value: float | None) -> float | None:
+    return None if value is None else 100 * value if FIGURES[metric][1] == "share" else value

@@ -1,85 +1,82 @@
-"""Pictures of a search as a whole: how it went, and what stands against what."""
+"""A search as a whole: its settings by objective and constraint, and its rounds."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from simroute.report.picture import PETROFF, Picture, Table, label
-from simroute.text import clean, percent
-
-Found = dict[str, Any]
+from simroute.report.picture import GREY, PETROFF, Json, Picture, Table, label
+from simroute.text import percent
 
 
-def against(found: Found) -> Picture | None:
-    """Objective by constraint; by the second objective or the replications where there is none."""
+def draw_pictures(summary: Json) -> dict[str, Picture]:
+    """The pictures by name, without those that have nothing to show."""
+    pictures = {"objective_and_constraint": settings(summary), "race": rounds(summary)}
+    return {name: picture for name, picture in pictures.items() if picture is not None}
+
+
+def settings(summary: Json) -> Picture | None:
+    """Settings by objective and constraint; without constraints by the second objective, without
+    that by replications."""
+    objective = first_objective(summary)
     rows = [
-        each
-        for each in found["candidates"]
-        if each["replications"] and each["gain"][_first(found)] is not None
+        row
+        for row in summary["candidates"]
+        if row["replications"] and row["gain"][objective] is not None
     ]
     if not rows:
         return None
-    x, title, bound = _across(found, rows)
-    chosen = {
-        found["start"]["candidate"]: ("start", "square", PETROFF[1]),
-        found["recommended"]["candidate"]: ("recommended", "star", PETROFF[2]),
+    x, title, bound = _x_axis(summary, rows)
+    named = {
+        summary["start"]["candidate"]: ("start", "square", PETROFF[1]),
+        summary["recommended"]["candidate"]: ("recommended", "star", PETROFF[2]),
     }
-    data = [
-        _points(
-            "candidates",
-            "circle",
-            PETROFF[4],
-            [r for r in rows if r["number"] not in chosen],
-            x,
-            found,
-        )
-    ]
+    others = [row for row in rows if row["number"] not in named]
+    data = [_points(others, x, objective, "candidates", "circle", GREY)]
     data += [
-        _points(*look, [r for r in rows if r["number"] == number], x, found)
-        for number, look in chosen.items()
+        _points([row for row in rows if row["number"] == number], x, objective, *style)
+        for number, style in named.items()
     ]
-    gain = f"{label(_metric(_first(found)), 40)}, difference"
-    layout: Found = {
+    gain = f"{label(metric_of(objective), 40)}, difference"
+    layout: Json = {
         "height": 420,
         "xaxis": {"title": {"text": title}},
         "yaxis": {"title": {"text": gain}},
     }
     if bound is not None:
-        layout["shapes"] = [_bound("x", bound)]
+        layout["shapes"] = [dashed_line("x", bound)]
     table = [
         [
-            str(r["number"]),
-            str(r["replications"]),
-            _figure(x[r["number"]]),
-            _figure(r["gain"][_first(found)]),
+            str(row["number"]),
+            str(row["replications"]),
+            figure_text(x[row["number"]]),
+            figure_text(row["gain"][objective]),
         ]
-        for r in rows
+        for row in rows
     ]
     return Picture(
         "What does keeping the promise cost?",
         "Each point is a setting, by its means over the replications of the search that it has "
         "run, and its mean difference from the start; the "
         "dashed line is the constraint's bound.",
-        {"data": data, "layout": layout},
+        data,
+        layout,
         Table(["candidate", "replications", title, "difference"], table),
     )
 
 
-def race(found: Found) -> Picture | None:
-    """How many came to each rung, and how many stayed."""
-    rungs = found["race"]
-    if not rungs:
+def rounds(summary: Json) -> Picture | None:
+    """How many settings entered each round of the search, and how many stayed."""
+    rows = summary["race"]
+    if not rows:
         return None
-    names = [f"{rung['generation']}: {rung['replications']}" for rung in rungs]
+    names = [f"{row['generation']}: {row['replications']}" for row in rows]
     data = [
         {
             "type": "bar",
-            "name": name,
+            "name": key,
             "x": names,
-            "y": [len(rung[key]) for rung in rungs],
+            "y": [len(row[key]) for row in rows],
             "marker": {"color": color},
         }
-        for name, key, color in (("came", "came", PETROFF[4]), ("stayed", "stayed", PETROFF[0]))
+        for key, color in (("came", GREY), ("stayed", PETROFF[0]))
     ]
     layout = {
         "height": 360,
@@ -87,85 +84,66 @@ def race(found: Found) -> Picture | None:
         "xaxis": {"title": {"text": "generation: replications"}, "type": "category"},
         "yaxis": {"title": {"text": "settings"}},
     }
-    rows = [
-        [name, str(len(rung["came"])), str(len(rung["stayed"]))]
-        for name, rung in zip(names, rungs, strict=True)
+    table = [
+        [name, str(len(row["came"])), str(len(row["stayed"]))]
+        for name, row in zip(names, rows, strict=True)
     ]
     return Picture(
         "How was the budget spent?",
         "Each generation begins with many settings and few replications; those that fall behind "
         "in the same weather leave, the others run more.",
-        {"data": data, "layout": layout},
-        Table(["generation: replications", "came", "stayed"], rows),
+        data,
+        layout,
+        Table(["generation: replications", "came", "stayed"], table),
     )
 
 
-def _across(found: Found, rows: list[Found]) -> tuple[dict[int, float | None], str, float | None]:
-    if found["constraints"]:
-        first = found["constraints"][0]
+def _x_axis(summary: Json, rows: list[Json]) -> tuple[dict[int, float | None], str, float | None]:
+    """x of each candidate by its number, the axis' title, and the bound of a constraint."""
+    if summary["constraints"]:
+        first = summary["constraints"][0]
         worst = min if first["sign"].startswith(">") else max
         x = {
-            r["number"]: worst((v for v in r["constraints"][0] if v is not None), default=None)
-            for r in rows
+            row["number"]: worst(
+                (value for value in row["constraints"][0] if value is not None), default=None
+            )
+            for row in rows
         }
         return x, first["metric"], first["bound"]
-    others = list(found["gain"])[1:]
+    others = list(summary["gain"])[1:]
     if others:
-        return {r["number"]: r["gain"][others[0]] for r in rows}, others[0], None
-    return {r["number"]: float(r["replications"]) for r in rows}, "replications", None
+        return {row["number"]: row["gain"][others[0]] for row in rows}, others[0], None
+    return {row["number"]: float(row["replications"]) for row in rows}, "replications", None
 
 
-def _points(
-    name: str, symbol: str, color: str, rows: list[Found], x: dict[int, float | None], found: Found
-) -> Found:
-    words = [
-        label(", ".join(f"{key}={value}" for key, value in r["settings"].items()), 200)
-        for r in rows
-    ]
-    marker = {"symbol": symbol, "color": color, "size": 7 if symbol == "circle" else 12}
-    y = [r["gain"][_first(found)] for r in rows]
+def _points(rows: list[Json], x: dict[int, float | None], objective: str, *style: str) -> Json:
+    name, symbol, color = style
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": [x[r["number"]] for r in rows],
-        "y": y,
-        "text": words,
-        "marker": marker,
+        "x": [x[row["number"]] for row in rows],
+        "y": [row["gain"][objective] for row in rows],
+        "text": [
+            label(", ".join(f"{key}={value}" for key, value in row["settings"].items()), 200)
+            for row in rows
+        ],
+        "marker": {"symbol": symbol, "color": color, "size": 7 if symbol == "circle" else 12},
     }
 
 
-def _first(found: Found) -> str:
-    return str(next(iter(found["gain"])))
+def first_objective(summary: Json) -> str:
+    """The first objective, such as "min cost_usd"."""
+    return str(next(iter(summary["gain"])))
 
 
-def _class(row: Found) -> str:
-    ends = [
-        f"{end:.3g}"
-        if isinstance(end, (int, float)) and not isinstance(end, bool)
-        else clean(str(end), 28)
-        for end in (row["from"], row["to"])
-    ]
-    return ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+def metric_of(objective: str) -> str:
+    """The metric of an objective."""
+    return objective.split()[-1]
 
 
-def _error(rows: list[Found], scale: float = 1.0) -> Found:
-    """Bars from the bounds, which need not lie evenly about the mean."""
-    known = [
-        row if row["high"] is not None else {"mean": 0.0, "low": 0.0, "high": 0.0} for row in rows
-    ]
-    up, down = ([scale * abs(row[end] - row["mean"]) for row in known] for end in ("high", "low"))
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": up,
-        "arrayminus": down,
-        "visible": True,
-        "thickness": 1.5,
-    }
-
-
-def _bound(letter: str, value: float) -> Found:
+def dashed_line(letter: str, value: float) -> Json:
+    """plotly's shape at a value of the x or y axis, across the whole plot."""
     other = "y" if letter == "x" else "x"
     ends = {
         f"{letter}0": value,
@@ -174,12 +152,9 @@ def _bound(letter: str, value: float) -> Found:
         f"{other}1": 1,
         f"{other}ref": "paper",
     }
-    return {"type": "line", **ends, "line": {"dash": "dash", "width": 1.5, "color": PETROFF[4]}}
+    return {"type": "line", **ends, "line": {"dash": "dash", "width": 1.5, "color": GREY}}
 
 
-def _metric(wish: str) -> str:
-    return wish.split()[-1]
-
-
-def _figure(value: float | None) -> str:
+def figure_text(value: float | None) -> str:
+    """A figure with four digits."""
     return percent(None) if value is None else f"{value:.4g}"

@@ -1,104 +1,102 @@
-"""How the answer depends on what was assumed: lines with bands, a map of winners, bars by effect.
-From sensitivity.json alone."""
+"""How the answer depends on assumptions, from sensitivity.json: lines with bands along one, a map
+of winners over two, and bars by effect for all."""
 
 from __future__ import annotations
 
 import string
-from typing import Any
 
 from simroute.report.picture import (
-    DASHES,
-    MARKERS,
+    GREY,
     PETROFF,
+    Json,
     Picture,
     Table,
     axis,
     label,
+    layout_axis,
     note,
     panels,
+    series_style,
 )
 from simroute.text import clean, quantity, short_key, span
 
-Found = dict[str, Any]
 SUCCESS = {"success_rate": "success", "slo_attainment": "success in time"}
+COST = "cost_per_1k_requests_usd"
 MOST_BARS = 24
+ENDS = (
+    ("low", "halved, or its low end", PETROFF[0], ""),
+    ("high", "doubled, or its high end", PETROFF[1], "/"),
+)
+"""End of an assumption, its name, and the look of its bars."""
 
 
-def _shown(found: Found) -> dict[str, tuple[str, float, str, str]]:
-    """Metric -> heading, scale, mark and unit: the success that is promised, and the cost."""
-    shares = {found["share"]: (SUCCESS[found["share"]], 100.0, " %", "share")}
-    return {**shares, "cost_per_1k_requests_usd": ("USD for 1,000 requests", 1.0, "", "USD")}
+def _metrics(summary: Json) -> dict[str, tuple[str, float, str, str]]:
+    """Metric -> head, scale, suffix of tick labels and unit: the promised success, and the cost."""
+    share = summary["share"]
+    return {
+        share: (SUCCESS[share], 100.0, " %", "share"),
+        COST: ("USD for 1,000 requests", 1.0, "", "USD"),
+    }
 
 
-def one_way(found: Found) -> Picture:
+def one_way(summary: Json) -> Picture:
     """Success and cost of each policy along one assumption; where the winner changes is shaded."""
-    (wanted,) = found["axes"]
-    x = [cell["at"][0] for cell in found["cells"]]
-    layout = panels([head for head, *_ in _shown(found).values()], 190)
-    data: list[dict[str, Any]] = []
-    for panel, (metric, (_, scale, tick, _unit)) in enumerate(_shown(found).items()):
-        layout["yaxis" if panel == 0 else f"yaxis{panel + 1}"] |= {
-            "ticksuffix": tick,
-            "tickprefix": "" if tick else "$",
-        }
-        for place, policy in enumerate(found["policies"]):
-            rows = [cell["policies"][policy][metric] for cell in found["cells"]]
-            data += _band(x, rows, scale, PETROFF[place % 6], panel)
-            data.append(_line(x, rows, scale, place, policy, panel))
-    layout["xaxis"] |= {"title": {"text": label(wanted["key"], 60)}} | (
-        {"type": "log"} if wanted["log"] else {}
-    )
-    layout["shapes"] += [
-        shape for crossing in found["crossings"] for shape in _crossing(crossing, x)
-    ]
-    promise = 100 * found["promise"]
-    line = {"dash": "dot", "width": 1, "color": "#9c9ca1"}
+    (assumption,) = summary["axes"]
+    x = [cell["at"][0] for cell in summary["cells"]]
+    metrics = _metrics(summary)
+    layout = panels([head for head, *_ in metrics.values()], 190)
+    data: list[Json] = []
+    for panel, (metric, (_, scale, tick, _unit)) in enumerate(metrics.items()):
+        layout[layout_axis("y", panel)] |= {"ticksuffix": tick, "tickprefix": "" if tick else "$"}
+        for index, policy in enumerate(summary["policies"]):
+            rows = [cell["policies"][policy][metric] for cell in summary["cells"]]
+            data += _band(x, rows, scale, PETROFF[index % 6], panel)
+            data.append(_line(x, rows, scale, index, policy, panel))
+    layout["xaxis"] |= {"title": {"text": label(assumption["key"], 60)}}
+    layout["xaxis"] |= {"type": "log"} if assumption["log"] else {}
+    for crossing in summary["crossings"]:
+        layout["shapes"] += _crossing(crossing, x)
     layout["shapes"].append(
         {
             "type": "line",
             "x0": 0,
             "x1": 1,
             "xref": "x domain",
-            "y0": promise,
-            "y1": promise,
+            "y0": 100 * summary["promise"],
+            "y1": 100 * summary["promise"],
             "yref": "y",
-            "line": line,
+            "line": {"dash": "dot", "width": 1, "color": GREY},
         }
     )
     caption = (
         "Bands are 95 % intervals; every policy met the same weather at each value. Where "
         "the winner changes is shaded, with its interval."
     )
-    return Picture(
-        "Which policy wins, if it is otherwise?",
-        caption,
-        {"data": data, "layout": layout},
-        _table(found),
-    )
+    title = "Which policy wins, if it is otherwise?"
+    return Picture(title, caption, data, layout, _table(summary))
 
 
 def _line(
-    x: list[float], rows: list[Found], scale: float, place: int, policy: str, panel: int
-) -> dict[str, Any]:
-    color = PETROFF[place % 6]
+    x: list[float], rows: list[Json], scale: float, index: int, policy: str, panel: int
+) -> Json:
+    style = series_style(index)
+    color, dash = style["line"]["color"], style["line"]["dash"]
     return {
         "type": "scatter",
         "mode": "lines+markers",
         "x": x,
         "y": [None if row["mean"] is None else scale * row["mean"] for row in rows],
         "name": label(policy),
-        "legendgroup": str(place),
+        "legendgroup": str(index),
         "showlegend": panel == 0,
         "yaxis": axis("y", panel),
-        "line": {"color": color, "dash": DASHES[(place + place // 6) % 6], "width": 2},
-        "marker": {"color": color, "symbol": MARKERS[place % 10]},
+        "line": {"color": color, "dash": dash, "width": 2},
+        "marker": style["marker"],
         "hovertemplate": "%{x:.4g}: %{y:.4g}<extra>%{fullData.name}</extra>",
     }
 
 
-def _band(
-    x: list[float], rows: list[Found], scale: float, color: str, panel: int
-) -> list[dict[str, Any]]:
+def _band(x: list[float], rows: list[Json], scale: float, color: str, panel: int) -> list[Json]:
     known = [(at, row) for at, row in zip(x, rows, strict=True) if row["low"] is not None]
     if not known:
         return []
@@ -121,102 +119,113 @@ def _band(
     ]
 
 
-def _crossing(crossing: Found, x: list[float]) -> list[dict[str, Any]]:
-    low, high = (
-        x[end] if crossing[name] is None else crossing[name]
-        for name, end in (("low", 0), ("high", -1))
-    )
-    known = crossing["low"] is not None or crossing["high"] is not None
-    area = {
-        "type": "rect",
-        "x0": low,
-        "x1": high,
-        "y0": 0,
-        "y1": 1,
-        "yref": "paper",
-        "fillcolor": "#9c9ca1",
-        "opacity": 0.18,
-        "line": {"width": 0},
-    }
-    line = {"width": 1, "color": "#9c9ca1"}
-    return [area] * known + [
-        {
-            "type": "line",
-            "x0": crossing["at"],
-            "x1": crossing["at"],
-            "y0": 0,
-            "y1": 1,
-            "yref": "paper",
-            "line": line,
+def _crossing(crossing: Json, x: list[float]) -> list[Json]:
+    """A line where the winner changes, and its interval as a shade where that is known."""
+    at, low, high = (crossing[name] for name in ("at", "low", "high"))
+    extent = {"y0": 0, "y1": 1, "yref": "paper"}
+    line = {"width": 1, "color": GREY}
+    shapes: list[Json] = [{"type": "line", "x0": at, "x1": at, **extent, "line": line}]
+    if low is not None or high is not None:
+        shade = {
+            "type": "rect",
+            "x0": x[0] if low is None else low,
+            "x1": x[-1] if high is None else high,
+            **extent,
+            "fillcolor": GREY,
+            "opacity": 0.18,
+            "line": {"width": 0},
         }
-    ]
+        shapes.insert(0, shade)
+    return shapes
 
 
-def _table(found: Found) -> Table:
-    heads = [short_key(one["key"]) for one in found["axes"]] + ["winner"]
-    heads += [
-        f"{clean(policy, 40)}, {what}"
-        for policy in found["policies"]
-        for what in (SUCCESS[found["share"]], "USD")
+def _table(summary: Json) -> Table:
+    """A row for each value, or pair of values: the winner, and each policy's figures."""
+    axes = summary["axes"]
+    heads = [
+        *(short_key(each["key"]) for each in axes),
+        "winner",
+        *(
+            f"{clean(policy, 40)}, {what}"
+            for policy in summary["policies"]
+            for what in (SUCCESS[summary["share"]], "USD")
+        ),
     ]
-    rows = []
-    for cell in found["cells"]:
-        at = [
-            quantity(value, one["unit"])
-            for value, one in zip(cell["at"], found["axes"], strict=True)
+    rows = [
+        [
+            *(quantity(value, each["unit"]) for value, each in zip(cell["at"], axes, strict=True)),
+            describe_winner(cell["winner"]),
+            *(
+                _span(cell["policies"][policy][metric], unit)
+                for policy in summary["policies"]
+                for metric, (*_, unit) in _metrics(summary).items()
+            ),
         ]
-        figures = [
-            _span(cell["policies"][policy][metric], unit)
-            for policy in found["policies"]
-            for metric, (*_, unit) in _shown(found).items()
-        ]
-        rows.append([*at, describe_winner(cell["winner"]), *figures])
+        for cell in summary["cells"]
+    ]
     return Table(heads, rows)
 
 
-def _span(row: Found, unit: str) -> str:
+def _span(row: Json, unit: str) -> str:
     return span(row["mean"], row["low"], row["high"], unit)
 
 
-def describe_winner(best: Found) -> str:
-    """Its name, and who may win as well."""
-    if best["policy"] is None:
+def describe_winner(winner: Json) -> str:
+    """Its name, and the other policies that may win."""
+    if winner["policy"] is None:
         return "none: no request"
-    rivals = ", ".join(clean(policy, 30) for policy in best["rivals"])
-    return clean(best["policy"], 40) + ("" if best["sure"] else f" (undecided: {rivals})")
+    contenders = ", ".join(clean(policy, 30) for policy in winner["rivals"])
+    undecided = "" if winner["sure"] else f" (undecided: {contenders})"
+    return f"{clean(winner['policy'], 40)}{undecided}"
 
 
-def two_way(found: Found) -> Picture:
-    """A map of winners: colour and letter say who wins, a question mark where it is undecided."""
-    first, second = found["axes"]
-    best = {tuple(cell["at"]): cell["winner"] for cell in found["cells"]}
-    names, letters = found["policies"], string.ascii_uppercase
-    grid: list[list[Any]] = [[best.get((x, y)) for x in first["values"]] for y in second["values"]]
-    z = [
-        [
-            None if one is None or one["policy"] is None else names.index(one["policy"])
-            for one in row
-        ]
-        for row in grid
-    ]
-    signs = [[_sign(one, names) for one in row] for row in grid]
+def winner_letters(policies: list[str], most: int) -> dict[str, str]:
+    """policy -> its letter in a map, with its name of at most `most` characters: "A failover"."""
+    letters = string.ascii_uppercase
+    return {
+        policy: f"{letters[index % 26]} {clean(policy, most)}"
+        for index, policy in enumerate(policies)
+    }
+
+
+def winner_sign(winner: Json | None, policies: list[str]) -> str:
+    """The winner's letter, with a question mark where it is undecided; empty without a winner."""
+    if winner is None or winner["policy"] is None:
+        return ""
+    letter = string.ascii_uppercase[policies.index(winner["policy"]) % 26]
+    return letter if winner["sure"] else f"{letter}?"
+
+
+def two_way(summary: Json) -> Picture:
+    """A map of winners: colour and letter show who wins, a question mark where it is undecided."""
+    first, second = summary["axes"]
+    policies = summary["policies"]
+    winners = {tuple(cell["at"]): cell["winner"] for cell in summary["cells"]}
+    grid = [[winners.get((x, y)) for x in first["values"]] for y in second["values"]]
     columns, rows = (
-        [quantity(value, one["unit"]) for value in one["values"]] for one in (first, second)
+        [quantity(value, each["unit"]) for value in each["values"]] for each in (first, second)
     )
-    many = len(names)
-    steps = [[(place + end) / many, PETROFF[place % 6]] for place in range(many) for end in (0, 1)]
-    heat = {
+    count = len(policies)
+    data = {
         "type": "heatmap",
         "x": columns,
         "y": rows,
-        "z": z,
+        "z": [
+            [
+                None if each is None or each["policy"] is None else policies.index(each["policy"])
+                for each in row
+            ]
+            for row in grid
+        ],
         "zmin": -0.5,
-        "zmax": many - 0.5,
-        "colorscale": steps,
+        "zmax": count - 0.5,
+        "colorscale": [
+            [(index + end) / count, PETROFF[index % 6]] for index in range(count) for end in (0, 1)
+        ],
         "showscale": False,
         "xgap": 2,
         "ygap": 2,
-        "text": signs,
+        "text": [[winner_sign(each, policies) for each in row] for row in grid],
         "texttemplate": "%{text}",
         "textfont": {"color": "#000", "size": 14},
         "hoverongaps": False,
@@ -231,71 +240,79 @@ def two_way(found: Found) -> Picture:
             "title": {"text": label(second["key"], 60)},
             "automargin": True,
         },
-        "annotations": [
-            note(_key(names), 0, 1.02, xref="paper", yref="paper", xanchor="left", yanchor="bottom")
-        ],
+        "annotations": [_key(policies)],
     }
-    said = ", ".join(f"{letters[place % 26]} {clean(name, 40)}" for place, name in enumerate(names))
     caption = (
-        f"{said}. A letter with a question mark: these replications do not tell whether "
-        f"another policy wins there."
+        f"{', '.join(winner_letters(policies, 40).values())}. A letter with a question mark: "
+        f"these replications do not tell whether another policy wins there."
     )
-    return Picture(
-        "Which policy wins where?", caption, {"data": [heat], "layout": layout}, _table(found)
+    return Picture("Which policy wins where?", caption, [data], layout, _table(summary))
+
+
+def _key(policies: list[str]) -> Json:
+    """The letters of policies above a map."""
+    letters = string.ascii_uppercase
+    text = "   ".join(
+        f"<b>{letters[index % 26]}</b> {label(policy)}" for index, policy in enumerate(policies)
     )
+    return note(text, 0, 1.02, xref="paper", yref="paper", xanchor="left", yanchor="bottom")
 
 
-def _key(names: list[str]) -> str:
-    return "   ".join(
-        f"<b>{string.ascii_uppercase[place % 26]}</b> {label(name)}"
-        for place, name in enumerate(names)
-    )
-
-
-def _sign(one: Found | None, names: list[str]) -> str:
-    if one is None or one["policy"] is None:
-        return ""
-    return string.ascii_uppercase[names.index(one["policy"]) % 26] + ("" if one["sure"] else "?")
-
-
-def tornado(found: Found) -> Picture:
-    """What each assumption does to the difference between the best two."""
-    base, shown = found["base"], found["assumptions"][:MOST_BARS]
-    scale, tick, prefix = (
-        (1.0, "", "$") if base["metric"] == "cost_per_1k_requests_usd" else (100.0, " points", "")
-    )
-    middle = scale * (base["difference"]["mean"] or 0.0)
-    names = [label(short_key(one["key"]), 60) + (" ⚑" if one["flips"] else "") for one in shown]
-    data = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": text,
-            "y": names,
-            "base": middle,
-            "x": [scale * (one[side]["difference"]["mean"] or 0.0) - middle for one in shown],
-            "marker": {"color": color, "pattern": {"shape": shape}},
-            "customdata": [one[side]["value"] for one in shown],
-            "hovertemplate": "%{customdata:.4g}<extra>%{y}</extra>",
-        }
-        for side, text, color, shape in (
-            ("low", "halved, or its low end", PETROFF[0], ""),
-            ("high", "doubled, or its high end", PETROFF[1], "/"),
-        )
-    ]
-    first, second = (clean(policy, 40) for policy in base["pair"])
-    what = "USD for 1,000 requests" if prefix else "success"
+def tornado(summary: Json) -> Picture:
+    """The effect of each assumption on the difference between the best two policies."""
+    base, bars = summary["base"], summary["assumptions"][:MOST_BARS]
+    in_usd = base["metric"] == COST
+    scale, suffix, prefix = (1.0, "", "$") if in_usd else (100.0, " points", "")
+    first, second = (label(clean(policy, 40)) for policy in base["pair"])
     layout = {
-        "height": 150 + 26 * len(shown),
+        "height": 150 + 26 * len(bars),
         "barmode": "overlay",
         "xaxis": {
-            "title": {"text": f"{label(second)} minus {label(first)}: {what}"},
+            "title": {
+                "text": f"{second} minus {first}: "
+                f"{'USD for 1,000 requests' if in_usd else 'success'}"
+            },
             "tickprefix": prefix,
-            "ticksuffix": tick,
+            "ticksuffix": suffix,
             "zeroline": True,
         },
         "yaxis": {"autorange": "reversed", "type": "category", "automargin": True},
     }
+    caption = (
+        "Each assumption is changed alone, in the same weather; bars run from the difference as "
+        "assumed. A flag: another policy wins on one of its"
+        " sides. Of a price the list is a factor; of a quality the wrong answers are halved and "
+        "doubled."
+    )
+    return Picture(
+        "Which assumption matters?",
+        caption,
+        _effect_bars(bars, scale, scale * (base["difference"]["mean"] or 0.0)),
+        layout,
+        _tornado_table(summary["assumptions"], "USD" if in_usd else "share"),
+    )
+
+
+def _effect_bars(bars: list[Json], scale: float, middle: float) -> list[Json]:
+    """Bars from the difference as assumed to that at each end of the assumption."""
+    names = [label(short_key(each["key"]), 60) + (" ⚑" if each["flips"] else "") for each in bars]
+    return [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name,
+            "y": names,
+            "base": middle,
+            "x": [scale * (each[end]["difference"]["mean"] or 0.0) - middle for each in bars],
+            "marker": {"color": color, "pattern": {"shape": shape}},
+            "customdata": [each[end]["value"] for each in bars],
+            "hovertemplate": "%{customdata:.4g}<extra>%{y}</extra>",
+        }
+        for end, name, color, shape in ENDS
+    ]
+
+
+def _tornado_table(assumptions: list[Json], unit: str) -> Table:
     heads = [
         "assumption",
         "as assumed",
@@ -305,35 +322,26 @@ def tornado(found: Found) -> Picture:
         "difference then",
         "another wins",
     ]
-    unit = "USD" if prefix else "share"
     rows = [
         [
-            short_key(one["key"]),
-            f"{one['value']:.4g}",
-            *(_side(one[side], unit)[part] for side in ("low", "high") for part in (0, 1)),
-            _flip(one),
+            short_key(each["key"]),
+            f"{each['value']:.4g}",
+            *(
+                text
+                for end in ("low", "high")
+                for text in (f"{each[end]['value']:.4g}", _span(each[end]["difference"], unit))
+            ),
+            _winners_at_ends(each),
         ]
-        for one in found["assumptions"]
+        for each in assumptions
     ]
-    caption = (
-        "Each assumption is changed alone, in the same weather; bars run from the difference as "
-        "assumed. A flag: another policy wins on one of its"
-        " sides. Of a price the list is a factor; of a quality the wrong answers are halved and "
-        "doubled."
-    )
-    return Picture(
-        "Which assumption matters?", caption, {"data": data, "layout": layout}, Table(heads, rows)
-    )
+    return Table(heads, rows)
 
 
-def _side(side: Found, unit: str) -> tuple[str, str]:
-    return f"{side['value']:.4g}", _span(side["difference"], unit)
-
-
-def _flip(one: Found) -> str:
-    if not one["flips"]:
+def _winners_at_ends(assumption: Json) -> str:
+    if not assumption["flips"]:
         return "no"
     return ", ".join(
-        f"{describe_winner(one[side]['winner'])} at {one[side]['value']:.4g}"
-        for side in ("low", "high")
+        f"{describe_winner(assumption[end]['winner'])} at {assumption[end]['value']:.4g}"
+        for end in ("low", "high")
     )

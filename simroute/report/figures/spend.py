@@ -1,145 +1,172 @@
-"""What a log's traffic costs, and whose it is: before and after, what caches would save, and what
-cheaper deployments would."""
+"""What the money is spent on: by model, feature and user, and in a replay before and after."""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
-from simroute.report.picture import Listing, Picture, RunDocuments, Table, bars, filled, label
-from simroute.text import clean, percent, usd
+from simroute.report.picture import (
+    GREY,
+    Json,
+    Listing,
+    Picture,
+    RunDocuments,
+    Table,
+    bar,
+    bars,
+    fill,
+    label,
+)
+from simroute.text import clean, percent, span, usd
 
-MOST, TOP = 12, 10
-WHOSE = {
+MOST = 12
+"""Names that are drawn; the table has all."""
+TOP = 10
+"""Users, and features, that are listed as drivers."""
+LOG = "the log"
+TITLES = {
+    "model": "Which models is it spent on?",
+    "feature": "Which features spend it?",
+    "user": "Which users spend it?",
+}
+CHANGE_TITLES = {
     "model": "Which models is it spent on, before and after?",
     "feature": "Which features spend it, before and after?",
     "user": "Which users spend it, before and after?",
     "team": "Which teams spend it, before and after?",
     "day": "On which days, before and after?",
 }
-LOG = "the log"
-
-
-def by_model(run: RunDocuments) -> Picture | str:
-    return _spend(run, "model")
-
-
-def by_feature(run: RunDocuments) -> Picture | str:
-    return _spend(run, "feature")
-
-
-def by_user(run: RunDocuments) -> Picture | str:
-    return _spend(run, "user")
-
-
-def by_team(run: RunDocuments) -> Picture | str:
-    return _spend(run, "team")
-
-
-def by_day(run: RunDocuments) -> Picture | str:
-    return _spend(run, "day")
+NOTHING: Json = {"mean": 0.0, "low": None, "high": None}
 
 
 def _spend(run: RunDocuments, kind: str) -> Picture | str:
-    found = run.summary["replay"]["spend"].get(kind)
-    if found is None:
-        return f"Spend by {kind} is left out: the log names no {kind}s."
-    columns = _columns(run, found)
-    data = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": label(name),
-            "y": [label(word) for word in found["names"][:MOST]],
-            "x": column[:MOST],
-            "marker": filled("#9c9ca1" if name == LOG else run.style(name)["line"]["color"], place),
-            "hovertemplate": "$%{x:,.2f}<extra>%{fullData.name}</extra>",
+    """Spend under each policy, by the names of a kind."""
+    costs = {
+        policy: {
+            name: row["cost_usd"]
+            for name, row in run.summary["policies"][policy]["by"].get(kind, {}).items()
         }
-        for place, (name, column) in enumerate(columns.items())
-    ]
+        for policy in run.policies
+    }
+    totals: dict[str, float] = {}
+    for each in costs.values():
+        for name, cost in each.items():
+            totals[name] = totals.get(name, 0.0) + (cost["mean"] or 0.0)
+    if set(totals) <= {"-"}:
+        return f"Spend by {kind} is left out: the scenario names no {kind}s."
+    if not any(totals.values()):
+        return f"Spend by {kind} is left out: none."
+    names = sorted(totals, key=lambda name: -totals[name])
+    columns = {
+        policy: [each.get(name, NOTHING)["mean"] or 0.0 for name in names]
+        for policy, each in costs.items()
+    }
     rows = [
         [
-            clean(word, 40),
-            *(usd(column[place]) for column in columns.values()),
-            *_changes(columns, place),
+            clean(name, 40),
+            *(span(**each.get(name, NOTHING), unit="USD") for each in costs.values()),
         ]
-        for place, word in enumerate(found["names"])
+        for name in names
     ]
-    rows.append(
-        [
-            "all",
-            *(usd(sum(column)) for column in columns.values()),
-            *_changes({name: [sum(c)] for name, c in columns.items()}, 0),
-        ]
+    more = f" The {MOST} largest; the table has all." if len(names) > MOST else ""
+    caption = (
+        f"USD billed in one run of {run.summary['horizon_s'] / 3600:.3g} h, failed "
+        f"and abandoned calls included.{more}"
     )
-    shown = min(MOST, len(found["names"]))
-    more = (
-        f" The first {shown}; the table has {len(found['names'])}."
-        if shown < len(found["names"])
-        else ""
-    )
+    table = Table([kind, *run.policies], rows)
+    return Picture(TITLES[kind], caption, *_chart(run, names, columns, 134), table)
+
+
+def _chart(
+    run: RunDocuments, names: list[str], columns: dict[str, list[float]], margin: int
+) -> tuple[list[Json], Json]:
+    """Bars of each column by name, in USD, and their layout. `margin`: pixels beside the bars."""
+    labels = [label(name) for name in names[:MOST]]
+    data = [
+        bar(
+            label(name),
+            labels,
+            column[:MOST],
+            marker=fill(GREY if name == LOG else run.style(name)["line"]["color"], index),
+            hovertemplate="$%{x:,.2f}<extra>%{fullData.name}</extra>",
+        )
+        for index, (name, column) in enumerate(columns.items())
+    ]
+    return data, bars(margin + 14 * len(labels) * (len(columns) + 1), "USD", "$")
+
+
+def _change(run: RunDocuments, kind: str) -> Picture | str:
+    """Spend in the log and under each policy, by the names of a kind."""
+    spend = run.summary["replay"]["spend"].get(kind)
+    if spend is None:
+        return f"Spend by {kind} is left out: the log names no {kind}s."
+    columns, names = _columns(run, spend), spend["names"]
+    lines = dict(zip(names, zip(*columns.values(), strict=True), strict=True))
+    total = tuple(sum(column) for column in columns.values())
+    rows = [
+        [clean(name, 40), *map(usd, values), *_changes(columns, values)]
+        for name, values in lines.items()
+    ]
+    rows.append(["all", *map(usd, total), *_changes(columns, total)])
+    shown = min(MOST, len(names))
+    more = f" The first {shown}; the table has {len(names)}." if shown < len(names) else ""
     caption = (
         f"USD as the log bills it, and under each policy, mean over "
-        f"replications.{_unlike(run)}{more}"
+        f"replications.{_other_traffic(run)}{more}"
     )
-    heads = [
-        kind,
-        *columns,
-        *(f"{name}, less the log" for name in columns if name != LOG and LOG in columns),
-    ]
-    height = 130 + 14 * shown * (len(columns) + 1)
-    return Picture(
-        WHOSE[kind], caption, {"data": data, "layout": bars(height, "USD", "$")}, Table(heads, rows)
-    )
+    changes = [f"{name}, less the log" for name in columns if name != LOG and LOG in columns]
+    table = Table([kind, *columns, *changes], rows)
+    return Picture(CHANGE_TITLES[kind], caption, *_chart(run, names, columns, 130), table)
 
 
-def _columns(run: RunDocuments, found: dict[str, Any]) -> dict[str, list[float]]:
-    before = {} if found["before"] is None else {LOG: found["before"]}
-    return before | {policy: found["after"][policy] for policy in run.policies}
+by_model, by_feature, by_user = (partial(_spend, kind=kind) for kind in TITLES)
+change_by_model, change_by_feature, change_by_user, change_by_team, change_by_day = (
+    partial(_change, kind=kind) for kind in CHANGE_TITLES
+)
 
 
-def _changes(columns: dict[str, list[float]], place: int) -> list[str]:
-    """Of every policy, what it changes against the log."""
+def _columns(run: RunDocuments, spend: Json) -> dict[str, list[float]]:
+    """USD by name in the log, where it bills, and under each policy."""
+    before = {} if spend["before"] is None else {LOG: spend["before"]}
+    return before | {policy: spend["after"][policy] for policy in run.policies}
+
+
+def _changes(columns: dict[str, list[float]], values: tuple[float, ...]) -> list[str]:
+    """The change of each policy against the log, which comes first; nothing without a log."""
     if LOG not in columns:
         return []
-    was = columns[LOG][place]
-    return [_change(column[place] - was, was) for name, column in columns.items() if name != LOG]
+    before, *after = values
+    return [_difference(value - before, before) for value in after]
 
 
-def _change(less: float, was: float) -> str:
-    sign = "+" if less > 0 else "-" if less < 0 else ""
-    return f"{sign}{usd(abs(less))}" + (f" ({100 * less / was:+.1f} %)" if was else "")
+def _difference(change: float, before: float) -> str:
+    sign = "+" if change > 0 else "-" if change < 0 else ""
+    share = f" ({100 * change / before:+.1f} %)" if before else ""
+    return f"{sign}{usd(abs(change))}{share}"
 
 
-def _unlike(run: RunDocuments) -> str:
-    laid = run.summary["replay"]["laid_over"]
-    return (
-        f" The policies met other traffic than the log: "
-        f"{', '.join(clean(text, 60) for text in laid)}."
-        if laid
-        else ""
-    )
+def _other_traffic(run: RunDocuments) -> str:
+    changes = run.summary["replay"]["laid_over"]
+    if not changes:
+        return ""
+    texts = ", ".join(clean(text, 60) for text in changes)
+    return f" The policies met other traffic than the log: {texts}."
 
 
 def drivers(run: RunDocuments) -> Listing | str:
-    """The ten users and features that most of it goes to."""
+    """The features and the users with most spend."""
     spend = run.summary["replay"]["spend"]
     rows = []
     for kind in ("feature", "user"):
         if kind not in spend:
             continue
-        columns = _columns(run, spend[kind])
+        names, columns = spend[kind]["names"], _columns(run, spend[kind])
         base = next(iter(columns.values()))
-        whole = sum(base)
-        named = [place for place, word in enumerate(spend[kind]["names"]) if word != "(others)"]
-        for place in sorted(named, key=lambda place: -base[place])[:TOP]:
-            share = percent(base[place] / whole) if whole else "n/a"
-            rows.append(
-                [
-                    f"{kind} {clean(spend[kind]['names'][place], 40)}",
-                    share,
-                    *(usd(column[place]) for column in columns.values()),
-                ]
-            )
+        total = sum(base)
+        named = [index for index, name in enumerate(names) if name != "(others)"]
+        for index in sorted(named, key=lambda index: -base[index])[:TOP]:
+            share = percent(base[index] / total) if total else "n/a"
+            costs = [usd(column[index]) for column in columns.values()]
+            rows.append([f"{kind} {clean(names[index], 40)}", share, *costs])
     if not rows:
         return "The log names neither users nor features, so nobody can be said to drive the spend."
     columns = _columns(run, next(iter(spend.values())))
@@ -148,155 +175,3 @@ def drivers(run: RunDocuments) -> Listing | str:
         f"of it, {'before' if LOG in columns else 'after'}."
     )
     return Listing("Who drives it?", caption, Table(["who", "of all spend", *columns], rows))
-
-
-def caching(run: RunDocuments) -> Listing | str:
-    """Exact, at the provider, and semantic."""
-    found = run.summary["replay"]["caching"]
-    rows = [*_exact(found), *_prompt(found["prompt"])]
-    for row in found["semantic"]:
-        saves = (
-            "not known" if row["saves_usd"] is None else _of(row["saves_usd"], found["cost_usd"])
-        )
-        words = f"assumed, if prompts were like {row['traffic']}, at cosine {row['cosine']:g}"
-        rows.append(
-            [
-                "similar prompts",
-                words,
-                f"{percent(row['hits'])} of requests",
-                saves,
-                f"{percent(row['false'])} of requests",
-            ]
-        )
-    caption = (
-        "Of the whole log. Repeats and prompt beginnings are counted in it. What similar prompts "
-        "would save is an assumption: rates published "
-        "for other traffic at fixed thresholds, with their wrong answers; measure your own "
-        "before you rely on one."
-    )
-    return Listing(
-        "What would caches save?",
-        caption,
-        Table(["cache of", "how", "finds", "saves", "wrong answers"], rows),
-    )
-
-
-def _exact(found: dict[str, Any]) -> list[list[str]]:
-    exact, many = found["exact"], found["requests"]
-    if exact is None:
-        return [
-            [
-                "equal prompts",
-                "the log does not tell prompts apart",
-                "not known",
-                "not known",
-                "none",
-            ]
-        ]
-    kept = (
-        ("kept for ever", "requests", "cost_usd"),
-        ("kept for an hour", "within_hour", "within_hour_cost_usd"),
-    )
-    return [
-        [
-            "equal prompts",
-            words,
-            f"{percent(exact[count] / many)} of requests",
-            _of(exact[cost], found["cost_usd"]),
-            "none",
-        ]
-        for words, count, cost in kept
-    ]
-
-
-def _prompt(found: dict[str, Any]) -> list[list[str]]:
-    """What the provider's cache of prompts has read, and could have."""
-    rows = []
-    if found["cached_tokens"] is not None and found["input_tokens"]:
-        share = percent(found["cached_tokens"] / found["input_tokens"])
-        rows.append(
-            [
-                "beginnings, at the provider",
-                "read already, as logged",
-                f"{share} of input tokens",
-                usd(found["saved_usd"]),
-                "none",
-            ]
-        )
-    for key, words in (("", "kept for ever"), ("_5min", "kept for 5 minutes")):
-        share = found[f"prefix_share{key}"]
-        if share is not None:
-            saves = f"{usd(found[f'could_save{key}_usd'])} more"
-            rows.append(
-                [
-                    "beginnings, at the provider",
-                    f"possible, {words}",
-                    f"{percent(share)} of input tokens",
-                    saves,
-                    "none",
-                ]
-            )
-    return rows or [
-        [
-            "beginnings, at the provider",
-            "the log has neither cached tokens nor prompts",
-            "not known",
-            "not known",
-            "none",
-        ]
-    ]
-
-
-def _of(saves: float, whole: float | None) -> str:
-    return usd(saves) + (f" ({percent(saves / whole)})" if whole else "")
-
-
-def shifts(run: RunDocuments) -> Listing | str:
-    """Each kind of work at each cheaper deployment."""
-    found = run.summary["replay"]
-    if not found["shifts"]:
-        return (
-            f"No shift of work to a cheaper deployment is known: "
-            f"{'; '.join(clean(text, 200) for text in found.get('shifts_missing', ()))}."
-        )
-    rows = [
-        [
-            clean(row["work"], 40),
-            clean(row["from"], 30),
-            clean(row["to"], 30),
-            f"{row['requests']:,}",
-            usd(row["cost_usd"]),
-            usd(row["would_cost_usd"]),
-            usd(row["saves_usd"]),
-            _quality(row["quality_from"]),
-            _quality(row["quality_to"]),
-        ]
-        for row in found["shifts"]
-    ]
-    left = found["shifts_left_out"]
-    caption = (
-        "All successful requests of one kind of work (task, else feature) that one deployment "
-        "answered, at the price list of another, for the "
-        "same tokens. They are alternatives, so do not add them up. Quality is what the scenario "
-        "says; a log does not know it."
-        + (f" The {len(rows)} largest of {len(rows) + left}." if left else "")
-        + "".join(f" Not in it: {clean(text, 200)}." for text in found.get("shifts_missing", ()))
-    )
-    heads = [
-        "work",
-        "from",
-        "to",
-        "requests",
-        "costs",
-        "would cost",
-        "saves",
-        "quality from",
-        "quality to",
-    ]
-    return Listing(
-        "What would each shift to a cheaper deployment save?", caption, Table(heads, rows)
-    )
-
-
-def _quality(share: float | None) -> str:
-    return "not known" if share is None else percent(share)

@@ -1,127 +1,139 @@
-"""Pictures of a search, from its summary.json: what each parameter does, which pairs do, what the
-objective costs, how the race went."""
+"""What a search has found, from its summary.json: settings side by side, effects of parameters and
+of pairs of them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from simroute.metrics import METRICS
-from simroute.report.figures.search import (
-    Found,
-    _bound,
-    _class,
-    _error,
-    _figure,
-    _first,
-    _metric,
-    against,
-    race,
+from simroute.report.figures import search
+from simroute.report.figures.search import dashed_line, figure_text, first_objective, metric_of
+from simroute.report.picture import (
+    GREY,
+    MARKERS,
+    PETROFF,
+    Json,
+    Picture,
+    Table,
+    asymmetric_bars,
+    axis,
+    label,
+    layout_axis,
 )
-from simroute.report.picture import MARKERS, PETROFF, Picture, Table, axis, label
 from simroute.text import clean, span
 
 PANEL_HEIGHT, COLUMNS = 240, 3
-COLORS = (PETROFF[1], PETROFF[0], PETROFF[3], PETROFF[5], PETROFF[4])
-GOOD, BAD = PETROFF[0], PETROFF[1]
-POINTS = {1.0: "", 100.0: ", points"}
+MARGIN = {"t": 24, "b": 56}
+COLORS = (PETROFF[1], PETROFF[0], PETROFF[3], PETROFF[5], GREY)
+GOOD, NEUTRAL, BAD = PETROFF[0], "#d5d5d8", PETROFF[1]
+UNITS = {1.0: "", 100.0: ", %"}
+"""Scale of a metric -> unit in the title of an axis; of a difference in `DIFFERENCE_UNITS`."""
+DIFFERENCE_UNITS = {1.0: "", 100.0: ", points"}
 
 
-def draw_pictures(found: Found) -> dict[str, Picture]:
-    """By name; several panels as one picture."""
-    made = {
-        "main_effects": _together(main_effects(found)),
-        "pairs": _together(pairs(found)),
-        "objective_and_constraint": against(found),
-        "race": race(found),
-    }
-    return {name: picture for name, picture in made.items() if picture is not None}
-
-
-def standing(found: Found) -> list[Picture]:
-    """For each objective and constraint a panel: the start, what is recommended, and whatever else
-    was measured in the same weather."""
-    stage = "fresh" if found["replications"]["fresh"] else "search"
-    metrics = list(
-        dict.fromkeys(
-            [
-                *(wish.split()[-1] for wish in found["gain"]),
-                *(row["metric"] for row in found["constraints"]),
-            ]
-        )
+def draw_pictures(summary: Json) -> dict[str, Picture]:
+    """The pictures by name, several panels as one, for a notebook."""
+    panels = {"main_effects": main_effects(summary), "pairs": pairs(summary)}
+    return {name: _grid(each) for name, each in panels.items() if each} | search.draw_pictures(
+        summary
     )
-    named = [("start", found["start"]), ("recommended", found["recommended"])]
-    if found["start"]["candidate"] == found["recommended"]["candidate"]:
-        named = [("start, recommended", found["start"])]
-    named += [(clean(row["policy"], 28), row) for row in found["against"]]
+
+
+def stage(summary: Json) -> str:
+    """Where settings are compared: in fresh weather if anything was confirmed there."""
+    return "fresh" if summary["replications"]["fresh"] else "search"
+
+
+def metrics(summary: Json) -> list[str]:
+    """The metrics of objectives and constraints."""
+    objectives = map(metric_of, summary["gain"])
+    return list(dict.fromkeys([*objectives, *(row["metric"] for row in summary["constraints"])]))
+
+
+def standing(summary: Json) -> list[Picture]:
+    """A panel for each metric and scenario: the start, the recommended setting, and other policies
+    in the same weather."""
+    settings = {"start": summary["start"], "recommended": summary["recommended"]}
+    if summary["start"]["candidate"] == summary["recommended"]["candidate"]:
+        settings = {"start, recommended": summary["start"]}
+    named = [*settings.items(), *((clean(row["policy"], 28), row) for row in summary["against"])]
     return [
-        _standing(found, metric, scenario, stage, named)
-        for metric in metrics
-        for scenario in found["scenarios"]
+        _standing(summary, metric, scenario, named)
+        for metric in metrics(summary)
+        for scenario in summary["scenarios"]
     ]
 
 
 def _standing(
-    found: Found, metric: str, scenario: str, stage: str, named: list[tuple[str, Found]]
+    summary: Json, metric: str, scenario: str, settings: list[tuple[str, Json]]
 ) -> Picture:
-    data, rows, scale = [], [], _scale(metric)
-    for place, (name, setting) in enumerate(named):
-        figure = setting[stage][scenario][metric]
-        rows.append([metric, clean(scenario, 40), name, _interval(figure, metric)])
-        if figure["mean"] is None:
-            continue
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": label(name),
-                "x": [figure["mean"] * scale],
-                "y": [label(name)],
-                "showlegend": False,
-                "marker": {
-                    "color": COLORS[place % len(COLORS)],
-                    "size": 11,
-                    "symbol": MARKERS[place % len(MARKERS)],
-                },
-                "error_x": _error([figure], scale),
-                "hovertemplate": f"{_interval(figure, metric)}<extra></extra>",
-            }
-        )
-    bounds = [row["bound"] * scale for row in found["constraints"] if row["metric"] == metric]
-    many = f" in {scenario}" if len(found["scenarios"]) > 1 else ""
-    layout: Found = {
-        "height": 100 + 34 * len(named),
+    scale = _scale(metric)
+    figures = [(name, setting[stage(summary)][scenario][metric]) for name, setting in settings]
+    data = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": label(name),
+            "x": [figure["mean"] * scale],
+            "y": [label(name)],
+            "showlegend": False,
+            "marker": {
+                "color": COLORS[index % len(COLORS)],
+                "size": 11,
+                "symbol": MARKERS[index % len(MARKERS)],
+            },
+            "error_x": _error_bars([figure], scale),
+            "hovertemplate": f"{_interval(figure, metric)}<extra></extra>",
+        }
+        for index, (name, figure) in enumerate(figures)
+        if figure["mean"] is not None
+    ]
+    place = f" in {scenario}" if len(summary["scenarios"]) > 1 else ""
+    layout: Json = {
+        "height": 100 + 34 * len(settings),
         "margin": {"t": 36, "b": 48},
-        "xaxis": {"title": {"text": label(f"{metric}{many}{UNITS[scale]}", 70)}},
+        "xaxis": {"title": {"text": label(f"{metric}{place}{UNITS[scale]}", 70)}},
         "yaxis": {
             "type": "category",
             "autorange": "reversed",
             "automargin": True,
-            "range": [len(named) - 0.5, -0.5],
+            "range": [len(settings) - 0.5, -0.5],
         },
-        "shapes": [_bound("x", bound) for bound in bounds],
+        "shapes": [
+            dashed_line("x", row["bound"] * scale)
+            for row in summary["constraints"]
+            if row["metric"] == metric
+        ],
     }
-    return Picture(
-        "How do they compare?",
-        STANDING,
-        {"data": data, "layout": layout},
-        Table(["figure", "scenario", "setting", "value"], rows),
+    caption = (
+        "Means with 95 % intervals; a dashed line is the bound that must be kept. All met the same "
+        "weather, so that differences are surer than these "
+        "intervals look: they are told above."
     )
+    rows = [
+        [metric, clean(scenario, 40), name, _interval(figure, metric)] for name, figure in figures
+    ]
+    table = Table(["figure", "scenario", "setting", "value"], rows)
+    return Picture("How do they compare?", caption, data, layout, table)
 
 
-STANDING = (
-    "Means with 95 % intervals; a dashed line is the bound that must be kept. All met the same "
-    "weather, so that differences are surer than these "
-    "intervals look: they are told above."
-)
-UNITS = {1.0: "", 100.0: ", %"}
+def _error_bars(intervals: list[Json], scale: float) -> Json:
+    """plotly's error bars, of no length where a bound is unknown."""
+    known = [
+        each if each["high"] is not None else {"mean": 0.0, "low": 0.0, "high": 0.0}
+        for each in intervals
+    ]
+    return asymmetric_bars(known, scale) | {"visible": True, "thickness": 1.5}
 
 
-def main_effects(found: Found) -> list[Picture]:
+def main_effects(summary: Json) -> list[Picture]:
     """One panel for each parameter and objective."""
-    return [_effect(each) for each in found["main_effects"] if each["bins"]]
+    return [_effect(effect) for effect in summary["main_effects"] if effect["bins"]]
 
 
-def _effect(each: Found) -> Picture:
-    bins, metric = each["bins"], _metric(each["objective"])
-    names, scale = [_class(row) for row in bins], _scale(each["objective"])
+def _effect(effect: Json) -> Picture:
+    bins, scale = effect["bins"], _scale(effect["objective"])
+    names = [_bin_name(row) for row in bins]
     data = [
         {
             "type": "scatter",
@@ -129,197 +141,166 @@ def _effect(each: Found) -> Picture:
             "showlegend": False,
             "x": list(map(label, names)),
             "y": [_times(row["mean"], scale) for row in bins],
-            "error_y": _error(bins, scale),
+            "error_y": _error_bars(bins, scale),
             "line": {"color": PETROFF[0]},
             "marker": {"size": 8},
         }
     ]
+    y_title = label(f"{metric_of(effect['objective'])}{DIFFERENCE_UNITS[scale]}", 34)
     layout = {
         "height": PANEL_HEIGHT,
-        "margin": {"t": 24, "b": 56},
-        "xaxis": {
-            "title": {"text": label(each["parameter"], 40)},
-            "type": "category",
-            "automargin": True,
-        },
+        "margin": MARGIN,
+        "xaxis": _categories(effect["parameter"]),
         "yaxis": {
-            "title": {"text": label(f"{metric}{POINTS[scale]}", 34)},
+            "title": {"text": y_title},
             "automargin": True,
-            "range": _reach(bins, scale),
+            "range": _effect_range(bins, scale),
         },
-        "shapes": [_bound("y", 0)],
+        "shapes": [dashed_line("y", 0)],
     }
+    caption = (
+        "Mean difference from the starting setting (dashed) over all candidates with such a value, "
+        "with 95 % intervals; of the first generation, which "
+        "fills the space evenly. The other parameters vary within each mean; bars of few "
+        "candidates may leave the panel."
+    )
     rows = [
         [
-            clean(each["parameter"], 60),
-            each["objective"],
+            clean(effect["parameter"], 60),
+            effect["objective"],
             name,
             str(row["count"]),
-            _interval_of_difference(row, scale),
+            _difference(row, scale),
         ]
         for name, row in zip(names, bins, strict=True)
     ]
-    heads = ["parameter", "objective", "values", "candidates", "difference"]
-    return Picture(
-        "What does each parameter do?",
-        EFFECTS,
-        {"data": data, "layout": layout},
-        Table(heads, rows),
-    )
+    table = Table(["parameter", "objective", "values", "candidates", "difference"], rows)
+    return Picture("What does each parameter do?", caption, data, layout, table)
 
 
-def _reach(bins: list[Found], scale: float) -> list[float]:
-    """An axis that shows all means, the start and most of the bars; one of few candidates may be
-    longer."""
+def _categories(key: str) -> Json:
+    return {"title": {"text": label(key, 40)}, "type": "category", "automargin": True}
+
+
+def _effect_range(bins: list[Json], scale: float) -> list[float]:
+    """Ends of an axis that shows all means, the start and most of the error bars; a bar of few
+    candidates may be longer."""
     means = [0.0, *(row["mean"] * scale for row in bins if row["mean"] is not None)]
     halves = sorted(
         (row["high"] - row["low"]) / 2 * scale for row in bins if row["high"] is not None
     ) or [0.0]
-    more = max(halves[len(halves) // 2], 0.15 * (max(means) - min(means))) or 1.0
-    return [min(means) - 1.2 * more, max(means) + 1.2 * more]
+    margin = max(halves[len(halves) // 2], 0.15 * (max(means) - min(means))) or 1.0
+    return [min(means) - 1.2 * margin, max(means) + 1.2 * margin]
 
 
-EFFECTS = (
-    "Mean difference from the starting setting (dashed) over all candidates with such a value, "
-    "with 95 % intervals; of the first generation, which "
-    "fills the space evenly. The other parameters vary within each mean; bars of few candidates "
-    "may leave the panel."
-)
-
-
-def pairs(found: Found) -> list[Picture]:
+def pairs(summary: Json) -> list[Picture]:
     """One map for each pair of parameters, of the first objective."""
-    first = _first(found)
     maps = [
         each
-        for each in found["pairs"]
-        if each["objective"] == first and any(cell["mean"] is not None for cell in each["cells"])
+        for each in summary["pairs"]
+        if each["objective"] == first_objective(summary)
+        and any(cell["mean"] is not None for cell in each["cells"])
     ]
     sizes = sorted(
         abs(cell["mean"]) for each in maps for cell in each["cells"] if cell["mean"] is not None
     )
-    # one setting that fails must not pale all others
+    # the 90th percentile: one setting that fails must not make all others pale
     most = sizes[int(0.9 * (len(sizes) - 1))] if sizes else 0.0
     return [_pair(each, most or 1.0) for each in maps]
 
 
-def _pair(each: Found, most: float) -> Picture:
-    across, along, scale = (
-        [_class(row) for row in each["across"]],
-        [_class(row) for row in each["along"]],
-        _scale(each["objective"]),
-    )
-    z: list[list[float | None]] = [[None] * len(across) for _ in along]
-    rows = []
-    for cell in each["cells"]:
-        mean = z[cell["y"]][cell["x"]] = _times(cell["mean"], scale)
-        rows.append(
-            [
-                clean(each["x"], 60),
-                across[cell["x"]],
-                clean(each["y"], 60),
-                along[cell["y"]],
-                str(cell["count"]),
-                _figure(mean),
-            ]
-        )
-    worse = not each["objective"].startswith("max")
-    data = [
-        {
-            "type": "heatmap",
-            "z": z,
-            "x": list(map(label, across)),
-            "y": list(map(label, along)),
-            "xgap": 2,
-            "ygap": 2,
-            "zmin": -most * scale,
-            "zmax": most * scale,
-            "colorscale": [[0, GOOD], [0.5, "#d5d5d8"], [1, BAD]]
-            if worse
-            else [[0, BAD], [0.5, "#d5d5d8"], [1, GOOD]],
-            "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z],
-            "texttemplate": "%{text}",
-            "textfont": {"color": "#1b1f24", "size": 11},
-            "showscale": False,
-            "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
-        }
-    ]
+def _pair(pair: Json, most: float) -> Picture:
+    """`most`: the difference, in size, that has the strongest colour."""
+    scale = _scale(pair["objective"])
+    across, up = ([_bin_name(row) for row in pair[key]] for key in ("across", "along"))
+    z: list[list[float | None]] = [[None] * len(across) for _ in up]
+    for cell in pair["cells"]:
+        z[cell["y"]][cell["x"]] = _times(cell["mean"], scale)
+    low, high = (BAD, GOOD) if pair["objective"].startswith("max") else (GOOD, BAD)
+    data = {
+        "type": "heatmap",
+        "z": z,
+        "x": list(map(label, across)),
+        "y": list(map(label, up)),
+        "xgap": 2,
+        "ygap": 2,
+        "zmin": -most * scale,
+        "zmax": most * scale,
+        "colorscale": [[0, low], [0.5, NEUTRAL], [1, high]],
+        "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z],
+        "texttemplate": "%{text}",
+        "textfont": {"color": "#1b1f24", "size": 11},
+        "showscale": False,
+        "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
+    }
     layout = {
         "height": PANEL_HEIGHT + 40,
-        "margin": {"t": 24, "b": 56},
-        "xaxis": {
-            "title": {"text": label(each["x"], 40)},
-            "type": "category",
-            "automargin": True,
-            "showgrid": False,
-        },
-        "yaxis": {
-            "title": {"text": label(each["y"], 40)},
-            "type": "category",
-            "automargin": True,
-            "showgrid": False,
-        },
+        "margin": MARGIN,
+        "xaxis": _categories(pair["x"]) | {"showgrid": False},
+        "yaxis": _categories(pair["y"]) | {"showgrid": False},
     }
-    heads = ["across", "values", "up", "values", "candidates", "difference"]
-    return Picture(
-        "Which parameters work together?",
-        PAIRS,
-        {"data": data, "layout": layout},
-        Table(heads, rows),
+    caption = (
+        "Mean difference from the starting setting by classes of two parameters: blue is better "
+        "than the start, orange worse, empty where no candidate "
+        "was. Where rows differ in the same way in all columns, the two act each for itself."
     )
+    rows = [
+        [
+            clean(pair["x"], 60),
+            across[cell["x"]],
+            clean(pair["y"], 60),
+            up[cell["y"]],
+            str(cell["count"]),
+            figure_text(_times(cell["mean"], scale)),
+        ]
+        for cell in pair["cells"]
+    ]
+    table = Table(["across", "values", "up", "values", "candidates", "difference"], rows)
+    return Picture("Which parameters work together?", caption, [data], layout, table)
 
 
-PAIRS = (
-    "Mean difference from the starting setting by classes of two parameters: blue is better than "
-    "the start, orange worse, empty where no candidate "
-    "was. Where rows differ in the same way in all columns, the two act each for itself."
-)
+def _bin_name(row: Json) -> str:
+    """A class of values: "5 to 20", or its only value."""
+    low, high = (_end_text(row[end]) for end in ("from", "to"))
+    return low if low == high else f"{low} to {high}"
 
 
-def _together(panels: list[Picture]) -> Picture | None:
-    """Panels side by side in one figure, for a notebook."""
-    if not panels:
-        return None
-    layout: Found = {
-        "grid": {
-            "rows": -(-len(panels) // COLUMNS),
-            "columns": min(len(panels), COLUMNS),
-            "pattern": "independent",
-        }
-    }
-    layout |= {"height": PANEL_HEIGHT * layout["grid"]["rows"] + 60}
+def _end_text(value: Any) -> str:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"{value:.3g}"
+    return clean(str(value), 28)
+
+
+def _grid(panels: list[Picture]) -> Picture:
+    """Panels side by side in one figure."""
+    rows = -(-len(panels) // COLUMNS)
+    grid = {"rows": rows, "columns": min(len(panels), COLUMNS), "pattern": "independent"}
+    layout: Json = {"grid": grid, "height": PANEL_HEIGHT * rows + 60}
     data = []
-    for place, panel in enumerate(panels):
+    for index, panel in enumerate(panels):
         data += [
-            {**trace, "xaxis": axis("x", place), "yaxis": axis("y", place)}
-            for trace in panel.figure["data"]
+            {**trace, "xaxis": axis("x", index), "yaxis": axis("y", index)} for trace in panel.data
         ]
         for letter in "xy":
-            layout[f"{letter}axis{'' if place == 0 else place + 1}"] = panel.figure["layout"][
-                f"{letter}axis"
-            ]
-    rows = [row for panel in panels for row in panel.table.rows]
-    return Picture(
-        panels[0].title,
-        panels[0].caption,
-        {"data": data, "layout": layout},
-        Table(panels[0].table.heads, rows),
-    )
+            layout[layout_axis(letter, index)] = panel.layout[f"{letter}axis"]
+    first = panels[0]
+    table = Table(first.table.heads, [row for panel in panels for row in panel.table.rows])
+    return Picture(first.title, first.caption, data, layout, table)
 
 
-def _scale(wish: str) -> float:
-    """Shares are shown in points."""
-    return 100.0 if METRICS[_metric(wish)][0] == "share" else 1.0
+def _scale(objective: str) -> float:
+    """100 for shares, which are shown in points, else 1."""
+    return 100.0 if METRICS[metric_of(objective)][0] == "share" else 1.0
 
 
 def _times(value: float | None, scale: float) -> float | None:
     return None if value is None else value * scale
 
 
-def _interval(figure: Found, metric: str) -> str:
-    return span(**figure, unit=METRICS[metric][0])
-
-
-def _interval_of_difference(row: Found, scale: float) -> str:
+def _difference(row: Json, scale: float) -> str:
     mean, low, high = (_times(row[end], scale) for end in ("mean", "low", "high"))
     return span(mean, low, high)
+
+
+def _interval(figure: Json, metric: str) -> str:
+    return span(**figure, unit=METRICS[metric][0])

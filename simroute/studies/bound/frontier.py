@@ -66,9 +66,9 @@ class Frontier:
         return self.label == EXACT
 
     def _repr_html_(self) -> str:
-        from simroute.report.sensitivity_page import render_picture
+        from simroute.report.html import render_as_table
 
-        return render_picture(figures.frontier(self.columns, self.trade, self.label))
+        return render_as_table(figures.frontier(self.columns, self.trade, self.label))
 
 
 def frontier(made: Configuration, trade: Trade = "success") -> Frontier:
