@@ -19,7 +19,7 @@ from generated import table
 from random_outages import OUTAGES, outage_rows
 from scipy.special import betaln, ndtr, ndtri, roots_legendre, stdtrit
 
-from simroute.statistics.intervals import FEW, binomials
+from simroute.statistics.intervals import FEW_EVENTS, LEVEL, clopper_pearson
 
 PAGE = Path(__file__).parent / "statistics.md"
 MANY = (10, 20, 100)
@@ -149,8 +149,8 @@ def student(values: np.ndarray, requests: int = 0) -> Bounds:
     if requests:
         trials = n * requests
         hits = np.rint(mean * trials).astype(np.int64)
-        few = np.minimum(hits, trials - hits) < FEW
-        exact = binomials(hits[few], trials)
+        few = np.minimum(hits, trials - hits) < FEW_EVENTS
+        exact = clopper_pearson(hits[few], trials, (1 - LEVEL) / 2)
         low[few], high[few] = np.minimum(low[few], exact[0]), np.maximum(high[few], exact[1])
     return low, high
 

@@ -22,7 +22,7 @@ from setups import setup
 
 from simroute.config.loading import load
 from simroute.metrics import METRICS
-from simroute.statistics.intervals import Interval, paired
+from simroute.statistics.intervals import Interval, paired_difference
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
 from simroute.text import span
@@ -144,7 +144,8 @@ def differences(study: Study) -> dict[str, dict[str, Any]]:
     series = study.series()
     return {
         f"{b}-{a}": {
-            metric: paired(series[a][metric], series[b][metric]).plain() for metric in PAIRED
+            metric: paired_difference(series[a][metric], series[b][metric]).plain()
+            for metric in PAIRED
         }
         for a in series
         for b in series
@@ -174,7 +175,10 @@ def savings(study: Study, other: Study) -> dict[str, Interval]:
     """By policy: how much less 1,000 requests cost than in the other study, in the same weather."""
     with_it, without = study.series(), other.series()
     cost = "cost_per_1k_requests_usd"
-    return {policy: paired(with_it[policy][cost], without[policy][cost]) for policy in with_it}
+    return {
+        policy: paired_difference(with_it[policy][cost], without[policy][cost])
+        for policy in with_it
+    }
 
 
 def hashes(name: str) -> dict[str, str]:

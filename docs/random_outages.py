@@ -12,7 +12,7 @@ import numpy as np
 from simroute.models import spec
 from simroute.models.exposure import Exposures
 from simroute.statistics.intervals import Interval
-from simroute.studies.comparison.random_outages import Met
+from simroute.studies.comparison.random_outages import OutageExposure
 
 HORIZON, RATE, FAIR = 3600.0, 1.0, 0.999
 OUTAGES = (10, 20, 50)
@@ -122,7 +122,7 @@ def surrogate(
     arrivals = chance.poisson(RATE * HORIZON * np.hstack([np.maximum(fair, 0.0), shares]))
     success = [FAIR, *(1 - weather.fails(state.faults) for state in sky.states)]
     hits, total = chance.binomial(arrivals, success).sum(axis=1), arrivals.sum(axis=1)
-    met = Met(
+    met = OutageExposure(
         tuple(sky.states), shares, np.array([one.squares for one in episodes]), RATE * HORIZON
     )
     return met.interval((hits / total).tolist(), total.tolist())

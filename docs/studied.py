@@ -26,9 +26,9 @@ from generated import table
 
 import simroute as sr
 from simroute.api import ScenarioFile
-from simroute.statistics.intervals import paired
+from simroute.statistics.intervals import paired_difference
 from simroute.studies.comparison.study import Study
-from simroute.studies.sensitivity.ranges import Axis
+from simroute.studies.sensitivity.ranges import ParameterRange
 from simroute.text import clean, quantity
 
 FOLDER = ROOT / "docs" / "studies"
@@ -310,7 +310,8 @@ def taken(key: str, part: Part, found: Any) -> dict[str, dict[str, Any]]:
             ours, theirs = study.series()[policy], studies[yardstick][1].series()[policy]
             metrics = [metric for metric in {*PAIRED, *part.metrics} if metric in part.metrics]
             differences[f"{name}-{yardstick}"] = {
-                metric: paired(theirs[metric], ours[metric]).plain() for metric in sorted(metrics)
+                metric: paired_difference(theirs[metric], ours[metric]).plain()
+                for metric in sorted(metrics)
             }
     heads = [axis.key.split(".")[-1] for axis in found.axes]
     return {
@@ -324,7 +325,7 @@ def setting(at: tuple[float, ...]) -> str:
     return "x".join(f"{value:.12g}" for value in at)
 
 
-def worded(value: float, axis: Axis) -> str:
+def worded(value: float, axis: ParameterRange) -> str:
     return quantity(value, axis.unit)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simroute.studies.bound.frontier import Frontier, Trade
-    from simroute.studies.sensitivity.sweep import Sensitivity
+    from simroute.studies.sensitivity.sweep import Sweep
     from simroute.studies.sensitivity.tornado import Tornado
     from simroute.studies.tuning import Tuning
     from simroute.studies.tuning.problem.goals import Robust
@@ -120,14 +120,14 @@ def compare(
     `until`: more replications until "success_rate±0.0005" or "decided", `replications` first;
     `yearly`: a year's figures in .yearly as well.
     """
-    from simroute.studies.comparison.until import until as goal
+    from simroute.studies.comparison.stopping import parse_stopping_rule
 
     made = _file(scenario).configuration("compare", policies, seed, replications)
     made.yearly = yearly
     made.until = (
         None
         if until is None
-        else goal(until, replications, max(max_replications, replications)).plain()
+        else parse_stopping_rule(until, replications, max(max_replications, replications)).plain()
     )
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
     return run_study(
@@ -190,7 +190,7 @@ def replay(
     what the traffic costs. Raises InputError.
     """
     from simroute.config.loading import with_windows
-    from simroute.studies.replay.calibration import planned
+    from simroute.studies.replay.calibration import plan_replay
 
     files = [str(path)] if isinstance(path, (str, Path)) else [str(each) for each in path]
     file = None if scenario is None else _file(scenario)
@@ -208,7 +208,7 @@ def replay(
     load["reading"] = {key: value for key, value in reading.items() if value is not None}
     load = {key: value for key, value in load.items() if value is not None}
     name, overrides = (None, []) if file is None else (file.name, file.overrides)
-    made = planned(files, name, policies, overrides, _listed(outages), seed, replications, load)
+    made = plan_replay(files, name, policies, overrides, _listed(outages), seed, replications, load)
     made = made if windows is None else with_windows(made, windows)
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
     return run_study(
@@ -299,24 +299,27 @@ def sensitivity(
     resume: bool = False,
     executor: str = "local",
     cache: bool = False,
-) -> Sensitivity | Tornado:
+) -> Sweep | Tornado:
     """How the answer depends on what was assumed: `vary` as
     ["scenario.outages.morning.error_share=0.1..1.0"], one or two; or each alone, "tornado".
 
     `out`, `resume`, `executor` and `cache` as for `compare`. The result has .frame (a data frame),
     .figures (plotly, by name), .lines() and .summary. Raises InputError.
     """
-    from simroute.studies.sensitivity import sweep, tornado
-    from simroute.studies.sensitivity.run import assumed
+    from simroute.studies.sensitivity.run import run_sensitivity
+    from simroute.studies.sensitivity.sweep import plan_sweep
+    from simroute.studies.sensitivity.tornado import plan_tornado
 
     file, texts = _file(scenario), _listed(vary)
     if kind not in ("vary", "tornado"):
         raise InputError(f"sensitivity: {kind!r} is not one of vary, tornado")
-    plan = (tornado if kind == "tornado" else sweep).planned(
+    plan = (plan_tornado if kind == "tornado" else plan_sweep)(
         file.name, policies, file.overrides, texts, seed, replications
     )
     place, perform = _folder(plan, out, resume), _elsewhere(executor)
-    found = assumed(plan, workers=workers, out=place, resume=resume, perform=perform, cache=cache)
+    found = run_sensitivity(
+        plan, workers=workers, out=place, resume=resume, perform=perform, cache=cache
+    )
     return found  # type: ignore[return-value]
 
 
@@ -325,9 +328,9 @@ def frontier(
 ) -> Frontier:
     """What can be had at all: success or latency for money, by a policy that knows the weather. The
     result has .frame and .figures."""
-    from simroute.studies.bound.frontier import frontier as attained
+    from simroute.studies.bound.frontier import compute_frontier
 
-    return attained(_file(scenario).configuration("compare", [], seed, replications), trade)
+    return compute_frontier(_file(scenario).configuration("compare", [], seed, replications), trade)
 
 
 def _listed(texts: str | Sequence[str]) -> list[str]:

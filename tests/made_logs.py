@@ -69,4 +69,4 @@ def log(
 
 def held(found: dict[str, Estimate], truth: dict[str, float]) -> Iterable[bool]:
     """For each true value, whether its interval holds it."""
-    return [found[key].holds(value) for key, value in truth.items()]
+    return [found[key].contains(value) for key, value in truth.items()]

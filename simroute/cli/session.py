@@ -188,7 +188,8 @@ def executor_of(options: RunOptions) -> Work:
 def _lengthened(made: Configuration, goal: str | None, most: int | None, free: bool) -> None:
     """More replications than those it begins with, if a goal wants them. Raises InputError."""
     from simroute.errors import InputError
-    from simroute.studies.comparison.until import FIRST, MOST, until
+    from simroute.statistics.sequential import FIRST, MOST
+    from simroute.studies.comparison.stopping import parse_stopping_rule
 
     if goal is None or not free:
         raise InputError(
@@ -197,7 +198,9 @@ def _lengthened(made: Configuration, goal: str | None, most: int | None, free: b
             else "--max-replications: limits --until; give both"
         )
     first = made.replications if made.replications > 1 else FIRST
-    made.until = until(goal, first, max(MOST, first) if most is None else most).plain()
+    made.until = parse_stopping_rule(
+        goal, first, max(MOST, first) if most is None else most
+    ).plain()
     made.replications = first
 
 

@@ -28,7 +28,9 @@ class Annotated(NamedTuple):
 def annotate(found: Estimate, before: str = "", after: str = "") -> Annotated:
     """A fitted number; the note says its interval."""
     known = (
-        found.said() if found.low is not None else f"{found.said()}; the log does not tell it well"
+        found.describe()
+        if found.low is not None
+        else f"{found.describe()}; the log does not tell it well"
     )
     return Annotated(found.value, f"{before}{known}{after}", found)
 

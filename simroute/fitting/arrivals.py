@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simroute.fitting import two_state
+from simroute.fitting.likelihood import bic, minimize, standard_errors
 from simroute.models import spec
 from simroute.models.profile import HOUR, Profile
 from simroute.models.weather import Weather
-from simroute.statistics.estimate import Estimate, bic, errors_at, log_spread, minimum
+from simroute.statistics.estimate import Estimate
 
 SCALES = (1.0, 10.0, 60.0)
 """Seconds for which requests are counted together."""
@@ -216,7 +217,7 @@ def gamma(due: np.ndarray) -> Family:
         k * math.log(mean / k) + float(gammaln(k))
     )
     spread = 1 / math.sqrt(n * (float(polygamma(1, k)) - 1 / k)) / k / 2
-    return Family("gamma gaps", cost, n, {"cv": log_spread(k**-0.5, spread, n)})
+    return Family("gamma gaps", cost, n, {"cv": Estimate.on_log_scale(k**-0.5, spread, n)})
 
 
 def modulated(gap: np.ndarray, due: np.ndarray) -> Family:
@@ -237,19 +238,19 @@ def modulated(gap: np.ndarray, due: np.ndarray) -> Family:
     rough = gap[:ROUGH], due[:ROUGH]
     typical = float(gap.mean())
     starts = [np.array([math.log(3.0), -1.5, math.log(typical * many)]) for many in (5, 50, 500)]
-    tried = [minimum(lambda x: cost(x, *rough), start, 120, 0.7) for start in starts]
+    tried = [minimize(lambda x: cost(x, *rough), start, 120, 0.7) for start in starts]
     middle = max(0, (len(gap) - FINE) // 2)
     fine = gap[middle : middle + FINE], due[middle : middle + FINE]
     best = min(
         (
-            minimum(lambda x: cost(x, *fine), start, 160)
+            minimize(lambda x: cost(x, *fine), start, 160)
             for start, _ in sorted(tried, key=lambda one: one[1])[:2]
         ),
         key=lambda one: one[1],
     )
     theta, found = best
     peak, busy, spell = _told(theta)
-    spread = np.minimum(errors_at(lambda x: cost(x, *fine), theta, 1e-2), 1e9)
+    spread = np.minimum(standard_errors(lambda x: cost(x, *fine), theta, 1e-2), 1e9)
     n = len(fine[0])
     bound = [
         (_told(theta - 1.96 * spread * axis), _told(theta + 1.96 * spread * axis))

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.fitting import two_state
+from simroute.fitting.likelihood import bic, minimize, standard_errors
 from simroute.fitting.sample import Calls
-from simroute.statistics.estimate import Estimate, bic, errors_at, log_spread, minimum, share
+from simroute.statistics.estimate import Estimate
 
 MOST = 40_000
 """Calls that spells are looked for in, consecutive ones from the middle."""
@@ -38,7 +39,8 @@ def fit_errors(calls: Calls, refused: bool) -> ErrorFit:
     n, bad = len(seen.t), seen.failed
     statuses, counts = np.unique(seen.status[bad], return_counts=True)
     shares = {
-        int(status): share(int(count), n) for status, count in zip(statuses, counts, strict=True)
+        int(status): Estimate.of_share(int(count), n)
+        for status, count in zip(statuses, counts, strict=True)
     }
     if bad.sum() < FEW or bad.all():
         return ErrorFit(shares, {}, 500, {})
@@ -87,12 +89,12 @@ def _spells(t: np.ndarray, bad: np.ndarray) -> tuple[dict[str, Estimate], dict[s
         for many in (1.0, 10.0)
         for heavy in (0.9, 0.3)
     ]
-    tried = min((minimum(cost, start, 150, 0.5) for start in starts), key=lambda one: one[1])
-    theta, found = minimum(cost, tried[0], 400, 0.2)
+    tried = min((minimize(cost, start, 150, 0.5) for start in starts), key=lambda one: one[1])
+    theta, found = minimize(cost, tried[0], 400, 0.2)
     bics["spells"] = bic(found, 4, n)
     if bics["spells"] > bics["coin"] - GAIN:
         return {}, bics
-    spread = errors_at(cost, theta)
+    spread = standard_errors(cost, theta)
     spell = _told(theta)[1]
 
     def part(place: int) -> Estimate:
@@ -104,7 +106,9 @@ def _spells(t: np.ndarray, bad: np.ndarray) -> tuple[dict[str, Estimate], dict[s
         return Estimate(value, low, high, n)
 
     time = (
-        log_spread(spell, float(spread[1]), n) if spread[1] < 3 else Estimate(spell, None, None, n)
+        Estimate.on_log_scale(spell, float(spread[1]), n)
+        if spread[1] < 3
+        else Estimate(spell, None, None, n)
     )
     return {"share": part(0), "spell": time, "error_share": part(2), "fair": part(3)}, bics
 

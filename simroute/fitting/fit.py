@@ -167,11 +167,13 @@ def fit_sample(
             else f"; pauses {pauses[0]:.3g} / {pauses[1]:.3g} / {pauses[2]:.3g} s at p10 / p50 / "
             f"p90"
         )
-        head.append(f"Sessions (not simulated): {turns.value:.2f} turns ({turns.said()}){more}.")
+        head.append(
+            f"Sessions (not simulated): {turns.value:.2f} turns ({turns.describe()}){more}."
+        )
     if found.repeats is not None and found.repeats.share is None:
         head.append(
             f"{100 * found.repeats.again.value:.1f} % of requests had come before "
-            f"({found.repeats.again.said()}): too few to fit repeats."
+            f"({found.repeats.again.describe()}): too few to fit repeats."
         )
     if found.arrivals.coarse > 0.05:
         head.append(

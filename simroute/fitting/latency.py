@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simroute.fitting.likelihood import bic, minimize, standard_errors
 from simroute.fitting.sample import Calls
-from simroute.statistics.estimate import Estimate, bic, errors_at, median, minimum
+from simroute.statistics.estimate import Estimate
 
 MOST = 20_000
 """Calls looked at, evenly taken."""
@@ -50,7 +51,7 @@ def fit_latency(calls: Calls, ill: np.ndarray | None = None) -> LatencyFit | Non
     good = calls.where((calls.status == 200) & (calls.latency > 0))
     failed = calls.where(calls.failed & (calls.latency > 0))
     waits = failed.latency if len(failed.t) >= 5 or ill is None else ill
-    error = {"error": median(waits)} if len(waits) >= 5 else {}
+    error = {"error": Estimate.of_median(waits)} if len(waits) >= 5 else {}
     streamed = good.where((good.ttft > 0) & (good.ttft <= good.latency))
     if len(streamed.t) >= ENOUGH and len(streamed.t) >= 0.02 * len(good.t):
         return _streamed(_thinned(streamed), error)
@@ -196,7 +197,7 @@ def _times(
     bics: dict[str, float],
     n: int,
 ) -> TimesFit:
-    spread = errors_at(cost, theta)
+    spread = standard_errors(cost, theta)
     many = 1 + len(varied)
 
     def told(place: int, by: float = 1.0) -> Estimate:
@@ -250,8 +251,8 @@ def _started(seconds: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
 def _lowest(
     cost: Callable[[np.ndarray], float], starts: list[np.ndarray], tries: int
 ) -> tuple[np.ndarray, float]:
-    found = min((minimum(cost, start, tries) for start in starts), key=lambda one: one[1])
-    return minimum(cost, found[0], tries, 0.05)
+    found = min((minimize(cost, start, tries) for start in starts), key=lambda one: one[1])
+    return minimize(cost, found[0], tries, 0.05)
 
 
 def _normal_cost(apart: np.ndarray, log_sigma: float) -> float:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.fitting.sample import Calls
-from simroute.statistics.estimate import Estimate, share
+from simroute.statistics.estimate import Estimate
 
 FALSE_ALARMS = 0.01
 """Chance that a deployment without any outage shows one."""
@@ -56,7 +56,7 @@ def find_outages(calls: Calls, span: float) -> list[DetectedOutage]:
         inside = (seen.t >= spell.start.value) & (seen.t <= spell.end.value)
         slow_down = _slow(seen.where(~inside), seen.where(inside))
         if slow_down >= LEAST_SLOW:
-            lost = share(int(seen.failed[inside].sum()), int(inside.sum()))
+            lost = Estimate.of_share(int(seen.failed[inside].sum()), int(inside.sum()))
             found.append(spell._replace(error_share=lost, slow_down=slow_down))
     return sorted(found, key=lambda outage: outage.start.value)
 
@@ -212,7 +212,7 @@ def _told(
     return DetectedOutage(
         start,
         end,
-        share(int(inner.failed.sum()), n),
+        Estimate.of_share(int(inner.failed.sum()), n),
         int(statuses[counts.argmax()]),
         _slow(outer, inner),
         chance,

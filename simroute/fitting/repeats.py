@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simroute.statistics.estimate import Estimate, errors_at, minimum, share
+from simroute.fitting.likelihood import minimize, standard_errors
+from simroute.statistics.estimate import Estimate
 
 RANKS = 400
 """Groups of ranks with about the same popularity."""
@@ -32,7 +33,7 @@ def fit_repeats(counts: np.ndarray) -> RepeatFit | None:
     n = int(counts.sum())
     if n == 0:
         return None
-    again = share(n - len(counts), n)
+    again = Estimate.of_share(n - len(counts), n)
     if n - len(counts) < 30:
         return RepeatFit(again, None, None, None)
     often, many = np.unique(np.minimum(counts, MOST_COUNT), return_counts=True)
@@ -57,9 +58,9 @@ def fit_repeats(counts: np.ndarray) -> RepeatFit | None:
         )
         for s in (0.4, 1.0)
     ]
-    theta = min((minimum(cost, start, 300, 0.4) for start in starts), key=lambda one: one[1])[0]
-    theta, _ = minimum(cost, theta, 300, 0.1)
-    spread = errors_at(cost, theta, 1e-2)
+    theta = min((minimize(cost, start, 300, 0.4) for start in starts), key=lambda one: one[1])[0]
+    theta, _ = minimize(cost, theta, 300, 0.1)
+    spread = standard_errors(cost, theta, 1e-2)
     part, size, exponent = _told(theta)
     found = part, size, exponent
     if not spread.max() < 5:

@@ -17,7 +17,7 @@ from simroute.fitting.annotated_yaml import Annotated, annotate, strip_notes
 from simroute.fitting.sample import LONGEST, OTHERS, Calls, Sample
 from simroute.models import spec
 from simroute.models.prices import catalogued, known_as
-from simroute.statistics.estimate import Estimate, share
+from simroute.statistics.estimate import Estimate
 from simroute.text import clean, duration, shortened
 from simroute.traces.analysis.aggregates import fit_price
 
@@ -209,13 +209,12 @@ def _workload(seen: Sample, found: FittedParts) -> dict[str, Any]:
     )
     if seen.streamed[1]:
         silent = len(seen.input_tokens) - seen.streamed[1]
-        made["streamed"] = annotate(
-            share(*seen.streamed), after=f"; {silent:,} answers do not say" if silent > 0 else ""
-        )
+        after = f"; {silent:,} answers do not say" if silent > 0 else ""
+        made["streamed"] = annotate(Estimate.of_share(*seen.streamed), after=after)
     if seen.invalid:
         why = "no weather: they fail wherever they are sent; "
         made["invalid"] = {
-            status: annotate(share(count, len(seen.arrival)), why)
+            status: annotate(Estimate.of_share(count, len(seen.arrival)), why)
             for status, count in seen.invalid.items()
         }
     made["tasks"] = {name: _task(seen, found, name) for name in found.tasks}
@@ -246,16 +245,16 @@ def _workload(seen: Sample, found: FittedParts) -> dict[str, Any]:
         }
         made["repeats"] = Annotated(
             zipf,
-            f"{100 * again.again.value:.1f} % of requests had come before ({again.again.said()})",
+            f"{100 * again.again.value:.1f} % of requests had come before "
+            f"({again.again.describe()})",
         )
     return made
 
 
 def _task(seen: Sample, found: FittedParts, name: str) -> dict[str, Any]:
     asked, given, along = found.tasks[name]
-    made: dict[str, Any] = {
-        "share": annotate(share(asked.n, len(seen.task))) if len(found.tasks) > 1 else 1.0
-    }
+    share = annotate(Estimate.of_share(asked.n, len(seen.task)))
+    made: dict[str, Any] = {"share": share if len(found.tasks) > 1 else 1.0}
     if along.low is not None and along.high is not None and not along.low <= 0 <= along.high:
         made["correlation"] = annotate(along)
     for key, sizes in (("input_tokens", asked), ("output_tokens", given)):
@@ -363,7 +362,7 @@ def _seconds(found: Estimate) -> str:
     return (
         f"95 %: {found.low:.0f} to {found.high:.0f}, n = {found.n:,}"
         if found.low is not None
-        else found.said()
+        else found.describe()
     )
 
 

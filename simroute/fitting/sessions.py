@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simroute.statistics.estimate import Estimate, mean
+from simroute.statistics.estimate import Estimate
 
 
 class SessionFit(NamedTuple):
@@ -26,16 +26,16 @@ def fit_sessions(told: np.ndarray) -> SessionFit | None:
     if len(turns) == 0:
         return None
     if len(since) < 10:
-        return SessionFit(mean(turns), None, None, None)
+        return SessionFit(Estimate.of_mean(turns), None, None, None)
     log = np.log(since)
-    middle, n, spread = mean(log), len(log), float(log.std(ddof=1))
+    middle, n, spread = Estimate.of_mean(log), len(log), float(log.std(ddof=1))
     low, high = (
         None if bound is None else float(np.exp(bound)) for bound in (middle.low, middle.high)
     )
     half = 1.96 * spread / np.sqrt(2 * n)
     p10, p50, p90 = np.quantile(since, (0.1, 0.5, 0.9)).tolist()
     return SessionFit(
-        mean(turns),
+        Estimate.of_mean(turns),
         (p10, p50, p90),
         Estimate(float(np.exp(middle.value)), low, high, n),
         Estimate(spread, spread - half, spread + half, n),

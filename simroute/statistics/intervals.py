@@ -1,5 +1,5 @@
-"""Intervals over replications. Nominal 95 % unless a rule says otherwise; how often they hold is
-measured in docs/statistics.md."""
+"""Intervals over replications, at 95 % unless a `Confidence` says otherwise. How often they hold
+the truth is measured in docs/statistics.md."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 LEVEL = 0.95
-FEW = 30
+FEW_EVENTS = 30
 """Events below which a share's interval is no narrower than exact binomial bounds: Student's t is
 too short there."""
 
@@ -20,6 +20,14 @@ class Interval(NamedTuple):
     mean: float | None
     low: float | None
     high: float | None
+
+    def clamp(self, least: float, most: float = math.inf) -> Interval:
+        """With its bounds cut to [least, most]; the mean stays."""
+        return Interval(
+            self.mean,
+            None if self.low is None else max(least, self.low),
+            None if self.high is None else min(most, self.high),
+        )
 
     def plain(self) -> dict[str, float | None]:
         return self._asdict()
@@ -37,7 +45,7 @@ class Exposure(Protocol):
     def outages(self) -> int:
         """How many of them met any outage."""
 
-    def unmet(self) -> list[str]:
+    def unmet_states(self) -> list[str]:
         """What none of them met, in words, the likeliest first."""
 
     def covers(self, metric: str) -> bool:
@@ -58,14 +66,14 @@ class Exposure(Protocol):
     ) -> Interval:
         """Of paired differences of this metric."""
 
-    def needed(
+    def replications_needed(
         self, values: Sequence[float | None], distance: float, level: float, *, metric: str = ""
     ) -> int | None:
         """Replications after which the bound would be less than `distance` from the estimate."""
 
 
 @dataclass(frozen=True)
-class Rule:
+class Confidence:
     """How intervals are made so that 95 % holds: at which level, and from how many first
     replications the spread is taken (None: from all).
 
@@ -74,18 +82,20 @@ class Rule:
 
     level: float = LEVEL
     pilot: int | None = None
-    met: Exposure | None = field(default=None, compare=False)
+    exposure: Exposure | None = field(default=None, compare=False)
 
-    def shared(self, among: int) -> Rule:
-        """The rule for each of so many intervals that are to hold together (Bonferroni)."""
-        return Rule(1 - (1 - self.level) / max(among, 1), self.pilot, self.met)
+    def simultaneous(self, among: int) -> Confidence:
+        """The confidence of each of several intervals that hold together (Bonferroni)."""
+        return Confidence(1 - (1 - self.level) / max(among, 1), self.pilot, self.exposure)
 
 
-PLAIN = Rule()
+NOMINAL = Confidence()
 
 
 def interval(
-    values: Sequence[float | None], pooled: tuple[int, int] | None = None, rule: Rule = PLAIN
+    values: Sequence[float | None],
+    pooled: tuple[int, int] | None = None,
+    confidence: Confidence = NOMINAL,
 ) -> Interval:
     """Student's t over per-replication estimates. A share of few events is no narrower than the
     exact binomial bounds of its pooled counts."""
@@ -95,14 +105,14 @@ def interval(
     mean = math.fsum(known) / len(known)
     if len(known) < 2:
         return Interval(mean, None, None)
-    half = half_width(known, rule)
+    half = half_width(known, confidence)
     low, high = mean - half, mean + half
     if (
         pooled is not None
         and pooled[1] > 0
-        and (half == 0 or min(pooled[0], pooled[1] - pooled[0]) < FEW)
+        and (half == 0 or min(pooled[0], pooled[1] - pooled[0]) < FEW_EVENTS)
     ):
-        exact = binomial(*pooled, rule.level)
+        exact = binomial(*pooled, confidence.level)
         return (
             Interval(mean, *exact)
             if half == 0
@@ -111,13 +121,13 @@ def interval(
     return Interval(mean, low, high)
 
 
-def half_width(values: list[float], rule: Rule = PLAIN) -> float:
+def half_width(values: list[float], confidence: Confidence = NOMINAL) -> float:
     """Half the width of the t interval around the mean. With a pilot, Stein's (1945): its spread,
     and its degrees of freedom."""
-    pilot = values[: rule.pilot]
-    if rule.pilot is not None and (len(pilot) < 2 or deviation(pilot) == 0):
+    pilot = values[: confidence.pilot]
+    if confidence.pilot is not None and (len(pilot) < 2 or deviation(pilot) == 0):
         pilot = values  # nothing varied yet when it was judged how many are needed
-    return t_quantile(len(pilot) - 1, rule.level) * deviation(pilot) / math.sqrt(len(values))
+    return t_quantile(len(pilot) - 1, confidence.level) * deviation(pilot) / math.sqrt(len(values))
 
 
 def deviation(values: list[float]) -> float:
@@ -126,39 +136,37 @@ def deviation(values: list[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def paired(
+def paired_difference(
     first: Sequence[float | None],
     second: Sequence[float | None],
-    rule: Rule = PLAIN,
+    confidence: Confidence = NOMINAL,
     metric: str = "",
 ) -> Interval:
     """The interval of second - first, replication by replication: they met the same weather.
     `metric`: of which; shares count outages met."""
     gaps = [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
-    if rule.met is not None and rule.met.covers(metric):
-        found = rule.met.difference(gaps, rule.level, metric=metric)
-        return Interval(
-            found.mean,
-            None if found.low is None else max(-1.0, found.low),
-            None if found.high is None else min(1.0, found.high),
+    if confidence.exposure is not None and confidence.exposure.covers(metric):
+        return confidence.exposure.difference(gaps, confidence.level, metric=metric).clamp(
+            -1.0, 1.0
         )
-    return interval(gaps, rule=rule)
+    return interval(gaps, confidence=confidence)
 
 
 def binomial(hits: int, trials: int, level: float = LEVEL) -> tuple[float, float]:
-    """Clopper and Pearson's exact bounds (1934)."""
-    low, high = binomials(hits, trials, level)
+    """The exact bounds of a share: `hits` of `trials`."""
+    low, high = clopper_pearson(hits, trials, (1 - level) / 2)
     return float(low), float(high)
 
 
-def binomials(hits: Any, trials: int, level: float = LEVEL) -> tuple[Any, Any]:
-    """The same for an array of hits."""
+def clopper_pearson(hits: Any, trials: int, tail: float) -> tuple[Any, Any]:
+    """Exact bounds of shares (Clopper and Pearson 1934), for a number or an array of `hits`.
+    `tail`: the probability beyond each bound, .025 for 95 %."""
     import numpy as np
     from scipy.special import betaincinv
 
-    tail, missed = (1 - level) / 2, trials - hits
-    low = np.where(np.equal(hits, 0), 0.0, betaincinv(np.maximum(hits, 1), missed + 1, tail))
-    high = np.where(np.equal(missed, 0), 1.0, betaincinv(hits + 1, np.maximum(missed, 1), 1 - tail))
+    misses = trials - hits
+    low = np.where(np.equal(hits, 0), 0.0, betaincinv(np.maximum(hits, 1), misses + 1, tail))
+    high = np.where(np.equal(misses, 0), 1.0, betaincinv(hits + 1, np.maximum(misses, 1), 1 - tail))
     return low, high
 
 
@@ -169,14 +177,19 @@ def t_quantile(freedom: float, level: float = LEVEL) -> float:
     return float(stdtrit(freedom, 1 - (1 - level) / 2))
 
 
-def needed(
-    values: Sequence[float | None], distance: float, rule: Rule = PLAIN, metric: str = ""
+def replications_needed(
+    values: Sequence[float | None],
+    distance: float,
+    confidence: Confidence = NOMINAL,
+    metric: str = "",
 ) -> int | None:
     """How many replications would make the bound on the side of `distance` (estimate - bound asked
     for) decide; None when that cannot be told."""
-    if rule.met is not None and rule.met.covers(metric):
-        return rule.met.needed(values, distance, rule.level, metric=metric)
-    level = rule.level
+    if confidence.exposure is not None and confidence.exposure.covers(metric):
+        return confidence.exposure.replications_needed(
+            values, distance, confidence.level, metric=metric
+        )
+    level = confidence.level
     known = [value for value in values if value is not None]
     if len(known) < 2 or distance == 0:
         return None

@@ -11,25 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from simroute.statistics.intervals import PLAIN, Interval, Rule, paired
+from simroute.statistics.intervals import NOMINAL, Confidence, Interval, paired_difference
 
 Values = Sequence[float | None]
 
 
-def pairs(policies: int) -> int:
+def pair_count(policies: int) -> int:
     """So many intervals have to hold together."""
     return policies * (policies - 1) // 2
 
 
-def apart(
-    first: Values, second: Values, among: int, rule: Rule = PLAIN, metric: str = ""
+def simultaneous_difference(
+    first: Values, second: Values, among: int, confidence: Confidence = NOMINAL, metric: str = ""
 ) -> Interval:
     """second - first, holding together with those of all pairs of `among` policies. Of two it is
     the ordinary paired interval."""
-    return paired(first, second, rule.shared(pairs(among)), metric)
+    return paired_difference(first, second, confidence.simultaneous(pair_count(among)), metric)
 
 
-def told(difference: Interval) -> bool:
+def is_significant(difference: Interval) -> bool:
     """Whether 0 lies outside it; without bounds nothing is told."""
     return (
         difference.low is not None
@@ -38,25 +38,29 @@ def told(difference: Interval) -> bool:
     )
 
 
-def tied(
-    best: str, values: Mapping[str, Values], among: int, rule: Rule = PLAIN, metric: str = ""
+def indistinguishable(
+    best: str,
+    values: Mapping[str, Values],
+    among: int,
+    confidence: Confidence = NOMINAL,
+    metric: str = "",
 ) -> list[str]:
     """Those that cannot be told from `best`, which has to be the best of `values`. With one
     replication nobody is known to be tied."""
     found = {
-        policy: apart(values[best], values[policy], among, rule, metric)
+        policy: simultaneous_difference(values[best], values[policy], among, confidence, metric)
         for policy in values
         if policy != best
     }
     return [
         policy
         for policy, difference in found.items()
-        if difference.low is not None and not told(difference)
+        if difference.low is not None and not is_significant(difference)
     ]
 
 
-def subset(
-    values: Mapping[str, Values], more: bool, rule: Rule = PLAIN, metric: str = ""
+def possible_best(
+    values: Mapping[str, Values], more: bool, confidence: Confidence = NOMINAL, metric: str = ""
 ) -> list[str]:
     """The policies that may be the best: in 95 of 100 studies the truly best one is among them.
     `more`: more is better."""
@@ -68,5 +72,7 @@ def subset(
     if not means:
         return []
     best = max(means, key=lambda policy: means[policy] if more else -means[policy])
-    also = tied(best, {policy: values[policy] for policy in means}, len(values), rule, metric)
+    also = indistinguishable(
+        best, {policy: values[policy] for policy in means}, len(values), confidence, metric
+    )
     return [policy for policy in values if policy == best or policy in also]

@@ -19,7 +19,7 @@ SUMMARY, EVIDENCE, REPORT, SENSITIVITY = (
 MOST_BYTES = 256 << 20
 
 
-def rebuilt(folder: Path) -> str:
+def rebuild_report(folder: Path) -> str:
     """The report of a run, from what it has stored. Raises InputError."""
     if not folder.is_dir():
         raise InputError(

@@ -16,7 +16,7 @@ from simroute.errors import InputError
 from simroute.models import spec
 from simroute.studies.comparison.study import Study
 from simroute.studies.replay import costs
-from simroute.studies.replay.costs import sheets
+from simroute.studies.replay.costs import csv_files
 from simroute.studies.run import run_study
 from simroute.traces.playback.write_columns import MOST_NAMES
 from tests.logs import calls, written
@@ -249,7 +249,7 @@ def test_a_table_of_shifts_that_is_empty_says_what_was_missing(tmp_path, scenari
     assert study.replay["shifts"] == []
     assert why in "; ".join(study.replay["shifts_missing"])
     assert [line for line in study.verdict_lines() if why in line]
-    head, row = csv.reader(io.StringIO(sheets(study.replay)["shifts.csv"]()))
+    head, row = csv.reader(io.StringIO(csv_files(study.replay)["shifts.csv"]()))
     assert len(row) == len(head)
     assert why in row[0]
 

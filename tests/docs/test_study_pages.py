@@ -12,7 +12,7 @@ from studied import FOLDER, STUDIES, TABLE, commands, figures, hashes, measured
 
 from simroute.config.loading import load
 from simroute.core import Judge
-from simroute.studies.sensitivity.ranges import axes
+from simroute.studies.sensitivity.ranges import parse_ranges
 from simroute.studies.tuning import SearchRequest, plan_search
 from simroute.traces import read_outcomes
 
@@ -83,7 +83,7 @@ def test_the_commands_are_understood(name, key):
     """The words of each part name what there is, and its ranges are those of its table."""
     part = STUDIES[name].parts[key]
     words = [word for word in part.words if TABLE not in word]
-    found = axes(
+    found = parse_ranges(
         list(part.vary), load("compare", part.scenario or name, list(part.policies), words)
     )
     assert [axis.key.split(".")[-1] for axis in found] == record(name)["rows"][key]["heads"]

@@ -60,7 +60,8 @@ def test_a_study_is_read_back_with_the_same_bits_and_says_so_in_one_line() -> No
         f"depend on has changed"
     ]
     assert (
-        compare(study()).material == compare(study(), perform=Shelf(pool.work, print).work).material
+        compare(study()).page_evidence
+        == compare(study(), perform=Shelf(pool.work, print).work).page_evidence
     )
 
 

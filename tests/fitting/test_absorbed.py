@@ -78,7 +78,7 @@ def test_retries_that_a_log_tells_of_are_failures_of_that_spell(tmp_path: Path) 
         pytest.approx(SPELL[0], abs=60),
         pytest.approx(SPELL[1], abs=60),
     )
-    assert outage.error_share.holds(LOST)
+    assert outage.error_share.contains(LOST)
     assert outage.slow_down == pytest.approx(SLOWER, rel=0.15)
     assert made.scenario.deployments["gpt-4o"].latency.slow.share == 0
     assert made.scenario.deployments["gpt-4o"].latency.error == pytest.approx(ERROR_S, rel=0.2)

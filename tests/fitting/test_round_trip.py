@@ -40,7 +40,7 @@ def test_gamma_gaps_come_back(cv: float) -> None:
     found = [
         arriving.gamma(np.maximum(2.0 * np.diff(arrivals(load, 500.0, k)), 1e-12))
         .parameters["cv"]
-        .holds(cv)
+        .contains(cv)
         for k in range(20)
     ]
     assert enough(found)
@@ -71,7 +71,7 @@ def test_the_family_that_a_log_was_made_by_is_chosen(bursts: spec.Burstiness, na
         arrivals(spec.Workload(rate=2.0, burstiness=bursts), 2400.0), 2400.0
     )
     assert found.best.name == name
-    assert found.rate.holds(2.0)
+    assert found.rate.contains(2.0)
 
 
 def test_a_profile_comes_back() -> None:
@@ -179,7 +179,7 @@ def test_a_correlation_of_lengths_comes_back() -> None:
                 np.concatenate([getattr(b, n) for b in run])
                 for n in ("input_tokens", "output_tokens")
             )
-        ).holds(-0.4)
+        ).contains(-0.4)
         for run in runs
     ]
     assert enough(found)
@@ -197,7 +197,9 @@ def test_errors_by_a_coin_come_back_as_a_coin() -> None:
     for k in range(10):
         got = fit_errors(log(500.0, 4.0, k, errors={500: 0.03, 503: 0.01}), refused=False)
         assert got.clustered == {}
-        found += [got.shares[status].holds(share) for status, share in ((500, 0.03), (503, 0.01))]
+        found += [
+            got.shares[status].contains(share) for status, share in ((500, 0.03), (503, 0.01))
+        ]
     assert enough(found)
 
 
@@ -210,7 +212,7 @@ def test_errors_in_spells_come_back_as_spells() -> None:
             2500.0, 3.0, k, errors={500: 0.01}, clustered=spec.Clustered(status=500, **truth)
         )
         got = fit_errors(calls, refused=False)
-        found += [*held(got.clustered, truth), got.shares[500].holds(0.01)]
+        found += [*held(got.clustered, truth), got.shares[500].contains(0.01)]
     assert enough(found)
 
 
@@ -226,9 +228,9 @@ def test_an_outage_is_found_where_it_was() -> None:
     for k in range(4):
         (got,) = find_outages(log(3600.0, 2.0, k, outage, errors={500: 0.005}), 3600.0)
         found += [
-            got.start.holds(900.0),
-            got.end.holds(1700.0),
-            got.error_share.holds(1 - 0.7 * 0.995),
+            got.start.contains(900.0),
+            got.end.contains(1700.0),
+            got.error_share.contains(1 - 0.7 * 0.995),
         ]
         assert got.status == 529
         assert got.slow_down == pytest.approx(2.0, rel=0.1)
@@ -253,7 +255,7 @@ def test_two_outages_are_two() -> None:
         for name, start in (("o", 600.0), ("p", 2000.0))
     }
     first, second = find_outages(log(3600.0, 2.0, 0, two), 3600.0)
-    assert (first.start.holds(600.0), second.start.holds(2000.0)) == (True, True)
+    assert (first.start.contains(600.0), second.start.contains(2000.0)) == (True, True)
 
 
 @pytest.mark.parametrize(("axis", "value"), [("rpm", 60.0), ("tpm", 100_000.0)])
@@ -270,7 +272,7 @@ def test_a_limit_comes_back_from_its_refusals(axis: str, value: float) -> None:
     found = fit_limit(calls)
     assert found is not None
     assert found.axis == axis
-    assert found.value.holds(value)
+    assert found.value.contains(value)
     assert found.value.value == pytest.approx(value, rel=0.02)
 
 
@@ -278,7 +280,7 @@ def test_refusals_that_no_bucket_explains_are_errors() -> None:
     """5 % of calls at random."""
     calls = log(1800.0, 2.0, errors={429: 0.05})
     assert fit_limit(calls) is None
-    assert fit_errors(calls, refused=False).shares[429].holds(0.05)
+    assert fit_errors(calls, refused=False).shares[429].contains(0.05)
 
 
 def test_repeats_come_back() -> None:
@@ -310,5 +312,5 @@ def test_sessions_are_told_by_their_turns_and_pauses() -> None:
         assert got is not None
         assert got.median is not None
         assert got.sigma is not None
-        found += [got.turns.holds(3.0), got.median.holds(56.0), got.sigma.holds(1.5)]
+        found += [got.turns.contains(3.0), got.median.contains(56.0), got.sigma.contains(1.5)]
     assert enough(found)

@@ -14,7 +14,7 @@ import simroute as sr
 from report.conftest import BREAKOUT, FORMULA, IMAGE, LONG, MARKS, SCRIPT, SHORT
 from simroute.config.loading import load
 from simroute.report import SECTIONS, Picture, RunDocuments, draw_pictures, render_page
-from simroute.studies.comparison.evidence import material
+from simroute.studies.comparison.evidence import page_evidence
 from simroute.studies.run import run_study
 from simroute.text import span
 
@@ -56,7 +56,7 @@ def seen(html):
 
 def drawn(study):
     """Its pictures by name."""
-    return draw_pictures(RunDocuments(study.summary, material(study)))
+    return draw_pictures(RunDocuments(study.summary, page_evidence(study)))
 
 
 def figures(html):
@@ -159,7 +159,7 @@ def test_no_figure_is_shown_with_a_float_s_digits(seen):
 
 def test_best_and_undecided_values_are_marked(ordinary):
     """The best mean of a column, and those whose paired difference to it may be chance."""
-    marks = material(ordinary)["marks"]["success_rate"]
+    marks = page_evidence(ordinary)["marks"]["success_rate"]
     means = {policy: ordinary.intervals[policy]["success_rate"].mean for policy in ordinary.runs}
     (best,) = [policy for policy, mark in marks.items() if mark == "best"]
     assert best == max(means, key=means.get)
@@ -185,7 +185,7 @@ def test_what_would_be_empty_is_left_out_with_the_reason():
         "budget",
         "shortcuts",
     }
-    words = Seen(render_page(study.summary, material(study))).words
+    words = Seen(render_page(study.summary, page_evidence(study))).words
     assert all(picture in words for picture in found.values() if isinstance(picture, str))
     assert "The weather was fair" in words
 
@@ -203,9 +203,9 @@ def test_r12_a_run_without_requests_says_so():
             2,
         )
     )
-    words = Seen(render_page(study.summary, material(study))).words
+    words = Seen(render_page(study.summary, page_evidence(study))).words
     assert "n/a (0 requests)" in words
-    assert "NaN" not in json.dumps([study.summary, material(study)], allow_nan=False)
+    assert "NaN" not in json.dumps([study.summary, page_evidence(study)], allow_nan=False)
 
 
 def test_hostile_names_are_text(hostile):
@@ -256,15 +256,15 @@ def test_twelve_policies_still_make_a_page_of_at_most_two_and_a_half_megabytes(t
     names = [str(tmp_path / f"policy_{number}.yaml") for number in range(12)]
     made = load("compare", "demo", names, [*SHORT, "scenario.workload.rate=0.5"], 1, 2)
     study = run_study(made)
-    assert len(render_page(study.summary, material(study)).encode()) <= 2_500_000
+    assert len(render_page(study.summary, page_evidence(study)).encode()) <= 2_500_000
 
 
 def test_the_same_run_gives_the_same_page(ordinary):
     """Byte for byte, so that reports can be compared."""
     again = run_study(load("compare", "demo", list(ordinary.runs), SHORT, 1, 3))
-    assert render_page(again.summary, material(again)) == (ordinary.out / "report.html").read_text(
-        encoding="utf-8"
-    )
+    assert render_page(again.summary, page_evidence(again)) == (
+        ordinary.out / "report.html"
+    ).read_text(encoding="utf-8")
 
 
 def test_a_study_gives_plotly_figures_by_name(ordinary):
@@ -321,7 +321,7 @@ def test_the_breakers_picture_has_a_lane_for_each_breaker(tmp_path):
     study = run_study(
         load("compare", str(tmp_path / "s.yaml"), [str(tmp_path / "p.yaml")], [], 1, 1)
     )
-    turns = material(study)["policies"]["p"]["turns"]
+    turns = page_evidence(study)["policies"]["p"]["turns"]
     assert {whose for *_, whose in turns} == {"big corp"}
     words = [word for _, word, *_ in turns]
     assert words[:2] == ["opened", "half_opened"]

@@ -6,7 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from simroute.statistics.intervals import binomial, interval, needed, paired, t_quantile
+from simroute.statistics.intervals import (
+    binomial,
+    interval,
+    paired_difference,
+    replications_needed,
+    t_quantile,
+)
 
 TRIALS = 2000
 """Coverage is then known within ± 1.5 percentage points (three standard deviations of a share near
@@ -41,7 +47,7 @@ def test_one_replication_has_no_bounds() -> None:
 def test_undefined_replications_are_left_out() -> None:
     """A pair counts when both of its sides are defined."""
     assert interval([1.0, None, 3.0]).mean == 2.0
-    assert paired([1.0, None, 3.0, 4.0], [2.0, 5.0, None, 5.0]) == (1.0, 1.0, 1.0)
+    assert paired_difference([1.0, None, 3.0, 4.0], [2.0, 5.0, None, 5.0]) == (1.0, 1.0, 1.0)
 
 
 def test_ten_perfect_replications_do_not_prove_perfection() -> None:
@@ -77,7 +83,7 @@ def test_exact_bounds_hold_at_least_as_often_as_they_say(share: float) -> None:
 def test_pairing_takes_the_common_weather_out() -> None:
     """Two policies that differ by exactly 1 in weathers of any size differ by 1, with no width."""
     weather = [3.0, 100.0, -7.0]
-    assert paired(weather, [value + 1 for value in weather]) == (1.0, 1.0, 1.0)
+    assert paired_difference(weather, [value + 1 for value in weather]) == (1.0, 1.0, 1.0)
 
 
 def coverage(draw: Draw, truth: float, replications: int) -> float:
@@ -124,12 +130,12 @@ def test_as_many_replications_as_would_decide_are_named() -> None:
     """With standard deviation 1 and distance .1, n = (1.96 / .1)² = 385; the search steps by a
     tenth, so within 12 % above."""
     pilot: list[float | None] = [-math.sqrt(0.9), math.sqrt(0.9)] * 5
-    found = needed(pilot, 0.1)
+    found = replications_needed(pilot, 0.1)
     assert found is not None
     assert 384 <= found <= 385 * 1.12
 
 
 def test_nothing_is_promised_where_nothing_can_be_told() -> None:
     """One replication, or no distance at all."""
-    assert needed([1.0], 0.5) is None
-    assert needed([1.0, 2.0], 0.0) is None
+    assert replications_needed([1.0], 0.5) is None
+    assert replications_needed([1.0, 2.0], 0.0) is None

@@ -153,7 +153,7 @@ def test_failures_under_the_name_asked_for_make_the_outage_of_what_answers_under
     ((outage,),) = [one.outages for one in made.parts.deployments if one.outages]
     assert outage.start.value == pytest.approx(OUTAGE[0] - rows[0]["at"] + START, abs=30)
     assert outage.end.value == pytest.approx(OUTAGE[1] - rows[0]["at"] + START, abs=30)
-    assert outage.error_share.holds(0.5)
+    assert outage.error_share.contains(0.5)
 
 
 def test_other_names_for_the_answers_change_no_figure_of_a_replay(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from simroute.config.from_trace import load_replay
 from simroute.config.loading import load, restore
 from simroute.experiment.run import replicate
 from simroute.models.prices import released
-from simroute.studies.bound.clairvoyant import foreseen
+from simroute.studies.bound.clairvoyant import clairvoyant_figures
 from simroute.studies.run import run_study
 from simroute.traces.analysis.spend import recompute_spend
 from simroute.traces.importer import read
@@ -74,7 +74,7 @@ def test_a_run_is_billed_by_the_catalogue(
     figures = replicate(made, "direct", 0).metrics
     assert figures["requests"] > 2000
     assert figures["cost_per_1k_requests_usd"] == pytest.approx(each, rel=1e-12)
-    assert foreseen(made, 0)[0]["cost_usd"] == figures["cost_usd"], (
+    assert clairvoyant_figures(made, 0)[0]["cost_usd"] == figures["cost_usd"], (
         "the clairvoyant bound bills alike"
     )
 

@@ -16,7 +16,7 @@ from simroute.errors import InputError
 from simroute.experiment.run import replicate
 from simroute.ledger import OUTCOMES
 from simroute.policies.budget import Budget
-from simroute.studies.comparison.promise import parts, words
+from simroute.studies.comparison.promise import describe_promise, requirements
 from simroute.worlds.periods import Periods, bounds
 
 HOUR, DAY = 3600.0, 86_400.0
@@ -249,11 +249,11 @@ def test_a_rolling_budget_is_part_of_the_promise_where_the_horizon_covers_its_wi
     }
     assert used["direct"] == pytest.approx(4 * HOUR * 0.5 * 24 / 9 * 0.002 / 20, rel=0.05)
     assert 0.99 < used["reject"] <= 1
-    assert words(made.scenario).endswith(", for at most $20 in any 4 h")
-    assert [part.metric for part in parts(made.scenario)] == ["success_rate", "budget_used"]
+    assert describe_promise(made.scenario).endswith(", for at most $20 in any 4 h")
+    assert [part.metric for part in requirements(made.scenario)] == ["success_rate", "budget_used"]
     longer = rolled(tmp_path, "34h")
     assert replicate(longer, "direct", 0).metrics["budget_used"] is None
-    assert [part.metric for part in parts(longer.scenario)] == ["success_rate"]
+    assert [part.metric for part in requirements(longer.scenario)] == ["success_rate"]
 
 
 @pytest.mark.parametrize(

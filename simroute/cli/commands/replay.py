@@ -173,7 +173,7 @@ def built(
 ) -> Configuration:
     """The configuration of a command line. Raises InputError."""
     from simroute.errors import InputError
-    from simroute.studies.replay.calibration import planned
+    from simroute.studies.replay.calibration import plan_replay
 
     files, scenario, policies, overrides = _sorted(words)
     problems = (
@@ -193,7 +193,9 @@ def built(
     )
     if problems:
         raise InputError(*problems)
-    return planned(files, scenario, policies, overrides, list(outages), seed, replications, load)
+    return plan_replay(
+        files, scenario, policies, overrides, list(outages), seed, replications, load
+    )
 
 
 def _sorted(words: tuple[str, ...]) -> tuple[list[str], str | None, list[str], list[str]]:

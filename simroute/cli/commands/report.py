@@ -16,9 +16,9 @@ def report_command(run_dir: Path, quiet: bool) -> int:
     simroute report reports/demo-compare
     """
     from simroute.errors import InputError
-    from simroute.studies.rebuild import REPORT, rebuilt
+    from simroute.studies.rebuild import REPORT, rebuild_report
 
-    text, path = rebuilt(run_dir), run_dir / REPORT
+    text, path = rebuild_report(run_dir), run_dir / REPORT
     draft = path.with_name(f".{REPORT}.draft")
     try:
         draft.write_text(text, encoding="utf-8")

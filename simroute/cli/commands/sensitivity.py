@@ -32,7 +32,7 @@ from simroute.studies.sensitivity import plan
 from simroute.text import money, percent, quantity, seconds, short_key
 
 if TYPE_CHECKING:
-    from simroute.studies.sensitivity.result import Assumptions
+    from simroute.studies.sensitivity.result import SensitivityResult
 
 COST = "cost_per_1k_requests_usd"
 SIDE_BY_SIDE = 4
@@ -56,7 +56,7 @@ def assume(
 ) -> int:
     """Run it, print it, write it. `show`: the metrics that are printed, with commas between. The
     exit status."""
-    from simroute.studies.sensitivity.run import assumed
+    from simroute.studies.sensitivity.run import run_sensitivity
 
     _refused("--tornado" if tornado else "--vary", options)
     where = executor_of(replace(options, rows=None))
@@ -78,7 +78,7 @@ def assume(
     again = Again("compare", place, kept, new=out is None and not options.resume)
     try:
         with _watched(talk, not options.quiet) as (told, warn):
-            found = assumed(
+            found = run_sensitivity(
                 plan,
                 workers=options.workers or _cores(),
                 told=told,
@@ -112,11 +112,11 @@ def is_one(config: Path | None, resume: bool, out: Path | None, words: tuple[str
         else None
     )
     with suppress(InputError, OSError, ValueError):  # told by whoever reads it next
-        return path is not None and plan.is_one(yaml_reader.read(path))
+        return path is not None and plan.is_plan(yaml_reader.read(path))
     return False
 
 
-def _planned(vary: tuple[str, ...], tornado: bool, options: RunOptions) -> plan.Settings:
+def _planned(vary: tuple[str, ...], tornado: bool, options: RunOptions) -> plan.SensitivityPlan:
     """What is to run. Raises InputError."""
     from simroute.studies.sensitivity import sweep
     from simroute.studies.sensitivity import tornado as blown
@@ -132,17 +132,17 @@ def _planned(vary: tuple[str, ...], tornado: bool, options: RunOptions) -> plan.
         given = [*words, *(name for name, value in said_too.items() if value is not None)]
         if given:
             raise InputError(f"--config reruns a configuration as it is; remove {' '.join(given)}")
-        return plan.read(yaml_reader.read(options.config))
+        return plan.read_plan(yaml_reader.read(options.config))
     if options.resume and options.out is not None and not words and not vary:
         require_unfinished(options.out)
-        made = plan.read(yaml_reader.read(options.out / "config.yaml"))
+        made = plan.read_plan(yaml_reader.read(options.out / "config.yaml"))
         return replace(
             made,
             seed=made.seed if seed is None else seed,
             replications=made.replications if replications is None else replications,
         )
     scenario, policies, overrides = split_words("compare", words)
-    planned = blown.planned if tornado else sweep.planned
+    planned = blown.plan_tornado if tornado else sweep.plan_sweep
     return planned(
         scenario,
         policies,
@@ -157,7 +157,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _ended(found: Assumptions, again: Again) -> int:
+def _ended(found: SensitivityResult, again: Again) -> int:
     """What is missing, and how to go on. The exit status."""
     if found.problems:
         said(

@@ -22,7 +22,7 @@ def distances(study: Study) -> None:
     figures = f"{span(**success, unit='share')}, {span(**cost, unit='USD')} per 1,000 requests"
     click.echo(f"\nA policy that knows the weather ({plain['label']}): {figures}.")
     rows: list[tuple[str, ...]] = [("policy", "success", "gap closed", "$/1k req", "gap closed")]
-    for policy, found in study.regrets.items():
+    for policy, found in study.gaps.items():
         cells = [
             text for metric, scale, unit in REGRETS for text in _regret(found[metric], scale, unit)
         ]

@@ -12,8 +12,8 @@ from simroute.cli.render.sparkline import sparklines
 from simroute.cli.terminal import brief, clean
 from simroute.metrics import is_share
 from simroute.statistics.intervals import Interval
-from simroute.statistics.multiple import pairs
-from simroute.studies.comparison.promise import IN_TIME, SUCCESS, share
+from simroute.statistics.multiple import pair_count
+from simroute.studies.comparison.promise import IN_TIME, SUCCESS, success_metric
 from simroute.studies.comparison.study import Study
 from simroute.text import number, percent, seconds, usd
 
@@ -54,7 +54,7 @@ def show(study: Study, folder: Path) -> None:
     if study.replay is None:  # whose differences are told beside its residuals
         _differences(study)
     click.echo("")
-    for line in sparklines(study.material, made.scenario.horizon):
+    for line in sparklines(study.page_evidence, made.scenario.horizon):
         click.echo(line.rstrip())
     click.echo("")
     for line in study.verdict_lines():
@@ -73,7 +73,7 @@ def _row(study: Study, policy: str) -> list[tuple[str, str]]:
     own."""
     found = study.intervals[policy]
     meets = next(entry["meets_slo"] for entry in study.verdict if entry["policy"] == policy)
-    promised = share(study.configuration.scenario)
+    promised = success_metric(study.configuration.scenario)
     return [
         ("policy", clean(policy, WIDTH)),
         ("kept", {True: "yes", False: "no", None: "?"}[meets]),
@@ -100,12 +100,12 @@ def _differences(study: Study) -> None:
     if not study.differences:
         return
     first = study.differences[0]["a"]
-    many = pairs(len(study.runs))
+    many = pair_count(len(study.runs))
     together = f" for all {many} pairs together" if many > 1 else ""
     click.echo(
         f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %{together}):"
     )
-    promised = share(study.configuration.scenario)
+    promised = success_metric(study.configuration.scenario)
     names = {
         promised: {SUCCESS: "success", IN_TIME: "in time"}[promised],
         "latency_p95_s": "p95",

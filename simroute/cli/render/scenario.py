@@ -8,7 +8,7 @@ from simroute.config.configuration import Configuration
 from simroute.models import spec
 from simroute.models.pricing import listed
 from simroute.models.quality import stated
-from simroute.studies.comparison.promise import words
+from simroute.studies.comparison.promise import describe_promise
 
 
 def scenario(name: str, made: Configuration, text: str) -> pages.Page:
@@ -46,7 +46,7 @@ def _facts(made: Configuration) -> list[tuple[str, str]]:
     facts = [
         ("traffic", _traffic(made)),
         ("tasks", _shares({task: made.share for task, made in load.tasks.items()})),
-        ("promise", words(weather)),
+        ("promise", describe_promise(weather)),
         ("outages", "" if weather.outages else "none"),
         ("budget", _budget(weather.budget)),
     ]

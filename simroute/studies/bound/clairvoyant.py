@@ -38,7 +38,7 @@ TRIES = 3
 """Calls of one request to one deployment; no packaged policy makes more."""
 NEVER = np.iinfo(np.int64).max
 OK, FAILED, REJECTED = (OUTCOMES.index(word) for word in ("ok", "failed", "rejected"))
-KEPT = (
+BOUND_METRICS = (
     "requests",
     "success_rate",
     "availability",
@@ -56,7 +56,7 @@ KEPT = (
 Metrics = dict[str, float | None]
 
 
-class Stance(NamedTuple):
+class Preference(NamedTuple):
     """What an answer is worth: USD for a success at most (else it is left), and USD for each second
     by which it comes sooner."""
 
@@ -64,10 +64,10 @@ class Stance(NamedTuple):
     second: float = 0.0
 
 
-NEUTRAL = Stance()
+NEUTRAL = Preference()
 
 
-class Way(NamedTuple):
+class Option(NamedTuple):
     """The n-th call to a target, where those before it are given up: what comes of it for each
     request of a block.
 
@@ -85,7 +85,7 @@ class Way(NamedTuple):
     quality: np.ndarray
 
 
-class Choice(NamedTuple):
+class Decision(NamedTuple):
     """For each request: the target (-1: nobody is asked) and the number of the call that answers,
     and what comes of it."""
 
@@ -107,10 +107,10 @@ def is_exact(scenario: spec.Scenario) -> bool:
     )
 
 
-def ways(sky: Weather, block: Block) -> list[Way]:
+def options(sky: Weather, block: Block) -> list[Option]:
     """All that can be done with the requests of a block; a target is asked again only while some
     request has no answer in time from it."""
-    found: list[Way] = []
+    found: list[Option] = []
     for code, (name, model) in enumerate(sky.deployments.items()):
         allowed = _allowed(sky, block, model.target.provider)
         spent, done = np.zeros(block.size, np.int64), ~allowed
@@ -143,7 +143,7 @@ def _way(
     here: Fate,
     allowed: np.ndarray,
     spent: np.ndarray,
-) -> tuple[Way, np.ndarray]:
+) -> tuple[Option, np.ndarray]:
     """One way, and what this call costs when it is given up for a later one."""
     slo = sky.scenario.slo
     seconds = np.where(here.ok, (block.arrival + here.seconds) - block.arrival, np.inf)
@@ -154,10 +154,10 @@ def _way(
     rank = np.where(allowed, quick.astype(np.int8) + here.ok, -1)
     wasted = spent + np.where(here.ok, 0, here.whole)
     given_up = here.whole if sky.scenario.abandoned == "runs_on" else here.dropped
-    return Way(code, n, rank, first, seconds, spent + here.whole, wasted, here.quality), given_up
+    return Option(code, n, rank, first, seconds, spent + here.whole, wasted, here.quality), given_up
 
 
-def choose(found: list[Way], stance: Stance = NEUTRAL) -> Choice:
+def decide(found: list[Option], stance: Preference = NEUTRAL) -> Decision:
     """The best way for each request."""
     rank, seconds, nano = (
         np.array([getattr(way, name) for way in found]) for name in ("rank", "seconds", "nano")
@@ -183,7 +183,7 @@ def choose(found: list[Way], stance: Stance = NEUTRAL) -> Choice:
         ]
         for name in HOW
     )
-    return Choice(
+    return Decision(
         np.where(sent, target, -1),
         number,
         sent & (best > 0),
@@ -198,15 +198,15 @@ def choose(found: list[Way], stance: Stance = NEUTRAL) -> Choice:
 HOW = ("target", "n", "wasted")
 
 
-def choices(configuration: Configuration, replication: int) -> Iterator[tuple[Block, Choice]]:
+def decisions(configuration: Configuration, replication: int) -> Iterator[tuple[Block, Decision]]:
     """Block by block, what it does with each request."""
     sky = build_weather(configuration, replication)
     for block in sky.blocks():
-        yield block, choose(ways(sky, block))
+        yield block, decide(options(sky, block))
 
 
-def foreseen(
-    configuration: Configuration, replication: int, stances: Sequence[Stance] = (Stance(),)
+def clairvoyant_figures(
+    configuration: Configuration, replication: int, stances: Sequence[Preference] = (Preference(),)
 ) -> list[Metrics]:
     """The figures of one replication for each stance, from one look at the weather."""
     sky = build_weather(configuration, replication)
@@ -215,14 +215,14 @@ def foreseen(
     folds = [Fold(known) for _ in stances]
     graded = np.array([model.graded for model in sky.deployments.values()])
     for block in sky.blocks():
-        found = ways(sky, block)
+        found = options(sky, block)
         for fold, stance in zip(folds, stances, strict=True):
-            fold("requests", _rows(block, choose(found, stance), graded))
+            fold("requests", _rows(block, decide(found, stance), graded))
     done = [fold.finish([], [0.0] * len(sky.deployments)).metrics for fold in folds]
-    return [{name: metrics[name] for name in KEPT} for metrics in done]
+    return [{name: metrics[name] for name in BOUND_METRICS} for metrics in done]
 
 
-def _rows(block: Block, choice: Choice, graded: np.ndarray) -> dict[str, np.ndarray]:
+def _rows(block: Block, choice: Decision, graded: np.ndarray) -> dict[str, np.ndarray]:
     """As the ledger has them, so that one definition of each figure holds for both. `graded`: by
     target and task."""
     size, sent = block.size, choice.target >= 0
@@ -250,10 +250,12 @@ def _rows(block: Block, choice: Choice, graded: np.ndarray) -> dict[str, np.ndar
     }
 
 
-def worths(configuration: Configuration, replication: int, shares: Sequence[float]) -> list[float]:
+def reservation_prices(
+    configuration: Configuration, replication: int, shares: Sequence[float]
+) -> list[float]:
     """The USD that an answer must be worth so that these shares of the requests of the first block
     are answered."""
-    for _, choice in choices(configuration, replication):
+    for _, choice in decisions(configuration, replication):
         costs = choice.nano[choice.ok]
         return [float(np.quantile(costs, share)) / 1e9 for share in shares] if len(costs) else []
     return []

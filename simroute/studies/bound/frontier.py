@@ -8,7 +8,13 @@ from typing import Any, Literal
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
 from simroute.report.figures import bound as figures
-from simroute.studies.bound.gap import EXACT, Point, bound, hurried, label
+from simroute.studies.bound.gap import (
+    EXACT,
+    FrontierPoint,
+    bound_label,
+    clairvoyant_bound,
+    latency_frontier,
+)
 
 Trade = Literal["success", "latency"]
 METRICS_SHOWN = (
@@ -28,15 +34,15 @@ class Frontier:
 
     trade: Trade
     label: str
-    points: list[Point]
+    points: list[FrontierPoint]
 
     @property
     def columns(self) -> dict[str, list[Any]]:
         """What an answer and a second are worth at each point (USD), and mean, low and high of each
         metric."""
         found: dict[str, list[Any]] = {
-            "success_usd": [point.stance.success for point in self.points],
-            "second_usd": [point.stance.second for point in self.points],
+            "success_usd": [point.preference.success for point in self.points],
+            "second_usd": [point.preference.second for point in self.points],
         }
         for metric in METRICS_SHOWN:
             each = [point.interval(metric) for point in self.points]
@@ -71,12 +77,14 @@ class Frontier:
         return render_as_table(figures.frontier(self.columns, self.trade, self.label))
 
 
-def frontier(made: Configuration, trade: Trade = "success") -> Frontier:
+def compute_frontier(made: Configuration, trade: Trade = "success") -> Frontier:
     """Of the weather of a configuration, in all its replications. Raises InputError."""
     if trade not in ("success", "latency"):
         raise InputError(f"frontier: {trade!r} is not one of success, latency")
     replications = range(made.replications)
     points = (
-        bound(made, replications).frontier if trade == "success" else hurried(made, replications)
+        clairvoyant_bound(made, replications).frontier
+        if trade == "success"
+        else latency_frontier(made, replications)
     )
-    return Frontier(trade, label(made.scenario), points)
+    return Frontier(trade, bound_label(made.scenario), points)

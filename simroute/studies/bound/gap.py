@@ -9,20 +9,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simroute.config.configuration import Configuration
-from simroute.metrics import METRICS
+from simroute.metrics import is_share
 from simroute.models import spec
-from simroute.statistics.intervals import Interval, deviation, interval, paired, t_quantile
+from simroute.statistics.intervals import (
+    Interval,
+    deviation,
+    interval,
+    paired_difference,
+    t_quantile,
+)
 from simroute.studies.bound.clairvoyant import (
-    KEPT,
+    BOUND_METRICS,
     TRIES,
     Metrics,
-    Stance,
-    foreseen,
+    Preference,
+    clairvoyant_figures,
     is_exact,
-    worths,
+    reservation_prices,
 )
 
-REGRETS = (
+GAP_METRICS = (
     "success_rate",
     "slo_attainment",
     "latency_p95_s",
@@ -44,19 +50,19 @@ Series = dict[str, dict[str, list[float | None]]]
 
 
 @dataclass(frozen=True)
-class Point:
+class FrontierPoint:
     """One stance, and its figures by replication."""
 
-    stance: Stance
+    preference: Preference
     runs: list[Metrics]
 
     def interval(self, metric: str) -> Interval:
-        return bounded(metric, interval([run[metric] for run in self.runs]))
+        return metric_bounds(metric, self.runs)
 
     def plain(self) -> dict[str, Any]:
         """As in summary.json: means, for a line."""
         shown = ("success_rate", "cost_per_1k_requests_usd")
-        usd = None if math.isinf(self.stance.success) else self.stance.success
+        usd = None if math.isinf(self.preference.success) else self.preference.success
         return {"success_usd": usd, **{name: self.interval(name).mean for name in shown}}
 
 
@@ -66,7 +72,7 @@ class Bound:
 
     label: str
     runs: list[Metrics]
-    frontier: list[Point] = field(default_factory=list)
+    frontier: list[FrontierPoint] = field(default_factory=list)
 
     @property
     def exact(self) -> bool:
@@ -74,32 +80,30 @@ class Bound:
 
     def plain(self) -> dict[str, Any]:
         """As in summary.json."""
-        metrics = {
-            name: bounded(name, interval([run[name] for run in self.runs])).plain() for name in KEPT
-        }
+        metrics = {name: metric_bounds(name, self.runs).plain() for name in BOUND_METRICS}
         head = {"label": self.label, "exact": self.exact, "tries": TRIES}
         return {**head, "metrics": metrics, "frontier": [point.plain() for point in self.frontier]}
 
-    def regrets(self, series: Series) -> dict[str, dict[str, Any]]:
+    def gaps(self, series: Series) -> dict[str, dict[str, Any]]:
         """Policy -> metric -> policy minus bound, paired; `closed`: how much of the first policy's
         distance this one has closed."""
-        ideal = {name: [run[name] for run in self.runs] for name in REGRETS}
+        ideal = {name: [run[name] for run in self.runs] for name in GAP_METRICS}
         first = next(iter(series))
         return {
             policy: {
-                name: paired(ideal[name], found[name]).plain()
+                name: paired_difference(ideal[name], found[name]).plain()
                 | (
-                    {"closed": closed(ideal[name], series[first][name], found[name]).plain()}
+                    {"closed": share_closed(ideal[name], series[first][name], found[name]).plain()}
                     if name in IDEAL
                     else {}
                 )
-                for name in REGRETS
+                for name in GAP_METRICS
             }
             for policy, found in series.items()
         }
 
 
-def label(scenario: spec.Scenario) -> str:
+def bound_label(scenario: spec.Scenario) -> str:
     """What the figures of the clairvoyant are in this scenario."""
     if is_exact(scenario):
         return EXACT
@@ -110,18 +114,13 @@ def label(scenario: spec.Scenario) -> str:
     )
 
 
-def bounded(metric: str, found: Interval) -> Interval:
-    """Cut at 0, and at 1 for a share."""
-    if found.low is None or found.high is None:
-        return found
-    return Interval(
-        found.mean,
-        max(0.0, found.low),
-        min(1.0, found.high) if METRICS[metric][0] == "share" else found.high,
-    )
+def metric_bounds(metric: str, runs: Sequence[Metrics]) -> Interval:
+    """A metric of the clairvoyant over these replications."""
+    values = interval([run[metric] for run in runs])
+    return values.clamp(0.0, 1.0 if is_share(metric) else math.inf)
 
 
-def closed(
+def share_closed(
     ideal: list[float | None], first: list[float | None], policy: list[float | None]
 ) -> Interval:
     """1 - (policy - ideal) / (first - ideal), as a ratio of means; by the delta method. Nothing
@@ -144,28 +143,37 @@ def closed(
     return Interval(1 - ratio, 1 - ratio - half, 1 - ratio + half)
 
 
-def bound(configuration: Configuration, replications: Sequence[int]) -> Bound:
+def clairvoyant_bound(configuration: Configuration, replications: Sequence[int]) -> Bound:
     """Of these replications, with the frontier of cost and success."""
-    stances = [Stance(), *_success(configuration, replications)]
-    looked = [foreseen(configuration, replication, stances) for replication in replications]
+    stances = [Preference(), *_success(configuration, replications)]
+    looked = [
+        clairvoyant_figures(configuration, replication, stances) for replication in replications
+    ]
     points = [
-        Point(stance, [found[place] for found in looked]) for place, stance in enumerate(stances)
+        FrontierPoint(stance, [found[place] for found in looked])
+        for place, stance in enumerate(stances)
     ]
-    return Bound(label(configuration.scenario), points[0].runs, [*points[1:], points[0]])
+    return Bound(bound_label(configuration.scenario), points[0].runs, [*points[1:], points[0]])
 
 
-def _success(configuration: Configuration, replications: Sequence[int]) -> list[Stance]:
+def _success(configuration: Configuration, replications: Sequence[int]) -> list[Preference]:
     return [
-        Stance(success=usd) for usd in dict.fromkeys(worths(configuration, replications[0], SHARES))
+        Preference(success=usd)
+        for usd in dict.fromkeys(reservation_prices(configuration, replications[0], SHARES))
     ]
 
 
-def hurried(configuration: Configuration, replications: Sequence[int]) -> list[Point]:
+def latency_frontier(
+    configuration: Configuration, replications: Sequence[int]
+) -> list[FrontierPoint]:
     """The frontier of cost and latency, from the cheapest answers to the fastest."""
-    plain = foreseen(configuration, replications[0])[0]
+    plain = clairvoyant_figures(configuration, replications[0])[0]
     cost, time = plain["cost_per_1k_requests_usd"] or 0.0, plain["latency_p50_s"] or 1.0
-    stances = [Stance(second=factor * (cost or 1.0) / 1000 / time) for factor in HURRIES]
-    looked = [foreseen(configuration, replication, stances) for replication in replications]
+    stances = [Preference(second=factor * (cost or 1.0) / 1000 / time) for factor in HURRIES]
+    looked = [
+        clairvoyant_figures(configuration, replication, stances) for replication in replications
+    ]
     return [
-        Point(stance, [found[place] for found in looked]) for place, stance in enumerate(stances)
+        FrontierPoint(stance, [found[place] for found in looked])
+        for place, stance in enumerate(stances)
     ]

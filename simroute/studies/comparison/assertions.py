@@ -12,7 +12,9 @@ from simroute.statistics.intervals import Interval
 ASSERTION = re.compile(r"(?:([^:<>=]+):)?\s*([A-Za-z0-9_]+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)")
 
 
-def missed(intervals: Mapping[str, Mapping[str, Interval]], assertions: list[str]) -> list[str]:
+def failed_assertions(
+    intervals: Mapping[str, Mapping[str, Interval]], assertions: list[str]
+) -> list[str]:
     """Those that do not hold on the unfavourable bound, each with what was found; one replication
     has no bound, so that nothing holds."""
     lost: list[str] = []

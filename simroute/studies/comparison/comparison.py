@@ -14,14 +14,14 @@ from simroute.config.configuration import Configuration
 from simroute.execution.collected import CollectedRuns
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
-from simroute.statistics.intervals import Interval, Rule
-from simroute.statistics.multiple import apart
+from simroute.statistics.intervals import Confidence, Interval
+from simroute.statistics.multiple import simultaneous_difference
 from simroute.studies.bound.gap import Bound
-from simroute.studies.comparison.estimates import bounded, estimate
-from simroute.studies.comparison.steady_state import line, within
-from simroute.studies.comparison.stopping import outcome, ruled
+from simroute.studies.comparison.estimates import metric_interval, series_interval
+from simroute.studies.comparison.steady_state import sentence, steady_estimates
+from simroute.studies.comparison.stopping import stopping_outcome, study_confidence
 from simroute.studies.comparison.verdict import Series, verdict
-from simroute.studies.comparison.yearly import lines
+from simroute.studies.comparison.yearly import yearly_sentences
 
 DIFFERENCES = (
     "success_rate",
@@ -68,7 +68,7 @@ class Comparison:
     def __post_init__(self) -> None:
         self._gather()
         numbers = range(self.replications) if self.numbers is None else self.numbers
-        self.rule = ruled(
+        self.confidence = study_confidence(
             self.configuration,
             self.runs,
             numbers
@@ -76,19 +76,21 @@ class Comparison:
             else self.configuration.replication_numbers,
         )
         self.intervals = {
-            policy: {name: estimate(runs, name, self.rule) for name in METRICS}
+            policy: {name: metric_interval(runs, name, self.confidence) for name in METRICS}
             for policy, runs in self.runs.items()
         }
         self.judge()
-        self.until = outcome(self.configuration, self.runs, self.intervals, self.rule)
+        self.until = stopping_outcome(
+            self.configuration, self.runs, self.intervals, self.confidence
+        )
         self._beside = [] if self.until is None else [self.until["why"]]
         metered = any(
             layer.kind == "budget"
             for layers in self.configuration.policies.values()
             for layer in layers.values()
         )
-        self.steady = within(self.configuration.scenario, self.runs, metered)
-        self._beside += [line(policy, found) for policy, found in self.steady.items()]
+        self.steady = steady_estimates(self.configuration.scenario, self.runs, metered)
+        self._beside += [sentence(policy, found) for policy, found in self.steady.items()]
         self.differences = self._differences()
 
     def judge(self) -> None:
@@ -97,7 +99,7 @@ class Comparison:
             self.configuration.scenario,
             self.series(),
             self.intervals,
-            self.rule,
+            self.confidence,
             self.residual(),
         )
 
@@ -128,9 +130,9 @@ class Comparison:
         }
 
     @cached_property
-    def regrets(self) -> dict[str, dict[str, Any]]:
+    def gaps(self) -> dict[str, dict[str, Any]]:
         """policy -> metric -> its distance from the bound."""
-        return {} if self.bound is None else self.bound.regrets(self.series())
+        return {} if self.bound is None else self.bound.gaps(self.series())
 
     def calibration_lines(self) -> list[str]:
         """Of a replay, how far its figures can be trusted, in sentences."""
@@ -138,7 +140,11 @@ class Comparison:
 
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
-        return self._lines + self._beside + ([] if self.yearly is None else lines(self.yearly))
+        return (
+            self._lines
+            + self._beside
+            + ([] if self.yearly is None else yearly_sentences(self.yearly))
+        )
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -179,14 +185,14 @@ class Comparison:
         for kind, words in runs[0].by.items():
             by[kind] = {
                 word: {
-                    key: bounded(
-                        key, [run.by[kind][word][key] for run in runs], [None], self.rule
+                    key: series_interval(
+                        key, [run.by[kind][word][key] for run in runs], [None], self.confidence
                     ).plain()
                     for key in row
                 }
                 for word, row in words.items()
             }
-        regret = {} if self.bound is None else {"regret": self.regrets[policy]}
+        regret = {} if self.bound is None else {"regret": self.gaps[policy]}
         return {
             "formula": self.configuration.formula(policy),
             "metrics": metrics,
@@ -203,7 +209,7 @@ class Comparison:
                 "a": first,
                 "b": other,
                 **_difference(
-                    name, series[first][name], series[other][name], len(series), self.rule
+                    name, series[first][name], series[other][name], len(series), self.confidence
                 ).plain(),
             }
             for other in others
@@ -212,11 +218,15 @@ class Comparison:
 
 
 def _difference(
-    name: str, first: list[float | None], second: list[float | None], among: int, rule: Rule
+    name: str,
+    first: list[float | None],
+    second: list[float | None],
+    among: int,
+    confidence: Confidence,
 ) -> Interval:
     """Paired, and holding together with those of all pairs; a difference of shares that never
     varied has no bounds that could be trusted."""
-    found = apart(first, second, among, rule, name)
+    found = simultaneous_difference(first, second, among, confidence, name)
     return (
         Interval(found.mean, None, None)
         if METRICS[name][0] == "share" and found.low == found.high

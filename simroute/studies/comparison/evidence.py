@@ -14,8 +14,8 @@ from simroute.metrics.evidence_fold import BINS, PARTS, WASTE, cell_seconds
 from simroute.models.random import fingerprint
 from simroute.models.spec import Budget
 from simroute.models.weather import Weather
-from simroute.statistics.multiple import tied
-from simroute.studies.comparison.promise import parts, words
+from simroute.statistics.multiple import indistinguishable
+from simroute.studies.comparison.promise import describe_promise, requirements
 from simroute.studies.comparison.scenario_facts import _deployments, _stance, _weather, _workload
 from simroute.worlds.periods import Periods
 
@@ -38,7 +38,7 @@ SHOWN = 10
 """Strange requests that are explained."""
 
 
-def material(study: Comparison) -> dict[str, Any]:
+def page_evidence(study: Comparison) -> dict[str, Any]:
     """Everything on the page that is not in summary.json, as plain JSON data. Bins are equal slices
     of the horizon."""
     made = study.configuration
@@ -58,8 +58,8 @@ def material(study: Comparison) -> dict[str, Any]:
             "ttft": scenario.slo.ttft,
         },
         "promise": {
-            "words": words(scenario),
-            "parts": [part._asdict() for part in parts(scenario)],
+            "words": describe_promise(scenario),
+            "parts": [part._asdict() for part in requirements(scenario)],
         },
         "budget": None if budget is None else _budget(budget, sky),
         "cheapest": _cheapest(study),
@@ -109,8 +109,12 @@ def _cheapest(study: Comparison) -> dict[str, Any] | None:
     )
     return {
         "policy": best,
-        "tied": tied(
-            best, {policy: series[policy][cost] for policy in good}, len(series), study.rule, cost
+        "tied": indistinguishable(
+            best,
+            {policy: series[policy][cost] for policy in good},
+            len(series),
+            study.confidence,
+            cost,
         ),
     }
 
@@ -124,8 +128,12 @@ def _marks(study: Comparison, metric: str) -> dict[str, str]:
     more = METRICS[metric][1]
     best = max(known, key=lambda policy: known[policy] if more else -known[policy])
     series = study.series()
-    alike = tied(
-        best, {policy: series[policy][metric] for policy in known}, len(series), study.rule, metric
+    alike = indistinguishable(
+        best,
+        {policy: series[policy][metric] for policy in known},
+        len(series),
+        study.confidence,
+        metric,
     )
     return {best: "best", **dict.fromkeys(alike, "tied")}
 

@@ -17,18 +17,18 @@ from simroute.statistics.intervals import Interval
 from simroute.text import duration, percent, span
 
 SUCCESS, IN_TIME, BUDGET = "success_rate", "slo_attainment", "budget_used"
-NAMES = {SUCCESS: "success", IN_TIME: "success in time"}
+METRIC_NAMES = {SUCCESS: "success", IN_TIME: "success in time"}
 """What is promised of requests, in words, by metric."""
 
 
-class Part(NamedTuple):
+class Requirement(NamedTuple):
     """A figure and what it is promised to be: at least `bound`, or at most."""
 
     metric: str
     bound: float
     at_least: bool
 
-    def kept(self, found: Interval) -> bool | None:
+    def is_met(self, found: Interval) -> bool | None:
         """On the unfavourable bound; None while that is undecided."""
         if found.low is None or found.high is None:
             return None
@@ -37,24 +37,24 @@ class Part(NamedTuple):
         return True if found.high <= self.bound else False if found.low > self.bound else None
 
 
-def share(scenario: spec.Scenario) -> str:
+def success_metric(scenario: spec.Scenario) -> str:
     """The metric of the promised success."""
     return IN_TIME if scenario.slo.is_timed else SUCCESS
 
 
-def parts(scenario: spec.Scenario) -> list[Part]:
+def requirements(scenario: spec.Scenario) -> list[Requirement]:
     """All that is promised; the success of requests comes first."""
-    found = [Part(share(scenario), scenario.slo.success, True)]
-    return found if budget_periods(scenario) is None else [*found, Part(BUDGET, 1.0, False)]
+    found = [Requirement(success_metric(scenario), scenario.slo.success, True)]
+    return found if budget_periods(scenario) is None else [*found, Requirement(BUDGET, 1.0, False)]
 
 
-def kept(scenario: spec.Scenario, found: Mapping[str, Interval]) -> bool | None:
+def is_kept(scenario: spec.Scenario, found: Mapping[str, Interval]) -> bool | None:
     """Whether all of it is, by metric; None if that is undecided."""
-    standing = [part.kept(found[part.metric]) for part in parts(scenario)]
+    standing = [part.is_met(found[part.metric]) for part in requirements(scenario)]
     return False if False in standing else None if None in standing else True
 
 
-def words(scenario: spec.Scenario) -> str:
+def describe_promise(scenario: spec.Scenario) -> str:
     """As the rest of "the promise that …"."""
     slo, budget = scenario.slo, scenario.budget
     limits = [f"within {duration(slo.latency)}"] if slo.latency is not None else []
@@ -73,7 +73,7 @@ def words(scenario: spec.Scenario) -> str:
     return f"{said}, for at most ${budget.usd:,g} {when}"
 
 
-def told(part: Part, found: Interval) -> str:
+def describe_figure(part: Requirement, found: Interval) -> str:
     """A figure in words: 99.5 % (99.1 to 99.8) in time."""
     if part.metric == BUDGET:
         return f"{span(*found, unit='share')} of the budget"

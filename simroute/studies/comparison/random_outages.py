@@ -32,7 +32,7 @@ from simroute.experiment.run import build_weather
 from simroute.metrics import Figures, is_share
 from simroute.models.exposure import CELLS, Exposures, Mass, State, processes
 from simroute.models.profile import Profile
-from simroute.statistics.intervals import FEW, LEVEL, Interval, binomial, t_quantile
+from simroute.statistics.intervals import FEW_EVENTS, LEVEL, Interval, binomial, t_quantile
 
 MIXED = 0.1
 """Variance of the share that outages lose, from one to another, by which replications are weighted:
@@ -47,7 +47,7 @@ MINUTE = 60.0
 Values = Sequence[float | None]
 
 
-class Known(NamedTuple):
+class ShareEstimate(NamedTuple):
     """Of one figure: the estimate, its sampling error downwards and upwards, and by state the share
     that outages took (-1 to 1 of a difference).
 
@@ -65,7 +65,7 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Met:
+class OutageExposure:
     """What replications met of the `states` of a scenario: their exposure (`shares`), and its sum
     of squares over episodes; a row a replication."""
 
@@ -103,7 +103,7 @@ class Met:
         """Of differences of two shares in the same weather."""
         return self._bounded(values, self._known(values, None, level, -1.0), metric)
 
-    def unmet(self) -> list[str]:
+    def unmet_states(self) -> list[str]:
         """States that no replication met, in words, the likeliest first."""
         none = self.shares.sum(axis=0) == 0
         return [
@@ -112,7 +112,7 @@ class Met:
             if missing
         ]
 
-    def needed(
+    def replications_needed(
         self, values: Values, distance: float, level: float = LEVEL, *, metric: str = ""
     ) -> int | None:
         """About how many replications would make the bound on the side of `distance` (estimate -
@@ -136,7 +136,7 @@ class Met:
 
     def _known(
         self, values: Values, trials: Sequence[int] | None, level: float, least: float
-    ) -> Known | None:
+    ) -> ShareEstimate | None:
         rows = [place for place, value in enumerate(values) if value is not None]
         if len(rows) < 2:
             return None
@@ -171,7 +171,7 @@ class Met:
             under - least * over + unseen * (1.0 - taken),
             over - least * under + unseen * (taken - least),
         )
-        return Known(float(weights @ v), below, above, taken, lost, gained, m)
+        return ShareEstimate(float(weights @ v), below, above, taken, lost, gained, m)
 
     def _regressed(
         self, v: np.ndarray, x: np.ndarray, target: np.ndarray
@@ -215,7 +215,7 @@ class Met:
             [1 + MINUTE / max(state.length, 1.0) if minutes else 1.0 for state in self.states]
         )
 
-    def _bounded(self, values: Values, known: Known | None, metric: str) -> Interval:
+    def _bounded(self, values: Values, known: ShareEstimate | None, metric: str) -> Interval:
         if known is None:  # one value, or none
             return Interval(
                 next((value for value in values if value is not None), None), None, None
@@ -231,7 +231,7 @@ class Met:
 def _unseen(m: np.ndarray, level: float) -> np.ndarray:
     """The share of outages that may be of a kind of which m had none."""
     tail = (1 - level) / 2
-    return np.where(m >= FEW - 1e-6, 0.0, 1 - tail ** (1 / np.maximum(m, 1e-9)))
+    return np.where(m >= FEW_EVENTS - 1e-6, 0.0, 1 - tail ** (1 / np.maximum(m, 1e-9)))
 
 
 def _few(
@@ -240,18 +240,18 @@ def _few(
     """In fair weather requests are counted, as where no faults come at random: errors are no
     smaller than those of exact binomial bounds."""
     hits, total = round(float((v[fair] * trials[fair]).sum())), int(trials[fair].sum())
-    if total == 0 or min(hits, total - hits) >= FEW:
+    if total == 0 or min(hits, total - hits) >= FEW_EVENTS:
         return half, half
     low, high = binomial(hits, total, level)
     return max(half, hits / total - low), max(half, high - hits / total)
 
 
-def met(
+def outage_exposure(
     exposures: Exposures | None,
     replications: Iterable[int],
     runs: Mapping[str, Sequence[Figures]],
     requests: Callable[[], float],
-) -> Met | None:
+) -> OutageExposure | None:
     """What these replications met; None where no faults come at random. Faults of targets that no
     call went to are fair weather."""
     if exposures is None or not exposures.states:
@@ -269,7 +269,9 @@ def met(
         np.array([getattr(one, name) for one in episodes])[:, places]
         for name in ("shares", "squares")
     )
-    return Met(tuple(exposures.states[place] for place in places), shares, squares, requests())
+    return OutageExposure(
+        tuple(exposures.states[place] for place in places), shares, squares, requests()
+    )
 
 
 def _asked(runs: Mapping[str, Sequence[Figures]]) -> set[str] | None:
@@ -281,7 +283,7 @@ def _asked(runs: Mapping[str, Sequence[Figures]]) -> set[str] | None:
     return {name for table in known for name, row in table.items() if row.get("attempts")}
 
 
-def sky(made: Configuration) -> Exposures | None:
+def expected_exposures(made: Configuration) -> Exposures | None:
     """What is known of a configuration's random faults beforehand; None where there are none."""
     if not processes(made.scenario):
         return None

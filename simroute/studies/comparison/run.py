@@ -15,10 +15,10 @@ from simroute.execution.runs import kept
 from simroute.experiment.job import Work
 from simroute.metrics import Evidence, Figures
 from simroute.storage.run_folder import RunFolder
-from simroute.studies.bound.gap import bound
+from simroute.studies.bound.gap import clairvoyant_bound
 from simroute.studies.comparison.stopping import stages
 from simroute.studies.comparison.study import Study
-from simroute.studies.comparison.yearly import strata, yearly
+from simroute.studies.comparison.yearly import strata, yearly_figures
 
 
 def compare(
@@ -63,7 +63,7 @@ def compare(
         whole = gathered.whole()
         if not whole:
             raise KeyboardInterrupt
-        ideal = bound(configuration, whole) if gathered.evidence else None
+        ideal = clairvoyant_bound(configuration, whole) if gathered.evidence else None
         study = kind(
             configuration,
             gathered.runs(),
@@ -76,12 +76,12 @@ def compare(
         )
         if configuration.yearly and not interrupted:
             try:
-                study.yearly = yearly(
+                study.yearly = yearly_figures(
                     configuration,
                     study.runs,
                     workers=workers,
                     perform=kept(perform, folder),
-                    rule=study.rule,
+                    confidence=study.confidence,
                 )
             except KeyboardInterrupt:
                 watch.warn("interrupted: the yearly figures are left out")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from simroute.config import schema
 from simroute.models.pricing import listed
 from simroute.models.quality import stated
-from simroute.studies.comparison.promise import words
+from simroute.studies.comparison.promise import describe_promise
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison
@@ -145,7 +145,7 @@ def _workload(study: Comparison) -> list[list[str]]:
                 f"{repeats.paraphrased * 100:g} % of them reworded",
             ]
         )
-    rows.append(["promise", words(scenario)])
+    rows.append(["promise", describe_promise(scenario)])
     rows.append(
         [
             "gateway",

@@ -11,9 +11,9 @@ from typing import Any
 from simroute.config.configuration import Configuration
 from simroute.metrics import Evidence, Figures
 from simroute.storage.run_folder import CONFIG, EVIDENCE, REPORT, SUMMARY, Outputs, text_output
-from simroute.studies.comparison.assertions import missed
+from simroute.studies.comparison.assertions import failed_assertions
 from simroute.studies.comparison.comparison import Comparison
-from simroute.studies.comparison.evidence import material
+from simroute.studies.comparison.evidence import page_evidence
 
 Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
 """Plays the replications of a configuration's only policy."""
@@ -30,22 +30,22 @@ class Study(Comparison):
         """Add what needs further runs; here nothing does."""
 
     @cached_property
-    def material(self) -> dict[str, Any]:
+    def page_evidence(self) -> dict[str, Any]:
         """What the report is made from beside the summary (`evidence.json`)."""
-        return material(self)
+        return page_evidence(self)
 
     @property
     def figures(self) -> dict[str, Any]:
         """plotly's figures by name, as the report shows them."""
         from simroute.report import RunDocuments, draw_pictures, plotly_figures
 
-        return plotly_figures(draw_pictures(RunDocuments(self.summary, self.material)))
+        return plotly_figures(draw_pictures(RunDocuments(self.summary, self.page_evidence)))
 
     def report(self) -> str:
         """The page, as HTML."""
         from simroute.report import render_page
 
-        return render_page(self.summary, self.material)
+        return render_page(self.summary, self.page_evidence)
 
     def to_html(self, path: str | Path) -> Path:
         """Write the page."""
@@ -55,7 +55,7 @@ class Study(Comparison):
     def failed(self, assertions: list[str]) -> list[str]:
         """Those that do not hold on the unfavourable bound, each with what was found; one
         replication has no bound, so that nothing holds."""
-        return missed(self.intervals, assertions)
+        return failed_assertions(self.intervals, assertions)
 
     def outputs(self, report: bool) -> Outputs:
         """The files of the run, report.html if `report`."""
@@ -65,7 +65,7 @@ class Study(Comparison):
             made[CONFIG] = text_output(self.configuration.to_yaml)
         if all(self.evidence[policy].counts for policy in self.runs):
             made[EVIDENCE] = text_output(
-                lambda: json.dumps(self.material, allow_nan=False, ensure_ascii=False) + "\n"
+                lambda: json.dumps(self.page_evidence, allow_nan=False, ensure_ascii=False) + "\n"
             )
             if report:
                 made[REPORT] = text_output(self.report)
@@ -74,4 +74,4 @@ class Study(Comparison):
     def _repr_html_(self) -> str:
         from simroute.report import RunDocuments, render_answer
 
-        return render_answer(RunDocuments(self.summary, self.material))
+        return render_answer(RunDocuments(self.summary, self.page_evidence))

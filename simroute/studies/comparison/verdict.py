@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from simroute.models import spec
-from simroute.statistics.intervals import PLAIN, Interval, Rule, needed
-from simroute.statistics.multiple import apart, pairs, subset
-from simroute.statistics.multiple import told as is_told
+from simroute.statistics.intervals import NOMINAL, Confidence, Interval, replications_needed
+from simroute.statistics.multiple import is_significant as is_told
+from simroute.statistics.multiple import pair_count, possible_best, simultaneous_difference
 from simroute.studies.comparison.promise import (
-    NAMES,
+    METRIC_NAMES,
     SUCCESS,
-    Part,
-    kept,
-    parts,
-    share,
-    told,
-    words,
+    Requirement,
+    describe_figure,
+    describe_promise,
+    is_kept,
+    requirements,
+    success_metric,
 )
 from simroute.text import percent, usd
 
@@ -31,26 +31,33 @@ def verdict(
     scenario: spec.Scenario,
     series: Series,
     intervals: dict[str, dict[str, Interval]],
-    rule: Rule = PLAIN,
+    confidence: Confidence = NOMINAL,
     residual: float | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """One entry for each policy, and the same in sentences. `rule`: by which the intervals were
-    made; `residual`: of a replay, by how much its success misses the log's."""
+    """(an entry for each policy, as in summary.json; the same in sentences).
+
+    `confidence`: that of the intervals; `residual`: in a replay, the distance between the success
+    of the log's own routing, replayed, and the log's.
+    """
     entries = [
-        _promise(scenario, policy, series[policy], intervals[policy], rule) for policy in series
+        _promise(scenario, policy, series[policy], intervals[policy], confidence)
+        for policy in series
     ]
     entries = [
         _doubted(
-            entry, intervals[entry["policy"]][share(scenario)].mean, scenario.slo.success, residual
+            entry,
+            intervals[entry["policy"]][success_metric(scenario)].mean,
+            scenario.slo.success,
+            residual,
         )
         for entry in entries
     ]
-    lines = [f"Promise: {words(scenario)}{_given(scenario)}:"]
+    lines = [f"Promise: {describe_promise(scenario)}{_given(scenario)}:"]
     lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
-    lines += _met(rule)
-    lines += _most_successful(series, rule, share(scenario))
+    lines += _met(confidence)
+    lines += _most_successful(series, confidence, success_metric(scenario))
     lines += _cheapest(
-        [entry["policy"] for entry in entries if entry["meets_slo"]], series, intervals, rule
+        [entry["policy"] for entry in entries if entry["meets_slo"]], series, intervals, confidence
     )
     lines += _stuck(series, intervals)
     return entries, lines
@@ -72,12 +79,12 @@ def _promise(
     policy: str,
     series: dict[str, list[float | None]],
     found: Mapping[str, Interval],
-    rule: Rule,
+    confidence: Confidence,
 ) -> dict[str, Any]:
     """The parts that decide: those that are missed, else those that are undecided, else all."""
-    promised = parts(scenario)
+    promised = requirements(scenario)
     figures = [found[part.metric] for part in promised]
-    meets = kept(scenario, found)
+    meets = is_kept(scenario, found)
     if figures[0].mean is None:
         why = "undecided: no request arrived"
     elif len(series[promised[0].metric]) < 2:
@@ -86,13 +93,13 @@ def _promise(
             f"interval"
         )
     elif meets is None:
-        open_ones = [part for part in promised if part.kept(found[part.metric]) is None]
-        more = [_more(part, series, found, rule) for part in open_ones]
+        open_ones = [part for part in promised if part.is_met(found[part.metric]) is None]
+        more = [_more(part, series, found, confidence) for part in open_ones]
         why = f"undecided: {_joined(open_ones, found)}; {_hint(more, len(series[SUCCESS]))}"
     elif meets:
         why = f"keeps it: {_joined(promised, found)}"
     else:
-        missed = [part for part in promised if part.kept(found[part.metric]) is False]
+        missed = [part for part in promised if part.is_met(found[part.metric]) is False]
         why = f"misses it: {_joined(missed, found)}"
     also = found[SUCCESS]
     if (
@@ -101,10 +108,10 @@ def _promise(
         and also.mean is not None
         and also.mean > (figures[0].mean or 0.0)
     ):
-        why += (
-            f" ({told(promised[0]._replace(metric=SUCCESS), Interval(also.mean, None, None))} "
-            f"however late)"
+        late = describe_figure(
+            promised[0]._replace(metric=SUCCESS), Interval(also.mean, None, None)
         )
+        why += f" ({late} however late)"
     return {"policy": policy, "meets_slo": meets, "why": why}
 
 
@@ -127,16 +134,21 @@ def _doubted(
     }
 
 
-def _joined(promised: list[Part], found: Mapping[str, Interval]) -> str:
-    return ", ".join(told(part, found[part.metric]) for part in promised)
+def _joined(promised: list[Requirement], found: Mapping[str, Interval]) -> str:
+    return ", ".join(describe_figure(part, found[part.metric]) for part in promised)
 
 
 def _more(
-    part: Part, series: dict[str, list[float | None]], found: Mapping[str, Interval], rule: Rule
+    part: Requirement,
+    series: dict[str, list[float | None]],
+    found: Mapping[str, Interval],
+    confidence: Confidence,
 ) -> int | None:
     mean = found[part.metric].mean
     return (
-        None if mean is None else needed(series[part.metric], mean - part.bound, rule, part.metric)
+        None
+        if mean is None
+        else replications_needed(series[part.metric], mean - part.bound, confidence, part.metric)
     )
 
 
@@ -151,14 +163,15 @@ def _hint(wanted: list[int | None], known: int) -> str:
     )
 
 
-def _met(rule: Rule) -> list[str]:
+def _met(confidence: Confidence) -> list[str]:
     """Where faults come at random, how many were met, which is what the intervals count."""
-    if rule.met is None:
+    exposure = confidence.exposure
+    if exposure is None:
         return []
-    many, unmet = rule.met.replications, rule.met.unmet()
+    unmet = exposure.unmet_states()
     said = (
-        f"Outages come at random: {rule.met.outages} of {many} replications met any, and the "
-        f"bounds count outages, not requests"
+        f"Outages come at random: {exposure.outages} of {exposure.replications} replications met "
+        f"any, and the bounds count outages, not requests"
     )
     return [
         said
@@ -170,24 +183,30 @@ def _met(rule: Rule) -> list[str]:
     ]
 
 
-def _most_successful(series: Series, rule: Rule, metric: str) -> list[str]:
+def _most_successful(series: Series, confidence: Confidence, metric: str) -> list[str]:
     """Those that cannot be told from the one with the highest success, if there are such."""
     values = {policy: found[metric] for policy, found in series.items()}
-    if max(map(len, values.values())) < 2 or len(alike := subset(values, True, rule, metric)) < 2:
+    if (
+        max(map(len, values.values())) < 2
+        or len(alike := possible_best(values, True, confidence, metric)) < 2
+    ):
         return []
     named = f"{', '.join(alike[:-1])} or {alike[-1]}"
     return [
-        f"Best by {NAMES[metric]}: {named}; which of them, these replications cannot "
+        f"Best by {METRIC_NAMES[metric]}: {named}; which of them, these replications cannot "
         f"tell{_together(series)}."
     ]
 
 
 def _together(series: Series) -> str:
-    return f" (95 % for all {pairs(len(series))} pairs together)" if len(series) > 2 else ""
+    return f" (95 % for all {pair_count(len(series))} pairs together)" if len(series) > 2 else ""
 
 
 def _cheapest(
-    good: list[str], series: Series, intervals: dict[str, dict[str, Interval]], rule: Rule
+    good: list[str],
+    series: Series,
+    intervals: dict[str, dict[str, Interval]],
+    confidence: Confidence,
 ) -> list[str]:
     if not good:
         return ["None of them is shown to keep the promise."]
@@ -197,7 +216,9 @@ def _cheapest(
         f"Cheapest that keeps it: {best}, {usd(intervals[best][COST].mean)} per 1,000 requests."
     ]
     for other in (policy for policy in series if policy != best):
-        difference = apart(series[best][COST], series[other][COST], len(series), rule)
+        difference = simultaneous_difference(
+            series[best][COST], series[other][COST], len(series), confidence
+        )
         if difference.mean is None:
             continue
         text = (
@@ -210,7 +231,9 @@ def _cheapest(
                 for a, b in zip(series[best][COST], series[other][COST], strict=True)
                 if a is not None and b is not None
             ]
-            more = needed(gaps, difference.mean, rule.shared(pairs(len(series))))
+            more = replications_needed(
+                gaps, difference.mean, confidence.simultaneous(pair_count(len(series)))
+            )
             text = f"  {other} cannot be told from it by cost" + (
                 f"; about {more} replications would" if more else ""
             )

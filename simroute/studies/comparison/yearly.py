@@ -32,7 +32,7 @@ from simroute.metrics import Figures
 from simroute.models import spec
 from simroute.models.faults import moment
 from simroute.models.random import Streams
-from simroute.statistics.intervals import PLAIN, Interval, Rule, interval
+from simroute.statistics.intervals import NOMINAL, Confidence, Interval, interval
 from simroute.text import span
 
 YEAR = 365 * 86_400.0
@@ -50,14 +50,14 @@ class Stratum(NamedTuple):
     ways: list[dict[str, spec.Outage]]
 
 
-def yearly(
+def yearly_figures(
     configuration: Configuration,
     runs: Mapping[str, list[Figures]],
     *,
     workers: int = 1,
     perform: Work = work,
     year: float = YEAR,
-    rule: Rule = PLAIN,
+    confidence: Confidence = NOMINAL,
 ) -> dict[str, Any]:
     """For summary.json: each policy's yearly success, availability and cost. `runs`: of the
     scenario as it stands. Raises InputError."""
@@ -72,7 +72,7 @@ def yearly(
         "strata": [{"outages": list(one.outages), "horizons": one.horizons} for one in found],
         "three_at_once": _three(configuration.scenario, year),
         "policies": {
-            policy: {name: one.plain() for name, one in _figures(rows, rule).items()}
+            policy: {name: one.plain() for name, one in _figures(rows, confidence).items()}
             for policy, rows in sums.items()
         },
     }
@@ -192,22 +192,22 @@ def _sums(run: Figures) -> tuple[float, float, float, float, float]:
     return requests - ok, requests, minutes - good, minutes, run.metrics["cost_usd"] or 0.0
 
 
-def _figures(rows: np.ndarray, rule: Rule) -> dict[str, Interval]:
+def _figures(rows: np.ndarray, confidence: Confidence) -> dict[str, Interval]:
     failed, requests, bad, minutes, cost = rows.T
     shares = {"success_rate": 1 - failed / requests, "availability": 1 - bad / minutes}
     return {
-        **{name: _share(values.tolist(), rule) for name, values in shares.items()},
-        "cost_usd": interval(cost.tolist(), rule=rule),
+        **{name: _share(values.tolist(), confidence) for name, values in shares.items()},
+        "cost_usd": interval(cost.tolist(), confidence=confidence),
     }
 
 
-def _share(values: list[float], rule: Rule) -> Interval:
+def _share(values: list[float], confidence: Confidence) -> Interval:
     """Bounds are cut at 0 and 1. A share that never varied has none: no failure seen does not prove
     that there is none."""
-    found = interval([*values], rule=rule)
+    found = interval([*values], confidence=confidence)
     if found.low is None or found.high is None or found.low == found.high:
         return Interval(found.mean, None, None)
-    return Interval(found.mean, max(0.0, found.low), min(1.0, found.high))
+    return found.clamp(0.0, 1.0)
 
 
 def _three(scenario: spec.Scenario, year: float) -> float:
@@ -223,7 +223,7 @@ def _three(scenario: spec.Scenario, year: float) -> float:
     return max(0.0, 1 - math.exp(-load) * (1 + load + load**2 / 2))
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def yearly_sentences(found: Mapping[str, Any]) -> list[str]:
     """In sentences."""
     often = "; ".join(
         f"{' with '.join(one['outages']) or 'without an outage'} {one['horizons']:,.4g}"

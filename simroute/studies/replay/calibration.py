@@ -15,9 +15,9 @@ from simroute.config.configuration import Configuration
 from simroute.config.from_trace import RECORDED, load_replay
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.metrics.evidence_fold import BINS, cell_seconds
-from simroute.statistics.intervals import Interval, interval, paired
-from simroute.studies.replay.costs import spending
-from simroute.studies.replay.log_figures import TOLD, logged, told
+from simroute.statistics.intervals import interval, paired_difference
+from simroute.studies.replay.costs import cost_tables
+from simroute.studies.replay.log_figures import COMPARED, log_figures, logged_figures
 from simroute.text import percent, seconds, span, usd
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
 """Plays the replications of a configuration's only policy."""
 
 
-def planned(
+def plan_replay(
     files: Sequence[str],
     scenario: str | None,
     policies: list[str],
@@ -73,15 +73,15 @@ def planned(
     )
 
 
-def calibrated(study: Comparison, again: Again) -> dict[str, Any]:
+def calibrate(study: Comparison, again: Again) -> dict[str, Any]:
     """`replay` of summary.json: the log's figures, those of its own routing replayed, residuals,
     and what is decided in spite of them."""
     made = study.configuration
-    plain = undisturbed(made)
-    log = logged(plain)
+    plain = undisturbed_replay(made)
+    log = log_figures(plain)
     trace: Any = made.contents("trace")
     known = (
-        told(trace)
+        logged_figures(trace)
         if any(d.recorded is not None for d in made.scenario.deployments.values())
         else []
     )
@@ -110,17 +110,17 @@ def calibrated(study: Comparison, again: Again) -> dict[str, Any]:
         "differences": [
             _difference(study, policy, name, compared.get(name, UNKNOWN))
             for policy in others
-            for name in TOLD
+            for name in COMPARED
         ]
         if known
         else [],
         "sends": {policy: _sends(made, found) for policy, found in study.evidence.items()},
         "laid_over": _laid(made),
-        **spending(study, log),
+        **cost_tables(study, log),
     }
 
 
-def undisturbed(made: Configuration) -> Configuration:
+def undisturbed_replay(made: Configuration) -> Configuration:
     """The trace as it was: once, at its own speed, with nothing laid over it."""
     load = made.scenario.workload
     length = (made.scenario.horizon * load.rate_scale - 0.0) if load.trace_loop == 1 else None
@@ -165,7 +165,7 @@ def _difference(
     met, as in all tables.
     """
     base, other = ([run.metrics[name] for run in study.runs[which]] for which in (RECORDED, policy))
-    found = paired(base, other, study.rule, name)
+    found = paired_difference(base, other, study.confidence, name)
     mean = interval(base).mean
     allowed = (
         abs(compared["relative"] * mean)
@@ -253,14 +253,14 @@ def _quantile(cells: np.ndarray, share: float) -> float | None:
     )
 
 
-def missed(found: dict[str, Any]) -> float | None:
+def success_residual(found: dict[str, Any]) -> float | None:
     """By how much the log's own routing, replayed, misses the log's share of successes; None where
     the log does not tell it."""
     gap: float | None = found["calibration"].get("success_rate", {}).get("residual")
     return None if gap is None else abs(gap)
 
 
-def calibration(found: dict[str, Any]) -> list[str]:
+def calibration_sentences(found: dict[str, Any]) -> list[str]:
     """In sentences, for above everything else."""
     compared = found["calibration"]
     if not compared:
@@ -281,7 +281,7 @@ def calibration(found: dict[str, Any]) -> list[str]:
     return made + ([f"  by hour: {worst}"] if worst else [])
 
 
-def lines(found: dict[str, Any]) -> list[str]:
+def replay_sentences(found: dict[str, Any]) -> list[str]:
     """What is decided in spite of the residual, what was observed, and why no saving is known, in
     sentences."""
     made = []
@@ -380,15 +380,3 @@ def _worst(hours: list[dict[str, Any]], calibration: dict[str, Any]) -> str:
         )
         told_of.append(f"{WORDS[name]} {shown}")
     return f"at most {', '.join(told_of)} off" if told_of else ""
-
-
-__all__ = [
-    "RECORDED",
-    "Interval",
-    "calibrated",
-    "calibration",
-    "lines",
-    "missed",
-    "planned",
-    "undisturbed",
-]

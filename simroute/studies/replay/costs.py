@@ -10,7 +10,7 @@ from simroute.metrics import Figures
 from simroute.models import spec
 from simroute.models.quality import accuracy
 from simroute.storage import format_csv
-from simroute.studies.replay.rebilled import Bill, rebilled
+from simroute.studies.replay.rebilled import Bill, rebill
 from simroute.traces.playback.columns import NOBODY, OTHERS, PlaybackColumns
 
 if TYPE_CHECKING:
@@ -33,11 +33,11 @@ SEMANTIC = (
 ones among all requests, as shares."""
 
 
-def spending(study: Comparison, log: Figures) -> dict[str, Any]:
+def cost_tables(study: Comparison, log: Figures) -> dict[str, Any]:
     """`spend`, `shifts` and `caching` of summary.json's `replay`. Caches and shifts are those of
     the whole log, whatever part is replayed."""
     trace: Any = study.configuration.contents("trace")
-    bills = rebilled(study.configuration.scenario, trace)
+    bills = rebill(study.configuration.scenario, trace)
     shifts = _shifts(study.configuration.scenario, trace, bills)
     return {
         "spend": {
@@ -248,7 +248,7 @@ def _grade(scenario: spec.Scenario, name: str, work: str) -> float | None:
 # -- as tables for spreadsheets --------------------------------------------------------------------
 
 
-def sheets(found: dict[str, Any]) -> dict[str, Callable[[], str]]:
+def csv_files(found: dict[str, Any]) -> dict[str, Callable[[], str]]:
     """File name -> its CSV, of summary.json's `replay`."""
     return {
         "spend.csv": lambda: _spend_sheet(found),

@@ -17,7 +17,7 @@ from simroute.models.replayed import clock, window
 from simroute.traces.playback.columns import NOBODY, PlaybackColumns
 
 OK, FAILED = OUTCOMES.index("ok"), OUTCOMES.index("failed")
-TOLD = {
+COMPARED = {
     "success_rate": "failed",
     "latency_p50_s": "latency_s",
     "latency_p95_s": "latency_s",
@@ -26,17 +26,17 @@ TOLD = {
 """Figures that are compared -> what the log must say for that."""
 
 
-def told(trace: PlaybackColumns) -> list[str]:
-    """Which of `TOLD` this log can say."""
+def logged_figures(trace: PlaybackColumns) -> list[str]:
+    """Which of `COMPARED` this log can say."""
     return [
         name
-        for name, column in TOLD.items()
+        for name, column in COMPARED.items()
         if column in trace.known_columns
         or (name == "success_rate" and "status" in trace.known_columns)
     ]
 
 
-def logged(configuration: Configuration) -> Figures:
+def log_figures(configuration: Configuration) -> Figures:
     """Figures of the log in the window that is replayed, at its own speed; by target, user,
     feature, task, team and day, and over time.
 

@@ -29,7 +29,7 @@ class Bill(NamedTuple):
     could: float
 
 
-def rebilled(
+def rebill(
     scenario: spec.Scenario, trace: PlaybackColumns
 ) -> dict[tuple[str, str], dict[str, Bill]]:
     """(kind of work, target of the log) -> deployment -> bill, of calls that were answered,

@@ -7,16 +7,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simroute.statistics.intervals import Interval
-from simroute.statistics.multiple import apart, told
+from simroute.statistics.multiple import is_significant, simultaneous_difference
 from simroute.studies.comparison.comparison import Comparison
-from simroute.studies.comparison.promise import parts, share
+from simroute.studies.comparison.promise import requirements, success_metric
 
 COST = "cost_per_1k_requests_usd"
 STEPS = 400
 """Between two values of an assumption, where a crossing is looked for on straight lines."""
 
 
-class Winner(NamedTuple):
+class BestPolicy(NamedTuple):
     """The cheapest policy that keeps the promise (by "cost"), else the one with the highest
     success, as it is promised (by "success").
 
@@ -26,33 +26,33 @@ class Winner(NamedTuple):
 
     policy: str | None
     by: str
-    rivals: tuple[str, ...]
+    contenders: tuple[str, ...]
 
     @property
-    def sure(self) -> bool:
-        return self.policy is not None and not self.rivals
+    def is_certain(self) -> bool:
+        return self.policy is not None and not self.contenders
 
     def plain(self) -> dict[str, Any]:
         return {
             "policy": self.policy,
             "by": self.by,
-            "sure": self.sure,
-            "rivals": list(self.rivals),
+            "sure": self.is_certain,
+            "rivals": list(self.contenders),
         }
 
 
-def winner(study: Comparison) -> Winner:
+def best_policy(study: Comparison) -> BestPolicy:
     """Of one comparison."""
     keeps = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
-    success = share(study.configuration.scenario)
+    success = success_metric(study.configuration.scenario)
     known = [policy for policy in keeps if study.intervals[policy][success].mean is not None]
     if not known:
-        return Winner(None, "", ())
+        return BestPolicy(None, "", ())
     good = [policy for policy in known if keeps[policy]]
     if good:
         best = min(good, key=lambda policy: study.intervals[policy][COST].mean or 0.0)
         others = [policy for policy in known if policy != best and keeps[policy] is not False]
-        return Winner(
+        return BestPolicy(
             best,
             "cost",
             tuple(policy for policy in others if not _apart(study, COST, best, policy)),
@@ -64,20 +64,22 @@ def winner(study: Comparison) -> Winner:
         for policy in known
         if policy != best and (policy in undecided or not _apart(study, success, policy, best))
     ]
-    return Winner(best, "success", tuple(rivals))
+    return BestPolicy(best, "success", tuple(rivals))
 
 
 def _apart(study: Comparison, metric: str, less: str, more: str) -> bool:
     """Whether `less` is shown to have less of it."""
     found = difference(study, metric, less, more)
-    return told(found) and (found.mean or 0.0) > 0
+    return is_significant(found) and (found.mean or 0.0) > 0
 
 
 def difference(study: Comparison, metric: str, first: str, second: str) -> Interval:
     """The second's minus the first's, whichever two are picked by looking: the bounds hold together
     with those of all pairs."""
     series = study.series()
-    return apart(series[first][metric], series[second][metric], len(series), study.rule, metric)
+    return simultaneous_difference(
+        series[first][metric], series[second][metric], len(series), study.confidence, metric
+    )
 
 
 class Crossing(NamedTuple):
@@ -96,7 +98,7 @@ class Crossing(NamedTuple):
 
 
 def crossings(
-    values: list[float], log: bool, cells: list[Comparison], winners: list[Winner]
+    values: list[float], log: bool, cells: list[Comparison], winners: list[BestPolicy]
 ) -> list[Crossing]:
     """Wherever two neighbouring values have different winners."""
     found = []
@@ -125,7 +127,11 @@ def _deciding(
         return f"{after} begins to keep the promise", [
             _beside(cell, after, cells[place]) for cell in cells
         ]
-    metric = COST if here[before] and there[after] else share(cells[place].configuration.scenario)
+    metric = (
+        COST
+        if here[before] and there[after]
+        else success_metric(cells[place].configuration.scenario)
+    )
     return "cost" if metric == COST else "success", [
         difference(cell, metric, before, after) for cell in cells
     ]
@@ -134,12 +140,15 @@ def _deciding(
 def _beside(cell: Comparison, policy: str, broken: Comparison) -> Interval:
     """How far a policy is on the good side of that part of the promise which is not kept in the
     cell `broken`."""
-    promised, other = parts(cell.configuration.scenario), parts(broken.configuration.scenario)
+    promised, other = (
+        requirements(cell.configuration.scenario),
+        requirements(broken.configuration.scenario),
+    )
     missed = next(
         (
             part.metric
             for part in other
-            if part.kept(broken.intervals[policy][part.metric]) is not True
+            if part.is_met(broken.intervals[policy][part.metric]) is not True
         ),
         other[0].metric,
     )

@@ -14,7 +14,7 @@ from simroute.metrics import Figures
 from simroute.studies.comparison.study import Study
 
 
-def studies(
+def play_grid(
     made: list[Configuration],
     workers: int,
     told: Callable[[int, int], None],

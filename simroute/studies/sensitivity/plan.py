@@ -19,7 +19,7 @@ MOST = 1000
 
 
 @dataclass
-class Settings(Configuration):
+class SensitivityPlan(Configuration):
     """What a folder, a journal and a resumption want to know of such a study: as a configuration,
     with the text of the whole.
 
@@ -30,7 +30,7 @@ class Settings(Configuration):
     kind: Kind = "vary"
     base: Configuration = field(default_factory=lambda: NOTHING)
     varied: list[dict[str, Any]] = field(default_factory=list)
-    made: list[Configuration] = field(default_factory=list)
+    configurations: list[Configuration] = field(default_factory=list)
 
     def plain(self) -> dict[str, Any]:
         """As plain data; `read` reads it back."""
@@ -40,14 +40,14 @@ class Settings(Configuration):
             KEY: {
                 "kind": self.kind,
                 "varied": self.varied,
-                "settings": [_changed(base, each.plain()) for each in self.made],
+                "settings": [_changed(base, each.plain()) for each in self.configurations],
             },
         }
 
     @property
     def numbered(self) -> list[Configuration]:
         """The settings with the seed and the number of replications of the whole."""
-        return [self.as_asked(each) for each in self.made]
+        return [self.as_asked(each) for each in self.configurations]
 
     def as_asked(self, one: Configuration) -> Configuration:
         """With the seed and the number of replications of the whole."""
@@ -57,20 +57,22 @@ class Settings(Configuration):
 NOTHING: Any = None
 
 
-def settings(
+def sensitivity_plan(
     kind: Kind, base: Configuration, varied: list[dict[str, Any]], made: list[Configuration]
-) -> Settings:
+) -> SensitivityPlan:
     """Of what is understood already."""
     own = {f.name: getattr(base, f.name) for f in fields(Configuration)}
-    return Settings(**{**own, "command": kind}, kind=kind, base=base, varied=varied, made=made)
+    return SensitivityPlan(
+        **{**own, "command": kind}, kind=kind, base=base, varied=varied, configurations=made
+    )
 
 
-def is_one(document: yaml_reader.Document) -> bool:
+def is_plan(document: yaml_reader.Document) -> bool:
     """Whether a config.yaml is of such a study."""
     return KEY in document.data
 
 
-def read(document: yaml_reader.Document) -> Settings:
+def read_plan(document: yaml_reader.Document) -> SensitivityPlan:
     """What `plain` wrote. Raises InputError."""
     plain = {key: value for key, value in document.data.items() if key != KEY}
     base = restore_document(replace(document, data=plain))
@@ -96,7 +98,7 @@ def read(document: yaml_reader.Document) -> Settings:
     made = [restore_document(replace(document, data=_merged(plain, each))) for each in changes]
     if any(each.policies.keys() != base.policies.keys() for each in made):
         raise InputError(wrong)
-    return settings(found["kind"], base, varied, made)
+    return sensitivity_plan(found["kind"], base, varied, made)
 
 
 def _fit(kind: Kind, varied: list[dict[str, Any]], many: int) -> bool:

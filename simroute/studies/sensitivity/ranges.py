@@ -23,7 +23,7 @@ SHAPE = (
 
 
 @dataclass(frozen=True)
-class Axis:
+class ParameterRange:
     """One key and its values, in order; `written` are the same as an override has them."""
 
     key: str
@@ -33,9 +33,9 @@ class Axis:
     written: tuple[str, ...]
 
 
-def axes(texts: list[str], made: Configuration) -> list[Axis]:
+def parse_ranges(texts: list[str], made: Configuration) -> list[ParameterRange]:
     """One or two of them. Raises InputError with every mistake."""
-    found: list[Axis] = []
+    found: list[ParameterRange] = []
     problems: list[str] = []
     for text in texts:
         try:
@@ -64,7 +64,7 @@ def axes(texts: list[str], made: Configuration) -> list[Axis]:
     return found
 
 
-def _axis(text: str, made: Configuration) -> Axis:
+def _axis(text: str, made: Configuration) -> ParameterRange:
     match = RANGE.fullmatch(text.strip())
     if match is None:
         raise InputError(SHAPE)
@@ -77,7 +77,7 @@ def _axis(text: str, made: Configuration) -> Axis:
     numbers = [float(end[:-1]) if isinstance(end, str) else float(end) for end in ends]
     values = _values(numbers[0], numbers[1], _points(points), bool(log), known)
     mark = "%" if all(shares) else ""
-    return Axis(
+    return ParameterRange(
         key,
         "%" if mark else known.unit,
         bool(log),

@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from simroute import version
-from simroute.studies.comparison.promise import share, words
-from simroute.studies.sensitivity.plan import Settings
+from simroute.studies.comparison.promise import describe_promise, success_metric
+from simroute.studies.sensitivity.plan import SensitivityPlan
 
 VERSION = 1
 
@@ -22,11 +22,11 @@ class _Ended:
 
 
 @dataclass
-class Assumptions(_Ended, ABC):
+class SensitivityResult(_Ended, ABC):
     """What came out of one. `unwritten`: files that could not be written, with one line for each
     reason in `problems`."""
 
-    plan: Settings
+    plan: SensitivityPlan
     interrupted: bool
 
     @abstractmethod
@@ -56,8 +56,8 @@ class Assumptions(_Ended, ABC):
             "replications": made.replications,
             "horizon_s": scenario.horizon,
             "promise": scenario.slo.success,
-            "share": share(scenario),
-            "promised": words(scenario),
+            "share": success_metric(scenario),
+            "promised": describe_promise(scenario),
             "policies": list(made.policies),
             "config": made.to_yaml(),
             "interrupted": self.interrupted,

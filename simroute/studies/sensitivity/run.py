@@ -14,9 +14,9 @@ from simroute.execution.runs import Store
 from simroute.experiment.job import Work
 from simroute.storage.run_folder import REPORT, SENSITIVITY, RunStore, text_output
 from simroute.studies.sensitivity import sweep, tornado
-from simroute.studies.sensitivity.grid import studies
-from simroute.studies.sensitivity.plan import Settings
-from simroute.studies.sensitivity.result import Assumptions
+from simroute.studies.sensitivity.grid import play_grid
+from simroute.studies.sensitivity.plan import SensitivityPlan
+from simroute.studies.sensitivity.result import SensitivityResult
 
 Told = Callable[[int, int], None]
 
@@ -25,8 +25,8 @@ def silent(done: int, total: int) -> None:
     """Whoever wants to know nothing."""
 
 
-def assumed(
-    plan: Settings,
+def run_sensitivity(
+    plan: SensitivityPlan,
     *,
     workers: int = 1,
     told: Told = silent,
@@ -36,7 +36,7 @@ def assumed(
     report: bool = True,
     perform: Work | None = None,
     cache: bool = False,
-) -> Assumptions:
+) -> SensitivityResult:
     """Run a plan of --vary or --tornado. With `out`, a folder that is there, every run is kept as
     it is finished, and `resume` goes on with those.
 
@@ -64,7 +64,7 @@ def assumed(
         return found
 
 
-def _counted(shelf: Cache, plan: Settings, warn: Callable[[str], None]) -> None:
+def _counted(shelf: Cache, plan: SensitivityPlan, warn: Callable[[str], None]) -> None:
     many = len(shelf.keys())
     if many:
         warn(
@@ -74,11 +74,11 @@ def _counted(shelf: Cache, plan: Settings, warn: Callable[[str], None]) -> None:
 
 
 def _concluded(
-    plan: Settings, workers: int, told: Told, stores: list[Store], perform: Work | None
-) -> Assumptions:
+    plan: SensitivityPlan, workers: int, told: Told, stores: list[Store], perform: Work | None
+) -> SensitivityResult:
     if plan.kind == "vary":
-        return sweep.concluded(plan, *studies(plan.numbered, workers, told, stores, perform))
-    (base, *sides), interrupted = studies(
+        return sweep.conclude_sweep(plan, *play_grid(plan.numbered, workers, told, stores, perform))
+    (base, *sides), interrupted = play_grid(
         [plan.as_asked(plan.base), *plan.numbered], workers, told, stores, perform
     )
-    return tornado.concluded(plan, base, sides, interrupted)
+    return tornado.conclude_tornado(plan, base, sides, interrupted)

@@ -12,24 +12,24 @@ from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.metrics import METRICS
 from simroute.studies.comparison.study import Study
-from simroute.studies.sensitivity.best_policy import Crossing, Winner, crossings, winner
-from simroute.studies.sensitivity.plan import Settings, settings
-from simroute.studies.sensitivity.ranges import Axis, axes
-from simroute.studies.sensitivity.result import Assumptions
+from simroute.studies.sensitivity.best_policy import BestPolicy, Crossing, best_policy, crossings
+from simroute.studies.sensitivity.plan import SensitivityPlan, sensitivity_plan
+from simroute.studies.sensitivity.ranges import ParameterRange, parse_ranges
+from simroute.studies.sensitivity.result import SensitivityResult
 from simroute.text import clean, quantity, short_key
 
 
 @dataclass
-class Sensitivity(Assumptions):
+class Sweep(SensitivityResult):
     """What came out. `cells`: (value of each axis, comparison), the last axis fastest; those that
     were interrupted are left out."""
 
-    axes: list[Axis] = field(default_factory=list)
+    axes: list[ParameterRange] = field(default_factory=list)
     cells: list[tuple[tuple[float, ...], Study]] = field(default_factory=list)
-    winners: list[Winner] = field(init=False)
+    best_policies: list[BestPolicy] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.winners = [winner(study) for _, study in self.cells]
+        self.best_policies = [best_policy(study) for _, study in self.cells]
 
     @cached_property
     def crossings(self) -> list[Crossing]:
@@ -40,7 +40,7 @@ class Sensitivity(Assumptions):
             [at[0] for at, _ in self.cells],
             self.axes[0].log,
             [study for _, study in self.cells],
-            self.winners,
+            self.best_policies,
         )
 
     def lines(self) -> list[str]:
@@ -56,7 +56,7 @@ class Sensitivity(Assumptions):
             ],
             "cells": [
                 _cell(at, study, best)
-                for (at, study), best in zip(self.cells, self.winners, strict=True)
+                for (at, study), best in zip(self.cells, self.best_policies, strict=True)
             ],
             "crossings": [crossing.plain() for crossing in self.crossings],
         }
@@ -92,7 +92,7 @@ def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
     return found
 
 
-def _cell(at: tuple[float, ...], study: Study, best: Winner) -> dict[str, Any]:
+def _cell(at: tuple[float, ...], study: Study, best: BestPolicy) -> dict[str, Any]:
     keeps = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
     policies = {
         policy: {
@@ -104,17 +104,17 @@ def _cell(at: tuple[float, ...], study: Study, best: Winner) -> dict[str, Any]:
     return {"at": list(at), "policies": policies, "winner": best.plain()}
 
 
-def planned(
+def plan_sweep(
     scenario: str,
     policies: list[str],
     overrides: list[str],
     vary: list[str],
     seed: int,
     replications: int,
-) -> Settings:
+) -> SensitivityPlan:
     """One or two assumptions to be varied. Raises InputError with every mistake."""
     base = load("compare", scenario, policies, overrides, seed, replications)
-    found = axes(vary, base)
+    found = parse_ranges(vary, base)
     made, problems = [], []
     for written in product(*(axis.written for axis in found)):
         words = [f"{axis.key}={value}" for axis, value in zip(found, written, strict=True)]
@@ -129,7 +129,7 @@ def planned(
             problems[0],
             *([f"… and {len(problems) - 1} more such lines"] if len(problems) > 1 else []),
         )
-    return settings(
+    return sensitivity_plan(
         "vary",
         base,
         [
@@ -140,10 +140,12 @@ def planned(
     )
 
 
-def concluded(plan: Settings, done: list[Study | None], interrupted: bool) -> Sensitivity:
+def conclude_sweep(plan: SensitivityPlan, done: list[Study | None], interrupted: bool) -> Sweep:
     """From the studies of a plan's settings. Raises KeyboardInterrupt when none is whole."""
     found = [
-        Axis(**{**each, "values": tuple(each["values"]), "written": tuple(each["written"])})
+        ParameterRange(
+            **{**each, "values": tuple(each["values"]), "written": tuple(each["written"])}
+        )
         for each in plan.varied
     ]
     cells = [
@@ -153,12 +155,12 @@ def concluded(plan: Settings, done: list[Study | None], interrupted: bool) -> Se
     ]
     if not cells:
         raise KeyboardInterrupt
-    return Sensitivity(plan, interrupted, axes=found, cells=cells)
+    return Sweep(plan, interrupted, axes=found, cells=cells)
 
 
-def _one_way(found: Sensitivity) -> list[str]:
+def _one_way(found: Sweep) -> list[str]:
     axis, turns = found.axes[0], found.crossings
-    known = [best.policy for best in found.winners if best.policy is not None]
+    known = [best.policy for best in found.best_policies if best.policy is not None]
     if not known:
         return ["No request arrived, so nothing can be said."]
     if not turns:
@@ -179,7 +181,7 @@ def _one_way(found: Sensitivity) -> list[str]:
     return lines + _undecided(found)
 
 
-def _turn(turn: Crossing, axis: Axis) -> str:
+def _turn(turn: Crossing, axis: ParameterRange) -> str:
     if turn.low is None and turn.high is None:
         return f"{quantity(turn.at, axis.unit)} (or anywhere: these replications do not tell)"
     ends = [
@@ -189,8 +191,8 @@ def _turn(turn: Crossing, axis: Axis) -> str:
     return f"{quantity(turn.at, axis.unit)} ({ends[0]} to {ends[1]})"
 
 
-def _two_way(found: Sensitivity) -> list[str]:
-    names = [best.policy for best in found.winners if best.policy is not None]
+def _two_way(found: Sweep) -> list[str]:
+    names = [best.policy for best in found.best_policies if best.policy is not None]
     if not names:
         return ["No request arrived, so nothing can be said."]
     many = {name: names.count(name) for name in dict.fromkeys(names)}
@@ -204,11 +206,11 @@ def _two_way(found: Sensitivity) -> list[str]:
     ]
 
 
-def _undecided(found: Sensitivity) -> list[str]:
+def _undecided(found: Sweep) -> list[str]:
     doubtful = [
         (at, best)
-        for (at, _), best in zip(found.cells, found.winners, strict=True)
-        if not best.sure
+        for (at, _), best in zip(found.cells, found.best_policies, strict=True)
+        if not best.is_certain
     ]
     if not doubtful:
         return []

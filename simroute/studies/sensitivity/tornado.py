@@ -3,38 +3,25 @@ and the verdict asked again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
 from simroute.errors import InputError
-from simroute.models import spec
 from simroute.statistics.intervals import Interval
-from simroute.studies.comparison.promise import NAMES, share
+from simroute.studies.comparison.promise import METRIC_NAMES, success_metric
 from simroute.studies.comparison.study import Study
-from simroute.studies.sensitivity.best_policy import COST, Winner, difference, winner
-from simroute.studies.sensitivity.plan import Settings, settings
-from simroute.studies.sensitivity.ranges import axes
-from simroute.studies.sensitivity.result import Assumptions
+from simroute.studies.sensitivity.best_policy import COST, BestPolicy, best_policy, difference
+from simroute.studies.sensitivity.factors import FactorLevels, scenario_factors
+from simroute.studies.sensitivity.plan import SensitivityPlan, sensitivity_plan
+from simroute.studies.sensitivity.ranges import parse_ranges
+from simroute.studies.sensitivity.result import SensitivityResult
 from simroute.text import clean, short_key, span
 
-DOWN, UP = 0.5, 2.0
-Set = Callable[[float], spec.Scenario]
 
-
-class Assumed(NamedTuple):
-    """One assumption: its name, its value, what it is set to on either side, and both scenarios."""
-
-    key: str
-    value: float
-    low: float
-    high: float
-    scenarios: tuple[spec.Scenario, spec.Scenario]
-
-
-class Bar(NamedTuple):
+class FactorEffect(NamedTuple):
     """What one assumption does to the difference between the best two: with it low, and high; and
     who wins then."""
 
@@ -42,7 +29,7 @@ class Bar(NamedTuple):
     value: float
     sides: tuple[float, float]
     differences: tuple[Interval, Interval]
-    winners: tuple[Winner, Winner]
+    best_policies: tuple[BestPolicy, BestPolicy]
     firsts: tuple[float | None, float | None]
     """The figure of the first of them."""
 
@@ -54,40 +41,42 @@ class Bar(NamedTuple):
 
 
 @dataclass
-class Tornado(Assumptions):
+class Tornado(SensitivityResult):
     """What came out. `base`: as assumed; `pair`: the winner and the runner-up in it, `metric`: what
     tells them apart; `bars`: by effect."""
 
     base: Study
     pair: tuple[str, str]
     metric: str
-    bars: list[Bar]
+    effects: list[FactorEffect]
 
     @property
-    def winner(self) -> Winner:
-        return winner(self.base)
+    def winner(self) -> BestPolicy:
+        return best_policy(self.base)
 
-    def flips(self, bar: Bar) -> bool:
+    def flips(self, bar: FactorEffect) -> bool:
         """Whether another policy wins on one of the sides, and surely."""
-        return any(each.policy != self.winner.policy and each.sure for each in bar.winners)
+        return any(
+            each.policy != self.winner.policy and each.is_certain for each in bar.best_policies
+        )
 
     def lines(self) -> list[str]:
         """The finding in sentences."""
         first, second = (clean(policy, 40) for policy in self.pair)
         unit = "USD" if self.metric == COST else "share"
-        what = "cost for 1,000 requests" if self.metric == COST else NAMES[self.metric]
+        what = "cost for 1,000 requests" if self.metric == COST else METRIC_NAMES[self.metric]
         lines = [
             f"As assumed, {first} wins; the difference to {second} in {what} is "
             f"{_said(self.difference, unit)}."
         ]
-        if self.bars:
-            top = self.bars[0]
+        if self.effects:
+            top = self.effects[0]
             sides = ", ".join(_said(found, unit) for found in top.differences)
             lines.append(
                 f"{short_key(top.key)} moves it most: {sides} with {top.sides[0]:.3g} and "
                 f"{top.sides[1]:.3g} for {top.value:.3g}."
             )
-        flips = [short_key(bar.key) for bar in self.bars if self.flips(bar)]
+        flips = [short_key(bar.key) for bar in self.effects if self.flips(bar)]
         lines.append(
             f"Another policy wins if these are otherwise: {', '.join(flips)}."
             if flips
@@ -112,13 +101,13 @@ class Tornado(Assumptions):
                     side: {
                         "value": bar.sides[place],
                         "difference": bar.differences[place].plain(),
-                        "winner": bar.winners[place].plain(),
+                        "winner": bar.best_policies[place].plain(),
                         "first": bar.firsts[place],
                     }
                     for place, side in enumerate(("low", "high"))
                 },
             }
-            for bar in self.bars
+            for bar in self.effects
         ]
         base = {
             "winner": self.winner.plain(),
@@ -139,11 +128,11 @@ class Tornado(Assumptions):
                 "difference_low": bar.differences[0].mean,
                 "difference_high": bar.differences[1].mean,
                 "effect": bar.effect,
-                "winner_low": bar.winners[0].policy or "",
-                "winner_high": bar.winners[1].policy or "",
+                "winner_low": bar.best_policies[0].policy or "",
+                "winner_high": bar.best_policies[1].policy or "",
                 "flips": "yes" if self.flips(bar) else "no",
             }
-            for bar in self.bars
+            for bar in self.effects
         ]
         return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
 
@@ -152,14 +141,14 @@ def _said(found: Interval, unit: str) -> str:
     return span(**found.plain(), unit=unit).replace(" %", " points")
 
 
-def planned(
+def plan_tornado(
     scenario: str,
     policies: list[str],
     overrides: list[str],
     stated: list[str],
     seed: int,
     replications: int,
-) -> Settings:
+) -> SensitivityPlan:
     """One assumption at a time. `stated`: KEY=LOW..HIGH instead of half and double. Raises
     InputError with every mistake."""
     base = load("compare", scenario, policies, overrides, seed, replications)
@@ -168,14 +157,14 @@ def planned(
             "--tornado: asks what moves the difference between two policies; name at least two, "
             "such as policy=failover,cascade"
         )
-    assumed = {one.key: one for one in assumptions(base.scenario)} | {
+    assumed = {one.key: one for one in scenario_factors(base.scenario)} | {
         one.key: one for one in _stated(base, scenario, policies, overrides, stated)
     }
     varied = [
         {"key": one.key, "value": one.value, "low": one.low, "high": one.high}
         for one in assumed.values()
     ]
-    return settings(
+    return sensitivity_plan(
         "tornado",
         base,
         varied,
@@ -183,8 +172,8 @@ def planned(
     )
 
 
-def concluded(
-    plan: Settings, base: Study | None, found: list[Study | None], interrupted: bool
+def conclude_tornado(
+    plan: SensitivityPlan, base: Study | None, found: list[Study | None], interrupted: bool
 ) -> Tornado:
     """From the studies of a plan's settings. Raises KeyboardInterrupt when that of what is assumed
     is not whole."""
@@ -192,12 +181,12 @@ def concluded(
         raise KeyboardInterrupt
     pair, metric = _best_two(base)
     bars = [
-        Bar(
+        FactorEffect(
             one["key"],
             one["value"],
             (one["low"], one["high"]),
             (difference(low, metric, *pair), difference(high, metric, *pair)),
-            (winner(low), winner(high)),
+            (best_policy(low), best_policy(high)),
             (low.intervals[pair[0]][metric].mean, high.intervals[pair[0]][metric].mean),
         )
         for one, low, high in zip(plan.varied, found[::2], found[1::2], strict=True)
@@ -209,20 +198,20 @@ def concluded(
         base=base,
         pair=pair,
         metric=metric,
-        bars=sorted(bars, key=lambda bar: -bar.effect),
+        effects=sorted(bars, key=lambda bar: -bar.effect),
     )
 
 
 def _best_two(study: Study) -> tuple[tuple[str, str], str]:
     """The winner, whoever would win without it, and the figure in which they compete."""
-    best = winner(study)
+    best = best_policy(study)
     if best.policy is None:
         raise InputError(
             "--tornado: no request arrives in this scenario, so that there is no difference to "
             "be moved"
         )
     others = {policy: runs for policy, runs in study.runs.items() if policy != best.policy}
-    second = winner(
+    second = best_policy(
         Study(
             replace(
                 study.configuration, policies={p: study.configuration.policies[p] for p in others}
@@ -231,17 +220,17 @@ def _best_two(study: Study) -> tuple[tuple[str, str], str]:
         )
     )
     both = best.by == second.by == "cost"
-    return (best.policy, second.policy or next(iter(others))), COST if both else share(
+    return (best.policy, second.policy or next(iter(others))), COST if both else success_metric(
         study.configuration.scenario
     )
 
 
 def _stated(
     base: Configuration, scenario: str, policies: list[str], overrides: list[str], stated: list[str]
-) -> Iterator[Assumed]:
+) -> Iterator[FactorLevels]:
     """Ranges of the user's own, at their ends."""
     for text in stated:
-        (axis,) = axes([text], base)
+        (axis,) = parse_ranges([text], base)
         if not axis.key.startswith("scenario."):
             raise InputError(
                 f"--vary {text}: with --tornado only assumptions of the scenario are varied, "
@@ -268,132 +257,4 @@ def _stated(
             )
         number = float(value) if isinstance(value, (int, float)) else float("nan")
         middle = number if number == number else (axis.values[0] + axis.values[-1]) / 2
-        yield Assumed(axis.key, middle, axis.values[0], axis.values[-1], (sides[0], sides[1]))
-
-
-def assumptions(scenario: spec.Scenario) -> list[Assumed]:
-    """Those of a scenario that are numbers one might be wrong about: halved and doubled, shares
-    kept below 1, slow-downs at 1 or more."""
-    return [*_traffic(scenario), *_outages(scenario), *_deployments(scenario)]
-
-
-def _assumed(
-    key: str, value: float, set_to: Set, low: float = 0.0, high: float = float("inf")
-) -> Iterator[Assumed]:
-    down, up = max(low, value * DOWN), min(high, value * UP)
-    if down < up:
-        yield Assumed(f"scenario.{key}", value, down, up, (set_to(down), set_to(up)))
-
-
-def _with(made: Any, key: str, value: float) -> Any:
-    return replace(made, **{key: value})
-
-
-def _traffic(scenario: spec.Scenario) -> Iterator[Assumed]:
-    load = scenario.workload
-    name = "rate" if load.trace is None else "rate_scale"
-    yield from _assumed(
-        f"workload.{name}",
-        getattr(load, name),
-        lambda value: replace(scenario, workload=_with(load, name, value)),
-    )
-
-
-def _outages(scenario: spec.Scenario) -> Iterator[Assumed]:
-    for name, outage in scenario.outages.items():
-        keys = {
-            "error_share": (0.0, 1.0),
-            "hang_share": (0.0, 1.0),
-            "slow_down": (1.0, float("inf")),
-        }
-        keys |= (
-            {}
-            if outage.mean_between is None
-            else {"mean_between": (0.0, float("inf")), "repair": (0.0, float("inf"))}
-        )
-        for key, (low, high) in keys.items():
-
-            def set_to(value: float, name: str = name, key: str = key) -> spec.Scenario:
-                return replace(
-                    scenario,
-                    outages={**scenario.outages, name: _with(scenario.outages[name], key, value)},
-                )
-
-            yield from _assumed(f"outages.{name}.{key}", getattr(outage, key), set_to, low, high)
-
-
-def _deployments(scenario: spec.Scenario) -> Iterator[Assumed]:
-    for name, made in scenario.deployments.items():
-
-        def with_made(changed: spec.Deployment, name: str = name) -> spec.Scenario:
-            return replace(scenario, deployments={**scenario.deployments, name: changed})
-
-        for key, most in (
-            ("base", float("inf")),
-            ("sigma", 5.0),
-            ("per_output_token", float("inf")),
-        ):
-
-            def latency(
-                value: float, key: str = key, made: spec.Deployment = made, put: Any = with_made
-            ) -> spec.Scenario:
-                scenario: spec.Scenario = put(
-                    replace(made, latency=_with(made.latency, key, value))
-                )
-                return scenario
-
-            yield from _assumed(
-                f"deployments.{name}.latency.{key}", getattr(made.latency, key), latency, 0.0, most
-            )
-        yield _priced(name, made, with_made)
-        if made.outcomes is None:
-            yield from _graded(name, made, with_made)
-
-
-def _priced(
-    name: str, made: spec.Deployment, put: Callable[[spec.Deployment], spec.Scenario]
-) -> Assumed:
-    """The whole price list, as a factor."""
-
-    def dearer(factor: float) -> spec.Scenario:
-        return put(replace(made, price_factor=made.price_factor * factor))
-
-    return Assumed(f"scenario.deployments.{name}.price", 1.0, DOWN, UP, (dearer(DOWN), dearer(UP)))
-
-
-def _graded(
-    name: str, made: spec.Deployment, put: Callable[[spec.Deployment], spec.Scenario]
-) -> Iterator[Assumed]:
-    """The share of wrong answers, halved and doubled."""
-    quality = made.quality
-    if quality is None:
-        return
-    wrong = 1 - (
-        sum(quality.values()) / len(quality)
-        if isinstance(quality, dict) and quality
-        else quality
-        if isinstance(quality, float)
-        else 1.0
-    )
-
-    def graded(factor: float) -> spec.Scenario:
-        def one(share: float) -> float:
-            return max(0.0, 1 - (1 - share) * factor)
-
-        return put(
-            replace(
-                made,
-                quality={task: one(share) for task, share in quality.items()}
-                if isinstance(quality, dict)
-                else one(quality),
-            )
-        )
-
-    if wrong > 0:
-        yield Assumed(
-            f"scenario.deployments.{name}.quality",
-            1 - wrong,
-            max(0.0, 1 - wrong * UP),
-            1 - wrong * DOWN,
-            (graded(UP), graded(DOWN)),
-        )
+        yield FactorLevels(axis.key, middle, axis.values[0], axis.values[-1], (sides[0], sides[1]))

@@ -11,7 +11,11 @@ from simroute.experiment.job import Work
 from simroute.storage.run_folder import (
     RunStore,
 )
-from simroute.studies.comparison.random_outages import Met, met, sky
+from simroute.studies.comparison.random_outages import (
+    OutageExposure,
+    expected_exposures,
+    outage_exposure,
+)
 from simroute.studies.tuning.config_file import ground, sheet
 from simroute.studies.tuning.outcome.confirmation import confirm
 from simroute.studies.tuning.outcome.tuning import Tuning
@@ -109,7 +113,7 @@ def _searched(plan: SearchPlan, evaluate: Evaluate, watch: SearchListener) -> Tu
 
 def _sky(plan: SearchPlan) -> FaultExposure | None:
     known = {
-        (stage, place): (sky(made), made)
+        (stage, place): (expected_exposures(made), made)
         for stage, each in plan.stages.items()
         for place, made in enumerate(each)
     }
@@ -117,9 +121,9 @@ def _sky(plan: SearchPlan) -> FaultExposure | None:
         return None
 
     @cache
-    def seen(stage: str, scenario: int, count: int) -> Met | None:
+    def seen(stage: str, scenario: int, count: int) -> OutageExposure | None:
         exposures, made = known[stage, scenario]
-        return met(exposures, range(count), {}, lambda: made.expected_requests)
+        return outage_exposure(exposures, range(count), {}, lambda: made.expected_requests)
 
     return seen
 

@@ -14,8 +14,21 @@ from simroute.core import Outcome
 from simroute.experiment.run import replicate
 from simroute.models import spec
 from simroute.report import Picture, RunDocuments, draw_pictures
-from simroute.studies.bound.clairvoyant import KEPT, Stance, choices, foreseen, is_exact
-from simroute.studies.bound.gap import LIMITED, QUEUED, bound, closed, hurried, label
+from simroute.studies.bound.clairvoyant import (
+    BOUND_METRICS,
+    Preference,
+    clairvoyant_figures,
+    decisions,
+    is_exact,
+)
+from simroute.studies.bound.gap import (
+    LIMITED,
+    QUEUED,
+    bound_label,
+    clairvoyant_bound,
+    latency_frontier,
+    share_closed,
+)
 from simroute.studies.comparison.run import compare
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +63,7 @@ def test_two_targets_cost_what_the_closed_form_says():
     """The cheap one is out for a quarter of the time: three quarters at $0.0012, the rest at
     $0.012, within 4 sd (binomial)."""
     outage = {"o": spec.Outage(provider="a", start="25%", end="50%", error_share=1.0)}
-    found = foreseen(two(target("a", 1.0), target("b", 10.0), outages=outage), 0)[0]
+    found = clairvoyant_figures(two(target("a", 1.0), target("b", 10.0), outages=outage), 0)[0]
     share = 0.25 + 4 * math.sqrt(0.25 * 0.75 / found["requests"])
     assert found["cost_per_1k_requests_usd"] == pytest.approx(
         1.2 * 0.75 + 12 * 0.25, abs=(12 - 1.2) * (share - 0.25)
@@ -65,7 +78,7 @@ def test_a_share_of_errors_at_both_leaves_what_no_try_can_repair():
     """Half of all calls fail at both, three tries each: 1 - .5^6 succeed, and .5^3 of all pay the
     dear one if need be, within 4 sd."""
     bad = {"errors": {500: 0.5}}
-    found = foreseen(two(target("a", 1.0, **bad), target("b", 10.0, **bad)), 0)[0]
+    found = clairvoyant_figures(two(target("a", 1.0, **bad), target("b", 10.0, **bad)), 0)[0]
     n = found["requests"]
     assert found["success_rate"] == pytest.approx(1 - 0.5**6, abs=4 * math.sqrt(0.5**6 / n))
     dear = 0.5**3 * (1 - 0.5**3)
@@ -78,12 +91,12 @@ def test_an_answer_that_comes_too_late_is_bought_elsewhere():
     """The cheap target takes 41 s, the promise is 30 s: everything goes to the dear one; alone,
     late is better than never."""
     slow = target("a", 1.0, latency=replace(STILL, base=40.0))
-    found = foreseen(two(slow, target("b", 10.0)), 0)[0]
+    found = clairvoyant_figures(two(slow, target("b", 10.0)), 0)[0]
     assert (found["cost_per_1k_requests_usd"], found["slo_attainment"]) == (
         pytest.approx(12.0),
         1.0,
     )
-    alone = foreseen(two(slow, target("b", 10.0, errors={500: 1.0})), 0)[0]
+    alone = clairvoyant_figures(two(slow, target("b", 10.0, errors={500: 1.0})), 0)[0]
     assert (alone["success_rate"], alone["slo_attainment"], alone["cost_per_1k_requests_usd"]) == (
         1.0,
         0.0,
@@ -95,14 +108,14 @@ def test_a_forbidden_provider_is_never_asked():
     """Half of the requests may not go to the cheap company; they go to the dear one."""
     load = {"features": {"open": 1.0, "closed": 1.0}, "forbid": {"closed": ("a",)}}
     made = two(target("a", 1.0), target("b", 10.0), workload=load)
-    for block, choice in choices(made, 0):
+    for block, choice in decisions(made, 0):
         assert np.array_equal(choice.target, block.feature)
 
 
 def test_where_everything_is_forbidden_nothing_is_sent_and_nothing_paid():
     """Success 0, cost 0."""
     load = {"features": {"closed": 1.0}, "forbid": {"closed": ("a", "b")}}
-    found = foreseen(two(target("a", 1.0), target("b", 10.0), workload=load), 0)[0]
+    found = clairvoyant_figures(two(target("a", 1.0), target("b", 10.0), workload=load), 0)[0]
     assert (found["success_rate"], found["cost_usd"], found["latency_p95_s"]) == (0.0, 0.0, None)
 
 
@@ -152,7 +165,7 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
     made = load("compare", "demo" if scenario == "rough" else scenario, ["direct"], words)
     names = list(made.scenario.deployments)
     told: dict[int, tuple[str | None, int]] = {}
-    for block, choice in choices(made, 0):
+    for block, choice in decisions(made, 0):
         aims = [names[code] if code >= 0 else None for code in choice.target.tolist()]
         told |= dict(
             zip(
@@ -162,8 +175,8 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
             )
         )
     played = replicate(replace(made, policies={"told": {"told": Told(told)}}), "told", 0).metrics
-    expected = foreseen(made, 0)[0]
-    assert {name: played[name] for name in KEPT} == expected
+    expected = clairvoyant_figures(made, 0)[0]
+    assert {name: played[name] for name in BOUND_METRICS} == expected
     assert scenario != "rough" or max(n for _, n in told.values()) > 0, (
         "the rough weather makes it ask again"
     )
@@ -177,7 +190,7 @@ def test_no_packaged_policy_is_better_in_any_replication(scenario):
     )
     assert is_exact(made.scenario)
     for replication in range(2):
-        best = foreseen(made, replication)[0]
+        best = clairvoyant_figures(made, replication)[0]
         for policy in POLICIES:
             found = replicate(made, policy, replication).metrics
             assert best["success_rate"] >= found["success_rate"], policy
@@ -188,7 +201,7 @@ def test_no_packaged_policy_is_better_in_any_replication(scenario):
 def test_with_limits_it_is_called_a_bound_without_them():
     """A limit at any deployment takes the exactness away."""
     made = load("compare", "rate_limit_storm", ["direct"], ["scenario.horizon=60s"], 1, 2)
-    found = bound(made, [0, 1])
+    found = clairvoyant_bound(made, [0, 1])
     assert (found.exact, found.label, is_exact(load("compare", "demo", ["direct"]).scenario)) == (
         False,
         LIMITED,
@@ -197,13 +210,13 @@ def test_with_limits_it_is_called_a_bound_without_them():
     slots = load(
         "compare", "demo", ["direct"], ["scenario.deployments.claude-sonnet.limits.concurrency=3"]
     )
-    assert (is_exact(slots.scenario), label(slots.scenario)) == (False, QUEUED)
+    assert (is_exact(slots.scenario), bound_label(slots.scenario)) == (False, QUEUED)
 
 
 def test_the_frontier_rises_with_what_an_answer_is_worth_and_ends_in_the_bound():
     """Success and cost grow together, and each further answer is dearer than the last."""
     made = load("compare", "demo", ["direct"], ["scenario.horizon=50m"], 1, 2)
-    points = bound(made, [0, 1]).frontier
+    points = clairvoyant_bound(made, [0, 1]).frontier
     x, y = (
         [point.interval(name).mean for point in points]
         for name in ("cost_per_1k_requests_usd", "success_rate")
@@ -212,12 +225,14 @@ def test_the_frontier_rises_with_what_an_answer_is_worth_and_ends_in_the_bound()
     assert sorted(x) == x
     assert sorted(y) == y
     assert (np.diff(slopes) <= 1e-9).all(), "concave"
-    assert points[-1].stance == Stance()
+    assert points[-1].preference == Preference()
 
 
 def test_hurry_buys_time_for_money():
     """The more a second is worth, the sooner the answers, and the dearer."""
-    points = hurried(load("compare", "demo", ["direct"], ["scenario.horizon=50m"], 1, 2), [0, 1])
+    points = latency_frontier(
+        load("compare", "demo", ["direct"], ["scenario.horizon=50m"], 1, 2), [0, 1]
+    )
     cost, p95 = (
         [point.interval(name).mean for point in points]
         for name in ("cost_per_1k_requests_usd", "latency_p95_s")
@@ -230,11 +245,11 @@ def test_a_closed_gap_is_told_relative_to_the_first_policy():
     """From .9 to 1.0 by way of .98: four fifths; the first closes none; a first that is at the
     bound has no gap."""
     ideal, first = [1.0, 1.0, 1.0], [0.9, 0.91, 0.89]
-    found = closed(ideal, first, [0.98, 0.981, 0.979])
+    found = share_closed(ideal, first, [0.98, 0.981, 0.979])
     assert found.mean == pytest.approx(0.8)
     assert found.low <= 0.8 <= found.high
-    assert closed(ideal, first, first).mean == 0.0
-    assert closed(ideal, ideal, first).mean is None
+    assert share_closed(ideal, first, first).mean == 0.0
+    assert share_closed(ideal, ideal, first).mean is None
 
 
 @pytest.fixture(scope="module")
@@ -257,7 +272,7 @@ def test_the_summary_tells_the_bound_and_each_regret(study):
     distance."""
     summary = study.summary
     assert summary["bound"]["exact"] is True
-    assert set(summary["bound"]["metrics"]) == set(KEPT)
+    assert set(summary["bound"]["metrics"]) == set(BOUND_METRICS)
     regret = summary["policies"]["failover"]["regret"]
     assert regret["success_rate"]["mean"] <= 0 <= regret["cost_per_1k_requests_usd"]["low"]
     assert 0.5 < regret["success_rate"]["closed"]["mean"] <= 1
@@ -271,7 +286,7 @@ def test_the_report_shows_the_bound_among_the_policies_and_runs_without_one_stil
 ):
     """A star and a line in the picture, a row and a column in its table; nothing of it for a run of
     an earlier version."""
-    material = RunDocuments(study.summary, study.material)
+    material = RunDocuments(study.summary, study.page_evidence)
     drawn = draw_pictures(material)["cost_success"]
     assert isinstance(drawn, Picture)
     assert [trace["name"] for trace in drawn.figure["data"][-2:]] == [
@@ -282,5 +297,5 @@ def test_the_report_shows_the_bound_among_the_policies_and_runs_without_one_stil
     assert "of the gap in success closed" in drawn.table.rows[1][-1]
     earlier = {key: value for key, value in study.summary.items() if key != "bound"}
     assert "clairvoyant" not in str(
-        draw_pictures(RunDocuments(earlier, study.material))["cost_success"]
+        draw_pictures(RunDocuments(earlier, study.page_evidence))["cost_success"]
     )

@@ -10,20 +10,20 @@ from simroute.config.configuration import Configuration
 from simroute.metrics import METRICS, Figures
 from simroute.models.exposure import State
 from simroute.models.spec import Deployment, Outage, Scenario, Slo
-from simroute.statistics.intervals import PLAIN, Rule, interval
-from simroute.studies.comparison.estimates import estimate
-from simroute.studies.comparison.random_outages import Met
+from simroute.statistics.intervals import NOMINAL, Confidence, interval
+from simroute.studies.comparison.estimates import metric_interval
+from simroute.studies.comparison.random_outages import OutageExposure
 from simroute.studies.comparison.study import Study
 
 
-def seen(shares: list[list[float]], expected: tuple[float, ...] = (0.03,)) -> Met:
+def seen(shares: list[list[float]], expected: tuple[float, ...] = (0.03,)) -> OutageExposure:
     """Replications that met these shares of each state, each in one episode; an episode as met is a
     sixth of the horizon."""
     states = tuple(
         State((f"s{place}",), frozenset({"a"}), one, 600.0, 1 / 6)
         for place, one in enumerate(expected)
     )
-    return Met(states, np.array(shares), np.array(shares) ** 2, 1e6)
+    return OutageExposure(states, np.array(shares), np.array(shares) ** 2, 1e6)
 
 
 def test_where_nothing_was_met_all_or_nothing_may_fail_in_what_is_expected() -> None:
@@ -83,7 +83,7 @@ def test_values_that_are_missing_leave_out_their_replications() -> None:
 def test_how_many_would_decide_is_when_so_many_outages_are_met() -> None:
     """Flawless but for an outage of 3 % never met, at .99: a third may be of an unmet kind, so ten
     outages must be met, .18 a replication."""
-    many = seen([[0.0]] * 10).needed([1.0] * 10, 0.01)
+    many = seen([[0.0]] * 10).replications_needed([1.0] * 10, 0.01)
     assert 10 / 0.18 * 0.8 <= many <= 10 / 0.18 * 1.3
 
 
@@ -101,9 +101,9 @@ def test_without_random_faults_every_bit_is_as_it_was() -> None:
         outages={"x": Outage(deployment="a", start=1.0, end=9.0)},
     )
     study = Study(Configuration("compare", "s", made, {"p": {}}, 1, 4), {"p": runs})
-    assert study.rule.met is None
-    assert estimate(runs, "success_rate", study.rule) == interval(
-        [run.metrics["success_rate"] for run in runs], (990 * 4 + 6, 4000), PLAIN
+    assert study.confidence.exposure is None
+    assert metric_interval(runs, "success_rate", study.confidence) == interval(
+        [run.metrics["success_rate"] for run in runs], (990 * 4 + 6, 4000), NOMINAL
     )
 
 
@@ -120,12 +120,16 @@ def test_targets_that_nobody_called_make_no_doubt() -> None:
     rows = {"target": {"a": {"attempts": 9.0}, "b": {"attempts": 0.0}}}
     run = Figures(dict.fromkeys(METRICS, 1.0), {"success_rate": (1000, 1000)}, rows, [[], []], {})
     assert (
-        Study(Configuration("compare", "s", made, {"p": {}}, 1, 4), {"p": [run] * 4}).rule.met
+        Study(
+            Configuration("compare", "s", made, {"p": {}}, 1, 4), {"p": [run] * 4}
+        ).confidence.exposure
         is None
     )
     rows["target"]["b"]["attempts"] = 1.0
     assert (
-        Study(Configuration("compare", "s", made, {"p": {}}, 1, 4), {"p": [run] * 4}).rule.met
+        Study(
+            Configuration("compare", "s", made, {"p": {}}, 1, 4), {"p": [run] * 4}
+        ).confidence.exposure
         is not None
     )
 
@@ -133,7 +137,7 @@ def test_targets_that_nobody_called_make_no_doubt() -> None:
 def test_the_rule_for_several_intervals_keeps_what_was_met() -> None:
     """Bonferroni widens; what is counted stays."""
     met = seen([[0.0]] * 2)
-    assert Rule(met=met).shared(3).met is met
+    assert Confidence(met=met).simultaneous(3).exposure is met
 
 
 QUICK = [
@@ -179,7 +183,7 @@ def test_the_simulator_itself_is_held_as_often_as_the_surrogate(tmp_path, monkey
         "outages: {x: {deployment: a, mean_between: 20000s, repair: 600s}}\nslo: {success: 0.99}\n"
     )
     studies = [compare("rare", ["direct"], seed=seed, replications=10) for seed in range(60)]
-    truth = 1 - sum(state.expected for state in studies[0].rule.met.states)
+    truth = 1 - sum(state.expected for state in studies[0].confidence.exposure.states)
     found = [study.intervals["direct"]["success_rate"] for study in studies]
     assert sum(each.low <= truth <= each.high for each in found) >= 54
     assert sum(study.verdict[0]["meets_slo"] is True for study in studies) <= 2

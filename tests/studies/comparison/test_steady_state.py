@@ -8,14 +8,9 @@ import pytest
 
 from simroute.metrics import Figures
 from simroute.models.spec import Deployment, Outage, Profile, Scenario, Workload
+from simroute.statistics.batch_means import batch_means, lag1_correlation, mser_truncation
 from simroute.statistics.intervals import t_quantile
-from simroute.studies.comparison.steady_state import (
-    batched,
-    correlation,
-    steady,
-    truncation,
-    within,
-)
+from simroute.studies.comparison.steady_state import is_steady, steady_estimates
 
 TRIALS, MINUTES, ARRIVALS = 1000, 1440, 600.0
 MEAN, NOISE = 0.95, 0.01
@@ -38,7 +33,7 @@ def series(phi: float, start: float = 0.0, minutes: int = MINUTES) -> np.ndarray
 
 def runs(rates: np.ndarray) -> list:
     """What `batched` makes of each day."""
-    return [batched(np.array([np.full(len(row), ARRIVALS), ARRIVALS * row])) for row in rates]
+    return [batch_means(np.array([np.full(len(row), ARRIVALS), ARRIVALS * row])) for row in rates]
 
 
 @cache
@@ -87,15 +82,15 @@ def test_a_warm_up_is_cut_off() -> None:
 def test_mser_cuts_a_step_where_it_is() -> None:
     """Eight zeros before thirty alternating values: the minimum is at eight, and never beyond the
     half."""
-    assert truncation(np.array([0.0] * 8 + [0.9, 1.1] * 15)) == 8
-    assert truncation(np.arange(10.0)) <= 5
+    assert mser_truncation(np.array([0.0] * 8 + [0.9, 1.1] * 15)) == 8
+    assert mser_truncation(np.arange(10.0)) <= 5
 
 
 def test_correlation_at_lag_one_is_the_definition() -> None:
     """Of 1, 2, 3: (-1·0 + 0·1) / 2 = 0; of alternating signs nearly -1; of a constant 0."""
-    assert correlation(np.array([1.0, 2.0, 3.0])) == 0.0
-    assert correlation(np.array([1.0, -1.0] * 50)) == pytest.approx(-0.99)
-    assert correlation(np.ones(5)) == 0.0
+    assert lag1_correlation(np.array([1.0, 2.0, 3.0])) == 0.0
+    assert lag1_correlation(np.array([1.0, -1.0] * 50)) == pytest.approx(-0.99)
+    assert lag1_correlation(np.ones(5)) == 0.0
 
 
 def test_a_random_walk_has_no_interval() -> None:
@@ -109,19 +104,21 @@ def test_a_random_walk_has_no_interval() -> None:
 
 def test_what_depends_on_when_is_not_steady() -> None:
     """Outages, profiles, traces and budgets make an hour unlike another."""
-    assert steady(FAIR)
+    assert is_steady(FAIR)
     for other in (
         {"outages": {"o": Outage(provider="anthropic", start=1, end=2)}},
         {"workload": Workload(profile=Profile(hours=(1.0,) * 24))},
         {"workload": Workload(trace="x.csv")},
     ):
-        assert not steady(Scenario(FAIR.deployments, **other))
-    assert not steady(FAIR, metered=True)
+        assert not is_steady(Scenario(FAIR.deployments, **other))
+    assert not is_steady(FAIR, metered=True)
 
 
 def test_only_a_single_long_run_is_batched() -> None:
     """Two replications have their own interval; an hour is too short."""
     long = Figures({}, {}, {}, [[10] * 200, [9] * 200], {})
     short = Figures({}, {}, {}, [[10] * 60, [9] * 60], {})
-    assert within(FAIR, {"a": [long]})["a"].mean == pytest.approx(0.9)
-    assert within(FAIR, {"a": [long, long]}) == within(FAIR, {"a": [short]}) == {}
+    assert steady_estimates(FAIR, {"a": [long]})["a"].mean == pytest.approx(0.9)
+    assert (
+        steady_estimates(FAIR, {"a": [long, long]}) == steady_estimates(FAIR, {"a": [short]}) == {}
+    )

@@ -10,7 +10,13 @@ import simroute as sr
 from simroute.config.catalogue import list_names
 from simroute.config.loading import load, restore
 from simroute.errors import InputError
-from simroute.statistics.intervals import binomial, interval, needed, paired, t_quantile
+from simroute.statistics.intervals import (
+    binomial,
+    interval,
+    paired_difference,
+    replications_needed,
+    t_quantile,
+)
 from simroute.studies.comparison.run import compare
 
 SHORT = [
@@ -170,8 +176,8 @@ def test_intervals_are_student_s_t_and_exact_binomial():
     assert binomial(0, 10) == pytest.approx((0.0, 1 - 0.025**0.1))
     assert interval([0.5]) == (0.5, None, None)
     assert interval([None, None]) == (None, None, None)
-    assert paired([1.0, None, 2.0], [2.0, 3.0, 4.0]).mean == 1.5
-    assert needed([1.0, 3.0], 0.0) is None
+    assert paired_difference([1.0, None, 2.0], [2.0, 3.0, 4.0]).mean == 1.5
+    assert replications_needed([1.0, 3.0], 0.0) is None
 
 
 @pytest.mark.parametrize("n", [10, 20, 100])
@@ -191,7 +197,7 @@ def test_needed_says_how_many_replications_would_decide():
     """Sd 1 and a distance of .5: t(n-1)/sqrt(n) < .5 first holds at n = 18; the answer is at most a
     tenth above."""
     values = [0.0, math.sqrt(2.0)]
-    assert 18 <= needed(values, 0.5) <= 20
+    assert 18 <= replications_needed(values, 0.5) <= 20
 
 
 def test_assertions_hold_on_the_unfavourable_bound():

@@ -19,7 +19,7 @@ from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Worklo
 from simroute.policies.retry import Retry
 from simroute.statistics.intervals import interval
 from simroute.studies.comparison.run import compare
-from simroute.studies.comparison.yearly import lines, strata, yearly
+from simroute.studies.comparison.yearly import strata, yearly_figures, yearly_sentences
 
 YEAR, HORIZON = 43_200.0, 2400.0
 """A year of twelve hours, and a horizon of forty minutes."""
@@ -66,7 +66,7 @@ def conditional() -> dict:
     """What conditional simulation says of the short year."""
     configuration = made()
     runs = {policy: [replicate(configuration, policy, r) for r in range(6)] for policy in POLICIES}
-    return yearly(configuration, runs, year=YEAR)
+    return yearly_figures(configuration, runs, year=YEAR)
 
 
 def test_without_a_policy_a_year_succeeds_as_often_as_the_closed_form_says(
@@ -112,7 +112,7 @@ def test_a_year_without_a_failure_has_no_bounds() -> None:
     """Nothing went wrong in any horizon: that does not prove that nothing does."""
     spotless = made(replace(SCENARIO, outages={"x": replace(X, error_share=0.0, slow_down=2.0)}), 3)
     runs = {policy: [replicate(spotless, policy, r) for r in range(3)] for policy in POLICIES}
-    assert yearly(spotless, runs, year=YEAR)["policies"]["direct"]["success_rate"] == {
+    assert yearly_figures(spotless, runs, year=YEAR)["policies"]["direct"]["success_rate"] == {
         "mean": 1.0,
         "low": None,
         "high": None,
@@ -179,7 +179,7 @@ class Quiet(StudyListener):
 
 def test_it_is_said_in_sentences(conditional: dict) -> None:
     """Of each policy, requests, minutes and money."""
-    told = lines(conditional)
+    told = yearly_sentences(conditional)
     assert "without an outage" in told[0]
     assert told[1].startswith("  direct: 9")
     assert "of minutes succeed, for $" in told[1]

@@ -19,8 +19,8 @@ from simroute.errors import InputError
 from simroute.execution.progress import StudyListener
 from simroute.storage.journal import JOURNAL
 from simroute.studies.comparison.study import Study
-from simroute.studies.rebuild import rebuilt
-from simroute.studies.replay.calibration import undisturbed
+from simroute.studies.rebuild import rebuild_report
+from simroute.studies.replay.calibration import undisturbed_replay
 from simroute.studies.run import run_study
 from simroute.traces import read
 from simroute.traces.analysis.spend import recompute_spend
@@ -211,7 +211,7 @@ def test_differences_count_outages_that_lie_over_the_trace_at_random(tmp_path):
         replications=4,
         outages=["{provider: openai, mean_between: 4000s, repair: 30s, error_share: 1.0}"],
     )
-    assert found.rule.met.outages == 0
+    assert found.confidence.exposure.outages == 0
     (share,) = [row for row in found.replay["differences"] if row["metric"] == "success_rate"]
     # of a horizon of 300 s that begins in fair weather: 1 - (1 - exp(-x)) / x with x = 300 (1 /
     # 4000 + 1 / 30)
@@ -440,7 +440,7 @@ def test_faster_and_over_again_is_calibrated_without(tmp_path):
     )
     assert found.replay["calibration"] == plain.replay["calibration"]
     assert found.replay["laid_over"] == ["2 times as fast", "3 times over"]
-    calm = undisturbed(found.configuration).scenario
+    calm = undisturbed_replay(found.configuration).scenario
     assert calm.horizon == pytest.approx(plain.configuration.scenario.horizon)
 
 
@@ -514,7 +514,7 @@ def test_the_configuration_of_a_replay_gives_the_same_bits(made, tmp_path):
         "report.html",
     ):
         assert (again / name).read_bytes() == (out / name).read_bytes(), name
-    assert rebuilt(out) == (out / "report.html").read_text(encoding="utf-8")
+    assert rebuild_report(out) == (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_an_interrupted_replay_goes_on_with_the_same_bits(made, tmp_path):

@@ -15,11 +15,11 @@ from simroute.models import spec
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity import sweep
-from simroute.studies.sensitivity.best_policy import Winner, crossings, winner
-from simroute.studies.sensitivity.grid import studies
-from simroute.studies.sensitivity.ranges import axes
-from simroute.studies.sensitivity.run import assumed, silent
-from simroute.studies.sensitivity.tornado import assumptions
+from simroute.studies.sensitivity.best_policy import BestPolicy, best_policy, crossings
+from simroute.studies.sensitivity.factors import scenario_factors
+from simroute.studies.sensitivity.grid import play_grid
+from simroute.studies.sensitivity.ranges import parse_ranges
+from simroute.studies.sensitivity.run import run_sensitivity, silent
 
 SHORT = ["scenario.horizon=50m", "scenario.workload.rate=0.1"]
 MILD = ["scenario.workload.rate=0.03", "scenario.slo.success=0.5"]
@@ -48,7 +48,7 @@ def scripted(**policies: tuple[float, float]) -> Study:
 
 
 def axis(text):
-    (found,) = axes([text], load("compare", "demo", ["circuit_breaker"]))
+    (found,) = parse_ranges([text], load("compare", "demo", ["circuit_breaker"]))
     return found
 
 
@@ -68,19 +68,21 @@ def test_an_axis_is_seven_values_evenly_unless_it_says_otherwise():
 
 def test_the_winner_is_the_cheapest_that_keeps_the_promise():
     """bold is cheapest and misses it; safe and dear keep it."""
-    found = winner(scripted(bold=(0.95, 1.0), safe=(0.995, 2.0), dear=(0.996, 3.0)))
-    assert found == Winner("safe", "cost", ())
+    found = best_policy(scripted(bold=(0.95, 1.0), safe=(0.995, 2.0), dear=(0.996, 3.0)))
+    assert found == BestPolicy("safe", "cost", ())
 
 
 def test_where_none_keeps_it_success_decides():
     """98 % before 95 %, whatever it costs."""
-    assert winner(scripted(cheap=(0.95, 1.0), dear=(0.98, 9.0))) == Winner("dear", "success", ())
+    assert best_policy(scripted(cheap=(0.95, 1.0), dear=(0.98, 9.0))) == BestPolicy(
+        "dear", "success", ()
+    )
 
 
 def test_what_cannot_be_told_apart_is_undecided():
     """Costs that differ by less than they vary, and a cheaper policy whose promise is open."""
-    assert winner(scripted(a=(0.995, 2.0), b=(0.995, 2.0))).rivals == ("b",)
-    assert winner(scripted(open=(0.99, 1.0), safe=(0.995, 2.0))).rivals == ("open",)
+    assert best_policy(scripted(a=(0.995, 2.0), b=(0.995, 2.0))).contenders == ("b",)
+    assert best_policy(scripted(open=(0.99, 1.0), safe=(0.995, 2.0))).contenders == ("open",)
 
 
 def test_a_winner_among_several_is_told_by_intervals_that_hold_together():
@@ -94,20 +96,20 @@ def test_a_winner_among_several_is_told_by_intervals_that_hold_together():
                 made.runs[policy][replication].metrics["cost_per_1k_requests_usd"] = cost
         return Study(made.configuration, made.runs)
 
-    assert winner(gap("a", "b")).rivals == ()
-    assert winner(gap("a", "b", "c")).rivals == ("b",)
+    assert best_policy(gap("a", "b")).contenders == ()
+    assert best_policy(gap("a", "b", "c")).contenders == ("b",)
 
 
 def test_where_it_is_played_does_not_change_a_bit():
     """Settings handed to `perform`, one configuration after another."""
-    plan = sweep.planned("demo", ["direct"], SHORT, ["scenario.workload.rate=0.2..0.3:2"], 1, 2)
+    plan = sweep.plan_sweep("demo", ["direct"], SHORT, ["scenario.workload.rate=0.2..0.3:2"], 1, 2)
     asked = []
 
     def elsewhere(made, jobs, *others):
         asked.append(jobs)
         return pool.work(made, jobs, *others)
 
-    assert assumed(plan, perform=elsewhere).to_json() == assumed(plan).to_json()
+    assert run_sensitivity(plan, perform=elsewhere).to_json() == run_sensitivity(plan).to_json()
     assert asked == [[("direct", 0), ("direct", 1)]] * 2
 
 
@@ -115,7 +117,7 @@ def test_a_crossing_by_cost_lies_where_the_lines_cross():
     """a costs 1 + x and b 2.5: they cross at x = 1.5, and the interval holds it."""
     values = [0.0, 1.0, 2.0, 3.0]
     cells = [scripted(a=(0.995, 1 + x), b=(0.995, 2.5)) for x in values]
-    (found,) = crossings(values, False, cells, [winner(cell) for cell in cells])
+    (found,) = crossings(values, False, cells, [best_policy(cell) for cell in cells])
     assert (found.before, found.after, found.by) == ("a", "b", "cost")
     assert found.at == pytest.approx(1.5, abs=0.02)
     assert found.low <= found.at <= found.high
@@ -127,7 +129,7 @@ def test_a_crossing_by_the_promise_lies_where_success_falls_below_it():
     the middle, at 10."""
     values = [1.0, 10.0**0.5, 10.0, 10.0**1.5, 100.0]
     cells = [scripted(a=(0.995 - 0.0025 * i, 1.0), b=(0.999, 2.0)) for i in range(5)]
-    (found,) = crossings(values, True, cells, [winner(cell) for cell in cells])
+    (found,) = crossings(values, True, cells, [best_policy(cell) for cell in cells])
     assert found.by == "a stops keeping the promise"
     assert found.at == pytest.approx(10, rel=0.05)
     assert found.low < 10 < found.high
@@ -137,7 +139,7 @@ def test_a_crossing_by_the_promise_lies_between_the_values_whose_winners_differ(
     """b's mean passes 99 % before 1, its lower bound, .0248 points below it (t(2) = 4.30), between
     1 and 2: .0048 of .58 points after 1."""
     cells = [scripted(a=(0.999, 2.0), b=(level, 1.0)) for level in (0.9895, 0.9902, 0.996)]
-    (found,) = crossings([0.0, 1.0, 2.0], False, cells, [winner(cell) for cell in cells])
+    (found,) = crossings([0.0, 1.0, 2.0], False, cells, [best_policy(cell) for cell in cells])
     assert (found.before, found.after, found.by) == ("a", "b", "b begins to keep the promise")
     assert found.at == pytest.approx(1 + 0.0048 / 0.58, abs=0.003)
 
@@ -155,7 +157,7 @@ def test_a_policy_that_an_axis_does_not_touch_is_run_once():
         for s in (5, 60)
     ]
     heard = []
-    found, _ = studies(made, 1, lambda done, total: heard.append((done, total)))
+    found, _ = play_grid(made, 1, lambda done, total: heard.append((done, total)))
     assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert found[0] is not None
     assert found[1] is not None
@@ -169,7 +171,7 @@ def test_workers_do_not_change_a_bit():
         load("compare", "demo", ["direct"], [*SHORT, f"scenario.workload.rate={rate}"], 1, 2)
         for rate in (0.2, 0.3)
     ]
-    one, two = (studies(made, workers, silent)[0] for workers in (1, 2))
+    one, two = (play_grid(made, workers, silent)[0] for workers in (1, 2))
     assert [study.to_json() for study in one if study] == [
         study.to_json() for study in two if study
     ]
@@ -190,7 +192,7 @@ def test_one_way_from_python(varied):
     frame, figures, page."""
     summary = json.loads(varied.to_json())
     assert [cell["at"] for cell in summary["cells"]] == [[0.0], [0.5], [1.0]]
-    assert varied.winners[-1].policy == "failover"
+    assert varied.best_policies[-1].policy == "failover"
     assert list(varied.frame["policy"]) == ["direct", "failover"] * 3
     assert set(varied.figures) == {"sensitivity"}
     assert "error_share" in varied._repr_html_()
@@ -219,7 +221,7 @@ def test_the_assumptions_of_a_scenario_are_halved_and_doubled_within_their_range
     outage = replace(made.outages["morning"], slow_down=1.5, hang_share=0.0)
     found = {
         one.key.removeprefix("scenario."): one
-        for one in assumptions(replace(made, outages={"morning": outage}))
+        for one in scenario_factors(replace(made, outages={"morning": outage}))
     }
     assert found["outages.morning.error_share"][1:4] == (0.6, 0.3, 1.0)
     assert found["outages.morning.slow_down"][1:4] == (1.5, 1.0, 3.0)
@@ -242,10 +244,10 @@ def test_a_tornado_puts_first_what_moves_the_difference_most():
         kind="tornado",
         replications=2,
     )
-    effects = [bar.effect for bar in found.bars]
+    effects = [bar.effect for bar in found.effects]
     assert effects == sorted(effects, reverse=True)
-    assert found.bars[0].key == "scenario.deployments.claude-sonnet.price"
-    assert found.frame["assumption"].iloc[0] == found.bars[0].key
+    assert found.effects[0].key == "scenario.deployments.claude-sonnet.price"
+    assert found.frame["assumption"].iloc[0] == found.effects[0].key
     assert set(found.figures) == {"tornado"}
     assert "moves it most" in found.lines()[1]
 

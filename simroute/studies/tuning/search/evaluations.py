@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from simroute.studies.comparison.random_outages import Met
+from simroute.studies.comparison.random_outages import OutageExposure
 from simroute.studies.tuning.problem.space import Point, Space, Values
 
 SEARCH, FRESH = "search", "fresh"
@@ -31,7 +31,7 @@ class RunTask(NamedTuple):
     replication: int
 
 
-FaultExposure = Callable[[str, int, int], Met | None]
+FaultExposure = Callable[[str, int, int], OutageExposure | None]
 """(stage, scenario, replications) -> what they met of faults that come at random, None where there
 are none."""
 CandidateValues = dict[int, Values]
@@ -76,7 +76,7 @@ class Candidate:
             for replication in range(count)
         ]
 
-    def met(self, stage: str, scenario: int, count: int) -> Met | None:
+    def met(self, stage: str, scenario: int, count: int) -> OutageExposure | None:
         """What they met of faults that come at random; None where there are none."""
         return None if self.sky is None else self.sky(stage, scenario, count)
 

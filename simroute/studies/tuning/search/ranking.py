@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
-from simroute.statistics.intervals import Interval, Rule, deviation, interval
-from simroute.studies.comparison.estimates import bounded
+from simroute.statistics.intervals import Confidence, Interval, deviation, interval
+from simroute.studies.comparison.estimates import series_interval
 from simroute.studies.tuning.problem.goals import Constraint, Goals, Objective
 from simroute.studies.tuning.search.evaluations import SEARCH, Candidate
 
@@ -26,7 +26,9 @@ def bounds(metric: str, candidate: Candidate, stage: str, scenario: int, count: 
         candidate.series(stage, scenario, metric, count),
         candidate.pooled(stage, scenario, metric, count),
     )
-    return bounded(metric, values, pooled, Rule(met=candidate.met(stage, scenario, count)))
+    return series_interval(
+        metric, values, pooled, Confidence(exposure=candidate.met(stage, scenario, count))
+    )
 
 
 class ConstraintCheck(NamedTuple):

@@ -13,24 +13,25 @@ of the 5 % (Bonferroni over looks), so that the intervals of all looks hold toge
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from simroute.errors import InputError, nearest
-from simroute.metrics import METRICS
-from simroute.statistics.intervals import LEVEL, PLAIN, Rule, deviation, needed, t_quantile
-from simroute.statistics.multiple import apart, pairs, told
+from simroute.statistics.intervals import (
+    LEVEL,
+    Confidence,
+    deviation,
+    replications_needed,
+    t_quantile,
+)
+from simroute.statistics.multiple import is_significant, pair_count, simultaneous_difference
 
-DECIDED = "decided"
-PRECISION = re.compile(r"\s*([A-Za-z0-9_]+)\s*(?:±|\+-|\+/-)\s*([0-9.eE+-]+)\s*")
 FIRST, MOST = 20, 1000
 Values = Sequence[float | None]
 
 
 @dataclass(frozen=True)
-class Until:
+class StoppingRule:
     """The criterion, so many replications to begin with, and at most so many. `metric`, `half`: of
     a precision; None and 0 for `decided`."""
 
@@ -41,14 +42,14 @@ class Until:
     half: float = 0.0
 
     @property
-    def rule(self) -> Rule:
+    def confidence(self) -> Confidence:
         """By which all intervals of such a study are made."""
-        return Rule(LEVEL, self.first) if self.metric else self.looking
+        return Confidence(LEVEL, self.first) if self.metric else self.look_confidence
 
     @property
-    def looking(self) -> Rule:
+    def look_confidence(self) -> Confidence:
         """The same where it is asked at each look whether the criterion holds."""
-        return Rule(1 - (1 - LEVEL) / len(self.looks))
+        return Confidence(1 - (1 - LEVEL) / len(self.looks))
 
     @property
     def looks(self) -> list[int]:
@@ -67,43 +68,7 @@ class Until:
         }
 
 
-def until(criterion: str, first: int = FIRST, most: int = MOST) -> Until:
-    """Of what the command line or `config.yaml` says. Raises InputError."""
-    if first < 2 or most < first:
-        raise InputError(
-            f"--until: from {first} to {most} replications; at least 2 are needed first, and no "
-            f"more than --max-replications"
-        )
-    if criterion.strip() == DECIDED:
-        return Until(DECIDED, first, most)
-    match = PRECISION.fullmatch(criterion)
-    half = _number(match.group(2)) if match else None
-    if match is None or half is None or not 0 < half < math.inf:
-        raise InputError(
-            f"--until {criterion!r}: expected METRIC±NUMBER, such as success_rate±0.0005 (or "
-            f"+-), or decided"
-        )
-    if match.group(1) not in METRICS:
-        raise InputError(
-            f"--until {criterion!r}: no metric is called {match.group(1)!r}; "
-            f"{nearest(match.group(1), METRICS)}"
-        )
-    return Until(f"{match.group(1)}±{match.group(2)}", first, most, match.group(1), half)
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
-
-
-def rule(plain: Mapping[str, Any] | None) -> Rule:
-    """Of a configuration's `until`."""
-    return PLAIN if plain is None else until(**plain).rule
-
-
-def total(pilot: Values, half: float, level: float = LEVEL) -> int:
+def stein_replications(pilot: Values, half: float, level: float = LEVEL) -> int:
     """How many replications Stein's second stage wants in all, from the first ones alone: (t ·
     spread / half)², rounded up."""
     known = [value for value in pilot if value is not None]
@@ -114,7 +79,7 @@ def total(pilot: Values, half: float, level: float = LEVEL) -> int:
     )
 
 
-def flawless(trials: int, half: float, level: float = LEVEL) -> int:
+def flawless_replications(trials: int, half: float, level: float = LEVEL) -> int:
     """How often so many requests have to succeed without exception until 1 is known to ± half: 1 -
     (tail)^(1/requests) is the exact bound."""
     return (
@@ -137,45 +102,52 @@ class Standing:
     success: Mapping[str, Values]
     cost: Mapping[str, Values]
     share: str = "success_rate"
-    asked: Mapping[str, int | None] = field(default_factory=dict)
+    needed: Mapping[str, int | None] = field(default_factory=dict)
 
 
-def settled(standing: Standing, rule: Rule) -> bool:
+def is_decided(standing: Standing, confidence: Confidence) -> bool:
     """Every policy is known to keep the promise or not; and the cheapest that keeps it (else the
     most successful) is told from all others."""
     if None in standing.keeps.values():
         return False
     good = {policy: standing.cost[policy] for policy, kept in standing.keeps.items() if kept}
     return not _rivals(
-        good or standing.success, standing.share if not good else "", len(standing.keeps), rule
+        good or standing.success,
+        standing.share if not good else "",
+        len(standing.keeps),
+        confidence,
     )
 
 
-def missing(standing: Standing, rule: Rule) -> int | None:
+def replications_to_decide(standing: Standing, confidence: Confidence) -> int | None:
     """About how many replications would settle it, judging by these; None if that cannot be
     told."""
     keeps = standing.keeps
-    wanted = [standing.asked.get(policy) for policy, kept in keeps.items() if kept is None]
+    wanted = [standing.needed.get(policy) for policy, kept in keeps.items() if kept is None]
     good = (
         {policy: standing.cost[policy] for policy, kept in keeps.items() if kept is not False}
         if any(keeps.values())
         else {}
     )
     values = good or standing.success
-    for best, other in _rivals(values, standing.share if not good else "", len(keeps), rule):
+    for best, other in _rivals(values, standing.share if not good else "", len(keeps), confidence):
         gaps = [
             b - a
             for a, b in zip(values[best], values[other], strict=True)
             if a is not None and b is not None
         ]
-        wanted.append(needed(gaps, _mean(gaps), Rule(rule.shared(pairs(len(keeps))).level)))
+        wanted.append(
+            replications_needed(
+                gaps, _mean(gaps), Confidence(confidence.simultaneous(pair_count(len(keeps))).level)
+            )
+        )
     return (
         None if None in wanted or not wanted else max(many for many in wanted if many is not None)
     )
 
 
 def _rivals(
-    values: Mapping[str, Values], share: str, among: int, rule: Rule
+    values: Mapping[str, Values], share: str, among: int, confidence: Confidence
 ) -> list[tuple[str, str]]:
     """(the best, one that cannot be told from it). `share`: the metric of which more is better;
     none for costs."""
@@ -186,7 +158,10 @@ def _rivals(
     return [
         (best, other)
         for other in known
-        if other != best and not told(apart(values[best], values[other], among, rule, share))
+        if other != best
+        and not is_significant(
+            simultaneous_difference(values[best], values[other], among, confidence, share)
+        )
     ]
 
 
