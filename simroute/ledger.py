@@ -1,5 +1,5 @@
-"""Append-only tables of what happened: rows in, columns out, a chunk at a time. Nothing is kept
-that has been handed on."""
+"""Append-only tables of a run: rows in, columns out, a chunk at a time. Chunks that were handed on
+are not kept."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ EVENTS: dict[str, Any] = {
 
 
 class Names:
-    """Words as small integers, in order of first use."""
+    """Codes of words: small integers in order of first use."""
 
     def __init__(self, words: tuple[str, ...] = ()) -> None:
         self._codes = {word: code for code, word in enumerate(words)}
 
     def code(self, word: str) -> int:
-        """The word's number; a new word gets the next one."""
+        """Returns the code of a word; a new word gets the next one."""
         code = self._codes.get(word)
         if code is None:
             code = self._codes[word] = len(self._codes)
@@ -65,7 +65,7 @@ class Names:
 
 
 class Ledger:
-    """The rows of one run. `sinks` see every chunk once, in order."""
+    """The rows of one run. Every chunk is given to each of `sinks` once, in order."""
 
     def __init__(self, sinks: list[Sink]) -> None:
         self._sinks = sinks
@@ -74,22 +74,22 @@ class Ledger:
         self.errors, self.event_names, self.layers = Names(("",)), Names(), Names()
 
     def emit(self, table: str, chunk: Chunk) -> None:
-        """Hand a finished chunk to every sink; what was sent for a request and what happened to it
-        come before the request itself."""
+        """Hands a chunk to every sink. Attempts and events of requests come before the requests
+        themselves."""
         if table == "requests":
             self.close()
         for sink in self._sinks:
             sink(table, chunk)
 
     def spill(self) -> None:
-        """Hand on the rows that have gathered, if they are many."""
+        """Hands on attempts and events if there are at least `CHUNK` of them."""
         if len(self.attempts) >= CHUNK:
             self._flush("attempts", self.attempts, ATTEMPTS)
         if len(self.events) >= CHUNK:
             self._flush("events", self.events, EVENTS)
 
     def close(self) -> None:
-        """Hand on what is left."""
+        """Hands on all attempts and events that are left."""
         self._flush("attempts", self.attempts, ATTEMPTS)
         self._flush("events", self.events, EVENTS)
 

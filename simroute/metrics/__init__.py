@@ -1,5 +1,4 @@
-"""Folds over the ledger's chunks: figures of one replication, and the evidence that pictures are
-drawn from."""
+"""Folds over the ledger's chunks: figures of one replication, and the evidence behind pictures."""
 
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.evidence_fold import EvidenceFold

@@ -1,5 +1,5 @@
-"""What pictures are drawn from: counts over time and by size, and the story of one replication. A
-fold like the metrics, mergeable by addition."""
+"""The data of pictures: counts over time and by size, which add up, and the story of one
+replication."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import numpy as np
 
 @dataclass
 class Evidence:
-    """`counts`: integer arrays by name, which add up over replications; `story`: plain data of this
-    replication alone."""
+    """counts: integer arrays by name, which add up over replications. story: JSON data of one
+    replication."""
 
     counts: dict[str, np.ndarray] = field(default_factory=dict)
     story: dict[str, Any] = field(default_factory=dict)
 
     def merge(self, other: Evidence) -> None:
-        """Add another replication's counts; the story stays the first one's."""
+        """Adds the counts of another replication; the story stays."""
         for name, array in other.counts.items():
             self.counts[name] = self.counts[name] + array if name in self.counts else array
 
     def pack(self) -> bytes:
-        """As compressed bytes, which `unpack` reads back."""
+        """Returns compressed bytes, which `unpack` reads."""
         file = io.BytesIO()
         story = np.frombuffer(json.dumps(self.story, allow_nan=False).encode(), np.uint8)
         np.savez_compressed(
@@ -38,7 +38,9 @@ class Evidence:
 
     @classmethod
     def unpack(cls, raw: bytes) -> Evidence:
-        """What `pack` wrote. Nothing in it is executed."""
-        with np.load(io.BytesIO(raw), allow_pickle=False) as held:
-            counts = {name.removeprefix("n_"): held[name] for name in held.files if name != "story"}
-            return cls(counts, json.loads(held["story"].tobytes()))
+        """Reads what `pack` wrote; executes nothing in it."""
+        with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+            counts = {
+                name.removeprefix("n_"): arrays[name] for name in arrays.files if name != "story"
+            }
+            return cls(counts, json.loads(arrays["story"].tobytes()))

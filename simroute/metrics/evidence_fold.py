@@ -1,47 +1,45 @@
-"""A fold that gathers evidence: what happened when, what the slow tail is made of, what was wasted,
-and the strangest requests."""
+"""A fold that gathers evidence: counts over time, parts of latency, causes of waste, and the story
+of the first run."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.ledger import CACHED, Chunk
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import Fold
-from simroute.metrics.tallies import Context
-from simroute.text import pairs
+from simroute.metrics.first_run import FirstRun
+from simroute.metrics.tallies import OK, Context
 
 BINS = 120
-"""Slices of the horizon."""
+"""Number of slices of the horizon."""
 CELLS, LOW, RATIO = 600, 0.01, float(np.log(1.02))
-"""Latency in cells 2 % wide, from 10 ms to over 1,400 s."""
+"""Number of latency cells, lower edge of the first (s), log of the width of each: 2 % wide, from
+10 ms to over 1,400 s."""
 PARTS = ("answering", "retries", "failovers", "waiting")
 WASTE = ("abandoned", "failed", "discarded")
-TURNS = ("opened", "half_opened", "closed")
-MOST_TURNS = 4000
-KEPT = 4
-OK = OUTCOMES.index("ok")
 
 
 def cell_seconds(cells: np.ndarray) -> np.ndarray:
-    """The middle of latency cells, s."""
+    """Returns the middle of each latency cell, in seconds."""
     return np.asarray(LOW * np.exp((cells + 0.5) * RATIO))
 
 
 class EvidenceFold:
-    """A sink for the ledger beside the metrics. `story`: keep breaker states and strange requests
-    of this replication as well."""
+    """A sink of the ledger beside the metrics.
+
+    story: keep transitions of breakers and exemplary requests of this replication as well.
+    """
 
     def __init__(self, context: Context, story: bool) -> None:
         size, self._context = len(context.providers), context
-        self._story = Story() if story else None
-        self._near: dict[str, list[Chunk]] = {"attempts": [], "events": []}
-        # origin: sends, answers and nano-USD, by whether the log tells how the send went
+        self._first_run = FirstRun() if story else None
+        # rows of requests that have not closed yet
+        self._pending: dict[str, list[Chunk]] = {"attempts": [], "events": []}
+        # origin: sends, answers, nano-USD (rows) by whether the log has enough calls (columns)
         ints = {"arrivals": BINS, "ok": BINS, "cached": BINS, "cost": BINS, "waste": len(WASTE)}
         self.counts = {name: np.zeros(shape, np.int64) for name, shape in ints.items()}
-        self.counts |= {} if context.seen is None else {"origin": np.zeros((3, 2), np.int64)}
+        self.counts |= {} if context.is_observed is None else {"origin": np.zeros((3, 2), np.int64)}
         self.counts |= {
             "sends": np.zeros((BINS, size), np.int64),
             "limited": np.zeros((BINS, size), np.int64),
@@ -57,18 +55,21 @@ class EvidenceFold:
             return
         if table == "attempts":
             self._sends(chunk)
-        elif self._story is None:
+        elif self._first_run is None:
             return
-        self._near[table].append(chunk)
+        self._pending[table].append(chunk)
 
     def finish(self, fold: Fold, names: dict[str, list[str]]) -> Evidence:
-        """All of it; `names`: words by code of events, layers, errors and whatever the context
-        names."""
+        """Returns the evidence. names: words by code of events, layers and errors; the context has
+        the others."""
         requests = fold.tables["requests"]
         counts = self.counts | {"latency": requests.latency.counts, "ttft": requests.ttft.counts}
-        self._remember(self._taken("events", -1, 0))
+        self._record(self._take("events", -1, 0))
         return Evidence(
-            counts, {} if self._story is None else self._story.plain(names | self._context.names)
+            counts,
+            {}
+            if self._first_run is None
+            else self._first_run.to_plain(names | self._context.names),
         )
 
     def _bin(self, when: np.ndarray) -> np.ndarray:
@@ -78,10 +79,10 @@ class EvidenceFold:
         places = self._bin(chunk["start_s"]), chunk["target"]
         np.add.at(self.counts["sends"], places, 1)
         np.add.at(self.counts["limited"], places, chunk["status"] == 429)
-        if self._context.seen is not None:
-            told = self._context.seen(chunk["target"], chunk["start_s"])
+        if self._context.is_observed is not None:
+            observed = self._context.is_observed(chunk["target"], chunk["start_s"])
             good = ~chunk["abandoned"] & (chunk["status"] == 200)
-            for column, mine in enumerate((told, ~told)):
+            for column, mine in enumerate((observed, ~observed)):
                 self.counts["origin"][:, column] += [
                     int(mine.sum()),
                     int((mine & good).sum()),
@@ -103,22 +104,22 @@ class EvidenceFold:
         np.add.at(counts["cost"], place, chunk["cost_nano"])
         np.add.at(counts["over_time"], (place[timed], cell[timed]), 1)
         first, size = int(chunk["request_id"][0]), len(place)
-        sent = self._taken("attempts", first, size)
+        sent = self._take("attempts", first, size)
         self._parts(chunk, sent, first, timed, cell)
         self._waste(chunk, sent, first)
-        if self._story is not None:
-            happened = self._taken("events", first, size)
-            self._remember(happened)
-            self._story.look(chunk, sent, happened)
+        if self._first_run is not None:
+            events = self._take("events", first, size)
+            self._record(events)
+            self._first_run.add(chunk, sent, events)
 
-    def _remember(self, events: Chunk | None) -> None:
-        if self._story is not None and events is not None:
-            self._story.events.append(events)
+    def _record(self, events: Chunk | None) -> None:
+        if self._first_run is not None and events is not None:
+            self._first_run.events.append(events)
 
-    def _taken(self, table: str, first: int, size: int) -> Chunk | None:
-        """The rows of `size` requests from `first` on, which are kept no longer; with size 0, all
-        that are left."""
-        chunks = self._near[table]
+    def _take(self, table: str, first: int, size: int) -> Chunk | None:
+        """Removes and returns the pending rows of the `size` requests from `first` on; with size 0,
+        all of them. None if there are none."""
+        chunks = self._pending[table]
         if not chunks:
             return None
         whole = (
@@ -129,7 +130,7 @@ class EvidenceFold:
         ids = whole["request_id"]
         mine = (ids >= first) & (ids < first + size) if size else np.ones(len(ids), bool)
         other = ~mine & (ids >= 0) if table == "attempts" else ~mine
-        self._near[table] = (
+        self._pending[table] = (
             [{name: column[other] for name, column in whole.items()}] if other.any() else []
         )
         return {name: column[mine] for name, column in whole.items()}
@@ -137,7 +138,8 @@ class EvidenceFold:
     def _parts(
         self, chunk: Chunk, sent: Chunk | None, first: int, ok: np.ndarray, cell: np.ndarray
     ) -> None:
-        """Where the time of each successful request went, added up by how long it took (µs)."""
+        """Adds the time of each successful request (µs) to the cell of its latency, by what it was
+        spent on."""
         latency, spent = chunk["latency_s"], np.zeros((len(PARTS), len(ok)))
         if sent is not None:
             place = sent["request_id"] - first
@@ -155,132 +157,19 @@ class EvidenceFold:
             )
 
     def _waste(self, chunk: Chunk, sent: Chunk | None, first: int) -> None:
-        """Nano-USD billed for nothing, by cause; what answered in time and was not used has been
+        """Adds the wasted nano-USD by cause. What answered in time and was not used counts as
         discarded (by a judge, a lost race)."""
         left = chunk["wasted_nano"].copy()
         if sent is None:
             return
-        place, cost, given_up = sent["request_id"] - first, sent["cost_nano"], sent["abandoned"]
-        for row, mask in enumerate((given_up, ~given_up & (sent["status"] != 200))):
+        place, cost, abandoned = sent["request_id"] - first, sent["cost_nano"], sent["abandoned"]
+        for row, mask in enumerate((abandoned, ~abandoned & (sent["status"] != 200))):
             part = np.zeros_like(left)
             np.add.at(part, place[mask], cost[mask])
             part = np.minimum(part, left)
             left -= part
             self.counts["waste"][row] += int(part.sum())
         self.counts["waste"][2] += int(left.sum())
-
-
-class Story:
-    """What one replication looked like: every turn of a breaker, and the few requests that are
-    worth a look."""
-
-    def __init__(self) -> None:
-        self.events: list[Chunk] = []
-        self._best: dict[str, list[tuple[float, int, Any]]] = {
-            "slowest": [],
-            "dearest": [],
-            "most attempts": [],
-            "false hit": [],
-        }
-
-    def look(self, chunk: Chunk, sent: Chunk | None, happened: Chunk | None) -> None:
-        """Keep those of these requests that beat the ones kept so far."""
-        scores = {
-            "slowest": chunk["latency_s"],
-            "dearest": chunk["cost_nano"].astype(float),
-            "most attempts": np.where(chunk["attempts"] > 1, chunk["attempts"], 0).astype(float),
-            "false hit": chunk["false_hit"].astype(float),
-        }
-        for why, score in scores.items():
-            best = self._best[why]
-            for i in np.argsort(-score, kind="stable")[:KEPT].tolist():
-                value, number = float(score[i]), int(chunk["request_id"][i])
-                if value > 0 and (
-                    len(best) < KEPT or (-value, number) < (-best[-1][0], best[-1][1])
-                ):
-                    best.append(
-                        (
-                            value,
-                            number,
-                            (_rows(chunk, number), _rows(sent, number), _rows(happened, number)),
-                        )
-                    )
-                    best.sort(key=lambda kept: (-kept[0], kept[1]))
-                    del best[KEPT:]
-
-    def plain(self, names: dict[str, list[str]]) -> dict[str, Any]:
-        """In words."""
-        return {"turns": self._turns(names), "strange": self._strange(names)}
-
-    def _turns(self, names: dict[str, list[str]]) -> list[list[Any]]:
-        """[t_s, event, replica, layer, whose] of each turn of a breaker (its own key, such as a
-        provider), and of a budget, in order of time."""
-        found = []
-        for chunk in self.events:
-            rows = zip(
-                *(
-                    chunk[name].tolist()
-                    for name in ("t_s", "event", "replica", "layer", "target", "detail")
-                ),
-                strict=True,
-            )
-            for t, event, replica, layer, target, detail in rows:
-                word = names["event"][event]
-                if word in (*TURNS, "shifted", "exhausted", "renewed"):
-                    whose = pairs(detail).get("breaker") or _word(names["target"], target)
-                    found.append([t, word, replica, names["layer"][layer], whose])
-        return sorted(found, key=lambda turn: turn[0])[:MOST_TURNS]
-
-    def _strange(self, names: dict[str, list[str]]) -> list[dict[str, Any]]:
-        found: dict[int, dict[str, Any]] = {}
-        for why, best in self._best.items():
-            for place, (_, number, (request, sent, happened)) in enumerate(best):
-                if number not in found:
-                    found[number] = {
-                        **_worded(request, names)[0],
-                        "attempts": _worded(sent, names),
-                        "events": _worded(happened, names),
-                        "why": [],
-                    }
-                found[number]["why"].append([place, why])
-        return sorted(found.values(), key=lambda kept: min(kept["why"]))
-
-
-WORDED = {"task", "user", "feature", "team", "error", "target", "event", "layer"}
-
-
-def _worded(rows: list[dict[str, Any]], names: dict[str, list[str]]) -> list[dict[str, Any]]:
-    made = []
-    for row in rows:
-        words: dict[str, Any] = {
-            name: _word(names[name], value) if name in WORDED else value
-            for name, value in row.items()
-        }
-        if "outcome" in words:
-            words |= {
-                "outcome": OUTCOMES[words["outcome"]],
-                "cached": list(CACHED)[words["cached"]],
-            }
-        made.append({name: None if value != value else value for name, value in words.items()})
-    return made
-
-
-def _word(words: list[str], code: int) -> str | None:
-    return words[code] if code >= 0 else None
-
-
-def _rows(chunk: Chunk | None, number: int) -> list[dict[str, Any]]:
-    """One request's rows as plain values."""
-    if chunk is None:
-        return []
-    places = np.flatnonzero(chunk["request_id"] == number).tolist()
-    return [
-        {
-            name: column[i].item() if isinstance(column[i], np.generic) else column[i]
-            for name, column in chunk.items()
-        }
-        for i in places
-    ]
 
 
 def _cell(seconds: np.ndarray) -> np.ndarray:

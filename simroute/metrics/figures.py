@@ -1,5 +1,5 @@
-"""Figures of one replication, as folds over the ledger's chunks: one definition each, the same with
-row files on or off.
+"""Figures of one replication, as folds over the ledger's chunks: one definition each, with or
+without row files.
 
 Quantiles come from a fixed logarithmic histogram (relative error at most 0.1 %); money is summed in
 integers (nano-USD).
@@ -15,16 +15,18 @@ import numpy as np
 
 from simroute.ledger import Chunk
 from simroute.metrics.evidence import Evidence
-from simroute.metrics.tallies import OK, Attempts, Context, Events, Requests, _share
+from simroute.metrics.tallies import OK, Attempts, Context, Events, Requests, ratio
 
 
 @dataclass
 class Figures:
-    """What one replication of one policy came to. `pooled`: (hits, trials) of shares, for exact
-    bounds; `minutes`: arrivals, successes.
+    """The figures of one replication of one policy.
 
-    `evidence`: what pictures are drawn from, None where nobody asked for it. `state`: of a part of
-    a replication, what it adds to the whole.
+    pooled: (hits, trials) of each share, for exact bounds.
+    by: kind (target, provider, task …) -> name -> figures.
+    minutes: arrivals and successes of each minute.
+    evidence: data for pictures, None where it was not gathered.
+    state: of a part of a replication, the sums that `merge_partials` adds up.
     """
 
     metrics: dict[str, float | None]
@@ -37,7 +39,7 @@ class Figures:
 
 
 class Fold:
-    """All metrics in one pass: a sink for the ledger."""
+    """All metrics in one pass: a sink of the ledger."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -51,30 +53,30 @@ class Fold:
         self.tables[table].add(chunk)
 
     def finish(self, event_names: list[str], busy_seconds: list[float]) -> Figures:
-        """`event_names` by code; `busy_seconds` of each target's slots."""
+        """Returns the figures. event_names: by code; busy_seconds: of each target's slots."""
         requests, attempts = self.tables["requests"], self.tables["attempts"]
         events = dict(zip(event_names, self.tables["events"].counts.tolist(), strict=False))
         metrics = requests.finish()
-        total, cost = int(requests.outcomes.sum()), requests.cost + attempts.pinged
+        total, cost = int(requests.outcomes.sum()), requests.cost + attempts.ping_cost
         metrics |= {
             "cost_usd": cost / 1e9,
-            "cost_per_1k_requests_usd": _share(cost / 1e6, total),
+            "cost_per_1k_requests_usd": ratio(cost / 1e6, total),
             "budget_used": None
             if self.context.budget is None
-            else self.context.budget.used(requests.spent + attempts.spent),
-            "attempts_per_request": _share(attempts.sends, total),
-            "load_amplification": _share(attempts.sends, requests.asked),
+            else self.context.budget.largest_share(requests.spent + attempts.spent),
+            "attempts_per_request": ratio(attempts.sends, total),
+            "load_amplification": ratio(attempts.sends, requests.sent),
             "rate_limited": float(attempts.limited),
             "breaker_opened": float(events.get("opened", 0)),
             "half_open_probes": float(attempts.probes),
             "time_on_failing_target_s": float(len(attempts.failing)),
-            **self._noticed(event_names),
+            **self._detection(event_names),
         }
         if requests.ungraded.any():
             metrics["quality_mean"] = None
         counts = (
             requests.outcomes[OK],
-            requests.attained,
+            requests.in_time,
             requests.hits,
             requests.false_hits,
             requests.forbidden,
@@ -87,21 +89,21 @@ class Fold:
             "forbidden_share",
         )
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
-        pooled["availability"] = requests.available()
+        pooled["availability"] = requests.good_minutes()
         return Figures(metrics, pooled, self._by(busy_seconds), requests.minutes.tolist(), events)
 
-    def _noticed(self, event_names: list[str]) -> dict[str, float | None]:
+    def _detection(self, event_names: list[str]) -> dict[str, float | None]:
         starts = np.array([start for start, *_ in self.context.windows])
-        took = self.tables["events"].first(event_names) - starts.reshape(-1, 1)
-        known = took[np.isfinite(took)].tolist()
+        delays = self.tables["events"].first_noticed(event_names) - starts.reshape(-1, 1)
+        known = delays[np.isfinite(delays)].tolist()
         return {
-            "detection_s": _share(math.fsum(known), len(known)),
-            "undetected": float(took.size - len(known)),
+            "detection_s": ratio(math.fsum(known), len(known)),
+            "undetected": float(delays.size - len(known)),
         }
 
     def _by(self, busy_seconds: list[float]) -> dict[str, dict[str, dict[str, float | None]]]:
         context, (sends, cost) = self.context, self.tables["attempts"].by_target
-        found: dict[str, dict[str, dict[str, float | None]]] = {
+        result: dict[str, dict[str, dict[str, float | None]]] = {
             "target": {},
             "provider": {},
             "model": {},
@@ -115,21 +117,21 @@ class Fold:
                 ("provider", context.providers[code]),
                 ("model", context.models[code]),
             ):
-                total = found[kind].setdefault(word, {"attempts": 0.0, "cost_usd": 0.0})
+                total = result[kind].setdefault(word, {"attempts": 0.0, "cost_usd": 0.0})
                 for key, value in row.items():
                     total[key] = (total[key] or 0.0) + (value or 0.0)
             slots = context.slots[code]
-            found["target"][name] = row | (
+            result["target"][name] = row | (
                 {}
                 if slots is None
                 else {"utilisation": busy_seconds[code] / (slots * context.horizon)}
             )
         for kind, table in self.tables["requests"].by.items():
             words = context.names[kind]
-            found[kind] = {
+            result[kind] = {
                 word: {
                     "requests": float(table[0][c]),
-                    "success_rate": _share(table[1][c], table[0][c]),
+                    "success_rate": ratio(table[1][c], table[0][c]),
                     "cost_usd": int(table[2][c]) / 1e9,
                 }
                 for c, word in enumerate(words)
@@ -138,11 +140,11 @@ class Fold:
         for (total, count), unknown, row in zip(
             requests.graded.T.tolist(),
             requests.ungraded.tolist(),
-            found.get("task", {}).values(),
+            result.get("task", {}).values(),
             strict=False,
         ):
-            row["quality_mean"] = None if unknown else _share(total, count)
-        return found
+            row["quality_mean"] = None if unknown else ratio(total, count)
+        return result
 
 
 METRICS: dict[str, tuple[str, bool]] = {

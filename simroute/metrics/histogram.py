@@ -1,4 +1,4 @@
-"""Quantiles of any number of figures in fixed memory."""
+"""Quantiles of any number of values in fixed memory."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import numpy as np
 
 
 class Histogram:
-    """Counts of positive numbers in cells 0.2 % wide, so that a cell's middle is at most 0.1 %
-    off."""
+    """Counts of positive numbers in cells 0.2 % wide: the middle of a cell is at most 0.1 % off."""
 
     LOW, RATIO, CELLS = 1e-4, np.log(1.002), 11_600  # from 0.1 ms to over 1e6 s
 
@@ -21,8 +20,8 @@ class Histogram:
         )
 
     def quantile(self, share: float) -> float | None:
-        """The smallest value that at least `share` of the numbers do not exceed, None without
-        numbers."""
+        """The smallest value that at least `share` of the values do not exceed; None without
+        values."""
         total = int(self.counts.sum())
         if total == 0:
             return None

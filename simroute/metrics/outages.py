@@ -1,4 +1,4 @@
-"""Which outages hold over which target when: rows are matched to windows by bisection."""
+"""Which outages hold at a target at a time: rows are matched to windows by bisection."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ Window = tuple[float, float, tuple[int, ...]]
 
 
 class Outages:
-    """Windows as spells of each target between which nothing changes, with the outages that hold in
-    each; they may overlap."""
+    """Windows, which may overlap, as spells of each target during which the same outages hold."""
 
     def __init__(self, windows: list[Window]) -> None:
-        turns: dict[int, list[tuple[float, int, int]]] = {}
+        changes: dict[int, list[tuple[float, int, int]]] = {}
         for place, (start, end, targets) in enumerate(windows):
             for target in targets if start < end else ():
-                turns.setdefault(target, []).extend(((start, 1, place), (end, 0, place)))
-        self._spells = {target: _spells(sorted(mine)) for target, mine in turns.items()}
+                changes.setdefault(target, []).extend(((start, 1, place), (end, 0, place)))
+        self._spells = {target: _spells(sorted(mine)) for target, mine in changes.items()}
 
     def match(self, target: np.ndarray, when: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(row, window) of each row at a target (code) and a time (s) within an outage of it, start
-        included and end not."""
+        """Returns rows and windows: a pair for each row (target code, seconds) and each outage of
+        that target that holds then, start included and end not."""
         rows, places = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
-        for code, (edges, many, first, held) in self._spells.items():
+        for code, (edges, counts, first, windows) in self._spells.items():
             mine = np.flatnonzero(target == code)
             spell = np.searchsorted(edges, when[mine], "right")
-            count = many[spell]
-            found = np.repeat(mine, count)
-            within = np.arange(len(found)) - np.repeat(np.cumsum(count) - count, count)
-            rows.append(found)
-            places.append(held[np.repeat(first[spell], count) + within])
+            count = counts[spell]
+            matches = np.repeat(mine, count)
+            within = np.arange(len(matches)) - np.repeat(np.cumsum(count) - count, count)
+            rows.append(matches)
+            places.append(windows[np.repeat(first[spell], count) + within])
         return np.concatenate(rows), np.concatenate(places)
 
 
 def _spells(
-    turns: list[tuple[float, int, int]],
+    changes: list[tuple[float, int, int]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(edges, and for the spell before each and that after the last: how many outages hold, where
-    they stand; the outages themselves)."""
-    edges, many, first = [], [0], [0]
-    held: list[int] = []
-    here: set[int] = set()
-    for when, begins, place in turns:
-        (here.add if begins else here.discard)(place)
+    """Returns the edges (s) between spells; for each spell, the one before the first edge included,
+    how many outages hold and where they stand in the last array; and that array."""
+    edges, counts, first = [], [0], [0]
+    windows: list[int] = []
+    current: set[int] = set()
+    for when, begins, window in changes:
+        (current.add if begins else current.discard)(window)
         edges.append(when)
-        many.append(len(here))
-        first.append(len(held))
-        held += sorted(here)
-    return np.array(edges), np.array(many), np.array(first), np.array(held, np.int64)
+        counts.append(len(current))
+        first.append(len(windows))
+        windows += sorted(current)
+    return np.array(edges), np.array(counts), np.array(first), np.array(windows, np.int64)

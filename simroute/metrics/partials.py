@@ -1,5 +1,5 @@
-"""Figures of a whole from its parts: what the folds have counted, as arrays that add up, so that no
-part need be played again."""
+"""Figures of a whole replication from its parts: the counts of folds as arrays that add up, so that
+no part is played twice."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ NUMBERS = {
         "forbidden",
         "hits",
         "false_hits",
-        "attained",
-        "asked",
+        "in_time",
+        "sent",
         "answers",
     ),
-    "attempts": ("sends", "limited", "probes", "pinged"),
+    "attempts": ("sends", "limited", "probes", "ping_cost"),
 }
 HISTOGRAMS = ("latency", "ttft", "failover")
 
@@ -29,36 +29,36 @@ HISTOGRAMS = ("latency", "ttft", "failover")
 def partial_state(
     fold: Fold, event_names: list[str], busy_seconds: list[float]
 ) -> dict[str, np.ndarray]:
-    """Everything that a fold has counted, by name."""
+    """Returns all counts of a fold by name."""
     requests, attempts, events = (fold.tables[name] for name in ("requests", "attempts", "events"))
-    found = {
+    result = {
         table: np.array([getattr(fold.tables[table], name) for name in names], np.int64)
         for table, names in NUMBERS.items()
     }
-    found |= {name: getattr(requests, name).counts for name in HISTOGRAMS}
-    found |= {
+    result |= {name: getattr(requests, name).counts for name in HISTOGRAMS}
+    result |= {
         "outcomes": requests.outcomes,
         "quality": np.array(requests.quality),
         "minutes": requests.minutes,
         "busy": np.array(busy_seconds),
     }
-    found |= {f"by_{name}": table for name, table in requests.by.items()} | {
+    result |= {f"by_{name}": table for name, table in requests.by.items()} | {
         "by_target": attempts.by_target
     }
-    found |= {"requests_spent": requests.spent, "attempts_spent": attempts.spent}
-    found |= {"graded": requests.graded, "ungraded": requests.ungraded}
-    found |= {
+    result |= {"requests_spent": requests.spent, "attempts_spent": attempts.spent}
+    result |= {"graded": requests.graded, "ungraded": requests.ungraded}
+    result |= {
         "failing": np.array(sorted(attempts.failing), np.int64),
-        "noticed": events.first(event_names),
+        "noticed": events.first_noticed(event_names),
     }
-    return found | {
+    return result | {
         f"event_{word}": np.array(count)
         for word, count in zip(event_names, events.counts.tolist(), strict=False)
     }
 
 
 def merge_partials(context: Context, parts: list[dict[str, np.ndarray]]) -> Figures:
-    """The figures of the parts together; `state` holds their sum."""
+    """Returns the figures of all parts together; `state` holds their sum."""
     fold = Fold(context)
     requests, attempts, events = (fold.tables[name] for name in ("requests", "attempts", "events"))
     total: dict[str, Any] = {}
@@ -67,7 +67,7 @@ def merge_partials(context: Context, parts: list[dict[str, np.ndarray]]) -> Figu
             if name not in total:
                 total[name] = array.copy()
             elif name == "minutes":
-                total[name] = _longer(total[name], array)
+                total[name] = _add_padded(total[name], array)
             elif name == "failing":
                 total[name] = np.union1d(total[name], array)
             elif name == "noticed":
@@ -103,7 +103,7 @@ def merge_partials(context: Context, parts: list[dict[str, np.ndarray]]) -> Figu
     return figures
 
 
-def _longer(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _add_padded(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     size = max(one.shape[1], other.shape[1])
     first, second = (np.pad(each, ((0, 0), (0, size - each.shape[1]))) for each in (one, other))
     return np.asarray(first + second)

@@ -1,4 +1,4 @@
-"""What the folds count: requests, attempts, events."""
+"""Counts over the three tables of the ledger: requests, attempts, events."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MINUTE = 60.0
 
 
 NOTICED = ("opened", "cooldown", "shifted")
-"""Events by which a layer of one replica says that it leaves a target; of an outage, if the target
-that they name is under it."""
+"""Events by which a layer of a replica reports that it leaves a target. Such an event notices an
+outage if its target is under it."""
 
 
 LABELS = ("task", "user", "feature", "team")
-"""What requests are split by."""
+"""Columns by which requests are split."""
 
 
 OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
@@ -30,35 +30,40 @@ OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
 
 @dataclass(frozen=True)
 class BudgetPeriods:
-    """A budget: `usd` for `together` periods in a row, which begin at `starts` and end at `ends`
-    (s), in order and apart."""
+    """A budget and its periods: `usd` may be spent in any `together` consecutive periods.
+
+    starts, ends: seconds, in order; periods do not overlap.
+    """
 
     usd: float
     starts: np.ndarray
     ends: np.ndarray
     together: int = 1
 
-    def spend(self, spent: np.ndarray, when: np.ndarray, nano: np.ndarray) -> None:
-        """Add nano-USD to `spent` by period; what was billed in none is left out."""
+    def add(self, spent: np.ndarray, when: np.ndarray, nano: np.ndarray) -> None:
+        """Adds bills (nano-USD, at seconds `when`) to `spent`, one number a period; bills outside
+        all periods are left out."""
         place = np.searchsorted(self.starts, when, side="right") - 1
         inside = (place >= 0) & (when < self.ends[place])
         np.add.at(spent, place[inside], nano[inside])
 
-    def used(self, spent: np.ndarray) -> float:
-        """The part of it that was spent in the dearest such row."""
+    def largest_share(self, spent: np.ndarray) -> float:
+        """The share of the budget spent in the dearest `together` consecutive periods."""
         row, sums = min(self.together, len(spent)), np.concatenate([[0], np.cumsum(spent)])
         return float((sums[row:] - sums[: len(sums) - row]).max()) / 1e9 / self.usd
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a fold must know besides the rows. `windows`: (start, end, target codes) of each outage;
-    `names`: words by code.
+    """What a fold must know besides the rows.
 
-    `day`: the number of the day (place in `names["day"]`) of arrivals at these seconds, where days
-    have names. `seen`: of sends to these targets at these seconds, whether a log tells how they
-    went. `replicas`: how many states a policy has; 1 where all share one. `budget`: USD for a
-    period, and the periods of it that are whole, (start, end) in s, in order.
+    windows: (start, end, target codes) of each outage. names: words by code, for each kind.
+    slots: concurrent calls that each target allows, None without a limit.
+    day: arrivals (s) -> place in `names["day"]`, where days have names.
+    is_observed: (targets, starts in s) -> bool for each send: whether the log has enough calls of
+    that target in that hour to resample from; None without a log.
+    replicas: number of states that a policy has; 1 where all replicas share one.
+    budget: the scenario's, with the periods that lie wholly in the horizon.
     """
 
     horizon: float
@@ -71,7 +76,7 @@ class Context:
     models: list[str]
     slots: list[int | None] = field(default_factory=list)
     day: Callable[[np.ndarray], np.ndarray] | None = None
-    seen: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    is_observed: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     replicas: int = 1
     budget: BudgetPeriods | None = None
 
@@ -79,20 +84,20 @@ class Context:
     def outages(self) -> Outages:
         return Outages(self.windows)
 
-    def spent(self) -> np.ndarray:
-        """Nothing yet, for each period of the budget."""
+    def zero_spend(self) -> np.ndarray:
+        """A zero for each period of the budget."""
         return np.zeros(0 if self.budget is None else len(self.budget.starts), np.int64)
 
 
 class Requests:
-    """Everything that is counted on requests."""
+    """Counts, sums and histograms over requests."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.outcomes = np.zeros(len(OUTCOMES), np.int64)
         self.latency, self.ttft, self.failover = Histogram(), Histogram(), Histogram()
-        self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.attained = (
-            self.asked
+        self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.in_time = (
+            self.sent
         ) = 0
         self.quality, self.answers = 0.0, 0
         self.minutes = np.zeros((2, 0), np.int64)
@@ -102,27 +107,27 @@ class Requests:
         self.by = {name: np.zeros((3, len(context.names[name])), np.int64) for name in labels}
         self.graded = np.zeros((2, len(context.names["task"])))
         self.ungraded = np.zeros(len(context.names["task"]), np.int64)
-        self.spent = context.spent()
+        self.spent = context.zero_spend()
 
     def add(self, chunk: Chunk) -> None:
         ok = chunk["outcome"] == OK
         self.outcomes += np.bincount(chunk["outcome"], minlength=len(OUTCOMES))
         latency, ttft = chunk["latency_s"], chunk["ttft_s"]
-        self.latency.add(latency[ok & ~np.isnan(latency)])  # of a log, not all are known
+        self.latency.add(latency[ok & ~np.isnan(latency)])  # a log may not have all
         self.ttft.add(ttft[ok & ~np.isnan(ttft)])
         self.failover.add(chunk["failover_s"][~np.isnan(chunk["failover_s"])])
         self.cost += int(chunk["cost_nano"].sum())
         if self.context.budget is not None:
-            self.context.budget.spend(self.spent, chunk["arrival_s"], chunk["cost_nano"])
+            self.context.budget.add(self.spent, chunk["arrival_s"], chunk["cost_nano"])
         self.wasted += int(chunk["wasted_nano"].sum())
         self.forbidden += int(chunk["forbidden"].sum())
         self.hits += int((ok & (chunk["cached"] != CACHED["no"])).sum())
         self.false_hits += int((ok & chunk["false_hit"]).sum())
-        self.asked += int((chunk["attempts"] > 0).sum())
+        self.sent += int((chunk["attempts"] > 0).sum())
         quick = ok & (latency <= self.context.slo_latency)
         if self.context.slo_ttft is not None:
             quick &= np.isnan(ttft) | (ttft <= self.context.slo_ttft)
-        self.attained += int(quick.sum())
+        self.in_time += int(quick.sum())
         quality = chunk["quality"][ok]
         quality = quality[~np.isnan(quality)]
         self.quality += float(quality.sum())
@@ -163,42 +168,42 @@ class Requests:
             ]
         )
 
-    def available(self) -> tuple[int, int]:
-        """Minutes in which enough requests succeeded, and minutes in which any arrived."""
+    def good_minutes(self) -> tuple[int, int]:
+        """Number of minutes in which enough requests succeeded, and of those with arrivals."""
         seen = self.minutes[0] > 0
         good = self.minutes[1][seen] >= self.context.minute_success * self.minutes[0][seen]
         return int(good.sum()), len(good)
 
     def finish(self) -> dict[str, float | None]:
         total = int(self.outcomes.sum())
-        good, seen = self.available()
+        good, seen = self.good_minutes()
         return {
             "requests": float(total),
-            "success_rate": _share(self.outcomes[OK], total),
-            "availability": _share(good, seen),
-            "slo_attainment": _share(self.attained, total),
+            "success_rate": ratio(self.outcomes[OK], total),
+            "availability": ratio(good, seen),
+            "slo_attainment": ratio(self.in_time, total),
             "latency_p50_s": self.latency.quantile(0.50),
             "latency_p95_s": self.latency.quantile(0.95),
             "latency_p99_s": self.latency.quantile(0.99),
             "ttft_p95_s": self.ttft.quantile(0.95),
             "wasted_usd": self.wasted / 1e9,
-            "quality_mean": _share(self.quality, self.answers),
-            "cache_hit_rate": _share(self.hits, total),
-            "cache_false_hit_rate": _share(self.false_hits, total),
+            "quality_mean": ratio(self.quality, self.answers),
+            "cache_hit_rate": ratio(self.hits, total),
+            "cache_false_hit_rate": ratio(self.false_hits, total),
             "rejected": float(self.outcomes[REJECTED]),
             "truncated": float(self.outcomes[TRUNCATED]),
             "failover_p95_s": self.failover.quantile(0.95),
-            "forbidden_share": _share(self.forbidden, total),
+            "forbidden_share": ratio(self.forbidden, total),
         }
 
 
 class Attempts:
-    """Everything that is counted on attempts."""
+    """Counts and sums over attempts."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.sends = self.limited = self.probes = self.pinged = 0
-        self.spent = context.spent()
+        self.sends = self.limited = self.probes = self.ping_cost = 0
+        self.spent = context.zero_spend()
         size = len(context.providers)
         self.by_target = np.zeros((2, size), np.int64)
         self.failing: set[int] = set()
@@ -206,9 +211,9 @@ class Attempts:
     def add(self, chunk: Chunk) -> None:
         own = chunk["request_id"] >= 0
         self.sends += int(own.sum())
-        self.pinged += int(chunk["cost_nano"][~own].sum())
+        self.ping_cost += int(chunk["cost_nano"][~own].sum())
         if self.context.budget is not None:
-            self.context.budget.spend(self.spent, chunk["start_s"][~own], chunk["cost_nano"][~own])
+            self.context.budget.add(self.spent, chunk["start_s"][~own], chunk["cost_nano"][~own])
         self.limited += int((chunk["status"] == 429).sum())
         self.probes += int((chunk["probe"] & own).sum())
         self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])
@@ -216,12 +221,12 @@ class Attempts:
         ordinary = ~chunk["probe"]
         start = chunk["start_s"][ordinary]
         rows, places = self.context.outages.match(chunk["target"][ordinary], start)
-        # the outage, and the second of the run
+        # (outage, second of the run) as one number
         self.failing.update(np.unique((places << 32) | start[rows].astype(np.int64)).tolist())
 
 
 class Events:
-    """Everything that is counted on events."""
+    """Counts of events by name, and when each outage was noticed."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -230,7 +235,7 @@ class Events:
         self._codes: dict[str, list[int]] = {}
         for code, provider in enumerate(context.providers):
             self._codes.setdefault(provider, []).append(code)
-        self.noticed: np.ndarray | None = None
+        self.noticed: np.ndarray | None = None  # once computed, or merged from parts
 
     def add(self, chunk: Chunk) -> None:
         counts = np.bincount(chunk["event"], minlength=len(self.counts))
@@ -240,36 +245,36 @@ class Events:
             return
         row, target = self._concerned(chunk)
         t = chunk["t_s"][row]
-        found, places = self.context.outages.match(target, t)
+        matches, places = self.context.outages.match(target, t)
         replica = (
-            chunk["replica"][row][found]
+            chunk["replica"][row][matches]
             if self.context.replicas > 1
-            else np.zeros(len(found), np.int64)
+            else np.zeros(len(matches), np.int64)
         )
         keys, first = np.unique(
-            np.array([chunk["event"][row][found], places, replica]), axis=1, return_index=True
+            np.array([chunk["event"][row][matches], places, replica]), axis=1, return_index=True
         )
-        for *key, when in zip(*keys.tolist(), t[found[first]].tolist(), strict=True):
+        for *key, when in zip(*keys.tolist(), t[matches[first]].tolist(), strict=True):
             self._first.setdefault(tuple(key), when)
 
     def _concerned(self, chunk: Chunk) -> tuple[np.ndarray, np.ndarray]:
-        """(row, target) of each target that an event is about, in order of time: its own, or all of
-        the provider whose breaker it is of."""
+        """Rows and targets (codes) of each pair of an event and a target that it concerns, in order
+        of time: its own target, or all targets of the provider that its breaker guards."""
         rows: list[int] = []
         targets: list[int] = []
         for row, (target, detail) in enumerate(
             zip(chunk["target"].tolist(), chunk["detail"].tolist(), strict=True)
         ):
-            whose = pairs(detail).get("breaker") if "breaker=" in detail else None
-            own = target < 0 or whose == self.context.names["target"][target]
-            about = [target] if own or whose not in self._codes else self._codes[whose]
-            rows += [row] * len(about)
-            targets += about
+            key = pairs(detail).get("breaker") if "breaker=" in detail else None
+            own = target < 0 or key == self.context.names["target"][target]
+            concerned = [target] if own or key not in self._codes else self._codes[key]
+            rows += [row] * len(concerned)
+            targets += concerned
         return np.array(rows, np.int64), np.array(targets, np.int64)
 
-    def first(self, event_names: list[str]) -> np.ndarray:
-        """When each outage (row) was first noticed by each replica (column), s; infinite where it
-        was not while it lasted."""
+    def first_noticed(self, event_names: list[str]) -> np.ndarray:
+        """When (s) each outage (row) was first noticed by each replica (column); infinite where it
+        was not noticed while it lasted."""
         if self.noticed is None:
             self.noticed = np.full((len(self.context.windows), self.context.replicas), np.inf)
             for (event, place, replica), t in self._first.items():
@@ -278,5 +283,5 @@ class Events:
         return self.noticed
 
 
-def _share(part: float, whole: float) -> float | None:
+def ratio(part: float, whole: float) -> float | None:
     return float(part) / float(whole) if whole else None

@@ -44,9 +44,11 @@ async def sleep(seconds: float) -> None:
 
 
 async def within(seconds: float, work: Awaitable[Outcome]) -> Outcome:
-    """Cancels the task itself at the deadline and catches its own cancellation, as asyncio.timeout
-    does; a loop may offer timers for deadlines (`call_late`), which come after replies of the same
-    instant."""
+    """Returns the outcome of `work`, or status 408 after `seconds`.
+
+    Cancels its own task at the deadline and catches that cancellation, as asyncio.timeout does. A
+    loop may offer `call_late`, a timer that fires after the replies of the same instant.
+    """
     if not seconds >= 0:
         raise ValueError(f"cannot wait for {seconds} s")
     if seconds == math.inf:
@@ -92,7 +94,7 @@ async def first(
         elif left == 0 or satisfied(task.result()):
             answer.set_result(task.result())
 
-    tasks = [loop.create_task(_awaited(work)) for work in works]
+    tasks = [loop.create_task(_outcome_of(work)) for work in works]
     for task in tasks:
         task.add_done_callback(done)
     try:
@@ -102,5 +104,5 @@ async def first(
             task.cancel()
 
 
-async def _awaited(work: Awaitable[Outcome]) -> Outcome:
+async def _outcome_of(work: Awaitable[Outcome]) -> Outcome:
     return await work

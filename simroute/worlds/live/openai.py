@@ -30,14 +30,14 @@ class Endpoint:
 
 
 class Stream:
-    """The text of a streamed answer as it comes: iterate over it, once."""
+    """The text of a streamed answer as it arrives: iterate over it, once."""
 
     def __init__(self) -> None:
         self._chunks: asyncio.Queue[str | None] = asyncio.Queue()
         self.text = ""
 
     def put(self, text: str | None) -> None:
-        """Add a piece; None ends it."""
+        """Adds a piece of text; None ends the stream."""
         self.text += text or ""
         self._chunks.put_nowait(text)
 
@@ -47,7 +47,7 @@ class Stream:
 
 
 class OpenAI:
-    """A transport. One session for all endpoints; proxies from the environment are not used."""
+    """A transport with one session for all endpoints; it ignores proxies of the environment."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
         self._endpoints = endpoints
@@ -58,7 +58,7 @@ class OpenAI:
             await self._session.close()
 
     async def send(self, call: Call) -> Outcome:
-        """One POST. Raises nothing but cancellation."""
+        """Sends one POST. Raises nothing but cancellation."""
         assert call.target is not None
         endpoint = self._endpoints[call.target]
         if self._session is None:
@@ -72,7 +72,7 @@ class OpenAI:
             response = await self._session.post(
                 f"{endpoint.base_url.rstrip('/')}/chat/completions",
                 json=_body(call, endpoint),
-                headers=_head(endpoint),
+                headers=_headers(endpoint),
             )
             if response.status != 200:
                 return Outcome(
@@ -82,8 +82,8 @@ class OpenAI:
                     retry_after(response.headers),
                 )
             if not call.request.streamed:
-                return _complete(json.loads(await _read(response)), call.target, endpoint)
-            outcome = await _first(response, call.target, endpoint)
+                return _complete(json.loads(await _read_body(response)), call.target, endpoint)
+            outcome = await _read_first_token(response, call.target, endpoint)
             handed_on = outcome.rest is not None
             return outcome
         except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
@@ -104,11 +104,11 @@ def _body(call: Call, endpoint: Endpoint) -> dict[str, Any]:
     return body
 
 
-def _head(endpoint: Endpoint) -> dict[str, str]:
+def _headers(endpoint: Endpoint) -> dict[str, str]:
     return {"Authorization": f"Bearer {endpoint.api_key}"} if endpoint.api_key else {}
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
     data = bytearray()
     async for chunk in response.content.iter_chunked(65536):
         data += chunk
@@ -119,10 +119,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 def _complete(data: Any, target: str, endpoint: Endpoint) -> Outcome:
     text = data["choices"][0]["message"]["content"] or ""
-    return _billed(target, endpoint, data.get("usage") or {}, str(text))
+    return _bill(target, endpoint, data.get("usage") or {}, str(text))
 
 
-def _billed(target: str, endpoint: Endpoint, usage: Any, text: str) -> Outcome:
+def _bill(target: str, endpoint: Endpoint, usage: Any, text: str) -> Outcome:
     tokens_in, tokens_out = (
         int(usage.get("prompt_tokens", 0)),
         int(usage.get("completion_tokens", 0)),
@@ -133,23 +133,25 @@ def _billed(target: str, endpoint: Endpoint, usage: Any, text: str) -> Outcome:
     )
 
 
-async def _first(response: aiohttp.ClientResponse, target: str, endpoint: Endpoint) -> Outcome:
-    """Read up to the first piece of text; the rest reads on."""
+async def _read_first_token(
+    response: aiohttp.ClientResponse, target: str, endpoint: Endpoint
+) -> Outcome:
+    """Reads up to the first piece of text; the rest of the outcome reads on."""
     events = _events(response)
     stream, usage = Stream(), dict[str, Any]()
-    if not await _piece(events, stream, usage):
+    if not await _read_piece(events, stream, usage):
         return (
             Outcome(502, target, "truncated")
             if not stream.text and not usage
-            else _billed(target, endpoint, usage, stream.text)
+            else _bill(target, endpoint, usage, stream.text)
         )
 
     async def read_on() -> Outcome:
         try:
-            while await _piece(events, stream, usage):
+            while await _read_piece(events, stream, usage):
                 pass
             return (
-                _billed(target, endpoint, usage, stream.text)
+                _bill(target, endpoint, usage, stream.text)
                 if usage.get("done")
                 else Outcome(502, target, "truncated")
             )
@@ -167,16 +169,16 @@ async def _first(response: aiohttp.ClientResponse, target: str, endpoint: Endpoi
 
     rest = Rest(read_on)
 
-    def over(_: Outcome) -> None:
+    def end(_: Outcome) -> None:
         stream.put(None)
         response.close()
 
-    rest.then(over)
+    rest.then(end)
     return Outcome(200, target, answer=stream, rest=rest)
 
 
-async def _piece(events: AsyncIterator[Any], stream: Stream, usage: dict[str, Any]) -> bool:
-    """Read up to the next piece of text; False at the end."""
+async def _read_piece(events: AsyncIterator[Any], stream: Stream, usage: dict[str, Any]) -> bool:
+    """Reads up to the next piece of text; returns False at the end."""
     async for data in events:
         if data is None:
             usage["done"] = True
@@ -192,7 +194,7 @@ async def _piece(events: AsyncIterator[Any], stream: Stream, usage: dict[str, An
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
-    """Server-sent events as JSON, None for [DONE]."""
+    """Yields server-sent events as JSON, None for [DONE]."""
     size = 0
     async for line in response.content:
         size += len(line)
@@ -204,8 +206,9 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[Any]:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a provider asks to wait (retry-after-ms, or Retry-After as seconds, or as a
-    date, which is read against the answer's own Date), from 0 to an hour; None for nonsense."""
+    """Returns the seconds that a provider asks to wait, from 0 to an hour; None without or for an
+    unreadable header. Reads retry-after-ms, or Retry-After as seconds or as a date, which is
+    compared with the answer's own Date."""
     try:
         if "retry-after-ms" in headers:
             seconds = float(headers["retry-after-ms"]) / 1000

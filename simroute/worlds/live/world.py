@@ -19,14 +19,14 @@ JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
 
 
 class Transport(Protocol):
-    """The way to a provider: an outcome for every call, never an exception; for a streamed one at
-    its first token, with the rest behind it."""
+    """The way to a provider. Returns an outcome for every call and never raises; for a streamed
+    call it returns at the first token, with the rest in the outcome."""
 
     async def send(self, call: Call) -> Outcome: ...
 
 
 class Row(NamedTuple):
-    """One attempt, as the ledger of a simulation has it. Times in seconds of the world's clock."""
+    """One attempt, as in the ledger of a simulation. Times are seconds of the world's clock."""
 
     request_id: int
     replica: int
@@ -47,7 +47,7 @@ class Row(NamedTuple):
 
 @dataclass(eq=False)
 class LiveRequest:
-    """What a caller asked for. `payload` is for the transport alone."""
+    """A request of a caller. `payload` is for the transport alone."""
 
     id: int
     key: Hashable
@@ -95,7 +95,7 @@ class View:
         self.ping = partial(world.ping, replica)
 
     def logged(self, call: Call) -> Logged | None:
-        return None  # what is happening now is in no log
+        return None  # a live call is in no log
 
     def unbilled(self, call: Call) -> Sequence[str]:
         return call.request.unbilled  # type: ignore[attr-defined, no-any-return]
@@ -105,10 +105,10 @@ class View:
 
 
 class LiveWorld:
-    """Runs stacks of layers on the running event loop. `rows` and `events` are called with each
-    attempt and each policy event.
+    """Runs stacks of layers, one for each replica, on the running event loop.
 
-    clock: seconds since 1970, for budgets that follow a calendar.
+    rows, events: called with each attempt and each policy event. judge: grades answers, for a
+    cascade. clock: seconds since 1970, for budgets that follow a calendar.
     """
 
     def __init__(
@@ -141,18 +141,18 @@ class LiveWorld:
     # -- requests ----------------------------------------------------------------------------------
 
     async def begin(self, request: LiveRequest) -> Outcome:
-        """What the policy answers: complete, or at the first token. Whoever calls this must call
-        `end` afterwards."""
+        """Returns the policy's outcome: complete, or at the first token. The caller must call `end`
+        afterwards."""
         return await self._entries[request.replica](Call(request))
 
     def end(self, request: LiveRequest) -> None:
-        """Close every stream of the request that nobody has read."""
+        """Closes every stream of the request that was not read."""
         for rest in request.rests:
             if rest.outcome is None:
                 rest.close_all()
 
     async def serve(self, request: LiveRequest) -> Outcome:
-        """The final outcome of a request."""
+        """Returns the final outcome of a request."""
         try:
             outcome = await self.begin(request)
             return outcome if outcome.rest is None else await outcome.rest
@@ -160,7 +160,7 @@ class LiveWorld:
             self.end(request)
 
     def start(self) -> None:
-        """Start each layer's `background`, once for each replica."""
+        """Starts `background` of each layer that has it, once for each replica."""
         for replica, layers in enumerate(self.stacks):
             for place, (name, layer) in enumerate(layers.items()):
                 if hasattr(layer, "background"):
@@ -172,31 +172,31 @@ class LiveWorld:
                     self._background.append(asyncio.get_running_loop().create_task(work))
 
     def stop(self) -> None:
-        """Cancel what `start` started."""
+        """Cancels what `start` started."""
         for task in self._background:
             task.cancel()
 
     # -- sends -------------------------------------------------------------------------------------
 
     async def send(self, call: Call) -> Outcome:
-        """One attempt."""
+        """Makes one attempt."""
         request: Any = call.request
         target = call.target if call.target is not None else next(iter(self.known))
         request.attempts += 1
         number = request.sends[target] = request.sends.get(target, 0) + 1
-        tell = partial(
+        add_row = partial(
             self._row, request, request.attempts, number, target, kernel.now(), call.probe
         )
         try:
             outcome = await self._transport.send(call.to(target))
         except asyncio.CancelledError:
-            tell(Outcome(499, target, "abandoned"))
+            add_row(Outcome(499, target, "abandoned"))
             raise
         if outcome.rest is None:
-            tell(outcome)
+            add_row(outcome)
         else:
             request.rests.append(outcome.rest)
-            outcome.rest.then(tell)
+            outcome.rest.then(add_row)
         return outcome
 
     def _row(
@@ -210,8 +210,8 @@ class LiveWorld:
         outcome: Outcome,
     ) -> None:
         request.usd += outcome.usd
-        gone = outcome.status == 499
-        if gone:
+        abandoned = outcome.status == 499
+        if abandoned:
             request.unbilled.append(target)
         if self._rows is not None:
             self._rows(
@@ -224,12 +224,12 @@ class LiveWorld:
                     start,
                     kernel.now(),
                     outcome.status,
-                    "abandoned" if gone else outcome.error,
+                    "abandoned" if abandoned else outcome.error,
                     outcome.retry_after,
                     outcome.input_tokens,
                     outcome.output_tokens,
                     outcome.usd,
-                    gone,
+                    abandoned,
                     probe,
                 )
             )
@@ -243,7 +243,7 @@ class LiveWorld:
         now = kernel.now()
         if self._clock is not None:
             return Periods(self._clock() - now, dated=True)(now, kind, zone, reset)
-        if math.isnan(self._began):  # nobody says what day it is: periods count from the first call
+        if math.isnan(self._began):  # without a clock periods begin at the first call
             self._began = now
         begin, end = Periods()(now - self._began, kind, zone, reset)
         return self._began + begin, self._began + end
@@ -265,14 +265,14 @@ class LiveWorld:
         return await self._judge(call, outcome)
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
-        """By the cosine of hashed three-letter counts: lexical, so it knows words, not meanings."""
+        """Returns the key with the highest cosine of hashed three-letter counts (lexical)."""
         request: Any = call.request
-        mine = embedded(request.text)
-        self._vectors[request.key] = mine
+        vector = embed(request.text)
+        self._vectors[request.key] = vector
         if len(self._vectors) > 2 * max(len(keys), 1000):
             self._vectors.popitem(last=False)
         scored = [
-            (_dot(mine, self._vectors[key]), key)
+            (_dot(vector, self._vectors[key]), key)
             for key in keys
             if key in self._vectors and key != request.key
         ]
@@ -317,8 +317,8 @@ class LiveWorld:
             )
 
 
-def embedded(text: str) -> dict[int, float]:
-    """A sparse unit vector: counts of three-letter runs, hashed into 4,096 places."""
+def embed(text: str) -> dict[int, float]:
+    """Returns a sparse unit vector: counts of three-letter sequences, hashed into 4,096 places."""
     words = " ".join(text.lower().split())
     counts: dict[int, float] = {}
     for i in range(max(1, len(words) - 2)):

@@ -1,0 +1,128 @@
+"""The story of one replication: what its breakers did, and its most remarkable requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.text import pairs
+
+TRANSITIONS = ("opened", "half_opened", "closed")
+MOST_TRANSITIONS = 4000
+BEST = 4
+"""Requests kept for each score."""
+
+
+class FirstRun:
+    """The story of one replication: transitions of breakers and budgets, and the few requests that
+    rank highest by some score."""
+
+    def __init__(self) -> None:
+        self.events: list[Chunk] = []
+        self._best: dict[str, list[tuple[float, int, Any]]] = {
+            "slowest": [],
+            "dearest": [],
+            "most attempts": [],
+            "false hit": [],
+        }
+
+    def add(self, chunk: Chunk, sent: Chunk | None, events: Chunk | None) -> None:
+        """Keeps those of these requests that rank above the ones kept so far."""
+        scores = {
+            "slowest": chunk["latency_s"],
+            "dearest": chunk["cost_nano"].astype(float),
+            "most attempts": np.where(chunk["attempts"] > 1, chunk["attempts"], 0).astype(float),
+            "false hit": chunk["false_hit"].astype(float),
+        }
+        for why, score in scores.items():
+            best = self._best[why]
+            for i in np.argsort(-score, kind="stable")[:BEST].tolist():
+                value, number = float(score[i]), int(chunk["request_id"][i])
+                if value > 0 and (
+                    len(best) < BEST or (-value, number) < (-best[-1][0], best[-1][1])
+                ):
+                    best.append(
+                        (
+                            value,
+                            number,
+                            (_rows(chunk, number), _rows(sent, number), _rows(events, number)),
+                        )
+                    )
+                    best.sort(key=lambda entry: (-entry[0], entry[1]))
+                    del best[BEST:]
+
+    def to_plain(self, names: dict[str, list[str]]) -> dict[str, Any]:
+        """Returns the story as JSON data, codes replaced by `names`."""
+        return {"turns": self._transitions(names), "strange": self._exemplars(names)}
+
+    def _transitions(self, names: dict[str, list[str]]) -> list[list[Any]]:
+        """Returns [t_s, event, replica, layer, key] of each transition of a breaker (its key, such
+        as a provider) or a budget, in order of time."""
+        transitions = []
+        for chunk in self.events:
+            rows = zip(
+                *(
+                    chunk[name].tolist()
+                    for name in ("t_s", "event", "replica", "layer", "target", "detail")
+                ),
+                strict=True,
+            )
+            for t, event, replica, layer, target, detail in rows:
+                word = names["event"][event]
+                if word in (*TRANSITIONS, "shifted", "exhausted", "renewed"):
+                    key = pairs(detail).get("breaker") or _word(names["target"], target)
+                    transitions.append([t, word, replica, names["layer"][layer], key])
+        return sorted(transitions, key=lambda row: row[0])[:MOST_TRANSITIONS]
+
+    def _exemplars(self, names: dict[str, list[str]]) -> list[dict[str, Any]]:
+        exemplars: dict[int, dict[str, Any]] = {}
+        for why, best in self._best.items():
+            for place, (_, number, (request, sent, events)) in enumerate(best):
+                if number not in exemplars:
+                    exemplars[number] = {
+                        **_to_words(request, names)[0],
+                        "attempts": _to_words(sent, names),
+                        "events": _to_words(events, names),
+                        "why": [],
+                    }
+                exemplars[number]["why"].append([place, why])
+        return sorted(exemplars.values(), key=lambda exemplar: min(exemplar["why"]))
+
+
+CODED = {"task", "user", "feature", "team", "error", "target", "event", "layer"}
+
+
+def _to_words(rows: list[dict[str, Any]], names: dict[str, list[str]]) -> list[dict[str, Any]]:
+    result = []
+    for row in rows:
+        words: dict[str, Any] = {
+            name: _word(names[name], value) if name in CODED else value
+            for name, value in row.items()
+        }
+        if "outcome" in words:
+            words |= {
+                "outcome": OUTCOMES[words["outcome"]],
+                "cached": list(CACHED)[words["cached"]],
+            }
+        result.append({name: None if value != value else value for name, value in words.items()})
+    return result
+
+
+def _word(words: list[str], code: int) -> str | None:
+    return words[code] if code >= 0 else None
+
+
+def _rows(chunk: Chunk | None, number: int) -> list[dict[str, Any]]:
+    """Returns the rows of one request as dicts of plain values."""
+    if chunk is None:
+        return []
+    places = np.flatnonzero(chunk["request_id"] == number).tolist()
+    return [
+        {
+            name: column[i].item() if isinstance(column[i], np.generic) else column[i]
+            for name, column in chunk.items()
+        }
+        for i in places
+    ]
