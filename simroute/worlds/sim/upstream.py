@@ -169,11 +169,11 @@ class Attempt(Wake):
     number: int  # of the request's attempts, from 1
     target_number: int  # of the request's attempts at this target, from 1
     start: float
-    status: int
     seconds: float
     probe: bool
     draws: Any  # what the weather does to this send, for the request's whole block
     card: Card  # what it costs: the price when it began
+    status: int = 0  # 0: given up before its service began
     began: float = -1.0
     first: float = 0.0  # seconds to the first token
     # seconds from the first token to the last; negative: there will be no answer
