@@ -90,6 +90,7 @@ class SimWorld:
         ]
         self.open = 0
         self._pings = [0] * len(stacks)
+        self._ping_blocks: dict[int, OpenBlock] = {}  # by replica, the one in use
         self._ended = self.ended
 
     def _view(self, replica: int, layer: str) -> View:
@@ -367,8 +368,9 @@ class SimWorld:
         """A call of a layer's own, outside any request; its draws belong to (replica, number)."""
         number = self._pings[replica]
         self._pings[replica] = number + 1
-        held = OpenBlock(self.weather.pings(replica, number // BLOCK))
-        request = SimRequest(self, held, number % BLOCK)
+        if number % BLOCK == 0:
+            self._ping_blocks[replica] = OpenBlock(self.weather.pings(replica, number // BLOCK))
+        request = SimRequest(self, self._ping_blocks[replica], number % BLOCK)
         request.id, request.replica = -1, replica
         return Call(request, target, True, True)
 

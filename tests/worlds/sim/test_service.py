@@ -248,6 +248,21 @@ def test_a_streamed_call_that_fails_after_its_wait_is_repaired_elsewhere():
     assert log.rows["requests"][0]["ttft_s"].tolist() == [1.0, 1.75]
 
 
+@pytest.mark.parametrize("abandoned", ["runs_on", "stops"])
+def test_a_call_given_up_in_the_queue_is_answered_elsewhere(abandoned):
+    """The second call waits behind a hang, leaves A after 2 s, and B answers at 3.5 s: 2 s after it
+    was first sent it was sent where it succeeded."""
+    log = play(
+        {"fallback": Fallback(("a", "b")), "timeout": Timeout(2.0)},
+        {"a": [Step(9.0, 503)], "b": [Step(0.5)]},
+        [0.0, 1.0],
+        limits=spec.Limits(concurrency=1, queue=5),
+        abandoned=abandoned,
+    )
+    assert log.requests[1] == ("ok", "b", 2.5)
+    assert sorted(row["failover_s"].tolist() for row in log.rows["requests"]) == [[2.0, 2.0]]
+
+
 @pytest.mark.parametrize(
     ("abandoned", "end", "billed"), [("runs_on", 7.0, 1000 * 1000 + 100 * 2000), ("stops", 3.0, 0)]
 )

@@ -3,9 +3,9 @@
 Plays runs of every kind that the simulated world has (`RUNS`) and digests every column of every
 ledger table, the metrics, the evidence and the story of each.
 
-    python tests/sim/digests.py --out before.json          # digests of this tree
-    python tests/sim/digests.py --against before.json      # exit 1 and the differences, if any
-    python tests/sim/digests.py --against ../other-tree    # the same runs in another tree
+    python tests/digests.py --out before.json          # digests of this tree
+    python tests/digests.py --against before.json      # exit 1 and the differences, if any
+    python tests/digests.py --against ../other-tree    # the same runs in another tree
 """
 
 from __future__ import annotations
@@ -20,13 +20,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from logs import calls, written
 
+from logs import calls, written
 from simroute.config import catalogue, from_trace, loading
 from simroute.config.configuration import Configuration
 from simroute.core import Outcome
@@ -56,9 +55,9 @@ class Columns:
     def __call__(self, table: str, chunk: dict[str, np.ndarray]) -> None:
         self._shapes.setdefault(table, " ".join(f"{n}:{c.dtype}" for n, c in chunk.items()))
         for name, column in chunk.items():
-            data = repr(column.tolist()) if column.dtype == object else column.tobytes()
+            text = "".join(f"{value!r}\n" for value in column) if column.dtype == object else None
             known = self._hashes.setdefault(f"{table}.{name}", hashlib.sha256())
-            known.update(data.encode() if isinstance(data, str) else data)
+            known.update(column.tobytes() if text is None else text.encode())
 
     def digest(self) -> Digest:
         """Names, order and types of the columns of each table, and the contents of each column."""
@@ -210,13 +209,23 @@ WEATHER: dict[str, tuple[str, list[str]]] = {
     "queue": ("demo", ["scenario.workload.rate=0.5", *SLOTS]),
     "streams in a queue": ("slow_provider", ["scenario.workload.rate=0.7", *SLOTS, *STREAMS]),
     "stops in a queue": ("slow_provider", ["scenario.workload.rate=0.9", *SLOTS, *STOPS]),
-    "streams that stop": ("flaky_provider", ["scenario.workload.rate=0.8", *SLOTS, *STREAMS, *STOPS]),
+    "streams that stop": (
+        "flaky_provider",
+        ["scenario.workload.rate=0.8", *SLOTS, *STREAMS, *STOPS],
+    ),
     "a long line": ("steady", ["scenario.horizon=6m", *LONG_QUEUE, *STOPS]),
     "price step in a queue": ("price_cut", ["scenario.horizon=8m", *SLOTS]),
-    "three replicas": ("partial_outages", ["scenario.workload.rate=0.4", "scenario.gateway.replicas=3"]),
+    "three replicas": (
+        "partial_outages",
+        ["scenario.workload.rate=0.4", "scenario.gateway.replicas=3"],
+    ),
     "shared replicas": (
         "partial_outages",
-        ["scenario.workload.rate=0.4", "scenario.gateway.replicas=3", "scenario.gateway.shared=true"],
+        [
+            "scenario.workload.rate=0.4",
+            "scenario.gateway.replicas=3",
+            "scenario.gateway.shared=true",
+        ],
     ),
     "forbidden and invalid": (
         "demo",
@@ -238,7 +247,11 @@ WEATHER: dict[str, tuple[str, list[str]]] = {
     ),
     "hangs": (
         "slow_provider",
-        ["scenario.workload.rate=0.5", "scenario.hang_limit=9s", "scenario.outages.slow.hang_share=0.3"],
+        [
+            "scenario.workload.rate=0.5",
+            "scenario.hang_limit=9s",
+            "scenario.outages.slow.hang_share=0.3",
+        ],
     ),
 }
 POLICIES = ("failover", "circuit_breaker", "cascade", "layered")
@@ -262,7 +275,7 @@ def replayed(policy: str, overrides: list[str]) -> Digest:
         written(path, calls(1500, rate=2.0, fails=lambda model, t: 0.3 * (200 < t < 400)))
         outages = ["{provider: openai, start: 20%, end: 40%, error_share: 0.5, slow_down: 2}"]
         return digest_run(
-            from_trace.load(str(path), None, [policy], overrides, outages), policy
+            from_trace.load_replay(str(path), None, [policy], overrides, outages), policy
         )
 
 
@@ -297,7 +310,7 @@ def scripted(layers: str, streamed: bool, abandoned: str) -> Digest:
 def runs() -> Iterator[tuple[str, Callable[[], Digest]]]:
     """(name, how to play and digest it) of every run."""
     for scenario, short in SHORT.items():
-        for policy in catalogue.listed("policies"):
+        for policy in catalogue.list_names("policies"):
             yield f"{policy} in {scenario}", partial(packaged, scenario, policy, short)
     for name, (scenario, overrides) in WEATHER.items():
         for policy in POLICIES:
@@ -320,14 +333,9 @@ RUNS = dict(runs())
 # -- comparison ------------------------------------------------------------------------------------
 
 
-def digest_all(names: list[str], progress: Any = sys.stderr) -> dict[str, Digest]:
+def digest_all(names: list[str]) -> dict[str, Digest]:
     """The digests of these runs."""
-    result = {}
-    for place, name in enumerate(names, 1):
-        print(f"\r{place}/{len(names)}", end="", file=progress, flush=True)
-        result[name] = RUNS[name]()
-    print(file=progress)
-    return result
+    return {name: RUNS[name]() for name in names}
 
 
 def differences(one: dict[str, Digest], other: dict[str, Digest]) -> list[str]:
@@ -345,7 +353,7 @@ def digest_tree(tree: Path, names: list[str]) -> dict[str, Digest]:
     """The digests of the same runs played by the package in another tree."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "digests.json"
-        path = os.pathsep.join([str(tree.resolve()), str(Path(__file__).parents[1])])
+        path = os.pathsep.join([str(tree.resolve()), str(Path(__file__).parent)])
         command = [sys.executable, __file__, "--out", str(out), "--only", *names]
         subprocess.run(command, env=os.environ | {"PYTHONPATH": path}, cwd=tree, check=True)
         return dict(json.loads(out.read_text()))
@@ -368,7 +376,7 @@ def main() -> None:
     else:
         reference = {n: d for n, d in json.loads(options.against.read_text()).items() if n in names}
     lines = differences(digests, reference)
-    print("\n".join(lines) if lines else f"{len(names)} runs, every bit the same")
+    sys.stdout.write("\n".join(lines or [f"{len(names)} runs, every bit the same"]) + "\n")
     sys.exit(bool(lines))
 
 
