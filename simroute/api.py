@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simroute.config.configuration import Configuration
+from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.execution.pool import work
@@ -123,12 +123,9 @@ def compare(
     from simroute.studies.comparison.stopping import parse_stopping_rule
 
     made = _file(scenario).configuration("compare", policies, seed, replications)
-    made.yearly = yearly
-    made.until = (
-        None
-        if until is None
-        else parse_stopping_rule(until, replications, max(max_replications, replications)).plain()
-    )
+    most = max(max_replications, replications)
+    rule = None if until is None else parse_stopping_rule(until, replications, most).plain()
+    made.study = StudyOptions(until=rule, yearly=yearly)
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
     return run_study(
         made,

@@ -99,7 +99,7 @@ def configured(command: str, options: RunOptions, build: Build | None) -> Config
         made = build(1 if options.seed is None else options.seed, options.replications)
     else:
         made = _configuration(command, options)
-    made.yearly = made.yearly or options.yearly
+    made.study = replace(made.study, yearly=made.study.yearly or options.yearly)
     if options.until is not None or options.max_replications is not None:
         free = options.replication is None and options.config is None
         _lengthened(made, options.until, options.max_replications, free)
@@ -198,9 +198,8 @@ def _lengthened(made: Configuration, goal: str | None, most: int | None, free: b
             else "--max-replications: limits --until; give both"
         )
     first = made.replications if made.replications > 1 else FIRST
-    made.until = parse_stopping_rule(
-        goal, first, max(MOST, first) if most is None else most
-    ).plain()
+    rule = parse_stopping_rule(goal, first, max(MOST, first) if most is None else most)
+    made.study = replace(made.study, until=rule.plain())
     made.replications = first
 
 

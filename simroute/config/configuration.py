@@ -3,7 +3,7 @@ read back from a run's `config.yaml`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,35 @@ from simroute.models.pricing import listed
 from simroute.models.replayed import Part
 
 
+@dataclass(frozen=True)
+class StudyOptions:
+    """What a study does with a configuration beyond playing its first replications.
+
+    replication: the number of the only one that is played; None: all.
+    until: when to stop adding replications: its `criterion`, how many come `first`, and at `most`.
+    yearly: whether a year's figures are estimated as well.
+    windows: number of parts in which a trace is played, each with fresh policies; None: one piece.
+    """
+
+    replication: int | None = None
+    until: dict[str, Any] | None = None
+    yearly: bool = False
+    windows: int | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As plain data, without what is not asked for."""
+        return {
+            f.name: value for f in fields(self) if (value := getattr(self, f.name)) != f.default
+        }
+
+
 @dataclass
 class Configuration:
-    """What a command runs. `policies`: layers by name, outermost first, for each policy; `files`:
-    SHA-256 of what is read besides.
+    """What a command runs.
 
-    `until`: what more are made for, as its `criterion`, how many are the `first`, and how many at
-    `most`. `windows`: in how many parts a trace is played, each from a fresh policy on; `part`: the
-    one of them that is played. `yearly`: whether a year's figures are wanted as well.
-    `replication`: the number of the only one that is run, of whatever study it is from; None for
-    the first `replications`.
+    policies: for each policy its layers by name, outermost first. files: path -> SHA-256 of what is
+    read besides. study: what is done beyond the first `replications`. part: the part of a trace
+    that is played, None for all of it.
     """
 
     command: str
@@ -37,24 +56,19 @@ class Configuration:
     files: dict[str, str] = field(default_factory=dict)
     plugins: tuple[Path, ...] = ()
     notes: list[str] = field(default_factory=list)
-    replication: int | None = None
-    until: dict[str, Any] | None = None
-    yearly: bool = False
-    windows: int | None = None
+    study: StudyOptions = StudyOptions()
     part: Part | None = None
 
     @property
     def replication_numbers(self) -> range:
         """The replications that are run."""
-        return (
-            range(self.replications)
-            if self.replication is None
-            else range(self.replication, self.replication + 1)
-        )
+        only = self.study.replication
+        return range(self.replications) if only is None else range(only, only + 1)
 
     def only_replication(self, replication: int) -> Configuration:
         """Only this one of its replications."""
-        return replace(self, replications=1, replication=replication, until=None, yearly=False)
+        study = StudyOptions(replication, windows=self.study.windows)
+        return replace(self, replications=1, study=study)
 
     def formula(self, policy: str) -> str:
         """The nesting of a policy in words."""
@@ -73,12 +87,8 @@ class Configuration:
             "seed": self.seed,
             "replications": self.replications,
             "files": self.files,
+            **self.study.plain(),
         }
-        if self.replication is not None:
-            head["replication"] = self.replication
-        head |= {} if self.until is None else {"until": self.until}
-        head |= {"yearly": True} if self.yearly else {}
-        head |= {} if self.windows is None else {"windows": self.windows}
         scenario = {
             "scenario_name": self.scenario_name,
             "scenario": schema.plain(self.scenario),

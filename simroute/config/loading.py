@@ -9,7 +9,7 @@ from typing import Any
 import simroute.policies  # noqa: F401 - registers the layers
 from simroute.config import advice, catalogue, checks, names, schema, yaml_reader
 from simroute.config.checks import check_scenario, deployments_readable
-from simroute.config.configuration import Configuration
+from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.scalars import displayed
@@ -157,17 +157,15 @@ def restore_document(document: yaml_reader.Document) -> Configuration:
     for file, known in data["files"].items():
         if made.files.get(file) != known:
             raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
-    made.yearly = data.get("yearly", False)
-    if not isinstance(made.yearly, bool):
+    yearly = data.get("yearly", False)
+    if not isinstance(yearly, bool):
         raise InputError(
-            f"{document.where(('yearly',))}: yearly: expected true or false, found {made.yearly!r}"[
-                :200
-            ]
+            f"{document.where(('yearly',))}: yearly: expected true or false, found {yearly!r}"[:200]
         )
-    if "until" in data:
-        made.until = _until(data["until"], document)
+    until = _until(data["until"], document) if "until" in data else None
+    made.study = StudyOptions(until=until, yearly=yearly)
     if "windows" in data:
-        made.windows = with_windows(made, data["windows"]).windows
+        made = with_windows(made, data["windows"])
     return made.only_replication(data["replication"]) if "replication" in data else made
 
 
@@ -180,7 +178,7 @@ def with_windows(made: Configuration, among: Any) -> Configuration:
             "windows: only a trace can be played in parts, and not with --jitter, which moves "
             "requests between them"
         )
-    return replace(made, windows=among)
+    return replace(made, study=replace(made.study, windows=among))
 
 
 def _until(data: Any, document: yaml_reader.Document) -> dict[str, Any]:

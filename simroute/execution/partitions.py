@@ -41,10 +41,14 @@ class Partitions:
         reached: Progress,
     ) -> Generator[Replicated, None, None]:
         """Results as they are finished. Raises as `executors.work`."""
-        assert configuration.windows is not None
-        among = configuration.windows
+        assert configuration.study.windows is not None
+        among = configuration.study.windows
         made = [
-            replace(configuration, windows=None, part=Part(number, among))
+            replace(
+                configuration,
+                study=replace(configuration.study, windows=None),
+                part=Part(number, among),
+            )
             for number in range(among)
         ]
         for job in jobs:
@@ -71,7 +75,7 @@ class Partitions:
         if self._folder is None:
             return None
         place = list(configuration.policies).index(job[0])
-        return self._folder / f"{place}-{job[1]}-{number}-of-{configuration.windows}.npz"
+        return self._folder / f"{place}-{job[1]}-{number}-of-{configuration.study.windows}.npz"
 
     def _kept(self, configuration: Configuration, job: Job, number: int) -> Merge | None:
         """What an earlier run has played of it; a file that is not whole is as good as none."""
@@ -110,7 +114,7 @@ class Partitions:
 
     def _forget(self, configuration: Configuration, job: Job) -> None:
         """Called once the whole has been kept elsewhere."""
-        for number in range(configuration.windows or 0):
+        for number in range(configuration.study.windows or 0):
             file = self._file(configuration, job, number)
             if file is not None:
                 file.unlink(missing_ok=True)
@@ -126,7 +130,7 @@ def _scaled(
 ) -> Callable[[Job, float], None]:
     """Simulated seconds of parts that run at the same time, as those of the whole: the sum of what
     each has come to."""
-    horizon, among = configuration.scenario.horizon, configuration.windows or 1
+    horizon, among = configuration.scenario.horizon, configuration.study.windows or 1
     latest: dict[int, float] = {}
 
     def told(job: Job, seconds: float) -> None:

@@ -174,7 +174,11 @@ class RunFolder:
 
     def _possible(self) -> range:
         made = self._configuration
-        return made.replication_numbers if made.until is None else range(made.until["most"])
+        return (
+            made.replication_numbers
+            if made.study.until is None
+            else range(made.study.until["most"])
+        )
 
     def _folder(self, job: Job) -> Path:
         assert self.parts is not None

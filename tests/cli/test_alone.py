@@ -60,7 +60,7 @@ def test_its_configuration_remembers_which_one_it_was(tmp_path: Path) -> None:
     """config.yaml names the replication, and gives the same bits again; nonsense is refused."""
     made = load("run", "steady", ["direct"], SHORT, seed=3).only_replication(2)
     (tmp_path / "c.yaml").write_text(made.to_yaml(), encoding="utf-8")
-    assert restore(tmp_path / "c.yaml").replication == 2
+    assert restore(tmp_path / "c.yaml").study.replication == 2
     assert run_study(restore(tmp_path / "c.yaml")).to_json() == run_study(made).to_json()
     (tmp_path / "c.yaml").write_text(
         made.to_yaml().replace("replication: 2", "replication: -2"), encoding="utf-8"

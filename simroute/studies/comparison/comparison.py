@@ -72,7 +72,7 @@ class Comparison:
             self.configuration,
             self.runs,
             numbers
-            if self.configuration.replication is None
+            if self.configuration.study.replication is None
             else self.configuration.replication_numbers,
         )
         self.intervals = {
@@ -157,7 +157,7 @@ class Comparison:
             "scenario": made.scenario_name,
             "seed": made.seed,
             "replications": self.replications,
-            **({} if made.replication is None else {"replication": made.replication}),
+            **({} if made.study.replication is None else {"replication": made.study.replication}),
             "horizon_s": made.scenario.horizon,
             "fingerprint": fingerprint(),
             "files": {Path(path).name: digest for path, digest in made.files.items()},

@@ -44,13 +44,13 @@ def compare(
     KeyboardInterrupt when no replication is whole.
     """
     watch = watch or StudyListener()
-    if configuration.yearly:
+    if configuration.study.yearly:
         strata(configuration.scenario, configuration.seed)  # refused before anything runs
     if out is not None and resume:
         folder = RunFolder.resume(configuration, out, rows, watch.warn)
     else:
         folder = RunFolder.begin(configuration, out, bool(rows), watch.warn)
-    if configuration.windows is not None:
+    if configuration.study.windows is not None:
         if rows or perform is not work:
             raise InputError(
                 "--windows: parts are played here, and without row files: leave out --rows, "
@@ -74,7 +74,7 @@ def compare(
             ideal,
             whole,
         )
-        if configuration.yearly and not interrupted:
+        if configuration.study.yearly and not interrupted:
             try:
                 study.yearly = yearly_figures(
                     configuration,
@@ -88,7 +88,7 @@ def compare(
                 study.interrupted = True
         study.complete(lambda made: _alone(made, workers, perform))
         folder.finish(study, study.outputs(report), whole)
-        if configuration.windows is not None and not interrupted:
+        if configuration.study.windows is not None and not interrupted:
             windows.done()
     return study
 

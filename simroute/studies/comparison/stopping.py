@@ -76,10 +76,10 @@ def _number(text: str) -> float | None:
 def stages(configuration: Configuration, gathered: CollectedRuns) -> Iterator[range]:
     """Which replications there have to be next. `configuration.replications` becomes the number
     reached."""
-    if configuration.until is None or configuration.replication is not None:
+    if configuration.study.until is None or configuration.study.replication is not None:
         yield configuration.replication_numbers
         return
-    goal = parse_stopping_rule(**configuration.until)
+    goal = parse_stopping_rule(**configuration.study.until)
     many: int | None = goal.first
     while many is not None:
         configuration.replications = many
@@ -108,9 +108,9 @@ def study_confidence(
         runs,
         lambda: configuration.expected_requests,
     )
-    if configuration.until is None:
+    if configuration.study.until is None:
         return replace(NOMINAL, exposure=found)
-    goal = parse_stopping_rule(**configuration.until)
+    goal = parse_stopping_rule(**configuration.study.until)
     return replace(goal.look_confidence if _looks(goal, found) else goal.confidence, exposure=found)
 
 
@@ -218,9 +218,9 @@ def stopping_outcome(
 ) -> dict[str, Any] | None:
     """For summary.json: whether the criterion holds, with how many replications, and how many it
     would take; None if there was none."""
-    if configuration.until is None or configuration.replication is not None:
+    if configuration.study.until is None or configuration.study.replication is not None:
         return None
-    goal, many = parse_stopping_rule(**configuration.until), len(next(iter(runs.values())))
+    goal, many = parse_stopping_rule(**configuration.study.until), len(next(iter(runs.values())))
     if goal.metric is not None and not _looks(goal, confidence.exposure):
         method = f"Stein's two stages, the first of {goal.first}"
         reached = all(_narrow(found[goal.metric], goal.half) for found in intervals.values())

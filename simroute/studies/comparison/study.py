@@ -60,7 +60,7 @@ class Study(Comparison):
     def outputs(self, report: bool) -> Outputs:
         """The files of the run, report.html if `report`."""
         made = {SUMMARY: text_output(self.to_json)}
-        if self.configuration.until is not None and not self.interrupted:
+        if self.configuration.study.until is not None and not self.interrupted:
             # with the number of replications that was reached
             made[CONFIG] = text_output(self.configuration.to_yaml)
         if all(self.evidence[policy].counts for policy in self.runs):

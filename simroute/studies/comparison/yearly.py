@@ -172,8 +172,7 @@ def _played(
         made = replace(
             configuration,
             scenario=replace(configuration.scenario, outages=outages),
-            until=None,
-            yearly=False,
+            study=replace(configuration.study, until=None, yearly=False),
         )
         jobs = [
             (policy, replication)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.configuration import Configuration
+from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.loading import restore
 from simroute.errors import InputError
 from simroute.execution import pool
@@ -228,13 +228,13 @@ def test_a_study_reaches_its_number_and_its_configuration_gives_it_again(
         {"p": {}},
         1,
         4,
-        until=parse_stopping_rule("success_rate±0.01", 4, 9).plain(),
+        study=StudyOptions(until=parse_stopping_rule("success_rate±0.01", 4, 9).plain()),
     )
     study = compare(made, out=tmp_path)
     assert (study.replications, study.summary["until"]["reached"]) == (9, False)
     assert study.summary["until"]["would_take"] > 9
     again = restore(tmp_path / "config.yaml")
-    assert (again.replications, again.until) == (9, made.until)
+    assert (again.replications, again.study) == (9, made.study)
     assert compare(again).to_json() == study.to_json()
 
 
@@ -267,7 +267,7 @@ def test_a_study_that_is_interrupted_in_its_second_stage_goes_on_there(
             {"p": {}},
             1,
             4,
-            until=parse_stopping_rule("success_rate±0.01", 4, 9).plain(),
+            study=StudyOptions(until=parse_stopping_rule("success_rate±0.01", 4, 9).plain()),
         )
 
     assert compare(begun(), out=tmp_path).interrupted

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.configuration import Configuration
+from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.loading import restore
 from simroute.errors import InputError
 from simroute.execution import pool
@@ -152,7 +152,7 @@ def test_a_year_is_remembered_and_goes_on_where_it_was(
         workload=Workload(rate=0.02),
         outages={"x": replace(X, per_year=3.0)},
     )
-    wanted = replace(made(short, 2), yearly=True)
+    wanted = replace(made(short, 2), study=StudyOptions(yearly=True))
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
     whole = compare(wanted, out=tmp_path / "whole")
@@ -160,7 +160,7 @@ def test_a_year_is_remembered_and_goes_on_where_it_was(
     assert compare(wanted, out=tmp_path / "cut", watch=Quiet()).interrupted
     play.stop, play.count = None, 0
     again = restore(tmp_path / "cut" / "config.yaml")
-    assert again.yearly
+    assert again.study.yearly
     found = compare(again, out=tmp_path / "cut", resume=True)
     assert play.count == many - 9 > 0
     assert found.to_json() == whole.to_json()
