@@ -98,15 +98,15 @@ def run(horizon: float) -> Count:
         draws = request.draw.met.get((server.index, request.tries)) or request.draw.at(
             server, request.tries
         )
-        coin = draws.coin[i]
-        if coin >= conditions.bad:
+        coin = draws.u_outcome[i]
+        if coin >= conditions.failure_share:
             request.status, request.seconds = (
                 200,
                 draws.ttft[i] * conditions.slow_down + draws.decode[i] * conditions.slow_down,
             )
         else:
             request.status, request.seconds = (
-                conditions.verdict(coin),
+                conditions.failure_status(coin),
                 draws.error_s[i] * conditions.slow_down,
             )
             if request.status == 0:

@@ -26,7 +26,7 @@ def alone(horizon: float) -> Count:
     first target."""
     made, requests = weather(horizon), 0
     for block in made.blocks():
-        made.deployments[TARGETS[0]].draws(block, 0)
+        made.deployments[TARGETS[0]].draw_lists(block, 0)
         requests += block.size
     return Count(requests, 0, 0)
 

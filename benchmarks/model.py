@@ -112,7 +112,7 @@ class Draw:
         """The draws of the n-th call (from 0) to that server."""
         found = self.met.get((server.index, n))
         if found is None:
-            found = self.met[server.index, n] = server.model.draws(self.block, n)
+            found = self.met[server.index, n] = server.model.draw_lists(self.block, n)
         return found
 
 

@@ -80,10 +80,10 @@ class Program:
 
 def fate(server: Server, draws: Any, i: int, now: float) -> tuple[int, float]:
     """Status of a call whose service begins now, and seconds of work until it is answered."""
-    conditions, coin = server.now(now), draws.coin[i]
-    if coin >= conditions.bad:
+    conditions, coin = server.now(now), draws.u_outcome[i]
+    if coin >= conditions.failure_share:
         return 200, draws.ttft[i] * conditions.slow_down + draws.decode[i] * conditions.slow_down
-    status = conditions.verdict(coin)
+    status = conditions.failure_status(coin)
     return (status, draws.error_s[i] * conditions.slow_down) if status else (504, HANG)
 
 

@@ -116,7 +116,7 @@ def surrogate(
     weather: Weather, sky: Exposures, replications: int, chance: np.random.Generator
 ) -> Interval:
     """The interval of one study."""
-    episodes = [sky.met(replication) for replication in range(replications)]
+    episodes = [sky.episodes(replication) for replication in range(replications)]
     shares = np.array([one.shares for one in episodes])
     fair = 1 - shares.sum(axis=1, keepdims=True)
     arrivals = chance.poisson(RATE * HORIZON * np.hstack([np.maximum(fair, 0.0), shares]))

@@ -7,8 +7,8 @@ from typing import Any
 from generated import table
 
 from simroute.models import spec
-from simroute.models.calendar import calendar
-from simroute.models.prices import price_list
+from simroute.models.calendar import workload_calendar
+from simroute.models.prices import resolve_prices
 from simroute.text import duration
 
 
@@ -97,7 +97,7 @@ def deployments(scenario: spec.Scenario) -> str:
 
 
 def row(name: str, one: spec.Deployment, scenario: spec.Scenario) -> tuple[str, ...]:
-    (_, price), *steps = price_list(one, scenario.horizon, calendar(scenario.workload))
+    (_, price), *steps = resolve_prices(one, scenario.horizon, workload_calendar(scenario.workload))
     speed, quality = one.latency, one.quality
     asked = f"{price.input:g} / {price.output:g}" + "".join(
         f"; from {duration(at)} on {new.input:g} / {new.output:g}" for at, new in steps

@@ -25,7 +25,7 @@ from simroute.fitting.arrivals import fit_arrivals
 from simroute.fitting.latency import LatencyFit, fit_latency
 from simroute.fitting.sample import Calls, read_sample
 from simroute.models import spec
-from simroute.models.faults import windows
+from simroute.models.faults import draw_outages
 from simroute.models.random import Streams
 from simroute.traces import read
 from simroute.traces.analysis.prefixes import shared_prefix_share
@@ -217,7 +217,7 @@ def incidents() -> str:
         scene = spec.Scenario(target, horizon=horizon, outages={"o": outage})
         shares, counts = [], []
         for k in range(RUNS):
-            held = windows(scene, Streams(1, k), horizon)
+            held = draw_outages(scene, Streams(1, k), horizon)
             shares.append(sum(min(one.end, horizon) - one.start for one in held) / horizon)
             counts.append(len(held))
         low, high = np.quantile(shares, (0.025, 0.975))

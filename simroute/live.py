@@ -22,7 +22,7 @@ from simroute.core import Outcome, Price, Rest, Target
 from simroute.core.params import Doc, Name
 from simroute.errors import InputError
 from simroute.models import spec
-from simroute.models.prices import catalogued
+from simroute.models.prices import catalogue_price
 from simroute.worlds.live import LiveRequest, LiveWorld, Row
 
 try:
@@ -188,7 +188,7 @@ def _price(deployment: LiveDeployment) -> Price:
     if deployment.price is not None:
         return Price(deployment.price.input, deployment.price.output)
     try:
-        return catalogued(deployment.provider, deployment.model, None)
+        return catalogue_price(deployment.provider, deployment.model, None)
     except ValueError as error:
         raise InputError(str(error)) from None
 

@@ -43,13 +43,13 @@ def log(
     )
     model, found = scene.deployments["a"], []
     for block in scene.blocks():
-        drawn = model.drawn(block, 0)
+        drawn = model.draw_arrays(block, 0)
         states = [model.conditions(t)[0] for t in block.arrival.tolist()]
         slow = np.array([state.slow_down for state in states])
         status = np.array(
             [
-                state.verdict(coin) if coin < state.bad else 200
-                for state, coin in zip(states, drawn.coin.tolist(), strict=True)
+                state.failure_status(coin) if coin < state.failure_share else 200
+                for state, coin in zip(states, drawn.u_outcome.tolist(), strict=True)
             ]
         )
         ttft = drawn.ttft * slow

@@ -13,7 +13,7 @@ import click
 
 from simroute.cli.terminal import brief
 from simroute.execution.progress import StudyListener
-from simroute.models.workload import BLOCK
+from simroute.models.questions import BLOCK
 
 if TYPE_CHECKING:
     from simroute.metrics import Figures

@@ -19,10 +19,10 @@ from simroute.config.names import (
 from simroute.config.yaml_reader import KeyPath
 from simroute.errors import nearest
 from simroute.models import burstiness, error_spells, spec
-from simroute.models.calendar import calendar
-from simroute.models.faults import affected, bounded, moment
-from simroute.models.lengths import table
-from simroute.models.prices import price_list
+from simroute.models.calendar import workload_calendar
+from simroute.models.faults import affected_deployments, check_outages, resolve_time
+from simroute.models.lengths import quantile_table
+from simroute.models.prices import resolve_prices
 from simroute.models.workload import MOST_QUESTIONS
 
 MOST_REPLICAS = 10_000
@@ -55,11 +55,13 @@ def check_scenario(
     load = scenario.workload
     if not scenario.deployments:
         wrong(("deployments",), "at least one is needed")
-    when = run_calendar(scenario) if tables else calendar(load)
+    when = run_calendar(scenario) if tables else workload_calendar(load)
     for name, deployment in scenario.deployments.items():
         here = ("deployments", name)
         listed = ((*here, "provider"), (*here, "price"), (*here, "price_date"))
-        problem((*here, "model"), partial(price_list, deployment, scenario.horizon, when), *listed)
+        problem(
+            (*here, "model"), partial(resolve_prices, deployment, scenario.horizon, when), *listed
+        )
         if deployment.quality == {} and load.outcomes is None:
             wrong(
                 (*here, "quality"),
@@ -93,7 +95,7 @@ def check_scenario(
             )
         problem(
             (*here, "clustered", "spell"),
-            partial(error_spells.bounded, deployment.clustered, scenario.horizon),
+            partial(error_spells.check_spells, deployment.clustered, scenario.horizon),
             ("horizon",),
         )
         if deployment.outcomes is None and load.outcomes is not None:
@@ -107,7 +109,7 @@ def check_scenario(
         wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
     problem(
         ("workload", "burstiness", "spell"),
-        lambda: burstiness.bounded(load.burstiness, scenario.horizon),
+        lambda: burstiness.check_spells(load.burstiness, scenario.horizon),
         ("horizon",),
     )
     if scenario.gateway.replicas > MOST_REPLICAS:
@@ -132,13 +134,13 @@ def check_scenario(
         ):
             problem(
                 ("workload", "tasks", name, part, "quantiles"),
-                partial(table, lengths.quantiles or {"p0": 1, "p100": 1}),
+                partial(quantile_table, lengths.quantiles or {"p0": 1, "p100": 1}),
             )
     for name, outage in scenario.outages.items():
         _outage(("outages", name), outage, scenario, wrong, deployments_readable(left_out))
         problem(
             ("outages", name),
-            partial(bounded, outage, scenario.horizon),
+            partial(check_outages, outage, scenario.horizon),
             ("outages", name, "mean_between"),
             ("horizon",),
         )
@@ -214,7 +216,7 @@ def _outage(
             f"{', '.join(scopes) or 'none'}",
             *others,
         )
-    elif known_all and not affected(outage, scenario.deployments):
+    elif known_all and not affected_deployments(outage, scenario.deployments):
         kind, name = scopes[0], getattr(outage, scopes[0])
         deployments = scenario.deployments.items()
         known = sorted(
@@ -235,7 +237,10 @@ def _outage(
             *times,
         )
     elif outage.start is not None and outage.end is not None:
-        start, end = moment(outage.start, scenario.horizon), moment(outage.end, scenario.horizon)
+        start, end = (
+            resolve_time(outage.start, scenario.horizon),
+            resolve_time(outage.end, scenario.horizon),
+        )
         if end <= start:
             wrong(
                 (*key, "end"),

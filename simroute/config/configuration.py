@@ -12,8 +12,8 @@ from simroute.config.inputs import contents, run_calendar
 from simroute.core import formula
 from simroute.models import spec
 from simroute.models.calendar import Calendar
-from simroute.models.pricing import listed
-from simroute.models.replayed import Part
+from simroute.models.playback import Partition
+from simroute.models.price_notes import describe_prices
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Configuration:
     plugins: tuple[Path, ...] = ()
     notes: list[str] = field(default_factory=list)
     study: StudyOptions = StudyOptions()
-    part: Part | None = None
+    part: Partition | None = None
 
     @property
     def replication_numbers(self) -> range:
@@ -92,7 +92,7 @@ class Configuration:
         scenario = {
             "scenario_name": self.scenario_name,
             "scenario": schema.plain(self.scenario),
-            "prices": listed(self.scenario, self.calendar),
+            "prices": describe_prices(self.scenario, self.calendar),
         }
         return {**head, **scenario, "policies": policies}
 

@@ -17,7 +17,7 @@ from simroute.config.inputs import read_options
 from simroute.config.loading import build_configuration, collect_mistakes, read_documents
 from simroute.errors import InputError
 from simroute.models import spec
-from simroute.models.prices import catalogued, known_as
+from simroute.models.prices import catalogue_name, catalogue_price
 from simroute.traces import TraceError
 from simroute.traces.analysis.aggregates import fit_price
 from simroute.traces.playback.cache import open_columns
@@ -122,7 +122,7 @@ def _add(
     """Let the deployment that is this model at this provider behave as recorded, or add one."""
     provider, _, model = target.partition("/")
     answering = trace.answering_models.get(target, model)
-    found = known_as(provider, model) or known_as(provider, answering)
+    found = catalogue_name(provider, model) or catalogue_name(provider, answering)
     named = {(provider, model), (provider, answering), found}
     same = next(
         (
@@ -144,7 +144,7 @@ def _add(
     if found is not None:
         own |= {"provider": found[0], "model": found[1]}
         try:
-            catalogued(own["provider"], own["model"], None)
+            catalogue_price(own["provider"], own["model"], None)
         except ValueError:
             found = None
     if found is None:
@@ -200,7 +200,9 @@ def load_replay(
     problems: list[str] = []
     trace = _told(
         problems,
-        lambda: open_columns(path, read_options(spec.Reading(**(load or {}).get("reading", {})))),
+        lambda: open_columns(
+            path, read_options(spec.ReadOptions(**(load or {}).get("reading", {})))
+        ),
     )
     if trace is not None and not has_routing(trace):
         policies = [name for name in policies if name != RECORDED] or policies

@@ -10,9 +10,9 @@ from typing import Any
 from simroute.config import yaml_reader
 from simroute.errors import InputError
 from simroute.models import spec
-from simroute.models.calendar import Calendar, calendar
-from simroute.models.prices import released
-from simroute.models.replayed import clock, window
+from simroute.models.calendar import Calendar, workload_calendar
+from simroute.models.playback import playback_clock, request_range
+from simroute.models.prices import catalogue_release
 from simroute.traces import ReadOptions, TraceError, read_outcomes
 from simroute.traces.formats.mapping import MappedFormat, MappingError, parse_mapping
 from simroute.traces.playback.cache import digest, open_columns
@@ -87,7 +87,7 @@ def read_inputs(
                     f"(--from, --to; from the first request)"
                 )
             elif not given:
-                time = clock(load, content)
+                time = playback_clock(load, content)
                 length = stop - load.trace_from + (load.trace_loop - 1) * time.length
                 scenario = replace(scenario, horizon=length / load.rate_scale)
     if problems:
@@ -97,7 +97,7 @@ def read_inputs(
 
 def has_requests_in_window(load: spec.Workload, trace: Any) -> bool:
     """Whether a request came within `trace_from` … `trace_to`."""
-    start, stop = window(load, trace)
+    start, stop = request_range(load, trace)
     return start < stop
 
 
@@ -105,7 +105,7 @@ def run_calendar(scenario: spec.Scenario) -> Calendar:
     """Which date and hour the seconds of a run are: its trace's, or from `workload.profile.starts`
     on."""
     load = scenario.workload
-    return calendar(load, None if load.trace is None else contents("trace", load))
+    return workload_calendar(load, None if load.trace is None else contents("trace", load))
 
 
 def pin_prices(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
@@ -119,7 +119,7 @@ def pin_prices(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
         if made.price is None and made.price_date is None
     }
     if undated:
-        when = f"{released()}, the day of the catalogue's release"
+        when = f"{catalogue_release()}, the day of the catalogue's release"
         notes.append(
             f"{', '.join(undated)}: at the prices of {when}; price_date, or a date in "
             f"workload.profile.starts, says otherwise"
@@ -127,7 +127,7 @@ def pin_prices(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
     return replace(
         scenario,
         deployments=scenario.deployments
-        | {name: replace(made, price_date=released()) for name, made in undated.items()},
+        | {name: replace(made, price_date=catalogue_release()) for name, made in undated.items()},
     )
 
 
@@ -139,7 +139,7 @@ def contents(kind: str, load: spec.Workload) -> Any:
     return open_columns(path, read_options(load.reading) if kind == "trace" else None)
 
 
-def read_options(reading: spec.Reading) -> ReadOptions:
+def read_options(reading: spec.ReadOptions) -> ReadOptions:
     """What the readers of traces are told. Raises InputError."""
     return ReadOptions(
         reading.format,

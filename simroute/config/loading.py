@@ -16,7 +16,7 @@ from simroute.config.scalars import displayed
 from simroute.core import registry
 from simroute.errors import InputError, nearest
 from simroute.models import spec
-from simroute.models.pricing import warnings
+from simroute.models.price_notes import price_warnings
 
 
 def load(
@@ -282,7 +282,7 @@ def _examined(
     mistakes, doubts = checks.check_names(scenario, there, weather)
     problems += mistakes
     notes += doubts
-    notes += [] if problems else warnings(scenario, run_calendar(scenario))
+    notes += [] if problems else price_warnings(scenario, run_calendar(scenario))
     for policy, document in zip(policies, stances, strict=True):
         layers = built.get(policy, {})
         problems += (

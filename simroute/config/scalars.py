@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simroute.core.params import Range, Unit
-from simroute.models.calendar import begun
+from simroute.models.calendar import parse_start
 
 CEILINGS = {
     "s": 1e9,
@@ -57,7 +57,7 @@ def scalar_check(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callab
         ):
             value = int(value)
         if unit == "start" and isinstance(value, str):
-            begun(value)
+            parse_start(value)
             return value
         number = _number(value, bare, unit in ("s", "when"))
         for bound in ranges:

@@ -19,7 +19,7 @@ from simroute.experiment.job import Job, Numbered, Progress, Replicated
 from simroute.experiment.run import build_context, build_world
 from simroute.metrics import Evidence, Figures
 from simroute.metrics.partials import merge_partials
-from simroute.models.replayed import Part
+from simroute.models.playback import Partition
 
 FOLDER = ".windows"
 Merge = tuple[dict[str, np.ndarray], Evidence]
@@ -47,7 +47,7 @@ class Partitions:
             replace(
                 configuration,
                 study=replace(configuration.study, windows=None),
-                part=Part(number, among),
+                part=Partition(number, among),
             )
             for number in range(among)
         ]

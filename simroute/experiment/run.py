@@ -49,7 +49,7 @@ def build_world(
     stacks = [shared if gateway.shared else copy.deepcopy(layers) for _ in range(gateway.replicas)]
     sky = build_weather(configuration, replication)
     if configuration.part is not None:
-        env = Environment(sky.begins)
+        env = Environment(sky.start_s)
     return SimWorld(sky, stacks if wrap is None else list(map(wrap, stacks)), Ledger(sinks), env)
 
 

@@ -15,7 +15,7 @@ from simroute.config.inputs import run_calendar
 from simroute.metrics.tallies import BudgetPeriods
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
-from simroute.models.replayed import clock
+from simroute.models.playback import playback_clock
 from simroute.policies.budget import SLOTS
 from simroute.worlds.periods import Periods
 
@@ -34,7 +34,7 @@ def trace_days(
     trace: Any = configuration.contents("trace")
     if trace is None or configuration.command != "replay":
         return None
-    time = clock(configuration.scenario.workload, trace)
+    time = playback_clock(configuration.scenario.workload, trace)
     first = datetime.fromtimestamp(0 if trace.relative else trace.first_ns / 1e9, UTC) + timedelta(
         seconds=time.start
     )
@@ -82,16 +82,16 @@ def observed_sends(
 ) -> Callable[[np.ndarray, np.ndarray], np.ndarray] | None:
     """Whether the log has enough calls of these targets (codes) in the hours of these seconds; None
     where nothing is recorded."""
-    if all(model.recorded is None for model in models):
+    if all(model.empirical is None for model in models):
         return None
 
     def told(target: np.ndarray, when: np.ndarray) -> np.ndarray:
         found = np.zeros(len(target), bool)
         for code in np.unique(target).tolist():
-            recorded = models[code].recorded
+            recorded = models[code].empirical
             if recorded is not None:
                 mine = target == code
-                found[mine] = recorded.observed(when[mine])
+                found[mine] = recorded.has_enough_calls(when[mine])
         return found
 
     return told

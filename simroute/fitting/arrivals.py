@@ -12,7 +12,7 @@ import numpy as np
 from simroute.fitting import two_state
 from simroute.fitting.likelihood import bic, minimize, standard_errors
 from simroute.models import spec
-from simroute.models.profile import HOUR, Profile
+from simroute.models.profile import HOUR, ArrivalProfile
 from simroute.models.weather import Weather
 from simroute.statistics.estimate import Estimate
 
@@ -81,7 +81,7 @@ def fit_arrivals(when: np.ndarray, span: float, starts: float = 0.0) -> ArrivalF
     `starts` of the week."""
     hours, days = _profile(when, span, starts)
     shape = spec.Profile(hours=hours, days=days, starts=starts)
-    one = Profile(shape, 1.0)
+    one = ArrivalProfile(shape, 1.0)
     exposure = float(one.count(np.array([span]))[0])
     rate = len(when) / exposure
     expected = one.count(when) * rate

@@ -13,9 +13,9 @@ from simroute.fitting.fit import Fit, fit_sample
 from simroute.fitting.sample import Sample, read_sample
 from simroute.models import spec
 from simroute.models.billing import Tariff
-from simroute.models.calendar import calendar
-from simroute.models.fates import fate
-from simroute.models.prices import price_list
+from simroute.models.calendar import workload_calendar
+from simroute.models.prices import resolve_prices
+from simroute.models.prospects import foresee_calls
 from simroute.models.random import Streams
 from simroute.models.weather import Weather
 from simroute.traces.embeddings import separate_embeddings
@@ -246,10 +246,10 @@ def _played(
     parts: list[CallColumns] = []
     for block in sky.blocks():
         chosen = np.searchsorted(edge, source.random(block.size), side="right")
-        fates = [fate(sky.deployments[name], block, 0) for name in names]
+        fates = [foresee_calls(sky.deployments[name], block, 0) for name in names]
         seconds, ok, cost = (
             np.choose(chosen, [getattr(each, key) for each in fates])
-            for key in ("seconds", "ok", "whole")
+            for key in ("seconds", "ok", "bill")
         )
         parts.append(
             CallColumns(
@@ -356,10 +356,10 @@ def _cost(
     given: np.ndarray,
 ) -> np.ndarray:
     """USD of each, at its own moment's price."""
-    tariff = Tariff(price_list(deployment, ahead.horizon, calendar(ahead.workload)))
+    tariff = Tariff(resolve_prices(deployment, ahead.horizon, workload_calendar(ahead.workload)))
     none = np.zeros(len(when), np.int64)
     return np.asarray(
-        tariff.nanos(when, asked.astype(np.int64), given.astype(np.int64), none, none) / 1e9
+        tariff.bill_many(when, asked.astype(np.int64), given.astype(np.int64), none, none) / 1e9
     )
 
 

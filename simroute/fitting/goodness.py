@@ -107,7 +107,7 @@ def _times(
     model = sky.deployments[name]
     first, whole = [], []
     for block in sky.blocks():
-        drawn = model.drawn(block, 0)
+        drawn = model.draw_arrays(block, 0)
         slow = np.array([model.conditions(t)[0].slow_down for t in block.arrival.tolist()])
         first.append(drawn.ttft * slow)
         whole.append((drawn.ttft + drawn.decode) * slow)
@@ -178,7 +178,7 @@ def _errors(
     edges = np.linspace(0, max(span, 1e-9), POINTS + 1)
     n = np.maximum(np.histogram(calls.t, edges)[0], 1)
     failed = calls.failed & ~(limited & (calls.status == 429))
-    chance = np.array([model.conditions(t)[0].bad for t in calls.t.tolist()])
+    chance = np.array([model.conditions(t)[0].failure_share for t in calls.t.tolist()])
     bins = {"log": failed.astype(float), "model": chance}
     return {"unit": "share of calls", "t": ((edges[:-1] + edges[1:]) / 2).tolist()} | {
         key: (np.histogram(calls.t, edges, weights=values)[0] / n).tolist()

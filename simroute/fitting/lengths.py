@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simroute.models.lengths import table
+from simroute.models.lengths import quantile_table
 from simroute.statistics.estimate import Estimate, Z
 
 CLOSE, MOST = 0.01, 30
@@ -39,7 +39,7 @@ def fit_lengths(tokens: np.ndarray) -> LengthFit:
     shares = sorted([*FIRST, *(share for share in TAIL if (1 - share) * len(held) >= RARE)])
     made = _made(held, shares)
     while True:
-        apart = np.abs(below - _below(points + 0.5, *table(made)))  # lengths are rounded
+        apart = np.abs(below - _below(points + 0.5, *quantile_table(made)))  # lengths are rounded
         place = int(apart.argmax())
         share = round(float(below[place]), 4 if below[place] > 0.99 else 3)
         if apart[place] <= CLOSE or len(shares) >= MOST or share in shares:

@@ -16,7 +16,7 @@ from simroute.fitting import arrivals, errors, latency, lengths, limits, outages
 from simroute.fitting.annotated_yaml import Annotated, annotate, strip_notes
 from simroute.fitting.sample import LONGEST, OTHERS, Calls, Sample
 from simroute.models import spec
-from simroute.models.prices import catalogued, known_as
+from simroute.models.prices import catalogue_name, catalogue_price
 from simroute.statistics.estimate import Estimate
 from simroute.text import clean, duration, shortened
 from simroute.traces.analysis.aggregates import fit_price
@@ -312,7 +312,7 @@ def _over_best(families: dict[str, float]) -> str:
 
 def _priced(seen: Sample, key: tuple[str, str]) -> dict[str, Any]:
     provider, model = key
-    known = known_as(provider, model) or known_as(
+    known = catalogue_name(provider, model) or catalogue_name(
         provider, seen.answers.get(f"{provider}/{model}", model)
     )
     if known is not None:
@@ -320,7 +320,7 @@ def _priced(seen: Sample, key: tuple[str, str]) -> dict[str, Any]:
             {"price_date": seen.date} if seen.date else {}
         )
         try:
-            catalogued(known[0], known[1], seen.date)
+            catalogue_price(known[0], known[1], seen.date)
             return made
         except ValueError:
             pass

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.core import Price
-from simroute.models.prices import Steps
+from simroute.models.prices import PriceSteps
 
 FEMTO = 1_000_000_000
 """Femto-USD per token for one USD per million tokens."""
@@ -37,7 +37,7 @@ class Rate(NamedTuple):
         return cls(into, out, less, more, round(price.call * FEMTO * 1e6))
 
 
-class Card:
+class RateCard:
     """A price as integers. `price` is what it was made from."""
 
     __slots__ = ("_base", "_most", "_tiers", "price")
@@ -48,7 +48,7 @@ class Card:
         self._tiers = [(above, Rate.of(tier)) for above, tier in price.tiers]
         self._most: float = self._tiers[0][0] if self._tiers else inf
 
-    def nano(self, asked: int, given: int, cached: int = 0, written: int = 0) -> int:
+    def bill(self, asked: int, given: int, cached: int = 0, written: int = 0) -> int:
         """The bill of one call in nano-USD, rounded half up; `cached` and `written` of the input
         were read from, and written to, a cache."""
         rate = self._base if asked <= self._most else self._tier(asked)
@@ -61,7 +61,7 @@ class Card:
             + HALF
         ) // NANO
 
-    def nanos(
+    def bill_many(
         self, asked: np.ndarray, given: np.ndarray, cached: np.ndarray, written: np.ndarray
     ) -> np.ndarray:
         """The same of many calls."""
@@ -83,26 +83,26 @@ class Card:
 class Tariff:
     """What a deployment charges over time, one card after the other."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: PriceSteps) -> None:
         self._edges = [when for when, _ in steps]
-        self._cards = list({price: Card(price) for _, price in steps}.values())
+        self._cards = list({price: RateCard(price) for _, price in steps}.values())
         places = {card.price: place for place, card in enumerate(self._cards)}
         self._places = [places[price] for _, price in steps]
 
     @property
-    def flat(self) -> bool:
+    def is_flat(self) -> bool:
         """Whether every call costs the same by the token, whenever it comes and however long it
         is."""
         return len(self._edges) == 1 and not self._cards[0].price.tiers
 
-    def at(self, t: float) -> tuple[Card, float]:
+    def at(self, t: float) -> tuple[RateCard, float]:
         """What holds at `t` (s), and until when."""
         place = max(0, bisect_right(self._edges, t) - 1)
         return self._cards[self._places[place]], self._edges[place + 1] if place + 1 < len(
             self._edges
         ) else inf
 
-    def nanos(
+    def bill_many(
         self,
         when: np.ndarray,
         asked: np.ndarray,
@@ -115,7 +115,7 @@ class Tariff:
         used, bill = np.array(self._places)[place], np.zeros(len(when), np.int64)
         for one in np.unique(used).tolist():
             mine = used == one
-            bill[mine] = self._cards[one].nanos(
+            bill[mine] = self._cards[one].bill_many(
                 asked[mine], given[mine], cached[mine], written[mine]
             )
         return bill

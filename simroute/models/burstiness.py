@@ -6,14 +6,14 @@ from __future__ import annotations
 import numpy as np
 
 from simroute.models import spec
-from simroute.models.profile import Profile
+from simroute.models.profile import ArrivalProfile
 from simroute.models.random import Streams
 
 MOST_SPELLS = 1_000_000
 """More within a horizon are refused: their edges are kept in memory."""
 
 
-def gaps(bursts: spec.Burstiness, streams: Streams, block: int, size: int) -> np.ndarray:
+def draw_gaps(bursts: spec.Burstiness, streams: Streams, block: int, size: int) -> np.ndarray:
     """So many gaps of mean 1 between arrivals: exponential, or gamma with the stated coefficient of
     variation."""
     source = streams.block("arrivals", block=block)
@@ -28,7 +28,7 @@ class Modulation:
     what the profile says."""
 
     def __init__(
-        self, bursts: spec.Burstiness, profile: Profile, streams: Streams, horizon: float
+        self, bursts: spec.Burstiness, profile: ArrivalProfile, streams: Streams, horizon: float
     ) -> None:
         """Raises ValueError when there would be too many spells."""
         self._profile = profile
@@ -48,7 +48,7 @@ class Modulation:
         return np.where(count < self._counts[-1], self._profile.when(plain), np.inf)
 
 
-def bounded(bursts: spec.Burstiness, horizon: float) -> None:
+def check_spells(bursts: spec.Burstiness, horizon: float) -> None:
     """Raises ValueError when there would be too many spells within the horizon to be kept."""
     if bursts.peak > 1 and 2 * bursts.busy_share * horizon / bursts.spell > MOST_SPELLS:
         raise ValueError(
@@ -62,7 +62,7 @@ def _spells(
 ) -> tuple[np.ndarray, np.ndarray]:
     """(edges from 0 to beyond the horizon in seconds, whether each spell between two is busy)."""
     means = bursts.spell, bursts.spell * (1.0 - bursts.busy_share) / bursts.busy_share
-    bounded(bursts, horizon)
+    check_spells(bursts, horizon)
     first = bool(streams.block("bursts", "first", block=0).random() < bursts.busy_share)
     lengths: list[np.ndarray] = []
     reached, number = 0.0, 0

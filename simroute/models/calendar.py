@@ -29,32 +29,32 @@ class Calendar(NamedTuple):
     scale: float = 1.0
     dated: bool = False
 
-    def moment(self, t: float) -> float:
+    def timestamp(self, t: float) -> float:
         """Seconds since 1970 at `t` seconds of the run."""
         return self.start + t * self.scale
 
-    def seconds(self, moment: float) -> float:
+    def run_time(self, moment: float) -> float:
         """Seconds of the run at so many seconds since 1970."""
         return (moment - self.start) / self.scale
 
 
-def calendar(load: spec.Workload, trace: Any = None) -> Calendar:
+def workload_calendar(load: spec.Workload, trace: Any = None) -> Calendar:
     """Of the workload with its trace, where it has one. Faster replays and parts of a log keep its
     dates; a repeated log goes on with the next."""
     # here: completing a word needs dates, and no numbers
-    from simroute.models.replayed import clock
+    from simroute.models.playback import playback_clock
 
-    time = None if trace is None else clock(load, trace)
+    time = None if trace is None else playback_clock(load, trace)
     if time is not None and not getattr(trace, "relative", True):
         return Calendar(trace.first_ns / 1e9 + time.start, time.scale, True)
     scale = 1.0 if time is None else time.scale
     starts = load.profile.starts
     if isinstance(starts, str):
-        return Calendar(begun(starts).timestamp(), scale, True)
+        return Calendar(parse_start(starts).timestamp(), scale, True)
     return Calendar(MONDAY + starts * HOUR, scale)
 
 
-def begun(starts: str) -> datetime:
+def parse_start(starts: str) -> datetime:
     """A date, with a time of day where one is given; in UTC unless it has an offset. Raises
     ValueError."""
     try:
@@ -73,10 +73,10 @@ def hour_of_week(starts: float | str) -> float:
     """Hours since Monday 00:00, on the clock in which a date is written."""
     if not isinstance(starts, str):
         return starts
-    when = begun(starts)
+    when = parse_start(starts)
     return when.weekday() * 24 + when.hour + when.minute / 60 + when.second / HOUR
 
 
-def day(moment: float) -> str:
+def utc_day(moment: float) -> str:
     """YYYY-MM-DD in UTC of so many seconds since 1970."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d")

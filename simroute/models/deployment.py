@@ -13,36 +13,37 @@ from simroute.models import spec
 from simroute.models.billing import Tariff
 from simroute.models.faults import Timeline
 from simroute.models.limits import RateLimit
-from simroute.models.prices import Steps
+from simroute.models.logged_behaviour import EmpiricalDeployment
+from simroute.models.prices import PriceSteps
+from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
-from simroute.models.recorded import Recorded
-from simroute.models.workload import BLOCK, Block
+from simroute.models.workload import Block
 
 
-class Scores(Protocol):
+class Answers(Protocol):
     def scores(self, block: Block, n: int) -> np.ndarray: ...
 
 
-class Draws(NamedTuple):
+class DrawLists(NamedTuple):
     """For each request of a block, at its n-th call to this target: seconds, and uniforms in [0,
     1)."""
 
     ttft: list[float]
     decode: list[float]
     error_s: list[float]
-    coin: list[float]
-    cut: list[float]
+    u_outcome: list[float]
+    u_truncation: list[float]
     quality: list[float]
 
 
-class Drawn(NamedTuple):
+class DrawArrays(NamedTuple):
     """The same as columns, for who looks at whole blocks."""
 
     ttft: np.ndarray
     decode: np.ndarray
     error_s: np.ndarray
-    coin: np.ndarray
-    cut: np.ndarray
+    u_outcome: np.ndarray
+    u_truncation: np.ndarray
     quality: np.ndarray
 
 
@@ -54,12 +55,12 @@ class DeploymentModel:
         self,
         name: str,
         deployment: spec.Deployment,
-        prices: Steps,
+        prices: PriceSteps,
         timeline: Timeline,
-        scores: Scores,
+        scores: Answers,
         streams: Streams,
         overhead: float,
-        recorded: Recorded | None = None,
+        recorded: EmpiricalDeployment | None = None,
         graded: Sequence[bool] = (),
     ) -> None:
         limits = deployment.limits
@@ -74,31 +75,31 @@ class DeploymentModel:
         self.conditions = timeline.at
         self.tariff = Tariff(prices)
         self._scores, self._streams, self._overhead = scores, streams, overhead
-        self.recorded, self.graded = recorded, graded
+        self.empirical, self.graded = recorded, graded
 
     def price_at(self, t: float) -> tuple[Price, float]:
         """What tokens cost at `t` (s), and until when."""
         card, until = self.tariff.at(t)
         return card.price, until
 
-    def draws(self, block: Block, n: int) -> Draws:
+    def draw_lists(self, block: Block, n: int) -> DrawLists:
         """What the n-th call (from 0) of each request of the block meets here: a pure function of
         seed, request, target and n."""
-        return Draws(*(column.tolist() for column in self.drawn(block, n)))
+        return DrawLists(*(column.tolist() for column in self.draw_arrays(block, n)))
 
-    def drawn(self, block: Block, n: int) -> Drawn:
+    def draw_arrays(self, block: Block, n: int) -> DrawArrays:
         """`draws` as columns."""
         latency, size = self.spec.latency, block.size
         source = self._streams.block("send", self.target.name, n, block=block.first // BLOCK)
         coin, cut = source.random((2, BLOCK))[:, :size]
-        if self.recorded is not None:
+        if self.empirical is not None:
             chosen = self._streams.block(
                 "recorded", self.target.name, n, block=block.first // BLOCK
             ).random((2, BLOCK))[:, :size]
-            ttft, decode, error = self.recorded.draw(
+            ttft, decode, error = self.empirical.draw(
                 block.arrival, block.input_tokens, block.output_tokens, chosen
             )
-            return Drawn(ttft, decode, error, coin, cut, self._scores.scores(block, n))
+            return DrawArrays(ttft, decode, error, coin, cut, self._scores.scores(block, n))
         normal = source.standard_normal((2, BLOCK))[:, :size]
         if latency.correlation:
             normal[1] = (
@@ -120,4 +121,4 @@ class DeploymentModel:
             latency.floor + self._overhead
         )
         decode = block.output_tokens * latency.per_output_token * pace
-        return Drawn(ttft, decode, error, coin, cut, self._scores.scores(block, n))
+        return DrawArrays(ttft, decode, error, coin, cut, self._scores.scores(block, n))

@@ -10,7 +10,7 @@ from simroute.models.random import Streams
 MOST_SPELLS = 100_000
 
 
-def bounded(bad: spec.Clustered, horizon: float) -> None:
+def check_spells(bad: spec.Clustered, horizon: float) -> None:
     """Raises ValueError when there would be too many spells within the horizon to be kept."""
     if bad.share * horizon / bad.spell * 2 > MOST_SPELLS:
         raise ValueError(
@@ -19,7 +19,7 @@ def bounded(bad: spec.Clustered, horizon: float) -> None:
         )
 
 
-def spells(
+def draw_error_steps(
     name: str, deployment: spec.Deployment, streams: Streams, horizon: float
 ) -> list[tuple[float, dict[int, float]]]:
     """(from second, {status: share}) in order: fair and bad spells by turns, exponential and in
@@ -32,7 +32,7 @@ def spells(
     if bad.share == 0 or bad.error_share == 0:
         return []
     means = bad.spell, bad.spell * (1.0 - bad.share) / bad.share
-    bounded(bad, horizon)
+    check_spells(bad, horizon)
     here = bool(streams.block("clustered", name, "first", block=0).random() < bad.share)
     fair = dict(deployment.errors)
     own = sum(fair.values())

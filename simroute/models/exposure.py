@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.models import spec
-from simroute.models.error_spells import spells
-from simroute.models.faults import affected, moment, windows
+from simroute.models.error_spells import draw_error_steps
+from simroute.models.faults import affected_deployments, draw_outages, resolve_time
 from simroute.models.random import Streams
 
 OFTEN = 200
@@ -32,17 +32,17 @@ CELLS = 512
 TOGETHER, STATES = 3, 24
 """At most so many faults at once are a state of their own, and at most so many states; all others
 are one more."""
-Mass = Callable[[np.ndarray], np.ndarray]
+ArrivalShare = Callable[[np.ndarray], np.ndarray]
 """The share of a horizon's arrivals until so many seconds."""
 
 
-class Law(NamedTuple):
+class ProcessLaw(NamedTuple):
     """Of a process: P(it is there), on average in each cell between `edges` (s); the mean length of
     a spell, and of one as met at a moment (s)."""
 
-    there: np.ndarray
-    mean: float
-    met: float
+    presence: np.ndarray
+    mean_length: float
+    length_biased: float
 
 
 class Episodes(NamedTuple):
@@ -53,7 +53,7 @@ class Episodes(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Process:
+class FaultProcess:
     """Something that comes and goes at random over `targets`: an outage, or the bad spells of a
     deployment."""
 
@@ -62,9 +62,9 @@ class Process:
     outage: spec.Outage | None = None
     clustered: spec.Clustered | None = None
 
-    def law(self, horizon: float, edges: np.ndarray) -> Law:
+    def law(self, horizon: float, edges: np.ndarray) -> ProcessLaw:
         if self.clustered is not None:  # stationary, exponential
-            return Law(
+            return ProcessLaw(
                 np.full(len(edges) - 1, self.clustered.share),
                 self.clustered.spell,
                 2 * self.clustered.spell,
@@ -74,7 +74,7 @@ class Process:
 
 
 @dataclass(frozen=True)
-class State:
+class FaultState:
     """One set of faults at once. `targets`: under a random one; `length`: mean of an episode, s;
     `weight`: the exposure of one as met at a moment.
 
@@ -91,23 +91,23 @@ class State:
 class Exposures:
     """Of a scenario under a seed."""
 
-    def __init__(self, scenario: spec.Scenario, seed: int, mass: Mass) -> None:
+    def __init__(self, scenario: spec.Scenario, seed: int, mass: ArrivalShare) -> None:
         self._scenario, self._seed, self._mass = scenario, seed, mass
         self._scheduled = [
             name for name, outage in scenario.outages.items() if outage.start is not None
         ]
-        self._random = processes(scenario)
+        self._random = rare_faults(scenario)
         self._known: dict[int, Episodes] = {}
 
     @cached_property
-    def states(self) -> list[State]:
+    def states(self) -> list[FaultState]:
         """By exposure, the largest first; then the rest. Empty without random faults."""
         if not self._random:
             return []
         horizon = self._scenario.horizon
         known = [(one.start, one.end) for one in self._scenario.outages.values()]
         planned = [
-            (moment(start, horizon), moment(end, horizon))
+            (resolve_time(start, horizon), resolve_time(end, horizon))
             for start, end in known
             if start is not None and end is not None
         ]
@@ -128,7 +128,7 @@ class Exposures:
             for places in combinations(range(len(laws)), size):
                 chance = np.prod(
                     [
-                        law.there if place in places else 1 - law.there
+                        law.presence if place in places else 1 - law.presence
                         for place, law in enumerate(laws)
                     ],
                     axis=0,
@@ -138,28 +138,34 @@ class Exposures:
                     if share > 0:
                         found.append(self._state(places, code, share, laws))
         found.sort(key=lambda state: -state.expected)
-        any_of_them = float((load * (1 - np.prod([1 - law.there for law in laws], axis=0))).sum())
+        any_of_them = float(
+            (load * (1 - np.prod([1 - law.presence for law in laws], axis=0))).sum()
+        )
         kept, rest = found[:STATES], any_of_them - sum(state.expected for state in found[:STATES])
         if rest > 1e-12:
-            longest = max(law.met for law in laws)
+            longest = max(law.length_biased for law in laws)
             everywhere = frozenset(target for process in self._random for target in process.targets)
             kept.append(
-                State((), everywhere, rest, min(law.mean for law in laws), longest / horizon)
+                FaultState(
+                    (), everywhere, rest, min(law.mean_length for law in laws), longest / horizon
+                )
             )
         return kept
 
-    def _state(self, places: tuple[int, ...], code: int, share: float, laws: list[Law]) -> State:
+    def _state(
+        self, places: tuple[int, ...], code: int, share: float, laws: list[ProcessLaw]
+    ) -> FaultState:
         """Spells that overlap by chance last 1 / Σ 1/length together."""
         planned = [name for place, name in enumerate(self._scheduled) if code >> place & 1]
         names = tuple(planned + [self._random[place].name for place in places])
         targets = frozenset(target for place in places for target in self._random[place].targets)
         mean, met = (
             1 / sum(1 / max(getattr(laws[place], which), 1e-9) for place in places)
-            for which in ("mean", "met")
+            for which in ("mean_length", "length_biased")
         )
-        return State(names, targets, share, mean, min(met / self._scenario.horizon, 1.0))
+        return FaultState(names, targets, share, mean, min(met / self._scenario.horizon, 1.0))
 
-    def met(self, replication: int) -> Episodes:
+    def episodes(self, replication: int) -> Episodes:
         """In one replication, by state."""
         if replication not in self._known:
             self._known[replication] = self._episodes(Streams(self._seed, replication))
@@ -175,7 +181,7 @@ class Exposures:
         }
         turns = [
             (window.start, window.end, bits[window.name])
-            for window in windows(scenario, streams, horizon)
+            for window in draw_outages(scenario, streams, horizon)
             if window.name in bits
         ]
         for process in self._random:
@@ -205,17 +211,17 @@ class Exposures:
         return Episodes(shares, squares)
 
 
-def processes(scenario: spec.Scenario) -> list[Process]:
+def rare_faults(scenario: spec.Scenario) -> list[FaultProcess]:
     """Those that come at random, change anything, and are not so frequent that every replication
     meets its share of them."""
     found = []
     for name, outage in scenario.outages.items():
-        targets = affected(outage, scenario.deployments)
+        targets = affected_deployments(outage, scenario.deployments)
         harmless = outage.error_share == 0 and outage.hang_share == 0 and outage.slow_down == 1
         if outage.start is None and outage.mean_between is not None and targets and not harmless:
             cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
             if scenario.horizon / cycle < OFTEN:
-                found.append(Process(name, targets, outage=outage))
+                found.append(FaultProcess(name, targets, outage=outage))
     for name, deployment in scenario.deployments.items():
         bad = deployment.clustered
         if (
@@ -224,14 +230,14 @@ def processes(scenario: spec.Scenario) -> list[Process]:
             and deployment.recorded is None
             and scenario.horizon * bad.share / bad.spell < OFTEN
         ):
-            found.append(Process(f"clustered errors of {name}", (name,), clustered=bad))
+            found.append(FaultProcess(f"clustered errors of {name}", (name,), clustered=bad))
     return found
 
 
 def _bad(name: str, scenario: spec.Scenario, streams: Streams) -> list[tuple[float, float]]:
     """The bad spells of a deployment: (start, end), s."""
     deployment = scenario.deployments[name]
-    steps = spells(name, deployment, streams, scenario.horizon)
+    steps = draw_error_steps(name, deployment, streams, scenario.horizon)
     ends = [*(at for at, _ in steps[1:]), scenario.horizon]
     return [
         (at, end)
@@ -241,7 +247,7 @@ def _bad(name: str, scenario: spec.Scenario, streams: Streams) -> list[tuple[flo
 
 
 @cache
-def _renewal(outage: spec.Outage, horizon: float, edges: tuple[float, ...]) -> Law:
+def _renewal(outage: spec.Outage, horizon: float, edges: tuple[float, ...]) -> ProcessLaw:
     """By drawing the process alone, from streams of its own that no replication has: the same law
     for every seed."""
     assert outage.mean_between is not None
@@ -272,7 +278,7 @@ def _renewal(outage: spec.Outage, horizon: float, edges: tuple[float, ...]) -> L
         at = end[end < horizon]
     began, moments = np.cumsum(sums, axis=1)
     lasted = grid * began - moments  # seconds under an outage until each edge, of all runs
-    return Law(
+    return ProcessLaw(
         np.maximum(np.diff(lasted) / np.diff(grid) / runs, 0.0),
         float(totals[1] / max(totals[0], 1)),
         float(totals[2] / max(totals[1], 1e-300)),

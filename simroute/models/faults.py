@@ -16,7 +16,7 @@ HANG = 0
 MOST_SPELLS = 100_000
 
 
-class Window(NamedTuple):
+class OutageWindow(NamedTuple):
     """One outage from `start` to `end` (s), and the deployments under it."""
 
     name: str
@@ -34,7 +34,15 @@ class Conditions:
     combine as 1 - prod(1 - share), slow-downs multiply, the status is the heaviest's.
     """
 
-    __slots__ = ("_cuts", "bad", "error_share", "hang_share", "outages", "slow_down", "status")
+    __slots__ = (
+        "_cuts",
+        "error_share",
+        "failure_share",
+        "hang_share",
+        "outages",
+        "slow_down",
+        "status",
+    )
 
     def __init__(self, errors: dict[int, float], outages: dict[str, spec.Outage]) -> None:
         here = outages.values()
@@ -44,9 +52,9 @@ class Conditions:
         self.hang_share = 1.0 - math.prod(1.0 - outage.hang_share for outage in here)
         self.status = max(here, key=lambda outage: outage.error_share).status if outages else 503
         self._cuts = self._shares(errors)
-        self.bad = self._cuts[-1][0]
+        self.failure_share = self._cuts[-1][0]
 
-    def verdict(self, coin: float) -> int:
+    def failure_status(self, coin: float) -> int:
         """The status of a call that does not succeed (coin < bad); 0 for one that hangs."""
         return next(status for edge, status in self._cuts if coin < edge)
 
@@ -67,7 +75,7 @@ class Timeline:
         self,
         name: str,
         deployment: spec.Deployment,
-        windows: list[Window],
+        windows: list[OutageWindow],
         outages: dict[str, spec.Outage],
         steps: list[tuple[float, dict[int, float]]] | None = None,
     ) -> None:
@@ -110,12 +118,14 @@ class Timeline:
             self._states.append(state)
 
 
-def moment(when: float | str, horizon: float) -> float:
+def resolve_time(when: float | str, horizon: float) -> float:
     """Seconds from t = 0 for a number of seconds or a share of the horizon ("30%")."""
     return float(when[:-1]) / 100 * horizon if isinstance(when, str) else float(when)
 
 
-def affected(outage: spec.Outage, deployments: dict[str, spec.Deployment]) -> tuple[str, ...]:
+def affected_deployments(
+    outage: spec.Outage, deployments: dict[str, spec.Deployment]
+) -> tuple[str, ...]:
     """Names of the deployments under an outage's scope."""
     return tuple(
         name
@@ -126,24 +136,29 @@ def affected(outage: spec.Outage, deployments: dict[str, spec.Deployment]) -> tu
     )
 
 
-def windows(scenario: spec.Scenario, streams: Streams, horizon: float) -> list[Window]:
+def draw_outages(scenario: spec.Scenario, streams: Streams, horizon: float) -> list[OutageWindow]:
     """All outages that begin before the horizon, by start."""
     found = []
     for name, outage in scenario.outages.items():
-        targets = affected(outage, scenario.deployments)
+        targets = affected_deployments(outage, scenario.deployments)
         if outage.start is not None and outage.end is not None:
             found.append(
-                Window(name, moment(outage.start, horizon), moment(outage.end, horizon), targets)
+                OutageWindow(
+                    name,
+                    resolve_time(outage.start, horizon),
+                    resolve_time(outage.end, horizon),
+                    targets,
+                )
             )
         else:
             found += [
-                Window(name, start, end, targets)
+                OutageWindow(name, start, end, targets)
                 for start, end in _renewal(name, outage, streams, horizon)
             ]
     return sorted(found, key=lambda window: window.start)
 
 
-def bounded(outage: spec.Outage, horizon: float) -> None:
+def check_outages(outage: spec.Outage, horizon: float) -> None:
     """Raises ValueError when a random outage would come too often within the horizon to be kept."""
     if outage.mean_between is not None:
         cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
@@ -164,7 +179,7 @@ def _renewal(
             f"outages.{name}: give start and end for a scheduled outage, or mean_between for "
             f"random ones"
         )
-    bounded(outage, horizon)
+    check_outages(outage, horizon)
     scale = outage.mean_between / math.gamma(1 + 1 / outage.shape)
     spells: list[tuple[float, float]] = []
     t, block = 0.0, 0

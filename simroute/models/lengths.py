@@ -12,7 +12,7 @@ from simroute.models import spec
 NAME = re.compile(r"p([0-9]{1,3}(?:\.[0-9]{1,6})?)")
 
 
-def lengths(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
+def token_counts(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> np.ndarray:
     """Whole tokens of each request: the quantile of its task's lengths at its normal score."""
     median, sigma, most = (
         np.array([getattr(kind, name) for kind in kinds])[task]
@@ -25,12 +25,12 @@ def lengths(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray) -> 
 
             mine = task == place
             tokens[mine] = np.clip(
-                np.rint(np.interp(ndtr(normal[mine]), *table(kind.quantiles))), 1, kind.max
+                np.rint(np.interp(ndtr(normal[mine]), *quantile_table(kind.quantiles))), 1, kind.max
             )
     return tokens
 
 
-def table(quantiles: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
+def quantile_table(quantiles: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
     """(shares of texts, rising from 0 to 1; tokens that no more of them exceed). Raises
     ValueError."""
     found = []

@@ -19,7 +19,7 @@ class RateLimit:
         self._tokens = Bucket(limits.tpm, limits.tpm / 60) if limits.tpm is not None else None
         self._charge = limits.charge
 
-    def ask(
+    def take(
         self, now: float, input_tokens: int, output_tokens: int, max_output_tokens: int
     ) -> float | None:
         """None if the call may pass (and is charged), else the seconds until it may: infinite if it
@@ -43,7 +43,7 @@ class RateLimit:
             self._tokens.take(now, tokens)
         return None
 
-    def generated(self, now: float, output_tokens: int) -> None:
+    def charge_output(self, now: float, output_tokens: int) -> None:
         """Charge the output once it is there, where the provider does so."""
         if self._charge == "generated" and self._tokens is not None:
             self._tokens.settle(now, 0.0, float(output_tokens))

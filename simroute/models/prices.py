@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from simroute.core import Price
 from simroute.models import spec
 from simroute.models.calendar import DAY, Calendar
-from simroute.models.faults import moment
+from simroute.models.faults import resolve_time
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice
 
-Steps = list[tuple[float, Price]]
+PriceSteps = list[tuple[float, Price]]
 """(from second of the run, price) in order of time; the first holds from 0 on."""
 DRAIN = DAY
 """Seconds behind the horizon for which prices are looked up: what is under way then still ends."""
 
 
-def price_list(deployment: spec.Deployment, horizon: float, calendar: Calendar) -> Steps:
+def resolve_prices(deployment: spec.Deployment, horizon: float, calendar: Calendar) -> PriceSteps:
     """All that a deployment costs in a run. Raises ValueError when the catalogue does not know the
     model."""
     if deployment.price is not None:
@@ -33,7 +33,7 @@ def price_list(deployment: spec.Deployment, horizon: float, calendar: Calendar) 
             deployment.provider, deployment.model, deployment.price_date, horizon, calendar
         )
     steps = [
-        (moment(step.at, horizon), Price(step.input, step.output))
+        (resolve_time(step.at, horizon), Price(step.input, step.output))
         for step in deployment.price_steps.values()
     ]
     first = min((when for when, _ in steps), default=float("inf"))
@@ -44,28 +44,28 @@ def price_list(deployment: spec.Deployment, horizon: float, calendar: Calendar) 
     return (
         found
         if deployment.price_factor == 1.0
-        else [(when, times(price, deployment.price_factor)) for when, price in found]
+        else [(when, scale_price(price, deployment.price_factor)) for when, price in found]
     )
 
 
-def times(price: Price, factor: float) -> Price:
+def scale_price(price: Price, factor: float) -> Price:
     """Every part of a price so many times as high."""
     cached, written = (
         None if usd is None else usd * factor for usd in (price.cached, price.written)
     )
-    tiers = tuple((above, times(tier, factor)) for above, tier in price.tiers)
+    tiers = tuple((above, scale_price(tier, factor)) for above, tier in price.tiers)
     return Price(
         price.input * factor, price.output * factor, cached, written, price.call * factor, tiers
     )
 
 
-def catalogued(provider: str, model: str, day: str | None) -> Price:
+def catalogue_price(provider: str, model: str, day: str | None) -> Price:
     """What the catalogue (genai-prices, offline) says at noon UTC of a day (YYYY-MM-DD; None: the
     day of its release). Raises ValueError."""
-    return priced(provider, model, _midnight(day or released()) + DAY / 2)
+    return catalogue_price_at(provider, model, _midnight(day or catalogue_release()) + DAY / 2)
 
 
-def priced(provider: str, model: str, when: float) -> Price:
+def catalogue_price_at(provider: str, model: str, when: float) -> Price:
     """The same at so many seconds since 1970."""
     return _price(_model(provider, model), when)
 
@@ -74,7 +74,7 @@ def _price(found: ModelInfo, when: float) -> Price:
     return _converted(found.get_prices(datetime.fromtimestamp(when, UTC)))
 
 
-def changes(provider: str, model: str, start: float, end: float) -> list[float]:
+def price_changes(provider: str, model: str, start: float, end: float) -> list[float]:
     """Moments (s since 1970) after `start` and before `end` at which another of the catalogue's
     prices may begin to hold, in order."""
     days, hours = _constraints(_model(provider, model))
@@ -86,14 +86,14 @@ def changes(provider: str, model: str, start: float, end: float) -> list[float]:
     return sorted(one for one in found if start < one < end)
 
 
-def by_hour(deployment: spec.Deployment) -> bool:
+def is_priced_by_hour(deployment: spec.Deployment) -> bool:
     """Whether its price depends on the hour of the day."""
     return deployment.price is None and bool(
         _constraints(_model(deployment.provider, deployment.model))[1]
     )
 
 
-class Remarks(NamedTuple):
+class CatalogueNotes(NamedTuple):
     """What the catalogue says of a model besides: the day (YYYY-MM-DD) from which it knows prices
     where it knows that, and its words."""
 
@@ -102,13 +102,13 @@ class Remarks(NamedTuple):
     text: str
 
 
-def remarks(provider: str, model: str) -> Remarks:
+def catalogue_notes(provider: str, model: str) -> CatalogueNotes:
     """Raises ValueError when the catalogue does not know the model."""
     found = _model(provider, model)
     days, hours = _constraints(found)
     prices: Any = found.prices
     whole = bool(days) and not hours and prices[0].constraint is not None
-    return Remarks(
+    return CatalogueNotes(
         days[0].isoformat() if whole else None,
         bool(found.deprecated),
         " ".join(filter(None, (found.price_comments, found.description))),
@@ -118,12 +118,12 @@ def remarks(provider: str, model: str) -> Remarks:
 @lru_cache(maxsize=1024)
 def _listed(
     provider: str, model: str, fixed: str | None, horizon: float, calendar: Calendar
-) -> Steps:
+) -> PriceSteps:
     """From the catalogue: of the `fixed` day, with its hours, or (a run without dates) of that of
     its release; else of the run's own days."""
     found = _model(provider, model)
     if fixed is None and not calendar.dated:
-        fixed = released()
+        fixed = catalogue_release()
     midnight = None if fixed is None else _midnight(fixed)
 
     def at(when: float) -> Price:
@@ -132,12 +132,12 @@ def _listed(
         )
 
     hourly = bool(_constraints(found)[1])
-    start, end = calendar.start, calendar.moment(horizon) + DRAIN
-    turns = changes(provider, model, start, end) if midnight is None or hourly else []
+    start, end = calendar.start, calendar.timestamp(horizon) + DRAIN
+    turns = price_changes(provider, model, start, end) if midnight is None or hourly else []
     steps = [(0.0, at(start))]
     for when in turns:
         if (price := at(when)) != steps[-1][1]:
-            steps.append((calendar.seconds(when), price))
+            steps.append((calendar.run_time(when), price))
     return steps
 
 
@@ -243,7 +243,7 @@ def _converted(found: ModelPrice) -> Price:
 
 
 @lru_cache(maxsize=1)
-def released() -> str:
+def catalogue_release() -> str:
     """The day of the catalogue's release, as far as its data tell: the latest day from which a
     price of a reseller holds that is read daily.
 
@@ -271,7 +271,7 @@ ALIASES = {
 
 
 @lru_cache(maxsize=1024)
-def known_as(provider: str, model: str) -> tuple[str, str] | None:
+def catalogue_name(provider: str, model: str) -> tuple[str, str] | None:
     """(provider, model) as the price catalogue calls what a log names; None when it knows no such
     model. A provider "?" is unknown."""
     from genai_prices import Usage, calc_price

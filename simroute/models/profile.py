@@ -11,7 +11,7 @@ from simroute.models.calendar import hour_of_week
 HOUR, WEEK = 3600.0, 168
 
 
-class Profile:
+class ArrivalProfile:
     """Piecewise constant rate, hour by hour, periodic over the week, with the mean `rate` (1/s)."""
 
     def __init__(self, profile: spec.Profile, rate: float) -> None:

@@ -19,9 +19,9 @@ from statistics import NormalDist
 import numpy as np
 
 from simroute.models import spec
-from simroute.models.questions import Questions
+from simroute.models.questions import BLOCK, Questions
 from simroute.models.random import Streams
-from simroute.models.workload import BLOCK, Block
+from simroute.models.workload import Block
 
 LOADING = 0.80
 SAME_MODEL = 0.85  # lambda^2 + tau^2: how alike two answers of one model to one prompt are
@@ -31,7 +31,7 @@ UNKNOWN = 0.85
 """What judges go by where a model's quality is not known; it is not reported."""
 
 
-class Copula:
+class AnswerCopula:
     """Answers of one model. `accuracies`: share of right answers by task code, None where it is not
     known (then judges go by `UNKNOWN`)."""
 
@@ -62,7 +62,7 @@ class Copula:
         )
 
 
-class Table:
+class MeasuredAnswers:
     """Answers as they were measured: one column of a prompt × model table."""
 
     def __init__(self, column: np.ndarray) -> None:
@@ -99,7 +99,7 @@ def accuracy(
     )
 
 
-def stated(
+def known_accuracies(
     quality: float | dict[str, float] | None, tasks: Mapping[str, spec.Task]
 ) -> dict[str, float]:
     """What is known, for a table: task -> share of right answers at its difficulty, or one share

@@ -146,7 +146,7 @@ class Repeats:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How a trace is to be read where its content does not say: format, mapping file, zone of dates
     without one, unit of times that are numbers."""
 
@@ -195,8 +195,8 @@ class Workload:
     trace: Annotated[
         File | None, Doc("arrivals, lengths and whatever else a log says (`simroute list formats`)")
     ] = None
-    reading: Annotated[Reading, Doc("how the trace is to be read, where it does not say")] = field(
-        default_factory=Reading
+    reading: Annotated[ReadOptions, Doc("how the trace is to be read, where it does not say")] = (
+        field(default_factory=ReadOptions)
     )
     rate_scale: Annotated[Factor, Doc("2 plays the trace twice as fast")] = 1.0
     trace_from: Annotated[

@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from simroute.models import spec
-from simroute.models.calendar import calendar
-from simroute.models.deployment import DeploymentModel, Scores
-from simroute.models.error_spells import spells
-from simroute.models.faults import Timeline, windows
-from simroute.models.prices import price_list
-from simroute.models.quality import Copula, Table, accuracy
+from simroute.models.calendar import workload_calendar
+from simroute.models.deployment import Answers, DeploymentModel
+from simroute.models.error_spells import draw_error_steps
+from simroute.models.faults import Timeline, draw_outages
+from simroute.models.logged_behaviour import EmpiricalDeployment
+from simroute.models.playback import Partition, TraceColumns, playback_clock
+from simroute.models.prices import resolve_prices
+from simroute.models.quality import AnswerCopula, MeasuredAnswers, accuracy
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
-from simroute.models.recorded import Recorded
-from simroute.models.replayed import Part, clock
-from simroute.models.workload import Block, Lengths, Outcomes, Workload
+from simroute.models.workload import Block, OutcomeTable, WorkloadModel
 
 PINGS = 1 << 28
 """Block numbers from here on belong to background calls, so many for each replica."""
@@ -32,29 +32,31 @@ class Weather:
         seed: int,
         replication: int,
         *,
-        trace: Lengths | None = None,
-        lengths: Lengths | None = None,
-        outcomes: Outcomes | None = None,
-        part: Part | None = None,
+        trace: TraceColumns | None = None,
+        lengths: TraceColumns | None = None,
+        outcomes: OutcomeTable | None = None,
+        part: Partition | None = None,
     ) -> None:
         self.scenario = scenario
         self.horizon = scenario.horizon
-        self.calendar = calendar(scenario.workload, trace)
+        self.calendar = workload_calendar(scenario.workload, trace)
         self.streams = Streams(seed, replication)
         self._trace, self.part = trace, part
-        self.repeating = getattr(trace, "repeated_questions", 0) or (
+        self.repeated_questions = getattr(trace, "repeated_questions", 0) or (
             scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0
         )
-        self._questions = Questions(self.streams, self.repeating)
-        self._workload = Workload(scenario, self.streams, self._questions, trace, lengths, outcomes)
+        self._questions = Questions(self.streams, self.repeated_questions)
+        self._workload = WorkloadModel(
+            scenario, self.streams, self._questions, trace, lengths, outcomes
+        )
         self.tasks, self.users, self.features = (
             self._workload.tasks,
             self._workload.users,
             self._workload.features,
         )
         self.teams = self._workload.teams
-        self.routes, self.chains = self._routes("routes"), self._routes("fallback_chains")
-        self.windows = windows(scenario, self.streams, self.horizon)
+        self.routes, self.fallback_chains = self._routes("routes"), self._routes("fallback_chains")
+        self.windows = draw_outages(scenario, self.streams, self.horizon)
         self.deployments = {
             name: self._deployment(name, deployment, outcomes)
             for name, deployment in scenario.deployments.items()
@@ -65,43 +67,46 @@ class Weather:
         return self._workload.blocks(self.horizon, self.part)
 
     @property
-    def begins(self) -> float:
+    def start_s(self) -> float:
         """When the first of them can come (s)."""
-        return 0.0 if self.part is None else self.part.begins(self.scenario.workload, self._trace)
+        return 0.0 if self.part is None else self.part.start_s(self.scenario.workload, self._trace)
 
     @property
-    def ends(self) -> float:
+    def end_s(self) -> float:
         """From when on none of them can come (s): the horizon, or where the next part begins."""
         part = self.part
         if part is None or part.number + 1 >= part.among:
             return self.horizon
-        return part._replace(number=part.number + 1).begins(self.scenario.workload, self._trace)
+        return part._replace(number=part.number + 1).start_s(self.scenario.workload, self._trace)
 
-    def pings(self, replica: int, number: int) -> Block:
+    def ping_block(self, replica: int, number: int) -> Block:
         """A block of background calls of one replica."""
-        return self._workload.ping(PINGS * (1 + replica) + number)
+        return self._workload.ping_block(PINGS * (1 + replica) + number)
 
     def _deployment(
-        self, name: str, deployment: spec.Deployment, outcomes: Outcomes | None
+        self, name: str, deployment: spec.Deployment, outcomes: OutcomeTable | None
     ) -> DeploymentModel:
-        scores: Scores
+        scores: Answers
         if outcomes is not None and deployment.outcomes is not None:
-            scores, graded = Table(outcomes.columns[deployment.outcomes]), [True] * len(self.tasks)
+            scores, graded = (
+                MeasuredAnswers(outcomes.columns[deployment.outcomes]),
+                [True] * len(self.tasks),
+            )
         else:
             right = [
                 accuracy(deployment.quality, task, self.scenario.workload.tasks)
                 for task in self.tasks
             ]
-            scores = Copula(self.streams, self._questions, name, deployment.model, right)
+            scores = AnswerCopula(self.streams, self._questions, name, deployment.model, right)
             graded = [share is not None for share in right]
         recorded = None if deployment.recorded is None else self._recorded(deployment.recorded)
         steps = (
-            spells(name, deployment, self.streams, self.horizon)
+            draw_error_steps(name, deployment, self.streams, self.horizon)
             if recorded is None
             else recorded.errors(self.horizon)
         )
         timeline = Timeline(name, deployment, self.windows, self.scenario.outages, steps)
-        prices = price_list(deployment, self.horizon, self.calendar)
+        prices = resolve_prices(deployment, self.horizon, self.calendar)
         return DeploymentModel(
             name,
             deployment,
@@ -114,9 +119,11 @@ class Weather:
             graded,
         )
 
-    def _recorded(self, target: str) -> Recorded:
+    def _recorded(self, target: str) -> EmpiricalDeployment:
         trace: Any = self._trace
-        return Recorded(trace.behaviour(target), clock(self.scenario.workload, trace))
+        return EmpiricalDeployment(
+            trace.behaviour(target), playback_clock(self.scenario.workload, trace)
+        )
 
     def _routes(self, kind: str) -> list[tuple[str, ...]]:
         """The deployments to which a log says that requests went, by the code of the way that each

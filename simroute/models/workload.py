@@ -8,14 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simroute.models import spec
-from simroute.models.burstiness import Modulation, gaps
-from simroute.models.lengths import lengths
-from simroute.models.profile import Profile
+from simroute.models.burstiness import Modulation, draw_gaps
+from simroute.models.lengths import token_counts
+from simroute.models.playback import Partition, TraceColumns, play_blocks
+from simroute.models.profile import ArrivalProfile
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
-from simroute.models.replayed import Lengths, Part, replayed
-
-__all__ = ["BLOCK", "UNIQUE", "Block", "Columns", "Lengths", "Outcomes", "Workload"]
 
 SELDOM = 1e-30
 """Arrivals a second below which none comes within any horizon."""
@@ -23,7 +21,7 @@ MOST_QUESTIONS = 1_000_000
 """The largest catalogue of repeats: its popularity and its questions are kept in memory."""
 
 
-class Outcomes(NamedTuple):
+class OutcomeTable(NamedTuple):
     """A prompt × model table: task code of each prompt, and one column of scores (0 … 1) for each
     model."""
 
@@ -32,7 +30,7 @@ class Outcomes(NamedTuple):
     columns: dict[str, np.ndarray]
 
 
-class Columns(NamedTuple):
+class RequestLists(NamedTuple):
     """A block's columns as Python lists, for reading one request at a time."""
 
     arrival: list[float]
@@ -80,10 +78,10 @@ class Block:
             columns["written_tokens"],
         )
         self.team, self.invalid = columns["team"], columns["invalid"]
-        self.lists = Columns(*(getattr(self, name).tolist() for name in Columns._fields))
+        self.lists = RequestLists(*(getattr(self, name).tolist() for name in RequestLists._fields))
 
 
-class Workload:
+class WorkloadModel:
     """Blocks of requests of one replication."""
 
     def __init__(
@@ -91,9 +89,9 @@ class Workload:
         scenario: spec.Scenario,
         streams: Streams,
         questions: Questions,
-        trace: Lengths | None,
-        lengths: Lengths | None,
-        outcomes: Outcomes | None,
+        trace: TraceColumns | None,
+        lengths: TraceColumns | None,
+        outcomes: OutcomeTable | None,
     ) -> None:
         self._load = load = scenario.workload
         self._scenario, self._streams, self._by_question = scenario, streams, questions
@@ -119,7 +117,7 @@ class Workload:
             else np.zeros(1, np.int64)
         )
 
-    def blocks(self, horizon: float, part: Part | None = None) -> Iterator[Block]:
+    def blocks(self, horizon: float, part: Partition | None = None) -> Iterator[Block]:
         """All requests that arrive before `horizon`, in order; of a trace, those of a part of
         it."""
         wanted = None if part is None else part.blocks(self._load, self._trace)
@@ -129,7 +127,7 @@ class Workload:
             if wanted is None or number >= wanted.start:
                 yield Block(number * BLOCK, self._columns(number * BLOCK, known))
 
-    def ping(self, number: int) -> Block:
+    def ping_block(self, number: int) -> Block:
         """A full block of calls that belong to no request: one token in, one out."""
         columns = self._columns(number * BLOCK, {"arrival": np.zeros(BLOCK)})
         ones = np.ones(BLOCK, np.int64)
@@ -145,15 +143,15 @@ class Workload:
         """What is known of each block beforehand: when requests come, or all that a trace says of
         them."""
         if self._trace is not None:
-            yield from replayed(self._load, self._trace, horizon, self._streams)
+            yield from play_blocks(self._load, self._trace, horizon, self._streams)
             return
         if self._load.rate < SELDOM:
             return
-        bursts, rate = self._load.burstiness, Profile(self._load.profile, self._load.rate)
+        bursts, rate = self._load.burstiness, ArrivalProfile(self._load.profile, self._load.rate)
         law = rate if bursts.peak == 1.0 else Modulation(bursts, rate, self._streams, horizon)
         number, elapsed = 0, 0.0
         while True:  # a process of unit rate, stretched by the inverse of the integrated rate
-            unit = elapsed + np.cumsum(gaps(bursts, self._streams, number, BLOCK))
+            unit = elapsed + np.cumsum(draw_gaps(bursts, self._streams, number, BLOCK))
             when = law.when(unit)
             inside = when[when < horizon]
             if len(inside):
@@ -251,7 +249,7 @@ class Workload:
         along = np.array([kind.correlation for kind in self._kinds])
         if along.any():
             given = along[task] * asked + np.sqrt(1.0 - along[task] ** 2) * given
-        return lengths([kind.input_tokens for kind in self._kinds], task, asked), lengths(
+        return token_counts([kind.input_tokens for kind in self._kinds], task, asked), token_counts(
             [kind.output_tokens for kind in self._kinds], task, given
         )
 

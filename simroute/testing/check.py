@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simroute.policies.timeout import Timeout
-from simroute.testing.script import Log, Script, Step, collected, play, world
+from simroute.testing.script import PlayLog, Script, Step, collect_log, play, scripted_world
 
 FORBIDDEN = (
     "time",
@@ -131,7 +131,7 @@ def _leak(policy: Any) -> list[str]:
     many = [i * 3.0 for i in range(40)]
     calm = [*many, 1000.0, 5000.0, 90_000.0]
     try:
-        built, log = world(
+        built, log = scripted_world(
             {"timeout": Timeout(1.0), "policy": policy},
             {"a": [Step(9.0)] * 400 + [Step(0.1)], "b": [Step(9.0)] * 400},
             calm,
@@ -143,7 +143,7 @@ def _leak(policy: Any) -> list[str]:
         built.script({"a": [Step(9.0)], "b": [Step(9.0)]})
         _calm_after(built, 900.0)
         built.run()
-        last = collected(built, log).requests[len(calm) - 1]
+        last = collect_log(built, log).requests[len(calm) - 1]
     except Exception:
         return []
     if fresh.requests[0][0] == "ok" and last[0] != "ok":
@@ -164,7 +164,7 @@ def _calm_after(built: Any, when: float) -> None:
 
 def _streaming(policy: Any) -> list[str]:
     try:
-        log: Log = play(
+        log: PlayLog = play(
             {"policy": copy.deepcopy(policy)},
             {"a": [Step(3.0, first=1.0)], "b": [Step(3.0, first=1.0)]},
             streamed=True,

@@ -33,7 +33,7 @@ Script = Mapping[str, Sequence[Step]]
 
 
 @dataclass
-class Log:
+class PlayLog:
     """What happened. attempts: (start, target, attempt, status, end); requests: (outcome, target,
     latency); events: (t, event, target)."""
 
@@ -106,15 +106,17 @@ def play(
     streamed: bool = False,
     replicas: int = 1,
     **scenario: Any,
-) -> Log:
+) -> PlayLog:
     """Send a request at each arrival through the layers, to scripted upstreams, in virtual time.
     Extra words go to the scenario."""
-    made = world(layers, script, arrivals, streamed=streamed, replicas=replicas, **scenario)
+    made = scripted_world(
+        layers, script, arrivals, streamed=streamed, replicas=replicas, **scenario
+    )
     made[0].run()
-    return collected(*made)
+    return collect_log(*made)
 
 
-def world(
+def scripted_world(
     layers: Mapping[str, Any],
     script: Script,
     arrivals: Sequence[float],
@@ -123,7 +125,7 @@ def world(
     replicas: int = 1,
     env: Any = None,
     **scenario: Any,
-) -> tuple[ScriptedWorld, Log]:
+) -> tuple[ScriptedWorld, PlayLog]:
     """The same, not yet run."""
     import copy
 
@@ -143,7 +145,7 @@ def world(
     )
     count = len(arrivals)
     trace = Trace(np.array(arrivals, float), np.full(count, 1000), np.full(count, 100))
-    log = Log()
+    log = PlayLog()
     ledger = Ledger([lambda table, chunk: log.rows[table].append(chunk)])
     shared = copy.deepcopy(dict(layers))
     stacks = [shared if gateway.shared else copy.deepcopy(dict(layers)) for _ in range(replicas)]
@@ -152,7 +154,7 @@ def world(
     return built, log
 
 
-def collected(built: ScriptedWorld, log: Log) -> Log:
+def collect_log(built: ScriptedWorld, log: PlayLog) -> PlayLog:
     """The log in words, attempts in the order in which they were sent."""
     targets = [model.target.name for model in built.models]
     for chunk in log.rows["attempts"]:

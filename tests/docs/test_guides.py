@@ -11,7 +11,7 @@ import yaml
 from walk import walk
 
 from pages import hurried
-from simroute.models.prices import catalogued
+from simroute.models.prices import catalogue_price
 
 ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
@@ -65,7 +65,7 @@ def test_the_arithmetic_of_the_page_on_scenarios_is_right():
         "claude-3-5-haiku": "anthropic",
         "gpt-4.1-mini": "openai",
     }.items():
-        price = catalogued(provider, model, "2025-07-01")
+        price = catalogue_price(provider, model, "2025-07-01")
         row = next(line for line in text.splitlines() if line.startswith(f"| {model} |"))
         ins, outs = 1.2 * price.input, 0.2 * price.output
         assert (

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from simroute.fitting.lengths import CLOSE, fit_lengths
-from simroute.models.lengths import table
+from simroute.models.lengths import quantile_table
 
 
 def test_the_longest_are_as_rare_as_in_the_log():
@@ -13,7 +13,7 @@ def test_the_longest_are_as_rare_as_in_the_log():
     would make tenfold many."""
     tokens = np.rint(np.random.default_rng(1).lognormal(5, 0.9, 20_000))
     found = fit_lengths(tokens)
-    drawn = np.interp(np.linspace(0, 1, 200_001), *table(found.quantiles))
+    drawn = np.interp(np.linspace(0, 1, 200_001), *quantile_table(found.quantiles))
     far = float(np.quantile(tokens, 0.999))
     assert drawn.mean() == pytest.approx(tokens.mean(), rel=0.03)
     assert (drawn > far).mean() == pytest.approx((tokens > far).mean(), rel=0.1)

@@ -267,7 +267,7 @@ def test_a_limit_comes_back_from_its_refusals(axis: str, value: float) -> None:
         calls.t.tolist(), calls.input_tokens.tolist(), calls.output_tokens.tolist(), strict=True
     )
     calls.status = np.array(
-        [200 if bucket.ask(t, asked, given, 4096) is None else 429 for t, asked, given in sizes]
+        [200 if bucket.take(t, asked, given, 4096) is None else 429 for t, asked, given in sizes]
     )
     found = fit_limit(calls)
     assert found is not None

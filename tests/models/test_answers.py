@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 
 from simroute.models import spec
 from simroute.models.weather import Weather
-from simroute.models.workload import Outcomes
+from simroute.models.workload import OutcomeTable
 from simroute.traces import read_outcomes
 
 Make = Callable[..., Weather]
@@ -31,7 +31,7 @@ def answers(scene: Weather, *asked: tuple[str, int]) -> list[np.ndarray]:
     """Quality of every request's answer at each (target, n)."""
     blocks = list(scene.blocks())
     return [
-        np.concatenate([scene.deployments[name].draws(block, n).quality for block in blocks])
+        np.concatenate([scene.deployments[name].draw_lists(block, n).quality for block in blocks])
         for name, n in asked
     ]
 
@@ -173,7 +173,7 @@ def joint(weak: np.ndarray, strong: np.ndarray) -> dict[tuple[int, int], float]:
     return {(i, j): float(((weak == i) & (strong == j)).sum()) for i, j in ROUTELLM}
 
 
-def table_scene(weather: Make, shared: Path, horizon: float) -> tuple[Weather, Outcomes]:
+def table_scene(weather: Make, shared: Path, horizon: float) -> tuple[Weather, OutcomeTable]:
     table = read_outcomes(shared / "data/outcomes_mmlu_routellm.csv.gz")
     deployments = {
         "weak": model("x", 0.5, outcomes="mixtral-8x7b"),

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from simroute.models import spec
-from simroute.models.profile import Profile
+from simroute.models.profile import ArrivalProfile
+from simroute.models.questions import BLOCK
 from simroute.models.weather import Weather
-from simroute.models.workload import BLOCK
 from simroute.traces import Trace, read_trace
 
 Make = Callable[..., Weather]
@@ -93,7 +93,7 @@ def test_blocks_are_made_when_asked_for(weather: Make) -> None:
 def test_a_flat_profile_is_no_profile() -> None:
     """Equal weights give count / rate to rounding (a relative 1e-12)."""
     counts = np.linspace(0, 10_000, 101)
-    flat = Profile(spec.Profile(hours=(2.0,) * 24, days=(5.0,) * 7), 0.01)
+    flat = ArrivalProfile(spec.Profile(hours=(2.0,) * 24, days=(5.0,) * 7), 0.01)
     assert flat.when(counts) == pytest.approx(counts / 0.01, rel=1e-12)
 
 
@@ -101,7 +101,7 @@ def test_the_inverse_of_the_integrated_rate_is_exact() -> None:
     """Eight working hours with all of a mean of 1/s: 3/s from 9 to 17 h, so arrival 1 is expected
     at 9 h + 1/3 s, 10,800 at 10 h, 86,400 at 17 h."""
     hours = tuple(float(9 <= hour < 17) for hour in range(24))
-    when = Profile(spec.Profile(hours=hours), 1.0).when(
+    when = ArrivalProfile(spec.Profile(hours=hours), 1.0).when(
         np.array([1.0, 10_800.0, 86_401.5, 7 * 86_400.0 + 3])
     )
     assert when == pytest.approx(
@@ -113,7 +113,9 @@ def test_a_profile_may_start_in_the_middle_of_the_week() -> None:
     """Weekdays only, from Saturday noon: the first expected arrival at 7/5 per second comes 36 h
     later."""
     profile = spec.Profile(days=(1, 1, 1, 1, 1, 0, 0), starts=5 * 24 + 12.0)
-    assert Profile(profile, 1.0).when(np.array([1.4]))[0] == pytest.approx(36 * HOUR + 1, abs=1e-6)
+    assert ArrivalProfile(profile, 1.0).when(np.array([1.4]))[0] == pytest.approx(
+        36 * HOUR + 1, abs=1e-6
+    )
 
 
 def test_arrivals_follow_the_profile(weather: Make) -> None:

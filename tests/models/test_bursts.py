@@ -12,8 +12,8 @@ from scipy.special import gammainc, ndtri
 
 from simroute.models import spec
 from simroute.models.burstiness import Modulation
-from simroute.models.lengths import table
-from simroute.models.profile import Profile
+from simroute.models.lengths import quantile_table
+from simroute.models.profile import ArrivalProfile
 from simroute.models.random import Streams
 from simroute.models.weather import Weather
 
@@ -28,7 +28,9 @@ def arrivals(weather: Weather) -> np.ndarray:
 
 def drawn(weather: Weather, name: str) -> np.ndarray:
     model = weather.deployments["a"]
-    return np.concatenate([getattr(model.drawn(block, 0), name) for block in weather.blocks()])
+    return np.concatenate(
+        [getattr(model.draw_arrays(block, 0), name) for block in weather.blocks()]
+    )
 
 
 def modulated(**keys: float) -> spec.Workload:
@@ -75,7 +77,7 @@ def test_spells_keep_to_the_profile(weather: Make) -> None:
     when = arrivals(weather(load, horizon=48 * HOUR))
     assert len(when) > 1000
     assert (when / HOUR % 24 >= 12 - 1e-9).all()
-    profile = Profile(load.profile, 0.5)
+    profile = ArrivalProfile(load.profile, 0.5)
     t = np.linspace(13 * HOUR, 23 * HOUR, 50)
     assert profile.when(profile.count(t)) == pytest.approx(t)
 
@@ -91,7 +93,7 @@ def test_too_many_spells_are_refused() -> None:
     """A spell of a microsecond in a year is no burst."""
     bursts = spec.Burstiness(peak=2.0, spell=1e-6)
     with pytest.raises(ValueError, match="makes about 6,000,000,000,000 spells; at most"):
-        Modulation(bursts, Profile(spec.Profile(), 1.0), Streams(1, 0), 3e7)
+        Modulation(bursts, ArrivalProfile(spec.Profile(), 1.0), Streams(1, 0), 3e7)
 
 
 def test_lengths_follow_a_table_of_quantiles(weather: Make) -> None:
@@ -104,7 +106,7 @@ def test_lengths_follow_a_table_of_quantiles(weather: Make) -> None:
     )
     assert tokens.min() >= 10
     assert tokens.max() <= 9000
-    for share, value in zip(*table(asked.quantiles), strict=True):
+    for share, value in zip(*quantile_table(asked.quantiles), strict=True):
         # rounding to a token
         assert (tokens <= value).mean() == pytest.approx(
             share, abs=4 * math.sqrt(share * (1 - share) / len(tokens)) + 0.004
@@ -122,7 +124,7 @@ def test_lengths_follow_a_table_of_quantiles(weather: Make) -> None:
 def test_a_table_that_is_none_is_refused(quantiles: dict[str, float], words: str) -> None:
     """Ends, order, names."""
     with pytest.raises(ValueError, match=words):
-        table(quantiles)
+        quantile_table(quantiles)
 
 
 def test_lengths_of_prompts_and_answers_correlate_as_stated(weather: Make) -> None:
@@ -195,7 +197,7 @@ def test_bad_spells_hold_for_their_share_of_time_and_last_as_long_as_stated(weat
             .deployments["a"]
             .conditions
         )
-        bad = np.array([conditions(float(t))[0].bad > 0.2 for t in range(2000)])
+        bad = np.array([conditions(float(t))[0].failure_share > 0.2 for t in range(2000)])
         found.append((bad.mean(), (bad[:-5] & bad[5:]).mean()))
     r = 1 / 10.0 + 0.2 / (10.0 * 0.8)
     expected = 0.2, 0.2**2 + 0.2 * 0.8 * math.exp(-r * 5)
@@ -207,9 +209,9 @@ def test_errors_of_a_bad_spell_add_to_those_of_fair_weather(weather: Make) -> No
     """10 % are 500 always; of the other 90 % half are 529 in a bad spell."""
     conditions = weather(deployments=clustered(), horizon=500.0).deployments["a"].conditions
     states = {conditions(float(t))[0] for t in range(500)}
-    assert sorted(round(state.bad, 12) for state in states) == [0.1, 0.55]
-    worst = max(states, key=lambda state: state.bad)
-    assert [worst.verdict(coin) for coin in (0.05, 0.15, 0.5)] == [500, 529, 529]
+    assert sorted(round(state.failure_share, 12) for state in states) == [0.1, 0.55]
+    worst = max(states, key=lambda state: state.failure_share)
+    assert [worst.failure_status(coin) for coin in (0.05, 0.15, 0.5)] == [500, 529, 529]
 
 
 def test_bad_spells_are_a_function_of_time_and_of_the_deployments_name_alone(weather: Make) -> None:

@@ -12,10 +12,10 @@ from genai_prices.types import StartDateConstraint, TieredPrices
 
 from simroute.core import Price
 from simroute.models import spec
-from simroute.models.billing import Card, Tariff
-from simroute.models.calendar import Calendar, begun, calendar, hour_of_week
-from simroute.models.prices import price_list, released
-from simroute.models.pricing import warnings
+from simroute.models.billing import RateCard, Tariff
+from simroute.models.calendar import Calendar, hour_of_week, parse_start, workload_calendar
+from simroute.models.price_notes import price_warnings
+from simroute.models.prices import catalogue_release, resolve_prices
 
 DAY = 86_400.0
 KEYS = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok")
@@ -33,7 +33,7 @@ def kinds() -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
                     Usage(input_tokens=1),
                     model_ref=model.id,
                     provider_id=provider.id,
-                    genai_request_timestamp=begun("2026-01-01"),
+                    genai_request_timestamp=parse_start("2026-01-01"),
                 )
             except LookupError:
                 continue
@@ -60,7 +60,9 @@ def test_ten_thousand_calls_cost_what_the_catalogue_says() -> None:
     for place in range(1000):
         provider, model = varied[place % len(varied)] if place % 3 else chance.choice(every)
         start = chance.uniform(FIRST, LAST)
-        tariff = Tariff(price_list(deployed(provider, model), 3 * DAY, Calendar(start, 1.0, True)))
+        tariff = Tariff(
+            resolve_prices(deployed(provider, model), 3 * DAY, Calendar(start, 1.0, True))
+        )
         rows = []
         for _ in range(10):
             asked = chance.choice(
@@ -80,7 +82,7 @@ def test_ten_thousand_calls_cost_what_the_catalogue_says() -> None:
                     chance.choice([0, chance.randrange(asked - read + 1)]),
                 )
             )
-        bills = tariff.nanos(*(np.array(column) for column in zip(*rows, strict=True)))
+        bills = tariff.bill_many(*(np.array(column) for column in zip(*rows, strict=True)))
         for (t, asked, given, read, written), bill in zip(rows, bills.tolist(), strict=True):
             usage = Usage(
                 input_tokens=asked,
@@ -99,7 +101,7 @@ def test_ten_thousand_calls_cost_what_the_catalogue_says() -> None:
                 for price in parts(getattr(told.model_price, key))
             )
             assert abs(bill - exact) <= fine, (provider, model, when, asked, given, read, written)
-            assert tariff.at(t)[0].nano(asked, given, read, written) == bill
+            assert tariff.at(t)[0].bill(asked, given, read, written) == bill
             checked += 1
     assert checked == 10_000
 
@@ -116,7 +118,7 @@ def test_a_tier_holds_for_the_whole_call() -> None:
     """At 1,000 tokens the base price, with one more twice as much for each of them, output
     included; a fee for each call."""
     price = Price(1.0, 2.0, call=0.5, tiers=((1000, Price(2.0, 4.0, call=0.5)),))
-    assert [Card(price).nano(asked, 100) for asked in (1000, 1001)] == [
+    assert [RateCard(price).bill(asked, 100) for asked in (1000, 1001)] == [
         1_200_000 + 500_000_000,
         2_402_000 + 500_000_000,
     ]
@@ -127,7 +129,7 @@ def test_a_fixed_day_keeps_its_prices_while_hours_pass() -> None:
     """DeepSeek's flash model costs twice as much from 01 to 04 and from 06 to 10 UTC; with
     price_date it does so on every day."""
     flash = deployed("deepseek", "deepseek-flash", price_date="2026-11-01")
-    tariff = Tariff(price_list(flash, 2 * DAY, Calendar()))
+    tariff = Tariff(resolve_prices(flash, 2 * DAY, Calendar()))
     low = [hour for hour in range(48) if tariff.at(hour * 3600 + 1800)[0].price.input == 0.15]
     assert low == [hour for hour in range(48) if hour % 24 not in (1, 2, 3, 6, 7, 8, 9)]
 
@@ -139,7 +141,7 @@ def coming() -> tuple[str, str, str]:
             for one in model.prices if isinstance(model.prices, list) else []:
                 if (
                     isinstance(one.constraint, StartDateConstraint)
-                    and one.constraint.start_date.isoformat() > released()
+                    and one.constraint.start_date.isoformat() > catalogue_release()
                 ):
                     return provider.id, model.id, one.constraint.start_date.isoformat()
     pytest.skip("no price of this catalogue is announced")
@@ -150,9 +152,9 @@ def test_an_announced_price_is_not_billed_before_its_day() -> None:
     midnight UTC of that day on."""
     provider, model, day = coming()
     made = deployed(provider, model)
-    ((_, today),) = price_list(made, 100 * DAY, Calendar())
-    eve = begun(day) - timedelta(days=1)
-    (_, before), (turn, after) = price_list(made, 2 * DAY, Calendar(eve.timestamp(), 1.0, True))
+    ((_, today),) = resolve_prices(made, 100 * DAY, Calendar())
+    eve = parse_start(day) - timedelta(days=1)
+    (_, before), (turn, after) = resolve_prices(made, 2 * DAY, Calendar(eve.timestamp(), 1.0, True))
     assert (before, turn) == (today, DAY)
     assert after != today
 
@@ -160,16 +162,17 @@ def test_an_announced_price_is_not_billed_before_its_day() -> None:
 def test_faster_replays_meet_their_prices_sooner() -> None:
     """The same day's midnight, at twice the speed."""
     provider, model, day = coming()
-    start = begun(day).timestamp() - DAY
+    start = parse_start(day).timestamp() - DAY
     assert (
-        price_list(deployed(provider, model), 2 * DAY, Calendar(start, 2.0, True))[1][0] == DAY / 2
+        resolve_prices(deployed(provider, model), 2 * DAY, Calendar(start, 2.0, True))[1][0]
+        == DAY / 2
     )
 
 
 def test_a_discount_takes_part_of_everything() -> None:
     """10 % off: tiers and cached tokens too."""
-    ((_, full),) = price_list(deployed("anthropic", "claude-haiku-5-5"), DAY, Calendar())
-    ((_, less),) = price_list(
+    ((_, full),) = resolve_prices(deployed("anthropic", "claude-haiku-5-5"), DAY, Calendar())
+    ((_, less),) = resolve_prices(
         deployed("anthropic", "claude-haiku-5-5", price_factor=0.9), DAY, Calendar()
     )
     for whole, part in ((full, less), (full.tiers[0][1], less.tiers[0][1])):
@@ -198,11 +201,11 @@ def test_models_that_have_ended_are_told(
         workload=spec.Workload(profile=spec.Profile(starts=1.0)),
     )
     told = list(
-        warnings(
+        price_warnings(
             scenario,
-            calendar(scenario.workload)
+            workload_calendar(scenario.workload)
             if day
-            else Calendar(begun(released()).timestamp(), 1.0, True),
+            else Calendar(parse_start(catalogue_release()).timestamp(), 1.0, True),
         )
     )
     assert [words in line for line in told] == ([] if words is None else [True])
@@ -211,7 +214,7 @@ def test_models_that_have_ended_are_told(
 def test_a_run_begins_at_an_hour_or_on_a_date() -> None:
     """Monday 2026-08-03, 15:00 in Berlin, is 13:00 UTC; hours of the week are those of the clock on
     which it is written."""
-    assert begun("2026-08-03T15:00+02:00") == datetime(2026, 8, 3, 13, tzinfo=UTC)
+    assert parse_start("2026-08-03T15:00+02:00") == datetime(2026, 8, 3, 13, tzinfo=UTC)
     assert [
         hour_of_week(each) for each in ("2026-08-03T15:00+02:00", "2026-08-05T06:30", 12.5)
     ] == [15, 54.5, 12.5]
@@ -219,4 +222,4 @@ def test_a_run_begins_at_an_hour_or_on_a_date() -> None:
         with pytest.raises(
             ValueError, match="expected an hour of the week from 0 to 168, or a date such as"
         ):
-            begun(wrong)
+            parse_start(wrong)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simroute.models import spec
-from simroute.models.deployment import Draws
+from simroute.models.deployment import DrawLists
 from simroute.models.weather import Weather
 
 Make = Callable[..., Weather]
@@ -25,7 +25,7 @@ def column(
 ) -> np.ndarray:
     model = weather.deployments[target]
     return np.concatenate(
-        [getattr(model.draws(block, n), name) for block in islice(weather.blocks(), blocks)]
+        [getattr(model.draw_lists(block, n), name) for block in islice(weather.blocks(), blocks)]
     )
 
 
@@ -38,13 +38,13 @@ def test_draws_do_not_depend_on_the_order_of_asking(weather: Make) -> None:
     }
     one, other = weather(**fields), weather(**fields)
     blocks = list(one.blocks())
-    first = one.deployments["a"].draws(blocks[3], 1)
+    first = one.deployments["a"].draw_lists(blocks[3], 1)
     for model in other.deployments.values():
         for n in (0, 2, 1):
             for block in reversed(list(other.blocks())):
-                model.draws(block, n)
-    assert other.deployments["a"].draws(list(other.blocks())[3], 1) == first
-    assert one.deployments["a"].draws(blocks[3], 1) == first
+                model.draw_lists(block, n)
+    assert other.deployments["a"].draw_lists(list(other.blocks())[3], 1) == first
+    assert one.deployments["a"].draw_lists(blocks[3], 1) == first
 
 
 def test_draws_do_not_depend_on_the_rest_of_the_scenario(weather: Make) -> None:
@@ -60,7 +60,9 @@ def test_draws_do_not_depend_on_the_rest_of_the_scenario(weather: Make) -> None:
     )
     block, longer = next(plain.blocks()), next(rich.blocks())
     assert longer.lists == block.lists
-    assert rich.deployments["a"].draws(longer, 0) == plain.deployments["a"].draws(block, 0)
+    assert rich.deployments["a"].draw_lists(longer, 0) == plain.deployments["a"].draw_lists(
+        block, 0
+    )
 
 
 def test_call_target_seed_and_replication_all_matter(weather: Make) -> None:
@@ -68,11 +70,11 @@ def test_call_target_seed_and_replication_all_matter(weather: Make) -> None:
     two = {"a": deployment(), "b": deployment()}
     base, size = {"deployments": two, "horizon": 5000.0}, 10 * 4096
     coins = [
-        column(weather(**base), "coin", blocks=10),
-        column(weather(**base), "coin", n=1, blocks=10),
-        column(weather(**base), "coin", "b", blocks=10),
-        column(weather(**base, seed=2), "coin", blocks=10),
-        column(weather(**base, replication=1), "coin", blocks=10),
+        column(weather(**base), "u_outcome", blocks=10),
+        column(weather(**base), "u_outcome", n=1, blocks=10),
+        column(weather(**base), "u_outcome", "b", blocks=10),
+        column(weather(**base, seed=2), "u_outcome", blocks=10),
+        column(weather(**base, replication=1), "u_outcome", blocks=10),
     ]
     correlations = np.corrcoef(coins)[np.triu_indices(5, 1)]
     assert (abs(correlations) < 4.5 / np.sqrt(size)).all()
@@ -81,12 +83,12 @@ def test_call_target_seed_and_replication_all_matter(weather: Make) -> None:
 def test_draws_are_lists_of_floats_as_long_as_the_block(weather: Make) -> None:
     """A short last block has short draws, and they begin like those of a full one."""
     short, full = weather(horizon=100.0), weather(horizon=1000.0)
-    few = short.deployments["a"].draws(next(short.blocks()), 0)
-    many = full.deployments["a"].draws(next(full.blocks()), 0)
-    for name in Draws._fields:
+    few = short.deployments["a"].draw_lists(next(short.blocks()), 0)
+    many = full.deployments["a"].draw_lists(next(full.blocks()), 0)
+    for name in DrawLists._fields:
         assert all(type(value) is float for value in getattr(few, name))
-        assert getattr(many, name)[: len(few.coin)] == getattr(few, name)
-    assert len(few.coin) == next(short.blocks()).size < 4096 == len(many.coin)
+        assert getattr(many, name)[: len(few.u_outcome)] == getattr(few, name)
+    assert len(few.u_outcome) == next(short.blocks()).size < 4096 == len(many.u_outcome)
 
 
 def test_time_to_first_token_is_lognormal_around_base_and_input(weather: Make) -> None:
@@ -135,7 +137,7 @@ def test_without_spread_times_are_the_stated_medians(weather: Make) -> None:
         deployments={"a": deployment(latency=latency)},
         gateway=spec.Gateway(overhead=0.005),
     )
-    draws = scene.deployments["a"].draws(next(scene.blocks()), 0)
+    draws = scene.deployments["a"].draw_lists(next(scene.blocks()), 0)
     assert draws.ttft[0] == pytest.approx(0.705)
     assert draws.decode[0] == pytest.approx(1.0)
     assert draws.error_s[0] == pytest.approx(0.305)
@@ -145,7 +147,7 @@ def test_coins_and_cuts_are_uniform(weather: Make) -> None:
     """Kolmogorov-Smirnov at 1 % (1.63 / sqrt(n)), and independent of each other and of quality
     within 4.5 / sqrt(n)."""
     scene = weather(horizon=1e4)
-    coin, cut, quality = (column(scene, name) for name in ("coin", "cut", "quality"))
+    coin, cut, quality = (column(scene, name) for name in ("u_outcome", "u_truncation", "quality"))
     steps = np.arange(1, len(coin) + 1) / len(coin)
     for values in (coin, cut):
         assert abs(np.sort(values) - steps).max() < 1.63 / np.sqrt(len(coin))
@@ -159,8 +161,13 @@ def test_background_calls_have_draws_of_their_own(weather: Make) -> None:
     requests."""
     scene = weather(horizon=1000.0)
     model = scene.deployments["a"]
-    blocks = [next(scene.blocks()), scene.pings(0, 0), scene.pings(0, 1), scene.pings(1, 0)]
-    assert len({model.draws(block, 0).coin[0] for block in blocks}) == 4
+    blocks = [
+        next(scene.blocks()),
+        scene.ping_block(0, 0),
+        scene.ping_block(0, 1),
+        scene.ping_block(1, 0),
+    ]
+    assert len({model.draw_lists(block, 0).u_outcome[0] for block in blocks}) == 4
     assert set(blocks[1].lists.input_tokens) == set(blocks[1].lists.output_tokens) == {1}
     assert not set(blocks[1].lists.question) & set(blocks[0].lists.question)
 

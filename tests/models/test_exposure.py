@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from simroute.models.exposure import Exposures, processes
+from simroute.models.exposure import Exposures, rare_faults
 from simroute.models.spec import Clustered, Deployment, Outage, Scenario
 
 HOUR = 3600.0
@@ -53,7 +53,7 @@ def test_the_exposure_to_outages_of_one_length_is_that_of_renewal_theory() -> No
 def test_replications_meet_what_is_expected_each_alone_and_both_at_once() -> None:
     """The means over 1,500 replications, within four standard errors."""
     sky = Exposures(scenario(x=often("a", 5000.0), y=often("b", 4000.0, sigma=0.5)), 3, even)
-    seen = np.array([sky.met(replication).shares for replication in range(1500)])
+    seen = np.array([sky.episodes(replication).shares for replication in range(1500)])
     assert {state.faults for state in sky.states} == {("x",), ("y",), ("x", "y")}
     for place, state in enumerate(sky.states):
         assert seen[:, place].mean() == pytest.approx(
@@ -81,5 +81,5 @@ def test_what_every_replication_meets_or_nobody_feels_is_no_fault_of_chance() ->
         much=often("a", 1.0, repair=1.0),
         planned=Outage(deployment="a", start=0.0, end=9.0),
     )
-    assert processes(made) == []
+    assert rare_faults(made) == []
     assert Exposures(made, 1, even).states == []

@@ -16,5 +16,5 @@ def test_a_prompt_larger_than_the_whole_tpm_is_refused_for_ever(
     """Also long after the last call, and without a time to come back; one that fits exactly
     passes."""
     limit = RateLimit(spec.Limits(tpm=1000, charge=charge))
-    assert [limit.ask(now, 1001, 0, 0) for now in (0.0, 60.0, 1e6)] == [math.inf] * 3
-    assert limit.ask(1e6, 1000, 0, 0) is None
+    assert [limit.take(now, 1001, 0, 0) for now in (0.0, 60.0, 1e6)] == [math.inf] * 3
+    assert limit.take(1e6, 1000, 0, 0) is None

@@ -31,7 +31,8 @@ def shares(conditions: Conditions, steps: int = 100_000) -> dict[int, float]:
     """Share of coins on an even grid that meet each status, 200 for those that pass."""
     grid = (np.arange(steps) + 0.5) / steps
     verdicts = [
-        conditions.verdict(coin) if coin < conditions.bad else 200 for coin in grid.tolist()
+        conditions.failure_status(coin) if coin < conditions.failure_share else 200
+        for coin in grid.tolist()
     ]
     return {
         status: count / steps
@@ -53,7 +54,7 @@ def test_an_outage_adds_its_errors_and_hangs_to_those_of_fair_weather() -> None:
         {500: 0.1}, {"o": spec.Outage(error_share=0.6, status=529, hang_share=0.25)}
     )
     assert shares(conditions) == pytest.approx({500: 0.1, 529: 0.54, 0: 0.09, 200: 0.27}, abs=2e-5)
-    assert conditions.bad == pytest.approx(0.73, abs=1e-12)
+    assert conditions.failure_share == pytest.approx(0.73, abs=1e-12)
 
 
 def test_outages_that_overlap_combine() -> None:
@@ -76,7 +77,7 @@ def test_worse_weather_never_saves_a_call() -> None:
         Conditions({500: 0.1, 503: 0.1}, {"o": spec.Outage(error_share=0.5)}),
     )
     for coin in (0.0, 0.05, 0.1, 0.15, 0.199):
-        assert fair.verdict(coin) == foul.verdict(coin)
+        assert fair.failure_status(coin) == foul.failure_status(coin)
 
 
 def test_a_total_outage_lets_nothing_through() -> None:
@@ -99,7 +100,7 @@ def test_scheduled_windows_hold_from_their_start_to_before_their_end(weather: Ma
         (1e9, 0, math.inf),
     ):
         conditions, holds = at(t)
-        assert (conditions.bad, holds) == (bad, until)
+        assert (conditions.failure_share, holds) == (bad, until)
 
 
 def test_an_outage_may_begin_at_once(weather: Make) -> None:
@@ -111,8 +112,8 @@ def test_an_outage_may_begin_at_once(weather: Make) -> None:
         .deployments["a"]
         .conditions
     )
-    assert at(0.0)[0].bad == 1
-    assert at(10.0)[0].bad == 0
+    assert at(0.0)[0].failure_share == 1
+    assert at(10.0)[0].failure_share == 0
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,9 @@ def test_an_outage_strikes_its_scope_and_nobody_else(
         horizon=100.0,
     )
     assert [
-        name for name, model in scene.deployments.items() if model.conditions(15.0)[0].bad == 1
+        name
+        for name, model in scene.deployments.items()
+        if model.conditions(15.0)[0].failure_share == 1
     ] == list(hit)
     (window,) = scene.windows
     assert window == ("o", 10.0, 20.0, tuple(hit))
@@ -281,7 +284,9 @@ def test_independent_providers_are_rarely_down_together(weather: Make) -> None:
         models = weather(
             deployments=fleet(), outages=outages, horizon=401.0, replication=replication
         ).deployments
-        states = np.array([[models[name].conditions(t)[0].bad > 0 for t in times] for name in "ac"])
+        states = np.array(
+            [[models[name].conditions(t)[0].failure_share > 0 for t in times] for name in "ac"]
+        )
         each.append(states.all(axis=0).mean())
     assert np.mean(each) == pytest.approx(
         0.25 * 0.25, abs=4 * np.std(each, ddof=1) / np.sqrt(len(each))

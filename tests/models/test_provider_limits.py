@@ -20,12 +20,12 @@ def refused(row: dict[str, str]) -> float:
     limit, used, requested = (int(row[name]) for name in ("limit", "used", "requested"))
     if row["axis"] == "RPM":
         gate = RateLimit(spec.Limits(rpm=limit))
-        assert all(gate.ask(0.0, 1, 1, 1) is None for _ in range(used))
-        wait = gate.ask(0.0, 1, 1, 1)
+        assert all(gate.take(0.0, 1, 1, 1) is None for _ in range(used))
+        wait = gate.take(0.0, 1, 1, 1)
     else:
         gate = RateLimit(spec.Limits(tpm=limit))
-        assert gate.ask(0.0, used - 1, 1, 1) is None
-        wait = gate.ask(0.0, requested - 1, 1, 1)
+        assert gate.take(0.0, used - 1, 1, 1) is None
+        wait = gate.take(0.0, requested - 1, 1, 1)
     assert wait is not None
     return wait
 
@@ -52,28 +52,28 @@ def test_retry_after_is_what_openai_and_groq_printed(shared: Path) -> None:
 def test_who_waits_as_long_as_told_is_let_in(shared: Path) -> None:
     """At Retry-After the call passes; a millisecond earlier it does not."""
     gate = RateLimit(spec.Limits(tpm=50_000))
-    assert gate.ask(0.0, 47_949, 0, 0) is None
-    wait = gate.ask(0.0, 3006, 0, 0)
+    assert gate.take(0.0, 47_949, 0, 0) is None
+    wait = gate.take(0.0, 3006, 0, 0)
     assert wait is not None
-    assert gate.ask(wait - 0.001, 3006, 0, 0) == pytest.approx(0.001)
-    assert gate.ask(wait, 3006, 0, 0) is None
+    assert gate.take(wait - 0.001, 3006, 0, 0) == pytest.approx(0.001)
+    assert gate.take(wait, 3006, 0, 0) is None
 
 
 def test_a_refusal_charges_nothing_on_either_axis() -> None:
     """Refused for tokens, the request count stays: both or nothing."""
     gate = RateLimit(spec.Limits(rpm=2, tpm=600))
-    assert gate.ask(0.0, 500, 0, 0) is None
-    assert gate.ask(0.0, 500, 0, 0) == pytest.approx(40.0)
-    assert gate.ask(0.0, 100, 0, 0) is None
-    assert gate.ask(0.0, 0, 0, 0) == pytest.approx(30.0)
+    assert gate.take(0.0, 500, 0, 0) is None
+    assert gate.take(0.0, 500, 0, 0) == pytest.approx(40.0)
+    assert gate.take(0.0, 100, 0, 0) is None
+    assert gate.take(0.0, 0, 0, 0) == pytest.approx(30.0)
 
 
 def test_the_longer_wait_counts() -> None:
     """Short of both, Retry-After is the later of the two."""
     gate = RateLimit(spec.Limits(rpm=1, tpm=600))
-    assert gate.ask(0.0, 600, 0, 0) is None
-    assert gate.ask(0.0, 100, 0, 0) == pytest.approx(60.0)
-    assert RateLimit(spec.Limits(rpm=600, tpm=600)).ask(0.0, 600, 0, 0) is None
+    assert gate.take(0.0, 600, 0, 0) is None
+    assert gate.take(0.0, 100, 0, 0) == pytest.approx(60.0)
+    assert RateLimit(spec.Limits(rpm=600, tpm=600)).take(0.0, 600, 0, 0) is None
 
 
 @pytest.mark.parametrize(
@@ -83,31 +83,31 @@ def test_what_is_charged_at_once_depends_on_the_provider(charge: str, left: int)
     """100 in, 50 out of at most 500, with a limit of 1,000: the reserve, the estimate, or the input
     alone."""
     gate = RateLimit(spec.Limits(tpm=1000, charge=charge))  # type: ignore[arg-type]
-    assert gate.ask(0.0, 100, 50, 500) is None
-    assert gate.ask(0.0, left, 0, 0) is None
-    assert gate.ask(0.0, 1, 0, 0) == pytest.approx(0.06)
+    assert gate.take(0.0, 100, 50, 500) is None
+    assert gate.take(0.0, left, 0, 0) is None
+    assert gate.take(0.0, 1, 0, 0) == pytest.approx(0.06)
 
 
 def test_generated_tokens_are_charged_when_they_are_there() -> None:
     """As Anthropic's output tokens: the debt of 50 lowers what is left to 850."""
     gate = RateLimit(spec.Limits(tpm=1000, charge="generated"))
-    assert gate.ask(0.0, 100, 50, 500) is None
-    gate.generated(0.0, 50)
-    assert gate.ask(0.0, 851, 0, 0) == pytest.approx(0.06)
-    assert gate.ask(0.0, 850, 0, 0) is None
+    assert gate.take(0.0, 100, 50, 500) is None
+    gate.charge_output(0.0, 50)
+    assert gate.take(0.0, 851, 0, 0) == pytest.approx(0.06)
+    assert gate.take(0.0, 850, 0, 0) is None
 
 
 def test_a_call_beyond_the_whole_limit_is_refused_for_ever_and_charged_nothing() -> None:
     """More tokens than a minute grants: no wait helps; a call of all of them passes a full
     bucket."""
     gate = RateLimit(spec.Limits(tpm=600))
-    assert gate.ask(0.0, 601, 0, 0) == math.inf
-    assert gate.ask(0.0, 600, 0, 0) is None
-    assert gate.ask(0.0, 600, 0, 0) == pytest.approx(60.0)
-    assert gate.ask(0.0, 601, 0, 0) == math.inf
+    assert gate.take(0.0, 601, 0, 0) == math.inf
+    assert gate.take(0.0, 600, 0, 0) is None
+    assert gate.take(0.0, 600, 0, 0) == pytest.approx(60.0)
+    assert gate.take(0.0, 601, 0, 0) == math.inf
 
 
 def test_calls_at_exactly_the_granted_rate_all_pass() -> None:
     """500 a minute, one every .12 s for two hours."""
     gate = RateLimit(spec.Limits(rpm=500))
-    assert all(gate.ask(i * 0.12, 1, 1, 1) is None for i in range(60_000))
+    assert all(gate.take(i * 0.12, 1, 1, 1) is None for i in range(60_000))

@@ -10,7 +10,7 @@ import pytest
 
 from simroute.core import Price
 from simroute.models import spec
-from simroute.models.prices import catalogued
+from simroute.models.prices import catalogue_price
 from simroute.models.weather import Weather
 
 Make = Callable[..., Weather]
@@ -46,7 +46,7 @@ def test_the_catalogue_agrees_with_litellm(shared: Path, provider: str, model: s
             for row in csv.DictReader(file)
             if (row["litellm_version"], row["model"]) == ("1.109.1", model)
         )
-    found = catalogued(provider, model, None)
+    found = catalogue_price(provider, model, None)
     assert found[:2] == pytest.approx(
         (float(row["input_usd_mtok"]), float(row["output_usd_mtok"])), rel=1e-9
     )
@@ -56,8 +56,8 @@ def test_the_catalogue_agrees_with_litellm(shared: Path, provider: str, model: s
 
 def test_prices_are_those_of_the_date() -> None:
     """OpenAI cut o3 from 10/40 to 2/8 USD per million tokens on 10 June 2025."""
-    assert catalogued("openai", "o3", "2025-06-01")[:2] == (10, 40)
-    assert catalogued("openai", "o3", "2025-07-01")[:2] == (2, 8)
+    assert catalogue_price("openai", "o3", "2025-06-01")[:2] == (10, 40)
+    assert catalogue_price("openai", "o3", "2025-07-01")[:2] == (2, 8)
 
 
 def test_a_model_that_nobody_knows_is_refused_with_its_neighbours() -> None:
@@ -65,21 +65,21 @@ def test_a_model_that_nobody_knows_is_refused_with_its_neighbours() -> None:
     with pytest.raises(
         ValueError, match=r"'claude-sonet-4-5' at anthropic.*claude-sonnet-4-5.*give price"
     ) as caught:
-        catalogued("anthropic", "claude-sonet-4-5", None)
+        catalogue_price("anthropic", "claude-sonet-4-5", None)
     assert "\n" not in str(caught.value)
 
 
 def test_a_provider_that_nobody_knows_is_refused_with_its_neighbour() -> None:
     """ "antropic" is anthropic."""
     with pytest.raises(ValueError, match=r"'antropic' \(did you mean anthropic\?\)"):
-        catalogued("antropic", "claude-sonnet-4-5", None)
+        catalogue_price("antropic", "claude-sonnet-4-5", None)
 
 
 @pytest.mark.parametrize("date", ["2025-13-01", "yesterday", "2025-06-01T10:00"])
 def test_a_date_that_is_none_is_refused(date: str) -> None:
     """It names the value and the form."""
     with pytest.raises(ValueError, match=f"price_date '{date}': expected a date as YYYY-MM-DD"):
-        catalogued("openai", "o3", date)
+        catalogue_price("openai", "o3", date)
 
 
 def test_a_price_list_of_ones_own_asks_no_catalogue(weather: Make) -> None:

@@ -10,9 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simroute.models import spec
+from simroute.models.logged_behaviour import (
+    NEIGHBOURS,
+    EmpiricalDeployment,
+    LatencySamples,
+    LoggedBehaviour,
+    PlaybackClock,
+)
+from simroute.models.playback import MOVED, play_blocks
 from simroute.models.random import Streams
-from simroute.models.recorded import NEIGHBOURS, Behaviour, Clock, Pool, Recorded
-from simroute.models.replayed import MOVED, replayed
 from simroute.traces import ReadOptions
 from simroute.traces.importer import read
 from simroute.traces.playback import write_columns
@@ -49,7 +55,7 @@ def seen(hour, latency, tokens=None, failures=()):
 
 def test_times_are_those_of_the_same_hour():
     """The first hour takes 1 s, the second 3 s; so do calls there, and never anything between."""
-    behaviour = Behaviour(seen([0] * 40 + [1] * 40, [1.0] * 40 + [3.0] * 40), 0)
+    behaviour = LoggedBehaviour(seen([0] * 40 + [1] * 40, [1.0] * 40 + [3.0] * 40), 0)
     for when, expected in ((1800.0, 1.0), (5400.0, 3.0)):
         ttft, decode, _ = behaviour.draw(
             np.full(1000, when), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS])
@@ -59,13 +65,13 @@ def test_times_are_those_of_the_same_hour():
 
 def test_an_hour_with_too_few_calls_takes_those_of_all_hours_and_is_not_observed():
     """One call less than the neighbours that are asked for."""
-    behaviour = Behaviour(
+    behaviour = LoggedBehaviour(
         seen(
             [0] * NEIGHBOURS + [1] * (NEIGHBOURS - 1), [1.0] * NEIGHBOURS + [3.0] * (NEIGHBOURS - 1)
         ),
         0,
     )
-    assert behaviour.observed(np.array([0.0, 3599.0, 3600.0, 7200.0])).tolist() == [
+    assert behaviour.has_enough_calls(np.array([0.0, 3599.0, 3600.0, 7200.0])).tolist() == [
         True,
         True,
         False,
@@ -81,7 +87,7 @@ def test_times_grow_with_size_as_in_the_log():
     """10 ms a token: a call of 100 tokens takes 1 s, one of 900 nine, to within the width of the
     neighbourhood."""
     tokens = np.arange(1, 1001)
-    behaviour = Behaviour(seen([0] * 1000, tokens / 100, tokens), 0)
+    behaviour = LoggedBehaviour(seen([0] * 1000, tokens / 100, tokens), 0)
     for size in (100, 500, 900):
         ttft, decode, _ = behaviour.draw(
             np.zeros(1000), np.zeros(1000), np.full(1000, size), np.stack([COINS, COINS])
@@ -104,7 +110,9 @@ def test_calls_of_one_size_use_all_of_their_sample(sizes, seed):
     source, each = np.random.default_rng(seed), 40
     asked, given_ = (np.repeat(column, each) for column in np.array(sizes).T)
     latency = source.random(len(asked)) + asked * 1e-5 + given_ * 1e-3
-    behaviour = Behaviour(seen([0] * len(asked), latency, given_) | {"input_tokens": asked}, 0)
+    behaviour = LoggedBehaviour(
+        seen([0] * len(asked), latency, given_) | {"input_tokens": asked}, 0
+    )
     # two sizes that are expected to take the same time are one sample
     expected = behaviour._size(asked, given_)
     for one, other in sizes:
@@ -144,7 +152,7 @@ def test_small_hours_are_kept_whole_when_a_log_is_thinned():
 
 def test_all_neighbours_come_equally_often():
     """Of 32 calls of one size, each is drawn as often as the coin's share of it says."""
-    pool = Pool(
+    pool = LatencySamples(
         np.zeros(NEIGHBOURS, int),
         np.ones(NEIGHBOURS),
         np.full(NEIGHBOURS, np.nan),
@@ -158,7 +166,7 @@ def test_all_neighbours_come_equally_often():
 def test_failures_come_by_status_in_the_windows_of_the_log():
     """A quarter 429 and half 503 of the calls from 300 s to 600 s, and none before or after."""
     windows = [(0, 200, 0, 40), (1, 429, 10, 40), (1, 503, 20, 0), (2, 200, 0, 40)]
-    behaviour = Behaviour(seen([0] * 40, [1.0] * 40, failures=windows), 0)
+    behaviour = LoggedBehaviour(seen([0] * 40, [1.0] * 40, failures=windows), 0)
     assert behaviour.errors == [(0.0, {}), (300.0, {429: 0.25, 503: 0.5}), (600.0, {})]
 
 
@@ -166,15 +174,16 @@ def test_failures_come_by_status_in_the_windows_of_the_log():
 def test_the_clock_begins_later_goes_faster_and_over_again(turn):
     """Twice as fast from second 100 on, 600 s long: second 50 of each turn is second 200 of the
     trace."""
-    clock = Clock(100.0, 2.0, 600.0)
-    assert clock.trace(np.array([turn * 300.0 + 50.0])).tolist() == [200.0]
+    clock = PlaybackClock(100.0, 2.0, 600.0)
+    assert clock.trace_time(np.array([turn * 300.0 + 50.0])).tolist() == [200.0]
 
 
 def test_errors_follow_the_clock_of_the_run():
     """Those at 300 s to 600 s of the trace, seen from 450 s on, at double speed, twice over."""
     windows = [(0, 200, 0, 40), (1, 503, 40, 40), (2, 200, 0, 40)]
-    recorded = Recorded(
-        Behaviour(seen([0] * 40, [1.0] * 40, failures=windows), 0), Clock(450.0, 2.0, 450.0)
+    recorded = EmpiricalDeployment(
+        LoggedBehaviour(seen([0] * 40, [1.0] * 40, failures=windows), 0),
+        PlaybackClock(450.0, 2.0, 450.0),
     )
     assert recorded.errors(450.0) == [
         (0.0, {503: 1.0}),
@@ -212,7 +221,7 @@ def played(replication=0, **load):
     """All blocks of a replay in one."""
     trace = Kept()
     horizon = (trace.requests - 1) * load.get("trace_loop", 1) * 1.01 / load.get("rate_scale", 1.0)
-    blocks = list(replayed(spec.Workload(**load), trace, horizon, Streams(3, replication)))
+    blocks = list(play_blocks(spec.Workload(**load), trace, horizon, Streams(3, replication)))
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
@@ -276,7 +285,7 @@ def test_jitter_moves_a_session_as_one():
 
 def test_of_calls_that_are_all_alike_every_one_is_drawn():
     """A thousand calls of one size: none is left out, and none comes more often than the others."""
-    behaviour = Behaviour(seen([0] * 1000, np.arange(1, 1001) / 100), 0)
+    behaviour = LoggedBehaviour(seen([0] * 1000, np.arange(1, 1001) / 100), 0)
     ttft, decode, _ = behaviour.draw(
         np.zeros(1000), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS])
     )
@@ -292,7 +301,7 @@ def test_a_bootstrap_of_a_short_trace_stays_within_it() -> None:
     )
     load = spec.Workload(trace="log", trace_jitter=True)
     when = np.concatenate(
-        [block["arrival"] for block in replayed(load, trace, 10.0, Streams(1, 0))]
+        [block["arrival"] for block in play_blocks(load, trace, 10.0, Streams(1, 0))]
     )
     assert len(when)
     assert when.min() >= 0.0

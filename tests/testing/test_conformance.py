@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from simroute.testing.conformance import items, judge
+from simroute.testing.conformance import judge, read_items
 from simroute.testing.conformance.__main__ import main
 
 FILES = ("breaker.json", "limits_and_retries.json")
@@ -15,7 +15,7 @@ LEAST = {"breaker.json": 20, "limits_and_retries.json": 18}
 def test_what_our_parameters_can_express_behaves_as_recorded(shared, name):
     """No item fails; those that pass are as many as were expressible when this was written, or
     more."""
-    verdicts = list(judge(items(shared / "vectors" / name)))
+    verdicts = list(judge(read_items(shared / "vectors" / name)))
     assert [str(verdict) for verdict in verdicts if verdict.word == "fail"] == []
     assert sum(verdict.word == "pass" for verdict in verdicts) >= LEAST[name]
 
@@ -23,7 +23,7 @@ def test_what_our_parameters_can_express_behaves_as_recorded(shared, name):
 @pytest.mark.parametrize("name", [*FILES, "litellm_runs.json"])
 def test_what_is_skipped_says_which_behaviour_we_do_not_have(shared, name):
     """Each item has a verdict, and a skip is no excuse without its reason."""
-    found = items(shared / "vectors" / name)
+    found = read_items(shared / "vectors" / name)
     verdicts = list(judge(found))
     assert [verdict.id for verdict in verdicts] == [item["id"] for item in found]
     assert all(
@@ -61,7 +61,7 @@ def spoilt(item: dict) -> list[dict]:
 def test_every_recorded_result_is_looked_at(shared, name):
     """Of the items that pass, changing any single expectation makes the item fail: nothing passes
     unread."""
-    found = items(shared / "vectors" / name)
+    found = read_items(shared / "vectors" / name)
     passed = [
         item for item, verdict in zip(found, judge(found), strict=True) if verdict.word == "pass"
     ]
@@ -122,7 +122,7 @@ def test_a_malformed_item_fails(tmp_path):
             }
         )
     )
-    assert [(verdict.id, verdict.word) for verdict in judge(items(file))] == [
+    assert [(verdict.id, verdict.word) for verdict in judge(read_items(file))] == [
         ("A", "fail"),
         ("B", "skip"),
     ]

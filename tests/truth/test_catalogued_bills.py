@@ -12,7 +12,7 @@ from simroute.config.configuration import Configuration
 from simroute.config.from_trace import load_replay
 from simroute.config.loading import load, restore
 from simroute.experiment.run import replicate
-from simroute.models.prices import released
+from simroute.models.prices import catalogue_release
 from simroute.studies.bound.clairvoyant import clairvoyant_figures
 from simroute.studies.run import run_study
 from simroute.traces.analysis.spend import recompute_spend
@@ -68,7 +68,9 @@ def test_a_run_is_billed_by_the_catalogue(
     """Long prompts at the price of long prompts, hours at theirs, days at theirs; of the
     catalogue's release where the run has no date."""
     made = scenario(tmp_path, provider, asked, starts)
-    day = datetime.fromisoformat(starts if "T" in starts else released()).replace(tzinfo=UTC)
+    day = datetime.fromisoformat(starts if "T" in starts else catalogue_release()).replace(
+        tzinfo=UTC
+    )
     when = day if "T" in starts else day + timedelta(hours=float(starts) % 24)
     each = 1000 * told(provider, when + timedelta(minutes=5), asked, 100)
     figures = replicate(made, "direct", 0).metrics
@@ -95,10 +97,10 @@ def test_what_a_run_cost_it_costs_again(tmp_path: Path) -> None:
     """The day of the prices is kept in config.yaml, and prices are shown there."""
     made = scenario(tmp_path, "deepseek", 1000, "0")
     kept = made.to_yaml()
-    assert f"price_date: '{released()}'" in kept
-    assert any(released() in note for note in made.notes)
-    assert f"by hour of day: 0.15, 0.6 or 0.3, 1.2 ({released()})" in kept
-    (tmp_path / "config.yaml").write_text(kept.replace(released(), "2026-08-20"))
+    assert f"price_date: '{catalogue_release()}'" in kept
+    assert any(catalogue_release() in note for note in made.notes)
+    assert f"by hour of day: 0.15, 0.6 or 0.3, 1.2 ({catalogue_release()})" in kept
+    (tmp_path / "config.yaml").write_text(kept.replace(catalogue_release(), "2026-08-20"))
     assert restore(tmp_path / "config.yaml").scenario.deployments["m"].price_date == "2026-08-20"
 
 

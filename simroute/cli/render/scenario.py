@@ -6,8 +6,8 @@ from simroute.cli.render import pages
 from simroute.cli.terminal import duration, escaped
 from simroute.config.configuration import Configuration
 from simroute.models import spec
-from simroute.models.pricing import listed
-from simroute.models.quality import stated
+from simroute.models.price_notes import describe_prices
+from simroute.models.quality import known_accuracies
 from simroute.studies.comparison.promise import describe_promise
 
 
@@ -17,7 +17,7 @@ def scenario(name: str, made: Configuration, text: str) -> pages.Page:
     yield from pages.head(name, "scenario")
     yield from pages.paragraphs(weather.about or "(no question is asked)")
     yield from pages.table(("", ""), _facts(made))
-    said = listed(weather, made.calendar)
+    said = describe_prices(weather, made.calendar)
     heads = (
         "deployment",
         "at",
@@ -91,7 +91,7 @@ def _shares(weights: dict[str, float]) -> str:
 def _deployment(
     name: str, made: spec.Deployment, weather: spec.Scenario, priced: str
 ) -> tuple[str, ...]:
-    right = stated(made.quality, weather.workload.tasks)
+    right = known_accuracies(made.quality, weather.workload.tasks)
     speed = made.latency.per_output_token
     limits = {"rpm": made.limits.rpm, "tpm": made.limits.tpm, "at a time": made.limits.concurrency}
     return (

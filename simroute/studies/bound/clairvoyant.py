@@ -30,7 +30,7 @@ from simroute.experiment.run import build_context, build_weather
 from simroute.ledger import OUTCOMES
 from simroute.metrics import Fold
 from simroute.models import spec
-from simroute.models.fates import Fate, fate
+from simroute.models.prospects import Prospect, foresee_calls
 from simroute.models.weather import Weather
 from simroute.models.workload import Block
 
@@ -116,7 +116,7 @@ def options(sky: Weather, block: Block) -> list[Option]:
         spent, done = np.zeros(block.size, np.int64), ~allowed
         for n in range(TRIES):
             way, given_up = _way(
-                sky, block, code, n, fate(sky.deployments[name], block, n), allowed, spent
+                sky, block, code, n, foresee_calls(sky.deployments[name], block, n), allowed, spent
             )
             found.append(way)
             done = done | (way.rank == 2)
@@ -140,7 +140,7 @@ def _way(
     block: Block,
     code: int,
     n: int,
-    here: Fate,
+    here: Prospect,
     allowed: np.ndarray,
     spent: np.ndarray,
 ) -> tuple[Option, np.ndarray]:
@@ -152,9 +152,9 @@ def _way(
     if slo.ttft is not None:
         quick &= ~block.streamed | (first <= slo.ttft)
     rank = np.where(allowed, quick.astype(np.int8) + here.ok, -1)
-    wasted = spent + np.where(here.ok, 0, here.whole)
-    given_up = here.whole if sky.scenario.abandoned == "runs_on" else here.dropped
-    return Option(code, n, rank, first, seconds, spent + here.whole, wasted, here.quality), given_up
+    wasted = spent + np.where(here.ok, 0, here.bill)
+    given_up = here.bill if sky.scenario.abandoned == "runs_on" else here.bill_if_abandoned
+    return Option(code, n, rank, first, seconds, spent + here.bill, wasted, here.quality), given_up
 
 
 def decide(found: list[Option], stance: Preference = NEUTRAL) -> Decision:

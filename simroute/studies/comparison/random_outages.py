@@ -30,8 +30,8 @@ from simroute.config import schema
 from simroute.config.configuration import Configuration
 from simroute.experiment.run import build_weather
 from simroute.metrics import Figures, is_share
-from simroute.models.exposure import CELLS, Exposures, Mass, State, processes
-from simroute.models.profile import Profile
+from simroute.models.exposure import CELLS, ArrivalShare, Exposures, FaultState, rare_faults
+from simroute.models.profile import ArrivalProfile
 from simroute.statistics.intervals import FEW_EVENTS, LEVEL, Interval, binomial, t_quantile
 
 MIXED = 0.1
@@ -69,7 +69,7 @@ class OutageExposure:
     """What replications met of the `states` of a scenario: their exposure (`shares`), and its sum
     of squares over episodes; a row a replication."""
 
-    states: tuple[State, ...]
+    states: tuple[FaultState, ...]
     shares: np.ndarray
     squares: np.ndarray
     requests: float
@@ -262,7 +262,7 @@ def outage_exposure(
         for place, state in enumerate(exposures.states)
         if asked is None or state.targets & asked
     ]
-    episodes = [exposures.met(replication) for replication in replications]
+    episodes = [exposures.episodes(replication) for replication in replications]
     if not places or not episodes:
         return None
     shares, squares = (
@@ -285,7 +285,7 @@ def _asked(runs: Mapping[str, Sequence[Figures]]) -> set[str] | None:
 
 def expected_exposures(made: Configuration) -> Exposures | None:
     """What is known of a configuration's random faults beforehand; None where there are none."""
-    if not processes(made.scenario):
+    if not rare_faults(made.scenario):
         return None
     text = json.dumps([schema.plain(made.scenario), made.files], sort_keys=True, default=str)
     return _sky(text, made.seed, lambda: Exposures(made.scenario, made.seed, _mass(made)))
@@ -304,12 +304,12 @@ def _sky(text: str, seed: int, make: Callable[[], Exposures]) -> Exposures:
     return _SKIES[text, seed]
 
 
-def _mass(made: Configuration) -> Mass:
+def _mass(made: Configuration) -> ArrivalShare:
     """The share of arrivals until so many seconds: by the profile, or of a trace as its first
     replication plays it."""
     scenario = made.scenario
     if scenario.workload.trace is None:
-        rate = Profile(scenario.workload.profile, 1.0)
+        rate = ArrivalProfile(scenario.workload.profile, 1.0)
         whole = float(rate.count(np.array([scenario.horizon]))[0]) or 1.0
         return lambda t: rate.count(t) / whole
     arrivals = np.concatenate(

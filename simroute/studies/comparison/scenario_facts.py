@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from simroute.config import schema
-from simroute.models.pricing import listed
-from simroute.models.quality import stated
+from simroute.models.price_notes import describe_prices
+from simroute.models.quality import known_accuracies
 from simroute.studies.comparison.promise import describe_promise
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def _workload(study: Comparison) -> list[list[str]]:
 
 def _deployments(sky: Any) -> list[dict[str, Any]]:
     """One row each, with units in the keys."""
-    rows, prices = [], listed(sky.scenario, sky.calendar)
+    rows, prices = [], describe_prices(sky.scenario, sky.calendar)
     for name, model in sky.deployments.items():
         spec = model.spec
         limits = [
@@ -178,7 +178,7 @@ def _deployments(sky: Any) -> list[dict[str, Any]]:
             )
             if value is not None
         ]
-        grades = stated(spec.quality, sky.scenario.workload.tasks)
+        grades = known_accuracies(spec.quality, sky.scenario.workload.tasks)
         rows.append(
             {
                 "deployment": name,

@@ -8,8 +8,8 @@ import numpy as np
 
 from simroute.metrics import Figures
 from simroute.models import spec
-from simroute.models.calendar import calendar
-from simroute.models.prices import price_list
+from simroute.models.calendar import workload_calendar
+from simroute.models.prices import resolve_prices
 from simroute.statistics.batch_means import BatchMeans, batch_means
 
 
@@ -21,7 +21,8 @@ def is_steady(scenario: spec.Scenario, metered: bool = False) -> bool:
     if varied or any(made.price_steps for made in scenario.deployments.values()):
         return False
     return all(
-        made.price is not None or len(price_list(made, scenario.horizon, calendar(load))) == 1
+        made.price is not None
+        or len(resolve_prices(made, scenario.horizon, workload_calendar(load))) == 1
         for made in scenario.deployments.values()
     )
 

@@ -30,7 +30,7 @@ from simroute.execution.pool import work
 from simroute.experiment.job import Work
 from simroute.metrics import Figures
 from simroute.models import spec
-from simroute.models.faults import moment
+from simroute.models.faults import resolve_time
 from simroute.models.random import Streams
 from simroute.statistics.intervals import NOMINAL, Confidence, Interval, interval
 from simroute.text import span
@@ -126,8 +126,8 @@ def _span(outage: spec.Outage, horizon: float) -> tuple[float, float]:
     """Start and duration, s."""
     assert outage.start is not None
     assert outage.end is not None
-    start = moment(outage.start, horizon)
-    return start, moment(outage.end, horizon) - start
+    start = resolve_time(outage.start, horizon)
+    return start, resolve_time(outage.end, horizon) - start
 
 
 def _overlaps(

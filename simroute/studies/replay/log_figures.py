@@ -12,8 +12,8 @@ from simroute.config.configuration import Configuration
 from simroute.experiment.run import build_context, build_world
 from simroute.ledger import CACHED, OUTCOMES
 from simroute.metrics import Context, EvidenceFold, Figures, Fold
+from simroute.models.playback import playback_clock, request_range
 from simroute.models.questions import BLOCK
-from simroute.models.replayed import clock, window
 from simroute.traces.playback.columns import NOBODY, PlaybackColumns
 
 OK, FAILED = OUTCOMES.index("ok"), OUTCOMES.index("failed")
@@ -60,8 +60,8 @@ def log_figures(configuration: Configuration) -> Figures:
     )
     fold, evidence = Fold(known), EvidenceFold(known, story=False)
     load = configuration.scenario.workload
-    start, stop = window(load, trace)
-    time = clock(load, trace)
+    start, stop = request_range(load, trace)
+    time = playback_clock(load, trace)
     ends = {
         code: known.names["target"].index(route[-1])
         for code, route in enumerate(made.weather.routes)

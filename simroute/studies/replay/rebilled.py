@@ -11,8 +11,8 @@ import numpy as np
 
 from simroute.models import spec
 from simroute.models.billing import Tariff
-from simroute.models.calendar import calendar
-from simroute.models.prices import price_list
+from simroute.models.calendar import workload_calendar
+from simroute.models.prices import resolve_prices
 from simroute.models.questions import BLOCK
 from simroute.traces.playback.columns import NOBODY, PlaybackColumns
 
@@ -39,9 +39,9 @@ def rebill(
     feature, as the recording names them.
     """
     load = replace(scenario.workload, trace_from=0.0, trace_to=None, trace_loop=1, rate_scale=1.0)
-    when = calendar(load, trace)
+    when = workload_calendar(load, trace)
     tariffs = {
-        name: Tariff(price_list(replace(made, price_steps={}), trace.span, when))
+        name: Tariff(resolve_prices(replace(made, price_steps={}), trace.span, when))
         for name, made in scenario.deployments.items()
     }
     tasks, features = (trace.names.get(kind) or [NOBODY] for kind in ("task", "feature"))
@@ -50,7 +50,7 @@ def rebill(
     sums = {
         name: np.zeros((len(Bill._fields), len(works) * many))
         for name, tariff in tariffs.items()
-        if not tariff.flat
+        if not tariff.is_flat
     }
     for group, arrival, asked, given, cached, written in _calls(
         trace, np.array([name != NOBODY for name in tasks])
@@ -60,10 +60,10 @@ def rebill(
         for name, row in sums.items():
             ways = ((none, none), (cached, written), (asked, none))
             full, whole, best = (
-                tariffs[name].nanos(arrival, asked, given, *way) / 1e9 for way in ways
+                tariffs[name].bill_many(arrival, asked, given, *way) / 1e9 for way in ways
             )
             _add(row, group, whole, full - whole, full - best)
-    sums |= {name: _linear(tariff, tokens) for name, tariff in tariffs.items() if tariff.flat}
+    sums |= {name: _linear(tariff, tokens) for name, tariff in tariffs.items() if tariff.is_flat}
     return {
         (works[place // many], trace.targets[place % many]): {
             name: Bill(*sums[name][:, place].tolist()) for name in tariffs

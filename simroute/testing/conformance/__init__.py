@@ -13,14 +13,14 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from simroute.testing.conformance.breakers import breaker
-from simroute.testing.conformance.limits import limit
+from simroute.testing.conformance.breakers import play_breaker
+from simroute.testing.conformance.limits import play_limit
 from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, Verdict
 
 __all__ = ["Verdict", "items", "judge"]
 
 
-def items(file: Path) -> list[Config]:
+def read_items(file: Path) -> list[Config]:
     """The items of a file. Raises ValueError with one line when it holds none."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
@@ -51,9 +51,9 @@ def judge(found: list[Config]) -> Iterator[Verdict]:
 
 def _play(item: Config) -> None:
     if "family" in item:
-        breaker(item)
+        play_breaker(item)
     elif "kind" in item:
-        limit(item)
+        play_limit(item)
     else:
         raise Inexpressible(
             "a run of the whole LiteLLM router"

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from simroute.testing.conformance import items, judge
+from simroute.testing.conformance import judge, read_items
 
 
 def main(files: list[str]) -> int:
@@ -18,7 +18,7 @@ def main(files: list[str]) -> int:
     unreadable = False
     for file in files:
         try:
-            found = items(Path(file))
+            found = read_items(Path(file))
         except ValueError as error:
             sys.stderr.write(f"{error}\n")
             unreadable = True

@@ -7,7 +7,13 @@ import math
 from collections.abc import Callable
 
 from simroute.gauges.breaker import CLOSED, HALF_OPEN, OPEN, BreakerState, Permit
-from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, same, skip_if
+from simroute.testing.conformance.verdict import (
+    Config,
+    Differs,
+    Inexpressible,
+    check_equal,
+    skip_if,
+)
 
 UNLIMITED = 10**9
 TRIALS = "half-open decided by a share of the trials (here one failure re-opens)"
@@ -118,7 +124,7 @@ FAMILIES: dict[str, Callable[[Config], BreakerState]] = {
 STATES = {"alive": CLOSED, "dead": OPEN, "probe_open": HALF_OPEN, "probe_closed": HALF_OPEN}
 
 
-def breaker(item: Config) -> None:
+def play_breaker(item: Config) -> None:
     """Play the item; raises `Differs` or `Inexpressible`."""
     for step in item["steps"]:
         _expressible(step)
@@ -162,11 +168,13 @@ class Rehearsal:
                 self._set_up(step["what"], now)
             elif event in acts:
                 allowed = acts[event](now)
-                same("permitted", allowed, expect.get("permitted", allowed))
+                check_equal("permitted", allowed, expect.get("permitted", allowed))
             else:
                 raise Inexpressible(f"the event {event}")
         for figure in expect.keys() - {"permitted"}:
-            same(figure, self._figure(figure, now), STATES.get(expect[figure], expect[figure]))
+            check_equal(
+                figure, self._figure(figure, now), STATES.get(expect[figure], expect[figure])
+            )
 
     def _new(self, config: Config) -> BreakerState:
         skip_if(self.family not in FAMILIES, f"the family {self.family}")

@@ -9,7 +9,13 @@ from typing import Any
 from simroute.gauges.backoff import Backoff
 from simroute.gauges.bucket import Bucket, DualLimit, SlidingLog
 from simroute.gauges.retry_budget import RetryBudgetState, Throttle
-from simroute.testing.conformance.verdict import Config, Differs, Inexpressible, same, skip_if
+from simroute.testing.conformance.verdict import (
+    Config,
+    Differs,
+    Inexpressible,
+    check_equal,
+    skip_if,
+)
 
 Operations = dict[str, Callable[..., Any]]
 """What an item's operations do; "n", where there is one, is what is left, told the arguments of the
@@ -89,7 +95,7 @@ ABSENT = {
 }
 
 
-def limit(item: Config) -> None:
+def play_limit(item: Config) -> None:
     """Play the item; raises `Differs` or `Inexpressible`."""
     kind = item["kind"]
     if kind == "backoff":
@@ -111,9 +117,9 @@ def _step(operations: Operations, operation: str, arguments: list[Any], expected
         skip_if(figure not in operations, f"{figure}")
     for _ in range(int(times or 1)):
         came = operations[name](*arguments)
-        same("return", came, expected.get("return", came))
+        check_equal("return", came, expected.get("return", came))
     for figure in expected.keys() - {"return"}:
-        same(figure, operations[figure](*arguments), expected[figure])
+        check_equal(figure, operations[figure](*arguments), expected[figure])
 
 
 def _delays(item: Config) -> None:
@@ -122,4 +128,4 @@ def _delays(item: Config) -> None:
     previous = 0.0
     for attempt, (u, expected) in enumerate(zip(item["u"], item["expect"], strict=True), 1):
         previous = backoff.delay(attempt, u, previous)
-        same(f"pause {attempt}", previous, expected)
+        check_equal(f"pause {attempt}", previous, expected)

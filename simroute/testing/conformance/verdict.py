@@ -33,7 +33,7 @@ def skip_if(condition: object, behaviour: str) -> None:
         raise Inexpressible(behaviour)
 
 
-def same(what: str, came: Any, expected: Any) -> None:
+def check_equal(what: str, came: Any, expected: Any) -> None:
     """Equal; numbers to a relative 1e-9, so that only rounding is forgiven."""
     numbers = all(
         isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from simroute.models.prices import known_as
+from simroute.models.prices import catalogue_name
 
 TIERS = re.compile(
     "all|any|auto|backup|base|basic|best|big|cheap|default|dev|east|eu|expensive|fallback|fast"
@@ -48,4 +48,4 @@ def _tier(group: str) -> bool:
 def _model(group: str, models: list[str]) -> bool:
     own = _slug(group.rsplit("/", 1)[-1])
     alike = any(own in _slug(model) or _slug(model.rsplit("/", 1)[-1]) in own for model in models)
-    return "*" in group or alike or known_as("?", group) is not None
+    return "*" in group or alike or catalogue_name("?", group) is not None

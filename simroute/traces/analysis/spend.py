@@ -6,8 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from simroute.models.calendar import day
-from simroute.models.prices import catalogued, changes, known_as, priced, released
+from simroute.models.calendar import utc_day
+from simroute.models.prices import (
+    catalogue_name,
+    catalogue_price,
+    catalogue_price_at,
+    catalogue_release,
+    price_changes,
+)
 from simroute.text import usd
 from simroute.traces.analysis.aggregates import READ, WRITTEN
 from simroute.traces.table import RequestTable
@@ -55,7 +61,7 @@ def recompute_spend(table: RequestTable) -> CatalogueSpend | None:
             made.gateway += logged
         elif bad:
             made.failed += logged
-        elif (known := known_as(provider, model)) is None:
+        elif (known := catalogue_name(provider, model)) is None:
             made.unpriced += logged
             made.unknown[model] = made.unknown.get(model, 0) + count
         else:
@@ -68,10 +74,10 @@ def recompute_spend(table: RequestTable) -> CatalogueSpend | None:
 
 def _dates(table: RequestTable) -> str:
     if table.relative:
-        return f"{released()}, the day of the catalogue's release, as the log has no dates"
+        return f"{catalogue_release()}, the day of the catalogue's release, as the log has no dates"
     return " to ".join(
         dict.fromkeys(
-            day(moment / 1e9)
+            utc_day(moment / 1e9)
             for moment in table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
         )
     )
@@ -86,10 +92,10 @@ def _bill(
         moment / 1e9
         for moment in table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
     )
-    turns, prices = [], [catalogued(*known, None)]
+    turns, prices = [], [catalogue_price(*known, None)]
     if not table.relative:
-        turns = changes(*known, first, last)
-        prices = [priced(*known, moment) for moment in (first, *turns)]
+        turns = price_changes(*known, first, last)
+        prices = [catalogue_price_at(*known, moment) for moment in (first, *turns)]
     above = sorted({edge for price in prices for edge, _ in price.tiers})
     edges = "[" + ", ".join(str(round(moment * 1e9)) for moment in turns) + "]::BIGINT[]"
     tiers = " + ".join(["0", *(f"(coalesce(input_tokens, 0) > {edge})::INTEGER" for edge in above)])

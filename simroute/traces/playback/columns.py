@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simroute.models.recorded import Behaviour
+from simroute.models.logged_behaviour import LoggedBehaviour
 
 KINDS = {
     "arrival": "f8",
@@ -68,7 +68,7 @@ class PlaybackColumns:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._behaviours: dict[str, Behaviour] = {}
+        self._behaviours: dict[str, LoggedBehaviour] = {}
         held = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
         self.requests, self.span, self.first_ns = (
             int(held["requests"]),
@@ -133,11 +133,11 @@ class PlaybackColumns:
         """All targets, the busiest first, and last those that never answered."""
         return sorted(self.targets, key=lambda target: self.call_counts[target][1] == 0)
 
-    def behaviour(self, target: str) -> Behaviour:
+    def behaviour(self, target: str) -> LoggedBehaviour:
         """How a deployment of the log ("provider/model") behaved. Raises ValueError."""
         if target not in self._behaviours:
             _, answered, status = self.call_counts[target]
-            self._behaviours[target] = Behaviour(
+            self._behaviours[target] = LoggedBehaviour(
                 self._observed, self.targets.index(target), None if answered else status
             )
         return self._behaviours[target]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simroute.models.workload import Outcomes
+from simroute.models.workload import OutcomeTable
 from simroute.traces import records
 from simroute.traces.detection import ReadOptions
 from simroute.traces.importer import read
@@ -47,7 +47,7 @@ def reading_notes(table: RequestTable) -> list[str]:
     ]
 
 
-def read_outcomes(path: str | Path) -> Outcomes:
+def read_outcomes(path: str | Path) -> OutcomeTable:
     """Read a prompt × model table: prompt_id, task, then one 0/1 (or 0 … 1) column for each model.
     Raises TraceError."""
     rows = records.read_csv_rows(Path(path))
@@ -76,7 +76,7 @@ def read_outcomes(path: str | Path) -> Outcomes:
         )
     tasks = sorted({fields[1] for _, fields in body})
     codes = {task: code for code, task in enumerate(tasks)}
-    return Outcomes(
+    return OutcomeTable(
         tasks,
         np.array([codes[fields[1]] for _, fields in body]),
         {m: scores[:, i] for i, m in enumerate(header[2:])},

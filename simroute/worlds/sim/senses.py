@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price
+from simroute.models.questions import BLOCK
 from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
-from simroute.models.workload import BLOCK
 from simroute.worlds.periods import Periods
 from simroute.worlds.sim.kernel import Kernel
 from simroute.worlds.sim.upstream import SimRequest, Upstream
@@ -47,7 +47,9 @@ class Senses:
         if route == -2:
             return Logged((), True)
         return (
-            Logged(self._weather.chains[route]) if 0 <= route < len(self._weather.chains) else None
+            Logged(self._weather.fallback_chains[route])
+            if 0 <= route < len(self._weather.fallback_chains)
+            else None
         )
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
@@ -81,7 +83,11 @@ class Senses:
         if not keys:
             return None
         question, wording = request.question, request.key
-        said = self._wordings.setdefault(question, []) if question < self._weather.repeating else []
+        said = (
+            self._wordings.setdefault(question, [])
+            if question < self._weather.repeated_questions
+            else []
+        )
         same = next((other for other in said if other != wording and other in keys), None)
         if said is not None and wording not in said:
             said.append(wording)

@@ -13,7 +13,7 @@ from simroute.core import Outcome, Rest
 from simroute.worlds.sim.kernel import Kernel, Task, Wake
 
 if TYPE_CHECKING:
-    from simroute.models.billing import Card
+    from simroute.models.billing import RateCard
     from simroute.models.deployment import DeploymentModel
     from simroute.models.workload import Block
 
@@ -172,7 +172,7 @@ class Attempt(Wake):
     seconds: float
     probe: bool
     draws: Any  # what the weather does to this send, for the request's whole block
-    card: Card  # what it costs: the price when it began
+    card: RateCard  # what it costs: the price when it began
     status: int = 0  # 0: given up before its service began
     began: float = -1.0
     first: float = 0.0  # seconds to the first token
@@ -246,14 +246,14 @@ class Upstream:
         i, held = request.i, request.held
         draws = held.draws.get((self.index, number))
         if draws is None:
-            draws = held.draws[self.index, number] = self.model.draws(held.block, number)
+            draws = held.draws[self.index, number] = self.model.draw_lists(held.block, number)
         attempt.draws = draws
         slots = self.slots
         if slots is not None and self.busy >= slots and len(self._waiting) >= self.room:
             return self._refuse(attempt, 503, "overloaded", None, draws.error_s[i])
         if self.limits is not None:
             columns = request.columns
-            wait = self.limits.ask(
+            wait = self.limits.take(
                 attempt.start,
                 columns.input_tokens[i],
                 columns.output_tokens[i],
@@ -326,16 +326,16 @@ class Upstream:
                 draws.error_s[i] * conditions.slow_down,
                 "invalid",
             )
-        elif draws.coin[i] >= conditions.bad:
+        elif draws.u_outcome[i] >= conditions.failure_share:
             attempt.status = 200
             attempt.first = draws.ttft[i] * conditions.slow_down
             attempt.decode = draws.decode[i] * conditions.slow_down
             attempt.seconds = attempt.first + attempt.decode
             attempt.quality = draws.quality[i]
             if request.streamed:
-                self._stream(attempt, draws.cut[i], self.model.spec.truncated)
+                self._stream(attempt, draws.u_truncation[i], self.model.spec.truncated)
         else:
-            attempt.status = conditions.verdict(draws.coin[i])
+            attempt.status = conditions.failure_status(draws.u_outcome[i])
             attempt.seconds = draws.error_s[i] * conditions.slow_down
             attempt.error = "error"
             if attempt.status == 0:

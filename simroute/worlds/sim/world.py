@@ -13,8 +13,8 @@ from simpy import Environment
 
 from simroute.core import Call, Outcome, Target, stack
 from simroute.ledger import CACHED, OUTCOMES, Ledger
+from simroute.models.questions import BLOCK
 from simroute.models.weather import Weather
-from simroute.models.workload import BLOCK
 from simroute.text import paired
 from simroute.worlds.sim.kernel import Kernel, Task, collector_paused
 from simroute.worlds.sim.rows import emit_requests
@@ -72,7 +72,7 @@ class SimWorld:
         self.upstreams: dict[str | None, Upstream] = {}
         for index, model in enumerate(self.models):
             made = self.endpoint(
-                self.kernel, index, model, scenario.hang_limit, self._abandon, weather.ends
+                self.kernel, index, model, scenario.hang_limit, self._abandon, weather.end_s
             )
             self.upstreams[model.target.name] = made
         self.upstreams[None] = next(iter(self.upstreams.values()))
@@ -300,8 +300,8 @@ class SimWorld:
         now = self.env._now
         tokens_out = attempt.produced(now, tokens_out)
         if upstream.limits is not None:
-            upstream.limits.generated(now, tokens_out)
-        nano = attempt.card.nano(
+            upstream.limits.charge_output(now, tokens_out)
+        nano = attempt.card.bill(
             tokens_in, tokens_out, columns.cached_tokens[i], columns.written_tokens[i]
         )
         request.nano += nano
@@ -369,7 +369,9 @@ class SimWorld:
         number = self._pings[replica]
         self._pings[replica] = number + 1
         if number % BLOCK == 0:
-            self._ping_blocks[replica] = OpenBlock(self.weather.pings(replica, number // BLOCK))
+            self._ping_blocks[replica] = OpenBlock(
+                self.weather.ping_block(replica, number // BLOCK)
+            )
         request = SimRequest(self, self._ping_blocks[replica], number % BLOCK)
         request.id, request.replica = -1, replica
         return Call(request, target, True, True)

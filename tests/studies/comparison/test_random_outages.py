@@ -8,7 +8,7 @@ import random_outages
 from simroute.api import compare
 from simroute.config.configuration import Configuration
 from simroute.metrics import METRICS, Figures
-from simroute.models.exposure import State
+from simroute.models.exposure import FaultState
 from simroute.models.spec import Deployment, Outage, Scenario, Slo
 from simroute.statistics.intervals import NOMINAL, Confidence, interval
 from simroute.studies.comparison.estimates import metric_interval
@@ -20,7 +20,7 @@ def seen(shares: list[list[float]], expected: tuple[float, ...] = (0.03,)) -> Ou
     """Replications that met these shares of each state, each in one episode; an episode as met is a
     sixth of the horizon."""
     states = tuple(
-        State((f"s{place}",), frozenset({"a"}), one, 600.0, 1 / 6)
+        FaultState((f"s{place}",), frozenset({"a"}), one, 600.0, 1 / 6)
         for place, one in enumerate(expected)
     )
     return OutageExposure(states, np.array(shares), np.array(shares) ** 2, 1e6)

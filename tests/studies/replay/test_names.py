@@ -137,7 +137,7 @@ def test_a_call_of_a_layers_own_can_be_made_in_a_replay(log, tmp_path):
     sky = build_weather(
         load_replay(str(log), str(tmp_path / "s.yaml"), ["direct"], [], [], 1, 1), 0
     )
-    block = sky.pings(0, 0)
+    block = sky.ping_block(0, 0)
     assert set(block.input_tokens) == {1}
     assert all(
         0 <= code < len(names)

@@ -13,7 +13,7 @@ from simroute.policies.breaker import Breaker
 from simroute.policies.fallback import Fallback
 from simroute.policies.retry import Backoff, Retry
 from simroute.policies.timeout import Timeout
-from simroute.testing.script import Step, collected, play, world
+from simroute.testing.script import Step, collect_log, play, scripted_world
 
 
 def test_given_fallback_over_breaker_when_three_calls_fail_then_the_first_target_is_left_alone():
@@ -139,7 +139,7 @@ class Holder:
 
 def test_cancellation_runs_finally_blocks_so_that_nothing_leaks():
     """Twenty calls time out inside the holder; it holds nothing in the end."""
-    built, log = world(
+    built, log = scripted_world(
         {"timeout": Timeout(1.0), "holder": Holder()},
         {"a": [Step(5.0)]},
         [i * 1.5 for i in range(20)],
@@ -148,7 +148,7 @@ def test_cancellation_runs_finally_blocks_so_that_nothing_leaks():
     built.run()
     holder = built.stacks[0]["holder"]
     assert (holder.held, holder.most) == (0, 1)
-    assert len(collected(built, log).attempts) == 20
+    assert len(collect_log(built, log).attempts) == 20
 
 
 def test_cancellation_a_cancelled_half_open_probe_gives_its_permit_back():
@@ -270,12 +270,12 @@ def test_simpy_stays_the_engine_an_ordinary_process_shares_the_environment():
             return await send(call) if switched else Outcome.rejected(by="seen")
 
     env.process(process())
-    built, log = world(
+    built, log = scripted_world(
         {"seen": Seen()}, {"a": [Step(0.5)]}, [1.0, 3.0, 4.0], streamed=False, env=env
     )
     built.stacks[0]["seen"] = Seen()
     built.run()
-    assert [outcome for outcome, *_ in collected(built, log).requests.values()] == [
+    assert [outcome for outcome, *_ in collect_log(built, log).requests.values()] == [
         "rejected",
         "rejected",
         "ok",
@@ -285,7 +285,7 @@ def test_simpy_stays_the_engine_an_ordinary_process_shares_the_environment():
 
 def test_deadlines_many_dead_ones_do_not_pile_up_in_the_queue():
     """3,000 calls of 1 s behind 300 s deadlines leave at most one timer in SimPy's queue."""
-    built, _ = world(
+    built, _ = scripted_world(
         {"timeout": Timeout(300.0)},
         {"a": [Step(1.0)]},
         [i * 0.1 for i in range(3000)],

@@ -131,7 +131,7 @@ class Loop:
         self.heap, self.line, self.number, self.busy = [], deque(), count(), 0
         self.known, self.bill, self.first, self.began, self.fate = {}, {}, {}, {}, {}
         (block,) = sky.blocks()
-        self.block, self.lists, self.draws = block, block.lists, self.model.draws(block, 0)
+        self.block, self.lists, self.draws = block, block.lists, self.model.draw_lists(block, 0)
         for i, arrival in enumerate(self.lists.arrival):
             heappush(self.heap, (arrival, -1, next(self.number), "comes", i))
         while self.heap:
@@ -155,17 +155,19 @@ class Loop:
     def begin(self, now, i):
         self.busy, self.began[i], draws = self.busy + 1, now, self.draws
         state, _ = self.model.conditions(now)
-        if draws.coin[i] < state.bad:
-            status = state.verdict(draws.coin[i])
+        if draws.u_outcome[i] < state.failure_share:
+            status = state.failure_status(draws.u_outcome[i])
             self.fate[i] = (status or 504, 0.0, -1.0)
             self.push(now + (draws.error_s[i] * state.slow_down if status else HANG), "ends", i)
             return
         first, decode = draws.ttft[i] * state.slow_down, draws.decode[i] * state.slow_down
-        cut = self.lists.streamed[i] and draws.cut[i] < CUT
+        cut = self.lists.streamed[i] and draws.u_truncation[i] < CUT
         self.fate[i] = (502 if cut else 200, first, decode)
         if self.lists.streamed[i] and i not in self.known:
             self.push(now + first, "begins", i)
-        self.push(now + (first + (decode * draws.cut[i] / CUT if cut else decode)), "ends", i)
+        self.push(
+            now + (first + (decode * draws.u_truncation[i] / CUT if cut else decode)), "ends", i
+        )
 
     def begins(self, now, i):
         if i not in self.known:

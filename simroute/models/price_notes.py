@@ -9,8 +9,13 @@ from datetime import datetime
 
 from simroute.core import Price
 from simroute.models import spec
-from simroute.models.calendar import Calendar, day
-from simroute.models.prices import by_hour, price_list, released, remarks
+from simroute.models.calendar import Calendar, utc_day
+from simroute.models.prices import (
+    catalogue_notes,
+    catalogue_release,
+    is_priced_by_hour,
+    resolve_prices,
+)
 
 SHOWN = 4
 """Prices of one deployment that are told one by one."""
@@ -23,7 +28,7 @@ LONGEST = 240
 """Characters of the catalogue's own words in a warning."""
 
 
-def listed(scenario: spec.Scenario, calendar: Calendar) -> dict[str, str]:
+def describe_prices(scenario: spec.Scenario, calendar: Calendar) -> dict[str, str]:
     """Deployment -> its prices in USD per million tokens (input, output), and of which day they are
     where the catalogue says them."""
     return {
@@ -33,19 +38,23 @@ def listed(scenario: spec.Scenario, calendar: Calendar) -> dict[str, str]:
 
 
 def _listed(made: spec.Deployment, horizon: float, calendar: Calendar) -> str:
-    prices = [price for _, price in price_list(made, horizon, calendar)]
-    told = list(dict.fromkeys(map(words, prices))) if by_hour(made) else list(map(words, prices))
+    prices = [price for _, price in resolve_prices(made, horizon, calendar)]
+    told = (
+        list(dict.fromkeys(map(describe_price, prices)))
+        if is_priced_by_hour(made)
+        else list(map(describe_price, prices))
+    )
     text = " then ".join(told[:SHOWN]) + (" …" if len(told) > SHOWN else "")
-    if by_hour(made) and len(told) > 1:
+    if is_priced_by_hour(made) and len(told) > 1:
         text = f"by hour of day: {' or '.join(told[:SHOWN])}"
     if made.price is not None:
         return text
-    first, last = day(calendar.moment(0.0)), day(calendar.moment(horizon))
+    first, last = utc_day(calendar.timestamp(0.0)), utc_day(calendar.timestamp(horizon))
     of = made.price_date or (first if first == last else f"{first} to {last}")
     return f"{text} ({of})"
 
 
-def words(price: Price) -> str:
+def describe_price(price: Price) -> str:
     """`3, 15; above 200,000 tokens 6, 22.5`."""
     own = f"{price.input:g}, {price.output:g}" + (
         f" + ${price.call:g} a call" if price.call else ""
@@ -61,23 +70,25 @@ def words(price: Price) -> str:
     )
 
 
-def warnings(scenario: spec.Scenario, calendar: Calendar) -> Iterator[str]:
+def price_warnings(scenario: spec.Scenario, calendar: Calendar) -> Iterator[str]:
     """One line for each price that is not what the reader may think."""
     for name, made in scenario.deployments.items():
         if made.price is not None:
             continue
-        when = made.price_date or day(calendar.moment(0.0))
-        found = remarks(made.provider, made.model)
+        when = made.price_date or utc_day(calendar.timestamp(0.0))
+        found = catalogue_notes(made.provider, made.model)
         if found.first is not None and when < found.first:
             yield (
                 f"{name}: the catalogue knows prices of {made.model} from {found.first} on "
                 f"only; on {when} that first price is assumed"
             )
         # whoever fixes an earlier day means that day
-        flagged = found.deprecated and (made.price_date is None or made.price_date >= released())
+        flagged = found.deprecated and (
+            made.price_date is None or made.price_date >= catalogue_release()
+        )
         if text := _ended(found.text, flagged, when):
             yield f"{name}: {made.model} {text}"
-        if by_hour(made) and not calendar.dated and not scenario.workload.profile.starts:
+        if is_priced_by_hour(made) and not calendar.dated and not scenario.workload.profile.starts:
             yield (
                 f"{name}: its price depends on the hour (UTC); t = 0 is taken as Monday 00:00 "
                 f"(workload.profile.starts says otherwise)"

@@ -17,7 +17,7 @@ ENOUGH = 20
 WINDOW, HOUR = 300.0, 3600.0
 
 
-class Clock(NamedTuple):
+class PlaybackClock(NamedTuple):
     """Seconds of the run to seconds of the trace: it begins at `start`, goes `scale` times as fast,
     and over again after `length`."""
 
@@ -25,12 +25,12 @@ class Clock(NamedTuple):
     scale: float
     length: float
 
-    def trace(self, t: np.ndarray) -> np.ndarray:
+    def trace_time(self, t: np.ndarray) -> np.ndarray:
         """The trace's time at these times of the run."""
         return np.asarray(self.start + np.mod(t * self.scale, self.length))
 
 
-class Pool:
+class LatencySamples:
     """Calls that succeeded, sorted by hour and then by size."""
 
     def __init__(
@@ -79,7 +79,7 @@ def _near(sizes: np.ndarray, size: np.ndarray, coin: np.ndarray) -> np.ndarray:
     return np.asarray(start + (coin * width).astype(np.int64))
 
 
-class Behaviour:
+class LoggedBehaviour:
     """One deployment of the log. `errors`: (from second of the trace, {status: share}), in order;
     `observed(t)`: whether its hour was seen."""
 
@@ -95,7 +95,9 @@ class Behaviour:
         )
         self._weights = _weights(asked, given, latency)
         self.pool = (
-            Pool(seen["hour"][good], self._size(asked, given), seen["ttft_s"][good], latency)
+            LatencySamples(
+                seen["hour"][good], self._size(asked, given), seen["ttft_s"][good], latency
+            )
             if len(latency)
             else None
         )
@@ -126,7 +128,7 @@ class Behaviour:
         base, per_input, per_output = self._weights
         return np.asarray(base + per_input * asked.astype(float) + per_output * given.astype(float))
 
-    def observed(self, when: np.ndarray) -> np.ndarray:
+    def has_enough_calls(self, when: np.ndarray) -> np.ndarray:
         """Whether the log has enough calls of this deployment in the hour of each second of the
         trace."""
         rich = self.pool.rich if self.pool is not None and self.known else set()
@@ -182,21 +184,21 @@ def _errors(seen: dict[str, np.ndarray], target: int) -> list[tuple[float, dict[
     return steps
 
 
-class Recorded:
+class EmpiricalDeployment:
     """A deployment's behaviour, on the clock of a run."""
 
-    def __init__(self, behaviour: Behaviour, clock: Clock) -> None:
+    def __init__(self, behaviour: LoggedBehaviour, clock: PlaybackClock) -> None:
         self.behaviour, self.clock = behaviour, clock
 
     def draw(
         self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """`Behaviour.draw` at these seconds of the run."""
-        return self.behaviour.draw(self.clock.trace(when), asked, given, coin)
+        return self.behaviour.draw(self.clock.trace_time(when), asked, given, coin)
 
-    def observed(self, when: np.ndarray) -> np.ndarray:
+    def has_enough_calls(self, when: np.ndarray) -> np.ndarray:
         """`Behaviour.observed` at these seconds of the run."""
-        return self.behaviour.observed(self.clock.trace(when))
+        return self.behaviour.has_enough_calls(self.clock.trace_time(when))
 
     def errors(self, horizon: float) -> list[tuple[float, dict[int, float]]]:
         """(from second of the run, {status: share}), in order."""

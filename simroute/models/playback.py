@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.logged_behaviour import PlaybackClock
 from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
-from simroute.models.recorded import Clock
 
 MOVED = 300.0
 """A session of a bootstrap comes up to so many seconds earlier or later (in a shorter trace, up to
@@ -22,7 +22,7 @@ MOMENT = 1e12
 """Seconds after which a trace that is one moment would begin anew: never."""
 
 
-class Lengths(Protocol):
+class TraceColumns(Protocol):
     """Arrivals (s, from the first, in order) and lengths read from a file.
 
     One that is kept on disk has `requests`, `column(name)`, `block(start, stop)` and
@@ -34,27 +34,27 @@ class Lengths(Protocol):
     output_tokens: np.ndarray
 
 
-def clock(load: spec.Workload, trace: Any) -> Clock:
+def playback_clock(load: spec.Workload, trace: Any) -> PlaybackClock:
     """How the run's time goes through the trace."""
     last = float(_arrival(trace)[-1])
     end = last if load.trace_to is None else min(load.trace_to, last)
-    start, stop = window(load, trace)
+    start, stop = request_range(load, trace)
     count = stop - start
     length = end - load.trace_from or MOMENT
-    return Clock(
+    return PlaybackClock(
         load.trace_from,
         load.rate_scale,
         length if load.trace_loop == 1 else length * (1 + 1 / max(1, count)),
     )
 
 
-def replayed(
+def play_blocks(
     load: spec.Workload, trace: Any, horizon: float, streams: Streams
 ) -> Iterator[dict[str, np.ndarray]]:
     """Blocks of columns, all but the last of them full; `arrival` counts from the start of the
     window, in seconds of the run."""
-    time = clock(load, trace)
-    start, stop = window(load, trace)
+    time = playback_clock(load, trace)
+    start, stop = request_range(load, trace)
     if load.trace_jitter:
         yield from _jittered(trace, time, start, stop, horizon, streams, load.trace_loop)
         return
@@ -79,7 +79,13 @@ def replayed(
 
 
 def _jittered(
-    trace: Any, time: Clock, start: int, stop: int, horizon: float, streams: Streams, loop: int
+    trace: Any,
+    time: PlaybackClock,
+    start: int,
+    stop: int,
+    horizon: float,
+    streams: Streams,
+    loop: int,
 ) -> Iterator[dict[str, np.ndarray]]:
     """Each session as often as a Poisson number of mean 1 says (a bootstrap that needs no total),
     its copies at other times."""
@@ -139,7 +145,7 @@ def _part(trace: Any, start: int, stop: int) -> dict[str, np.ndarray]:
     }
 
 
-class Part(NamedTuple):
+class Partition(NamedTuple):
     """The `number`-th of `among` equal parts of a replay, counted in blocks of requests."""
 
     number: int
@@ -147,20 +153,20 @@ class Part(NamedTuple):
 
     def blocks(self, load: spec.Workload, trace: Any) -> range:
         """The numbers of its blocks."""
-        start, stop = window(load, trace)
+        start, stop = request_range(load, trace)
         many = -(-(stop - start) * load.trace_loop // BLOCK)
         return range(self.number * many // self.among, (self.number + 1) * many // self.among)
 
-    def begins(self, load: spec.Workload, trace: Any) -> float:
+    def start_s(self, load: spec.Workload, trace: Any) -> float:
         """When its first request comes, in seconds of the run."""
-        (start, stop), time = window(load, trace), clock(load, trace)
+        (start, stop), time = request_range(load, trace), playback_clock(load, trace)
         turn, place = divmod(self.blocks(load, trace).start * BLOCK, stop - start)
         return (
             float(_arrival(trace)[start + place]) - time.start + turn * time.length
         ) / time.scale
 
 
-def window(load: spec.Workload, trace: Any) -> tuple[int, int]:
+def request_range(load: spec.Workload, trace: Any) -> tuple[int, int]:
     """Places of the first request within `trace_from` … `trace_to`, and behind the last."""
     arrival = _arrival(trace)
     stop = (

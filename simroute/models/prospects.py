@@ -16,33 +16,35 @@ from simroute.models.deployment import DeploymentModel
 from simroute.models.workload import Block
 
 
-class Fate(NamedTuple):
+class Prospect(NamedTuple):
     """For each request: seconds to the first token and to the end; nano-USD if it runs to its end
     (`whole`), or is given up at once (`dropped`)."""
 
     ok: np.ndarray
     first: np.ndarray
     seconds: np.ndarray
-    whole: np.ndarray
-    dropped: np.ndarray
+    bill: np.ndarray
+    bill_if_abandoned: np.ndarray
     quality: np.ndarray
 
 
-def fate(model: DeploymentModel, block: Block, n: int) -> Fate:
+def foresee_calls(model: DeploymentModel, block: Block, n: int) -> Prospect:
     """Of the n-th call (from 0) of each request, the same draws that a simulation makes; a failure
     takes for ever and costs nothing."""
-    drawn = model.drawn(block, n)
+    drawn = model.draw_arrays(block, n)
     bad, slow = _conditions(model, block.arrival)
-    answers = (drawn.coin >= bad) & (block.invalid == 0)
-    cut = answers & block.streamed & (drawn.cut < model.spec.truncated)
+    answers = (drawn.u_outcome >= bad) & (block.invalid == 0)
+    cut = answers & block.streamed & (drawn.u_truncation < model.spec.truncated)
     first, decode = drawn.ttft * slow, drawn.decode * slow
     seconds = first + decode
-    stop = np.where(cut, first + decode * drawn.cut / (model.spec.truncated or 1.0), seconds)
+    stop = np.where(
+        cut, first + decode * drawn.u_truncation / (model.spec.truncated or 1.0), seconds
+    )
     whole = np.where(answers, _bill(model, block, first, decode, stop), 0)
     dropped = np.where(
         answers, _nano(model, block, np.where(seconds > 0, 0, block.output_tokens)), 0
     )
-    return Fate(
+    return Prospect(
         answers & ~cut, first, np.where(answers & ~cut, seconds, inf), whole, dropped, drawn.quality
     )
 
@@ -54,7 +56,7 @@ def _conditions(model: DeploymentModel, arrival: np.ndarray) -> tuple[np.ndarray
     while place < len(arrival):
         state, until = model.conditions(float(arrival[place]))
         stop = int(np.searchsorted(arrival, until))
-        bad[place:stop], slow[place:stop] = state.bad, state.slow_down
+        bad[place:stop], slow[place:stop] = state.failure_share, state.slow_down
         place = stop
     return bad, slow
 
@@ -74,6 +76,6 @@ def _bill(
 
 
 def _nano(model: DeploymentModel, block: Block, output_tokens: np.ndarray) -> np.ndarray:
-    return model.tariff.nanos(
+    return model.tariff.bill_many(
         block.arrival, block.input_tokens, output_tokens, block.cached_tokens, block.written_tokens
     )
