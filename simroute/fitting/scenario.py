@@ -253,8 +253,9 @@ def _workload(seen: Sample, found: FittedParts) -> dict[str, Any]:
 
 def _task(seen: Sample, found: FittedParts, name: str) -> dict[str, Any]:
     asked, given, along = found.tasks[name]
-    share = annotate(Estimate.of_share(asked.n, len(seen.task)))
-    made: dict[str, Any] = {"share": share if len(found.tasks) > 1 else 1.0}
+    made: dict[str, Any] = {"share": 1.0}
+    if len(found.tasks) > 1:
+        made["share"] = annotate(Estimate.of_share(asked.n, len(seen.task)))
     if along.low is not None and along.high is not None and not along.low <= 0 <= along.high:
         made["correlation"] = annotate(along)
     for key, sizes in (("input_tokens", asked), ("output_tokens", given)):

@@ -24,8 +24,8 @@ LATEST = 0.45
 
 
 class BatchMeans(NamedTuple):
-    """A success rate, its bounds (None where even ten batches correlate), minutes cut off, batches,
-    and their correlation at lag 1."""
+    """A success rate from one run. `low`, `high`: None where even ten batches correlate; `lag1`:
+    correlation of neighbouring batches."""
 
     mean: float
     low: float | None
@@ -35,60 +35,56 @@ class BatchMeans(NamedTuple):
     lag1: float
 
     def plain(self) -> dict[str, Any]:
+        """As in summary.json."""
         return {**self._asdict(), "method": "batch means after MSER-5 truncation, within one run"}
 
 
 def batch_means(minutes: np.ndarray) -> BatchMeans | None:
-    """Of arrivals and successes by minute. None if there are fewer than a hundred minutes."""
+    """The success rate of a run. `minutes`: two rows, arrivals and successes by minute. None if
+    there are fewer than a hundred minutes, or no arrivals."""
     minutes = minutes[:, : minutes.shape[1] // GROUP * GROUP]
     if minutes.shape[1] < LEAST:
         return None
-    cut = GROUP * mser_truncation(_rates(_sums(minutes, minutes.shape[1] // GROUP)))
-    kept = minutes[:, cut:]
-    for many in BATCHES:
-        trials, hits = _sums(kept, many)
-        mean = float(hits.sum() / trials.sum()) if trials.sum() else math.nan
-        rest = hits - mean * trials
-        lag1 = lag1_correlation(rest)
-        if not lag1 > 1.645 / math.sqrt(many) and cut < LATEST * minutes.shape[1]:
-            half = (
-                t_quantile(many - 1)
-                * math.sqrt(many / (many - 1) * float((rest**2).sum()))
-                / float(trials.sum())
-            )
-            low, high = mean - half, mean + half
-            # nothing varied, which does not prove that nothing can
-            if half == 0 and not math.isnan(mean):
-                low, high = binomial(int(hits.sum()), int(trials.sum()))
-            return (
-                None
-                if math.isnan(mean)
-                else BatchMeans(mean, max(0.0, low), min(1.0, high), cut, many, lag1)
-            )
-    return BatchMeans(mean, None, None, cut, many, lag1)
+    cut = GROUP * mser_truncation(_rates(_batch_sums(minutes, minutes.shape[1] // GROUP)))
+    for batches in BATCHES:
+        trials, hits = _batch_sums(minutes[:, cut:], batches)
+        total = float(trials.sum())
+        mean = float(hits.sum() / total) if total else math.nan
+        residuals = hits - mean * trials
+        lag1 = lag1_correlation(residuals)
+        if lag1 > 1.645 / math.sqrt(batches) or cut >= LATEST * minutes.shape[1]:
+            continue
+        if math.isnan(mean):
+            return None
+        squares = batches / (batches - 1) * float((residuals**2).sum())
+        half = t_quantile(batches - 1) * math.sqrt(squares) / total
+        low, high = mean - half, mean + half
+        if half == 0:  # nothing varied, which does not prove that nothing can
+            low, high = binomial(int(hits.sum()), int(total))
+        return BatchMeans(mean, max(0.0, low), min(1.0, high), cut, batches, lag1)
+    return BatchMeans(mean, None, None, cut, batches, lag1)
 
 
 def mser_truncation(values: np.ndarray) -> int:
-    """How many first values to leave out: MSER's minimum of (sum of squares around the mean) / n²,
-    over at most the first half."""
+    """The number of first values to leave out: where (sum of squares around the mean) / n² of the
+    rest is least, over at most the first half."""
     last = len(values) // 2
     scores = [float(values[start:].var()) / (len(values) - start) for start in range(last + 1)]
     return int(np.argmin(scores))
 
 
 def lag1_correlation(values: np.ndarray) -> float:
-    """At lag 1; 0 for a constant."""
+    """The correlation of neighbours; 0 for a constant."""
     centred = values - values.mean()
     total = float((centred**2).sum())
     return float((centred[1:] * centred[:-1]).sum()) / total if total > 0 else 0.0
 
 
-def _sums(minutes: np.ndarray, many: int) -> np.ndarray:
-    """By `many` batches of equal length; what is over at the beginning belongs to none."""
-    size = minutes.shape[1] // many
-    return np.asarray(
-        minutes[:, minutes.shape[1] - size * many :].reshape(2, many, size).sum(axis=2)
-    )
+def _batch_sums(minutes: np.ndarray, batches: int) -> np.ndarray:
+    """Sums over batches of equal length; minutes that are over at the beginning are left out."""
+    size = minutes.shape[1] // batches
+    kept = minutes[:, minutes.shape[1] - size * batches :]
+    return np.asarray(kept.reshape(2, batches, size).sum(axis=2))
 
 
 def _rates(sums: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 LEVEL = 0.95
@@ -15,7 +15,7 @@ too short there."""
 
 
 class Interval(NamedTuple):
-    """A mean with 95 % bounds; None where one replication, or no number at all, allows none."""
+    """A mean with 95 % bounds. Bounds are None with one replication, all is None with no number."""
 
     mean: float | None
     low: float | None
@@ -30,26 +30,27 @@ class Interval(NamedTuple):
         )
 
     def plain(self) -> dict[str, float | None]:
+        """As in summary.json."""
         return self._asdict()
 
 
 class Exposure(Protocol):
-    """What replications met of faults that come at random: it decides for the metrics that it
-    covers, since there outages are counted, not requests."""
+    """What replications met of faults that come at random. It makes the intervals of the metrics
+    that it covers: there outages are counted, not requests."""
 
     @property
     def replications(self) -> int:
-        """How many there are."""
+        """The number of replications."""
 
     @property
     def outages(self) -> int:
-        """How many of them met any outage."""
+        """The number of replications that met any outage."""
 
     def unmet_states(self) -> list[str]:
-        """What none of them met, in words, the likeliest first."""
+        """Names of the states of faults that no replication met, the likeliest first."""
 
     def covers(self, metric: str) -> bool:
-        """Whether it decides for this metric."""
+        """Whether it makes the intervals of this metric."""
 
     def interval(
         self,
@@ -59,12 +60,12 @@ class Exposure(Protocol):
         *,
         metric: str = "",
     ) -> Interval:
-        """Of this metric. `trials`: of each replication."""
+        """The interval of a metric. `trials`: requests of each replication."""
 
     def difference(
         self, values: Sequence[float | None], level: float, *, metric: str = ""
     ) -> Interval:
-        """Of paired differences of this metric."""
+        """The interval of paired differences of a metric."""
 
     def replications_needed(
         self, values: Sequence[float | None], distance: float, level: float, *, metric: str = ""
@@ -74,19 +75,19 @@ class Exposure(Protocol):
 
 @dataclass(frozen=True)
 class Confidence:
-    """How intervals are made so that 95 % holds: at which level, and from how many first
-    replications the spread is taken (None: from all).
+    """How intervals are made so that they hold the truth in 95 % of studies.
 
-    `met`: what the replications met of faults that come at random; None where there are none.
+    `level`: that of one interval; `pilot`: first replications from which the spread is taken (None:
+    from all); `exposure`: what was met of faults that come at random, None where there are none.
     """
 
     level: float = LEVEL
     pilot: int | None = None
     exposure: Exposure | None = field(default=None, compare=False)
 
-    def simultaneous(self, among: int) -> Confidence:
-        """The confidence of each of several intervals that hold together (Bonferroni)."""
-        return Confidence(1 - (1 - self.level) / max(among, 1), self.pilot, self.exposure)
+    def simultaneous(self, count: int) -> Confidence:
+        """The confidence of each of `count` intervals that hold together (Bonferroni)."""
+        return replace(self, level=1 - (1 - self.level) / max(count, 1))
 
 
 NOMINAL = Confidence()
@@ -97,8 +98,11 @@ def interval(
     pooled: tuple[int, int] | None = None,
     confidence: Confidence = NOMINAL,
 ) -> Interval:
-    """Student's t over per-replication estimates. A share of few events is no narrower than the
-    exact binomial bounds of its pooled counts."""
+    """Student's t interval of the mean, from a value of each replication.
+
+    `pooled`: (hits, trials) of a share. With few hits or few misses its interval is no narrower
+    than their exact binomial bounds.
+    """
     known = [value for value in values if value is not None]
     if not known:
         return Interval(None, None, None)
@@ -107,26 +111,23 @@ def interval(
         return Interval(mean, None, None)
     half = half_width(known, confidence)
     low, high = mean - half, mean + half
-    if (
-        pooled is not None
-        and pooled[1] > 0
-        and (half == 0 or min(pooled[0], pooled[1] - pooled[0]) < FEW_EVENTS)
-    ):
-        exact = binomial(*pooled, confidence.level)
-        return (
-            Interval(mean, *exact)
-            if half == 0
-            else Interval(mean, min(low, exact[0]), max(high, exact[1]))
-        )
-    return Interval(mean, low, high)
+    if pooled is None or pooled[1] <= 0:
+        return Interval(mean, low, high)
+    hits, trials = pooled
+    if half != 0 and min(hits, trials - hits) >= FEW_EVENTS:
+        return Interval(mean, low, high)
+    exact = binomial(hits, trials, confidence.level)
+    if half == 0:
+        return Interval(mean, *exact)
+    return Interval(mean, min(low, exact[0]), max(high, exact[1]))
 
 
 def half_width(values: list[float], confidence: Confidence = NOMINAL) -> float:
-    """Half the width of the t interval around the mean. With a pilot, Stein's (1945): its spread,
-    and its degrees of freedom."""
+    """Half the width of the t interval around the mean. With a pilot (Stein 1945) its spread and
+    its degrees of freedom are those of the pilot."""
     pilot = values[: confidence.pilot]
     if confidence.pilot is not None and (len(pilot) < 2 or deviation(pilot) == 0):
-        pilot = values  # nothing varied yet when it was judged how many are needed
+        pilot = values  # nothing varied yet when the number of replications was chosen
     return t_quantile(len(pilot) - 1, confidence.level) * deviation(pilot) / math.sqrt(len(values))
 
 
@@ -136,19 +137,25 @@ def deviation(values: list[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
+def paired_gaps(
+    first: Sequence[float | None], second: Sequence[float | None]
+) -> list[float | None]:
+    """second - first of each replication, None where either is."""
+    return [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
+
+
 def paired_difference(
     first: Sequence[float | None],
     second: Sequence[float | None],
     confidence: Confidence = NOMINAL,
     metric: str = "",
 ) -> Interval:
-    """The interval of second - first, replication by replication: they met the same weather.
-    `metric`: of which; shares count outages met."""
-    gaps = [None if a is None or b is None else b - a for a, b in zip(first, second, strict=True)]
-    if confidence.exposure is not None and confidence.exposure.covers(metric):
-        return confidence.exposure.difference(gaps, confidence.level, metric=metric).clamp(
-            -1.0, 1.0
-        )
+    """The interval of second - first, paired by replication, since both met the same weather.
+    `metric`: whose values they are; where random faults decide it, outages are counted."""
+    gaps = paired_gaps(first, second)
+    exposure = confidence.exposure
+    if exposure is not None and exposure.covers(metric):
+        return exposure.difference(gaps, confidence.level, metric=metric).clamp(-1.0, 1.0)
     return interval(gaps, confidence=confidence)
 
 
@@ -183,13 +190,12 @@ def replications_needed(
     confidence: Confidence = NOMINAL,
     metric: str = "",
 ) -> int | None:
-    """How many replications would make the bound on the side of `distance` (estimate - bound asked
-    for) decide; None when that cannot be told."""
+    """Replications with which an interval would be narrow enough to decide; None if not known.
+    `distance`: the estimate minus the limit that its bound must not cross."""
     if confidence.exposure is not None and confidence.exposure.covers(metric):
         return confidence.exposure.replications_needed(
             values, distance, confidence.level, metric=metric
         )
-    level = confidence.level
     known = [value for value in values if value is not None]
     if len(known) < 2 or distance == 0:
         return None
@@ -197,6 +203,8 @@ def replications_needed(
     if spread == 0:
         return None
     n = 2
-    while n < 1_000_000 and t_quantile(n - 1, level) * spread / math.sqrt(n) >= abs(distance):
+    while n < 1_000_000 and (
+        t_quantile(n - 1, confidence.level) * spread / math.sqrt(n) >= abs(distance)
+    ):
         n = max(n + 1, math.ceil(n * 1.1))
     return n if n < 1_000_000 else None

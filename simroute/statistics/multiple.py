@@ -17,20 +17,20 @@ Values = Sequence[float | None]
 
 
 def pair_count(policies: int) -> int:
-    """So many intervals have to hold together."""
+    """The number of pairs, whose intervals have to hold together."""
     return policies * (policies - 1) // 2
 
 
 def simultaneous_difference(
     first: Values, second: Values, among: int, confidence: Confidence = NOMINAL, metric: str = ""
 ) -> Interval:
-    """second - first, holding together with those of all pairs of `among` policies. Of two it is
-    the ordinary paired interval."""
+    """The paired interval of second - first that holds together with those of all pairs of `among`
+    policies. Of two policies it is the ordinary paired interval."""
     return paired_difference(first, second, confidence.simultaneous(pair_count(among)), metric)
 
 
 def is_significant(difference: Interval) -> bool:
-    """Whether 0 lies outside it; without bounds nothing is told."""
+    """Whether 0 lies outside the interval. Without bounds nothing is significant."""
     return (
         difference.low is not None
         and difference.high is not None
@@ -45,16 +45,16 @@ def indistinguishable(
     confidence: Confidence = NOMINAL,
     metric: str = "",
 ) -> list[str]:
-    """Those that cannot be told from `best`, which has to be the best of `values`. With one
-    replication nobody is known to be tied."""
-    found = {
+    """The policies that do not differ significantly from `best`, the best of `values`. None of them
+    is known with one replication."""
+    differences = {
         policy: simultaneous_difference(values[best], values[policy], among, confidence, metric)
         for policy in values
         if policy != best
     }
     return [
         policy
-        for policy, difference in found.items()
+        for policy, difference in differences.items()
         if difference.low is not None and not is_significant(difference)
     ]
 
@@ -66,13 +66,12 @@ def possible_best(
     `more`: more is better."""
     means = {
         policy: sum(known) / len(known)
-        for policy, row in values.items()
-        if (known := [value for value in row if value is not None])
+        for policy, series in values.items()
+        if (known := [value for value in series if value is not None])
     }
     if not means:
         return []
     best = max(means, key=lambda policy: means[policy] if more else -means[policy])
-    also = indistinguishable(
-        best, {policy: values[policy] for policy in means}, len(values), confidence, metric
-    )
-    return [policy for policy in values if policy == best or policy in also]
+    measured = {policy: values[policy] for policy in means}
+    others = indistinguishable(best, measured, len(values), confidence, metric)
+    return [policy for policy in values if policy == best or policy in others]
