@@ -1,40 +1,50 @@
-"""What a scenario promises, and whether it is kept: one rule for tables, verdicts, winners and
-`--until decided`.
+"""What a scenario promises, and whether a policy keeps it: one rule for tables, verdicts, the best
+policy and `--until decided`.
 
 Requests succeed, in time where `slo.latency` or `slo.ttft` is stated, and the scenario's budget
-holds in every period, or rolling window, that the horizon covers. Each part is judged on the
+holds in every period, or rolling window, that the horizon covers. Each requirement is judged on the
 unfavourable bound of its interval; one replication has none, and keeps nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from simroute.experiment.trace_columns import budget_periods
 from simroute.models import spec
-from simroute.statistics.intervals import Interval
+from simroute.statistics.intervals import Confidence, Interval, replications_needed
 from simroute.text import duration, percent, span
 
 SUCCESS, IN_TIME, BUDGET = "success_rate", "slo_attainment", "budget_used"
 METRIC_NAMES = {SUCCESS: "success", IN_TIME: "success in time"}
-"""What is promised of requests, in words, by metric."""
+"""The metrics of promised success, in words."""
 
 
 class Requirement(NamedTuple):
-    """A figure and what it is promised to be: at least `bound`, or at most."""
+    """One part of the promise: a metric is at least `bound`, or at most."""
 
     metric: str
     bound: float
     at_least: bool
 
-    def is_met(self, found: Interval) -> bool | None:
-        """On the unfavourable bound; None while that is undecided."""
-        if found.low is None or found.high is None:
+    def is_met(self, interval: Interval) -> bool | None:
+        """Whether the unfavourable bound meets it; None while that is undecided."""
+        if interval.low is None or interval.high is None:
             return None
         if self.at_least:
-            return True if found.low >= self.bound else False if found.high < self.bound else None
-        return True if found.high <= self.bound else False if found.low > self.bound else None
+            met, missed = interval.low >= self.bound, interval.high < self.bound
+        else:
+            met, missed = interval.high <= self.bound, interval.low > self.bound
+        return True if met else False if missed else None
+
+    def replications_needed(
+        self, values: Sequence[float | None], mean: float | None, confidence: Confidence
+    ) -> int | None:
+        """Replications that would decide it, from values by replication; None if not known."""
+        if mean is None:
+            return None
+        return replications_needed(values, mean - self.bound, confidence, self.metric)
 
 
 def success_metric(scenario: spec.Scenario) -> str:
@@ -43,38 +53,37 @@ def success_metric(scenario: spec.Scenario) -> str:
 
 
 def requirements(scenario: spec.Scenario) -> list[Requirement]:
-    """All that is promised; the success of requests comes first."""
-    found = [Requirement(success_metric(scenario), scenario.slo.success, True)]
-    return found if budget_periods(scenario) is None else [*found, Requirement(BUDGET, 1.0, False)]
+    """All parts of the promise; the success of requests comes first."""
+    success = Requirement(success_metric(scenario), scenario.slo.success, True)
+    if budget_periods(scenario) is None:
+        return [success]
+    return [success, Requirement(BUDGET, 1.0, False)]
 
 
-def is_kept(scenario: spec.Scenario, found: Mapping[str, Interval]) -> bool | None:
-    """Whether all of it is, by metric; None if that is undecided."""
-    standing = [part.is_met(found[part.metric]) for part in requirements(scenario)]
-    return False if False in standing else None if None in standing else True
+def is_kept(scenario: spec.Scenario, intervals: Mapping[str, Interval]) -> bool | None:
+    """Whether a policy with these intervals, by metric, keeps the whole promise; None while that is
+    undecided."""
+    met = [part.is_met(intervals[part.metric]) for part in requirements(scenario)]
+    return False if False in met else None if None in met else True
 
 
 def describe_promise(scenario: spec.Scenario) -> str:
-    """As the rest of "the promise that …"."""
+    """The promise in words, as the rest of "the promise that …"."""
     slo, budget = scenario.slo, scenario.budget
     limits = [f"within {duration(slo.latency)}"] if slo.latency is not None else []
-    limits += (
-        [f"{'with ' if limits else 'within '}the first token in {duration(slo.ttft)}"]
-        if slo.ttft is not None
-        else []
-    )
-    said = f"at least {percent(slo.success)} of requests succeed" + (
-        f" {', '.join(limits)}" if limits else ""
-    )
+    if slo.ttft is not None:
+        limits.append(f"{'with' if limits else 'within'} the first token in {duration(slo.ttft)}")
+    success = f"at least {percent(slo.success)} of requests succeed"
+    text = f"{success} {', '.join(limits)}" if limits else success
     if budget is None or budget_periods(scenario) is None:
-        return said
+        return text
     rolling = budget.period == "rolling"
     when = f"in any {duration(budget.window)}" if rolling else f"a {budget.period}"
-    return f"{said}, for at most ${budget.usd:,g} {when}"
+    return f"{text}, for at most ${budget.usd:,g} {when}"
 
 
-def describe_figure(part: Requirement, found: Interval) -> str:
+def describe_figure(part: Requirement, interval: Interval) -> str:
     """A figure in words: 99.5 % (99.1 to 99.8) in time."""
     if part.metric == BUDGET:
-        return f"{span(*found, unit='share')} of the budget"
-    return span(*found, unit="share") + (" in time" if part.metric == IN_TIME else "")
+        return f"{span(*interval, unit='share')} of the budget"
+    return span(*interval, unit="share") + (" in time" if part.metric == IN_TIME else "")

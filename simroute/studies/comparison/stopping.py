@@ -1,4 +1,4 @@
-"""The replications of a study by stages: all at once, or more until its criterion holds."""
+"""`--until`: the replications of a study, all at once or by stages until a criterion holds."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from simroute.statistics.sequential import (
     StoppingRule,
     flawless_replications,
     is_decided,
+    largest_needed,
     replications_to_decide,
     stein_replications,
 )
@@ -36,14 +37,13 @@ from simroute.studies.comparison.promise import Requirement, is_kept, requiremen
 from simroute.studies.comparison.random_outages import expected_exposures, outage_exposure
 
 Runs = dict[str, list[Figures]]
-Series = dict[str, dict[str, list[float | None]]]
 COST = "cost_per_1k_requests_usd"
 DECIDED = "decided"
 PRECISION = re.compile(r"\s*([A-Za-z0-9_]+)\s*(?:±|\+-|\+/-)\s*([0-9.eE+-]+)\s*")
 
 
 def parse_stopping_rule(criterion: str, first: int = FIRST, most: int = MOST) -> StoppingRule:
-    """Of what the command line or `config.yaml` says. Raises InputError."""
+    """Read a criterion of the command line or of `config.yaml`. Raises InputError."""
     if first < 2 or most < first:
         raise InputError(
             f"--until: from {first} to {most} replications; at least 2 are needed first, and no "
@@ -73,141 +73,129 @@ def _number(text: str) -> float | None:
         return None
 
 
-def stages(configuration: Configuration, gathered: CollectedRuns) -> Iterator[range]:
-    """Which replications there have to be next. `configuration.replications` becomes the number
-    reached."""
+def stages(configuration: Configuration, collected: CollectedRuns) -> Iterator[range]:
+    """The replications that have to be played next, until there are enough. Sets
+    `configuration.replications` to their number."""
     if configuration.study.until is None or configuration.study.replication is not None:
         yield configuration.replication_numbers
         return
-    goal = parse_stopping_rule(**configuration.study.until)
-    many: int | None = goal.first
-    while many is not None:
-        configuration.replications = many
-        yield range(many)
+    rule = parse_stopping_rule(**configuration.study.until)
+    count: int | None = rule.first
+    while count is not None:
+        configuration.replications = count
+        yield range(count)
         runs = {
-            policy: [gathered.figures[policy, replication] for replication in range(many)]
+            policy: [collected.figures[policy, replication] for replication in range(count)]
             for policy in configuration.policies
         }
-        many = next_replications(
-            goal, runs, configuration.scenario, study_confidence(configuration, runs, range(many))
-        )
+        confidence = study_confidence(configuration, runs, range(count))
+        count = next_replications(rule, runs, configuration.scenario, confidence)
 
 
 def study_confidence(
     configuration: Configuration, runs: Runs, replications: Iterable[int]
 ) -> Confidence:
-    """By which all intervals of a study are made: as its criterion says, and with what these
+    """The confidence of all intervals of a study: as its stopping rule says, and with what these
     replications met of faults that come at random.
 
     Stein's first spread says nothing of outages that were not met in it: a share is then looked at
     as for `decided`.
     """
-    found = outage_exposure(
+    exposure = outage_exposure(
         expected_exposures(configuration),
         replications,
         runs,
         lambda: configuration.expected_requests,
     )
     if configuration.study.until is None:
-        return replace(NOMINAL, exposure=found)
-    goal = parse_stopping_rule(**configuration.study.until)
-    return replace(goal.look_confidence if _looks(goal, found) else goal.confidence, exposure=found)
+        return replace(NOMINAL, exposure=exposure)
+    rule = parse_stopping_rule(**configuration.study.until)
+    by_looks = _has_looks(rule, exposure)
+    return replace(rule.look_confidence if by_looks else rule.confidence, exposure=exposure)
 
 
-def _looks(goal: StoppingRule, found: Exposure | None) -> bool:
-    """Whether it is asked at each look if the criterion holds."""
-    return goal.metric is None or (found is not None and is_share(goal.metric))
+def _has_looks(rule: StoppingRule, exposure: Exposure | None) -> bool:
+    """Whether each look asks if the criterion holds; else the pilot tells how many are needed."""
+    return rule.metric is None or (exposure is not None and is_share(rule.metric))
 
 
 def next_replications(
-    goal: StoppingRule, runs: Runs, scenario: spec.Scenario, confidence: Confidence
+    rule: StoppingRule, runs: Runs, scenario: spec.Scenario, confidence: Confidence
 ) -> int | None:
-    """How many replications there have to be, None if these are enough or no more are allowed."""
-    many = len(next(iter(runs.values())))
-    if not _looks(goal, confidence.exposure):
-        wanted = min(
-            max(_needed(goal, goal.metric or "", each) for each in runs.values()), goal.most
-        )
-        return wanted if wanted > many == goal.first else None
-    if many >= goal.most or _reached(goal, runs, scenario, confidence):
+    """The number of replications to reach next; None if these are enough or no more are allowed."""
+    count = len(next(iter(runs.values())))
+    if not _has_looks(rule, confidence.exposure):
+        needed = min(_most_by_stein(rule, rule.metric or "", runs), rule.most)
+        return needed if needed > count == rule.first else None
+    if count >= rule.most or _is_reached(rule, runs, scenario, confidence):
         return None
-    return next(look for look in goal.looks if look > many)
+    return next(look for look in rule.looks if look > count)
 
 
-def _reached(
-    goal: StoppingRule, runs: Runs, scenario: spec.Scenario, confidence: Confidence
+def _is_reached(
+    rule: StoppingRule, runs: Runs, scenario: spec.Scenario, confidence: Confidence
 ) -> bool:
-    if goal.metric is None:
+    if rule.metric is None:
         return is_decided(_standing(runs, scenario, confidence), confidence)
     return all(
-        _narrow(metric_interval(each, goal.metric, confidence), goal.half) for each in runs.values()
+        _is_narrow(metric_interval(figures, rule.metric, confidence), rule.half)
+        for figures in runs.values()
     )
 
 
-def _needed(goal: StoppingRule, metric: str, runs: list[Figures]) -> int:
+def _most_by_stein(rule: StoppingRule, metric: str, runs: Runs) -> int:
+    """The replications that the policy with the widest spread needs."""
+    return max(_needed_by_stein(rule, metric, figures) for figures in runs.values())
+
+
+def _needed_by_stein(rule: StoppingRule, metric: str, runs: list[Figures]) -> int:
     """Stein's number, from the first replications; where nothing varied in them, as many as the
     exact bounds need."""
-    pilot = [run.metrics[metric] for run in runs[: goal.first]]
+    pilot = [run.metrics[metric] for run in runs[: rule.first]]
     known = [value for value in pilot if value is not None]
-    pooled = [run.pooled[metric][1] for run in runs[: goal.first] if metric in run.pooled]
-    if len(known) > 1 and deviation(known) == 0 and known[0] in (0.0, 1.0) and pooled:
-        return max(goal.first, flawless_replications(sum(pooled) // len(pooled), goal.half))
-    return stein_replications(pilot, goal.half)
+    trials = [run.pooled[metric][1] for run in runs[: rule.first] if metric in run.pooled]
+    if len(known) > 1 and deviation(known) == 0 and known[0] in (0.0, 1.0) and trials:
+        return max(rule.first, flawless_replications(sum(trials) // len(trials), rule.half))
+    return stein_replications(pilot, rule.half)
 
 
 def _standing(runs: Runs, scenario: spec.Scenario, confidence: Confidence) -> Standing:
-    promised, name = requirements(scenario), success_metric(scenario)
-    found = {
-        policy: {part.metric: metric_interval(each, part.metric, confidence) for part in promised}
-        for policy, each in runs.items()
+    promised, metric = requirements(scenario), success_metric(scenario)
+    intervals = {
+        policy: {
+            part.metric: metric_interval(figures, part.metric, confidence) for part in promised
+        }
+        for policy, figures in runs.items()
     }
-    keeps = {policy: is_kept(scenario, one) for policy, one in found.items()}
-    asked = {
-        policy: _asked(promised, found[policy], runs[policy], confidence)
-        for policy, one in keeps.items()
-        if one is None
+    keeps = {policy: is_kept(scenario, each) for policy, each in intervals.items()}
+    needed = {
+        policy: _needed_by_open_parts(promised, intervals[policy], runs[policy], confidence)
+        for policy, kept in keeps.items()
+        if kept is None
     }
-    series = [
-        {policy: [run.metrics[metric] for run in each] for policy, each in runs.items()}
-        for metric in (name, COST)
-    ]
-    return Standing(keeps, series[0], series[1], name, asked)
+    success, cost = (
+        {policy: [run.metrics[name] for run in figures] for policy, figures in runs.items()}
+        for name in (metric, COST)
+    )
+    return Standing(keeps, success, cost, metric, needed)
 
 
-def _asked(
+def _needed_by_open_parts(
     promised: list[Requirement],
-    found: dict[str, Interval],
+    intervals: dict[str, Interval],
     runs: list[Figures],
     confidence: Confidence,
 ) -> int | None:
-    """How many replications would decide the parts that are open."""
-    wanted = []
-    for part in promised:
-        one = found[part.metric]
-        if part.is_met(one) is None:
-            wanted.append(
-                None
-                if one.mean is None
-                else replications_needed(
-                    [run.metrics[part.metric] for run in runs],
-                    one.mean - part.bound,
-                    confidence,
-                    part.metric,
-                )
+    """Replications that would decide the undecided parts of the promise; None if not known."""
+    return largest_needed(
+        [
+            part.replications_needed(
+                [run.metrics[part.metric] for run in runs], intervals[part.metric].mean, confidence
             )
-    return (
-        None if None in wanted or not wanted else max(many for many in wanted if many is not None)
+            for part in promised
+            if part.is_met(intervals[part.metric]) is None
+        ]
     )
-
-
-def _wanted(goal: StoppingRule, metric: str, runs: Runs, confidence: Confidence) -> int:
-    """How many replications would make a share of outages met as sure as is asked for; 0 if that
-    cannot be told."""
-    wanted = [
-        replications_needed([run.metrics[metric] for run in each], goal.half, confidence, metric)
-        for each in runs.values()
-    ]
-    return 0 if None in wanted else max(many for many in wanted if many is not None)
 
 
 def stopping_outcome(
@@ -216,53 +204,58 @@ def stopping_outcome(
     intervals: dict[str, dict[str, Interval]],
     confidence: Confidence,
 ) -> dict[str, Any] | None:
-    """For summary.json: whether the criterion holds, with how many replications, and how many it
-    would take; None if there was none."""
+    """`until` of summary.json: whether the criterion holds, with how many replications, and how
+    many it would take; None without a criterion."""
     if configuration.study.until is None or configuration.study.replication is not None:
         return None
-    goal, many = parse_stopping_rule(**configuration.study.until), len(next(iter(runs.values())))
-    if goal.metric is not None and not _looks(goal, confidence.exposure):
-        method = f"Stein's two stages, the first of {goal.first}"
-        reached = all(_narrow(found[goal.metric], goal.half) for found in intervals.values())
-        more = max(_needed(goal, goal.metric, each) for each in runs.values())
+    rule, count = parse_stopping_rule(**configuration.study.until), len(next(iter(runs.values())))
+    if rule.metric is not None and not _has_looks(rule, confidence.exposure):
+        method = f"Stein's two stages, the first of {rule.first}"
+        reached = all(_is_narrow(each[rule.metric], rule.half) for each in intervals.values())
+        needed = _most_by_stein(rule, rule.metric, runs)
     else:
-        method = f"at most {len(goal.looks)} looks, whose intervals hold together"
-        reached = _reached(goal, runs, configuration.scenario, confidence)
-        more = (
-            (
-                replications_to_decide(
-                    _standing(runs, configuration.scenario, confidence), confidence
-                )
-                or 0
-            )
-            if goal.metric is None
-            else _wanted(goal, goal.metric, runs, confidence)
+        method = f"at most {len(rule.looks)} looks, whose intervals hold together"
+        reached = _is_reached(rule, runs, configuration.scenario, confidence)
+        needed = _needed_by_looks(rule, runs, configuration.scenario, confidence) or 0
+    would_take = needed if not reached and needed > count else None
+    hint = ""
+    if not reached:
+        hint = (
+            f"; it would take about {would_take:,}"
+            if would_take
+            else "; how many it would take cannot be told"
         )
-    would = more if not reached and more > many else None
-    hint = (
-        f"; it would take about {would:,}"
-        if would
-        else "; how many it would take cannot be told"
-        if not reached
-        else ""
-    )
-    why = (
-        f"Until {goal.criterion}: {'reached' if reached else 'not reached'} with {many:,} "
-        f"replications ({method}){hint}."
-    )
     return {
-        **goal.plain(),
-        "replications": many,
+        **rule.plain(),
+        "replications": count,
         "reached": reached,
-        "would_take": would,
+        "would_take": would_take,
         "method": method,
-        "why": why,
+        "why": f"Until {rule.criterion}: {'reached' if reached else 'not reached'} with {count:,} "
+        f"replications ({method}){hint}.",
     }
 
 
-def _narrow(found: Interval, half: float) -> bool:
+def _needed_by_looks(
+    rule: StoppingRule, runs: Runs, scenario: spec.Scenario, confidence: Confidence
+) -> int | None:
+    """About how many replications would meet the criterion; None if not known."""
+    metric = rule.metric
+    if metric is None:
+        return replications_to_decide(_standing(runs, scenario, confidence), confidence)
+    return largest_needed(
+        [
+            replications_needed(
+                [run.metrics[metric] for run in figures], rule.half, confidence, metric
+            )
+            for figures in runs.values()
+        ]
+    )
+
+
+def _is_narrow(interval: Interval, half: float) -> bool:
     return (
-        found.low is not None
-        and found.high is not None
-        and found.high - found.low <= 2 * half * (1 + 1e-9)
+        interval.low is not None
+        and interval.high is not None
+        and interval.high - interval.low <= 2 * half * (1 + 1e-9)
     )

@@ -7,9 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from simroute.models import spec
-from simroute.statistics.intervals import NOMINAL, Confidence, Interval, replications_needed
-from simroute.statistics.multiple import is_significant as is_told
-from simroute.statistics.multiple import pair_count, possible_best, simultaneous_difference
+from simroute.statistics.intervals import (
+    NOMINAL,
+    Confidence,
+    Interval,
+    paired_gaps,
+    replications_needed,
+)
+from simroute.statistics.multiple import (
+    is_significant,
+    pair_count,
+    possible_best,
+    simultaneous_difference,
+)
+from simroute.statistics.sequential import largest_needed
 from simroute.studies.comparison.promise import (
     METRIC_NAMES,
     SUCCESS,
@@ -24,13 +35,15 @@ from simroute.text import percent, usd
 
 Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
+Intervals = Mapping[str, Mapping[str, Interval]]
+"""policy -> metric -> interval."""
 COST = "cost_per_1k_requests_usd"
 
 
 def verdict(
     scenario: spec.Scenario,
     series: Series,
-    intervals: dict[str, dict[str, Interval]],
+    intervals: Intervals,
     confidence: Confidence = NOMINAL,
     residual: float | None = None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
@@ -39,87 +52,76 @@ def verdict(
     `confidence`: that of the intervals; `residual`: in a replay, the distance between the success
     of the log's own routing, replayed, and the log's.
     """
+    metric = success_metric(scenario)
     entries = [
-        _promise(scenario, policy, series[policy], intervals[policy], confidence)
-        for policy in series
-    ]
-    entries = [
-        _doubted(
-            entry,
-            intervals[entry["policy"]][success_metric(scenario)].mean,
+        _doubt(
+            _entry(scenario, policy, values, intervals[policy], confidence),
+            intervals[policy][metric].mean,
             scenario.slo.success,
             residual,
         )
-        for entry in entries
+        for policy, values in series.items()
     ]
-    lines = [f"Promise: {describe_promise(scenario)}{_given(scenario)}:"]
+    good = [entry["policy"] for entry in entries if entry["meets_slo"]]
+    lines = [f"Promise: {describe_promise(scenario)}{_condition(scenario)}:"]
     lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
-    lines += _met(confidence)
-    lines += _most_successful(series, confidence, success_metric(scenario))
-    lines += _cheapest(
-        [entry["policy"] for entry in entries if entry["meets_slo"]], series, intervals, confidence
-    )
-    lines += _stuck(series, intervals)
+    lines += _outages_met(confidence)
+    lines += _most_successful(series, confidence, metric)
+    lines += _cheapest(good, series, intervals, confidence)
+    lines += _time_on_failing_target(intervals)
     return entries, lines
 
 
-def _given(scenario: spec.Scenario) -> str:
-    traffic = "this traffic" if scenario.workload.trace else ""
-    outage = (
-        "this outage"
-        if any(outage.start is not None for outage in scenario.outages.values())
-        else ""
-    )
-    both = " and ".join(word for word in (traffic, outage) if word)
-    return f", given {both}" if both else ""
+def _condition(scenario: spec.Scenario) -> str:
+    """What does not vary between replications, as ", given this traffic"."""
+    fixed = ["this traffic"] if scenario.workload.trace else []
+    if any(outage.start is not None for outage in scenario.outages.values()):
+        fixed.append("this outage")
+    return f", given {' and '.join(fixed)}" if fixed else ""
 
 
-def _promise(
+def _entry(
     scenario: spec.Scenario,
     policy: str,
     series: dict[str, list[float | None]],
-    found: Mapping[str, Interval],
+    intervals: Mapping[str, Interval],
     confidence: Confidence,
 ) -> dict[str, Any]:
-    """The parts that decide: those that are missed, else those that are undecided, else all."""
+    """Whether the policy keeps the promise, and why: the requirements that are missed, else those
+    that are undecided, else all."""
     promised = requirements(scenario)
-    figures = [found[part.metric] for part in promised]
-    meets = is_kept(scenario, found)
-    if figures[0].mean is None:
+    success, meets = intervals[promised[0].metric], is_kept(scenario, intervals)
+    if success.mean is None:
         why = "undecided: no request arrived"
     elif len(series[promised[0].metric]) < 2:
-        why = (
-            f"undecided: {_joined(promised, found)} in this one run; one replication gives no "
-            f"interval"
-        )
+        figures = _figures(promised, intervals)
+        why = f"undecided: {figures} in this one run; one replication gives no interval"
     elif meets is None:
-        open_ones = [part for part in promised if part.is_met(found[part.metric]) is None]
-        more = [_more(part, series, found, confidence) for part in open_ones]
-        why = f"undecided: {_joined(open_ones, found)}; {_hint(more, len(series[SUCCESS]))}"
+        undecided = [part for part in promised if part.is_met(intervals[part.metric]) is None]
+        needed = [
+            part.replications_needed(series[part.metric], intervals[part.metric].mean, confidence)
+            for part in undecided
+        ]
+        hint = _hint(largest_needed(needed), len(series[SUCCESS]))
+        why = f"undecided: {_figures(undecided, intervals)}; {hint}"
     elif meets:
-        why = f"keeps it: {_joined(promised, found)}"
+        why = f"keeps it: {_figures(promised, intervals)}"
     else:
-        missed = [part for part in promised if part.is_met(found[part.metric]) is False]
-        why = f"misses it: {_joined(missed, found)}"
-    also = found[SUCCESS]
-    if (
-        promised[0].metric != SUCCESS
-        and not meets
-        and also.mean is not None
-        and also.mean > (figures[0].mean or 0.0)
-    ):
-        late = describe_figure(
-            promised[0]._replace(metric=SUCCESS), Interval(also.mean, None, None)
-        )
-        why += f" ({late} however late)"
+        missed = [part for part in promised if part.is_met(intervals[part.metric]) is False]
+        why = f"misses it: {_figures(missed, intervals)}"
+    late = intervals[SUCCESS].mean
+    timed = promised[0].metric != SUCCESS
+    if timed and not meets and late is not None and late > (success.mean or 0.0):
+        figure = describe_figure(promised[0]._replace(metric=SUCCESS), Interval(late, None, None))
+        why += f" ({figure} however late)"
     return {"policy": policy, "meets_slo": meets, "why": why}
 
 
-def _doubted(
+def _doubt(
     entry: dict[str, Any], mean: float | None, promise: float, residual: float | None
 ) -> dict[str, Any]:
-    """Undecided where a replay is further off its log than the policy is from the promise; what is
-    undecided anyway has this reason besides."""
+    """Make an entry undecided where a replay is further off its log than the policy is from the
+    promise; an entry that is undecided anyway gets this reason besides."""
     if residual is None or mean is None or residual <= abs(mean - promise):
         return entry
     off = (
@@ -128,125 +130,88 @@ def _doubted(
     )
     if entry["meets_slo"] is None:
         return entry | {"why": f"{entry['why']}; {off}"}
-    return entry | {
-        "meets_slo": None,
-        "why": f"undecided: {percent(mean)} in the replay, but {off}",
-    }
+    why = f"undecided: {percent(mean)} in the replay, but {off}"
+    return entry | {"meets_slo": None, "why": why}
 
 
-def _joined(promised: list[Requirement], found: Mapping[str, Interval]) -> str:
-    return ", ".join(describe_figure(part, found[part.metric]) for part in promised)
+def _figures(promised: list[Requirement], intervals: Mapping[str, Interval]) -> str:
+    return ", ".join(describe_figure(part, intervals[part.metric]) for part in promised)
 
 
-def _more(
-    part: Requirement,
-    series: dict[str, list[float | None]],
-    found: Mapping[str, Interval],
-    confidence: Confidence,
-) -> int | None:
-    mean = found[part.metric].mean
-    return (
-        None
-        if mean is None
-        else replications_needed(series[part.metric], mean - part.bound, confidence, part.metric)
-    )
-
-
-def _hint(wanted: list[int | None], known: int) -> str:
-    if None in wanted:
+def _hint(needed: int | None, count: int) -> str:
+    """How many replications would decide, after `count`."""
+    if needed is None:
         return "more replications may not decide it either"
-    more = max(many for many in wanted if many is not None)
-    return (
-        f"about {more} replications would decide"
-        if more > known
-        else "some more replications would decide"
-    )
+    return f"{f'about {needed}' if needed > count else 'some more'} replications would decide"
 
 
-def _met(confidence: Confidence) -> list[str]:
+def _outages_met(confidence: Confidence) -> list[str]:
     """Where faults come at random, how many were met, which is what the intervals count."""
     exposure = confidence.exposure
     if exposure is None:
         return []
     unmet = exposure.unmet_states()
-    said = (
-        f"Outages come at random: {exposure.outages} of {exposure.replications} replications met "
-        f"any, and the bounds count outages, not requests"
-    )
+    more = " …" if len(unmet) > 3 else ""
+    never = f"; never met: {', '.join(unmet[:3])}{more}" if unmet else ""
     return [
-        said
-        + (
-            f"; never met: {', '.join(unmet[:3])}{' …' if len(unmet) > 3 else ''}."
-            if unmet
-            else "."
-        )
+        f"Outages come at random: {exposure.outages} of {exposure.replications} replications met "
+        f"any, and the bounds count outages, not requests{never}."
     ]
 
 
 def _most_successful(series: Series, confidence: Confidence, metric: str) -> list[str]:
-    """Those that cannot be told from the one with the highest success, if there are such."""
-    values = {policy: found[metric] for policy, found in series.items()}
-    if (
-        max(map(len, values.values())) < 2
-        or len(alike := possible_best(values, True, confidence, metric)) < 2
-    ):
+    """The policies that cannot be told from the one with the highest success, if there are any."""
+    values = {policy: metrics[metric] for policy, metrics in series.items()}
+    if max(map(len, values.values())) < 2:
         return []
-    named = f"{', '.join(alike[:-1])} or {alike[-1]}"
+    alike = possible_best(values, True, confidence, metric)
+    if len(alike) < 2:
+        return []
+    pairs = pair_count(len(series))
+    together = f" (95 % for all {pairs} pairs together)" if len(series) > 2 else ""
     return [
-        f"Best by {METRIC_NAMES[metric]}: {named}; which of them, these replications cannot "
-        f"tell{_together(series)}."
+        f"Best by {METRIC_NAMES[metric]}: {', '.join(alike[:-1])} or {alike[-1]}; which of them, "
+        f"these replications cannot tell{together}."
     ]
-
-
-def _together(series: Series) -> str:
-    return f" (95 % for all {pair_count(len(series))} pairs together)" if len(series) > 2 else ""
 
 
 def _cheapest(
-    good: list[str],
-    series: Series,
-    intervals: dict[str, dict[str, Interval]],
-    confidence: Confidence,
+    good: list[str], series: Series, intervals: Intervals, confidence: Confidence
 ) -> list[str]:
+    """The cheapest policy that keeps the promise, and by how much the others differ from it."""
     if not good:
         return ["None of them is shown to keep the promise."]
-    good = sorted(good, key=lambda policy: intervals[policy][COST].mean or 0.0)
-    best = good[0]
-    lines = [
-        f"Cheapest that keeps it: {best}, {usd(intervals[best][COST].mean)} per 1,000 requests."
-    ]
+    best = min(good, key=lambda policy: intervals[policy][COST].mean or 0.0)
+    cost = usd(intervals[best][COST].mean)
+    lines = [f"Cheapest that keeps it: {best}, {cost} per 1,000 requests."]
     for other in (policy for policy in series if policy != best):
-        difference = simultaneous_difference(
-            series[best][COST], series[other][COST], len(series), confidence
-        )
-        if difference.mean is None:
-            continue
-        text = (
-            f"  {other} costs {usd(abs(difference.mean))} "
-            f"{'more' if difference.mean > 0 else 'less'}"
-        )
-        if difference.low is not None and not is_told(difference):
-            gaps = [
-                b - a
-                for a, b in zip(series[best][COST], series[other][COST], strict=True)
-                if a is not None and b is not None
-            ]
-            more = replications_needed(
-                gaps, difference.mean, confidence.simultaneous(pair_count(len(series)))
-            )
-            text = f"  {other} cannot be told from it by cost" + (
-                f"; about {more} replications would" if more else ""
-            )
-        lines.append(text + ("" if other in good else ", and is not shown to keep the promise"))
+        text = _cost_difference(other, series[best][COST], series, confidence)
+        if text is not None:
+            lines.append(text + ("" if other in good else ", and is not shown to keep the promise"))
     return lines
 
 
-def _stuck(series: Series, intervals: dict[str, dict[str, Interval]]) -> list[str]:
-    times = {policy: intervals[policy]["time_on_failing_target_s"].mean or 0.0 for policy in series}
+def _cost_difference(
+    other: str, best: list[float | None], series: Series, confidence: Confidence
+) -> str | None:
+    """How the costs of a policy differ from those of the best; None where they are not known."""
+    costs, count = series[other][COST], len(series)
+    difference = simultaneous_difference(best, costs, count, confidence)
+    if difference.mean is None:
+        return None
+    if difference.low is None or is_significant(difference):
+        more = "more" if difference.mean > 0 else "less"
+        return f"  {other} costs {usd(abs(difference.mean))} {more}"
+    each = confidence.simultaneous(pair_count(count))
+    needed = replications_needed(paired_gaps(best, costs), difference.mean, each)
+    hint = f"; about {needed} replications would" if needed else ""
+    return f"  {other} cannot be told from it by cost{hint}"
+
+
+def _time_on_failing_target(intervals: Intervals) -> list[str]:
+    metric = "time_on_failing_target_s"
+    times = {policy: metrics[metric].mean or 0.0 for policy, metrics in intervals.items()}
     if not any(times.values()):
         return []
-    return [
-        "Seconds of the outage in which calls still went to the failing target: "
-        + ", ".join(f"{p} {t:,.0f}" for p, t in times.items())
-        + "."
-    ]
+    each = ", ".join(f"{policy} {time:,.0f}" for policy, time in times.items())
+    return [f"Seconds of the outage in which calls still went to the failing target: {each}."]

@@ -137,7 +137,7 @@ def test_targets_that_nobody_called_make_no_doubt() -> None:
 def test_the_rule_for_several_intervals_keeps_what_was_met() -> None:
     """Bonferroni widens; what is counted stays."""
     met = seen([[0.0]] * 2)
-    assert Confidence(met=met).simultaneous(3).exposure is met
+    assert Confidence(exposure=met).simultaneous(3).exposure is met
 
 
 QUICK = [
