@@ -320,7 +320,7 @@ def test_an_interruption_before_anything_is_finished_is_handed_on(
 class Deadly(Configuration):
     """A configuration whose weather kills the process that makes it."""
 
-    def arrivals(self, kind: str) -> Any:
+    def contents(self, kind: str) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
