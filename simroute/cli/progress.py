@@ -1,90 +1,135 @@
-"""How far a study is: one line on stderr, on a terminal only, that is gone when it ends."""
+"""Progress on stderr: one line, on a terminal only, that is gone when the work ends."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from simroute.cli.options import RunOptions
 from simroute.cli.terminal import brief
 from simroute.execution.progress import StudyListener
 from simroute.models.questions import BLOCK
 
 if TYPE_CHECKING:
-    from simroute.metrics import Figures
+    from rich.console import Console
 
-Job = tuple[str, int]
+    from simroute.metrics import Figures
 
 
 @contextmanager
-def watching(horizon: float, talk: bool, notes: bool) -> Iterator[StudyListener]:
-    """What a study may tell: its progress if `talk` and somebody watches, what is not as it should
-    be if `notes`."""
-    if talk and sys.stderr.isatty():
-        with Bar(horizon) as bar:
-            yield bar
+def watch_study(horizon: float, options: RunOptions) -> Iterator[StudyListener]:
+    """The listener of a study of replications of `horizon` seconds: a line of progress where
+    somebody watches, and notes unless only errors are wanted."""
+    if options.is_talkative and sys.stderr.isatty():
+        with StudyProgress(horizon) as line:
+            yield line
     else:
-        yield Notes(notes)
+        yield StudyNotes(options)
 
 
-class Notes(StudyListener):
-    """Only says what is not as it should be."""
+@contextmanager
+def watch_runs(
+    options: RunOptions,
+) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
+    """Two functions for a study of assumptions: one is told how many runs of how many are done, the
+    other prints a note."""
+    from rich.progress import Progress
 
-    def __init__(self, wanted: bool) -> None:
-        self._wanted = wanted
+    console = stderr_console()
+    disable = not (options.is_talkative and sys.stderr.isatty())
+    with Progress(console=console, transient=True, disable=disable) as progress:
+        task = progress.add_task("runs")
+
+        def warn(line: str) -> None:
+            if not options.quiet:
+                console.print(f"note: {brief(line)}", soft_wrap=True)
+
+        yield lambda done, total: progress.update(task, completed=done, total=total), warn
+
+
+def stderr_console() -> Console:
+    """stderr, in colour unless NO_COLOR is set; names are never taken for markup."""
+    from rich.console import Console
+
+    return Console(
+        stderr=True,
+        no_color=bool(os.environ.get("NO_COLOR")),
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+
+
+class Notes:
+    """Prints notes, and shows nothing else."""
+
+    def __init__(self, options: RunOptions) -> None:
+        self._quiet = options.quiet
 
     def warn(self, line: str) -> None:
-        if self._wanted:
+        """Print a note, unless only errors are wanted."""
+        if not self._quiet:
             click.echo(f"note: {brief(line)}", err=True)
 
 
-class Bar(StudyListener):
-    """Runs done of all, simulated time, requests a second of real time, time left."""
+class ProgressLine:
+    """A line with a bar and the time left. `before`, `after`: names of the texts on both sides;
+    `width`: columns of the bar."""
 
-    def __init__(self, horizon: float) -> None:
-        from rich.console import Console
+    def __init__(self, before: str, after: tuple[str, ...], width: int, left_last: bool) -> None:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
-        console = Console(
-            stderr=True,
-            no_color=bool(os.environ.get("NO_COLOR")),
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
         whole = Column(no_wrap=True)
-        texts = [
+        first, *texts = (
             TextColumn(f"{{task.fields[{name}]}}", style="none", markup=False, table_column=whole)
-            for name in ("runs", "time", "pace")
-        ]
-        left = TextColumn("left", style="none", table_column=whole)
-        self._progress = Progress(
-            texts[0],
-            BarColumn(20),
-            *texts[1:],
+            for name in (before, *after)
+        )
+        left = [
             TimeRemainingColumn(table_column=whole),
-            left,
-            console=console,
+            TextColumn("left", style="none", table_column=whole),
+        ]
+        columns = [*texts, *left] if left_last else [*left, *texts]
+        self._progress = Progress(
+            first,
+            BarColumn(width),
+            *columns,
+            console=stderr_console(),
             transient=True,
             refresh_per_second=4,
         )
-        self._horizon, self._began = horizon, time.monotonic()
-        self._total = self._done = self._requests = 0
-        self._open: dict[Job, tuple[float, int]] = {}
+        self._total = self._done = 0
         self._task: Any = None
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._progress.stop()
+
+    def warn(self, line: str) -> None:
+        """Print a note above the line."""
+        self._progress.console.print(f"note: {brief(line)}")
+
+
+class StudyNotes(Notes, StudyListener):
+    """Notes of a study."""
+
+
+class StudyProgress(ProgressLine, StudyListener):
+    """Finished replications of all, simulated time, requests a second of real time, time left."""
+
+    def __init__(self, horizon: float) -> None:
+        super().__init__("runs", ("time", "pace"), 20, left_last=True)
+        self._horizon, self._began, self._requests = horizon, time.monotonic(), 0
+        self._open: dict[tuple[str, int], tuple[float, int]] = {}
 
     def started(self, total: int, finished: int) -> None:
         self._total, self._done, self._began = total, finished, time.monotonic()
@@ -95,19 +140,16 @@ class Bar(StudyListener):
         self._progress.update(self._task, total=total * self._horizon)
         self._show()
 
-    def progress(self, job: Job, seconds: float) -> None:
+    def progress(self, job: tuple[str, int], seconds: float) -> None:
         _, requests = self._open.get(job, (0.0, 0))
         self._open[job] = min(seconds, self._horizon), requests + BLOCK
         self._show()
 
-    def finished(self, job: Job, figures: Figures) -> None:
+    def finished(self, job: tuple[str, int], figures: Figures) -> None:
         self._open.pop(job, None)
         self._done += 1
         self._requests += int(figures.metrics["requests"] or 0)
         self._show()
-
-    def warn(self, line: str) -> None:
-        self._progress.console.print(f"note: {brief(line)}")
 
     def _show(self) -> None:
         simulated = self._done * self._horizon + sum(seconds for seconds, _ in self._open.values())

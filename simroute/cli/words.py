@@ -1,30 +1,80 @@
-"""Words of a command line: `scenario=`, `policy=`, and overrides."""
+"""Words of a command line: scenario=, policy=, overrides, files of a log, ranges of a search."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 EXAMPLES = {"scenario": "scenario=demo", "policy": "policy=failover"}
 
 
-def split_words(command: str, words: tuple[str, ...]) -> tuple[str, list[str], list[str]]:
-    """(scenario, policies, overrides). Raises InputError."""
-    from simroute.errors import InputError
+@dataclass
+class Words:
+    """The words by their kinds. `scenario` and `policy` are as typed, "" where they are missing;
+    `problems`: one line for each word that is wrong."""
 
-    chosen = {"scenario": "", "policy": ""}
-    overrides = []
+    scenario: str = ""
+    policy: str = ""
+    overrides: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    ranges: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def policies(self) -> list[str]:
+        """The names in policy=."""
+        return split_names(self.policy)
+
+    def require(self, *problems: str) -> None:
+        """Checks that scenario= and policy= are there, and that nothing is wrong. Raises
+        InputError."""
+        missing = [
+            f"{key}= is missing: name one, such as {example}"
+            for key, example in EXAMPLES.items()
+            if not getattr(self, key)
+        ]
+        raise_all([*self.problems, *missing, *problems])
+
+
+def parse_words(words: tuple[str, ...], has_files: bool = False, has_ranges: bool = False) -> Words:
+    """Words by their kinds; a word of no other kind is an override. `has_files`: a word without an
+    equals sign is a file; `has_ranges`: tune.LAYER.KEY=… is a range."""
+    parsed = Words()
     for word in words:
         key, equals, value = word.partition("=")
-        if equals and key in chosen:
-            chosen[key] = value
+        if has_ranges and key.startswith("tune."):
+            _add_range(parsed, key, value if equals else None)
+        elif equals and key in EXAMPLES:
+            setattr(parsed, key, value)
+        elif has_files and not equals and not word.startswith(("~", "+")):
+            parsed.files.append(word)
         else:
-            overrides.append(word)
-    problems = [
-        f"{key}= is missing: name one, such as {example}"
-        for key, example in EXAMPLES.items()
-        if not chosen[key]
-    ]
-    policies = [name for name in chosen["policy"].split(",") if name]
-    if command == "run" and len(policies) > 1:
-        problems.append("run takes one policy; use compare for several")
+            parsed.overrides.append(word)
+    return parsed
+
+
+def _add_range(parsed: Words, key: str, value: str | None) -> None:
+    name = key.removeprefix("tune.")
+    if value is None:
+        parsed.problems.append(f"{key}: no range is given; write {key}=LOW..HIGH")
+    if name in parsed.ranges:
+        parsed.problems.append(f"{key} is given twice")
+    parsed.ranges[name] = value or ""
+
+
+def split_names(text: str) -> list[str]:
+    """Names with commas between them."""
+    return [name for name in text.split(",") if name]
+
+
+def raise_all(problems: list[str]) -> None:
+    """Raises InputError if there are problems."""
+    from simroute.errors import InputError
+
     if problems:
         raise InputError(*problems)
-    return chosen["scenario"], policies, overrides
+
+
+def refuse_with_config(options: list[str], what: str = "configuration", comma: str = " ") -> None:
+    """Refuses words and options beside --config, which has its own. Raises InputError."""
+    if options:
+        raise_all([f"--config reruns a {what} as it is; remove {comma.join(options)}"])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from simroute.cli.options import RunOptions, run_options
-from simroute.cli.session import run_session
+from simroute.cli.comparison import run_comparison
+from simroute.cli.options import RunOptions, pass_record, run_options
 
 VARY = (
     "The answer for several values of an assumption: "
@@ -40,25 +38,24 @@ VARY = (
     metavar="METRIC,…",
     help="With --vary: print these metrics (simroute list metrics) for each policy at each value.",
 )
-def compare_command(vary: tuple[str, ...], tornado: bool, show: str | None, **options: Any) -> int:
+@pass_record(RunOptions)
+def compare_command(
+    options: RunOptions, vary: tuple[str, ...], tornado: bool, show: str | None
+) -> int:
     """Run several policies in the same weather.
 
     simroute compare scenario=demo policy=direct,failover scenario.workload.rate=5
     """
-    earlier = options["config"] is not None or (options["resume"] and not options["words"])
+    earlier = options.config is not None or (options.resume and not options.words)
     if vary or tornado or earlier:
-        from simroute.cli.commands.sensitivity import assume, is_one
+        from simroute.cli.commands.sensitivity import is_sensitivity_study, run_sensitivity
 
-        if (
-            vary
-            or tornado
-            or is_one(options["config"], options["resume"], options["out"], options["words"])
-        ):
-            return assume(vary, tornado, RunOptions(**options), show)
+        if vary or tornado or is_sensitivity_study(options):
+            return run_sensitivity(vary, tornado, options, show)
     if show is not None:
         from simroute.errors import InputError
 
         raise InputError(
             "--show: says which metrics --vary prints; give --vary KEY=LOW..HIGH as well"
         )
-    return run_session("compare", RunOptions(**options))
+    return run_comparison("compare", options)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from simroute.cli.commands import trace
+from simroute.cli.log_options import (
+    LogOptions,
+    deployments_option,
+    print_json,
+    read_deployments,
+    read_log,
+    read_options,
+    trace_errors,
+    traces_argument,
+)
+from simroute.cli.options import pass_record, path_option, quiet_option
+from simroute.cli.terminal import escaped, overwritten_line
 
 
 @click.command("fit")
-@click.argument("traces", metavar="TRACE...", nargs=-1, required=True, shell_complete=trace.files)
+@traces_argument("TRACE...")
 @click.option(
     "-o",
     "--output",
@@ -23,19 +31,9 @@ from simroute.cli.commands import trace
     default=None,
     help="The scenario's file. [scenarios/NAME-fitted.yaml]",
 )
-@click.option(
-    "--deployments",
-    metavar="SCENARIO",
-    default=None,
-    help="Take the deployments of this scenario instead of the log's.",
-)
-@click.option(
-    "--report",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="A page with log and model over each other. [reports/NAME-fitted.html]",
-)
-@trace.reading
+@deployments_option
+@path_option("--report", "A page with log and model over each other. [reports/NAME-fitted.html]")
+@read_options
 @click.option("--force", is_flag=True, help="Overwrite the scenario's file.")
 @click.option(
     "--json",
@@ -43,16 +41,15 @@ from simroute.cli.commands import trace
     is_flag=True,
     help="Everything that was fitted on stdout, and nothing else.",
 )
-@click.option("--quiet", is_flag=True, help="Print only errors.")
+@quiet_option
+@pass_record(LogOptions)
 def fit_command(
-    traces: tuple[str, ...],
+    log: LogOptions,
     out: Path | None,
-    deployments: str | None,
     report: Path | None,
     force: bool,
     as_json: bool,
     quiet: bool,
-    **told: Any,
 ) -> int:
     """A scenario fitted to a log: arrivals, lengths, times and errors by model, limits, outages,
     repeats, each with its 95 % interval.
@@ -63,80 +60,54 @@ def fit_command(
 
     What the log does not say stands at its default, and a comment says so.
     """
-    import json
-
-    from simroute.errors import InputError
     from simroute.fitting.fit import fit
-    from simroute.report import fit_page as pages
+    from simroute.report.fit_page import render_page
     from simroute.traces.convert import check_writable
 
-    name = Path(traces[0]).name
-    stem = name.split(".")[0] or "trace"
-    scenario, page = (
-        out or Path("scenarios") / f"{stem}-fitted.yaml",
-        report or Path("reports") / f"{stem}-fitted.html",
-    )
-    with trace.mistakes():
+    stem = log.name.split(".")[0] or "trace"
+    scenario = out or Path("scenarios") / f"{stem}-fitted.yaml"
+    page = report or Path("reports") / f"{stem}-fitted.html"
+    with trace_errors():
         check_writable(scenario, force)
-        given = None if deployments is None else deployments_of(deployments)
-        table = trace.table(traces, **told)
-        with telling() as progress:
-            made = fit(table, name, given, progress)
-    found = {"trace": name, "format": table.format, **made.plain()}
-    try:
-        for path, text in (
-            (scenario, made.text()),
-            (page, pages.render_page(found, made.curves, made.text(), name)),
-        ):
+        deployments = read_deployments(log)
+        table = read_log(log)
+        with overwritten_line("fitting: {}") as progress:
+            fitted = fit(table, log.name, deployments, progress)
+    figures = {"trace": log.name, "format": table.format, **fitted.plain()}
+    text = fitted.text()
+    _write({scenario: text, page: render_page(figures, fitted.curves, text, log.name)})
+    if as_json:
+        print_json(figures)
+    elif not quiet:
+        _show(figures, scenario, page)
+    return 0
+
+
+def _write(texts: dict[Path, str]) -> None:
+    """Writes each file whole or not at all. Raises InputError."""
+    from simroute.errors import InputError
+
+    for path, text in texts.items():
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f".{path.name}.draft")
             draft.write_text(text, encoding="utf-8")
             draft.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"{error.filename or scenario}: cannot be written ({error.strerror})"
-        ) from None
-    if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False))
-    elif not quiet:
-        _show(found, scenario, page)
-    return 0
+        except OSError as error:
+            raise InputError(
+                f"{error.filename or path}: cannot be written ({error.strerror})"
+            ) from None
 
 
-@contextmanager
-def telling() -> Iterator[Callable[[str], None] | None]:
-    """On a terminal, what is being fitted."""
-    from simroute.cli.terminal import escaped
-
-    if not sys.stderr.isatty():
-        yield None
-        return
-    try:
-        yield lambda what: click.echo(f"\r\x1b[Kfitting: {escaped(what)}", err=True, nl=False)
-    finally:
-        click.echo("\r\x1b[K", err=True, nl=False)
-
-
-def deployments_of(name: str) -> dict[str, Any]:
-    """Those of a scenario, as its file has them. Raises InputError."""
-    from simroute.config import catalogue, yaml_reader
-    from simroute.config.loading import load
-
-    load("check", name, [])
-    found: dict[str, Any] = yaml_reader.read(catalogue.find("scenarios", name)).data["deployments"]
-    return found
-
-
-def _show(found: dict[str, Any], scenario: Path, page: Path) -> None:
+def _show(figures: dict[str, Any], scenario: Path, page: Path) -> None:
     from simroute.cli.render import pages
-    from simroute.cli.terminal import escaped
     from simroute.report.fit_page import goodness_table
 
-    for line in found["notes"]:
+    for line in figures["notes"]:
         click.echo(escaped(line))
-    pages.show(pages.table(*goodness_table(found)))
-    said = [row["said"] for row in found["goodness"] if row["said"]]
+    pages.show(pages.table(*goodness_table(figures)))
+    misfits = [row["said"] for row in figures["goodness"] if row["said"]]
     click.echo("")
-    for line in said or ["No row is far off."]:
+    for line in misfits or ["No row is far off."]:
         click.echo(escaped(line))
     click.echo(f"\nwritten: {escaped(str(scenario))}, {escaped(str(page))}")

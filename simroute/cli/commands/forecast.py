@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from simroute.cli.commands import trace
-from simroute.cli.options import SEED
+from simroute.cli.log_options import (
+    LogOptions,
+    deployments_option,
+    print_json,
+    read_deployments,
+    read_log,
+    read_options,
+    trace_errors,
+    traces_argument,
+)
+from simroute.cli.options import SEED, pass_record
+from simroute.cli.terminal import overwritten_line
 
 if TYPE_CHECKING:
     from simroute.fitting.forecast import Forecast
 
 
 @click.command("forecast")
-@click.argument("traces", metavar="TRACE...", nargs=-1, required=True, shell_complete=trace.files)
+@traces_argument("TRACE...")
 @click.option(
     "--train",
     type=click.FloatRange(0.05, 0.95),
@@ -30,25 +39,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Runs that the intervals are made from.",
 )
-@click.option(
-    "--deployments",
-    metavar="SCENARIO",
-    default=None,
-    help="Take the deployments of this scenario instead of the log's.",
-)
+@deployments_option
 @click.option("--seed", type=SEED, default=1, show_default=True)
-@trace.reading
+@read_options
 @click.option("--windows", is_flag=True, help="Print every window.")
 @click.option("--json", "as_json", is_flag=True, help="Everything on stdout, and nothing else.")
+@pass_record(LogOptions)
 def forecast_command(
-    traces: tuple[str, ...],
-    train: float,
-    replications: int,
-    deployments: str | None,
-    seed: int,
-    windows: bool,
-    as_json: bool,
-    **told: Any,
+    log: LogOptions, train: float, replications: int, seed: int, windows: bool, as_json: bool
 ) -> int:
     """Fit the first part of a log, predict the rest (rate, tokens, cost, p95, success), and say how
     often the intervals held.
@@ -59,75 +57,48 @@ def forecast_command(
     By hour, or in ten windows where fewer than four hours are held out. Outages of the first part
     are not predicted again.
     """
-    import json
-
-    from simroute.cli.commands.fit import deployments_of, telling
     from simroute.fitting.forecast import forecast
 
-    name = Path(traces[0]).name
-    with trace.mistakes():
-        given = None if deployments is None else deployments_of(deployments)
-        table = trace.table(traces, **told)
-        with telling() as progress:
-            found = forecast(table, name, train, replications, given, seed, progress)
+    with trace_errors():
+        deployments = read_deployments(log)
+        table = read_log(log)
+        with overwritten_line("fitting: {}") as progress:
+            result = forecast(table, log.name, train, replications, deployments, seed, progress)
     if as_json:
-        click.echo(
-            json.dumps(
-                {"trace": name, **found.plain()}, indent=2, ensure_ascii=False, allow_nan=False
-            )
-        )
+        print_json({"trace": log.name, **result.plain()})
     else:
-        _show(found, windows)
+        _show(result, windows)
     return 0
 
 
-def _show(found: Forecast, windows: bool) -> None:
+def _show(forecast: Forecast, windows: bool) -> None:
     from simroute.cli.render import pages
     from simroute.fitting.forecast import FIGURES, LEVEL, contains
     from simroute.text import clean, duration
 
     click.echo(
-        f"fitted: {found.trained:,} requests over {duration(found.split)}; held out: "
-        f"{found.held_out:,}; {found.replications} runs"
+        f"fitted: {forecast.trained:,} requests over {duration(forecast.split)}; held out: "
+        f"{forecast.held_out:,}; {forecast.replications} runs"
     )
+    level = f"{100 * LEVEL:.0f} %"
     rows = []
-    for name, (low, middle, high, came) in found.overall.items():
-        held = found.coverage.get(name)
-        inside = "" if came is None else "yes" if contains(low, high, came) else "no"
-        words = "" if held is None else f"{held[0]} of {held[1]}"
-        rows.append(
-            (
-                name,
-                f"{middle:.4g}",
-                f"{low:.4g} to {high:.4g}",
-                "" if came is None else f"{came:.4g}",
-                inside,
-                words,
-                FIGURES[name],
-            )
-        )
-    heads = (
-        "figure",
-        "predicted",
-        f"{100 * LEVEL:.0f} %",
-        "came",
-        "held",
-        "windows that held",
-        "unit",
-    )
+    for name, (low, middle, high, actual) in forecast.overall.items():
+        inside = "" if actual is None else "yes" if contains(low, high, actual) else "no"
+        coverage = "{} of {}".format(*forecast.coverage[name]) if name in forecast.coverage else ""
+        interval = _interval(low, high, actual)
+        rows.append((name, f"{middle:.4g}", *interval, inside, coverage, FIGURES[name]))
+    heads = ("figure", "predicted", level, "came", "held", "windows that held", "unit")
     pages.show(pages.table(heads, rows))
     if windows:
-        each = [
-            (
-                f"{window.start:.0f} s",
-                f"{window.end:.0f} s",
-                name,
-                f"{low:.4g} to {high:.4g}",
-                "" if came is None else f"{came:.4g}",
-            )
-            for window in found.windows
-            for name, (low, high, came) in window.intervals.items()
+        window_rows = [
+            (f"{window.start:.0f} s", f"{window.end:.0f} s", name, *_interval(*interval))
+            for window in forecast.windows
+            for name, interval in window.intervals.items()
         ]
-        pages.show(pages.table(("from", "to", "figure", f"{100 * LEVEL:.0f} %", "came"), each))
-    for note in found.notes:
+        pages.show(pages.table(("from", "to", "figure", level, "came"), window_rows))
+    for note in forecast.notes:
         click.echo(f"note: {clean(note, 400)}")
+
+
+def _interval(low: float, high: float, actual: float | None) -> tuple[str, str]:
+    return f"{low:.4g} to {high:.4g}", "" if actual is None else f"{actual:.4g}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simroute.cli.options import RunOptions, run_options
-from simroute.cli.session import run_session
+from simroute.cli.comparison import run_comparison
+from simroute.cli.options import RunOptions, pass_record, path_option, run_options, to_words
+from simroute.cli.words import parse_words, raise_all, refuse_with_config
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
@@ -22,6 +24,60 @@ WINDOWS = (
     "on as many cores as there are. Policies begin each "
     "part afresh: breakers closed, caches and budgets empty."
 )
+
+
+@dataclass(frozen=True)
+class ReplayOptions:
+    """Options of a replay alone. `start`: --from; `stop`: --to; `form`: --format."""
+
+    rate_scale: float | None
+    start: str | None
+    stop: str | None
+    loop: int | None
+    jitter: bool
+    windows: int | None
+    outages: tuple[str, ...]
+    form: str | None
+    mapping: Path | None
+    tz: str | None
+    time_unit: str | None
+
+    @property
+    def workload(self) -> dict[str, Any]:
+        """The keys of `workload` that these options set."""
+        reading = {
+            "format": self.form,
+            "mapping": None if self.mapping is None else str(self.mapping.resolve()),
+            "zone": self.tz,
+            "unit": self.time_unit,
+        }
+        keys = {
+            "trace_from": self.start,
+            "trace_to": self.stop,
+            "trace_loop": self.loop,
+            "rate_scale": self.rate_scale,
+            "trace_jitter": self.jitter or None,
+            "reading": {key: value for key, value in reading.items() if value is not None} or None,
+        }
+        return {key: value for key, value in keys.items() if value is not None}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options as they are typed."""
+        values = {
+            "--rate-scale": self.rate_scale,
+            "--from": self.start,
+            "--to": self.stop,
+            "--loop": self.loop,
+            "--windows": self.windows,
+            "--format": self.form,
+            "--mapping": self.mapping,
+            "--tz": self.tz,
+            "--time-unit": self.time_unit,
+        }
+        words = to_words({name: (value,) for name, value in values.items()})
+        jitter = ["--jitter"] if self.jitter else []
+        return (*words, *jitter, *to_words({"--outage": self.outages}))
 
 
 @click.command("replay")
@@ -57,12 +113,7 @@ WINDOWS = (
     metavar="NAME",
     help="How the log is written, where its content does not say. [found]",
 )
-@click.option(
-    "--mapping",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="A file that says which column is what.",
-)
+@path_option("--mapping", "A file that says which column is what.")
 @click.option("--tz", metavar="ZONE", default=None, help="Zone of dates that have none. [UTC]")
 @click.option(
     "--time-unit",
@@ -70,20 +121,9 @@ WINDOWS = (
     default=None,
     help="Of times that are numbers. [by their size]",
 )
-def replay_command(
-    rate_scale: float | None,
-    start: str | None,
-    stop: str | None,
-    loop: int | None,
-    jitter: bool,
-    windows: int | None,
-    outages: tuple[str, ...],
-    form: str | None,
-    mapping: Path | None,
-    tz: str | None,
-    time_unit: str | None,
-    **options: Any,
-) -> int:
+@pass_record(RunOptions)
+@pass_record(ReplayOptions)
+def replay_command(options: RunOptions, own: ReplayOptions) -> int:
     """What the traffic of a log would have cost, and how it would have felt, under other policies.
 
     simroute replay spend_logs.jsonl policy=failover,circuit_breaker
@@ -92,54 +132,20 @@ def replay_command(
     the rest can be trusted. Deployments behave as the log says; with scenario=S those of a scenario
     can be asked as well, and its promises and outages hold.
     """
-    from simroute.config.loading import with_windows
-
-    load: dict[str, Any] = {
-        "trace_from": start,
-        "trace_to": stop,
-        "trace_loop": loop,
-        "rate_scale": rate_scale,
-    }
-    load = {key: value for key, value in load.items() if value is not None} | (
-        {"trace_jitter": True} if jitter else {}
-    )
-    reading = {
-        "format": form,
-        "mapping": None if mapping is None else str(mapping.resolve()),
-        "zone": tz,
-        "unit": time_unit,
-    }
-    load |= (
-        {"reading": told}
-        if (told := {key: value for key, value in reading.items() if value is not None})
-        else {}
-    )
-    words = options["words"]
-    _alone(options, load, {"--outage": outages, "--windows": windows})
+    _check_alone(options, own)
 
     def build(seed: int, replications: int | None) -> Configuration:
-        made = built(words, load, outages, seed, replications)
-        return made if windows is None else with_windows(made, windows)
+        from simroute.config.loading import with_windows
 
-    given = {
-        "--rate-scale": rate_scale,
-        "--from": start,
-        "--to": stop,
-        "--loop": loop,
-        "--windows": windows,
-        "--format": form,
-        "--mapping": mapping,
-        "--tz": tz,
-        "--time-unit": time_unit,
-    }
-    asked = [
-        word for name, value in given.items() if value is not None for word in (name, str(value))
-    ] + (["--jitter"] if jitter else [])
-    asked += [word for outage in outages for word in ("--outage", outage)]
-    return run_session("replay", RunOptions(**options), build, tuple(asked))
+        configuration = _plan(options.words, own, seed, replications)
+        if own.windows is None:
+            return configuration
+        return with_windows(configuration, own.windows)
+
+    return run_comparison("replay", options, build, own.words)
 
 
-ASKED = {
+OPTION_NAMES = {
     "trace_from": "--from",
     "trace_to": "--to",
     "trace_loop": "--loop",
@@ -147,73 +153,51 @@ ASKED = {
     "rate_scale": "--rate-scale",
     "reading": "--format, --mapping, --tz or --time-unit",
 }
+"""Key of `workload` -> the option that sets it."""
 
 
-def _alone(options: dict[str, Any], load: dict[str, Any], more: dict[str, Any]) -> None:
-    """A configuration is rerun, or a run resumed by its folder alone, as it is. Raises
-    InputError."""
-    from simroute.errors import InputError
-
-    given = [ASKED[key] for key in load] + [name for name, value in more.items() if value]
-    if given and options["config"] is not None:
-        raise InputError(f"--config reruns a configuration as it is; remove {', '.join(given)}")
-    if given and options["resume"] and not options["words"]:
-        raise InputError(
-            f"--resume goes on as the run was begun; remove {', '.join(given)}, or give the "
-            f"whole command again"
+def _check_alone(options: RunOptions, own: ReplayOptions) -> None:
+    """Refuses options of a replay where a configuration is rerun, or a run resumed by its folder
+    alone. Raises InputError."""
+    names = [OPTION_NAMES[key] for key in own.workload]
+    names += ["--outage"] if own.outages else []
+    names += ["--windows"] if own.windows else []
+    if options.config is not None:
+        refuse_with_config(names, comma=", ")
+    if names and options.resume and not options.words:
+        raise_all(
+            [
+                f"--resume goes on as the run was begun; remove {', '.join(names)}, or give the "
+                f"whole command again"
+            ]
         )
 
 
-def built(
-    words: tuple[str, ...],
-    load: dict[str, Any],
-    outages: tuple[str, ...],
-    seed: int,
-    replications: int | None,
+def _plan(
+    words: tuple[str, ...], own: ReplayOptions, seed: int, replications: int | None
 ) -> Configuration:
-    """The configuration of a command line. Raises InputError."""
-    from simroute.errors import InputError
+    """The configuration that words and options name. Raises InputError."""
     from simroute.studies.replay.calibration import plan_replay
 
-    files, scenario, policies, overrides = _sorted(words)
-    problems = (
-        []
-        if files
-        else [
+    parsed = parse_words(words, has_files=True)
+    problems = []
+    if not parsed.files:
+        problems.append(
             "which trace? Give the file, such as simroute replay spend_logs.jsonl policy=failover"
-        ]
-    )
-    problems += (
-        []
-        if policies
-        else [
+        )
+    if not parsed.policies:
+        problems.append(
             "policy= is missing: name what to hold against the log's own routing, such as "
             "policy=failover"
-        ]
-    )
-    if problems:
-        raise InputError(*problems)
+        )
+    raise_all(problems)
     return plan_replay(
-        files, scenario, policies, overrides, list(outages), seed, replications, load
-    )
-
-
-def _sorted(words: tuple[str, ...]) -> tuple[list[str], str | None, list[str], list[str]]:
-    """(files, scenario, policies, overrides)."""
-    files: list[str] = []
-    chosen: dict[str, str] = {}
-    overrides = []
-    for word in words:
-        key, equals, value = word.partition("=")
-        if equals and key in ("scenario", "policy"):
-            chosen[key] = value
-        elif equals or word.startswith(("~", "+")):
-            overrides.append(word)
-        else:
-            files.append(word)
-    return (
-        files,
-        chosen.get("scenario") or None,
-        [name for name in chosen.get("policy", "").split(",") if name],
-        overrides,
+        parsed.files,
+        parsed.scenario or None,
+        parsed.policies,
+        parsed.overrides,
+        list(own.outages),
+        seed,
+        replications,
+        own.workload,
     )

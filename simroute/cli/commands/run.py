@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from simroute.cli.options import RunOptions, run_options
-from simroute.cli.session import run_session
+from simroute.cli.comparison import run_comparison
+from simroute.cli.options import RunOptions, pass_record, run_options
 
 
 @click.command("run")
@@ -18,9 +16,10 @@ from simroute.cli.session import run_session
     metavar="ID",
     help="Also one request's way through the layers (of replication 0; the first is 0).",
 )
-def run_command(**options: Any) -> int:
+@pass_record(RunOptions)
+def run_command(options: RunOptions) -> int:
     """Run one policy.
 
     simroute run scenario=demo policy=failover
     """
-    return run_session("run", RunOptions(**options))
+    return run_comparison("run", options)

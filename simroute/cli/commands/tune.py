@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simroute.cli.completion import candidates
-from simroute.cli.options import SEED, RunOptions
+from simroute.cli.options import (
+    RunOptions,
+    json_option,
+    pass_record,
+    path_option,
+    plugin_option,
+    quiet_option,
+    seed_option,
+    where_options,
+    words_argument,
+)
+from simroute.cli.words import parse_words, refuse_with_config, split_names
 
 if TYPE_CHECKING:
-    from simroute.cli.afterwards import Again
-    from simroute.studies.tuning import SearchPlan, Tuning
+    from simroute.cli.session import ResumeHint
+    from simroute.studies.tuning import SearchPlan, SearchRequest, Tuning
 
 GOAL = (
     'What is wanted: "min METRIC" or "max METRIC". Several give a front of settings none of '
@@ -40,21 +47,39 @@ RESUME = (
     "Go on with an unfinished search: give the same command again, or only --out FOLDER. "
     "The result has the same bits."
 )
-WORDS = {
-    "objectives": "--objective",
-    "constraints": "--subject-to",
-    "robust": "--robust",
-    "evaluations": "--evaluations",
-    "confirm": "--confirm",
-    "proposer": "--proposer",
-    "seed": "--seed",
-    "against": "--against",
-}
-"""Options that are words of the search; a stored search has its own."""
+LEFT_FILES = ("report.html", "tuned.yaml", "summary.json", "trials.parquet", "config.yaml")
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Options of a search alone, None or empty where they were not given."""
+
+    objectives: tuple[str, ...]
+    constraints: tuple[str, ...]
+    robust: str | None
+    evaluations: int | None
+    confirm: int | None
+    proposer: str | None
+    against: str | None
+    report: bool
+
+    def names(self, seed: int | None) -> list[str]:
+        """The options that are given and that are part of a stored search, which has its own."""
+        values = {
+            "--objective": self.objectives,
+            "--subject-to": self.constraints,
+            "--robust": self.robust,
+            "--evaluations": self.evaluations,
+            "--confirm": self.confirm,
+            "--proposer": self.proposer,
+            "--seed": seed,
+            "--against": self.against,
+        }
+        return [name for name, value in values.items() if value not in (None, ())]
 
 
 @click.command("tune")
-@click.argument("words", nargs=-1, shell_complete=candidates.words)
+@words_argument
 @click.option("--objective", "objectives", multiple=True, metavar="GOAL", help=GOAL)
 @click.option("--subject-to", "constraints", multiple=True, metavar="EXPR", help=BOUND)
 @click.option("--robust", type=click.Choice(["mean", "worst", "cvar"]), default=None, help=ROBUST)
@@ -74,71 +99,22 @@ WORDS = {
 @click.option(
     "--proposer", type=click.Choice(["sobol", "tpe", "cmaes", "gp"]), default=None, help=PROPOSER
 )
-@click.option("--seed", type=SEED, default=None, help="Seed of all chance. [1]")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 1024),
-    default=None,
-    help="Worker processes; the result does not depend on it.",
-)
-@click.option(
-    "--executor",
-    metavar="WHERE",
-    default=None,
-    help="local, or dask://HOST:PORT: a Dask cluster's workers. [local]",
-)
-@click.option(
-    "--any-worker",
-    is_flag=True,
-    help="Also Dask workers whose arithmetic or versions may give other bits.",
-)
-@click.option(
-    "--cache",
-    is_flag=True,
-    help="Read back from reports/.cache/ what was run before, if nothing at all has changed.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="The run's folder. [reports/SCENARIO-tune]",
-)
+@seed_option
+@where_options
+@path_option("--out", "The run's folder. [reports/SCENARIO-tune]")
 @click.option("--resume", is_flag=True, help=RESUME)
-@click.option("--json", "as_json", is_flag=True, help="The summary on stdout and nothing else.")
-@click.option(
-    "--plugin",
-    "plugins",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A Python file with layers of your own.",
-)
-@click.option(
-    "--config",
-    type=click.Path(path_type=Path),
-    default=None,
-    help="Run an earlier search's config.yaml again.",
-)
+@json_option
+@plugin_option
+@path_option("--config", "Run an earlier search's config.yaml again.")
 @click.option(
     "--report/--no-report",
     default=True,
     help="Write report.html, or not (simroute report makes it later). [yes]",
 )
-@click.option("--quiet", is_flag=True, help="Print only errors.")
-def tune_command(
-    words: tuple[str, ...],
-    workers: int | None,
-    executor: str | None,
-    any_worker: bool,
-    cache: bool,
-    out: Path | None,
-    resume: bool,
-    as_json: bool,
-    plugins: tuple[Path, ...],
-    config: Path | None,
-    report: bool,
-    quiet: bool,
-    **asked: Any,
-) -> int:
+@quiet_option
+@pass_record(RunOptions)
+@pass_record(SearchOptions)
+def tune_command(options: RunOptions, search: SearchOptions) -> int:
     """Search a policy's parameters, and confirm the best setting in weather that the search has not
     seen.
 
@@ -157,213 +133,140 @@ def tune_command(
 
     A policy file may hold the same entries in a `tune:` block.
     """
-    options = RunOptions(
-        words,
-        workers=workers,
-        executor=executor,
-        any_worker=any_worker,
-        cache=cache,
-        out=out,
-        resume=resume,
-        as_json=as_json,
-        plugins=plugins,
-        config=config,
-        no_report=not report,
-        quiet=quiet,
-    )
-    return _search(options, asked)
-
-
-def _search(options: RunOptions, asked: dict[str, Any]) -> int:
-    """Run it, print it, write it. `asked`: options that only a search has. The exit status."""
-    from simroute.cli.afterwards import Again, cut_short
-    from simroute.cli.session import executor_of
-    from simroute.cli.terminal import brief
+    from simroute.cli.session import Launch, choose_executor, launch, print_notes
     from simroute.config.plugins import load_plugins
-    from simroute.errors import InputError
-    from simroute.experiment.job import WorkerLostError
-    from simroute.storage.folder import make_folder
-    from simroute.storage.resume import find_unfinished
-    from simroute.studies.tuning import sheet, tune
+    from simroute.studies.tuning import sheet
 
-    where = executor_of(options)
+    options = replace(options, no_report=not search.report)
+    choose_executor(options)
     load_plugins(options.plugins)
-    out, talk = options.out, not options.quiet and not options.as_json
-    files = tuple(file.resolve() for file in options.plugins)
-    plan = _planned(options.words, options.config, options.resume, out, files, asked)
-    notes = dict.fromkeys(note for made in plan.configurations for note in made.notes)
-    for note in notes if talk else ():
-        click.echo(f"note: {brief(note)}", err=True)
-    made = sheet(plan)
-    place = (
-        make_folder(made, out)
-        if not options.resume
-        else find_unfinished(made)
-        if out is None
-        else out
-    )
-    again = Again("tune", place, options.to_resume(), new=out is None and not options.resume)
-    try:
-        with _watching(plan, talk, not options.quiet) as watch:
-            found = tune(
-                plan,
-                workers=options.workers or _workers(plan),
-                watch=watch,
-                out=place,
-                resume=options.resume,
-                report=not options.no_report,
-                perform=None if options.is_local else where,
-                cache=options.cache,
-            )
-    except (KeyboardInterrupt, WorkerLostError, RuntimeError) as error:
-        return cut_short(error, again)
-    except ImportError as error:
-        again.tidy()
-        why = (
-            f"what it needs cannot be loaded ({error}); install it anew, or use the built-in search"
-        )
-        raise InputError(f"--proposer {plan.request.proposer}: {why}") from None
-    except BaseException:
-        again.tidy()
-        raise
-    if options.as_json or "summary.json" in found.unwritten:
-        click.echo(found.to_json(), nl=False)
-    elif talk:
-        _show(found, place, not options.no_report)
-    return _ended(found, again)
+    plan = _plan(options, search)
+    print_notes(dict.fromkeys(note for each in plan.configurations for note in each.notes), options)
+
+    def play(folder: Path) -> Tuning:
+        return _play(plan, options, folder)
+
+    def conclude(tuning: Tuning, hint: ResumeHint) -> int:
+        return _conclude(tuning, options, hint)
+
+    return launch(Launch("tune", sheet(plan), options.to_resume(), play, conclude), options)
 
 
-def _planned(
-    words: tuple[str, ...],
-    config: Path | None,
-    resume: bool,
-    out: Path | None,
-    plugins: tuple[Path, ...],
-    options: dict[str, Any],
-) -> SearchPlan:
-    """Of the words given, of an earlier search's config.yaml, or of the one in an unfinished
-    folder. Raises InputError."""
+def _plan(options: RunOptions, search: SearchOptions) -> SearchPlan:
+    """The search that words and options name, that of --config, or the unfinished one in --out.
+    Raises InputError."""
     from simroute.errors import InputError
     from simroute.storage.resume import require_unfinished
     from simroute.studies.tuning import plan_search, read_plan
 
-    given = [*words, *(option for name, option in WORDS.items() if options[name] not in (None, ()))]
-    if config is not None:
-        if given:
-            raise InputError(f"--config reruns a search as it is; remove {' '.join(given)}")
-        return read_plan(config, plugins)
-    if given or not resume:
-        return plan_search(
-            _wanted(
-                words,
-                {name: value for name, value in options.items() if value is not None},
-                plugins,
-            )
-        )
-    if out is None:
+    given = [*options.words, *search.names(options.seed)]
+    if options.config is not None:
+        refuse_with_config(given, "search")
+        return read_plan(options.config, options.plugin_files)
+    if given or not options.resume:
+        return plan_search(_request(options, search))
+    if options.out is None:
         raise InputError(
             "--resume: which search? Give the words that it was begun with, or --out FOLDER: "
             "simroute tune --resume --out FOLDER"
         )
-    require_unfinished(out)
-    return read_plan(out / "config.yaml", plugins)
+    require_unfinished(options.out)
+    return read_plan(options.out / "config.yaml", options.plugin_files)
 
 
-def _wanted(words: tuple[str, ...], options: dict[str, Any], plugins: tuple[Path, ...]) -> Any:
-    from simroute.errors import InputError
+def _request(options: RunOptions, search: SearchOptions) -> SearchRequest:
+    """What is searched for. Raises InputError."""
     from simroute.studies.tuning import SearchRequest
 
-    chosen: dict[str, str] = {"scenario": "", "policy": ""}
-    entries: dict[str, str] = {}
-    overrides, problems = [], []
-    for word in words:
-        key, equals, value = word.partition("=")
-        if key.startswith("tune."):
-            name = key.removeprefix("tune.")
-            problems += [f"{key}: no range is given; write {key}=LOW..HIGH"] if not equals else []
-            problems += [f"{key} is given twice"] if name in entries else []
-            entries[name] = value
-        elif equals and key in chosen:
-            chosen[key] = value
-        else:
-            overrides.append(word)
-    problems += [
-        f"{key}= is missing: name one, such as {key}={name}"
-        for key, name in (("scenario", "demo"), ("policy", "failover"))
-        if not chosen[key]
-    ]
-    if "," in chosen["policy"]:
-        problems.append("tune takes one policy; search each of them by itself")
-    if problems:
-        raise InputError(*problems)
-    scenarios = [name for name in chosen["scenario"].split(",") if name]
-    options["against"] = [name for name in options.get("against", "").split(",") if name]
+    words = parse_words(options.words, has_ranges=True)
+    several = "," in words.policy
+    words.require(*(["tune takes one policy; search each of them by itself"] if several else []))
+    settings: dict[str, Any] = {
+        "objectives": search.objectives,
+        "constraints": search.constraints,
+        "robust": search.robust,
+        "evaluations": search.evaluations,
+        "confirm": search.confirm,
+        "proposer": search.proposer,
+        "seed": options.seed,
+    }
     return SearchRequest(
-        scenarios, chosen["policy"], entries, overrides=overrides, plugins=plugins, **options
+        split_names(words.scenario),
+        words.policy,
+        words.ranges,
+        overrides=words.overrides,
+        plugins=options.plugin_files,
+        against=split_names(search.against or ""),
+        **{name: value for name, value in settings.items() if value is not None},
     )
 
 
-def _workers(plan: SearchPlan) -> int:
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    requests = sum(made.expected_requests for made in plan.configurations) / len(
-        plan.configurations
-    )
-    # starting a worker costs about as much as that
-    return 1 if plan.request.evaluations * requests < 60_000 else cores
+def _play(plan: SearchPlan, options: RunOptions, folder: Path) -> Tuning:
+    """The finished search. Raises InputError if optuna, or what it needs, cannot be loaded."""
+    from simroute.cli.search_progress import watch_search
+    from simroute.cli.session import choose_executor
+    from simroute.errors import InputError
+    from simroute.studies.tuning import tune
+
+    try:
+        with watch_search(options) as listener:
+            return tune(
+                plan,
+                workers=options.workers or _choose_workers(plan),
+                watch=listener,
+                out=folder,
+                resume=options.resume,
+                report=not options.no_report,
+                perform=None if options.is_local else choose_executor(options),
+                cache=options.cache,
+            )
+    except ImportError as error:
+        raise InputError(
+            f"--proposer {plan.request.proposer}: what it needs cannot be loaded ({error}); "
+            f"install it anew, or use the built-in search"
+        ) from None
 
 
-def _show(found: Tuning, place: Path, report: bool) -> None:
+def _choose_workers(plan: SearchPlan) -> int:
+    from simroute.cli.session import FEW_REQUESTS, available_cores
+
+    configurations = plan.configurations
+    requests = sum(each.expected_requests for each in configurations) / len(configurations)
+    few = plan.request.evaluations * requests < FEW_REQUESTS
+    return 1 if few else available_cores()
+
+
+def _conclude(tuning: Tuning, options: RunOptions, hint: ResumeHint) -> int:
+    """Prints the result; the exit status."""
+    from simroute.cli.session import report_incomplete
+
+    if options.as_json or "summary.json" in tuning.unwritten:
+        click.echo(tuning.to_json(), nl=False)
+    elif options.is_talkative:
+        _show(tuning, hint.folder, not options.no_report)
+    return report_incomplete(tuning, hint, "summary.json", "what was finished is kept")
+
+
+def _show(tuning: Tuning, folder: Path, report: bool) -> None:
     from simroute.cli.terminal import brief, clean, console
 
-    shown = console()
-    shown.print("")
-    for line in found.lines():
-        shown.print(clean(line, 1000))
-    names = ["report.html"] * (report and "report.html" not in found.unwritten) + [
-        "tuned.yaml",
-        "summary.json",
-        "trials.parquet",
-        "config.yaml",
+    out = console()
+    out.print("")
+    for line in tuning.lines():
+        out.print(clean(line, 1000))
+    written = [
+        name
+        for name in LEFT_FILES
+        if name not in tuning.unwritten and (report or name != "report.html")
     ]
-    shown.print(
-        f"\nwritten to {brief(str(place))}/ "
-        f"({', '.join(name for name in names if name not in found.unwritten)})",
-        soft_wrap=True,
-    )
-    wanted = found.plan.request
-    weather = [text for text in wanted.overrides if text.lstrip("~+").startswith("scenario.")]
+    out.print(f"\nwritten to {brief(str(folder))}/ ({', '.join(written)})", soft_wrap=True)
+    request = tuning.plan.request
+    weather = [text for text in request.overrides if text.lstrip("~+").startswith("scenario.")]
     words = [
         "simroute",
         "compare",
-        f"scenario={wanted.scenarios[0]}",
-        f"policy={wanted.policy},{place / 'tuned.yaml'}",
+        f"scenario={request.scenarios[0]}",
+        f"policy={request.policy},{folder / 'tuned.yaml'}",
         *weather,
     ]
-    shown.print(f"try it: {brief(shlex.join(words))}", soft_wrap=True)
-
-
-def _ended(found: Tuning, again: Again) -> int:
-    """What is missing, and how to go on. The exit status."""
-    from simroute.cli.afterwards import said
-
-    if found.problems:
-        on_stdout = ["the summary is on stdout"] if "summary.json" in found.unwritten else []
-        said("; ".join([*found.problems, *on_stdout]))
-    if found.interrupted:
-        said("interrupted; what was finished is kept")
-    if again.is_possible:
-        said(f"go on with: {again}")
-    return 130 if found.interrupted else 2 if found.problems else 0
-
-
-@contextmanager
-def _watching(plan: SearchPlan, talk: bool, notes: bool) -> Iterator[Any]:
-    from simroute.cli.race import Line, Notes
-
-    if not talk or not sys.stderr.isatty():
-        yield Notes(notes)
-        return
-    with Line(plan) as line:
-        yield line
+    out.print(f"try it: {brief(shlex.join(words))}", soft_wrap=True)

@@ -1,15 +1,14 @@
-"""A study on a terminal: a table of at most 100 columns, differences, and the verdict."""
+"""A comparison on a terminal: a table of at most 100 columns, differences, and the verdict."""
 
 from __future__ import annotations
 
-import unicodedata
 from pathlib import Path
 from typing import Any
 
 import click
 
 from simroute.cli.render.sparkline import sparklines
-from simroute.cli.terminal import brief, clean
+from simroute.cli.terminal import brief, clean, print_table
 from simroute.metrics import is_share
 from simroute.statistics.intervals import Interval
 from simroute.statistics.multiple import pair_count
@@ -19,105 +18,104 @@ from simroute.text import number, percent, seconds, usd
 
 WIDTH = 18
 OPTIONAL = {"quality": "quality_mean", "noticed": "detection_s"}
-"""Columns that are left out where no policy has the figure."""
+"""Column -> metric; columns that are left out where no policy has the metric."""
+FILES = ("report.html", "summary.json", "config.yaml", "spend.csv")
 
 
-def show(study: Study, folder: Path) -> None:
-    """Print it."""
-    made = study.configuration
-    load = (
-        "trace" if made.scenario.workload.trace else f"{made.scenario.workload.rate:g} requests/s"
-    )
-    many = f"{study.replications} replication{'s' if study.replications > 1 else ''}"
-    click.echo(f"\n{clean(' '.join(made.scenario.about.split()), 300)}")
+def print_study(study: Study, folder: Path) -> None:
+    """Prints the figures, the differences and the verdict."""
+    configuration = study.configuration
+    scenario = configuration.scenario
+    load = "trace" if scenario.workload.trace else f"{scenario.workload.rate:g} requests/s"
+    count = f"{study.replications} replication{'s' if study.replications > 1 else ''}"
+    click.echo(f"\n{clean(' '.join(scenario.about.split()), 300)}")
     click.echo(
-        f"{clean(made.scenario_name, 40)}: {made.scenario.horizon / 3600:.3g} h, {load}, {many}, "
-        f"seed {made.seed}\n"
+        f"{clean(configuration.scenario_name, 40)}: {scenario.horizon / 3600:.3g} h, {load}, "
+        f"{count}, seed {configuration.seed}\n"
     )
     for line in study.calibration_lines():
         click.echo(clean(line, 400))
     if study.replay is not None:
         click.echo("")
-    rows = [_row(study, policy) for policy in study.runs]
-    none = {
-        head
-        for head, metric in OPTIONAL.items()
-        if all(found[metric].mean is None for found in study.intervals.values())
-    }
-    shown = [place for place, (head, _) in enumerate(rows[0]) if head not in none]
-    _table(
-        [
-            tuple(rows[0][place][0] for place in shown),
-            *(tuple(row[place][1] for place in shown) for row in rows),
-        ]
-    )
-    if study.replay is None:  # whose differences are told beside its residuals
-        _differences(study)
+    _print_policies(study)
+    if study.replay is None:  # a replay's differences are printed beside its residuals
+        _print_differences(study)
     click.echo("")
-    for line in sparklines(study.page_evidence, made.scenario.horizon):
+    for line in sparklines(study.page_evidence, scenario.horizon):
         click.echo(line.rstrip())
     click.echo("")
     for line in study.verdict_lines():
         click.echo(clean(line, 400))
     if not study.unwritten:
-        files = [
-            name
-            for name in ("report.html", "summary.json", "config.yaml", "spend.csv")
-            if (folder / name).is_file()
-        ]
-        click.echo(f"\nwritten to {brief(str(folder))}/ ({', '.join(files)})")
+        files = ", ".join(name for name in FILES if (folder / name).is_file())
+        click.echo(f"\nwritten to {brief(str(folder))}/ ({files})")
 
 
-def _row(study: Study, policy: str) -> list[tuple[str, str]]:
-    """(head, cell) by column. Where success in time is promised it has a column, and the ± is its
-    own."""
-    found = study.intervals[policy]
+def _print_policies(study: Study) -> None:
+    """A row for each policy, without columns that are empty for all."""
+    rows = [_cells(study, policy) for policy in study.runs]
+    empty = {
+        head
+        for head, metric in OPTIONAL.items()
+        if all(intervals[metric].mean is None for intervals in study.intervals.values())
+    }
+    columns = [index for index, (head, _) in enumerate(rows[0]) if head not in empty]
+    heads = tuple(rows[0][index][0] for index in columns)
+    print_table([heads, *(tuple(row[index][1] for index in columns) for row in rows)])
+
+
+def _cells(study: Study, policy: str) -> list[tuple[str, str]]:
+    """(head, cell) of each column. The ± is that of the promised success."""
+    intervals = study.intervals[policy]
     meets = next(entry["meets_slo"] for entry in study.verdict if entry["policy"] == policy)
     promised = success_metric(study.configuration.scenario)
+    quality = intervals["quality_mean"].mean
     return [
         ("policy", clean(policy, WIDTH)),
         ("kept", {True: "yes", False: "no", None: "?"}[meets]),
-        ("success", percent(found[SUCCESS].mean)),
-        *([("in time", percent(found[IN_TIME].mean))] if promised == IN_TIME else []),
-        ("±", _half(found[promised], 100, 2)),
-        ("p95", seconds(found["latency_p95_s"].mean)),
-        ("ttft p95", seconds(found["ttft_p95_s"].mean)),
-        ("$/1k req", usd(found["cost_per_1k_requests_usd"].mean)),
-        ("±", _half(found["cost_per_1k_requests_usd"], 1, 2)),
-        (
-            "quality",
-            percent(found["quality_mean"].mean)[:-3] + "%"
-            if found["quality_mean"].mean is not None
-            else "n/a",
-        ),
-        ("sends", number(found["attempts_per_request"].mean)),
-        ("failing", seconds(found["time_on_failing_target_s"].mean)),
-        ("noticed", seconds(found["detection_s"].mean)),
+        ("success", percent(intervals[SUCCESS].mean)),
+        *([("in time", percent(intervals[IN_TIME].mean))] if promised == IN_TIME else []),
+        ("±", _half_width(intervals[promised], 100)),
+        ("p95", seconds(intervals["latency_p95_s"].mean)),
+        ("ttft p95", seconds(intervals["ttft_p95_s"].mean)),
+        ("$/1k req", usd(intervals["cost_per_1k_requests_usd"].mean)),
+        ("±", _half_width(intervals["cost_per_1k_requests_usd"], 1)),
+        ("quality", "n/a" if quality is None else f"{percent(quality)[:-3]}%"),
+        ("sends", number(intervals["attempts_per_request"].mean)),
+        ("failing", seconds(intervals["time_on_failing_target_s"].mean)),
+        ("noticed", seconds(intervals["detection_s"].mean)),
     ]
 
 
-def _differences(study: Study) -> None:
+def _half_width(interval: Interval, scale: float) -> str:
+    """To the farther bound: bounds of shares do not lie evenly around the mean."""
+    mean, low, high = interval.mean, interval.low, interval.high
+    if mean is None or low is None or high is None:
+        return "-"
+    return f"{max(high - mean, mean - low) * scale:.2f}"
+
+
+def _print_differences(study: Study) -> None:
     if not study.differences:
         return
     first = study.differences[0]["a"]
-    many = pair_count(len(study.runs))
-    together = f" for all {many} pairs together" if many > 1 else ""
+    pairs = pair_count(len(study.runs))
+    together = f" for all {pairs} pairs together" if pairs > 1 else ""
     click.echo(
         f"\nDifferences to {clean(first, WIDTH)}, paired over the same weather (95 %{together}):"
     )
     promised = success_metric(study.configuration.scenario)
-    names = {
+    heads = {
         promised: {SUCCESS: "success", IN_TIME: "in time"}[promised],
         "latency_p95_s": "p95",
         "cost_per_1k_requests_usd": "$/1k req",
     }
-    rows = []
+    rows: list[tuple[str, ...]] = [("policy", *heads.values())]
     for other in (policy for policy in study.runs if policy != first):
-        found = {row["metric"]: row for row in study.differences if row["b"] == other}
-        rows.append(
-            (clean(other, WIDTH), *(_difference(metric, found[metric]) for metric in names))
-        )
-    _table([("policy", *names.values()), *rows])
+        differences = {row["metric"]: row for row in study.differences if row["b"] == other}
+        cells = (_difference(metric, differences[metric]) for metric in heads)
+        rows.append((clean(other, WIDTH), *cells))
+    print_table(rows)
 
 
 def _difference(metric: str, row: dict[str, Any]) -> str:
@@ -127,27 +125,5 @@ def _difference(metric: str, row: dict[str, Any]) -> str:
     text = f"{row['mean'] * scale:+.2f}{unit}"
     if row["low"] is None:
         return text
-    sure = "" if row["low"] > 0 or row["high"] < 0 else " ?"
-    return f"{text} ({row['low'] * scale:+.2f} … {row['high'] * scale:+.2f}){sure}"
-
-
-def _table(rows: list[tuple[str, ...]]) -> None:
-    widths = [max(_columns(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0] + " " * (widths[0] - _columns(row[0]))]
-        cells += [
-            " " * (width - _columns(cell)) + cell
-            for cell, width in zip(row[1:], widths[1:], strict=True)
-        ]
-        click.echo(" ".join(cells).rstrip())
-
-
-def _columns(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
-
-
-def _half(found: Interval, scale: float, digits: int) -> str:
-    """To the farther bound: bounds of shares do not lie evenly around the mean."""
-    if found.mean is None or found.low is None or found.high is None:
-        return "-"
-    return f"{max(found.high - found.mean, found.mean - found.low) * scale:.{digits}f}"
+    chance = "" if row["low"] > 0 or row["high"] < 0 else " ?"
+    return f"{text} ({row['low'] * scale:+.2f} … {row['high'] * scale:+.2f}){chance}"

@@ -23,12 +23,8 @@ if TYPE_CHECKING:
 COLOURS = {"sends": "cyan", "good": "green", "bad": "red", "quiet": "dim"}
 
 
-def asked(
-    configuration: Configuration, request_id: int | None, as_json: bool
-) -> Explanation | None:
-    """The story that `--explain` wants, before anything is written. Raises InputError."""
-    if request_id is None:
-        return None
+def explain_request(configuration: Configuration, request_id: int, as_json: bool) -> Explanation:
+    """The explanation of a request under the first policy. Raises InputError."""
     if as_json:
         raise InputError(
             "--explain prints a tree for people, --json the summary and nothing else: give one "

@@ -8,22 +8,24 @@ from simroute.cli.terminal import clean
 from simroute.text import duration
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-MOST = 60
+MOST_COLUMNS = 60
+MOST_OUTAGES = 3
 NAME = 18
+"""Columns for the name of a policy."""
 
 
 def sparklines(evidence: dict[str, Any], horizon: float) -> list[str]:
-    """Lines to print: one for each policy, one for each of the first three outages, one for the
-    time. Empty when no request arrived.
+    """Lines to print: a head, one for each policy, one for each of the first three outages. Empty
+    when no request arrived.
 
-    A full block is a slice in which as many succeed as are promised, however late; lower ones are
-    success by seventh parts of that.
+    A full block is a slice of time in which the promised share succeeds, at any latency; lower ones
+    are success by sevenths of that share.
     """
-    shares = {policy: _shares(found) for policy, found in evidence["policies"].items()}
+    shares = {policy: _shares(counts) for policy, counts in evidence["policies"].items()}
     if not any(share is not None for row in shares.values() for share in row):
         return []
     promise = evidence["slo"]["success"]
-    wide = len(next(iter(shares.values())))
+    columns = len(next(iter(shares.values())))
     which = ", first replication" if evidence.get("random_weather") else ""
     lines = [
         f"Success over time, {duration(horizon)}{which} (█ at least {100 * promise:g} % succeed, "
@@ -33,18 +35,20 @@ def sparklines(evidence: dict[str, Any], horizon: float) -> list[str]:
         f"{clean(policy, NAME):{NAME}} {''.join(_block(share, promise) for share in row)}"
         for policy, row in shares.items()
     ]
-    outages = [one for one in evidence["weather"] if one["kind"] == "outage"]
-    lines += [f"{'':{NAME}} {_bracket(one, horizon, wide)}" for one in outages[:3]]
-    return lines + (
-        [f"{'':{NAME}} and {len(outages) - 3} more outages"] if len(outages) > 3 else []
-    )
+    outages = [spell for spell in evidence["weather"] if spell["kind"] == "outage"]
+    lines += [
+        f"{'':{NAME}} {_bracket(spell, horizon, columns)}" for spell in outages[:MOST_OUTAGES]
+    ]
+    more = len(outages) - MOST_OUTAGES
+    return lines + ([f"{'':{NAME}} and {more} more outages"] if more > 0 else [])
 
 
-def _shares(found: dict[str, Any]) -> list[float | None]:
-    size = -(-len(found["ok"]) // MOST)
-    spans = range(0, len(found["ok"]), size)
-    counts = [(sum(found["ok"][i : i + size]), sum(found["arrivals"][i : i + size])) for i in spans]
-    return [ok / arrivals if arrivals else None for ok, arrivals in counts]
+def _shares(counts: dict[str, Any]) -> list[float | None]:
+    """Shares of success in slices of equal length."""
+    ok, arrivals = counts["ok"], counts["arrivals"]
+    size = -(-len(ok) // MOST_COLUMNS)
+    sums = [(sum(ok[i : i + size]), sum(arrivals[i : i + size])) for i in range(0, len(ok), size)]
+    return [part / whole if whole else None for part, whole in sums]
 
 
 def _block(share: float | None, promise: float) -> str:
@@ -53,17 +57,15 @@ def _block(share: float | None, promise: float) -> str:
     return BLOCKS[7] if share >= promise else BLOCKS[min(6, int(7 * share / promise))]
 
 
-def _bracket(one: dict[str, Any], horizon: float, wide: int) -> str:
-    """A brace under the slices of an outage, with its name in it, or behind it where it is too
+def _bracket(outage: dict[str, Any], horizon: float, columns: int) -> str:
+    """A brace below the slices of an outage, with its name in it, or beside it where it is too
     narrow."""
-    first = min(wide - 1, int(one["start_s"] / horizon * wide))
-    last = max(first, min(wide - 1, int(one["end_s"] / horizon * wide - 1e-9)))
-    room, name = last - first + 1, clean(one["name"], 24)
+    first = min(columns - 1, int(outage["start_s"] / horizon * columns))
+    last = max(first, min(columns - 1, int(outage["end_s"] / horizon * columns - 1e-9)))
+    room, name = last - first + 1, clean(outage["name"], 24)
     if room >= len(name) + 4:
         return " " * first + f"╰{f' {name} ':─^{room - 2}}╯"
     mark = "╰" + "─" * (room - 2) + "╯" if room > 1 else "│"
-    return (
-        " " * first + f"{mark} {name}"
-        if first + room + 1 + len(name) <= 80
-        else " " * max(0, first - len(name) - 1) + f"{name} {mark}"
-    )
+    if first + room + 1 + len(name) <= 80:
+        return " " * first + f"{mark} {name}"
+    return " " * max(0, first - len(name) - 1) + f"{name} {mark}"

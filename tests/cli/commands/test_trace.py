@@ -284,9 +284,10 @@ def test_names_of_formats_are_completed() -> None:
     """Behind --format, each with what it is."""
     import click
 
-    from simroute.cli.commands.trace import formats, inspect_command
+    from simroute.cli.commands.trace import inspect_command
+    from simroute.cli.log_options import complete_formats
 
-    found = formats(click.Context(inspect_command), inspect_command.params[1], "b")
+    found = complete_formats(click.Context(inspect_command), inspect_command.params[1], "b")
     assert [item.value for item in found] == ["bailian", "bedrock", "burstgpt"]
     assert all(item.help for item in found)
 
