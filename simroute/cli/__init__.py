@@ -1,5 +1,4 @@
-"""The command line: words in, studies called, tables out. Commands are imported when they are
-used."""
+"""The command line: its commands, which are imported when they are used, and its exit status."""
 
 from __future__ import annotations
 
@@ -71,14 +70,16 @@ COMMANDS = {
 
 
 CLOSED = 128 + 13
-"""Exit status when nobody reads the output any more: what a shell tells of a command that SIGPIPE
-ended."""
-TYPED = 200
+"""Exit status when the output is a closed pipe, as shells report a command that SIGPIPE ended."""
+MOST_TYPED = 200
 """Characters of a typed word that a message repeats."""
+ONE_LINE = ("WorkerLostError", "RuntimeError", "ReplicationError")
+"""Errors whose message is enough; they are named, as importing them takes time."""
 
 
-class Lazy(click.Group):
-    """Knows its commands' names and one line of help; loads the rest on use."""
+class LazyGroup(click.Group):
+    """A group that knows the names of its commands and a line of help, and imports the rest on
+    use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -109,7 +110,7 @@ class Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="simroute")
 def cli() -> None:
     """Know what a routing policy does before a provider fails.
@@ -119,21 +120,21 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run a command and exit: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted, 141
-    nobody reads the output any more."""
+    """Runs a command and exits: 0 done, 1 an --assert is missed, 2 bad input, 130 interrupted, 141
+    the output is a closed pipe."""
     typed = sys.argv[1:] if arguments is None else arguments
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by whoever called
+        if getattr(sys, name) is None:  # closed by the caller
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     try:
         with _quiet_interrupt():
-            status, lines = _done(typed)
+            status, lines = _run(typed)
         for line in lines:
-            _said(typed, line)
-        sys.stdout.flush()  # here, where a closed pipe is still ours to answer
+            _print_error(typed, line)
+        sys.stdout.flush()  # here, where a closed pipe can still be handled
     except BrokenPipeError:
         for stream in (sys.stdout, sys.stderr):
-            # nothing is left to be flushed
+            # so that nothing is flushed at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         status = CLOSED
     sys.exit(status)
@@ -141,7 +142,7 @@ def main(arguments: list[str] | None = None) -> Any:
 
 @contextmanager
 def _quiet_interrupt() -> Iterator[None]:
-    """Ctrl-C without Python's warning about coroutines that were never awaited: one that it ends
+    """Ctrl-C without Python's warning of coroutines that were never awaited: one that is ended
     between its call and its first step is no forgotten `await`."""
     if (
         threading.current_thread() is not threading.main_thread()
@@ -163,10 +164,10 @@ def _quiet_interrupt() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _done(typed: list[str]) -> tuple[int, list[str]]:
-    """Run a command: its exit status, and what is to be said on stderr. Raises BrokenPipeError."""
+def _run(typed: list[str]) -> tuple[int, list[str]]:
+    """Runs a command: its exit status, and lines for stderr. Raises BrokenPipeError."""
     if "_SIMROUTE_COMPLETE" in os.environ:
-        # a shell asks what may come next; click answers through these classes
+        # a shell asks for completions; click answers through these classes
         import_module("simroute.cli.completion.shells")
     if any("\0" in word for word in typed):
         return 2, ["a word of the command holds a NUL character, which no name can"]
@@ -181,8 +182,8 @@ def _done(typed: list[str]) -> tuple[int, list[str]]:
     except KeyboardInterrupt:
         return 130, ["interrupted before the first replication was finished"]
     except SystemExit as leave:
-        # no command exits by itself: click does so when its output is a closed pipe, with 0 when it
-        # has completed a word
+        # no command exits by itself: click does with 1 when its output is a closed pipe, and with
+        # 0 when it has completed a word
         if leave.code == 1:
             raise BrokenPipeError from None
         raise
@@ -192,20 +193,16 @@ def _done(typed: list[str]) -> tuple[int, list[str]]:
         return 2, [f"{error.filename or 'the output'}: {error.strerror or error}"]
     except Exception as error:
         lines = getattr(error, "lines", None)
-        if lines is None and type(error).__name__ not in (
-            "WorkerLostError",
-            "RuntimeError",
-            "ReplicationError",
-        ):
+        if lines is None and type(error).__name__ not in ONE_LINE:
             raise
         return 2, [str(error)] if lines is None else list(lines)
 
 
-def _said(typed: list[str], line: str) -> None:
+def _print_error(typed: list[str], line: str) -> None:
+    """Prints a line on stderr, in which long words that were typed are cut."""
     from simroute.cli.terminal import brief
 
-    for part in (
-        part for word in typed for part in (word, word.partition("=")[2]) if len(part) > TYPED
-    ):
-        line = line.replace(part, f"{part[:TYPED]}…")
+    for part in (part for word in typed for part in (word, word.partition("=")[2])):
+        if len(part) > MOST_TYPED:
+            line = line.replace(part, f"{part[:MOST_TYPED]}…")
     click.echo(f"simroute: {brief(line)}", err=True)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from simroute.cli.completion import candidates
+from simroute.cli.options import plugin_option
 from simroute.cli.render import pages
 from simroute.cli.terminal import escaped, on_terminal
 from simroute.config.plugins import load_plugins
@@ -21,33 +22,23 @@ KINDS = {
     "formats": "format",
     "metrics": "metric",
 }
-"""What can be listed -> what one of them is called."""
+"""What can be listed -> the name of one of them."""
 NEUTRAL = ("requests", "breaker_opened", "half_open_probes", "utilisation")
-"""Figures of which neither more nor less is better."""
-plugin = click.option(
-    "--plugin",
-    "plugins",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="A Python file with layers of your own.",
-)
+"""Metrics of which neither more nor less is better."""
 
 
 @click.command("list")
 @click.argument("kind", type=click.Choice(list(KINDS)), required=False)
-@plugin
+@plugin_option
 def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
     """Names, one a line; on a terminal with what each is for. Without KIND everything, as
     `describe` takes it: policy=failover."""
     load_plugins(plugins)
+    kinds = [kind] if kind else list(KINDS)
     if on_terminal():
-        pages.show(
-            part
-            for each in ([kind] if kind else KINDS)
-            for part in _section(each, titled=kind is None)
-        )
+        pages.show(part for each in kinds for part in _section(each, titled=kind is None))
         return 0
-    for each in [kind] if kind else KINDS:
+    for each in kinds:
         for name in names(each):
             click.echo(escaped(name if kind else f"{KINDS[each]}={name}"))
     return 0
@@ -56,13 +47,12 @@ def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
 def _section(kind: str, titled: bool) -> pages.Page:
     if titled:
         yield from pages.title(kind)
-    yield from pages.table(
-        ("name", "what it is"), [(name, _brief(kind, name)) for name in names(kind)]
-    )
+    rows = [(name, _description(kind, name)) for name in names(kind)]
+    yield from pages.table(("name", "what it is"), rows)
 
 
 def names(kind: str) -> list[str]:
-    """Everything of a kind that can be named."""
+    """The names of a kind."""
     from simroute.config import catalogue, reference
     from simroute.core import registry
     from simroute.metrics.definitions import DEFINITIONS
@@ -73,7 +63,8 @@ def names(kind: str) -> list[str]:
     return list(known[kind]) if kind in known else catalogue.list_names(kind)
 
 
-def _brief(kind: str, name: str) -> str:
+def _description(kind: str, name: str) -> str:
+    """What something is, in a sentence."""
     from simroute.core import registry
     from simroute.metrics.definitions import DEFINITIONS
     from simroute.traces.formats import find_format
@@ -90,9 +81,8 @@ def _about(kind: str, name: str) -> str:
     from simroute.errors import InputError
 
     try:
-        return " ".join(
-            str(yaml_reader.read(catalogue.find(kind, name)).data.get("about", "")).split()
-        )
+        data = yaml_reader.read(catalogue.find(kind, name)).data
+        return " ".join(str(data.get("about", "")).split())
     except InputError as error:
         return f"(unreadable: {error.lines[0]})"
 
@@ -105,7 +95,7 @@ def _about(kind: str, name: str) -> str:
     is_flag=True,
     help="With scenario or policy: the JSON Schema of such files.",
 )
-@plugin
+@plugin_option
 def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> int:
     """What a scenario, policy, layer, metric or format is. `describe scenario` tells every key of a
     scenario file, `describe scenario.outages` those of a section; `describe policy=cascade` says
@@ -115,7 +105,7 @@ def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> i
     if as_schema:
         click.echo(_schema(name))
         return 0
-    page, others = _found(name)
+    page, others = _find_page(name)
     pages.show(page)
     for other in others:
         click.echo(
@@ -130,32 +120,29 @@ def _schema(name: str) -> str:
     from simroute.config.json_schema import policy_schema, scenario_schema
     from simroute.errors import InputError
 
-    made = {"scenario": scenario_schema, "policy": policy_schema}.get(name)
-    if made is None:
+    schema = {"scenario": scenario_schema, "policy": policy_schema}.get(name)
+    if schema is None:
         raise InputError(f"--schema is there for scenario and policy, not for {name!r}")
-    return json.dumps(made(), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(schema(), indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _found(name: str) -> tuple[pages.Page, list[str]]:
-    """The page of a name, and other things that are called the same. Raises InputError."""
+def _find_page(name: str) -> tuple[pages.Page, list[str]]:
+    """The page of a name, and other things of the same name. Raises InputError."""
     from simroute.config import reference
     from simroute.errors import InputError, nearest
 
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return _file(name), []
+    references = reference.section_references()
     if name == "scenario":
         from simroute.models import spec
 
-        return pages.scenario_file(spec.Scenario.__doc__ or "", reference.section_references()), []
-    sections = {f"scenario.{found.key}": found for found in reference.section_references()}
+        return pages.scenario_file(spec.Scenario.__doc__ or "", references), []
+    sections = {f"scenario.{each.key}": each for each in references}
     if name in sections:
         return pages.section(sections[name]), []
-    wanted, _, bare = name.rpartition("=")
-    kinds = [
-        kind
-        for kind in ("layers", "scenarios", "policies", "metrics", "formats")
-        if wanted in ("", KINDS[kind]) and bare in names(kind)
-    ]
+    prefix, _, bare = name.rpartition("=")
+    kinds = [kind for kind in PAGES if prefix in ("", KINDS[kind]) and bare in names(kind)]
     if not kinds:
         known = [*(name for kind in KINDS for name in names(kind)), "scenario", *sections]
         raise InputError(f"nothing is called {name!r}; {nearest(bare, known)}")
@@ -170,12 +157,12 @@ def _file(name: str) -> pages.Page:
 
 
 def _scenario(name: str) -> pages.Page:
-    from simroute.cli.render import scenario
+    from simroute.cli.render.scenario import scenario_page
     from simroute.config import catalogue
     from simroute.config.loading import load
 
     text = catalogue.find("scenarios", name).read_text(encoding="utf-8-sig")
-    return scenario.scenario(name, load("describe", name, []), text)
+    return scenario_page(name, load("describe", name, []), text)
 
 
 def _policy(name: str) -> pages.Page:
@@ -184,11 +171,9 @@ def _policy(name: str) -> pages.Page:
     from simroute.core import formula
 
     path = catalogue.find("policies", name)
-    made, about = (
-        load_layers(name),
-        str(yaml_reader.read(path).data.get("about", "(nothing is said of it)")),
-    )
-    return pages.policy(name, about, formula(made), made, path.read_text(encoding="utf-8-sig"))
+    layers = load_layers(name)
+    about = str(yaml_reader.read(path).data.get("about", "(nothing is said of it)"))
+    return pages.policy(name, about, formula(layers), layers, path.read_text(encoding="utf-8-sig"))
 
 
 def _layer(name: str) -> pages.Page:
@@ -219,11 +204,12 @@ PAGES: dict[str, Callable[[str], pages.Page]] = {
     "metrics": _metric,
     "formats": _format,
 }
+"""Kind -> its page; of several things of the same name the first is described."""
 
 
 @click.command("check")
 @click.argument("files", nargs=-1, required=True, shell_complete=candidates.yaml_files)
-@plugin
+@plugin_option
 def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
     """Validate scenario and policy files; every mistake of every file, one line each. A policy is
     held against the scenarios given beside it, or those of its workspace; without any, names of
@@ -234,12 +220,12 @@ def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
 
     load_plugins(plugins)
     problems: list[str] = []
-    for found in review_files(files):
-        for note in found.notes:
-            click.echo(f"{escaped(found.file)}: note: {escaped(note)}", err=True)
-        if not found.problems:
-            click.echo(f"{escaped(found.file)}: {found.kind}, no mistake found")
-        problems += found.problems
+    for review in review_files(files):
+        for note in review.notes:
+            click.echo(f"{escaped(review.file)}: note: {escaped(note)}", err=True)
+        if not review.problems:
+            click.echo(f"{escaped(review.file)}: {review.kind}, no mistake found")
+        problems += review.problems
     if problems:
         raise InputError(*problems)
     return 0

@@ -1,4 +1,4 @@
-"""`init`: a workspace of one's own, in which everything runs as it stands."""
+"""`init`: a workspace to edit, in which everything runs as it stands."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -41,7 +41,7 @@ def init_command(folder: Path) -> int:
     Nothing that is there is overwritten.
     """
     contents = _contents()
-    _free(folder, list(contents))
+    _check_free(folder, list(contents))
     _write(folder, contents)
     where = escaped(str(folder))
     click.echo(
@@ -56,21 +56,21 @@ def init_command(folder: Path) -> int:
 
 
 def _contents() -> dict[str, str]:
-    """The files by name, with the schemas of this version."""
+    """Name -> text of each file; the schemas are those of this version."""
     from simroute.config.json_schema import policy_schema, scenario_schema
 
-    made = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in FILES}
-    with _polite():
+    templates = {name: (TEMPLATES / name).read_text(encoding="utf-8") for name in FILES}
+    with _register_polite():
         schemas = {"schema/scenario.json": scenario_schema(), "schema/policy.json": policy_schema()}
-    return made | {
+    return templates | {
         name: json.dumps(schema, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         for name, schema in schemas.items()
     }
 
 
 @contextmanager
-def _polite() -> Iterator[None]:
-    """The template's layer is known for a moment, so that the schema of policies has it."""
+def _register_polite() -> Iterator[None]:
+    """Registers the template's layer for a moment, so that the schema of policies has it."""
     from simroute.config.plugins import load_plugins
     from simroute.core import registry
 
@@ -83,8 +83,8 @@ def _polite() -> Iterator[None]:
         registry.update(before)
 
 
-def _free(folder: Path, names: list[str]) -> None:
-    """Raises InputError if something is in the way."""
+def _check_free(folder: Path, names: list[str]) -> None:
+    """Checks that nothing would be overwritten. Raises InputError."""
     from simroute.errors import InputError
 
     if os.path.lexists(folder) and not folder.is_dir():
@@ -95,36 +95,35 @@ def _free(folder: Path, names: list[str]) -> None:
         for name in sorted(parents)
         if os.path.lexists(folder / name) and not (folder / name).is_dir()
     ]
-    there = [name for name in names if os.path.lexists(folder / name)] or files
-    if there:
+    existing = [name for name in names if os.path.lexists(folder / name)] or files
+    if existing:
         raise InputError(
-            f"{folder}: {', '.join(there)} {'are' if len(there) > 1 else 'is'} there already; "
-            f"nothing was written, give another folder"
+            f"{folder}: {', '.join(existing)} {'are' if len(existing) > 1 else 'is'} "
+            f"there already; nothing was written, give another folder"
         )
 
 
 def _write(folder: Path, contents: dict[str, str]) -> None:
-    """All of it or nothing. Raises InputError."""
+    """Writes all files or none. Raises InputError."""
     from simroute.errors import InputError
 
-    made: list[Path] = []
+    created: list[Path] = []
     try:
         for name, text in contents.items():
             path = folder / name
             for parent in reversed([each for each in path.parents if not each.exists()]):
                 parent.mkdir()
-                made.append(parent)
-            made.append(path)
+                created.append(parent)
+            created.append(path)
             with open(path, "x", encoding="utf-8", newline="\n") as file:
                 file.write(text)
     except OSError as error:
-        _undo(made)
+        _remove(created)
         raise InputError(f"{folder}: cannot be written ({error.strerror}); nothing was") from None
 
 
-def _undo(made: list[Path]) -> None:
-    for path in reversed(made):
-        try:
+def _remove(paths: list[Path]) -> None:
+    """Removes files and folders, the last first."""
+    for path in reversed(paths):
+        with suppress(OSError):
             path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
-        except OSError:
-            continue

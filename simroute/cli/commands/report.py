@@ -1,4 +1,4 @@
-"""`report`: the page of a run, built again from what it has stored."""
+"""`report`: the page of a run, rendered again from its folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `describe` prints of a layer, a section of a scenario, a policy, a format or a figure."""
+"""Pages of `describe`: a layer, a section of a scenario file, a policy, a format, a metric."""
 
 from __future__ import annotations
 
@@ -17,124 +17,7 @@ if TYPE_CHECKING:
     from simroute.config.schema import Parameter
 
 Page = Iterable["RenderableType"]
-
-
-def show(page: Page) -> None:
-    """Print it. Without a terminal no row is broken, so that rows can be searched."""
-    from rich.text import Text
-
-    out = console()
-    for part in page:
-        out.print(part, soft_wrap=isinstance(part, Text) or not on_terminal())
-
-
-def head(name: str, what: str) -> Page:
-    """The first line."""
-    from rich.text import Text
-
-    yield Text.assemble((escaped(name), "bold"), f" ({what})")
-
-
-def title(text: str) -> Page:
-    from rich.text import Text
-
-    yield ""
-    yield Text(text, "bold")
-
-
-def paragraphs(text: str) -> Page:
-    """Each paragraph of a docstring."""
-    for part in inspect.cleandoc(text).split("\n\n"):
-        yield ""
-        yield _wrapped(part)
-
-
-def _wrapped(text: str) -> str:
-    shown = escaped(" ".join(text.split()))
-    return (
-        shown
-        if on_terminal()
-        else "\n".join(textwrap.wrap(shown, WIDTH, break_long_words=False, break_on_hyphens=False))
-    )
-
-
-def fragment(text: str) -> Page:
-    """Lines of a file, as they are."""
-    from rich.text import Text
-
-    for line in lines(text):
-        code, hash_, comment = (
-            line.partition(" #") if not line.lstrip().startswith("#") else ("", line, "")
-        )
-        yield Text.assemble("  ", code, (hash_ + comment, "dim"))
-
-
-def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Page:
-    """On a terminal wrapped to its width, elsewhere a row a line; nothing is cut."""
-    yield ""
-    cells = [tuple(map(escaped, row)) for row in rows]
-    if on_terminal():
-        from rich.table import Table
-
-        made = Table(
-            *heads,
-            box=None,
-            pad_edge=False,
-            padding=(0, GAP, 0, 0),
-            header_style="underline",
-            show_header=any(heads),
-        )
-        for column, width in zip(
-            made.columns, _widths([tuple(heads), *cells], console().width), strict=True
-        ):
-            column.width, column.overflow = width, "fold"
-        for row in cells:
-            made.add_row(*row)
-        yield made
-        return
-    every = [tuple(heads), *cells] if any(heads) else cells
-    widths = [max(len(row[i]) for row in every) for i in range(len(heads) - 1)]
-    for row in every:
-        yield "  ".join(
-            [*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[-1]]
-        ).rstrip()
-
-
-def _widths(rows: list[tuple[str, ...]], available: int) -> list[int]:
-    """Of columns: what they need, the widest narrowed until all fit, and words broken only if
-    nothing else helps."""
-    from rich.cells import cell_len
-
-    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    least = [
-        max((cell_len(word) for row in rows for word in row[i].split()), default=1)
-        for i in range(len(rows[0]))
-    ]
-    room = available - GAP * (len(widths) - 1)
-    while sum(widths) > max(room, len(widths)):
-        loose = [i for i, width in enumerate(widths) if width > least[i]] or [
-            i for i, width in enumerate(widths) if width > 1
-        ]
-        widths[max(loose, key=lambda i: widths[i])] -= 1
-    return widths
-
-
-def parameters(rows: Iterable[Parameter], below: str = "") -> Page:
-    """Keys with what may stand there; `below`: a prefix that all of them share and that need not be
-    said."""
-    return table(
-        ("key", "value", "default", "what it does"),
-        [(row.key.removeprefix(below), *_value(row), row.doc) for row in rows],
-    )
-
-
-def _value(row: Parameter) -> tuple[str, str]:
-    """What may stand there, and the default, as one writes them."""
-    kind = ", ".join(filter(None, (PLAIN.get(row.kind, row.kind), row.range)))
-    timed = row.kind == "s" and row.default.replace(".", "", 1).isdigit()
-    return kind, duration(float(row.default)) if timed else row.default
-
-
+"""Parts of a page, from the top."""
 GAP = 2
 """Spaces between columns."""
 PLAIN = {
@@ -145,69 +28,181 @@ PLAIN = {
     "clock": "time of day",
     "start": "hour of the week, or a date",
 }
-"""Kinds of values in a stranger's words, where they need any."""
+"""Kind of a value -> its name for users, where that is another."""
 
 
-def layer(found: LayerReference) -> Page:
-    yield from head(found.kind, "layer")
-    yield from paragraphs(found.doc)
-    yield from parameters(found.parameters)
-    yield from _worked(found)
+def show(page: Page) -> None:
+    """Prints a page. Off a terminal no row is broken, so that rows can be searched."""
+    from rich.text import Text
+
+    out = console()
+    for part in page:
+        out.print(part, soft_wrap=isinstance(part, Text) or not on_terminal())
 
 
-def section(found: SectionReference) -> Page:
-    yield from head(found.key, "section of a scenario file")
-    below = [row for row in found.parameters if row.key != found.key]
+def head(name: str, what: str) -> Page:
+    """The first line: a name, and what it is."""
+    from rich.text import Text
+
+    yield Text.assemble((escaped(name), "bold"), f" ({what})")
+
+
+def title(text: str) -> Page:
+    """The title of a part."""
+    from rich.text import Text
+
+    yield ""
+    yield Text(text, "bold")
+
+
+def paragraphs(text: str) -> Page:
+    """The paragraphs of a docstring."""
+    for part in inspect.cleandoc(text).split("\n\n"):
+        yield ""
+        yield _paragraph(part)
+
+
+def _paragraph(text: str) -> str:
+    line = escaped(" ".join(text.split()))
+    if on_terminal():
+        return line
+    return "\n".join(textwrap.wrap(line, WIDTH, break_long_words=False, break_on_hyphens=False))
+
+
+def fragment(text: str) -> Page:
+    """Lines of a file, with their comments dimmed."""
+    from rich.text import Text
+
+    for line in lines(text):
+        is_comment = line.lstrip().startswith("#")
+        code, mark, comment = ("", line, "") if is_comment else line.partition(" #")
+        yield Text.assemble("  ", code, (mark + comment, "dim"))
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Page:
+    """A table: on a terminal wrapped to its width, elsewhere a row a line; nothing is cut."""
+    yield ""
+    cells = [tuple(map(escaped, row)) for row in rows]
+    if on_terminal():
+        yield _wrapped_table(tuple(heads), cells)
+        return
+    rows = [tuple(heads), *cells] if any(heads) else cells
+    widths = [max(len(row[i]) for row in rows) for i in range(len(heads) - 1)]
+    for row in rows:
+        padded = (f"{cell:{width}}" for cell, width in zip(row, widths, strict=False))
+        yield "  ".join([*padded, row[-1]]).rstrip()
+
+
+def _wrapped_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> RenderableType:
+    from rich.table import Table
+
+    wrapped = Table(
+        *heads,
+        box=None,
+        pad_edge=False,
+        padding=(0, GAP, 0, 0),
+        header_style="underline",
+        show_header=any(heads),
+    )
+    widths = _widths([heads, *rows], console().width)
+    for column, width in zip(wrapped.columns, widths, strict=True):
+        column.width, column.overflow = width, "fold"
+    for row in rows:
+        wrapped.add_row(*row)
+    return wrapped
+
+
+def _widths(rows: list[tuple[str, ...]], available: int) -> list[int]:
+    """Widths of columns: those that they need; else the widest are narrowed until all fit, and
+    words broken only where nothing else helps."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    least = [
+        max((cell_len(word) for row in rows for word in row[i].split()), default=1)
+        for i in range(len(rows[0]))
+    ]
+    room = available - GAP * (len(widths) - 1)
+    while sum(widths) > max(room, len(widths)):
+        wide = [i for i, width in enumerate(widths) if width > least[i]]
+        wide = wide or [i for i, width in enumerate(widths) if width > 1]
+        widths[max(wide, key=lambda i: widths[i])] -= 1
+    return widths
+
+
+def parameters(rows: Iterable[Parameter], below: str = "") -> Page:
+    """A row for each key, with its values, default and meaning. `below`: a prefix of all keys that
+    is left out."""
+    return table(
+        ("key", "value", "default", "what it does"),
+        [(row.key.removeprefix(below), *_value(row), row.doc) for row in rows],
+    )
+
+
+def _value(row: Parameter) -> tuple[str, str]:
+    """The values of a key, and its default, as a file has them."""
+    kind = ", ".join(filter(None, (PLAIN.get(row.kind, row.kind), row.range)))
+    timed = row.kind == "s" and row.default.replace(".", "", 1).isdigit()
+    return kind, duration(float(row.default)) if timed else row.default
+
+
+def layer(reference: LayerReference) -> Page:
+    """What a layer does, its parameters, and an example."""
+    yield from head(reference.kind, "layer")
+    yield from paragraphs(reference.doc)
+    yield from parameters(reference.parameters)
+    yield from _example(reference)
+
+
+def section(reference: SectionReference) -> Page:
+    """What a section of a scenario file is for, its keys, and an example."""
+    yield from head(reference.key, "section of a scenario file")
+    below = [row for row in reference.parameters if row.key != reference.key]
     if below:
-        yield from paragraphs(found.doc)
-    yield from parameters(below or found.parameters, f"{found.key}.")
-    yield from _worked(found)
+        yield from paragraphs(reference.doc)
+    yield from parameters(below or reference.parameters, f"{reference.key}.")
+    yield from _example(reference)
 
 
-def _worked(found: LayerReference | SectionReference) -> Page:
-    if found.example:
+def _example(reference: LayerReference | SectionReference) -> Page:
+    if reference.example:
         yield from title("Example")
-        yield from fragment(found.example)
-    if found.interplay:
+        yield from fragment(reference.example)
+    if reference.interplay:
         yield from title("What they do to each other")
-        yield _wrapped(found.interplay)
+        yield _paragraph(reference.interplay)
 
 
 def scenario_file(doc: str, sections: Iterable[SectionReference]) -> Page:
     """Every key of a scenario file."""
     yield from head("scenario", "a file in scenarios/")
     yield from paragraphs(doc)
-    for found in sections:
+    for reference in sections:
         yield ""
-        yield from section(found)
+        yield from section(reference)
 
 
 def policy(name: str, about: str, formula: str, layers: dict[str, Any], text: str) -> Page:
-    """Its stance, the way of a call in words, and the file."""
+    """A policy's stance, the way of a call through its layers, and the file's text."""
     from simroute.config.reference import docstring_parts
 
     yield from head(name, "policy")
     yield from paragraphs(about)
-    way = ", then ".join([*layers, "send"])
     yield ""
-    yield escaped(
-        f"A call passes {way}: {formula}"
-        if layers
-        else f"A call goes straight to the first deployment: {formula}"
-    )
-    if layers:
-        yield from table(
-            ("layer", "what it does"),
-            [
-                (key, first_sentence(docstring_parts(type(made)).doc))
-                for key, made in layers.items()
-            ],
-        )
+    if not layers:
+        yield escaped(f"A call goes straight to the first deployment: {formula}")
+    else:
+        yield escaped(f"A call passes {', then '.join([*layers, 'send'])}: {formula}")
+        rows = [
+            (key, first_sentence(docstring_parts(type(each)).doc)) for key, each in layers.items()
+        ]
+        yield from table(("layer", "what it does"), rows)
     yield from title("The file")
     yield from fragment(text)
 
 
 def trace_format(name: str, doc: str, columns: Iterable[str]) -> Page:
+    """What a format is, and the columns that it fills."""
     yield from head(name, "format of a trace")
     yield from paragraphs(doc)
     yield ""
@@ -215,7 +210,7 @@ def trace_format(name: str, doc: str, columns: Iterable[str]) -> Page:
 
 
 def metric(name: str, definition: str, unit: str, more_is_better: bool | None) -> Page:
-    """What a figure means, its unit, and which way is better."""
+    """What a metric means, its unit, and which direction is better."""
     yield from head(name, "figure of summary.json")
     yield from paragraphs(definition)
     yield ""

@@ -1,6 +1,8 @@
-"""What `describe` prints of a scenario: the question, the weather at a glance, the file."""
+"""A scenario as `describe` prints it: the question, the weather, the file."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from simroute.cli.render import pages
 from simroute.cli.terminal import duration, escaped
@@ -11,13 +13,13 @@ from simroute.models.quality import known_accuracies
 from simroute.studies.comparison.promise import describe_promise
 
 
-def scenario(name: str, made: Configuration, text: str) -> pages.Page:
-    """The page."""
-    weather = made.scenario
+def scenario_page(name: str, configuration: Configuration, text: str) -> pages.Page:
+    """The page. `text`: the scenario's file."""
+    scenario = configuration.scenario
     yield from pages.head(name, "scenario")
-    yield from pages.paragraphs(weather.about or "(no question is asked)")
-    yield from pages.table(("", ""), _facts(made))
-    said = describe_prices(weather, made.calendar)
+    yield from pages.paragraphs(scenario.about or "(no question is asked)")
+    yield from pages.table(("", ""), _facts(configuration))
+    prices = describe_prices(scenario, configuration.calendar)
     heads = (
         "deployment",
         "at",
@@ -27,101 +29,95 @@ def scenario(name: str, made: Configuration, text: str) -> pages.Page:
         "quality",
         "limits",
     )
-    yield from pages.table(
-        heads,
-        [_deployment(key, each, weather, said[key]) for key, each in weather.deployments.items()],
-    )
-    if weather.outages:
+    deployments = [
+        (key, *_deployment(deployment, scenario, prices[key]))
+        for key, deployment in scenario.deployments.items()
+    ]
+    yield from pages.table(heads, deployments)
+    if scenario.outages:
         yield from pages.table(
             ("outage", "where", "when", "errors", "slower", "hangs"),
-            [_outage(*each) for each in weather.outages.items()],
+            [_outage(*each) for each in scenario.outages.items()],
         )
     yield from pages.title("The file")
     yield from pages.fragment(text)
 
 
-def _facts(made: Configuration) -> list[tuple[str, str]]:
-    weather = made.scenario
-    load = weather.workload
-    facts = [
-        ("traffic", _traffic(made)),
-        ("tasks", _shares({task: made.share for task, made in load.tasks.items()})),
-        ("promise", describe_promise(weather)),
-        ("outages", "" if weather.outages else "none"),
-        ("budget", _budget(weather.budget)),
-    ]
-    if weather.gateway.replicas > 1:
-        facts.append(
-            (
-                "gateway",
-                f"{weather.gateway.replicas} replicas, state "
-                f"{'shared' if weather.gateway.shared else 'of their own'}",
-            )
-        )
-    return [fact for fact in facts if fact[1]]
+def _facts(configuration: Configuration) -> list[tuple[str, str]]:
+    scenario = configuration.scenario
+    gateway = scenario.gateway
+    state = "shared" if gateway.shared else "of their own"
+    facts = {
+        "traffic": _traffic(configuration),
+        "tasks": _tasks(scenario.workload.tasks),
+        "promise": describe_promise(scenario),
+        "outages": "" if scenario.outages else "none",
+        "budget": _budget(scenario.budget),
+        "gateway": f"{gateway.replicas} replicas, state {state}" if gateway.replicas > 1 else "",
+    }
+    return [fact for fact in facts.items() if fact[1]]
 
 
-def _budget(made: spec.Budget | None) -> str:
-    if made is None:
+def _budget(budget: spec.Budget | None) -> str:
+    if budget is None:
         return "none"
-    if made.period == "rolling":
-        return f"${made.usd:,g} in {duration(made.window)}"
-    return f"${made.usd:,g} a {made.period}" + (
-        "" if (made.zone, made.reset) == ("UTC", "00:00") else f", from {made.reset} in {made.zone}"
-    )
+    if budget.period == "rolling":
+        return f"${budget.usd:,g} in {duration(budget.window)}"
+    is_default = (budget.zone, budget.reset) == ("UTC", "00:00")
+    reset = "" if is_default else f", from {budget.reset} in {budget.zone}"
+    return f"${budget.usd:,g} a {budget.period}{reset}"
 
 
-def _traffic(made: Configuration) -> str:
-    load, horizon = made.scenario.workload, made.scenario.horizon
-    trace = made.contents("trace")
-    many = (
+def _traffic(configuration: Configuration) -> str:
+    load, horizon = configuration.scenario.workload, configuration.scenario.horizon
+    trace = configuration.contents("trace")
+    requests = (
         f"{len(trace.arrival):,} requests of a trace"
         if trace is not None
         else f"{load.rate:g}/s, about {load.rate * horizon:,.0f} requests"
     )
     repeats = f", {_percent(load.repeats.share)} asked before" if load.repeats.share else ""
-    return f"{many} in {duration(horizon)}, {_percent(load.streamed)} streamed{repeats}"
+    return f"{requests} in {duration(horizon)}, {_percent(load.streamed)} streamed{repeats}"
 
 
-def _shares(weights: dict[str, float]) -> str:
-    total = sum(weights.values()) or 1.0
-    return ", ".join(f"{name} {_percent(weight / total)}" for name, weight in weights.items())
+def _tasks(tasks: Mapping[str, spec.Task]) -> str:
+    """Shares of the tasks."""
+    total = sum(task.share for task in tasks.values()) or 1.0
+    return ", ".join(f"{name} {_percent(task.share / total)}" for name, task in tasks.items())
 
 
 def _deployment(
-    name: str, made: spec.Deployment, weather: spec.Scenario, priced: str
+    deployment: spec.Deployment, scenario: spec.Scenario, price: str
 ) -> tuple[str, ...]:
-    right = known_accuracies(made.quality, weather.workload.tasks)
-    speed = made.latency.per_output_token
-    limits = {"rpm": made.limits.rpm, "tpm": made.limits.tpm, "at a time": made.limits.concurrency}
+    latency, limits = deployment.latency, deployment.limits
+    qualities = known_accuracies(deployment.quality, scenario.workload.tasks)
+    speed = f", {1 / latency.per_output_token:.0f}/s" if latency.per_output_token else ""
+    bounds = {"rpm": limits.rpm, "tpm": limits.tpm, "at a time": limits.concurrency}
+    texts = [f"{value:,.10g} {unit}" for unit, value in bounds.items() if value is not None]
     return (
-        name,
-        f"{made.provider}, {made.model}",
-        priced,
-        duration(made.latency.base) + (f", {1 / speed:.0f}/s" if speed else ""),
-        _percent(sum(made.errors.values())),
-        ", ".join(f"{task} {_percent(share)}".strip() for task, share in right.items())
+        f"{deployment.provider}, {deployment.model}",
+        price,
+        f"{duration(latency.base)}{speed}",
+        _percent(sum(deployment.errors.values())),
+        ", ".join(f"{task} {_percent(share)}".strip() for task, share in qualities.items())
         or "not known",
-        ", ".join(f"{value:,.10g} {unit}" for unit, value in limits.items() if value is not None)
-        or "none",
+        ", ".join(texts) or "none",
     )
 
 
-def _outage(name: str, made: spec.Outage) -> tuple[str, ...]:
-    if made.start is not None:
-        when = f"{_moment(made.start)} to {_moment(made.end)}"
+def _outage(name: str, outage: spec.Outage) -> tuple[str, ...]:
+    if outage.start is not None:
+        when = f"{_moment(outage.start)} to {_moment(outage.end)}"
     else:
-        when = (
-            f"every {duration(made.mean_between or 0.0)} or so, for {duration(made.repair)} or so"
-        )
-    where = made.deployment or made.provider or made.domain or ""
+        interval, repair = duration(outage.mean_between or 0.0), duration(outage.repair)
+        when = f"every {interval} or so, for {repair} or so"
     return (
         name,
-        escaped(where),
+        escaped(outage.deployment or outage.provider or outage.domain or ""),
         when,
-        f"{_percent(made.error_share)} with {made.status}",
-        f"{made.slow_down:g} x",
-        _percent(made.hang_share),
+        f"{_percent(outage.error_share)} with {outage.status}",
+        f"{outage.slow_down:g} x",
+        _percent(outage.hang_share),
     )
 
 
