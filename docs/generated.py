@@ -11,7 +11,7 @@ import click
 from simroute.cli import COMMANDS, cli
 from simroute.config import reference
 from simroute.config.loading import load
-from simroute.config.schema import Parameter
+from simroute.config.reference import Parameter
 from simroute.metrics import METRICS
 from simroute.metrics.definitions import DEFINITIONS
 from simroute.traces.columns import COLUMNS, VERSION

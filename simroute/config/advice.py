@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any, get_type_hints
+from dataclasses import is_dataclass
+from typing import Any
 
+from simroute.config.fields import declared_fields
 from simroute.models import spec
 from simroute.text import duration
 
@@ -139,29 +140,27 @@ OTHERWISE = 10_000.0
 
 
 def millisecond_notes(part: Any, written: Any, path: str = "") -> Iterator[str]:
-    """Durations that were written as a number without a unit and are absurdly long as seconds."""
+    """Durations that were written as a number without a unit and are absurdly long as seconds.
+
+    part: a dataclass, or a mapping of them; written: the same as it was written, at `path`.
+    """
     if not isinstance(written, dict):
         return
-    given = {str(name): value for name, value in written.items()}
+    raw = {str(name): value for name, value in written.items()}
     if isinstance(part, dict):
         for name, inner in part.items():
-            yield from millisecond_notes(inner, given.get(str(name)), f"{path}{name}.")
+            yield from millisecond_notes(inner, raw.get(str(name)), f"{path}{name}.")
     elif is_dataclass(part):
-        hints = get_type_hints(type(part), include_extras=True)
         owner = getattr(part, "kind", path.rstrip(".").rsplit(".", 1)[-1])
-        for name in [f.name for f in fields(part) if f.init]:
-            raw = given.get(name)
-            if (
-                isinstance(raw, (int, float))
-                and "Unit(name='s')" in str(hints[name])
-                and raw >= LONGEST.get(f"{owner}.{name}", LONGEST.get(name, OTHERWISE))
-            ):
-                text = (
-                    f"{raw} is {duration(raw)}, since a number without a unit is in seconds; "
-                    f"did you mean {raw / 1000:g}s?"
+        for name, form, _ in declared_fields(type(part)):
+            number = raw.get(name)
+            longest = LONGEST.get(f"{owner}.{name}", LONGEST.get(name, OTHERWISE))
+            if form.unit == "s" and isinstance(number, (int, float)) and number >= longest:
+                yield (
+                    f"{path}{name}: {number} is {duration(number)}, since a number without a unit "
+                    f"is in seconds; did you mean {number / 1000:g}s?"
                 )
-                yield f"{path}{name}: {text}"
-            yield from millisecond_notes(getattr(part, name), raw, f"{path}{name}.")
+            yield from millisecond_notes(getattr(part, name), number, f"{path}{name}.")
 
 
 def _breaker(layer: Any) -> Iterator[str]:

@@ -175,7 +175,7 @@ def check_names(
     scenario: spec.Scenario, there: dict[str, KnownNames], document: yaml_reader.Document
 ) -> tuple[list[str], list[str]]:
     """(mistakes, notes) of tasks, features and providers that a scenario mentions."""
-    mentions = list(find_mentions(spec.Scenario, scenario))
+    mentions = list(find_mentions(scenario))
     graded = [
         each for each in mentions if each.kind == "task" and scenario.workload.outcomes is None
     ]

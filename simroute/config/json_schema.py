@@ -7,15 +7,14 @@ there.
 
 from __future__ import annotations
 
-import types
-from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+import math
+from dataclasses import MISSING, is_dataclass
+from typing import Any
 
+from simroute.config.fields import Form, Scalar, declared_fields
 from simroute.config.reference import docstring_parts
 from simroute.config.scalars import CLOCK, DURATION, PERCENT
-from simroute.config.schema import unwrap
 from simroute.core import registry
-from simroute.core.params import Doc, Range, Unit
 from simroute.core.target import ROLES
 from simroute.models import spec
 from simroute.models.calendar import START
@@ -93,21 +92,17 @@ def _ref(name: str) -> Schema:
 
 
 def _object(cls: type, more: Schema | None = None) -> Schema:
-    hints = get_type_hints(cls, include_extras=True)
-    own = [f for f in fields(cls) if f.init]
-    needed = [f.name for f in own if f.default is MISSING and f.default_factory is MISSING]
-    properties = {f.name: {**_schema(hints[f.name]), **_default(f)} for f in own}
-    made: Schema = {
+    own = declared_fields(cls)
+    required = [field.name for field in own if field.make_default is None]
+    properties = {field.name: {**_schema(field.form), **_default(field.default)} for field in own}
+    schema: Schema = {
         "type": "object",
         "description": _doc(cls),
         "properties": properties | (more or {}),
         "additionalProperties": False,
     }
-    return (
-        made
-        | ({"required": needed} if needed else {})
-        | ({"allOf": TOGETHER[cls]} if cls in TOGETHER else {})
-    )
+    schema |= {"required": required} if required else {}
+    return schema | ({"allOf": TOGETHER[cls]} if cls in TOGETHER else {})
 
 
 def _doc(cls: type) -> str:
@@ -138,11 +133,10 @@ TOGETHER: dict[type, list[Schema]] = {
         {"oneOf": [_given("start", "end"), _given("mean_between")]},
     ],
 }
-"""What no declaration of a single key can tell (experiment.configuration checks it, and more)."""
+"""What no declaration of a single key can say; `config.checks` checks it, and more."""
 
 
-def _default(f: Field[Any]) -> Schema:
-    value = f.default_factory() if f.default_factory is not MISSING else f.default
+def _default(value: Any) -> Schema:
     if value is MISSING or value is None or is_dataclass(value):
         return {}
     if isinstance(value, dict):
@@ -152,36 +146,12 @@ def _default(f: Field[Any]) -> Schema:
     return {"default": list(value) if isinstance(value, tuple) else value}
 
 
-def _schema(kind: Any) -> Schema:
-    bare, marks = unwrap(kind)
-    said = _said(kind)
-    origin = get_origin(bare)
-    if origin in (Union, types.UnionType):
-        return _union(list(get_args(bare)), marks, said)
-    if is_dataclass(bare):
-        made = _object(bare)  # type: ignore[arg-type]
-        return {**made, "description": said.get("description") or made["description"]}
-    if origin is dict:
-        key, value = get_args(bare)
-        return {"type": "object", **_names(key), "additionalProperties": _schema(value), **said}
-    if origin is tuple:
-        return {"type": "array", "items": _schema(get_args(bare)[0]), **said}
-    return {**_leaf(bare, marks), **said}
-
-
-def _union(parts: list[Any], marks: tuple[Any, ...], said: Schema) -> Schema:
-    optional = type(None) in parts
-    parts = [part for part in parts if part is not type(None)]
-    if {unwrap(part)[0] for part in parts} <= {float, str, int}:
-        parts = parts[:1]  # one unit, written in two ways
-    if len(parts) == 1:
-        bare, own = unwrap(parts[0])
-        choices = [_schema(bare) if is_dataclass(bare) else _leaf(bare, (*own, *marks))]
-    else:
-        choices = [_schema(part) for part in parts]
-    if optional:
+def _schema(form: Form) -> Schema:
+    """What may stand in a place, and what an editor shows beside it."""
+    choices = _choices(form)
+    if form.optional:
         choices = (
-            [_or_nothing(choices[0])]
+            [_or_null(choices[0])]
             if len(choices) == 1 and set(choices[0]) & {"type", "enum"}
             else [*choices, {"type": "null"}]
         )
@@ -190,91 +160,88 @@ def _union(parts: list[Any], marks: tuple[Any, ...], said: Schema) -> Schema:
         for choice in choices
         for inner in (choice["anyOf"] if set(choice) == {"anyOf"} else [choice])
     ]
-    return {**({"anyOf": flat} if len(flat) > 1 else flat[0]), **said}
+    return {**({"anyOf": flat} if len(flat) > 1 else flat[0]), **_description(form)}
 
 
-def _or_nothing(choice: Schema) -> Schema:
-    """The same, or null; without `anyOf` where that can be said, since editors tell more about a
-    plain schema."""
+def _choices(form: Form) -> list[Schema]:
+    choices: list[Schema] = []
+    if form.scalar is not None:
+        choices.append(_scalar(form.scalar))
+    if form.record is not None:
+        choices.append(_object(form.record))
+    if form.key is not None and form.entries is not None:
+        entries = {"additionalProperties": _schema(form.entries)}
+        choices.append({"type": "object", **_key_names(form.key), **entries})
+    if form.items is not None:
+        choices.append({"type": "array", "items": _schema(form.items)})
+    if form.scalar is not None and len(choices) > 1:
+        choices[0] = {**choices[0], **_description(Form(form.scalar))}
+    return choices
+
+
+def _or_null(choice: Schema) -> Schema:
+    """The same, or null; without `anyOf` where possible, since editors show more of a plain
+    schema."""
     if "enum" in choice:
         return {**choice, "enum": [*choice["enum"], None]}
-    kinds = choice["type"]
-    return {**choice, "type": [*(kinds if isinstance(kinds, list) else [kinds]), "null"]}
+    types = choice["type"]
+    return {**choice, "type": [*(types if isinstance(types, list) else [types]), "null"]}
 
 
-def _said(kind: Any) -> Schema:
-    """What a key does, its unit, its range: what an editor shows beside it."""
-    bare, marks = unwrap(kind)
-    if get_origin(bare) in (Union, types.UnionType):
-        marks = (*marks, *unwrap(get_args(bare)[0])[1])
-    doc = next((mark.text for mark in marks if isinstance(mark, Doc)), "")
-    unit = next(
-        (
-            WORDS.get(mark.name, mark.name)
-            for mark in marks
-            if isinstance(mark, Unit) and mark.name not in ("name", "text")
-        ),
-        "",
-    )
-    text = f"{doc} ({unit})" if doc and unit else doc or unit
+def _description(form: Form) -> Schema:
+    """What a key does, and its unit."""
+    unit = "" if form.unit in ("name", "text") else WORDS.get(form.unit, form.unit)
+    text = f"{form.doc} ({unit})" if form.doc and unit else form.doc or unit
     return {"description": text[:1].upper() + text[1:] + "."} if text else {}
 
 
-def _names(key: Any) -> Schema:
+def _key_names(key: Scalar) -> Schema:
     """The keys of a mapping: names, statuses."""
-    bare, marks = unwrap(key)
-    unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
-    if bare is int:
+    if key.type is int:
         return {"propertyNames": {"pattern": "^[1-5][0-9][0-9]$"}}
-    return (
-        {"propertyNames": {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]}}
-        if unit == "target"
-        else {}
-    )
+    return {"propertyNames": TARGET} if key.unit == "target" else {}
 
 
-def _leaf(bare: Any, marks: tuple[Any, ...]) -> Schema:
-    unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
-    if get_origin(bare) is Literal:
-        return {"enum": list(get_args(bare))}
-    if unit == "clock":
+TARGET: Schema = {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]}
+
+
+def _scalar(scalar: Scalar) -> Schema:
+    if scalar.choices:
+        return {"enum": list(scalar.choices)}
+    if scalar.unit == "clock":
         return {
             "type": "string",
             "pattern": f"^{CLOCK.pattern}$",
             "patternErrorMessage": 'Expected a time of day such as "06:30".',
         }
-    if bare is str:
-        return (
-            {"anyOf": [{"enum": list(ROLES)}, {"type": "string"}]}
-            if unit == "target"
-            else {"type": "string"}
-        )
-    if bare is bool:
+    if scalar.type is str:
+        return TARGET if scalar.unit == "target" else {"type": "string"}
+    if scalar.type is bool:
         return {"type": "boolean"}
-    number: Schema = {"type": "integer" if bare is int else "number"}
-    for mark in marks:
-        if isinstance(mark, Range):
-            number["exclusiveMinimum" if mark.above else "minimum"] = mark.low
-            number["maximum"] = mark.high
-    number = {
-        key: value for key, value in number.items() if value not in (float("inf"), float("-inf"))
-    }
-    if unit == "start":
-        told = "Expected 0 to 168, or a date such as 2026-08-03T15:00."
+    number = _number(scalar)
+    if scalar.unit == "start":
         return {
             **number,
             "type": ["number", "string"],
             "pattern": f"^{START.pattern}$",
-            "patternErrorMessage": told,
+            "patternErrorMessage": "Expected 0 to 168, or a date such as 2026-08-03T15:00.",
         }
-    return _timed(number, unit == "when") if unit in ("s", "when") else number
+    return _timed(number, scalar.unit == "when") if scalar.unit in ("s", "when") else number
+
+
+def _number(scalar: Scalar) -> Schema:
+    number: Schema = {"type": "integer" if scalar.type is int else "number"}
+    for bound in scalar.ranges:
+        number["exclusiveMinimum" if bound.above else "minimum"] = bound.low
+        number["maximum"] = bound.high
+    return {key: value for key, value in number.items() if value not in (math.inf, -math.inf)}
 
 
 def _timed(number: Schema, when: bool) -> Schema:
     """Seconds as a number or written with units; a moment may be a share of the horizon as well."""
     some = "(?=.*[1-9])" if "exclusiveMinimum" in number else ""
     form = f"(?:{DURATION.pattern}|{PERCENT.pattern})" if when else DURATION.pattern
-    told = (
+    expected = (
         f"Expected seconds, or a duration such as 500ms, 30s, "
         f"1h30m{', or a share of the horizon such as 30%' if when else ''}."
     )
@@ -282,5 +249,5 @@ def _timed(number: Schema, when: bool) -> Schema:
         **number,
         "type": ["number", "string"],
         "pattern": f"^{some}{form}$",
-        "patternErrorMessage": told,
+        "patternErrorMessage": expected,
     }

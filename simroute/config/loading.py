@@ -10,6 +10,7 @@ import simroute.policies  # noqa: F401 - registers the layers
 from simroute.config import advice, catalogue, checks, names, schema, yaml_reader
 from simroute.config.checks import check_scenario, deployments_readable
 from simroute.config.configuration import Configuration, StudyOptions
+from simroute.config.fields import declared_fields
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.scalars import displayed
@@ -346,7 +347,7 @@ def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
             )
             continue
         if not isinstance(settings, dict):
-            first = next(iter(schema.keys(registry[kind], ())), "")
+            first = next((field.name for field in declared_fields(registry[kind])), "")
             wanted = (
                 f"expected keys and values, found {displayed(value)}; write {key}: "
                 f"{{{first + ': …' if first else ''}}}"

@@ -8,15 +8,13 @@ is refused as a mistake. Any other is noted: a policy may be meant for other tra
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from dataclasses import is_dataclass
+from typing import Any, NamedTuple
 
-from simroute.config import schema
+from simroute.config.fields import Form, declared_fields
 from simroute.config.inputs import contents
 from simroute.config.yaml_reader import Document, KeyPath
-from simroute.core.params import Unit
 from simroute.core.target import ROLES
 from simroute.errors import nearest
 from simroute.models import spec
@@ -47,37 +45,32 @@ class KnownNames(NamedTuple):
     more: bool = False
 
 
-def find_mentions(declared: Any, value: Any, path: KeyPath = ()) -> Iterator[Mention]:
-    """All names in a value, by its declared type."""
-    bare, marks = schema.unwrap(declared)
-    kind = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
+def find_mentions(instance: Any, path: KeyPath = ()) -> Iterator[Mention]:
+    """All names in an instance of a dataclass, which stands at `path`."""
+    for field in declared_fields(type(instance)):
+        yield from _mentions(field.form, getattr(instance, field.name), (*path, field.name))
+
+
+def _mentions(form: Form, value: Any, path: KeyPath) -> Iterator[Mention]:
     if value is None:
         return
-    if get_origin(bare) in (Union, types.UnionType):
-        for part in get_args(bare):
-            if (get_origin(schema.unwrap(part)[0]) is dict) == isinstance(value, dict):
-                yield from find_mentions(part, value, path)
-    elif is_dataclass(bare) and is_dataclass(value):
-        hints = get_type_hints(bare, include_extras=True)
-        for f in fields(bare):
-            if f.init:
-                yield from find_mentions(hints[f.name], getattr(value, f.name), (*path, f.name))
-    elif get_origin(bare) is dict:
-        key, inner = get_args(bare)
+    if form.record is not None and is_dataclass(value):
+        yield from find_mentions(value, path)
+    elif form.entries is not None and isinstance(value, dict):
         for name, item in value.items():
-            yield from find_mentions(key, name, (*path, str(name)))
-            yield from find_mentions(inner, item, (*path, str(name)))
-    elif get_origin(bare) is tuple:
+            yield from _mentions(Form(form.key), name, (*path, str(name)))
+            yield from _mentions(form.entries, item, (*path, str(name)))
+    elif form.items is not None:
         for item in value:
-            yield from find_mentions(get_args(bare)[0], item, path)
-    elif kind in KINDS:
-        yield Mention(path, kind, value)
+            yield from _mentions(form.items, item, path)
+    elif form.unit in KINDS:
+        yield Mention(path, form.unit, value)
 
 
 def layer_mentions(layers: dict[str, Any]) -> Iterator[Mention]:
     """All names in a policy."""
     for key, layer in layers.items():
-        yield from find_mentions(type(layer), layer, (key,))
+        yield from find_mentions(layer, (key,))
 
 
 def target_mistakes(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath, str]]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import is_dataclass
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from simroute.config import schema
+from simroute.config.fields import find
 from simroute.config.yaml_reader import Document
 from simroute.core import registry
 from simroute.errors import InputError, nearest
@@ -197,30 +196,28 @@ def _unknown_in_layer(data: Any, layer: str, path: list[str]) -> str | None:
 
 
 def key_problem(cls: type, data: Any, path: list[str], whole: bool = True) -> str | None:
-    """Why `path` cannot be set; a new name in a mapping of named things is refused, since a typo
-    looks the same, where `data` is `whole`."""
+    """Why `path` below a dataclass cannot be set, None if it can.
+
+    data: what the file has there. A new name in a mapping of records is refused where data is
+    `whole`, since a typing error looks the same.
+    """
     for depth, name in enumerate(path):
-        kind = schema.inner(cls, tuple(path[:depth]))
-        if kind is None:
-            return f"{'.'.join(path[:depth])} holds a single value"
-        if get_origin(kind) is dict:
-            if (
-                whole
-                and is_dataclass(schema.inner(get_args(kind)[1], ()))
-                and name not in map(str, data or {})
-            ):
-                return (
-                    f"there is no {name!r} in {'.'.join(path[:depth])}; "
-                    f"{nearest(name, map(str, data or {}))}"
-                )
-        elif schema.inner(cls, tuple(path[: depth + 1])) is None:
-            return f"unknown key {name!r}; {nearest(name, schema.keys(cls, tuple(path[:depth])))}"
-        data = (
-            next((value for key, value in data.items() if str(key) == name), None)
-            if isinstance(data, dict)
-            else None
-        )
+        form = find(cls, path[:depth])
+        assert form is not None
+        if form.inside(name) is None:
+            return f"unknown key {name!r}; {nearest(name, form.keys)}"
+        if form.entries is not None and form.entries.record is not None:
+            known = [str(key) for key in data or {}]
+            if whole and name not in known:
+                return f"there is no {name!r} in {'.'.join(path[:depth])}; {nearest(name, known)}"
+        data = _child(data, name)
     return None
+
+
+def _child(data: Any, name: str) -> Any:
+    if not isinstance(data, dict):
+        return None
+    return next((value for key, value in data.items() if str(key) == name), None)
 
 
 def _hydra(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:

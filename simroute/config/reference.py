@@ -11,24 +11,25 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
-from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from dataclasses import MISSING, is_dataclass
+from typing import Any, NamedTuple
 
 from simroute import policies as _registers_layers
-from simroute.config import schema
-from simroute.config.schema import Parameter
+from simroute.config.fields import Form, Scalar, declared_fields
+from simroute.config.scalars import range_text
 from simroute.core import registry
-from simroute.core.params import Doc
 from simroute.models import spec
 
 __all__ = [
     "DocstringParts",
     "LayerReference",
+    "Parameter",
     "SectionReference",
     "_registers_layers",
     "docstring_parts",
     "layer_reference",
     "layer_references",
+    "parameters",
     "section_references",
 ]
 
@@ -51,16 +52,26 @@ INTERPLAY = re.compile(r"\n\nInterplay: ((?:.+\n?)+)")
 
 
 class DocstringParts(NamedTuple):
-    """A docstring in its parts; what is not there is empty."""
+    """A docstring in its parts; a part that is not there is empty."""
 
     doc: str
     example: str
     interplay: str
 
 
+class Parameter(NamedTuple):
+    """One key, as `describe` shows it: its path, its unit or kind, and the rest in words."""
+
+    key: str
+    kind: str
+    range: str
+    default: str
+    doc: str
+
+
 class LayerReference(NamedTuple):
-    """One kind of layer. `example`: layers of a policy file, outermost first; `interplay`:
-    sentences about the parameters."""
+    """One kind of layer. example: layers of a policy file, outermost first. interplay: sentences
+    about the parameters."""
 
     kind: str
     doc: str
@@ -70,7 +81,7 @@ class LayerReference(NamedTuple):
 
 
 class SectionReference(NamedTuple):
-    """One top-level key of a scenario file, with every key below it (full paths). `example`: a
+    """One top-level key of a scenario file, with every key below it (full paths). example: a
     fragment of a scenario file."""
 
     key: str
@@ -81,11 +92,11 @@ class SectionReference(NamedTuple):
 
 
 def docstring_parts(cls: type) -> DocstringParts:
-    """What a class says of itself."""
+    """The docstring of a class, cut at its sections."""
     text = inspect.cleandoc(cls.__doc__ or "") + "\n"
-    found = [pattern.search(text) for pattern in (EXAMPLE, INTERPLAY)]
-    end = min((match.start() for match in found if match), default=len(text))
-    example, interplay = (match.group(1) if match else "" for match in found)
+    matches = [pattern.search(text) for pattern in (EXAMPLE, INTERPLAY)]
+    end = min((match.start() for match in matches if match), default=len(text))
+    example, interplay = (match.group(1) if match else "" for match in matches)
     return DocstringParts(
         text[:end].strip(), textwrap.dedent(example).strip("\n"), " ".join(interplay.split())
     )
@@ -93,38 +104,82 @@ def docstring_parts(cls: type) -> DocstringParts:
 
 def layer_reference(kind: str) -> LayerReference:
     """One kind of layer. Raises KeyError."""
-    return LayerReference(
-        kind,
-        (parts := docstring_parts(registry[kind])).doc,
-        schema.parameters(registry[kind]),
-        parts.example,
-        parts.interplay,
-    )
+    doc, example, interplay = docstring_parts(registry[kind])
+    return LayerReference(kind, doc, parameters(registry[kind]), example, interplay)
 
 
 def layer_references() -> list[LayerReference]:
-    """Every registered kind by name, plug-ins that are loaded included."""
+    """Every registered kind by name, loaded plug-ins included."""
     return [layer_reference(kind) for kind in sorted(registry)]
 
 
 def section_references() -> list[SectionReference]:
     """Every top-level key of a scenario file, in reading order."""
-    rows = schema.parameters(spec.Scenario)
-    hints = get_type_hints(spec.Scenario, include_extras=True)
-    assert set(SECTIONS) == {f.name for f in fields(spec.Scenario)}
-    found = []
+    rows = parameters(spec.Scenario)
+    forms = {field.name: field.form for field in declared_fields(spec.Scenario)}
+    assert set(SECTIONS) == set(forms)
+    sections = []
     for key in SECTIONS:
-        bare, marks = schema.unwrap(hints[key])
-        parts = _declared(bare)
-        short = next((mark.text for mark in marks if isinstance(mark, Doc)), "")
-        own = [row for row in rows if row.key == key or row.key.startswith(f"{key}.")]
-        found.append(SectionReference(key, parts.doc or short, own, parts.example, parts.interplay))
-    return found
+        record = _record(forms[key])
+        doc, example, interplay = ("", "", "") if record is None else docstring_parts(record)
+        below = [row for row in rows if row.key == key or row.key.startswith(f"{key}.")]
+        sections.append(SectionReference(key, doc or forms[key].doc, below, example, interplay))
+    return sections
 
 
-def _declared(kind: Any) -> DocstringParts:
-    """What the dataclass says that a section is made of, directly, by name or optionally."""
-    inside = schema.inner(kind, ())
-    if get_origin(inside) is dict:
-        inside = schema.inner(get_args(inside)[1], ())
-    return docstring_parts(inside) if is_dataclass(inside) else DocstringParts("", "", "")  # type: ignore[arg-type]
+def _record(form: Form) -> type | None:
+    """The dataclass that stands in a place, or under each name there."""
+    return form.record if form.entries is None else form.entries.record
+
+
+def parameters(cls: type, prefix: str = "", instance: Any = None) -> list[Parameter]:
+    """Every key of a dataclass, those of nested ones included.
+
+    prefix: before each key. instance: an instance whose values are the defaults, if not None.
+    """
+    rows: list[Parameter] = []
+    for field in declared_fields(cls):
+        form, key = field.form, prefix + field.name
+        value = field.default if instance is None else getattr(instance, field.name)
+        rows.append(Parameter(key, _kind(form), _ranges(form), _in_words(value), form.doc))
+        record = _record(form)
+        if record is not None:
+            below = f"{key}." if form.entries is None else f"{key}.NAME."
+            rows += parameters(record, below, value if isinstance(value, record) else None)
+    return rows
+
+
+def _kind(form: Form) -> str:
+    if form.scalar is not None:
+        return _scalar_kind(form.scalar)
+    if form.items is not None:
+        return f"list of {_kind(form.items)}"
+    if form.key is not None and form.entries is not None:
+        return f"{_scalar_kind(form.key)} → {_kind(form.entries)}"
+    return "keys"
+
+
+def _scalar_kind(scalar: Scalar) -> str:
+    if scalar.choices:
+        return " | ".join(map(str, scalar.choices))
+    return scalar.unit or getattr(scalar.type, "__name__", str(scalar.type))
+
+
+def _ranges(form: Form) -> str:
+    return "" if form.scalar is None else ", ".join(map(range_text, form.scalar.ranges))
+
+
+def _in_words(default: Any) -> str:
+    if default is MISSING:
+        return "required"
+    if default is None:
+        return "none"
+    if is_dataclass(default):
+        return ""
+    if isinstance(default, dict) and any(map(is_dataclass, default.values())):
+        return ""
+    if isinstance(default, (tuple, list)):
+        return f"[{', '.join(map(str, default))}]"
+    if isinstance(default, float):
+        return f"{default:g}"
+    return str(default).lower() if isinstance(default, bool) else str(default)

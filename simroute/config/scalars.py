@@ -6,10 +6,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin
+from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from simroute.core.params import Range, Unit
+from simroute.config.fields import Scalar
+from simroute.core.params import Range
 from simroute.models.calendar import parse_start
 
 CEILINGS = {
@@ -32,49 +34,46 @@ DURATION = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|s|m|h|d))+")
 PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ms|s|m|h|d)")
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 PERCENT = re.compile(r"[0-9]+(\.[0-9]+)?%")
+CODE = re.compile(r"0|[1-9][0-9]{0,14}")
 
 
-def scalar_check(bare: Any, marks: tuple[Any, ...], key: bool = False) -> Callable[[Any], Any]:
-    """The check of one value; it raises ValueError. `key`: of a mapping's key, which is text where
-    an override named it."""
-    unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
-    ranges = [mark for mark in marks if isinstance(mark, Range)]
+def scalar_check(scalar: Scalar, key: bool = False) -> Callable[[Any], Any]:
+    """A function that returns a value in seconds and shares, or raises ValueError.
 
-    def check(value: Any) -> Any:
-        if get_origin(bare) is Literal:
-            return _choice(value, get_args(bare))
-        if bare is bool:
-            return _flag(value)
-        if bare is str:
-            return NAMED.get(unit, _text)(value)
-        if unit == "when" and isinstance(value, str) and PERCENT.fullmatch(value):
-            return value
-        if (
-            key
-            and bare is int
-            and isinstance(value, str)
-            and re.fullmatch(r"0|[1-9][0-9]{0,14}", value)
-        ):
-            value = int(value)
-        if unit == "start" and isinstance(value, str):
-            parse_start(value)
-            return value
-        number = _number(value, bare, unit in ("s", "when"))
-        for bound in ranges:
-            _bounded(number, bound, unit, value)
-        if not FLOORS.get(unit, -math.inf) <= number <= CEILINGS.get(unit, math.inf):
-            edge = (
-                f"at most {CEILINGS[unit]:,.0f}"
-                if number > CEILINGS[unit]
-                else f"at least {FLOORS[unit]:g}"
-            )
-            raise ValueError(
-                f"{displayed(value)} is out of range; expected "
-                f"{edge}{f' {unit}' if unit not in ('when', 'factor') else ''}"
-            )
-        return number
+    key: of a mapping's key, which is a text where an override named it.
+    """
+    if scalar.choices:
+        return partial(_choice, choices=scalar.choices)
+    if scalar.type is bool:
+        return _flag
+    if scalar.type is str:
+        return NAMED.get(scalar.unit, _text)
+    return partial(_quantity, scalar=scalar, key=key)
 
-    return check
+
+def _quantity(value: Any, scalar: Scalar, key: bool) -> Any:
+    unit = scalar.unit
+    if unit == "when" and isinstance(value, str) and PERCENT.fullmatch(value):
+        return value
+    if unit == "start" and isinstance(value, str):
+        parse_start(value)
+        return value
+    if key and scalar.type is int and isinstance(value, str) and CODE.fullmatch(value):
+        value = int(value)
+    number = _number(value, scalar.type, unit in ("s", "when"))
+    for bound in scalar.ranges:
+        _check_range(number, bound, unit, value)
+    if not FLOORS.get(unit, -math.inf) <= number <= CEILINGS.get(unit, math.inf):
+        edge = (
+            f"at most {CEILINGS[unit]:,.0f}"
+            if number > CEILINGS[unit]
+            else f"at least {FLOORS[unit]:g}"
+        )
+        raise ValueError(
+            f"{displayed(value)} is out of range; expected "
+            f"{edge}{f' {unit}' if unit not in ('when', 'factor') else ''}"
+        )
+    return number
 
 
 def _zone(value: Any) -> str:
@@ -164,7 +163,7 @@ def _plainly(value: Any) -> str:
     )
 
 
-def _bounded(number: float, bound: Range, unit: str, value: Any) -> None:
+def _check_range(number: float, bound: Range, unit: str, value: Any) -> None:
     if bound.low <= number <= bound.high and not (bound.above and number == bound.low):
         return
     if unit == "share" and 1 < number <= 100:

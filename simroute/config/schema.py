@@ -1,12 +1,12 @@
-"""What may be written, from the dataclasses that declare it: strict pydantic models, plain data in,
-dataclass instances out."""
+"""Plain data in, dataclass instances out: strict pydantic models made from the declared fields, and
+their errors as messages with file, line, key and remedy."""
 
 from __future__ import annotations
 
-import types
-from dataclasses import MISSING, fields, is_dataclass
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union
 
 from pydantic import (
     BaseModel,
@@ -19,26 +19,22 @@ from pydantic import (
 )
 from pydantic import Field as PydanticField
 
-from simroute.config.scalars import displayed, range_text, scalar_check
-from simroute.config.yaml_reader import Document
-from simroute.core.params import Doc, Range, Unit
+from simroute.config.fields import Form, declared_fields, find
+from simroute.config.scalars import displayed, scalar_check
+from simroute.config.yaml_reader import Document, KeyPath
 from simroute.errors import InputError, nearest
 
 BRANCHES = ("<map>", "<value>", "<none>", "[key]")
+"""Steps of pydantic's error locations that are no keys."""
+MOST_ROUNDS = 8
+"""Leaving out a key may show that another one is missing, as deep as files are."""
 
 
-class Parameter(NamedTuple):
-    """One key, as `describe` shows it."""
+def build(cls: type, data: Any, document: Document, base: KeyPath = ()) -> Any:
+    """An instance of the dataclass `cls` from plain data that stands at `base` in a document.
 
-    key: str
-    kind: str
-    range: str
-    default: str
-    doc: str
-
-
-def build(cls: type, data: Any, document: Document, base: tuple[str, ...] = ()) -> Any:
-    """An instance of the dataclass `cls` from plain data. Raises InputError with every mistake."""
+    Raises InputError with every mistake.
+    """
     if not isinstance(data, dict):
         raise InputError(
             f"{document.where(base)}: {'.'.join(base) or 'file'}: expected keys and values, "
@@ -48,30 +44,30 @@ def build(cls: type, data: Any, document: Document, base: tuple[str, ...] = ()) 
         return _instance(strict_model(cls).model_validate(data))
     except ValidationError as error:
         raise InputError(
-            *[_line(cls, problem, document, base) for problem in error.errors(include_url=False)]
+            *[_message(cls, each, document, base) for each in error.errors(include_url=False)]
         ) from None
 
 
 def build_valid_part(
     cls: type, data: Any, document: Document
-) -> tuple[Any, list[str], list[tuple[str, ...]]]:
-    """As much of it as can be read, so that what only the whole can tell is told together with what
-    single keys say wrongly.
+) -> tuple[Any, list[str], list[KeyPath]]:
+    """As much of an instance as can be read, so that mistakes of the whole come together with those
+    of single keys.
 
-    Returns the instance (None if nothing can be read), every mistake, and the paths of what was
-    left out for them.
+    Returns the instance (None if nothing can be read), every mistake, and the paths that were left
+    out for them.
     """
     try:
         return build(cls, data, document), [], []
     except InputError as error:
         problems = list(error.lines)
-    left_out: list[tuple[str, ...]] = []
+    left_out: list[KeyPath] = []
     for _ in range(MOST_ROUNDS):
         try:
             return _instance(strict_model(cls).model_validate(data)), problems, left_out
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False):
-                path = tuple(str(part) for part in problem["loc"] if part not in BRANCHES)
+                path = _key_path(problem)
                 path = path[:-1] if problem["type"] == "missing" else path
                 if not path:
                     return None, problems, left_out
@@ -80,13 +76,9 @@ def build_valid_part(
     return None, problems, left_out
 
 
-MOST_ROUNDS = 8
-"""Leaving out a key may show that another one is missing, as deep as files are."""
-
-
-def _without(data: Any, path: tuple[str, ...]) -> Any:
-    """A copy of plain data that lacks what stands at `path`; of a list all of it, since places
-    would move."""
+def _without(data: Any, path: KeyPath) -> Any:
+    """A copy of plain data without what stands at `path`; a list is left out as a whole, since the
+    places of its items would change."""
     if not isinstance(data, dict):
         return None
     key = next((key for key in data if str(key) == path[0]), None)
@@ -99,85 +91,72 @@ def _without(data: Any, path: tuple[str, ...]) -> Any:
 
 @cache
 def strict_model(cls: type) -> type[BaseModel]:
-    """The strict model of a dataclass."""
-    hints = get_type_hints(cls, include_extras=True)
-    made: dict[str, Any] = {}
-    for f in fields(cls):
-        if f.init:
-            default = (
-                PydanticField(default_factory=f.default_factory)
-                if f.default_factory is not MISSING
-                else f.default
-            )
-            made[f.name] = (_translated(hints[f.name]), ... if default is MISSING else default)
-    config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-    built: type[BaseModel] = create_model(cls.__name__, __config__=config, **made)
-    built.__origin__ = cls  # type: ignore[attr-defined]
-    return built
-
-
-def _translated(kind: Any) -> Any:
-    bare, marks = unwrap(kind)
-    origin = get_origin(bare)
-    if is_dataclass(bare):
-        return strict_model(bare)  # type: ignore[arg-type]
-    if origin is dict:
-        key, value = get_args(bare)
-        checked = PlainValidator(scalar_check(*unwrap(key), key=True))
-        return dict[Annotated[Any, checked], _translated(value)]  # type: ignore[misc]
-    if origin is tuple:
-        return tuple[_translated(get_args(bare)[0]), ...]  # type: ignore[misc]
-    if origin in (Union, types.UnionType):
-        return _union(list(get_args(bare)), marks)
-    return Annotated[Any, PlainValidator(scalar_check(bare, marks))]
-
-
-def _union(parts: list[Any], marks: tuple[Any, ...]) -> Any:
-    optional = type(None) in parts
-    parts = [part for part in parts if part is not type(None)]
-    nested = [
-        part
-        for part in parts
-        if is_dataclass(unwrap(part)[0]) or get_origin(unwrap(part)[0]) is dict
-    ]
-    leaves = [part for part in parts if part not in nested]
-    if not nested:
-        bare, own = unwrap(leaves[0])
-        check = scalar_check(bare, (*own, *marks))
-        return Annotated[
-            Any, PlainValidator(lambda value: None if optional and value is None else check(value))
-        ]
-    choices: list[Any] = [Annotated[_translated(nested[0]), Tag("<map>")]]
-    choices += [Annotated[_translated(part), Tag("<value>")] for part in leaves[:1]]
-    choices += [Annotated[None, Tag("<none>")]] if optional else []
-
-    def which(value: Any) -> str:
-        if optional and value is None:
-            return "<none>"
-        return (
-            "<map>"
-            if isinstance(value, (dict, BaseModel)) or is_dataclass(value) or not leaves
-            else "<value>"
+    """The pydantic model of a dataclass: no unknown keys, values checked by `scalars` alone."""
+    members: dict[str, Any] = {
+        name: (
+            _annotation(form),
+            ... if make_default is None else PydanticField(default_factory=make_default),
         )
-
-    if len(choices) == 1:
-        return choices[0]
-    return Annotated[Union[tuple(choices)], Discriminator(which)]  # noqa: UP007
-
-
-def unwrap(kind: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The type inside `Annotated`, and its markers."""
-    if get_origin(kind) is Annotated:
-        bare, *marks = get_args(kind)
-        return bare, tuple(marks)
-    return kind, ()
+        for name, form, make_default in declared_fields(cls)
+    }
+    config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+    model: type[BaseModel] = create_model(cls.__name__, __config__=config, **members)
+    model.__origin__ = cls  # type: ignore[attr-defined]
+    return model
 
 
-def _line(cls: type, problem: Any, document: Document, base: tuple[str, ...]) -> str:
-    path = tuple(str(part) for part in problem["loc"] if part not in BRANCHES)
+def _annotation(form: Form) -> Any:
+    """The type for pydantic. Branches of a union are tagged, so that errors are about the branch
+    that was meant."""
+    if form.items is not None:
+        items: Any = tuple[_annotation(form.items), ...]  # type: ignore[misc]
+        return items | None if form.optional else items
+    check = None if form.scalar is None else scalar_check(form.scalar)
+    nested = _nested_annotation(form)
+    if nested is None:
+        assert check is not None
+        return Annotated[Any, PlainValidator(_or_none(check) if form.optional else check)]
+    branches: list[Any] = [Annotated[nested, Tag("<map>")]]
+    if check is not None:
+        branches.append(Annotated[Any, PlainValidator(check), Tag("<value>")])
+    if form.optional:
+        branches.append(Annotated[None, Tag("<none>")])
+    if len(branches) == 1:
+        return nested
+
+    def branch(value: Any) -> str:
+        if form.optional and value is None:
+            return "<none>"
+        is_map = check is None or isinstance(value, (dict, BaseModel)) or is_dataclass(value)
+        return "<map>" if is_map else "<value>"
+
+    return Annotated[Union[tuple(branches)], Discriminator(branch)]  # noqa: UP007
+
+
+def _nested_annotation(form: Form) -> Any:
+    """The model of a record or the type of a mapping, None where the form has neither."""
+    if form.record is not None:
+        return strict_model(form.record)
+    if form.key is None or form.entries is None:
+        return None
+    key = Annotated[Any, PlainValidator(scalar_check(form.key, key=True))]
+    return dict[key, _annotation(form.entries)]  # type: ignore[valid-type,misc]
+
+
+def _or_none(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else check(value)
+
+
+def _key_path(problem: Any) -> KeyPath:
+    return tuple(str(part) for part in problem["loc"] if part not in BRANCHES)
+
+
+def _message(cls: type, problem: Any, document: Document, base: KeyPath) -> str:
+    path = _key_path(problem)
     kind = problem["type"]
     if kind == "extra_forbidden":
-        text = f"unknown key; {nearest(path[-1], keys(cls, path[:-1]))}"
+        above = find(cls, path[:-1])
+        text = f"unknown key; {nearest(path[-1], [] if above is None else above.keys)}"
     elif kind == "missing":
         text = "is required"
     elif kind == "value_error":
@@ -189,37 +168,6 @@ def _line(cls: type, problem: Any, document: Document, base: tuple[str, ...]) ->
     else:
         text = str(problem["msg"])
     return f"{document.where((*base, *path))}: {'.'.join((*base, *path))}: {text}"
-
-
-def keys(cls: type, path: tuple[str, ...]) -> list[str]:
-    """Names of the keys at a path below `cls`."""
-    inside = inner(cls, path)
-    return (
-        [f.name for f in fields(inside) if f.init]
-        if inside is not None and is_dataclass(inside)
-        else []
-    )
-
-
-def inner(kind: Any, path: tuple[str, ...]) -> Any:
-    """The type found by following keys from `kind`; None where there is no such key."""
-    for name in path:
-        bare = _plain(kind)
-        inside = get_type_hints(bare, include_extras=True) if is_dataclass(bare) else {}
-        kind = get_args(bare)[1] if get_origin(bare) is dict else inside.get(name)
-        if kind is None:
-            return None
-    return _plain(kind)
-
-
-def _plain(kind: Any) -> Any:
-    bare, _ = unwrap(kind)
-    if get_origin(bare) in (Union, types.UnionType):
-        parts = [unwrap(part)[0] for part in get_args(bare)]
-        return next(
-            (part for part in parts if is_dataclass(part) or get_origin(part) is dict), parts[0]
-        )
-    return bare
 
 
 def _instance(value: Any) -> Any:
@@ -234,7 +182,7 @@ def _instance(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Dataclasses as plain data, every key spelled out."""
+    """Dataclasses as plain data, with every key."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.init}
     if isinstance(value, dict):
@@ -242,80 +190,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return [plain(item) for item in value]
     return value
-
-
-def parameters(cls: type, prefix: str = "", given: Any = None) -> list[Parameter]:
-    """Every key of a dataclass, nested ones included, with unit, range, default (as in `given`) and
-    what it does."""
-    rows: list[Parameter] = []
-    hints = get_type_hints(cls, include_extras=True)
-    for f in fields(cls):
-        if not f.init:
-            continue
-        bare, marks = unwrap(hints[f.name])
-        key = prefix + f.name
-        value = (
-            getattr(given, f.name)
-            if given is not None
-            else f.default_factory()
-            if f.default_factory is not MISSING
-            else f.default
-        )
-        doc = next((mark.text for mark in marks if isinstance(mark, Doc)), "")
-        rows.append(
-            Parameter(key, _kind(hints[f.name]), _ranges(hints[f.name]), _default(value), doc)
-        )
-        nested = _plain(bare)
-        if get_origin(nested) is dict:
-            nested, key = _plain(get_args(nested)[1]), key + ".NAME"
-        if is_dataclass(nested):
-            kind: Any = nested
-            rows += parameters(kind, key + ".", value if isinstance(value, kind) else None)
-    return rows
-
-
-def _marks(kind: Any) -> tuple[Any, tuple[Any, ...]]:
-    bare, marks = unwrap(kind)
-    if get_origin(bare) in (Union, types.UnionType):
-        part, own = unwrap(get_args(bare)[0])
-        return part, (*own, *marks)
-    return bare, marks
-
-
-def _kind(kind: Any) -> str:
-    bare, marks = _marks(kind)
-    unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
-    if get_origin(bare) is Literal:
-        return " | ".join(map(str, get_args(bare)))
-    if get_origin(bare) is tuple:
-        return f"list of {_kind(get_args(bare)[0])}"
-    if get_origin(bare) is dict:
-        key, value = get_args(bare)
-        return f"{_kind(key)} → {_kind(value)}"
-    if is_dataclass(bare):
-        return "keys"
-    return unit or getattr(bare, "__name__", str(bare))
-
-
-def _ranges(kind: Any) -> str:
-    return ", ".join(range_text(mark) for mark in _marks(kind)[1] if isinstance(mark, Range))
-
-
-def _default(value: Any) -> str:
-    if value is MISSING:
-        return "required"
-    if value is None:
-        return "none"
-    if is_dataclass(value) or (
-        isinstance(value, dict) and any(is_dataclass(item) for item in value.values())
-    ):
-        return ""
-    if isinstance(value, (tuple, list)):
-        return f"[{', '.join(map(str, value))}]"
-    return (
-        f"{value:g}"
-        if isinstance(value, float)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )

@@ -3,15 +3,15 @@ it, the shortest file that says so."""
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields, is_dataclass
-from typing import Any, get_args, get_type_hints
+from dataclasses import MISSING, dataclass, is_dataclass
+from typing import Any
 
 from simroute.config import overrides, schema, yaml_reader
 from simroute.config.configuration import Configuration
+from simroute.config.fields import Form, declared_fields, find
 from simroute.config.names import target_mistakes
 from simroute.config.scalars import scalar_check
 from simroute.core import registry
-from simroute.core.params import Unit
 from simroute.errors import InputError, nearest
 from simroute.models import spec
 
@@ -38,7 +38,7 @@ class Variation:
             return f"{self.policy} has no layer {layer!r}; {nearest(layer, self._layers)}"
         if not path:
             return (
-                f"expected {layer}.KEY; {nearest('', schema.keys(type(self._layers[layer]), ()))}"
+                f"expected {layer}.KEY; {nearest('', Form(record=type(self._layers[layer])).keys)}"
             )
         return overrides.key_problem(
             type(self._layers[layer]), schema.plain(self._layers[layer]), path
@@ -46,26 +46,18 @@ class Variation:
 
     def number_type(self, name: str) -> type | None:
         """int or float if the parameter is declared as a number, else None."""
-        bare = self._declared(name)[0]
-        return bare if bare in (int, float) else None
+        scalar = self._form(name).scalar
+        return scalar.type if scalar is not None and scalar.is_number else None
 
     def unit(self, name: str) -> str:
         """The declared unit, such as "s" or "share"; empty if it has none."""
-        return next((mark.name for mark in self._declared(name)[1] if isinstance(mark, Unit)), "")
+        return self._form(name).unit
 
-    def _declared(self, name: str) -> tuple[Any, tuple[Any, ...]]:
+    def _form(self, name: str) -> Form:
         layer, *path = name.split(".")
-        above = schema.inner(type(self._layers[layer]), tuple(path[:-1]))
-        hint = (
-            get_type_hints(above, include_extras=True)[path[-1]]
-            if is_dataclass(above)
-            else get_args(above)[1]
-        )
-        bare, marks = schema.unwrap(hint)
-        if type(None) in get_args(bare):
-            part, own = schema.unwrap(get_args(bare)[0])
-            return part, (*own, *marks)
-        return bare, marks
+        form = find(type(self._layers[layer]), path)
+        assert form is not None
+        return form
 
     def parse_value(self, name: str, raw: Any) -> Any:
         """What a written value means, in seconds and shares. Raises InputError, and says what would
@@ -124,20 +116,15 @@ def value_at(data: Any, path: list[str]) -> Any:
     return data
 
 
-def _differing(value: Any) -> dict[str, Any]:
-    found = {}
-    for f in fields(value):
-        if not f.init:
-            continue
-        own = getattr(value, f.name)
-        default = f.default_factory() if f.default_factory is not MISSING else f.default
-        if default is MISSING or schema.plain(own) != schema.plain(default):
-            found[f.name] = (
-                _differing(own)
-                if is_dataclass(own) and type(own) is type(default)
-                else schema.plain(own)
-            )
-    return found
+def _differing(instance: Any) -> dict[str, Any]:
+    """The keys of a dataclass that are not at their defaults, as plain data."""
+    differing = {}
+    for field in declared_fields(type(instance)):
+        value, default = getattr(instance, field.name), field.default
+        if default is MISSING or schema.plain(value) != schema.plain(default):
+            nested = is_dataclass(value) and type(value) is type(default)
+            differing[field.name] = _differing(value) if nested else schema.plain(value)
+    return differing
 
 
 @dataclass(frozen=True)
@@ -182,22 +169,8 @@ def _numeric_key(key: str, cls: type, given: Any, path: list[str]) -> NumericKey
     problem = overrides.key_problem(cls, schema.plain(given), path)
     if problem is not None:
         raise InputError(problem)
-    above = schema.inner(cls, tuple(path[:-1]))
-    hint = (
-        get_type_hints(above, include_extras=True)[path[-1]]
-        if is_dataclass(above)
-        else get_args(above)[1]
-    )
-    for bare, marks in _parts(hint):
-        if bare in (int, float):
-            unit = next((mark.name for mark in marks if isinstance(mark, Unit)), "")
-            return NumericKey(key, bare is int, unit, scalar_check(bare, marks))
-    raise InputError("is not a number, so it has no range")
-
-
-def _parts(hint: Any) -> list[tuple[Any, tuple[Any, ...]]]:
-    """A type and its marks, or those of each part of a union."""
-    bare, marks = schema.unwrap(hint)
-    if not get_args(bare):
-        return [(bare, marks)]
-    return [(part, (*own, *marks)) for inner in get_args(bare) for part, own in _parts(inner)]
+    form = find(cls, path)
+    scalar = None if form is None else form.scalar
+    if scalar is None or scalar.type not in (int, float):
+        raise InputError("is not a number, so it has no range")
+    return NumericKey(key, scalar.type is int, scalar.unit, scalar_check(scalar))

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import types
-import typing
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from itertools import count
-from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from simroute.config.fields import Form, declared_fields
 from simroute.fitting import arrivals, errors, latency, lengths, limits, outages, repeats, sessions
 from simroute.fitting.annotated_yaml import Annotated, annotate, strip_notes
 from simroute.fitting.sample import LONGEST, OTHERS, Calls, Sample
@@ -372,27 +370,19 @@ def _seconds(found: Estimate) -> str:
 
 def build_scenario(noted: dict[str, Any]) -> spec.Scenario:
     """The same numbers as the file has."""
-    made: spec.Scenario = build_value(spec.Scenario, strip_notes(noted))
+    made: spec.Scenario = _instance(spec.Scenario, strip_notes(noted))
     return made
 
 
-def build_value(cls: Any, data: Any) -> Any:
-    """A dataclass of the scenario from plain data that is known to be right."""
-    if get_origin(cls) is typing.Annotated:
-        return build_value(get_args(cls)[0], data)
-    if get_origin(cls) in (Union, types.UnionType):
-        inner = [part for part in get_args(cls) if part is not type(None)]
-        nested = [part for part in inner if is_dataclass(part) or get_origin(part) is dict]
-        return build_value(nested[0], data) if nested and isinstance(data, dict) else data
-    if is_dataclass(cls) and isinstance(data, dict):
-        hints = get_type_hints(cls, include_extras=True)
-        return cls(
-            **{
-                f.name: build_value(hints[f.name], data[f.name])
-                for f in fields(cls)
-                if f.name in data
-            }
-        )  # type: ignore[operator]
-    if get_origin(cls) is dict:
-        return {key: build_value(get_args(cls)[1], value) for key, value in data.items()}
+def _instance(cls: type, data: dict[str, Any]) -> Any:
+    """A dataclass from plain data that is known to be right."""
+    given = (field for field in declared_fields(cls) if field.name in data)
+    return cls(**{field.name: _value(field.form, data[field.name]) for field in given})
+
+
+def _value(form: Form, data: Any) -> Any:
+    if isinstance(data, dict) and form.record is not None:
+        return _instance(form.record, data)
+    if isinstance(data, dict) and form.entries is not None:
+        return {key: _value(form.entries, value) for key, value in data.items()}
     return tuple(data) if isinstance(data, list) else data

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from simroute.cli import main
-from simroute.config import schema
+from simroute.config import reference
 from simroute.core import registry
 from simroute.models import spec
 
@@ -175,7 +175,7 @@ def outcomes(command, cases, seed=1):
     for name in ("config.loading", "experiment.run", "studies.run", "storage"):
         import_module(f"simroute.{name}")  # once, and not in each of the processes
     scenarios, policies = documents("scenarios"), documents("policies")
-    keys = [tuple(parameter.key.split(".")) for parameter in schema.parameters(spec.Scenario)]
+    keys = [tuple(parameter.key.split(".")) for parameter in reference.parameters(spec.Scenario)]
     for case in range(cases):
         chance = random.Random(f"{command}/{seed}/{case}")
         scenario, policy = (
@@ -186,7 +186,7 @@ def outcomes(command, cases, seed=1):
         own = [
             (name, *parameter.key.split("."))
             for name in layers
-            for parameter in schema.parameters(registry[name])
+            for parameter in reference.parameters(registry[name])
         ]
         small = {
             "horizon": scenario.get("horizon", 3600),

@@ -11,7 +11,7 @@ import pytest
 
 from simroute import policies as _registers_layers
 from simroute.cli import COMMANDS, cli
-from simroute.config import schema
+from simroute.config import reference
 from simroute.core import registry
 from simroute.metrics import METRICS
 from simroute.models import spec
@@ -66,7 +66,7 @@ def test_every_layer_has_its_section_with_every_parameter(site):
         shown = section(site / "reference" / "layers.html", kind)
         missing = [
             row.key
-            for row in schema.parameters(cls)
+            for row in reference.parameters(cls)
             if row.key not in shown.split() or words(row.doc) not in shown
         ]
         assert missing == [], kind
@@ -77,7 +77,7 @@ def test_every_layer_has_its_section_with_every_parameter(site):
 def test_every_key_of_a_scenario_is_there(site):
     """Nested ones with their whole path."""
     shown = text(site / "reference" / "scenario.html").split()
-    assert [row.key for row in schema.parameters(spec.Scenario) if row.key not in shown] == []
+    assert [row.key for row in reference.parameters(spec.Scenario) if row.key not in shown] == []
 
 
 def test_every_command_is_there_with_every_option(site):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import is_dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from simroute.text import first_sentence
+
+if TYPE_CHECKING:
+    from simroute.config.fields import Form
 
 OPEN = "open"
 """Type of a candidate after which the word goes on: `scenario=`, a folder."""
@@ -295,79 +297,43 @@ def _below(
 ) -> list[CompletionItem]:
     """The keys of a dataclass at a path, names of the file included; behind `=` the values that can
     be listed."""
-    from simroute.config import schema
-    from simroute.core.params import Doc
+    from simroute.config.fields import find
 
     *above, start = path
     head = "".join(f"{name}." for name in above)
     if equals:
-        values = _values(_hint(cls, path), value, scenario)
         return [
-            CompletionItem(f"{head}{start}={item.value}", item.type, item.help) for item in values
+            CompletionItem(f"{head}{start}={item.value}", item.type, item.help)
+            for item in _values(find(cls, path), value, scenario)
         ]
-    kind, here = schema.inner(cls, tuple(above)), _inside(data, above)
-    known = (
-        schema.keys(cls, tuple(above))
-        if is_dataclass(kind)
-        else list(here)
-        if get_origin(kind) is dict
-        else []
-    )
-    found = []
-    for name in (name for name in known if name.startswith(start)):
-        child = schema.inner(cls, (*above, name))
-        deeper = is_dataclass(child) or (
-            get_origin(child) is dict and isinstance(here.get(name), dict)
-        )
-        doc = next(
-            (
-                mark.text
-                for mark in schema.unwrap(_hint(cls, [*above, name]))[1]
-                if isinstance(mark, Doc)
-            ),
-            "",
-        )
-        found.append(CompletionItem(f"{head}{name}{'.' if deeper else '='}", OPEN, doc))
-    return found
+    form, here = find(cls, above), _inside(data, above)
+    if form is None:
+        return []
+    items = []
+    for name in form.keys if form.entries is None else here:
+        child = form.inside(name)
+        if child is not None and name.startswith(start):
+            deeper = child.record is not None or (
+                child.entries is not None and isinstance(here.get(name), dict)
+            )
+            items.append(CompletionItem(f"{head}{name}{'.' if deeper else '='}", OPEN, child.doc))
+    return items
 
 
-def _hint(cls: type, path: list[str]) -> Any:
-    """The declared type of a key, with its markers."""
-    from simroute.config import schema
-
-    above = schema.inner(cls, tuple(path[:-1]))
-    if is_dataclass(above):
-        return get_type_hints(above, include_extras=True).get(path[-1])
-    return get_args(above)[1] if get_origin(above) is dict else None
-
-
-def _values(hint: Any, start: str, scenario: dict[Any, Any]) -> list[CompletionItem]:
+def _values(form: Form | None, start: str, scenario: dict[Any, Any]) -> list[CompletionItem]:
     """Words of a choice, true and false, deployments and roles, files; none for numbers."""
-    from simroute.config import schema
     from simroute.core.target import ROLES
 
-    bare, marks = schema.unwrap(hint)
-    for part in (
-        get_args(bare)
-        if get_origin(bare) is not Literal and type(None) in get_args(bare)
-        else (bare,)
-    ):
-        inside, own = schema.unwrap(part)
-        units = {getattr(mark, "name", "") for mark in (*marks, *own)}
-        if get_origin(inside) is Literal:
-            return [
-                CompletionItem(str(word))
-                for word in get_args(inside)
-                if str(word).startswith(start)
-            ]
-        if inside is bool:
-            return [CompletionItem(word) for word in ("true", "false") if word.startswith(start)]
-        if "target" in units:
-            return [
-                CompletionItem(name)
-                for name in [*_inside(scenario, ["deployments"]), *ROLES]
-                if name.startswith(start)
-            ]
-        if "file" in units:
-            return paths(start)
-    return []
+    scalar = None if form is None else form.scalar
+    if scalar is None:
+        return []
+    if scalar.unit == "file":
+        return paths(start)
+    values: list[str] = []
+    if scalar.choices:
+        values = [str(word) for word in scalar.choices]
+    elif scalar.type is bool:
+        values = ["true", "false"]
+    elif scalar.unit == "target":
+        values = [*_inside(scenario, ["deployments"]), *ROLES]
+    return [CompletionItem(value) for value in values if value.startswith(start)]

@@ -13,8 +13,7 @@ from simroute.text import first_sentence
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from simroute.config.reference import LayerReference, SectionReference
-    from simroute.config.schema import Parameter
+    from simroute.config.reference import LayerReference, Parameter, SectionReference
 
 Page = Iterable["RenderableType"]
 """Parts of a page, from the top."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from simroute.config import schema
+from simroute.config import reference, schema
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.studies.comparison.promise import describe_promise
@@ -76,14 +76,14 @@ def _stance(layers: dict[str, Any]) -> list[dict[str, Any]]:
         first = " ".join((type(layer).__doc__ or "").split("\n\n")[0].split())
         settings = [
             found
-            for row in schema.parameters(type(layer))
+            for row in reference.parameters(type(layer))
             if (found := _setting(row, schema.plain(layer))) is not None
         ]
         told.append({"layer": name, "kind": layer.kind, "words": first, "set": settings})
     return told
 
 
-def _setting(row: schema.Parameter, value: Any) -> list[Any] | None:
+def _setting(row: reference.Parameter, value: Any) -> list[Any] | None:
     for key in row.key.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     if value is None or value == [] or isinstance(value, dict):
