@@ -273,7 +273,9 @@ def test_what_a_log_lacks_for_shifts_is_counted(mix, why):
     that concerns."""
     made = spec.Deployment("p", "m", price=spec.PriceList(1, 1), recorded="p/m")
     found = costs._missing(
-        spec.Scenario({"m": made}), SimpleNamespace(mix=mix, said=["model"]), any_found=False
+        spec.Scenario({"m": made}),
+        SimpleNamespace(spend_by_work=mix, known_columns=["model"]),
+        any_found=False,
     )
     assert found == [why]
 
