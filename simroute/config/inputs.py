@@ -14,7 +14,8 @@ from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.playback import playback_clock, request_range
 from simroute.models.prices import catalogue_release
 from simroute.traces import ReadOptions, TraceError, read_outcomes
-from simroute.traces.formats.mapping import MappedFormat, MappingError, parse_mapping
+from simroute.traces.formats.mapped_format import MappedFormat
+from simroute.traces.formats.mapping import MappingError, parse_mapping
 from simroute.traces.playback.cache import digest, open_columns
 
 __all__ = [

@@ -21,7 +21,7 @@ from simroute.models import spec
 from simroute.models.quality import UNKNOWN, accuracy
 from simroute.text import clean
 from simroute.traces.playback.columns import NOBODY, OTHERS
-from simroute.traces.playback.write_columns import MOST_NAMES
+from simroute.traces.playback.write_columns import MAX_NAMES
 
 KINDS = ("target", "task", "feature", "task or feature", "provider")
 MOST = 12
@@ -150,7 +150,7 @@ def check_mentions(
             )
         elif more:
             notes.append(
-                f"{where}: {_quoted(name)} is none of the {MOST_NAMES} {kind}s of the log that "
+                f"{where}: {_quoted(name)} is none of the {MAX_NAMES} {kind}s of the log that "
                 f"are told apart; the rarer ones are one"
             )
         elif strict or near.startswith("did"):

@@ -13,7 +13,7 @@ from simroute.traces.analysis.groups import kinds_of_work
 from simroute.traces.embeddings import separate_embeddings
 from simroute.traces.failures import ABANDONED, count_failures
 from simroute.traces.raw_text import TraceError
-from simroute.traces.sends import INVALID, sends
+from simroute.traces.sends import INVALID, sends_query
 from simroute.traces.table import RequestTable
 
 MOST_NAMES = 30
@@ -222,7 +222,7 @@ def _calls(table: RequestTable, start: int) -> dict[tuple[str, str], Calls]:
         f"CREATE OR REPLACE TEMP TABLE calls AS SELECT (t - {start}) / 1e9 AS t, "
         f"coalesce(provider, '?') AS p, requested_model AS m,"
         f" input_tokens AS i, output_tokens AS o, latency_s AS l, ttft_s AS f, {status} AS s, "
-        f"own FROM ({sends('part')}) WHERE target IS NOT NULL"
+        f"own FROM ({sends_query('part')}) WHERE target IS NOT NULL"
     )
     found = {}
     good = "count(*) FILTER (s = 200)"

@@ -12,27 +12,27 @@ from simroute.traces.columns import COLUMNS
 from simroute.traces.formats import Format
 from simroute.traces.table import RequestTable
 
-NOTHING = ("null", "NULL", "Null", "None", "nan", "NaN")
+EMPTY_WORDS = ("null", "NULL", "Null", "None", "nan", "NaN")
 """What programs write into a cell of text where they have nothing; in JSON, which has a word for
 that, such a text is a name."""
 NUMBER = re.compile(r"(whole|num)\((.*)\)(?: / \d+)?")
 WORD = re.compile(r'word\("?(\w+)"?\)')
-ROW = 1_000_000_000_000
+MAX_ROWS = 1_000_000_000_000
 """More rows than a file has."""
 
 
-def listed() -> str:
+def empty_words_sql() -> str:
     """NOTHING, as SQL."""
-    return ", ".join(f"'{word}'" for word in NOTHING)
+    return ", ".join(f"'{word}'" for word in EMPTY_WORDS)
 
 
-def numbers(form: Format) -> list[str]:
+def unusable_tests(form: Format) -> list[str]:
     """SQL that names each column of numbers whose cell holds something else, where the column is
     one cell alone."""
     found = {
         name: match
         for name, sql in form.COLUMNS.items()
-        if (match := NUMBER.fullmatch(sql)) and _whole(match[2])
+        if (match := NUMBER.fullmatch(sql)) and _is_balanced(match[2])
     }
     return [
         f"CASE WHEN trim({match[2]}) <> '' AND {match[1]}({match[2]}) IS NULL THEN '{name}' END"
@@ -40,7 +40,7 @@ def numbers(form: Format) -> list[str]:
     ]
 
 
-def _whole(text: str) -> bool:
+def _is_balanced(text: str) -> bool:
     """Whether its brackets close as they open."""
     depth = 0
     for letter in text:
@@ -50,7 +50,7 @@ def _whole(text: str) -> bool:
     return depth == 0
 
 
-def named(form: Format) -> dict[str, str]:
+def columns_by_field(form: Format) -> dict[str, str]:
     """Field -> the column of numbers or names that is its cell alone."""
     found: dict[str, str] = {}
     for name, sql in form.COLUMNS.items():
@@ -61,15 +61,15 @@ def named(form: Format) -> dict[str, str]:
     return found
 
 
-def settle(table: RequestTable, run: Callable[..., Any], paths: list[Path]) -> None:
+def count_unusable(table: RequestTable, run: Callable[..., Any], paths: list[Path]) -> None:
     """Count them by column, with the first of each."""
     found = run(
-        f"SELECT name, count(*), min(file * {ROW} + line) FROM (SELECT unnest(string_split(odd, "
-        f"',')) AS name, file, line FROM raw"
+        f"SELECT name, count(*), min(file * {MAX_ROWS} + line) FROM ("
+        "SELECT unnest(string_split(odd, ',')) AS name, file, line FROM raw"
         " WHERE odd IS NOT NULL AND skip IS NULL) GROUP BY 1 ORDER BY 1"
     ).fetchall()
     for name, count, first in found:
-        file, line = divmod(first, ROW)
+        file, line = divmod(first, MAX_ROWS)
         kind = "name" if name in COLUMNS and COLUMNS[name].kind == "VARCHAR" else "number"
         table.unusable[name] = count
         many = "1 cell of {} holds" if count == 1 else f"{count:,} cells of {{}} hold"

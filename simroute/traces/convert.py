@@ -8,12 +8,13 @@ from pathlib import Path
 
 from simroute.traces.columns import COLUMNS, VERSION
 from simroute.traces.raw_text import TraceError
+from simroute.traces.sql import text_literal
 from simroute.traces.table import RequestTable
 
-HASHED = ("request_id", "user", "team", "session", "feature", "question")
+ANONYMIZED = ("request_id", "user", "team", "session", "feature", "question")
 """What names people, conversations or prompts."""
 
-TEXTS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 """Endings of names that promise something else."""
 
 
@@ -27,7 +28,7 @@ def check_writable(out: Path, force: bool) -> None:
 
 def check_parquet_target(out: Path, force: bool) -> None:
     """The same of a table, which is no text and makes no folder. Raises TraceError."""
-    if out.suffix.lower() in TEXTS:
+    if out.suffix.lower() in TEXT_SUFFIXES:
         raise TraceError(
             f"{out}: the table is written as Parquet; name it {out.with_suffix('.parquet').name}"
         )
@@ -45,7 +46,7 @@ def convert(table: RequestTable, out: Path, anonymize: bool = False, force: bool
     salt = secrets.token_hex(32) if anonymize else ""
     made = {name: f'"{name}"' for name in COLUMNS}
     if anonymize:
-        made |= {name: f"left(sha256('{salt}' || \"{name}\"), 32)" for name in HASHED}
+        made |= {name: f"left(sha256('{salt}' || \"{name}\"), 32)" for name in ANONYMIZED}
         made["blocks"] = (
             f"list_transform(blocks, lambda b: CAST('0x' || left(sha256('{salt}' || b), 15) AS "
             f"BIGINT))"
@@ -58,12 +59,11 @@ def convert(table: RequestTable, out: Path, anonymize: bool = False, force: bool
     }
     noted = ", ".join(f"simroute_trace_{key}: '{value}'" for key, value in said.items())
     half = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    literal = str(half).replace("'", "''")
     try:
         half.open("xb").close()  # what the system has against it is told in its own words
         table.connection.execute(
-            f"COPY (SELECT {chosen} FROM requests) TO '{literal}' (FORMAT parquet, COMPRESSION "
-            f"zstd, KV_METADATA {{{noted}}})"
+            f"COPY (SELECT {chosen} FROM requests) TO {text_literal(str(half))} "
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{noted}}})"
         )
         os.replace(half, out)
     except duckdb.Error as error:

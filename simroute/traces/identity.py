@@ -13,14 +13,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from simroute.traces.sql import text_literal
 from simroute.traces.table import RequestTable
 
-DATED = re.compile(r"[-@.:_](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|0\d\d)(?:[-:]v\d(?::\d)?)?$")
+DATE_SUFFIX = re.compile(r"[-@.:_](?:\d{4}-\d{2}-\d{2}|\d{8}|\d{4}|0\d\d)(?:[-:]v\d(?::\d)?)?$")
 """The date or number at the end of a version's name: gpt-4o-2024-08-06, claude-sonnet-4-20250514,
 gemini-1.5-pro-002."""
-LATEST = re.compile(r"-(?:latest|0)$")
+LATEST_SUFFIX = re.compile(r"-(?:latest|0)$")
 """What some names asked for have instead: claude-3-5-haiku-latest, claude-sonnet-4-0."""
-SHOWN = 3
+MAX_NAMES = 3
 """Names in one note."""
 KEY = (
     "concat_ws(chr(31), coalesce({provider}, ''), coalesce({requested}, ''), coalesce({model}, "
@@ -49,7 +50,7 @@ Target = tuple[str | None, str | None]
 """Provider, and the name asked for; (provider, None) where it cannot be decided."""
 
 
-def settle(table: RequestTable, given: Iterable[str]) -> None:
+def assign_deployments(table: RequestTable, given: Iterable[str]) -> None:
     """Make the view `whole` of the view `told`: `provider` and `requested_model` of each row and of
     its tries filled in, or NULL where undecided."""
     run, tries = table.connection.execute, "tries" in given
@@ -86,12 +87,12 @@ def settle(table: RequestTable, given: Iterable[str]) -> None:
         for row in rows
         if found[row] != (row.provider, row.requested or row.model)
     }
-    made = _renamed("provider", "requested_model", "model", "model_group", moved)
+    made = _renaming_sql("provider", "requested_model", "model", "model_group", moved)
     replaced = [
         f"{sql} AS {name}" for name, sql in zip(("provider", "requested_model"), made, strict=True)
     ]
     if tries:
-        who, asked = _renamed(
+        who, asked = _renaming_sql(
             "coalesce(t.provider, provider)",
             "CASE WHEN t.model IS NULL THEN requested_model END",
             "coalesce(t.model, model)",
@@ -107,7 +108,7 @@ def settle(table: RequestTable, given: Iterable[str]) -> None:
     run(f"CREATE VIEW whole AS SELECT * REPLACE ({', '.join(replaced)}) FROM told")
 
 
-def _renamed(
+def _renaming_sql(
     provider: str, requested: str, model: str, group: str, moved: dict[str, Target]
 ) -> tuple[str, str]:
     """SQL for the provider and the name asked for."""
@@ -117,27 +118,28 @@ def _renamed(
     key = KEY.format(provider=provider, requested=requested, model=model, group=group)
     cases = [
         " ".join(
-            f"WHEN {_text(each)} THEN {_text(target[place])}" for each, target in moved.items()
+            f"WHEN {_text_or_null(each)} THEN {_text_or_null(target[place])}"
+            for each, target in moved.items()
         )
         for place in (0, 1)
     ]
     return f"CASE {key} {cases[0]} ELSE {provider} END", f"CASE {key} {cases[1]} ELSE {name} END"
 
 
-def _text(word: str | None) -> str:
-    return "NULL" if word is None else "'" + word.replace("'", "''") + "'"
+def _text_or_null(word: str | None) -> str:
+    return "NULL" if word is None else text_literal(word)
 
 
 def decide_deployments(rows: list[CallGroup]) -> tuple[dict[CallGroup, Target], list[str]]:
     """The deployment of each, and in sentences what was taken from other rows, and what could not
     be."""
-    log, found = _Log(rows), dict[CallGroup, Target]()
+    log, found = _Evidence(rows), dict[CallGroup, Target]()
     for row in rows:
         found[row] = log.target(row)
     return found, log.notes()
 
 
-class _Log:
+class _Evidence:
     """What all rows say together."""
 
     def __init__(self, rows: list[CallGroup]) -> None:
@@ -168,10 +170,12 @@ class _Log:
         """The name asked for, and whether that is sure."""
         name = row.requested or row.model or ""
         if row.requested is not None or any(
-            name in asked for who, asked in self._asked.items() if _same(who, row.provider)
+            name in asked for who, asked in self._asked.items() if _may_be_same(who, row.provider)
         ):
             return name, True
-        meant = {asked for who, asked in self._meant.get(name, ()) if _same(who, row.provider)}
+        meant = {
+            asked for who, asked in self._meant.get(name, ()) if _may_be_same(who, row.provider)
+        }
         return (next(iter(meant)), True) if len(meant) == 1 else (name, not meant)
 
     def target(self, row: CallGroup) -> Target:
@@ -180,7 +184,7 @@ class _Log:
         own = row.provider, name
         if not sure:
             self._doubtful[
-                f"{_words(own)}, which answers for several names that were asked for: a "
+                f"{_label(own)}, which answers for several names that were asked for: a "
                 f"deployment of its own"
             ] += row.calls
             return own
@@ -193,33 +197,33 @@ class _Log:
                 (target,) = among
                 if target != own:
                     self._taken[
-                        f"{_words(own)} as "
-                        f"{_words(target)}"
+                        f"{_label(own)} as "
+                        f"{_label(target)}"
                         f"{', the only version of that name' if why == 'date' else ''}"
                     ] += row.calls
                 return target
             if among:
-                several = ", ".join(sorted(map(_words, among))[:SHOWN]) + (
-                    ", …" if len(among) > SHOWN else ""
+                several = ", ".join(sorted(map(_label, among))[:MAX_NAMES]) + (
+                    ", …" if len(among) > MAX_NAMES else ""
                 )
                 if self._answered[own]:
                     self._doubtful[
-                        f"{_words(own)}, which {several} have too: a deployment of its own"
+                        f"{_label(own)}, which {several} have too: a deployment of its own"
                     ] += row.calls
                     return own
                 self._doubtful[
-                    f"{_words(own)}, which may be {several}: failures of none of them"
+                    f"{_label(own)}, which may be {several}: failures of none of them"
                 ] += row.calls
                 return row.provider, None
         if own != (row.provider, row.requested or row.model):
-            self._taken[f"{row.model} as {_words(own)}"] += row.calls
+            self._taken[f"{row.model} as {_label(own)}"] += row.calls
         return own
 
     def _members(self, own: Target) -> set[Target]:
         """Deployments of the group of that name, unless a deployment has answered under it."""
         if own[1] not in self._groups or (own[0] is not None and self._answered[own]):
             return set()
-        return {target for target in self._groups[own[1]] if _same(target[0], own[0])}
+        return {target for target in self._groups[own[1]] if _may_be_same(target[0], own[0])}
 
     def _elsewhere(self, own: Target) -> set[Target]:
         """Where the provider is not told: deployments of that name, those that have answered before
@@ -239,16 +243,18 @@ class _Log:
         """Where nothing has answered under that name: deployments that have answered under it with
         a date."""
         name = own[1] or ""
-        if self._answered[own] or DATED.search(name):
+        if self._answered[own] or DATE_SUFFIX.search(name):
             return set()
-        stem = LATEST.sub("", name)
+        stem = LATEST_SUFFIX.sub("", name)
         mine = {
-            target: names for target, names in self._versions.items() if _same(target[0], own[0])
+            target: names
+            for target, names in self._versions.items()
+            if _may_be_same(target[0], own[0])
         }
         return {
             target
             for target, names in mine.items()
-            if any(stem == DATED.sub("", each) != each for each in names)
+            if any(stem == DATE_SUFFIX.sub("", each) != each for each in names)
         }
 
     def notes(self) -> list[str]:
@@ -257,22 +263,22 @@ class _Log:
         if self._taken:
             made.append(
                 f"{sum(self._taken.values()):,} calls are told apart by the log's other rows: "
-                f"{_listed(self._taken)}"
+                f"{_list_counts(self._taken)}"
             )
         return made + [
             f"{count:,} calls name only {text}" for text, count in self._doubtful.most_common()
         ]
 
 
-def _same(one: str | None, other: str | None) -> bool:
+def _may_be_same(one: str | None, other: str | None) -> bool:
     """Whether two rows may be of one provider."""
     return one is None or other is None or one == other
 
 
-def _words(target: Target) -> str:
+def _label(target: Target) -> str:
     return f"{target[0] or '?'}/{target[1]}"
 
 
-def _listed(counts: Counter[str]) -> str:
-    shown = ", ".join(f"{text} ({count:,})" for text, count in counts.most_common(SHOWN))
-    return shown + (", …" if len(counts) > SHOWN else "")
+def _list_counts(counts: Counter[str]) -> str:
+    shown = ", ".join(f"{text} ({count:,})" for text, count in counts.most_common(MAX_NAMES))
+    return shown + (", …" if len(counts) > MAX_NAMES else "")

@@ -13,21 +13,21 @@ import numpy as np
 
 from simroute.traces import cells, nesting, records, turns
 from simroute.traces.columns import COLUMNS
-from simroute.traces.detection import ReadOptions, choose_format, lacking, sample
+from simroute.traces.detection import ReadOptions, choose_format, missing_columns, sample_file
 from simroute.traces.formats import Format, find_format, unfold_function
-from simroute.traces.formats.mapping import MappedFormat
+from simroute.traces.formats.mapped_format import MappedFormat
 from simroute.traces.normalize import (
     BROKEN,
-    EXAMPLES,
     EXPECTED,
+    MAX_EXAMPLES,
     REASONS,
     UNITS,
-    Settlement,
-    _quoted,
-    skip,
+    Normalizer,
+    count_skipped,
 )
 from simroute.traces.raw_text import TraceError, is_parquet
 from simroute.traces.records import Chunk
+from simroute.traces.sql import identifier, parquet_source
 from simroute.traces.table import RequestTable, open_database
 
 
@@ -42,7 +42,7 @@ def read(
     form = (
         find_format(name)
         if wish.mapping is None
-        else wish.mapping.settled(sample(paths[0], wish.mapping.unfold))
+        else wish.mapping.resolve(sample_file(paths[0], wish.mapping.unfold))
     )
     if not form.COLUMNS:
         raise TraceError(
@@ -55,9 +55,9 @@ def read(
         raise TraceError(
             f"--tz {wish.zone}: no time zone is called so; expected a name such as Europe/Berlin"
         )
-    with _said(paths), _uncollected():
-        _Reader(table, form, wish, progress).read(paths)
-    if wish.format is not None and (without := lacking(paths[0], wish.format)):
+    with _trace_errors(paths), _without_collector():
+        _Importer(table, form, wish, progress).read(paths)
+    if wish.format is not None and (without := missing_columns(paths[0], wish.format)):
         table.notes.append(
             f"{paths[0].name} has nothing that {wish.format} reads as {', '.join(without)}"
         )
@@ -65,7 +65,7 @@ def read(
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _without_collector() -> Iterator[None]:
     """The collector of cycles rests: there are none in rows of texts, and looking for them takes a
     third of the time."""
     was = gc.isenabled()
@@ -78,7 +78,7 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def _said(paths: list[Path]) -> Iterator[None]:
+def _trace_errors(paths: list[Path]) -> Iterator[None]:
     """What DuckDB has against a file, in one line."""
     import duckdb
 
@@ -94,7 +94,7 @@ def _said(paths: list[Path]) -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
-class _Reader:
+class _Importer:
     """Chunks of texts in, rows of `requests` out; what is no request is counted."""
 
     def __init__(
@@ -124,7 +124,7 @@ class _Reader:
             for name, column in COLUMNS.items()
             if name != "arrival_ns"
         )
-        odd = cells.numbers(self._form) or ["NULL"]
+        odd = cells.unusable_tests(self._form) or ["NULL"]
         self._select = (
             f'SELECT "#file" AS file, "#line" AS line, {typed},'
             f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) "
@@ -137,14 +137,14 @@ class _Reader:
             f"DOUBLE) AS after_s,"
             f" CAST({mapped['looked']} AS BIGINT) AS looked,"
             f" nullif(concat_ws(',', \"#odd\", {', '.join(odd)}), '') AS odd,"
-            f" {_first(getattr(self._form, 'SKIP', {}))} AS skip"
+            f" {_first_reason(getattr(self._form, 'SKIP', {}))} AS skip"
         )
-        self._named = cells.named(self._form)
+        self._named = cells.columns_by_field(self._form)
         self._parts = ", ".join(
             ["*", *(f'{sql} AS "{name}"' for name, sql in getattr(self._form, "PARTS", {}).items())]
         )
         none = ", ".join(
-            f"NULL::VARCHAR AS {_quoted(name)}" for name in ("#odd", *self._form.FIELDS)
+            f"NULL::VARCHAR AS {identifier(name)}" for name in ("#odd", *self._form.FIELDS)
         )
         self._run(
             "CREATE TABLE raw AS "
@@ -186,13 +186,12 @@ class _Reader:
         self, number: int, path: Path
     ) -> Iterator[tuple[str, dict[str, Any], list[tuple[int, int]]]]:
         names = self._form.FIELDS
-        literal = str(path).replace("'", "''")
         own = getattr(self._form, "source", None)
-        source = (
-            own(literal, self._run) if own else f"read_parquet('{literal}', file_row_number=true)"
-        )
+        source = own(path, self._run) if own else parquet_source(path)
         kinds = {row[0]: row[1] for row in self._run(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        made = ", ".join(f"{_text(name, kinds.get(name))} AS {_quoted(name)}" for name in names)
+        made = ", ".join(
+            f"{_column_text(name, kinds.get(name))} AS {identifier(name)}" for name in names
+        )
         total = self._run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
         for start in range(0, total, 1_000_000):
             where = f"WHERE file_row_number >= {start} AND file_row_number < {start + 1_000_000}"
@@ -222,7 +221,7 @@ class _Reader:
             ]
             texts = found[0] if len(found) == 1 else [text for column in found for text in column]
             if not any(text is not None for text in texts):
-                made.append(f"NULL::VARCHAR AS {_quoted(name)}")
+                made.append(f"NULL::VARCHAR AS {identifier(name)}")
                 continue
             data[f"f{place}"] = np.array(texts, object)
             cell = f"CAST(f{place} AS VARCHAR)"
@@ -230,15 +229,15 @@ class _Reader:
                 cell = f"plain({cell})"
             else:
                 cell = (
-                    f'CASE WHEN "#untyped" AND {cell} IN ({cells.listed()}) THEN NULL ELSE '
-                    f"plain({cell}) END"
+                    f'CASE WHEN "#untyped" AND {cell} IN ({cells.empty_words_sql()}) THEN NULL'
+                    f" ELSE plain({cell}) END"
                 )
                 if name in self._named:
                     odd.append(
-                        f'CASE WHEN "#untyped" AND f{place} IN ({cells.listed()}) THEN '
+                        f'CASE WHEN "#untyped" AND f{place} IN ({cells.empty_words_sql()}) THEN '
                         f"'{self._named[name]}' END"
                     )
-            made.append(f"{cell} AS {_quoted(name)}")
+            made.append(f"{cell} AS {identifier(name)}")
         broken = [(number, line) for number, chunk in held for line in chunk.broken]
         wrong = f"nullif(concat_ws(',', {', '.join(odd)}), '')" if odd else "NULL::VARCHAR"
         return (
@@ -249,7 +248,7 @@ class _Reader:
 
     def _add(self, query: str, chunk: dict[str, Any], broken: list[tuple[int, int]]) -> None:
         if broken:
-            skip(self._table, self._paths, BROKEN, broken[:EXAMPLES], len(broken))
+            count_skipped(self._table, self._paths, BROKEN, broken[:MAX_EXAMPLES], len(broken))
         self._seen += self._run(f"INSERT INTO raw {self._checked(query)}").fetchone()[0] + len(
             broken
         )
@@ -287,7 +286,7 @@ class _Reader:
             f"moment({name}_text, {size.replace('time_text', name + '_text')}) AS {short}"
             for name, short in (("time", "t"), ("end", "ends"), ("first", "firsts"))
         )
-        reason = f"coalesce(skip, {_first(self._reasons())})"
+        reason = f"coalesce(skip, {_first_reason(self._reasons())})"
         kind = f"'{unit}'" if unit else "clock(time_text)"
         given = ", ".join(
             [
@@ -315,17 +314,19 @@ class _Reader:
 
     def _settle(self) -> None:
         if "inside" in self._given:
-            nesting.settle(self._run, self._given, next(iter(getattr(self._form, "SKIP", {})), ""))
+            nesting.resolve_nesting(
+                self._run, self._given, next(iter(getattr(self._form, "SKIP", {})), "")
+            )
         if "after_s" in self._given:
-            self._table.notes += turns.settle(self._run, self._given)
+            self._table.notes += turns.place_turns(self._run, self._given)
         self._later = {nesting.WRAPPER}
         if self._wish.strict:
             self._first_bad([])
         args = (self._table, self._form, self._wish, self._paths, self._given, self._seen)
-        Settlement(*args).run()
+        Normalizer(*args).run()
 
 
-def _first(reasons: Mapping[str, str]) -> str:
+def _first_reason(reasons: Mapping[str, str]) -> str:
     """The reason whose condition is the first that holds, or NULL."""
     return " ".join(
         [
@@ -336,12 +337,12 @@ def _first(reasons: Mapping[str, str]) -> str:
     )
 
 
-def _text(name: str, kind: str | None) -> str:
+def _column_text(name: str, kind: str | None) -> str:
     if kind is None:
         return "NULL::VARCHAR"
     nested = kind.startswith(("STRUCT", "MAP")) or kind.endswith("[]") or kind == "JSON"
     return (
-        f"CAST(to_json({_quoted(name)}) AS VARCHAR)"
+        f"CAST(to_json({identifier(name)}) AS VARCHAR)"
         if nested and kind != "JSON"
-        else f"CAST({_quoted(name)} AS VARCHAR)"
+        else f"CAST({identifier(name)} AS VARCHAR)"
     )

@@ -14,17 +14,17 @@ from simroute.traces.raw_text import (
     Record,
     TraceError,
     Unfold,
-    _blank,
-    _lines,
-    _piece,
-    _text,
+    count_blank,
+    open_text,
+    read_lines,
+    read_piece,
 )
 
 
-def _objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
+def read_objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
     """(line, record); None for a line that is no object. One object a line, or a document: an array
     of them, or a single one."""
-    source = _by_line(path) if _one_a_line(path) else _document(path)
+    source = _read_lines(path) if _is_json_lines(path) else _read_document(path)
     for line, value in source:
         if isinstance(value, dict):
             for record in unfold(value):
@@ -33,11 +33,11 @@ def _objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
             yield line, None
 
 
-def _one_a_line(path: Path) -> bool:
+def _is_json_lines(path: Path) -> bool:
     """Whether the first lines are objects; a document may be a single line, however long, and is
     not read for that."""
-    with _text(path) as text:
-        start = _piece(path, text, BLOCK).lstrip()
+    with open_text(path) as text:
+        start = read_piece(path, text, BLOCK).lstrip()
     try:
         return (
             not start.startswith("[")
@@ -47,29 +47,29 @@ def _one_a_line(path: Path) -> bool:
         pass
     lines = [line for line in start.splitlines()[:20] if line.strip()][:5]
     return not start.startswith("[") and (
-        any(isinstance(_loaded(line), dict) for line in lines) or len(start.splitlines()) == 1
+        any(isinstance(_parse_line(line), dict) for line in lines) or len(start.splitlines()) == 1
     )
 
 
-def _loaded(line: str) -> Any:
+def _parse_line(line: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
         return None
 
 
-def _by_line(path: Path) -> Iterator[tuple[int, Any]]:
-    with _text(path) as text:
-        for number, line in enumerate(_lines(path, text), 1):
+def _read_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    with open_text(path) as text:
+        for number, line in enumerate(read_lines(path, text), 1):
             if line.strip():
-                yield number, _loaded(line)
+                yield number, _parse_line(line)
 
 
-def _document(path: Path) -> Iterator[tuple[int, Any]]:
+def _read_document(path: Path) -> Iterator[tuple[int, Any]]:
     """The values of an array one by one, never all of them at once; a document that is one object
     is one value."""
     decoder, buffer, place, line, more, blank = json.JSONDecoder(), "", 0, 1, True, 0
-    with _text(path) as text:
+    with open_text(path) as text:
         while True:
             start = place + len(BETWEEN.match(buffer, place)[0])  # type: ignore[index]
             line, place = line + buffer.count("\n", place, start), start
@@ -90,8 +90,8 @@ def _document(path: Path) -> Iterator[tuple[int, Any]]:
                         f"{path}: row {line}: one value is longer than {LINE >> 20} MiB; write "
                         f"one object a line, or an array of them"
                     )
-                part = _piece(path, text, max(BLOCK, len(buffer) - place))
-                blank = 0 if part.strip() else _blank(path, blank, part)
+                part = read_piece(path, text, max(BLOCK, len(buffer) - place))
+                blank = 0 if part.strip() else count_blank(path, blank, part)
                 buffer, place, more = buffer[place:] + part, 0, bool(part)
             elif place < len(buffer):
                 raise TraceError(

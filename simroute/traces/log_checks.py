@@ -6,42 +6,44 @@ from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
-from simroute.traces.detection import sample
-from simroute.traces.formats.mapping import MappedFormat
+from simroute.traces.detection import sample_file
+from simroute.traces.formats.mapped_format import MappedFormat
 from simroute.traces.raw_text import TraceError
 from simroute.traces.table import RequestTable
 
-HELD = {"time": "t", "end": "ends", "first_token": "firsts", "delay": "after_s"}
+RAW_NAMES = {"time": "t", "end": "ends", "first_token": "firsts", "delay": "after_s"}
 """Keys of a mapping whose column in `raw` has another name."""
 
 
-WITHOUT = {"where": "all meet that condition", "error": "no error has a name"}
+CONSEQUENCES = {"where": "all meet that condition", "error": "no error has a name"}
 """What follows where no row has the column of a key."""
 
-ALIKE = 0.75
+MISSPELT = 0.75
 """From this likeness on (difflib's ratio) a key that a log may well lack is taken for a misspelt
 one."""
 
 
-def unfilled(run: Callable[..., Any], form: MappedFormat, path: Path, seen: int) -> list[str]:
+def check_mapped_columns(
+    run: Callable[..., Any], form: MappedFormat, path: Path, seen: int
+) -> list[str]:
     """What a mapping names holds a value that can be used in some row; of errors it is only asked
     that some row has the column.
 
     Returns notes on columns that a log may well lack, and does. Raises TraceError.
     """
-    notes = _unseen(run, form, path, seen)
-    places = {key: place for key, place in form.named().items() if key != "error"}
-    held = ", ".join(f'count("{HELD.get(key, key)}")' for key in places)
+    notes = _check_compared_columns(run, form, path, seen)
+    places = {key: place for key, place in form.column_paths().items() if key != "error"}
+    held = ", ".join(f'count("{RAW_NAMES.get(key, key)}")' for key in places)
     total, *counts = run(f"SELECT count(*), {held} FROM raw WHERE skip IS NULL").fetchone()
-    if total == 0 and seen and form.asked:
+    if total == 0 and seen and form.conditions:
         raise TraceError(
             f"{path}: `where` leaves none of {seen:,} rows; are its names and values those of "
             f"the log?"
         )
     for (key, place), count in zip(places.items(), counts, strict=True):
         if total and not count:
-            missing = place.missing(sample(path, form.unfold).records)
-            near = missing and missing.near()
+            missing = place.find_missing(sample_file(path, form.unfold).records)
+            near = missing and missing.nearest()
             raise TraceError(
                 f"{path}: {place.text!r}, which the mapping names for {key}, holds no value that "
                 f"can be used in any of {total:,} rows;"
@@ -50,30 +52,32 @@ def unfilled(run: Callable[..., Any], form: MappedFormat, path: Path, seen: int)
     return notes
 
 
-def _unseen(run: Callable[..., Any], form: MappedFormat, path: Path, seen: int) -> list[str]:
+def _check_compared_columns(
+    run: Callable[..., Any], form: MappedFormat, path: Path, seen: int
+) -> list[str]:
     """Columns that are compared or tell an error, and that no row has: mistakes; those that only
     failed rows may have are noted, if none is alike."""
-    looked, notes = form.looked(), list[str]()
+    looked, notes = form.checked_paths(), list[str]()
     bits = run("SELECT bit_or(looked) FROM raw").fetchone()[0] if looked else None
     if bits is None:
         return notes
-    records = sample(path, form.unfold).records
+    records = sample_file(path, form.unfold).records
     for bit, (key, place, rare) in enumerate(looked):
-        if bits >> bit & 1 or (missing := place.missing(records)) is None:
+        if bits >> bit & 1 or (missing := place.find_missing(records)) is None:
             continue
         said = f"{place.text!r}, which the mapping names for {key}, is in none of {seen:,} rows"
-        near = missing.near(ALIKE if rare else 0.6)
+        near = missing.nearest(MISSPELT if rare else 0.6)
         if near or not rare:
             raise TraceError(
                 f"{path}: {said}; "
                 f"{f'did you mean {near}? If not, leave' if near else 'name another, or leave'} "
                 f"the line out"
             )
-        notes.append(f"{said}: {WITHOUT.get(key, f'none counts as {key}')}")
+        notes.append(f"{said}: {CONSEQUENCES.get(key, f'none counts as {key}')}")
     return notes
 
 
-def lost(table: RequestTable, seen: int, expected: Container[str]) -> None:
+def note_rows_left_out(table: RequestTable, seen: int, expected: Container[str]) -> None:
     """Where most rows are no requests and should be (`expected`: such reasons), that is said before
     all else."""
     reasons = {reason: count for reason, count in table.skipped.items() if reason in expected}
@@ -87,7 +91,7 @@ def lost(table: RequestTable, seen: int, expected: Container[str]) -> None:
         )
 
 
-def doubtful(run: Callable[..., Any], tz: str) -> list[str]:
+def doubtful_times(run: Callable[..., Any], tz: str) -> list[str]:
     """Local times in `raw` that no clock of this zone showed, or that it showed twice, as clocks
     were changed; each told once."""
     local, shown = "make_timestamp_ns(t)::TIMESTAMP", "timezone($tz, {})"

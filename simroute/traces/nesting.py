@@ -1,5 +1,5 @@
-"""Spans within spans: a call counts once, where it was made, and what only a span around it tells
-of who asked is told of it too."""
+"""Spans within spans: a call counts once, where it was made, and takes names of its caller from the
+spans around it."""
 
 from __future__ import annotations
 
@@ -7,54 +7,57 @@ from collections.abc import Callable
 from typing import Any
 
 WRAPPER = "span around a call that has its own"
-INHERITED = ("user", "team", "session")
-DEEPEST = 32
+INHERITED_COLUMNS = ("user", "team", "session")
+MAX_DEPTH = 32
 """Spans around a call that are looked at."""
-LEVELS = (
-    "WITH RECURSIVE levels(id, around, depth) AS (SELECT request_id, inside, 1 FROM raw WHERE "
-    "inside IS NOT NULL AND {of}"
-    f" UNION SELECT levels.id, raw.inside, depth + 1 FROM levels JOIN raw ON raw.request_id = "
-    f"levels.around WHERE depth < {DEEPEST} AND {{through}})"
-)
-"""id, of a row `of` which it is asked, and each span around it, inmost first (depth 1), as far as
-spans lead `through` to another."""
 
 
-def settle(run: Callable[..., Any], given: list[str], passed: str) -> None:
-    """In the table `raw`, whose rows name the span that they are `inside`: rows get names from
-    around them, and calls around calls a reason.
+def resolve_nesting(run: Callable[..., Any], columns: list[str], pass_through: str) -> None:
+    """In the table `raw`, whose rows name the span that they are `inside`: fill names from the
+    spans around a row, and give calls around calls a `reason` not to count.
 
-    `passed`: the reason of spans that neither call a model nor lead to anything but calls, such as
-    a client's HTTP request; a tool or an agent may make calls of its own within a call, which stays
-    one.
+    run: executes a query. columns: those that the format fills. pass_through: the reason of spans
+    that neither call a model nor contain anything but calls, such as a client's HTTP request. A
+    tool or an agent may make calls of its own within a call, which stays one.
     """
-    named = [name for name in INHERITED if name in given]
-    if named:
-        found = ", ".join(
+    names = [name for name in INHERITED_COLUMNS if name in columns]
+    if names:
+        nearest = ", ".join(
             f'arg_min(raw."{name}", depth) FILTER (raw."{name}" IS NOT NULL) AS "{name}"'
-            for name in named
+            for name in names
         )
-        levels = LEVELS.format(of="reason IS NULL", through="true")
-        run(
-            f"CREATE TEMP TABLE outer_names AS {levels} SELECT id, {found} FROM levels JOIN raw "
-            f"ON raw.request_id = levels.around GROUP BY id"
-        )
+        run(f"""
+            CREATE TEMP TABLE outer_names AS {_levels_query("true")}
+            SELECT id, {nearest} FROM levels JOIN raw ON raw.request_id = levels.around
+            GROUP BY id""")
         filled = ", ".join(
-            f'"{name}" = coalesce(raw."{name}", outer_names."{name}")' for name in named
+            f'"{name}" = coalesce(raw."{name}", outer_names."{name}")' for name in names
         )
-        run(
-            f"UPDATE raw SET {filled} FROM outer_names WHERE raw.request_id = outer_names.id AND "
-            f"raw.reason IS NULL; DROP TABLE outer_names"
-        )
-    calls = "(reason IS NULL OR reason = 'no token counts')"
-    levels = LEVELS.format(of="reason IS NULL", through="raw.reason = $passed")
+        run(f"""
+            UPDATE raw SET {filled} FROM outer_names
+            WHERE raw.request_id = outer_names.id AND raw.reason IS NULL;
+            DROP TABLE outer_names""")
     run(
-        f"CREATE TEMP TABLE wrappers AS {levels} SELECT DISTINCT around AS id FROM levels",
-        {"passed": passed},
+        f"CREATE TEMP TABLE wrappers AS {_levels_query('raw.reason = $passed')}"
+        " SELECT DISTINCT around AS id FROM levels",
+        {"passed": pass_through},
     )
     run(
-        f"UPDATE raw SET reason = $why FROM wrappers WHERE raw.request_id = wrappers.id AND "
-        f"{calls}",
+        "UPDATE raw SET reason = $why FROM wrappers WHERE raw.request_id = wrappers.id"
+        " AND (reason IS NULL OR reason = 'no token counts')",
         {"why": WRAPPER},
     )
     run("DROP TABLE wrappers")
+
+
+def _levels_query(through: str) -> str:
+    """SQL, the beginning of a query: `levels` has a row (id, around, depth) for each request and
+    each span around it, the innermost at depth 1, as far as spans that satisfy `through` lead to
+    another."""
+    return f"""
+        WITH RECURSIVE levels(id, around, depth) AS (
+            SELECT request_id, inside, 1 FROM raw WHERE inside IS NOT NULL AND reason IS NULL
+            UNION
+            SELECT levels.id, raw.inside, depth + 1
+            FROM levels JOIN raw ON raw.request_id = levels.around
+            WHERE depth < {MAX_DEPTH} AND {through})"""

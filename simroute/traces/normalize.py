@@ -6,27 +6,28 @@ from itertools import pairwise
 from pathlib import Path
 
 from simroute.traces import cells, log_checks
-from simroute.traces.attempts import join
+from simroute.traces.attempts import join_attempts
 from simroute.traces.columns import COLUMNS
-from simroute.traces.detection import ReadOptions, untimed
+from simroute.traces.detection import ReadOptions, explain_missing_time
 from simroute.traces.formats import Format
-from simroute.traces.formats.mapping import MappedFormat
-from simroute.traces.identity import settle
+from simroute.traces.formats.mapped_format import MappedFormat
+from simroute.traces.identity import assign_deployments
 from simroute.traces.raw_text import TraceError
+from simroute.traces.sql import identifier
 from simroute.traces.table import RequestTable
 
-MOST_TOKENS = 10_000_000
+MAX_TOKENS = 10_000_000
 """More in one request is no count of tokens."""
 
 
-SKEWED = 0.01
+MAX_SKEWED = 0.01
 """At most this share of requests may end before they begin."""
 
 
-EXAMPLES = 5
+MAX_EXAMPLES = 5
 
 
-FILE = 1_000_000_000_000
+MAX_LINES = 1_000_000_000_000
 """More lines than a file has: (file, line) as one number."""
 
 
@@ -34,7 +35,7 @@ EPOCH = 10**17
 """Nanoseconds: a trace that ends before 1973 counts from a start of its own."""
 
 
-OFF_TICK = 10_000_000
+TICK_TOLERANCE = 10_000_000
 """Nanoseconds by which a time may miss a tick of its log's clock."""
 
 
@@ -54,7 +55,7 @@ REASONS = {
         "counts from 0",
     ),
     "more than 10,000,000 tokens": (
-        f"greatest(input_tokens, output_tokens) > {MOST_TOKENS}",
+        f"greatest(input_tokens, output_tokens) > {MAX_TOKENS}",
         "tokens of one request",
     ),
     "no token counts": (
@@ -77,20 +78,16 @@ EXPECTED = {reason: expected for reason, (_, expected) in REASONS.items()} | {
 }
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def skip(
+def count_skipped(
     table: RequestTable, paths: list[Path], reason: str, rows: list[tuple[int, int]], count: int
 ) -> None:
     """Count rows that are no requests, and keep the first (file, line)."""
     table.skipped[reason] = table.skipped.get(reason, 0) + count
     shown = table.examples.setdefault(reason, [])
-    shown += [f"{paths[file]}: row {line}" for file, line in rows[: EXAMPLES - len(shown)]]
+    shown += [f"{paths[file]}: row {line}" for file, line in rows[: MAX_EXAMPLES - len(shown)]]
 
 
-class Settlement:
+class Normalizer:
     """The rows of `raw`, in whatever order they came, to the table `requests`.
 
     given: the columns that the format tells; seen: rows read, with those that cannot be used.
@@ -112,12 +109,12 @@ class Settlement:
     def run(self) -> None:
         """Raises TraceError where the log as a whole cannot be what it seems."""
         self._count()
-        cells.settle(self._table, self._run, self._paths)
+        cells.count_unusable(self._table, self._run, self._paths)
         if isinstance(self._form, MappedFormat):
-            self._table.notes += log_checks.unfilled(
+            self._table.notes += log_checks.check_mapped_columns(
                 self._run, self._form, self._paths[0], self._seen
             )
-        log_checks.lost(self._table, self._seen, EXPECTED)
+        log_checks.note_rows_left_out(self._table, self._seen, EXPECTED)
         self._clocks()
         self._overlaps()
         self._run("DELETE FROM raw WHERE reason IS NOT NULL")
@@ -133,7 +130,7 @@ class Settlement:
             why = "; ".join(
                 f"{count:,} skipped: {reason}" for reason, count in table.skipped.items()
             )
-            why = f"{f' ({why})' if why else ''}{untimed(self._paths[0], self._wish)}"
+            why = f"{f' ({why})' if why else ''}{explain_missing_time(self._paths[0], self._wish)}"
             raise TraceError(f"{self._paths[0]}: no rows; a trace needs at least one request{why}")
 
     def _count(self) -> None:
@@ -143,9 +140,9 @@ class Settlement:
         ).fetchall():
             rows = self._run(
                 "SELECT DISTINCT file, line FROM raw WHERE reason = ? ORDER BY file, line LIMIT ?",
-                [reason, EXAMPLES],
+                [reason, MAX_EXAMPLES],
             ).fetchall()
-            skip(self._table, self._paths, reason, rows, number)
+            count_skipped(self._table, self._paths, reason, rows, number)
         examples, skipped = self._table.examples, self._table.skipped
         if "negative tokens" in skipped:
             raise TraceError(
@@ -153,7 +150,7 @@ class Settlement:
                 f"right column?"
             )
         skewed = skipped.get("ends before it begins", 0)
-        if skewed > SKEWED * max(1, self._seen):
+        if skewed > MAX_SKEWED * max(1, self._seen):
             where = examples["ends before it begins"][0]
             raise TraceError(
                 f"{where}: {skewed:,} of {self._seen:,} rows end before they begin (at most 1 % "
@@ -164,11 +161,12 @@ class Settlement:
         """One column, one clock."""
         found = dict(
             self._run(
-                f"SELECT clock, min(file * {FILE} + line) FROM raw WHERE t IS NOT NULL GROUP BY 1"
+                f"SELECT clock, min(file * {MAX_LINES} + line) FROM raw"
+                " WHERE t IS NOT NULL GROUP BY 1"
             ).fetchall()
         )
         if len(found) > 1:
-            file, line = divmod(sorted(found.values())[1], FILE)
+            file, line = divmod(sorted(found.values())[1], MAX_LINES)
             where = f"{self._paths[file]}: row {line}"
             if set(found) <= {"zone", "none"}:
                 if self._wish.zone == "UTC":
@@ -189,10 +187,11 @@ class Settlement:
         elif set(found) <= set(UNITS):
             early, late = self._run(
                 f"SELECT min(place) FILTER (t < {EPOCH}), min(place) FILTER (t >= {EPOCH})"
-                f" FROM (SELECT t, file * {FILE} + line AS place FROM raw WHERE reason IS NULL)"
+                f" FROM (SELECT t, file * {MAX_LINES} + line AS place FROM raw"
+                " WHERE reason IS NULL)"
             ).fetchall()[0]
             if early is not None and late is not None:
-                file, line = divmod(max(early, late), FILE)
+                file, line = divmod(max(early, late), MAX_LINES)
                 where = f"{self._paths[file]}: row {line}"
                 raise TraceError(
                     f"{where}: in {next(iter(found))} some times lie before 1973, others after; "
@@ -203,7 +202,7 @@ class Settlement:
                 f"epoch_ns(timezone($tz, make_timestamp_ns({c}))::TIMESTAMP) + {c} % 1000"
                 for c in ("t", "ends", "firsts")
             )
-            self._table.notes += log_checks.doubtful(self._run, self._wish.zone)
+            self._table.notes += log_checks.doubtful_times(self._run, self._wish.zone)
             # a call that lasts over a change of clocks is no hour longer
             later = "{0} + least({1} - t, CASE WHEN {2} >= {0} THEN {2} - {0} END)"
             self._run(
@@ -222,13 +221,13 @@ class Settlement:
         found = [
             (one, other) for (one, _, stop), (other, start, _) in pairwise(spans) if start < stop
         ]
-        for one, other in found[:EXAMPLES]:
+        for one, other in found[:MAX_EXAMPLES]:
             self._table.notes.append(
                 f"{self._paths[one].name} and {self._paths[other].name} overlap in time"
             )
-        if len(found) > EXAMPLES:
+        if len(found) > MAX_EXAMPLES:
             self._table.notes.append(
-                f"{len(found) - EXAMPLES:,} more pairs of files overlap in time"
+                f"{len(found) - MAX_EXAMPLES:,} more pairs of files overlap in time"
             )
 
     def _unique(self) -> None:
@@ -238,8 +237,8 @@ class Settlement:
             return
         # those name nothing
         place, key = (
-            f"file * {FILE} + line",
-            f"CASE WHEN request_id NOT IN ({cells.listed()}) THEN request_id END",
+            f"file * {MAX_LINES} + line",
+            f"CASE WHEN request_id NOT IN ({cells.empty_words_sql()}) THEN request_id END",
         )
         if "trace" in self._given:
             key = (
@@ -253,11 +252,13 @@ class Settlement:
         again = f"FROM raw JOIN firsts ON {key} = id WHERE {place} > kept"
         count = self._run(f"SELECT count(*) {again}").fetchone()[0]
         if count:
-            skip(
+            count_skipped(
                 self._table,
                 self._paths,
                 "request id seen before",
-                self._run(f"SELECT file, line {again} ORDER BY 1, 2 LIMIT {EXAMPLES}").fetchall(),
+                self._run(
+                    f"SELECT file, line {again} ORDER BY 1, 2 LIMIT {MAX_EXAMPLES}"
+                ).fetchall(),
                 count,
             )
             self._run(f"DELETE FROM raw USING firsts WHERE {key} = id AND {place} > kept")
@@ -289,7 +290,7 @@ class Settlement:
         near = f"CAST(round(arrival_ns / {tick}) AS BIGINT) * {tick}"
         if self._run(
             f"SELECT count(*) FROM (SELECT t AS arrival_ns FROM raw) WHERE abs(arrival_ns - "
-            f"{near}) > {OFF_TICK}"
+            f"{near}) > {TICK_TOLERANCE}"
         ).fetchone()[0]:
             return "arrival_ns", 0
         self._table.tick_s = tick // UNITS["s"]
@@ -318,12 +319,12 @@ class Settlement:
             "latency_s": f"coalesce((ends - t) / 1e9, {latency})",
             "ttft_s": f"CASE WHEN {first} >= 0 THEN {first} END",
         }
-        whole = ", ".join(f'{made.get(name, _quoted(name))} AS "{name}"' for name in kinds)
+        whole = ", ".join(f'{made.get(name, identifier(name))} AS "{name}"' for name in kinds)
         self._run(f"CREATE VIEW told AS SELECT t AS arrival_ns, {whole}, file, line FROM raw")
-        settle(self._table, self._given)
+        assign_deployments(self._table, self._given)
         source = "whole"
         if "trace" in self._given:
-            self._table.notes += join(self._run, "end" in self._form.COLUMNS)
+            self._table.notes += join_attempts(self._run, "end" in self._form.COLUMNS)
             source = "joined"
         arrival, tick = self._spread()
         others = ", ".join(f'"{name}"' for name in COLUMNS if name != "arrival_ns")

@@ -41,10 +41,10 @@ class TraceError(ValueError):
 
 def is_parquet(path: Path) -> bool:
     """By its first bytes. Raises TraceError when it cannot be read."""
-    return _magic(path)[:4] == b"PAR1"
+    return _read_magic(path)[:4] == b"PAR1"
 
 
-def _magic(path: Path) -> bytes:
+def _read_magic(path: Path) -> bytes:
     try:
         if (why := refusal(path)) is not None:
             raise TraceError(f"{path}: {why}")
@@ -54,8 +54,8 @@ def _magic(path: Path) -> bytes:
         raise TraceError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _text(path: Path) -> io.TextIOWrapper:
-    magic = _magic(path)
+def open_text(path: Path) -> io.TextIOWrapper:
+    magic = _read_magic(path)
     if magic[:2] == b"\x1f\x8b":
         opened: Any = gzip.open(path)  # noqa: SIM115
         return io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
@@ -70,20 +70,20 @@ def _text(path: Path) -> io.TextIOWrapper:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _container(path: Path) -> str:
-    with _text(path) as text:
+def detect_container(path: Path) -> str:
+    with open_text(path) as text:
         blank = 0
-        while (part := _piece(path, text, BLOCK)) and not part.strip():
-            blank = _blank(path, blank, part)
+        while (part := read_piece(path, text, BLOCK)) and not part.strip():
+            blank = count_blank(path, blank, part)
     return "json" if part.lstrip()[:1] in ("{", "[") else "csv"
 
 
-def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
+def read_lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
     """The lines. What is wrong with the bytes is told with the row."""
-    return chain.from_iterable(_blocks(path, text))
+    return chain.from_iterable(_read_line_blocks(path, text))
 
 
-def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
+def _read_line_blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
     """Many lines at once, none longer than LINE: what is longer is not held."""
     number, blank, held, size = 0, 0, list[str](), 0
     try:
@@ -100,7 +100,7 @@ def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
                     - 1
                 )
                 raise TraceError(f"{path}: row {row}: holds a NUL byte; is it a text file?")
-            blank = 0 if part.strip() else _blank(path, blank, part)
+            blank = 0 if part.strip() else count_blank(path, blank, part)
             held, size = [*held, part], size + len(part)
             if "\n" not in part and "\r" not in part:
                 if size > LINE:
@@ -117,16 +117,16 @@ def _blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
         if held:
             yield held if len(held) == 1 else ["".join(held)]
     except UnicodeDecodeError as error:
-        raise _undecodable(path, error) from None
+        raise _decoding_error(path, error) from None
     except Exception as error:
-        if not _unpacking(error):
+        if not _is_unpacking_error(error):
             raise
         raise TraceError(
             f"{path}: row {number + 1} or soon after: cannot be unpacked: {error}"
         ) from None
 
 
-def _blank(path: Path, before: int, part: str) -> int:
+def count_blank(path: Path, before: int, part: str) -> int:
     """Characters of nothing so far. Raises TraceError when there are too many."""
     if before + len(part) > EMPTY:
         raise TraceError(
@@ -135,10 +135,10 @@ def _blank(path: Path, before: int, part: str) -> int:
     return before + len(part)
 
 
-def _undecodable(path: Path, error: UnicodeDecodeError) -> TraceError:
+def _decoding_error(path: Path, error: UnicodeDecodeError) -> TraceError:
     """With the row, which the decoder does not know."""
     decoder, row = codecs.getincrementaldecoder("utf-8")(), 1
-    with _text(path) as text:
+    with open_text(path) as text:
         while block := text.buffer.read(BLOCK):
             try:
                 decoder.decode(block)
@@ -149,16 +149,16 @@ def _undecodable(path: Path, error: UnicodeDecodeError) -> TraceError:
     return TraceError(f"{path}: row {row}: not valid UTF-8 ({error.reason}); save it as UTF-8")
 
 
-def _unpacking(error: Exception) -> bool:
+def _is_unpacking_error(error: Exception) -> bool:
     return isinstance(error, OSError | EOFError | zlib.error) or type(error).__name__ == "ZstdError"
 
 
-def _piece(path: Path, text: io.TextIOWrapper, size: int) -> str:
+def read_piece(path: Path, text: io.TextIOWrapper, size: int) -> str:
     try:
         return text.read(size)
     except UnicodeDecodeError as error:
-        raise _undecodable(path, error) from None
+        raise _decoding_error(path, error) from None
     except Exception as error:
-        if not _unpacking(error):
+        if not _is_unpacking_error(error):
             raise
         raise TraceError(f"{path}: cannot be unpacked: {error}") from None

@@ -13,8 +13,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from simroute.traces.json_records import _objects
-from simroute.traces.raw_text import Record, TraceError, Unfold, _container, _lines, _text
+from simroute.traces.json_records import read_objects
+from simroute.traces.raw_text import (
+    Record,
+    TraceError,
+    Unfold,
+    detect_container,
+    open_text,
+    read_lines,
+)
 
 CHUNK = 50_000
 """Records handed on at once."""
@@ -67,21 +74,21 @@ def find_files(words: Iterable[str]) -> list[Path]:
 def sample_records(path: Path, unfold: Unfold | None = None) -> RecordSample:
     """The first records of a text file, taken apart in the usual way or as told. Raises
     TraceError."""
-    if (container := _container(path)) == "csv":
-        with _text(path) as text:
-            reader = _reader(path, text)
-            header = _header(path, reader)
+    if (container := detect_container(path)) == "csv":
+        with open_text(path) as text:
+            reader = _csv_reader(path, text)
+            header = _read_header(path, reader)
             return RecordSample(
                 container,
                 frozenset(header),
                 [
                     dict(zip(header, row, strict=False))
-                    for _, row in islice(_rows(path, reader), 20)
+                    for _, row in islice(_csv_rows(path, reader), 20)
                 ],
             )
     records = [
         record
-        for _, record in islice(_objects(path, unfold or unwrap_data), 20)
+        for _, record in islice(read_objects(path, unfold or unwrap_data), 20)
         if record is not None
     ]
     return RecordSample(container, frozenset(key for record in records for key in record), records)
@@ -93,13 +100,16 @@ def read_chunks(
     """All records of a text file, and of each these fields as text (what is nested, as JSON).
     Raises TraceError."""
     fields = tuple(fields)
-    if _container(path) == "csv":
+    if detect_container(path) == "csv":
         return (
-            (chunk._replace(typed=False) for chunk in _gathered(_unfolded(path, unfold), fields))
+            (
+                chunk._replace(typed=False)
+                for chunk in _record_chunks(_unfolded_csv(path, unfold), fields)
+            )
             if sheets
-            else _csv(path, fields)
+            else _csv_chunks(path, fields)
         )
-    return _gathered(_objects(path, unfold), fields)
+    return _record_chunks(read_objects(path, unfold), fields)
 
 
 def unwrap_data(record: Record) -> Iterable[Record]:
@@ -112,10 +122,10 @@ def unwrap_data(record: Record) -> Iterable[Record]:
 
 def read_csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """(line, fields) of every row of a CSV file, its header first. Raises TraceError."""
-    with _text(path) as text:
-        reader = _reader(path, text)
-        yield 1, _header(path, reader)
-        yield from _rows(path, reader)
+    with open_text(path) as text:
+        reader = _csv_reader(path, text)
+        yield 1, _read_header(path, reader)
+        yield from _csv_rows(path, reader)
 
 
 # -- bytes to text ---------------------------------------------------------------------------------
@@ -124,28 +134,30 @@ def read_csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 # -- CSV -------------------------------------------------------------------------------------------
 
 
-def _reader(path: Path, text: io.TextIOWrapper) -> Any:
-    lines = _lines(path, text)
+def _csv_reader(path: Path, text: io.TextIOWrapper) -> Any:
+    lines = read_lines(path, text)
     first = next(lines, "")
     delimiter = max(",;\t|", key=first.count)
     return csv.reader(chain([first], lines), delimiter=delimiter)
 
 
-def _header(path: Path, reader: Any) -> list[str]:
-    header = [name.strip() for name in next((row for _, row in _rows(path, reader)), [])]
+def _read_header(path: Path, reader: Any) -> list[str]:
+    header = [name.strip() for name in next((row for _, row in _csv_rows(path, reader)), [])]
     twice = next((name for name in header if header.count(name) > 1), None)
     if twice is not None:
         raise TraceError(f"{path}: row 1: column {twice!r} stands twice; rename one")
     return header
 
 
-def _rows(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
     """(line on which it begins, fields) of each row that is not blank."""
-    for lines, rows in _batches(path, reader, 1):
+    for lines, rows in _csv_batches(path, reader, 1):
         yield from zip(lines, rows, strict=True)
 
 
-def _batches(path: Path, reader: Any, size: int) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
+def _csv_batches(
+    path: Path, reader: Any, size: int
+) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
     """The same, so many at once."""
     before = reader.line_num
     try:
@@ -155,7 +167,7 @@ def _batches(path: Path, reader: Any, size: int) -> Iterator[tuple[Sequence[int]
                 lines = [
                     before + 1 + more
                     for more in accumulate(
-                        (1 + sum(map(_breaks, row)) for row in rows[:-1]), initial=0
+                        (1 + sum(map(_line_breaks, row)) for row in rows[:-1]), initial=0
                     )
                 ]
             if not all(rows):
@@ -174,17 +186,17 @@ def _batches(path: Path, reader: Any, size: int) -> Iterator[tuple[Sequence[int]
         ) from None
 
 
-def _breaks(field: str) -> int:
+def _line_breaks(field: str) -> int:
     return field.count("\n") + field.count("\r") - field.count("\r\n")
 
 
-def _csv(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
-    with _text(path) as text:
-        reader = _reader(path, text)
-        header = _header(path, reader)
+def _csv_chunks(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
+    with open_text(path) as text:
+        reader = _csv_reader(path, text)
+        header = _read_header(path, reader)
         width = len(header)
         places = {name: header.index(name) for name in fields if name in header}
-        for lines, rows in _batches(path, reader, CHUNK):
+        for lines, rows in _csv_batches(path, reader, CHUNK):
             broken = []
             if set(map(len, rows)) != {width}:
                 broken = [line for line, row in zip(lines, rows, strict=True) if len(row) != width]
@@ -198,12 +210,12 @@ def _csv(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
             )
 
 
-def _unfolded(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
+def _unfolded_csv(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
     """The rows of a CSV file as a format takes them apart; None for one of another width."""
-    with _text(path) as text:
-        reader = _reader(path, text)
-        header = _header(path, reader)
-        for line, row in _rows(path, reader):
+    with open_text(path) as text:
+        reader = _csv_reader(path, text)
+        header = _read_header(path, reader)
+        for line, row in _csv_rows(path, reader):
             if len(row) != len(header):
                 yield line, None
             else:
@@ -215,24 +227,24 @@ def _unfolded(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]
 # -- JSON ------------------------------------------------------------------------------------------
 
 
-def _gathered(
+def _record_chunks(
     records: Iterator[tuple[int, Record | None]], fields: tuple[str, ...]
 ) -> Iterator[Chunk]:
     while batch := list(islice(records, CHUNK)):
         whole = [(line, record) for line, record in batch if record is not None]
-        columns = {name: [_plain(record.get(name)) for _, record in whole] for name in fields}
+        columns = {name: [_as_text(record.get(name)) for _, record in whole] for name in fields}
         yield Chunk(
             [line for line, _ in whole], columns, [line for line, record in batch if record is None]
         )
 
 
-_encoded = json.JSONEncoder(ensure_ascii=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def _plain(value: Any) -> str | None:
+def _as_text(value: Any) -> str | None:
     if isinstance(value, str):
         # half a pair of surrogates is no letter
         return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
     if value is None:
         return None
-    return _encoded(value) if isinstance(value, dict | list | bool) else repr(value)
+    return _encode(value) if isinstance(value, dict | list | bool) else repr(value)

@@ -3,104 +3,113 @@
 from __future__ import annotations
 
 TARGET = "(coalesce(provider, '?') || '/' || requested_model)"
-"""A deployment of the log, as SQL over `requests`; NULL where a call belongs to none."""
+"""SQL over `requests`: the deployment of a call, "provider/model"; NULL where it has none."""
 
-INVALID = (
-    "CASE WHEN failed THEN coalesce(blamed(status, error),"
-    " list_filter(list_transform(tries, lambda t: blamed(t.status, t.error)), lambda code: code "
-    "IS NOT NULL)[-1]) END"
-)
-"""The status of a request that failed by its own fault or its account's, as SQL over `requests`;
-NULL for all others.
+INVALID = """
+    CASE WHEN failed THEN coalesce(
+        blamed(status, error),
+        list_filter(list_transform(tries, lambda t: blamed(t.status, t.error)),
+            lambda code: code IS NOT NULL)[-1]
+    ) END"""
+"""SQL over `requests`: the status of a request that failed by its own fault or its account's; NULL
+for all others.
 
 Such a failure is no weather: the request fails wherever it is sent. A request that another
 deployment answered in the end was not at fault."""
 
-SPELL = 300
-"""Seconds in which calls are compared to tell how long a send without a row took."""
-ENOUGH = 5
-"""Calls with one send, in such a spell, from which on that is told by their times; else all sends
-of a request took as long."""
+PERIOD_S = 300
+"""Seconds in which calls are compared, to estimate how long a send without a row took."""
+MIN_CALLS = 5
+"""Calls with one send, in such a period, from which on that is estimated from their times. With
+fewer, all sends of a request are taken to have lasted equally long."""
+
+_ROWS = "greatest(coalesce(len(tries), 0), 1)"
+_ONLY_TRY = """{'offset_s': 0.0, 'latency_s': latency_s, 'provider': provider,
+    'model': requested_model, 'status': status, 'error': error}"""
+_BEGAN = "coalesce(send.offset_s, 0)"
+
+_STEPS = {
+    # requests that were sent; more: sends beyond those that the log describes
+    "counted": f"""
+        SELECT *, CASE WHEN coalesce(cached, 'no') = 'no' AND attempts > {_ROWS}
+            THEN attempts - {_ROWS} ELSE 0 END AS more
+        FROM {{source}}
+        WHERE coalesce(len(tries), 0) > 0
+            OR requested_model IS NOT NULL AND coalesce(cached, 'no') = 'no'""",
+    # a row for each described send, the place-th of `among`; alone: the log lists no tries
+    "listed": f"""
+        SELECT *, len(listed) AS among, unnest(listed) AS send,
+            generate_subscripts(listed, 1) AS place
+        FROM (
+            SELECT *, CASE WHEN len(tries) > 0 THEN tries ELSE [{_ONLY_TRY}] END AS listed,
+                coalesce(len(tries), 0) = 0 AS alone
+            FROM counted)""",
+    # began, took: seconds; first: seconds to the first token, from the request's arrival
+    "described": f"""
+        SELECT whose, place, among, more, arrival_ns, input_tokens, output_tokens,
+            coalesce(send.provider, provider) AS provider, send.model AS requested_model,
+            {_BEGAN} AS began,
+            CASE WHEN place = among AND NOT coalesce(failed, false)
+                THEN coalesce(latency_s - {_BEGAN}, send.latency_s)
+                ELSE send.latency_s END AS took,
+            CASE WHEN place = among AND {_BEGAN} = 0 THEN ttft_s END AS first,
+            send.status AS status,
+            CASE WHEN alone THEN coalesce(failed, send.status >= 400, false)
+                ELSE coalesce(send.status >= 400 OR send.status = 0,
+                    place < among OR coalesce(failed, false)) END AS failed,
+            coalesce(failed, false) AND blamed(send.status, send.error) IS NOT NULL AS own,
+            (arrival_ns // {PERIOD_S}000000000) AS spell
+        FROM listed""",
+    # mean seconds of calls with one send
+    "usual": f"""
+        SELECT {TARGET} AS name, spell, avg(took) AS took FROM described
+        WHERE more = 0 AND NOT failed
+        GROUP BY ALL HAVING count(took) >= {MIN_CALLS}""",
+    # each: seconds by which a send without a row made its request longer
+    "longer": f"""
+        SELECT {TARGET} AS name, described.spell,
+            greatest(sum(described.took - usual.took) / sum(more), 0.0) AS each
+        FROM described
+        JOIN usual ON usual.name = {TARGET} AND usual.spell = described.spell
+        WHERE more > 0 AND place = 1 AND NOT failed
+        GROUP BY ALL""",
+    "waited": f"""
+        SELECT described.*, least(each, took / (more + 1)) AS estimated,
+            coalesce(estimated, took / (more + 1)) AS each_s
+        FROM described
+        LEFT JOIN longer ON more > 0 AND place = 1 AND longer.name = {TARGET}
+            AND longer.spell = described.spell""",
+    # the described sends, behind those without a row; then these
+    "all_sends": """
+        SELECT whose, place + more AS nth, among + more AS sent,
+            arrival_ns + CAST((began + CASE WHEN more > 0 AND place = 1
+                THEN more * coalesce(each_s, 0) ELSE 0 END) * 1e9 AS BIGINT) AS t,
+            provider, requested_model, input_tokens, output_tokens,
+            CASE WHEN more > 0 AND place = 1
+                THEN CASE WHEN estimated IS NULL THEN each_s END ELSE took END AS latency_s,
+            CASE WHEN more = 0 THEN first END AS ttft_s, status, failed, own
+        FROM waited
+        UNION ALL
+        SELECT whose, nth, among + more,
+            arrival_ns + CAST((nth - 1) * coalesce(each_s, 0) * 1e9 AS BIGINT),
+            provider, requested_model, input_tokens, output_tokens, each_s, NULL, NULL, true, false
+        FROM (
+            SELECT *, unnest(range(1, more + 1)) AS nth FROM waited
+            WHERE more > 0 AND place = 1)""",
+}
 
 
-def sends(source: str) -> str:
-    """SQL over requests with their `rowid` as `whose`: `nth` of how many (`sent`), ns since the
-    log's epoch (`t`), `provider`, `requested_model` and both as `target` (NULL where it cannot be
-    told), tokens, seconds (`latency_s`, `ttft_s`), `status`, whether it `failed`, and whether that
-    was its own fault (`own`: no weather).
+def sends_query(source: str) -> str:
+    """SQL for all sends of the requests in `source`, which has their `rowid` as `whose`.
+
+    Columns: whose; nth of how many (sent); t (ns since the log's epoch); provider and
+    requested_model, and both as target (NULL where it cannot be told); input_tokens, output_tokens;
+    latency_s, ttft_s; status; failed; own (the failure was the request's own fault: no weather).
 
     What a log counts in `attempts` beyond the sends that it describes was absorbed by the gateway:
-    failures of the first target, before its logged send, whose seconds have theirs in it. How long
-    those took is what such requests took longer, on average, than others of these minutes that were
-    sent once; the time of the logged send itself is then not known.
+    failures of the first target before its logged send, whose seconds include theirs. Their length
+    is the time by which such requests took longer, on average, than requests of the same minutes
+    that were sent once; the time of the logged send itself is then unknown.
     """
-    shown = "greatest(coalesce(len(tries), 0), 1)"
-    told = (
-        f"SELECT *, CASE WHEN coalesce(cached, 'no') = 'no' AND attempts > {shown} THEN attempts "
-        f"- {shown} ELSE 0 END AS more FROM {source}"
-        " WHERE coalesce(len(tries), 0) > 0 OR requested_model IS NOT NULL AND coalesce(cached, "
-        "'no') = 'no'"
-    )
-    one = (
-        "{'offset_s': 0.0, 'latency_s': latency_s, 'provider': provider, 'model': "
-        "requested_model, 'status': status, 'error': error}"
-    )
-    listed = (
-        f"SELECT *, len(listed) AS among, unnest(listed) AS send, generate_subscripts(listed, 1) "
-        f"AS place FROM"
-        f" (SELECT *, CASE WHEN len(tries) > 0 THEN tries ELSE [{one}] END AS listed, "
-        f"coalesce(len(tries), 0) = 0 AS alone FROM told)"
-    )
-    began = "coalesce(send.offset_s, 0)"
-    took = (
-        f"CASE WHEN place = among AND NOT coalesce(failed, false) THEN coalesce(latency_s - "
-        f"{began}, send.latency_s) ELSE send.latency_s END"
-    )
-    lost = (
-        "coalesce(send.status >= 400 OR send.status = 0, place < among OR coalesce(failed, false))"
-    )
-    described = (
-        "SELECT whose, place, among, more, arrival_ns, input_tokens, output_tokens, "
-        "coalesce(send.provider, provider) AS provider,"
-        f" send.model AS requested_model, {began} AS began, {took} AS took, CASE WHEN place = "
-        f"among AND {began} = 0 THEN ttft_s END AS first,"
-        f" send.status AS status, CASE WHEN alone THEN coalesce(failed, send.status >= 400, "
-        f"false) ELSE {lost} END AS failed,"
-        " coalesce(failed, false) AND blamed(send.status, send.error) IS NOT NULL AS own,"
-        f" (arrival_ns // {SPELL}000000000) AS spell FROM listed"
-    )
-    once = "described WHERE more = 0 AND NOT failed"
-    usual = (
-        f"SELECT {TARGET} AS name, spell, avg(took) AS took FROM {once} GROUP BY ALL HAVING "
-        f"count(took) >= {ENOUGH}"
-    )
-    longer = (
-        f"SELECT {TARGET} AS name, described.spell, greatest(sum(described.took - usual.took) / "
-        f"sum(more), 0.0) AS each FROM described JOIN usual"
-        f" ON usual.name = {TARGET} AND usual.spell = described.spell WHERE more > 0 AND place = "
-        f"1 AND NOT failed GROUP BY ALL"
-    )
-    waited = (
-        "SELECT described.*, least(each, took / (more + 1)) AS told, coalesce(told, took / (more "
-        "+ 1)) AS each_s FROM described"
-        f" LEFT JOIN longer ON more > 0 AND place = 1 AND longer.name = {TARGET} AND "
-        f"longer.spell = described.spell"
-    )
-    after = "CASE WHEN more > 0 AND place = 1 THEN more * coalesce(each_s, 0) ELSE 0 END"
-    own_time = (
-        "CASE WHEN more > 0 AND place = 1 THEN CASE WHEN told IS NULL THEN each_s END ELSE took END"
-    )
-    return (
-        f"WITH told AS ({told}), listed AS ({listed}), described AS ({described}), usual AS "
-        f"({usual}), longer AS ({longer}), waited AS ({waited})"
-        f" SELECT *, {TARGET} AS target FROM (SELECT whose, place + more AS nth, among + more AS "
-        f"sent,"
-        f" arrival_ns + CAST((began + {after}) * 1e9 AS BIGINT) AS t, provider, requested_model, "
-        f"input_tokens, output_tokens,"
-        f" {own_time} AS latency_s, CASE WHEN more = 0 THEN first END AS ttft_s, status, failed, "
-        f"own FROM waited UNION ALL"
-        " SELECT whose, nth, among + more, arrival_ns + CAST((nth - 1) * coalesce(each_s, 0) * "
-        "1e9 AS BIGINT), provider, requested_model,"
-        " input_tokens, output_tokens, each_s, NULL, NULL, true, false FROM"
-        " (SELECT *, unnest(range(1, more + 1)) AS nth FROM waited WHERE more > 0 AND place = 1))"
-    )
+    steps = ", ".join(f"{name} AS ({query})" for name, query in _STEPS.items())
+    return f"WITH {steps.replace('{source}', source)} SELECT *, {TARGET} AS target FROM all_sends"

@@ -27,7 +27,7 @@ SPAN = (
 status; exception: the type of its exception; first_at: when its first token came; gen_ai: whether
 any attribute is of a known dialect."""
 
-FIRST = {
+FIRST_TOKEN_EVENTS = {
     "First Token Stream Event",
     "ai.stream.firstChunk",
     "llm.content.completion.chunk",
@@ -35,9 +35,15 @@ FIRST = {
 }
 """Events of a first token; the earliest counts."""
 
-BEGINS = ("startTimeUnixNano", "start_time_unix_nano", "start_timestamp", "start_time", "startTime")
-ENDS = ("endTimeUnixNano", "end_time_unix_nano", "end_timestamp", "end_time", "endTime")
-KINDS = {
+START_FIELDS = (
+    "startTimeUnixNano",
+    "start_time_unix_nano",
+    "start_timestamp",
+    "start_time",
+    "startTime",
+)
+END_FIELDS = ("endTimeUnixNano", "end_time_unix_nano", "end_timestamp", "end_time", "endTime")
+SPAN_KINDS = {
     "LLM",
     "EMBEDDING",
     "CHAIN",
@@ -62,34 +68,34 @@ HOLDERS = (
     "rows",
     "result",
 )
-DEEPEST = 10
+MAX_DEPTH = 10
 
 
 def unfold(record: Record) -> Iterator[Record]:
     """The spans in it, each with its attributes as fields; what holds none (metrics, logs) is one
     that says nothing."""
-    found = [_span(*one) for one in _spans(record, {}, 0)]
+    found = [_flatten_span(*one) for one in _find_spans(record, {}, 0)]
     return iter(found or [{}])
 
 
-def _spans(holder: Record, resource: Record, depth: int) -> Iterator[tuple[Record, Record]]:
+def _find_spans(holder: Record, resource: Record, depth: int) -> Iterator[tuple[Record, Record]]:
     """(span, attributes of its resource)."""
     if isinstance(told := holder.get("resource"), dict):
-        resource = attributes(told.get("attributes", told))
-    if _first(holder, *BEGINS) is not None or {"spanId", "span_id"} & holder.keys():
+        resource = flat_attributes(told.get("attributes", told))
+    if _first_value(holder, *START_FIELDS) is not None or {"spanId", "span_id"} & holder.keys():
         yield holder, resource
         return
     within = next(
         (holder[name] for name in HOLDERS if isinstance(holder.get(name), list | dict)), None
     )
     if within is None and isinstance(columns := holder.get("columns"), list):
-        within = list(_rows(columns))
+        within = list(_column_rows(columns))
     for one in [within] if isinstance(within, dict) else within or ():
-        if isinstance(one, dict) and depth < DEEPEST:
-            yield from _spans(one, resource, depth + 1)
+        if isinstance(one, dict) and depth < MAX_DEPTH:
+            yield from _find_spans(one, resource, depth + 1)
 
 
-def _rows(columns: list[Any]) -> Iterator[Record]:
+def _column_rows(columns: list[Any]) -> Iterator[Record]:
     """Columns, each with its values, as rows."""
     named = {
         str(one.get("name")): one["values"]
@@ -99,34 +105,36 @@ def _rows(columns: list[Any]) -> Iterator[Record]:
     return (dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=False))
 
 
-def _span(span: Record, resource: Record) -> Record:
+def _flatten_span(span: Record, resource: Record) -> Record:
     told = {
         name.removeprefix("attributes."): value for name, value in span.items() if "." in name
-    } | attributes(span.get("attributes"))
+    } | flat_attributes(span.get("attributes"))
     context = held if isinstance(held := span.get("context"), dict) else {}
-    trace = _first(span, "traceId", "trace_id", "context.trace_id") or _first(
+    trace = _first_value(span, "traceId", "trace_id", "context.trace_id") or _first_value(
         context, "trace_id", "traceId"
     )
-    own = _first(span, "spanId", "span_id", "context.span_id") or _first(
+    own = _first_value(span, "spanId", "span_id", "context.span_id") or _first_value(
         context, "span_id", "spanId"
     )
-    around = _first(span, "parentSpanId", "parent_span_id", "parent_id", "parentId")
+    around = _first_value(span, "parentSpanId", "parent_span_id", "parent_id", "parentId")
     status = span.get("status")
     code = (
-        _first(status, "code", "status_code", "statusCode") if isinstance(status, dict) else status
+        _first_value(status, "code", "status_code", "statusCode")
+        if isinstance(status, dict)
+        else status
     )
-    events = _listed(span.get("events"), span.get("otel_events"))
+    events = _first_list(span.get("events"), span.get("otel_events"))
     moments = [
         at
         for one in events
-        if one.get("name", one.get("event_name")) in FIRST
-        for at in [_when(one)]
+        if one.get("name", one.get("event_name")) in FIRST_TOKEN_EVENTS
+        for at in [_event_time(one)]
         if at is not None
     ]
-    service = _first(span, "service_name") or attributes(span.get("otel_resource_attributes")).get(
-        "service.name"
-    )
-    if str(span.get("span_kind")).upper() in KINDS:
+    service = _first_value(span, "service_name") or flat_attributes(
+        span.get("otel_resource_attributes")
+    ).get("service.name")
+    if str(span.get("span_kind")).upper() in SPAN_KINDS:
         told.setdefault("openinference.span.kind", span["span_kind"])
     if span.get("http_response_status_code") is not None:
         told.setdefault("http.response.status_code", span["http_response_status_code"])
@@ -134,13 +142,13 @@ def _span(span: Record, resource: Record) -> Record:
         "service.name": service or resource.get("service.name") or told.get("service.name"),
         "span": f"{trace}:{own}" if own else None,
         "around": f"{trace}:{around}" if around else None,
-        "time": _first(span, *BEGINS),
-        "end": _first(span, *ENDS),
+        "time": _first_value(span, *START_FIELDS),
+        "end": _first_value(span, *END_FIELDS),
         "duration": span.get("duration"),
-        "code": code if code is not None else _first(span, "otel_status_code", "status_code"),
+        "code": code if code is not None else _first_value(span, "otel_status_code", "status_code"),
         "is_exception": span.get("is_exception"),
         "exception": span.get("exception_type")
-        or next(filter(None, map(_exception, events)), None)
+        or next(filter(None, map(_exception_type, events)), None)
         or told.get("exception.type"),
         "first_at": min(moments, key=str, default=None),
         "row_kind": span.get("kind"),
@@ -148,30 +156,32 @@ def _span(span: Record, resource: Record) -> Record:
     }
 
 
-def _first(holder: Record, *names: str) -> Any:
+def _first_value(holder: Record, *names: str) -> Any:
     """The value of the first of these names that has one."""
     return next((holder[name] for name in names if holder.get(name) not in (None, "")), None)
 
 
-def _listed(*values: Any) -> list[Record]:
+def _first_list(*values: Any) -> list[Record]:
     """The objects in the first that is a list, or a list as text."""
     for value in values:
-        found = loaded(value)
+        found = parse_json(value)
         if isinstance(found, list):
             return [one for one in found if isinstance(one, dict)]
     return []
 
 
-def _when(event: Record) -> Any:
-    return _first(event, "timeUnixNano", "time_unix_nano", "timestamp", "event_timestamp", "time")
+def _event_time(event: Record) -> Any:
+    return _first_value(
+        event, "timeUnixNano", "time_unix_nano", "timestamp", "event_timestamp", "time"
+    )
 
 
-def _exception(event: Record) -> Any:
-    told = attributes(event.get("attributes"))
+def _exception_type(event: Record) -> Any:
+    told = flat_attributes(event.get("attributes"))
     return told.get("exception.type") or event.get("exception_type") or event.get("exception.type")
 
 
-def loaded(value: Any) -> Any:
+def parse_json(value: Any) -> Any:
     """What a text of JSON says; anything else as it is."""
     for _ in range(2):  # a cell may hold a text that holds an object
         if not isinstance(value, str) or value[:1] not in ("{", "[", '"'):
@@ -183,27 +193,29 @@ def loaded(value: Any) -> Any:
     return value
 
 
-def attributes(told: Any) -> Record:
+def flat_attributes(told: Any) -> Record:
     """[{key, value: {stringValue: …}}], or an object, nested or flat, or either as text, as one
     flat mapping."""
-    told = loaded(told)
+    told = parse_json(told)
     if isinstance(told, list):
         told = {
-            str(one.get("key")): _plain(one.get("value")) for one in told if isinstance(one, dict)
+            str(one.get("key")): _plain_value(one.get("value"))
+            for one in told
+            if isinstance(one, dict)
         }
-    return dict(_flat(told, "", 0)) if isinstance(told, dict) else {}
+    return dict(_flatten(told, "", 0)) if isinstance(told, dict) else {}
 
 
-def _flat(held: Record, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+def _flatten(held: Record, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
     for name, value in held.items():
         yield f"{prefix}{name}", value
-        if isinstance(value, dict) and depth < DEEPEST:
-            yield from _flat(value, f"{prefix}{name}.", depth + 1)
+        if isinstance(value, dict) and depth < MAX_DEPTH:
+            yield from _flatten(value, f"{prefix}{name}.", depth + 1)
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
+def _plain_value(value: Any, depth: int = 0) -> Any:
     """{stringValue: …}, {int_value: …} …, as they are; lists and objects too."""
-    if not isinstance(value, dict) or depth > DEEPEST:
+    if not isinstance(value, dict) or depth > MAX_DEPTH:
         return value
     if len(value) == 1:
         (name, inner), *_ = value.items()
@@ -214,9 +226,11 @@ def _plain(value: Any, depth: int = 0) -> Any:
                 [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
             )
             return (
-                [_plain(one, depth + 1) for one in found]
+                [_plain_value(one, depth + 1) for one in found]
                 if kind == "arrayvalue"
-                else {str(one.get("key")): _plain(one.get("value"), depth + 1) for one in found}
+                else {
+                    str(one.get("key")): _plain_value(one.get("value"), depth + 1) for one in found
+                }
             )
         if kind.endswith("value"):
             return inner

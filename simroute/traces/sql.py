@@ -1,5 +1,25 @@
-"""What formats may say in SQL beside DuckDB's own words: texts to numbers, and fields out of nested
-JSON, with NULL for what is not there."""
+"""Quoting, and the functions that formats may use in SQL beside DuckDB's own: texts to numbers, and
+fields out of nested JSON, with NULL for what is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def text_literal(text: str) -> str:
+    """A text, quoted."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def parquet_source(path: Path) -> str:
+    """The rows of a Parquet file, with `file_row_number`."""
+    return f"read_parquet({text_literal(str(path))}, file_row_number=true)"
+
+
+def identifier(name: str) -> str:
+    """A name, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
 
 MACROS = (
     # a finite number, or nothing

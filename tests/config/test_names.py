@@ -18,7 +18,7 @@ from simroute.studies.comparison.study import Study
 from simroute.studies.replay import costs
 from simroute.studies.replay.costs import csv_files
 from simroute.studies.run import run_study
-from simroute.traces.playback.write_columns import MOST_NAMES
+from simroute.traces.playback.write_columns import MAX_NAMES
 from tests.logs import calls, written
 
 SCENARIO = """
@@ -168,12 +168,12 @@ def test_a_rare_name_of_the_log_is_said_to_be_one_of_many(tmp_path):
     is said."""
     log = written(
         tmp_path / "log.csv",
-        [row | {"feature": f"f{place:04}"} for place, row in enumerate(calls(MOST_NAMES + 20))],
+        [row | {"feature": f"f{place:04}"} for place, row in enumerate(calls(MAX_NAMES + 20))],
     )
-    (tmp_path / "p.yaml").write_text(f"budget: {{usd: 1, shift: [f{MOST_NAMES + 10:04}]}}\n")
+    (tmp_path / "p.yaml").write_text(f"budget: {{usd: 1, shift: [f{MAX_NAMES + 10:04}]}}\n")
     made = load_replay(str(log), None, ["recorded", str(tmp_path / "p.yaml")], [], [], 1, 1)
     (note,) = [note for note in made.notes if "budget.shift" in note]
-    assert f"none of the {MOST_NAMES}" in note
+    assert f"none of the {MAX_NAMES}" in note
 
 
 def test_a_recorded_model_is_one_of_the_trace(tmp_path):

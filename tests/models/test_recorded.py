@@ -130,7 +130,7 @@ def test_calls_of_one_size_use_all_of_their_sample(sizes, seed):
 def test_a_log_that_is_too_long_is_thinned_and_says_what_that_costs(tmp_path, monkeypatch):
     """4,000 calls of one hour, of which a fifth is kept: its mean is off by no more than four of
     the standard errors that are told."""
-    monkeypatch.setattr(write_columns, "MOST_SEEN", 800)
+    monkeypatch.setattr(write_columns, "MAX_OBSERVED", 800)
     rows = list(calls(4000, rate=4, models={"gpt-4o": 1}))
     made = write_columns.write_columns(
         read([written(tmp_path / "log.csv", rows)], ReadOptions()), tmp_path / "made"
@@ -145,9 +145,9 @@ def test_a_log_that_is_too_long_is_thinned_and_says_what_that_costs(tmp_path, mo
 
 def test_small_hours_are_kept_whole_when_a_log_is_thinned():
     """100 of 1,150 places go to the small hours, the rest is shared by the two busy ones."""
-    assert write_columns._thinned([40, 60, 5000, 9000], most_seen=1150) == 525
-    assert write_columns._thinned([40, 60], most_seen=1150) == 60
-    assert write_columns._thinned([], most_seen=1150) == 1
+    assert write_columns._group_limit([40, 60, 5000, 9000], total=1150) == 525
+    assert write_columns._group_limit([40, 60], total=1150) == 60
+    assert write_columns._group_limit([], total=1150) == 1
 
 
 def test_all_neighbours_come_equally_often():

@@ -11,10 +11,10 @@ import zstandard
 from hostile import VALUES
 from simroute.traces import ReadOptions, TraceError, json_records, raw_text, read, records
 from simroute.traces.analysis.profile import profile_lines, summarize
-from simroute.traces.formats import KNOWN, find_format
+from simroute.traces.formats import FORMAT_NAMES, find_format
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", FORMAT_NAMES)
 def test_no_value_of_a_field_breaks_the_reading(tmp_path: Path, name: str) -> None:
     """Each field of each format meets each of these values, beside others in every row; nothing but
     the log is blamed."""

@@ -56,10 +56,14 @@ def names(kind: str) -> list[str]:
     from simroute.config import catalogue, reference
     from simroute.core import registry
     from simroute.metrics.definitions import DEFINITIONS
-    from simroute.traces.formats import KNOWN
+    from simroute.traces.formats import FORMAT_NAMES
 
     assert reference  # registers the package's layers
-    known: dict[str, Any] = {"layers": sorted(registry), "formats": KNOWN, "metrics": DEFINITIONS}
+    known: dict[str, Any] = {
+        "layers": sorted(registry),
+        "formats": FORMAT_NAMES,
+        "metrics": DEFINITIONS,
+    }
     return list(known[kind]) if kind in known else catalogue.list_names(kind)
 
 

@@ -80,9 +80,9 @@ def _inspect_windows(paths: list[Path], as_json: bool) -> int:
 
 def _show(paths: list[Path], name: str, rows: Iterable[tuple[str, str]]) -> None:
     from simroute.cli.render import pages
-    from simroute.traces.formats import KNOWN, find_format
+    from simroute.traces.formats import FORMAT_NAMES, find_format
 
-    about = find_format(name).ABOUT if name in KNOWN else "as the mapping says"
+    about = find_format(name).ABOUT if name in FORMAT_NAMES else "as the mapping says"
     more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
     pages.show(pages.head(f"{paths[0]}{more}", f"{name}: {about}"))
     pages.show(pages.table(("", ""), rows))

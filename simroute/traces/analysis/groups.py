@@ -7,7 +7,7 @@ import re
 
 from simroute.models.prices import catalogue_name
 
-TIERS = re.compile(
+TIER_WORDS = re.compile(
     "all|any|auto|backup|base|basic|best|big|cheap|default|dev|east|eu|expensive|fallback|fast"
     "|general|gpt|large|light|llm|main|medium|mini|model|new|old|paid|pool|premium|primary|prod"
     "|production|pro|secondary|slow|small|smart|staging|standard|strong|test|tier|us|v|weak|west"
@@ -20,7 +20,7 @@ def kinds_of_work(groups: list[str], models: list[str]) -> tuple[list[str], str]
     sentence why; of fewer than two none."""
     if len(groups) < 2:
         return [], ""
-    found = [group for group in groups if not _tier(group) and not _model(group, models)]
+    found = [group for group in groups if not _is_tier(group) and not _is_model(group, models)]
     shown = ", ".join(group[:40] for group in (found or groups)[:3]) + (
         ", …" if len(found or groups) > 3 else ""
     )
@@ -41,11 +41,11 @@ def _slug(name: str) -> str:
     return re.sub("[^a-z0-9]", "", name.lower())
 
 
-def _tier(group: str) -> bool:
-    return all(TIERS.fullmatch(word) for word in re.findall("[a-z]+", group.lower()))
+def _is_tier(group: str) -> bool:
+    return all(TIER_WORDS.fullmatch(word) for word in re.findall("[a-z]+", group.lower()))
 
 
-def _model(group: str, models: list[str]) -> bool:
+def _is_model(group: str, models: list[str]) -> bool:
     own = _slug(group.rsplit("/", 1)[-1])
     alike = any(own in _slug(model) or _slug(model.rsplit("/", 1)[-1]) in own for model in models)
     return "*" in group or alike or catalogue_name("?", group) is not None

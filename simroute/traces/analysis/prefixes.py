@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simroute.traces.table import RequestTable
 
-MOST = 200_000
+MAX_REQUESTS = 200_000
 """Requests looked at, the first ones: each block of a prompt is remembered."""
 
 
@@ -22,7 +22,7 @@ def shared_prefix_share(table: RequestTable, lifetime: float | None = None) -> f
     hit = total = 0.0
     for arrival, tokens, blocks in table.rows(
         f"SELECT arrival_ns, coalesce(input_tokens, 0), coalesce(blocks, []) FROM requests LIMIT "
-        f"{MOST}"
+        f"{MAX_REQUESTS}"
     ):
         total += tokens
         prefix, found, warm = 0, 0, True

@@ -7,22 +7,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from simroute.text import duration, percent, seconds, usd
-from simroute.traces.analysis.prefixes import MOST, shared_prefix_share
+from simroute.traces.analysis.prefixes import MAX_REQUESTS, shared_prefix_share
 from simroute.traces.analysis.spend import explain_difference, recompute_spend
 from simroute.traces.embeddings import separate_embeddings
 from simroute.traces.failures import FailureCounts, count_failures
 from simroute.traces.table import RequestTable
 
-Row = tuple[str, str]
+Line = tuple[str, str]
 """What it is, and the figure in words."""
 
 WINDOWS = (1, 10, 60)
 """Seconds over which arrivals are counted for the index of dispersion."""
-NAMES = 6
+MAX_NAMES = 6
 """Models, providers … named, the most frequent first."""
-HIT = "coalesce(cached, 'no') <> 'no'"
-SENDS = f"coalesce(attempts, CASE WHEN {HIT} THEN 0 ELSE 1 END)"
-MORE = f"coalesce(attempts_at_least, attempts IS NULL AND NOT {HIT})"
+CACHE_HIT = "coalesce(cached, 'no') <> 'no'"
+SENDS = f"coalesce(attempts, CASE WHEN {CACHE_HIT} THEN 0 ELSE 1 END)"
+MAY_BE_MORE = f"coalesce(attempts_at_least, attempts IS NULL AND NOT {CACHE_HIT})"
 """Sends of a request, and whether there may have been more."""
 
 
@@ -37,7 +37,7 @@ def summarize(table: RequestTable) -> dict[str, Any]:
         " sum(written_tokens) AS written_tokens,"
         " sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,"
         f" CASE WHEN count(attempts) > 0 THEN sum({SENDS}) END AS attempts, CASE WHEN "
-        f"count(attempts) > 0 THEN bool_or({MORE}) END AS at_least,"
+        f"count(attempts) > 0 THEN bool_or({MAY_BE_MORE}) END AS at_least,"
         " CASE WHEN count(failed) > 0 THEN count(*) FILTER (failed) END AS failed,"
         " CASE WHEN count(streamed) > 0 THEN count(*) FILTER (streamed) END AS streamed,"
         ' nullif(count(DISTINCT "user"), 0) AS users, nullif(count(DISTINCT "session"), 0) AS '
@@ -46,14 +46,14 @@ def summarize(table: RequestTable) -> dict[str, Any]:
         "avg(ttft_s) AS ttft_mean_s FROM requests"
     )
     known = table.record(
-        f"SELECT {', '.join(f'count({name}) AS {name}' for name in SHARES)} FROM requests"
+        f"SELECT {', '.join(f'count({name}) AS {name}' for name in COUNTED)} FROM requests"
     )
     first, last, at_least = found.pop("first"), found.pop("last"), found.pop("at_least")
     faults = count_failures(table) if found["failed"] is not None else None
     whole = {
         name: None if value is None else int(value)
         for name, value in found.items()
-        if name not in REAL
+        if name not in FRACTIONAL
     }
     return {
         "format": table.format,
@@ -76,7 +76,7 @@ def summarize(table: RequestTable) -> dict[str, Any]:
     }
 
 
-SHARES = (
+COUNTED = (
     "streamed",
     "failed",
     "cached",
@@ -91,7 +91,7 @@ SHARES = (
     "attempts",
 )
 """Columns of which it is said how many rows tell them."""
-REAL = ("cost_usd", "latency_mean_s", "ttft_mean_s")
+FRACTIONAL = ("cost_usd", "latency_mean_s", "ttft_mean_s")
 
 
 def utc_text(table: RequestTable, ns: int) -> str | None:
@@ -126,28 +126,29 @@ def dispersion(table: RequestTable, window: int) -> float | None:
     return float((squares / windows - mean * mean) / mean)
 
 
-def profile_lines(table: RequestTable) -> Iterator[Row]:
+def profile_lines(table: RequestTable) -> Iterator[Line]:
     """Everything there is to say, in the order in which one asks."""
     said = summarize(table)
     if table.lost:
         yield "left out", table.lost
-    yield from _span(table, said)
-    yield from _tokens(table, said)
-    yield from _names(table)
-    yield from _outcomes(table, said)
-    yield from _times(table)
-    yield from _repeats(table)
-    yield from _spend(table, said)
-    yield from _left_out(table)
+    yield from _span_lines(table, said)
+    yield from _token_lines(table, said)
+    yield from _name_lines(table)
+    yield from _outcome_lines(table, said)
+    yield from _time_lines(table)
+    yield from _repeat_lines(table)
+    yield from _spend_lines(table, said)
+    yield from _skipped_lines(table)
 
 
-def _span(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
+def _span_lines(table: RequestTable, said: dict[str, Any]) -> Iterator[Line]:
     yield "requests", f"{table.requests:,}"
     span = said["span_s"]
     clock = (
         "on a clock of its own"
         if table.relative
-        else f"{_short(said['first_arrival_utc'])} to {_short(said['last_arrival_utc'])} UTC"
+        else f"{_short_date(said['first_arrival_utc'])} to "
+        f"{_short_date(said['last_arrival_utc'])} UTC"
     )
     yield "span", f"{duration(span)}, {clock}"
     if span == 0:
@@ -175,16 +176,16 @@ def _span(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
     )
 
 
-def _short(text: str) -> str:
+def _short_date(text: str) -> str:
     return text[:19].replace("T", " ")
 
 
 def _moment(table: RequestTable, ns: int, first: int) -> str:
     date = utc_text(table, ns)
-    return _short(date) if date else f"second {(ns - first) / 1e9:,.0f}"
+    return _short_date(date) if date else f"second {(ns - first) / 1e9:,.0f}"
 
 
-def _tokens(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
+def _token_lines(table: RequestTable, said: dict[str, Any]) -> Iterator[Line]:
     for name in ("input_tokens", "output_tokens"):
         if said[name] is not None:
             yield (
@@ -208,7 +209,7 @@ def _tokens(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
             yield (
                 words,
                 f"{count:,} ({percent(count / max(1, int(sent or 0)))} of "
-                f"input){_unsaid(table.requests - known)}",
+                f"input){_unknown(table.requests - known)}",
             )
 
 
@@ -221,7 +222,7 @@ def _quantiles(table: RequestTable, column: str, told: Any) -> str:
     )
 
 
-def _names(table: RequestTable) -> Iterator[Row]:
+def _name_lines(table: RequestTable) -> Iterator[Line]:
     for column in ("model", "provider", "user", "team", "feature", "task"):
         total, known = table.rows(
             f'SELECT count(DISTINCT "{column}"), count("{column}") FROM requests'
@@ -229,13 +230,13 @@ def _names(table: RequestTable) -> Iterator[Row]:
         if total:
             most = table.rows(
                 f'SELECT "{column}", count(*) FROM requests WHERE "{column}" IS NOT NULL GROUP '
-                f"BY 1 ORDER BY 2 DESC, 1 LIMIT {NAMES}"
+                f"BY 1 ORDER BY 2 DESC, 1 LIMIT {MAX_NAMES}"
             )
             shown = ", ".join(f"{name[:60]} {percent(count / known)}" for name, count in most)
             yield (
                 f"{column}s",
-                f"{total:,}: {shown}{', …' if total > NAMES else ''}"
-                f"{_unsaid(table.requests - known)}",
+                f"{total:,}: {shown}{', …' if total > MAX_NAMES else ''}"
+                f"{_unknown(table.requests - known)}",
             )
     turns = table.rows(
         "SELECT count(*), avg(n), max(n) FROM (SELECT count(*) AS n FROM requests WHERE session "
@@ -248,18 +249,18 @@ def _names(table: RequestTable) -> Iterator[Row]:
         )
 
 
-def _unsaid(count: int) -> str:
+def _unknown(count: int) -> str:
     """How many rows do not say."""
     return f" ({count:,} do not say)" if count else ""
 
 
-def _outcomes(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
+def _outcome_lines(table: RequestTable, said: dict[str, Any]) -> Iterator[Line]:
     if said["failed"] is not None:
         known = table.value("SELECT count(failed) FROM requests")
         yield (
             "failed",
             f"{said['failed']:,} "
-            f"({percent(said['failed'] / known)}){_unsaid(table.requests - known)}",
+            f"({percent(said['failed'] / known)}){_unknown(table.requests - known)}",
         )
     found = table.rows(
         "SELECT status, error, count(*) FROM requests WHERE failed OR status >= 400 GROUP BY 1, "
@@ -272,7 +273,7 @@ def _outcomes(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
     if any(name for name, _ in told):
         yield "errors", ", ".join(f"{name or 'not told'} {count:,}" for name, count in told)
     if said["failed"]:
-        yield "whose fault", ", ".join(_whose(count_failures(table)))
+        yield "whose fault", ", ".join(_failure_causes(count_failures(table)))
     if said["attempts"]:  # a gateway's cache alone makes none, and says nothing of the others
         least = "at least " if said["attempts_at_least"] else ""
         yield (
@@ -288,7 +289,7 @@ def _outcomes(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
         yield (
             "gateway's cache",
             ", ".join(f"{kind} {count:,} ({percent(count / known)})" for kind, count in cached)
-            + _unsaid(table.requests - known),
+            + _unknown(table.requests - known),
         )
     streamed, known = table.rows(
         "SELECT count(*) FILTER (streamed), count(streamed) FROM requests"
@@ -296,11 +297,11 @@ def _outcomes(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
     if known:
         yield (
             "streamed",
-            f"{streamed:,} ({percent(streamed / known)}){_unsaid(table.requests - known)}",
+            f"{streamed:,} ({percent(streamed / known)}){_unknown(table.requests - known)}",
         )
 
 
-def _whose(found: FailureCounts) -> Iterator[str]:
+def _failure_causes(found: FailureCounts) -> Iterator[str]:
     if found.by_request:
         codes = ", ".join(f"{status}: {count:,}" for status, count in found.by_request.items())
         yield f"{sum(found.by_request.values()):,} of the request itself or its account ({codes})"
@@ -314,14 +315,14 @@ def _whose(found: FailureCounts) -> Iterator[str]:
         )
 
 
-def _times(table: RequestTable) -> Iterator[Row]:
+def _time_lines(table: RequestTable) -> Iterator[Line]:
     for column, name in (("latency_s", "latency"), ("ttft_s", "first token")):
         known = table.value(f"SELECT count({column}) FROM requests")
         if known:
-            yield name, f"{_quantiles(table, column, seconds)}{_unsaid(table.requests - known)}"
+            yield name, f"{_quantiles(table, column, seconds)}{_unknown(table.requests - known)}"
 
 
-def _repeats(table: RequestTable) -> Iterator[Row]:
+def _repeat_lines(table: RequestTable) -> Iterator[Line]:
     known, distinct = table.rows(
         "SELECT count(*), count(DISTINCT coalesce(question, hash(blocks, "
         "input_tokens)::VARCHAR)) FROM requests"
@@ -334,14 +335,16 @@ def _repeats(table: RequestTable) -> Iterator[Row]:
         )
     found = shared_prefix_share(table)
     if found is not None:
-        looked = f" (of the first {MOST:,} requests)" if table.requests > MOST else ""
+        looked = (
+            f" (of the first {MAX_REQUESTS:,} requests)" if table.requests > MAX_REQUESTS else ""
+        )
         yield (
             "shared prefixes",
             f"{percent(found)} of input tokens{looked}, with a cache that forgets nothing",
         )
 
 
-def _spend(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
+def _spend_lines(table: RequestTable, said: dict[str, Any]) -> Iterator[Line]:
     if said["cost_usd"] is not None:
         yield "spend as logged", usd(said["cost_usd"])
     found = recompute_spend(table)
@@ -352,7 +355,7 @@ def _spend(table: RequestTable, said: dict[str, Any]) -> Iterator[Row]:
         yield "", text
 
 
-def _left_out(table: RequestTable) -> Iterator[Row]:
+def _skipped_lines(table: RequestTable) -> Iterator[Line]:
     named, same = table.rows(
         "SELECT count(request_id), count(*) - count(DISTINCT (arrival_ns, input_tokens, "
         'output_tokens, model, "user", session)) FROM requests'

@@ -14,7 +14,7 @@ from simroute.traces import records
 from simroute.traces.formats import servegen
 from simroute.traces.raw_text import TraceError
 
-BAD = {
+REASONS = {
     "no readable window": "t_s IS NULL OR rate_rps IS NULL OR client IS NULL",
     "negative rate": "rate_rps < 0 OR t_s < 0 OR cv < 0",
 }
@@ -44,7 +44,7 @@ def read_windows(paths: list[Path], progress: Callable[[int], None] | None = Non
         f'num("{name}") AS "{name}"' for name in ("t_s", "rate_rps", "cv", "p1", "p2")
     )
     reason = " ".join(
-        ["CASE", *(f"WHEN {test} THEN '{name}'" for name, test in BAD.items()), "END"]
+        ["CASE", *(f"WHEN {test} THEN '{name}'" for name, test in REASONS.items()), "END"]
     )
     select = (
         f"SELECT *, {reason} AS reason FROM (SELECT word(category) AS category, word(model) "

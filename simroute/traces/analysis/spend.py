@@ -15,11 +15,11 @@ from simroute.models.prices import (
     price_changes,
 )
 from simroute.text import usd
-from simroute.traces.analysis.aggregates import READ, WRITTEN
+from simroute.traces.analysis.aggregates import CACHE_READ, CACHE_WRITTEN
 from simroute.traces.table import RequestTable
 
-NAMES = 5
-EQUAL = 1e-6
+MAX_NAMES = 5
+TOLERANCE = 1e-6
 
 
 @dataclass
@@ -55,7 +55,7 @@ def recompute_spend(table: RequestTable) -> CatalogueSpend | None:
     )
     if not groups:
         return None
-    made = CatalogueSpend(_dates(table))
+    made = CatalogueSpend(_price_dates(table))
     for provider, model, bad, ours, count, logged in groups:
         if ours:
             made.gateway += logged
@@ -65,14 +65,14 @@ def recompute_spend(table: RequestTable) -> CatalogueSpend | None:
             made.unpriced += logged
             made.unknown[model] = made.unknown.get(model, 0) + count
         else:
-            _bill(table, provider, model, known, made)
+            _add_bill(table, provider, model, known, made)
     made.unpriced += table.value(
         "SELECT coalesce(sum(cost_usd), 0) FROM requests WHERE model IS NULL"
     )
     return made
 
 
-def _dates(table: RequestTable) -> str:
+def _price_dates(table: RequestTable) -> str:
     if table.relative:
         return f"{catalogue_release()}, the day of the catalogue's release, as the log has no dates"
     return " to ".join(
@@ -83,7 +83,7 @@ def _dates(table: RequestTable) -> str:
     )
 
 
-def _bill(
+def _add_bill(
     table: RequestTable, provider: str, model: str, known: tuple[str, str], made: CatalogueSpend
 ) -> None:
     """Add what the answered calls of one model cost: sums of tokens for each of its prices and
@@ -101,8 +101,8 @@ def _bill(
     tiers = " + ".join(["0", *(f"(coalesce(input_tokens, 0) > {edge})::INTEGER" for edge in above)])
     for place, tier, free, *sums in table.rows(
         f"SELECT coalesce(turn, 0), {tiers}, cost_usd IS NULL, count(*), "
-        f"coalesce(sum(input_tokens), 0), coalesce(sum({READ}), 0),"
-        f" coalesce(sum({WRITTEN}), 0), coalesce(sum(output_tokens), 0) FROM requests"
+        f"coalesce(sum(input_tokens), 0), coalesce(sum({CACHE_READ}), 0),"
+        f" coalesce(sum({CACHE_WRITTEN}), 0), coalesce(sum(output_tokens), 0) FROM requests"
         f" ASOF LEFT JOIN (SELECT unnest({edges}) AS since, unnest(range(1, {len(turns) + 1})) "
         f"AS turn) ON arrival_ns >= since"
         " WHERE coalesce(provider, '?') = ? AND model = ? AND NOT coalesce(failed, false) AND "
@@ -130,10 +130,10 @@ def explain_difference(found: CatalogueSpend, logged: float | None) -> Iterator[
     """The difference, cause by cause; what is left is said too."""
     if found.unknown:
         names = sorted(found.unknown, key=lambda name: (-found.unknown[name], name))
-        shown = ", ".join(f"{name[:60]} ({found.unknown[name]:,})" for name in names[:NAMES])
+        shown = ", ".join(f"{name[:60]} ({found.unknown[name]:,})" for name in names[:MAX_NAMES])
         yield (
             f"no price is known for "
-            f"{shown}{', …' if len(names) > NAMES else ''}"
+            f"{shown}{', …' if len(names) > MAX_NAMES else ''}"
             f"{f': {usd(found.unpriced)} of the log' if found.unpriced else ''}"
         )
     if found.cached:
@@ -154,7 +154,7 @@ def explain_difference(found: CatalogueSpend, logged: float | None) -> Iterator[
         yield f"{usd(found.unlogged)} of the catalogue's is for requests without a logged cost"
     rest = logged - found.unpriced - found.failed - found.gateway - (found.usd - found.unlogged)
     compared = max(found.usd - found.unlogged, 1e-12)
-    if abs(rest) <= EQUAL * compared:
+    if abs(rest) <= TOLERANCE * compared:
         yield "that is what the rest of the log says, too"
         return
     yield (

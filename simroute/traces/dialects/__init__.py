@@ -42,10 +42,10 @@ FIELDS = tuple(dict.fromkeys(field for dialect in DIALECTS for field in dialect.
 PREFIXES = tuple(prefix for dialect in DIALECTS for prefix in dialect.OWN)
 
 
-def said(figure: str) -> str:
+def figure_sql(figure: str) -> str:
     """SQL of a figure: what the first dialect says that says anything."""
     found = [dialect.SAYS[figure] for dialect in DIALECTS if figure in dialect.SAYS]
     return f"coalesce({', '.join(found)})" if found else "NULL"
 
 
-PARTS = {figure: said(figure) for figure in FIGURES}
+PARTS = {figure: figure_sql(figure) for figure in FIGURES}

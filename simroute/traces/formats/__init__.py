@@ -11,7 +11,7 @@ from typing import Literal, Protocol, cast
 from simroute.traces.raw_text import Record, TraceError, Unfold
 from simroute.traces.records import RecordSample, unwrap_data
 
-KNOWN = (
+FORMAT_NAMES = (
     "aiperf",
     "azure",
     "bailian",
@@ -78,16 +78,19 @@ class Format(Protocol):
 
 def all_formats() -> dict[str, Format]:
     """All formats by name."""
-    return {name: cast(Format, import_module(f"simroute.traces.formats.{name}")) for name in KNOWN}
+    return {
+        name: cast(Format, import_module(f"simroute.traces.formats.{name}"))
+        for name in FORMAT_NAMES
+    }
 
 
 def find_format(name: str) -> Format:
     """The format of that name. Raises TraceError."""
-    if name not in KNOWN:
-        near = difflib.get_close_matches(name, KNOWN, 1)
+    if name not in FORMAT_NAMES:
+        near = difflib.get_close_matches(name, FORMAT_NAMES, 1)
         raise TraceError(
             f"--format {name}: no format is called so; "
-            f"{f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(KNOWN)}"
+            f"{f'did you mean {near[0]}?' if near else 'known: ' + ', '.join(FORMAT_NAMES)}"
         )
     return all_formats()[name]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from simroute.traces.raw_text import Record
 from simroute.traces.records import RecordSample
-from simroute.traces.spans import loaded
+from simroute.traces.spans import parse_json
 
 ABOUT = "Amazon Bedrock model invocation logs (S3 or CloudWatch; JSON lines)"
 FIELDS = (
@@ -72,29 +72,29 @@ def recognises(found: RecordSample) -> bool:
     return any(
         log.get("schemaType") == "ModelInvocationLog"
         for record in found.records
-        for log in _logs(record)
+        for log in _find_logs(record)
     )
 
 
 def unfold(record: Record) -> Iterator[Record]:
     """The invocations in it, of each what is no text of a prompt or an answer."""
-    yield from (_flat(log) for log in _logs(record))
+    yield from (_flatten_log(log) for log in _find_logs(record))
 
 
-def _logs(record: Record) -> list[Record]:
+def _find_logs(record: Record) -> list[Record]:
     if isinstance(events := record.get("events"), list):
-        return [log for event in events if isinstance(event, dict) for log in _logs(event)]
-    held = loaded(record.get("message", record.get("@message")))
+        return [log for event in events if isinstance(event, dict) for log in _find_logs(event)]
+    held = parse_json(record.get("message", record.get("@message")))
     return [held if isinstance(held, dict) and "modelId" not in record else record]
 
 
-def _flat(log: Record) -> Record:
-    asked, answer, who = (_object(log.get(name)) for name in ("input", "output", "identity"))
-    body = loaded(answer.get("outputBodyJson"))
+def _flatten_log(log: Record) -> Record:
+    asked, answer, who = (_as_object(log.get(name)) for name in ("input", "output", "identity"))
+    body = parse_json(answer.get("outputBodyJson"))
     parts = [one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict)]
-    timed = [_object(one.get("amazon-bedrock-invocationMetrics")) for one in parts]
-    metrics = [_object(one.get("metrics")) for one in parts] + [
-        _object(_object(one.get("metadata")).get("metrics")) for one in parts
+    timed = [_as_object(one.get("amazon-bedrock-invocationMetrics")) for one in parts]
+    metrics = [_as_object(one.get("metrics")) for one in parts] + [
+        _as_object(_as_object(one.get("metadata")).get("metrics")) for one in parts
     ]
     return {
         **{
@@ -103,19 +103,19 @@ def _flat(log: Record) -> Record:
         },
         "arn": who.get("arn"),
         "metadata": log.get("requestMetadata"),
-        "sent": asked.get("inputTokenCount", _last(timed, "inputTokenCount")),
+        "sent": asked.get("inputTokenCount", _last_value(timed, "inputTokenCount")),
         "read": asked.get("cacheReadInputTokenCount"),
         "written": asked.get("cacheWriteInputTokenCount"),
-        "given": answer.get("outputTokenCount", _last(timed, "outputTokenCount")),
-        "latency": _last(metrics, "latencyMs") or _last(timed, "invocationLatency"),
-        "first": _last(timed, "firstByteLatency"),
+        "given": answer.get("outputTokenCount", _last_value(timed, "outputTokenCount")),
+        "latency": _last_value(metrics, "latencyMs") or _last_value(timed, "invocationLatency"),
+        "first": _last_value(timed, "firstByteLatency"),
     }
 
 
-def _object(value: Any) -> Record:
-    value = loaded(value)
+def _as_object(value: Any) -> Record:
+    value = parse_json(value)
     return value if isinstance(value, dict) else {}
 
 
-def _last(objects: list[Record], name: str) -> Any:
+def _last_value(objects: list[Record], name: str) -> Any:
     return next((one[name] for one in reversed(objects) if one.get(name) is not None), None)

@@ -5,12 +5,14 @@ arrival_ns counts nanoseconds since 1970, or, while all are below 1e17, from the
 Any other column may be missing.
 """
 
+from pathlib import Path
 from typing import Any
 
 from simroute.traces.columns import COLUMNS as ALL
 from simroute.traces.columns import TRY, VERSION
 from simroute.traces.raw_text import TraceError
 from simroute.traces.records import RecordSample
+from simroute.traces.sql import parquet_source, text_literal
 
 ABOUT = (
     f"simroute's own table of requests (version {VERSION}), as `simroute trace convert` writes it"
@@ -42,15 +44,14 @@ def recognises(found: RecordSample) -> bool:
     return "arrival_ns" in found.keys
 
 
-def source(path: str, run: Any) -> str:
-    """The rows of a Parquet file. Raises TraceError when a later version wrote it."""
-    said = dict(
-        run(f"SELECT decode(key), decode(value) FROM parquet_kv_metadata('{path}')").fetchall()
-    )
-    version = said.get("simroute_trace_version", "1")
+def source(path: Path, run: Any) -> str:
+    """SQL for the rows of a Parquet file. Raises TraceError when a later version wrote it."""
+    metadata = f"parquet_kv_metadata({text_literal(str(path))})"
+    values = dict(run(f"SELECT decode(key), decode(value) FROM {metadata}").fetchall())
+    version = values.get("simroute_trace_version", "1")
     if not version.isdigit() or int(version) > VERSION:
         raise TraceError(
             f"{path}: is a trace of version {version[:20]}; this simroute reads up to {VERSION}: "
             f"update it"
         )
-    return f"read_parquet('{path}', file_row_number=true)"
+    return parquet_source(path)

@@ -14,7 +14,7 @@ from typing import Any
 
 from simroute.traces.raw_text import Record
 from simroute.traces.records import RecordSample
-from simroute.traces.spans import loaded
+from simroute.traces.spans import parse_json
 
 ABOUT = "Cloudflare AI Gateway logs (API answers as JSON or JSONL; Logpush)"
 FIELDS = (
@@ -61,7 +61,7 @@ COLUMNS = {
     "feature": "own(metadata, 'feature')",
     "task": f"CASE WHEN {EMBEDS} THEN 'embedding' END",
 }
-PUSHED = {
+LOGPUSH_FIELDS = {
     "Timestamp": "created_at",
     "Provider": "provider",
     "Model": "model",
@@ -99,16 +99,16 @@ def recognises(found: RecordSample) -> bool:
         {"created_at", "provider", "tokens_in", "tokens_out"} <= row.keys()
         or {"Timestamp", "Gateway", "Provider", "Model"} <= row.keys()
         for record in found.records
-        for row in _rows(record)
+        for row in _find_rows(record)
     )
 
 
 def unfold(record: Record) -> Iterator[Record]:
     """The rows of an answer, those of Logpush by the names of the API."""
-    for row in _rows(record):
-        metrics = loaded(row.get("Metrics"))
+    for row in _find_rows(record):
+        metrics = parse_json(row.get("Metrics"))
         told: dict[str, Any] = {
-            ours: row[theirs] for theirs, ours in PUSHED.items() if theirs in row
+            ours: row[theirs] for theirs, ours in LOGPUSH_FIELDS.items() if theirs in row
         }
         for ours, names in METRICS.items() if isinstance(metrics, dict) else ():
             told[ours] = next(
@@ -117,7 +117,7 @@ def unfold(record: Record) -> Iterator[Record]:
         yield row | told
 
 
-def _rows(record: Record) -> list[Record]:
+def _find_rows(record: Record) -> list[Record]:
     held = record.get("result", record.get("data"))
     if isinstance(held, dict) and isinstance(record.get("success"), bool):
         return [held]

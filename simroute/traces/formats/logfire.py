@@ -19,16 +19,16 @@ def recognises(found: RecordSample) -> bool:
     """By its names for times and attributes, or by the wrapping of an answer."""
     if {"start_timestamp", "attributes"} <= found.keys:
         return True
-    wrapped = [row for record in found.records for row in _listed(record.get("rows"))]
+    wrapped = [row for record in found.records for row in _objects_in(record.get("rows"))]
     named = {
         str(column.get("name"))
         for record in found.records
-        for column in _listed(record.get("columns"))
+        for column in _objects_in(record.get("columns"))
     }
     return {"start_timestamp", "attributes"} <= named.union(*wrapped)
 
 
-def _listed(value: object) -> list[dict[str, object]]:
+def _objects_in(value: object) -> list[dict[str, object]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 

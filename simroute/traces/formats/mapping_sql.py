@@ -1,11 +1,11 @@
-"""The user's words for a column as SQL."""
+"""SQL for the columns that a mapping describes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from simroute.traces.columns import COLUMNS
-from simroute.traces.field_paths import literal
+from simroute.traces.sql import text_literal
 
 TIMES = ("time", "end", "first_token")
 
@@ -16,16 +16,15 @@ UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 MONEY = {"usd": 1.0, "cents": 100.0}
 
 
-HIT = (
-    "CASE WHEN lower(trim({0})) IN ('exact', 'semantic') THEN lower(trim({0})) WHEN "
-    "lower(trim({0})) = 'hit' OR flag({0}) THEN 'exact'"
-    " WHEN lower(trim({0})) = 'miss' OR NOT flag({0}) THEN 'no' END"
-)
+CACHE_HIT = """CASE
+    WHEN lower(trim({0})) IN ('exact', 'semantic') THEN lower(trim({0}))
+    WHEN lower(trim({0})) = 'hit' OR flag({0}) THEN 'exact'
+    WHEN lower(trim({0})) = 'miss' OR NOT flag({0}) THEN 'no' END"""
 
 
-READ = {"error": "code({})", "cached": HIT, "question": "left(sha256(word({})), 32)"}
-"""An error is a name, as a message may quote a prompt; a hit of the cache may be told by yes and
-no; a prompt is only told from others."""
+READ = {"error": "code({})", "cached": CACHE_HIT, "question": "left(sha256(word({})), 32)"}
+"""Column -> SQL of a cell. An error is a name, as a message may quote a prompt; a hit of the cache
+may be told by yes and no; a prompt is only told from others."""
 
 
 CASTS = {
@@ -41,70 +40,73 @@ SPAN_FAILED = "#failed"
 """Field of a span taken out of OTLP: that its status is an error."""
 
 
-Told = dict[str, Any]
+ColumnOptions = dict[str, Any]
+"""column (a FieldPath), value, unit, includes_cached, when, equals: None where it is not given."""
 
 
-def _columns(known: dict[str, Told]) -> dict[str, str]:
-    made = {("after_s" if key == "delay" else key): _sql(key, told) for key, told in known.items()}
-    if known.get("input_tokens", {}).get("includes_cached") is False:
-        aside = (
-            f"coalesce({made[name]}, 0)"
-            for name in ("cached_tokens", "written_tokens")
-            if name in made
-        )
-        made["input_tokens"] = " + ".join((made["input_tokens"], *aside))
-    if "status" in made:
-        made.setdefault(
-            "failed", f'coalesce({made["status"]} >= 400, flag("{SPAN_FAILED}"), false)'
-        )
-    made.setdefault("failed", f'flag("{SPAN_FAILED}")')
-    if "trace" in made:  # rows are attempts
-        made.setdefault(
-            "attempts", f"CASE WHEN {made.get('cached', 'NULL')} <> 'no' THEN 0 ELSE 1 END"
-        )
-    return made
+def mapped_columns(columns: dict[str, ColumnOptions]) -> dict[str, str]:
+    """Column of a format -> SQL over the log's fields."""
+    sql = {
+        ("after_s" if key == "delay" else key): _column_sql(key, options)
+        for key, options in columns.items()
+    }
+    if columns.get("input_tokens", {}).get("includes_cached") is False:
+        apart = (name for name in ("cached_tokens", "written_tokens") if name in sql)
+        terms = (f"coalesce({sql[name]}, 0)" for name in apart)
+        sql["input_tokens"] = " + ".join((sql["input_tokens"], *terms))
+    failed = f'flag("{SPAN_FAILED}")'
+    if "status" in sql:
+        failed = f"coalesce({sql['status']} >= 400, {failed}, false)"
+    sql.setdefault("failed", failed)
+    if "trace" in sql:  # rows are attempts
+        hit = f"{sql.get('cached', 'NULL')} <> 'no'"
+        sql.setdefault("attempts", f"CASE WHEN {hit} THEN 0 ELSE 1 END")
+    return sql
 
 
-def _sql(key: str, told: Told) -> str:
-    text = literal(str(told["value"])) if told["column"] is None else told["column"].sql
+def _column_sql(key: str, options: ColumnOptions) -> str:
+    path, equals = options["column"], options["equals"]
+    text = text_literal(str(options["value"])) if path is None else path.sql
     if key in TIMES:
         return text
-    if told["equals"] is not None or told["when"] is not None:
-        true = _says(text) if told["equals"] is None else _equal(text, told["equals"])
+    if equals is not None or options["when"] is not None:
+        true = _is_truthy(text) if equals is None else _equals_any(text, equals)
         return f"CASE WHEN {true} THEN 'exact' ELSE 'no' END" if key == "cached" else true
     kind = "DOUBLE" if key == "delay" else COLUMNS[key].kind if key in COLUMNS else "VARCHAR"
     sql = READ.get(key, CASTS.get(kind, "word({})")).format(text)
-    scale = (UNITS | MONEY).get(told["unit"], 1.0)
+    scale = (UNITS | MONEY).get(options["unit"], 1.0)
     return sql if scale == 1 else f"{sql} / {scale:.0f}"
 
 
-def _says(text: str) -> str:
-    """That a cell says something, and not no."""
+def _is_truthy(text: str) -> str:
+    """SQL: a cell says something, and not no."""
     return f"coalesce(lower(word({text})) NOT IN ('false', '0', 'no', 'none', '{{}}', '[]'), false)"
 
 
-def _equal(text: str, values: Any) -> str:
-    """That a cell is one of these values: texts in any case, numbers however they are written,
-    truths in any of their spellings."""
-    made = [
-        f"flag({text}) = {str(one).lower()}"
-        if isinstance(one, bool)
-        else f"num({text}) = TRY_CAST({literal(str(one))} AS DOUBLE)"
-        if isinstance(one, int | float)
-        else f"lower(trim({text})) = {literal(one.strip().lower())}"
-        for one in _values(values)
+def _equals_any(text: str, values: Any) -> str:
+    """SQL: a cell is one of these values: texts in any case, numbers and truths in any spelling."""
+    tests = [
+        f"flag({text}) = {str(value).lower()}"
+        if isinstance(value, bool)
+        else f"num({text}) = TRY_CAST({text_literal(str(value))} AS DOUBLE)"
+        if isinstance(value, int | float)
+        else f"lower(trim({text})) = {text_literal(value.strip().lower())}"
+        for value in scalar_values(values)
     ]
-    return f"coalesce({' OR '.join(made)}, false)"
+    return f"coalesce({' OR '.join(tests)}, false)"
 
 
-def _condition(asks: Told) -> str:
-    text = asks["column"].sql
-    if "present" in asks:
-        return f"word({text}) IS {'NOT ' if asks['present'] else ''}NULL"
-    return _equal(text, asks["equals"]) if "equals" in asks else f"NOT {_equal(text, asks['not'])}"
+def condition_sql(condition: ColumnOptions) -> str:
+    """SQL: a row satisfies a condition of `where`."""
+    text = condition["column"].sql
+    if "present" in condition:
+        return f"word({text}) IS {'NOT ' if condition['present'] else ''}NULL"
+    if "equals" in condition:
+        return _equals_any(text, condition["equals"])
+    return f"NOT {_equals_any(text, condition['not'])}"
 
 
-def _values(value: Any) -> list[Any]:
-    """One value or a list of them; nothing if some are neither text, number nor truth."""
-    listed = value if isinstance(value, list) else [value]
-    return listed if all(isinstance(one, str | int | float | bool) for one in listed) else []
+def scalar_values(value: Any) -> list[Any]:
+    """One value or a list of them; empty if some are neither text, number nor truth."""
+    values = value if isinstance(value, list) else [value]
+    return values if all(isinstance(item, str | int | float | bool) for item in values) else []

@@ -16,7 +16,7 @@ from typing import Any
 
 from simroute.traces.raw_text import Record
 from simroute.traces.records import RecordSample, unwrap_data
-from simroute.traces.spans import loaded
+from simroute.traces.spans import parse_json
 
 ABOUT = "OpenRouter generations (JSON or JSONL of /api/v1/generation, or as the SDK names them)"
 FIELDS = (
@@ -84,7 +84,7 @@ COLUMNS = {
 
 def recognises(found: RecordSample) -> bool:
     """By its names for tokens and time."""
-    keys = {_snake(name) for name in found.keys}
+    keys = {_snake_name(name) for name in found.keys}
     return {"id", "created_at", "model"} <= keys and bool(
         {"native_tokens_prompt", "tokens_prompt"} & keys
     )
@@ -93,18 +93,18 @@ def recognises(found: RecordSample) -> bool:
 def unfold(record: Record) -> Iterator[Record]:
     """The generations in it, by the names of the API."""
     for row in unwrap_data(record):
-        yield _snaked(row) if "createdAt" in row else row
+        yield _with_snake_names(row) if "createdAt" in row else row
 
 
-def _snaked(row: Record) -> Record:
-    made: dict[str, Any] = {_snake(name): value for name, value in row.items()}
-    sends = loaded(made.get("provider_responses"))
+def _with_snake_names(row: Record) -> Record:
+    made: dict[str, Any] = {_snake_name(name): value for name, value in row.items()}
+    sends = parse_json(made.get("provider_responses"))
     if isinstance(sends, list):
         made["provider_responses"] = [
-            _snaked(send) if isinstance(send, dict) else send for send in sends
+            _with_snake_names(send) if isinstance(send, dict) else send for send in sends
         ]
     return made
 
 
-def _snake(name: str) -> str:
+def _snake_name(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name)).lower()

@@ -10,6 +10,7 @@ from typing import Any
 from simroute.traces.columns import TRY
 from simroute.traces.raw_text import TraceError
 from simroute.traces.records import RecordSample
+from simroute.traces.sql import parquet_source, text_literal
 
 ABOUT = "requests.parquet of a run of simroute (--rows), with the attempts.parquet beside it"
 FIELDS = (
@@ -67,28 +68,27 @@ def recognises(found: RecordSample) -> bool:
     return {"policy", "replication", "arrival_s", "outcome", "wasted_usd", "target"} <= found.keys
 
 
-def source(path: str, run: Any) -> str:
-    """Requests with their attempts. Raises TraceError when there are several runs in the file."""
-    requests = f"read_parquet('{path}', file_row_number=true)"
+def source(path: Path, run: Any) -> str:
+    """SQL for the requests with their attempts. Raises TraceError when the file holds several runs.
+
+    From attempts.parquet: tries, and the sum of cached_tokens and the last status of each request.
+    """
+    requests = parquet_source(path)
     runs = run(f"SELECT count(DISTINCT (policy, replication)) FROM {requests}").fetchone()[0]
     if runs > 1:
         raise TraceError(
             f"{path}: holds {runs} runs (policies or replications); a trace is one: {ONE_RUN}"
         )
-    beside = path.removesuffix("requests.parquet") + "attempts.parquet"
-    if beside == path or not Path(beside.replace("''", "'")).is_file():
+    beside = path.with_name(path.name.removesuffix("requests.parquet") + "attempts.parquet")
+    if not path.name.endswith("requests.parquet") or not beside.is_file():
         return f"(SELECT *, NULL AS cached_tokens, NULL AS status, NULL AS tries FROM {requests})"
-    attempt = (
-        "{'offset_s': a.start_s - r.arrival_s, 'latency_s': a.end_s - a.start_s, 'provider': "
-        "a.provider, 'model': a.target, 'status': a.status,"
-        " 'error': a.error}"
-    )
-    sends = (
-        f"SELECT r.file_row_number, list({attempt} ORDER BY a.start_s, a.attempt) AS tries, "
-        f"sum(a.cached_tokens) AS cached_tokens,"
-        f" arg_max(a.status, a.end_s) AS status FROM {requests} AS r JOIN "
-        f"read_parquet('{beside}') AS a"
-        " USING (policy, replication, replica, request_id)"
-        " WHERE NOT a.probe GROUP BY 1"
-    )
+    attempt = """{'offset_s': a.start_s - r.arrival_s, 'latency_s': a.end_s - a.start_s,
+        'provider': a.provider, 'model': a.target, 'status': a.status, 'error': a.error}"""
+    sends = f"""
+        SELECT r.file_row_number, list({attempt} ORDER BY a.start_s, a.attempt) AS tries,
+            sum(a.cached_tokens) AS cached_tokens, arg_max(a.status, a.end_s) AS status
+        FROM {requests} AS r
+        JOIN read_parquet({text_literal(str(beside))}) AS a
+            USING (policy, replication, replica, request_id)
+        WHERE NOT a.probe GROUP BY 1"""
     return f"(SELECT * FROM {requests} LEFT JOIN ({sends}) USING (file_row_number))"

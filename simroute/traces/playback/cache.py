@@ -1,4 +1,4 @@
-"""Traces that have been read, kept on disk while the program and its workers run."""
+"""Columns of traces that have been read, kept on disk while the program and its workers run."""
 
 from __future__ import annotations
 
@@ -19,83 +19,83 @@ from simroute.traces.playback.write_columns import write_columns
 from simroute.traces.raw_text import TraceError
 
 FOLDER = "SIMROUTE_TRACES"
-"""Environment variable that tells worker processes where the traces of their parent are."""
+"""Environment variable that tells worker processes where their parent keeps traces."""
 
 
-_OPEN: dict[str, PlaybackColumns] = {}
+_open_columns: dict[str, PlaybackColumns] = {}
 
 
-def open_columns(path: str, wish: ReadOptions | None = None) -> PlaybackColumns:
-    """A trace's columns: read once, for this process and those that it starts. Raises
+def open_columns(path: str, options: ReadOptions | None = None) -> PlaybackColumns:
+    """The columns of a trace, read once for this process and those that it starts. Raises
     TraceError."""
-    wish = wish or ReadOptions()
-    how = hashlib.sha256(repr((digest(path), wish)).encode()).hexdigest()
-    if how not in _OPEN:
-        folder = _folder() / how
+    options = options or ReadOptions()
+    key = hashlib.sha256(repr((digest(path), options)).encode()).hexdigest()
+    if key not in _open_columns:
+        folder = _cache_folder() / key
         if not (folder / "trace.json").exists():
-            _written(path, wish, folder)
-        _OPEN[how] = PlaybackColumns(folder)
-    return _OPEN[how]
+            _write_folder(path, options, folder)
+        _open_columns[key] = PlaybackColumns(folder)
+    return _open_columns[key]
 
 
-def _written(path: str, wish: ReadOptions, folder: Path) -> None:
-    half = Path(tempfile.mkdtemp(prefix="half-", dir=_folder()))
+def _write_folder(path: str, options: ReadOptions, folder: Path) -> None:
+    partial = Path(tempfile.mkdtemp(prefix="half-", dir=_cache_folder()))
     try:
-        write_columns(read(trace_files(path), wish), half)
-        half.rename(folder)
+        write_columns(read(trace_files(path), options), partial)
+        partial.rename(folder)
     except OSError:
         if not (folder / "trace.json").exists():  # else another process was faster
             raise
     finally:
-        shutil.rmtree(half, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def trace_files(path: str) -> list[Path]:
-    """The files of a trace: one, several with the system's separator of paths between them, or a
-    pattern. Raises TraceError."""
+    """The files of a trace: one, several joined by the system's path separator, or a pattern.
+    Raises TraceError."""
     if Path(path).exists():  # whose name may have a separator in it
         return [Path(path)]
-    found: list[Path] = []
+    paths: list[Path] = []
     for part in path.split(os.pathsep):
-        found += (
+        paths += (
             sorted(Path(name) for name in glob(part))
             if has_magic(part) and not Path(part).exists()
             else [Path(part)]
         )
-    if not found:
+    if not paths:
         raise TraceError(f"{path}: no file is called so")
-    return found
+    return paths
 
 
 @lru_cache(maxsize=64)
-def _stamped(path: str, size: int, changed: int) -> str:
+def _cached_digest(path: str, size: int, changed: int) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest(path: str) -> str:
-    """SHA-256 of a file (of several: of theirs), read again only when it has changed. Raises
+    """SHA-256 of a file, or of the digests of several; read again only when it has changed. Raises
     TraceError."""
-    found = []
+    digests = []
     for file in trace_files(path):
         try:
-            if (why := refusal(file)) is not None:
-                raise TraceError(f"{file}: {why}")
+            if (reason := refusal(file)) is not None:
+                raise TraceError(f"{file}: {reason}")
             state = file.stat()
-            found.append(_stamped(str(file), state.st_size, state.st_mtime_ns))
+            digests.append(_cached_digest(str(file), state.st_size, state.st_mtime_ns))
         except OSError as error:
             raise TraceError(f"{file}: cannot be read ({error.strerror or error})") from None
-    return found[0] if len(found) == 1 else hashlib.sha256(repr(found).encode()).hexdigest()
+    return digests[0] if len(digests) == 1 else hashlib.sha256(repr(digests).encode()).hexdigest()
 
 
-def _folder() -> Path:
+def _cache_folder() -> Path:
     if FOLDER not in os.environ or not Path(os.environ[FOLDER]).is_dir():
         folder = tempfile.mkdtemp(prefix="simroute-traces-")
         os.environ[FOLDER] = folder
-        atexit.register(_tidied, folder, os.getpid())
+        atexit.register(_remove_folder, folder, os.getpid())
     return Path(os.environ[FOLDER])
 
 
-def _tidied(folder: str, owner: int) -> None:
+def _remove_folder(folder: str, owner: int) -> None:
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A trace played back: its columns on disk, read a block at a time."""
+"""A trace for playback: its columns on disk, read a block at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from simroute.models.logged_behaviour import LoggedBehaviour
 
-KINDS = {
+PLAYED_TYPES = {
     "arrival": "f8",
     "input_tokens": "i8",
     "output_tokens": "i8",
@@ -27,16 +27,17 @@ KINDS = {
     "route": "i4",
     "invalid": "i4",
 }
-"""What is played, column -> type. streamed: 1, 0, -1 for unknown; route: place in `routes`, -1
-unknown, -2 answered by the gateway's own cache; invalid: the status of a request that failed by its
-own fault, else 0."""
+"""Column -> type of what is played. streamed: 1, 0, or -1 for unknown. route: index in `routes`, -1
+for unknown, -2 where the gateway's own cache answered. invalid: the status of a request that failed
+by its own fault, else 0."""
 
 
-SEEN = {"failed": "i1", "latency_s": "f8", "cost_usd": "f8"}
-"""What the log says came of it. failed: 1, 0, -1 for unknown; NaN where it does not say."""
+OUTCOME_TYPES = {"failed": "i1", "latency_s": "f8", "cost_usd": "f8"}
+"""Column -> type of what the log says came of it. failed: 1, 0, or -1 for unknown; the others are
+NaN where it does not say."""
 
 
-TYPES = KINDS | SEEN
+TYPES = PLAYED_TYPES | OUTCOME_TYPES
 
 
 OTHERS = "(others)"
@@ -69,36 +70,36 @@ class PlaybackColumns:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._behaviours: dict[str, LoggedBehaviour] = {}
-        held = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
+        contents = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
         self.requests, self.span, self.first_ns = (
-            int(held["requests"]),
-            float(held["span"]),
-            int(held["first_ns"]),
+            int(contents["requests"]),
+            float(contents["span"]),
+            int(contents["first_ns"]),
         )
         self.relative, self.repeated_questions, self.format = (
-            bool(held["relative"]),
-            int(held["repeated_questions"]),
-            str(held["format"]),
+            bool(contents["relative"]),
+            int(contents["repeated_questions"]),
+            str(contents["format"]),
         )
-        self.names: dict[str, list[str]] = held["names"]
-        self.targets: list[str] = held["targets"]
-        self.routes: list[list[int]] = held["routes"]
-        self.fallback_chains: list[list[int]] = held["fallback_chains"]
-        self.known_columns: list[str] = held["known_columns"]
-        self.max_output_tokens: int = held["max_output_tokens"]
-        self.answering_models: dict[str, str] = held["answering_models"]
+        self.names: dict[str, list[str]] = contents["names"]
+        self.targets: list[str] = contents["targets"]
+        self.routes: list[list[int]] = contents["routes"]
+        self.fallback_chains: list[list[int]] = contents["fallback_chains"]
+        self.known_columns: list[str] = contents["known_columns"]
+        self.max_output_tokens: int = contents["max_output_tokens"]
+        self.answering_models: dict[str, str] = contents["answering_models"]
         self.call_counts: dict[str, tuple[int, int, int]] = {
-            target: tuple(counts) for target, counts in held["call_counts"].items()
+            target: tuple(counts) for target, counts in contents["call_counts"].items()
         }
-        self.cost_equations: dict[str, list[list[float]]] = held["cost_equations"]
-        self.spend_by_work: list[list[Any]] = held["spend_by_work"]
-        self.repeat_spend: dict[str, float] | None = held["repeat_spend"]
-        self.shared_prefixes: list[float | None] = held["shared_prefixes"]
-        self.notes: list[str] = held["notes"]
+        self.cost_equations: dict[str, list[list[float]]] = contents["cost_equations"]
+        self.spend_by_work: list[list[Any]] = contents["spend_by_work"]
+        self.repeat_spend: dict[str, float] | None = contents["repeat_spend"]
+        self.shared_prefixes: list[float | None] = contents["shared_prefixes"]
+        self.notes: list[str] = contents["notes"]
 
     @property
     def arrival(self) -> np.ndarray:
-        """Seconds since the first, in order, mapped from disk."""
+        """Seconds since the first request, in order; mapped from disk."""
         return self.column("arrival")
 
     @property
@@ -110,20 +111,21 @@ class PlaybackColumns:
         return self.column("output_tokens")
 
     def column(self, name: str) -> np.ndarray:
-        """All of one column, mapped from disk."""
+        """One whole column, mapped from disk."""
         return np.memmap(self.folder / name, np.dtype(TYPES[name]), "r", shape=(self.requests,))
 
     def block(self, start: int, stop: int, outcomes: bool = False) -> dict[str, np.ndarray]:
-        """These requests; with `outcomes` what came of them as well."""
-        kinds = TYPES if outcomes else KINDS
+        """The columns of the requests from `start` until before `stop`; with `outcomes`, what came
+        of them as well."""
+        kinds = TYPES if outcomes else PLAYED_TYPES
         return {
             name: np.fromfile(self.folder / name, kind, stop - start, offset=start * int(kind[1]))
             for name, kind in kinds.items()
         }
 
-    def select(self, places: np.ndarray) -> dict[str, np.ndarray]:
-        """The requests at these places."""
-        return {name: np.asarray(self.column(name)[places]) for name in KINDS}
+    def select(self, indices: np.ndarray) -> dict[str, np.ndarray]:
+        """The columns of the requests at these indices."""
+        return {name: np.asarray(self.column(name)[indices]) for name in PLAYED_TYPES}
 
     @cached_property
     def _observed(self) -> dict[str, np.ndarray]:
@@ -134,7 +136,7 @@ class PlaybackColumns:
         return sorted(self.targets, key=lambda target: self.call_counts[target][1] == 0)
 
     def behaviour(self, target: str) -> LoggedBehaviour:
-        """How a deployment of the log ("provider/model") behaved. Raises ValueError."""
+        """How a target ("provider/model") behaved in the log. Raises ValueError."""
         if target not in self._behaviours:
             _, answered, status = self.call_counts[target]
             self._behaviours[target] = LoggedBehaviour(
@@ -143,7 +145,6 @@ class PlaybackColumns:
         return self._behaviours[target]
 
     def observations(self) -> dict[str, np.ndarray]:
-        """What each deployment did (`Observed`'s columns), thinned to so many an hour, and its
-        errors by window."""
-        with np.load(self.folder / "observed.npz", allow_pickle=False) as held:
-            return {name: held[name] for name in held.files}
+        """Observed calls of all targets, and their errors by window, as they are on disk."""
+        with np.load(self.folder / "observed.npz", allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}

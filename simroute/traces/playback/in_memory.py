@@ -1,4 +1,4 @@
-"""A trace file to arrays for the workload, and tables of outcomes."""
+"""A trace file as arrays for the workload, and tables of outcomes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from simroute.traces.table import RequestTable
 
 @dataclass
 class Trace:
-    """arrival: seconds from the first one, sorted; tokens of each request; notes: what was skipped
-    and why."""
+    """Arrivals and lengths of a trace, in memory.
+
+    >>> read_trace("log.csv").arrival
+
+    arrival: seconds since the first request, sorted. input_tokens, output_tokens: of each request.
+    notes: what was skipped or assumed.
+    """
 
     arrival: np.ndarray
     input_tokens: np.ndarray
@@ -26,17 +31,17 @@ class Trace:
     notes: list[str] = field(default_factory=list)
 
 
-def read_trace(path: str | Path, wish: ReadOptions | None = None) -> Trace:
+def read_trace(path: str | Path, options: ReadOptions | None = None) -> Trace:
     """Arrivals and lengths of a trace in any known format. Raises TraceError."""
-    table = read([Path(path)], wish)
-    arrival, asked, given = table.arrays(
+    table = read([Path(path)], options)
+    arrival, input_tokens, output_tokens = table.arrays(
         "arrival_ns", "coalesce(input_tokens, 0)", "coalesce(output_tokens, 0)"
     )
-    return Trace((arrival - arrival[0]) / 1e9, asked, given, reading_notes(table))
+    return Trace((arrival - arrival[0]) / 1e9, input_tokens, output_tokens, reading_notes(table))
 
 
 def reading_notes(table: RequestTable) -> list[str]:
-    """What was skipped or assumed, in sentences."""
+    """What was skipped or assumed in reading, in sentences."""
     return [
         *([table.lost] if table.lost else []),
         *(
@@ -48,8 +53,8 @@ def reading_notes(table: RequestTable) -> list[str]:
 
 
 def read_outcomes(path: str | Path) -> OutcomeTable:
-    """Read a prompt × model table: prompt_id, task, then one 0/1 (or 0 … 1) column for each model.
-    Raises TraceError."""
+    """Read a table of prompts and models: prompt_id, task, then a column of scores from 0 to 1 for
+    each model. Raises TraceError."""
     rows = records.read_csv_rows(Path(path))
     header = next(rows, (0, []))[1]
     if header[:2] != ["prompt_id", "task"] or len(header) < 3:
