@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,7 +68,7 @@ def print_error(line: str, uncut: str = "") -> None:
     click.echo(f"simroute: {brief(line)}{escaped(uncut)}", err=True)
 
 
-def print_notes(notes: Any, options: RunOptions) -> None:
+def print_notes(notes: Iterable[str], options: RunOptions) -> None:
     """Prints notes of a configuration on stderr, unless only errors or JSON are wanted."""
     if options.is_talkative:
         for note in notes:
@@ -84,7 +84,7 @@ class Launch(NamedTuple):
     """
 
     command: str
-    configuration: Any
+    configuration: Configuration
     hint: tuple[str, ...]
     play: Callable[[Path], Any]
     conclude: Callable[[Any, ResumeHint], int]

@@ -109,7 +109,7 @@ class RunDocuments:
     def policies(self) -> list[str]:
         return list(self.summary["policies"])
 
-    def of(self, policy: str) -> Json:
+    def evidence_of(self, policy: str) -> Json:
         """A policy's part of evidence.json."""
         evidence: Json = self.evidence["policies"][policy]
         return evidence

@@ -64,7 +64,7 @@ def _answer(run: RunDocuments) -> str:
         f", seed {summary['seed']}{_given_outages(run)}"
     )
     trust = replay.calibration_sentence(run)
-    said = paragraphs(([] if trust is None else [trust]) + answer.sentences(run))
+    sentences = paragraphs(([] if trust is None else [trust]) + answer.sentences(run))
     tables = render_marked_table(answer.policy_table(run)) + (
         "<p class='small'><b class='best'>best</b> marks the best value of a column; "
         "<span class='tied'>≈</span> one that cannot be told from it at 95 %. "
@@ -78,7 +78,7 @@ def _answer(run: RunDocuments) -> str:
         )
     tables += _further_tables(summary)
     question = clean(run.evidence["question"], 600)
-    return answer_header(clean(summary["scenario"], 60), question, said, basis, tables)
+    return answer_header(clean(summary["scenario"], 60), question, sentences, basis, tables)
 
 
 def _further_tables(summary: Json) -> str:
@@ -88,9 +88,9 @@ def _further_tables(summary: Json) -> str:
         "Within this run": answer.steady_state_table(summary),
     }
     return "".join(
-        f"<h3>{title}</h3>{render_table(found[0])}{small(found[1])}"
-        for title, found in tables.items()
-        if found is not None
+        f"<h3>{title}</h3>{render_table(each[0])}{small(each[1])}"
+        for title, each in tables.items()
+        if each is not None
     )
 
 
@@ -245,7 +245,7 @@ def _policy(run: RunDocuments, policy: str) -> str:
     return (
         f"<article><h4>{escape(clean(policy, 40))}</h4><p>A call passes through "
         f"<code>{formula}</code>, from left to right, and back.</p>"
-        f"{_layers(run.of(policy)['stance'])}</article>"
+        f"{_layers(run.evidence_of(policy)['stance'])}</article>"
     )
 
 

@@ -33,11 +33,11 @@ def render_page(summary: Json) -> str:
         f"setting, seed {summary['seed']}. The promise: {clean(summary['promised'], 200)}. "
         f"Winner: the cheapest that keeps it, else the one with most success."
     )
-    said = _said(summary)
+    sentences = _sentences(summary)
     if summary["interrupted"]:
-        said += "<p><b>Interrupted: some settings are missing.</b></p>"
+        sentences += "<p><b>Interrupted: some settings are missing.</b></p>"
     scenario = clean(summary["scenario"], 60)
-    header = answer_header(scenario, clean(summary["question"], 600), said, basis)
+    header = answer_header(scenario, clean(summary["question"], 600), sentences, basis)
     exhibits = "".join(render_picture(*each) for each in pictures.items())
     config = folded("The configuration", preformatted(summary["config"].split("\n")))
     body = (
@@ -49,11 +49,11 @@ def render_page(summary: Json) -> str:
     return skeleton(f"{scenario}: {policies}", body, charts)
 
 
-def _said(summary: Json) -> str:
+def _sentences(summary: Json) -> str:
     return paragraphs(clean(line, 400) for line in summary["lines"])
 
 
 def render_answer(summary: Json) -> str:
     """The answer's sentences and the table, for a notebook."""
     (picture,) = draw_pictures(summary).values()
-    return f"<div>{_said(summary)}{render_table(picture.table)}</div>"
+    return f"<div>{_sentences(summary)}{render_table(picture.table)}</div>"

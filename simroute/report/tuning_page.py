@@ -47,7 +47,7 @@ def render_page(summary: Json, lines: list[str], config: str) -> str:
 
 def render_answer(summary: Json, lines: list[str]) -> str:
     """The answer's sentences, settings and figures, for a notebook."""
-    return f"<div>{_said(lines)}{_tables(summary)}</div>"
+    return f"<div>{_sentences(lines)}{_tables(summary)}</div>"
 
 
 def _title(summary: Json) -> str:
@@ -55,7 +55,7 @@ def _title(summary: Json) -> str:
     return f"{clean(summary['policy'], 40)} tuned for {scenarios}"
 
 
-def _said(lines: list[str]) -> str:
+def _sentences(lines: list[str]) -> str:
     return paragraphs(clean(line, 1000) for line in lines)
 
 
@@ -89,8 +89,8 @@ def _answer(summary: Json, lines: list[str]) -> str:
         else ""
     )
     tables = _tables(summary, "<h3>What it comes to</h3>")
-    said = _said(lines) + interrupted
-    return answer_header(_title(summary), clean(question, 600), said, basis, tables)
+    sentences = _sentences(lines) + interrupted
+    return answer_header(_title(summary), clean(question, 600), sentences, basis, tables)
 
 
 def _settings(summary: Json) -> MarkedTable:

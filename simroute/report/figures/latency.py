@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simroute.report.picture import (
     PETROFF,
+    Json,
     Picture,
     RunDocuments,
     Table,
@@ -51,26 +52,13 @@ def first_token(run: RunDocuments) -> Picture | str:
 
 
 def _quantiles(run: RunDocuments, key: str, title: str, caption: str) -> Picture | str:
-    curves = {policy: run.of(policy)[key] for policy in run.policies}
+    curves = {policy: run.evidence_of(policy)[key] for policy in run.policies}
     if not any(curves.values()):
         return (
             f"{'Latency' if key == 'latency' else 'Time to first token'} is left out: fewer "
             f"than ten such requests succeeded."
         )
-    data = [
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "x": [round(1 / (1 - share), 6) for share, _ in curve],
-            "y": [value for _, value in curve],
-            "line": run.style(policy)["line"],
-            "marker": run.style(policy)["marker"] | {"size": 5},
-            "name": label(policy),
-            "hovertemplate": "%{text} took at most %{y:.2f} s<extra>%{fullData.name}</extra>",
-            "text": [f"{100 * share:.4g} %" for share, _ in curve],
-        }
-        for policy, curve in curves.items()
-    ]
+    data = [_curve(run, policy, curve) for policy, curve in curves.items()]
     longest = max(curves.values(), key=len)
     last = max(1 / (1 - share) for curve in curves.values() for share, _ in curve)
     ticks = {value: text for value, text in TICKS.items() if value <= last * 1.01}
@@ -92,10 +80,28 @@ def _quantiles(run: RunDocuments, key: str, title: str, caption: str) -> Picture
     return Picture(title, f"{caption} Log scales.", data, layout, table)
 
 
+def _curve(run: RunDocuments, policy: str, curve: list[list[float]]) -> Json:
+    """Quantiles of a policy by share, on an axis of 1 / (1 - share)."""
+    style = run.style(policy)
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": [round(1 / (1 - share), 6) for share, _ in curve],
+        "y": [value for _, value in curve],
+        "line": style["line"],
+        "marker": style["marker"] | {"size": 5},
+        "name": label(policy),
+        "hovertemplate": "%{text} took at most %{y:.2f} s<extra>%{fullData.name}</extra>",
+        "text": [f"{100 * share:.4g} %" for share, _ in curve],
+    }
+
+
 def tail(run: RunDocuments) -> Picture | str:
     """Mean seconds of each part of the slowest twentieth of requests."""
     tails = {
-        policy: tail for policy in run.policies if (tail := run.of(policy)["tail"]) is not None
+        policy: tail
+        for policy in run.policies
+        if (tail := run.evidence_of(policy)["tail"]) is not None
     }
     if not tails:
         return "The tail is left out: too few requests succeeded."

@@ -127,19 +127,9 @@ def budget(run: RunDocuments) -> Picture | str:
     unit, unit_name = clock(run.summary["horizon_s"])
     data, rows = [], []
     for policy in run.policies:
-        times, spent = _running_spend(run.of(policy), limit)
+        times, spent = _running_spend(run.evidence_of(policy), limit)
         most = max(spent, default=0.0)
-        data.append(
-            {
-                "type": "scatter",
-                "mode": "lines",
-                "x": [t / unit for t in times],
-                "y": spent,
-                "name": label(policy),
-                "line": run.style(policy)["line"],
-                "hovertemplate": "$%{y:,.2f}<extra>%{fullData.name}</extra>",
-            }
-        )
+        data.append(_spend_line(run, policy, [t / unit for t in times], spent))
         share = percent(most / limit["usd"]) if limit["usd"] else "n/a"
         rows.append([clean(policy, 40), usd(most), share])
     axis_title = "USD spent lately" if rolling else f"USD spent this {limit['period']}"
@@ -164,6 +154,18 @@ def budget(run: RunDocuments) -> Picture | str:
     return Picture("Does the budget hold?", caption, data, layout, table)
 
 
+def _spend_line(run: RunDocuments, policy: str, x: list[float], spent: list[float]) -> Json:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "x": x,
+        "y": spent,
+        "name": label(policy),
+        "line": run.style(policy)["line"],
+        "hovertemplate": "$%{y:,.2f}<extra>%{fullData.name}</extra>",
+    }
+
+
 def _running_spend(evidence: Json, limit: Json) -> tuple[list[float], list[float]]:
     """Times (s), and the USD spent since the period began, or within the window, at each."""
     times, costs = [0.0, *evidence["edges_s"][1:]], [0.0, *evidence["cost_usd"]]
@@ -185,7 +187,7 @@ def _running_spend(evidence: Json, limit: Json) -> tuple[list[float], list[float
 
 def waste(run: RunDocuments) -> Picture | str:
     """USD billed for answers that were not used, by cause."""
-    wasted = {policy: run.of(policy)["waste_usd"] for policy in run.policies}
+    wasted = {policy: run.evidence_of(policy)["waste_usd"] for policy in run.policies}
     if not any(any(row.values()) for row in wasted.values()):
         return "Nothing was wasted: every billed answer was used."
     causes = [cause for cause in CAUSES if any(row[cause] for row in wasted.values())]

@@ -37,7 +37,9 @@ Spell = tuple[float, float, str]
 def success(run: RunDocuments) -> Picture | str:
     """Share of requests that succeed."""
     shares = {
-        policy: list(map(_share, run.of(policy)["ok"], run.of(policy)["arrivals"]))
+        policy: list(
+            map(_share, run.evidence_of(policy)["ok"], run.evidence_of(policy)["arrivals"])
+        )
         for policy in run.policies
     }
     known = [100 * value for values in shares.values() for value in values if value is not None]
@@ -59,18 +61,20 @@ def success(run: RunDocuments) -> Picture | str:
 
 def latency(run: RunDocuments) -> Picture | str:
     """Median and 95th percentile of latency."""
-    if not any(value for policy in run.policies for value in run.of(policy)["p95_s"]):
+    if not any(value for policy in run.policies for value in run.evidence_of(policy)["p95_s"]):
         return "No request succeeded, so there is no latency to show."
     layout, data = _panels(run), []
     for index, policy in enumerate(run.policies):
-        evidence, line = run.of(policy), run.style(policy)["line"]
+        evidence, line = run.evidence_of(policy), run.style(policy)["line"]
         solid, dotted = line | {"dash": "solid"}, line | {"dash": "dot"}
         data.append(_line(run, policy, index, evidence["p95_s"], "p95 %{y:.1f} s", solid))
         data.append(_line(run, policy, index, evidence["p50_s"], "median %{y:.1f} s", dotted))
         same = {"matches": "y"} if index else {}
         layout[layout_axis("y", index)] |= log_seconds(coarse=True) | same
     heads = [f"{policy}, {what}" for policy in run.policies for what in ("median", "p95")]
-    columns = [run.of(policy)[key] for policy in run.policies for key in ("p50_s", "p95_s")]
+    columns = [
+        run.evidence_of(policy)[key] for policy in run.policies for key in ("p50_s", "p95_s")
+    ]
     caption = (
         "Seconds from arrival to the complete answer, by time of arrival: 95th percentile "
         "(solid) and median (dotted), on a log scale."
@@ -148,7 +152,7 @@ def _breaker_spells(run: RunDocuments, policy: str) -> dict[str, list[Spell]]:
     layer, key and replica."""
     spells: dict[str, list[Spell]] = {}
     current: dict[str, tuple[float, str]] = {}
-    turns = run.of(policy)["turns"]
+    turns = run.evidence_of(policy)["turns"]
     replicas = {turn[2] for turn in turns}
     stop = run.summary["horizon_s"]
     for t, event, replica, layer, key in turns:
@@ -181,7 +185,7 @@ def _breaker_row(policy: str, breaker: str, spells: list[Spell]) -> list[str]:
 
 def targets(run: RunDocuments) -> Picture | str:
     """Share of sends that went to each target."""
-    sends = {policy: run.of(policy)["sends"] for policy in run.policies}
+    sends = {policy: run.evidence_of(policy)["sends"] for policy in run.policies}
     names = list(sends[run.policies[0]])
     if not any(any(counts) for each in sends.values() for counts in each.values()):
         return "Nothing was sent to any provider, so there are no shares to show."
@@ -302,7 +306,7 @@ def throttled_spells(run: RunDocuments, policy: str) -> list[Spell]:
     """(start, end, target) of spells in which a target answered more than a twentieth of its calls
     with 429."""
     spells: list[Spell] = []
-    evidence = run.of(policy)
+    evidence = run.evidence_of(policy)
     edges = evidence["edges_s"]
     for target, limited in evidence["limited"].items():
         for i, count in enumerate(limited):
@@ -336,7 +340,7 @@ def _middles(run: RunDocuments) -> list[float]:
 
 def _edges(run: RunDocuments) -> list[float]:
     """Edges of the slices of time (s), the same for all policies."""
-    edges: list[float] = run.of(run.policies[0])["edges_s"]
+    edges: list[float] = run.evidence_of(run.policies[0])["edges_s"]
     return edges
 
 
@@ -344,12 +348,12 @@ def _table(
     run: RunDocuments,
     heads: list[str],
     columns: list[list[float | None]],
-    shown: Callable[[float | None], str],
+    format_value: Callable[[float | None], str],
 ) -> Table:
     """A row for each slice of time, by its start."""
     unit, unit_name = clock(run.summary["horizon_s"])
     rows = [
-        [f"{start / unit:.4g} {unit_name}", *(shown(column[i]) for column in columns)]
+        [f"{start / unit:.4g} {unit_name}", *(format_value(column[i]) for column in columns)]
         for i, start in enumerate(_edges(run)[:-1])
     ]
     return Table(["from", *heads], rows)

@@ -133,6 +133,6 @@ def shortcuts(run: RunDocuments) -> Picture | str:
 
 def _shares(run: RunDocuments, policy: str) -> dict[str, float]:
     requests = run.mean(policy, "requests")
-    escalated = run.of(policy)["events"].get("escalated", 0.0)
+    escalated = run.evidence_of(policy)["events"].get("escalated", 0.0)
     rates = {key: run.mean(policy, key) for key in ("cache_hit_rate", "cache_false_hit_rate")}
     return {"escalated": escalated / requests if requests else 0.0, **rates}

@@ -66,9 +66,9 @@ def _prompt(prompt: Json) -> list[list[str]]:
     for suffix, kept in (("", "kept for ever"), ("_5min", "kept for 5 minutes")):
         share = prompt[f"prefix_share{suffix}"]
         if share is not None:
-            found = f"{percent(share)} of input tokens"
+            tokens = f"{percent(share)} of input tokens"
             saves = f"{usd(prompt[f'could_save{suffix}_usd'])} more"
-            rows.append([BEGINNINGS, f"possible, {kept}", found, saves, "none"])
+            rows.append([BEGINNINGS, f"possible, {kept}", tokens, saves, "none"])
     how = "the log has neither cached tokens nor prompts"
     return rows or [[BEGINNINGS, how, UNKNOWN, UNKNOWN, "none"]]
 
@@ -83,20 +83,7 @@ def shifts(run: RunDocuments) -> Listing | str:
     missing = [clean(text, 200) for text in replay.get("shifts_missing", ())]
     if not replay["shifts"]:
         return f"No shift of work to a cheaper deployment is known: {'; '.join(missing)}."
-    rows = [
-        [
-            clean(row["work"], 40),
-            clean(row["from"], 30),
-            clean(row["to"], 30),
-            f"{row['requests']:,}",
-            usd(row["cost_usd"]),
-            usd(row["would_cost_usd"]),
-            usd(row["saves_usd"]),
-            _quality(row["quality_from"]),
-            _quality(row["quality_to"]),
-        ]
-        for row in replay["shifts"]
-    ]
+    rows = [_shift(row) for row in replay["shifts"]]
     omitted = replay["shifts_left_out"]
     caption = (
         "All successful requests of one kind of work (task, else feature) that one deployment "
@@ -119,6 +106,20 @@ def shifts(run: RunDocuments) -> Listing | str:
     ]
     title = "What would each shift to a cheaper deployment save?"
     return Listing(title, caption, Table(heads, rows))
+
+
+def _shift(row: Json) -> list[str]:
+    return [
+        clean(row["work"], 40),
+        clean(row["from"], 30),
+        clean(row["to"], 30),
+        f"{row['requests']:,}",
+        usd(row["cost_usd"]),
+        usd(row["would_cost_usd"]),
+        usd(row["saves_usd"]),
+        _quality(row["quality_from"]),
+        _quality(row["quality_to"]),
+    ]
 
 
 def _quality(share: float | None) -> str:

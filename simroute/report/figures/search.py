@@ -42,7 +42,19 @@ def settings(summary: Json) -> Picture | None:
     }
     if bound is not None:
         layout["shapes"] = [dashed_line("x", bound)]
-    table = [
+    caption = (
+        "Each point is a setting, by its means over the replications of the search that it has "
+        "run, and its mean difference from the start; the "
+        "dashed line is the constraint's bound."
+    )
+    table = _settings_table(rows, x, title, objective)
+    return Picture("What does keeping the promise cost?", caption, data, layout, table)
+
+
+def _settings_table(
+    rows: list[Json], x: dict[int, float | None], title: str, objective: str
+) -> Table:
+    cells = [
         [
             str(row["number"]),
             str(row["replications"]),
@@ -51,15 +63,7 @@ def settings(summary: Json) -> Picture | None:
         ]
         for row in rows
     ]
-    return Picture(
-        "What does keeping the promise cost?",
-        "Each point is a setting, by its means over the replications of the search that it has "
-        "run, and its mean difference from the start; the "
-        "dashed line is the constraint's bound.",
-        data,
-        layout,
-        Table(["candidate", "replications", title, "difference"], table),
-    )
+    return Table(["candidate", "replications", title, "difference"], cells)
 
 
 def rounds(summary: Json) -> Picture | None:

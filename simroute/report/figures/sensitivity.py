@@ -205,11 +205,33 @@ def two_way(summary: Json) -> Picture:
     columns, rows = (
         [quantity(value, each["unit"]) for value in each["values"]] for each in (first, second)
     )
+    data = _winner_map(columns, rows, grid, policies)
+    layout = {
+        "height": 150 + 44 * len(rows),
+        "xaxis": {"type": "category", "title": {"text": label(first["key"], 60)}},
+        "yaxis": {
+            "type": "category",
+            "title": {"text": label(second["key"], 60)},
+            "automargin": True,
+        },
+        "annotations": [_key(policies)],
+    }
+    caption = (
+        f"{', '.join(winner_letters(policies, 40).values())}. A letter with a question mark: "
+        f"these replications do not tell whether another policy wins there."
+    )
+    return Picture("Which policy wins where?", caption, [data], layout, _table(summary))
+
+
+def _winner_map(
+    x: list[str], y: list[str], grid: list[list[Json | None]], policies: list[str]
+) -> Json:
+    """The winner of each cell by colour and letter."""
     count = len(policies)
-    data = {
+    return {
         "type": "heatmap",
-        "x": columns,
-        "y": rows,
+        "x": x,
+        "y": y,
         "z": [
             [
                 None if each is None or each["policy"] is None else policies.index(each["policy"])
@@ -232,21 +254,6 @@ def two_way(summary: Json) -> Picture:
         "opacity": 0.75,
         "hovertemplate": "%{x}, %{y}: %{text}<extra></extra>",
     }
-    layout = {
-        "height": 150 + 44 * len(rows),
-        "xaxis": {"type": "category", "title": {"text": label(first["key"], 60)}},
-        "yaxis": {
-            "type": "category",
-            "title": {"text": label(second["key"], 60)},
-            "automargin": True,
-        },
-        "annotations": [_key(policies)],
-    }
-    caption = (
-        f"{', '.join(winner_letters(policies, 40).values())}. A letter with a question mark: "
-        f"these replications do not tell whether another policy wins there."
-    )
-    return Picture("Which policy wins where?", caption, [data], layout, _table(summary))
 
 
 def _key(policies: list[str]) -> Json:

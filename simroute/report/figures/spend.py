@@ -107,8 +107,7 @@ def _change(run: RunDocuments, kind: str) -> Picture | str:
         for name, values in lines.items()
     ]
     rows.append(["all", *map(usd, total), *_changes(columns, total)])
-    shown = min(MOST, len(names))
-    more = f" The first {shown}; the table has {len(names)}." if shown < len(names) else ""
+    more = f" The first {MOST}; the table has {len(names)}." if len(names) > MOST else ""
     caption = (
         f"USD as the log bills it, and under each policy, mean over "
         f"replications.{_other_traffic(run)}{more}"

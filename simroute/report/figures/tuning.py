@@ -70,21 +70,7 @@ def _standing(
     scale = _scale(metric)
     figures = [(name, setting[stage(summary)][scenario][metric]) for name, setting in settings]
     data = [
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "name": label(name),
-            "x": [figure["mean"] * scale],
-            "y": [label(name)],
-            "showlegend": False,
-            "marker": {
-                "color": COLORS[index % len(COLORS)],
-                "size": 11,
-                "symbol": MARKERS[index % len(MARKERS)],
-            },
-            "error_x": _error_bars([figure], scale),
-            "hovertemplate": f"{_interval(figure, metric)}<extra></extra>",
-        }
+        _point(name, figure, metric, index)
         for index, (name, figure) in enumerate(figures)
         if figure["mean"] is not None
     ]
@@ -117,6 +103,26 @@ def _standing(
     return Picture("How do they compare?", caption, data, layout, table)
 
 
+def _point(name: str, figure: Json, metric: str, index: int) -> Json:
+    """A setting's figure with its interval."""
+    scale = _scale(metric)
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": label(name),
+        "x": [figure["mean"] * scale],
+        "y": [label(name)],
+        "showlegend": False,
+        "marker": {
+            "color": COLORS[index % len(COLORS)],
+            "size": 11,
+            "symbol": MARKERS[index % len(MARKERS)],
+        },
+        "error_x": _error_bars([figure], scale),
+        "hovertemplate": f"{_interval(figure, metric)}<extra></extra>",
+    }
+
+
 def _error_bars(intervals: list[Json], scale: float) -> Json:
     """plotly's error bars, of no length where a bound is unknown."""
     known = [
@@ -133,13 +139,12 @@ def main_effects(summary: Json) -> list[Picture]:
 
 def _effect(effect: Json) -> Picture:
     bins, scale = effect["bins"], _scale(effect["objective"])
-    names = [_bin_name(row) for row in bins]
     data = [
         {
             "type": "scatter",
             "mode": "lines+markers",
             "showlegend": False,
-            "x": list(map(label, names)),
+            "x": [label(_bin_name(row)) for row in bins],
             "y": [_times(row["mean"], scale) for row in bins],
             "error_y": _error_bars(bins, scale),
             "line": {"color": PETROFF[0]},
@@ -164,18 +169,22 @@ def _effect(effect: Json) -> Picture:
         "fills the space evenly. The other parameters vary within each mean; bars of few "
         "candidates may leave the panel."
     )
+    return Picture("What does each parameter do?", caption, data, layout, _effect_table(effect))
+
+
+def _effect_table(effect: Json) -> Table:
+    scale = _scale(effect["objective"])
     rows = [
         [
             clean(effect["parameter"], 60),
             effect["objective"],
-            name,
+            _bin_name(row),
             str(row["count"]),
             _difference(row, scale),
         ]
-        for name, row in zip(names, bins, strict=True)
+        for row in effect["bins"]
     ]
-    table = Table(["parameter", "objective", "values", "candidates", "difference"], rows)
-    return Picture("What does each parameter do?", caption, data, layout, table)
+    return Table(["parameter", "objective", "values", "candidates", "difference"], rows)
 
 
 def _categories(key: str) -> Json:
@@ -216,23 +225,8 @@ def _pair(pair: Json, most: float) -> Picture:
     z: list[list[float | None]] = [[None] * len(across) for _ in up]
     for cell in pair["cells"]:
         z[cell["y"]][cell["x"]] = _times(cell["mean"], scale)
-    low, high = (BAD, GOOD) if pair["objective"].startswith("max") else (GOOD, BAD)
-    data = {
-        "type": "heatmap",
-        "z": z,
-        "x": list(map(label, across)),
-        "y": list(map(label, up)),
-        "xgap": 2,
-        "ygap": 2,
-        "zmin": -most * scale,
-        "zmax": most * scale,
-        "colorscale": [[0, low], [0.5, NEUTRAL], [1, high]],
-        "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z],
-        "texttemplate": "%{text}",
-        "textfont": {"color": "#1b1f24", "size": 11},
-        "showscale": False,
-        "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
-    }
+    is_max = pair["objective"].startswith("max")
+    data = _heatmap(list(map(label, across)), list(map(label, up)), z, most * scale, is_max)
     layout = {
         "height": PANEL_HEIGHT + 40,
         "margin": MARGIN,
@@ -257,6 +251,30 @@ def _pair(pair: Json, most: float) -> Picture:
     ]
     table = Table(["across", "values", "up", "values", "candidates", "difference"], rows)
     return Picture("Which parameters work together?", caption, [data], layout, table)
+
+
+def _heatmap(
+    x: list[str], y: list[str], z: list[list[float | None]], most: float, is_max: bool
+) -> Json:
+    """A map of differences; `most`: the difference of the strongest colour; `is_max`: more is
+    better."""
+    low, high = (BAD, GOOD) if is_max else (GOOD, BAD)
+    return {
+        "type": "heatmap",
+        "z": z,
+        "x": x,
+        "y": y,
+        "xgap": 2,
+        "ygap": 2,
+        "zmin": -most,
+        "zmax": most,
+        "colorscale": [[0, low], [0.5, NEUTRAL], [1, high]],
+        "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z],
+        "texttemplate": "%{text}",
+        "textfont": {"color": "#1b1f24", "size": 11},
+        "showscale": False,
+        "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
+    }
 
 
 def _bin_name(row: Json) -> str:
