@@ -82,7 +82,7 @@ def in_simroute(horizon: float) -> Count:
     folded."""
     layers = {
         "fallback": Fallback(TARGETS),
-        "breaker": Breaker(FAILURES, WINDOW, COOLDOWN, probes=1),
+        "breaker": Breaker(FAILURES, WINDOW, COOLDOWN, probes=1, trial="send"),
         "retry": Retry(ATTEMPTS, backoff=Backoff(PAUSE, jitter="none")),
         "timeout": Timeout(TIMEOUT),
     }

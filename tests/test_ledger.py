@@ -1,13 +1,15 @@
-"""The ledger: tuples in, typed columns out, each row once."""
+"""The ledger: rows in, typed columns out, each row once."""
 
 import numpy as np
 
-from simroute.ledger import ATTEMPTS, CHUNK, Chunk, Ledger, Names
+from simroute.ledger import ATTEMPT_ROW, ATTEMPTS, CHUNK, Chunk, Ledger, Names
 
 
-def attempt(number: int) -> tuple[object, ...]:
+def attempt(number: int) -> bytes:
     """A row of the attempts table whose request is `number`."""
-    return (number, 0, 1, 1, 0, 1.5, 2.5, 2.5, 200, 0, float("nan"), 10, 20, 0, 7, False, False)
+    return ATTEMPT_ROW.pack(
+        number, 0, 1, 1, 0, 1.5, 2.5, 2.5, 200, 0, float("nan"), 10, 20, 0, 7, False, False
+    )
 
 
 def collected() -> tuple[Ledger, list[tuple[str, Chunk]]]:

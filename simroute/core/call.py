@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import NamedTuple, Protocol
 
+new = tuple.__new__
+"""Makes a named tuple from all its fields, in a third of the time of its constructor."""
+
 
 class Request(Protocol):
     """What a caller asked for; the same object for every attempt that serves it. A world supplies
@@ -57,7 +60,8 @@ class Call(NamedTuple):
 
     def to(self, target: str) -> Call:
         """The same request, aimed at `target`."""
-        return Call(self.request, target, self.probe, self.once)
+        request, _, probe, once = self
+        return new(Call, (request, target, probe, once))
 
     def as_probe(self, once: bool = False) -> Call:
         """The same call, marked as a trial; `once`: of a single send."""

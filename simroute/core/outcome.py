@@ -101,7 +101,8 @@ class Rest:
                 raise RuntimeError("the rest of a streamed answer is already being awaited")
             self._began = True
             try:
-                outcome = yield from self._open().__await__()
+                work: Any = self._open()
+                outcome = yield from work.__await__() if hasattr(work, "__await__") else work
             except BaseException:  # cancelled, or a bug: either way the stream is over
                 self._end(GIVEN_UP)
                 raise

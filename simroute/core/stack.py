@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from simroute.core.call import Call
@@ -11,13 +11,14 @@ from simroute.core.world import Send, World
 
 
 class Policy(Protocol):
-    """A layer: a dataclass whose fields are its parameters, with this one method.
+    """A layer: a dataclass whose fields are its parameters, with this one method, which returns
+    what can be awaited: `async def`, or a plain function that only hands on what it awaits.
 
     A layer that must act between calls may have one more, `async def background(self, send,
     world)`.
     """
 
-    async def __call__(self, call: Call, send: Send, world: World) -> Outcome: ...
+    def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]: ...
 
 
 T = TypeVar("T")
@@ -53,8 +54,10 @@ def stack(layers: Mapping[str, Policy], send: Send, view: Callable[[str], World]
 
 
 def _bound(policy: Policy, send: Send, world: World) -> Send:
-    def through(call: Call) -> Any:
-        return policy(call, send, world)
+    call_policy = policy.__call__
+
+    def through(call: Call) -> Awaitable[Outcome]:
+        return call_policy(call, send, world)
 
     return through
 

@@ -80,6 +80,9 @@ class Streak:
 class BreakerState:
     """Closed, open, half-open; see `ask`, `tell`, `release`. Durations in seconds.
 
+    quiet: the permit of every call while it is closed and only failures can change it, else None.
+    As long as it is the same, a call that succeeded need not be told.
+
     It opens on `failures` within `window`, or on a share `rate` of at least `min_calls` calls
     within it; both over the last `count_window` calls instead, where given; or on `failures` in a
     row (`consecutive`). After `cooldown` up to `probes` trials pass at a time; `successes` of them
@@ -195,6 +198,7 @@ class BreakerState:
         self._ordinary = Permit(self.generation, now, False)
         self._trials: list[Permit] = []
         self._passed = 0
+        self.quiet = self._ordinary if state == CLOSED and not self._counts_successes else None
         if state == CLOSED:
             self._results = self._fresh()
         elif state == OPEN:

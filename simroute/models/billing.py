@@ -51,15 +51,8 @@ class RateCard:
     def bill(self, asked: int, given: int, cached: int = 0, written: int = 0) -> int:
         """The bill of one call in nano-USD, rounded half up; `cached` and `written` of the input
         were read from, and written to, a cache."""
-        rate = self._base if asked <= self._most else self._tier(asked)
-        return (
-            asked * rate.input
-            - cached * rate.less
-            + written * rate.more
-            + given * rate.output
-            + rate.call
-            + HALF
-        ) // NANO
+        into, out, less, more, call = self._base if asked <= self._most else self._tier(asked)
+        return (asked * into - cached * less + written * more + given * out + call + HALF) // NANO
 
     def bill_many(
         self, asked: np.ndarray, given: np.ndarray, cached: np.ndarray, written: np.ndarray

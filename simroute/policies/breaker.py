@@ -84,6 +84,16 @@ class Breaker:
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         key = (call.target, call.request.task) if self.scope == "task" else call.target
         state = self._states.get(key) or self._join(key, call, world)
+        quiet = state.quiet
+        if quiet is None:
+            return await self._guard(state, call, send, world)
+        # closed, and a success would change nothing: nobody need ask, tell or give back
+        outcome = await send(call)
+        if outcome.status == 200 and outcome.rest is None and state.quiet is quiet:
+            return outcome
+        return outcome.then(lambda final: self._tell(state, quiet, call, world, final))
+
+    async def _guard(self, state: BreakerState, call: Call, send: Send, world: World) -> Outcome:
         permit = state.ask(world.now())
         if state.news:
             self._report(state, call, world)
@@ -95,9 +105,6 @@ class Breaker:
         finally:
             if outcome is None:
                 state.release(permit)  # a cancelled trial must not block the way for ever
-        if outcome.rest is None:
-            self._tell(state, permit, call, world, outcome)
-            return outcome
         return outcome.then(lambda final: self._tell(state, permit, call, world, final))
 
     def _tell(

@@ -50,13 +50,15 @@ class Fallback:
         self._chain: list[str] | None = None
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        order = self._order(call, world)
-        if not order:
-            return Outcome.rejected("fallback", 403)
+        order = self._chain
+        if order is None or call.target is not None or call.request.forbids:
+            order = self._order(call, world)
+            if not order:
+                return Outcome.rejected("fallback", 403)
         failed = None
         for place, target in enumerate(order, 1):
             outcome = await send(call.to(target))
-            if outcome.ok or not (outcome.status in self.statuses or outcome.by):
+            if outcome.status == 200 or not (outcome.status in self.statuses or outcome.by):
                 return outcome
             if failed is None or self.error == "last":
                 failed = outcome
@@ -66,7 +68,7 @@ class Fallback:
         return failed
 
     def _order(self, call: Call, world: World) -> list[str]:
-        chain = self._resolved(world) if self._chain is None else self._chain
+        chain = self._chain or self._resolve(world)
         if call.target is not None and call.target != chain[0]:
             chain = [call.target, *(target for target in chain if target != call.target)]
         forbids = call.request.forbids
@@ -76,7 +78,7 @@ class Fallback:
             else chain
         )
 
-    def _resolved(self, world: World) -> list[str]:
+    def _resolve(self, world: World) -> list[str]:
         """Once, so that the chain stays what it was at first whatever prices do; the first
         deployment if nothing else fits."""
         wanted = self.targets if self.degrade_to is None else (*self.targets, self.degrade_to)

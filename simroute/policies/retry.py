@@ -78,6 +78,8 @@ class Retry:
         if self._budget is not None:
             self._budget.deposit(world.now())
         outcome = await send(call)
+        if outcome.status == 200:
+            return outcome
         pause = 0.0
         for attempt in range(1, 1 if call.once else self.attempts):
             if outcome.ok or outcome.by or outcome.status not in self.statuses:

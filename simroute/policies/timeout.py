@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -31,9 +32,12 @@ class Timeout:
     total: Annotated[Period, Doc("to the complete answer")] = 30.0
     first_token: Annotated[Period | None, Doc("to the first token of a streamed answer")] = None
 
-    async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        if not call.request.streamed:
-            return await world.within(self.total, send(call))
+    def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
+        if call.request.streamed:
+            return self._stream(call, send, world)
+        return world.within(self.total, send(call))
+
+    async def _stream(self, call: Call, send: Send, world: World) -> Outcome:
         end = world.now() + self.total
         first = self.total if self.first_token is None else min(self.first_token, self.total)
         outcome = await world.within(first, send(call))

@@ -15,6 +15,7 @@ from simroute.models import spec
 from simroute.models.weather import Weather
 from simroute.traces import Trace
 from simroute.worlds.sim import SimWorld
+from simroute.worlds.sim.request import OpenBlock
 from simroute.worlds.sim.upstream import Attempt, Upstream
 
 
@@ -46,21 +47,21 @@ class PlayLog:
 
 
 class ScriptedUpstream(Upstream):
-    """An upstream that answers as it is told: its n-th answer belongs to the n-th call that is sent
+    """An upstream that answers by a script: its n-th answer belongs to the n-th call that is sent
     to it, refused or not."""
 
     steps: Sequence[Step] = ()
     asked = 0
 
-    def take(self, attempt: Attempt, number: int) -> None:
-        attempt.request.held.draws[self.index, number] = _Told(
-            self.steps[min(self.asked, len(self.steps) - 1)]
-        )
+    def draw(self, block: OpenBlock, number: int) -> Any:
+        step = self.steps[min(self.asked, len(self.steps) - 1)]
         self.asked += 1
-        super().take(attempt, number)
+        return ScriptedDraws(step)
 
-    def _fate(self, attempt: Attempt) -> None:
-        step, streamed = attempt.draws.step, attempt.request.streamed
+    def decide(self, attempt: Attempt) -> None:
+        """What becomes of a call is its step, whatever the weather."""
+        step: Step = attempt.draws.step  # type: ignore[attr-defined]
+        streamed = attempt.request.streamed
         attempt.status, attempt.seconds, attempt.retry_after = (
             step.status,
             step.seconds,
@@ -71,15 +72,15 @@ class ScriptedUpstream(Upstream):
             attempt.decode = step.seconds - attempt.first
             attempt.quality = 1.0
             if streamed:
-                self._stream(attempt, 1.0, 0.0)
+                self.stream(attempt, 1.0, 0.0)
         else:
             attempt.error = "error"
             if streamed and step.first is not None:  # cut after its first token
                 attempt.first, attempt.decode = step.first, step.seconds - step.first
-                self._stream(attempt, 1.0, 0.0)
+                self.stream(attempt, 1.0, 0.0)
 
 
-class _Told:
+class ScriptedDraws:
     """A step in the place of draws; a refusal takes no time."""
 
     def __init__(self, step: Step) -> None:

@@ -1,5 +1,5 @@
-"""Coroutines on SimPy's clock: a task is resumed straight from event callbacks, without a SimPy
-process of its own.
+"""Coroutines on SimPy's clock: a task is resumed straight from an entry of SimPy's queue, without a
+SimPy process of its own.
 
 SimPy stays the engine: everything happens at an entry of its queue, and ordinary SimPy processes
 may share the environment.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -17,27 +17,17 @@ from types import coroutine
 from typing import Any
 
 from simpy import Environment
-from simpy.events import NORMAL, Event
+from simpy.events import NORMAL
 
 from simroute.core import Cancelled, Outcome
+from simroute.worlds.sim.events import Callbacks, Service, Wake
 
 LATE = NORMAL + 1  # deadlines: after every reply of the same instant
 
 
-class Wake(Event):  # type: ignore[misc]
-    """An event on its way: put into the queue when made, it resumes whoever yielded it, with
-    `_value`."""
-
-    _ok = True
-    _value: Any = None
-
-    def __init__(self, callbacks: list[Callable[[Any], None]]) -> None:
-        self.callbacks = callbacks
-
-
 class Deadline:
-    """One open `within`: who waits behind it, whether it still counts, whether its scope got the
-    word."""
+    """One open `within`: the task behind it, whether it still counts, whether its scope caught the
+    cancellation."""
 
     __slots__ = ("caught", "live", "task")
 
@@ -54,55 +44,71 @@ class Task:
 
     def __init__(self, kernel: Kernel, work: Any) -> None:
         self._kernel = kernel
+        self._work = _iterator(work)
         self.waits: Any = None
-        self.take(work)
 
     def done(self, outcome: Any) -> None:
-        """It has returned."""
-
-    def take(self, work: Any) -> None:
-        """Have an awaitable to drive."""
-        self._work: Any = work if hasattr(work, "throw") else work.__await__()
+        """Called with what the coroutine has returned."""
 
     def start(self) -> None:
-        """Run to the first await, inside whoever calls."""
-        self._advance(self._work.send, None)
+        """Runs to the first await, inside the caller."""
+        outer = self._kernel.current
+        self.proceed(None)
+        self._kernel.current = outer
 
-    def resume(self, event: Any) -> None:
-        """The callback of the event that the task waits for; of no effect if it has meanwhile been
-        sent elsewhere."""
-        if self.waits is event:
-            if event._ok:
-                self._advance(self._work.send, event._value)
-            else:
-                event.defused = True
-                self._advance(self._work.throw, event._value)
-
-    def _advance(self, move: Callable[[Any], Any], value: Any) -> None:
-        kernel = self._kernel
-        outer, kernel.current = kernel.current, self
+    def proceed(self, value: Any) -> None:
+        """Sends `value` to where the coroutine waits, and runs to the next await."""
+        self._kernel.current = self
+        work = self._work
         try:
-            event = move(value)
+            event = work.send(value)
             while event.callbacks is None:  # it has happened already
-                event = self._work.send(event._value)
+                event = work.send(event._value)
         except StopIteration as stop:
             self.waits = self._work = None
-            kernel.current = outer
             self.done(stop.value)
             return
-        kernel.current = outer
+        self._wait(event)
+
+    def _throw(self, error: BaseException) -> None:
+        """The same with an exception."""
+        self._kernel.current = self
+        try:
+            event = self._work.throw(error)
+        except StopIteration as stop:
+            self.waits = self._work = None
+            self.done(stop.value)
+            return
+        if event.callbacks is None:
+            self.proceed(event._value)
+        else:
+            self._wait(event)
+
+    def _wait(self, event: Any) -> None:
         self.waits = event
-        event.callbacks.append(self.resume)
+        if event.callbacks.__class__ is tuple:
+            event.task = self
+        else:  # an event of SimPy's
+            event.callbacks.append(self.resume)
+
+    def resume(self, event: Any) -> None:
+        """Goes on after an event of SimPy's own; of no effect if the task was sent elsewhere."""
+        if self.waits is event:
+            if event._ok:
+                self.proceed(event._value)
+            else:
+                event.defused = True
+                self._throw(event._value)
 
     def interrupt(self, deadline: Deadline) -> None:
-        """Time is up for a scope inside this task: unwind to it, and go on from there."""
+        """Time is up for a scope inside this task: unwinds to it, and goes on from there."""
         self.waits = None
-        self._advance(self._work.throw, Cancelled(deadline))
+        self._throw(Cancelled(deadline))
         if not deadline.caught:
-            raise RuntimeError(UNKIND)
+            raise RuntimeError(CANCELLATION_SWALLOWED)
 
     def cancel(self) -> None:
-        """Unwind all of it, for good."""
+        """Unwinds all of it, for good."""
         if self._work is None:
             return
         work, self._work, self.waits = self._work, None, None
@@ -115,26 +121,31 @@ class Task:
             pass
         finally:
             self._kernel.current = outer
-        raise RuntimeError(UNKIND)
+        raise RuntimeError(CANCELLATION_SWALLOWED)
 
 
-UNKIND = (
+CANCELLATION_SWALLOWED = (
     "a layer awaited or swallowed its own cancellation: `finally` blocks may only release, "
     "and nobody may catch it"
 )
 
 
-class Work(Task):
-    """A task that tells somebody of its end."""
+def _iterator(work: Any) -> Any:
+    """What drives an awaitable: itself if it is a coroutine."""
+    return work if hasattr(work, "throw") else work.__await__()
 
-    __slots__ = ("_told",)
 
-    def __init__(self, kernel: Kernel, work: Any, told: Callable[[Any], None]) -> None:
+class CallingTask(Task):
+    """A task that calls `callback` with what it has returned."""
+
+    __slots__ = ("_callback",)
+
+    def __init__(self, kernel: Kernel, work: Any, callback: Callable[[Any], None]) -> None:
         super().__init__(kernel, work)
-        self._told = told
+        self._callback = callback
 
     def done(self, outcome: Any) -> None:
-        self._told(outcome)
+        self._callback(outcome)
 
 
 class SimGate:
@@ -158,7 +169,7 @@ class SimGate:
     def __await__(self) -> Generator[Any, Any, Any]:
         if self._open:
             return self._value
-        wake = Wake([])
+        wake = Wake()
         self._waiters.append(wake)
         return (yield wake)
 
@@ -169,32 +180,51 @@ class Kernel:
     def __init__(self, env: Environment) -> None:
         self.env = env
         self.queue: list[Any] = env._queue
-        self.current: Task | None = None
-        self._number = env._eid
+        self.current: Task | None = None  # the task that runs now, or ran last
+        self.number = env._eid.__next__  # SimPy's: order of events of one time and priority
         self._order = count()
         self._deadlines: list[tuple[float, int, Deadline]] = []
-        self._roomy = 1024
+        self._compact_at = 1024
         self._armed = math.inf
         self._timer: Wake | None = None
+        self._expiry: Callbacks = (self._expire,)
 
     def now(self) -> float:
         return self.env._now  # type: ignore[no-any-return]
 
-    def schedule(self, event: Event, when: float, priority: int = NORMAL) -> None:
-        heappush(self.queue, (when, priority, next(self._number), event))
+    def schedule(self, event: Wake, when: float, priority: int = NORMAL) -> None:
+        heappush(self.queue, (when, priority, self.number(), event))
 
     @coroutine
     def sleep(self, seconds: float) -> Generator[Any, Any, None]:
         if not seconds >= 0:
             raise ValueError(f"cannot sleep for {seconds} s")
-        wake = Wake([])
+        wake = Wake()
         self.schedule(wake, self.env._now + seconds)
         yield wake
 
-    async def within(self, seconds: float, work: Awaitable[Outcome]) -> Outcome:
+    @coroutine
+    def within(self, seconds: float, work: Awaitable[Outcome]) -> Generator[Any, Any, Outcome]:
+        if not seconds >= 0:
+            raise ValueError(f"cannot wait for {seconds} s")
+        if isinstance(work, Service):
+            work.start()
+            # No deadline for what stands in the queue at a time that is not after it: of one
+            # instant, a reply comes before a deadline. What is not due yet (in a line) needs one.
+            if work.due <= self.env._now + seconds:
+                try:
+                    outcome: Outcome = yield work.awaited or work
+                    return outcome
+                except BaseException:  # an outer deadline, a lost race
+                    work.abandon()
+                    raise
+            driven: Any = work.wait()
+        else:
+            driven = _iterator(work)
         deadline = self._deadline(seconds)
         try:
-            return await work
+            outcome = yield from driven
+            return outcome
         except Cancelled as cut:
             if cut.args != (deadline,):
                 raise
@@ -218,7 +248,7 @@ class Kernel:
             if left == 0 or satisfied(outcome):
                 gate.open(outcome)
 
-        tasks = [Work(self, work, done) for work in works]
+        tasks = [CallingTask(self, work, done) for work in works]
         try:
             for task in tasks:
                 task.start()
@@ -231,14 +261,12 @@ class Kernel:
         return SimGate(self)
 
     def _deadline(self, seconds: float) -> Deadline:
-        if not seconds >= 0:
-            raise ValueError(f"cannot wait for {seconds} s")
         assert self.current is not None
         deadline = Deadline(self.current)
         if seconds != math.inf:
             when = self.env._now + seconds
             heap = self._deadlines
-            if len(heap) > self._roomy:
+            if len(heap) > self._compact_at:
                 self._compact()
             heappush(heap, (when, next(self._order), deadline))
             if when < self._armed:
@@ -248,10 +276,10 @@ class Kernel:
     def _compact(self) -> None:
         self._deadlines[:] = [entry for entry in self._deadlines if entry[2].live]
         heapify(self._deadlines)
-        self._roomy = max(1024, 2 * len(self._deadlines))
+        self._compact_at = max(1024, 2 * len(self._deadlines))
 
     def _arm(self, when: float) -> None:
-        self._armed, self._timer = when, Wake([self._expire])
+        self._armed, self._timer = when, Wake(self._expiry)
         self.schedule(self._timer, when, LATE)
 
     def _expire(self, timer: Wake) -> None:
@@ -270,16 +298,29 @@ class Kernel:
         if due is not None:
             due.task.interrupt(due)
 
+    def play(self, moments: Iterable[float], act: Callable[[int], None]) -> None:
+        """Calls `act(i)` at the i-th moment, ahead of other events of that instant; what is
+        scheduled before it happens before."""
+        queue, env = self.queue, self.env
+        for i, moment in enumerate(moments):
+            while queue and queue[0][0] < moment:
+                event = queue[0][3]
+                callbacks = event.callbacks
+                if callbacks.__class__ is tuple:  # ours: what `env.step` does, in place
+                    env._now = heappop(queue)[0]
+                    event.callbacks = None
+                    callbacks[0](event)
+                else:
+                    env.step()
+            env._now = moment
+            act(i)
+
     def advance_to(self, when: float) -> None:
-        """Let everything happen that is scheduled before `when`; arrivals of one instant come ahead
-        of its other events."""
-        queue, step = self.queue, self.env.step
-        while queue and queue[0][0] < when:
-            step()
-        self.env._now = when
+        """Lets everything happen that is scheduled before `when`."""
+        self.play((when,), lambda i: None)
 
     def drain(self, finished: Callable[[], bool]) -> None:
-        """Go on until `finished()`, or until nothing is scheduled."""
+        """Goes on until `finished()`, or until nothing is scheduled."""
         queue, step = self.queue, self.env.step
         while queue and not finished():
             step()
@@ -291,8 +332,8 @@ def _is_ok(outcome: Outcome) -> bool:
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Without the collector, for requests leave no cycles. What policies leave is collected now and
-    then: only what is new is looked at."""
+    """Pauses the garbage collector, since requests leave no cycles. What policies leave is
+    collected now and then: only what is new is looked at."""
     collecting = gc.isenabled()
     gc.disable()
     gc.freeze()

@@ -1,62 +1,66 @@
-"""Rows of the simulated world, as the ledger keeps them."""
+"""Rows of requests in the simulated world: packed one by one, handed on as columns of a block."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from simroute.ledger import Ledger
-from simroute.worlds.sim.upstream import OpenBlock
+from simroute.ledger import Ledger, RowFormat
+
+REQUEST_ROW = RowFormat(
+    {
+        "end_s": np.float64,
+        "seen_tokens": np.int64,  # that the caller has seen; -1: all of the answer
+        "outcome": np.int8,
+        "error": np.int32,
+        "target": np.int32,
+        "attempts": np.int32,
+        "ttft_s": np.float64,
+        "cost_nano": np.int64,
+        "wasted_nano": np.int64,
+        "quality": np.float64,
+        "cached": np.int8,
+        "false_hit": np.bool_,
+        "failover_s": np.float64,
+        "ungraded": np.bool_,
+        "forbidden": np.bool_,
+    }
+)
+"""What is known of a request when it has closed; its block knows the rest."""
 
 
-def emit_requests(ledger: Ledger, held: OpenBlock) -> None:
-    """Hand a block whose requests have all closed to the ledger, as columns."""
-    block = held.block
-    (
-        end,
-        came,
-        outcome,
-        error,
-        target,
-        attempts,
-        ttft,
-        cost,
-        wasted,
-        quality,
-        cached,
-        false_hit,
-        failover,
-        ungraded,
-        forbidden,
-    ) = zip(*held.rows, strict=True)
-    ends, tokens = np.array(end), np.array(came, np.int64)
+def emit_requests(ledger: Ledger, block: Any, rows: list[bytes]) -> None:
+    """Hands the rows of a block whose requests have all closed to the ledger, as columns."""
+    closed = REQUEST_ROW.columns(rows)
+    tokens = closed["seen_tokens"]
     chunk = {
         "request_id": np.arange(block.first, block.first + block.size),
         "replica": block.replica,
         "arrival_s": block.arrival,
-        "end_s": ends,
+        "end_s": closed["end_s"],
         "task": block.task,
         "user": block.user,
         "feature": block.feature,
         "session": block.session,
         "input_tokens": block.input_tokens,
         "output_tokens": np.where(tokens < 0, block.output_tokens, tokens),
-        "outcome": np.array(outcome, np.int8),
-        "error": np.array(error, np.int32),
-        "target": np.array(target, np.int32),
-        "attempts": np.array(attempts, np.int32),
-        "latency_s": ends - block.arrival,
-        "ttft_s": np.array(ttft),
-        "cost_nano": np.array(cost, np.int64),
-        "wasted_nano": np.array(wasted, np.int64),
-        "quality": np.array(quality),
-        "cached": np.array(cached, np.int8),
-        "false_hit": np.array(false_hit, bool),
+        "outcome": closed["outcome"],
+        "error": closed["error"],
+        "target": closed["target"],
+        "attempts": closed["attempts"],
+        "latency_s": closed["end_s"] - block.arrival,
+        "ttft_s": closed["ttft_s"],
+        "cost_nano": closed["cost_nano"],
+        "wasted_nano": closed["wasted_nano"],
+        "quality": closed["quality"],
+        "cached": closed["cached"],
+        "false_hit": closed["false_hit"],
         "streamed": block.streamed,
-        "failover_s": np.array(failover),
-        "ungraded": np.array(ungraded, bool),
-        "forbidden": np.array(forbidden, bool),
+        "failover_s": closed["failover_s"],
+        "ungraded": closed["ungraded"],
+        "forbidden": closed["forbidden"],
     }
     if block.team is not None:
         chunk["team"] = block.team
-    held.draws.clear()
     ledger.emit("requests", chunk)

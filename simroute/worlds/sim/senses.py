@@ -12,7 +12,8 @@ from simroute.models.similarity import Similarity
 from simroute.models.weather import Weather
 from simroute.worlds.periods import Periods
 from simroute.worlds.sim.kernel import Kernel
-from simroute.worlds.sim.upstream import SimRequest, Upstream
+from simroute.worlds.sim.request import SimRequest
+from simroute.worlds.sim.upstream import Upstream
 
 
 class Senses:
@@ -43,7 +44,7 @@ class Senses:
 
     def logged(self, call: Call) -> Logged | None:
         request: Any = call.request
-        route = request.columns.route[request.i]
+        route = request.block.lists.route[request.i]
         if route == -2:
             return Logged((), True)
         return (
@@ -59,10 +60,10 @@ class Senses:
 
     def _draw(self, request: SimRequest, key: tuple[Any, ...]) -> float:
         """A uniform that belongs to (request, key), from a block of them."""
-        draws = request.held.draws.get(key)
+        draws = request.block.draws.get(key)
         if draws is None:
-            block = request.held.block.first // BLOCK
-            draws = request.held.draws[key] = (
+            block = request.block.block.first // BLOCK
+            draws = request.block.draws[key] = (
                 self._weather.streams.block(*key, block=block).random(BLOCK).tolist()
             )
         return draws[request.i]  # type: ignore[no-any-return]
@@ -74,7 +75,7 @@ class Senses:
         await self._kernel.sleep(judge.latency)
         nano = round(judge.usd * 1e9)
         request.nano += nano
-        request.extra += nano
+        request.judge_nano += nano
         right = outcome.answer.quality >= 0.5 and outcome.answer.question == request.question
         return self._draw(request, key if number == 1 else (*key, number)) < judge.accepts(right)
 

@@ -1,197 +1,165 @@
-"""A request, its attempts, and the endpoint that serves them, on SimPy's clock: slots, their queue,
-and what becomes of a call, by the weather when its service begins."""
+"""The life of a send in the simulated world, from the policy's `send` to its row: slots, their
+line, and what becomes of a call, by the weather when its service begins."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Generator
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from heapq import heappush
+from typing import TYPE_CHECKING, Any
 
-from simroute.core import Outcome, Rest
-from simroute.worlds.sim.kernel import Kernel, Task, Wake
+from simpy.events import NORMAL
+
+from simroute.core import Call, Outcome, Rest
+from simroute.ledger import ATTEMPT_ROW, Ledger
+from simroute.worlds.sim.events import CALLED_OFF, Callbacks, Service, Wake
+from simroute.worlds.sim.kernel import Kernel
+from simroute.worlds.sim.request import Answer, OpenBlock, SimRequest
 
 if TYPE_CHECKING:
+    from simroute.models import spec
     from simroute.models.billing import RateCard
-    from simroute.models.deployment import DeploymentModel
-    from simroute.models.workload import Block
+    from simroute.models.deployment import DeploymentModel, DrawLists
+
+new = tuple.__new__
+pack = ATTEMPT_ROW.pack
 
 
-class Answer(NamedTuple):
-    """What a simulated model says: to which question, and how good it is (0 … 1); where nobody
-    knows that, not `graded`, and taken to be so good."""
-
-    question: int
-    quality: float
-    graded: bool = True
-
-
-class OpenBlock:
-    """A block of requests while any of them is open: its columns as lists, its draws, and the rows
-    that have closed."""
-
-    __slots__ = ("block", "draws", "lists", "open", "rows")
-
-    def __init__(self, block: Block) -> None:
-        self.block = block
-        self.lists = block.lists
-        self.draws: dict[Any, Any] = {}
-        self.open = block.size
-        self.rows: list[Any] = [None] * block.size
-
-
-class SimRequest(Task):
-    """A request, and the task that serves it; its columns are read from the block it came in."""
+class Attempt(Service):
+    """One send to one upstream: what a policy awaits, and the event of its end. Times in seconds;
+    those without another word count from `began`, when the provider took it up."""
 
     __slots__ = (
-        "arrival",
-        "asked",
-        "attempts",
-        "columns",
-        "extra",
+        "abandoned",
+        "began",
+        "call",
+        "card",
+        "decode",
+        "draws",
+        "error",
         "first",
         "held",
-        "i",
-        "id",
-        "nano",
-        "open",
-        "over",
-        "replica",
-        "rests",
-        "sends",
-        "served",
-        "stream",
-        "streamed",
-        "streams",
-        "ttft",
-        "unbilled",
-        "ungraded",
-        "world",
+        "left",
+        "number",
+        "probe",
+        "quality",
+        "queued",
+        "request",
+        "retry_after",
+        "seconds",
+        "start_s",
+        "status",
+        "target_number",
+        "turn",
+        "upstream",
     )
 
-    def __init__(self, world: Any, held: OpenBlock, i: int) -> None:
-        self._kernel = world.kernel
-        self.waits = None
-        self.world = world
-        self.held = held
-        self.i = i
-        self.id = held.block.first + i
-        self.columns = columns = held.lists
-        self.arrival = columns.arrival[i]
-        self.streamed = columns.streamed[i]
-        self.replica = columns.replica[i]
-        self.attempts = self.open = self.nano = self.extra = 0
-        self.ungraded = False
-        self.sends: dict[int, int] = {}
-        self.first: Attempt | None = None
-        self.served: Attempt | None = None
-        self.rests: list[Rest] | None = None
-        self.streams: dict[str | None, Attempt] | None = (
-            None  # by target, the latest that showed a first token
-        )
-        self.stream: Attempt | None = None  # the one of them that the caller sees
-        self.asked: dict[tuple[str, ...], int] | None = None
-        self.unbilled: list[str] | None = None
-        self.ttft = math.nan
-        self.over: Any = None
-
-    def done(self, outcome: Outcome) -> None:
-        """The policy, or the rest of a streamed answer, has come to its end."""
-        if self.ttft == self.ttft and outcome.rest is None:
-            self.world.finished(self, outcome)
-        else:
-            self.world.answered(self, outcome)
-
-    def answer(self, attempt: Attempt) -> Answer:
-        """What an attempt that succeeded says."""
-        graded = attempt.upstream.model.graded[self.columns.task[self.i]]
-        self.ungraded |= not graded
-        return Answer(self.columns.question[self.i], attempt.quality, graded)
-
-    def grade(self, answer: Answer, cached: str) -> tuple[float, bool]:
-        """How good an answer is here, NaN where nobody knows; and whether a cache gave it for
-        another question."""
-        self.ungraded |= not answer.graded
-        if cached != "no" and answer.question != self.columns.question[self.i]:
-            return 0.0, True
-        return answer.quality if answer.graded else math.nan, False
-
-    @property
-    def key(self) -> Hashable:
-        return self.columns.wording[self.i]
-
-    @property
-    def question(self) -> int:
-        """Same number, same meaning."""
-        return self.columns.question[self.i]  # type: ignore[no-any-return]
-
-    @property
-    def task(self) -> str:
-        return self.world.weather.tasks[self.columns.task[self.i]]  # type: ignore[no-any-return]
-
-    @property
-    def user(self) -> str:
-        return self.world.weather.users[self.columns.user[self.i]]  # type: ignore[no-any-return]
-
-    @property
-    def feature(self) -> str:
-        name: str = self.world.weather.features[self.columns.feature[self.i]]
-        return name
-
-    @property
-    def session(self) -> str:
-        return str(self.columns.session[self.i])
-
-    @property
-    def input_tokens(self) -> int:
-        return self.columns.input_tokens[self.i]  # type: ignore[no-any-return]
-
-    @property
-    def max_output_tokens(self) -> int:
-        return self.world.weather.scenario.workload.max_output_tokens  # type: ignore[no-any-return]
-
-    @property
-    def forbids(self) -> frozenset[str]:
-        who: frozenset[str] = self.world.forbidden.get(self.columns.feature[self.i], NOBODY)
-        return who
-
-
-NOBODY: frozenset[str] = frozenset()
-
-
-class Attempt(Wake):
-    """One send to one upstream, and the event of its end. Seconds count from `began`, when the
-    provider took it up."""
-
-    request: SimRequest
+    call: Call | None  # None once it has been sent
     upstream: Upstream
+    request: SimRequest
     number: int  # of the request's attempts, from 1
     target_number: int  # of the request's attempts at this target, from 1
-    start: float
-    seconds: float
+    start_s: float  # when it was sent
     probe: bool
-    draws: Any  # what the weather does to this send, for the request's whole block
+    draws: DrawLists  # what the weather does to this send, for the request's whole block
+    status: int  # 0: given up before its service began
+    error: str
+    retry_after: float | None
+    began: float
+    seconds: float  # to its end
+    first: float  # to the first token
+    decode: float  # from the first token to the last; negative: there will be no answer
+    quality: float
     card: RateCard  # what it costs: the price when it began
-    status: int = 0  # 0: given up before its service began
-    began: float = -1.0
-    first: float = 0.0  # seconds to the first token
-    # seconds from the first token to the last; negative: there will be no answer
-    decode: float = -1.0
-    quality: float = 0.0
-    error: str = ""
-    retry_after: float | None = None
-    # of a streamed call in the queue: its service begins, and with it is known whether a first
-    # token will come
-    turn: Wake | None = None
-    first_token: Wake | None = None
-    abandoned: bool = False
-    left: float = 0.0  # when whoever waited for an abandoned one stopped waiting
-    held: bool = False  # it has a slot
-    queued: bool = False  # it waits for one
+    # of a streamed call in the line: its service begins, and with it is known whether a first token
+    # will come (`awaited`)
+    turn: Wake | None
+    abandoned: bool
+    left: float  # when the one that waited for an abandoned call stopped waiting
+    held: bool  # it has a slot
+    queued: bool  # it waits for one
 
-    def produced(self, now: float, tokens: int) -> int:
+    def start(self) -> None:
+        call, self.call = self.call, None
+        if call is None:
+            raise RuntimeError("a send was awaited twice: call `send` again for another")
+        self.upstream.take(self, call)
+
+    def wait(self) -> Generator[Any, Any, Outcome]:
+        try:
+            if self.turn is not None:
+                yield self.turn
+            outcome: Outcome = yield self.awaited or self
+            return outcome
+        except BaseException:  # nobody waits for it any more
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Nobody waits for it: it runs on and is billed whole, or (`abandoned: stops`) stops here
+        and is billed so far."""
+        if self.callbacks is None or self.abandoned:
+            return
+        upstream = self.upstream
+        self.abandoned, self.left = True, upstream.kernel.env._now
+        if not upstream.stops:
+            self.request.unbilled = [*(self.request.unbilled or ()), upstream.name]
+            return
+        self.callbacks = CALLED_OFF
+        if self.held:
+            upstream.leave(self)
+        elif self.queued:
+            upstream.forget(self)
+        # an error or a hang costs nothing, nor what has not begun
+        due = self.decode >= 0 and self.began >= 0
+        self._close(*(self._bill(self.produced(self.left)) if due else NOTHING))
+
+    def end(self) -> None:
+        """The provider is done with it, whether or not anybody waits: slot, bill, row, outcome."""
+        request, upstream = self.request, self.upstream
+        block, i = request.block, request.i
+        if self.held:
+            upstream.leave(self)
+        answer, bill = None, NOTHING
+        if self.status == 200:
+            if not self.abandoned:
+                request.served = self
+            graded = upstream.graded[block.task[i]]
+            if not graded:
+                request.ungraded = True
+            answer = new(Answer, (block.question[i], self.quality, graded))
+            bill = self._bill(block.output_tokens[i])  # it ends when all of it is there
+        elif self.decode >= 0:
+            bill = self._bill(self.produced(upstream.kernel.env._now))
+        if self.abandoned and request.unbilled is not None:
+            request.unbilled.remove(upstream.name)
+        tokens_in, tokens_out, nano = bill
+        self._value = outcome = new(
+            Outcome,
+            (
+                self.status,
+                upstream.name,
+                self.error,
+                self.retry_after,
+                nano / 1e9,
+                tokens_in,
+                tokens_out,
+                "",
+                "no",
+                answer,
+                None,
+            ),
+        )
+        self._close(tokens_in, tokens_out, nano)
+        task = self.task
+        if task is not None and task.waits is self:
+            task.proceed(outcome)
+
+    def produced(self, now: float) -> int:
         """How many of the answer's tokens there are by `now`, or when it was cut."""
+        tokens = self.request.block.output_tokens[self.request.i]
         now = min(now, self.began + self.seconds)
         # summed as the end was: rounding must not take a token away
         if now >= self.began + (self.first + self.decode):
@@ -200,166 +168,220 @@ class Attempt(Wake):
         share = (now - self.began - self.first) / self.decode if self.decode else 0.0
         return int(tokens * max(0.0, share))
 
+    def _bill(self, tokens_out: int) -> tuple[int, int, int]:
+        """Charges the request for so many tokens of the answer; returns (input tokens, output
+        tokens, nano-USD)."""
+        request, limits = self.request, self.upstream.limits
+        block, i = request.block, request.i
+        tokens_in = block.input_tokens[i]
+        if limits is not None:
+            limits.charge_output(self.upstream.kernel.env._now, tokens_out)
+        nano = self.card.bill(
+            tokens_in, tokens_out, block.cached_tokens[i], block.written_tokens[i]
+        )
+        request.nano += nano
+        return tokens_in, tokens_out, nano
+
+    def _close(self, tokens_in: int, tokens_out: int, nano: int) -> None:
+        """Makes its row, and closes the request if this was the last of it."""
+        request, upstream = self.request, self.upstream
+        retry_after, abandoned, now = self.retry_after, self.abandoned, upstream.kernel.env._now
+        error = "abandoned" if abandoned else self.error
+        upstream.ledger.attempts.append(
+            pack(
+                request.id,
+                request.replica,
+                self.number,
+                self.target_number,
+                upstream.index,
+                self.start_s,
+                now,
+                self.left if abandoned else now,
+                499 if abandoned else self.status,
+                upstream.ledger.errors.code(error) if error else 0,
+                math.nan if retry_after is None else retry_after,
+                tokens_in,
+                tokens_out,
+                request.block.cached_tokens[request.i] if tokens_in else 0,
+                nano,
+                abandoned,
+                self.probe,
+            )
+        )
+        self.awaited = None  # no cycles: a first token knows its rest, and that its attempt
+        request.open -= 1
+        if request.open == 0 and request.over is not None:
+            request.close()
+
+
+END: Callbacks = (Attempt.end,)
+NOTHING = 0, 0, 0
+"""A bill."""
+
 
 class Upstream:
-    """One deployment while a run lasts. Limits and room in the queue are asked when a call is sent;
-    conditions and price hold from when it begins.
-
-    `hang_limit`: seconds until a hung call is cut; `abandon(attempt)` is told when nobody reads a
-    stream any more; `closes`: when busy seconds end.
+    """One deployment while a run lasts. Limits and room in the line are asked when a call is sent;
+    conditions and price hold from when it begins. closes: when busy seconds end.
     """
 
     def __init__(
         self,
         kernel: Kernel,
+        ledger: Ledger,
         index: int,
         model: DeploymentModel,
-        hang_limit: float,
-        abandon: Callable[[Attempt], None],
+        scenario: spec.Scenario,
         closes: float,
     ) -> None:
         limits = model.spec.limits
-        self.kernel = kernel
+        self.kernel, self.ledger = kernel, ledger
         self.index = index
         self.model = model
         self.target = model.target
         self.name = model.target.name
+        self.graded = model.graded
         self.limits = model.limits
         self.slots, self.room = limits.concurrency, limits.queue
         self.busy = 0
         self.busy_seconds = 0.0
-        self._hang_limit, self._abandon, self._closes = hang_limit, abandon, closes
+        self.stops = scenario.abandoned == "stops"
+        self._hang_limit, self._closes = scenario.hang_limit, closes
         self._waiting: deque[Attempt] = deque()
         self.until = -math.inf
         self.refresh(0.0)
 
     def refresh(self, now: float) -> None:
-        """Look up the weather and the price; both hold until `until`."""
+        """Looks up the weather and the price; both hold until `until`."""
         self.conditions, fair = self.model.conditions(now)
         self.card, listed = self.model.tariff.at(now)
         self.until = min(fair, listed)
 
-    def take(self, attempt: Attempt, number: int) -> None:
-        """A call arrives, the `number`-th (from 0) of its request here: it is refused, begins, or
-        waits for a slot."""
-        request = attempt.request
-        i, held = request.i, request.held
-        draws = held.draws.get((self.index, number))
-        if draws is None:
-            draws = held.draws[self.index, number] = self.model.draw_lists(held.block, number)
-        attempt.draws = draws
-        slots = self.slots
-        if slots is not None and self.busy >= slots and len(self._waiting) >= self.room:
-            return self._refuse(attempt, 503, "overloaded", None, draws.error_s[i])
-        if self.limits is not None:
-            columns = request.columns
-            wait = self.limits.take(
-                attempt.start,
-                columns.input_tokens[i],
-                columns.output_tokens[i],
-                request.max_output_tokens,
-            )
+    def take(self, attempt: Attempt, call: Call) -> None:
+        """A call arrives: it is refused, begins, or waits for a slot."""
+        request: Any
+        request, _, probe, _ = call
+        number = request.count_send(attempt, self.index)
+        attempt.request, attempt.probe = request, probe
+        attempt.number, attempt.target_number = request.attempts, number + 1
+        attempt.start_s = now = self.kernel.env._now
+        attempt.callbacks, attempt.task = END, None
+        attempt.status, attempt.error, attempt.retry_after = 0, "", None
+        attempt.began = attempt.decode = -1.0
+        attempt.turn = attempt.awaited = None
+        attempt.abandoned = attempt.held = attempt.queued = False
+        key = self.index if number == 0 else (self.index, number)
+        attempt.draws = request.block.draws.get(key) or self.draw(request.block, number)
+        full = self.slots is not None and self.busy >= self.slots
+        if full and len(self._waiting) >= self.room:
+            self._refuse(attempt, 503, "overloaded", None)
+        elif self.limits is not None and (wait := self._ask_limits(request, now)) is not None:
             if wait == math.inf:
-                return self._refuse(attempt, 429, "too_large", None, draws.error_s[i])
-            if wait is not None:
-                return self._refuse(attempt, 429, "rate_limited", wait, draws.error_s[i])
-        if slots is None:
-            self._begin(attempt)
+                self._refuse(attempt, 429, "too_large", None)
+            else:
+                self._refuse(attempt, 429, "rate_limited", wait)
+        elif full:
+            attempt.queued, attempt.due = True, math.inf
+            attempt.turn = Wake() if request.streamed else None
+            self._waiting.append(attempt)
         else:
-            self._admit(attempt, slots)
+            self._begin(attempt, now)
+
+    def draw(self, block: OpenBlock, number: int) -> DrawLists:
+        """DrawLists what the `number`-th send (from 0) of each request of a block meets here."""
+        key = self.index if number == 0 else (self.index, number)
+        draws = block.draws[key] = self.model.draw_lists(block.block, number)
+        return draws
 
     def leave(self, attempt: Attempt) -> None:
-        """Give the slot back; the next in the queue takes it."""
+        """Gives the slot back; the next in the line takes it."""
         attempt.held = False
         self.busy -= 1
-        self.busy_seconds += max(0.0, min(self.kernel.now(), self._closes) - attempt.began)
+        now, closes = self.kernel.env._now, self._closes
+        until = now if now < closes else closes
+        if until > attempt.began:
+            self.busy_seconds += until - attempt.began
         if self._waiting:
-            self._hold(self._waiting.popleft())
+            following = self._waiting.popleft()
+            following.queued = False
+            if following.turn is not None:
+                self.kernel.schedule(following.turn, now)
+            self._begin(following, now)
 
     def forget(self, attempt: Attempt) -> None:
-        """Take a call that has not begun out of the queue."""
+        """Takes a call that has not begun out of the line."""
         self._waiting.remove(attempt)
 
-    def _refuse(
-        self, attempt: Attempt, status: int, error: str, retry_after: float | None, seconds: float
-    ) -> None:
-        attempt.status, attempt.error, attempt.retry_after, attempt.seconds = (
-            status,
-            error,
-            retry_after,
-            seconds,
+    def _ask_limits(self, request: Any, now: float) -> float | None:
+        """None if the call is within the rate limits, else the seconds to wait."""
+        assert self.limits is not None
+        block, i = request.block, request.i
+        return self.limits.take(
+            now, block.input_tokens[i], block.output_tokens[i], request.max_output_tokens
         )
-        self.kernel.schedule(attempt, attempt.start + seconds)
 
-    def _admit(self, attempt: Attempt, slots: int) -> None:
-        if self.busy < slots:
-            self._hold(attempt)
-            return
-        attempt.queued = True
-        attempt.turn = Wake([]) if attempt.request.streamed else None
-        self._waiting.append(attempt)
+    def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None) -> None:
+        attempt.status, attempt.error, attempt.retry_after = status, error, retry_after
+        attempt.seconds = attempt.draws.error_s[attempt.request.i]
+        attempt.due = due = attempt.start_s + attempt.seconds
+        self.kernel.schedule(attempt, due)
 
-    def _hold(self, attempt: Attempt) -> None:
-        self.busy += 1
-        attempt.held, attempt.queued = True, False
-        if attempt.turn is not None:
-            self.kernel.schedule(attempt.turn, self.kernel.now())
-        self._begin(attempt)
-
-    def _begin(self, attempt: Attempt) -> None:
-        """What becomes of it: from the weather and the price now, and the draws that belong to
-        (request, target, number)."""
-        kernel = self.kernel
-        attempt.began = now = kernel.env._now
+    def _begin(self, attempt: Attempt, now: float) -> None:
+        """Its service begins: what becomes of it is that of the weather and the price now."""
+        if self.slots is not None:
+            self.busy += 1
+            attempt.held = True
+        attempt.began = now
         if now >= self.until:
             self.refresh(now)
         attempt.card = self.card
-        self._fate(attempt)
-        kernel.schedule(attempt, now + attempt.seconds)
+        self.decide(attempt)
+        end = now + attempt.seconds
+        if attempt.awaited is None:
+            attempt.due = end
+        kernel = self.kernel
+        heappush(kernel.queue, (end, NORMAL, kernel.number(), attempt))
 
-    def _fate(self, attempt: Attempt) -> None:
-        conditions, draws, request = self.conditions, attempt.draws, attempt.request
-        i = request.i
-        if request.columns.invalid[i]:
-            attempt.status, attempt.seconds, attempt.error = (
-                request.columns.invalid[i],
-                draws.error_s[i] * conditions.slow_down,
-                "invalid",
-            )
-        elif draws.u_outcome[i] >= conditions.failure_share:
-            attempt.status = 200
-            attempt.first = draws.ttft[i] * conditions.slow_down
-            attempt.decode = draws.decode[i] * conditions.slow_down
-            attempt.seconds = attempt.first + attempt.decode
-            attempt.quality = draws.quality[i]
+    def decide(self, attempt: Attempt) -> None:
+        """What becomes of a call that begins now: status and seconds, of an answer the tokens."""
+        request, conditions = attempt.request, self.conditions
+        block, i = request.block, request.i
+        ttft, decode, error_s, u_outcome, u_truncation, quality = attempt.draws
+        if block.invalid[i]:
+            attempt.status, attempt.error = block.invalid[i], "invalid"
+            attempt.seconds = error_s[i] * conditions.slow_down
+        elif u_outcome[i] >= conditions.failure_share:
+            attempt.status, attempt.quality = 200, quality[i]
+            attempt.first = first = ttft[i] * conditions.slow_down
+            attempt.decode = rest = decode[i] * conditions.slow_down
+            attempt.seconds = first + rest
             if request.streamed:
-                self._stream(attempt, draws.u_truncation[i], self.model.spec.truncated)
+                self.stream(attempt, u_truncation[i], self.model.spec.truncated)
         else:
-            attempt.status = conditions.failure_status(draws.u_outcome[i])
-            attempt.seconds = draws.error_s[i] * conditions.slow_down
-            attempt.error = "error"
+            attempt.status = conditions.failure_status(u_outcome[i])
+            attempt.seconds, attempt.error = error_s[i] * conditions.slow_down, "error"
             if attempt.status == 0:
                 attempt.status, attempt.seconds, attempt.error = 504, self._hang_limit, "hang"
 
-    def _stream(self, attempt: Attempt, cut: float, truncated: float) -> None:
+    def stream(self, attempt: Attempt, cut: float, truncated: float) -> None:
         """The first token comes as an outcome of its own, with the rest behind it; `cut` below
         `truncated` ends the answer early."""
         if cut < truncated:
             attempt.status, attempt.error = 502, "truncated"
             attempt.seconds = attempt.first + attempt.decode * cut / truncated
-        if attempt.abandoned:  # while it was in the queue: it runs on, and nobody reads it
+        if attempt.abandoned:  # while it was in the line: it runs on, and nobody reads it
             return
         rest = Rest(partial(_Remainder, attempt))
-        rest.then(lambda final: self._abandon(attempt) if final.status == 499 else None)
+        rest.then(lambda final: attempt.abandon() if final.status == 499 else None)
         request = attempt.request
         request.rests = [*(request.rests or ()), rest]
         if request.streams is None:
             request.streams = {self.name: attempt}
         else:
             request.streams[self.name] = attempt
-        attempt.first_token = Wake([])
-        attempt.first_token._value = Outcome(200, self.name, rest=rest)
-        self.kernel.schedule(attempt.first_token, attempt.began + attempt.first)
+        attempt.awaited = token = Wake()
+        token._value = Outcome(200, self.name, rest=rest)
+        attempt.due = due = attempt.began + attempt.first
+        self.kernel.schedule(token, due)
 
 
 class _Remainder:

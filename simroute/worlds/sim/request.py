@@ -1,0 +1,317 @@
+"""The life of a request in the simulated world, from its arrival to its row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from simroute.core import Outcome, Rest
+from simroute.ledger import CACHED, OUTCOMES
+from simroute.worlds.sim.kernel import Task
+from simroute.worlds.sim.rows import REQUEST_ROW, emit_requests
+
+if TYPE_CHECKING:
+    from simroute.models.workload import Block
+
+OK, FAILED, REJECTED, TRUNCATED = (
+    OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated")
+)
+NOBODY: frozenset[str] = frozenset()
+pack = REQUEST_ROW.pack
+
+
+class Answer(NamedTuple):
+    """What a simulated model says: the question that it answers, and its quality (0 … 1); where
+    that is not known, `graded` is False and the quality is assumed."""
+
+    question: int
+    quality: float
+    graded: bool = True
+
+
+class OpenBlock:
+    """A block of requests while any of them is open: its columns as lists, its draws, and the rows
+    that have closed.
+
+    draws: of each request's first send, by the number of the deployment; of its n-th (from 0), by
+    (number, n); of policies, by name.
+    """
+
+    __slots__ = (
+        "arrival",
+        "block",
+        "cached_tokens",
+        "draws",
+        "input_tokens",
+        "invalid",
+        "lists",
+        "open",
+        "output_tokens",
+        "question",
+        "rows",
+        "task",
+        "written_tokens",
+    )
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+        self.lists = lists = block.lists
+        self.arrival, self.task, self.question, self.invalid = (
+            lists.arrival,
+            lists.task,
+            lists.question,
+            lists.invalid,
+        )
+        self.input_tokens, self.output_tokens = lists.input_tokens, lists.output_tokens
+        self.cached_tokens, self.written_tokens = lists.cached_tokens, lists.written_tokens
+        self.draws: dict[Any, Any] = {}
+        self.open = block.size
+        self.rows: list[Any] = [None] * block.size
+
+
+class SimRequest(Task):
+    """A request, and the task that serves it. Its columns are read from the block it came in.
+
+    attempts: sends so far; open: those that have not ended. sends: by number of the deployment,
+    None up to the second send. nano, judge_nano: billed so far, and the part of it for judges.
+    first: the first send; served: the last that was answered in time.
+    """
+
+    __slots__ = (
+        "asked",
+        "attempts",
+        "block",
+        "first",
+        "forbids",
+        "i",
+        "id",
+        "judge_nano",
+        "nano",
+        "open",
+        "over",
+        "replica",
+        "rests",
+        "sends",
+        "served",
+        "stream",
+        "streamed",
+        "streams",
+        "ttft",
+        "unbilled",
+        "ungraded",
+        "world",
+    )
+
+    def arrive(self, world: Any, block: OpenBlock, i: int) -> None:
+        """Sets all fields of a new request. No `__init__`, which a bare call of this beats."""
+        lists = block.lists
+        self._kernel = world.kernel
+        self.world = world
+        self.block = block
+        self.i = i
+        self.id = block.block.first + i
+        self.streamed: bool = lists.streamed[i]
+        self.replica: int = lists.replica[i]
+        forbidden = world.forbidden
+        self.forbids: frozenset[str] = (
+            forbidden.get(lists.feature[i], NOBODY) if forbidden else NOBODY
+        )
+        self.attempts = self.open = self.nano = self.judge_nano = 0
+        self.ungraded = False
+        self.sends: dict[int, int] | None = None
+        self.first: Any = None
+        self.served: Any = None
+        self.rests: list[Rest] | None = None
+        # by target, the latest attempt that showed a first token; and the one that the caller sees
+        self.streams: dict[str | None, Any] | None = None
+        self.stream: Any = None
+        self.asked: dict[tuple[str, ...], int] | None = None
+        self.unbilled: list[str] | None = None
+        self.ttft = math.nan
+        self.over: tuple[float, Outcome] | None = None
+
+    # -- what layers may ask (`core.Request`) ------------------------------------------------------
+
+    @property
+    def arrival(self) -> float:
+        return self.block.arrival[self.i]
+
+    @property
+    def key(self) -> Hashable:
+        return self.block.lists.wording[self.i]
+
+    @property
+    def question(self) -> int:
+        """Same number, same meaning."""
+        return self.block.question[self.i]
+
+    @property
+    def task(self) -> str:
+        return self.world.weather.tasks[self.block.task[self.i]]  # type: ignore[no-any-return]
+
+    @property
+    def user(self) -> str:
+        user: str = self.world.weather.users[self.block.lists.user[self.i]]
+        return user
+
+    @property
+    def feature(self) -> str:
+        name: str = self.world.weather.features[self.block.lists.feature[self.i]]
+        return name
+
+    @property
+    def session(self) -> str:
+        return str(self.block.lists.session[self.i])
+
+    @property
+    def input_tokens(self) -> int:
+        return self.block.input_tokens[self.i]
+
+    @property
+    def max_output_tokens(self) -> int:
+        return self.world.weather.scenario.workload.max_output_tokens  # type: ignore[no-any-return]
+
+    # -- its beginning and its sends ---------------------------------------------------------------
+
+    def begin(self, work: Any) -> None:
+        """Runs the policy to its first await."""
+        self._work = work if hasattr(work, "throw") else work.__await__()
+        self.proceed(None)
+
+    def count_send(self, attempt: Any, index: int) -> int:
+        """Counts a send to a deployment; returns the number of those before it at this one."""
+        self.open += 1
+        self.attempts += 1
+        if self.first is None:
+            self.first = attempt
+            return 0
+        if self.sends is None:
+            self.sends = {self.first.upstream.index: 1}
+        number = self.sends.get(index, 0)
+        self.sends[index] = number + 1
+        return number
+
+    # -- its end -----------------------------------------------------------------------------------
+
+    def done(self, outcome: Outcome) -> None:
+        """The policy, or the rest of a streamed answer, has come to its end."""
+        served = self.served
+        if (
+            served is not None
+            and outcome is served._value
+            and self.attempts == 1
+            and self.open == 0
+            and not (self.streamed or self.judge_nano or self.forbids)
+        ):
+            self._close_plain(served, outcome)
+            return
+        rest, streaming = outcome.rest, self.ttft == self.ttft
+        if rest is None or streaming:
+            self.finish(outcome)
+            return
+        self.ttft = self._kernel.env._now - self.arrival
+        self.stream = None if self.streams is None else self.streams.get(outcome.target)
+        if rest.outcome is not None:
+            self.finish(rest.outcome)
+        else:
+            self._work = rest.__await__()
+            self.start()
+
+    def finish(self, outcome: Outcome) -> None:
+        """The caller has the final outcome; the row closes when the last attempt has ended."""
+        now = self._kernel.env._now
+        if self.streamed and outcome.status == 200 and self.ttft != self.ttft:
+            # a complete answer (cached, judged) shows its first token with its last
+            self.ttft = now - self.arrival
+        for rest in self.rests or ():  # streams that nobody read
+            if rest.outcome is None:
+                rest.close_all()
+        self.over = now, outcome
+        if self.open == 0:
+            self.close()
+
+    def _close_plain(self, served: Any, outcome: Outcome) -> None:
+        """What `finish` and `close` do where the policy hands back the answer of its only send,
+        whole: nothing is wasted, and nothing else is open."""
+        self.block.rows[self.i] = pack(
+            self._kernel.env._now,
+            -1,
+            OK,
+            0,
+            served.upstream.index,
+            1,
+            math.nan,
+            self.nano,
+            0,
+            math.nan if self.ungraded else served.quality,
+            0,
+            False,
+            math.nan,
+            self.ungraded,
+            False,
+        )
+        self._leave()
+
+    def close(self) -> None:
+        """Nothing of it is open any more: makes its row."""
+        assert self.over is not None
+        end, outcome = self.over
+        world = self.world
+        ok = outcome.status == 200
+        upstream = world.upstreams[outcome.target] if outcome.target is not None else None
+        # what judges of an answer cost is no waste, if it was given
+        used = round(outcome.usd * 1e9) + self.judge_nano if ok else 0
+        quality, false_hit = math.nan, False
+        # a layer may make up an answer of its own, of which nothing is known
+        if ok and outcome.answer is not None:
+            quality, false_hit = self._grade(outcome.answer, outcome.cached)
+        self.block.rows[self.i] = pack(
+            end,
+            # tokens that the caller has seen, where these are not all of the answer
+            -1 if ok or self.stream is None else self.stream.produced(end),
+            OK if ok else self._failure(),
+            world.ledger.errors.code(outcome.error) if outcome.error else 0,
+            upstream.index if upstream is not None else -1,
+            self.attempts,
+            self.ttft,
+            self.nano,
+            max(0, self.nano - used),
+            quality,
+            CACHED[outcome.cached],
+            false_hit,
+            self._failover() if ok else math.nan,
+            self.ungraded,
+            ok and upstream is not None and upstream.target.provider in self.forbids,
+        )
+        self._leave()
+
+    def _failure(self) -> int:
+        if self.ttft == self.ttft:
+            return TRUNCATED
+        return REJECTED if self.attempts == 0 else FAILED
+
+    def _failover(self) -> float:
+        """Seconds from the first send to the one that was answered elsewhere; NaN without."""
+        first, served = self.first, self.served
+        if served is None or first.status == 200 or served.upstream is first.upstream:
+            return math.nan
+        return served.start_s - first.start_s  # type: ignore[no-any-return]
+
+    def _grade(self, answer: Answer, cached: str) -> tuple[float, bool]:
+        """The quality of an answer here, NaN where it is not known; and whether a cache gave it for
+        another question."""
+        self.ungraded |= not answer.graded
+        if cached != "no" and answer.question != self.question:
+            return 0.0, True
+        return answer.quality if answer.graded else math.nan, False
+
+    def _leave(self) -> None:
+        # no cycles: the collector has nothing to find
+        self.first = self.served = self.over = self.rests = self.streams = self.stream = None
+        world, block = self.world, self.block
+        world.open -= 1
+        block.open -= 1
+        if block.open == 0:
+            block.draws.clear()
+            emit_requests(world.ledger, block.block, block.rows)
