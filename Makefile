@@ -10,14 +10,21 @@ BIN := .venv/bin
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 # Files in order: by their number of tests, those of few long tests would come last and leave a process idle.
+# Every process that a test starts would compile the package anew.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo test test-browser test-slow bench docs docs-findings lint clean
+# What builds on studies and commands, and what reads whole logs for each of many cases.
+LATER := tests/cli tests/docs tests/studies tests/truth tests/report tests/test_wheel.py tests/execution/test_dask.py \
+	tests/fitting/test_round_trip.py tests/traces/test_any_content.py
+
+.PHONY: help setup demo test test-fast test-browser test-slow bench docs docs-findings lint clean
 
 help:
 	@echo "make setup      .venv with every extra and the tools"
 	@echo "make demo       four policies in a simulated outage, and the verdict"
 	@echo "make test       every check; what CI runs"
+	@echo "make test-fast  what stands below the studies and the commands, in a minute and a half"
 	@echo "make test-browser  reports in chromium; fails where there is none"
 	@echo "make test-slow  the checks that take minutes"
 	@echo "make lint       ruff, mypy, import directions"
@@ -51,6 +58,9 @@ lint: setup
 
 test: lint
 	$(PYTEST) -m "not slow" --durations=20 --durations-min=1
+
+test-fast: setup
+	$(PYTEST) -m "not slow" $(LATER:%=--ignore=%)
 
 test-browser: setup
 	SIMROUTE_BROWSER=required $(PYTEST) -m browser

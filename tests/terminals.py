@@ -23,12 +23,13 @@ from commands import ran
 
 class Shown(NamedTuple):
     """`screen`: every byte that went to the terminal (stderr), `out`: stdout, `left`: the lines
-    that a reader still sees at the end."""
+    that a reader still sees at the end, `waited`: seconds from the last key to the end."""
 
     status: int
     screen: str
     out: str
     left: list[str]
+    waited: float = 0.0
 
 
 def simroute(
@@ -58,12 +59,13 @@ def simroute(
     )
     os.close(theirs)
     try:
-        screen = _read(process, ours, dict(keys or {}), time.monotonic() + wait)
-        out, _ = process.communicate(timeout=30)
+        screen, typed = _read(process, ours, dict(keys or {}), time.monotonic() + wait)
+        out, _ = process.communicate(timeout=wait)
+        waited = time.monotonic() - typed
     finally:
         process.kill()
         os.close(ours)
-    return Shown(process.returncode, screen, out.decode(), visible(screen))
+    return Shown(process.returncode, screen, out.decode(), visible(screen), waited)
 
 
 def here(*words: str, columns: int = 100, env: dict[str, str] | None = None) -> Shown:
@@ -92,8 +94,11 @@ def here(*words: str, columns: int = 100, env: dict[str, str] | None = None) -> 
     return Shown(done.returncode, text, done.stdout, visible(text))
 
 
-def _read(process: subprocess.Popen[bytes], ours: int, keys: dict[str, bytes], until: float) -> str:
-    screen = b""
+def _read(
+    process: subprocess.Popen[bytes], ours: int, keys: dict[str, bytes], until: float
+) -> tuple[str, float]:
+    """What was shown, and when the last key was typed."""
+    screen, typed = b"", time.monotonic()
     while time.monotonic() < until:
         ready, _, _ = select.select([ours], [], [], 0.1)
         if ready:
@@ -105,7 +110,8 @@ def _read(process: subprocess.Popen[bytes], ours: int, keys: dict[str, bytes], u
             break
         for text in [text for text in keys if re.search(text, screen.decode(errors="replace"))]:
             os.write(ours, keys.pop(text))
-    return screen.decode(errors="replace")
+            typed = time.monotonic()
+    return screen.decode(errors="replace"), typed
 
 
 def visible(screen: str) -> list[str]:

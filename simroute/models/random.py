@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -28,6 +29,7 @@ class Streams:
         return np.random.Generator(np.random.Philox(key=words, counter=[0, 0, 0, block]))
 
 
+@cache
 def fingerprint() -> str:
     """Which exp, log and pow this machine has, in numpy and in math: two machines with equal ones
     give equal bits for equal seeds."""

@@ -133,7 +133,7 @@ def test_kill_9_at_any_moment_loses_nothing(workers: str, rows: bool, whole: Pat
 
 def wait_for(process: "subprocess.Popen[bytes]", journal: Path, more: float) -> None:
     """Until a run has begun to enter what it finishes (or has ended), and so many seconds more."""
-    until, before = time.monotonic() + 60, journal.stat().st_mtime_ns if journal.exists() else 0
+    until, before = time.monotonic() + 300, journal.stat().st_mtime_ns if journal.exists() else 0
     while process.poll() is None and (not journal.exists() or journal.stat().st_mtime_ns == before):
         assert time.monotonic() < until
         time.sleep(0.02)

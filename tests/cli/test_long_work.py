@@ -105,13 +105,12 @@ def test_ctrl_c_in_a_long_replication_does_not_wait_for_its_end() -> None:
         "--out",
         "out",
     ]
-    began = time.monotonic()
     shown = simroute(*words, keys={r"0/40 runs.*[1-9]\d* h simulated": CTRL_C})
     assert shown.status == 130
     assert shown.left == [
         "^Csimroute: interrupted before the first replication was finished"
     ] or shown.left == ["simroute: interrupted before the first replication was finished"]
-    assert time.monotonic() - began < 45
+    assert shown.waited < 60
     assert list(Path("out").iterdir()) == []
 
 
@@ -138,7 +137,7 @@ def test_workers_end_with_a_parent_that_was_killed() -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while not Path("out", JOURNAL).exists() or len(children(process.pid)) < 2:
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -146,7 +145,7 @@ def test_workers_end_with_a_parent_that_was_killed() -> None:
     theirs = children(process.pid)
     process.kill()
     process.wait()
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while any(Path(f"/proc/{pid}").exists() for pid in theirs):
         assert time.monotonic() < until, theirs
         time.sleep(0.1)
@@ -163,5 +162,5 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     process.stdout.close()
     assert process.stderr is not None
     assert process.stderr.read() == b""
-    assert process.wait(timeout=60) in (0, 141)
+    assert process.wait(timeout=300) in (0, 141)
     assert Path("out/summary.json").is_file()

@@ -1,6 +1,7 @@
 """What an earlier run has played is read back, with the same bits, and only while nothing has
 changed."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,23 @@ def test_a_study_is_read_back_with_the_same_bits_and_says_so_in_one_line() -> No
     )
 
 
+def with_layer() -> Configuration:
+    """The study with a plug-in."""
+    return replace(study(), plugins=(Path("plug.py"),))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the study was played, and the same with a plug-in."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        Path("plug.py").write_text("A = 1\n", encoding="utf-8")
+        for made in (study(), with_layer()):
+            assert played(made)[1] == 4
+    return folder
+
+
 def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
     """The study, when this has changed."""
     made = study()
@@ -76,7 +94,7 @@ def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
         return replace(made, files={"log.csv": "other"})
     if what == "plug-in":
         Path("plug.py").write_text("A = 2\n", encoding="utf-8")
-        return replace(made, plugins=(Path("plug.py"),))
+        return with_layer()
     if what == "version":
         monkeypatch.setattr(version, "__version__", "9.9")
     elif what == "arithmetic":
@@ -93,14 +111,12 @@ def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
     ["configuration", "seed", "data", "plug-in", "version", "arithmetic", "code", "packages"],
 )
 def test_nothing_is_read_back_when_one_thing_has_changed(
-    what: str, monkeypatch: pytest.MonkeyPatch
+    what: str, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everything is simulated again, and nothing is told."""
-    before = study()
-    if what == "plug-in":
-        Path("plug.py").write_text("A = 1\n", encoding="utf-8")
-        before = replace(before, plugins=(Path("plug.py"),))
-    assert played(before)[1] == 4
+    shutil.copytree(whole, ".", dirs_exist_ok=True)
+    before = with_layer() if what == "plug-in" else study()
+    assert Path("reports/.cache", digest(before), JOURNAL).is_file()
     assert played(changed(what, monkeypatch))[1:] == (4, [])
 
 

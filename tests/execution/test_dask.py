@@ -96,7 +96,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     ]
     scheduler = launched(folder, *words)
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while not told.exists() or not told.read_text(encoding="utf-8").endswith("}"):
             assert time.monotonic() < until
             assert scheduler.poll() is None
@@ -122,7 +122,7 @@ def awaited(made: Machines, count: int) -> None:
     from distributed import Client
 
     with Client(f"tcp://{made.address}", set_as_default=False) as client:
-        client.wait_for_workers(count, timeout=60)
+        client.wait_for_workers(count, timeout=300)
 
 
 def study(replications: int = 10, *words: str) -> Configuration:

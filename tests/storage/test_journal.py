@@ -147,7 +147,7 @@ def writer(folder: Path, count: str) -> "subprocess.Popen[str]":
 
 def die_after(folder: Path, count: int) -> None:
     """A journal of so many replications whose writer was killed."""
-    assert writer(folder, str(count)).wait(timeout=60) == -signal.SIGKILL
+    assert writer(folder, str(count)).wait(timeout=300) == -signal.SIGKILL
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL on this system")
@@ -161,7 +161,7 @@ def test_nothing_that_was_entered_is_lost_by_kill_9(number: int, tmp_path: Path)
     time.sleep(random.Random(number).uniform(0.0, 0.6))
     process.kill()
     said += process.stdout.readlines()
-    process.wait(timeout=60)
+    process.wait(timeout=300)
     journal = Journal.open(tmp_path)
     entered = len([line for line in said if line.endswith("\n")])
     assert entered <= len(journal.keys()) <= entered + 1

@@ -175,9 +175,9 @@ def refusals(configuration: Configuration) -> np.ndarray:
     ("starts", "zone", "free"),
     [
         ("15", "UTC", 9),
-        ("2026-08-03T15:00", "UTC", 9),
+        pytest.param("2026-08-03T15:00", "UTC", 9, marks=pytest.mark.slow),
         ("2026-08-03T15:00", "Europe/Berlin", 7),
-        ("15", "Europe/Berlin", 9),
+        pytest.param("15", "Europe/Berlin", 9, marks=pytest.mark.slow),
     ],
 )
 def test_a_days_budget_begins_at_midnight(

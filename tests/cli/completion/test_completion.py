@@ -71,7 +71,7 @@ class Session:
     def until(self, keys, mark):
         """What is shown after these keys until a mark comes."""
         os.write(self.terminal, keys.encode())
-        shown, end = "", time.monotonic() + 60
+        shown, end = "", time.monotonic() + 300
         while mark not in shown and time.monotonic() < end:
             if select.select([self.terminal], [], [], 0.2)[0]:
                 shown += os.read(self.terminal, 1 << 16).decode(errors="replace")
@@ -218,7 +218,7 @@ def test_fish_completes_what_is_typed(line):
         [needs("fish"), "--no-config", "-c", program],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     ).stdout
     assert [found.partition("\t")[0] for found in shown.splitlines()] == [LINES[line][-1]]
@@ -337,7 +337,7 @@ def test_completing_loads_nothing_heavy(line):
         env=asked,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     ).stdout
     assert HEAVY & set(shown.splitlines()[-1].split()) == set()

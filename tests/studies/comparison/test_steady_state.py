@@ -42,7 +42,7 @@ def days(phi: float) -> list:
     return [one for one in runs(series(phi)) if one.low is not None]
 
 
-@pytest.mark.parametrize("phi", [0.0, 0.5, 0.8])
+@pytest.mark.parametrize("phi", [0.0, pytest.param(0.5, marks=pytest.mark.slow), 0.8])
 def test_the_mean_of_an_ar1_is_held_as_often_as_stated(phi: float) -> None:
     """Coverage of 1,000 days meets 93 to 97 % (± 2.1 points)."""
     found = days(phi)
