@@ -4,10 +4,9 @@ add up to too much."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
-from simroute.config import yaml_reader
 from simroute.config.inputs import contents, run_calendar
 from simroute.config.names import (
     KnownNames,
@@ -16,163 +15,236 @@ from simroute.config.names import (
     known_names,
     missing_quality_notes,
 )
-from simroute.config.yaml_reader import KeyPath
+from simroute.config.yaml_reader import Document, KeyPath
 from simroute.errors import nearest
 from simroute.models import burstiness, error_spells, spec
-from simroute.models.calendar import workload_calendar
+from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.faults import affected_deployments, check_outages, resolve_time
 from simroute.models.lengths import quantile_table
 from simroute.models.prices import resolve_prices
 from simroute.models.workload import MOST_QUESTIONS
 
 MOST_REPLICAS = 10_000
+SCOPES = ("provider", "deployment", "domain")
+"""Where an outage may be."""
 
 
-def check_scenario(
-    scenario: spec.Scenario, document: yaml_reader.Document, left_out: list[KeyPath], tables: bool
-) -> list[str]:
-    """What only the whole scenario can tell. `left_out`: keys that have mistakes of their own;
-    `tables`: the files that it names can be read."""
-    problems: list[str] = []
+@dataclass(frozen=True)
+class Unread:
+    """What could not be read of a scenario: the paths of keys with mistakes of their own, and
+    whether any of its files (trace, lengths, outcomes) could not."""
 
-    def wrong(path: KeyPath, text: str, *also: KeyPath) -> None:
-        """Where `path` has a mistake of its own, or one of those that it is held against, there is
-        nothing to say of it yet."""
-        if not any(
-            out == key[: len(out)] or (key == out[: len(key)] and key[0] != "outages")
-            for key in (path, *also)
-            for out in left_out
-        ):
-            problems.append(f"{document.where(path, *also)}: {'.'.join(path)}: {text}")
+    keys: list[KeyPath] = field(default_factory=list)
+    files: bool = False
 
-    def problem(path: KeyPath, check: Callable[[], object], *also: KeyPath) -> None:
-        """What a model's own check says of it, where it raises ValueError."""
+    def hides(self, *paths: KeyPath) -> bool:
+        """Whether one of these keys, or what it is part of, could not be read. A key with an
+        unread one inside counts as well, but for outages, whose keys are checked one by one."""
+        return any(
+            out == path[: len(out)] or (path == out[: len(path)] and path[0] != "outages")
+            for path in paths
+            for out in self.keys
+        )
+
+    def hides_names(self, *kinds: str) -> bool:
+        """Whether names of these kinds ("tasks", "features") under workload could not be read."""
+        above = [("workload",), *(("workload", kind) for kind in kinds)]
+        return any(path[:2] in above for path in self.keys)
+
+    @property
+    def hides_deployments(self) -> bool:
+        """Whether a deployment, or what outages know it by, could not be read."""
+        return any(
+            path[0] == "deployments" and (len(path) < 3 or path[2] in SCOPES) for path in self.keys
+        )
+
+
+def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) -> list[str]:
+    """The mistakes that only the whole scenario shows, with file and line. Keys that could not be
+    read, and keys that are compared with them, are passed over."""
+    check = _ScenarioCheck(scenario, document, unread)
+    if not scenario.deployments:
+        check.refuse(("deployments",), "at least one is needed")
+    calendar = workload_calendar(scenario.workload) if unread.files else run_calendar(scenario)
+    for name, deployment in scenario.deployments.items():
+        _check_deployment(check, ("deployments", name), deployment, calendar)
+    _check_traffic(check, scenario.workload)
+    _check_weights(check, scenario.workload)
+    for name, task in scenario.workload.tasks.items():
+        _check_lengths(check, ("workload", "tasks", name), task)
+    for name, outage in scenario.outages.items():
+        key = ("outages", name)
+        _check_scope(check, key, outage)
+        _check_times(check, key, outage)
+        spells = partial(check_outages, outage, scenario.horizon)
+        check.attempt(key, spells, (*key, "mean_between"), ("horizon",))
+    return check.problems
+
+
+@dataclass
+class _ScenarioCheck:
+    """A scenario while it is checked, and the mistakes so far."""
+
+    scenario: spec.Scenario
+    document: Document
+    unread: Unread
+    problems: list[str] = field(default_factory=list)
+
+    def refuse(self, path: KeyPath, text: str, *also: KeyPath) -> None:
+        """Add a mistake at `path`, unless it, or one of the keys `also` that it is compared with,
+        could not be read."""
+        if not self.unread.hides(path, *also):
+            where = self.document.where(path, *also)
+            self.problems.append(f"{where}: {'.'.join(path)}: {text}")
+
+    def attempt(self, path: KeyPath, check: Callable[[], object], *also: KeyPath) -> None:
+        """Add a model's own refusal, where `check` raises ValueError."""
         try:
             check()
         except ValueError as error:
-            wrong(path, str(error), *also)
+            self.refuse(path, str(error), *also)
 
-    load = scenario.workload
-    if not scenario.deployments:
-        wrong(("deployments",), "at least one is needed")
-    when = run_calendar(scenario) if tables else workload_calendar(load)
-    for name, deployment in scenario.deployments.items():
-        here = ("deployments", name)
-        listed = ((*here, "provider"), (*here, "price"), (*here, "price_date"))
-        problem(
-            (*here, "model"), partial(resolve_prices, deployment, scenario.horizon, when), *listed
-        )
-        if deployment.quality == {} and load.outcomes is None:
-            wrong(
-                (*here, "quality"),
-                "names no task; give one share, or one for each task, or null where it is not "
-                "known",
-            )
-        if sum(deployment.errors.values()) > 1:
-            wrong((*here, "errors"), "shares add up to more than 1")
-        if deployment.outcomes is not None and load.outcomes is not None and tables:
-            columns = contents("outcomes", load).columns
-            if deployment.outcomes not in columns:
-                wrong(
-                    (*here, "outcomes"),
-                    f"the table has no column {deployment.outcomes!r}; "
-                    f"{nearest(deployment.outcomes, columns)}",
-                )
-        if deployment.recorded is not None and load.trace is None:
-            wrong(
-                (*here, "recorded"),
-                "names a model of a trace, and there is none: give workload.trace, or remove it",
-            )
-        elif (
-            deployment.recorded is not None
-            and tables
-            and deployment.recorded not in (targets := contents("trace", load).targets)
-        ):
-            wrong(
-                (*here, "recorded"),
-                f"the trace has no calls of {deployment.recorded!r}; "
-                f"{nearest(deployment.recorded, targets)}",
-            )
-        problem(
-            (*here, "clustered", "spell"),
-            partial(error_spells.check_spells, deployment.clustered, scenario.horizon),
-            ("horizon",),
-        )
-        if deployment.outcomes is None and load.outcomes is not None:
-            wrong(
-                (*here, "outcomes"),
-                "is required beside workload.outcomes: the column that holds this model's answers",
-            )
-    if sum(load.invalid.values()) > 1:
-        wrong(("workload", "invalid"), "shares add up to more than 1")
-    if load.repeats.questions > MOST_QUESTIONS:
-        wrong(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
-    problem(
-        ("workload", "burstiness", "spell"),
-        lambda: burstiness.check_spells(load.burstiness, scenario.horizon),
-        ("horizon",),
+
+def _check_deployment(
+    check: _ScenarioCheck, key: KeyPath, deployment: spec.Deployment, calendar: Calendar
+) -> None:
+    horizon, load = check.scenario.horizon, check.scenario.workload
+    prices = partial(resolve_prices, deployment, horizon, calendar)
+    check.attempt(
+        (*key, "model"), prices, (*key, "provider"), (*key, "price"), (*key, "price_date")
     )
-    if scenario.gateway.replicas > MOST_REPLICAS:
-        wrong(
+    if deployment.quality == {} and load.outcomes is None:
+        check.refuse(
+            (*key, "quality"),
+            "names no task; give one share, or one for each task, or null where it is not known",
+        )
+    if sum(deployment.errors.values()) > 1:
+        check.refuse((*key, "errors"), "shares add up to more than 1")
+    _check_columns(check, key, deployment)
+    spells = partial(error_spells.check_spells, deployment.clustered, horizon)
+    check.attempt((*key, "clustered", "spell"), spells, ("horizon",))
+    if deployment.outcomes is None and load.outcomes is not None:
+        check.refuse(
+            (*key, "outcomes"),
+            "is required beside workload.outcomes: the column that holds this model's answers",
+        )
+
+
+def _check_columns(check: _ScenarioCheck, key: KeyPath, deployment: spec.Deployment) -> None:
+    """What a deployment takes from the scenario's files: a column of outcomes, a model of the
+    trace."""
+    load, readable = check.scenario.workload, not check.unread.files
+    column, model = deployment.outcomes, deployment.recorded
+    if column is not None and load.outcomes is not None and readable:
+        columns = contents("outcomes", load).columns
+        if column not in columns:
+            text = f"the table has no column {column!r}; {nearest(column, columns)}"
+            check.refuse((*key, "outcomes"), text)
+    if model is not None and load.trace is None:
+        check.refuse(
+            (*key, "recorded"),
+            "names a model of a trace, and there is none: give workload.trace, or remove it",
+        )
+    elif model is not None and readable:
+        targets = contents("trace", load).targets
+        if model not in targets:
+            text = f"the trace has no calls of {model!r}; {nearest(model, targets)}"
+            check.refuse((*key, "recorded"), text)
+
+
+def _check_traffic(check: _ScenarioCheck, load: spec.Workload) -> None:
+    if sum(load.invalid.values()) > 1:
+        check.refuse(("workload", "invalid"), "shares add up to more than 1")
+    if load.repeats.questions > MOST_QUESTIONS:
+        check.refuse(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
+    spells = partial(burstiness.check_spells, load.burstiness, check.scenario.horizon)
+    check.attempt(("workload", "burstiness", "spell"), spells, ("horizon",))
+    if check.scenario.gateway.replicas > MOST_REPLICAS:
+        check.refuse(
             ("gateway", "replicas"),
             f"at most {MOST_REPLICAS:,}: each keeps a copy of every layer in memory",
         )
+
+
+def _check_weights(check: _ScenarioCheck, load: spec.Workload) -> None:
     for part, count in (("hours", 24), ("days", 7)):
         weights = getattr(load.profile, part)
         if weights and (len(weights) != count or not any(weights)):
-            wrong(("workload", "profile", part), f"expected {count} weights, not all zero")
+            check.refuse(("workload", "profile", part), f"expected {count} weights, not all zero")
     for part in ("users", "features"):
         shares = getattr(load, part)
         if shares and not any(shares.values()):
-            wrong(("workload", part), "the weights are all zero; at least one must be positive")
+            text = "the weights are all zero; at least one must be positive"
+            check.refuse(("workload", part), text)
     if not any(task.share for task in load.tasks.values()):
-        wrong(("workload", "tasks"), "the shares are all zero; at least one must be positive")
-    for name, work in load.tasks.items():
-        for part, lengths in (
-            ("input_tokens", work.input_tokens),
-            ("output_tokens", work.output_tokens),
-        ):
-            problem(
-                ("workload", "tasks", name, part, "quantiles"),
-                partial(quantile_table, lengths.quantiles or {"p0": 1, "p100": 1}),
+        text = "the shares are all zero; at least one must be positive"
+        check.refuse(("workload", "tasks"), text)
+
+
+def _check_lengths(check: _ScenarioCheck, key: KeyPath, task: spec.Task) -> None:
+    for part in ("input_tokens", "output_tokens"):
+        quantiles = getattr(task, part).quantiles or {"p0": 1, "p100": 1}
+        check.attempt((*key, part, "quantiles"), partial(quantile_table, quantiles))
+
+
+def _check_scope(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
+    scopes = [kind for kind in SCOPES if getattr(outage, kind) is not None]
+    deployments = check.scenario.deployments
+    if len(scopes) != 1:
+        check.refuse(
+            key,
+            f"give exactly one of provider, deployment, domain; found "
+            f"{', '.join(scopes) or 'none'}",
+            *((*key, kind) for kind in SCOPES),
+        )
+    elif not check.unread.hides_deployments and not affected_deployments(outage, deployments):
+        kind, name = scopes[0], getattr(outage, scopes[0])
+        names = (
+            set(deployments)
+            if kind == "deployment"
+            else {getattr(deployment, kind) for deployment in deployments.values()} - {None}
+        )
+        text = f"no deployment belongs to {kind} {name!r}; {nearest(name, sorted(names))}"
+        check.refuse((*key, kind), text)
+
+
+def _check_times(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
+    horizon = check.scenario.horizon
+    scheduled = outage.start is not None
+    if scheduled != (outage.end is not None) or scheduled == (outage.mean_between is not None):
+        check.refuse(
+            key,
+            "give start and end for a scheduled outage, or mean_between for random ones",
+            *((*key, name) for name in ("start", "end", "mean_between")),
+        )
+    elif outage.start is not None and outage.end is not None:
+        start, end = resolve_time(outage.start, horizon), resolve_time(outage.end, horizon)
+        if end <= start:
+            text = f"ends at {end:g} s, not after its start at {start:g} s"
+            check.refuse((*key, "end"), text, (*key, "start"), ("horizon",))
+        elif start >= horizon:
+            text = (
+                f"begins at {start:g} s, after the horizon of {horizon:g} s; shares such as "
+                f"start: 30% fit any horizon"
             )
-    for name, outage in scenario.outages.items():
-        _outage(("outages", name), outage, scenario, wrong, deployments_readable(left_out))
-        problem(
-            ("outages", name),
-            partial(check_outages, outage, scenario.horizon),
-            ("outages", name, "mean_between"),
-            ("horizon",),
-        )
-    return problems
+            check.refuse((*key, "start"), text, ("horizon",))
 
 
-def available_names(
-    scenario: spec.Scenario, left_out: list[KeyPath], readable: bool
-) -> dict[str, KnownNames]:
-    """Kind -> names that there are, of the kinds of which all can be read."""
-    found = known_names(scenario) if readable else {}
+def readable_names(scenario: spec.Scenario, unread: Unread) -> dict[str, KnownNames]:
+    """Kind -> names that there are, of the kinds of which all names can be read."""
+    if unread.files:
+        return {}
     hidden = {
-        "task": ("tasks",),
-        "feature": ("features",),
-        "task or feature": ("tasks", "features"),
+        "task": unread.hides_names("tasks"),
+        "feature": unread.hides_names("features"),
+        "task or feature": unread.hides_names("tasks", "features"),
+        "provider": unread.hides_deployments,
     }
-    lost = {
-        kind
-        for kind, keys in hidden.items()
-        if any(
-            path[:2] in [("workload",), *(("workload", key) for key in keys)] for path in left_out
-        )
-    }
-    return {
-        kind: names
-        for kind, names in found.items()
-        if kind not in lost and (kind != "provider" or deployments_readable(left_out))
-    }
+    return {kind: names for kind, names in known_names(scenario).items() if not hidden[kind]}
 
 
 def check_names(
-    scenario: spec.Scenario, there: dict[str, KnownNames], document: yaml_reader.Document
+    scenario: spec.Scenario, known: dict[str, KnownNames], document: Document
 ) -> tuple[list[str], list[str]]:
     """(mistakes, notes) of tasks, features and providers that a scenario mentions."""
     mentions = list(find_mentions(scenario))
@@ -180,77 +252,10 @@ def check_names(
         each for each in mentions if each.kind == "task" and scenario.workload.outcomes is None
     ]
     # a task that is graded and does not come does no harm
-    problems, _ = check_mentions(graded, there, document, strict=True)
-    notes = missing_quality_notes(scenario, there) if "task" in there else []
+    problems, _ = check_mentions(graded, known, document, strict=True)
+    notes = missing_quality_notes(scenario, known) if "task" in known else []
     for kind in ("feature", "provider"):
-        found = check_mentions(
-            [each for each in mentions if each.kind == kind],
-            there,
-            document,
-            strict=kind == "feature",
-        )
-        problems, notes = problems + found[0], notes + found[1]
+        of_kind = [each for each in mentions if each.kind == kind]
+        mistakes, doubts = check_mentions(of_kind, known, document, strict=kind == "feature")
+        problems, notes = problems + mistakes, notes + doubts
     return problems, notes
-
-
-SCOPES = ("provider", "deployment", "domain")
-"""Where an outage may be."""
-
-
-def deployments_readable(left_out: list[KeyPath]) -> bool:
-    """Whether all deployments, and what outages know them by, can be read."""
-    return not any(
-        path[0] == "deployments" and (len(path) < 3 or path[2] in SCOPES) for path in left_out
-    )
-
-
-def _outage(
-    key: KeyPath, outage: spec.Outage, scenario: spec.Scenario, wrong: Any, known_all: bool
-) -> None:
-    scopes = [kind for kind in SCOPES if getattr(outage, kind) is not None]
-    if len(scopes) != 1:
-        others = [(*key, kind) for kind in SCOPES]
-        wrong(
-            key,
-            f"give exactly one of provider, deployment, domain; found "
-            f"{', '.join(scopes) or 'none'}",
-            *others,
-        )
-    elif known_all and not affected_deployments(outage, scenario.deployments):
-        kind, name = scopes[0], getattr(outage, scopes[0])
-        deployments = scenario.deployments.items()
-        known = sorted(
-            {
-                text
-                for n, d in deployments
-                if (text := n if kind == "deployment" else getattr(d, kind)) is not None
-            }
-        )
-        wrong((*key, kind), f"no deployment belongs to {kind} {name!r}; {nearest(name, known)}")
-    times = [(*key, name) for name in ("start", "end", "mean_between")]
-    if (outage.start is None) != (outage.end is None) or (outage.start is None) == (
-        outage.mean_between is None
-    ):
-        wrong(
-            key,
-            "give start and end for a scheduled outage, or mean_between for random ones",
-            *times,
-        )
-    elif outage.start is not None and outage.end is not None:
-        start, end = (
-            resolve_time(outage.start, scenario.horizon),
-            resolve_time(outage.end, scenario.horizon),
-        )
-        if end <= start:
-            wrong(
-                (*key, "end"),
-                f"ends at {end:g} s, not after its start at {start:g} s",
-                (*key, "start"),
-                ("horizon",),
-            )
-        elif start >= scenario.horizon:
-            why = (
-                f"begins at {start:g} s, after the horizon of {scenario.horizon:g} s; shares "
-                f"such as start: 30% fit any horizon"
-            )
-            wrong((*key, "start"), why, ("horizon",))

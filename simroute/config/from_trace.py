@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from simroute.config import schema, yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import read_options
-from simroute.config.loading import build_configuration, collect_mistakes, read_documents
+from simroute.config.loading import Head, build_configuration, collect_mistakes, read_documents
 from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.prices import catalogue_name, catalogue_price
@@ -236,16 +236,8 @@ def load_replay(
     if document is None or problems:
         raise collect_mistakes(problems, document, documents, overrides)
     stances = [stance for stance in documents if stance is not None]
-    made = build_configuration(
-        "replay",
-        Path(path).name.split(".")[0] or "trace",
-        document,
-        policies,
-        stances,
-        overrides,
-        seed,
-        replications,
-    )
+    head = Head("replay", Path(path).name.split(".")[0] or "trace", seed, replications)
+    made = build_configuration(head, document, policies, stances, overrides)
     made.notes = [*notes, *made.notes]
     return made
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import simroute.policies  # noqa: F401 - registers the layers
-from simroute.config import advice, catalogue, checks, names, schema, yaml_reader
-from simroute.config.checks import check_scenario, deployments_readable
+from simroute.config import advice, catalogue, schema, yaml_reader
+from simroute.config.checks import Unread, check_names, check_scenario, readable_names
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
+from simroute.config.names import KnownNames, check_mentions, layer_mentions, target_mistakes
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.scalars import displayed
+from simroute.config.yaml_reader import Document
 from simroute.core import registry
 from simroute.errors import InputError, nearest
 from simroute.models import spec
 from simroute.models.price_notes import price_warnings
+
+
+class Head(NamedTuple):
+    """What a configuration says beside scenario and policies."""
+
+    command: str
+    scenario_name: str
+    seed: int = 1
+    replications: int = 1
 
 
 def load(
@@ -28,82 +39,68 @@ def load(
     seed: int = 1,
     replications: int = 1,
 ) -> Configuration:
-    """Compose, validate and build. Raises InputError with every mistake."""
+    """The configuration of a scenario and policies by name or path, with overrides.
+
+    Raises InputError with every mistake.
+    """
     overrides = overrides or []
     documents, problems = read_documents(scenario, policies)
     if problems:
         raise collect_mistakes(problems, documents[0], documents[1:], overrides)
     weather, *stances = (document for document in documents if document is not None)
-    return build_configuration(
-        command, Path(scenario).stem, weather, policies, stances, overrides, seed, replications
-    )
+    head = Head(command, Path(scenario).stem, seed, replications)
+    return build_configuration(head, weather, policies, stances, overrides)
 
 
 def build_configuration(
-    command: str,
-    name: str,
-    weather: yaml_reader.Document,
+    head: Head,
+    weather: Document,
     policies: list[str],
-    stances: list[yaml_reader.Document],
+    stances: list[Document],
     overrides: list[str],
-    seed: int,
-    replications: int,
 ) -> Configuration:
-    """The same, of documents that have been read."""
+    """The same from documents: `weather` is the scenario's, `stances` are those of `policies`."""
     names = [Path(policy).stem for policy in policies]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise collect_mistakes(
-            [f"policy {twice[0]!r} is named twice; give the second one another file name"],
-            weather,
-            [*stances],
-            overrides,
-        )
+        problem = f"policy {twice[0]!r} is named twice; give the second one another file name"
+        raise collect_mistakes([problem], weather, [*stances], overrides)
+    written = {name: document.data for name, document in zip(names, stances, strict=True)}
     try:
-        made, layers, notes = compose(
-            weather.data, {n: d.data for n, d in zip(names, stances, strict=True)}, overrides
-        )
+        scenario, layers, notes = compose(weather.data, written, overrides)
     except InputError as error:
         raise collect_mistakes(list(error.lines), weather, [*stances], []) from None
     mark_overridden(overrides, weather, stances)
-    base = _resolved(made, weather)
-    return _build(
-        command,
-        name,
-        made,
-        base,
-        dict(zip(names, layers, strict=True)),
-        [weather, *stances],
-        overrides,
-        seed,
-        replications,
-        notes,
-    )
+    composed = {
+        name: replace(document, data=data)
+        for name, document, data in zip(names, stances, layers, strict=True)
+    }
+    weather = replace(weather, data=_with_absolute_paths(scenario, weather))
+    return _build(head, weather, composed, overrides, notes)
 
 
 def collect_mistakes(
     problems: list[str],
-    weather: yaml_reader.Document | None,
-    stances: list[yaml_reader.Document | None],
+    weather: Document | None,
+    stances: list[Document | None],
     overrides: list[str],
 ) -> InputError:
-    """With what is wrong in overrides and in those files that can be read (the others are None), so
-    that everything is told at once."""
-    known = [stance for stance in stances if stance is not None]
-    data, base = (None, {}) if weather is None else (weather.data, _resolved(weather.data, weather))
-    aimed = override_mistakes(
-        overrides, data, [None if stance is None else stance.data for stance in stances]
-    )
-    layers = {str(place): stance.data for place, stance in enumerate(known)}
-    return InputError(*problems, *aimed, *_examined(data, base, layers, weather, known, [], [])[2])
+    """These problems, with what is wrong in overrides and in the documents that could be read (the
+    others are None), so that a user sees all mistakes at once."""
+    data = None if weather is None else weather.data
+    stance_data = [None if stance is None else stance.data for stance in stances]
+    problems = [*problems, *override_mistakes(overrides, data, stance_data)]
+    if weather is not None:
+        weather = replace(weather, data=_with_absolute_paths(weather.data, weather))
+    readable = (stance for stance in stances if stance is not None)
+    named = {str(place): stance for place, stance in enumerate(readable)}
+    return InputError(*problems, *_examine(weather, named, []).problems)
 
 
 def load_layers(policy: str) -> dict[str, Any]:
     """The layers of a policy by name or path, for use without a scenario. Raises InputError."""
-    document = yaml_reader.read(
-        catalogue.find("policies", policy), policy if catalogue.is_path(policy) else None
-    )
-    return _layers(document.data, document)
+    path = catalogue.find("policies", policy)
+    return _layers(yaml_reader.read(path, policy if catalogue.is_path(policy) else None))
 
 
 def restore(path: Path) -> Configuration:
@@ -111,96 +108,92 @@ def restore(path: Path) -> Configuration:
     return restore_document(yaml_reader.read(path))
 
 
-def restore_document(document: yaml_reader.Document) -> Configuration:
-    """The same, of a document that has been read."""
-    wanted = {"command", "seed", "replications", "files", "scenario_name", "scenario", "policies"}
-    missing = wanted - set(document.data)
+def restore_document(document: Document) -> Configuration:
+    """The same, from a document that has been read."""
+    data = document.data
+    _check_head(document)
+    weather = _part(document, data["scenario"], ("scenario",))
+    stances = {
+        str(name): _part(document, layers, ("policies", name))
+        for name, layers in data["policies"].items()
+    }
+    head = Head(
+        str(data["command"]), str(data["scenario_name"]), data["seed"], data["replications"]
+    )
+    configuration = _build(head, weather, stances, ["scenario.horizon=given"], [])
+    for file, known in data["files"].items():
+        if configuration.files.get(file) != known:
+            raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
+    configuration.study = _study_options(document)
+    if "windows" in data:
+        configuration = with_windows(configuration, data["windows"])
+    if "replication" in data:
+        return configuration.only_replication(data["replication"])
+    return configuration
+
+
+def _check_head(document: Document) -> None:
+    """Refuse a document that is no run's config.yaml."""
+    needed = {"command", "seed", "replications", "files", "scenario_name", "scenario", "policies"}
+    missing = needed - set(document.data)
     if missing:
         raise InputError(
             f"{document.file}: not a run's config.yaml: {', '.join(sorted(missing))} is missing"
         )
-    data = document.data
-    numbers = {name: data[name] for name in ("seed", "replications", "replication") if name in data}
-    for name, value in numbers.items():
-        if (
-            not isinstance(value, int)
-            or isinstance(value, bool)
-            or value < (1 if name == "replications" else 0)
-        ):
+    for name, least in (("seed", 0), ("replications", 1), ("replication", 0)):
+        value = document.data.get(name, least)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise InputError(
                 f"{document.where((name,))}: {name}: expected a whole number, found {value!r}"
             )
-    scenario = yaml_reader.Document(
-        document.file,
-        data["scenario"],
-        {k[1:]: v for k, v in document.lines.items() if k[0] == "scenario"},
-    )
-    stances = [
-        yaml_reader.Document(
-            document.file,
-            value,
-            {k[2:]: v for k, v in document.lines.items() if k[:2] == ("policies", name)},
-        )
-        for name, value in data["policies"].items()
-    ]
-    made = _build(
-        str(data["command"]),
-        str(data["scenario_name"]),
-        data["scenario"],
-        {},
-        data["policies"],
-        [scenario, *stances],
-        ["scenario.horizon=given"],
-        data["seed"],
-        data["replications"],
-        [],
-    )
-    for file, known in data["files"].items():
-        if made.files.get(file) != known:
-            raise InputError(f"{file}: has changed since that run (SHA-256 differs)")
-    yearly = data.get("yearly", False)
+
+
+def _part(document: Document, data: Any, at: tuple[Any, ...]) -> Document:
+    """What stands at a key of a document, with its lines, as a document of its own."""
+    lines = {
+        path[len(at) :]: line for path, line in document.lines.items() if path[: len(at)] == at
+    }
+    return Document(document.file, data, lines)
+
+
+def _study_options(document: Document) -> StudyOptions:
+    yearly = document.data.get("yearly", False)
     if not isinstance(yearly, bool):
         raise InputError(
             f"{document.where(('yearly',))}: yearly: expected true or false, found {yearly!r}"[:200]
         )
-    until = _until(data["until"], document) if "until" in data else None
-    made.study = StudyOptions(until=until, yearly=yearly)
-    if "windows" in data:
-        made = with_windows(made, data["windows"])
-    return made.only_replication(data["replication"]) if "replication" in data else made
-
-
-def with_windows(made: Configuration, among: Any) -> Configuration:
-    """Played in so many parts. Raises InputError where that cannot be."""
-    if not isinstance(among, int) or isinstance(among, bool) or not 1 <= among <= 100_000:
-        raise InputError(f"windows: expected a whole number from 1 to 100,000, found {among!r}")
-    if made.scenario.workload.trace is None or made.scenario.workload.trace_jitter:
-        raise InputError(
-            "windows: only a trace can be played in parts, and not with --jitter, which moves "
-            "requests between them"
-        )
-    return replace(made, study=replace(made.study, windows=among))
-
-
-def _until(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
-    if not isinstance(data, dict) or {key: type(value) for key, value in data.items()} != {
-        "criterion": str,
-        "first": int,
-        "most": int,
-    }:
+    until = document.data.get("until")
+    if "until" in document.data and (
+        not isinstance(until, dict)
+        or {key: type(value) for key, value in until.items()}
+        != {"criterion": str, "first": int, "most": int}
+    ):
         raise InputError(
             f"{document.where(('until',))}: until: expected criterion, first and most, as a run "
             f"writes them"
         )
-    return data
+    return StudyOptions(until=until, yearly=yearly)
+
+
+def with_windows(configuration: Configuration, count: Any) -> Configuration:
+    """The same, with its trace played in `count` parts. Raises InputError where that cannot be."""
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 100_000:
+        raise InputError(f"windows: expected a whole number from 1 to 100,000, found {count!r}")
+    load = configuration.scenario.workload
+    if load.trace is None or load.trace_jitter:
+        raise InputError(
+            "windows: only a trace can be played in parts, and not with --jitter, which moves "
+            "requests between them"
+        )
+    return replace(configuration, study=replace(configuration.study, windows=count))
 
 
 def read_documents(
     scenario: str | None, policies: list[str]
-) -> tuple[list[yaml_reader.Document | None], list[str]]:
-    """A scenario (unless None) and policies by name or path (None: cannot be read), and one line
-    for each that cannot be."""
-    found: list[yaml_reader.Document | None] = []
+) -> tuple[list[Document | None], list[str]]:
+    """The documents of a scenario (unless None) and of policies by name or path, None for each that
+    cannot be read, and a line that says why."""
+    documents: list[Document | None] = []
     problems: list[str] = []
     for kind, name in [
         *([] if scenario is None else [("scenarios", scenario)]),
@@ -208,162 +201,175 @@ def read_documents(
     ]:
         try:
             path = catalogue.find(kind, name)
-            document = yaml_reader.read(
-                path, name if catalogue.is_path(name) else f"{kind}/{path.name}"
-            )
-            document.folder = path.resolve().parent
-            found.append(document)
+            shown = name if catalogue.is_path(name) else f"{kind}/{path.name}"
+            documents.append(yaml_reader.read(path, shown))
         except InputError as error:
-            found.append(None)
+            documents.append(None)
             problems += error.lines
-    return found, problems
+    return documents, problems
+
+
+def _with_absolute_paths(data: Any, document: Document) -> Any:
+    """A scenario's data with its paths made absolute: those of the file from its folder, those of
+    the command line from the working directory."""
+    if not isinstance(data, dict) or not isinstance(data.get("workload"), dict):
+        return data
+    load, written = dict(data["workload"]), document.data.get("workload")
+    for kind in FILES:
+        if isinstance(load.get(kind), str):
+            is_own = isinstance(written, dict) and written.get(kind) == load[kind]
+            folder = document.folder if is_own else Path.cwd()
+            load[kind] = str((folder / load[kind]).resolve())
+    return {**data, "workload": load}
 
 
 def _build(
-    command: str,
-    name: str,
-    data: Any,
-    base: dict[str, str],
-    policies: dict[str, Any],
-    documents: list[yaml_reader.Document],
+    head: Head,
+    weather: Document,
+    stances: dict[str, Document],
     overrides: list[str],
-    seed: int,
-    replications: int,
     notes: list[str],
 ) -> Configuration:
-    weather, *stances = documents
-    scenario, built, problems = _examined(data, base, policies, weather, stances, overrides, notes)
-    if problems:
-        raise InputError(*problems)
+    result = _examine(weather, stances, overrides)
+    if result.problems:
+        raise InputError(*result.problems)
+    scenario = result.scenario
     assert scenario is not None
-    files = {
-        path: digest(path)
-        for kind in FILES
-        if (path := getattr(scenario.workload, kind)) is not None
-    }
-    return Configuration(command, name, scenario, built, seed, replications, files, notes=notes)
+    paths = [getattr(scenario.workload, kind) for kind in FILES]
+    files = {path: digest(path) for path in paths if path is not None}
+    command, name, seed, replications = head
+    notes = [*notes, *result.notes]
+    return Configuration(
+        command, name, scenario, result.policies, seed, replications, files, notes=notes
+    )
 
 
-def _examined(
-    data: Any,
-    base: dict[str, str],
-    policies: dict[str, Any],
-    weather: yaml_reader.Document | None,
-    stances: list[yaml_reader.Document],
-    overrides: list[str],
-    notes: list[str],
-) -> tuple[spec.Scenario | None, dict[str, Any], list[str]]:
-    """The scenario (None if nothing can be read of it), the policies' layers, and every mistake."""
+@dataclass
+class _Examined:
+    """What can be read of a scenario and policies, every mistake of theirs, and notes."""
+
     scenario: spec.Scenario | None = None
-    problems: list[str] = []
-    left_out: list[yaml_reader.KeyPath] = []
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _examine(
+    weather: Document | None, stances: dict[str, Document], overrides: list[str]
+) -> _Examined:
+    """Documents with their overrides applied, read and checked as a whole."""
+    result = _Examined()
+    unread = Unread()
     if weather is not None:
-        if isinstance(data, dict) and isinstance(data.get("workload"), dict):
-            data = {**data, "workload": {**data["workload"], **base}}
-        scenario, problems, left_out = schema.build_valid_part(spec.Scenario, data, weather)
-    built = {}
-    for (policy, layers), document in zip(policies.items(), stances, strict=True):
+        scenario, problems, keys = schema.build_valid_part(spec.Scenario, weather.data, weather)
+        result.scenario, unread = scenario, Unread(keys)
+        result.problems += problems
+    for name, document in stances.items():
         try:
-            built[policy] = _layers(layers, document)
+            result.policies[name] = _layers(document)
         except InputError as error:
-            problems += error.lines
-    if scenario is None or weather is None:
-        return None, built, problems
-    notes += [f"{weather.file}: {line}" for line in advice.millisecond_notes(scenario, data)]
-    readable = True
+            result.problems += error.lines
+    if weather is None or result.scenario is None:
+        return result
+    unread = _read_files(result, weather, overrides, unread)
+    known = readable_names(result.scenario, unread)
+    _check_scenario(result, weather, unread, known)
+    for name, document in stances.items():
+        _check_policy(result, name, document, unread, known)
+    return result
+
+
+def _read_files(
+    result: _Examined, weather: Document, overrides: list[str], unread: Unread
+) -> Unread:
+    """Read the scenario's files, which may set its horizon and the day of its prices; returns what
+    could not be read of all."""
+    scenario = result.scenario
+    assert scenario is not None
+    suspicious = advice.millisecond_notes(scenario, weather.data)
+    result.notes += [f"{weather.file}: {line}" for line in suspicious]
     try:
-        scenario = read_inputs(scenario, weather, overrides, notes)
+        scenario = read_inputs(scenario, weather, overrides, result.notes)
     except InputError as error:
-        problems += error.lines
-        readable = False
-        left_out = [*left_out, ("horizon",)]
-    scenario = pin_prices(scenario, notes) if readable else scenario
-    problems += check_scenario(scenario, weather, left_out, readable)
-    there = checks.available_names(scenario, left_out, readable)
-    mistakes, doubts = checks.check_names(scenario, there, weather)
-    problems += mistakes
-    notes += doubts
-    notes += [] if problems else price_warnings(scenario, run_calendar(scenario))
-    for policy, document in zip(policies, stances, strict=True):
-        layers = built.get(policy, {})
-        problems += (
-            [
-                f"{document.where(key)}: {'.'.join(key)}: {line}"
-                for key, line in names.target_mistakes(layers, scenario)
-            ]
-            if deployments_readable(left_out)
-            else []
-        )
-        mistakes, doubts = names.check_mentions(
-            names.layer_mentions(layers), there, document, strict=False
-        )
-        problems += mistakes
-        notes += [f"{policy}: {line}" for line in doubts]
-        built[policy] = {key: _funded(layer, scenario) for key, layer in layers.items()}
-        notes += [
-            f"{policy}: {line}"
-            for line in (
-                *advice.nesting_notes(layers),
-                *advice.setting_notes(layers, policies[policy], scenario),
-            )
+        result.problems += error.lines
+        return Unread([*unread.keys, ("horizon",)], files=True)
+    result.scenario = pin_prices(scenario, result.notes)
+    return unread
+
+
+def _check_scenario(
+    result: _Examined, weather: Document, unread: Unread, known: dict[str, KnownNames]
+) -> None:
+    scenario = result.scenario
+    assert scenario is not None
+    result.problems += check_scenario(scenario, weather, unread)
+    mistakes, doubts = check_names(scenario, known, weather)
+    result.problems += mistakes
+    result.notes += doubts
+    if not result.problems:
+        result.notes += price_warnings(scenario, run_calendar(scenario))
+
+
+def _check_policy(
+    result: _Examined, name: str, document: Document, unread: Unread, known: dict[str, KnownNames]
+) -> None:
+    """Check a policy against the scenario, and let its budget layers have the scenario's sum."""
+    scenario, layers = result.scenario, result.policies.get(name, {})
+    assert scenario is not None
+    if not unread.hides_deployments:
+        result.problems += [
+            f"{document.where(key)}: {'.'.join(key)}: {line}"
+            for key, line in target_mistakes(layers, scenario)
         ]
-    return scenario, built, problems
+    mistakes, doubts = check_mentions(layer_mentions(layers), known, document, strict=False)
+    result.problems += mistakes
+    result.notes += [
+        f"{name}: {line}"
+        for line in (
+            *doubts,
+            *advice.nesting_notes(layers),
+            *advice.setting_notes(layers, document.data, scenario),
+        )
+    ]
+    result.policies[name] = {key: _funded(layer, scenario) for key, layer in layers.items()}
 
 
-def _resolved(data: Any, document: yaml_reader.Document) -> dict[str, str]:
-    """Paths made absolute: those of the file from its folder, those of the command line from the
-    working directory."""
-    load = data.get("workload") if isinstance(data, dict) else None
-    written = document.data.get("workload")
-    found = {}
-    for kind in FILES:
-        value = load.get(kind) if isinstance(load, dict) else None
-        if isinstance(value, str):
-            own = isinstance(written, dict) and written.get(kind) == value
-            folder = document.folder if own else Path.cwd()
-            found[kind] = str((folder / value).resolve())
-    return found
-
-
-def _layers(data: Any, document: yaml_reader.Document) -> dict[str, Any]:
-    if not isinstance(data, dict):
+def _layers(document: Document) -> dict[str, Any]:
+    """The layers of a policy's document. Raises InputError with every mistake."""
+    if not isinstance(document.data, dict):
         raise InputError(f"{document.file}: expected layers by name")
-    made: dict[str, Any] = {}
+    layers: dict[str, Any] = {}
     problems: list[str] = []
-    for key, value in data.items():
-        if key in RESERVED:
-            continue
-        settings = dict(value or {}) if isinstance(value, dict) or value is None else value
-        kind = settings.pop("kind", key) if isinstance(settings, dict) else key
-        if kind not in registry:
-            near = nearest(str(kind), sorted(registry))
-            own = (
-                ""
-                if near.startswith("did")
-                else "; one of your own is loaded with --plugin FILE.py"
-            )
-            problems.append(
-                f"{document.where((str(key),))}: {key}: no layer is called {kind!r}; {near}{own}"
-            )
-            continue
-        if not isinstance(settings, dict):
-            first = next((field.name for field in declared_fields(registry[kind])), "")
-            wanted = (
-                f"expected keys and values, found {displayed(value)}; write {key}: "
-                f"{{{first + ': …' if first else ''}}}"
-            )
-            problems.append(f"{document.where((str(key),))}: {key}: {wanted}")
-            continue
-        try:
-            made[str(key)] = schema.build(registry[kind], settings, document, (str(key),))
-        except InputError as error:
-            problems += error.lines
+    for key, value in document.data.items():
+        if key not in RESERVED:
+            try:
+                layers[str(key)] = _layer(key, value, document)
+            except InputError as error:
+                problems += error.lines
     problems += [
-        f"{document.where((key,))}: {key}: {text}" for key, text in advice.forbidden_nestings(made)
+        f"{document.where((key,))}: {key}: {text}"
+        for key, text in advice.forbidden_nestings(layers)
     ]
     if problems:
         raise InputError(*problems)
-    return made
+    return layers
+
+
+def _layer(key: Any, value: Any, document: Document) -> Any:
+    settings = dict(value or {}) if isinstance(value, dict) or value is None else value
+    kind = settings.pop("kind", key) if isinstance(settings, dict) else key
+    where = f"{document.where((str(key),))}: {key}"
+    if kind not in registry:
+        near = nearest(str(kind), sorted(registry))
+        plugin = "; one of your own is loaded with --plugin FILE.py"
+        own = "" if near.startswith("did") else plugin
+        raise InputError(f"{where}: no layer is called {kind!r}; {near}{own}")
+    if not isinstance(settings, dict):
+        first = next((f"{field.name}: …" for field in declared_fields(registry[kind])), "")
+        raise InputError(
+            f"{where}: expected keys and values, found {displayed(value)}; write {key}: {{{first}}}"
+        )
+    return schema.build(registry[kind], settings, document, (str(key),))
 
 
 def _funded(layer: Any, scenario: spec.Scenario) -> Any:
