@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from simroute.config import catalogue, yaml_reader
-from simroute.fitting.forecast import Forecast, forecast
+from simroute.fitting.forecast import Forecast, ForecastPlan, forecast
 from simroute.text import duration
 from simroute.traces import read
 
@@ -30,7 +30,9 @@ UNITS = {
 def forecasts() -> dict[str, Forecast]:
     """Of each log, at the prices of the demo's first deployment."""
     given = yaml_reader.read(catalogue.find("scenarios", "demo")).data["deployments"]
-    return {name: forecast(read([DATA / name]), name, TRAIN, RUNS, given) for name in LOGS}
+    return {
+        name: forecast(read([DATA / name]), name, ForecastPlan(TRAIN, RUNS), given) for name in LOGS
+    }
 
 
 def shown(found: Forecast) -> str:

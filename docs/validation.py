@@ -157,8 +157,8 @@ def bursts() -> str:
         found = fit_arrivals(seen.arrival, seen.span, seen.starts)
         for words, values in (
             ("published", published),
-            ("measured", found.seen),
-            (f"fitted: {found.best.name}", found.given[found.best.name]),
+            ("measured", found.observed),
+            (f"fitted: {found.best.name}", found.simulated[found.best.name]),
         ):
             rows.append([name, words, *(f"{value:.3g}" for value in values if value is not None)])
     return table(["log", "", "at 1 s", "at 10 s", "at 60 s"], rows)

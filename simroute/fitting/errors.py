@@ -9,22 +9,30 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.fitting import two_state
-from simroute.fitting.likelihood import bic, minimize, standard_errors
+from simroute.fitting.likelihood import (
+    bic,
+    inverse_logit,
+    logit,
+    minimize,
+    minimize_from,
+    share_estimate,
+    standard_errors,
+)
 from simroute.fitting.sample import Calls
 from simroute.statistics.estimate import Estimate
+from simroute.traces.failures import ABANDONED
 
-MOST = 40_000
-"""Calls that spells are looked for in, consecutive ones from the middle."""
-FEW = 20
-"""Errors below which spells are not looked for."""
-GAIN = 10.0
-"""Spells must be likelier than a coin by so much (BIC)."""
+MAX_CALLS = 40_000
+"""Calls in which spells are looked for, consecutive ones from the middle."""
+MIN_ERRORS = 20
+"""Errors from which on spells are looked for."""
+MIN_GAIN = 10.0
+"""BIC by which spells must be likelier than a coin."""
 
 
 class ErrorFit(NamedTuple):
-    """`shares`: status -> share of calls by a coin; `clustered`: keys of `clustered` in a scenario,
-    empty where a coin says enough; `status`: of the errors that come in spells; `bics`: of both
-    families."""
+    """shares: status -> share of calls by a coin. clustered: keys of `clustered` in a scenario,
+    empty where a coin is enough; status: of the errors that come in spells. bics: by family."""
 
     shares: dict[int, Estimate]
     clustered: dict[str, Estimate]
@@ -32,96 +40,93 @@ class ErrorFit(NamedTuple):
     bics: dict[str, float]
 
 
-def fit_errors(calls: Calls, refused: bool) -> ErrorFit:
-    """Of one deployment's calls outside outages; `refused`: its 429s are explained by limits, and
-    so are no errors."""
-    seen = calls.where((calls.status != 499) & ~(refused & (calls.status == 429)))
-    n, bad = len(seen.t), seen.failed
-    statuses, counts = np.unique(seen.status[bad], return_counts=True)
+def fit_errors(calls: Calls, limited: bool) -> ErrorFit:
+    """Fit the errors of a deployment's calls outside of outages. limited: a rate limit explains its
+    429s, so they are no errors."""
+    calls = calls.where((calls.status != ABANDONED) & ~(limited & (calls.status == 429)))
+    n, failed = len(calls.t), calls.failed
+    statuses, counts = np.unique(calls.status[failed], return_counts=True)
     shares = {
         int(status): Estimate.of_share(int(count), n)
         for status, count in zip(statuses, counts, strict=True)
     }
-    if bad.sum() < FEW or bad.all():
+    if failed.sum() < MIN_ERRORS or failed.all():
         return ErrorFit(shares, {}, 500, {})
     status = int(statuses[counts.argmax()])
-    found, bics = _spells(seen.t, seen.status == status)
-    if not found:
+    clustered, bics = _fit_spells(calls.t, calls.status == status)
+    if not clustered:
         return ErrorFit(shares, {}, status, bics)
-    fair = found.pop("fair")
-    rest = {key: value for key, value in shares.items() if key != status}
-    return ErrorFit(rest | ({status: fair} if fair.value >= 0.5 / n else {}), found, status, bics)
+    fair = clustered.pop("fair")
+    del shares[status]
+    if fair.value >= 0.5 / n:
+        shares[status] = fair
+    return ErrorFit(shares, clustered, status, bics)
 
 
-def _spells(t: np.ndarray, bad: np.ndarray) -> tuple[dict[str, Estimate], dict[str, float]]:
-    middle = max(0, (len(t) - MOST) // 2)
-    t, bad = t[middle : middle + MOST], bad[middle : middle + MOST]
-    n, total = len(t), int(bad.sum())
+def _fit_spells(t: np.ndarray, failed: np.ndarray) -> tuple[dict[str, Estimate], dict[str, float]]:
+    """(share of time, mean spell in s, error share in and `fair` share out of spells; BIC by
+    family). The estimates are empty where a coin is likely enough."""
+    middle = max(0, (len(t) - MAX_CALLS) // 2)
+    t, failed = t[middle : middle + MAX_CALLS], failed[middle : middle + MAX_CALLS]
+    n, total = len(t), int(failed.sum())
     if total == 0:
         return {}, {}
     gap = np.diff(t, prepend=t[0])
     overall = total / n
     coin = -(total * math.log(overall) + (n - total) * math.log1p(-overall)) if total < n else 0.0
+    bics = {"coin": bic(coin, 1, n)}
+    if not _is_overdispersed(failed):
+        return {}, bics
 
     def cost(theta: np.ndarray) -> float:
-        busy, spell, heavy, fair = _told(theta)
+        busy, spell, heavy, fair = _natural(theta)
         if not (0.0001 <= busy <= 0.99 and 1e-3 <= spell <= 1e8):
             return 1e18
         high = fair + (1 - fair) * heavy
-        seen = np.where(bad, np.array([[high], [fair]]), np.array([[1 - high], [1 - fair]]))
-        return -two_state.log_likelihood(
-            (busy, 1 - busy), two_state.transitions(busy, spell, gap) * seen
-        )
+        chances = np.where(failed, np.array([[high], [fair]]), np.array([[1 - high], [1 - fair]]))
+        steps = two_state.transitions(busy, spell, gap) * chances
+        return -two_state.log_likelihood((busy, 1 - busy), steps)
 
-    bics = {"coin": bic(coin, 1, n)}
-    if not _uneven(bad):
-        return {}, bics
-    length = max(float(np.median(np.diff(t[bad]))), 1e-3)
+    length = max(float(np.median(np.diff(t[failed]))), 1e-3)
     starts = [
         np.array(
             [
-                _odds(min(0.5, overall / heavy)),
-                math.log(length * many),
-                _odds(heavy),
-                _odds(overall / 10),
+                logit(min(0.5, overall / heavy)),
+                math.log(length * factor),
+                logit(heavy),
+                logit(overall / 10),
             ]
         )
-        for many in (1.0, 10.0)
+        for factor in (1.0, 10.0)
         for heavy in (0.9, 0.3)
     ]
-    tried = min((minimize(cost, start, 150, 0.5) for start in starts), key=lambda one: one[1])
-    theta, found = minimize(cost, tried[0], 400, 0.2)
-    bics["spells"] = bic(found, 4, n)
-    if bics["spells"] > bics["coin"] - GAIN:
+    theta, least = minimize(cost, minimize_from(cost, starts, 150, 0.5)[0], 400, 0.2)
+    bics["spells"] = bic(least, 4, n)
+    if bics["spells"] > bics["coin"] - MIN_GAIN:
         return {}, bics
-    spread = standard_errors(cost, theta)
-    spell = _told(theta)[1]
+    return _spell_estimates(theta, standard_errors(cost, theta), n), bics
 
-    def part(place: int) -> Estimate:
-        if not spread[place] < 5:
-            return Estimate(_share(theta[place]), None, None, n)
-        value, low, high = (
-            _share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1)
-        )
-        return Estimate(value, low, high, n)
 
-    time = (
-        Estimate.on_log_scale(spell, float(spread[1]), n)
-        if spread[1] < 3
-        else Estimate(spell, None, None, n)
+def _spell_estimates(theta: np.ndarray, errors: np.ndarray, n: int) -> dict[str, Estimate]:
+    share, heavy, fair = (share_estimate(theta[k], errors[k], n) for k in (0, 2, 3))
+    seconds = _natural(theta)[1]
+    spell = (
+        Estimate.on_log_scale(seconds, float(errors[1]), n)
+        if errors[1] < 3
+        else Estimate(seconds, None, None, n)
     )
-    return {"share": part(0), "spell": time, "error_share": part(2), "fair": part(3)}, bics
+    return {"share": share, "spell": spell, "error_share": heavy, "fair": fair}
 
 
-def _uneven(bad: np.ndarray) -> bool:
+def _is_overdispersed(failed: np.ndarray) -> bool:
     """Whether errors come together more than by a coin: counts in groups of calls vary by more than
     3.3 standard deviations too much."""
-    share = bad.mean()
+    share = failed.mean()
     for size in (2, 8, 32, 128, 512):
-        groups = len(bad) // size
+        groups = len(failed) // size
         if groups < 20:
             break
-        counts = bad[: groups * size].reshape(groups, size).sum(axis=1)
+        counts = failed[: groups * size].reshape(groups, size).sum(axis=1)
         if counts.var() / (size * share * (1 - share)) > 1 + 3.3 * np.sqrt(
             (2 + 1 / (size * share * (1 - share))) / groups
         ):
@@ -129,20 +134,12 @@ def _uneven(bad: np.ndarray) -> bool:
     return False
 
 
-def _told(theta: np.ndarray) -> tuple[float, float, float, float]:
-    """(share of time that is bad, mean spell in s, errors in it beside the others, errors
-    outside)."""
+def _natural(theta: np.ndarray) -> tuple[float, float, float, float]:
+    """(share of time in spells, mean spell in s, share of errors in it beside the others, share of
+    errors outside)."""
     return (
-        _share(theta[0]),
+        inverse_logit(theta[0]),
         math.exp(min(max(theta[1], -20.0), 30.0)),
-        _share(theta[2]),
-        _share(theta[3]),
+        inverse_logit(theta[2]),
+        inverse_logit(theta[3]),
     )
-
-
-def _share(x: float) -> float:
-    return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))
-
-
-def _odds(share: float) -> float:
-    return math.log(share / (1 - share))

@@ -1,4 +1,4 @@
-"""A log's first part fitted, its rest predicted, and the prediction held against what came."""
+"""The first part of a log fitted, the rest predicted, and the prediction compared with it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from simroute.models.prices import resolve_prices
 from simroute.models.prospects import foresee_calls
 from simroute.models.random import Streams
 from simroute.models.weather import Weather
+from simroute.statistics.estimate import Estimate
 from simroute.traces.embeddings import separate_embeddings
 from simroute.traces.failures import ABANDONED
 from simroute.traces.playback.in_memory import reading_notes
@@ -34,12 +35,13 @@ FIGURES = {
 """Name -> unit and meaning; the last three only where the log, or the deployments given, tell
 them."""
 LEVEL = 0.95
-HOURS_FROM = 4.0
-"""Hours held out from which on windows are hours; shorter parts have ten windows."""
+QUANTILES = ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)
+MIN_HOURS = 4.0
+"""Hours held out from which on windows are hours; a shorter time has ten windows."""
 ROUNDING = 5e-4
-"""Of a bound: the numbers of a fitted scenario have four digits, so its figures cannot be
+"""Relative, of a bound: the numbers of a fitted scenario have four digits, so its figures cannot be
 nearer."""
-FEW = 20
+MIN_CALLS = 20
 """Calls in a window below which it has no p95 and no success."""
 
 
@@ -48,20 +50,27 @@ Figures = dict[str, list[float]]
 
 
 class CallColumns(NamedTuple):
-    """Calls: seconds from the split, tokens, USD, seconds to the end, and 1 for those that were
-    answered."""
+    """Calls. t: seconds from the split. cost: USD. seconds: to the end. answered: 1 or 0."""
 
     t: np.ndarray
-    asked: np.ndarray
-    given: np.ndarray
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
     cost: np.ndarray
     seconds: np.ndarray
-    ok: np.ndarray
+    answered: np.ndarray
+
+
+class ForecastPlan(NamedTuple):
+    """train: share of the log's time that is fitted. replications: simulated, of the rest."""
+
+    train: float = 0.7
+    replications: int = 100
+    seed: int = 1
 
 
 class ForecastWindow(NamedTuple):
-    """Seconds of the log; for each figure the predicted bounds and what came (None: nothing to hold
-    it against)."""
+    """start, end: seconds of the log. intervals: figure -> (low, high, what came; None where the
+    log does not tell it)."""
 
     start: float
     end: float
@@ -70,8 +79,14 @@ class ForecastWindow(NamedTuple):
 
 @dataclass
 class Forecast:
-    """`overall`: figure -> (low, middle, high, what came); `notes`: what the figures leave out, in
-    sentences."""
+    """A prediction, compared with what came.
+
+    >>> result = forecast(read([Path("log.jsonl")]), "log.jsonl")
+    >>> result.overall["rate"], result.coverage["rate"]
+
+    trained, held_out: requests. split: seconds of the log. overall: figure -> (low, median, high,
+    what came). notes: what the figures leave out, in sentences.
+    """
 
     fit: Fit
     trained: int
@@ -84,17 +99,19 @@ class Forecast:
 
     @property
     def coverage(self) -> dict[str, tuple[int, int]]:
-        """Figure -> (windows whose interval holds what came, windows)."""
-        made = {}
+        """Figure -> (windows with what came inside of the interval, windows)."""
+        coverage = {}
         for name in self.overall:
-            every = [window.intervals[name] for window in self.windows if name in window.intervals]
-            told = [(low, high, came) for low, high, came in every if came is not None]
-            if told:
-                made[name] = sum(starmap(contains, told)), len(told)
-        return made
+            intervals = [
+                window.intervals[name] for window in self.windows if name in window.intervals
+            ]
+            known = [(low, high, came) for low, high, came in intervals if came is not None]
+            if known:
+                coverage[name] = sum(starmap(contains, known)), len(known)
+        return coverage
 
     def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """All of it as plain data for JSON."""
         return {
             "trained": self.trained,
             "held_out": self.held_out,
@@ -102,153 +119,152 @@ class Forecast:
             "replications": self.replications,
             "level": LEVEL,
             "overall": {
-                name: dict(zip(("low", "median", "high", "actual"), found, strict=True))
-                for name, found in self.overall.items()
+                name: dict(zip(("low", "median", "high", "actual"), values, strict=True))
+                for name, values in self.overall.items()
             },
             "coverage": {
-                name: {"held": held, "windows": many}
-                for name, (held, many) in self.coverage.items()
+                name: {"held": held, "windows": windows}
+                for name, (held, windows) in self.coverage.items()
             },
             "windows": [
-                {"start_s": window.start, "end_s": window.end, **_bounds(window)}
+                {"start_s": window.start, "end_s": window.end}
+                | {
+                    name: dict(zip(("low", "high", "actual"), values, strict=True))
+                    for name, values in window.intervals.items()
+                }
                 for window in self.windows
             ],
             "notes": [*self.fit.head, *self.notes],
         }
 
 
-def contains(low: float, high: float, came: float) -> bool:
-    """Whether these bounds hold what came, as far as the digits of a fitted scenario go."""
-    return low - ROUNDING * abs(low) <= came <= high + ROUNDING * abs(high)
-
-
-def _bounds(window: ForecastWindow) -> dict[str, Any]:
-    return {
-        name: dict(zip(("low", "high", "actual"), found, strict=True))
-        for name, found in window.intervals.items()
-    }
+def contains(low: float, high: float, value: float) -> bool:
+    """Whether the value lies within these bounds, as far as the digits of a fitted scenario go."""
+    return low - ROUNDING * abs(low) <= value <= high + ROUNDING * abs(high)
 
 
 def forecast(
     table: RequestTable,
     name: str,
-    train: float = 0.7,
-    replications: int = 100,
+    plan: ForecastPlan | None = None,
     deployments: dict[str, Any] | None = None,
-    seed: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> Forecast:
-    """Fit the first `train` of a log's time, and predict the rest. Raises TraceError."""
+    """Fit the first part of a log, and predict the rest. Raises TraceError.
+
+    name: of the log. deployments: plain data of those that answer instead of the log's.
+    """
+    plan = plan or ForecastPlan()
     separate_embeddings(table)
     first, last = table.rows("SELECT min(arrival_ns), max(arrival_ns) FROM requests")[0]
-    split = first + round((last - first) * train)
+    split = first + round((last - first) * plan.train)
     past, rest = read_sample(table, stop_ns=split), read_sample(table, start_ns=split)
-    made = fit_sample(past, name, deployments, progress)
-    ahead = _ahead(made, past, rest, table.relative)
-    edges = _edges(rest.span)
+    result = fit_sample(past, name, deployments, progress)
     names = (
         {}
         if deployments is not None
-        else dict(zip(past.calls, (one.name for one in made.parts.deployments), strict=False))
+        else dict(zip(past.calls, (item.name for item in result.parts.deployments), strict=False))
     )
-    shares = _shares(ahead, past, names)
-    came = _came(rest, ahead, names, edges)
-    runs = [_played(made, ahead, shares, edges, seed, k) for k in range(replications)]
-    notes = _unheld(past, rest) if "success" in came else []
-    told = [
+    scenario = _scenario_ahead(result, past, rest, table.relative)
+    ahead = _Ahead(
+        scenario,
+        result.parts.arrivals.rate,
+        _call_shares(scenario, past, names),
+        _window_edges(rest.span),
+    )
+    actual = _actual_figures(rest, ahead, names)
+    runs = [_simulate(ahead, plan.seed, k) for k in range(plan.replications)]
+    notes = _note_unassigned(past, rest) if "success" in actual else []
+    figures = [
         figure
         for figure in FIGURES
-        if (figure in came or (deployments is not None and figure in runs[0]))
+        if (figure in actual or (deployments is not None and figure in runs[0]))
         and not (notes and figure == "success")
     ]
-    each = [
-        {f: held for f in told if (held := _interval(runs, came, f, w)) is not None}
-        for w in range(len(edges) - 1)
-    ]
-    windows = [ForecastWindow(edges[w], edges[w + 1], found) for w, found in enumerate(each)]
-    overall = {}
-    for figure in told:
-        series = np.array([run[figure][-1] for run in runs])
-        if np.isnan(series).all():
-            continue
-        low, middle, high = np.nanquantile(series, ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)).tolist()
-        overall[figure] = (low, middle, high, _number(came.get(figure), -1))
-    shown = [replaced(window, (split - first) / 1e9) for window in windows]
+    split_s = (split - first) / 1e9
     return Forecast(
-        made,
+        result,
         len(past.arrival),
         len(rest.arrival),
-        (split - first) / 1e9,
-        replications,
-        overall,
-        shown,
+        split_s,
+        plan.replications,
+        _overall(runs, actual, figures),
+        _windows(runs, actual, figures, ahead.edges, split_s),
         [*notes, *reading_notes(table)],
     )
 
 
-def _unheld(past: Sample, rest: Sample) -> list[str]:
+def _note_unassigned(past: Sample, rest: Sample) -> list[str]:
     """Why success is not forecast, in a sentence; empty where it is."""
-    count, many = past.nobodys + rest.nobodys, len(past.arrival) + len(rest.arrival)
+    count, total = past.unassigned + rest.unassigned, len(past.arrival) + len(rest.arrival)
     if not count:
         return []
     return [
-        f"success is not held against the log: {count:,} of {many:,} requests have a failure of "
+        f"success is not held against the log: {count:,} of {total:,} requests have a failure of "
         f"which it cannot be told whose it was"
     ]
 
 
-def replaced(window: ForecastWindow, later: float) -> ForecastWindow:
-    """The same window on the log's clock."""
-    return window._replace(start=window.start + later, end=window.end + later)
+# -- the prediction --------------------------------------------------------------------------------
 
 
-def _ahead(made: Fit, past: Sample, rest: Sample, relative: bool) -> spec.Scenario:
-    """The fitted scenario for the time after; outages are history, not forecast: it has none."""
-    profile = made.scenario.workload.profile
-    starts = (
-        (past.starts if relative else rest.starts) + (past.span / 3600 if relative else 0.0)
-    ) % 168
-    load = replace(made.scenario.workload, profile=replace(profile, starts=starts), invalid={})
-    return replace(made.scenario, workload=load, horizon=rest.span, outages={})
+class _Ahead(NamedTuple):
+    """The time after the split. shares: deployment -> share of calls. edges: of windows, s."""
+
+    scenario: spec.Scenario
+    rate: Estimate
+    shares: dict[str, float]
+    edges: list[float]
 
 
-def _edges(span: float) -> list[float]:
+def _scenario_ahead(result: Fit, past: Sample, rest: Sample, relative: bool) -> spec.Scenario:
+    """The fitted scenario for the time after the split, without outages: these are history."""
+    starts = (past.starts + past.span / 3600 if relative else rest.starts) % 168
+    workload = result.scenario.workload
+    profile = replace(workload.profile, starts=starts)
+    workload = replace(workload, profile=profile, invalid={})
+    return replace(result.scenario, workload=workload, horizon=rest.span, outages={})
+
+
+def _call_shares(
+    scenario: spec.Scenario, past: Sample, names: dict[tuple[str, str], str]
+) -> dict[str, float]:
+    """Deployment -> share of calls; the first one has all where the log names none."""
+    if not names:
+        return {next(iter(scenario.deployments)): 1.0}
+    total = sum(len(past.calls[key].t) for key in names)
+    return {name: len(past.calls[key].t) / total for key, name in names.items()}
+
+
+def _window_edges(span: float) -> list[float]:
     hours = span / 3600
     return (
         np.linspace(0, span, 11).tolist()
-        if hours < HOURS_FROM
+        if hours < MIN_HOURS
         else [*(np.arange(int(hours)) * 3600.0).tolist(), span]
     )
 
 
-def _played(
-    made: Fit,
-    ahead: spec.Scenario,
-    shares: dict[str, float],
-    edges: list[float],
-    seed: int,
-    replication: int,
-) -> Figures:
-    """Figures of one replication, by window and in all (last): one call a request, deployments in
-    the log's shares, a rate from its interval."""
+def _simulate(ahead: _Ahead, seed: int, replication: int) -> Figures:
+    """Figures of one replication: one call a request, deployments in the log's shares, a rate drawn
+    from its interval."""
     source = Streams(seed, replication).block("forecast", block=0)
-    rate = made.parts.arrivals.rate
-    spread = (
+    rate = ahead.rate
+    error = (
         0.0
         if rate.low is None or rate.high is None
         else (rate.high - rate.low) / (2 * 1.96 * rate.value)
     )
-    load = replace(
-        ahead.workload, rate=rate.value * max(0.05, 1 + spread * float(source.standard_normal()))
-    )
-    sky = Weather(replace(ahead, workload=load), seed, replication)
-    edge, names = np.cumsum(list(shares.values()))[:-1], list(shares)
+    drawn = rate.value * max(0.05, 1 + error * float(source.standard_normal()))
+    workload = replace(ahead.scenario.workload, rate=drawn)
+    weather = Weather(replace(ahead.scenario, workload=workload), seed, replication)
+    edge, names = np.cumsum(list(ahead.shares.values()))[:-1], list(ahead.shares)
     parts: list[CallColumns] = []
-    for block in sky.blocks():
-        chosen = np.searchsorted(edge, source.random(block.size), side="right")
-        fates = [foresee_calls(sky.deployments[name], block, 0) for name in names]
+    for block in weather.blocks():
+        selected = np.searchsorted(edge, source.random(block.size), side="right")
+        prospects = [foresee_calls(weather.deployments[name], block, 0) for name in names]
         seconds, ok, cost = (
-            np.choose(chosen, [getattr(each, key) for each in fates])
+            np.choose(selected, [getattr(item, key) for item in prospects])
             for key in ("seconds", "ok", "bill")
         )
         parts.append(
@@ -256,123 +272,117 @@ def _played(
                 block.arrival, block.input_tokens, block.output_tokens, cost / 1e9, seconds, ok
             )
         )
-    return _figures(parts, edges)
-
-
-def _shares(
-    ahead: spec.Scenario, past: Sample, names: dict[tuple[str, str], str]
-) -> dict[str, float]:
-    """Deployment -> share of calls; the first one has all where the log names none."""
-    if not names:
-        return {next(iter(ahead.deployments)): 1.0}
-    total = sum(len(past.calls[key].t) for key in names)
-    return {name: len(past.calls[key].t) / total for key, name in names.items()}
+    return _figures(parts, ahead.edges)
 
 
 def _figures(parts: list[CallColumns], edges: list[float]) -> Figures:
-    """By window, and in all."""
-    rows = (
+    """Figures by window, and of all together."""
+    calls = (
         CallColumns(
             *(np.concatenate([np.zeros(0), *column]) for column in zip(*parts, strict=True))
         )
         if parts
         else CallColumns(*[np.zeros(0)] * 6)
     )
-    place = np.clip(np.searchsorted(edges, rows.t, side="right") - 1, 0, len(edges) - 2)
+    index = np.clip(np.searchsorted(edges, calls.t, side="right") - 1, 0, len(edges) - 2)
     lengths = np.append(np.diff(edges), edges[-1])
-    made: Figures = {}
     sums = {
-        "rate": np.ones(len(place)),
-        "input_tokens": rows.asked,
-        "output_tokens": rows.given,
-        "cost": rows.cost * 3600,
+        "rate": np.ones(len(index)),
+        "input_tokens": calls.input_tokens,
+        "output_tokens": calls.output_tokens,
+        "cost": calls.cost * 3600,
     }
+    figures: Figures = {}
     for key, values in sums.items():
-        each = np.bincount(place, values, len(edges) - 1)
-        made[key] = (np.append(each, each.sum()) / lengths).tolist()
-    windows = [place == w for w in range(len(edges) - 1)] + [np.ones(len(place), bool)]
-    ok = rows.ok > 0
-    timed = ok & np.isfinite(rows.seconds)
-    made["p95"] = [
-        float(np.quantile(rows.seconds[mine & timed], 0.95))
-        if (mine & timed).sum() >= FEW
-        else np.nan
-        for mine in windows
+        totals = np.bincount(index, values, len(edges) - 1)
+        figures[key] = (np.append(totals, totals.sum()) / lengths).tolist()
+    windows = [index == w for w in range(len(edges) - 1)] + [np.ones(len(index), bool)]
+    answered = calls.answered > 0
+    timed = [window & answered & np.isfinite(calls.seconds) for window in windows]
+    figures["p95"] = [
+        float(np.quantile(calls.seconds[mask], 0.95)) if mask.sum() >= MIN_CALLS else np.nan
+        for mask in timed
     ]
-    made["success"] = [float(ok[mine].mean()) if mine.sum() >= FEW else np.nan for mine in windows]
-    return made
+    figures["success"] = [
+        float(answered[window].mean()) if window.sum() >= MIN_CALLS else np.nan
+        for window in windows
+    ]
+    return figures
 
 
-def _came(
-    rest: Sample, ahead: spec.Scenario, names: dict[tuple[str, str], str], edges: list[float]
-) -> Figures:
-    """The same figures of what came. Costs are at the scenario's prices, so that traffic is held
-    against traffic."""
-    blank = np.zeros(len(rest.arrival))
-    made = {"rate": _figures([CallColumns(rest.arrival, *[blank] * 5)], edges)["rate"]}
-    none = np.zeros(len(rest.answered))
-    priced = next(iter(ahead.deployments.values()))
-    cost = _cost(priced, ahead, rest.answered, rest.input_tokens, rest.output_tokens)
-    tokens = _figures(
-        [CallColumns(rest.answered, rest.input_tokens, rest.output_tokens, cost, none, none)], edges
-    )
-    made |= {key: tokens[key] for key in ("input_tokens", "output_tokens")}
+def _overall(
+    runs: list[Figures], actual: Figures, figures: list[str]
+) -> dict[str, tuple[float, float, float, float | None]]:
+    overall = {}
+    for figure in figures:
+        series = np.array([run[figure][-1] for run in runs])
+        if not np.isnan(series).all():
+            low, middle, high = np.nanquantile(series, QUANTILES).tolist()
+            overall[figure] = (low, middle, high, _at(actual.get(figure), -1))
+    return overall
+
+
+def _windows(
+    runs: list[Figures], actual: Figures, figures: list[str], edges: list[float], split_s: float
+) -> list[ForecastWindow]:
+    windows = []
+    for w in range(len(edges) - 1):
+        intervals = {}
+        for figure in figures:
+            series = np.array([run[figure][w] for run in runs])
+            if np.isnan(series).mean() <= 0.5:  # else too few calls are expected
+                low, high = np.nanquantile(series, (QUANTILES[0], QUANTILES[2])).tolist()
+                intervals[figure] = (low, high, _at(actual.get(figure), w))
+        windows.append(ForecastWindow(edges[w] + split_s, edges[w + 1] + split_s, intervals))
+    return windows
+
+
+def _at(series: list[float] | None, index: int) -> float | None:
+    return None if series is None or np.isnan(series[index]) else series[index]
+
+
+# -- what came -------------------------------------------------------------------------------------
+
+
+def _actual_figures(rest: Sample, ahead: _Ahead, names: dict[tuple[str, str], str]) -> Figures:
+    """The same figures of what came. Costs are at the scenario's prices, so that only traffic is
+    compared. names: (provider, model) -> deployment."""
+    scenario, edges = ahead.scenario, ahead.edges
+    zeros = np.zeros(len(rest.arrival))
+    figures = {"rate": _figures([CallColumns(rest.arrival, *[zeros] * 5)], edges)["rate"]}
+    zeros = np.zeros(len(rest.answered))
+    deployment = next(iter(scenario.deployments.values()))
+    tokens = rest.input_tokens, rest.output_tokens
+    cost = _cost(deployment, scenario, rest.answered, *tokens)
+    answered = _figures([CallColumns(rest.answered, *tokens, cost, zeros, zeros)], edges)
+    figures |= {key: answered[key] for key in ("input_tokens", "output_tokens")}
     if not names:
-        return made | ({} if "assumed" in ahead.deployments else {"cost": tokens["cost"]})
+        return figures | ({} if "assumed" in scenario.deployments else {"cost": answered["cost"]})
     parts = []
     for key, name in names.items():
-        if key in rest.calls:
-            calls = rest.calls[key].where(rest.calls[key].status != ABANDONED)
-            good = calls.status == 200
-            paid = np.where(
-                good,
-                _cost(
-                    ahead.deployments[name], ahead, calls.t, calls.input_tokens, calls.output_tokens
-                ),
-                0.0,
-            )
-            parts.append(
-                CallColumns(
-                    calls.t,
-                    calls.input_tokens,
-                    calls.output_tokens,
-                    paid,
-                    calls.latency,
-                    good.astype(float),
-                )
-            )
+        if key not in rest.calls:
+            continue
+        calls = rest.calls[key].where(rest.calls[key].status != ABANDONED)
+        ok = calls.status == 200
+        tokens = calls.input_tokens, calls.output_tokens
+        cost = np.where(ok, _cost(scenario.deployments[name], scenario, calls.t, *tokens), 0.0)
+        parts.append(CallColumns(calls.t, *tokens, cost, calls.latency, ok.astype(float)))
     sent = _figures(parts, edges)
     timed = any(np.isfinite(part.seconds).any() for part in parts)
-    return made | {
-        key: sent[key] for key in (("cost", "p95", "success") if timed else ("cost", "success"))
-    }
+    keys = ("cost", "p95", "success") if timed else ("cost", "success")
+    return figures | {key: sent[key] for key in keys}
 
 
 def _cost(
     deployment: spec.Deployment,
-    ahead: spec.Scenario,
-    when: np.ndarray,
-    asked: np.ndarray,
-    given: np.ndarray,
+    scenario: spec.Scenario,
+    t: np.ndarray,
+    input_tokens: np.ndarray,
+    output_tokens: np.ndarray,
 ) -> np.ndarray:
-    """USD of each, at its own moment's price."""
-    tariff = Tariff(resolve_prices(deployment, ahead.horizon, workload_calendar(ahead.workload)))
-    none = np.zeros(len(when), np.int64)
-    return np.asarray(
-        tariff.bill_many(when, asked.astype(np.int64), given.astype(np.int64), none, none) / 1e9
-    )
-
-
-def _interval(
-    runs: list[Figures], came: Figures, figure: str, window: int
-) -> tuple[float, float, float | None] | None:
-    """Bounds and what came; None where too few calls are expected."""
-    series = np.array([run[figure][window] for run in runs])
-    if np.isnan(series).mean() > 0.5:
-        return None
-    low, high = np.nanquantile(series, ((1 - LEVEL) / 2, (1 + LEVEL) / 2)).tolist()
-    return low, high, _number(came.get(figure), window)
-
-
-def _number(series: list[float] | None, place: int) -> float | None:
-    return None if series is None or np.isnan(series[place]) else series[place]
+    """USD of each call, at the price of its own moment."""
+    calendar = workload_calendar(scenario.workload)
+    tariff = Tariff(resolve_prices(deployment, scenario.horizon, calendar))
+    none = np.zeros(len(t), np.int64)
+    counts = input_tokens.astype(np.int64), output_tokens.astype(np.int64)
+    return np.asarray(tariff.bill_many(t, *counts, none, none) / 1e9)

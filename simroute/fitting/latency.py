@@ -4,27 +4,38 @@ kind of call where that is likelier."""
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from simroute.fitting.likelihood import bic, minimize, standard_errors
+from simroute.fitting.likelihood import (
+    Cost,
+    bic,
+    inverse_logit,
+    minimize,
+    minimize_from,
+    share_estimate,
+    standard_errors,
+)
 from simroute.fitting.sample import Calls
 from simroute.statistics.estimate import Estimate
 
-MOST = 20_000
+MAX_CALLS = 20_000
 """Calls looked at, evenly taken."""
-ENOUGH = 30
+MIN_ANSWERS = 30
 """Answers from which on times are fitted."""
-GAIN = 10.0
-"""A more complicated family must be better by so much (BIC)."""
+MIN_ERRORS = 5
+MIN_GAIN = 10.0
+"""BIC by which a more complicated family must be better."""
 LOG_ROOT = 0.5 * math.log(2 * math.pi)
 
 
 class TimesFit(NamedTuple):
-    """Fitted to times that are linear in tokens: `family` "lognormal", "shifted" or "mixture";
-    `slopes`: base and seconds per token of each kind."""
+    """Times that are linear in tokens.
+
+    family: "lognormal", "shifted" or "mixture". slopes: base (s) and seconds per token of each
+    kind. slow: share, factor and sigma of slower calls, of a mixture. bics: by family.
+    """
 
     family: str
     slopes: list[Estimate]
@@ -36,58 +47,57 @@ class TimesFit(NamedTuple):
 
 
 class LatencyFit(NamedTuple):
-    """`keys`: of `latency` in a scenario, with estimates; `what`: how it was seen, in words;
-    `families`: BIC of each, by what was fitted."""
+    """keys, slow: of `latency` and its `slow` in a scenario. basis: what was fitted, in words.
+    families: what was fitted -> BIC by family."""
 
     keys: dict[str, Estimate]
     slow: dict[str, Estimate]
-    what: str
+    basis: str
     families: dict[str, dict[str, float]]
 
 
-def fit_latency(calls: Calls, ill: np.ndarray | None = None) -> LatencyFit | None:
-    """Of the answered calls of one deployment; None where there are too few. `ill`: seconds until
-    errors in outages, where fair weather has few."""
-    good = calls.where((calls.status == 200) & (calls.latency > 0))
+def fit_latency(calls: Calls, outage_errors: np.ndarray | None = None) -> LatencyFit | None:
+    """Fit the answered calls of a deployment; None where there are too few.
+
+    outage_errors: seconds until errors in outages, used where fair weather has few.
+    """
+    answered = calls.where((calls.status == 200) & (calls.latency > 0))
     failed = calls.where(calls.failed & (calls.latency > 0))
-    waits = failed.latency if len(failed.t) >= 5 or ill is None else ill
-    error = {"error": Estimate.of_median(waits)} if len(waits) >= 5 else {}
-    streamed = good.where((good.ttft > 0) & (good.ttft <= good.latency))
-    if len(streamed.t) >= ENOUGH and len(streamed.t) >= 0.02 * len(good.t):
-        return _streamed(_thinned(streamed), error)
-    if len(good.t) < ENOUGH:
+    few = len(failed.t) < MIN_ERRORS and outage_errors is not None
+    waits = np.asarray(outage_errors) if few else failed.latency
+    error = {"error": Estimate.of_median(waits)} if len(waits) >= MIN_ERRORS else {}
+    streamed = answered.where((answered.ttft > 0) & (answered.ttft <= answered.latency))
+    if len(streamed.t) >= MIN_ANSWERS and len(streamed.t) >= 0.02 * len(answered.t):
+        return _fit_streamed(_thin(streamed), error)
+    if len(answered.t) < MIN_ANSWERS:
         return None
-    return _whole(_thinned(good), error)
+    return _fit_whole(_thin(answered), error)
 
 
-def _thinned(calls: Calls) -> Calls:
+def _thin(calls: Calls) -> Calls:
     n = len(calls.t)
-    return calls if n <= MOST else calls.where((np.arange(MOST) * (n / MOST)).astype(np.int64))
+    if n <= MAX_CALLS:
+        return calls
+    return calls.where((np.arange(MAX_CALLS) * (n / MAX_CALLS)).astype(np.int64))
 
 
-def _streamed(calls: Calls, error: dict[str, Estimate]) -> LatencyFit:
-    """The time to the first token, and then the time per token, each for itself."""
+def _fit_streamed(calls: Calls, error: dict[str, Estimate]) -> LatencyFit:
+    """The time to the first token and the time per token, each by itself."""
     first = fit_times(calls.ttft, [calls.input_tokens])
-    some = (calls.output_tokens > 0) & (calls.latency > calls.ttft)
-    log = np.log((calls.latency - calls.ttft)[some] / calls.output_tokens[some])
+    timed = (calls.output_tokens > 0) & (calls.latency > calls.ttft)
+    log = np.log((calls.latency - calls.ttft)[timed] / calls.output_tokens[timed])
     keys = {
         "base": first.slopes[0],
-        "per_1k_input": _scaled(first.slopes[1], 1000.0),
+        "per_1k_input": _scale(first.slopes[1], 1000.0),
         "sigma": first.sigma,
     }
-    if len(log) >= ENOUGH:
-        pace = float(log.mean())
-        spread, n = float(log.std(ddof=1)), len(log)
-        half = 1.96 * spread / math.sqrt(n)
+    if len(log) >= MIN_ANSWERS:
+        mean, sigma, n = float(log.mean()), float(log.std(ddof=1)), len(log)
+        half, relative = 1.96 * sigma / math.sqrt(n), 1.96 / math.sqrt(2 * n)
         keys["per_output_token"] = Estimate(
-            math.exp(pace), math.exp(pace - half), math.exp(pace + half), n
+            math.exp(mean), math.exp(mean - half), math.exp(mean + half), n
         )
-        keys["token_sigma"] = Estimate(
-            spread,
-            spread * (1 - 1.96 / math.sqrt(2 * n)),
-            spread * (1 + 1.96 / math.sqrt(2 * n)),
-            n,
-        )
+        keys["token_sigma"] = Estimate(sigma, sigma * (1 - relative), sigma * (1 + relative), n)
     keys |= {"floor": first.floor} if first.floor is not None else {}
     slow = first.slow | (
         {"token_sigma": keys["token_sigma"]} if first.slow and "token_sigma" in keys else {}
@@ -100,173 +110,144 @@ def _streamed(calls: Calls, error: dict[str, Estimate]) -> LatencyFit:
     )
 
 
-def _whole(calls: Calls, error: dict[str, Estimate]) -> LatencyFit:
+def _fit_whole(calls: Calls, error: dict[str, Estimate]) -> LatencyFit:
     """Only the whole time is known: one spread for all of it."""
-    all_of = fit_times(calls.latency, [calls.input_tokens, calls.output_tokens])
-    sigma = all_of.sigma
+    whole = fit_times(calls.latency, [calls.input_tokens, calls.output_tokens])
     keys = {
-        "base": all_of.slopes[0],
-        "per_1k_input": _scaled(all_of.slopes[1], 1000.0),
-        "per_output_token": all_of.slopes[2],
-        "sigma": sigma,
-        "token_sigma": sigma,
-        "correlation": Estimate(1.0, None, None, all_of.n),
+        "base": whole.slopes[0],
+        "per_1k_input": _scale(whole.slopes[1], 1000.0),
+        "per_output_token": whole.slopes[2],
+        "sigma": whole.sigma,
+        "token_sigma": whole.sigma,
+        "correlation": Estimate(1.0, None, None, whole.n),
     }
-    keys |= {"floor": all_of.floor} if all_of.floor is not None else {}
-    slow = all_of.slow
+    keys |= {"floor": whole.floor} if whole.floor is not None else {}
+    slow = whole.slow
     if slow:
         slow = slow | {"token_factor": slow["factor"], "token_sigma": slow["sigma"]}
     return LatencyFit(
         keys | error,
         slow,
         "the whole time of answers, as the log has no time to first token",
-        {"whole time": all_of.bics},
+        {"whole time": whole.bics},
     )
 
 
-def _scaled(found: Estimate, by: float) -> Estimate:
-    low, high = (None if bound is None else bound * by for bound in (found.low, found.high))
-    return Estimate(found.value * by, low, high, found.n)
+def _scale(estimate: Estimate, factor: float) -> Estimate:
+    low, high = (None if x is None else x * factor for x in (estimate.low, estimate.high))
+    return Estimate(estimate.value * factor, low, high, estimate.n)
 
 
 def fit_times(seconds: np.ndarray, tokens: list[np.ndarray]) -> TimesFit:
     """seconds = floor + (base + slope · tokens …) · lognormal, by maximum likelihood; the simplest
     family that is not clearly worse.
 
-    Tokens that hardly vary tell no slope: it is 0, and the base has their mean in it.
+    Tokens that hardly vary tell no slope: it is 0, and the base includes their mean.
     """
     n = len(seconds)
-    varied = [k for k, each in enumerate(tokens) if each.std() > 0.02 * max(each.mean(), 1.0)]
-    columns = [tokens[k] for k in varied]
-    start = _started(seconds, columns)
-    log = np.log(seconds)
+    varied = [k for k, counts in enumerate(tokens) if counts.std() > 0.02 * max(counts.mean(), 1.0)]
+    model = _LinearTimes(seconds, [tokens[k] for k in varied])
+    fits = model.fit_families()
+    bics = {family: bic(cost, len(theta), n) for family, (theta, cost) in fits.items()}
+    family = min(bics, key=lambda name: bics[name] + MIN_GAIN * (name != "lognormal"))
+    theta, m = fits[family][0], model.slopes
+    errors = standard_errors(getattr(model, family), theta)
 
-    def centre(theta: np.ndarray) -> np.ndarray:
-        return np.asarray(
-            np.exp(theta[0])
-            + sum((np.exp(b) * x for b, x in zip(theta[1:], columns, strict=True)), np.zeros(n))
+    def on_log_scale(k: int) -> Estimate:
+        value = math.exp(theta[k])
+        if not errors[k] < 3:
+            return Estimate(value, None, None, n)
+        low, high = math.exp(-1.96 * errors[k]), math.exp(1.96 * errors[k])
+        return Estimate(value, value * low, value * high, n)
+
+    zero = Estimate(0.0, None, None, n)
+    slopes = [
+        on_log_scale(1 + varied.index(k)) if k in varied else zero for k in range(len(tokens))
+    ]
+    floor, slow = None, dict[str, Estimate]()
+    if family == "shifted":
+        floor = share_estimate(theta[m + 1], errors[m + 1], n, model.largest_floor)
+    if family == "mixture":
+        share = share_estimate(theta[m + 3], errors[m + 3], n)
+        slow = {"share": share, "factor": on_log_scale(m + 2), "sigma": on_log_scale(m + 1)}
+    return TimesFit(family, [on_log_scale(0), *slopes], on_log_scale(m), floor, slow, bics, n)
+
+
+class _LinearTimes:
+    """Costs (minus log-likelihoods) of the families, of parameters in this order: logs of base and
+    slopes, log of sigma; then the logit of the floor's share of `largest_floor`, or the logs of the
+    slow sigma and factor and the logit of the slow share.
+
+    columns: tokens of each kind that varies.
+    """
+
+    def __init__(self, seconds: np.ndarray, columns: list[np.ndarray]) -> None:
+        self.seconds, self.columns = seconds, columns
+        self.log = np.log(seconds)
+        self.slopes = 1 + len(columns)
+        self.largest_floor = 0.98 * float(seconds.min())
+
+    def _log_centre(self, theta: np.ndarray) -> np.ndarray:
+        terms = (np.exp(b) * x for b, x in zip(theta[1 : self.slopes], self.columns, strict=True))
+        centre = np.exp(theta[0]) + sum(terms, np.zeros(len(self.seconds)))
+        return np.asarray(np.log(np.asarray(centre)))
+
+    def lognormal(self, theta: np.ndarray) -> float:
+        distance = self.log - self._log_centre(theta)
+        return _normal_cost(distance, theta[self.slopes]) + float(self.log.sum())
+
+    def shifted(self, theta: np.ndarray) -> float:
+        log = np.log(self.seconds - self.largest_floor * inverse_logit(theta[-1]))
+        return _normal_cost(log - self._log_centre(theta), theta[self.slopes]) + float(log.sum())
+
+    def mixture(self, theta: np.ndarray) -> float:
+        distance = self.log - self._log_centre(theta)
+        sigma, slow = np.exp(np.clip(theta[self.slopes : self.slopes + 2], -7, 3))
+        factor, share = math.exp(min(theta[-2], 7)), inverse_logit(theta[-1])
+        usual = -0.5 * (distance / sigma) ** 2 - math.log(sigma) + math.log1p(-share)
+        slower = (
+            -0.5 * ((distance - math.log(factor)) / slow) ** 2 - math.log(slow) + math.log(share)
         )
+        cost = float(-np.logaddexp(usual, slower).sum())
+        return cost + len(self.seconds) * LOG_ROOT + float(self.log.sum())
 
-    many = 1 + len(columns)
-
-    def lognormal(theta: np.ndarray) -> float:
-        return _normal_cost(log - np.log(centre(theta[:many])), theta[many]) + float(log.sum())
-
-    def shifted(theta: np.ndarray) -> float:
-        rest = seconds - least * _share(theta[-1])
-        return _normal_cost(np.log(rest) - np.log(centre(theta[:many])), theta[many]) + float(
-            np.log(rest).sum()
-        )
-
-    def mixture(theta: np.ndarray) -> float:
-        apart = log - np.log(centre(theta[:many]))
-        sigma, slow = np.exp(np.clip(theta[many : many + 2], -7, 3))
-        factor, share = math.exp(min(theta[-2], 7)), _share(theta[-1])
-        one = -0.5 * (apart / sigma) ** 2 - math.log(sigma) + math.log1p(-share)
-        two = -0.5 * ((apart - math.log(factor)) / slow) ** 2 - math.log(slow) + math.log(share)
-        return float(-np.logaddexp(one, two).sum()) + n * LOG_ROOT + float(log.sum())
-
-    least = 0.98 * float(seconds.min())
-    tries = 250 * (many + 1)
-    plain, cost = _lowest(lognormal, [start], tries)
-    found: dict[str, tuple[Callable[[np.ndarray], float], np.ndarray, float]] = {
-        "lognormal": (lognormal, plain, cost)
-    }
-    if n >= 4 * ENOUGH:
+    def fit_families(self) -> dict[str, tuple[np.ndarray, float]]:
+        """Family -> (parameters, cost)."""
+        tries, m = 250 * (self.slopes + 1), self.slopes
+        plain, cost = _minimize_twice(self.lognormal, [self._start()], tries)
+        fits = {"lognormal": (plain, cost)}
+        if len(self.seconds) < 4 * MIN_ANSWERS:
+            return fits
         half = np.append(plain, 0.0)
         half[0] += math.log(0.5)
-        found["shifted"] = (shifted, *_lowest(shifted, [half, np.append(plain, -2.0)], tries))
-        low = plain[many] - 0.3
-        mixed = [
-            np.concatenate([plain[:many], [low, plain[many] + 0.3, math.log(far), odds]])
-            for far, odds in ((3.0, -3.0), (1.5, -1.0))
+        fits["shifted"] = _minimize_twice(self.shifted, [half, np.append(plain, -2.0)], tries)
+        sigmas = [plain[m] - 0.3, plain[m] + 0.3]
+        starts = [
+            np.concatenate([plain[:m], [*sigmas, math.log(factor), logit]])
+            for factor, logit in ((3.0, -3.0), (1.5, -1.0))
         ]
-        found["mixture"] = (mixture, *_lowest(mixture, mixed, tries))
-    bics = {name: bic(cost, len(theta), n) for name, (_, theta, cost) in found.items()}
-    name = min(bics, key=lambda one: bics[one] + GAIN * (one != "lognormal"))
-    return _times(name, *found[name][:2], varied, len(tokens), least, bics, n)
+        fits["mixture"] = _minimize_twice(self.mixture, starts, tries)
+        return fits
+
+    def _start(self) -> np.ndarray:
+        """Logs of base and slopes by non-negative least squares, and of the spread."""
+        from scipy.optimize import nnls
+
+        matrix = np.stack([np.ones(len(self.seconds)), *self.columns], axis=1)
+        weights = 1 / np.maximum(self.seconds, 1e-9)  # errors grow with the time itself
+        slopes = np.asarray(nnls(matrix * weights[:, None], self.seconds * weights)[0])
+        median = float(np.median(self.seconds))
+        slopes = np.maximum(slopes, 1e-4 * median / np.maximum(matrix.mean(axis=0), 1e-12))
+        distance = np.log(self.seconds) - np.log(matrix @ slopes)
+        slopes = slopes * math.exp(float(np.median(distance)))
+        return np.append(np.log(slopes), math.log(max(float(distance.std()), 1e-3)))
 
 
-def _times(
-    name: str,
-    cost: Callable[[np.ndarray], float],
-    theta: np.ndarray,
-    varied: list[int],
-    kinds: int,
-    least: float,
-    bics: dict[str, float],
-    n: int,
-) -> TimesFit:
-    spread = standard_errors(cost, theta)
-    many = 1 + len(varied)
-
-    def told(place: int, by: float = 1.0) -> Estimate:
-        value = by * math.exp(theta[place])
-        if not spread[place] < 3:
-            return Estimate(value, None, None, n)
-        return Estimate(
-            value,
-            value * math.exp(-1.96 * spread[place]),
-            value * math.exp(1.96 * spread[place]),
-            n,
-        )
-
-    def part(place: int, of: float) -> Estimate:
-        if not spread[place] < 5:
-            return Estimate(of * _share(theta[place]), None, None, n)
-        value, low, high = (
-            of * _share(theta[place] + sign * 1.96 * spread[place]) for sign in (0, -1, 1)
-        )
-        return Estimate(value, low, high, n)
-
-    slopes = [
-        told(0),
-        *(
-            told(1 + varied.index(k)) if k in varied else Estimate(0.0, None, None, n)
-            for k in range(kinds)
-        ),
-    ]
-    floor = part(many + 1, least) if name == "shifted" else None
-    slow: dict[str, Estimate] = {}
-    sigma = told(many)
-    if name == "mixture":
-        slow = {"share": part(many + 3, 1.0), "factor": told(many + 2), "sigma": told(many + 1)}
-    return TimesFit(name, slopes, sigma, floor, slow, bics, n)
+def _minimize_twice(cost: Cost, starts: list[np.ndarray], tries: int) -> tuple[np.ndarray, float]:
+    return minimize(cost, minimize_from(cost, starts, tries)[0], tries, 0.05)
 
 
-def _started(seconds: np.ndarray, columns: list[np.ndarray]) -> np.ndarray:
-    """Logs of base and slopes by least squares that know no negative ones, and of the spread."""
-    from scipy.optimize import nnls
-
-    made = np.stack([np.ones(len(seconds)), *columns], axis=1)
-    weights = 1 / np.maximum(seconds, 1e-9)  # errors grow with the time itself
-    found = np.asarray(nnls(made * weights[:, None], seconds * weights)[0])
-    smallest = 1e-4 * float(np.median(seconds)) / np.maximum(made.mean(axis=0), 1e-12)
-    slopes = np.maximum(found, smallest)
-    apart = np.log(seconds) - np.log(made @ slopes)
-    slopes = slopes * math.exp(float(np.median(apart)))
-    return np.append(np.log(slopes), math.log(max(float(apart.std()), 1e-3)))
-
-
-def _lowest(
-    cost: Callable[[np.ndarray], float], starts: list[np.ndarray], tries: int
-) -> tuple[np.ndarray, float]:
-    found = min((minimize(cost, start, tries) for start in starts), key=lambda one: one[1])
-    return minimize(cost, found[0], tries, 0.05)
-
-
-def _normal_cost(apart: np.ndarray, log_sigma: float) -> float:
+def _normal_cost(distance: np.ndarray, log_sigma: float) -> float:
     sigma = math.exp(min(max(log_sigma, -9.0), 4.0))
-    return float(0.5 * np.square(apart / sigma).sum()) + len(apart) * (math.log(sigma) + LOG_ROOT)
-
-
-def _share(x: float) -> float:
-    return 1 / (1 + math.exp(-min(max(x, -30.0), 30.0)))
-
-
-def latency_keys(found: LatencyFit) -> dict[str, Any]:
-    """As `latency` stands in a scenario."""
-    keys: dict[str, Any] = {name: each.value for name, each in found.keys.items()}
-    return keys | (
-        {"slow": {name: each.value for name, each in found.slow.items()}} if found.slow else {}
-    )
+    squares = float(0.5 * np.square(distance / sigma).sum())
+    return squares + len(distance) * (math.log(sigma) + LOG_ROOT)

@@ -11,19 +11,19 @@ import numpy as np
 from simroute.models.lengths import quantile_table
 from simroute.statistics.estimate import Estimate, Z
 
-CLOSE, MOST = 0.01, 30
-"""A table has another entry until the distance of Kolmogorov and Smirnov is below `CLOSE`, and at
-most `MOST` entries."""
-FIRST = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
-TAIL, RARE = (0.997, 0.999, 0.9997, 0.9999, 0.99997, 0.99999), 3
-"""Further entries, each with `RARE` texts beyond it: a straight line from p99 to the longest would
-make the longest far too many."""
+CLOSE, MAX_ENTRIES = 0.01, 30
+"""Entries are added to a table until its Kolmogorov-Smirnov distance is below `CLOSE`, at most to
+`MAX_ENTRIES`."""
+FIRST_SHARES = (0.0, 0.1, 0.5, 0.9, 0.99, 1.0)
+TAIL_SHARES, MIN_BEYOND = (0.997, 0.999, 0.9997, 0.9999, 0.99997, 0.99999), 3
+"""Entries for those shares beyond which there are `MIN_BEYOND` texts: a straight line from p99 to
+the longest text would make far too many of the longest."""
 
 
 class LengthFit(NamedTuple):
-    """`quantiles`: name -> tokens, as a scenario has them; `distance`: of Kolmogorov and Smirnov
-    from the trace; `within`: by how much any entry's share of texts may be wrong (95 %, all entries
-    at once: Dvoretzky, Kiefer, Wolfowitz, Massart)."""
+    """quantiles: name -> tokens, as a scenario has them. distance: of Kolmogorov and Smirnov from
+    the trace. within: error of the share of texts at any entry (95 %, all entries at once:
+    Dvoretzky, Kiefer, Wolfowitz, Massart)."""
 
     quantiles: dict[str, float]
     distance: float
@@ -32,59 +32,51 @@ class LengthFit(NamedTuple):
 
 
 def fit_lengths(tokens: np.ndarray) -> LengthFit:
-    """The table of whole tokens of at least 1."""
-    held = np.sort(np.maximum(np.rint(tokens), 1))
-    points, counts = np.unique(held, return_counts=True)
-    below = np.cumsum(counts) / len(held)
-    shares = sorted([*FIRST, *(share for share in TAIL if (1 - share) * len(held) >= RARE)])
-    made = _made(held, shares)
+    """The table of lengths, in whole tokens of at least 1."""
+    ordered = np.sort(np.maximum(np.rint(tokens), 1))
+    n = len(ordered)
+    points, counts = np.unique(ordered, return_counts=True)
+    below = np.cumsum(counts) / n
+    shares = sorted([*FIRST_SHARES, *(s for s in TAIL_SHARES if (1 - s) * n >= MIN_BEYOND)])
     while True:
-        apart = np.abs(below - _below(points + 0.5, *quantile_table(made)))  # lengths are rounded
-        place = int(apart.argmax())
-        share = round(float(below[place]), 4 if below[place] > 0.99 else 3)
-        if apart[place] <= CLOSE or len(shares) >= MOST or share in shares:
-            return LengthFit(
-                made,
-                float(apart[place]),
-                math.sqrt(math.log(2 / 0.05) / (2 * len(held))),
-                len(held),
-            )
+        quantiles = _quantiles(ordered, sorted(shares))
+        distance = np.abs(below - _share_below(points + 0.5, *quantile_table(quantiles)))
+        worst = int(distance.argmax())
+        share = round(float(below[worst]), 4 if below[worst] > 0.99 else 3)
+        if distance[worst] <= CLOSE or len(shares) >= MAX_ENTRIES or share in shares:
+            within = math.sqrt(math.log(2 / 0.05) / (2 * n))
+            return LengthFit(quantiles, float(distance[worst]), within, n)
         shares.append(share)
-        made = _made(held, sorted(shares))
 
 
-def rank_correlation(asked: np.ndarray, given: np.ndarray) -> Estimate:
-    """Of normal scores of prompts' and answers' lengths."""
+def rank_correlation(prompts: np.ndarray, answers: np.ndarray) -> Estimate:
+    """Correlation of normal scores of prompts' and answers' lengths."""
     from scipy.special import ndtri
 
-    n = len(asked)
-    if n < 4 or asked.min() == asked.max() or given.min() == given.max():
+    n = len(prompts)
+    if n < 4 or prompts.min() == prompts.max() or answers.min() == answers.max():
         return Estimate(0.0, None, None, n)
-    one, two = (ndtri((_rank(values) + 0.5) / n) for values in (asked, given))
-    found = float(np.clip(np.corrcoef(one, two)[0, 1], -0.9999, 0.9999))
-    half = Z / math.sqrt(n - 3)
-    return Estimate(
-        found, math.tanh(math.atanh(found) - half), math.tanh(math.atanh(found) + half), n
-    )
+    scores = [ndtri((_ranks(values) + 0.5) / n) for values in (prompts, answers)]
+    value = float(np.clip(np.corrcoef(*scores)[0, 1], -0.9999, 0.9999))
+    z, half = math.atanh(value), Z / math.sqrt(n - 3)
+    return Estimate(value, math.tanh(z - half), math.tanh(z + half), n)
 
 
-def _rank(values: np.ndarray) -> np.ndarray:
-    """From 0; equal ones share the middle of theirs."""
-    held = np.sort(values)
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """From 0; equal values share the middle of their ranks."""
+    ordered = np.sort(values)
     return np.asarray(
-        (np.searchsorted(held, values) + np.searchsorted(held, values, "right") - 1) / 2
+        (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, "right") - 1) / 2
     )
 
 
-def _made(held: np.ndarray, shares: list[float]) -> dict[str, float]:
-    found = np.maximum.accumulate(np.rint(np.quantile(held, shares)))
-    return {
-        f"p{round(100 * share, 4):g}": float(tokens)
-        for share, tokens in zip(shares, found, strict=True)
-    }
+def _quantiles(ordered: np.ndarray, shares: list[float]) -> dict[str, float]:
+    values = np.maximum.accumulate(np.rint(np.quantile(ordered, shares)))
+    names = (f"p{round(100 * share, 4):g}" for share in shares)
+    return {name: float(tokens) for name, tokens in zip(names, values, strict=True)}
 
 
-def _below(points: np.ndarray, shares: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+def _share_below(points: np.ndarray, shares: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     """The share of texts below these lengths, by the table; where it jumps, the upper end."""
     last = len(tokens) - 1 - np.unique(tokens[::-1], return_index=True)[1]
     first = np.unique(tokens, return_index=True)[1]

@@ -1,5 +1,5 @@
 """Which limit of requests or tokens a minute explains a log's 429s: the one whose bucket would have
-refused them, and let the others pass."""
+refused them, and admitted the others."""
 
 from __future__ import annotations
 
@@ -10,92 +10,89 @@ import numpy as np
 from simroute.fitting.sample import Calls
 from simroute.statistics.estimate import Estimate
 
-FEW = 10
+MIN_REFUSED = 10
 """429s from which on a limit is looked for."""
-MOST = 20_000
+MAX_CALLS = 20_000
 """Calls looked at, up to the last 429."""
-AGREES = 0.9
-"""A limit must tell refused and admitted calls apart this well: the mean of the shares of each that
-it tells right."""
+MIN_AGREEMENT = 0.9
+"""Agreement from which on a limit explains the 429s: the mean of the shares of refused and of
+admitted calls that it tells right."""
 GRID, ROUNDS = 48, 3
 
 
 class LimitFit(NamedTuple):
-    """`axis`: "rpm" or "tpm"; `agrees`: mean of the shares of refusals and of admissions that it
-    tells; `asked`: refused calls."""
+    """axis: "rpm" or "tpm". agreement: mean of the shares of refused and of admitted calls that it
+    tells right. refused: number of refused calls."""
 
     axis: str
     value: Estimate
-    agrees: float
-    asked: int
+    agreement: float
+    refused: int
 
 
 def fit_limit(calls: Calls) -> LimitFit | None:
-    """The axis and its value, None where no bucket explains the refusals (or there are few).
-    Bounds: all that agree as well, to 1 %."""
+    """The limit that agrees best; None where no bucket explains the refusals, or there are few.
+
+    Bounds: all values that agree as well, to 1 %.
+    """
     refused = calls.status == 429
-    if refused.sum() < FEW or refused.all():
+    if refused.sum() < MIN_REFUSED or refused.all():
         return None
-    stop = int(np.flatnonzero(refused)[-1]) + 1
-    seen = calls.where((np.arange(len(refused)) < stop) & (np.arange(len(refused)) >= stop - MOST))
-    refused = seen.status == 429
-    tokens = seen.input_tokens + np.where(
-        refused, np.median(seen.output_tokens[~refused]), seen.output_tokens
+    stop, index = int(np.flatnonzero(refused)[-1]) + 1, np.arange(len(refused))
+    calls = calls.where((index < stop) & (index >= stop - MAX_CALLS))
+    refused = calls.status == 429
+    tokens = calls.input_tokens + np.where(
+        refused, np.median(calls.output_tokens[~refused]), calls.output_tokens
     )
-    axes = {"rpm": np.ones(len(tokens)), "tpm": tokens}
-    found = {
-        axis: _searched(seen.t, amounts, refused, axis)
-        for axis, amounts in axes.items()
+    fits = {
+        axis: _search(calls.t, amounts, refused, least)
+        for axis, amounts, least in (("rpm", np.ones(len(tokens)), 1.0), ("tpm", tokens, 0.0))
         if amounts.any()
     }
-    axis = max(found, key=lambda one: found[one][1])
-    value, agrees, low, high = found[axis]
-    if agrees < AGREES:
-        return None
-    return LimitFit(axis, Estimate(value, low, high, len(refused)), agrees, int(refused.sum()))
+    axis = max(fits, key=lambda name: fits[name][1])
+    value, agreement = fits[axis]
+    return (
+        None if agreement < MIN_AGREEMENT else LimitFit(axis, value, agreement, int(refused.sum()))
+    )
 
 
-def _searched(
-    t: np.ndarray, amounts: np.ndarray, refused: np.ndarray, axis: str
-) -> tuple[float, float, float, float]:
-    """(best, how well it agrees, lowest and highest that agree as well to 1 %): ever finer
-    grids."""
+def _search(
+    t: np.ndarray, amounts: np.ndarray, refused: np.ndarray, least: float
+) -> tuple[Estimate, float]:
+    """(limit, agreement), by ever finer grids. least: smallest capacity of a bucket."""
     admitted = np.where(refused, 0.0, amounts)  # a refusal takes nothing
     span = max(t[-1] - t[0], 1.0)
     mean = admitted.sum() / span * 60
     low, high = max(1.0, 0.02 * mean), max(50.0 * mean, 2 * admitted.sum())
     for _ in range(ROUNDS):
         grid = np.geomspace(low, high, GRID)
-        agreed = _agreed(t, amounts, refused, grid, 1.0 if axis == "rpm" else 0.0)
-        good = np.flatnonzero(agreed >= agreed.max() - 0.01)
+        agreement = _agreement(t, amounts, refused, grid, least)
+        good = np.flatnonzero(agreement >= agreement.max() - 0.01)
         low, high = grid[max(good[0] - 1, 0)], grid[min(good[-1] + 1, GRID - 1)]
-    best = np.flatnonzero(agreed == agreed.max())
-    return (
-        float(np.sqrt(grid[best[0]] * grid[best[-1]])),
-        float(agreed.max()),
-        float(low),
-        float(high),
-    )
+    best = np.flatnonzero(agreement == agreement.max())
+    value = float(np.sqrt(grid[best[0]] * grid[best[-1]]))
+    return Estimate(value, float(low), float(high), len(refused)), float(agreement.max())
 
 
-def _agreed(
+def _agreement(
     t: np.ndarray, amounts: np.ndarray, refused: np.ndarray, limits: np.ndarray, least: float
 ) -> np.ndarray:
-    """For each limit a minute: a bucket that holds a minute's worth, from which only what was
-    admitted is taken, and what it would have said."""
+    """The agreement of each limit a minute: of a bucket that holds a minute's worth, from which
+    only what was admitted is taken."""
     capacity, refill = np.maximum(limits, least), limits / 60
     level = capacity.copy()
     right = np.zeros((2, len(limits)))
     gaps = np.diff(t, prepend=t[0]).tolist()
-    for gap, amount, said in zip(gaps, amounts.tolist(), refused.tolist(), strict=True):
+    for gap, amount, was_refused in zip(gaps, amounts.tolist(), refused.tolist(), strict=True):
         level = np.minimum(capacity, level + gap * refill)
-        taken = np.minimum(amount, capacity)
-        fits = taken <= level + 1e-9 * capacity
-        if said:  # what happened corrects the level: else a small error of the limit would add up
+        demand = np.minimum(amount, capacity)
+        fits = demand <= level + 1e-9 * capacity
+        # what happened corrects the level: else a small error of the limit would add up
+        if was_refused:
             right[0] += ~fits
-            level = np.minimum(level, taken)
+            level = np.minimum(level, demand)
         else:
             right[1] += fits
-            level = np.maximum(level, taken) - taken
+            level = np.maximum(level, demand) - demand
     counts = np.array([refused.sum(), (~refused).sum()])
     return np.asarray((right / counts[:, None]).mean(axis=0))

@@ -1,5 +1,5 @@
 """Spells in which far more calls failed, or took far longer, than before and after: a binomial
-scan, its level found by permutation."""
+scan with a level from permutations."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ import numpy as np
 
 from simroute.fitting.sample import Calls
 from simroute.statistics.estimate import Estimate
+from simroute.traces.failures import ABANDONED
 
 FALSE_ALARMS = 0.01
-"""Chance that a deployment without any outage shows one."""
+"""Probability that a deployment without any outage shows one."""
 PERMUTATIONS = 199
 SHORTEST = 60.0
 """Seconds of a bin: what is shorter is no outage, but errors that cluster."""
-MOST_BINS, MOST_OUTAGES = 1000, 20
-LEAST_ERRORS = 5
-LONG, LEAST_SLOW = 2.0, 1.5
-"""A call is slow that takes so many times the median; a spell of slow calls is an outage from this
-slow-down on: smaller ones are the hours' own."""
-SURE = 10.0
-"""A fair spell within an outage must be likelier by so much (log) to part it."""
+MAX_BINS, MAX_OUTAGES = 1000, 20
+MIN_ERRORS = 5
+SLOW_CALL, MIN_SLOW_DOWN = 2.0, 1.5
+"""A call is slow if it takes this many times the median. A spell of slow calls is an outage from
+this slow-down on: smaller ones belong to the hour."""
+MIN_GAIN = 10.0
+"""Log-likelihood by which a fair spell within an outage must be likelier, to split it."""
 
 
 class DetectedOutage(NamedTuple):
-    """Seconds from the start, each with where it may have been too (95 %, from the likelihood);
-    `chance`: of as large a spell by luck."""
+    """start, end: seconds from the start, with where they may also have been (95 %, from the
+    likelihood). chance: probability of as large a spell without an outage."""
 
     start: Estimate
     end: Estimate
@@ -39,204 +40,204 @@ class DetectedOutage(NamedTuple):
 
 
 def find_outages(calls: Calls, span: float) -> list[DetectedOutage]:
-    """Of one deployment, in order of time: spells of errors, then of slow answers elsewhere. 429s
-    are no outage."""
-    seen = calls.where((calls.status != 499) & (calls.status != 429))
-    found = _scanned(seen, span)
-    answered = seen.where((seen.status == 200) & (seen.latency > 0))
-    if len(answered.t) < LEAST_ERRORS:
-        return found
+    """The outages of a deployment in order of time: spells of errors, and spells of slow answers
+    outside of these. 429s are no outage."""
+    calls = calls.where((calls.status != ABANDONED) & (calls.status != 429))
+    outages = _scan_failures(calls, span)
+    answered = calls.where((calls.status == 200) & (calls.latency > 0))
+    if len(answered.t) < MIN_ERRORS:
+        return outages
     pace = _pace(answered)
-    late = replace(answered, status=np.where(pace > LONG * np.median(pace), 500, 200))
-    for spell in _scanned(late, span):
-        if any(
-            spell.start.value < one.end.value and one.start.value < spell.end.value for one in found
-        ):
+    late = replace(answered, status=np.where(pace > SLOW_CALL * np.median(pace), 500, 200))
+    for spell in _scan_failures(late, span):
+        start, end = spell.start.value, spell.end.value
+        if any(start < known.end.value and known.start.value < end for known in outages):
             continue
-        inside = (seen.t >= spell.start.value) & (seen.t <= spell.end.value)
-        slow_down = _slow(seen.where(~inside), seen.where(inside))
-        if slow_down >= LEAST_SLOW:
-            lost = Estimate.of_share(int(seen.failed[inside].sum()), int(inside.sum()))
-            found.append(spell._replace(error_share=lost, slow_down=slow_down))
-    return sorted(found, key=lambda outage: outage.start.value)
+        inside = (calls.t >= start) & (calls.t <= end)
+        slow_down = _slow_down(calls.where(~inside), calls.where(inside))
+        if slow_down >= MIN_SLOW_DOWN:
+            failed = Estimate.of_share(int(calls.failed[inside].sum()), int(inside.sum()))
+            outages.append(spell._replace(error_share=failed, slow_down=slow_down))
+    return sorted(outages, key=lambda outage: outage.start.value)
 
 
-def _scanned(seen: Calls, span: float) -> list[DetectedOutage]:
-    """Spells of calls that failed."""
-    if seen.failed.sum() < LEAST_ERRORS:
+def _scan_failures(calls: Calls, span: float) -> list[DetectedOutage]:
+    """Spells of failed calls, the clearest first, until one could be chance."""
+    if calls.failed.sum() < MIN_ERRORS:
         return []
-    width = max(SHORTEST, span / MOST_BINS)
-    place = np.minimum((seen.t / width).astype(np.int64), int(span / width))
-    many = int(span / width) + 1
-    n = np.bincount(place, minlength=many).astype(float)
-    k = np.bincount(place, seen.failed, many)
-    keep = np.flatnonzero(n > 0)
+    width = max(SHORTEST, span / MAX_BINS)
+    index = np.minimum((calls.t / width).astype(np.int64), int(span / width))
+    bins = int(span / width) + 1
+    n = np.bincount(index, minlength=bins).astype(float)
+    k = np.bincount(index, calls.failed, bins)
+    left = np.flatnonzero(n > 0)
     source = np.random.Generator(np.random.Philox(key=0))
-    found: list[DetectedOutage] = []
-    while len(keep) >= 4 and len(found) < MOST_OUTAGES:
-        best, first, last = _scan(n[keep], k[keep])
-        if best <= 0:
+    outages: list[DetectedOutage] = []
+    while len(left) >= 4 and len(outages) < MAX_OUTAGES:
+        ratio, first, last = _best_spell(n[left], k[left])
+        if ratio <= 0:
             break
-        orders = source.permuted(np.tile(keep, (PERMUTATIONS, 1)), axis=1)
-        chance = (1 + int((_highest(n[orders], k[orders]) >= best).sum())) / (1 + PERMUTATIONS)
+        orders = source.permuted(np.tile(left, (PERMUTATIONS, 1)), axis=1)
+        exceeded = int((_best_ratios(n[orders], k[orders]) >= ratio).sum())
+        chance = (1 + exceeded) / (1 + PERMUTATIONS)
         if chance > FALSE_ALARMS:
             break
-        start, end = keep[first] * width, (keep[last] + 1) * width
-        pieces = _settled(seen, start - width, end + width, width, chance)
-        found += pieces
-        hit = (keep >= keep[first]) & (keep <= keep[last])
+        start, end = left[first] * width, (left[last] + 1) * width
+        pieces = _locate(calls, start - width, end + width, width, chance)
+        outages += pieces
+        covered = (left >= left[first]) & (left <= left[last])
         for piece in pieces:  # the bins at its ends are partly in it
-            hit |= ((keep + 1) * width > piece.start.value) & (keep * width < piece.end.value)
-        keep = keep[~hit]
-    return found
+            covered |= ((left + 1) * width > piece.start.value) & (left * width < piece.end.value)
+        left = left[~covered]
+    return outages
 
 
-def _scan(n: np.ndarray, k: np.ndarray) -> tuple[float, int, int]:
-    """(log-likelihood ratio, first bin, last bin) of the spell whose share of errors stands out
-    most; at least two bins."""
-    calls, bad = np.concatenate([[0.0], np.cumsum(n)]), np.concatenate([[0.0], np.cumsum(k)])
+# -- the scan --------------------------------------------------------------------------------------
+
+
+def _best_spell(n: np.ndarray, k: np.ndarray) -> tuple[float, int, int]:
+    """(log-likelihood ratio, first bin, last bin) of the spell with the most outstanding share of
+    errors; at least two bins. n, k: calls and errors by bin."""
+    calls, errors = np.concatenate([[0.0], np.cumsum(n)]), np.concatenate([[0.0], np.cumsum(k)])
     best = (0.0, 0, 0)
-    for length in _lengths(len(n)):
-        inside, wrong = calls[length:] - calls[:-length], bad[length:] - bad[:-length]
-        gain = _gain(inside, wrong, calls[-1], bad[-1])
-        place = int(gain.argmax())
-        if gain[place] > best[0]:
-            best = (float(gain[place]), place, place + length - 1)
+    for length in _spell_lengths(len(n)):
+        inside, failed = calls[length:] - calls[:-length], errors[length:] - errors[:-length]
+        ratio = _log_ratio(inside, failed, calls[-1], errors[-1])
+        first = int(ratio.argmax())
+        if ratio[first] > best[0]:
+            best = (float(ratio[first]), first, first + length - 1)
     return best
 
 
-def _highest(n: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """The ratio that `_scan` finds, for each row of bins."""
+def _best_ratios(n: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """The ratio that `_best_spell` finds, for each row of bins."""
     start = np.zeros((len(n), 1))
-    calls, bad = (
-        np.concatenate([start, np.cumsum(n, axis=1)], axis=1),
-        np.concatenate([start, np.cumsum(k, axis=1)], axis=1),
+    calls, errors = (
+        np.concatenate([start, np.cumsum(values, axis=1)], axis=1) for values in (n, k)
     )
     best = np.zeros(len(n))
-    for length in _lengths(n.shape[1]):
-        inside, wrong = calls[:, length:] - calls[:, :-length], bad[:, length:] - bad[:, :-length]
-        best = np.maximum(best, _gain(inside, wrong, calls[0, -1], bad[0, -1]).max(axis=1))
+    for length in _spell_lengths(n.shape[1]):
+        inside = calls[:, length:] - calls[:, :-length]
+        failed = errors[:, length:] - errors[:, :-length]
+        ratio = _log_ratio(inside, failed, calls[0, -1], errors[0, -1])
+        best = np.maximum(best, ratio.max(axis=1))
     return best
 
 
-def _lengths(many: int) -> list[int]:
-    found, length = [], 2.0
-    while length <= many * 0.7:
-        found.append(int(length))
+def _spell_lengths(bins: int) -> list[int]:
+    lengths, length = [], 2.0
+    while length <= bins * 0.7:
+        lengths.append(int(length))
         length = max(length + 1, length * 1.2)
-    return found
+    return lengths
 
 
-def _gain(n: np.ndarray, k: np.ndarray, all_n: float, all_k: float) -> np.ndarray:
+def _log_ratio(n: np.ndarray, k: np.ndarray, all_n: float, all_k: float) -> np.ndarray:
     """Binomial log-likelihood ratio of two shares over one, where the inner share is the larger."""
-    rest, others = all_n - n, all_k - k
-    gain = _loglik(k, n) + _loglik(others, rest) - _loglik(np.array(all_k), np.array(all_n))
-    return np.where(k * rest > others * n, gain, 0.0)
+    outer_n, outer_k = all_n - n, all_k - k
+    ratio = _log_likelihood(k, n) + _log_likelihood(outer_k, outer_n)
+    ratio = ratio - _log_likelihood(np.array(all_k), np.array(all_n))
+    return np.where(k * outer_n > outer_k * n, ratio, 0.0)
 
 
-def _loglik(k: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _log_likelihood(k: np.ndarray, n: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(
             np.nan_to_num(k * np.log(k / n)) + np.nan_to_num((n - k) * np.log1p(-k / n))
         )
 
 
-def _settled(
-    seen: Calls, low: float, high: float, width: float, chance: float
+# -- start and end ---------------------------------------------------------------------------------
+
+
+def _locate(
+    calls: Calls, low: float, high: float, width: float, chance: float
 ) -> list[DetectedOutage]:
-    """The most likely first and last call within a bin or so of where the scan found it; a fair
-    spell inside parts it in two."""
-    wide = max(2 * width, 0.5 * (high - low))
-    near = seen.where((seen.t >= low - wide) & (seen.t <= high + wide))
-    bad = near.failed.astype(float)
-    calls, wrong = np.arange(len(bad) + 1.0), np.concatenate([[0.0], np.cumsum(bad)])
+    """Find the likeliest first and last call near the bins of a spell, from `low` to `high`; a fair
+    spell inside splits it in two."""
+    margin = max(2 * width, 0.5 * (high - low))
+    near = calls.where((calls.t >= low - margin) & (calls.t <= high + margin))
+    failed = near.failed.astype(float)
+    n, k = np.arange(len(failed) + 1.0), np.concatenate([[0.0], np.cumsum(failed)])
     first, last = (int(np.searchsorted(near.t, edge)) for edge in (low + width, high - width))
     for _ in range(4):
-        first = int(
-            _gain(last - calls[:last], wrong[last] - wrong[:last], calls[-1], wrong[-1]).argmax()
-        )
-        last = (
-            first
-            + 1
-            + int(
-                _gain(
-                    calls[first + 1 :] - first,
-                    wrong[first + 1 :] - wrong[first],
-                    calls[-1],
-                    wrong[-1],
-                ).argmax()
-            )
-        )
-    fair = (wrong[-1] - wrong[last] + wrong[first] + 0.5) / (calls[-1] - (last - first) + 1)
+        ratio = _log_ratio(last - n[:last], k[last] - k[:last], n[-1], k[-1])
+        first = int(ratio.argmax())
+        ratio = _log_ratio(n[first + 1 :] - first, k[first + 1 :] - k[first], n[-1], k[-1])
+        last = first + 1 + int(ratio.argmax())
+    fair = (k[-1] - k[last] + k[first] + 0.5) / (n[-1] - (last - first) + 1)
     return [
-        _told(seen, near, *piece, fair, chance) for piece in _pieces(near.t, bad, first, last, fair)
+        _describe_outage(calls, near, piece, fair, chance)
+        for piece in _split(near.t, failed, first, last, fair)
     ]
 
 
-def _pieces(
-    t: np.ndarray, bad: np.ndarray, first: int, last: int, fair: float
+def _split(
+    t: np.ndarray, failed: np.ndarray, first: int, last: int, fair: float
 ) -> list[tuple[int, int]]:
     """Calls first … last - 1 without spells of at least `SHORTEST` seconds in which errors are as
-    rare as in fair weather, each piece as long."""
-    own = bad[first:last]
-    if last - first < 2 or t[last - 1] - t[first] < SHORTEST or own.sum() < LEAST_ERRORS:
+    rare as in fair weather; each piece is at least as long."""
+    inside = failed[first:last]
+    if last - first < 2 or t[last - 1] - t[first] < SHORTEST or inside.sum() < MIN_ERRORS:
         return []
-    score = np.concatenate([[0.0], np.cumsum(-_weights(own, float(own.mean()), fair))])
-    least = np.minimum.accumulate(score)
-    stop = int((score - least).argmax())
+    weights = -_log_weights(inside, float(inside.mean()), fair)
+    score = np.concatenate([[0.0], np.cumsum(weights)])
+    stop = int((score - np.minimum.accumulate(score)).argmax())
     start = int(score[: stop + 1].argmin())
-    if score[stop] - score[start] < SURE or t[first + stop - 1] - t[first + start] < SHORTEST:
+    if score[stop] - score[start] < MIN_GAIN or t[first + stop - 1] - t[first + start] < SHORTEST:
         return [(first, last)]
-    return _pieces(t, bad, first, first + start, fair) + _pieces(t, bad, first + stop, last, fair)
+    before = _split(t, failed, first, first + start, fair)
+    return before + _split(t, failed, first + stop, last, fair)
 
 
-def _weights(bad: np.ndarray, share: float, fair: float) -> np.ndarray:
-    """How much likelier each call's end is in the outage than outside (log)."""
+def _log_weights(failed: np.ndarray, share: float, fair: float) -> np.ndarray:
+    """Log of how much likelier each call's end is in the outage than outside."""
     share, fair = (min(max(value, 1e-6), 1 - 1e-6) for value in (max(share, fair), fair))
-    return np.where(bad > 0, math.log(share / fair), math.log((1 - share) / (1 - fair)))
+    return np.where(failed > 0, math.log(share / fair), math.log((1 - share) / (1 - fair)))
 
 
-def _told(
-    seen: Calls, near: Calls, first: int, last: int, fair: float, chance: float
+def _describe_outage(
+    calls: Calls, near: Calls, piece: tuple[int, int], fair: float, chance: float
 ) -> DetectedOutage:
-    t, bad = near.t, near.failed.astype(float)
+    """piece: the first call of the outage in `near`, and the first after it."""
+    (first, last), t = piece, near.t
     inner = near.where((np.arange(len(t)) >= first) & (np.arange(len(t)) < last))
-    weights = _weights(bad, float(inner.failed.mean()), fair)
-    begins = _around(np.cumsum(weights[::-1])[::-1], first)
-    ends = _around(np.cumsum(weights), last - 1)
+    weights = _log_weights(near.failed.astype(float), float(inner.failed.mean()), fair)
+    begins = _likely_range(np.cumsum(weights[::-1])[::-1], first)
+    ends = _likely_range(np.cumsum(weights), last - 1)
     n = last - first
     start = Estimate(float(t[first]), float(t[max(begins[0] - 1, 0)]), float(t[begins[1]]), n)
     end = Estimate(float(t[last - 1]), float(t[ends[0]]), float(t[min(ends[1] + 1, len(t) - 1)]), n)
-    outer = seen.where((seen.t < start.value) | (seen.t > end.value))
+    outer = calls.where((calls.t < start.value) | (calls.t > end.value))
     statuses, counts = np.unique(inner.status[inner.failed], return_counts=True)
     return DetectedOutage(
         start,
         end,
         Estimate.of_share(int(inner.failed.sum()), n),
         int(statuses[counts.argmax()]),
-        _slow(outer, inner),
+        _slow_down(outer, inner),
         chance,
     )
 
 
-def _around(likelihood: np.ndarray, place: int) -> tuple[int, int]:
-    """The first and last place in a row around this one whose likelihood is within 1.92 of it."""
-    far = np.flatnonzero(likelihood < likelihood[place] - 1.92)
-    before, after = far[far < place], far[far > place]
-    return (int(before[-1]) + 1 if len(before) else 0), (
-        int(after[0]) - 1 if len(after) else len(likelihood) - 1
-    )
+def _likely_range(likelihood: np.ndarray, index: int) -> tuple[int, int]:
+    """The first and last index in a row around this one with a log-likelihood within 1.92 of its
+    own."""
+    far = np.flatnonzero(likelihood < likelihood[index] - 1.92)
+    before, after = far[far < index], far[far > index]
+    low = int(before[-1]) + 1 if len(before) else 0
+    return low, int(after[0]) - 1 if len(after) else len(likelihood) - 1
 
 
-def _slow(outer: Calls, inner: Calls) -> float:
-    """How many times as long answers took in it: medians of seconds, reduced by what output tokens
-    take; 1 where it cannot be told."""
-
-    own, usual = _pace(inner), _pace(outer)
-    if len(own) < 10 or len(usual) < 50:
+def _slow_down(outer: Calls, inner: Calls) -> float:
+    """How many times as long answers took in an outage: the ratio of median paces; 1 where it
+    cannot be told."""
+    inside, usual = _pace(inner), _pace(outer)
+    if len(inside) < 10 or len(usual) < 50:
         return 1.0
-    ratio = float(np.median(own) / np.median(usual))
-    return ratio if ratio > 1 + 2 * float(np.log(usual).std()) / math.sqrt(len(own)) else 1.0
+    ratio = float(np.median(inside) / np.median(usual))
+    noise = 2 * float(np.log(usual).std()) / math.sqrt(len(inside))
+    return ratio if ratio > 1 + noise else 1.0
 
 
 def _pace(calls: Calls) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""All that was fitted, as a scenario."""
+"""Everything that is fitted, put together as a scenario."""
 
 from __future__ import annotations
 
@@ -10,108 +10,122 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from simroute.config.fields import Form, declared_fields
-from simroute.fitting import arrivals, errors, latency, lengths, limits, outages, repeats, sessions
 from simroute.fitting.annotated_yaml import Annotated, annotate, strip_notes
-from simroute.fitting.sample import LONGEST, OTHERS, Calls, Sample
+from simroute.fitting.arrivals import ArrivalFit, fit_arrivals
+from simroute.fitting.errors import ErrorFit, fit_errors
+from simroute.fitting.latency import LatencyFit, fit_latency
+from simroute.fitting.lengths import LengthFit, fit_lengths, rank_correlation
+from simroute.fitting.limits import LimitFit, fit_limit
+from simroute.fitting.outages import FALSE_ALARMS, DetectedOutage, find_outages
+from simroute.fitting.repeats import RepeatFit, fit_repeats
+from simroute.fitting.sample import MAX_LENGTH, OTHERS, Calls, Sample
+from simroute.fitting.sessions import SessionFit, fit_sessions
 from simroute.models import spec
 from simroute.models.prices import catalogue_name, catalogue_price
 from simroute.statistics.estimate import Estimate
 from simroute.text import clean, duration, shortened
 from simroute.traces.analysis.aggregates import fit_price
 
-MOST_DEPLOYMENTS = 20
-ENOUGH = 50
+MAX_DEPLOYMENTS = 20
+MIN_REQUESTS = 50
 """Requests from which on a task has lengths of its own."""
 OTHER = "other"
 
 
 class FittedDeployment(NamedTuple):
-    """One deployment of the log: its name in the scenario, and what its calls say."""
+    """A deployment of the log: its name in the scenario, and what its calls tell."""
 
     name: str
     calls: Calls
-    latency: latency.LatencyFit | None
-    errors: errors.ErrorFit
-    limit: limits.LimitFit | None
-    outages: list[outages.DetectedOutage]
+    latency: LatencyFit | None
+    errors: ErrorFit
+    limit: LimitFit | None
+    outages: list[DetectedOutage]
+
+
+class FittedTask(NamedTuple):
+    """Lengths of a kind of work; correlation: between its prompts and answers."""
+
+    input_tokens: LengthFit
+    output_tokens: LengthFit
+    correlation: Estimate
 
 
 class FittedParts(NamedTuple):
-    """What is fitted, before it is a scenario."""
+    """All that is fitted, before it is a scenario."""
 
-    arrivals: arrivals.ArrivalFit
-    tasks: dict[str, tuple[lengths.LengthFit, lengths.LengthFit, Estimate]]
+    arrivals: ArrivalFit
+    tasks: dict[str, FittedTask]
     deployments: list[FittedDeployment]
-    repeats: repeats.RepeatFit | None
-    sessions: sessions.SessionFit | None
+    repeats: RepeatFit | None
+    sessions: SessionFit | None
 
 
-def fit_parts(seen: Sample, progress: Callable[[str], None] | None = None) -> FittedParts:
-    """Everything that a sample tells."""
-    say = progress or (lambda text: None)
-    say("arrivals")
-    when = arrivals.fit_arrivals(seen.arrival, seen.span, seen.starts)
-    say("lengths")
-    tasks = {name: _sized(seen, mine) for name, mine in _tasks(seen).items()}
-    found: list[FittedDeployment] = []
-    for (provider, model), calls in list(seen.calls.items())[:MOST_DEPLOYMENTS]:
-        name = _name(provider, model, {one.name for one in found})
-        say(name)
-        spells = outages.find_outages(calls, seen.span)
-        inside = np.zeros(len(calls.t), bool)
-        ill = [np.zeros(0)]
-        for one in spells:
-            here = (calls.t >= one.start.value) & (calls.t <= one.end.value)
-            ill.append(calls.latency[here & calls.failed & (calls.latency > 0)] / one.slow_down)
-            inside |= here
-        fair = calls.where(~inside)
-        limit = limits.fit_limit(calls)
-        found.append(
-            FittedDeployment(
-                name,
-                calls,
-                latency.fit_latency(fair, np.concatenate(ill)),
-                errors.fit_errors(fair, limit is not None),
-                limit,
-                spells,
-            )
-        )
+def fit_parts(sample: Sample, progress: Callable[[str], None] | None = None) -> FittedParts:
+    """Fit everything that a sample tells. progress: is called with the name of each part."""
+    report = progress or (lambda text: None)
+    report("arrivals")
+    arrivals = fit_arrivals(sample.arrival, sample.span, sample.starts)
+    report("lengths")
+    tasks = {name: _fit_task(sample, mask) for name, mask in _task_masks(sample).items()}
+    deployments: list[FittedDeployment] = []
+    for (provider, model), calls in list(sample.calls.items())[:MAX_DEPLOYMENTS]:
+        name = _deployment_name(provider, model, {item.name for item in deployments})
+        report(name)
+        deployments.append(_fit_deployment(name, calls, sample.span))
     return FittedParts(
-        when, tasks, found, repeats.fit_repeats(seen.repeats), sessions.fit_sessions(seen.sessions)
+        arrivals,
+        tasks,
+        deployments,
+        fit_repeats(sample.repeats),
+        fit_sessions(sample.sessions),
     )
 
 
-def _tasks(seen: Sample) -> dict[str, np.ndarray]:
-    """name -> which of the answered requests; small ones together."""
-    names = list(seen.shares["task"])
+def _task_masks(sample: Sample) -> dict[str, np.ndarray]:
+    """Name -> mask of the answered requests; tasks with few requests together."""
+    names = list(sample.shares["task"])
     if len(names) < 2:
-        return {names[0] if names else "all": np.ones(len(seen.task), bool)}
-    found = {name: seen.task == code for code, name in enumerate(names)}
-    large = {name: mine for name, mine in found.items() if mine.sum() >= ENOUGH}
-    rest = ~np.any(np.stack([np.zeros(len(seen.task), bool), *large.values()]), axis=0)
-    return large | ({OTHER if OTHER not in large else "(other)": rest} if rest.any() else {})
+        return {names[0] if names else "all": np.ones(len(sample.task), bool)}
+    masks = {name: sample.task == code for code, name in enumerate(names)}
+    large = {name: mask for name, mask in masks.items() if mask.sum() >= MIN_REQUESTS}
+    small = ~np.any(np.stack([np.zeros(len(sample.task), bool), *large.values()]), axis=0)
+    return large | ({OTHER if OTHER not in large else "(other)": small} if small.any() else {})
 
 
-def _sized(seen: Sample, mine: np.ndarray) -> tuple[lengths.LengthFit, lengths.LengthFit, Estimate]:
-    asked, given = seen.input_tokens[mine], seen.output_tokens[mine]
-    return (
-        lengths.fit_lengths(asked),
-        lengths.fit_lengths(given),
-        lengths.rank_correlation(asked, given),
+def _fit_task(sample: Sample, mask: np.ndarray) -> FittedTask:
+    prompts, answers = sample.input_tokens[mask], sample.output_tokens[mask]
+    return FittedTask(
+        fit_lengths(prompts), fit_lengths(answers), rank_correlation(prompts, answers)
     )
 
 
-def _name(provider: str, model: str, taken: set[str]) -> str:
-    for text in (
-        model.rsplit("/", 1)[-1],
-        f"{provider}-{model.rsplit('/', 1)[-1]}",
-        f"{provider}-{model}",
-    ):
-        name = re.sub(r"[^A-Za-z0-9_-]+", "-", text)[:LONGEST].strip("-") or "model"
+def _deployment_name(provider: str, model: str, taken: set[str]) -> str:
+    """A short name that is a key of YAML and not taken yet."""
+    short = model.rsplit("/", 1)[-1]
+    for text in (short, f"{provider}-{short}", f"{provider}-{model}"):
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", text)[:MAX_LENGTH].strip("-") or "model"
         if name not in taken:
             return name
-    return next(
-        other for number in count(2) if (other := f"{name[: LONGEST - 5]}-{number}") not in taken
+    names = (f"{name[: MAX_LENGTH - 5]}-{number}" for number in count(2))
+    return next(name for name in names if name not in taken)
+
+
+def _fit_deployment(name: str, calls: Calls, span: float) -> FittedDeployment:
+    """Outages first, then the rest from the calls outside of them."""
+    outages = find_outages(calls, span)
+    inside = np.zeros(len(calls.t), bool)
+    error_times = [np.zeros(0)]
+    for outage in outages:
+        within = (calls.t >= outage.start.value) & (calls.t <= outage.end.value)
+        failed = within & calls.failed & (calls.latency > 0)
+        error_times.append(calls.latency[failed] / outage.slow_down)
+        inside |= within
+    fair = calls.where(~inside)
+    limit = fit_limit(calls)
+    latency = fit_latency(fair, np.concatenate(error_times))
+    return FittedDeployment(
+        name, calls, latency, fit_errors(fair, limit is not None), limit, outages
     )
 
 
@@ -119,259 +133,263 @@ def _name(provider: str, model: str, taken: set[str]) -> str:
 
 
 def annotated_scenario(
-    seen: Sample, found: FittedParts, about: str, given: dict[str, Any] | None = None
+    sample: Sample, parts: FittedParts, about: str, deployments: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The scenario with notes. `given`: plain deployments that answer instead of the log's."""
-    made: dict[str, Any] = {
+    """The scenario's keys with notes. deployments: plain data of those that answer instead of the
+    log's."""
+    keys: dict[str, Any] = {
         "about": about,
         "horizon": Annotated(
-            round(seen.span, 3), f"{duration(seen.span)}, as long as what was fitted"
+            round(sample.span, 3), f"{duration(sample.span)}, as long as what was fitted"
         ),
+        "workload": _workload(sample, parts),
     }
-    made["workload"] = _workload(seen, found)
-    if given is not None:
-        names = shortened(given, LONGEST)
-        made["deployments"] = {
-            names[name]: Annotated(_lent(keys, set(found.tasks)), "given, not from the log")
-            for name, keys in given.items()
-        }
-    elif found.deployments:
-        unknown = {
-            "quality": Annotated(
-                None,
-                "no log says how good answers are: none is reported; 0.9 says that 90 % are right",
+    if deployments is not None:
+        names = shortened(deployments, MAX_LENGTH)
+        keys["deployments"] = {
+            names[name]: Annotated(
+                _borrowed_deployment(data, set(parts.tasks)), "given, not from the log"
             )
+            for name, data in deployments.items()
         }
-        own = zip(found.deployments, seen.calls, strict=False)
-        made["deployments"] = {one.name: _deployment(seen, one, key) | unknown for one, key in own}
-        laid = {
-            f"{one.name}-{k}": _outage(one.name, spell)
-            for one in found.deployments
-            for k, spell in enumerate(one.outages, 1)
+    elif parts.deployments:
+        targets = zip(parts.deployments, sample.calls, strict=False)
+        keys["deployments"] = {item.name: _deployment(sample, item, key) for item, key in targets}
+        outages = {
+            f"{item.name}-{number}": _outage(item.name, outage)
+            for item in parts.deployments
+            for number, outage in enumerate(item.outages, 1)
         }
-        made |= {"outages": laid} if laid else {}
+        keys |= {"outages": outages} if outages else {}
     else:
-        note = (
-            "ASSUMED: the log names no models; all of this is assumed (--deployments takes "
-            "those of a scenario)"
-        )
-        made["deployments"] = Annotated(
-            {
-                "assumed": {
-                    "provider": "assumed",
-                    "model": "assumed",
-                    "price": {"input": 1.0, "output": 4.0},
-                    "quality": None,
-                }
-            },
-            note,
-        )
-    made["gateway"] = {"overhead": Annotated(0.0, "the log's times have it in them")}
-    return made
+        keys["deployments"] = _assumed_deployments()
+    keys["gateway"] = {"overhead": Annotated(0.0, "the log's times have it in them")}
+    return keys
 
 
-def _lent(keys: dict[str, Any], tasks: set[str]) -> dict[str, Any]:
+def _borrowed_deployment(data: dict[str, Any], tasks: set[str]) -> dict[str, Any]:
     """A deployment of another scenario, without what belongs to that one's files and tasks."""
-    kept = {key: value for key, value in keys.items() if key not in ("outcomes", "recorded")}
-    quality = kept.get("quality")
+    keys = {key: value for key, value in data.items() if key not in ("outcomes", "recorded")}
+    quality = keys.get("quality")
     if isinstance(quality, dict) and not set(quality) <= tasks:
-        kept["quality"] = Annotated(
+        keys["quality"] = Annotated(
             float(np.mean(list(quality.values()))), "mean over that scenario's tasks"
         )
-    return kept
+    return keys
 
 
-def _workload(seen: Sample, found: FittedParts) -> dict[str, Any]:
-    when = found.arrivals
-    made: dict[str, Any] = {"rate": annotate(when.rate, "requests a second; ", ", bursts and all")}
-    if when.hours or when.days:
-        shape = (
-            {"hours": list(when.hours)}
-            | ({"days": list(when.days)} if when.days else {})
-            | {"starts": when.starts}
+def _assumed_deployments() -> Annotated:
+    price = {"input": 1.0, "output": 4.0}
+    assumed = {"provider": "assumed", "model": "assumed", "price": price, "quality": None}
+    return Annotated(
+        {"assumed": assumed},
+        "ASSUMED: the log names no models; all of this is assumed (--deployments takes "
+        "those of a scenario)",
+    )
+
+
+def _workload(sample: Sample, parts: FittedParts) -> dict[str, Any]:
+    keys = _arrival_keys(sample, parts.arrivals)
+    keys["max_output_tokens"] = Annotated(
+        int(max(1.0, sample.output_tokens.max())), "the longest answer of the log"
+    )
+    if sample.streamed[1]:
+        silent = len(sample.input_tokens) - sample.streamed[1]
+        keys["streamed"] = annotate(
+            Estimate.of_share(*sample.streamed),
+            after=f"; {silent:,} answers do not say" if silent > 0 else "",
         )
-        made["profile"] = Annotated(
-            shape,
+    if sample.invalid:
+        reason = "no weather: they fail wherever they are sent; "
+        keys["invalid"] = {
+            status: annotate(Estimate.of_share(failed, len(sample.arrival)), reason)
+            for status, failed in sample.invalid.items()
+        }
+    keys["tasks"] = {
+        name: _task(sample, task, len(parts.tasks) > 1) for name, task in parts.tasks.items()
+    }
+    for kind in ("user", "feature"):
+        if len(sample.shares[kind]) > 1:
+            keys[f"{kind}s"] = _name_shares(sample, kind)
+    return keys | _repeat_keys(parts.repeats)
+
+
+def _arrival_keys(sample: Sample, arrivals: ArrivalFit) -> dict[str, Any]:
+    """`rate`, `profile` and `burstiness` of a workload."""
+    keys: dict[str, Any] = {
+        "rate": annotate(arrivals.rate, "requests a second; ", ", bursts and all")
+    }
+    if arrivals.hours or arrivals.days:
+        days = {"days": list(arrivals.days)} if arrivals.days else {}
+        keys["profile"] = Annotated(
+            {"hours": list(arrivals.hours)} | days | {"starts": arrivals.starts},
             "UTC; hours of the day that the log does not have are 1"
-            if seen.date
+            if sample.date
             else "by the log's own clock",
         )
-    if when.best.parameters:
-        also = ", ".join(
-            f"{family.name} {family.bic - when.best.bic:+.0f}" for family in when.families[1:]
+    best = arrivals.best
+    if best.parameters:
+        others = ", ".join(
+            f"{family.name} {family.bic - best.bic:+.0f}" for family in arrivals.families[1:]
         )
-        keys = {key: annotate(each) for key, each in when.best.parameters.items()}
-        made["burstiness"] = Annotated(keys, f"{when.best.name}; BIC of the others: {also}")
-    made["max_output_tokens"] = Annotated(
-        int(max(1.0, seen.output_tokens.max())), "the longest answer of the log"
-    )
-    if seen.streamed[1]:
-        silent = len(seen.input_tokens) - seen.streamed[1]
-        after = f"; {silent:,} answers do not say" if silent > 0 else ""
-        made["streamed"] = annotate(Estimate.of_share(*seen.streamed), after=after)
-    if seen.invalid:
-        why = "no weather: they fail wherever they are sent; "
-        made["invalid"] = {
-            status: annotate(Estimate.of_share(count, len(seen.arrival)), why)
-            for status, count in seen.invalid.items()
-        }
-    made["tasks"] = {name: _task(seen, found, name) for name in found.tasks}
-    for kind in ("user", "feature"):
-        names = seen.shares[kind]
-        if len(names) > 1:
-            total = sum(names.values())
-            known = f"shares of {total:,} of {len(seen.arrival):,} requests"
-            rest = (
-                f"; {OTHERS}: all but the {len(names) - 1} most frequent" if OTHERS in names else ""
-            )
-            made[f"{kind}s"] = Annotated(
-                {name: count / total for name, count in names.items()}, known + rest
-            )
-    again = found.repeats
+        keys["burstiness"] = Annotated(
+            _annotate_all(best.parameters), f"{best.name}; BIC of the others: {others}"
+        )
+    return keys
+
+
+def _name_shares(sample: Sample, kind: str) -> Annotated:
+    """Name -> share of the requests of which the log tells the name."""
+    counts = sample.shares[kind]
+    total = sum(counts.values())
+    note = f"shares of {total:,} of {len(sample.arrival):,} requests"
+    if OTHERS in counts:
+        note += f"; {OTHERS}: all but the {len(counts) - 1} most frequent"
+    return Annotated({name: requests / total for name, requests in counts.items()}, note)
+
+
+def _repeat_keys(repeats: RepeatFit | None) -> dict[str, Any]:
+    """`repeats` of a workload, where enough came again to fit it."""
     if (
-        again is not None
-        and again.share is not None
-        and again.questions is not None
-        and again.exponent is not None
+        repeats is None
+        or repeats.share is None
+        or repeats.questions is None
+        or repeats.exponent is None
     ):
-        zipf: dict[str, Any] = {
-            "share": annotate(again.share),
-            "questions": annotate(again.questions)._replace(
-                value=max(1, round(again.questions.value))
-            ),
-            "exponent": annotate(again.exponent),
-        }
-        made["repeats"] = Annotated(
-            zipf,
-            f"{100 * again.again.value:.1f} % of requests had come before "
-            f"({again.again.describe()})",
+        return {}
+    questions = annotate(repeats.questions)
+    zipf = {
+        "share": annotate(repeats.share),
+        "questions": questions._replace(value=max(1, round(repeats.questions.value))),
+        "exponent": annotate(repeats.exponent),
+    }
+    again = repeats.again
+    note = f"{100 * again.value:.1f} % of requests had come before ({again.describe()})"
+    return {"repeats": Annotated(zipf, note)}
+
+
+def _task(sample: Sample, task: FittedTask, several: bool) -> dict[str, Any]:
+    keys: dict[str, Any] = {"share": 1.0}
+    if several:
+        keys["share"] = annotate(Estimate.of_share(task.input_tokens.n, len(sample.task)))
+    low, high = task.correlation.low, task.correlation.high
+    if low is not None and high is not None and not low <= 0 <= high:
+        keys["correlation"] = annotate(task.correlation)
+    for key, fit in (("input_tokens", task.input_tokens), ("output_tokens", task.output_tokens)):
+        quantiles = {name: int(tokens) for name, tokens in fit.quantiles.items()}
+        note = (
+            f"n = {fit.n:,}; any of these shares is within {100 * fit.within:.1f} "
+            f"points (95 %); KS {fit.distance:.3f}"
         )
-    return made
+        keys[key] = Annotated({"quantiles": quantiles}, note)
+    return keys
 
 
-def _task(seen: Sample, found: FittedParts, name: str) -> dict[str, Any]:
-    asked, given, along = found.tasks[name]
-    made: dict[str, Any] = {"share": 1.0}
-    if len(found.tasks) > 1:
-        made["share"] = annotate(Estimate.of_share(asked.n, len(seen.task)))
-    if along.low is not None and along.high is not None and not along.low <= 0 <= along.high:
-        made["correlation"] = annotate(along)
-    for key, sizes in (("input_tokens", asked), ("output_tokens", given)):
-        table = {"quantiles": {each: int(tokens) for each, tokens in sizes.quantiles.items()}}
-        within = (
-            f"n = {sizes.n:,}; any of these shares is within {100 * sizes.within:.1f} "
-            f"points (95 %); KS {sizes.distance:.3f}"
+def _deployment(sample: Sample, item: FittedDeployment, target: tuple[str, str]) -> dict[str, Any]:
+    keys = _model_and_price(sample, target) | {"latency": _latency(item)}
+    if item.limit is not None:
+        note = (
+            f"explains {item.limit.refused:,} answers 429 and the admitted calls between them "
+            f"({100 * item.limit.agreement:.0f} % right)"
         )
-        made[key] = Annotated(table, within)
-    return made
-
-
-def _deployment(seen: Sample, one: FittedDeployment, key: tuple[str, str]) -> dict[str, Any]:
-    made = _priced(seen, key)
-    if one.latency is None:
-        made["latency"] = Annotated(
-            {},
-            f"the default: too few answered calls with times ({len(one.calls.t):,} calls in all)",
+        keys["limits"] = {item.limit.axis: annotate(item.limit.value, f"{note}; ")}
+    if item.errors.shares:
+        keys["errors"] = _annotate_all(item.errors.shares)
+    if item.errors.clustered:
+        clustered = _annotate_all(item.errors.clustered) | {"status": item.errors.status}
+        gain = item.errors.bics["coin"] - item.errors.bics["spells"]
+        keys["clustered"] = Annotated(
+            clustered, f"errors come in spells: BIC {gain:.0f} better than a coin"
         )
-    else:
-        keys: dict[str, Any] = {name: annotate(each) for name, each in one.latency.keys.items()}
-        if one.latency.slow:
-            keys["slow"] = Annotated(
-                {name: annotate(each) for name, each in one.latency.slow.items()},
-                "a second, slower kind of call",
-            )
-        rest = "; ".join(
-            f"{what}: {_over_best(families)} (BIC over the best)"
-            for what, families in one.latency.families.items()
-        )
-        made["latency"] = Annotated(keys, f"{one.latency.what}; {rest}")
-    if one.limit is not None:
-        known = (
-            f"explains {one.limit.asked:,} answers 429 and the admitted calls between them "
-            f"({100 * one.limit.agrees:.0f} % right)"
-        )
-        made["limits"] = {one.limit.axis: annotate(one.limit.value, f"{known}; ")}
-    if one.errors.shares:
-        made["errors"] = {status: annotate(each) for status, each in one.errors.shares.items()}
-    if one.errors.clustered:
-        keys = {name: annotate(each) for name, each in one.errors.clustered.items()} | {
-            "status": one.errors.status
-        }
-        gain = one.errors.bics["coin"] - one.errors.bics["spells"]
-        made["clustered"] = Annotated(
-            keys, f"errors come in spells: BIC {gain:.0f} better than a coin"
-        )
-    return made
-
-
-def _over_best(families: dict[str, float]) -> str:
-    best = min(families.values())
-    return ", ".join(f"{family} {value - best:+.0f}" for family, value in families.items())
-
-
-def _priced(seen: Sample, key: tuple[str, str]) -> dict[str, Any]:
-    provider, model = key
-    known = catalogue_name(provider, model) or catalogue_name(
-        provider, seen.answers.get(f"{provider}/{model}", model)
+    keys["quality"] = Annotated(
+        None, "no log says how good answers are: none is reported; 0.9 says that 90 % are right"
     )
-    if known is not None:
-        made: dict[str, Any] = {"provider": known[0], "model": known[1]} | (
-            {"price_date": seen.date} if seen.date else {}
+    return keys
+
+
+def _latency(item: FittedDeployment) -> Annotated:
+    if item.latency is None:
+        return Annotated(
+            {},
+            f"the default: too few answered calls with times ({len(item.calls.t):,} calls in all)",
         )
+    keys: dict[str, Any] = _annotate_all(item.latency.keys)
+    if item.latency.slow:
+        slow = _annotate_all(item.latency.slow)
+        keys["slow"] = Annotated(slow, "a second, slower kind of call")
+    families = "; ".join(
+        f"{times}: {_over_best(bics)} (BIC over the best)"
+        for times, bics in item.latency.families.items()
+    )
+    return Annotated(keys, f"{item.latency.basis}; {families}")
+
+
+def _annotate_all(estimates: dict[Any, Estimate]) -> dict[Any, Any]:
+    return {key: annotate(estimate) for key, estimate in estimates.items()}
+
+
+def _over_best(bics: dict[str, float]) -> str:
+    best = min(bics.values())
+    return ", ".join(f"{family} {value - best:+.0f}" for family, value in bics.items())
+
+
+def _model_and_price(sample: Sample, target: tuple[str, str]) -> dict[str, Any]:
+    """Provider and model as the price catalogue names them; else a price from the log's costs."""
+    provider, model = target
+    answering = sample.answering_models.get(f"{provider}/{model}", model)
+    known = catalogue_name(provider, model) or catalogue_name(provider, answering)
+    if known is not None:
         try:
-            catalogue_price(known[0], known[1], seen.date)
-            return made
+            catalogue_price(known[0], known[1], sample.date)
         except ValueError:
             pass
-    made = {
+        else:
+            date = {"price_date": sample.date} if sample.date else {}
+            return {"provider": known[0], "model": known[1]} | date
+    equations = sample.cost_equations.get(f"{provider}/{model}")
+    price = (
+        Annotated(
+            {"input": 0.0, "output": 0.0}, "ASSUMED: neither the catalogue nor the log has a price"
+        )
+        if equations is None
+        else Annotated(fit_price(equations), "by least squares from the log's costs")
+    )
+    return {
         "provider": clean(provider, 60) if provider != "?" else "unknown",
         "model": clean(model, 80),
+        "price": price,
     }
-    bill = seen.bills.get(f"{provider}/{model}")
-    if bill is None:
-        return made | {
-            "price": Annotated(
-                {"input": 0.0, "output": 0.0},
-                "ASSUMED: neither the catalogue nor the log has a price",
-            )
-        }
-    return made | {"price": Annotated(fit_price(bill), "by least squares from the log's costs")}
 
 
-def _outage(name: str, spell: outages.DetectedOutage) -> dict[str, Any]:
-    sure = f"a fair log has a false alarm in {100 * outages.FALSE_ALARMS:.0f} % of deployments"
-    made: dict[str, Any] = {
-        "deployment": name,
-        "start": Annotated(
-            round(spell.start.value), f"{_seconds(spell.start)} calls; {sure}", spell.start
-        ),
-        "end": Annotated(round(spell.end.value), _seconds(spell.end), spell.end),
-        "error_share": annotate(spell.error_share),
-        "status": spell.status,
+def _outage(deployment: str, outage: DetectedOutage) -> dict[str, Any]:
+    alarms = f"a fair log has a false alarm in {100 * FALSE_ALARMS:.0f} % of deployments"
+    start, end = outage.start, outage.end
+    keys: dict[str, Any] = {
+        "deployment": deployment,
+        "start": Annotated(round(start.value), f"{_whole_seconds(start)} calls; {alarms}", start),
+        "end": Annotated(round(end.value), _whole_seconds(end), end),
+        "error_share": annotate(outage.error_share),
+        "status": outage.status,
     }
-    return made | (
-        {"slow_down": Annotated(spell.slow_down, "median times against those outside")}
-        if spell.slow_down > 1
-        else {}
-    )
+    if outage.slow_down > 1:
+        keys["slow_down"] = Annotated(outage.slow_down, "median times against those outside")
+    return keys
 
 
-def _seconds(found: Estimate) -> str:
-    """Whole ones, as the value beside it, which would else lie outside."""
-    return (
-        f"95 %: {found.low:.0f} to {found.high:.0f}, n = {found.n:,}"
-        if found.low is not None
-        else found.describe()
-    )
+def _whole_seconds(estimate: Estimate) -> str:
+    """Bounds in whole seconds like the value beside them, which could lie outside otherwise."""
+    if estimate.low is None:
+        return estimate.describe()
+    return f"95 %: {estimate.low:.0f} to {estimate.high:.0f}, n = {estimate.n:,}"
 
 
 # -- as the models take it -------------------------------------------------------------------------
 
 
-def build_scenario(noted: dict[str, Any]) -> spec.Scenario:
-    """The same numbers as the file has."""
-    made: spec.Scenario = _instance(spec.Scenario, strip_notes(noted))
-    return made
+def build_scenario(annotated: dict[str, Any]) -> spec.Scenario:
+    """The scenario for the models, with the numbers that the file has."""
+    scenario: spec.Scenario = _instance(spec.Scenario, strip_notes(annotated))
+    return scenario
 
 
 def _instance(cls: type, data: dict[str, Any]) -> Any:

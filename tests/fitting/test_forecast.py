@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from made_logs import arrivals
-from simroute.fitting.forecast import Forecast, forecast
+from simroute.fitting.forecast import Forecast, ForecastPlan, forecast
 from simroute.models import spec
 from simroute.traces import read
+
+TEN = ForecastPlan(replications=10)
 
 
 def written(path: Path, when: np.ndarray, seed: int) -> Path:
@@ -28,7 +30,7 @@ def written(path: Path, when: np.ndarray, seed: int) -> Path:
 
 
 def predicted(path: Path, when: np.ndarray, seed: int = 0) -> Forecast:
-    return forecast(read([written(path, when, seed)]), "log", 0.6, 40)
+    return forecast(read([written(path, when, seed)]), "log", ForecastPlan(0.6, 40))
 
 
 def test_intervals_hold_for_a_stationary_log(tmp_path: Path) -> None:
@@ -92,7 +94,7 @@ def test_times_that_a_log_does_not_tell_are_not_counted(tmp_path: Path) -> None:
             ),
             encoding="utf-8",
         )
-        found = forecast(read([path]), path.name, 0.7, 10).overall
+        found = forecast(read([path]), path.name, TEN).overall
         assert all(np.isfinite(each[:3]).all() for each in found.values())
         assert many < 300 or found["p95"][3] == 1.5
 
@@ -141,20 +143,28 @@ def spans(path: Path, failing: str) -> Path:
 def test_success_is_not_held_where_failures_are_nobodys(tmp_path: Path) -> None:
     """A tenth of the calls fail and may be either version's: no `success 1, held`, but a sentence.
     Where they name a version, it is held."""
-    torn = forecast(read([spans(tmp_path / "torn.jsonl", "gpt-4o")]), "torn", 0.7, 10)
+    torn = forecast(read([spans(tmp_path / "torn.jsonl", "gpt-4o")]), "torn", TEN)
     assert "success" not in torn.overall
     assert (
         "100 of 1,000 requests have a failure of which it cannot be told whose it was"
         in torn.notes[0]
     )
     assert torn.notes[0] in torn.plain()["notes"]
-    clear = forecast(read([spans(tmp_path / "clear.jsonl", "gpt-4o-2024-08-06")]), "clear", 0.7, 10)
+    clear = forecast(
+        read([spans(tmp_path / "clear.jsonl", "gpt-4o-2024-08-06")]),
+        "clear",
+        TEN,
+    )
     assert clear.overall["success"][3] == pytest.approx(0.9, abs=0.01)
     assert not clear.notes
 
 
 def test_equal_times_are_held(tmp_path: Path) -> None:
     """Every answer took 2 s, before and after: the interval is a point, and it holds."""
-    found = forecast(read([spans(tmp_path / "log.jsonl", "gpt-4o-2024-08-06")]), "log", 0.7, 10)
+    found = forecast(
+        read([spans(tmp_path / "log.jsonl", "gpt-4o-2024-08-06")]),
+        "log",
+        TEN,
+    )
     assert found.overall["p95"][3] == 2
     assert found.coverage["p95"] == (10, 10)

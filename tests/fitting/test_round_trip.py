@@ -195,7 +195,7 @@ def test_errors_by_a_coin_come_back_as_a_coin() -> None:
     """Exact shares, no spells, in ten logs."""
     found: list[bool] = []
     for k in range(10):
-        got = fit_errors(log(500.0, 4.0, k, errors={500: 0.03, 503: 0.01}), refused=False)
+        got = fit_errors(log(500.0, 4.0, k, errors={500: 0.03, 503: 0.01}), limited=False)
         assert got.clustered == {}
         found += [
             got.shares[status].contains(share) for status, share in ((500, 0.03), (503, 0.01))
@@ -211,7 +211,7 @@ def test_errors_in_spells_come_back_as_spells() -> None:
         calls = log(
             2500.0, 3.0, k, errors={500: 0.01}, clustered=spec.Clustered(status=500, **truth)
         )
-        got = fit_errors(calls, refused=False)
+        got = fit_errors(calls, limited=False)
         found += [*held(got.clustered, truth), got.shares[500].contains(0.01)]
     assert enough(found)
 
@@ -280,7 +280,7 @@ def test_refusals_that_no_bucket_explains_are_errors() -> None:
     """5 % of calls at random."""
     calls = log(1800.0, 2.0, errors={429: 0.05})
     assert fit_limit(calls) is None
-    assert fit_errors(calls, refused=False).shares[429].contains(0.05)
+    assert fit_errors(calls, limited=False).shares[429].contains(0.05)
 
 
 def test_repeats_come_back() -> None:

@@ -11,7 +11,7 @@ import pytest
 from simroute.config.from_trace import load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.fitting.fit import fit
-from simroute.fitting.forecast import forecast
+from simroute.fitting.forecast import ForecastPlan, forecast
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
 from simroute.traces import read
@@ -243,7 +243,7 @@ def test_a_fit_and_a_forecast_have_the_deployment_that_only_failed(tmp_path: Pat
     made = fit(table, "log")
     assert made.scenario.deployments["gone"].errors == {503: 1.0}
     assert any("none of its 50 calls was answered" in line for line in made.head)
-    _, middle, _, came = forecast(table, "log", replications=5).overall["success"]
+    _, middle, _, came = forecast(table, "log", ForecastPlan(replications=5)).overall["success"]
     assert middle == pytest.approx(8 / 9, abs=0.08)
     assert came == pytest.approx(8 / 9, abs=0.01)
 

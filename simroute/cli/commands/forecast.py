@@ -57,13 +57,14 @@ def forecast_command(
     By hour, or in ten windows where fewer than four hours are held out. Outages of the first part
     are not predicted again.
     """
-    from simroute.fitting.forecast import forecast
+    from simroute.fitting.forecast import ForecastPlan, forecast
 
     with trace_errors():
         deployments = read_deployments(log)
         table = read_log(log)
         with overwritten_line("fitting: {}") as progress:
-            result = forecast(table, log.name, train, replications, deployments, seed, progress)
+            plan = ForecastPlan(train, replications, seed)
+            result = forecast(table, log.name, plan, deployments, progress)
     if as_json:
         print_json({"trace": log.name, **result.plain()})
     else:
