@@ -9,8 +9,9 @@ from typing import Any
 from simroute.fitting.annotated_yaml import collect_estimates, render, strip_notes
 from simroute.fitting.arrivals import SCALES
 from simroute.fitting.goodness import GoodnessRow, compare_with_model
+from simroute.fitting.parts import FittedParts, fit_parts
 from simroute.fitting.sample import UNKNOWN_STATUS, Calls, Sample, read_sample
-from simroute.fitting.scenario import FittedParts, annotated_scenario, build_scenario, fit_parts
+from simroute.fitting.scenario import annotated_scenario, build_scenario
 from simroute.models import spec
 from simroute.statistics.estimate import Estimate
 from simroute.text import clean, duration, percent

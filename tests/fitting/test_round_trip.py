@@ -38,7 +38,7 @@ def test_gamma_gaps_come_back(cv: float) -> None:
     """The coefficient of variation is within its interval in as many of 20 logs as 95 % are."""
     load = spec.Workload(rate=2.0, burstiness=spec.Burstiness(cv=cv))
     found = [
-        arriving.gamma(np.maximum(2.0 * np.diff(arrivals(load, 500.0, k)), 1e-12))
+        arriving.fit_gamma(np.maximum(2.0 * np.diff(arrivals(load, 500.0, k)), 1e-12))
         .parameters["cv"]
         .contains(cv)
         for k in range(20)
@@ -53,7 +53,7 @@ def test_busy_spells_come_back() -> None:
     found: list[bool] = []
     for k in range(6):
         gap = np.diff(arrivals(load, 1800.0, k))
-        found += held(arriving.modulated(gap, gap / gap.mean()).parameters, truth)
+        found += held(arriving.fit_modulated(gap, gap / gap.mean()).parameters, truth)
     assert enough(found)
 
 
