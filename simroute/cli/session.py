@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -19,20 +19,11 @@ from simroute.cli.terminal import brief, escaped
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
     from simroute.experiment.job import Work
+    from simroute.storage.run_folder import StudyResult
 
 C = TypeVar("C", bound="Configuration")
 FEW_REQUESTS = 60_000
 """Starting a worker process costs about as much time as so many requests."""
-
-
-class StudyResult(Protocol):
-    """What every study returns to its command."""
-
-    problems: list[str]
-    unwritten: set[str]
-
-    @property
-    def interrupted(self) -> bool: ...
 
 
 @dataclass(frozen=True)
