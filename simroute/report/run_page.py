@@ -7,7 +7,7 @@ from html import escape
 
 from simroute.report import answer, timeline
 from simroute.report.figures import draw_pictures, replay, sections
-from simroute.report.figures.over_time import throttled_spells
+from simroute.report.figures.weather import throttled_spells
 from simroute.report.html import (
     answer_header,
     document,

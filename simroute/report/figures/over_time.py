@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from simroute.report.figures.weather import Spell, add_weather
 from simroute.report.picture import (
     PETROFF,
     Json,
@@ -18,20 +19,13 @@ from simroute.report.picture import (
     label,
     layout_axis,
     log_seconds,
-    note,
     panels,
     target_style,
 )
 from simroute.text import clean, duration, percent, seconds
 
-NAMED = 6
-"""Outages and price steps whose names are written above the panels."""
-THROTTLED = 0.05
-"""Share of 429s from which a slice of time counts as throttled."""
 STATES = {"opened": "open", "half_opened": "half-open", "closed": "closed"}
-
-Spell = tuple[float, float, str]
-"""Start (s), end (s), and a breaker's state or a throttling target."""
+"""Event of a breaker -> its state from then on."""
 
 
 def success(run: RunDocuments) -> Picture | str:
@@ -99,7 +93,7 @@ def breakers(run: RunDocuments) -> Picture | str:
         _state_bars(run, [spells for *_, spells in lanes], *style)
         for style in (("half-open", PETROFF[1], 1), ("open", PETROFF[2], 0))
     ]
-    layout = _with_weather(
+    layout = add_weather(
         run, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, []
     )
     # names are cut, so two lanes may read the same: they are told apart by their index
@@ -246,76 +240,7 @@ def _area(run: RunDocuments, name: str, counts: list[int], target: int, index: i
 
 def _panels(run: RunDocuments) -> Json:
     """A layout of a panel for each policy, over one axis of time."""
-    return _with_weather(run, panels(run.policies), run.policies)
-
-
-def _with_weather(run: RunDocuments, layout: Json, policies: list[str]) -> Json:
-    """The layout with time on the x axis, outages and price steps shaded and named, and throttling
-    shaded in the panels of these policies."""
-    horizon = run.summary["horizon_s"]
-    unit, unit_name = clock(horizon)
-    layout["xaxis"] = layout.get("xaxis", {}) | {
-        "title": {"text": f"time ({unit_name})"},
-        "range": [0, horizon / unit],
-    }
-    for index, spell in enumerate(run.evidence["weather"]):
-        start, end = spell["start_s"] / unit, min(spell["end_s"], horizon) / unit
-        layout["shapes"].append(_weather_shape(spell["kind"], start, end))
-        if index < NAMED:
-            place = {"yref": "paper", "yanchor": "bottom", "yshift": 18 + 14 * (index % 2)}
-            layout["annotations"].append(
-                note(label(spell["name"], 22), (start + end) / 2, 1.0, **place, font={"size": 11})
-            )
-    layout["shapes"] += [
-        {
-            "type": "rect",
-            "x0": start / unit,
-            "x1": end / unit,
-            "y0": 0,
-            "y1": 1,
-            "yref": f"{axis('y', index)} domain",
-            "layer": "below",
-            "fillcolor": "rgba(248,156,32,0.22)",
-            "line": {"width": 0},
-        }
-        for index, policy in enumerate(policies)
-        for start, end, _ in throttled_spells(run, policy)
-    ]
-    return layout
-
-
-def _weather_shape(kind: str, start: float, end: float) -> Json:
-    """A shade for an outage, a line for a price step; times in the unit of the axis."""
-    extent = {"x0": start, "x1": end, "y0": 0, "y1": 1, "yref": "paper"}
-    if kind != "outage":
-        return {
-            "type": "line",
-            "line": {"color": "#964a8b", "dash": "dash", "width": 1.5},
-            **extent,
-        }
-    return {
-        "type": "rect",
-        "fillcolor": "rgba(128,128,128,0.22)",
-        "line": {"width": 0},
-        "layer": "below",
-        **extent,
-    }
-
-
-def throttled_spells(run: RunDocuments, policy: str) -> list[Spell]:
-    """(start, end, target) of spells in which a target answered more than a twentieth of its calls
-    with 429."""
-    spells: list[Spell] = []
-    evidence = run.evidence_of(policy)
-    edges = evidence["edges_s"]
-    for target, limited in evidence["limited"].items():
-        for i, count in enumerate(limited):
-            if count and count > THROTTLED * evidence["sends"][target][i]:
-                start = edges[i]
-                if spells and spells[-1][2] == target and spells[-1][1] == start:
-                    start = spells.pop()[0]
-                spells.append((start, edges[i + 1], target))
-    return spells
+    return add_weather(run, panels(run.policies), run.policies)
 
 
 def _line(run: RunDocuments, policy: str, index: int, y: list[Any], hover: str, line: Json) -> Json:

@@ -72,8 +72,8 @@ def one_way(summary: Json) -> Picture:
         "Bands are 95 % intervals; every policy met the same weather at each value. Where "
         "the winner changes is shaded, with its interval."
     )
-    title = "Which policy wins, if it is otherwise?"
-    return Picture(title, caption, data, layout, _table(summary))
+    table = _table(summary)
+    return Picture("Which policy wins, if it is otherwise?", caption, data, layout, table)
 
 
 def _line(
@@ -181,18 +181,18 @@ def describe_winner(winner: Json) -> str:
 
 def winner_letters(policies: list[str], most: int) -> dict[str, str]:
     """policy -> its letter in a map, with its name of at most `most` characters: "A failover"."""
-    letters = string.ascii_uppercase
-    return {
-        policy: f"{letters[index % 26]} {clean(policy, most)}"
-        for index, policy in enumerate(policies)
-    }
+    return {each: f"{_letter(i)} {clean(each, most)}" for i, each in enumerate(policies)}
+
+
+def _letter(index: int) -> str:
+    return string.ascii_uppercase[index % 26]
 
 
 def winner_sign(winner: Json | None, policies: list[str]) -> str:
     """The winner's letter, with a question mark where it is undecided; empty without a winner."""
     if winner is None or winner["policy"] is None:
         return ""
-    letter = string.ascii_uppercase[policies.index(winner["policy"]) % 26]
+    letter = _letter(policies.index(winner["policy"]))
     return letter if winner["sure"] else f"{letter}?"
 
 
@@ -258,10 +258,7 @@ def _winner_map(
 
 def _key(policies: list[str]) -> Json:
     """The letters of policies above a map."""
-    letters = string.ascii_uppercase
-    text = "   ".join(
-        f"<b>{letters[index % 26]}</b> {label(policy)}" for index, policy in enumerate(policies)
-    )
+    text = "   ".join(f"<b>{_letter(i)}</b> {label(each)}" for i, each in enumerate(policies))
     return note(text, 0, 1.02, xref="paper", yref="paper", xanchor="left", yanchor="bottom")
 
 
