@@ -152,7 +152,7 @@ KEPT = Path("out/.journal.duckdb.wal")
 @dataclass
 class Sometimes:
     async def __call__(self, call, send, world):
-        if Path("now").exists() and KEPT.exists() and KEPT.stat().st_size > 20_000:
+        if Path("now").exists() and KEPT.exists() and KEPT.stat().st_size > 8_000:
             {deed}
         return await send(call)
 """
@@ -163,11 +163,11 @@ SOMETIMES = [
     "compare",
     "scenario=demo",
     "policy=direct,mine.yaml",
-    "scenario.horizon=1500",
+    "scenario.horizon=900",
     "--plugin",
     "plug.py",
     "--replications",
-    "10",
+    "6",
 ]
 SOMETIMES += [
     "scenario.outages.morning.start=30%",

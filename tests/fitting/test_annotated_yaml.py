@@ -2,7 +2,7 @@
 tasks and users."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simroute.config import yaml_reader
@@ -66,6 +66,7 @@ def test_what_a_fit_writes_is_read_back(tree, head):
 
 
 @given(TREES)
+@settings(max_examples=50)
 def test_what_a_run_writes_is_read_back(tree):
     """`config.yaml`, from which a run is repeated, with a name of any length."""
     made = {"deployments": strip_notes(tree), "m" * 5000: {"\u00a0" * 5000: 1}}

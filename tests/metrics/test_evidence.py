@@ -1,6 +1,8 @@
 """Evidence agrees with the metrics and the rows, adds up over replications, and survives
 packing."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -25,11 +27,23 @@ def made():
     return load("compare", "demo", POLICIES, SHORT)
 
 
+@pytest.fixture(scope="module")
+def played(made):
+    """The figures of a policy in a replication, played once."""
+    return cache(lambda policy, number: replicate(made, policy, number))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """The rows of a policy in the first replication."""
+    return cache(lambda policy: sr.simulate(sr.load_scenario("demo", *SHORT), policy))
+
+
 @pytest.mark.parametrize("policy", POLICIES)
-def test_counts_over_time_add_up_to_the_metrics(made, policy):
+def test_counts_over_time_add_up_to_the_metrics(played, policy):
     """Arrivals, successes, cost, waste and 429s by slice of time are the totals of summary.json, to
     the nano-dollar."""
-    found = replicate(made, policy, 0)
+    found = played(policy, 0)
     counts, metrics = found.evidence.counts, found.metrics
     assert counts["arrivals"].sum() == metrics["requests"]
     assert counts["ok"].sum() / counts["arrivals"].sum() == metrics["success_rate"]
@@ -43,36 +57,36 @@ def test_counts_over_time_add_up_to_the_metrics(made, policy):
 
 
 @pytest.mark.parametrize("policy", ["circuit_breaker", "cascade"])
-def test_the_parts_of_latency_add_up_to_the_latency_in_the_rows(made, policy):
+def test_the_parts_of_latency_add_up_to_the_latency_in_the_rows(played, rows, policy):
     """Answering, retries, failovers and waiting together are the latency of the successful requests
     (1 µs rounding a part)."""
-    rows = sr.simulate(sr.load_scenario("demo", *SHORT), policy)
-    good = rows.requests[rows.requests.outcome == "ok"]
-    parts = replicate(made, policy, 0).evidence.counts["parts"].sum(axis=1)
+    found = rows(policy)
+    good = found.requests[found.requests.outcome == "ok"]
+    parts = played(policy, 0).evidence.counts["parts"].sum(axis=1)
     assert parts.sum() / 1e6 == pytest.approx(
         good.latency_s.sum(), abs=len(good) * len(PARTS) * 1e-6
     )
-    served = rows.attempts.merge(good, on=["request_id", "target"], suffixes=("", "_r"))
+    served = found.attempts.merge(good, on=["request_id", "target"], suffixes=("", "_r"))
     served = served[(served.status == 200) & ~served.abandoned]
     assert parts[0] / 1e6 == pytest.approx((served.end_s - served.start_s).sum(), rel=1e-6)
 
 
-def test_a_timed_out_send_is_counted_until_its_caller_left(made):
+def test_a_timed_out_send_is_counted_until_its_caller_left(played):
     """With a 30 s timeout no single send keeps a request longer, though the provider goes on with
     it until the hang limit."""
-    story = replicate(made, "circuit_breaker", 0).evidence.story
+    story = played("circuit_breaker", 0).evidence.story
     given_up = [sent for one in story["strange"] for sent in one["attempts"] if sent["abandoned"]]
     assert given_up
     assert all(sent["left_s"] - sent["start_s"] <= 30.0 + 1e-9 for sent in given_up)
     assert max(sent["end_s"] - sent["start_s"] for sent in given_up) > 30.0
 
 
-def test_the_strangest_requests_are_those_of_the_rows(made):
+def test_the_strangest_requests_are_those_of_the_rows(played, rows):
     """The slowest, the dearest and the one with most attempts head their lists."""
-    rows = sr.simulate(sr.load_scenario("demo", *SHORT), "circuit_breaker").requests
+    requests = rows("circuit_breaker").requests
     heads = {
         why: one["request_id"]
-        for one in replicate(made, "circuit_breaker", 0).evidence.story["strange"]
+        for one in played("circuit_breaker", 0).evidence.story["strange"]
         for place, why in one["why"]
         if place == 0
     }
@@ -81,24 +95,24 @@ def test_the_strangest_requests_are_those_of_the_rows(made):
         "dearest": "cost_usd",
         "most attempts": "attempts",
     }.items():
-        assert heads[why] == rows.request_id[rows[column].argmax()]
+        assert heads[why] == requests.request_id[requests[column].argmax()]
 
 
-def test_a_breaker_s_turns_are_its_events(made):
+def test_a_breaker_s_turns_are_its_events(played):
     """As many openings in the story as the metric counts."""
-    found = replicate(made, "circuit_breaker", 0)
+    found = played("circuit_breaker", 0)
     words = [word for _, word, *_ in found.evidence.story["turns"]]
     assert words.count("opened") == found.metrics["breaker_opened"] > 0
 
 
-def test_only_the_first_replication_tells_a_story(made):
+def test_only_the_first_replication_tells_a_story(played):
     """The others add counts and nothing else."""
-    assert replicate(made, POLICIES[0], 1).evidence.story == {}
+    assert played(POLICIES[0], 1).evidence.story == {}
 
 
-def test_counts_of_two_replications_add_up(made):
+def test_counts_of_two_replications_add_up(played):
     """Merging is addition; the story stays the first one's."""
-    first, second = (replicate(made, "cascade", number).evidence for number in (0, 1))
+    first, second = (played("cascade", number).evidence for number in (0, 1))
     both = Evidence.unpack(first.pack())
     both.merge(second)
     assert all(
@@ -108,9 +122,9 @@ def test_counts_of_two_replications_add_up(made):
     assert both.story == first.story
 
 
-def test_packed_evidence_comes_back_as_it_was(made):
+def test_packed_evidence_comes_back_as_it_was(played):
     """Arrays with their types, and the story."""
-    first = replicate(made, "cached", 0).evidence
+    first = played("cached", 0).evidence
     again = Evidence.unpack(first.pack())
     assert again.story == first.story
     assert {n: (a.dtype, a.tolist()) for n, a in again.counts.items()} == {

@@ -12,7 +12,7 @@ WORDS = [
     "run",
     "scenario=demo",
     "policy=circuit_breaker",
-    "scenario.horizon=10m",
+    "scenario.horizon=5m",
     "scenario.outages.morning.start=10%",
     "scenario.outages.morning.end=90%",
 ]

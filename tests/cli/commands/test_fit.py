@@ -200,7 +200,7 @@ def test_names_of_a_log_cannot_act(tmp_path: Path) -> None:
     assert "<script>alert" not in (tmp_path / "page.html").read_text()
 
 
-@pytest.mark.parametrize("letter", ["m", "\u00a0", '"'])
+@pytest.mark.parametrize("letter", [pytest.param("m", marks=pytest.mark.slow), "\u00a0", '"'])
 def test_names_longer_than_a_key_of_yaml_are_cut(letter: str, tmp_path: Path) -> None:
     """To ones that stay apart, though they only differ after 3,000 characters; shares and calls are
     those of each."""

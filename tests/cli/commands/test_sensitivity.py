@@ -303,7 +303,6 @@ def tiny(tmp_path_factory):
     ]
 
 
-kinds = pytest.mark.parametrize("whole", STUDIES, indirect=True, scope="module")
 one_kind = pytest.mark.parametrize(
     "whole",
     ["vary", pytest.param("tornado", marks=pytest.mark.slow)],
@@ -346,7 +345,7 @@ def cut_after(count, monkeypatch):
     return played
 
 
-@kinds
+@one_kind
 def test_ctrl_c_keeps_and_tells_what_is_finished_and_the_rest_goes_on_with_the_same_bits(
     whole, capsys
 ):
@@ -422,7 +421,7 @@ def test_a_study_of_assumptions_is_reproduced_by_its_config_yaml(whole, capsys):
     assert "remove --seed" in capsys.readouterr().err
 
 
-@kinds
+@one_kind
 def test_a_damaged_config_yaml_is_one_line(whole, capsys):
     """What stands under `assumptions` is looked at before anything runs."""
     text = (whole.folder / "config.yaml").read_text(encoding="utf-8").split("assumptions:")[0]

@@ -383,7 +383,10 @@ def test_several_scenarios_count_together(robust):
         "scenario.workload.rate=1",
     ]
     words += ["tune.breaker.failures=2..20"]
-    assert left(*words, *GOALS, "--robust", robust, "--quiet", "--out", "t") == 0
+    assert (
+        left(*words, *GOALS, "--evaluations", "32", "--robust", robust, "--quiet", "--out", "t")
+        == 0
+    )
     found = json.loads(Path("t/summary.json").read_text())
     assert found["robust"] == robust
     assert list(found["recommended"]["fresh"]) == ["steady", "rate_limit_storm"]

@@ -182,7 +182,9 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
     )
 
 
-@pytest.mark.parametrize("scenario", ["demo", "steady", "anthropic_outage"])
+@pytest.mark.parametrize(
+    "scenario", ["demo", pytest.param("steady", marks=pytest.mark.slow), "anthropic_outage"]
+)
 def test_no_packaged_policy_is_better_in_any_replication(scenario):
     """Without limits the bound answers at least as many, in time and at all, and costs no more."""
     made = load(

@@ -45,7 +45,9 @@ def plain(solved):
     return solved(known(bowl))
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))]
+)
 def test_the_optimum_is_found_within_the_noise(solved, plain, seed):
     """A bowl whose least cost is 1: 200 runs come within 0.06 of it; one run has a noise of 0.3."""
     found = plain if seed == 1 else solved(known(bowl), seed=seed)
@@ -55,7 +57,9 @@ def test_the_optimum_is_found_within_the_noise(solved, plain, seed):
     assert gain["low"] - 0.02 <= true <= gain["high"] + 0.02
 
 
-@pytest.mark.parametrize("evaluations", [40, 100, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "evaluations", [40, *(pytest.param(each, marks=pytest.mark.slow) for each in (100, 400))]
+)
 def test_the_budget_is_spent_and_not_exceeded(solved, evaluations):
     """Of the runs that the search may make it makes at least four fifths, and the confirmation
     comes on top."""
