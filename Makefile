@@ -14,9 +14,10 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 export PYTHONDONTWRITEBYTECODE :=
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# What builds on studies and commands, and what reads whole logs for each of many cases.
+# What test-fast leaves out: studies, commands, what is told by running them, and what reads or fits logs for many cases.
 LATER := tests/cli tests/docs tests/studies tests/truth tests/report tests/test_wheel.py tests/execution/test_dask.py \
-	tests/fitting/test_round_trip.py tests/traces/test_any_content.py
+	tests/fitting/test_round_trip.py tests/fitting/test_absorbed.py tests/fitting/test_forecast.py \
+	tests/traces/test_any_content.py tests/traces/test_failures.py tests/traces/test_identity.py
 
 .PHONY: help setup demo test test-fast test-browser test-slow bench docs docs-findings lint clean
 

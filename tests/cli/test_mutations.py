@@ -86,6 +86,13 @@ COMMANDS = {
     ],
 }
 
+IMPORTED = [
+    *("simroute.config.loading", "simroute.experiment.run", "simroute.studies.run"),
+    *("simroute.storage", "simroute.report.run_page", "simroute.cli.render.comparison"),
+    *("duckdb", "genai_prices", "pandas", "plotly.graph_objects", "scipy.special"),
+]
+"""Once, and not in each of the processes."""
+
 
 def documents(kind):
     """Packaged files of a kind by name; scenarios that need other files are left out."""
@@ -172,8 +179,8 @@ def alone(words):
 
 def outcomes(command, cases, seed=1):
     """What went wrong in so many cases of a command, in words that let one do it again."""
-    for name in ("config.loading", "experiment.run", "studies.run", "storage"):
-        import_module(f"simroute.{name}")  # once, and not in each of the processes
+    for name in IMPORTED:
+        import_module(name)
     scenarios, policies = documents("scenarios"), documents("policies")
     keys = [tuple(parameter.key.split(".")) for parameter in reference.parameters(spec.Scenario)]
     for case in range(cases):

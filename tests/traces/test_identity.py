@@ -361,6 +361,7 @@ def test_attempts_of_one_request_belong_to_what_they_asked_for(tmp_path: Path) -
     ) == [(["p/a", "p/a"],)]
 
 
+@pytest.mark.slow
 def test_the_case_of_a_failed_call_that_knows_only_what_was_asked_for(
     shared: Path, tmp_path: Path
 ) -> None:

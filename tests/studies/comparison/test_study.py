@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,17 +123,13 @@ def test_every_packaged_policy_runs_in_every_packaged_scenario():
         "budget_month",
     } <= set(scenarios)
     for name in scenarios:
-        outages = load("run", name, ["direct"]).scenario.outages
-        shifted = [
-            text
-            for outage in outages
-            for text in (
-                f"scenario.outages.{outage}.start=30%",
-                f"scenario.outages.{outage}.end=60%",
-            )
-        ]
-        made = load("compare", name, policies, ["scenario.horizon=100s", *shifted])
-        study = compare(made)
+        made = load("compare", name, policies)
+        outages = {
+            outage: replace(one, start=30.0, end=60.0)
+            for outage, one in made.scenario.outages.items()
+        }
+        minutes = replace(made.scenario, horizon=100.0, outages=outages)
+        study = compare(replace(made, scenario=minutes))
         assert list(study.runs) == policies
         json.dumps(study.summary, allow_nan=False)
         assert all(
