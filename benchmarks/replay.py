@@ -92,11 +92,11 @@ def alone() -> float:
 
 def played(log: str, rows: int, kernel: float) -> None:
     """Reading, then one replication of one policy."""
-    from simroute.config.from_trace import load_replay
+    from simroute.config.from_trace import TraceSource, load_replay
     from simroute.experiment.run import replicate
 
     start = time.perf_counter()
-    made = load_replay(log, None, ["failover"], [], [])
+    made = load_replay(TraceSource(log), None, ["failover"], [])
     read = time.perf_counter()
     replicate(made, "failover", 0)
     stop = time.perf_counter()

@@ -275,7 +275,10 @@ def replayed(policy: str, overrides: list[str]) -> Digest:
         written(path, calls(1500, rate=2.0, fails=lambda model, t: 0.3 * (200 < t < 400)))
         outages = ["{provider: openai, start: 20%, end: 40%, error_share: 0.5, slow_down: 2}"]
         return digest_run(
-            from_trace.load_replay(str(path), None, [policy], overrides, outages), policy
+            from_trace.load_replay(
+                from_trace.TraceSource(str(path), outages), None, [policy], overrides
+            ),
+            policy,
         )
 
 

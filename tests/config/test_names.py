@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import load_replay
+from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.errors import InputError
 from simroute.models import spec
@@ -46,10 +46,9 @@ def logged(folder: Path, policy: str, scenario: str | None = None, **columns: st
         (folder / "s.yaml").write_text(scenario)
     log = written(folder / "log.csv", [row | columns for row in calls(10)])
     return load_replay(
-        str(log),
+        TraceSource(str(log)),
         None if scenario is None else str(folder / "s.yaml"),
         ["recorded", str(folder / "p.yaml")],
-        [],
         [],
         1,
         1,
@@ -171,7 +170,9 @@ def test_a_rare_name_of_the_log_is_said_to_be_one_of_many(tmp_path):
         [row | {"feature": f"f{place:04}"} for place, row in enumerate(calls(MAX_NAMES + 20))],
     )
     (tmp_path / "p.yaml").write_text(f"budget: {{usd: 1, shift: [f{MAX_NAMES + 10:04}]}}\n")
-    made = load_replay(str(log), None, ["recorded", str(tmp_path / "p.yaml")], [], [], 1, 1)
+    made = load_replay(
+        TraceSource(str(log)), None, ["recorded", str(tmp_path / "p.yaml")], [], 1, 1
+    )
     (note,) = [note for note in made.notes if "budget.shift" in note]
     assert f"none of the {MAX_NAMES}" in note
 
@@ -219,10 +220,9 @@ def test_hostile_names_stay_within_a_line(tmp_path, names):
 def replay(log: Path, policy: str, scenario: Path | None = None) -> Study:
     return run_study(
         load_replay(
-            str(log),
+            TraceSource(str(log)),
             None if scenario is None else str(scenario),
             ["recorded", policy],
-            [],
             [],
             1,
             1,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import load_replay
+from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import with_windows
 from simroute.errors import InputError
 from simroute.execution.partitions import FOLDER, Partitions
@@ -41,14 +41,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     """A replay of three blocks, under a policy that remembers nothing."""
     path = trace(tmp_path_factory.mktemp("trace"), 2 * BLOCK + 1000)
     return load_replay(
-        str(path),
+        TraceSource(
+            str(path),
+            [
+                f"{{provider: openai, start: {BLOCK * 0.9:.0f}s, end: {BLOCK * 1.1:.0f}s, "
+                f"error_share: 0.5}}"
+            ],
+        ),
         None,
         ["failover"],
         [],
-        [
-            f"{{provider: openai, start: {BLOCK * 0.9:.0f}s, end: {BLOCK * 1.1:.0f}s, "
-            f"error_share: 0.5}}"
-        ],
     )
 
 

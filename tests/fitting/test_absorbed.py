@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.from_trace import load_replay
+from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.fitting.fit import fit
 from simroute.studies.run import run_study
@@ -109,7 +109,11 @@ def test_a_replay_without_retries_fails_where_the_gateway_retried(tmp_path: Path
     took = gateway(tmp_path / "log.jsonl")
     found = run_study(
         load_replay(
-            str(tmp_path / "log.jsonl"), None, ["recorded", "direct"], [], [], replications=2
+            TraceSource(str(tmp_path / "log.jsonl")),
+            None,
+            ["recorded", "direct"],
+            [],
+            replications=2,
         )
     )
     row = found.replay["calibration"]

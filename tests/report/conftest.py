@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from simroute.config.from_trace import TraceSource
 from simroute.config.from_trace import load_replay as replay
 from simroute.config.loading import load
 from simroute.metrics import METRICS
@@ -104,7 +105,7 @@ def replayed(tmp_path_factory):
     policy.write_text(yaml.safe_dump({}), encoding="utf-8")
     (folder / "run").mkdir()
     return run_study(
-        replay(str(written(path, rows)), None, ["recorded", str(policy)], [], [], 1, 2),
+        replay(TraceSource(str(written(path, rows))), None, ["recorded", str(policy)], [], 1, 2),
         out=folder / "run",
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simroute.config.from_trace import load_replay
+from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.fitting.fit import fit
 from simroute.fitting.forecast import ForecastPlan, forecast
@@ -21,7 +21,9 @@ from tests.logs import calls, written
 
 def replay(path: Path, *policies: str, replications: int = 2) -> Study:
     """The log's own routing, and these."""
-    return run_study(load_replay(str(path), None, ["recorded", *policies], [], [], 1, replications))
+    return run_study(
+        load_replay(TraceSource(str(path)), None, ["recorded", *policies], [], 1, replications)
+    )
 
 
 def faulty(
@@ -81,7 +83,7 @@ def test_a_request_at_fault_in_whatever_way_fails_wherever_it_is_sent(tmp_path: 
     assert rates(found) == pytest.approx([1 - 130 / 600] * 4)
     assert any(
         "fail wherever they are sent" in note
-        for note in load_replay(str(path), None, ["recorded"], [], []).notes
+        for note in load_replay(TraceSource(str(path)), None, ["recorded"], []).notes
     )
 
 
@@ -96,7 +98,7 @@ def test_a_request_at_fault_fails_wherever_it_is_sent(
     assert rates(found) == pytest.approx([1 - lost(path)] * 4)
     assert any(
         "fail wherever they are sent" in note
-        for note in load_replay(str(path), None, ["recorded"], [], []).notes
+        for note in load_replay(TraceSource(str(path)), None, ["recorded"], []).notes
     )
 
 
@@ -115,7 +117,7 @@ def test_weather_is_what_a_policy_can_get_round(
     assert found.intervals["failover"]["success_rate"].mean > 0.99 > 1 - lost(path)
     told = [
         note
-        for note in load_replay(str(path), None, ["recorded"], [], []).notes
+        for note in load_replay(TraceSource(str(path)), None, ["recorded"], []).notes
         if "have no status" in note
     ]
     assert len(told) == (status == "")
@@ -228,7 +230,7 @@ def test_a_deployment_that_only_failed_still_fails(
     policy.write_text("fallback: {targets: [gone]}\n", encoding="utf-8")
     found = replay(path, "failover", str(policy))
     assert rates(found) == pytest.approx([8 / 9] * 2 + [elsewhere] * 2 + [0.0] * 2)
-    made = load_replay(str(path), None, ["recorded"], [], [])
+    made = load_replay(TraceSource(str(path)), None, ["recorded"], [])
     assert next(iter(made.scenario.deployments)) != "gone"
     assert any(
         note.startswith(f"b/gone: none of its 50 calls was answered (mostly {status})")
@@ -264,7 +266,7 @@ def test_a_deployment_without_times_is_as_fast_as_the_others_and_not_observed(
     assert found.intervals["mute"]["latency_p50_s"].mean == pytest.approx(2 * np.log(2), rel=0.2)
     assert any(
         note.startswith("b/mute: ASSUMED as fast as")
-        for note in load_replay(str(path), None, ["recorded"], [], []).notes
+        for note in load_replay(TraceSource(str(path)), None, ["recorded"], []).notes
     )
 
 
@@ -278,5 +280,7 @@ def test_the_case_of_a_deployment_that_was_left_out(shared: Path) -> None:
 def test_calls_without_a_model_are_counted_and_told(tmp_path: Path) -> None:
     """Every third names none, and they are no deployment's."""
     rows = [row | ({"model": ""} if place % 3 == 0 else {}) for place, row in enumerate(calls(90))]
-    notes = load_replay(str(written(tmp_path / "log.csv", rows)), None, ["recorded"], [], []).notes
+    notes = load_replay(
+        TraceSource(str(written(tmp_path / "log.csv", rows))), None, ["recorded"], []
+    ).notes
     assert any("30 requests name no model (0 of them failed)" in note for note in notes)

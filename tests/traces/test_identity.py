@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from simroute.config.from_trace import load_replay
+from simroute.config.from_trace import TraceSource, load_replay
 from simroute.fitting.fit import fit
 from simroute.studies.run import run_study
 from simroute.traces import read
@@ -165,7 +165,9 @@ def test_other_names_for_the_answers_change_no_figure_of_a_replay(tmp_path: Path
         path.write_text(helicone(calls(600), answer), encoding="utf-8")
         found.append(
             run_study(
-                load_replay(str(path), None, ["recorded", "failover"], [], [], replications=2)
+                load_replay(
+                    TraceSource(str(path)), None, ["recorded", "failover"], [], replications=2
+                )
             )
         )
     one, other = (
@@ -181,7 +183,7 @@ def test_a_price_is_found_under_the_answering_name(tmp_path: Path) -> None:
     text = helicone(rows, DATED).replace('"request_model": "gpt-4o"', '"request_model": "our-east"')
     (tmp_path / "log.jsonl").write_text(text, encoding="utf-8")
     (made,) = load_replay(
-        str(tmp_path / "log.jsonl"), None, ["recorded"], [], []
+        TraceSource(str(tmp_path / "log.jsonl")), None, ["recorded"], []
     ).scenario.deployments.values()
     assert (made.provider, made.model, made.price) == ("openai", "gpt-4o", None)
 
@@ -312,7 +314,7 @@ def test_calls_that_cannot_be_told_apart_are_counted_and_told(tmp_path: Path) ->
         f"openai/gpt-4o-2024-08-06: failures of none of them"
     )
     assert found.notes == [told]
-    study = run_study(load_replay(str(tmp_path / "log.jsonl"), None, ["recorded"], [], []))
+    study = run_study(load_replay(TraceSource(str(tmp_path / "log.jsonl")), None, ["recorded"], []))
     assert study.replay["calibration"]["success_rate"]["residual"] == pytest.approx(bad / len(rows))
     (entry,) = study.verdict
     assert entry["meets_slo"] is None
@@ -370,7 +372,9 @@ def test_the_case_of_a_failed_call_that_knows_only_what_was_asked_for(
     made = []
     for name in ("alias", "same"):
         path = shared / "cases" / "l03b" / f"{name}.json.gz"
-        study = run_study(load_replay(str(path), None, ["recorded"], [], [], replications=2))
+        study = run_study(
+            load_replay(TraceSource(str(path)), None, ["recorded"], [], replications=2)
+        )
         assert study.replay["calibration"]["success_rate"]["logged"] == pytest.approx(
             0.9683, abs=5e-5
         )

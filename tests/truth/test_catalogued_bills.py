@@ -9,7 +9,7 @@ import pytest
 from genai_prices import Usage, calc_price
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import load_replay
+from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load, restore
 from simroute.experiment.run import replicate
 from simroute.models.prices import catalogue_release
@@ -152,7 +152,9 @@ def test_a_replay_bills_each_call_at_its_own_date(log: tuple[Path, float]) -> No
     """The log's own routing costs what the log says, played faster too; and what moving work would
     save is what the catalogue says of those calls."""
     for overrides in ([], ["scenario.workload.rate_scale=3"]):
-        study = run_study(load_replay(str(log[0]), None, ["recorded"], overrides, [], 1, 1))
+        study = run_study(
+            load_replay(TraceSource(str(log[0])), None, ["recorded"], overrides, 1, 1)
+        )
         assert study.intervals["recorded"]["cost_usd"].mean == pytest.approx(log[1], abs=600e-9)
     rows = list(csv.DictReader(log[0].open()))
     for shift in study.replay["shifts"]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import RECORDED, load_replay
+from simroute.config.from_trace import RECORDED, TraceSource, load_replay
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.metrics.evidence_fold import BINS, cell_seconds
 from simroute.statistics.intervals import interval, paired_difference
@@ -64,7 +64,9 @@ def plan_replay(
     quick. Else as `traced.load`. Raises InputError."""
     path = os.pathsep.join(str(Path(file).resolve()) for file in files)
     names = [RECORDED, *(name for name in policies if name != RECORDED)]
-    made = load_replay(path, scenario, names, overrides, outages, seed, replications or 1, load)
+    made = load_replay(
+        TraceSource(path, outages, load or {}), scenario, names, overrides, seed, replications or 1
+    )
     each = max(1.0, made.expected_requests * len(names))
     return (
         made

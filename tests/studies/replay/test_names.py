@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simroute.config.from_trace import load_replay
+from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.config.loading import restore
 from simroute.experiment.run import build_weather
@@ -54,7 +54,12 @@ def replayed(log: Path, folder: Path, scenario: str, policy: str) -> Study:
     (folder / "p.yaml").write_text(policy)
     return run_study(
         load_replay(
-            str(log), str(folder / "s.yaml"), ["recorded", str(folder / "p.yaml")], [], [], 1, 1
+            TraceSource(str(log)),
+            str(folder / "s.yaml"),
+            ["recorded", str(folder / "p.yaml")],
+            [],
+            1,
+            1,
         )
     )
 
@@ -135,7 +140,7 @@ def test_a_call_of_a_layers_own_can_be_made_in_a_replay(log, tmp_path):
     times."""
     (tmp_path / "s.yaml").write_text(f"deployments: {{a: {{{GPT}}}}}\n")
     sky = build_weather(
-        load_replay(str(log), str(tmp_path / "s.yaml"), ["direct"], [], [], 1, 1), 0
+        load_replay(TraceSource(str(log)), str(tmp_path / "s.yaml"), ["direct"], [], 1, 1), 0
     )
     block = sky.ping_block(0, 0)
     assert set(block.input_tokens) == {1}
@@ -157,7 +162,9 @@ def test_row_files_and_a_rerun_have_the_logs_names(log, tmp_path):
     out = tmp_path / "run"
     out.mkdir()
     study = run_study(
-        load_replay(str(log), str(tmp_path / "s.yaml"), ["recorded", "direct"], [], [], 1, 1),
+        load_replay(
+            TraceSource(str(log)), str(tmp_path / "s.yaml"), ["recorded", "direct"], [], 1, 1
+        ),
         rows=True,
         out=out,
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import load_replay
+from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.config.loading import restore
 from simroute.errors import InputError
@@ -40,14 +40,12 @@ def replay(
     """The log's own routing and these policies. `more`: keys of the workload."""
     return run_study(
         load_replay(
-            str(path),
+            TraceSource(str(path), outages or [], more),
             None,
             ["recorded", *policies],
             overrides or [],
-            outages or [],
             1,
             replications,
-            more,
         )
     )
 
@@ -290,7 +288,9 @@ def test_prices_are_those_of_the_day(tmp_path, day, listed):
 
 def priced(path: Path) -> dict[str, float | None]:
     """What the replay's only deployment costs, USD per million tokens."""
-    (made,) = load_replay(str(path), None, ["recorded"], [], []).scenario.deployments.values()
+    (made,) = load_replay(
+        TraceSource(str(path)), None, ["recorded"], []
+    ).scenario.deployments.values()
     assert made.price is not None
     return {"input": made.price.input, "output": made.price.output, "cached": made.price.cached}
 
@@ -370,7 +370,9 @@ def test_input_written_to_a_cache_is_billed_at_its_own_price(tmp_path):
     assert spend.usd == pytest.approx(sum(row["cost_usd"] for row in rows))
     assert spend.written == pytest.approx(sum(0.75 * row["written_tokens"] for row in rows) / 1e6)
     own = written(tmp_path / "own.csv", [row | {"model": "in-house-7"} for row in rows])
-    (made,) = load_replay(str(own), None, ["recorded"], [], []).scenario.deployments.values()
+    (made,) = load_replay(
+        TraceSource(str(own)), None, ["recorded"], []
+    ).scenario.deployments.values()
     assert (
         made.price.input,
         made.price.output,
@@ -477,22 +479,21 @@ def test_an_outage_is_laid_over_the_log(tmp_path):
 def test_a_scenarios_outages_are_laid_over_by_its_name(tmp_path):
     """Those of the packaged anthropic_outage, of the provider that the log has."""
     path = written(tmp_path / "log.csv", calls(300, rate=0.05))
-    made = load_replay(str(path), None, ["recorded"], [], ["anthropic_outage"])
+    made = load_replay(TraceSource(str(path), ["anthropic_outage"]), None, ["recorded"], [])
     known = load_scenario("compare", "anthropic_outage", [], []).scenario.outages
     assert made.scenario.outages == known
     with pytest.raises(InputError, match="no outages"):
-        load_replay(str(path), None, ["recorded"], [], ["steady"])
+        load_replay(TraceSource(str(path), ["steady"]), None, ["recorded"], [])
 
 
 @pytest.fixture
 def made(tmp_path) -> Configuration:
     """A short replay of two policies in three replications."""
     return load_replay(
-        str(written(tmp_path / "log.csv", calls(200))),
+        TraceSource(str(written(tmp_path / "log.csv", calls(200))), [OUTAGE]),
         None,
         ["recorded", "failover"],
         [],
-        [OUTAGE],
         3,
         3,
     )
@@ -552,7 +553,7 @@ def sheets(tmp_path_factory):
     (folder / "run").mkdir()
     path = written(folder / "log.jsonl", [])
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run_study(load_replay(str(path), None, ["recorded"], [], []), out=folder / "run")
+    run_study(load_replay(TraceSource(str(path)), None, ["recorded"], []), out=folder / "run")
     return folder / "run"
 
 
@@ -676,12 +677,10 @@ def test_a_window_without_requests_is_refused(tmp_path: Path) -> None:
     path.write_text("arrival_s,input_tokens,output_tokens\n0,10,5\n86400,10,5\n")
     with pytest.raises(InputError, match="no request came from 3600 s to 7200 s"):
         load_replay(
-            str(path),
+            TraceSource(str(path), [], {"trace_from": 3600.0, "trace_to": 7200.0}),
             "steady",
             ["failover"],
             [],
-            [],
-            load={"trace_from": 3600.0, "trace_to": 7200.0},
         )
 
 
