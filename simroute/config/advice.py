@@ -36,27 +36,19 @@ NESTING = (
 
 
 def forbidden_nestings(layers: dict[str, Any]) -> list[tuple[str, str]]:
-    """Layers that cannot stand where they do, each with what would be right."""
-    found = []
+    """(layer, what would be right) of layers that cannot stand where they do."""
+    problems = []
     cascades = {key: set(layer.tasks) for key, layer in layers.items() if layer.kind == "cascade"}
     for place, (key, tasks) in enumerate(cascades.items()):
-        outer = next(
-            (
-                other
-                for other, own in list(cascades.items())[:place]
-                if not (own and tasks) or own & tasks
-            ),
-            None,
-        )
-        if outer is not None:
-            found.append(
-                (
-                    key,
+        for outer, own in list(cascades.items())[:place]:
+            if not (own and tasks) or own & tasks:
+                text = (
                     f"stands inside the cascade {outer!r}, and the two together would leave out "
-                    f"one of their targets: {MANY}",
+                    f"one of their targets: {MANY}"
                 )
-            )
-    return found
+                problems.append((key, text))
+                break
+    return problems
 
 
 MANY = (
@@ -68,17 +60,17 @@ MANY = (
 def nesting_notes(layers: dict[str, Any]) -> list[str]:
     """Orders of layers that are known to disappoint."""
     kinds = [layer.kind for layer in layers.values()]
-    found = [
+    notes = [
         f"{inner} stands inside {outer}: {why}"
         for outer, inner, why in NESTING
         if outer in kinds and inner in kinds and kinds.index(outer) < kinds.index(inner)
     ]
     if "retry" in kinds and "timeout" not in kinds[kinds.index("retry") :]:
-        found.append(
+        notes.append(
             "retry has no timeout inside it: one hung call is never retried; add timeout after "
             "retry"
         )
-    return found
+    return notes
 
 
 def setting_notes(
@@ -87,39 +79,32 @@ def setting_notes(
     """Values that cannot do what they are there for: of the layers themselves and, where there is
     one, in the traffic of a scenario.
 
-    `written`: the policy as it was written, since only a number without a unit may be one of
+    written: the policy as it was written, since only a number without a unit may be meant in
     milliseconds.
     """
-    found = list(millisecond_notes(layers, written))
+    notes = list(millisecond_notes(layers, written))
     kinds = [layer.kind for layer in layers.values()]
     for place, (key, layer) in enumerate(layers.items()):
         if layer.kind == "breaker":
-            found += [f"{key}.{text}" for text in _breaker(layer)]
+            notes += [f"{key}.{text}" for text in _breaker_conflicts(layer)]
             if scenario is not None and "retry" not in kinds[:place]:
-                found += [f"{key}.{text}" for text in _quiet(layer, scenario)]
-        if (
-            layer.kind == "timeout"
-            and layer.first_token is not None
-            and layer.first_token >= layer.total
-        ):
-            found.append(
-                f"{key}.first_token: never acts, since total: {layer.total:g}s is over first; "
-                f"write less than that"
-            )
-        again = [kind for kind in kinds[place + 1 :] if kind in AGAIN]
-        if (
-            layer.kind == "budget"
-            and (layer.at_limit, layer.reserve) == ("reject", "max")
-            and again
-        ):
-            found.append(
-                f"{key}.reserve: {again[0]} inside may be billed for more sends than the one "
+                notes += [f"{key}.{text}" for text in _short_window(layer, scenario)]
+        elif layer.kind == "timeout":
+            if layer.first_token is not None and layer.first_token >= layer.total:
+                notes.append(
+                    f"{key}.first_token: never acts, since total: {layer.total:g}s is over first; "
+                    f"write less than that"
+                )
+        elif layer.kind == "budget" and (layer.at_limit, layer.reserve) == ("reject", "max"):
+            notes += [
+                f"{key}.reserve: {kind} inside may be billed for more sends than the one "
                 f"that is reserved; put {key} innermost"
-            )
-    return found
+                for kind in [kind for kind in kinds[place + 1 :] if kind in RESENDING][:1]
+            ]
+    return notes
 
 
-AGAIN = ("fallback", "retry", "cascade")
+RESENDING = ("fallback", "retry", "cascade")
 """Layers through which a call may be billed more than one send, or one at another price."""
 
 LONGEST = {
@@ -136,7 +121,7 @@ LONGEST = {
 }
 """Seconds from which on a duration is more likely meant in milliseconds, by its key, or by layer
 (section) and key."""
-OTHERWISE = 10_000.0
+LONGEST_OTHER = 10_000.0
 
 
 def millisecond_notes(part: Any, written: Any, path: str = "") -> Iterator[str]:
@@ -154,7 +139,7 @@ def millisecond_notes(part: Any, written: Any, path: str = "") -> Iterator[str]:
         owner = getattr(part, "kind", path.rstrip(".").rsplit(".", 1)[-1])
         for name, form, _ in declared_fields(type(part)):
             number = raw.get(name)
-            longest = LONGEST.get(f"{owner}.{name}", LONGEST.get(name, OTHERWISE))
+            longest = LONGEST.get(f"{owner}.{name}", LONGEST.get(name, LONGEST_OTHER))
             if form.unit == "s" and isinstance(number, (int, float)) and number >= longest:
                 yield (
                     f"{path}{name}: {number} is {duration(number)}, since a number without a unit "
@@ -163,8 +148,8 @@ def millisecond_notes(part: Any, written: Any, path: str = "") -> Iterator[str]:
             yield from millisecond_notes(getattr(part, name), number, f"{path}{name}.")
 
 
-def _breaker(layer: Any) -> Iterator[str]:
-    """What a breaker can never come to, whatever the traffic."""
+def _breaker_conflicts(layer: Any) -> Iterator[str]:
+    """Parameters of a breaker that contradict each other, whatever the traffic."""
     last, rate = layer.count_window, layer.rate
     if layer.consecutive:
         return
@@ -192,9 +177,9 @@ def _breaker(layer: Any) -> Iterator[str]:
         )
 
 
-def _quiet(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
-    """A time window in which, at the scenario's rate, what opens a breaker hardly ever comes
-    together (Chernoff: in less than 1 % of windows)."""
+def _short_window(layer: Any, scenario: spec.Scenario) -> Iterator[str]:
+    """A time window that, at the scenario's rate, holds enough calls to open the breaker in less
+    than 1 % of cases (Chernoff's bound for a Poisson count)."""
     load = scenario.workload
     if (
         layer.consecutive

@@ -22,25 +22,25 @@ def folders(kind: str) -> list[Path]:
 
 
 def list_names(kind: str) -> list[str]:
-    """Names that can be given."""
+    """The names of all scenarios or policies."""
     return sorted({path.stem for folder in folders(kind) for path in folder.glob("*.yaml")})
 
 
 def is_path(name: str) -> bool:
-    """Whether it is a file that is named, not one of those that are listed."""
+    """Whether `name` is a path, not a name in the catalogue."""
     return name.endswith((".yaml", ".yml")) or "/" in name
 
 
 def find(kind: str, name: str) -> Path:
-    """The file of a name, or the file that is named. Raises InputError with the nearest name."""
+    """The file of a name or path. Raises InputError with the nearest name."""
     if is_path(name):
         path = Path(name)
-        if _there(path):
+        if _is_file(path):
             return path
         raise InputError(f"{name}: no such file")
     for folder in folders(kind):
         path = folder / f"{name}.yaml"
-        if _there(path):
+        if _is_file(path):
             return path
     raise InputError(
         f"{kind[:-1] if kind == 'scenarios' else 'policy'} {name!r} is not known; "
@@ -48,7 +48,7 @@ def find(kind: str, name: str) -> Path:
     )
 
 
-def _there(path: Path) -> bool:
+def _is_file(path: Path) -> bool:
     try:
         return path.exists() and not path.is_dir()
     except (OSError, ValueError):  # no name of a file: too long, or with a NUL

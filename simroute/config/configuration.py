@@ -66,7 +66,7 @@ class Configuration:
         return range(self.replications) if only is None else range(only, only + 1)
 
     def only_replication(self, replication: int) -> Configuration:
-        """Only this one of its replications."""
+        """The same, with only this replication."""
         study = StudyOptions(replication, windows=self.study.windows)
         return replace(self, replications=1, study=study)
 
@@ -75,7 +75,7 @@ class Configuration:
         return formula(self.policies[policy])
 
     def plain(self) -> dict[str, Any]:
-        """As plain data, every key spelled out; `restore` reads it back."""
+        """As plain data with every key; `restore` reads it back."""
         policies = {
             name: {
                 key: {"kind": layer.kind, **schema.plain(layer)} for key, layer in layers.items()
@@ -97,21 +97,20 @@ class Configuration:
         return {**head, **scenario, "policies": policies}
 
     def to_yaml(self) -> str:
+        """The text of `config.yaml`."""
         return yaml_reader.dump(self.plain())
 
     @property
     def expected_requests(self) -> float:
-        """How many a replication has, about."""
+        """Requests of a replication, about."""
         load = self.scenario.workload
-        return (
-            load.trace_loop * len(self.contents("trace").arrival)
-            if load.trace
-            else load.rate * self.scenario.horizon
-        )
+        if load.trace:
+            return load.trace_loop * len(self.contents("trace").arrival)
+        return load.rate * self.scenario.horizon
 
     @property
     def calendar(self) -> Calendar:
-        """Which date and hour its seconds are."""
+        """The date and hour of its seconds."""
         return run_calendar(self.scenario)
 
     def contents(self, kind: str) -> Any:

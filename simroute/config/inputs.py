@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simroute.config import yaml_reader
+from simroute.config.yaml_reader import Document
 from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.calendar import Calendar, workload_calendar
@@ -33,91 +34,100 @@ FILES = ("trace", "lengths", "outcomes")
 
 
 def read_inputs(
-    scenario: spec.Scenario, document: yaml_reader.Document, overrides: list[str], notes: list[str]
+    scenario: spec.Scenario, document: Document, overrides: list[str], notes: list[str]
 ) -> spec.Scenario:
-    """Files read once, to see that they can be; a trace sets the horizon unless the command line
-    does."""
+    """The scenario with the horizon of its trace, unless the command line sets one. Reads its files
+    once, and adds to the notes what they hold.
+
+    Raises InputError with what is wrong with each of them.
+    """
     load = scenario.workload
     problems: list[str] = []
     for kind in FILES:
-        path = getattr(load, kind)
-        if path is None:
-            continue
         try:
-            content = contents(kind, load)
+            content = None if getattr(load, kind) is None else contents(kind, load)
         except InputError as error:
             problems += error.lines
             continue
         except TraceError as error:
             problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {error}")
             continue
-        if kind == "trace":
-            notes += [
-                f"{Path(path).name}: {len(content.arrival):,} requests",
-                *(f"{Path(path).name}: {note}" for note in content.notes),
-            ]
-            last = float(content.arrival[-1])
-            stop = last if load.trace_to is None else min(load.trace_to, last)
-            given = any(text.startswith("scenario.horizon=") for text in overrides)
-            if last <= 0 and not given:
-                problems.append(
-                    f"{path}: all requests came at one moment, so nothing says how long to play "
-                    f"it; give scenario.horizon=60s, say"
-                )
-            elif last <= 0 and load.trace_loop > 1:
-                problems.append(
-                    f"{path}: all requests came at one moment: it cannot be played over and over "
-                    f"(--loop, workload.trace_loop)"
-                )
-            elif stop <= load.trace_from and not (last <= 0 and load.trace_from == 0):
-                ends = (
-                    f"the trace ends at {last:.0f} s"
-                    if stop == last
-                    else f"trace_to (--to) ends it at {stop:.0f} s"
-                )
-                where = (
-                    f"{document.where(('workload', 'trace_from'))}: workload.trace_from (--from)"
-                )
-                problems.append(
-                    f"{where}: begins at {load.trace_from:.0f} s, and {ends}; both count from "
-                    f"the first request"
-                )
-            elif not has_requests_in_window(load, content):
-                problems.append(
-                    f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s "
-                    f"(--from, --to; from the first request)"
-                )
-            elif not given:
-                time = playback_clock(load, content)
-                length = stop - load.trace_from + (load.trace_loop - 1) * time.length
-                scenario = replace(scenario, horizon=length / load.rate_scale)
+        if kind == "trace" and content is not None:
+            name = Path(load.trace or "").name
+            notes.append(f"{name}: {len(content.arrival):,} requests")
+            notes += [f"{name}: {note}" for note in content.notes]
+            has_horizon = any(text.startswith("scenario.horizon=") for text in overrides)
+            problem = _trace_problem(load, content, document, has_horizon)
+            if problem is not None:
+                problems.append(problem)
+            elif not has_horizon:
+                scenario = replace(scenario, horizon=_trace_horizon(load, content))
     if problems:
         raise InputError(*problems)
     return scenario
 
 
-def has_requests_in_window(load: spec.Workload, trace: Any) -> bool:
-    """Whether a request came within `trace_from` … `trace_to`."""
-    start, stop = request_range(load, trace)
-    return start < stop
+def _trace_problem(
+    load: spec.Workload, trace: Any, document: Document, has_horizon: bool
+) -> str | None:
+    """Why a trace cannot be played from `trace_from` to `trace_to`, None if it can."""
+    path, last, stop = load.trace, float(trace.arrival[-1]), _last_second(load, trace)
+    if last <= 0 and not has_horizon:
+        return (
+            f"{path}: all requests came at one moment, so nothing says how long to play "
+            f"it; give scenario.horizon=60s, say"
+        )
+    if last <= 0 and load.trace_loop > 1:
+        return (
+            f"{path}: all requests came at one moment: it cannot be played over and over "
+            f"(--loop, workload.trace_loop)"
+        )
+    if stop <= load.trace_from and not (last <= 0 and load.trace_from == 0):
+        ends = (
+            f"the trace ends at {last:.0f} s"
+            if stop == last
+            else f"trace_to (--to) ends it at {stop:.0f} s"
+        )
+        where = document.where(("workload", "trace_from"))
+        return (
+            f"{where}: workload.trace_from (--from): begins at {load.trace_from:.0f} s, and "
+            f"{ends}; both count from the first request"
+        )
+    first_request, end_request = request_range(load, trace)
+    if first_request >= end_request:
+        return (
+            f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s "
+            f"(--from, --to; from the first request)"
+        )
+    return None
+
+
+def _last_second(load: spec.Workload, trace: Any) -> float:
+    last = float(trace.arrival[-1])
+    return last if load.trace_to is None else min(load.trace_to, last)
+
+
+def _trace_horizon(load: spec.Workload, trace: Any) -> float:
+    """Seconds that the chosen part of a trace takes, all its repetitions included."""
+    loops = (load.trace_loop - 1) * playback_clock(load, trace).length
+    return (_last_second(load, trace) - load.trace_from + loops) / load.rate_scale
 
 
 def run_calendar(scenario: spec.Scenario) -> Calendar:
-    """Which date and hour the seconds of a run are: its trace's, or from `workload.profile.starts`
-    on."""
+    """The date and hour of a run's seconds: its trace's, or from `workload.profile.starts` on."""
     load = scenario.workload
     return workload_calendar(load, None if load.trace is None else contents("trace", load))
 
 
 def pin_prices(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
-    """In a run without dates the catalogue's prices are of one day, that of its release: it is
-    kept, so that another release changes nothing."""
+    """The same scenario; in a run without dates, deployments at catalogue prices get the day of the
+    catalogue's release as their price_date, so that a later release changes nothing."""
     if run_calendar(scenario).dated:
         return scenario
     undated = {
-        name: made
-        for name, made in scenario.deployments.items()
-        if made.price is None and made.price_date is None
+        name: deployment
+        for name, deployment in scenario.deployments.items()
+        if deployment.price is None and deployment.price_date is None
     }
     if undated:
         when = f"{catalogue_release()}, the day of the catalogue's release"
@@ -141,7 +151,7 @@ def contents(kind: str, load: spec.Workload) -> Any:
 
 
 def read_options(reading: spec.ReadOptions) -> ReadOptions:
-    """What the readers of traces are told. Raises InputError."""
+    """The same as the readers of traces take it. Raises InputError."""
     return ReadOptions(
         reading.format,
         None if reading.mapping is None else read_mapping(Path(reading.mapping)),

@@ -40,12 +40,13 @@ WORDS = {
 
 
 def scenario_schema() -> Schema:
-    """Of a scenario file."""
+    """The schema of a scenario file."""
     return {**_head("scenario"), **_object(spec.Scenario)}
 
 
 def policy_schema() -> Schema:
-    """Of a policy file: layers by name, whose kind is the name unless `kind` says otherwise."""
+    """The schema of a policy file: layers by name; the name is the kind unless `kind` says
+    otherwise."""
     kinds = sorted(registry)
     layers = {
         name: {"anyOf": [_ref(name), {"type": "null"}], "description": _doc(registry[name])}
@@ -106,8 +107,8 @@ def _object(cls: type, more: Schema | None = None) -> Schema:
 
 
 def _doc(cls: type) -> str:
-    """What the class says of itself, one line a paragraph; nothing where `dataclass` wrote a
-    signature there."""
+    """The docstring of a class, a line for each paragraph; empty where `dataclass` wrote a
+    signature in its place."""
     text = docstring_parts(cls).doc
     return (
         ""
@@ -116,7 +117,7 @@ def _doc(cls: type) -> str:
     )
 
 
-def _given(*keys: str) -> Schema:
+def _not_null(*keys: str) -> Schema:
     return {"required": list(keys), "properties": {key: {"not": {"type": "null"}} for key in keys}}
 
 
@@ -129,8 +130,8 @@ TOGETHER: dict[type, list[Schema]] = {
     spec.Profile: [{"properties": {"hours": _exactly(24), "days": _exactly(7)}}],
     spec.Deployment: [{"properties": {"price_date": {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}}}],
     spec.Outage: [
-        {"oneOf": [_given(key) for key in ("provider", "deployment", "domain")]},
-        {"oneOf": [_given("start", "end"), _given("mean_between")]},
+        {"oneOf": [_not_null(key) for key in ("provider", "deployment", "domain")]},
+        {"oneOf": [_not_null("start", "end"), _not_null("mean_between")]},
     ],
 }
 """What no declaration of a single key can say; `config.checks` checks it, and more."""

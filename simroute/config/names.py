@@ -1,9 +1,9 @@
-"""Names that must mean something: those that policies and scenarios mention, held against what the
-scenario, and the log that it replays, have.
+"""Names that policies and scenarios mention, compared with those that the scenario, and the log
+that it replays, have.
 
 A parameter that takes a name declares of what (`core.params`: TargetName, TaskName …), so one walk
-over the declarations finds them all. A name that nothing has and that looks like one that there is,
-is refused as a mistake. Any other is noted: a policy may be meant for other traffic as well.
+over the declared fields finds all mentions. An unknown name that is close to a known one is refused
+as a typing error. Any other is noted: a policy may be meant for other traffic as well.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from simroute.traces.playback.columns import NOBODY, OTHERS
 from simroute.traces.playback.write_columns import MAX_NAMES
 
 KINDS = ("target", "task", "feature", "task or feature", "provider")
-MOST = 12
-"""Names that are listed."""
+MAX_LISTED = 12
+"""Names in one line."""
 
 
 class Mention(NamedTuple):
@@ -37,11 +37,14 @@ class Mention(NamedTuple):
 
 
 class KnownNames(NamedTuple):
-    """Names of one kind. here: the run's; other: the scenario's, where the log has names of its
-    own; more: the log has further ones, told as one."""
+    """Names of one kind.
 
-    here: list[str]
-    other: list[str]
+    used: those that requests of the run have. unused: those of the scenario alone, where the log
+    has names of its own. more: whether the log has rarer ones that are counted as one.
+    """
+
+    used: list[str]
+    unused: list[str]
     more: bool = False
 
 
@@ -74,10 +77,10 @@ def layer_mentions(layers: dict[str, Any]) -> Iterator[Mention]:
 
 
 def target_mistakes(layers: dict[str, Any], scenario: spec.Scenario) -> list[tuple[KeyPath, str]]:
-    """Targets that neither are deployments nor roles, and weights that aim nowhere: where, and what
-    would be right."""
+    """(path, what would be right) of targets that are neither deployments nor roles, and of weights
+    that are all zero."""
     known = [*scenario.deployments, *ROLES]
-    found = [
+    mistakes = [
         (path, f"no deployment is called {_quoted(name)}; {nearest(name, known)}")
         for path, kind, name in layer_mentions(layers)
         if kind == "target" and name not in known
@@ -85,8 +88,8 @@ def target_mistakes(layers: dict[str, Any], scenario: spec.Scenario) -> list[tup
     for key, layer in layers.items():
         weights = getattr(layer, "weights", None)
         if weights and not any(weights.values()):
-            found.append(((key, "weights"), "all zero; at least one must be positive"))
-    return found
+            mistakes.append(((key, "weights"), "all zero; at least one must be positive"))
+    return mistakes
 
 
 def known_names(scenario: spec.Scenario) -> dict[str, KnownNames]:
@@ -97,56 +100,54 @@ def known_names(scenario: spec.Scenario) -> dict[str, KnownNames]:
         None if getattr(load, kind) is None else contents(kind, load)
         for kind in ("trace", "outcomes")
     )
-    tasks = _either(
-        "task",
-        list(load.tasks) if outcomes is None else list(outcomes.tasks),
-        trace if outcomes is None else None,
-    )
-    features = _either("feature", list(load.features), trace)
-    here, other = (
-        list(dict.fromkeys([*one, *two]))
-        for one, two in ((tasks.here, features.here), (tasks.other, features.other))
-    )
+    if outcomes is None:
+        tasks = _logged_or_own("task", list(load.tasks), trace)
+    else:
+        tasks = KnownNames(list(outcomes.tasks), [])
+    features = _logged_or_own("feature", list(load.features), trace)
+    used = list(dict.fromkeys([*tasks.used, *features.used]))
+    unused = dict.fromkeys([*tasks.unused, *features.unused])
     both = KnownNames(
-        here, [name for name in other if name not in here], tasks.more or features.more
+        used, [name for name in unused if name not in used], tasks.more or features.more
     )
-    providers = KnownNames(
-        list(dict.fromkeys(made.provider for made in scenario.deployments.values())), []
-    )
-    return {"task": tasks, "feature": features, "task or feature": both, "provider": providers}
+    providers = dict.fromkeys(each.provider for each in scenario.deployments.values())
+    return {
+        "task": tasks,
+        "feature": features,
+        "task or feature": both,
+        "provider": KnownNames(list(providers), []),
+    }
 
 
-def _either(kind: str, own: list[str], trace: Any) -> KnownNames:
-    """A log's names of a kind, where it has any: they are the run's. Else the scenario's."""
-    told = [] if trace is None else trace.names.get(kind, [])
-    named = [name for name in told if name not in (NOBODY, OTHERS)]
-    return (
-        KnownNames(named, [name for name in own if name not in named], OTHERS in told)
-        if named
-        else KnownNames(own, [])
-    )
+def _logged_or_own(kind: str, own: list[str], trace: Any) -> KnownNames:
+    """A log's names of a kind, where it has any, since the run has those; else the scenario's."""
+    logged = [] if trace is None else trace.names.get(kind, [])
+    used = [name for name in logged if name not in (NOBODY, OTHERS)]
+    if not used:
+        return KnownNames(own, [])
+    return KnownNames(used, [name for name in own if name not in used], OTHERS in logged)
 
 
 def check_mentions(
-    mentions: Iterable[Mention], there: dict[str, KnownNames], document: Document, *, strict: bool
+    mentions: Iterable[Mention], known: dict[str, KnownNames], document: Document, *, strict: bool
 ) -> tuple[list[str], list[str]]:
-    """(mistakes, with file and line; notes) of names that the run does not have. strict: what looks
-    like none of them is a mistake as well."""
+    """(mistakes, with file and line; notes) of names that the run does not have.
+
+    strict: whether a name that is close to none of them is a mistake as well.
+    """
     problems, notes = [], []
     for path, kind, name in mentions:
-        if kind not in there or name in there[kind].here:
+        if kind not in known or name in known[kind].used:
             continue
-        here, other, more = there[kind]
+        used, unused, more = known[kind]
         where = clean(".".join(path), 100)
-        near = (
-            nearest(name, [*here, *other])
-            if here or other
-            else f"there are no {kind.replace(' or ', 's or ')}s"
-        )
-        if name in other:
+        near = f"there are no {kind.replace(' or ', 's or ')}s"
+        if used or unused:
+            near = nearest(name, [*used, *unused])
+        if name in unused:
             notes.append(
                 f"{where}: the log has no {kind} {_quoted(name)}, only the scenario has; of the "
-                f"log: {join_names(here)}"
+                f"log: {join_names(used)}"
             )
         elif more:
             notes.append(
@@ -166,18 +167,20 @@ def check_mentions(
     return problems, notes
 
 
-def missing_quality_notes(scenario: spec.Scenario, there: dict[str, KnownNames]) -> list[str]:
-    """What the scenario does not say of how good answers are, in a sentence; nothing where it says
-    of no deployment how good it is."""
-    tasks = there["task"].here
+def missing_quality_notes(scenario: spec.Scenario, known: dict[str, KnownNames]) -> list[str]:
+    """A note for each set of tasks whose quality some deployments do not state; none where no
+    deployment states any."""
+    tasks, deployments = known["task"].used, scenario.deployments
     if scenario.workload.outcomes is not None or all(
-        made.quality is None for made in scenario.deployments.values()
+        deployment.quality is None for deployment in deployments.values()
     ):
         return []
     missing: dict[tuple[str, ...], list[str]] = {}
-    for name, made in scenario.deployments.items():
+    for name, deployment in deployments.items():
         unknown = tuple(
-            task for task in tasks if accuracy(made.quality, task, scenario.workload.tasks) is None
+            task
+            for task in tasks
+            if accuracy(deployment.quality, task, scenario.workload.tasks) is None
         )
         if unknown:
             missing.setdefault(unknown, []).append(name)
@@ -187,16 +190,16 @@ def missing_quality_notes(scenario: spec.Scenario, there: dict[str, KnownNames])
     )
     return [
         f"quality of {join_names(names)}: not known"
-        f"{'' if len(work) == len(tasks) else f' for the tasks {join_names(list(work))}'}; {rest}"
-        for work, names in missing.items()
+        f"{'' if len(some) == len(tasks) else f' for the tasks {join_names(list(some))}'}; {rest}"
+        for some, names in missing.items()
     ]
 
 
 def join_names(names: list[str]) -> str:
-    """Some of them, in a line."""
+    """The first names, in a line."""
     return (
-        ", ".join(clean(name, 40) for name in names[:MOST])
-        + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+        ", ".join(clean(name, 40) for name in names[:MAX_LISTED])
+        + (f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else "")
         or "none"
     )
 

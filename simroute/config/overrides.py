@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from simroute.config.fields import find
 from simroute.config.yaml_reader import Document
@@ -13,186 +13,166 @@ from simroute.core import registry
 from simroute.errors import InputError, nearest
 from simroute.models import spec
 
+Data = dict[Any, Any]
 RESERVED = ("about", "tune")
+"""Top-level keys of a policy file that are no layers."""
 QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 GROUPED = re.compile(r"(?<![\w.-])[-+]?[0-9]+(_[0-9]+)+(?!\w)")
 """A number with underscores between its digits."""
 
 
+class _Rewritten(NamedTuple):
+    """Overrides as Hydra takes them, notes on them, and what is wrong with the others."""
+
+    texts: list[str]
+    notes: list[str]
+    problems: list[str]
+
+
 def compose(
-    scenario: dict[Any, Any], policies: dict[str, dict[Any, Any]], overrides: list[str]
-) -> tuple[dict[Any, Any], list[dict[Any, Any]], list[str]]:
-    """The scenario and the policies with all overrides applied, and notes. Raises InputError with
-    every mistake."""
+    scenario: Data, policies: dict[str, Data], overrides: list[str]
+) -> tuple[Data, list[Data], list[str]]:
+    """The scenario and the policies with all overrides applied, and notes.
+
+    Raises InputError with every mistake.
+    """
     if not overrides:
         return scenario, list(policies.values()), []
-    notes: list[str] = []
-    rewritten: list[str] = []
-    if problems := _judged(overrides, scenario, policies, rewritten, notes):
+    texts, notes, problems = _rewrite(overrides, scenario, policies)
+    if problems:
         raise InputError(*problems)
-    made = _hydra(
-        {
-            "scenario": scenario,
-            "policies": {f"p{i}": policy for i, policy in enumerate(policies.values())},
-        },
-        rewritten,
-    )
-    return made["scenario"], [made["policies"][f"p{i}"] for i in range(len(policies))], notes
+    numbered = {f"p{i}": policy for i, policy in enumerate(policies.values())}
+    composed = _hydra({"scenario": scenario, "policies": numbered}, texts)
+    return composed["scenario"], [composed["policies"][name] for name in numbered], notes
 
 
 def override_mistakes(
-    overrides: list[str], scenario: dict[Any, Any] | None, policies: Sequence[dict[Any, Any] | None]
+    overrides: list[str], scenario: Data | None, policies: Sequence[Data | None]
 ) -> list[str]:
-    """What is wrong with overrides where the scenario or some of the policies (None) cannot be
-    read: of these nothing is said."""
-    return (
-        _judged(
-            overrides,
-            scenario,
-            {str(place): policy for place, policy in enumerate(policies)},
-            [],
-            [],
-        )
-        if overrides
-        else []
-    )
-
-
-def _judged(
-    overrides: list[str],
-    scenario: dict[Any, Any] | None,
-    policies: Mapping[str, dict[Any, Any] | None],
-    rewritten: list[str],
-    notes: list[str],
-) -> list[str]:
-    """Fills `rewritten` and `notes`; what is wrong."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    problems: list[str] = []
-    for text in overrides:
-        try:
-            parsed = OverridesParser.create().parse_override(text)
-        except HydraException:
-            remedy = (
-                "write digits as 0 to 9"
-                if _foreign_digits(text)
-                else "write key=value, or ~policy.LAYER to remove a layer"
-            )
-            problems.append(f"override {text!r}: not understood; {remedy}")
-            continue
-        problem = _refused(text, parsed)
-        if problem is None:
-            problem = _aimed(parsed, scenario, policies, rewritten, notes)
-        if problem is not None:
-            problems.append(f"override {text!r}: {problem}")
-    return problems
+    """What is wrong with overrides. A scenario or policy that could not be read is None; overrides
+    of its keys are not checked."""
+    if not overrides:
+        return []
+    numbered = {str(place): policy for place, policy in enumerate(policies)}
+    return _rewrite(overrides, scenario, numbered).problems
 
 
 def mark_overridden(overrides: list[str], scenario: Document, policies: list[Document]) -> None:
-    """Let each document know which of its keys the command line set, so that a mistake there is
-    told of the override."""
+    """Let each document know which of its keys the command line set, so that the message of a
+    mistake there names the override."""
     for text in overrides:
         head, *path = text.lstrip("+~").partition("=")[0].split(".")
         for document in [scenario] if head == "scenario" else policies:
             document.overrides[tuple(path)] = text
 
 
-def _refused(text: str, parsed: Any) -> str | None:
+def _rewrite(
+    overrides: list[str], scenario: Data | None, policies: Mapping[str, Data | None]
+) -> _Rewritten:
+    """Overrides that may set what a file does not spell out; those of a policy once for each policy
+    that has the layer."""
+    result = _Rewritten([], [], [])
+    for text in overrides:
+        try:
+            parsed = _parse(text)
+            head, *path = parsed.key_or_group.split(".")
+            if head == "scenario":
+                result.texts.append(_scenario_override(parsed, path, scenario))
+            elif head == "policy":
+                texts, notes = _policy_overrides(parsed, path, policies)
+                result.texts.extend(texts)
+                result.notes.extend(notes)
+            else:
+                near = nearest(head, ["scenario", "policy"])
+                raise InputError(f"it must begin with scenario. or policy.; {near}")
+        except InputError as error:
+            result.problems.extend(f"override {text!r}: {line}" for line in error.lines)
+    return result
+
+
+def _parse(text: str) -> Any:
+    """Hydra's reading of an override. Raises InputError where it is not one that is taken here."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_override(text)
+    except HydraException:
+        foreign = any(char.isdigit() and not char.isascii() for char in text)
+        remedy = "write key=value, or ~policy.LAYER to remove a layer"
+        if foreign:
+            remedy = "write digits as 0 to 9"
+        raise InputError(f"not understood; {remedy}") from None
     if "${" in text or "???" in text:
-        return "interpolation is not done; write the value"
+        raise InputError("interpolation is not done; write the value")
     if parsed.is_sweep_override():
-        return "several values at once are not taken here; run once for each"
+        raise InputError("several values at once are not taken here; run once for each")
     grouped = GROUPED.search(QUOTED.sub("", text.partition("=")[2]))
     if grouped is not None:  # Hydra's grammar would take it for a number, files do not
-        return (
+        raise InputError(
             f"{grouped.group()} is no number here; write {grouped.group().replace('_', '')}, "
             f"or quotes around a name"
         )
     if "." not in parsed.key_or_group:
-        return "expected scenario.KEY=…, policy.LAYER.KEY=… or ~policy.LAYER"
-    return None
+        raise InputError("expected scenario.KEY=…, policy.LAYER.KEY=… or ~policy.LAYER")
+    return parsed
 
 
-def _foreign_digits(text: str) -> bool:
-    return any(char.isdigit() and not char.isascii() for char in text)
-
-
-def _aimed(
-    parsed: Any,
-    scenario: dict[Any, Any] | None,
-    policies: Mapping[str, dict[Any, Any] | None],
-    rewritten: list[str],
-    notes: list[str],
-) -> str | None:
-    """Rewrite an override so that it may set what a file does not spell out, or say why not."""
-    head, *path = parsed.key_or_group.split(".")
-    tail = parsed.input_line.split("=", 1)[1] if "=" in parsed.input_line else None
-    if head == "scenario":
-        problem = (
-            None
-            if parsed.is_delete()
-            else key_problem(spec.Scenario, scenario, path, whole=scenario is not None)
-        )
-        if parsed.is_delete() and scenario is not None and not _present(scenario, path):
-            problem = "there is no such key to remove"
-        if problem is None:
-            rewritten.append(_text(parsed, f"scenario.{'.'.join(path)}", tail))
-        return problem
-    if head != "policy":
-        return f"it must begin with scenario. or policy.; {nearest(head, ['scenario', 'policy'])}"
-    layer, *rest = path
-    have = [
-        (f"p{i}", name, policy)
-        for i, (name, policy) in enumerate(policies.items())
-        if policy and layer in policy and layer not in RESERVED
-    ]
-    if not have:
-        known = sorted(
-            {key for policy in policies.values() for key in policy or () if key not in RESERVED}
-        )
-        return (
-            None
-            if None in policies.values()
-            else f"no policy here has a layer {layer!r}; {nearest(layer, known)}"
-        )
-    for key, _, policy in have:
-        problem = (
-            _unknown_in_layer(policy[layer], layer, rest)
-            if rest and not parsed.is_delete()
-            else None
-        )
+def _scenario_override(parsed: Any, path: list[str], scenario: Data | None) -> str:
+    if not parsed.is_delete():
+        problem = key_problem(spec.Scenario, scenario, path, whole=scenario is not None)
         if problem is not None:
-            return problem
-        rewritten.append(_text(parsed, f"policies.{key}.{'.'.join(path)}", tail))
-    if len(have) < len(policies):
-        without = [name for name in policies if name not in {n for _, n, _ in have}]
-        notes.append(
-            f"{parsed.input_line}: applies to {', '.join(name for _, name, _ in have)}; "
-            f"{', '.join(without)} has no layer {layer}"
-        )
-    return None
+            raise InputError(problem)
+    elif scenario is not None and not _has(scenario, path):
+        raise InputError("there is no such key to remove")
+    return _text(parsed, f"scenario.{'.'.join(path)}")
 
 
-def _text(parsed: Any, key: str, tail: str | None) -> str:
-    if parsed.is_delete():
-        return f"~{key}"
-    return f"++{key}={tail}"
+def _policy_overrides(
+    parsed: Any, path: list[str], policies: Mapping[str, Data | None]
+) -> tuple[list[str], list[str]]:
+    """The override for each policy that has the layer, and a note if others have not."""
+    layer, *rest = path
+    texts, applies, without = [], [], []
+    for number, (name, policy) in enumerate(policies.items()):
+        if not policy or layer not in policy or layer in RESERVED:
+            without.append(name)
+            continue
+        if rest and not parsed.is_delete():
+            _check_layer_key(policy[layer], layer, rest)
+        applies.append(name)
+        texts.append(_text(parsed, f"policies.p{number}.{'.'.join(path)}"))
+    if not texts and None not in policies.values():
+        layers = {key for policy in policies.values() for key in policy or ()} - {*RESERVED}
+        raise InputError(f"no policy here has a layer {layer!r}; {nearest(layer, sorted(layers))}")
+    if not texts or not without:
+        return texts, []
+    note = (
+        f"{parsed.input_line}: applies to {', '.join(applies)}; "
+        f"{', '.join(without)} has no layer {layer}"
+    )
+    return texts, [note]
 
 
-def _present(data: Any, path: list[str]) -> bool:
+def _check_layer_key(data: Any, layer: str, path: list[str]) -> None:
+    kind = (data or {}).get("kind", layer) if isinstance(data, dict) else layer
+    if kind not in registry or path == ["kind"]:
+        return  # the file's own mistake is reported when it is built
+    problem = key_problem(registry[kind], data if isinstance(data, dict) else {}, path)
+    if problem is not None:
+        raise InputError(problem)
+
+
+def _text(parsed: Any, key: str) -> str:
+    return f"~{key}" if parsed.is_delete() else f"++{key}={parsed.input_line.partition('=')[2]}"
+
+
+def _has(data: Any, path: list[str]) -> bool:
     for name in path:
         if not isinstance(data, dict) or name not in map(str, data):
             return False
-        data = next(value for key, value in data.items() if str(key) == name)
+        data = _child(data, name)
     return True
-
-
-def _unknown_in_layer(data: Any, layer: str, path: list[str]) -> str | None:
-    kind = (data or {}).get("kind", layer) if isinstance(data, dict) else layer
-    if kind not in registry or path == ["kind"]:
-        return None  # the file's own mistake is reported when it is built
-    return key_problem(registry[kind], data if isinstance(data, dict) else {}, path)
 
 
 def key_problem(cls: type, data: Any, path: list[str], whole: bool = True) -> str | None:
@@ -230,18 +210,18 @@ def _hydra(data: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     GlobalHydra.instance().clear()
-    ConfigStore.instance().store(name="simroute", node=OmegaConf.create(_texted(data)))
+    ConfigStore.instance().store(name="simroute", node=OmegaConf.create(_with_text_keys(data)))
     try:
         with initialize(version_base=None, config_path=None):
-            made = hydra_compose("simroute", overrides=overrides)
+            composed = hydra_compose("simroute", overrides=overrides)
         container: Callable[..., Any] = OmegaConf.to_container
-        return container(made, resolve=False)  # type: ignore[no-any-return]
+        return container(composed, resolve=False)  # type: ignore[no-any-return]
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(f"overrides: {str(error).splitlines()[0][:200]}") from None
 
 
-def _texted(value: Any) -> Any:
-    """Keys as text, so that an override can name them."""
+def _with_text_keys(value: Any) -> Any:
+    """The same with keys as text, so that an override can name them."""
     if isinstance(value, dict):
-        return {str(key): _texted(item) for key, item in value.items()}
-    return [_texted(item) for item in value] if isinstance(value, list) else value
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value

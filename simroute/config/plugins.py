@@ -12,27 +12,27 @@ from simroute.errors import InputError
 
 
 def load_plugins(files: Iterable[Path]) -> None:
-    """Import them, so that their layers are registered; worker processes do it again. Raises
-    InputError."""
+    """Import installed plug-ins and these files, so that their layers are registered; worker
+    processes do the same. Raises InputError."""
     from importlib.metadata import entry_points
 
     for point in entry_points(group="simroute.policies"):
         point.load()
     for file in files:
-        module = importlib.util.spec_from_file_location(f"simroute_plugin_{file.stem}", file)
-        if not file.is_file() or module is None or module.loader is None:
+        spec = importlib.util.spec_from_file_location(f"simroute_plugin_{file.stem}", file)
+        if not file.is_file() or spec is None or spec.loader is None:
             raise InputError(f"--plugin {file}: not a Python file")
-        made = importlib.util.module_from_spec(module)
-        sys.modules[made.__name__] = made
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module.__name__] = module
         try:
-            module.loader.exec_module(made)
+            spec.loader.exec_module(module)
         except Exception as error:
             raise InputError(f"--plugin {file}: {type(error).__name__}: {error}") from None
 
 
 def plugin_versions(files: Iterable[Path]) -> tuple[tuple[str, str], ...]:
-    """What layers may come from: (file name, SHA-256) of each file, (package, version) of each
-    installed package."""
+    """(file name, SHA-256) of each file, and (name, version) of each installed package, that layers
+    may come from, in order."""
     from importlib.metadata import entry_points
 
     packages = {

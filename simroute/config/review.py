@@ -1,12 +1,12 @@
-"""Files looked at without running them: scenarios by themselves, policies against the scenarios
-that they belong to."""
+"""Files checked without running them: scenarios by themselves, policies against the scenarios that
+they belong to."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simroute.config import advice, catalogue, yaml_reader
 from simroute.config.loading import load, load_layers
@@ -16,8 +16,8 @@ from simroute.errors import InputError
 
 
 class Finding(NamedTuple):
-    """Of one file, named as the user named it: "scenario" or "policy", its mistakes, and what else
-    there is to know."""
+    """What is wrong with one file, named as the user named it, and notes. kind: "scenario",
+    "policy", or "file" where it could not be read."""
 
     file: str
     kind: str
@@ -31,101 +31,85 @@ def is_scenario(data: dict[object, object]) -> bool:
 
 
 def review_files(files: Sequence[str]) -> Iterator[Finding]:
-    """One finding for each file. Policies are held against the scenarios among the files; without
-    any, against those of their workspace."""
+    """One finding for each file. Policies are checked against the scenarios among the files;
+    without any, against those of their workspace."""
     kinds: dict[str, str] = {}
     for file in dict.fromkeys(files):
         try:
-            kinds[file] = (
-                "scenario" if is_scenario(yaml_reader.read(Path(file), file).data) else "policy"
-            )
-            yield from (
-                [Finding(file, "scenario", [], load("check", _path(file), []).notes)]
-                if kinds[file] == "scenario"
-                else []
-            )
+            data = yaml_reader.read(Path(file), file).data
+            kinds[file] = "scenario" if is_scenario(data) else "policy"
+            if kinds[file] == "scenario":
+                yield Finding(file, "scenario", [], load("check", _path(file), []).notes)
         except InputError as error:
             yield Finding(file, kinds.get(file, "file"), list(error.lines), [])
-    given = [file for file, kind in kinds.items() if kind == "scenario"]
+    scenarios = [file for file, kind in kinds.items() if kind == "scenario"]
     for file in (file for file, kind in kinds.items() if kind == "policy"):
         try:
-            yield _policy(file, given or _beside(Path(file)))
+            yield _review_policy(file, scenarios or _workspace_scenarios(Path(file)))
         except InputError as error:
             yield Finding(file, "policy", list(error.lines), [])
 
 
 def _path(file: str) -> str:
-    """The file itself, also where its name could be one of those that are listed."""
+    """The path of a file that could also be a name in the catalogue."""
     return file if catalogue.is_path(file) else f"./{file}"
 
 
-def _policy(file: str, scenarios: list[str]) -> Finding:
+def _review_policy(file: str, scenarios: list[str]) -> Finding:
+    """What is wrong with a policy in the scenario where least is."""
     layers = load_layers(_path(file))  # its own mistakes come once, whatever the scenarios
-    found = {name: _held(file, name) for name in scenarios}
     general = [
         *advice.nesting_notes(layers),
         *advice.setting_notes(layers, yaml_reader.read(Path(file), file).data, None),
     ]
-    if not found:
-        notes = general
-        own = sorted(
-            {
-                name
-                for _, kind, name in layer_mentions(layers)
-                if kind == "target" and name not in ROLES
-            }
-        )
-        notes += (
-            [
-                f"no scenario is known to hold it against: {', '.join(own)} may be deployments "
-                f"or not; check it together with one"
-            ]
-            if own
-            else []
-        )
-        return Finding(file, "policy", [], notes)
-    best = min(found, key=lambda name: len(found[name].problems))
-    where = f" (in {best}{f', the nearest of {len(found)} scenarios' if len(found) > 1 else ''})"
+    if not scenarios:
+        return Finding(file, "policy", [], [*general, *_unchecked_targets(layers)])
+    findings = {name: _review_in(file, name) for name in scenarios}
+    best = min(findings, key=lambda name: len(findings[name].problems))
+    problems, notes = findings[best].problems, findings[best].notes or general
+    nearest = f", the nearest of {len(findings)} scenarios" if len(findings) > 1 else ""
     others = [
-        f"does not fit {name}: {one.problems[0]}"
-        for name, one in found.items()
-        if one.problems and not found[best].problems
+        f"does not fit {name}: {finding.problems[0]}"
+        for name, finding in findings.items()
+        if finding.problems and not problems
     ]
-    return Finding(
-        file,
-        "policy",
-        [line + where for line in found[best].problems],
-        [*(found[best].notes or general), *others],
-    )
+    lines = [f"{line} (in {best}{nearest})" for line in problems]
+    return Finding(file, "policy", lines, [*notes, *others])
 
 
-def _held(file: str, scenario: str) -> Finding:
-    """A policy in a scenario, which may have mistakes of its own."""
+def _unchecked_targets(layers: dict[str, Any]) -> list[str]:
+    """A note on names that may be deployments, where no scenario says."""
+    names = {name for _, kind, name in layer_mentions(layers) if kind == "target"} - {*ROLES}
+    if not names:
+        return []
+    return [
+        f"no scenario is known to hold it against: {', '.join(sorted(names))} may be deployments "
+        f"or not; check it together with one"
+    ]
+
+
+def _review_in(file: str, scenario: str) -> Finding:
+    """A policy in a scenario, without the mistakes and notes of the scenario itself."""
     path = _path(file)
     try:
-        made = load("check", _path(scenario), [path])
+        notes = load("check", _path(scenario), [path]).notes
     except InputError as error:
-        return Finding(
-            file,
-            "policy",
-            [line for line in error.lines if line.startswith((f"{path}:", f"{path} "))],
-            [],
-        )
+        lines = [line for line in error.lines if line.startswith((f"{path}:", f"{path} "))]
+        return Finding(file, "policy", lines, [])
     own = f"{Path(path).stem}: "
     return Finding(
-        file, "policy", [], [note.removeprefix(own) for note in made.notes if note.startswith(own)]
+        file, "policy", [], [note.removeprefix(own) for note in notes if note.startswith(own)]
     )
 
 
-def _beside(file: Path) -> list[str]:
+def _workspace_scenarios(file: Path) -> list[str]:
     """The scenarios of the workspace that a policy lies in: those in `scenarios/` beside it, or
     beside its folder."""
     folder = file.resolve().parent
-    place = next(
-        (each / "scenarios" for each in (folder, folder.parent) if (each / "scenarios").is_dir()),
-        None,
-    )
-    found = sorted(place.glob("*.yaml")) if place is not None else []
-    return [
-        os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path) for path in found
-    ]
+    for place in (folder / "scenarios", folder.parent / "scenarios"):
+        if place.is_dir():
+            return [
+                os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+                for path in sorted(place.glob("*.yaml"))
+            ]
+    return []

@@ -26,8 +26,8 @@ CEILINGS = {
     "factor": 1e6,
     "weight": 1e9,
 }
-"""By unit, what no parameter is more than: 32 years, a million dollars per million tokens … Beyond,
-products of them leave floating point."""
+"""Unit -> the most that any parameter may be: 32 years, a million dollars per million tokens …
+Products of larger ones would overflow."""
 FLOORS = {"factor": 1e-6}
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 DURATION = re.compile(r"(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|s|m|h|d))+")
@@ -136,7 +136,7 @@ def _number(value: Any, bare: Any, timed: bool) -> Any:
     if not isinstance(value, (int, float)):
         raise ValueError(
             f"expected a {'duration such as 30s, 5m, 2h' if timed else 'number'}, found "
-            f"{displayed(value)}{_plainly(value)}"
+            f"{displayed(value)}{_plain_number(value)}"
         )
     if not math.isfinite(value):
         raise ValueError(f"expected a finite number, found {value}")
@@ -145,9 +145,9 @@ def _number(value: Any, bare: Any, timed: bool) -> Any:
     return int(value) if bare is int else float(value)
 
 
-def _plainly(value: Any) -> str:
-    """What to write instead of a text that somebody may take for a number: '2' in quotes, 010,
-    1_000, 1,000, digits of other scripts."""
+def _plain_number(value: Any) -> str:
+    """A remedy for a text that looks like a number: '2' in quotes, 010, 1_000, 1,000, digits of
+    other scripts; empty for other texts."""
     try:
         number = (
             float(re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", value))
@@ -175,4 +175,4 @@ def _check_range(number: float, bound: Range, unit: str, value: Any) -> None:
 
 
 NAMED: dict[str, Callable[[Any], str]] = {"zone": _zone, "clock": _clock}
-"""Texts of a form of their own."""
+"""Unit -> the check of texts of a special form."""

@@ -1,5 +1,5 @@
-"""One policy with other values of its parameters: what is declared of them, the layers that come of
-it, the shortest file that says so."""
+"""Single values of a scenario or a policy replaced: what is declared of them, the layers that come
+of it, the shortest policy file that says so."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from simroute.config.names import target_mistakes
 from simroute.config.scalars import scalar_check
 from simroute.core import registry
 from simroute.errors import InputError, nearest
-from simroute.models import spec
 
 NOWHERE = yaml_reader.Document("", {})
 Values = dict[str, Any]
@@ -22,7 +21,12 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Variation:
-    """The layers that a configuration has for `policy`, to be built again with other values."""
+    """One policy of a configuration, whose layers can be built again with other values.
+
+    variation = Variation(configuration, "circuit_breaker")
+    variation.current_value("breaker.failures")           # 3
+    variation.build_layers({"breaker.failures": 5})
+    """
 
     configuration: Configuration
     policy: str
@@ -37,12 +41,9 @@ class Variation:
         if layer not in self._layers:
             return f"{self.policy} has no layer {layer!r}; {nearest(layer, self._layers)}"
         if not path:
-            return (
-                f"expected {layer}.KEY; {nearest('', Form(record=type(self._layers[layer])).keys)}"
-            )
-        return overrides.key_problem(
-            type(self._layers[layer]), schema.plain(self._layers[layer]), path
-        )
+            return f"expected {layer}.KEY; {nearest('', self._form(layer).keys)}"
+        instance = self._layers[layer]
+        return overrides.key_problem(type(instance), schema.plain(instance), path)
 
     def number_type(self, name: str) -> type | None:
         """int or float if the parameter is declared as a number, else None."""
@@ -60,25 +61,23 @@ class Variation:
         return form
 
     def parse_value(self, name: str, raw: Any) -> Any:
-        """What a written value means, in seconds and shares. Raises InputError, and says what would
-        be right."""
-        built = self.build_layers({name: raw})
-        found = [
-            line
-            for line in target_mistakes(built, self.configuration.scenario)
-            if line not in target_mistakes(self._layers, self.configuration.scenario)
-        ]
-        if found:
-            raise InputError(*(line for _, line in found))
-        return value_at(schema.plain(built[name.split(".")[0]]), name.split(".")[1:])
+        """A written value in seconds and shares. Raises InputError that says what would be
+        right."""
+        layers, scenario = self.build_layers({name: raw}), self.configuration.scenario
+        before = target_mistakes(self._layers, scenario)
+        mistakes = [each for each in target_mistakes(layers, scenario) if each not in before]
+        if mistakes:
+            raise InputError(*(line for _, line in mistakes))
+        layer, *path = name.split(".")
+        return value_at(schema.plain(layers[layer]), path)
 
     def current_value(self, name: str) -> Any:
-        """The value that the policy has, None below a key that is not given."""
+        """The value that the policy has, None below a key that it does not set."""
         layer, *path = name.split(".")
         return value_at(schema.plain(self._layers[layer]), path)
 
     def build_layers(self, values: Values) -> dict[str, Any]:
-        """All layers, those anew that have other values. Raises InputError."""
+        """All layers; those with other values are built anew. Raises InputError."""
         changed: dict[str, Any] = {}
         for name, value in values.items():
             layer, *path = name.split(".")
@@ -86,33 +85,31 @@ class Variation:
             for key in path[:-1]:
                 settings[key] = settings = dict(settings.get(key) or {})
             settings[path[-1]] = value
-        built = dict(self._layers)
+        layers = dict(self._layers)
         for layer, settings in changed.items():
             try:
-                built[layer] = schema.build(type(built[layer]), settings, NOWHERE)
+                layers[layer] = schema.build(type(layers[layer]), settings, NOWHERE)
             except InputError as error:
                 raise InputError(*(line.split(": ", 2)[-1] for line in error.lines)) from None
             except ValueError as error:
                 raise InputError(f"{layer}: {error}") from None
-        return built
+        return layers
 
     def file_form(self, values: Values) -> dict[str, Any]:
-        """The policy as its file would say it: what is not the default."""
-        found = {}
+        """The policy as plain data for a file, without keys that are at their defaults."""
+        data = {}
         for name, layer in self.build_layers(values).items():
-            own = {} if registry.get(name) is type(layer) else {"kind": layer.kind}
-            found[name] = own | _differing(layer)
-        return found
+            kind = {} if registry.get(name) is type(layer) else {"kind": layer.kind}
+            data[name] = kind | _differing(layer)
+        return data
 
 
 def value_at(data: Any, path: list[str]) -> Any:
-    """What lies at a path, None where there is nothing."""
+    """The value at a key path of plain data, None where there is nothing."""
     for key in path:
-        data = (
-            {str(name): value for name, value in data.items()}.get(key)
-            if isinstance(data, dict)
-            else None
-        )
+        if not isinstance(data, dict):
+            return None
+        data = {str(name): value for name, value in data.items()}.get(key)
     return data
 
 
@@ -129,8 +126,11 @@ def _differing(instance: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class NumericKey:
-    """`key` as on the command line; `whole`: only whole numbers make sense; `unit` as it is
-    declared; `check` refuses with ValueError."""
+    """A number of a scenario or a policy that can be varied.
+
+    key: as on the command line. whole: whether only whole numbers make sense. unit: as declared.
+    check: returns a value as the models take it, or raises ValueError.
+    """
 
     key: str
     whole: bool
@@ -138,38 +138,41 @@ class NumericKey:
     check: Any
 
     def parse(self, text: str) -> float | str:
-        """In seconds and shares; "30%" stays a share of the horizon. Raises InputError."""
+        """A written value in seconds and shares; "30%" stays a share of the horizon. Raises
+        InputError."""
         try:
             raw = yaml_reader.parse(f"v: {text.strip()}\n".encode(), "").data["v"]
-            found: float | str = self.check(raw)
+            value: float | str = self.check(raw)
         except InputError:
             raise InputError(
                 f"{text!r} is not understood; write a number, or a duration such as 30s"
             ) from None
         except ValueError as error:
             raise InputError(str(error)) from None
-        return found
+        return value
 
 
-def numeric_key(key: str, made: Configuration) -> NumericKey:
-    """Raises InputError if there is no such key, or it is no number."""
+def numeric_key(key: str, configuration: Configuration) -> NumericKey:
+    """The declared number at a key. Raises InputError if there is no such key, or it is no
+    number."""
     head, *path = key.split(".")
     if head == "scenario" and path:
-        return _numeric_key(key, spec.Scenario, made.scenario, path)
+        return _numeric_key(key, configuration.scenario, path)
     if head != "policy" or len(path) < 2:
         raise InputError("expected scenario.KEY=LOW..HIGH or policy.LAYER.KEY=LOW..HIGH")
-    have = [layers[path[0]] for layers in made.policies.values() if path[0] in layers]
-    if not have:
-        known = sorted({name for layers in made.policies.values() for name in layers})
-        raise InputError(f"no policy here has a layer {path[0]!r}; {nearest(path[0], known)}")
-    return _numeric_key(key, type(have[0]), have[0], path[1:])
+    name, *path = path
+    for layers in configuration.policies.values():
+        if name in layers:
+            return _numeric_key(key, layers[name], path)
+    known = sorted({other for layers in configuration.policies.values() for other in layers})
+    raise InputError(f"no policy here has a layer {name!r}; {nearest(name, known)}")
 
 
-def _numeric_key(key: str, cls: type, given: Any, path: list[str]) -> NumericKey:
-    problem = overrides.key_problem(cls, schema.plain(given), path)
+def _numeric_key(key: str, instance: Any, path: list[str]) -> NumericKey:
+    problem = overrides.key_problem(type(instance), schema.plain(instance), path)
     if problem is not None:
         raise InputError(problem)
-    form = find(cls, path)
+    form = find(type(instance), path)
     scalar = None if form is None else form.scalar
     if scalar is None or scalar.type not in (int, float):
         raise InputError("is not a number, so it has no range")

@@ -41,8 +41,8 @@ KeyPath = tuple[str, ...]
 
 @dataclass
 class Document:
-    """A file's data, and the line of each key path; `overrides`: what the command line set in its
-    place, by key path."""
+    """A file's data, the line of each key path, and, by key path, the override that the command
+    line set in its place."""
 
     file: str
     data: dict[Any, Any]
@@ -77,7 +77,7 @@ def read(path: Path, shown: str | None = None) -> Document:
 
 
 def dump(plain: dict[str, Any]) -> str:
-    """Plain data as YAML that is read back as it was."""
+    """Plain data as YAML text, which `parse` reads back as it was."""
     return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -88,17 +88,17 @@ class _Dumper(yaml.SafeDumper):
     def represent_str(self, text: str) -> yaml.ScalarNode:
         other = text in CONSTANTS or INTEGER.fullmatch(text) or NUMBER.fullmatch(text)
         return self.represent_scalar(
-            "tag:yaml.org,2002:str", text, style='"' if other or _strange(text) else None
+            "tag:yaml.org,2002:str", text, style='"' if other or _needs_escapes(text) else None
         )
 
     def write_double_quoted(self, text: str, split: bool = True) -> None:
-        if _strange(text):
+        if _needs_escapes(text):
             self.write_indicator(quoted(text), True)
         else:
             super().write_double_quoted(text, split)
 
 
-def _strange(text: str) -> bool:
+def _needs_escapes(text: str) -> bool:
     return "${" in text or text == "???" or not text.replace("\n", "").isprintable()
 
 
@@ -177,20 +177,20 @@ class _Builder:
         return self.mapping(path, depth)
 
     def sequence(self, path: KeyPath, depth: int) -> list[Any]:
-        found: list[Any] = []
+        items: list[Any] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
-            here = (*path, str(len(found)))
+            here = (*path, str(len(items)))
             self.lines[here] = event.start_mark.line + 1
-            found.append(self.node(event, here, depth + 1))
-        return found
+            items.append(self.node(event, here, depth + 1))
+        return items
 
     def mapping(self, path: KeyPath, depth: int) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
+        entries: dict[Any, Any] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, path, depth + 1)
             if isinstance(key, (bool, float, list, dict)) or key is None:
                 raise self.error(event, f"a key must be a name; quote it: {str(key)[:40]!r}")
-            if str(key) in map(str, found):
+            if str(key) in map(str, entries):
                 raise self.error(
                     event, f"key {str(key)[:60]!r} stands twice in the same mapping; remove one"
                 )
@@ -198,8 +198,8 @@ class _Builder:
                 raise self.error(event, f"key {key!r} is not read: {FORBIDDEN[key]}")
             here = (*path, str(key))
             self.lines[here] = event.start_mark.line + 1
-            found[key] = self.node(next(self.events), here, depth + 1)
-        return found
+            entries[key] = self.node(next(self.events), here, depth + 1)
+        return entries
 
     def scalar(self, event: Any) -> Any:
         text = event.value

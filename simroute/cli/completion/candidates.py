@@ -77,18 +77,16 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
         )
         if not any(name.startswith(start) for name in known):
             known = _described("metric") | _described("format")  # last, since they load the numbers
-    found = [
+    items = [
         CompletionItem(head + name, help=help)
         for name, help in known.items()
         if name.startswith(start)
     ]
-    if not head and "/" in start:
-        found += paths(start, (".yaml", ".yml"))
-    return found + (
-        [CompletionItem(f"{each}=", OPEN) for each in KINDS if each.startswith(start)]
-        if not head
-        else []
-    )
+    if head:
+        return items
+    if "/" in start:
+        items += paths(start, (".yaml", ".yml"))
+    return items + [CompletionItem(f"{each}=", OPEN) for each in KINDS if each.startswith(start)]
 
 
 def yaml_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -106,20 +104,19 @@ def paths(incomplete: str, endings: tuple[str, ...] = ("",)) -> list[CompletionI
         )
     except OSError:
         return []
-    found = []
+    items = []
     for entry in entries:
-        if entry.name.startswith(start) and (
-            start.startswith(".") or not entry.name.startswith(".")
-        ):
+        hidden = entry.name.startswith(".") and not start.startswith(".")
+        if entry.name.startswith(start) and not hidden:
             if entry.is_dir():
-                found.append(CompletionItem(f"{folder}{slash}{entry.name}/", OPEN))
+                items.append(CompletionItem(f"{folder}{slash}{entry.name}/", OPEN))
             elif entry.name.endswith(endings):
-                found.append(CompletionItem(f"{folder}{slash}{entry.name}"))
-    return found
+                items.append(CompletionItem(f"{folder}{slash}{entry.name}"))
+    return items
 
 
 def _listed(kind: str, first: str, incomplete: str) -> list[CompletionItem]:
-    """One more name behind those that are there, with commas."""
+    """One more name behind the names that are typed already, with commas between them."""
     *before, _ = incomplete.removeprefix(first).split(",")
     head = f"{first}{','.join(before)}," if before else first
     return [
@@ -134,17 +131,12 @@ def _named(kind: str, head: str, incomplete: str, goes_on: bool = False) -> list
     from simroute.config import catalogue
 
     start = incomplete.removeprefix(head)
-    found = (
-        []
-        if "/" in start
-        else [name for name in catalogue.list_names(kind) if name.startswith(start)]
-    )
-    files = (
-        [CompletionItem(head + item.value, item.type) for item in paths(start, (".yaml", ".yml"))]
-        if start
-        else []
-    )
-    return [CompletionItem(head + name, OPEN if goes_on else "plain") for name in found] + files
+    names = [] if "/" in start else catalogue.list_names(kind)
+    files = paths(start, (".yaml", ".yml")) if start else []
+    item_type = OPEN if goes_on else "plain"
+    return [CompletionItem(head + name, item_type) for name in names if name.startswith(start)] + [
+        CompletionItem(head + item.value, item.type) for item in files
+    ]
 
 
 def _described(kind: str) -> dict[str, str]:
@@ -190,105 +182,91 @@ def _overrides(chosen: dict[str, str], incomplete: str) -> list[CompletionItem]:
 
     key, equals, value = incomplete.partition("=")
     group, *path = key.split(".")
-    removes, group = group.startswith("~"), group.removeprefix("~")
     files = _data("scenarios", [chosen.get("scenario", "")])
     scenario = files[0] if files else {}
+    if group == "~scenario":
+        return _behind("~scenario.", _present(scenario, path))
     if group == "scenario":
-        found = (
-            _present(scenario, path)
-            if removes
-            else _below(spec.Scenario, scenario, path, equals, value, scenario)
-        )
+        items = _below(spec.Scenario, scenario, path, equals, value, scenario)
+        return _behind("scenario.", items)
+    layers, (layer, *rest) = _chosen_layers(chosen), path
+    if not rest:
+        removes = group.startswith("~")
+        end, item_type = ("", "plain") if removes else (".", OPEN)
         return [
-            CompletionItem(f"{'~' * removes}scenario.{item.value}", item.type, item.help)
-            for item in found
+            CompletionItem(f"{group}.{name}{end}", item_type)
+            for name in layers
+            if name.startswith(layer)
         ]
-    layers = _chosen_layers(chosen)
-    start = path[0]
-    if len(path) == 1:
-        return [
-            CompletionItem(
-                f"{'~' * removes}policy.{n}{'' if removes else '.'}", "plain" if removes else OPEN
-            )
-            for n in layers
-            if n.startswith(start)
-        ]
-    settings = layers.get(start)
-    kind = settings.get("kind", start) if isinstance(settings, dict) else start
-    cls = _layers().get(kind) if start in layers and not removes else None
-    found = _below(cls, settings, path[1:], equals, value, scenario) if cls is not None else []
-    return [CompletionItem(f"policy.{start}.{item.value}", item.type, item.help) for item in found]
+    settings = layers.get(layer)
+    kind = settings.get("kind", layer) if isinstance(settings, dict) else layer
+    cls = _layers().get(kind) if layer in layers and group == "policy" else None
+    if cls is None:
+        return []
+    return _behind(f"policy.{layer}.", _below(cls, settings, rest, equals, value, scenario))
+
+
+def _behind(head: str, items: list[CompletionItem]) -> list[CompletionItem]:
+    return [CompletionItem(head + item.value, item.type, item.help) for item in items]
 
 
 def _ranges(chosen: dict[str, str], incomplete: str) -> list[CompletionItem]:
     """tune.LAYER.KEY=, as deep as has been typed; behind `=` all words of a choice, so that there
     is something to take away."""
     key, equals, value = incomplete.removeprefix("tune.").partition("=")
-    found = _overrides(chosen, f"policy.{key}{equals}")
+    items = _overrides(chosen, f"policy.{key}{equals}")
     if not equals:
         return [
             CompletionItem(f"tune.{item.value.removeprefix('policy.')}", OPEN, item.help)
-            for item in found
+            for item in items
         ]
-    choice = "|".join(str(item.value).partition("=")[2] for item in found)
-    return (
-        [CompletionItem(f"tune.{key}={choice}")]
-        if len(found) > 1 and choice.startswith(value)
-        else []
-    )
+    choice = "|".join(str(item.value).partition("=")[2] for item in items)
+    if len(items) > 1 and choice.startswith(value):
+        return [CompletionItem(f"tune.{key}={choice}")]
+    return []
 
 
 def _chosen_layers(chosen: dict[str, str]) -> dict[str, Any]:
     """Layers of the policies that have been named so far; of every kind, if none has."""
-    found: dict[str, Any] = {}
-    for policy in (
-        _data("policies", chosen["policy"].split(","))
-        if chosen.get("policy")
-        else [dict.fromkeys(sorted(_layers()))]
-    ):
-        found |= {
-            str(name): settings
-            for name, settings in policy.items()
-            if name not in ("about", "tune")
-        }
-    return found
+    named = chosen.get("policy")
+    policies = _data("policies", named.split(",")) if named else [dict.fromkeys(sorted(_layers()))]
+    return {
+        str(name): settings
+        for policy in policies
+        for name, settings in policy.items()
+        if name not in ("about", "tune")
+    }
 
 
-def _data(kind: str, named: Iterable[str]) -> list[dict[Any, Any]]:
+def _data(kind: str, names: Iterable[str]) -> list[dict[Any, Any]]:
     """What the files of these names hold; those that cannot be read are left out."""
     from simroute.config import catalogue, yaml_reader
     from simroute.errors import InputError
 
-    found = []
-    for name in named:
+    files = []
+    for name in names:
         try:
-            found.append(yaml_reader.read(catalogue.find(kind, name)).data)
+            files.append(yaml_reader.read(catalogue.find(kind, name)).data)
         except InputError:
             continue
-    return found
+    return files
 
 
 def _present(data: Any, path: list[str]) -> list[CompletionItem]:
-    """Keys that a file has below a path, each to be named itself or gone into."""
+    """Keys that a file has below a path: each by itself, and, of a mapping, to go further in."""
     *above, start = path
     here = _inside(data, above)
     head = "".join(f"{name}." for name in above)
-    found = [CompletionItem(head + name) for name in here if name.startswith(start)]
-    return found + [
-        CompletionItem(f"{item.value}.", OPEN)
-        for item in found
-        if isinstance(here[item.value.removeprefix(head)], dict)
+    names = [name for name in here if name.startswith(start)]
+    return [CompletionItem(head + name) for name in names] + [
+        CompletionItem(f"{head}{name}.", OPEN) for name in names if isinstance(here[name], dict)
     ]
 
 
 def _inside(data: Any, path: list[str]) -> dict[str, Any]:
     """The mapping at a path, with keys as text; empty where there is none."""
     for name in path:
-        data = (
-            {str(key): value for key, value in data.items()}.get(name)
-            if isinstance(data, dict)
-            else None
-        )
+        data = _inside(data, []).get(name)
     return {str(key): value for key, value in data.items()} if isinstance(data, dict) else {}
 
 
