@@ -118,6 +118,7 @@ def duration(value: float) -> str:
     return f"{value:.3g} s"
 
 
+QUOTED = re.compile(r'[\s"]')
 PAIR = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|[^\s"]*)')
 
 
@@ -127,8 +128,10 @@ def paired(detail: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return json.dumps(text, ensure_ascii=False) if re.search(r'[\s"]', text) else text
+    if isinstance(value, float):
+        return f"{value:g}"
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if QUOTED.search(text) else text
 
 
 def pairs(text: str) -> dict[str, str]:

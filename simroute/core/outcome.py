@@ -62,7 +62,9 @@ class Outcome(NamedTuple):
     def wrap(self, work: Callable[[Rest], Awaitable[Outcome]]) -> Outcome:
         """The same answer, but its rest comes through `work(rest)`; unchanged when the answer is
         complete."""
-        return self if self.rest is None else self._replace(rest=self.rest.wrap(work))
+        if self.rest is None:
+            return self
+        return tuple.__new__(Outcome, (*self[:-1], self.rest.wrap(work)))
 
 
 class Rest:
@@ -118,13 +120,15 @@ class Rest:
 
     def close_all(self) -> None:
         """Close this rest and every wrap around it, as the world does when a request ends."""
+        outer = self._outer
         self.close()
-        if self._outer is not None:
-            self._outer.close_all()
+        if outer is not None:
+            outer.close_all()
 
     def _end(self, outcome: Outcome) -> None:
         if self.outcome is None:
             self.outcome = outcome._replace(rest=None) if outcome.rest is not None else outcome
+            self._outer = None  # no cycle: the outer one knows this
             told, self._told = self._told, []
             for tell in told:
                 tell(self.outcome)

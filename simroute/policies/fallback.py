@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
@@ -55,17 +56,19 @@ class Fallback:
             order = self._order(call, world)
             if not order:
                 return Outcome.rejected("fallback", 403)
-        failed = None
-        for place, target in enumerate(order, 1):
-            outcome = await send(call.to(target))
-            if outcome.status == 200 or not (outcome.status in self.statuses or outcome.by):
+        outcome = await send(call.to(order[0]))
+        if outcome.status == 200:
+            return outcome
+        first = outcome
+        for failed, target in pairwise(order):
+            if not (outcome.status in self.statuses or outcome.by):
                 return outcome
-            if failed is None or self.error == "last":
-                failed = outcome
-            if place < len(order):
-                world.emit("fell_back", call, target=target, status=outcome.status, to=order[place])
-        assert failed is not None
-        return failed
+            world.emit("fell_back", call, target=failed, status=outcome.status, to=target)
+            outcome = await send(call.to(target))
+            if outcome.status == 200:
+                return outcome
+        worth_more = outcome.status in self.statuses or outcome.by
+        return first if worth_more and self.error == "first" else outcome
 
     def _order(self, call: Call, world: World) -> list[str]:
         chain = self._chain or self._resolve(world)

@@ -46,6 +46,15 @@ def _ignore(event: Wake) -> None:
 CALLED_OFF: Callbacks = (_ignore,)
 
 
+class Scheduled:
+    """What can be awaited and stands in SimPy's queue already: whoever awaits it goes on at `due`
+    seconds."""
+
+    __slots__ = ()
+
+    due: float
+
+
 class Service(Wake):
     """Work that begins when it is awaited, and is the event of its own end.
 

@@ -20,7 +20,7 @@ from simpy import Environment
 from simpy.events import NORMAL
 
 from simroute.core import Cancelled, Outcome
-from simroute.worlds.sim.events import Callbacks, Service, Wake
+from simroute.worlds.sim.events import Callbacks, Scheduled, Service, Wake
 
 LATE = NORMAL + 1  # deadlines: after every reply of the same instant
 
@@ -68,7 +68,11 @@ class Task:
             self.waits = self._work = None
             self.done(stop.value)
             return
-        self._wait(event)
+        self.waits = event
+        if event.callbacks.__class__ is tuple:
+            event.task = self
+        else:  # an event of SimPy's
+            event.callbacks.append(self.resume)
 
     def _throw(self, error: BaseException) -> None:
         """The same with an exception."""
@@ -81,14 +85,11 @@ class Task:
             return
         if event.callbacks is None:
             self.proceed(event._value)
-        else:
-            self._wait(event)
-
-    def _wait(self, event: Any) -> None:
+            return
         self.waits = event
         if event.callbacks.__class__ is tuple:
             event.task = self
-        else:  # an event of SimPy's
+        else:
             event.callbacks.append(self.resume)
 
     def resume(self, event: Any) -> None:
@@ -221,6 +222,9 @@ class Kernel:
             driven: Any = work.wait()
         else:
             driven = _iterator(work)
+            if isinstance(work, Scheduled) and work.due <= self.env._now + seconds:
+                outcome = yield from driven
+                return outcome
         deadline = self._deadline(seconds)
         try:
             outcome = yield from driven

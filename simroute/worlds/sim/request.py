@@ -96,7 +96,6 @@ class SimRequest(Task):
         "served",
         "stream",
         "streamed",
-        "streams",
         "ttft",
         "unbilled",
         "ungraded",
@@ -104,7 +103,8 @@ class SimRequest(Task):
     )
 
     def arrive(self, world: Any, block: OpenBlock, i: int) -> None:
-        """Sets all fields of a new request. No `__init__`, which a bare call of this beats."""
+        """Sets all fields of a new request; what serves it is `_work`, to be set as well. (An
+        `__init__` takes longer than this call.)"""
         lists = block.lists
         self._kernel = world.kernel
         self.world = world
@@ -122,9 +122,7 @@ class SimRequest(Task):
         self.sends: dict[int, int] | None = None
         self.first: Any = None
         self.served: Any = None
-        self.rests: list[Rest] | None = None
-        # by target, the latest attempt that showed a first token; and the one that the caller sees
-        self.streams: dict[str | None, Any] | None = None
+        self.rests: list[Any] | None = None  # of its streams; and the attempt that the caller sees
         self.stream: Any = None
         self.asked: dict[tuple[str, ...], int] | None = None
         self.unbilled: list[str] | None = None
@@ -174,18 +172,8 @@ class SimRequest(Task):
 
     # -- its beginning and its sends ---------------------------------------------------------------
 
-    def begin(self, work: Any) -> None:
-        """Runs the policy to its first await."""
-        self._work = work if hasattr(work, "throw") else work.__await__()
-        self.proceed(None)
-
-    def count_send(self, attempt: Any, index: int) -> int:
-        """Counts a send to a deployment; returns the number of those before it at this one."""
-        self.open += 1
-        self.attempts += 1
-        if self.first is None:
-            self.first = attempt
-            return 0
+    def count_send(self, index: int) -> int:
+        """Counts a further send to a deployment; returns the number of those before it at it."""
         if self.sends is None:
             self.sends = {self.first.upstream.index: 1}
         number = self.sends.get(index, 0)
@@ -195,23 +183,49 @@ class SimRequest(Task):
     # -- its end -----------------------------------------------------------------------------------
 
     def done(self, outcome: Outcome) -> None:
-        """The policy, or the rest of a streamed answer, has come to its end."""
-        served = self.served
+        """The policy, or the rest of a streamed answer, has come to its end.
+
+        Most hand back the answer of their only send, whole: then nothing is wasted and nothing else
+        is open, and its row is made at once. `finish` and `close` do the same for all others.
+        """
+        served, streaming = self.served, self.ttft == self.ttft
         if (
             served is not None
             and outcome is served._value
             and self.attempts == 1
             and self.open == 0
-            and not (self.streamed or self.judge_nano or self.forbids)
+            and (streaming or not self.streamed)
+            and not (self.judge_nano or self.forbids)
         ):
-            self._close_plain(served, outcome)
-            return
-        rest, streaming = outcome.rest, self.ttft == self.ttft
-        if rest is None or streaming:
+            self.block.rows[self.i] = pack(
+                self._kernel.env._now,
+                -1,
+                OK,
+                0,
+                served.upstream.index,
+                1,
+                self.ttft,
+                self.nano,
+                0,
+                math.nan if self.ungraded else served.quality,
+                0,
+                False,
+                math.nan,
+                self.ungraded,
+                False,
+            )
+            self._leave()
+        elif outcome.rest is None or streaming:
             self.finish(outcome)
-            return
+        else:
+            self._read_on(outcome.rest, outcome.target)
+
+    def _read_on(self, rest: Rest, target: str | None) -> None:
+        """The caller has seen the first token, and reads the rest."""
         self.ttft = self._kernel.env._now - self.arrival
-        self.stream = None if self.streams is None else self.streams.get(outcome.target)
+        for other in self.rests or ():
+            if other.attempt.upstream.name == target:
+                self.stream = other.attempt
         if rest.outcome is not None:
             self.finish(rest.outcome)
         else:
@@ -230,28 +244,6 @@ class SimRequest(Task):
         self.over = now, outcome
         if self.open == 0:
             self.close()
-
-    def _close_plain(self, served: Any, outcome: Outcome) -> None:
-        """What `finish` and `close` do where the policy hands back the answer of its only send,
-        whole: nothing is wasted, and nothing else is open."""
-        self.block.rows[self.i] = pack(
-            self._kernel.env._now,
-            -1,
-            OK,
-            0,
-            served.upstream.index,
-            1,
-            math.nan,
-            self.nano,
-            0,
-            math.nan if self.ungraded else served.quality,
-            0,
-            False,
-            math.nan,
-            self.ungraded,
-            False,
-        )
-        self._leave()
 
     def close(self) -> None:
         """Nothing of it is open any more: makes its row."""
@@ -308,10 +300,10 @@ class SimRequest(Task):
 
     def _leave(self) -> None:
         # no cycles: the collector has nothing to find
-        self.first = self.served = self.over = self.rests = self.streams = self.stream = None
-        world, block = self.world, self.block
-        world.open -= 1
+        self.first = self.served = self.over = self.rests = self.stream = None
+        block = self.block
         block.open -= 1
         if block.open == 0:
             block.draws.clear()
-            emit_requests(world.ledger, block.block, block.rows)
+            self.world.open -= 1
+            emit_requests(self.world.ledger, block.block, block.rows)

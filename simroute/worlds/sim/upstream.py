@@ -6,17 +6,17 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Generator
-from functools import partial
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
 from simpy.events import NORMAL
 
-from simroute.core import Call, Outcome, Rest
+from simroute.core import Call, Outcome
 from simroute.ledger import ATTEMPT_ROW, Ledger
 from simroute.worlds.sim.events import CALLED_OFF, Callbacks, Service, Wake
 from simroute.worlds.sim.kernel import Kernel
 from simroute.worlds.sim.request import Answer, OpenBlock, SimRequest
+from simroute.worlds.sim.stream import StreamRest
 
 if TYPE_CHECKING:
     from simroute.models import spec
@@ -30,31 +30,6 @@ pack = ATTEMPT_ROW.pack
 class Attempt(Service):
     """One send to one upstream: what a policy awaits, and the event of its end. Times in seconds;
     those without another word count from `began`, when the provider took it up."""
-
-    __slots__ = (
-        "abandoned",
-        "began",
-        "call",
-        "card",
-        "decode",
-        "draws",
-        "error",
-        "first",
-        "held",
-        "left",
-        "number",
-        "probe",
-        "quality",
-        "queued",
-        "request",
-        "retry_after",
-        "seconds",
-        "start_s",
-        "status",
-        "target_number",
-        "turn",
-        "upstream",
-    )
 
     call: Call | None  # None once it has been sent
     upstream: Upstream
@@ -78,14 +53,11 @@ class Attempt(Service):
     turn: Wake | None
     abandoned: bool
     left: float  # when the one that waited for an abandoned call stopped waiting
-    held: bool  # it has a slot
-    queued: bool  # it waits for one
+
+    __slots__ = tuple(__annotations__)
 
     def start(self) -> None:
-        call, self.call = self.call, None
-        if call is None:
-            raise RuntimeError("a send was awaited twice: call `send` again for another")
-        self.upstream.take(self, call)
+        self.upstream.take(self)
 
     def wait(self) -> Generator[Any, Any, Outcome]:
         try:
@@ -108,54 +80,88 @@ class Attempt(Service):
             self.request.unbilled = [*(self.request.unbilled or ()), upstream.name]
             return
         self.callbacks = CALLED_OFF
-        if self.held:
-            upstream.leave(self)
-        elif self.queued:
+        if self.due == math.inf:
             upstream.forget(self)
+        elif upstream.slots is not None and self.began >= 0:
+            upstream.leave(self, self.left)
         # an error or a hang costs nothing, nor what has not begun
         due = self.decode >= 0 and self.began >= 0
         self._close(*(self._bill(self.produced(self.left)) if due else NOTHING))
 
     def end(self) -> None:
-        """The provider is done with it, whether or not anybody waits: slot, bill, row, outcome."""
+        """The provider is done with it: slot, bill, row, and an outcome for who waits. This is the
+        end of a whole answer that somebody waits for; `_end_otherwise` is that of all else."""
+        if self.status != 200 or self.abandoned:
+            self._end_otherwise()
+            return
         request, upstream = self.request, self.upstream
-        block, i = request.block, request.i
-        if self.held:
-            upstream.leave(self)
-        answer, bill = None, NOTHING
-        if self.status == 200:
-            if not self.abandoned:
-                request.served = self
-            graded = upstream.graded[block.task[i]]
-            if not graded:
-                request.ungraded = True
-            answer = new(Answer, (block.question[i], self.quality, graded))
-            bill = self._bill(block.output_tokens[i])  # it ends when all of it is there
-        elif self.decode >= 0:
-            bill = self._bill(self.produced(upstream.kernel.env._now))
-        if self.abandoned and request.unbilled is not None:
-            request.unbilled.remove(upstream.name)
-        tokens_in, tokens_out, nano = bill
+        block, i, now = request.block, request.i, upstream.kernel.env._now
+        if upstream.slots is not None:
+            upstream.leave(self, now)
+        tokens_in, tokens_out, cached = (
+            block.input_tokens[i],
+            block.output_tokens[i],
+            block.cached_tokens[i],
+        )
+        if upstream.limits is not None:
+            upstream.limits.charge_output(now, tokens_out)
+        nano = self.card.bill(tokens_in, tokens_out, cached, block.written_tokens[i])
+        request.nano += nano
+        request.served = self
+        graded = upstream.graded[block.task[i]]
+        if not graded:
+            request.ungraded = True
+        answer, usd = new(Answer, (block.question[i], self.quality, graded)), nano / 1e9
         self._value = outcome = new(
             Outcome,
-            (
-                self.status,
-                upstream.name,
-                self.error,
-                self.retry_after,
-                nano / 1e9,
+            (200, upstream.name, "", None, usd, tokens_in, tokens_out, "", "no", answer, None),
+        )
+        upstream.add_row(
+            pack(
+                request.id,
+                request.replica,
+                self.number,
+                self.target_number,
+                upstream.index,
+                self.start_s,
+                now,
+                now,
+                200,
+                0,
+                math.nan,
                 tokens_in,
                 tokens_out,
-                "",
-                "no",
-                answer,
-                None,
-            ),
+                cached if tokens_in else 0,
+                nano,
+                False,
+                self.probe,
+            )
         )
-        self._close(tokens_in, tokens_out, nano)
+        self.awaited = None  # no cycle: a first token knows its rest, and that its attempt
+        request.open -= 1
+        if request.open == 0 and request.over is not None:
+            request.close()
         task = self.task
         if task is not None and task.waits is self:
             task.proceed(outcome)
+
+    def _end_otherwise(self) -> None:
+        """The end of a failure, of a stream that broke off, and of what nobody waits for."""
+        request, upstream = self.request, self.upstream
+        now = upstream.kernel.env._now
+        if upstream.slots is not None and self.began >= 0:
+            upstream.leave(self, now)
+        # an error or a hang costs nothing
+        bill = self._bill(self.produced(now)) if self.decode >= 0 else NOTHING
+        if self.abandoned and request.unbilled is not None:
+            request.unbilled.remove(upstream.name)
+        if self.status == 200:  # and abandoned: an answer without a grade, seen or not
+            request.ungraded |= not upstream.graded[request.block.task[request.i]]
+        name, wait, (tokens_in, tokens_out, nano) = upstream.name, self.retry_after, bill
+        usd = nano / 1e9
+        self._value = Outcome(self.status, name, self.error, wait, usd, tokens_in, tokens_out)
+        self._close(tokens_in, tokens_out, nano)
+        self.resume()
 
     def produced(self, now: float) -> int:
         """How many of the answer's tokens there are by `now`, or when it was cut."""
@@ -187,7 +193,7 @@ class Attempt(Service):
         request, upstream = self.request, self.upstream
         retry_after, abandoned, now = self.retry_after, self.abandoned, upstream.kernel.env._now
         error = "abandoned" if abandoned else self.error
-        upstream.ledger.attempts.append(
+        upstream.add_row(
             pack(
                 request.id,
                 request.replica,
@@ -235,6 +241,7 @@ class Upstream:
     ) -> None:
         limits = model.spec.limits
         self.kernel, self.ledger = kernel, ledger
+        self.add_row = ledger.attempts.append
         self.index = index
         self.model = model
         self.target = model.target
@@ -256,22 +263,32 @@ class Upstream:
         self.card, listed = self.model.tariff.at(now)
         self.until = min(fair, listed)
 
-    def take(self, attempt: Attempt, call: Call) -> None:
+    def take(self, attempt: Attempt) -> None:
         """A call arrives: it is refused, begins, or waits for a slot."""
+        call, attempt.call = attempt.call, None
+        if call is None:
+            raise RuntimeError("a send was awaited twice: call `send` again for another")
         request: Any
-        request, _, probe, _ = call
-        number = request.count_send(attempt, self.index)
-        attempt.request, attempt.probe = request, probe
-        attempt.number, attempt.target_number = request.attempts, number + 1
+        request, _, attempt.probe, _ = call
+        request.open += 1
+        request.attempts = attempt.number = request.attempts + 1
+        index, number = self.index, 0
+        if request.first is None:
+            request.first = attempt
+        else:
+            number = request.count_send(index)
+        attempt.request, attempt.target_number = request, number + 1
         attempt.start_s = now = self.kernel.env._now
-        attempt.callbacks, attempt.task = END, None
-        attempt.status, attempt.error, attempt.retry_after = 0, "", None
+        attempt.callbacks = END
+        attempt.status, attempt.error = 0, ""
         attempt.began = attempt.decode = -1.0
-        attempt.turn = attempt.awaited = None
-        attempt.abandoned = attempt.held = attempt.queued = False
-        key = self.index if number == 0 else (self.index, number)
-        attempt.draws = request.block.draws.get(key) or self.draw(request.block, number)
-        full = self.slots is not None and self.busy >= self.slots
+        attempt.task = attempt.turn = attempt.awaited = attempt.retry_after = None
+        attempt.abandoned = False
+        block = request.block
+        key = (index, number) if number else index
+        attempt.draws = block.draws.get(key) or self.draw(block, number)
+        slots = self.slots
+        full = slots is not None and self.busy >= slots
         if full and len(self._waiting) >= self.room:
             self._refuse(attempt, 503, "overloaded", None)
         elif self.limits is not None and (wait := self._ask_limits(request, now)) is not None:
@@ -280,7 +297,7 @@ class Upstream:
             else:
                 self._refuse(attempt, 429, "rate_limited", wait)
         elif full:
-            attempt.queued, attempt.due = True, math.inf
+            attempt.due = math.inf
             attempt.turn = Wake() if request.streamed else None
             self._waiting.append(attempt)
         else:
@@ -292,17 +309,14 @@ class Upstream:
         draws = block.draws[key] = self.model.draw_lists(block.block, number)
         return draws
 
-    def leave(self, attempt: Attempt) -> None:
+    def leave(self, attempt: Attempt, now: float) -> None:
         """Gives the slot back; the next in the line takes it."""
-        attempt.held = False
         self.busy -= 1
-        now, closes = self.kernel.env._now, self._closes
-        until = now if now < closes else closes
+        until = now if now < self._closes else self._closes
         if until > attempt.began:
             self.busy_seconds += until - attempt.began
         if self._waiting:
             following = self._waiting.popleft()
-            following.queued = False
             if following.turn is not None:
                 self.kernel.schedule(following.turn, now)
             self._begin(following, now)
@@ -329,16 +343,14 @@ class Upstream:
         """Its service begins: what becomes of it is that of the weather and the price now."""
         if self.slots is not None:
             self.busy += 1
-            attempt.held = True
         attempt.began = now
         if now >= self.until:
             self.refresh(now)
         attempt.card = self.card
         self.decide(attempt)
-        end = now + attempt.seconds
+        kernel, end = self.kernel, now + attempt.seconds
         if attempt.awaited is None:
             attempt.due = end
-        kernel = self.kernel
         heappush(kernel.queue, (end, NORMAL, kernel.number(), attempt))
 
     def decide(self, attempt: Attempt) -> None:
@@ -370,28 +382,13 @@ class Upstream:
             attempt.seconds = attempt.first + attempt.decode * cut / truncated
         if attempt.abandoned:  # while it was in the line: it runs on, and nobody reads it
             return
-        rest = Rest(partial(_Remainder, attempt))
-        rest.then(lambda final: attempt.abandon() if final.status == 499 else None)
-        request = attempt.request
-        request.rests = [*(request.rests or ()), rest]
-        if request.streams is None:
-            request.streams = {self.name: attempt}
+        request, end = attempt.request, attempt.began + attempt.seconds
+        rest = StreamRest(attempt, end)
+        if request.rests is None:
+            request.rests = [rest]
         else:
-            request.streams[self.name] = attempt
+            request.rests.append(rest)
         attempt.awaited = token = Wake()
-        token._value = Outcome(200, self.name, rest=rest)
+        token._value = new(Outcome, (200, self.name, "", None, 0.0, 0, 0, "", "no", None, rest))
         attempt.due = due = attempt.began + attempt.first
         self.kernel.schedule(token, due)
-
-
-class _Remainder:
-    """What is still to come of a streamed answer: its final outcome, when its attempt has ended."""
-
-    __slots__ = ("_attempt",)
-
-    def __init__(self, attempt: Attempt) -> None:
-        self._attempt = attempt
-
-    def __await__(self) -> Generator[Any, Any, Outcome]:
-        outcome: Outcome = yield self._attempt
-        return outcome

@@ -82,7 +82,7 @@ class SimWorld:
             stack(layers, self.send, partial(self._view, replica))
             for replica, layers in enumerate(stacks)
         ]
-        self.open = 0
+        self.open = 0  # blocks
         self._pings = [0] * len(stacks)
         self._ping_blocks: dict[int, OpenBlock] = {}  # by replica, the one in use
 
@@ -116,9 +116,11 @@ class SimWorld:
         def arrive(i: int) -> None:
             request: SimRequest = create(SimRequest)
             request.arrive(self, opened, i)
-            request.begin(entries[request.replica](new(Call, (request, None, False, False))))
+            work: Any = entries[request.replica](new(Call, (request, None, False, False)))
+            request._work = work if hasattr(work, "throw") else work.__await__()
+            request.proceed(None)
 
-        self.open += block.size
+        self.open += 1
         self.kernel.play(opened.arrival, arrive)
 
     def send(self, call: Call) -> Attempt:

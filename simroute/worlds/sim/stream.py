@@ -1,0 +1,34 @@
+"""The rest of a streamed answer in the simulated world."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from functools import partial
+from types import coroutine
+from typing import Any
+
+from simroute.core import Outcome, Rest
+from simroute.worlds.sim.events import Scheduled, Service
+
+
+class StreamRest(Rest, Scheduled):
+    """What is still to come of a streamed answer: its final outcome, at the end of `attempt`, which
+    is `due` (s)."""
+
+    __slots__ = ("attempt", "due")
+
+    def __init__(self, attempt: Service, due: float) -> None:
+        work: Any = partial(_wait, attempt)
+        super().__init__(work)
+        self.attempt, self.due = attempt, due
+
+    def _end(self, outcome: Outcome) -> None:
+        if self.outcome is None and outcome.status == 499:  # nobody reads it any more
+            self.attempt.abandon()
+        super()._end(outcome)
+
+
+@coroutine
+def _wait(attempt: Service) -> Generator[Any, Any, Outcome]:
+    outcome: Outcome = yield attempt
+    return outcome
