@@ -44,7 +44,6 @@ nearer."""
 MIN_CALLS = 20
 """Calls in a window below which it has no p95 and no success."""
 
-
 Figures = dict[str, list[float]]
 """Name -> one value a window, and one for all of them."""
 

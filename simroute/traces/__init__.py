@@ -1,4 +1,4 @@
-"""Logs of real traffic: read in any known format (one file each, under `formats`), as a table of
+"""Logs of real traffic, read in any known format (one file each, under `formats`) as a table of
 requests in order of time."""
 
 from simroute.traces.detection import ReadOptions

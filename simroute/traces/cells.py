@@ -1,12 +1,10 @@
-"""Cells that hold something which is neither a number nor a name: they are counted, told, and taken
-as empty."""
+"""Cells that hold something which is neither a number nor a name: they are counted, noted, and
+taken as empty."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from simroute.traces.columns import COLUMNS
 from simroute.traces.formats import Format
@@ -22,21 +20,17 @@ MAX_ROWS = 1_000_000_000_000
 
 
 def empty_words_sql() -> str:
-    """NOTHING, as SQL."""
+    """EMPTY_WORDS as a list in SQL."""
     return ", ".join(f"'{word}'" for word in EMPTY_WORDS)
 
 
 def unusable_tests(form: Format) -> list[str]:
-    """SQL that names each column of numbers whose cell holds something else, where the column is
-    one cell alone."""
-    found = {
-        name: match
-        for name, sql in form.COLUMNS.items()
-        if (match := NUMBER.fullmatch(sql)) and _is_balanced(match[2])
-    }
+    """SQL for each column of numbers that is a cell alone: the column's name where the cell holds
+    something else."""
     return [
         f"CASE WHEN trim({match[2]}) <> '' AND {match[1]}({match[2]}) IS NULL THEN '{name}' END"
-        for name, match in found.items()
+        for name, sql in form.COLUMNS.items()
+        if (match := NUMBER.fullmatch(sql)) and _is_balanced(match[2])
     ]
 
 
@@ -52,28 +46,28 @@ def _is_balanced(text: str) -> bool:
 
 def columns_by_field(form: Format) -> dict[str, str]:
     """Field -> the column of numbers or names that is its cell alone."""
-    found: dict[str, str] = {}
+    columns: dict[str, str] = {}
     for name, sql in form.COLUMNS.items():
         number, word = NUMBER.fullmatch(sql), WORD.fullmatch(sql)
         field = word[1] if word else number[2].strip('"') if number else ""
         if field in form.FIELDS:
-            found.setdefault(field, name)
-    return found
+            columns.setdefault(field, name)
+    return columns
 
 
-def count_unusable(table: RequestTable, run: Callable[..., Any], paths: list[Path]) -> None:
-    """Count them by column, with the first of each."""
-    found = run(
-        f"SELECT name, count(*), min(file * {MAX_ROWS} + line) FROM ("
-        "SELECT unnest(string_split(odd, ',')) AS name, file, line FROM raw"
-        " WHERE odd IS NOT NULL AND skip IS NULL) GROUP BY 1 ORDER BY 1"
-    ).fetchall()
-    for name, count, first in found:
+def count_unusable(table: RequestTable, paths: list[Path]) -> None:
+    """Count the unusable cells of `raw` by column, and note the first of each."""
+    rows = table.rows(f"""
+        SELECT name, count(*), min(file * {MAX_ROWS} + line)
+        FROM (
+            SELECT unnest(string_split(odd, ',')) AS name, file, line FROM raw
+            WHERE odd IS NOT NULL AND skip IS NULL)
+        GROUP BY 1 ORDER BY 1""")
+    for name, count, first in rows:
         file, line = divmod(first, MAX_ROWS)
         kind = "name" if name in COLUMNS and COLUMNS[name].kind == "VARCHAR" else "number"
         table.unusable[name] = count
-        many = "1 cell of {} holds" if count == 1 else f"{count:,} cells of {{}} hold"
+        cells = f"1 cell of {name} holds" if count == 1 else f"{count:,} cells of {name} hold"
         table.notes.append(
-            f"{many.format(name)} no {kind} (the first: {paths[file]}: row {line}): taken as not "
-            f"told"
+            f"{cells} no {kind} (the first: {paths[file]}: row {line}): taken as not told"
         )

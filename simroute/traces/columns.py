@@ -21,7 +21,7 @@ TRY = (
 
 
 class Column(NamedTuple):
-    """DuckDB's type, and what the values mean; NULL wherever the format does not say."""
+    """kind: DuckDB's type. about: what the values mean; NULL wherever the format does not say."""
 
     kind: str
     about: str

@@ -12,14 +12,14 @@ from simroute.traces.sql import text_literal
 from simroute.traces.table import RequestTable
 
 ANONYMIZED = ("request_id", "user", "team", "session", "feature", "question")
-"""What names people, conversations or prompts."""
+"""Columns that name people, conversations or prompts."""
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
-"""Endings of names that promise something else."""
+"""Suffixes of file names that promise another format."""
 
 
 def check_writable(out: Path, force: bool) -> None:
-    """Whether a trace may be written there, asked before it is read. Raises TraceError."""
+    """Check that a file may be written there, before a trace is read. Raises TraceError."""
     if out.is_dir():
         raise TraceError(f"{out}: is a folder; name a file, such as {out / 'trace.parquet'}")
     if out.exists() and not force:
@@ -27,7 +27,7 @@ def check_writable(out: Path, force: bool) -> None:
 
 
 def check_parquet_target(out: Path, force: bool) -> None:
-    """The same of a table, which is no text and makes no folder. Raises TraceError."""
+    """The same for a Parquet file, whose folder must exist. Raises TraceError."""
     if out.suffix.lower() in TEXT_SUFFIXES:
         raise TraceError(
             f"{out}: the table is written as Parquet; name it {out.with_suffix('.parquet').name}"
@@ -38,35 +38,38 @@ def check_parquet_target(out: Path, force: bool) -> None:
 
 
 def convert(table: RequestTable, out: Path, anonymize: bool = False, force: bool = False) -> None:
-    """Write it. `anonymize`: names become hashes with a fresh salt that is kept nowhere, blocks of
-    prompts too. Raises TraceError, OSError."""
+    """Write a trace as Parquet.
+
+    anonymize: names become hashes with a new salt that is not kept; blocks of prompts too. force:
+    overwrite. Raises TraceError, OSError.
+    """
     import duckdb
 
     check_parquet_target(out, force)
     salt = secrets.token_hex(32) if anonymize else ""
-    made = {name: f'"{name}"' for name in COLUMNS}
+    columns = {name: f'"{name}"' for name in COLUMNS}
     if anonymize:
-        made |= {name: f"left(sha256('{salt}' || \"{name}\"), 32)" for name in ANONYMIZED}
-        made["blocks"] = (
+        columns |= {name: f"left(sha256('{salt}' || \"{name}\"), 32)" for name in ANONYMIZED}
+        columns["blocks"] = (
             f"list_transform(blocks, lambda b: CAST('0x' || left(sha256('{salt}' || b), 15) AS "
             f"BIGINT))"
         )
-    chosen = ", ".join(f'{sql} AS "{name}"' for name, sql in made.items())
-    said = {
+    selected = ", ".join(f'{sql} AS "{name}"' for name, sql in columns.items())
+    metadata = {
         "version": VERSION,
         "clock": "relative" if table.relative else "utc",
         "source": table.format,
     }
-    noted = ", ".join(f"simroute_trace_{key}: '{value}'" for key, value in said.items())
-    half = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    values = ", ".join(f"simroute_trace_{key}: '{value}'" for key, value in metadata.items())
+    partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
     try:
-        half.open("xb").close()  # what the system has against it is told in its own words
+        partial.open("xb").close()  # what the system has against it is told in its own words
         table.connection.execute(
-            f"COPY (SELECT {chosen} FROM requests) TO {text_literal(str(half))} "
-            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{noted}}})"
+            f"COPY (SELECT {selected} FROM requests) TO {text_literal(str(partial))} "
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {{{values}}})"
         )
-        os.replace(half, out)
+        os.replace(partial, out)
     except duckdb.Error as error:
         raise TraceError(f"{out}: cannot be written ({str(error).splitlines()[0][:160]})") from None
     finally:
-        half.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)

@@ -1,13 +1,13 @@
 """Files of any known format to one table: chunks of texts in, rows of `requests` out, and a count
-of what is no request."""
+of rows that are no requests."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,64 +22,83 @@ from simroute.traces.normalize import (
     MAX_EXAMPLES,
     REASONS,
     UNITS,
-    Normalizer,
-    count_skipped,
+    LogImport,
+    normalize,
 )
 from simroute.traces.raw_text import TraceError, is_parquet
 from simroute.traces.records import Chunk
 from simroute.traces.sql import identifier, parquet_source
 from simroute.traces.table import RequestTable, open_database
 
+RAW_COLUMNS = {
+    "trace": "VARCHAR",
+    "sends": "BIGINT",
+    "nth": "BIGINT",
+    "parent": "VARCHAR",
+    "inside": "VARCHAR",
+    "after_s": "DOUBLE",
+    "looked": "BIGINT",
+}
+"""Columns of a format beside the canonical ones and the times -> DuckDB's type."""
+PARQUET_ROWS = 1_000_000
+
 
 def read(
     paths: list[Path],
-    wish: ReadOptions | None = None,
+    options: ReadOptions | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> RequestTable:
-    """Several files as one trace. `progress` is told the rows read so far. Raises TraceError."""
-    wish = wish or ReadOptions()
-    name = choose_format(paths, wish)
+    """Read several files as one trace. Raises TraceError.
+
+    progress: is called with the number of rows read so far.
+
+    >>> read([Path("log.jsonl")]).rows("SELECT count(*), sum(cost_usd) FROM requests")
+    """
+    options = options or ReadOptions()
+    name = choose_format(paths, options)
     form = (
         find_format(name)
-        if wish.mapping is None
-        else wish.mapping.resolve(sample_file(paths[0], wish.mapping.unfold))
+        if options.mapping is None
+        else options.mapping.resolve(sample_file(paths[0], options.mapping.unfold))
     )
     if not form.COLUMNS:
         raise TraceError(
             f"{paths[0]}: {name} holds rates, not requests; `simroute trace inspect` describes them"
         )
-    table = RequestTable(
-        name, form.CLOCK != "utc", 0, open_database(sum(path.stat().st_size for path in paths))
-    )
-    if not table.value("SELECT count(*) FROM pg_timezone_names() WHERE name = ?", [wish.zone]):
+    database = open_database(sum(path.stat().st_size for path in paths))
+    table = RequestTable(name, form.CLOCK != "utc", 0, database)
+    if not table.value("SELECT count(*) FROM pg_timezone_names() WHERE name = ?", [options.zone]):
         raise TraceError(
-            f"--tz {wish.zone}: no time zone is called so; expected a name such as Europe/Berlin"
+            f"--tz {options.zone}: no time zone is called so; expected a name such as Europe/Berlin"
         )
     with _trace_errors(paths), _without_collector():
-        _Importer(table, form, wish, progress).read(paths)
-    if wish.format is not None and (without := missing_columns(paths[0], wish.format)):
+        columns = [name for name in (*COLUMNS, *RAW_COLUMNS) if name in form.COLUMNS]
+        log = LogImport(table, form, options, paths, columns)
+        _Importer(log, progress).read()
+        normalize(log)
+    if options.format is not None and (missing := missing_columns(paths[0], options.format)):
         table.notes.append(
-            f"{paths[0].name} has nothing that {wish.format} reads as {', '.join(without)}"
+            f"{paths[0].name} has nothing that {options.format} reads as {', '.join(missing)}"
         )
     return table
 
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """The collector of cycles rests: there are none in rows of texts, and looking for them takes a
-    third of the time."""
-    was = gc.isenabled()
+    """Pause the garbage collector: rows of texts have no cycles, and looking for them takes a third
+    of the time."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_enabled:
             gc.enable()
 
 
 @contextmanager
 def _trace_errors(paths: list[Path]) -> Iterator[None]:
-    """What DuckDB has against a file, in one line."""
+    """Turn DuckDB's errors into a TraceError of one line."""
     import duckdb
 
     try:
@@ -94,255 +113,236 @@ def _trace_errors(paths: list[Path]) -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
+class _Source(NamedTuple):
+    """Rows to be read. query: SQL for "#file", "#line", "#odd" and the format's fields as texts,
+    over `chunk`, which are its columns `data`. broken: (file, line) of lines without a record."""
+
+    query: str
+    data: dict[str, np.ndarray]
+    broken: list[tuple[int, int]]
+
+
 class _Importer:
-    """Chunks of texts in, rows of `requests` out; what is no request is counted."""
+    """Reads files into the table `raw`, with a reason for each row that is no request."""
 
-    def __init__(
-        self,
-        table: RequestTable,
-        form: Format,
-        wish: ReadOptions,
-        progress: Callable[[int], None] | None,
-    ) -> None:
-        self._table, self._form, self._wish = table, form, wish
-        self._progress = progress
-        self._run = table.connection.execute
-        self._seen = 0
+    def __init__(self, log: LogImport, progress: Callable[[int], None] | None) -> None:
+        self._log, self._progress = log, progress
+        self._unusable = cells.columns_by_field(log.form)
+        self._skip: dict[str, str] = getattr(log.form, "SKIP", {})
+        parts: dict[str, str] = getattr(log.form, "PARTS", {})
+        self._parts = ", ".join(["*", *(f'{sql} AS "{name}"' for name, sql in parts.items())])
+        self._typed = _typed_columns(log.form, self._skip)
 
-    def read(self, paths: list[Path]) -> None:
-        self._paths = paths
-        more = ("trace", "sends", "nth", "parent", "inside", "after_s", "looked")
-        self._given = [name for name in (*COLUMNS, *more) if name in self._form.COLUMNS]
-        # reasons of which all rows must be known first
-        self._later = {"no token counts"} if "inside" in self._given else set[str]()
-        mapped = (
-            dict.fromkeys((*COLUMNS, "time", "end", "first_token", *more), "NULL")
-            | self._form.COLUMNS
-        )
-        typed = ", ".join(
-            f'TRY_CAST({mapped[name]} AS {column.kind}) AS "{name}"'
-            for name, column in COLUMNS.items()
-            if name != "arrival_ns"
-        )
-        odd = cells.unusable_tests(self._form) or ["NULL"]
-        self._select = (
-            f'SELECT "#file" AS file, "#line" AS line, {typed},'
-            f" CAST({mapped['time']} AS VARCHAR) AS time_text, CAST({mapped['end']} AS VARCHAR) "
-            f"AS end_text,"
-            f" CAST({mapped['first_token']} AS VARCHAR) AS first_text, CAST({mapped['trace']} AS "
-            f"VARCHAR) AS trace,"
-            f" CAST({mapped['sends']} AS BIGINT) AS sends, CAST({mapped['nth']} AS BIGINT) AS "
-            f"nth, CAST({mapped['parent']} AS VARCHAR) AS parent,"
-            f" CAST({mapped['inside']} AS VARCHAR) AS inside, TRY_CAST({mapped['after_s']} AS "
-            f"DOUBLE) AS after_s,"
-            f" CAST({mapped['looked']} AS BIGINT) AS looked,"
-            f" nullif(concat_ws(',', \"#odd\", {', '.join(odd)}), '') AS odd,"
-            f" {_first_reason(getattr(self._form, 'SKIP', {}))} AS skip"
-        )
-        self._named = cells.columns_by_field(self._form)
-        self._parts = ", ".join(
-            ["*", *(f'{sql} AS "{name}"' for name, sql in getattr(self._form, "PARTS", {}).items())]
-        )
-        none = ", ".join(
-            f"NULL::VARCHAR AS {identifier(name)}" for name in ("#odd", *self._form.FIELDS)
-        )
-        self._run(
-            "CREATE TABLE raw AS "
-            + self._checked(f'SELECT 0::INTEGER AS "#file", 0 AS "#line", {none}')
-            + " LIMIT 0"
-        )
+    def read(self) -> None:
+        """Read all files. Raises TraceError at the first bad row, if the options are strict."""
+        log = self._log
+        # reasons that are certain only when all rows are known
+        undecided = {"no token counts"} if "inside" in log.columns else set[str]()
+        fields = ("#odd", *log.form.FIELDS)
+        none = ", ".join(f"NULL::VARCHAR AS {identifier(name)}" for name in fields)
+        empty = f'SELECT 0::INTEGER AS "#file", 0 AS "#line", {none}'
+        log.run(f"CREATE TABLE raw AS {self._raw_query(empty)} LIMIT 0")
         # one transaction: what is committed at once is not written to the log first
-        self._run("BEGIN")
-        for source in self._sources(paths):
-            self._add(*source)
-        self._run("COMMIT")
-        self._settle()
+        log.run("BEGIN")
+        for source in self._sources():
+            self._insert(source, undecided)
+        log.run("COMMIT")
+        if "inside" in log.columns:
+            nesting.resolve_nesting(log.run, log.columns, next(iter(self._skip), ""))
+        if "after_s" in log.columns:
+            log.table.notes += turns.place_turns(log.run, log.columns)
+        if log.options.strict:
+            self._raise_first_bad([], {nesting.WRAPPER})
 
-    def _sources(
-        self, paths: list[Path]
-    ) -> Iterator[tuple[str, dict[str, Any], list[tuple[int, int]]]]:
-        """(a query for rows with #file, #line and the format's fields as texts, its data, (file,
-        line) of broken lines): small files together."""
-        held, size = list[tuple[int, Chunk]](), 0
-        for number, path in enumerate(paths):
+    # -- rows in -----------------------------------------------------------------------------------
+
+    def _sources(self) -> Iterator[_Source]:
+        """The rows of all files, small files together."""
+        form, chunks, size = self._log.form, list[tuple[int, Chunk]](), 0
+        for number, path in enumerate(self._log.paths):
             if is_parquet(path):
-                yield from self._parquet(number, path)
+                yield from self._parquet_sources(number, path)
                 continue
-            for chunk in records.read_chunks(
-                path,
-                self._form.FIELDS,
-                unfold_function(self._form),
-                getattr(self._form, "SHEETS", False),
-            ):
-                if held and size + len(chunk.lines) > records.CHUNK:
-                    yield self._texts(held)
-                    held, size = [], 0
-                held.append((number, chunk))
+            sheets = getattr(form, "SHEETS", False)
+            for chunk in records.read_chunks(path, form.FIELDS, unfold_function(form), sheets):
+                if chunks and size + len(chunk.lines) > records.CHUNK:
+                    yield self._text_source(chunks)
+                    chunks, size = [], 0
+                chunks.append((number, chunk))
                 size += len(chunk.lines)
-        if held:
-            yield self._texts(held)
+        if chunks:
+            yield self._text_source(chunks)
 
-    def _parquet(
-        self, number: int, path: Path
-    ) -> Iterator[tuple[str, dict[str, Any], list[tuple[int, int]]]]:
-        names = self._form.FIELDS
-        own = getattr(self._form, "source", None)
-        source = own(path, self._run) if own else parquet_source(path)
-        kinds = {row[0]: row[1] for row in self._run(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        made = ", ".join(
-            f"{_column_text(name, kinds.get(name))} AS {identifier(name)}" for name in names
+    def _parquet_sources(self, number: int, path: Path) -> Iterator[_Source]:
+        run, form = self._log.run, self._log.form
+        own = getattr(form, "source", None)
+        source = own(path, run) if own else parquet_source(path)
+        kinds = {row[0]: row[1] for row in run(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        fields = ", ".join(
+            f"{_field_text(name, kinds.get(name))} AS {identifier(name)}" for name in form.FIELDS
         )
-        total = self._run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
-        for start in range(0, total, 1_000_000):
-            where = f"WHERE file_row_number >= {start} AND file_row_number < {start + 1_000_000}"
-            yield (
-                f'SELECT {number}::INTEGER AS "#file", file_row_number + 1 AS "#line", NULL AS '
-                f'"#odd", {made} FROM {source} {where}',
-                {},
-                [],
-            )
+        total = run("SELECT count(*) FROM read_parquet(?)", [str(path)]).fetchone()[0]
+        for start in range(0, total, PARQUET_ROWS):
+            query = f"""
+                SELECT {number}::INTEGER AS "#file", file_row_number + 1 AS "#line", NULL AS "#odd",
+                    {fields}
+                FROM {source}
+                WHERE file_row_number >= {start} AND file_row_number < {start + PARQUET_ROWS}"""
+            yield _Source(query, {}, [])
 
-    def _texts(
-        self, held: list[tuple[int, Chunk]]
-    ) -> tuple[str, dict[str, Any], list[tuple[int, int]]]:
-        sizes = [len(chunk.lines) for _, chunk in held]
+    def _text_source(self, chunks: list[tuple[int, Chunk]]) -> _Source:
+        """chunks: (number of the file, chunk)."""
+        sizes = [len(chunk.lines) for _, chunk in chunks]
         data = {
-            "#file": np.repeat(np.array([number for number, _ in held], np.int32), sizes),
-            "#line": np.concatenate([np.array(chunk.lines, np.int64) for _, chunk in held]),
+            "#file": np.repeat(np.array([number for number, _ in chunks], np.int32), sizes),
+            "#line": np.concatenate([np.array(chunk.lines, np.int64) for _, chunk in chunks]),
         }
-        untyped = np.repeat(np.array([not chunk.typed for _, chunk in held]), sizes)
+        untyped = np.repeat(np.array([not chunk.typed for _, chunk in chunks]), sizes)
         if untyped.any():
             data["#untyped"] = untyped
-        made, odd = list[str](), list[str]()
-        for place, name in enumerate(self._form.FIELDS):
-            found = [
-                chunk.columns.get(name) or [None] * size
-                for size, (_, chunk) in zip(sizes, held, strict=True)
-            ]
-            texts = found[0] if len(found) == 1 else [text for column in found for text in column]
+        fields, odd = list[str](), list[str]()
+        for index, name in enumerate(self._log.form.FIELDS):
+            texts = _column_texts([chunk for _, chunk in chunks], name)
             if not any(text is not None for text in texts):
-                made.append(f"NULL::VARCHAR AS {identifier(name)}")
+                fields.append(f"NULL::VARCHAR AS {identifier(name)}")
                 continue
-            data[f"f{place}"] = np.array(texts, object)
-            cell = f"CAST(f{place} AS VARCHAR)"
-            if not untyped.any():
-                cell = f"plain({cell})"
-            else:
-                cell = (
-                    f'CASE WHEN "#untyped" AND {cell} IN ({cells.empty_words_sql()}) THEN NULL'
-                    f" ELSE plain({cell}) END"
-                )
-                if name in self._named:
-                    odd.append(
-                        f'CASE WHEN "#untyped" AND f{place} IN ({cells.empty_words_sql()}) THEN '
-                        f"'{self._named[name]}' END"
-                    )
-            made.append(f"{cell} AS {identifier(name)}")
-        broken = [(number, line) for number, chunk in held for line in chunk.broken]
-        wrong = f"nullif(concat_ws(',', {', '.join(odd)}), '')" if odd else "NULL::VARCHAR"
-        return (
-            f'SELECT "#file", "#line", {wrong} AS "#odd", {", ".join(made)} FROM chunk',
-            data,
-            broken,
-        )
+            data[f"f{index}"] = np.array(texts, object)
+            cell = f"CAST(f{index} AS VARCHAR)"
+            sql = f"plain({cell})"
+            if untyped.any():
+                is_empty = f'"#untyped" AND {cell} IN ({cells.empty_words_sql()})'
+                sql = f"CASE WHEN {is_empty} THEN NULL ELSE {sql} END"
+                if name in self._unusable:
+                    odd.append(f"CASE WHEN {is_empty} THEN '{self._unusable[name]}' END")
+            fields.append(f"{sql} AS {identifier(name)}")
+        broken = [(number, line) for number, chunk in chunks for line in chunk.broken]
+        names = f"nullif(concat_ws(',', {', '.join(odd)}), '')" if odd else "NULL::VARCHAR"
+        query = f'SELECT "#file", "#line", {names} AS "#odd", {", ".join(fields)} FROM chunk'
+        return _Source(query, data, broken)
 
-    def _add(self, query: str, chunk: dict[str, Any], broken: list[tuple[int, int]]) -> None:
-        if broken:
-            count_skipped(self._table, self._paths, BROKEN, broken[:MAX_EXAMPLES], len(broken))
-        self._seen += self._run(f"INSERT INTO raw {self._checked(query)}").fetchone()[0] + len(
-            broken
-        )
-        if self._wish.strict:
-            self._first_bad(broken)
+    def _insert(self, source: _Source, undecided: set[str]) -> None:
+        log = self._log
+        if source.broken:
+            log.count_skipped(BROKEN, source.broken[:MAX_EXAMPLES], len(source.broken))
+        log.rows += self._insert_rows(source.query, source.data) + len(source.broken)
+        if log.options.strict:
+            self._raise_first_bad(source.broken, undecided)
         if self._progress is not None:
-            self._progress(self._seen)
+            self._progress(log.rows)
 
-    def _first_bad(self, broken: list[tuple[int, int]]) -> None:
-        bad = (
-            "SELECT file, line, reason FROM raw WHERE reason IS NOT NULL AND NOT "
-            "list_contains(?, reason) ORDER BY file, line LIMIT 1"
-        )
-        found = self._run(bad, [[*getattr(self._form, "SKIP", {}), *self._later]]).fetchall()
-        for number, line, reason in sorted([*((*place, BROKEN) for place in broken[:1]), *found]):
+    def _insert_rows(self, query: str, chunk: dict[str, np.ndarray]) -> int:
+        """DuckDB reads the local variable of that name."""
+        count: int = self._log.run(f"INSERT INTO raw {self._raw_query(query)}").fetchone()[0]
+        return count
+
+    def _raise_first_bad(self, broken: list[tuple[int, int]], undecided: set[str]) -> None:
+        """Raises TraceError for the first bad row. undecided: reasons that do not count yet."""
+        rows = self._log.run(
+            """
+            SELECT file, line, reason FROM raw
+            WHERE reason IS NOT NULL AND NOT list_contains(?, reason)
+            ORDER BY file, line LIMIT 1""",
+            [[*self._skip, *undecided]],
+        ).fetchall()
+        for number, line, reason in sorted([*((*place, BROKEN) for place in broken[:1]), *rows]):
             raise TraceError(
-                f"{self._paths[number]}: row {line}: {reason}; expected {EXPECTED[reason]}"
+                f"{self._log.paths[number]}: row {line}: {reason}; expected {EXPECTED[reason]}"
             )
 
-    def _checked(self, query: str) -> str:
-        relative = {"relative_s": "s", "relative_ms": "ms", "ns": "ns"}.get(self._form.CLOCK)
-        unit = self._wish.unit or getattr(self._form, "UNIT", None) or relative
-        size = (
-            str(UNITS[unit])
-            if unit
-            else " ".join(
-                [
-                    "CASE clock(time_text)",
-                    *(f"WHEN '{u}' THEN {n}" for u, n in UNITS.items()),
-                    "END",
-                ]
-            )
-        )
+    # -- rows checked ------------------------------------------------------------------------------
+
+    def _raw_query(self, query: str) -> str:
+        """SQL for rows of `raw`.
+
+        From the inside: the format's fields as texts (`query`), its PARTS, its columns with types
+        and times as texts, times in ns with their clock, and the reason.
+        """
+        log = self._log
+        relative = {"relative_s": "s", "relative_ms": "ms", "ns": "ns"}.get(log.form.CLOCK)
+        unit = log.options.unit or getattr(log.form, "UNIT", None) or relative
+        times = {"time": "t", "end": "ends", "first": "firsts"}
         moments = ", ".join(
-            f"moment({name}_text, {size.replace('time_text', name + '_text')}) AS {short}"
-            for name, short in (("time", "t"), ("end", "ends"), ("first", "firsts"))
+            f"moment({name}_text, {_unit_size(name, unit)}) AS {short}"
+            for name, short in times.items()
         )
-        reason = f"coalesce(skip, {_first_reason(self._reasons())})"
-        kind = f"'{unit}'" if unit else "clock(time_text)"
-        given = ", ".join(
-            [
-                "file, line, t, ends, firsts, clock, odd, skip",
-                *(f'"{name}"' for name in self._given),
-            ]
-        )
-        texts = (
-            f"SELECT *, {moments}, {kind} AS clock FROM ({self._select} FROM (SELECT "
-            f"{self._parts} FROM ({query})))"
-        )
-        return f"SELECT {given}, {reason} AS reason FROM ({texts})"
+        clock = f"'{unit}'" if unit else "clock(time_text)"
+        columns = ", ".join(f'"{name}"' for name in log.columns)
+        return f"""
+            SELECT file, line, t, ends, firsts, clock, odd, skip, {columns},
+                coalesce(skip, {_first_reason(self._reasons())}) AS reason
+            FROM (
+                SELECT *, {moments}, {clock} AS clock
+                FROM (SELECT {self._typed} FROM (SELECT {self._parts} FROM ({query}))))"""
 
     def _reasons(self) -> dict[str, str]:
-        """Why a row is no request; of a mapping that names no output tokens, input alone is asked
-        for."""
-        found = {reason: test for reason, (test, _) in REASONS.items()}
-        if isinstance(self._form, MappedFormat) and "output_tokens" not in self._form.COLUMNS:
-            found["no token counts"] = found["no token counts"].replace(
+        """Reason -> SQL that tells why a row is no request. A mapping without output tokens needs
+        input tokens alone."""
+        tests = {reason: test for reason, (test, _) in REASONS.items()}
+        form = self._log.form
+        if isinstance(form, MappedFormat) and "output_tokens" not in form.COLUMNS:
+            tests["no token counts"] = tests["no token counts"].replace(
                 " OR output_tokens IS NULL", ""
             )
-        return found
-
-    # -- all rows are there ------------------------------------------------------------------------
-
-    def _settle(self) -> None:
-        if "inside" in self._given:
-            nesting.resolve_nesting(
-                self._run, self._given, next(iter(getattr(self._form, "SKIP", {})), "")
-            )
-        if "after_s" in self._given:
-            self._table.notes += turns.place_turns(self._run, self._given)
-        self._later = {nesting.WRAPPER}
-        if self._wish.strict:
-            self._first_bad([])
-        args = (self._table, self._form, self._wish, self._paths, self._given, self._seen)
-        Normalizer(*args).run()
+        return tests
 
 
-def _first_reason(reasons: Mapping[str, str]) -> str:
-    """The reason whose condition is the first that holds, or NULL."""
-    return " ".join(
+def _typed_columns(form: Format, skip: dict[str, str]) -> str:
+    """SQL: the format's columns with their types, its times as texts, columns with unusable cells
+    (`odd`), and why a row is skipped (`skip`)."""
+
+    def sql(name: str) -> str:
+        return form.COLUMNS.get(name, "NULL")
+
+    odd = ", ".join(cells.unusable_tests(form) or ["NULL"])
+    return ", ".join(
         [
-            "CASE",
-            *(f"WHEN {test} THEN '{reason}'" for reason, test in {**reasons, "": "false"}.items()),
-            "END",
+            '"#file" AS file, "#line" AS line',
+            *(
+                f'TRY_CAST({sql(name)} AS {column.kind}) AS "{name}"'
+                for name, column in COLUMNS.items()
+                if name != "arrival_ns"
+            ),
+            *(
+                f"CAST({sql(name)} AS VARCHAR) AS {text}"
+                for name, text in (
+                    ("time", "time_text"),
+                    ("end", "end_text"),
+                    ("first_token", "first_text"),
+                )
+            ),
+            *(
+                f"{'TRY_CAST' if name == 'after_s' else 'CAST'}({sql(name)} AS {kind}) AS {name}"
+                for name, kind in RAW_COLUMNS.items()
+            ),
+            f"nullif(concat_ws(',', \"#odd\", {odd}), '') AS odd",
+            f"{_first_reason(skip)} AS skip",
         ]
     )
 
 
-def _column_text(name: str, kind: str | None) -> str:
+def _unit_size(name: str, unit: str | None) -> str:
+    """SQL: nanoseconds of a unit; without one, of the unit that fits the size of the number."""
+    if unit:
+        return str(UNITS[unit])
+    cases = " ".join(f"WHEN '{key}' THEN {size}" for key, size in UNITS.items())
+    return f"CASE clock({name}_text) {cases} END"
+
+
+def _first_reason(reasons: Mapping[str, str]) -> str:
+    """SQL: the reason whose condition is the first that holds, or NULL."""
+    cases = (f"WHEN {test} THEN '{reason}'" for reason, test in reasons.items())
+    return f"CASE {' '.join(cases)} WHEN false THEN '' END"
+
+
+def _column_texts(chunks: Iterable[Chunk], name: str) -> list[str | None]:
+    texts = [chunk.columns.get(name) or [None] * len(chunk.lines) for chunk in chunks]
+    return list(texts[0]) if len(texts) == 1 else [text for column in texts for text in column]
+
+
+def _field_text(name: str, kind: str | None) -> str:
+    """SQL: a field of Parquet as text; what is nested as JSON."""
     if kind is None:
         return "NULL::VARCHAR"
-    nested = kind.startswith(("STRUCT", "MAP")) or kind.endswith("[]") or kind == "JSON"
-    return (
-        f"CAST(to_json({identifier(name)}) AS VARCHAR)"
-        if nested and kind != "JSON"
-        else f"CAST({identifier(name)} AS VARCHAR)"
-    )
+    nested = kind.startswith(("STRUCT", "MAP")) or kind.endswith("[]")
+    field = f"to_json({identifier(name)})" if nested else identifier(name)
+    return f"CAST({field} AS VARCHAR)"

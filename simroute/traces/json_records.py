@@ -22,8 +22,10 @@ from simroute.traces.raw_text import (
 
 
 def read_objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
-    """(line, record); None for a line that is no object. One object a line, or a document: an array
-    of them, or a single one."""
+    """(line, record) of each object, or (line, None) for a line that is no object.
+
+    A file has an object on each line, or is a document: an array of objects, or one.
+    """
     source = _read_lines(path) if _is_json_lines(path) else _read_document(path)
     for line, value in source:
         if isinstance(value, dict):
@@ -34,8 +36,8 @@ def read_objects(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | Non
 
 
 def _is_json_lines(path: Path) -> bool:
-    """Whether the first lines are objects; a document may be a single line, however long, and is
-    not read for that."""
+    """Whether the first lines are objects. A document may be one line of any length, and is not
+    read for that."""
     with open_text(path) as text:
         start = read_piece(path, text, BLOCK).lstrip()
     try:
@@ -66,37 +68,37 @@ def _read_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _read_document(path: Path) -> Iterator[tuple[int, Any]]:
-    """The values of an array one by one, never all of them at once; a document that is one object
-    is one value."""
-    decoder, buffer, place, line, more, blank = json.JSONDecoder(), "", 0, 1, True, 0
+    """(line, value) of each value of an array, never all of them at once; a document that is one
+    object is one value."""
+    decoder, buffer, position, line, more, blank = json.JSONDecoder(), "", 0, 1, True, 0
     with open_text(path) as text:
         while True:
-            start = place + len(BETWEEN.match(buffer, place)[0])  # type: ignore[index]
-            line, place = line + buffer.count("\n", place, start), start
-            value, stop, why = None, -1, ""
+            start = position + len(BETWEEN.match(buffer, position)[0])  # type: ignore[index]
+            line, position = line + buffer.count("\n", position, start), start
+            value, stop, reason = None, -1, ""
             try:
-                value, stop = decoder.raw_decode(buffer, place)
+                value, stop = decoder.raw_decode(buffer, position)
             except ValueError as error:
-                why = str(error.args[0]).split(":")[0]
+                reason = str(error.args[0]).split(":")[0]
             except RecursionError:
-                why, more = "nested too deeply", False
+                reason, more = "nested too deeply", False
             # a number at the end of what was read might go on
             if stop > 0 and (stop < len(buffer) or not more):
                 yield line, value
-                line, place = line + buffer.count("\n", place, stop), stop
+                line, position = line + buffer.count("\n", position, stop), stop
             elif more:
-                if len(buffer) - place > LINE:
+                if len(buffer) - position > LINE:
                     raise TraceError(
                         f"{path}: row {line}: one value is longer than {LINE >> 20} MiB; write "
                         f"one object a line, or an array of them"
                     )
-                part = read_piece(path, text, max(BLOCK, len(buffer) - place))
+                part = read_piece(path, text, max(BLOCK, len(buffer) - position))
                 blank = 0 if part.strip() else count_blank(path, blank, part)
-                buffer, place, more = buffer[place:] + part, 0, bool(part)
-            elif place < len(buffer):
+                buffer, position, more = buffer[position:] + part, 0, bool(part)
+            elif position < len(buffer):
                 raise TraceError(
-                    f"{path}: row {line}: not readable JSON ({why}); expected one object a line, "
-                    f"or an array of them"
+                    f"{path}: row {line}: not readable JSON ({reason}); expected one object "
+                    f"a line, or an array of them"
                 )
             else:
                 return

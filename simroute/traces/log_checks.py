@@ -12,35 +12,34 @@ from simroute.traces.raw_text import TraceError
 from simroute.traces.table import RequestTable
 
 RAW_NAMES = {"time": "t", "end": "ends", "first_token": "firsts", "delay": "after_s"}
-"""Keys of a mapping whose column in `raw` has another name."""
-
+"""Keys of a mapping -> their column in `raw`, where it has another name."""
 
 CONSEQUENCES = {"where": "all meet that condition", "error": "no error has a name"}
-"""What follows where no row has the column of a key."""
+"""Key -> what follows where no row has its column."""
 
 MISSPELT = 0.75
-"""From this likeness on (difflib's ratio) a key that a log may well lack is taken for a misspelt
+"""Likeness (difflib's ratio) from which on a key that a log may well lack is taken for a misspelt
 one."""
 
 
 def check_mapped_columns(
-    run: Callable[..., Any], form: MappedFormat, path: Path, seen: int
+    run: Callable[..., Any], form: MappedFormat, path: Path, rows: int
 ) -> list[str]:
-    """What a mapping names holds a value that can be used in some row; of errors it is only asked
-    that some row has the column.
+    """Check that each column that a mapping names has a usable value in some row; for errors, that
+    some row has the column. Returns notes on columns that a log may well lack, and does.
 
-    Returns notes on columns that a log may well lack, and does. Raises TraceError.
+    rows: read so far. Raises TraceError.
     """
-    notes = _check_compared_columns(run, form, path, seen)
-    places = {key: place for key, place in form.column_paths().items() if key != "error"}
-    held = ", ".join(f'count("{RAW_NAMES.get(key, key)}")' for key in places)
-    total, *counts = run(f"SELECT count(*), {held} FROM raw WHERE skip IS NULL").fetchone()
-    if total == 0 and seen and form.conditions:
+    notes = _check_compared_columns(run, form, path, rows)
+    paths = {key: place for key, place in form.column_paths().items() if key != "error"}
+    counts = ", ".join(f'count("{RAW_NAMES.get(key, key)}")' for key in paths)
+    total, *values = run(f"SELECT count(*), {counts} FROM raw WHERE skip IS NULL").fetchone()
+    if total == 0 and rows and form.conditions:
         raise TraceError(
-            f"{path}: `where` leaves none of {seen:,} rows; are its names and values those of "
+            f"{path}: `where` leaves none of {rows:,} rows; are its names and values those of "
             f"the log?"
         )
-    for (key, place), count in zip(places.items(), counts, strict=True):
+    for (key, place), count in zip(paths.items(), values, strict=True):
         if total and not count:
             missing = place.find_missing(sample_file(path, form.unfold).records)
             near = missing and missing.nearest()
@@ -53,69 +52,67 @@ def check_mapped_columns(
 
 
 def _check_compared_columns(
-    run: Callable[..., Any], form: MappedFormat, path: Path, seen: int
+    run: Callable[..., Any], form: MappedFormat, path: Path, rows: int
 ) -> list[str]:
-    """Columns that are compared or tell an error, and that no row has: mistakes; those that only
-    failed rows may have are noted, if none is alike."""
-    looked, notes = form.checked_paths(), list[str]()
-    bits = run("SELECT bit_or(looked) FROM raw").fetchone()[0] if looked else None
+    """Columns that are compared or tell an error, and that no row has, are mistakes; those that
+    only failed rows may have are noted, if no other is spelt alike."""
+    checked, notes = form.checked_paths(), list[str]()
+    bits = run("SELECT bit_or(looked) FROM raw").fetchone()[0] if checked else None
     if bits is None:
         return notes
     records = sample_file(path, form.unfold).records
-    for bit, (key, place, rare) in enumerate(looked):
+    for bit, (key, place, is_rare) in enumerate(checked):
         if bits >> bit & 1 or (missing := place.find_missing(records)) is None:
             continue
-        said = f"{place.text!r}, which the mapping names for {key}, is in none of {seen:,} rows"
-        near = missing.nearest(MISSPELT if rare else 0.6)
-        if near or not rare:
-            raise TraceError(
-                f"{path}: {said}; "
-                f"{f'did you mean {near}? If not, leave' if near else 'name another, or leave'} "
-                f"the line out"
-            )
-        notes.append(f"{said}: {CONSEQUENCES.get(key, f'none counts as {key}')}")
+        text = f"{place.text!r}, which the mapping names for {key}, is in none of {rows:,} rows"
+        near = missing.nearest(MISSPELT if is_rare else 0.6)
+        if near or not is_rare:
+            remedy = f"did you mean {near}? If not, leave" if near else "name another, or leave"
+            raise TraceError(f"{path}: {text}; {remedy} the line out")
+        notes.append(f"{text}: {CONSEQUENCES.get(key, f'none counts as {key}')}")
     return notes
 
 
-def note_rows_left_out(table: RequestTable, seen: int, expected: Container[str]) -> None:
-    """Where most rows are no requests and should be (`expected`: such reasons), that is said before
-    all else."""
+def note_rows_left_out(table: RequestTable, rows: int, expected: Container[str]) -> None:
+    """Set `table.lost` where most rows are no requests and should be.
+
+    expected: reasons of rows that should be requests.
+    """
     reasons = {reason: count for reason, count in table.skipped.items() if reason in expected}
-    total = seen - sum(count for reason, count in table.skipped.items() if reason not in expected)
+    total = rows - sum(count for reason, count in table.skipped.items() if reason not in expected)
     if sum(reasons.values()) > total / 2:
         most = max(reasons, key=lambda reason: reasons[reason])
-        where = table.examples[most][0]
         table.lost = (
             f"{sum(reasons.values()):,} of {total:,} rows are left out, mostly for: "
-            f"{most} ({where}); is this how they are meant to be read?"
+            f"{most} ({table.examples[most][0]}); is this how they are meant to be read?"
         )
 
 
-def doubtful_times(run: Callable[..., Any], tz: str) -> list[str]:
-    """Local times in `raw` that no clock of this zone showed, or that it showed twice, as clocks
-    were changed; each told once."""
-    local, shown = "make_timestamp_ns(t)::TIMESTAMP", "timezone($tz, {})"
-    taken = shown.format(local)
+def doubtful_times(run: Callable[..., Any], zone: str) -> list[str]:
+    """Notes on local times in `raw` that no clock of this zone showed, or that it showed twice, as
+    clocks were changed."""
+    local, utc = "make_timestamp_ns(t)::TIMESTAMP", "timezone($tz, {})"
+    instant = utc.format(local)
     again = " OR ".join(
-        f"{shown.format(f'{taken} {way} INTERVAL {size} MINUTE')} = {local}"
-        for way in "-+"
-        for size in (30, 60, 120)
+        f"{utc.format(f'{instant} {sign} INTERVAL {minutes} MINUTE')} = {local}"
+        for sign in "-+"
+        for minutes in (30, 60, 120)
     )
     never, twice = run(
-        f"SELECT count(*) FILTER ({shown.format(taken)} <> {local}), count(*) FILTER ({again}) "
-        f"FROM raw WHERE clock = 'none' AND t IS NOT NULL",
-        {"tz": tz},
+        f"""
+        SELECT count(*) FILTER ({utc.format(instant)} <> {local}), count(*) FILTER ({again})
+        FROM raw WHERE clock = 'none' AND t IS NOT NULL""",
+        {"tz": zone},
     ).fetchone()
-    told = (
-        (
-            never,
-            f"local times that do not exist in {tz}, as clocks were put forward: {never:,}, "
-            f"taken as an hour later",
-        ),
-        (
-            twice,
-            f"local times that exist twice in {tz}, as clocks were put back: {twice:,}, taken as "
-            f"the later of both",
-        ),
-    )
-    return [text for count, text in told if count]
+    notes = []
+    if never:
+        notes.append(
+            f"local times that do not exist in {zone}, as clocks were put forward: {never:,}, "
+            f"taken as an hour later"
+        )
+    if twice:
+        notes.append(
+            f"local times that exist twice in {zone}, as clocks were put back: {twice:,}, taken as "
+            f"the later of both"
+        )
+    return notes

@@ -17,30 +17,26 @@ from simroute.streams import refusal
 BLOCK = 1 << 20
 """Characters read at once from a document of JSON."""
 
-
 LINE = 64 << 20
 """Characters of the longest line, or value of a document, that is held."""
 
-
 EMPTY = 16 << 20
-"""Characters of empty lines in a row that are passed over."""
-
+"""Characters of empty lines in a row that are skipped."""
 
 BETWEEN = re.compile(r"[ \t\r\n\[,\]]*")
 """What stands between the values of a document."""
 
-
 Record = dict[str, Any]
 Unfold = Callable[[Record], Iterable[Record]]
-"""A record of the file to the requests in it, where one holds several."""
+"""From a record of the file to the requests in it, where one holds several."""
 
 
 class TraceError(ValueError):
-    """A file that cannot be used, in one line: file, row, and what would be right."""
+    """A file that cannot be used: file, row, and what would be right, in one line."""
 
 
 def is_parquet(path: Path) -> bool:
-    """By its first bytes. Raises TraceError when it cannot be read."""
+    """Whether the file is Parquet, by its first bytes. Raises TraceError when it cannot be read."""
     return _read_magic(path)[:4] == b"PAR1"
 
 
@@ -55,6 +51,7 @@ def _read_magic(path: Path) -> bytes:
 
 
 def open_text(path: Path) -> io.TextIOWrapper:
+    """The file's text, decompressed and decoded. Raises TraceError."""
     magic = _read_magic(path)
     if magic[:2] == b"\x1f\x8b":
         opened: Any = gzip.open(path)  # noqa: SIM115
@@ -71,6 +68,7 @@ def open_text(path: Path) -> io.TextIOWrapper:
 
 
 def detect_container(path: Path) -> str:
+    """ "json" or "csv", by the first character that is not blank."""
     with open_text(path) as text:
         blank = 0
         while (part := read_piece(path, text, BLOCK)) and not part.strip():
@@ -79,13 +77,13 @@ def detect_container(path: Path) -> str:
 
 
 def read_lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
-    """The lines. What is wrong with the bytes is told with the row."""
+    """The lines of a text. Raises TraceError, with the row, where its bytes are not readable."""
     return chain.from_iterable(_read_line_blocks(path, text))
 
 
 def _read_line_blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]:
-    """Many lines at once, none longer than LINE: what is longer is not held."""
-    number, blank, held, size = 0, 0, list[str](), 0
+    """Many lines at once. Raises TraceError for a line longer than LINE before it is held whole."""
+    number, blank, parts, size = 0, 0, list[str](), 0
     try:
         while part := text.read(BLOCK):
             if "\0" in part:
@@ -94,14 +92,14 @@ def _read_line_blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]
                     + 1
                     + len(
                         io.StringIO(
-                            "".join([*held, part[: part.index("\0")], "."]), newline=""
+                            "".join([*parts, part[: part.index("\0")], "."]), newline=""
                         ).readlines()
                     )
                     - 1
                 )
                 raise TraceError(f"{path}: row {row}: holds a NUL byte; is it a text file?")
             blank = 0 if part.strip() else count_blank(path, blank, part)
-            held, size = [*held, part], size + len(part)
+            parts, size = [*parts, part], size + len(part)
             if "\n" not in part and "\r" not in part:
                 if size > LINE:
                     raise TraceError(
@@ -109,13 +107,13 @@ def _read_line_blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]
                         f"a line, without its prompt, is not"
                     )
                 continue
-            lines = io.StringIO("".join(held), newline="").readlines()
+            lines = io.StringIO("".join(parts), newline="").readlines()
             # the end of a line may still come
-            held = [] if lines[-1].endswith("\n") else [lines.pop()]
-            size, number = sum(map(len, held)), number + len(lines)
+            parts = [] if lines[-1].endswith("\n") else [lines.pop()]
+            size, number = sum(map(len, parts)), number + len(lines)
             yield lines
-        if held:
-            yield held if len(held) == 1 else ["".join(held)]
+        if parts:
+            yield parts if len(parts) == 1 else ["".join(parts)]
     except UnicodeDecodeError as error:
         raise _decoding_error(path, error) from None
     except Exception as error:
@@ -127,7 +125,7 @@ def _read_line_blocks(path: Path, text: io.TextIOWrapper) -> Iterator[list[str]]
 
 
 def count_blank(path: Path, before: int, part: str) -> int:
-    """Characters of nothing so far. Raises TraceError when there are too many."""
+    """Characters of empty lines so far. Raises TraceError when there are too many."""
     if before + len(part) > EMPTY:
         raise TraceError(
             f"{path}: holds more than {EMPTY >> 20} MiB of empty lines in a row; is it a log?"
@@ -136,7 +134,7 @@ def count_blank(path: Path, before: int, part: str) -> int:
 
 
 def _decoding_error(path: Path, error: UnicodeDecodeError) -> TraceError:
-    """With the row, which the decoder does not know."""
+    """The error with its row, which the decoder does not know."""
     decoder, row = codecs.getincrementaldecoder("utf-8")(), 1
     with open_text(path) as text:
         while block := text.buffer.read(BLOCK):
@@ -154,6 +152,7 @@ def _is_unpacking_error(error: Exception) -> bool:
 
 
 def read_piece(path: Path, text: io.TextIOWrapper, size: int) -> str:
+    """Up to `size` characters. Raises TraceError."""
     try:
         return text.read(size)
     except UnicodeDecodeError as error:

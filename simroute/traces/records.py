@@ -1,5 +1,5 @@
-"""A trace file to its records: compression and container told by content, each record with the line
-on which it stands."""
+"""The records of a trace file, each with the line on which it stands. Compression and container are
+detected from the content."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ CHUNK = 50_000
 
 
 class Chunk(NamedTuple):
-    """`columns`: name -> a text or None for each record; `lines`: the line on which each begins;
-    `broken`: lines that hold no record; `typed`: texts are told from numbers and from nothing, as
-    in JSON."""
+    """columns: name -> a text or None for each record. lines: where each begins. broken: lines that
+    hold no record. typed: texts are told from numbers and from nothing, as in JSON."""
 
     lines: Sequence[int]
     columns: Mapping[str, Sequence[str | None]]
@@ -39,8 +38,8 @@ class Chunk(NamedTuple):
 
 
 class RecordSample(NamedTuple):
-    """What a format is recognised by: container ("csv", "json"), the keys of the first records, and
-    those records."""
+    """What a format is recognised by: container ("csv", "json", "parquet"), the keys of the first
+    records, and these records."""
 
     container: str
     keys: frozenset[str]
@@ -48,31 +47,31 @@ class RecordSample(NamedTuple):
 
 
 def find_files(words: Iterable[str]) -> list[Path]:
-    """Files by name, by a pattern that no shell has replaced, or all that a folder holds and that
-    are not empty; each once. Raises TraceError."""
+    """Files by name, by a pattern that no shell has replaced, or all that are in a folder and not
+    empty; each once. Raises TraceError."""
     paths: list[Path] = []
     for word in words:
         path = Path(word)
         if path.is_dir():
-            held = sorted(map(Path, glob(str(Path(escape(word)) / "**" / "*"), recursive=True)))
-            named = [one for one in held if one.is_file() and one.stat().st_size]
-            if not named:
+            inside = sorted(map(Path, glob(str(Path(escape(word)) / "**" / "*"), recursive=True)))
+            files = [item for item in inside if item.is_file() and item.stat().st_size]
+            if not files:
                 raise TraceError(f"{word}: is a folder without a file that holds anything")
         else:
-            named = (
+            files = (
                 sorted(map(Path, glob(word, recursive=True)))
                 if not path.exists() and has_magic(word)
                 else [path]
             )
-            named = [one for one in named if not one.is_dir()]
-            if not named:
+            files = [item for item in files if not item.is_dir()]
+            if not files:
                 raise TraceError(f"{word}: no file is called so")
-        paths += named
+        paths += files
     return list(dict.fromkeys(paths))
 
 
 def sample_records(path: Path, unfold: Unfold | None = None) -> RecordSample:
-    """The first records of a text file, taken apart in the usual way or as told. Raises
+    """The first records of a text file, unfolded in the usual way or by `unfold`. Raises
     TraceError."""
     if (container := detect_container(path)) == "csv":
         with open_text(path) as text:
@@ -97,8 +96,11 @@ def sample_records(path: Path, unfold: Unfold | None = None) -> RecordSample:
 def read_chunks(
     path: Path, fields: Iterable[str], unfold: Unfold, sheets: bool = False
 ) -> Iterator[Chunk]:
-    """All records of a text file, and of each these fields as text (what is nested, as JSON).
-    Raises TraceError."""
+    """All records of a text file: the texts of these fields, nested values as JSON. Raises
+    TraceError.
+
+    sheets: unfold rows of CSV files as well.
+    """
     fields = tuple(fields)
     if detect_container(path) == "csv":
         return (
@@ -113,7 +115,7 @@ def read_chunks(
 
 
 def unwrap_data(record: Record) -> Iterable[Record]:
-    """An answer of an API that wraps its rows in `data`; any other record is itself."""
+    """The rows in `data` of an API's answer; any other record is itself."""
     rows = record.get("data")
     if isinstance(rows, dict):
         return [rows]
@@ -158,7 +160,7 @@ def _csv_rows(path: Path, reader: Any) -> Iterator[tuple[int, list[str]]]:
 def _csv_batches(
     path: Path, reader: Any, size: int
 ) -> Iterator[tuple[Sequence[int], list[list[str]]]]:
-    """The same, so many at once."""
+    """(lines, rows) of `size` rows at a time, without blank ones."""
     before = reader.line_num
     try:
         while rows := list(islice(reader, size)):
@@ -195,7 +197,7 @@ def _csv_chunks(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
         reader = _csv_reader(path, text)
         header = _read_header(path, reader)
         width = len(header)
-        places = {name: header.index(name) for name in fields if name in header}
+        indices = {name: header.index(name) for name in fields if name in header}
         for lines, rows in _csv_batches(path, reader, CHUNK):
             broken = []
             if set(map(len, rows)) != {width}:
@@ -204,14 +206,14 @@ def _csv_chunks(path: Path, fields: tuple[str, ...]) -> Iterator[Chunk]:
                 rows = [row for row in rows if len(row) == width]
             yield Chunk(
                 lines,
-                {name: list(map(itemgetter(place), rows)) for name, place in places.items()},
+                {name: list(map(itemgetter(index), rows)) for name, index in indices.items()},
                 broken,
                 False,
             )
 
 
 def _unfolded_csv(path: Path, unfold: Unfold) -> Iterator[tuple[int, Record | None]]:
-    """The rows of a CSV file as a format takes them apart; None for one of another width."""
+    """The rows of a CSV file as a format unfolds them; None for a row of another width."""
     with open_text(path) as text:
         reader = _csv_reader(path, text)
         header = _read_header(path, reader)
@@ -231,10 +233,12 @@ def _record_chunks(
     records: Iterator[tuple[int, Record | None]], fields: tuple[str, ...]
 ) -> Iterator[Chunk]:
     while batch := list(islice(records, CHUNK)):
-        whole = [(line, record) for line, record in batch if record is not None]
-        columns = {name: [_as_text(record.get(name)) for _, record in whole] for name in fields}
+        present = [(line, record) for line, record in batch if record is not None]
+        columns = {name: [_as_text(record.get(name)) for _, record in present] for name in fields}
         yield Chunk(
-            [line for line, _ in whole], columns, [line for line, record in batch if record is None]
+            [line for line, _ in present],
+            columns,
+            [line for line, record in batch if record is None],
         )
 
 

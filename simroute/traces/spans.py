@@ -1,5 +1,5 @@
-"""Spans out of whatever holds them: OTLP's requests in both spellings, exporters' lines, rows of a
-table; each as flat fields."""
+"""Spans as flat fields, out of whatever holds them: OTLP's requests in both spellings, exporters'
+lines, rows of a table."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ SPAN = (
     "row_kind",
     "gen_ai",
 )
-"""What a span says of itself. span, around: its own id and that of the span around it; code: of its
-status; exception: the type of its exception; first_at: when its first token came; gen_ai: whether
-any attribute is of a known dialect."""
+"""Fields of the span itself, beside its attributes. span, around: its own id and that of the span
+around it. code: of its status. exception: the type of its exception. first_at: when its first token
+came. gen_ai: whether any attribute is of a known dialect."""
 
 FIRST_TOKEN_EVENTS = {
     "First Token Stream Event",
@@ -33,7 +33,7 @@ FIRST_TOKEN_EVENTS = {
     "llm.content.completion.chunk",
     "gen_ai.content.completion.chunk",
 }
-"""Events of a first token; the earliest counts."""
+"""Names of events of a first token; the earliest counts."""
 
 START_FIELDS = (
     "startTimeUnixNano",
@@ -56,7 +56,7 @@ SPAN_KINDS = {
     "PROMPT",
     "DECISION",
 }
-"""Of OpenInference, which Phoenix exports beside the attributes."""
+"""Kinds of OpenInference, which Phoenix exports beside the attributes."""
 HOLDERS = (
     "resourceSpans",
     "resource_spans",
@@ -72,16 +72,16 @@ MAX_DEPTH = 10
 
 
 def unfold(record: Record) -> Iterator[Record]:
-    """The spans in it, each with its attributes as fields; what holds none (metrics, logs) is one
-    that says nothing."""
-    found = [_flatten_span(*one) for one in _find_spans(record, {}, 0)]
-    return iter(found or [{}])
+    """The spans in a record, each with its attributes as fields; one empty record where there are
+    none, as in metrics and logs."""
+    spans = [_flatten_span(*item) for item in _find_spans(record, {}, 0)]
+    return iter(spans or [{}])
 
 
 def _find_spans(holder: Record, resource: Record, depth: int) -> Iterator[tuple[Record, Record]]:
     """(span, attributes of its resource)."""
-    if isinstance(told := holder.get("resource"), dict):
-        resource = flat_attributes(told.get("attributes", told))
+    if isinstance(resource_attributes := holder.get("resource"), dict):
+        resource = flat_attributes(resource_attributes.get("attributes", resource_attributes))
     if _first_value(holder, *START_FIELDS) is not None or {"spanId", "span_id"} & holder.keys():
         yield holder, resource
         return
@@ -90,33 +90,33 @@ def _find_spans(holder: Record, resource: Record, depth: int) -> Iterator[tuple[
     )
     if within is None and isinstance(columns := holder.get("columns"), list):
         within = list(_column_rows(columns))
-    for one in [within] if isinstance(within, dict) else within or ():
-        if isinstance(one, dict) and depth < MAX_DEPTH:
-            yield from _find_spans(one, resource, depth + 1)
+    for item in [within] if isinstance(within, dict) else within or ():
+        if isinstance(item, dict) and depth < MAX_DEPTH:
+            yield from _find_spans(item, resource, depth + 1)
 
 
 def _column_rows(columns: list[Any]) -> Iterator[Record]:
     """Columns, each with its values, as rows."""
-    named = {
-        str(one.get("name")): one["values"]
-        for one in columns
-        if isinstance(one, dict) and isinstance(one.get("values"), list)
+    values = {
+        str(column.get("name")): column["values"]
+        for column in columns
+        if isinstance(column, dict) and isinstance(column.get("values"), list)
     }
-    return (dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=False))
+    return (dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=False))
 
 
 def _flatten_span(span: Record, resource: Record) -> Record:
-    told = {
+    fields = {
         name.removeprefix("attributes."): value for name, value in span.items() if "." in name
     } | flat_attributes(span.get("attributes"))
-    context = held if isinstance(held := span.get("context"), dict) else {}
-    trace = _first_value(span, "traceId", "trace_id", "context.trace_id") or _first_value(
+    context = context_value if isinstance(context_value := span.get("context"), dict) else {}
+    trace_id = _first_value(span, "traceId", "trace_id", "context.trace_id") or _first_value(
         context, "trace_id", "traceId"
     )
-    own = _first_value(span, "spanId", "span_id", "context.span_id") or _first_value(
+    span_id = _first_value(span, "spanId", "span_id", "context.span_id") or _first_value(
         context, "span_id", "spanId"
     )
-    around = _first_value(span, "parentSpanId", "parent_span_id", "parent_id", "parentId")
+    parent_id = _first_value(span, "parentSpanId", "parent_span_id", "parent_id", "parentId")
     status = span.get("status")
     code = (
         _first_value(status, "code", "status_code", "statusCode")
@@ -124,24 +124,24 @@ def _flatten_span(span: Record, resource: Record) -> Record:
         else status
     )
     events = _first_list(span.get("events"), span.get("otel_events"))
-    moments = [
-        at
-        for one in events
-        if one.get("name", one.get("event_name")) in FIRST_TOKEN_EVENTS
-        for at in [_event_time(one)]
-        if at is not None
+    first_times = [
+        time
+        for event in events
+        if event.get("name", event.get("event_name")) in FIRST_TOKEN_EVENTS
+        for time in [_event_time(event)]
+        if time is not None
     ]
     service = _first_value(span, "service_name") or flat_attributes(
         span.get("otel_resource_attributes")
     ).get("service.name")
     if str(span.get("span_kind")).upper() in SPAN_KINDS:
-        told.setdefault("openinference.span.kind", span["span_kind"])
+        fields.setdefault("openinference.span.kind", span["span_kind"])
     if span.get("http_response_status_code") is not None:
-        told.setdefault("http.response.status_code", span["http_response_status_code"])
-    return told | {
-        "service.name": service or resource.get("service.name") or told.get("service.name"),
-        "span": f"{trace}:{own}" if own else None,
-        "around": f"{trace}:{around}" if around else None,
+        fields.setdefault("http.response.status_code", span["http_response_status_code"])
+    return fields | {
+        "service.name": service or resource.get("service.name") or fields.get("service.name"),
+        "span": f"{trace_id}:{span_id}" if span_id else None,
+        "around": f"{trace_id}:{parent_id}" if parent_id else None,
         "time": _first_value(span, *START_FIELDS),
         "end": _first_value(span, *END_FIELDS),
         "duration": span.get("duration"),
@@ -149,10 +149,10 @@ def _flatten_span(span: Record, resource: Record) -> Record:
         "is_exception": span.get("is_exception"),
         "exception": span.get("exception_type")
         or next(filter(None, map(_exception_type, events)), None)
-        or told.get("exception.type"),
-        "first_at": min(moments, key=str, default=None),
+        or fields.get("exception.type"),
+        "first_at": min(first_times, key=str, default=None),
         "row_kind": span.get("kind"),
-        "gen_ai": True if any(name.startswith(PREFIXES) for name in told) else None,
+        "gen_ai": True if any(name.startswith(PREFIXES) for name in fields) else None,
     }
 
 
@@ -162,11 +162,11 @@ def _first_value(holder: Record, *names: str) -> Any:
 
 
 def _first_list(*values: Any) -> list[Record]:
-    """The objects in the first that is a list, or a list as text."""
+    """The objects in the first of these values that is a list, or a list as text."""
     for value in values:
-        found = parse_json(value)
-        if isinstance(found, list):
-            return [one for one in found if isinstance(one, dict)]
+        items = parse_json(value)
+        if isinstance(items, list):
+            return [item for item in items if isinstance(item, dict)]
     return []
 
 
@@ -177,12 +177,14 @@ def _event_time(event: Record) -> Any:
 
 
 def _exception_type(event: Record) -> Any:
-    told = flat_attributes(event.get("attributes"))
-    return told.get("exception.type") or event.get("exception_type") or event.get("exception.type")
+    fields = flat_attributes(event.get("attributes"))
+    return (
+        fields.get("exception.type") or event.get("exception_type") or event.get("exception.type")
+    )
 
 
 def parse_json(value: Any) -> Any:
-    """What a text of JSON says; anything else as it is."""
+    """The value in a text of JSON; anything else as it is."""
     for _ in range(2):  # a cell may hold a text that holds an object
         if not isinstance(value, str) or value[:1] not in ("{", "[", '"'):
             break
@@ -193,43 +195,46 @@ def parse_json(value: Any) -> Any:
     return value
 
 
-def flat_attributes(told: Any) -> Record:
-    """[{key, value: {stringValue: …}}], or an object, nested or flat, or either as text, as one
-    flat mapping."""
-    told = parse_json(told)
-    if isinstance(told, list):
-        told = {
-            str(one.get("key")): _plain_value(one.get("value"))
-            for one in told
-            if isinstance(one, dict)
+def flat_attributes(value: Any) -> Record:
+    """Attributes as one flat mapping, from [{key, value: {stringValue: …}}] or an object, nested or
+    flat, or either as text."""
+    value = parse_json(value)
+    if isinstance(value, list):
+        value = {
+            str(item.get("key")): _plain_value(item.get("value"))
+            for item in value
+            if isinstance(item, dict)
         }
-    return dict(_flatten(told, "", 0)) if isinstance(told, dict) else {}
+    return dict(_flatten(value, "", 0)) if isinstance(value, dict) else {}
 
 
-def _flatten(held: Record, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
-    for name, value in held.items():
+def _flatten(mapping: Record, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
+    for name, value in mapping.items():
         yield f"{prefix}{name}", value
         if isinstance(value, dict) and depth < MAX_DEPTH:
             yield from _flatten(value, f"{prefix}{name}.", depth + 1)
 
 
 def _plain_value(value: Any, depth: int = 0) -> Any:
-    """{stringValue: …}, {int_value: …} …, as they are; lists and objects too."""
+    """The value in {stringValue: …}, {int_value: …} …; lists and objects too."""
     if not isinstance(value, dict) or depth > MAX_DEPTH:
         return value
     if len(value) == 1:
         (name, inner), *_ = value.items()
         kind = str(name).replace("_", "").lower()
         if kind in ("arrayvalue", "kvlistvalue"):
-            listed = inner.get("values") if isinstance(inner, dict) else None
-            found = (
-                [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+            values = inner.get("values") if isinstance(inner, dict) else None
+            items = (
+                [item for item in values if isinstance(item, dict)]
+                if isinstance(values, list)
+                else []
             )
             return (
-                [_plain_value(one, depth + 1) for one in found]
+                [_plain_value(item, depth + 1) for item in items]
                 if kind == "arrayvalue"
                 else {
-                    str(one.get("key")): _plain_value(one.get("value"), depth + 1) for one in found
+                    str(item.get("key")): _plain_value(item.get("value"), depth + 1)
+                    for item in items
                 }
             )
         if kind.endswith("value"):

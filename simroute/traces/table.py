@@ -19,14 +19,17 @@ LARGE = 16 << 20
 
 @dataclass
 class RequestTable:
-    """`requests`: how many; `skipped`: reason -> rows; `examples`: reason -> "file: row n";
-    `relative`: the clock counts from the trace's start; `tick_s`: seconds of a coarse clock over
-    which arrivals were spread; `lost`: that most rows were left out, or nothing; `unusable`: column
-    -> cells that hold something else than it does, taken as empty; `embeddings`: calls that asked
-    for embeddings, set apart.
+    """A trace: its rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival.
 
-    The rows are DuckDB's table `requests` with `COLUMNS`, in order of arrival; those of embeddings
-    are its table `embeddings`, if there are any.
+    >>> table = read([Path("log.jsonl")])
+    >>> table.rows("SELECT model, sum(cost_usd) FROM requests GROUP BY 1")
+
+    requests: how many. relative: whether the clock counts from the trace's start.
+    skipped: reason -> rows; examples: reason -> "file: row n". notes: what was assumed, in
+        sentences. lost: that most rows were left out, or empty.
+    tick_s: seconds of a coarse clock, over which arrivals were spread.
+    unusable: column -> cells that hold something else, taken as empty.
+    embeddings: calls that asked for embeddings, set apart in the table `embeddings`.
     """
 
     format: str
@@ -42,36 +45,39 @@ class RequestTable:
     embeddings: int = 0
 
     def rows(self, query: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        """Rows of a query over `requests`."""
+        """The rows of a query."""
         return list(self.connection.execute(query, list(parameters)).fetchall())
 
     def record(self, query: str) -> dict[str, Any]:
         """The only row of a query, by column."""
-        found = self.connection.execute(query)
-        return dict(zip((column[0] for column in found.description), found.fetchone(), strict=True))
+        result = self.connection.execute(query)
+        return dict(
+            zip((column[0] for column in result.description), result.fetchone(), strict=True)
+        )
 
     def value(self, query: str, parameters: Iterable[Any] = ()) -> Any:
         """The first value of a query's only row."""
         return self.rows(query, parameters)[0][0]
 
     def arrays(self, *columns: str) -> list[np.ndarray]:
-        """Expressions over `requests` as arrays in order of arrival; what is NULL is masked."""
-        made = ", ".join(f"{column} AS c{place}" for place, column in enumerate(columns))
-        found = self.connection.execute(f"SELECT {made} FROM requests").fetchnumpy()
-        return [found[f"c{place}"] for place in range(len(columns))]
+        """Expressions over `requests` as arrays in order of arrival; NULL is masked."""
+        selected = ", ".join(f"{column} AS c{index}" for index, column in enumerate(columns))
+        rows = self.connection.execute(f"SELECT {selected} FROM requests").fetchnumpy()
+        return [rows[f"c{index}"] for index in range(len(columns))]
 
     def array_blocks(self, *columns: str, size: int = 1 << 16) -> Iterator[list[np.ndarray]]:
-        """The same, so many rows at once."""
+        """The same as `arrays`, `size` rows at a time."""
         for start in range(0, self.requests, size):
-            made = ", ".join(f"{column} AS c{place}" for place, column in enumerate(columns))
-            found = self.connection.execute(
-                f"SELECT {made} FROM requests WHERE rowid >= ? AND rowid < ?", [start, start + size]
+            selected = ", ".join(f"{column} AS c{index}" for index, column in enumerate(columns))
+            rows = self.connection.execute(
+                f"SELECT {selected} FROM requests WHERE rowid >= ? AND rowid < ?",
+                [start, start + size],
             ).fetchnumpy()
-            yield [found[f"c{place}"] for place in range(len(columns))]
+            yield [rows[f"c{index}"] for index in range(len(columns))]
 
 
 def open_database(size: int) -> Any:
-    """An empty one, for files of so many bytes; what it keeps on disk goes with it."""
+    """An empty database for files of that many bytes. What it keeps on disk is removed with it."""
     import duckdb
 
     folder = tempfile.mkdtemp(prefix="simroute-trace-") if size > LARGE else None

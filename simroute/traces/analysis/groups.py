@@ -1,5 +1,5 @@
-"""Whether a gateway's model groups are kinds of work: some call them by what they are for, others
-by the model behind them."""
+"""Whether a gateway's model groups are kinds of work: some are named for what they are for, others
+for the model behind them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ TIER_WORDS = re.compile(
     "|general|gpt|large|light|llm|main|medium|mini|model|new|old|paid|pool|premium|primary|prod"
     "|production|pro|secondary|slow|small|smart|staging|standard|strong|test|tier|us|v|weak|west"
 )
-"""Words that say how good, dear or near a group is, or where it runs; none says what for."""
+"""Words for how good, dear or near a group is, or where it runs; none says what it is for."""
 
 
 def kinds_of_work(groups: list[str], models: list[str]) -> tuple[list[str], str]:
-    """Those of the groups whose names are neither a model's nor made of such words, and in a
-    sentence why; of fewer than two none."""
+    """(groups whose names are neither a model's nor made of such words, why in a sentence); none
+    where there are fewer than two groups."""
     if len(groups) < 2:
         return [], ""
-    found = [group for group in groups if not _is_tier(group) and not _is_model(group, models)]
-    shown = ", ".join(group[:40] for group in (found or groups)[:3]) + (
-        ", …" if len(found or groups) > 3 else ""
+    kinds = [group for group in groups if not _is_tier(group) and not _is_model(group, models)]
+    names = ", ".join(group[:40] for group in (kinds or groups)[:3]) + (
+        ", …" if len(kinds or groups) > 3 else ""
     )
-    if found:
+    if kinds:
         return (
-            found,
-            f"Tasks are the log's model groups ({shown}), as it names no tasks and these are not "
+            kinds,
+            f"Tasks are the log's model groups ({names}), as it names no tasks and these are not "
             f"called after models",
         )
     return (
         [],
-        f"The log names no tasks, and its model groups ({shown}) are called after models or "
+        f"The log names no tasks, and its model groups ({names}) are called after models or "
         f"tiers: they are no tasks here",
     )
 
@@ -46,6 +46,6 @@ def _is_tier(group: str) -> bool:
 
 
 def _is_model(group: str, models: list[str]) -> bool:
-    own = _slug(group.rsplit("/", 1)[-1])
-    alike = any(own in _slug(model) or _slug(model.rsplit("/", 1)[-1]) in own for model in models)
+    slug = _slug(group.rsplit("/", 1)[-1])
+    alike = any(slug in _slug(model) or _slug(model.rsplit("/", 1)[-1]) in slug for model in models)
     return "*" in group or alike or catalogue_name("?", group) is not None

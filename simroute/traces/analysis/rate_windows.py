@@ -23,23 +23,25 @@ REASONS = {
 @dataclass
 class RateWindows:
     """DuckDB's table `windows`: category, model, client, t_s, rate_rps, cv, pattern, p1, p2.
-    `skipped`: reason -> rows."""
+
+    count: of windows. skipped: reason -> rows.
+    """
 
     connection: Any
     count: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Rows of a query over `windows`."""
+        """The rows of a query."""
         return list(self.connection.execute(query).fetchall())
 
 
 def read_windows(paths: list[Path], progress: Callable[[int], None] | None = None) -> RateWindows:
-    """All windows of several files. Raises TraceError."""
+    """Read all windows of several files. Raises TraceError."""
     from simroute.traces.table import open_database
 
-    found = RateWindows(open_database(sum(path.stat().st_size for path in paths)))
-    run = found.connection.execute
+    windows = RateWindows(open_database(sum(path.stat().st_size for path in paths)))
+    run = windows.connection.execute
     typed = ", ".join(
         f'num("{name}") AS "{name}"' for name in ("t_s", "rate_rps", "cv", "p1", "p2")
     )
@@ -64,35 +66,35 @@ def read_windows(paths: list[Path], progress: Callable[[int], None] | None = Non
                 f"FROM chunk))"
             )
             if part.broken:
-                found.skipped["broken line"] = found.skipped.get("broken line", 0) + len(
+                windows.skipped["broken line"] = windows.skipped.get("broken line", 0) + len(
                     part.broken
                 )
-            found.count += len(part.lines)
+            windows.count += len(part.lines)
             if progress is not None:
-                progress(found.count)
-    found.skipped |= dict(
-        found.rows(
+                progress(windows.count)
+    windows.skipped |= dict(
+        windows.rows(
             "SELECT reason, count(*) FROM windows WHERE reason IS NOT NULL GROUP BY 1 ORDER BY 2 "
             "DESC"
         )
     )
     run("DELETE FROM windows WHERE reason IS NOT NULL; ALTER TABLE windows DROP COLUMN reason")
-    found.count = found.rows("SELECT count(*) FROM windows")[0][0]
-    if not found.count:
+    windows.count = windows.rows("SELECT count(*) FROM windows")[0][0]
+    if not windows.count:
         raise TraceError(f"{paths[0]}: no rows; expected windows with client, t_s and rate_rps")
-    return found
+    return windows
 
 
-def window_lines(found: RateWindows) -> Iterator[tuple[str, str]]:
-    """What they say, as rows of words: all of it, then by model."""
+def window_lines(windows: RateWindows) -> Iterator[tuple[str, str]]:
+    """The windows described, in lines of words: all together, then by model."""
     size = servegen.WINDOW_S
-    first, last, expected = found.rows(
+    first, last, expected = windows.rows(
         f"SELECT min(t_s), max(t_s) + {size}, sum(rate_rps) * {size} FROM windows"
     )[0]
-    yield "windows", f"{found.count:,} of {size} s; no requests are in it"
+    yield "windows", f"{windows.count:,} of {size} s; no requests are in it"
     yield "span", f"{duration(last - first)}, on a clock of its own"
     yield "expected requests", f"{expected:,.0f}, {expected / (last - first):,.4g} a second"
-    for model in summarize_models(found):
+    for model in summarize_models(windows):
         cv = f"variation of inter-arrival times {model['cv_p50']:.2f} (p90 {model['cv_p90']:.2f})"
         top = f"ten largest {percent(model['top_ten'])}"
         text = (
@@ -100,13 +102,13 @@ def window_lines(found: RateWindows) -> Iterator[tuple[str, str]]:
             f"{top}, {cv}, gamma in {percent(model['gamma'])} of windows"
         )
         yield f"{model['category']} {model['model']}", text
-    for reason, count in found.skipped.items():
+    for reason, count in windows.skipped.items():
         yield "skipped", f"{count:,}: {reason}"
 
 
-def summarize_models(found: RateWindows) -> list[dict[str, Any]]:
-    """By category and model: clients, expected requests, the ten largest clients' share of them,
-    quantiles of windows' cv, share of gamma windows."""
+def summarize_models(windows: RateWindows) -> list[dict[str, Any]]:
+    """For each category and model: clients, expected requests, the share of the ten largest clients
+    in them, quantiles of the windows' cv, share of gamma windows."""
     clients = (
         f"SELECT category, model, client, sum(rate_rps) * {servegen.WINDOW_S} AS n, row_number() "
         f"OVER (PARTITION BY category, model ORDER BY n DESC)"
@@ -137,22 +139,22 @@ def summarize_models(found: RateWindows) -> list[dict[str, Any]]:
     )
     return [
         dict(zip(names, row, strict=True))
-        for row in found.rows(f"SELECT {', '.join(names)} {together}")
+        for row in windows.rows(f"SELECT {', '.join(names)} {together}")
     ]
 
 
-def summarize(found: RateWindows) -> dict[str, Any]:
-    """As `trace inspect --json` prints it: `requests` is None, since there are none."""
-    models = summarize_models(found)
-    first, last = found.rows(f"SELECT min(t_s), max(t_s) + {servegen.WINDOW_S} FROM windows")[0]
+def summarize(windows: RateWindows) -> dict[str, Any]:
+    """The flat figures of `trace inspect --json`; `requests` is None, since there are none."""
+    models = summarize_models(windows)
+    first, last = windows.rows(f"SELECT min(t_s), max(t_s) + {servegen.WINDOW_S} FROM windows")[0]
     return {
         "format": "servegen",
         "requests": None,
-        "skipped": found.skipped,
+        "skipped": windows.skipped,
         "first_arrival_utc": None,
         "last_arrival_utc": None,
         "span_s": last - first,
-        "windows": found.count,
+        "windows": windows.count,
         "expected_requests": sum(model["expected_requests"] for model in models),
         "clients": sum(model["clients"] for model in models),
         "models": len(models),

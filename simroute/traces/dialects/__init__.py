@@ -1,9 +1,9 @@
-"""Whose words the attributes of a span are, one file each; several may stand in one file of spans,
-and even on one span.
+"""Vocabularies of span attributes, one file each; several may stand in one file of spans, and even
+on one span.
 
-A dialect is a module with `FIELDS`, the attributes that it reads, and `SAYS`: figure -> SQL over
-them, NULL where it does not say. The figures are those of `FIGURES`; the first dialect that says
-one is believed. `OWN` is how its attributes begin.
+A dialect is a module with `FIELDS`, the attributes that it reads; `OWN`, how they begin; and
+`SAYS`: figure -> SQL over them, NULL where it does not say. The figures are those of `FIGURES`; the
+first dialect that says one is believed.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ PREFIXES = tuple(prefix for dialect in DIALECTS for prefix in dialect.OWN)
 
 
 def figure_sql(figure: str) -> str:
-    """SQL of a figure: what the first dialect says that says anything."""
-    found = [dialect.SAYS[figure] for dialect in DIALECTS if figure in dialect.SAYS]
-    return f"coalesce({', '.join(found)})" if found else "NULL"
+    """SQL of a figure, from the first dialect that says anything."""
+    sources = [dialect.SAYS[figure] for dialect in DIALECTS if figure in dialect.SAYS]
+    return f"coalesce({', '.join(sources)})" if sources else "NULL"
 
 
 PARTS = {figure: figure_sql(figure) for figure in FIGURES}

@@ -40,30 +40,33 @@ Clock = Literal["utc", "relative_s", "relative_ms", "ns"]
 
 
 class Format(Protocol):
-    """How a log is read. `COLUMNS`: canonical column -> SQL over the log's own fields, which are
-    all texts.
+    """How a log is read: a module with these names.
 
-    Beside the canonical columns there are three texts on the log's clock: `time`, when the request
-    came (required); `end`; `first_token`. And `trace`: rows with equal ones may be attempts at one
-    request, as `simroute.traces.attempts` says; then `sends`, a number: how many the row says that
-    its request had, those with rows of their own included; and `nth`, a number that rises from
-    attempt to attempt, 0 for the first. SQL may use the macros of `simroute.traces.sql`.
-    A format may also have `PARTS`: name -> SQL over the log's fields, and over parts before it, for
-    `COLUMNS` and `SKIP` to use. And `SKIP`: why a row is no request -> SQL that tells so; such rows
-    are counted, and are no errors.
-    And `parent`, a text: the request_id of the turn before, where sessions are told so. And
-    `inside`, a text: the request_id of the span around it (`nesting`); its first reason to SKIP is
-    that of spans that are passed through on the way to another around them. And `after_s`, a
-    number: of a row without a time, seconds after the end of its session's turn before (`turns`).
-    And `TICK_S`: arrivals that are all multiples of so many seconds are spread over each of them.
-    And `source(path, run)`: SQL for the rows of a Parquet file (with `file_row_number`), for a
-    format that consists of several; `path` is quoted for SQL, `run` executes a query. And `unfold`:
-    one record of the file to the rows in it; if it is missing, the rows in `data` of an API's
-    answer, else the record itself. With `SHEETS` true it takes apart the rows of CSV files as well.
+    COLUMNS maps canonical columns to SQL over the log's own fields, which are all texts; it may use
+    the macros of `simroute.traces.sql`. Beside the canonical columns there may be:
+
+    time, end, first_token: texts on the log's clock; time, when the request came, is required.
+    trace: a text; rows with equal ones may be attempts at one request (`attempts`).
+    sends: how many sends the row says that its request had, those with rows of their own included.
+    nth: a number that rises from attempt to attempt, 0 for the first.
+    parent: the request_id of the turn before, where the log links turns in this way.
+    inside: the request_id of the span around it (`nesting`); the first reason in SKIP is then that
+        of spans that are passed through on the way to another around them.
+    after_s: for a row without a time, seconds after the end of its session's turn before (`turns`).
+
+    A format may also have:
+
+    PARTS: name -> SQL over the log's fields and over parts before it, for COLUMNS and SKIP to use.
+    SKIP: why a row is no request -> SQL that tells it; such rows are counted, and are no errors.
+    TICK_S: arrivals that are all multiples of that many seconds are spread over each of them.
+    source(path, run): SQL for the rows of a Parquet file, with `file_row_number`, for a format of
+        several files; `run` executes a query.
+    unfold(record): the rows in a record of the file; without it, those in `data` of an API's
+        answer, or the record itself. SHEETS: true where it takes apart rows of CSV files as well.
     """
 
     ABOUT: str
-    """One line: whose log it is, and what of it."""
+    """One line: which product's log it is, and which of its files or exports."""
     FIELDS: tuple[str, ...]
     """The fields of the log that are read: nothing else is."""
     CLOCK: Clock
@@ -72,7 +75,7 @@ class Format(Protocol):
     COLUMNS: dict[str, str]
 
     @staticmethod
-    def recognises(found: RecordSample) -> bool:
+    def recognises(sample: RecordSample) -> bool:
         """Whether these keys and records are of this format."""
 
 
@@ -95,21 +98,22 @@ def find_format(name: str) -> Format:
     return all_formats()[name]
 
 
-def recognise_format(path: Path, found: RecordSample) -> str:
-    """The one format that knows this content. Raises TraceError when none does, or several."""
-    names = [name for name, form in all_formats().items() if form.recognises(found)]
+def recognise_format(path: Path, sample: RecordSample) -> str:
+    """The name of the one format that knows this content. Raises TraceError when none does, or
+    several."""
+    names = [name for name, form in all_formats().items() if form.recognises(sample)]
     if len(names) == 1:
         return names[0]
     if names:
         raise TraceError(f"{path}: could be {' or '.join(names)}; say which with --format")
-    if not found.keys and found.container == "json":
+    if not sample.keys and sample.container == "json":
         raise TraceError(
             f"{path}: holds no whole object of JSON (cut off?); expected one object a line, or "
             f"an array of them"
         )
-    if not found.keys:
+    if not sample.keys:
         raise TraceError(f"{path}: no rows; a trace needs at least one request")
-    keys = ", ".join(sorted(found.keys))
+    keys = ", ".join(sorted(sample.keys))
     raise TraceError(
         f"{path}: row 1: unknown columns {keys[:120]!r}; see `simroute list formats`, or "
         f"describe them with --mapping FILE"
@@ -117,7 +121,7 @@ def recognise_format(path: Path, found: RecordSample) -> str:
 
 
 def unfold_function(form: Format) -> Unfold:
-    """How its records are taken apart: its own `unfold`, or the usual way."""
+    """How a format takes records apart: its own `unfold`, or the usual way."""
     own: Unfold = getattr(form, "unfold", unwrap_data)
     return own
 

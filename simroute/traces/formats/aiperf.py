@@ -19,10 +19,10 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By sessions beside lengths; RAGPulse's have an object for hash_ids."""
-    listed = all(isinstance(record.get("hash_ids"), list | str | None) for record in found.records)
-    named = {"session_id", "input_length"} <= found.keys and bool(
-        {"timestamp", "delay"} & found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by sessions beside lengths; RAGPulse's have an object for hash_ids."""
+    listed = all(isinstance(record.get("hash_ids"), list | str | None) for record in sample.records)
+    named = {"session_id", "input_length"} <= sample.keys and bool(
+        {"timestamp", "delay"} & sample.keys
     )
-    return named and "chat_id" not in found.keys and listed
+    return named and "chat_id" not in sample.keys and listed

@@ -13,6 +13,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its three columns."""
-    return set(FIELDS) <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its three columns."""
+    return set(FIELDS) <= sample.keys

@@ -27,6 +27,12 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By chats with parents."""
-    return {"chat_id", "parent_chat_id", "timestamp", "input_length", "output_length"} <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by chats with parents."""
+    return {
+        "chat_id",
+        "parent_chat_id",
+        "timestamp",
+        "input_length",
+        "output_length",
+    } <= sample.keys

@@ -67,11 +67,11 @@ COLUMNS = {
 SKIP = {"line that is no invocation of a model": '"timestamp" IS NULL AND "modelId" IS NULL'}
 
 
-def recognises(found: RecordSample) -> bool:
-    """By the type of its schema, or by an event of CloudWatch that holds it."""
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by the type of its schema, or by an event of CloudWatch that holds it."""
     return any(
         log.get("schemaType") == "ModelInvocationLog"
-        for record in found.records
+        for record in sample.records
         for log in _find_logs(record)
     )
 
@@ -84,31 +84,35 @@ def unfold(record: Record) -> Iterator[Record]:
 def _find_logs(record: Record) -> list[Record]:
     if isinstance(events := record.get("events"), list):
         return [log for event in events if isinstance(event, dict) for log in _find_logs(event)]
-    held = parse_json(record.get("message", record.get("@message")))
-    return [held if isinstance(held, dict) and "modelId" not in record else record]
+    message = parse_json(record.get("message", record.get("@message")))
+    return [message if isinstance(message, dict) and "modelId" not in record else record]
 
 
 def _flatten_log(log: Record) -> Record:
-    asked, answer, who = (_as_object(log.get(name)) for name in ("input", "output", "identity"))
+    request, answer, caller = (
+        _as_object(log.get(name)) for name in ("input", "output", "identity")
+    )
     body = parse_json(answer.get("outputBodyJson"))
-    parts = [one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict)]
-    timed = [_as_object(one.get("amazon-bedrock-invocationMetrics")) for one in parts]
-    metrics = [_as_object(one.get("metrics")) for one in parts] + [
-        _as_object(_as_object(one.get("metadata")).get("metrics")) for one in parts
+    parts = [
+        part for part in (body if isinstance(body, list) else [body]) if isinstance(part, dict)
+    ]
+    timings = [_as_object(part.get("amazon-bedrock-invocationMetrics")) for part in parts]
+    metrics = [_as_object(part.get("metrics")) for part in parts] + [
+        _as_object(_as_object(part.get("metadata")).get("metrics")) for part in parts
     ]
     return {
         **{
             name: log.get(name)
             for name in ("timestamp", "requestId", "operation", "modelId", "errorCode")
         },
-        "arn": who.get("arn"),
+        "arn": caller.get("arn"),
         "metadata": log.get("requestMetadata"),
-        "sent": asked.get("inputTokenCount", _last_value(timed, "inputTokenCount")),
-        "read": asked.get("cacheReadInputTokenCount"),
-        "written": asked.get("cacheWriteInputTokenCount"),
-        "given": answer.get("outputTokenCount", _last_value(timed, "outputTokenCount")),
-        "latency": _last_value(metrics, "latencyMs") or _last_value(timed, "invocationLatency"),
-        "first": _last_value(timed, "firstByteLatency"),
+        "sent": request.get("inputTokenCount", _last_value(timings, "inputTokenCount")),
+        "read": request.get("cacheReadInputTokenCount"),
+        "written": request.get("cacheWriteInputTokenCount"),
+        "given": answer.get("outputTokenCount", _last_value(timings, "outputTokenCount")),
+        "latency": _last_value(metrics, "latencyMs") or _last_value(timings, "invocationLatency"),
+        "first": _last_value(timings, "firstByteLatency"),
     }
 
 
@@ -118,4 +122,4 @@ def _as_object(value: Any) -> Record:
 
 
 def _last_value(objects: list[Record], name: str) -> Any:
-    return next((one[name] for one in reversed(objects) if one.get(name) is not None), None)
+    return next((item[name] for item in reversed(objects) if item.get(name) is not None), None)

@@ -33,6 +33,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its columns' names, which both versions share."""
-    return {"Timestamp", "Model", "Request tokens", "Response tokens", "Log Type"} <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its columns' names, which both versions share."""
+    return {"Timestamp", "Model", "Request tokens", "Response tokens", "Log Type"} <= sample.keys

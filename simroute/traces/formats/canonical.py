@@ -39,9 +39,9 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By arrival_ns, which no other log has."""
-    return "arrival_ns" in found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by arrival_ns, which no other log has."""
+    return "arrival_ns" in sample.keys
 
 
 def source(path: Path, run: Any) -> str:

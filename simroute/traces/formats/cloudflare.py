@@ -93,12 +93,12 @@ METRICS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its names for tokens and time, or those of Logpush."""
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its names for tokens and time, or those of Logpush."""
     return any(
         {"created_at", "provider", "tokens_in", "tokens_out"} <= row.keys()
         or {"Timestamp", "Gateway", "Provider", "Model"} <= row.keys()
-        for record in found.records
+        for record in sample.records
         for row in _find_rows(record)
     )
 
@@ -107,18 +107,18 @@ def unfold(record: Record) -> Iterator[Record]:
     """The rows of an answer, those of Logpush by the names of the API."""
     for row in _find_rows(record):
         metrics = parse_json(row.get("Metrics"))
-        told: dict[str, Any] = {
+        named: dict[str, Any] = {
             ours: row[theirs] for theirs, ours in LOGPUSH_FIELDS.items() if theirs in row
         }
         for ours, names in METRICS.items() if isinstance(metrics, dict) else ():
-            told[ours] = next(
+            named[ours] = next(
                 (metrics[name] for name in names if metrics.get(name) is not None), None
             )
-        yield row | told
+        yield row | named
 
 
 def _find_rows(record: Record) -> list[Record]:
-    held = record.get("result", record.get("data"))
-    if isinstance(held, dict) and isinstance(record.get("success"), bool):
-        return [held]
-    return [row for row in held if isinstance(row, dict)] if isinstance(held, list) else [record]
+    rows = record.get("result", record.get("data"))
+    if isinstance(rows, dict) and isinstance(record.get("success"), bool):
+        return [rows]
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else [record]

@@ -77,6 +77,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its name for the time of a request, beside tokens."""
-    return {"request_created_at", "prompt_tokens", "completion_tokens"} <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its name for the time of a request, beside tokens."""
+    return {"request_created_at", "prompt_tokens", "completion_tokens"} <= sample.keys

@@ -102,11 +102,11 @@ COLUMNS = {
 SKIP = {"observation that is no generation": "upper(type) NOT IN ('GENERATION', 'EMBEDDING')"}
 
 
-def recognises(found: RecordSample) -> bool:
-    """By the names of the fields that every observation has."""
-    return {"id", "type", "trace_id", "start_time"} <= found.keys or {
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by the names of the fields that every observation has."""
+    return {"id", "type", "trace_id", "start_time"} <= sample.keys or {
         "id",
         "type",
         "traceId",
         "startTime",
-    } <= found.keys
+    } <= sample.keys

@@ -45,7 +45,20 @@ PARTS = {
 }
 RETRIES = "whole(part(metadata, '$.attempted_retries'))"
 FALLBACKS = "whole(part(metadata, '$.attempted_fallbacks'))"
-COLUMNS = {
+ATTEMPT_COLUMNS = {
+    "cached": "CASE flag(cache_hit) WHEN true THEN 'exact' WHEN false THEN 'no' END",
+    "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE "
+    "'User-Agent%')[1]",
+    "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
+    "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 "
+    f"AND {FALLBACKS} = 0, false)",
+    "nth": f"CASE WHEN {FALLBACKS} BETWEEN 0 AND 999 AND {RETRIES} BETWEEN 0 AND 999 THEN 1000 * "
+    f"{FALLBACKS} + {RETRIES} END",
+    "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + "
+    f"coalesce({FALLBACKS}, 0) END",
+}
+"""Columns that all of LiteLLM's logs tell alike: a row for each attempt."""
+COLUMNS = ATTEMPT_COLUMNS | {
     "time": '"startTime"',
     "end": '"endTime"',
     "first_token": "CASE WHEN streams AND status <> 'failure' THEN \"completionStartTime\" END",
@@ -69,29 +82,19 @@ COLUMNS = {
     "latency_s": "CASE WHEN NOT streams THEN num(response_time) END",
     "ttft_s": "CASE WHEN streams AND status <> 'failure' THEN num(response_time) END",
     "cost_usd": "num(response_cost)",
-    "cached": "CASE flag(cache_hit) WHEN true THEN 'exact' WHEN false THEN 'no' END",
     "user": "coalesce(word(end_user), word(part(metadata, '$.user_api_key_end_user_id')), "
     "word(part(metadata, '$.user_api_key_user_id')))",
     "team": "word(part(metadata, '$.user_api_key_team_id'))",
     "session": "word(part(metadata, '$.requester_metadata.session_id'))",
-    "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE "
-    "'User-Agent%')[1]",
-    "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
-    "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 "
-    f"AND {FALLBACKS} = 0, false)",
-    "nth": f"CASE WHEN {FALLBACKS} BETWEEN 0 AND 999 AND {RETRIES} BETWEEN 0 AND 999 THEN 1000 * "
-    f"{FALLBACKS} + {RETRIES} END",
-    "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + "
-    f"coalesce({FALLBACKS}, 0) END",
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its names for money, tokens and time."""
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its names for money, tokens and time."""
     return {
         "response_cost",
         "prompt_tokens",
         "completion_tokens",
         "startTime",
         "endTime",
-    } <= found.keys
+    } <= sample.keys

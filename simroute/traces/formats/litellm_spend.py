@@ -12,6 +12,7 @@ answered). What they say beyond the rows is added; a row with none of either beg
 are not told: then the count of sends is a lower bound.
 """
 
+from simroute.traces.formats.litellm_payload import ATTEMPT_COLUMNS
 from simroute.traces.records import RecordSample
 
 ABOUT = "LiteLLM proxy's SpendLogs (JSONL or CSV of the table)"
@@ -38,9 +39,7 @@ FIELDS = (
 )
 CLOCK = "utc"
 STATUS = "coalesce(word(status), word(part(metadata, '$.status')))"
-RETRIES = "whole(part(metadata, '$.attempted_retries'))"
-FALLBACKS = "whole(part(metadata, '$.attempted_fallbacks'))"
-COLUMNS = {
+COLUMNS = ATTEMPT_COLUMNS | {
     "trace": "word(session_id)",
     "time": '"startTime"',
     "end": '"endTime"',
@@ -68,22 +67,12 @@ COLUMNS = {
     "error": "code(part(metadata, '$.error_information.error_class'))",
     "latency_s": "num(request_duration_ms) / 1000",
     "cost_usd": "num(spend)",
-    "cached": "CASE flag(cache_hit) WHEN true THEN 'exact' WHEN false THEN 'no' END",
     "user": 'coalesce(word(end_user), word("user"))',
     "team": "word(team_id)",
     "session": "word(session_id)",
-    "feature": "list_filter(TRY_CAST(request_tags AS VARCHAR[]), lambda tag: tag NOT LIKE "
-    "'User-Agent%')[1]",
-    "attempts": "CASE WHEN flag(cache_hit) THEN 0 ELSE 1 END",
-    "attempts_at_least": f"NOT coalesce(flag(cache_hit), false) AND NOT coalesce({RETRIES} >= 0 "
-    f"AND {FALLBACKS} = 0, false)",
-    "nth": f"CASE WHEN {FALLBACKS} BETWEEN 0 AND 999 AND {RETRIES} BETWEEN 0 AND 999 THEN 1000 * "
-    f"{FALLBACKS} + {RETRIES} END",
-    "sends": f"CASE WHEN NOT coalesce(flag(cache_hit), false) THEN 1 + coalesce({RETRIES}, 0) + "
-    f"coalesce({FALLBACKS}, 0) END",
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its names for money, tokens and time."""
-    return {"request_id", "spend", "prompt_tokens", "completion_tokens", "startTime"} <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its names for money, tokens and time."""
+    return {"request_id", "spend", "prompt_tokens", "completion_tokens", "startTime"} <= sample.keys

@@ -15,21 +15,21 @@ from simroute.traces.spans import unfold
 ABOUT = "Logfire records from its query API (JSON by rows or columns, NDJSON, CSV)"
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its names for times and attributes, or by the wrapping of an answer."""
-    if {"start_timestamp", "attributes"} <= found.keys:
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its names for times and attributes, or by the wrapping of an answer."""
+    if {"start_timestamp", "attributes"} <= sample.keys:
         return True
-    wrapped = [row for record in found.records for row in _objects_in(record.get("rows"))]
+    wrapped = [row for record in sample.records for row in _objects_in(record.get("rows"))]
     named = {
         str(column.get("name"))
-        for record in found.records
+        for record in sample.records
         for column in _objects_in(record.get("columns"))
     }
     return {"start_timestamp", "attributes"} <= named.union(*wrapped)
 
 
 def _objects_in(value: object) -> list[dict[str, object]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 __all__ = ["ABOUT", "CLOCK", "COLUMNS", "FIELDS", "PARTS", "SHEETS", "SKIP", "recognises", "unfold"]

@@ -33,7 +33,7 @@ class MappedFormat:
     """A `Format` made from a mapping.
 
     columns: key -> its options. conditions: of `where`. records: where rows stand in a document.
-    UNIT: of times that are numbers; without one it is told by their size.
+    UNIT: of times that are numbers; without one, the unit that fits their size.
     """
 
     columns: dict[str, ColumnOptions]

@@ -23,7 +23,7 @@ SECTIONS = ("records", "where")
 """What else a mapping says: where in a document its rows stand, and which of them are requests."""
 DURATIONS = (*TIMES, "delay", "latency_s", "ttft_s")
 CONDITIONAL_KEYS = ("failed", "streamed", "cached")
-"""Keys that may be told by a value of any column."""
+"""Keys that may be derived from the value of any column."""
 COLUMN_OPTIONS = ("column", "value", "unit", "includes_cached", "when", "equals")
 
 Problems = list[tuple[tuple[str, ...], str]]

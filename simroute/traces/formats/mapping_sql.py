@@ -9,23 +9,18 @@ from simroute.traces.sql import text_literal
 
 TIMES = ("time", "end", "first_token")
 
-
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
-
 MONEY = {"usd": 1.0, "cents": 100.0}
-
 
 CACHE_HIT = """CASE
     WHEN lower(trim({0})) IN ('exact', 'semantic') THEN lower(trim({0}))
     WHEN lower(trim({0})) = 'hit' OR flag({0}) THEN 'exact'
     WHEN lower(trim({0})) = 'miss' OR NOT flag({0}) THEN 'no' END"""
 
-
 READ = {"error": "code({})", "cached": CACHE_HIT, "question": "left(sha256(word({})), 32)"}
 """Column -> SQL of a cell. An error is a name, as a message may quote a prompt; a hit of the cache
 may be told by yes and no; a prompt is only told from others."""
-
 
 CASTS = {
     "BIGINT": "whole({})",
@@ -35,10 +30,8 @@ CASTS = {
     "BIGINT[]": "TRY_CAST({} AS BIGINT[])",
 }
 
-
 SPAN_FAILED = "#failed"
 """Field of a span taken out of OTLP: that its status is an error."""
-
 
 ColumnOptions = dict[str, Any]
 """column (a FieldPath), value, unit, includes_cached, when, equals: None where it is not given."""

@@ -20,12 +20,12 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its names for time and lengths; Bailian's rows have a chat_id beside them, RAGPulse's an
-    object for hash_ids, AIPerf's sessions a name."""
-    listed = all(isinstance(record.get("hash_ids"), list | str | None) for record in found.records)
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its names for time and lengths; Bailian's rows have a chat_id beside them,
+    RAGPulse's an object for hash_ids, AIPerf's sessions a name."""
+    listed = all(isinstance(record.get("hash_ids"), list | str | None) for record in sample.records)
     return (
-        {"timestamp", "input_length", "output_length"} <= found.keys
-        and not {"chat_id", "session_id", "delay"} & found.keys
+        {"timestamp", "input_length", "output_length"} <= sample.keys
+        and not {"chat_id", "session_id", "delay"} & sample.keys
         and listed
     )

@@ -82,9 +82,9 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its names for tokens and time."""
-    keys = {_snake_name(name) for name in found.keys}
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its names for tokens and time."""
+    keys = {_snake_name(name) for name in sample.keys}
     return {"id", "created_at", "model"} <= keys and bool(
         {"native_tokens_prompt", "tokens_prompt"} & keys
     )
@@ -97,13 +97,13 @@ def unfold(record: Record) -> Iterator[Record]:
 
 
 def _with_snake_names(row: Record) -> Record:
-    made: dict[str, Any] = {_snake_name(name): value for name, value in row.items()}
-    sends = parse_json(made.get("provider_responses"))
+    renamed: dict[str, Any] = {_snake_name(name): value for name, value in row.items()}
+    sends = parse_json(renamed.get("provider_responses"))
     if isinstance(sends, list):
-        made["provider_responses"] = [
+        renamed["provider_responses"] = [
             _with_snake_names(send) if isinstance(send, dict) else send for send in sends
         ]
-    return made
+    return renamed
 
 
 def _snake_name(name: str) -> str:

@@ -58,6 +58,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its names for the model and for tokens."""
-    return {"created_at", "model_permaslug", "tokens_prompt", "tokens_completion"} <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its names for the model and for tokens."""
+    return {"created_at", "model_permaslug", "tokens_prompt", "tokens_completion"} <= sample.keys

@@ -69,14 +69,21 @@ SKIP = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By the outermost names of OTLP's traces, or by spans with attributes."""
-    if {"resourceSpans", "resource_spans", "scopeSpans", "scope_spans"} & found.keys:
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by the outermost names of OTLP's traces, or by spans with attributes."""
+    if {"resourceSpans", "resource_spans", "scopeSpans", "scope_spans"} & sample.keys:
         return True
-    told = "attributes" in found.keys or any(name.startswith("attributes.") for name in found.keys)
-    timed = {"startTimeUnixNano", "start_time_unix_nano", "start_time", "startTime"} & found.keys
-    known = {"spanId", "span_id", "context", "context.span_id"} & found.keys
-    return told and bool(timed) and bool(known)
+    has_attributes = "attributes" in sample.keys or any(
+        name.startswith("attributes.") for name in sample.keys
+    )
+    has_times = {
+        "startTimeUnixNano",
+        "start_time_unix_nano",
+        "start_time",
+        "startTime",
+    } & sample.keys
+    has_ids = {"spanId", "span_id", "context", "context.span_id"} & sample.keys
+    return has_attributes and bool(has_times) and bool(has_ids)
 
 
 __all__ = ["ABOUT", "CLOCK", "COLUMNS", "FIELDS", "PARTS", "SHEETS", "SKIP", "recognises", "unfold"]

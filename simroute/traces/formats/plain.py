@@ -19,9 +19,9 @@ COLUMNS = (
 )
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its three columns; with an outcome they are the rows of a run."""
-    return {"arrival_s", "input_tokens", "output_tokens"} <= found.keys and not {
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its three columns; with an outcome they are the rows of a run."""
+    return {"arrival_s", "input_tokens", "output_tokens"} <= sample.keys and not {
         "outcome",
         "arrival_ns",
-    } & found.keys
+    } & sample.keys

@@ -73,6 +73,6 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its names for tokens and model."""
-    return {"created_at", "ai_model", "req_units", "res_units"} <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its names for tokens and model."""
+    return {"created_at", "ai_model", "req_units", "res_units"} <= sample.keys

@@ -18,8 +18,8 @@ COLUMNS = {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By hash_ids that name parts of a prompt."""
-    return set(FIELDS) <= found.keys and all(
-        "sys_prompt" in (record.get("hash_ids") or ()) for record in found.records
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by hash_ids that name parts of a prompt."""
+    return set(FIELDS) <= sample.keys and all(
+        "sys_prompt" in (record.get("hash_ids") or ()) for record in sample.records
     )

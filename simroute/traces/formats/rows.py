@@ -63,9 +63,9 @@ COLUMNS = {
 ONE_RUN = "filter it down to one policy and replication, or run with --replications 1"
 
 
-def recognises(found: RecordSample) -> bool:
-    """By columns that only our requests have."""
-    return {"policy", "replication", "arrival_s", "outcome", "wasted_usd", "target"} <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by columns that only our requests have."""
+    return {"policy", "replication", "arrival_s", "outcome", "wasted_usd", "target"} <= sample.keys
 
 
 def source(path: Path, run: Any) -> str:

@@ -12,6 +12,6 @@ COLUMNS: dict[str, str] = {}
 WINDOW_S = 600
 
 
-def recognises(found: RecordSample) -> bool:
-    """By rates of clients."""
-    return {"client", "t_s", "rate_rps", "cv"} <= found.keys
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by rates of clients."""
+    return {"client", "t_s", "rate_rps", "cv"} <= sample.keys

@@ -21,9 +21,9 @@ COLUMNS = plain.COLUMNS | {
 }
 
 
-def recognises(found: RecordSample) -> bool:
-    """By its three columns."""
-    return {"time", "input_tokens", "output_tokens"} <= found.keys and not {
+def recognises(sample: RecordSample) -> bool:
+    """Tell the format by its three columns."""
+    return {"time", "input_tokens", "output_tokens"} <= sample.keys and not {
         "arrival_s",
         "arrival_ns",
-    } & found.keys
+    } & sample.keys

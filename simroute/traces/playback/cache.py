@@ -21,7 +21,6 @@ from simroute.traces.raw_text import TraceError
 FOLDER = "SIMROUTE_TRACES"
 """Environment variable that tells worker processes where their parent keeps traces."""
 
-
 _open_columns: dict[str, PlaybackColumns] = {}
 
 

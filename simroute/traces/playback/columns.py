@@ -31,17 +31,13 @@ PLAYED_TYPES = {
 for unknown, -2 where the gateway's own cache answered. invalid: the status of a request that failed
 by its own fault, else 0."""
 
-
 OUTCOME_TYPES = {"failed": "i1", "latency_s": "f8", "cost_usd": "f8"}
 """Column -> type of what the log says came of it. failed: 1, 0, or -1 for unknown; the others are
 NaN where it does not say."""
 
-
 TYPES = PLAYED_TYPES | OUTCOME_TYPES
 
-
 OTHERS = "(others)"
-
 
 NOBODY = "-"
 

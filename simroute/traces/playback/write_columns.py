@@ -232,12 +232,12 @@ def _code_sql(kind: str, names: list[str]) -> str:
     )
 
 
-def _tokens_sql(column: str, least: int) -> str:
+def _tokens_sql(column: str, minimum: int) -> str:
     """SQL: tokens of a request. One that failed has none in the log and gets those of the last
     request before it that did not."""
     own = f"CASE WHEN r.failed AND coalesce(r.output_tokens, 0) = 0 THEN NULL ELSE r.{column} END"
     return f"""greatest(coalesce({own}, last_value({own} IGNORE NULLS) OVER (
-        ORDER BY r.rowid ROWS UNBOUNDED PRECEDING), {least}), {least})"""
+        ORDER BY r.rowid ROWS UNBOUNDED PRECEDING), {minimum}), {minimum})"""
 
 
 # -- observed calls --------------------------------------------------------------------------------
