@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from simroute.config.inputs import contents, run_calendar
+from simroute.config.inputs import open_outcomes, open_trace, run_calendar
 from simroute.config.names import (
     KnownNames,
     check_mentions,
@@ -22,7 +22,7 @@ from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.faults import affected_deployments, check_outages, resolve_time
 from simroute.models.lengths import quantile_table
 from simroute.models.prices import resolve_prices
-from simroute.models.workload import MOST_QUESTIONS
+from simroute.models.workload import MAX_QUESTIONS
 
 MOST_REPLICAS = 10_000
 SCOPES = ("provider", "deployment", "domain")
@@ -135,28 +135,25 @@ def _check_columns(check: _ScenarioCheck, key: KeyPath, deployment: spec.Deploym
     trace."""
     load, readable = check.scenario.workload, not check.unread.files
     column, model = deployment.outcomes, deployment.recorded
-    if column is not None and load.outcomes is not None and readable:
-        columns = contents("outcomes", load).columns
-        if column not in columns:
-            text = f"the table has no column {column!r}; {nearest(column, columns)}"
-            check.refuse((*key, "outcomes"), text)
+    table, trace = (open_outcomes(load), open_trace(load)) if readable else (None, None)
+    if column is not None and table is not None and column not in table.columns:
+        text = f"the table has no column {column!r}; {nearest(column, table.columns)}"
+        check.refuse((*key, "outcomes"), text)
     if model is not None and load.trace is None:
         check.refuse(
             (*key, "recorded"),
             "names a model of a trace, and there is none: give workload.trace, or remove it",
         )
-    elif model is not None and readable:
-        targets = contents("trace", load).targets
-        if model not in targets:
-            text = f"the trace has no calls of {model!r}; {nearest(model, targets)}"
-            check.refuse((*key, "recorded"), text)
+    elif model is not None and trace is not None and model not in trace.targets:
+        text = f"the trace has no calls of {model!r}; {nearest(model, trace.targets)}"
+        check.refuse((*key, "recorded"), text)
 
 
 def _check_traffic(check: _ScenarioCheck, load: spec.Workload) -> None:
     if sum(load.invalid.values()) > 1:
         check.refuse(("workload", "invalid"), "shares add up to more than 1")
-    if load.repeats.questions > MOST_QUESTIONS:
-        check.refuse(("workload", "repeats", "questions"), f"at most {MOST_QUESTIONS:,}")
+    if load.repeats.questions > MAX_QUESTIONS:
+        check.refuse(("workload", "repeats", "questions"), f"at most {MAX_QUESTIONS:,}")
     spells = partial(burstiness.check_spells, load.burstiness, check.scenario.horizon)
     check.attempt(("workload", "burstiness", "spell"), spells, ("horizon",))
     if check.scenario.gateway.replicas > MOST_REPLICAS:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from simroute.config import schema, yaml_reader
-from simroute.config.inputs import contents, run_calendar
+from simroute.config.inputs import open_trace, run_calendar
 from simroute.core import formula
 from simroute.models import spec
 from simroute.models.calendar import Calendar
 from simroute.models.playback import Partition
 from simroute.models.price_notes import describe_prices
+from simroute.traces.playback.columns import PlaybackColumns
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ class Configuration:
     def expected_requests(self) -> float:
         """Requests of a replication, about."""
         load = self.scenario.workload
-        if load.trace:
-            return load.trace_loop * len(self.contents("trace").arrival)
+        if self.trace is not None:
+            return load.trace_loop * self.trace.requests
         return load.rate * self.scenario.horizon
 
     @property
@@ -113,7 +114,7 @@ class Configuration:
         """The date and hour of its seconds."""
         return run_calendar(self.scenario)
 
-    def contents(self, kind: str) -> Any:
-        """The contents of `workload.trace`, `.lengths` or `.outcomes`, None if there is none."""
-        path = getattr(self.scenario.workload, kind)
-        return None if path is None else contents(kind, self.scenario.workload)
+    @property
+    def trace(self) -> PlaybackColumns | None:
+        """The columns of its trace, None without one."""
+        return open_trace(self.scenario.workload)

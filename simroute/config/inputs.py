@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from simroute.config import yaml_reader
 from simroute.config.yaml_reader import Document
 from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.calendar import Calendar, workload_calendar
-from simroute.models.playback import playback_clock, request_range
+from simroute.models.playback import Playback
 from simroute.models.prices import catalogue_release
+from simroute.models.workload import Inputs, OutcomeTable
 from simroute.traces import ReadOptions, TraceError, read_outcomes
 from simroute.traces.formats.mapped_format import MappedFormat
 from simroute.traces.formats.mapping import MappingError, parse_mapping
 from simroute.traces.playback.cache import digest, open_columns
+from simroute.traces.playback.columns import PlaybackColumns
 
 __all__ = [
     "FILES",
-    "contents",
     "digest",
+    "open_inputs",
+    "open_outcomes",
+    "open_trace",
     "pin_prices",
     "read_inputs",
     "read_mapping",
@@ -30,7 +34,38 @@ __all__ = [
     "run_calendar",
 ]
 
-FILES = ("trace", "lengths", "outcomes")
+
+def open_trace(load: spec.Workload) -> PlaybackColumns | None:
+    """The columns of `workload.trace`, None without one. Raises TraceError, InputError."""
+    return None if load.trace is None else open_columns(load.trace, read_options(load.reading))
+
+
+def open_lengths(load: spec.Workload) -> PlaybackColumns | None:
+    """The columns of `workload.lengths`, None without one. Raises TraceError."""
+    return None if load.lengths is None else open_columns(load.lengths)
+
+
+def open_outcomes(load: spec.Workload) -> OutcomeTable | None:
+    """The table of `workload.outcomes`, None without one. Raises TraceError."""
+    return None if load.outcomes is None else _read_outcomes(load.outcomes)
+
+
+@lru_cache(maxsize=16)
+def _read_outcomes(path: str) -> OutcomeTable:
+    return read_outcomes(path)
+
+
+def open_inputs(load: spec.Workload) -> Inputs:
+    """The contents of all files that a workload names. Raises TraceError, InputError."""
+    return Inputs(open_trace(load), open_lengths(load), open_outcomes(load))
+
+
+FILES: dict[str, Callable[[spec.Workload], PlaybackColumns | OutcomeTable | None]] = {
+    "trace": open_trace,
+    "lengths": open_lengths,
+    "outcomes": open_outcomes,
+}
+"""Keys of a workload that name files -> what opens them."""
 
 
 def read_inputs(
@@ -42,21 +77,21 @@ def read_inputs(
     Raises InputError with what is wrong with each of them.
     """
     load = scenario.workload
+    has_horizon = any(text.startswith("scenario.horizon=") for text in overrides)
     problems: list[str] = []
-    for kind in FILES:
+    for kind, open_file in FILES.items():
         try:
-            content = None if getattr(load, kind) is None else contents(kind, load)
+            content = open_file(load)
         except InputError as error:
             problems += error.lines
             continue
         except TraceError as error:
             problems.append(f"{document.where(('workload', kind))}: workload.{kind}: {error}")
             continue
-        if kind == "trace" and content is not None:
+        if kind == "trace" and isinstance(content, PlaybackColumns):
             name = Path(load.trace or "").name
-            notes.append(f"{name}: {len(content.arrival):,} requests")
+            notes.append(f"{name}: {content.requests:,} requests")
             notes += [f"{name}: {note}" for note in content.notes]
-            has_horizon = any(text.startswith("scenario.horizon=") for text in overrides)
             problem = _trace_problem(load, content, document, has_horizon)
             if problem is not None:
                 problems.append(problem)
@@ -68,7 +103,7 @@ def read_inputs(
 
 
 def _trace_problem(
-    load: spec.Workload, trace: Any, document: Document, has_horizon: bool
+    load: spec.Workload, trace: PlaybackColumns, document: Document, has_horizon: bool
 ) -> str | None:
     """Why a trace cannot be played from `trace_from` to `trace_to`, None if it can."""
     path, last, stop = load.trace, float(trace.arrival[-1]), _last_second(load, trace)
@@ -93,8 +128,8 @@ def _trace_problem(
             f"{where}: workload.trace_from (--from): begins at {load.trace_from:.0f} s, and "
             f"{ends}; both count from the first request"
         )
-    first_request, end_request = request_range(load, trace)
-    if first_request >= end_request:
+    playback = Playback(load, trace)
+    if playback.start >= playback.stop:
         return (
             f"{path}: no request came from {load.trace_from:.0f} s to {stop:.0f} s "
             f"(--from, --to; from the first request)"
@@ -102,21 +137,21 @@ def _trace_problem(
     return None
 
 
-def _last_second(load: spec.Workload, trace: Any) -> float:
+def _last_second(load: spec.Workload, trace: PlaybackColumns) -> float:
     last = float(trace.arrival[-1])
     return last if load.trace_to is None else min(load.trace_to, last)
 
 
-def _trace_horizon(load: spec.Workload, trace: Any) -> float:
+def _trace_horizon(load: spec.Workload, trace: PlaybackColumns) -> float:
     """Seconds that the chosen part of a trace takes, all its repetitions included."""
-    loops = (load.trace_loop - 1) * playback_clock(load, trace).length
+    loops = (load.trace_loop - 1) * Playback(load, trace).clock.length
     return (_last_second(load, trace) - load.trace_from + loops) / load.rate_scale
 
 
 def run_calendar(scenario: spec.Scenario) -> Calendar:
     """The date and hour of a run's seconds: its trace's, or from `workload.profile.starts` on."""
     load = scenario.workload
-    return workload_calendar(load, None if load.trace is None else contents("trace", load))
+    return workload_calendar(load, open_trace(load))
 
 
 def pin_prices(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
@@ -142,14 +177,6 @@ def pin_prices(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
     )
 
 
-def contents(kind: str, load: spec.Workload) -> Any:
-    """A trace's columns on disk, or a table of outcomes. Raises TraceError, InputError."""
-    path = getattr(load, kind)
-    if kind == "outcomes":
-        return _outcomes(path)
-    return open_columns(path, read_options(load.reading) if kind == "trace" else None)
-
-
 def read_options(reading: spec.ReadOptions) -> ReadOptions:
     """The same as the readers of traces take it. Raises InputError."""
     return ReadOptions(
@@ -172,8 +199,3 @@ def read_mapping(path: Path) -> MappedFormat:
                 for key, text in error.problems
             )
         ) from None
-
-
-@lru_cache(maxsize=16)
-def _outcomes(path: str) -> Any:
-    return read_outcomes(path)

@@ -13,14 +13,14 @@ from dataclasses import is_dataclass
 from typing import Any, NamedTuple
 
 from simroute.config.fields import Form, declared_fields
-from simroute.config.inputs import contents
+from simroute.config.inputs import open_outcomes, open_trace
 from simroute.config.yaml_reader import Document, KeyPath
 from simroute.core.target import ROLES
 from simroute.errors import nearest
 from simroute.models import spec
 from simroute.models.quality import UNKNOWN, accuracy
 from simroute.text import clean
-from simroute.traces.playback.columns import NOBODY, OTHERS
+from simroute.traces.playback.columns import NOBODY, OTHERS, PlaybackColumns
 from simroute.traces.playback.write_columns import MAX_NAMES
 
 KINDS = ("target", "task", "feature", "task or feature", "provider")
@@ -96,10 +96,7 @@ def known_names(scenario: spec.Scenario) -> dict[str, KnownNames]:
     """Kind -> the names that there are. Raises TraceError, InputError where the workload's files
     cannot be read."""
     load = scenario.workload
-    trace, outcomes = (
-        None if getattr(load, kind) is None else contents(kind, load)
-        for kind in ("trace", "outcomes")
-    )
+    trace, outcomes = open_trace(load), open_outcomes(load)
     if outcomes is None:
         tasks = _logged_or_own("task", list(load.tasks), trace)
     else:
@@ -119,7 +116,7 @@ def known_names(scenario: spec.Scenario) -> dict[str, KnownNames]:
     }
 
 
-def _logged_or_own(kind: str, own: list[str], trace: Any) -> KnownNames:
+def _logged_or_own(kind: str, own: list[str], trace: PlaybackColumns | None) -> KnownNames:
     """A log's names of a kind, where it has any, since the run has those; else the scenario's."""
     logged = [] if trace is None else trace.names.get(kind, [])
     used = [name for name in logged if name not in (NOBODY, OTHERS)]

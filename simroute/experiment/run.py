@@ -11,6 +11,7 @@ from typing import Any
 from simpy import Environment
 
 from simroute.config.configuration import Configuration
+from simroute.config.inputs import open_inputs
 from simroute.experiment.trace_columns import budget_periods, observed_sends, trace_days
 from simroute.ledger import Ledger, Sink
 from simroute.metrics import Context, EvidenceFold, Figures, Fold
@@ -55,10 +56,9 @@ def build_world(
 
 def build_weather(configuration: Configuration, replication: int) -> Weather:
     """What happens in a replication, whatever the policy."""
-    files = {kind: configuration.contents(kind) for kind in ("trace", "lengths", "outcomes")}
-    return Weather(
-        configuration.scenario, configuration.seed, replication, part=configuration.part, **files
-    )
+    scenario = configuration.scenario
+    inputs = open_inputs(scenario.workload)
+    return Weather(scenario, configuration.seed, replication, inputs, configuration.part)
 
 
 def build_context(configuration: Configuration, made: SimWorld) -> Context:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,6 @@ from simroute.config.inputs import run_calendar
 from simroute.metrics.tallies import BudgetPeriods
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
-from simroute.models.playback import playback_clock
 from simroute.policies.budget import SLOTS
 from simroute.worlds.periods import Periods
 
@@ -31,21 +29,23 @@ def trace_days(
 ) -> tuple[list[str], Callable[[np.ndarray], np.ndarray]] | None:
     """Names of the days of a replay (dates in UTC; numbers where the clock is relative), and the
     place of arrivals' days among them."""
-    trace: Any = configuration.contents("trace")
+    trace = configuration.trace
     if trace is None or configuration.command != "replay":
         return None
-    time = playback_clock(configuration.scenario.workload, trace)
+    load = configuration.scenario.workload
     first = datetime.fromtimestamp(0 if trace.relative else trace.first_ns / 1e9, UTC) + timedelta(
-        seconds=time.start
+        seconds=load.trace_from
     )
     offset = (first - first.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
-    many = min(MOST_DAYS, int((offset + configuration.scenario.horizon * time.scale) // DAY) + 1)
+    many = min(
+        MOST_DAYS, int((offset + configuration.scenario.horizon * load.rate_scale) // DAY) + 1
+    )
     names = [
         f"day {k + 1}" if trace.relative else (first + timedelta(days=k)).strftime("%Y-%m-%d")
         for k in range(many)
     ]
     return names, lambda when: np.minimum(
-        ((offset + when * time.scale) // DAY).astype(np.int64), many - 1
+        ((offset + when * load.rate_scale) // DAY).astype(np.int64), many - 1
     )
 
 

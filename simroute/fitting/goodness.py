@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +13,8 @@ from simroute.fitting.arrivals import SCALES, dispersion
 from simroute.fitting.sample import Calls, Sample
 from simroute.models import spec
 from simroute.models.weather import Weather
+from simroute.models.workload import Inputs
+from simroute.traces.playback.in_memory import Trace
 
 MAX_DISTANCE = 0.05
 """A larger Kolmogorov-Smirnov distance is called a bad fit."""
@@ -117,13 +118,11 @@ def _times(scenario: spec.Scenario, name: str, calls: Calls, seed: int) -> Itera
     if n < MIN_CALLS:
         return
     load = spec.Workload(trace="log", max_output_tokens=int(answered.output_tokens.max()) + 1)
-    trace: Any = SimpleNamespace(
-        arrival=answered.t,
-        input_tokens=answered.input_tokens.astype(np.int64),
-        output_tokens=answered.output_tokens.astype(np.int64),
+    trace = Trace(
+        answered.t, answered.input_tokens.astype(np.int64), answered.output_tokens.astype(np.int64)
     )
     played = replace(scenario, workload=load, horizon=float(answered.t[-1]) + 1)
-    weather = Weather(played, seed, 0, trace=trace)
+    weather = Weather(played, seed, 0, Inputs(trace))
     model = weather.deployments[name]
     first, whole = [], []
     for block in weather.blocks():

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from simroute.models import spec
+
+if TYPE_CHECKING:  # completing a word needs dates, and no numbers
+    from simroute.models.playback import TraceColumns
 
 HOUR, DAY, WEEK = 3600.0, 86_400.0, 604_800.0
 MONDAY = 4 * DAY
@@ -38,16 +41,12 @@ class Calendar(NamedTuple):
         return (moment - self.start) / self.scale
 
 
-def workload_calendar(load: spec.Workload, trace: Any = None) -> Calendar:
-    """Of the workload with its trace, where it has one. Faster replays and parts of a log keep its
-    dates; a repeated log goes on with the next."""
-    # here: completing a word needs dates, and no numbers
-    from simroute.models.playback import playback_clock
-
-    time = None if trace is None else playback_clock(load, trace)
-    if time is not None and not getattr(trace, "relative", True):
-        return Calendar(trace.first_ns / 1e9 + time.start, time.scale, True)
-    scale = 1.0 if time is None else time.scale
+def workload_calendar(load: spec.Workload, trace: TraceColumns | None = None) -> Calendar:
+    """The calendar of a workload, with its trace where it has one. Faster replays and parts of a
+    log keep its dates; a repeated log goes on with the next."""
+    scale = 1.0 if trace is None else load.rate_scale
+    if trace is not None and not trace.relative:
+        return Calendar(trace.first_ns / 1e9 + load.trace_from, scale, True)
     starts = load.profile.starts
     if isinstance(starts, str):
         return Calendar(parse_start(starts).timestamp(), scale, True)

@@ -1,9 +1,8 @@
-"""One model at one provider: what a call sent to it meets, as draws for whole blocks of
-requests."""
+"""One model at one provider: what a call sent to it meets, drawn for whole blocks of requests."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,22 +10,42 @@ import numpy as np
 from simroute.core import Price, Target
 from simroute.models import spec
 from simroute.models.billing import Tariff
+from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.faults import Timeline
 from simroute.models.limits import RateLimit
-from simroute.models.logged_behaviour import EmpiricalDeployment
-from simroute.models.prices import PriceSteps
 from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
 from simroute.models.workload import Block
 
 
 class Answers(Protocol):
-    def scores(self, block: Block, n: int) -> np.ndarray: ...
+    """How good a model's answers are. is_graded: by task code, whether that is known."""
+
+    is_graded: list[bool]
+
+    def scores(self, block: Block, n: int) -> np.ndarray:
+        """The quality (0 … 1) of each request's answer at its n-th call (from 0)."""
+        ...
+
+
+class ServiceTimes(Protocol):
+    """How long calls to a deployment take."""
+
+    def draw_times(
+        self, block: Block, n: int, source: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """For the n-th call (from 0) of each request, seconds: to the first token, from there to
+        the last, and until an error is answered."""
+        ...
 
 
 class DrawLists(NamedTuple):
-    """For each request of a block, at its n-th call to this target: seconds, and uniforms in [0,
-    1)."""
+    """For each request of a block, at its n-th call to this target.
+
+    ttft: seconds to the first token; decode: from there to the last; error_s: until an error is
+        answered. u_outcome, u_truncation: uniforms in [0, 1) that decide whether it succeeds, and
+        where its answer is cut. quality: of the answer, 0 … 1.
+    """
 
     ttft: list[float]
     decode: list[float]
@@ -37,7 +56,7 @@ class DrawLists(NamedTuple):
 
 
 class DrawArrays(NamedTuple):
-    """The same as columns, for who looks at whole blocks."""
+    """`DrawLists` as arrays, for work on whole blocks."""
 
     ttft: np.ndarray
     decode: np.ndarray
@@ -47,35 +66,59 @@ class DrawArrays(NamedTuple):
     quality: np.ndarray
 
 
-class DeploymentModel:
-    """The weather at one target. `graded`: by task code, whether it is known how good its answers
-    are."""
+class LognormalTimes:
+    """Times as `spec.Latency` states them, `overhead` seconds added."""
 
-    def __init__(
-        self,
-        name: str,
-        deployment: spec.Deployment,
-        prices: PriceSteps,
-        timeline: Timeline,
-        scores: Answers,
-        streams: Streams,
-        overhead: float,
-        recorded: EmpiricalDeployment | None = None,
-        graded: Sequence[bool] = (),
-    ) -> None:
-        limits = deployment.limits
-        family = deployment.family or deployment.model.split("/")[-1].split("-")[0].lower()
-        self.target = Target(
-            name, deployment.provider, deployment.model, family, limits.rpm, limits.tpm
-        )
-        self.spec = deployment
-        self.limits = (
-            RateLimit(limits) if limits.rpm is not None or limits.tpm is not None else None
-        )
-        self.conditions = timeline.at
-        self.tariff = Tariff(prices)
-        self._scores, self._streams, self._overhead = scores, streams, overhead
-        self.empirical, self.graded = recorded, graded
+    def __init__(self, name: str, latency: spec.Latency, streams: Streams, overhead: float) -> None:
+        self._name, self._latency = name, latency
+        self._streams, self._overhead = streams, overhead
+
+    def draw_times(
+        self, block: Block, n: int, source: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As `ServiceTimes`."""
+        latency, size = self._latency, block.size
+        normal = source.standard_normal((2, BLOCK))[:, :size]
+        if latency.correlation:
+            rho = latency.correlation
+            normal[1] = rho * normal[0] + np.sqrt(1.0 - rho**2) * normal[1]
+        spread, pace = np.exp(latency.sigma * normal[0]), np.exp(latency.token_sigma * normal[1])
+        error = latency.error * spread + self._overhead
+        slow = latency.slow
+        if slow.share:
+            source = self._streams.block("slow", self._name, n, block=block.first // BLOCK)
+            here = source.random(BLOCK)[:size] < slow.share
+            spread = np.where(here, slow.factor * np.exp(slow.sigma * normal[0]), spread)
+            pace = np.where(here, slow.token_factor * np.exp(slow.token_sigma * normal[1]), pace)
+        median = latency.base + latency.per_1k_input * block.input_tokens / 1000
+        ttft = median * spread + (latency.floor + self._overhead)
+        return ttft, block.output_tokens * latency.per_output_token * pace, error
+
+
+@dataclass(eq=False)
+class DeploymentModel:
+    """The weather at one target. conditions(t): what holds at `t` seconds, and until when; limits:
+    None without any; is_graded: as of its `answers`."""
+
+    target: Target
+    spec: spec.Deployment
+    timeline: Timeline
+    tariff: Tariff
+    times: ServiceTimes
+    answers: Answers
+    streams: Streams
+
+    def __post_init__(self) -> None:
+        limits = self.spec.limits
+        has_limits = limits.rpm is not None or limits.tpm is not None
+        self.limits = RateLimit(limits) if has_limits else None
+        self.conditions = self.timeline.at
+        self.is_graded = self.answers.is_graded
+
+    @property
+    def empirical(self) -> EmpiricalDeployment | None:
+        """The deployment of a log that it is resampled from."""
+        return self.times if isinstance(self.times, EmpiricalDeployment) else None
 
     def price_at(self, t: float) -> tuple[Price, float]:
         """What tokens cost at `t` (s), and until when."""
@@ -88,37 +131,8 @@ class DeploymentModel:
         return DrawLists(*(column.tolist() for column in self.draw_arrays(block, n)))
 
     def draw_arrays(self, block: Block, n: int) -> DrawArrays:
-        """`draws` as columns."""
-        latency, size = self.spec.latency, block.size
-        source = self._streams.block("send", self.target.name, n, block=block.first // BLOCK)
-        coin, cut = source.random((2, BLOCK))[:, :size]
-        if self.empirical is not None:
-            chosen = self._streams.block(
-                "recorded", self.target.name, n, block=block.first // BLOCK
-            ).random((2, BLOCK))[:, :size]
-            ttft, decode, error = self.empirical.draw(
-                block.arrival, block.input_tokens, block.output_tokens, chosen
-            )
-            return DrawArrays(ttft, decode, error, coin, cut, self._scores.scores(block, n))
-        normal = source.standard_normal((2, BLOCK))[:, :size]
-        if latency.correlation:
-            normal[1] = (
-                latency.correlation * normal[0] + np.sqrt(1.0 - latency.correlation**2) * normal[1]
-            )
-        around, pace = np.exp(latency.sigma * normal[0]), np.exp(latency.token_sigma * normal[1])
-        error = latency.error * around + self._overhead
-        if latency.slow.share:
-            slow = latency.slow
-            here = (
-                self._streams.block("slow", self.target.name, n, block=block.first // BLOCK).random(
-                    BLOCK
-                )[:size]
-                < slow.share
-            )
-            around = np.where(here, slow.factor * np.exp(slow.sigma * normal[0]), around)
-            pace = np.where(here, slow.token_factor * np.exp(slow.token_sigma * normal[1]), pace)
-        ttft = (latency.base + latency.per_1k_input * block.input_tokens / 1000) * around + (
-            latency.floor + self._overhead
-        )
-        decode = block.output_tokens * latency.per_output_token * pace
-        return DrawArrays(ttft, decode, error, coin, cut, self._scores.scores(block, n))
+        """`draw_lists` as arrays."""
+        source = self.streams.block("send", self.target.name, n, block=block.first // BLOCK)
+        u_outcome, u_truncation = source.random((2, BLOCK))[:, : block.size]
+        times = self.times.draw_times(block, n, source)
+        return DrawArrays(*times, u_outcome, u_truncation, self.answers.scores(block, n))

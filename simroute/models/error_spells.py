@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.faults import ErrorSteps
 from simroute.models.random import Streams
 
 MOST_SPELLS = 100_000
@@ -21,7 +22,7 @@ def check_spells(bad: spec.Clustered, horizon: float) -> None:
 
 def draw_error_steps(
     name: str, deployment: spec.Deployment, streams: Streams, horizon: float
-) -> list[tuple[float, dict[int, float]]]:
+) -> ErrorSteps:
     """(from second, {status: share}) in order: fair and bad spells by turns, exponential and in
     equilibrium at t = 0; none without `clustered`.
 

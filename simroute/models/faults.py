@@ -12,6 +12,8 @@ import numpy as np
 from simroute.models import spec
 from simroute.models.random import Streams
 
+ErrorSteps = list[tuple[float, dict[int, float]]]
+"""(from which second on, status -> share of calls that fail with it in fair weather), in order."""
 HANG = 0
 MOST_SPELLS = 100_000
 
@@ -77,7 +79,7 @@ class Timeline:
         deployment: spec.Deployment,
         windows: list[OutageWindow],
         outages: dict[str, spec.Outage],
-        steps: list[tuple[float, dict[int, float]]] | None = None,
+        steps: ErrorSteps | None = None,
     ) -> None:
         """`steps`: from when on which share of calls fails with which status in fair weather,
         instead of the deployment's `errors`."""

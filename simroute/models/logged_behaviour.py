@@ -3,9 +3,9 @@ size, failures in the windows where they were."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
+
+from simroute.models.faults import ErrorSteps
 
 NEIGHBOURS = 32
 """A call's time is that of one of so many calls of the log, the nearest in size."""
@@ -15,19 +15,6 @@ neighbours are smaller, or all larger."""
 ENOUGH = 20
 """Calls in a window, on average, from which on its share of failures is believed."""
 WINDOW, HOUR = 300.0, 3600.0
-
-
-class PlaybackClock(NamedTuple):
-    """Seconds of the run to seconds of the trace: it begins at `start`, goes `scale` times as fast,
-    and over again after `length`."""
-
-    start: float
-    scale: float
-    length: float
-
-    def trace_time(self, t: np.ndarray) -> np.ndarray:
-        """The trace's time at these times of the run."""
-        return np.asarray(self.start + np.mod(t * self.scale, self.length))
 
 
 class LatencySamples:
@@ -103,11 +90,11 @@ class LoggedBehaviour:
         )
         failed = np.sort(seen["latency_s"][mine & seen["failed"].astype(bool)])
         self._failed = failed if len(failed) else np.array([0.3])
-        self.errors: list[tuple[float, dict[int, float]]] = (
+        self.errors: ErrorSteps = (
             _errors(seen, target) if always is None else [(0.0, {always: 1.0})]
         )
 
-    def draw(
+    def draw_times(
         self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(ttft, decode, error) seconds of calls at these seconds of the trace, with so many
@@ -154,7 +141,7 @@ def _weights(
     return base, per_input, per_output
 
 
-def _errors(seen: dict[str, np.ndarray], target: int) -> list[tuple[float, dict[int, float]]]:
+def _errors(seen: dict[str, np.ndarray], target: int) -> ErrorSteps:
     """Shares of failures by status in windows wide enough to tell."""
     mine, bad = seen["calls_target"] == target, seen["failures_target"] == target
     windows, calls = seen["calls_w"][mine], seen["calls_calls"][mine]
@@ -177,42 +164,8 @@ def _errors(seen: dict[str, np.ndarray], target: int) -> list[tuple[float, dict[
         strict=True,
     ):
         shares[w][status] = shares[w].get(status, 0.0) + n / total[w]
-    steps: list[tuple[float, dict[int, float]]] = [(0.0, {})]
+    steps: ErrorSteps = [(0.0, {})]
     for w in sorted(total):
         if shares[w] != steps[-1][1]:
             steps.append((w * wide * WINDOW, shares[w]))
     return steps
-
-
-class EmpiricalDeployment:
-    """A deployment's behaviour, on the clock of a run."""
-
-    def __init__(self, behaviour: LoggedBehaviour, clock: PlaybackClock) -> None:
-        self.behaviour, self.clock = behaviour, clock
-
-    def draw(
-        self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """`Behaviour.draw` at these seconds of the run."""
-        return self.behaviour.draw(self.clock.trace_time(when), asked, given, coin)
-
-    def has_enough_calls(self, when: np.ndarray) -> np.ndarray:
-        """`Behaviour.observed` at these seconds of the run."""
-        return self.behaviour.has_enough_calls(self.clock.trace_time(when))
-
-    def errors(self, horizon: float) -> list[tuple[float, dict[int, float]]]:
-        """(from second of the run, {status: share}), in order."""
-        start, scale, length = self.clock
-        steps, turn = [], 0
-        while turn * length < horizon * scale:
-            edges = [
-                (max(when, start), shares)
-                for when, shares in self.behaviour.errors
-                if when < start + length
-            ]
-            here = dict(edges)  # of those before the start, the last
-            steps += [
-                ((when - start + turn * length) / scale, shares) for when, shares in here.items()
-            ]
-            turn += 1
-        return steps

@@ -4,191 +4,179 @@ of its sessions."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from simroute.models import spec
-from simroute.models.logged_behaviour import PlaybackClock
+from simroute.models.logged_behaviour import LoggedBehaviour
 from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
 
-MOVED = 300.0
+MAX_SHIFT = 300.0
 """A session of a bootstrap comes up to so many seconds earlier or later (in a shorter trace, up to
 its length)."""
-
-
-MOMENT = 1e12
-"""Seconds after which a trace that is one moment would begin anew: never."""
+NEVER = 1e12
+"""Seconds after which a trace of a single moment begins anew."""
+BlockColumns = dict[str, np.ndarray]
 
 
 class TraceColumns(Protocol):
-    """Arrivals (s, from the first, in order) and lengths read from a file.
+    """A trace as columns, one entry a request, in order of arrival.
 
-    One that is kept on disk has `requests`, `column(name)`, `block(start, stop)` and
-    `select(places)` as well, with more columns.
+    requests: int. first_ns: arrival of the first, ns since 1970, or, if `relative`, on the trace's
+        own clock. repeated_questions: how many questions came more than once.
+    names: column (user, feature, task, team) -> names by code. known_columns: canonical columns
+        that hold a value in some row.
+    targets: "provider/model". routes: targets, by index, to which a request was sent in order;
+        fallback_chains: the same, followed by what was most often tried after they failed.
     """
 
-    arrival: np.ndarray
-    input_tokens: np.ndarray
-    output_tokens: np.ndarray
+    requests: int
+    first_ns: int
+    relative: bool
+    repeated_questions: int
+    names: dict[str, list[str]]
+    known_columns: list[str]
+    targets: list[str]
+    routes: list[list[int]]
+    fallback_chains: list[list[int]]
+
+    def column(self, name: str) -> np.ndarray:
+        """All of one column: `arrival` (s since the first), `input_tokens`, `output_tokens` and
+        `session` are always there."""
+        ...
+
+    def block(self, start: int, stop: int) -> BlockColumns:
+        """The columns of requests `start` to `stop` - 1."""
+        ...
+
+    def select(self, places: np.ndarray) -> BlockColumns:
+        """The columns of the requests at these places."""
+        ...
+
+    def behaviour(self, target: str) -> LoggedBehaviour:
+        """How one of `targets` behaved. Raises ValueError."""
+        ...
 
 
-def playback_clock(load: spec.Workload, trace: Any) -> PlaybackClock:
-    """How the run's time goes through the trace."""
-    last = float(_arrival(trace)[-1])
-    end = last if load.trace_to is None else min(load.trace_to, last)
-    start, stop = request_range(load, trace)
-    count = stop - start
-    length = end - load.trace_from or MOMENT
-    return PlaybackClock(
-        load.trace_from,
-        load.rate_scale,
-        length if load.trace_loop == 1 else length * (1 + 1 / max(1, count)),
-    )
+class PlaybackClock(NamedTuple):
+    """Maps seconds of the run to seconds of the trace: from `start` on, `scale` times as fast,
+    again from `start` after `length`."""
 
+    start: float
+    scale: float
+    length: float
 
-def play_blocks(
-    load: spec.Workload, trace: Any, horizon: float, streams: Streams
-) -> Iterator[dict[str, np.ndarray]]:
-    """Blocks of columns, all but the last of them full; `arrival` counts from the start of the
-    window, in seconds of the run."""
-    time = playback_clock(load, trace)
-    start, stop = request_range(load, trace)
-    if load.trace_jitter:
-        yield from _jittered(trace, time, start, stop, horizon, streams, load.trace_loop)
-        return
-    held: list[dict[str, np.ndarray]] = []
-    size = 0
-    for turn in range(load.trace_loop):
-        for place in range(start, stop, BLOCK):
-            part = _part(trace, place, min(place + BLOCK, stop))
-            part["arrival"] = (part["arrival"] - time.start + turn * time.length) / time.scale
-            if part["arrival"][-1] > horizon:
-                inside = part["arrival"] <= horizon
-                part = {name: column[inside] for name, column in part.items()}
-            held.append(part)
-            size += len(part["arrival"])
-            while size >= BLOCK:
-                joined = _joined(held)
-                yield {name: column[:BLOCK] for name, column in joined.items()}
-                held = [{name: column[BLOCK:] for name, column in joined.items()}]
-                size -= BLOCK
-    if size:
-        yield _joined(held)
+    def trace_time(self, t: np.ndarray) -> np.ndarray:
+        """Seconds of the trace at these seconds of the run."""
+        return np.asarray(self.start + np.mod(t * self.scale, self.length))
 
-
-def _jittered(
-    trace: Any,
-    time: PlaybackClock,
-    start: int,
-    stop: int,
-    horizon: float,
-    streams: Streams,
-    loop: int,
-) -> Iterator[dict[str, np.ndarray]]:
-    """Each session as often as a Poisson number of mean 1 says (a bootstrap that needs no total),
-    its copies at other times."""
-    arrival = np.array(_arrival(trace)[start:stop])
-    sessions = np.unique(_column(trace, "session", start, stop), return_inverse=True)[1]
-    many = int(sessions.max()) + 1
-    places, times = [], []
-    for turn in range(loop):
-        often = streams.block("jitter", turn, block=0).poisson(1.0, many)
-        for copy in range(int(often.max())):
-            here = np.flatnonzero(often[sessions] > copy)
-            moved = min(MOVED, time.length) * (
-                2 * streams.block("jitter", turn, "moved", copy, block=0).random(many) - 1
-            )
-            when = np.abs(arrival[here] - time.start + moved[sessions[here]])
-            places.append(start + here)
-            times.append(
-                turn * time.length + np.where(when > time.length, 2 * time.length - when, when)
-            )
-    when, where = np.concatenate(times) / time.scale, np.concatenate(places)
-    order = np.argsort(when, kind="stable")
-    order = order[when[order] <= horizon]
-    for place in range(0, len(order), BLOCK):
-        chosen = order[place : place + BLOCK]
-        part = _picked(trace, where[chosen])
-        part["arrival"] = when[chosen]
-        yield part
-
-
-def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return (
-        parts[0]
-        if len(parts) == 1
-        else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    )
-
-
-def _arrival(trace: Any) -> np.ndarray:
-    arrival: np.ndarray = trace.column("arrival") if hasattr(trace, "column") else trace.arrival
-    return arrival
-
-
-def _column(trace: Any, name: str, start: int, stop: int) -> np.ndarray:
-    return (
-        np.array(trace.column(name)[start:stop])
-        if hasattr(trace, "column")
-        else np.arange(start, stop)
-    )
-
-
-def _part(trace: Any, start: int, stop: int) -> dict[str, np.ndarray]:
-    if hasattr(trace, "block"):
-        return _told(trace, trace.block(start, stop))
-    return {
-        name: getattr(trace, name)[start:stop]
-        for name in ("arrival", "input_tokens", "output_tokens")
-    }
+    def run_time(self, trace_time: np.ndarray, turn: int) -> np.ndarray:
+        """Seconds of the run at these seconds of the trace, in the `turn`-th pass (from 0)."""
+        return (trace_time - self.start + turn * self.length) / self.scale
 
 
 class Partition(NamedTuple):
-    """The `number`-th of `among` equal parts of a replay, counted in blocks of requests."""
+    """The `number`-th (from 0) of `among` equal parts of a playback, in blocks of requests."""
 
     number: int
     among: int
 
-    def blocks(self, load: spec.Workload, trace: Any) -> range:
-        """The numbers of its blocks."""
-        start, stop = request_range(load, trace)
-        many = -(-(stop - start) * load.trace_loop // BLOCK)
-        return range(self.number * many // self.among, (self.number + 1) * many // self.among)
 
-    def start_s(self, load: spec.Workload, trace: Any) -> float:
-        """When its first request comes, in seconds of the run."""
-        (start, stop), time = request_range(load, trace), playback_clock(load, trace)
-        turn, place = divmod(self.blocks(load, trace).start * BLOCK, stop - start)
-        return (
-            float(_arrival(trace)[start + place]) - time.start + turn * time.length
-        ) / time.scale
+class Playback:
+    """A trace as a workload plays it. `start`, `stop`: indices of the first request within
+    `trace_from` … `trace_to`, and behind the last."""
+
+    def __init__(self, load: spec.Workload, trace: TraceColumns) -> None:
+        self._load, self._trace = load, trace
+        arrival = trace.column("arrival")
+        last = float(arrival[-1])
+        end = last if load.trace_to is None else min(load.trace_to, last)
+        self.start = int(np.searchsorted(arrival, load.trace_from))
+        self.stop = len(arrival)
+        if load.trace_to is not None:
+            self.stop = int(np.searchsorted(arrival, load.trace_to, "right"))
+        length = end - load.trace_from or NEVER
+        if load.trace_loop > 1:
+            length *= 1 + 1 / max(1, self.stop - self.start)
+        self.clock = PlaybackClock(load.trace_from, load.rate_scale, length)
+
+    def blocks(self, horizon: float, streams: Streams) -> Iterator[BlockColumns]:
+        """Columns of `BLOCK` requests at a time (the last may be shorter); `arrival` in seconds of
+        the run, none behind the horizon. Columns that the trace does not know are left out."""
+        parts = self._bootstrap(horizon, streams) if self._load.trace_jitter else self._all(horizon)
+        for columns in parts:
+            if not self._trace.repeated_questions:
+                columns.pop("question", None)
+            if "session" not in self._trace.known_columns:
+                columns.pop("session", None)
+            yield columns
+
+    def block_numbers(self, part: Partition) -> range:
+        """The numbers of a part's blocks."""
+        count = -(-(self.stop - self.start) * self._load.trace_loop // BLOCK)
+        return range(part.number * count // part.among, (part.number + 1) * count // part.among)
+
+    def first_arrival(self, part: Partition) -> float:
+        """When a part's first request comes, in seconds of the run."""
+        first = self.block_numbers(part).start * BLOCK
+        turn, index = divmod(first, self.stop - self.start)
+        arrival = np.asarray(self._trace.column("arrival")[self.start + index])
+        return float(self.clock.run_time(arrival, turn))
+
+    def _all(self, horizon: float) -> Iterator[BlockColumns]:
+        pending: list[BlockColumns] = []
+        size = 0
+        for turn in range(self._load.trace_loop):
+            for first in range(self.start, self.stop, BLOCK):
+                columns = self._trace.block(first, min(first + BLOCK, self.stop))
+                columns["arrival"] = self.clock.run_time(columns["arrival"], turn)
+                if columns["arrival"][-1] > horizon:
+                    inside = columns["arrival"] <= horizon
+                    columns = {name: column[inside] for name, column in columns.items()}
+                pending.append(columns)
+                size += len(columns["arrival"])
+                while size >= BLOCK:
+                    joined = _concatenate(pending)
+                    yield {name: column[:BLOCK] for name, column in joined.items()}
+                    pending = [{name: column[BLOCK:] for name, column in joined.items()}]
+                    size -= BLOCK
+        if size:
+            yield _concatenate(pending)
+
+    def _bootstrap(self, horizon: float, streams: Streams) -> Iterator[BlockColumns]:
+        """Each session as often as a Poisson number of mean 1 says (a bootstrap that needs no
+        total), each of its copies shifted by a time of its own."""
+        clock = self.clock
+        within = self._trace.column("arrival")[self.start : self.stop] - clock.start
+        session = np.unique(
+            self._trace.column("session")[self.start : self.stop], return_inverse=True
+        )[1]
+        sessions = int(session.max()) + 1
+        indices, times = [], []
+        for turn in range(self._load.trace_loop):
+            copies = streams.block("jitter", turn, block=0).poisson(1.0, sessions)
+            for copy in range(int(copies.max())):
+                here = np.flatnonzero(copies[session] > copy)
+                shift = min(MAX_SHIFT, clock.length) * (
+                    2 * streams.block("jitter", turn, "moved", copy, block=0).random(sessions) - 1
+                )
+                when = np.abs(within[here] + shift[session[here]])
+                when = np.where(when > clock.length, 2 * clock.length - when, when)
+                indices.append(self.start + here)
+                times.append(turn * clock.length + when)
+        arrival, index = np.concatenate(times) / clock.scale, np.concatenate(indices)
+        order = np.argsort(arrival, kind="stable")
+        order = order[arrival[order] <= horizon]
+        for first in range(0, len(order), BLOCK):
+            chosen = order[first : first + BLOCK]
+            columns = self._trace.select(index[chosen])
+            columns["arrival"] = arrival[chosen]
+            yield columns
 
 
-def request_range(load: spec.Workload, trace: Any) -> tuple[int, int]:
-    """Places of the first request within `trace_from` … `trace_to`, and behind the last."""
-    arrival = _arrival(trace)
-    stop = (
-        len(arrival)
-        if load.trace_to is None
-        else int(np.searchsorted(arrival, load.trace_to, "right"))
-    )
-    return int(np.searchsorted(arrival, load.trace_from)), stop
-
-
-def _picked(trace: Any, places: np.ndarray) -> dict[str, np.ndarray]:
-    if hasattr(trace, "select"):
-        return _told(trace, trace.select(places))
-    return {
-        name: getattr(trace, name)[places] for name in ("arrival", "input_tokens", "output_tokens")
-    }
-
-
-def _told(trace: Any, part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Without what the log does not say."""
-    if not trace.repeated_questions:
-        del part["question"]
-    if "session" not in trace.known_columns:
-        del part["session"]
-    return part
+def _concatenate(parts: list[BlockColumns]) -> BlockColumns:
+    if len(parts) == 1:
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

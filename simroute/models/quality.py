@@ -44,6 +44,7 @@ class AnswerCopula:
         accuracies: Sequence[float | None],
     ) -> None:
         self._streams, self._questions, self._name, self._model = streams, questions, name, model
+        self.is_graded = [share is not None for share in accuracies]
         self._threshold = np.array(
             [_probit(UNKNOWN if share is None else share) for share in accuracies]
         )
@@ -63,12 +64,13 @@ class AnswerCopula:
 
 
 class MeasuredAnswers:
-    """Answers as they were measured: one column of a prompt × model table."""
+    """Answers as they were measured: one column of a prompt × model table, with one answer to each
+    prompt, which every call gives."""
 
-    def __init__(self, column: np.ndarray) -> None:
+    def __init__(self, column: np.ndarray, tasks: int) -> None:
         self._column = column
+        self.is_graded = [True] * tasks
 
-    # the table holds one answer to each prompt: every call gives that one
     def scores(self, block: Block, n: int) -> np.ndarray:
         return np.asarray(self._column[block.row], float)
 

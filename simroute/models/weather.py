@@ -4,61 +4,64 @@ outages."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
+from simroute.core import Target
 from simroute.models import spec
+from simroute.models.billing import Tariff
 from simroute.models.calendar import workload_calendar
-from simroute.models.deployment import Answers, DeploymentModel
+from simroute.models.deployment import Answers, DeploymentModel, LognormalTimes, ServiceTimes
+from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.error_spells import draw_error_steps
 from simroute.models.faults import Timeline, draw_outages
-from simroute.models.logged_behaviour import EmpiricalDeployment
-from simroute.models.playback import Partition, TraceColumns, playback_clock
+from simroute.models.playback import Partition
 from simroute.models.prices import resolve_prices
 from simroute.models.quality import AnswerCopula, MeasuredAnswers, accuracy
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
-from simroute.models.workload import Block, OutcomeTable, WorkloadModel
+from simroute.models.workload import Block, Inputs, WorkloadModel
 
+NO_INPUTS = Inputs()
 PINGS = 1 << 28
 """Block numbers from here on belong to background calls, so many for each replica."""
 
 
 class Weather:
-    """What a simulated world is given. Files (`trace`, `lengths`, `outcomes`) come already read."""
+    """What a simulated world is given.
+
+    inputs: the contents of the workload's files. part: of a trace, the only part that is played.
+    tasks, users, features, teams: names by code. routes: by code, the deployments to which a log
+    says that requests were sent; fallback_chains: the same, with what mostly followed.
+    """
 
     def __init__(
         self,
         scenario: spec.Scenario,
         seed: int,
         replication: int,
-        *,
-        trace: TraceColumns | None = None,
-        lengths: TraceColumns | None = None,
-        outcomes: OutcomeTable | None = None,
+        inputs: Inputs = NO_INPUTS,
         part: Partition | None = None,
     ) -> None:
         self.scenario = scenario
         self.horizon = scenario.horizon
-        self.calendar = workload_calendar(scenario.workload, trace)
+        self.part, self._trace, self._outcomes = part, inputs.trace, inputs.outcomes
+        self.calendar = workload_calendar(scenario.workload, inputs.trace)
         self.streams = Streams(seed, replication)
-        self._trace, self.part = trace, part
-        self.repeated_questions = getattr(trace, "repeated_questions", 0) or (
-            scenario.workload.repeats.questions if scenario.workload.repeats.share > 0 else 0
-        )
+        repeats = scenario.workload.repeats
+        self.repeated_questions = repeats.questions if repeats.share > 0 else 0
+        if inputs.trace is not None and inputs.trace.repeated_questions:
+            self.repeated_questions = inputs.trace.repeated_questions
         self._questions = Questions(self.streams, self.repeated_questions)
-        self._workload = WorkloadModel(
-            scenario, self.streams, self._questions, trace, lengths, outcomes
+        self._workload = workload = WorkloadModel(scenario, self.streams, self._questions, inputs)
+        self.tasks, self.users = workload.tasks, workload.users
+        self.features, self.teams = workload.features, workload.teams
+        trace = inputs.trace
+        self.routes = [] if trace is None else self._own_names(trace.targets, trace.routes)
+        self.fallback_chains = (
+            [] if trace is None else self._own_names(trace.targets, trace.fallback_chains)
         )
-        self.tasks, self.users, self.features = (
-            self._workload.tasks,
-            self._workload.users,
-            self._workload.features,
-        )
-        self.teams = self._workload.teams
-        self.routes, self.fallback_chains = self._routes("routes"), self._routes("fallback_chains")
         self.windows = draw_outages(scenario, self.streams, self.horizon)
         self.deployments = {
-            name: self._deployment(name, deployment, outcomes)
+            name: self._build_deployment(name, deployment)
             for name, deployment in scenario.deployments.items()
         }
 
@@ -68,76 +71,72 @@ class Weather:
 
     @property
     def start_s(self) -> float:
-        """When the first of them can come (s)."""
-        return 0.0 if self.part is None else self.part.start_s(self.scenario.workload, self._trace)
+        """When the first request can come, s."""
+        return 0.0 if self.part is None else self._first_arrival(self.part)
 
     @property
     def end_s(self) -> float:
-        """From when on none of them can come (s): the horizon, or where the next part begins."""
+        """From when on no request can come, s: the horizon, or where the next part begins."""
         part = self.part
         if part is None or part.number + 1 >= part.among:
             return self.horizon
-        return part._replace(number=part.number + 1).start_s(self.scenario.workload, self._trace)
+        return self._first_arrival(part._replace(number=part.number + 1))
 
     def ping_block(self, replica: int, number: int) -> Block:
         """A block of background calls of one replica."""
         return self._workload.ping_block(PINGS * (1 + replica) + number)
 
-    def _deployment(
-        self, name: str, deployment: spec.Deployment, outcomes: OutcomeTable | None
-    ) -> DeploymentModel:
-        scores: Answers
-        if outcomes is not None and deployment.outcomes is not None:
-            scores, graded = (
-                MeasuredAnswers(outcomes.columns[deployment.outcomes]),
-                [True] * len(self.tasks),
-            )
+    def _first_arrival(self, part: Partition) -> float:
+        assert self._workload.playback is not None
+        return self._workload.playback.first_arrival(part)
+
+    def _build_deployment(self, name: str, deployment: spec.Deployment) -> DeploymentModel:
+        limits = deployment.limits
+        family = deployment.family or deployment.model.split("/")[-1].split("-")[0].lower()
+        times: ServiceTimes
+        if deployment.recorded is None:
+            overhead = self.scenario.gateway.overhead
+            times = LognormalTimes(name, deployment.latency, self.streams, overhead)
+            errors = draw_error_steps(name, deployment, self.streams, self.horizon)
         else:
-            right = [
-                accuracy(deployment.quality, task, self.scenario.workload.tasks)
-                for task in self.tasks
-            ]
-            scores = AnswerCopula(self.streams, self._questions, name, deployment.model, right)
-            graded = [share is not None for share in right]
-        recorded = None if deployment.recorded is None else self._recorded(deployment.recorded)
-        steps = (
-            draw_error_steps(name, deployment, self.streams, self.horizon)
-            if recorded is None
-            else recorded.errors(self.horizon)
-        )
-        timeline = Timeline(name, deployment, self.windows, self.scenario.outages, steps)
-        prices = resolve_prices(deployment, self.horizon, self.calendar)
+            times = self._empirical(name, deployment.recorded)
+            errors = times.error_steps(self.horizon)
         return DeploymentModel(
-            name,
+            Target(name, deployment.provider, deployment.model, family, limits.rpm, limits.tpm),
             deployment,
-            prices,
-            timeline,
-            scores,
+            Timeline(name, deployment, self.windows, self.scenario.outages, errors),
+            Tariff(resolve_prices(deployment, self.horizon, self.calendar)),
+            times,
+            self._answers(name, deployment),
             self.streams,
-            self.scenario.gateway.overhead,
-            recorded,
-            graded,
         )
 
-    def _recorded(self, target: str) -> EmpiricalDeployment:
-        trace: Any = self._trace
+    def _answers(self, name: str, deployment: spec.Deployment) -> Answers:
+        if self._outcomes is not None and deployment.outcomes is not None:
+            return MeasuredAnswers(self._outcomes.columns[deployment.outcomes], len(self.tasks))
+        described = self.scenario.workload.tasks
+        accuracies = [accuracy(deployment.quality, task, described) for task in self.tasks]
+        return AnswerCopula(self.streams, self._questions, name, deployment.model, accuracies)
+
+    def _empirical(self, name: str, target: str) -> EmpiricalDeployment:
+        playback = self._workload.playback
+        assert self._trace is not None
+        assert playback is not None
         return EmpiricalDeployment(
-            trace.behaviour(target), playback_clock(self.scenario.workload, trace)
+            name, self._trace.behaviour(target), playback.clock, self.streams
         )
 
-    def _routes(self, kind: str) -> list[tuple[str, ...]]:
-        """The deployments to which a log says that requests went, by the code of the way that each
-        took; of `fallback_chains`, and would have gone on."""
-        known = {
-            made.recorded: name
-            for name, made in reversed(self.scenario.deployments.items())
-            if made.recorded is not None
+    def _own_names(self, targets: list[str], routes: list[list[int]]) -> list[tuple[str, ...]]:
+        """Routes over a log's targets as deployments of the scenario; none if no deployment is of
+        the log."""
+        names = {
+            deployment.recorded: name
+            for name, deployment in reversed(self.scenario.deployments.items())
+            if deployment.recorded is not None
         }
-        if not known:
+        if not names:
             return []
-        trace: Any = self._trace
-        names = [known.get(target) for target in trace.targets]
+        own = [names.get(target) for target in targets]
         return [
-            tuple(name for place in route if (name := names[place]) is not None)
-            for route in getattr(trace, kind)
+            tuple(name for index in route if (name := own[index]) is not None) for route in routes
         ]

@@ -1,8 +1,9 @@
-"""Who asks what, and when: blocks of requests, made lazily and all at once each."""
+"""Who asks what, and when: blocks of requests, each drawn as a whole when it is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,24 +11,36 @@ import numpy as np
 from simroute.models import spec
 from simroute.models.burstiness import Modulation, draw_gaps
 from simroute.models.lengths import token_counts
-from simroute.models.playback import Partition, TraceColumns, play_blocks
+from simroute.models.playback import BlockColumns, Partition, Playback, TraceColumns
 from simroute.models.profile import ArrivalProfile
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
 
 SELDOM = 1e-30
 """Arrivals a second below which none comes within any horizon."""
-MOST_QUESTIONS = 1_000_000
+MAX_QUESTIONS = 1_000_000
 """The largest catalogue of repeats: its popularity and its questions are kept in memory."""
+NOBODY = "-"
+Uniform = Callable[[str], np.ndarray]
+"""Name of a stream -> a uniform in [0, 1) for each request of the block at hand."""
 
 
 class OutcomeTable(NamedTuple):
-    """A prompt × model table: task code of each prompt, and one column of scores (0 … 1) for each
-    model."""
+    """A prompt × model table. tasks: names by code; task: code of each prompt; columns: model ->
+    score (0 … 1) of each prompt."""
 
     tasks: list[str]
     task: np.ndarray
     columns: dict[str, np.ndarray]
+
+
+class Inputs(NamedTuple):
+    """What the files hold that a workload names: `trace`, `lengths` (of prompts and answers) and
+    `outcomes`; None without such a file."""
+
+    trace: TraceColumns | None = None
+    lengths: TraceColumns | None = None
+    outcomes: OutcomeTable | None = None
 
 
 class RequestLists(NamedTuple):
@@ -50,67 +63,68 @@ class RequestLists(NamedTuple):
     invalid: list[int]
 
 
+@dataclass(eq=False)
 class Block:
-    """Up to `BLOCK` consecutive requests: numpy columns, `first` the index of the first; same
-    `question`, same meaning; same `wording`, same prompt.
+    """Up to `BLOCK` consecutive requests as columns.
 
-    `row`: the question's row of the prompt × model table, where the workload has one (else 0).
-    `route`: where a log says that it was sent, as a place in the trace's routes (-1: it does not
-    say; -2: a cache of the gateway answered). `cached_tokens`: input that the provider had cached,
-    and `written_tokens` what it wrote to its cache. `team`: None where nobody has one. `invalid`:
-    the status with which every deployment refuses the request, 0 for none.
+    first: index of the first request. arrival: seconds of the run. task, user, feature, team: codes
+        of names (team: None where nobody has one).
+    question: the same number, the same meaning; wording: the same number, the same prompt; row: the
+        question's row of the prompt × model table, where there is one (else 0).
+    route: where a log says that it was sent, as a place in the trace's routes (-1: it does not say;
+        -2: a cache of the gateway answered).
+    cached_tokens, written_tokens: of the input, read from the provider's cache and written to it.
+    invalid: the status with which every deployment refuses the request; 0 for none.
     """
 
-    def __init__(self, first: int, columns: dict[str, np.ndarray]) -> None:
-        self.first = first
-        self.size = len(columns["arrival"])
-        self.arrival, self.task, self.user, self.feature, self.session = (
-            columns[k] for k in ("arrival", "task", "user", "feature", "session")
-        )
-        self.input_tokens, self.output_tokens, self.streamed = (
-            columns[k] for k in ("input_tokens", "output_tokens", "streamed")
-        )
-        self.question, self.wording, self.replica, self.row, self.route = (
-            columns[k] for k in ("question", "wording", "replica", "row", "route")
-        )
-        self.cached_tokens, self.written_tokens = (
-            columns["cached_tokens"],
-            columns["written_tokens"],
-        )
-        self.team, self.invalid = columns["team"], columns["invalid"]
+    first: int
+    arrival: np.ndarray
+    task: np.ndarray
+    user: np.ndarray
+    feature: np.ndarray
+    team: np.ndarray | None
+    session: np.ndarray
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
+    streamed: np.ndarray
+    question: np.ndarray
+    wording: np.ndarray
+    replica: np.ndarray
+    row: np.ndarray
+    route: np.ndarray
+    cached_tokens: np.ndarray
+    written_tokens: np.ndarray
+    invalid: np.ndarray
+
+    def __post_init__(self) -> None:
+        self.size = len(self.arrival)
         self.lists = RequestLists(*(getattr(self, name).tolist() for name in RequestLists._fields))
 
 
 class WorkloadModel:
-    """Blocks of requests of one replication."""
+    """Blocks of requests of one replication. tasks, users, features, teams: names by code, the
+    log's own where it names any."""
 
     def __init__(
-        self,
-        scenario: spec.Scenario,
-        streams: Streams,
-        questions: Questions,
-        trace: TraceColumns | None,
-        lengths: TraceColumns | None,
-        outcomes: OutcomeTable | None,
+        self, scenario: spec.Scenario, streams: Streams, questions: Questions, inputs: Inputs
     ) -> None:
         self._load = load = scenario.workload
-        self._scenario, self._streams, self._by_question = scenario, streams, questions
-        self._trace, self._lengths, self._outcomes = trace, lengths, outcomes
-        told: dict[str, list[str]] = getattr(trace, "names", {}) if trace is not None else {}
-        self._told = {kind for kind, words in told.items() if set(words) - {"-"}}  # which is nobody
-        self.tasks = (
-            outcomes.tasks
-            if outcomes
-            else told["task"]
-            if "task" in self._told
-            else list(load.tasks)
-        )
-        self.users = told["user"] if "user" in self._told else list(load.users) or ["-"]
-        self.teams = told["team"] if "team" in self._told else []
-        self.features = told["feature"] if "feature" in self._told else list(load.features) or ["-"]
+        self._scenario, self._streams, self._questions = scenario, streams, questions
+        self._lengths, self._outcomes = inputs.lengths, inputs.outcomes
+        self.playback = None if inputs.trace is None else Playback(load, inputs.trace)
+        self._logged = {
+            kind: names
+            for kind, names in ({} if inputs.trace is None else inputs.trace.names).items()
+            if set(names) - {NOBODY}
+        }
+        outcomes, logged = inputs.outcomes, self._logged
+        self.tasks = outcomes.tasks if outcomes else logged.get("task", list(load.tasks))
+        self.users = logged.get("user", list(load.users) or [NOBODY])
+        self.teams = logged.get("team", [])
+        self.features = logged.get("feature", list(load.features) or [NOBODY])
         first = next(iter(load.tasks.values()))
         self._kinds = [load.tasks.get(name, first) for name in self.tasks]
-        self._zipf = _popularity(load.repeats)
+        self._popularity = _popularity(load.repeats)
         self._rows = (
             streams.block("rows", block=0).permutation(len(outcomes.task))
             if outcomes
@@ -120,30 +134,32 @@ class WorkloadModel:
     def blocks(self, horizon: float, part: Partition | None = None) -> Iterator[Block]:
         """All requests that arrive before `horizon`, in order; of a trace, those of a part of
         it."""
-        wanted = None if part is None else part.blocks(self._load, self._trace)
+        numbers = range(1 << 62)
+        if part is not None and self.playback is not None:
+            numbers = self.playback.block_numbers(part)
         for number, known in enumerate(self._arrivals(horizon)):
-            if wanted is not None and number >= wanted.stop:
+            if number >= numbers.stop:
                 return
-            if wanted is None or number >= wanted.start:
-                yield Block(number * BLOCK, self._columns(number * BLOCK, known))
+            if number >= numbers.start:
+                yield Block(number * BLOCK, **self._columns(number, known))
 
     def ping_block(self, number: int) -> Block:
         """A full block of calls that belong to no request: one token in, one out."""
-        columns = self._columns(number * BLOCK, {"arrival": np.zeros(BLOCK)})
+        columns = self._columns(number, {"arrival": np.zeros(BLOCK)})
         ones = np.ones(BLOCK, np.int64)
-        plain = {
+        columns |= {
             "input_tokens": ones,
             "output_tokens": ones,
             "streamed": np.zeros(BLOCK, bool),
             "invalid": np.zeros(BLOCK, np.int32),
         }
-        return Block(number * BLOCK, columns | plain)
+        return Block(number * BLOCK, **columns)
 
-    def _arrivals(self, horizon: float) -> Iterator[dict[str, np.ndarray]]:
+    def _arrivals(self, horizon: float) -> Iterator[BlockColumns]:
         """What is known of each block beforehand: when requests come, or all that a trace says of
         them."""
-        if self._trace is not None:
-            yield from play_blocks(self._load, self._trace, horizon, self._streams)
+        if self.playback is not None:
+            yield from self.playback.blocks(horizon, self._streams)
             return
         if self._load.rate < SELDOM:
             return
@@ -160,45 +176,44 @@ class WorkloadModel:
                 return
             number, elapsed = number + 1, float(unit[-1])
 
-    def _columns(self, first: int, known: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        load, number, size = self._load, first // BLOCK, len(known["arrival"])
+    def _columns(self, number: int, known: BlockColumns) -> dict[str, Any]:
+        """All columns of a block: what is known, and the rest drawn."""
+        load, size = self._load, len(known["arrival"])
 
         def uniform(name: str) -> np.ndarray:
             return self._streams.block("workload", name, block=number).random(BLOCK)[:size]
 
-        index = first + np.arange(size)
-        question, wording = self._questions(index, uniform)
+        index = number * BLOCK + np.arange(size)
+        question, wording = self._draw_questions(index, uniform)
         if "question" in known:
-            question = wording = np.where(
-                known["question"] < UNIQUE, known["question"], UNIQUE + index
-            )
+            repeated = known["question"] < UNIQUE
+            question = wording = np.where(repeated, known["question"], UNIQUE + index)
         row = self._rows[question % UNIQUE % len(self._rows)]
-
-        def told(kind: str) -> np.ndarray | None:
-            """Codes of the log's own names, where these are the run's; a call of a layer's own
-            belongs to the first of them."""
-            return known.get(kind, np.zeros(size, np.int32)) if kind in self._told else None
-
-        task = told("task") if self._outcomes is None else None
-        if task is None:
-            task = self._task(question, row, number)
-        user, feature = told("user"), told("feature")
+        task = self._codes("task", known)
+        if task is None or self._outcomes is not None:
+            task = self._draw_tasks(question, row, number)
+        user, feature = self._codes("user", known), self._codes("feature", known)
+        if user is None:
+            user = _pick(list(load.users.values()), uniform("user"))
+        if feature is None:
+            feature = _pick(list(load.features.values()), uniform("feature"))
         input_tokens, output_tokens = (
             (known["input_tokens"], known["output_tokens"])
             if "input_tokens" in known
-            else self._tokens(task, question, number)
+            else self._draw_tokens(task, question, number)
         )
         streamed = uniform("streamed") < load.streamed
         if "streamed" in known:
             streamed = np.where(known["streamed"] < 0, streamed, known["streamed"] == 1)
+        invalid = known.get("invalid")
+        if invalid is None:
+            invalid = _refused(load.invalid, uniform("invalid"))
         return {
             "arrival": known["arrival"],
             "task": task,
-            "user": _pick(list(load.users.values()), uniform("user")) if user is None else user,
-            "feature": _pick(list(load.features.values()), uniform("feature"))
-            if feature is None
-            else feature,
-            "team": told("team"),
+            "user": user,
+            "feature": feature,
+            "team": self._codes("team", known),
             "session": known.get("session", index),
             "input_tokens": input_tokens,
             "output_tokens": np.minimum(output_tokens, load.max_output_tokens),
@@ -210,47 +225,54 @@ class WorkloadModel:
             "route": known.get("route", np.full(size, -1, np.int32)),
             "cached_tokens": known.get("cached_tokens", np.zeros(size, np.int64)),
             "written_tokens": known.get("written_tokens", np.zeros(size, np.int64)),
-            "invalid": known["invalid"]
-            if "invalid" in known
-            else _refused(load.invalid, uniform("invalid")),
+            "invalid": invalid,
         }
 
-    def _questions(self, index: np.ndarray, uniform: Any) -> tuple[np.ndarray, np.ndarray]:
+    def _codes(self, kind: str, known: BlockColumns) -> np.ndarray | None:
+        """Codes of the log's own names, None where the scenario's hold; a call of a layer's own
+        belongs to the first of them."""
+        if kind not in self._logged:
+            return None
+        return known.get(kind, np.zeros(len(known["arrival"]), np.int32))
+
+    def _draw_questions(self, index: np.ndarray, uniform: Uniform) -> tuple[np.ndarray, np.ndarray]:
+        """(question, wording) of the requests with these indices."""
         repeats = self._load.repeats
         unique = UNIQUE + index
         if repeats.share == 0:
             return unique, unique
         again = uniform("repeats") < repeats.share
-        asked = np.searchsorted(self._zipf, uniform("question"), side="right")
-        question = np.where(again, np.minimum(asked, repeats.questions - 1), unique)
-        anew = again & (uniform("wording") < repeats.paraphrased)
-        return question, np.where(anew, unique, question)
+        rank = np.searchsorted(self._popularity, uniform("question"), side="right")
+        question = np.where(again, np.minimum(rank, repeats.questions - 1), unique)
+        reworded = again & (uniform("wording") < repeats.paraphrased)
+        return question, np.where(reworded, unique, question)
 
-    def _task(self, question: np.ndarray, row: np.ndarray, number: int) -> np.ndarray:
+    def _draw_tasks(self, question: np.ndarray, row: np.ndarray, number: int) -> np.ndarray:
         if self._outcomes is not None:
             return np.asarray(self._outcomes.task[row], np.int32)
         return _pick(
             [kind.share for kind in self._kinds],
-            self._by_question.uniforms(question, number, "task"),
+            self._questions.uniforms(question, number, "task"),
         )
 
-    def _tokens(
+    def _draw_tokens(
         self, task: np.ndarray, question: np.ndarray, number: int
     ) -> tuple[np.ndarray, np.ndarray]:
+        """(input tokens, output tokens) of each request."""
         if self._lengths is not None:
-            row = (
-                self._by_question.uniforms(question, number, "lengths")
-                * len(self._lengths.input_tokens)
-            ).astype(np.int64)
-            return self._lengths.input_tokens[row], self._lengths.output_tokens[row]
-        asked, given = (
-            self._by_question.normals(question, number, kind) for kind in ("input", "output")
+            source = self._lengths.column("input_tokens"), self._lengths.column("output_tokens")
+            uniform = self._questions.uniforms(question, number, "lengths")
+            row = (uniform * len(source[0])).astype(np.int64)
+            return source[0][row], source[1][row]
+        normal_in, normal_out = (
+            self._questions.normals(question, number, kind) for kind in ("input", "output")
         )
-        along = np.array([kind.correlation for kind in self._kinds])
-        if along.any():
-            given = along[task] * asked + np.sqrt(1.0 - along[task] ** 2) * given
-        return token_counts([kind.input_tokens for kind in self._kinds], task, asked), token_counts(
-            [kind.output_tokens for kind in self._kinds], task, given
+        rho = np.array([kind.correlation for kind in self._kinds])
+        if rho.any():
+            normal_out = rho[task] * normal_in + np.sqrt(1.0 - rho[task] ** 2) * normal_out
+        return (
+            token_counts([kind.input_tokens for kind in self._kinds], task, normal_in),
+            token_counts([kind.output_tokens for kind in self._kinds], task, normal_out),
         )
 
 
@@ -268,9 +290,9 @@ def _popularity(repeats: spec.Repeats) -> np.ndarray:
     """Cumulative Zipf popularity of the catalogue, the most popular question first."""
     if repeats.share == 0:
         return np.ones(1)
-    if repeats.questions > MOST_QUESTIONS:
+    if repeats.questions > MAX_QUESTIONS:
         raise ValueError(
-            f"workload.repeats.questions: at most {MOST_QUESTIONS:,} are kept in memory; found "
+            f"workload.repeats.questions: at most {MAX_QUESTIONS:,} are kept in memory; found "
             f"{repeats.questions:,}"
         )
     return _cumulative(

@@ -13,6 +13,7 @@ import numpy as np
 from simroute.ledger import OUTCOMES, Chunk, Ledger
 from simroute.models import spec
 from simroute.models.weather import Weather
+from simroute.models.workload import Inputs
 from simroute.traces import Trace
 from simroute.worlds.sim import SimWorld
 from simroute.worlds.sim.request import OpenBlock
@@ -150,7 +151,7 @@ def scripted_world(
     ledger = Ledger([lambda table, chunk: log.rows[table].append(chunk)])
     shared = copy.deepcopy(dict(layers))
     stacks = [shared if gateway.shared else copy.deepcopy(dict(layers)) for _ in range(replicas)]
-    built = ScriptedWorld(Weather(made, 1, 0, trace=trace), stacks, ledger, env)
+    built = ScriptedWorld(Weather(made, 1, 0, Inputs(trace)), stacks, ledger, env)
     built.script(script)
     return built, log
 

@@ -9,6 +9,7 @@ import pytest
 
 from simroute.models import spec
 from simroute.models.weather import Weather
+from simroute.models.workload import Inputs
 
 PRICE = spec.PriceList(3, 15)
 
@@ -34,6 +35,6 @@ def weather() -> Callable[..., Weather]:
             "deployments": {"a": deployment()},
             "workload": workload or spec.Workload(rate=10),
         } | fields
-        return Weather(spec.Scenario(**fields), seed, replication, **(files or {}))
+        return Weather(spec.Scenario(**fields), seed, replication, Inputs(**(files or {})))
 
     return make

@@ -2,7 +2,6 @@
 clock of a run goes through the trace."""
 
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,16 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simroute.models import spec
+from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.logged_behaviour import (
     NEIGHBOURS,
-    EmpiricalDeployment,
     LatencySamples,
     LoggedBehaviour,
-    PlaybackClock,
 )
-from simroute.models.playback import MOVED, play_blocks
+from simroute.models.playback import MAX_SHIFT, Playback, PlaybackClock
 from simroute.models.random import Streams
-from simroute.traces import ReadOptions
+from simroute.traces import ReadOptions, Trace
 from simroute.traces.importer import read
 from simroute.traces.playback import write_columns
 from tests.logs import calls, written
@@ -57,7 +55,7 @@ def test_times_are_those_of_the_same_hour():
     """The first hour takes 1 s, the second 3 s; so do calls there, and never anything between."""
     behaviour = LoggedBehaviour(seen([0] * 40 + [1] * 40, [1.0] * 40 + [3.0] * 40), 0)
     for when, expected in ((1800.0, 1.0), (5400.0, 3.0)):
-        ttft, decode, _ = behaviour.draw(
+        ttft, decode, _ = behaviour.draw_times(
             np.full(1000, when), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS])
         )
         assert np.allclose(ttft + decode, expected)
@@ -77,7 +75,7 @@ def test_an_hour_with_too_few_calls_takes_those_of_all_hours_and_is_not_observed
         False,
         False,
     ]
-    ttft, decode, _ = behaviour.draw(
+    ttft, decode, _ = behaviour.draw_times(
         np.full(1000, 5400.0), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS])
     )
     assert set(np.round(ttft + decode, 6)) <= {1.0, 3.0}
@@ -89,7 +87,7 @@ def test_times_grow_with_size_as_in_the_log():
     tokens = np.arange(1, 1001)
     behaviour = LoggedBehaviour(seen([0] * 1000, tokens / 100, tokens), 0)
     for size in (100, 500, 900):
-        ttft, decode, _ = behaviour.draw(
+        ttft, decode, _ = behaviour.draw_times(
             np.zeros(1000), np.zeros(1000), np.full(1000, size), np.stack([COINS, COINS])
         )
         assert np.allclose(ttft + decode, size / 100, rtol=1e-6)
@@ -118,7 +116,7 @@ def test_calls_of_one_size_use_all_of_their_sample(sizes, seed):
     for one, other in sizes:
         alike = expected == behaviour._size(np.array([one]), np.array([other]))
         coins = (np.arange(alike.sum()) + 0.5) / alike.sum()
-        ttft, decode, _ = behaviour.draw(
+        ttft, decode, _ = behaviour.draw_times(
             np.zeros(len(coins)),
             np.full(len(coins), one),
             np.full(len(coins), other),
@@ -182,10 +180,12 @@ def test_errors_follow_the_clock_of_the_run():
     """Those at 300 s to 600 s of the trace, seen from 450 s on, at double speed, twice over."""
     windows = [(0, 200, 0, 40), (1, 503, 40, 40), (2, 200, 0, 40)]
     recorded = EmpiricalDeployment(
+        "a",
         LoggedBehaviour(seen([0] * 40, [1.0] * 40, failures=windows), 0),
         PlaybackClock(450.0, 2.0, 450.0),
+        Streams(1, 0),
     )
-    assert recorded.errors(450.0) == [
+    assert recorded.error_steps(450.0) == [
         (0.0, {503: 1.0}),
         (75.0, {}),
         (225.0, {503: 1.0}),
@@ -221,7 +221,7 @@ def played(replication=0, **load):
     """All blocks of a replay in one."""
     trace = Kept()
     horizon = (trace.requests - 1) * load.get("trace_loop", 1) * 1.01 / load.get("rate_scale", 1.0)
-    blocks = list(play_blocks(spec.Workload(**load), trace, horizon, Streams(3, replication)))
+    blocks = list(Playback(spec.Workload(**load), trace).blocks(horizon, Streams(3, replication)))
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
@@ -278,7 +278,7 @@ def test_jitter_moves_a_session_as_one():
             - (session // 10 * 40 + session % 10)
             for session in inner
         ]
-        assert max(np.abs(first)) <= MOVED
+        assert max(np.abs(first)) <= MAX_SHIFT
         moves.append(first[:50])
     assert moves[0] != moves[1]
 
@@ -286,7 +286,7 @@ def test_jitter_moves_a_session_as_one():
 def test_of_calls_that_are_all_alike_every_one_is_drawn():
     """A thousand calls of one size: none is left out, and none comes more often than the others."""
     behaviour = LoggedBehaviour(seen([0] * 1000, np.arange(1, 1001) / 100), 0)
-    ttft, decode, _ = behaviour.draw(
+    ttft, decode, _ = behaviour.draw_times(
         np.zeros(1000), np.zeros(1000), np.full(1000, 100), np.stack([COINS, COINS])
     )
     assert sorted((ttft + decode).tolist()) == pytest.approx((np.arange(1, 1001) / 100).tolist())
@@ -294,14 +294,10 @@ def test_of_calls_that_are_all_alike_every_one_is_drawn():
 
 def test_a_bootstrap_of_a_short_trace_stays_within_it() -> None:
     """Sessions of a trace of ten seconds do not begin before it."""
-    trace = SimpleNamespace(
-        arrival=np.arange(11.0),
-        input_tokens=np.ones(11, np.int64),
-        output_tokens=np.ones(11, np.int64),
-    )
+    trace = Trace(np.arange(11.0), np.ones(11, np.int64), np.ones(11, np.int64))
     load = spec.Workload(trace="log", trace_jitter=True)
     when = np.concatenate(
-        [block["arrival"] for block in play_blocks(load, trace, 10.0, Streams(1, 0))]
+        [block["arrival"] for block in Playback(load, trace).blocks(10.0, Streams(1, 0))]
     )
     assert len(when)
     assert when.min() >= 0.0

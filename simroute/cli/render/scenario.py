@@ -70,9 +70,9 @@ def _budget(budget: spec.Budget | None) -> str:
 
 def _traffic(configuration: Configuration) -> str:
     load, horizon = configuration.scenario.workload, configuration.scenario.horizon
-    trace = configuration.contents("trace")
+    trace = configuration.trace
     requests = (
-        f"{len(trace.arrival):,} requests of a trace"
+        f"{trace.requests:,} requests of a trace"
         if trace is not None
         else f"{load.rate:g}/s, about {load.rate * horizon:,.0f} requests"
     )

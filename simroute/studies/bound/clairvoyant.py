@@ -213,7 +213,7 @@ def clairvoyant_figures(
     seen: Any = SimpleNamespace(weather=sky, models=list(sky.deployments.values()))
     known = build_context(configuration, seen)
     folds = [Fold(known) for _ in stances]
-    graded = np.array([model.graded for model in sky.deployments.values()])
+    graded = np.array([model.is_graded for model in sky.deployments.values()])
     for block in sky.blocks():
         found = options(sky, block)
         for fold, stance in zip(folds, stances, strict=True):

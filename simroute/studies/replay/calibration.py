@@ -81,7 +81,8 @@ def calibrate(study: Comparison, again: Again) -> dict[str, Any]:
     made = study.configuration
     plain = undisturbed_replay(made)
     log = log_figures(plain)
-    trace: Any = made.contents("trace")
+    trace = made.trace
+    assert trace is not None
     known = (
         logged_figures(trace)
         if any(d.recorded is not None for d in made.scenario.deployments.values())
@@ -127,7 +128,8 @@ def undisturbed_replay(made: Configuration) -> Configuration:
     load = made.scenario.workload
     length = (made.scenario.horizon * load.rate_scale - 0.0) if load.trace_loop == 1 else None
     calm = replace(load, rate_scale=1.0, trace_loop=1, trace_jitter=False)
-    trace: Any = made.contents("trace")
+    trace = made.trace
+    assert trace is not None
     last = trace.span if load.trace_to is None else min(load.trace_to, trace.span)
     return replace(
         made,

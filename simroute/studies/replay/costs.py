@@ -36,7 +36,8 @@ ones among all requests, as shares."""
 def cost_tables(study: Comparison, log: Figures) -> dict[str, Any]:
     """`spend`, `shifts` and `caching` of summary.json's `replay`. Caches and shifts are those of
     the whole log, whatever part is replayed."""
-    trace: Any = study.configuration.contents("trace")
+    trace = study.configuration.trace
+    assert trace is not None
     bills = rebill(study.configuration.scenario, trace)
     shifts = _shifts(study.configuration.scenario, trace, bills)
     return {

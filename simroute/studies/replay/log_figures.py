@@ -4,7 +4,6 @@ a replay can be held against it."""
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from simroute.config.configuration import Configuration
 from simroute.experiment.run import build_context, build_world
 from simroute.ledger import CACHED, OUTCOMES
 from simroute.metrics import Context, EvidenceFold, Figures, Fold
-from simroute.models.playback import playback_clock, request_range
+from simroute.models.playback import Playback
 from simroute.models.questions import BLOCK
 from simroute.traces.playback.columns import NOBODY, PlaybackColumns
 
@@ -43,7 +42,8 @@ def log_figures(configuration: Configuration) -> Figures:
     Users, features, tasks and teams are those that the log names, whatever the scenario's are:
     codes of one table mean nothing in another.
     """
-    trace: Any = configuration.contents("trace")
+    trace = configuration.trace
+    assert trace is not None
     made = build_world(configuration, next(iter(configuration.policies)), 0, [])
     known = build_context(configuration, made)
     own = {
@@ -60,8 +60,8 @@ def log_figures(configuration: Configuration) -> Figures:
     )
     fold, evidence = Fold(known), EvidenceFold(known, story=False)
     load = configuration.scenario.workload
-    start, stop = request_range(load, trace)
-    time = playback_clock(load, trace)
+    playback = Playback(load, trace)
+    start, stop, time = playback.start, playback.stop, playback.clock
     ends = {
         code: known.names["target"].index(route[-1])
         for code, route in enumerate(made.weather.routes)

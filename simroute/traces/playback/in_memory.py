@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from simroute.models.logged_behaviour import LoggedBehaviour
 from simroute.models.workload import OutcomeTable
 from simroute.traces import records
 from simroute.traces.detection import ReadOptions
@@ -17,7 +18,7 @@ from simroute.traces.table import RequestTable
 
 @dataclass
 class Trace:
-    """Arrivals and lengths of a trace, in memory.
+    """Arrivals and lengths of a trace in memory: `TraceColumns` of which nothing else is known.
 
     >>> read_trace("log.csv").arrival
 
@@ -29,6 +30,35 @@ class Trace:
     input_tokens: np.ndarray
     output_tokens: np.ndarray
     notes: list[str] = field(default_factory=list)
+
+    first_ns = repeated_questions = 0
+    relative = True
+
+    def __post_init__(self) -> None:
+        self.requests = len(self.arrival)
+        self.names: dict[str, list[str]] = {}
+        self.known_columns: list[str] = []
+        self.targets: list[str] = []
+        self.routes: list[list[int]] = []
+        self.fallback_chains: list[list[int]] = []
+        self._columns = {
+            "arrival": self.arrival,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "session": np.arange(self.requests),
+        }
+
+    def column(self, name: str) -> np.ndarray:
+        return self._columns[name]
+
+    def block(self, start: int, stop: int) -> dict[str, np.ndarray]:
+        return {name: column[start:stop] for name, column in self._columns.items()}
+
+    def select(self, places: np.ndarray) -> dict[str, np.ndarray]:
+        return {name: column[places] for name, column in self._columns.items()}
+
+    def behaviour(self, target: str) -> LoggedBehaviour:
+        raise ValueError(f"{target}: only a trace on disk knows how deployments behaved")
 
 
 def read_trace(path: str | Path, options: ReadOptions | None = None) -> Trace:

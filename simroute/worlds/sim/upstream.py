@@ -246,7 +246,7 @@ class Upstream:
         self.model = model
         self.target = model.target
         self.name = model.target.name
-        self.graded = model.graded
+        self.graded = model.is_graded
         self.limits = model.limits
         self.slots, self.room = limits.concurrency, limits.queue
         self.busy = 0

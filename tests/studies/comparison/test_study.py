@@ -143,7 +143,7 @@ def test_a_real_trace_through_a_real_outage(shared):
     trace = shared / "data" / "azure2023_conv.csv"
     made = load("compare", "anthropic_outage", ["direct"], [f"scenario.workload.trace={trace}"])
     study = compare(made)
-    arrivals = made.contents("trace").arrival
+    arrivals = made.trace.arrival
     hit = ((arrivals >= 1200) & (arrivals < 2220)).mean()
     direct = study.runs["direct"][0].metrics
     assert direct["requests"] == 19_366

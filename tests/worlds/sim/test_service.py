@@ -16,6 +16,7 @@ from simroute.experiment.run import replicate
 from simroute.ledger import OUTCOMES, Ledger
 from simroute.models import spec
 from simroute.models.weather import Weather
+from simroute.models.workload import Inputs
 from simroute.policies.fallback import Fallback
 from simroute.policies.timeout import Timeout
 from simroute.testing.script import Step, play
@@ -32,7 +33,7 @@ def ran(made, layers, trace=None, seed=1):
     the order of requests."""
     chunks = {"requests": [], "attempts": [], "events": []}
     world = SimWorld(
-        Weather(made, seed, 0, trace=trace),
+        Weather(made, seed, 0, Inputs(trace)),
         [layers],
         Ledger([lambda table, chunk: chunks[table].append(chunk)]),
     )
