@@ -33,7 +33,7 @@ except ImportError as error:  # pragma: no cover
 
 @dataclass(frozen=True)
 class LiveDeployment:
-    """One entry of deployments.yaml."""
+    """One entry of deployments.yaml: where a model is reached, and what it costs."""
 
     provider: Name
     model: Name
@@ -45,8 +45,14 @@ class LiveDeployment:
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete answer, or why there is none. `status` 200 is a usable one; `usd` is what the
-    whole request was billed."""
+    """A complete answer, or why there is none.
+
+    >>> answer = await gateway.complete(messages)
+    >>> answer.text if answer.status == 200 else answer.status
+
+    text: empty without an answer. status: 200 for a usable answer. target: the deployment that
+        answered. cached: "no", "exact" or "semantic". usd: what the whole request was billed.
+    """
 
     text: str
     status: int
@@ -58,10 +64,14 @@ class Answer:
 class Gateway:
     """Runs a policy in front of OpenAI-compatible endpoints.
 
+    >>> async with Gateway("circuit_breaker", "deployments.yaml") as gateway:
+    ...     answer = await gateway.complete([{"role": "user", "content": "Hello"}])
+
     policy: a name, a path, or layers by name. deployments: a path, or entries by name. judge: an
-    async function of (call, outcome), for cascades. rows: called with each attempt. clock: seconds
-    since 1970, as `time.time`, for budgets that follow a calendar; without it their periods count
-    from the first call. Raises InputError for what cannot be used.
+    async function of (call, outcome), for cascades. rows, events: called with each attempt, and
+    with each event of a layer. clock: seconds since 1970, as `time.time`, for budgets that follow a
+    calendar; without it their periods count from the first call. Raises InputError for a policy or
+    deployments that cannot be used.
     """
 
     def __init__(
@@ -76,22 +86,12 @@ class Gateway:
         clock: Callable[[], float] | None = None,
     ) -> None:
         layers = load_layers(policy) if isinstance(policy, str) else dict(policy)
-        entries = _deployments(deployments)
-        targets = {
-            name: Target(
-                name, d.provider, d.model, d.family or d.model.split("/")[-1].split("-")[0].lower()
-            )
-            for name, d in entries.items()
-        }
-        endpoints = {
-            name: Endpoint(d.base_url, d.model, _price(d), os.environ.get(d.api_key_env or "", ""))
-            for name, d in entries.items()
-        }
+        entries = _read_deployments(deployments)
+        endpoints = {name: _endpoint(entry) for name, entry in entries.items()}
         self._transport = OpenAI(endpoints)
-        prices = {name: endpoint.price for name, endpoint in endpoints.items()}
         self.world = LiveWorld(
-            targets,
-            prices,
+            {name: _target(name, entry) for name, entry in entries.items()},
+            {name: endpoint.price for name, endpoint in endpoints.items()},
             self._transport,
             [copy.deepcopy(layers)],
             seed=seed,
@@ -110,30 +110,31 @@ class Gateway:
         await self.close()
 
     async def close(self) -> None:
-        """Stop what runs between calls, and close the connections."""
+        """Stops what runs between calls, and closes the connections."""
         self.world.stop()
         await self._transport.close()
 
     async def complete(self, messages: list[dict[str, Any]], **options: Any) -> Answer:
-        """A complete answer. options: task, user, feature, session, forbids; everything else goes
-        to the provider (max_tokens, temperature …)."""
+        """Returns a complete answer. options: task, user, feature, session, forbids; everything
+        else goes to the provider (max_tokens, temperature …)."""
         request = self._request(messages, False, options)
         outcome = await self.world.serve(request)
         return _answer(request, outcome)
 
     async def stream(self, messages: list[dict[str, Any]], **options: Any) -> AsyncIterator[str]:
-        """The text as it comes. Raises GatewayError when there is none, or when it breaks off."""
+        """Yields the text as it comes. Raises GatewayError without an answer, or when it breaks
+        off."""
         request = self._request(messages, True, options)
         try:
             outcome = await self.world.begin(request)
             if outcome.rest is not None and isinstance(outcome.answer, Stream):
-                reading = asyncio.ensure_future(_final(outcome.rest))
+                final = asyncio.ensure_future(_await(outcome.rest))
                 try:
                     async for text in outcome.answer:
                         yield text
-                    outcome = await reading
+                    outcome = await final
                 finally:
-                    reading.cancel()  # the caller went away: the provider's stream is closed
+                    final.cancel()  # the caller went away: the provider's stream is closed
             elif outcome.ok:
                 yield str(outcome.answer)
             if not outcome.ok:
@@ -144,7 +145,7 @@ class Gateway:
     def _request(
         self, messages: list[dict[str, Any]], streamed: bool, options: dict[str, Any]
     ) -> LiveRequest:
-        own = {
+        about = {
             name: options.pop(name)
             for name in ("task", "user", "feature", "session", "forbids")
             if name in options
@@ -162,19 +163,19 @@ class Gateway:
             streamed=streamed,
             payload=payload,
             text=text,
-            **own,
+            **about,
         )
 
 
 class GatewayError(Exception):
-    """No answer, or half of one. `outcome` says how it ended."""
+    """There was no answer, or half of one; `outcome` says how the request ended."""
 
     def __init__(self, outcome: Outcome) -> None:
         super().__init__(f"status {outcome.status}{f' ({outcome.error})' if outcome.error else ''}")
         self.outcome = outcome
 
 
-async def _final(rest: Rest) -> Outcome:
+async def _await(rest: Rest) -> Outcome:
     return await rest
 
 
@@ -193,19 +194,29 @@ def _price(deployment: LiveDeployment) -> Price:
         raise InputError(str(error)) from None
 
 
-def _deployments(given: str | Path | Mapping[str, Any]) -> dict[str, LiveDeployment]:
+def _target(name: str, entry: LiveDeployment) -> Target:
+    family = entry.family or entry.model.split("/")[-1].split("-")[0].lower()
+    return Target(name, entry.provider, entry.model, family)
+
+
+def _endpoint(entry: LiveDeployment) -> Endpoint:
+    key = os.environ.get(entry.api_key_env or "", "")
+    return Endpoint(entry.base_url, entry.model, _price(entry), key)
+
+
+def _read_deployments(source: str | Path | Mapping[str, Any]) -> dict[str, LiveDeployment]:
     document = (
-        yaml_reader.Document("deployments", dict(given))
-        if isinstance(given, Mapping)
-        else yaml_reader.read(Path(given))
+        yaml_reader.Document("deployments", dict(source))
+        if isinstance(source, Mapping)
+        else yaml_reader.read(Path(source))
     )
-    made = {
+    deployments = {
         name: schema.build(LiveDeployment, data, document, (str(name),))
         for name, data in document.data.items()
     }
-    if not made:
+    if not deployments:
         raise InputError(f"{document.file}: at least one deployment is needed")
-    return made
+    return deployments
 
 
 __all__ = ["Answer", "Gateway", "GatewayError", "LiveDeployment", "Row"]

@@ -1,9 +1,8 @@
-"""How much may still be used: token buckets, a pair of them, and a log."""
+"""How much may still be used: token buckets, and a pair of them."""
 
 from __future__ import annotations
 
 import math
-from collections import deque
 
 
 class Bucket:
@@ -89,24 +88,3 @@ class DualLimit:
         """Correct the tokens of a request that was taken with `reserved` to what it `used`."""
         if self._tokens is not None:
             self._tokens.settle(now, reserved, used)
-
-
-class SlidingLog:
-    """At most `limit` in any `window` seconds, counted exactly."""
-
-    def __init__(self, limit: int, window: float) -> None:
-        self.limit, self.window = limit, window
-        self._taken: deque[float] = deque()
-
-    def wait(self, now: float) -> float:
-        """Seconds until one more fits; 0 if it does."""
-        while self._taken and self._taken[0] + self.window <= now:
-            self._taken.popleft()
-        return 0.0 if len(self._taken) < self.limit else self._taken[0] + self.window - now
-
-    def take(self, now: float) -> bool:
-        """Take one, if it fits."""
-        if self.wait(now) > 0:
-            return False
-        self._taken.append(now)
-        return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simroute.gauges.bucket import Bucket
+from simroute.gauges.bucket import DualLimit
 from simroute.models import spec
 
 
@@ -13,10 +13,7 @@ class RateLimit:
     """
 
     def __init__(self, limits: spec.Limits) -> None:
-        self._requests = (
-            Bucket(max(1.0, limits.rpm), limits.rpm / 60) if limits.rpm is not None else None
-        )
-        self._tokens = Bucket(limits.tpm, limits.tpm / 60) if limits.tpm is not None else None
+        self._limit = DualLimit(limits.rpm, limits.tpm)
         self._charge = limits.charge
 
     def take(
@@ -24,26 +21,11 @@ class RateLimit:
     ) -> float | None:
         """None if the call may pass (and is charged), else the seconds until it may: infinite if it
         is charged more than a minute grants."""
-        tokens = float(
-            input_tokens
-            + {"reserve": max_output_tokens, "estimate": output_tokens, "generated": 0}[
-                self._charge
-            ]
-        )
-        wait = 0.0
-        if self._requests is not None:
-            wait = self._requests.wait(now, 1.0)
-        if self._tokens is not None:
-            wait = max(wait, self._tokens.wait(now, tokens))
-        if wait > 0:
-            return wait
-        if self._requests is not None:
-            self._requests.take(now, 1.0)
-        if self._tokens is not None:
-            self._tokens.take(now, tokens)
-        return None
+        charged = {"reserve": max_output_tokens, "estimate": output_tokens, "generated": 0}
+        wait = self._limit.take(now, float(input_tokens + charged[self._charge]))
+        return wait if wait > 0 else None
 
     def charge_output(self, now: float, output_tokens: int) -> None:
         """Charge the output once it is there, where the provider does so."""
-        if self._charge == "generated" and self._tokens is not None:
-            self._tokens.settle(now, 0.0, float(output_tokens))
+        if self._charge == "generated":
+            self._limit.settle(now, 0.0, float(output_tokens))

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simroute.gauges.retry_budget import RetryBudgetState, Throttle
+from simroute.gauges.retry_budget import RetryBudgetState
+from simroute.testing.conformance.limiters import Throttle
 
 
 def test_a_share_of_calls_may_be_retried():

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from simroute.gauges.backoff import Backoff
-from simroute.gauges.bucket import Bucket, DualLimit, SlidingLog
-from simroute.gauges.retry_budget import RetryBudgetState, Throttle
+from simroute.gauges.bucket import Bucket, DualLimit
+from simroute.gauges.retry_budget import RetryBudgetState
+from simroute.testing.conformance.limiters import SlidingLog, Throttle
 from simroute.testing.conformance.verdict import (
     Config,
     Differs,
