@@ -180,7 +180,7 @@ def test_a_journal_that_cannot_be_added_to_ends_the_journal_and_not_the_search(w
         raise OSError(28, "No space left on device")
 
     class Heard(SearchListener):
-        def noted(self, line):
+        def warn(self, line):
             lines.append(line)
 
     lines = []
