@@ -113,7 +113,7 @@ def replayed(tmp_path_factory):
 GOALS = {
     "objectives": ["min cost_per_1k_requests_usd"],
     "constraints": ["success_rate>=0.9"],
-    "evaluations": 60,
+    "evaluations": 40,
     "confirm": 4,
 }
 
