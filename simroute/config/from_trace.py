@@ -36,7 +36,7 @@ MAX_DEPLOYMENTS = 40
 class TraceSource:
     """The log that a replay plays. path: of its files, with `os.pathsep` between them.
 
-    outages: laid over it; names of scenarios whose outages hold, or `{provider: …, start: …}` as a
+    outages: laid over it; names of scenarios that have some, or `{provider: …, start: …}` as a
     scenario file has them. workload: further keys of `workload`, such as rate_scale.
     """
 

@@ -173,7 +173,7 @@ def pin_prices(scenario: spec.Scenario, notes: list[str]) -> spec.Scenario:
     return replace(
         scenario,
         deployments=scenario.deployments
-        | {name: replace(made, price_date=catalogue_release()) for name, made in undated.items()},
+        | {name: replace(each, price_date=catalogue_release()) for name, each in undated.items()},
     )
 
 

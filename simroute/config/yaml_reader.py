@@ -51,7 +51,7 @@ class Document:
     overrides: dict[KeyPath, str] = field(default_factory=dict)
 
     def where(self, path: KeyPath, *also: KeyPath) -> str:
-        """The override that set a key (or one of those that it is held against); else "file:line"
+        """The override that set a key (or one of those that it is compared with); else "file:line"
         of it, or of the nearest one above it."""
         for key in (path, *also):
             for length in range(len(key), 0, -1):

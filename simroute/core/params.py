@@ -1,7 +1,7 @@
 """Markers with which parameters are declared once, as annotated fields: unit, range, and what they
 are for.
 
-`experiment` builds validation, `describe` and the JSON Schema from them.
+`config.fields` reads them, for validation, `describe` and the JSON Schema.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ TaskName = Annotated[str, Unit("task")]
 FeatureName = Annotated[str, Unit("feature")]
 WorkName = Annotated[str, Unit("task or feature")]
 ProviderName = Annotated[str, Unit("provider")]
-"""Names of what a scenario or a replayed log has: `experiment.names` checks them against both, and
-says of unknown ones what is near."""
+"""Names of what a scenario or a replayed log has: `config.names` compares them with
+both, and says of unknown ones what is near."""
 Status = Annotated[int, Unit("status"), Range(100, 599)]
 When = Annotated[float | str, Unit("when")]
 """A moment of a run: seconds (or a duration) from its start, or a share of its horizon written as a

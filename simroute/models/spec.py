@@ -113,16 +113,16 @@ class Burstiness:
         float,
         Unit("sd/mean"),
         Range(0.05, 50),
-        Doc("of the gaps between arrivals, gamma, at an even rate; 1 is a Poisson process"),
+        Doc("variation of the gaps between arrivals, gamma, at an even rate; 1: Poisson process"),
     ] = 1.0
     peak: Annotated[
         float,
         Unit("factor"),
         Range(1, 1000),
-        Doc("rate in a busy spell over that in a quiet one; 1: there are none"),
+        Doc("rate in a busy spell over that in a quiet one; 1: no spells"),
     ] = 1.0
     busy_share: Annotated[
-        float, Unit("share"), Range(0.001, 0.999), Doc("of the time that is busy")
+        float, Unit("share"), Range(0.001, 0.999), Doc("share of the time that is busy")
     ] = 0.1
     spell: Annotated[Period, Doc("mean length of a busy spell, exponential")] = 60.0
 
@@ -159,7 +159,7 @@ class ReadOptions:
     zone: Annotated[Name, Doc("of dates without one, such as Europe/Berlin")] = "UTC"
     unit: Annotated[
         Literal["s", "ms", "us", "ns"] | None,
-        Doc("of times that are numbers; default: told by their size"),
+        Doc("unit of times that are numbers; default: recognised by their size"),
     ] = None
 
 
@@ -203,7 +203,7 @@ class Workload:
         Seconds, Doc("start of the window of the trace, from its first arrival")
     ] = 0.0
     trace_to: Annotated[Period | None, Doc("end of the window of the trace")] = None
-    trace_loop: Annotated[Positive, Doc("play the trace so many times, one after the other")] = 1
+    trace_loop: Annotated[Positive, Doc("how many times the trace is played, end to end")] = 1
     trace_jitter: Annotated[
         bool,
         Doc(
@@ -255,11 +255,11 @@ class Slow:
     factor: Annotated[
         Factor, Doc("their median time to the first token over that of the others")
     ] = 3.0
-    sigma: Annotated[Sigma, Doc("their spread of it")] = 0.35
+    sigma: Annotated[Sigma, Doc("spread of their time to the first token")] = 0.35
     token_factor: Annotated[
         Factor, Doc("their median time per output token over that of the others")
     ] = 1.0
-    token_sigma: Annotated[Sigma, Doc("their spread of it")] = 0.2
+    token_sigma: Annotated[Sigma, Doc("spread of their time per output token")] = 0.2
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,7 @@ class Latency:
     error: Annotated[Seconds, Doc("median time until an error is answered")] = 0.3
     floor: Annotated[Seconds, Doc("added to each time to first token: no answer is faster")] = 0.0
     correlation: Annotated[
-        Correlation, Doc("of the two spreads; 1: who is slow to begin is as slow to go on")
+        Correlation, Doc("of the two times; 1: a call that is slow to begin is as slow to go on")
     ] = 0.0
     slow: Annotated[Slow, Doc("calls that are slow for no visible reason")] = field(
         default_factory=Slow
@@ -351,7 +351,7 @@ class Clustered:
         float,
         Unit("share"),
         Range(0, 0.99),
-        Doc("of the time that is bad; 0: there are no such spells"),
+        Doc("share of the time that is bad; 0: no such spells"),
     ] = 0.0
     spell: Annotated[Period, Doc("mean length of a bad spell, exponential")] = 10.0
     error_share: Annotated[Share, Doc("calls of a bad spell that fail")] = 1.0
@@ -507,14 +507,14 @@ class Budget:
     """
 
     usd: Annotated[Usd, Doc("for a period")]
-    period: Annotated[Literal["day", "week", "month", "rolling"], Doc("when it begins anew")] = (
-        "month"
-    )
-    zone: Annotated[Zone, Doc("whose clock that is")] = "UTC"
-    reset: Annotated[Clock, Doc("time of day at which it does")] = "00:00"
+    period: Annotated[
+        Literal["day", "week", "month", "rolling"], Doc("after which it begins anew")
+    ] = "month"
+    zone: Annotated[Zone, Doc("time zone in which a period begins")] = "UTC"
+    reset: Annotated[Clock, Doc("time of day at which a period begins")] = "00:00"
     window: Annotated[
         Period,
-        Doc("of a rolling one; what is older leaves it, up to a thousandth of the window late"),
+        Doc("length of a rolling period; older spending leaves it at most a thousandth of it late"),
     ] = 86_400.0
 
 
@@ -576,7 +576,7 @@ class Gateway:
     """
 
     replicas: Annotated[Positive, Doc("gateway processes; each request goes to one")] = 1
-    shared: Annotated[bool, Doc("one state of the policy for all of them")] = False
+    shared: Annotated[bool, Doc("whether all replicas share one state of the policy")] = False
     overhead: Annotated[Seconds, Doc("the gateway's own time, added to each send")] = 0.001
 
 

@@ -20,7 +20,7 @@ from simroute.cli.terminal import clean, escaped
 SCRIPTS = Path(__file__).parent / "scripts"
 SHELLS = ("bash", "zsh", "fish")
 SPECIAL = frozenset("\\ '\"`$!&|;<>()[]{}*?#^%")
-"""What a shell would take for something else than itself."""
+"""Characters that have a meaning in a shell."""
 MARK = "\x1a"
 
 
@@ -38,7 +38,7 @@ def completion_command(shell: str) -> int:
 
 
 class Shell(ShellComplete):
-    """What all three shells have in common."""
+    """What all three shells share."""
 
     source_template = ""
 
@@ -46,7 +46,7 @@ class Shell(ShellComplete):
         """The words before the cursor's, without variables and the command itself, and the cursor's
         word so far."""
         self.line = os.environ.get("_SIMROUTE_LINE", "")
-        words = split(self.line)
+        words = split_words(self.line)
         while words and words[0].partition("=")[0].isidentifier() and "=" in words[0]:
             words.pop(0)
         self.word = words[-1]
@@ -55,34 +55,30 @@ class Shell(ShellComplete):
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem]:
         """Whole words that can be shown as they are, files included. A mistake in the line or in a
         file offers nothing."""
-        head = (
-            incomplete.partition("=")[0] + "="
-            if incomplete.startswith("-") and "=" in incomplete
-            else ""
-        )
+        option, equals, _ = incomplete.partition("=")
+        head = option + equals if equals and option.startswith("-") else ""
         try:
-            found = super().get_completions(list(args), incomplete)
+            candidates = super().get_completions(list(args), incomplete)
         except Exception:
             return []
-        every: list[CompletionItem] = []
-        for item in found:
-            every += (
-                paths(str(item.value), ("",) if item.type == "file" else ("/",))
-                if item.type in ("file", "dir")
-                else [item]
-            )
+        items: list[CompletionItem] = []
+        for item in candidates:
+            if item.type in ("file", "dir"):
+                items += paths(str(item.value), ("",) if item.type == "file" else ("/",))
+            else:
+                items.append(item)
         return [
             CompletionItem(head + item.value, item.type, item.help)
-            for item in every
+            for item in items
             if escaped(item.value) == item.value
         ]
 
     def format_completion(self, item: CompletionItem) -> str:
         about = clean(" ".join((item.help or "").split()), 100)
-        return f"{'open' if item.type == OPEN else 'plain'}\t{self.written(item)}\t{about}"
+        return f"{'open' if item.type == OPEN else 'plain'}\t{self.insertion(item)}\t{about}"
 
-    def written(self, item: CompletionItem) -> str:
-        """As the shell wants it."""
+    def insertion(self, item: CompletionItem) -> str:
+        """The text that the shell puts in."""
         return str(item.value)
 
 
@@ -93,19 +89,18 @@ class Bash(Shell):
     name = "bash"
 
     def format_completion(self, item: CompletionItem) -> str:
-        last = " " if item.type != OPEN and not quoted(self.line) else ""
-        return self.written(item) + last
+        last = " " if item.type != OPEN and not open_quote(self.line) else ""
+        return self.insertion(item) + last
 
-    def written(self, item: CompletionItem) -> str:
-        raw = self.line[start_of_word(self.line) :]
-        if quote := quoted(self.line):
+    def insertion(self, item: CompletionItem) -> str:
+        raw = self.line[word_start(self.line) :]
+        if quote := open_quote(self.line):
             kept = raw[: raw.rindex(quote) + 1]
-            return str(item.value)[len("".join(split(kept)[-1:])) :]
+            return str(item.value)[len("".join(split_words(kept)[-1:])) :]
         breaks = set(os.environ.get("_SIMROUTE_BREAKS", "=:")) & set("=:,@")
-        kept = raw[
-            : max((place + 1 for place, char in enumerate(raw) if char in breaks), default=0)
-        ]
-        return protected(str(item.value)[len(split(kept)[-1]) :])
+        ends = (place + 1 for place, char in enumerate(raw) if char in breaks)
+        kept = raw[: max(ends, default=0)]
+        return escape_special(str(item.value)[len(split_words(kept)[-1]) :])
 
 
 class Zsh(Shell):
@@ -113,10 +108,10 @@ class Zsh(Shell):
 
     name = "zsh"
 
-    def written(self, item: CompletionItem) -> str:
-        if quoted(self.line):
+    def insertion(self, item: CompletionItem) -> str:
+        if open_quote(self.line):
             return str(item.value)
-        text = protected(str(item.value))
+        text = escape_special(str(item.value))
         return f"\\{text}" if text.startswith(("~policy", "~scenario")) else text
 
 
@@ -133,7 +128,7 @@ for _shell in (Bash, Zsh, Fish):
     add_completion_class(_shell)
 
 
-def split(line: str) -> list[str]:
+def split_words(line: str) -> list[str]:
     """The words of a line that may end in the middle of one; the last is the cursor's, empty after
     a space."""
     for closing in ("", "'", '"'):
@@ -145,7 +140,7 @@ def split(line: str) -> list[str]:
     return [""]
 
 
-def start_of_word(line: str) -> int:
+def word_start(line: str) -> int:
     """Where the cursor's word begins."""
     start, quote, skip = 0, "", False
     for place, char in enumerate(line):
@@ -162,7 +157,7 @@ def start_of_word(line: str) -> int:
     return start
 
 
-def quoted(line: str) -> str:
+def open_quote(line: str) -> str:
     """The quotation mark that is still open at the cursor, if one is."""
     for quote in ("'", '"'):
         try:
@@ -176,6 +171,6 @@ def quoted(line: str) -> str:
     return ""
 
 
-def protected(text: str) -> str:
-    """With a backslash before what the shell would take for its own."""
+def escape_special(text: str) -> str:
+    """The text with a backslash before each special character."""
     return "".join(f"\\{char}" if char in SPECIAL else char for char in text)

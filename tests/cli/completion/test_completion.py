@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from commands import ran
-from simroute.cli.completion.shells import Bash, Zsh, protected, quoted, split, start_of_word
+from simroute.cli.completion.shells import (
+    Bash,
+    Zsh,
+    escape_special,
+    open_quote,
+    split_words,
+    word_start,
+)
 
 ROOT = Path(__file__).parents[3]
 HEAVY = {"numpy", "scipy", "pandas", "hydra", "omegaconf", "simpy", "plotly", "duckdb"}
@@ -213,7 +220,7 @@ def test_bash_completes_where_equals_is_no_break():
 def test_fish_completes_what_is_typed(line):
     """fish's own completion, asked for the line."""
     asked = line.rstrip("\t")
-    program = f"simroute completion fish | source; complete -C {protected(asked)}"
+    program = f"simroute completion fish | source; complete -C {escape_special(asked)}"
     shown = subprocess.run(
         [needs("fish"), "--no-config", "-c", program],
         capture_output=True,
@@ -356,13 +363,13 @@ def test_an_unknown_shell_is_refused_in_one_line(capsys):
 def test_a_line_is_split_as_a_shell_would():
     """The last word is the cursor's: empty after a space, without its quotation marks, open or
     not."""
-    assert split("a b") == ["a", "b"]
-    assert split("a ") == ["a", ""]
-    assert split("a 'b c") == ["a", "b c"]
-    assert split('a "b') == ["a", "b"]
-    assert split("a b\\ c") == ["a", "b c"]
-    assert [quoted(line) for line in ("a 'b", 'a "b', "a 'b'", "a b\\")] == ["'", '"', "", ""]
-    assert [start_of_word(line) for line in ("a b", "a 'b c", "a b\\ c", "")] == [2, 2, 2, 0]
+    assert split_words("a b") == ["a", "b"]
+    assert split_words("a ") == ["a", ""]
+    assert split_words("a 'b c") == ["a", "b c"]
+    assert split_words('a "b') == ["a", "b"]
+    assert split_words("a b\\ c") == ["a", "b c"]
+    assert [open_quote(line) for line in ("a 'b", 'a "b', "a 'b'", "a b\\")] == ["'", '"', "", ""]
+    assert [word_start(line) for line in ("a b", "a 'b c", "a b\\ c", "")] == [2, 2, 2, 0]
 
 
 def test_bash_and_zsh_get_what_they_would_type():
