@@ -71,6 +71,8 @@ test-slow: setup
 
 bench: setup
 	@$(BIN)/python benchmarks/kernel.py
+	@$(BIN)/python benchmarks/policies.py
+	@$(BIN)/python benchmarks/layers.py
 	@$(BIN)/python benchmarks/day.py
 	@$(BIN)/python benchmarks/parallel.py
 	@$(BIN)/python benchmarks/traces.py

@@ -82,7 +82,8 @@ class Breaker:
         self._names: dict[BreakerState, str] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        key = (call.target, call.request.task) if self.scope == "task" else call.target
+        request, target, _, _ = call
+        key = (target, request.task) if self.scope == "task" else target
         state = self._states.get(key) or self._join(key, call, world)
         quiet = state.quiet
         if quiet is None:

@@ -43,20 +43,24 @@ class OpenBlock:
         "block",
         "cached_tokens",
         "draws",
+        "first",
         "input_tokens",
         "invalid",
         "lists",
         "open",
         "output_tokens",
         "question",
+        "replica",
         "rows",
+        "streamed",
         "task",
         "written_tokens",
     )
 
     def __init__(self, block: Block) -> None:
-        self.block = block
+        self.block, self.first = block, block.first
         self.lists = lists = block.lists
+        self.streamed, self.replica = lists.streamed, lists.replica
         self.arrival, self.task, self.question, self.invalid = (
             lists.arrival,
             lists.task,
@@ -105,17 +109,16 @@ class SimRequest(Task):
     def arrive(self, world: Any, block: OpenBlock, i: int) -> None:
         """Sets all fields of a new request; what serves it is `_work`, to be set as well. (An
         `__init__` takes longer than this call.)"""
-        lists = block.lists
         self._kernel = world.kernel
         self.world = world
         self.block = block
         self.i = i
-        self.id = block.block.first + i
-        self.streamed: bool = lists.streamed[i]
-        self.replica: int = lists.replica[i]
+        self.id = block.first + i
+        self.streamed = block.streamed[i]
+        self.replica = block.replica[i]
         forbidden = world.forbidden
         self.forbids: frozenset[str] = (
-            forbidden.get(lists.feature[i], NOBODY) if forbidden else NOBODY
+            forbidden.get(block.lists.feature[i], NOBODY) if forbidden else NOBODY
         )
         self.attempts = self.open = self.nano = self.judge_nano = 0
         self.ungraded = False

@@ -57,7 +57,32 @@ class Attempt(Service):
     __slots__ = tuple(__annotations__)
 
     def start(self) -> None:
-        self.upstream.take(self)
+        """Sends the call: it is refused, begins, or waits for a slot."""
+        call, self.call = self.call, None
+        if call is None:
+            raise RuntimeError("a send was awaited twice: call `send` again for another")
+        upstream, number = self.upstream, 0
+        request: Any
+        request, _, self.probe, _ = call
+        request.open += 1
+        request.attempts = self.number = request.attempts + 1
+        if request.first is None:
+            request.first = self
+        else:
+            number = request.count_send(upstream.index)
+        self.request, self.target_number = request, number + 1
+        self.start_s = now = upstream.kernel.env._now
+        self.callbacks, self.abandoned = END, False
+        self.status, self.error = 0, ""
+        self.began = self.decode = -1.0
+        self.task = self.turn = self.awaited = self.retry_after = None
+        block = request.block
+        key = (upstream.index, number) if number else upstream.index
+        self.draws = block.draws.get(key) or upstream.draw(block, number)
+        if upstream.slots is None and upstream.limits is None:
+            upstream.begin(self, now)
+        else:
+            upstream.admit(self, now)
 
     def wait(self) -> Generator[Any, Any, Outcome]:
         try:
@@ -263,31 +288,9 @@ class Upstream:
         self.card, listed = self.model.tariff.at(now)
         self.until = min(fair, listed)
 
-    def take(self, attempt: Attempt) -> None:
-        """A call arrives: it is refused, begins, or waits for a slot."""
-        call, attempt.call = attempt.call, None
-        if call is None:
-            raise RuntimeError("a send was awaited twice: call `send` again for another")
-        request: Any
-        request, _, attempt.probe, _ = call
-        request.open += 1
-        request.attempts = attempt.number = request.attempts + 1
-        index, number = self.index, 0
-        if request.first is None:
-            request.first = attempt
-        else:
-            number = request.count_send(index)
-        attempt.request, attempt.target_number = request, number + 1
-        attempt.start_s = now = self.kernel.env._now
-        attempt.callbacks = END
-        attempt.status, attempt.error = 0, ""
-        attempt.began = attempt.decode = -1.0
-        attempt.task = attempt.turn = attempt.awaited = attempt.retry_after = None
-        attempt.abandoned = False
-        block = request.block
-        key = (index, number) if number else index
-        attempt.draws = block.draws.get(key) or self.draw(block, number)
-        slots = self.slots
+    def admit(self, attempt: Attempt, now: float) -> None:
+        """Where slots or rates are limited: refuses a call, begins it, or has it wait."""
+        slots, request = self.slots, attempt.request
         full = slots is not None and self.busy >= slots
         if full and len(self._waiting) >= self.room:
             self._refuse(attempt, 503, "overloaded", None)
@@ -301,7 +304,7 @@ class Upstream:
             attempt.turn = Wake() if request.streamed else None
             self._waiting.append(attempt)
         else:
-            self._begin(attempt, now)
+            self.begin(attempt, now)
 
     def draw(self, block: OpenBlock, number: int) -> DrawLists:
         """DrawLists what the `number`-th send (from 0) of each request of a block meets here."""
@@ -319,7 +322,7 @@ class Upstream:
             following = self._waiting.popleft()
             if following.turn is not None:
                 self.kernel.schedule(following.turn, now)
-            self._begin(following, now)
+            self.begin(following, now)
 
     def forget(self, attempt: Attempt) -> None:
         """Takes a call that has not begun out of the line."""
@@ -339,7 +342,7 @@ class Upstream:
         attempt.due = due = attempt.start_s + attempt.seconds
         self.kernel.schedule(attempt, due)
 
-    def _begin(self, attempt: Attempt, now: float) -> None:
+    def begin(self, attempt: Attempt, now: float) -> None:
         """Its service begins: what becomes of it is that of the weather and the price now."""
         if self.slots is not None:
             self.busy += 1

@@ -1,7 +1,7 @@
 """A send that is known to end in time has no deadline, and nobody can tell."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from simpy import Environment
 
+import digests
+from simroute.config import loading
 from simroute.core import Outcome
 from simroute.models.spec import Limits
 from simroute.policies.fallback import Fallback
@@ -110,6 +112,21 @@ def test_with_and_without_a_deadline_the_rows_are_the_same(
         for inside in ({}, {"hidden": Hidden()})
     ]
     assert happened(logs[0]) == happened(logs[1])
+
+
+@pytest.mark.parametrize(
+    "weather",
+    ["price step in a queue", "streams in a queue", "stops in a queue", "hangs", "bursts"],
+)
+def test_so_they_are_in_weather_that_changes_while_calls_wait(weather: str) -> None:
+    """Slow-downs, price steps, rate limits and outages that begin while calls stand in the line."""
+    scenario, overrides = digests.WEATHER[weather]
+    configuration = loading.load("run", scenario, ["direct"], overrides, 3)
+    rows = []
+    for inside in ({}, {"hidden": Hidden()}):
+        layers = {"fallback": Fallback(), "timeout": Timeout(6.0, 1.5)} | inside
+        rows.append(digests.digest_run(replace(configuration, policies={"known": layers}), "known"))
+    assert rows[0] == rows[1]
 
 
 @dataclass
