@@ -1,5 +1,5 @@
-"""What a layer may ask the simulated world besides time: prices, chance, a judge, a similar earlier
-question."""
+"""Answers to what a layer may ask the simulated world besides time: prices, chance, a judge, a
+similar earlier question."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from simroute.worlds.sim.upstream import Upstream
 
 
 class Senses:
-    """Answers of one run's world; every draw belongs to a request and a name, not to the order of
-    asking."""
+    """What the world of one run answers. A draw belongs to a request and a name, whatever the order
+    of asking."""
 
     def __init__(
         self, kernel: Kernel, weather: Weather, upstreams: Mapping[str | None, Upstream]
@@ -56,10 +56,10 @@ class Senses:
     def uniform(self, layer: str, stream: str, call: Call) -> float:
         request: Any = call.request
         key = ("policy", layer, stream)
-        return self._draw(request, (*key, _number(request, key)))
+        return self._draw(request, (*key, _count(request, key)))
 
     def _draw(self, request: SimRequest, key: tuple[Any, ...]) -> float:
-        """A uniform that belongs to (request, key), from a block of them."""
+        """Returns the uniform that belongs to a request and a key, from a block of them."""
         draws = request.block.draws.get(key)
         if draws is None:
             block = request.block.block.first // BLOCK
@@ -71,7 +71,7 @@ class Senses:
     async def judge(self, layer: str, call: Call, outcome: Outcome, judge: Judge) -> bool:
         request: Any = call.request
         key: tuple[Any, ...] = ("judge", layer)
-        number = _number(request, key)  # each judgement is a draw of its own
+        number = _count(request, key)  # each judgement is a draw of its own
         await self._kernel.sleep(judge.latency)
         nano = round(judge.usd * 1e9)
         request.nano += nano
@@ -106,8 +106,8 @@ class Senses:
         return Match(other, cosine) if other is not None else None
 
 
-def _number(request: Any, key: tuple[str, ...]) -> int:
-    """How often this has been asked for this request, this time included."""
+def _count(request: Any, key: tuple[str, ...]) -> int:
+    """Counts and returns how often this was asked for this request, this time included."""
     if request.asked is None:
         request.asked = {}
     k: int = request.asked.get(key, 0) + 1

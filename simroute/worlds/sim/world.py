@@ -1,11 +1,11 @@
-"""A policy's run in virtual time: arrivals in, sends to modelled providers, rows out."""
+"""A run of a policy in virtual time: weather, kernel, upstreams, layers and ledger together."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simpy import Environment
 
@@ -18,6 +18,9 @@ from simroute.worlds.sim.kernel import Kernel, Task, collector_paused
 from simroute.worlds.sim.request import OpenBlock, SimRequest
 from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import Attempt, Upstream
+
+if TYPE_CHECKING:
+    from simroute.models.workload import Block
 
 new, create = tuple.__new__, object.__new__
 
@@ -44,9 +47,10 @@ class View:
 
 
 class SimWorld:
-    """One replication of one policy. `stacks` are the layers of each replica, outermost first.
+    """One replication of one policy.
 
-    The SimPy environment is `env`; ordinary processes may be added to it before `run`.
+    stacks: the layers of each replica, outermost first. env: SimPy's environment; ordinary
+    processes may be added to it before `run`. open: blocks of which a request is open.
     """
 
     endpoint = Upstream
@@ -82,7 +86,7 @@ class SimWorld:
             stack(layers, self.send, partial(self._view, replica))
             for replica, layers in enumerate(stacks)
         ]
-        self.open = 0  # blocks
+        self.open = 0
         self._pings = [0] * len(stacks)
         self._ping_blocks: dict[int, OpenBlock] = {}  # by replica, the one in use
 
@@ -92,7 +96,7 @@ class SimWorld:
     # -- the run -----------------------------------------------------------------------------------
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:
-        """Every request of the horizon to its end."""
+        """Plays every request of the horizon to its end. progress: called with seconds played."""
         with collector_paused():
             self._run(progress)
 
@@ -110,7 +114,8 @@ class SimWorld:
             task.cancel()
         self.ledger.close()
 
-    def _play(self, block: Any) -> None:
+    def _play(self, block: Block) -> None:
+        """Lets the requests of a block arrive, each at its moment."""
         opened, entries = OpenBlock(block), self.entries
 
         def arrive(i: int) -> None:
@@ -124,8 +129,8 @@ class SimWorld:
         self.kernel.play(opened.arrival, arrive)
 
     def send(self, call: Call) -> Attempt:
-        """One attempt at the call's target, which begins when it is awaited: its outcome, or for a
-        streamed answer its first token."""
+        """Returns an attempt at the call's target. It begins when it is awaited, and gives its
+        outcome, or for a streamed answer the first token."""
         attempt: Attempt = create(Attempt)
         attempt.upstream, attempt.call = self.upstreams[call[1]], call
         return attempt
@@ -142,6 +147,7 @@ class SimWorld:
         target: str | None = None,
         **detail: Any,
     ) -> None:
+        """Adds a row of the events table."""
         ledger = self.ledger
         words = paired(detail)
         upstream = self.upstreams.get(target)
@@ -158,7 +164,8 @@ class SimWorld:
         )
 
     def ping(self, replica: int, target: str) -> Call:
-        """A call of a layer's own, outside any request; its draws belong to (replica, number)."""
+        """Returns a call of a layer's own, outside any request; its draws belong to the replica and
+        the number of the ping."""
         number = self._pings[replica]
         self._pings[replica] = number + 1
         if number % BLOCK == 0:
@@ -170,8 +177,7 @@ class SimWorld:
         return Call(request, target, True, True)
 
     def _background(self) -> list[Task]:
-        """Each layer's `background`, once for each replica, with the `send` that the layer itself
-        has."""
+        """Starts each layer's `background`, once for each replica, with the layer's own `send`."""
         tasks = []
         for replica, layers in enumerate(self.stacks):
             names = list(layers)
