@@ -44,7 +44,13 @@ class ScenarioFile:
 
 @dataclass
 class Result:
-    """One replication of one policy: summary, and the rows as data frames."""
+    """One replication of one policy.
+
+    >>> result = sr.simulate("demo", "failover")
+    >>> result.attempts.groupby("target").cost_usd.sum()
+
+    summary: as summary.json. requests, attempts, events: rows as data frames.
+    """
 
     summary: dict[str, Any]
     requests: pd.DataFrame
@@ -55,10 +61,10 @@ class Result:
         from html import escape
 
         rows = []
-        for policy, found in self.summary["policies"].items():
+        for policy, entry in self.summary["policies"].items():
             cells = {
                 name: span(**value, unit=METRICS[name][0])
-                for name, value in found["metrics"].items()
+                for name, value in entry["metrics"].items()
                 if value["mean"] is not None
             }
             rows += [

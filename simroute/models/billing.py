@@ -1,5 +1,5 @@
-"""Bills in integers: a price as femto-USD a token, and what so many tokens come to in nano-USD, for
-one call or for whole columns of them."""
+"""Bills in integers: a price in femto-USD a token, a bill in nano-USD, of one call or of columns of
+calls."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Rate(NamedTuple):
 
 
 class RateCard:
-    """A price as integers. `price` is what it was made from."""
+    """A price as integers; `price` is the original."""
 
     __slots__ = ("_base", "_most", "_tiers", "price")
 
@@ -48,29 +48,45 @@ class RateCard:
         self._tiers = [(above, Rate.of(tier)) for above, tier in price.tiers]
         self._most: float = self._tiers[0][0] if self._tiers else inf
 
-    def bill(self, asked: int, given: int, cached: int = 0, written: int = 0) -> int:
-        """The bill of one call in nano-USD, rounded half up; `cached` and `written` of the input
-        were read from, and written to, a cache."""
-        into, out, less, more, call = self._base if asked <= self._most else self._tier(asked)
-        return (asked * into - cached * less + written * more + given * out + call + HALF) // NANO
+    def bill(self, input_tokens: int, output_tokens: int, cached: int = 0, written: int = 0) -> int:
+        """Nano-USD of one call, rounded half up; `cached` and `written` of the input tokens were
+        read from, and written to, a cache."""
+        into, out, less, more, call = (
+            self._base if input_tokens <= self._most else self._tier(input_tokens)
+        )
+        return (
+            input_tokens * into - cached * less + written * more + output_tokens * out + call + HALF
+        ) // NANO
 
     def bill_many(
-        self, asked: np.ndarray, given: np.ndarray, cached: np.ndarray, written: np.ndarray
+        self,
+        input_tokens: np.ndarray,
+        output_tokens: np.ndarray,
+        cached: np.ndarray,
+        written: np.ndarray,
     ) -> np.ndarray:
-        """The same of many calls."""
+        """`bill` of many calls."""
         rates = np.array([self._base, *(rate for _, rate in self._tiers)], np.int64)
         place = (
-            np.searchsorted([above for above, _ in self._tiers], asked, side="left")
+            np.searchsorted([above for above, _ in self._tiers], input_tokens, side="left")
             if self._tiers
             else 0
         )
         into, out, less, more, call = rates[place].T
         return np.asarray(
-            (asked * into - cached * less + written * more + given * out + call + HALF) // NANO
+            (
+                input_tokens * into
+                - cached * less
+                + written * more
+                + output_tokens * out
+                + call
+                + HALF
+            )
+            // NANO
         )
 
-    def _tier(self, asked: int) -> Rate:
-        return next(rate for above, rate in reversed(self._tiers) if asked > above)
+    def _tier(self, input_tokens: int) -> Rate:
+        return next(rate for above, rate in reversed(self._tiers) if input_tokens > above)
 
 
 class Tariff:
@@ -98,8 +114,8 @@ class Tariff:
     def bill_many(
         self,
         when: np.ndarray,
-        asked: np.ndarray,
-        given: np.ndarray,
+        input_tokens: np.ndarray,
+        output_tokens: np.ndarray,
         cached: np.ndarray,
         written: np.ndarray,
     ) -> np.ndarray:
@@ -109,6 +125,6 @@ class Tariff:
         for one in np.unique(used).tolist():
             mine = used == one
             bill[mine] = self._cards[one].bill_many(
-                asked[mine], given[mine], cached[mine], written[mine]
+                input_tokens[mine], output_tokens[mine], cached[mine], written[mine]
             )
         return bill

@@ -59,13 +59,13 @@ def parse_start(starts: str) -> datetime:
     try:
         if not START.fullmatch(starts):
             raise ValueError
-        found = datetime.fromisoformat(starts)
+        start = datetime.fromisoformat(starts)
     except ValueError:
         raise ValueError(
             f"{starts[:60]!r}: expected an hour of the week from 0 to 168, or a date such as "
             f"2026-08-03T15:00"
         ) from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return start if start.tzinfo is not None else start.replace(tzinfo=UTC)
 
 
 def hour_of_week(starts: float | str) -> float:

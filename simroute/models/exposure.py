@@ -123,7 +123,7 @@ class Exposures:
             np.zeros(len(middle), np.int64),
         )
         laws = [process.law(horizon, edges) for process in self._random]
-        found = []
+        states = []
         for size in range(1, min(TOGETHER, len(laws)) + 1):
             for places in combinations(range(len(laws)), size):
                 chance = np.prod(
@@ -136,12 +136,12 @@ class Exposures:
                 for code in np.unique(backdrop).tolist():
                     share = float((load * chance)[backdrop == code].sum())
                     if share > 0:
-                        found.append(self._state(places, code, share, laws))
-        found.sort(key=lambda state: -state.expected)
+                        states.append(self._state(places, code, share, laws))
+        states.sort(key=lambda state: -state.expected)
         any_of_them = float(
             (load * (1 - np.prod([1 - law.presence for law in laws], axis=0))).sum()
         )
-        kept, rest = found[:STATES], any_of_them - sum(state.expected for state in found[:STATES])
+        kept, rest = states[:STATES], any_of_them - sum(state.expected for state in states[:STATES])
         if rest > 1e-12:
             longest = max(law.length_biased for law in laws)
             everywhere = frozenset(target for process in self._random for target in process.targets)
@@ -214,14 +214,14 @@ class Exposures:
 def rare_faults(scenario: spec.Scenario) -> list[FaultProcess]:
     """Those that come at random, change anything, and are not so frequent that every replication
     meets its share of them."""
-    found = []
+    faults = []
     for name, outage in scenario.outages.items():
         targets = affected_deployments(outage, scenario.deployments)
         harmless = outage.error_share == 0 and outage.hang_share == 0 and outage.slow_down == 1
         if outage.start is None and outage.mean_between is not None and targets and not harmless:
             cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
             if scenario.horizon / cycle < OFTEN:
-                found.append(FaultProcess(name, targets, outage=outage))
+                faults.append(FaultProcess(name, targets, outage=outage))
     for name, deployment in scenario.deployments.items():
         bad = deployment.clustered
         if (
@@ -230,8 +230,8 @@ def rare_faults(scenario: spec.Scenario) -> list[FaultProcess]:
             and deployment.recorded is None
             and scenario.horizon * bad.share / bad.spell < OFTEN
         ):
-            found.append(FaultProcess(f"clustered errors of {name}", (name,), clustered=bad))
-    return found
+            faults.append(FaultProcess(f"clustered errors of {name}", (name,), clustered=bad))
+    return faults
 
 
 def _bad(name: str, scenario: spec.Scenario, streams: Streams) -> list[tuple[float, float]]:

@@ -140,11 +140,11 @@ def affected_deployments(
 
 def draw_outages(scenario: spec.Scenario, streams: Streams, horizon: float) -> list[OutageWindow]:
     """All outages that begin before the horizon, by start."""
-    found = []
+    windows = []
     for name, outage in scenario.outages.items():
         targets = affected_deployments(outage, scenario.deployments)
         if outage.start is not None and outage.end is not None:
-            found.append(
+            windows.append(
                 OutageWindow(
                     name,
                     resolve_time(outage.start, horizon),
@@ -153,11 +153,11 @@ def draw_outages(scenario: spec.Scenario, streams: Streams, horizon: float) -> l
                 )
             )
         else:
-            found += [
+            windows += [
                 OutageWindow(name, start, end, targets)
                 for start, end in _renewal(name, outage, streams, horizon)
             ]
-    return sorted(found, key=lambda window: window.start)
+    return sorted(windows, key=lambda window: window.start)
 
 
 def check_outages(outage: spec.Outage, horizon: float) -> None:

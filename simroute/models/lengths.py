@@ -33,15 +33,15 @@ def token_counts(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray
 def quantile_table(quantiles: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
     """(shares of texts, rising from 0 to 1; tokens that no more of them exceed). Raises
     ValueError."""
-    found = []
+    points = []
     for name, tokens in quantiles.items():
-        told = NAME.fullmatch(name)
-        if told is None or float(told[1]) > 100:
+        match = NAME.fullmatch(name)
+        if match is None or float(match[1]) > 100:
             raise ValueError(f"{name!r} is no quantile; expected p0, p50, p99.9 … p100")
-        found.append((float(told[1]) / 100, tokens))
-    found.sort()
-    if found[0][0] != 0 or found[-1][0] != 1:
+        points.append((float(match[1]) / 100, tokens))
+    points.sort()
+    if points[0][0] != 0 or points[-1][0] != 1:
         raise ValueError("must begin with p0 (the shortest) and end with p100 (the longest)")
-    if any(before > after for (_, before), (_, after) in pairwise(found)):
+    if any(before > after for (_, before), (_, after) in pairwise(points)):
         raise ValueError("tokens must not fall from one quantile to the next")
-    return np.array([share for share, _ in found]), np.array([tokens for _, tokens in found])
+    return np.array([share for share, _ in points]), np.array([tokens for _, tokens in points])

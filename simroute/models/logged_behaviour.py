@@ -67,35 +67,44 @@ def _near(sizes: np.ndarray, size: np.ndarray, coin: np.ndarray) -> np.ndarray:
 
 
 class LoggedBehaviour:
-    """One deployment of the log. `errors`: (from second of the trace, {status: share}), in order;
-    `observed(t)`: whether its hour was seen."""
+    """How one deployment of a log behaved. errors: in seconds of the trace; known: whether it ever
+    answered; pool: its answered calls, None where the log has none."""
 
-    def __init__(self, seen: dict[str, np.ndarray], target: int, always: int | None = None) -> None:
+    def __init__(
+        self, observations: dict[str, np.ndarray], target: int, always: int | None = None
+    ) -> None:
         """`always`: the status of a deployment that never answered, so that whatever is sent to it
         fails."""
-        mine, answered = seen["target"] == target, ~seen["failed"].astype(bool)
+        mine, answered = observations["target"] == target, ~observations["failed"].astype(bool)
         self.known = bool((mine & answered).any())
         # the times of a deployment that has none are those of all others
         good = mine & answered if self.known else answered
         asked, given, latency = (
-            seen[name][good] for name in ("input_tokens", "output_tokens", "latency_s")
+            observations[name][good] for name in ("input_tokens", "output_tokens", "latency_s")
         )
         self._weights = _weights(asked, given, latency)
         self.pool = (
             LatencySamples(
-                seen["hour"][good], self._size(asked, given), seen["ttft_s"][good], latency
+                observations["hour"][good],
+                self._size(asked, given),
+                observations["ttft_s"][good],
+                latency,
             )
             if len(latency)
             else None
         )
-        failed = np.sort(seen["latency_s"][mine & seen["failed"].astype(bool)])
+        failed = np.sort(observations["latency_s"][mine & observations["failed"].astype(bool)])
         self._failed = failed if len(failed) else np.array([0.3])
         self.errors: ErrorSteps = (
-            _errors(seen, target) if always is None else [(0.0, {always: 1.0})]
+            _errors(observations, target) if always is None else [(0.0, {always: 1.0})]
         )
 
     def draw_times(
-        self, when: np.ndarray, asked: np.ndarray, given: np.ndarray, coin: np.ndarray
+        self,
+        when: np.ndarray,
+        input_tokens: np.ndarray,
+        output_tokens: np.ndarray,
+        coin: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(ttft, decode, error) seconds of calls at these seconds of the trace, with so many
         tokens. coin: uniforms, (2, calls)."""
@@ -103,17 +112,19 @@ class LoggedBehaviour:
         if self.pool is None:
             return error, np.zeros(len(when)), error
         ttft, latency = self.pool.draw(
-            (when / HOUR).astype(np.int64), self._size(asked, given), coin[0]
+            (when / HOUR).astype(np.int64), self._size(input_tokens, output_tokens), coin[0]
         )
         ttft = np.where(np.isnan(ttft), latency, np.minimum(ttft, latency))
         return ttft, latency - ttft, error
 
-    def _size(self, asked: np.ndarray, given: np.ndarray) -> np.ndarray:
+    def _size(self, input_tokens: np.ndarray, output_tokens: np.ndarray) -> np.ndarray:
         """Seconds that a call of so many tokens is expected to take. Of logged and of replayed
         calls by the same operations: equal calls are equal to the last bit, and none is taken to be
         larger than its like."""
         base, per_input, per_output = self._weights
-        return np.asarray(base + per_input * asked.astype(float) + per_output * given.astype(float))
+        return np.asarray(
+            base + per_input * input_tokens.astype(float) + per_output * output_tokens.astype(float)
+        )
 
     def has_enough_calls(self, when: np.ndarray) -> np.ndarray:
         """Whether the log has enough calls of this deployment in the hour of each second of the
@@ -123,28 +134,28 @@ class LoggedBehaviour:
 
 
 def _weights(
-    asked: np.ndarray, given: np.ndarray, latency: np.ndarray
+    input_tokens: np.ndarray, output_tokens: np.ndarray, latency: np.ndarray
 ) -> tuple[float, float, float]:
     """Seconds for a call, for a token in and for one out: least squares, none below 0.
 
     By sums of products, so that what LAPACK sees are three rows however long the log: over many it
     shares the work among threads, whose number would decide the last bit.
     """
-    columns = [np.ones(len(latency)), asked.astype(float), given.astype(float)]
+    columns = [np.ones(len(latency)), input_tokens.astype(float), output_tokens.astype(float)]
     scale = np.array([float(column.max(initial=0.0)) or 1.0 for column in columns])
     columns = [column / most for column, most in zip(columns, scale, strict=True)]
     products = np.array(
         [[float((one * other).sum()) for other in (*columns, latency)] for one in columns]
     )
-    found = np.linalg.lstsq(products[:, :3], products[:, 3], rcond=1e-12)[0] / scale
-    base, per_input, per_output = np.maximum(found, 0.0).tolist()
+    weights = np.linalg.lstsq(products[:, :3], products[:, 3], rcond=1e-12)[0] / scale
+    base, per_input, per_output = np.maximum(weights, 0.0).tolist()
     return base, per_input, per_output
 
 
-def _errors(seen: dict[str, np.ndarray], target: int) -> ErrorSteps:
+def _errors(observations: dict[str, np.ndarray], target: int) -> ErrorSteps:
     """Shares of failures by status in windows wide enough to tell."""
-    mine, bad = seen["calls_target"] == target, seen["failures_target"] == target
-    windows, calls = seen["calls_w"][mine], seen["calls_calls"][mine]
+    mine, bad = observations["calls_target"] == target, observations["failures_target"] == target
+    windows, calls = observations["calls_w"][mine], observations["calls_calls"][mine]
     if not len(windows) or not bad.any():
         return [(0.0, {})]
     wide = 1
@@ -156,11 +167,11 @@ def _errors(seen: dict[str, np.ndarray], target: int) -> ErrorSteps:
     for w, n in zip((windows // wide).tolist(), calls.tolist(), strict=True):
         total[w] = total.get(w, 0) + n
     shares: dict[int, dict[int, float]] = {w: {} for w in total}
-    places = seen["failures_w"][bad] // wide
+    places = observations["failures_w"][bad] // wide
     for w, status, n in zip(
         places.tolist(),
-        seen["failures_status"][bad].tolist(),
-        seen["failures_calls"][bad].tolist(),
+        observations["failures_status"][bad].tolist(),
+        observations["failures_calls"][bad].tolist(),
         strict=True,
     ):
         shares[w][status] = shares[w].get(status, 0.0) + n / total[w]

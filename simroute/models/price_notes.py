@@ -32,25 +32,25 @@ def describe_prices(scenario: spec.Scenario, calendar: Calendar) -> dict[str, st
     """Deployment -> its prices in USD per million tokens (input, output), and of which day they are
     where the catalogue says them."""
     return {
-        name: _listed(made, scenario.horizon, calendar)
-        for name, made in scenario.deployments.items()
+        name: _listed(deployment, scenario.horizon, calendar)
+        for name, deployment in scenario.deployments.items()
     }
 
 
-def _listed(made: spec.Deployment, horizon: float, calendar: Calendar) -> str:
-    prices = [price for _, price in resolve_prices(made, horizon, calendar)]
-    told = (
+def _listed(deployment: spec.Deployment, horizon: float, calendar: Calendar) -> str:
+    prices = [price for _, price in resolve_prices(deployment, horizon, calendar)]
+    texts = (
         list(dict.fromkeys(map(describe_price, prices)))
-        if is_priced_by_hour(made)
+        if is_priced_by_hour(deployment)
         else list(map(describe_price, prices))
     )
-    text = " then ".join(told[:SHOWN]) + (" …" if len(told) > SHOWN else "")
-    if is_priced_by_hour(made) and len(told) > 1:
-        text = f"by hour of day: {' or '.join(told[:SHOWN])}"
-    if made.price is not None:
+    text = " then ".join(texts[:SHOWN]) + (" …" if len(texts) > SHOWN else "")
+    if is_priced_by_hour(deployment) and len(texts) > 1:
+        text = f"by hour of day: {' or '.join(texts[:SHOWN])}"
+    if deployment.price is not None:
         return text
     first, last = utc_day(calendar.timestamp(0.0)), utc_day(calendar.timestamp(horizon))
-    of = made.price_date or (first if first == last else f"{first} to {last}")
+    of = deployment.price_date or (first if first == last else f"{first} to {last}")
     return f"{text} ({of})"
 
 
@@ -72,23 +72,27 @@ def describe_price(price: Price) -> str:
 
 def price_warnings(scenario: spec.Scenario, calendar: Calendar) -> Iterator[str]:
     """One line for each price that is not what the reader may think."""
-    for name, made in scenario.deployments.items():
-        if made.price is not None:
+    for name, deployment in scenario.deployments.items():
+        if deployment.price is not None:
             continue
-        when = made.price_date or utc_day(calendar.timestamp(0.0))
-        found = catalogue_notes(made.provider, made.model)
-        if found.first is not None and when < found.first:
+        when = deployment.price_date or utc_day(calendar.timestamp(0.0))
+        notes = catalogue_notes(deployment.provider, deployment.model)
+        if notes.first is not None and when < notes.first:
             yield (
-                f"{name}: the catalogue knows prices of {made.model} from {found.first} on "
+                f"{name}: the catalogue knows prices of {deployment.model} from {notes.first} on "
                 f"only; on {when} that first price is assumed"
             )
         # whoever fixes an earlier day means that day
-        flagged = found.deprecated and (
-            made.price_date is None or made.price_date >= catalogue_release()
+        flagged = notes.deprecated and (
+            deployment.price_date is None or deployment.price_date >= catalogue_release()
         )
-        if text := _ended(found.text, flagged, when):
-            yield f"{name}: {made.model} {text}"
-        if is_priced_by_hour(made) and not calendar.dated and not scenario.workload.profile.starts:
+        if text := _ended(notes.text, flagged, when):
+            yield f"{name}: {deployment.model} {text}"
+        if (
+            is_priced_by_hour(deployment)
+            and not calendar.dated
+            and not scenario.workload.profile.starts
+        ):
             yield (
                 f"{name}: its price depends on the hour (UTC); t = 0 is taken as Monday 00:00 "
                 f"(workload.profile.starts says otherwise)"
@@ -125,10 +129,10 @@ DAY = re.compile(r"\d{4}-\d\d-\d\d|[A-Z][a-z]{2} \d{1,2}, \d{4}")
 
 def _retired(sentence: str) -> str | None:
     """The day that a sentence says the model ends, YYYY-MM-DD."""
-    if not RETIRED.search(sentence) or (found := DAY.search(sentence)) is None:
+    if not RETIRED.search(sentence) or (match := DAY.search(sentence)) is None:
         return None
     return (
-        found[0]
-        if found[0][0].isdigit()
-        else datetime.strptime(found[0], "%b %d, %Y").strftime("%Y-%m-%d")
+        match[0]
+        if match[0][0].isdigit()
+        else datetime.strptime(match[0], "%b %d, %Y").strftime("%Y-%m-%d")
     )

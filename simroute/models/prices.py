@@ -37,14 +37,14 @@ def resolve_prices(deployment: spec.Deployment, horizon: float, calendar: Calend
         for step in deployment.price_steps.values()
     ]
     first = min((when for when, _ in steps), default=float("inf"))
-    found = [
+    prices = [
         *(each for each in listed if each[0] < max(first, 1e-9)),
         *sorted(steps, key=lambda step: step[0]),
     ]
     return (
-        found
+        prices
         if deployment.price_factor == 1.0
-        else [(when, scale_price(price, deployment.price_factor)) for when, price in found]
+        else [(when, scale_price(price, deployment.price_factor)) for when, price in prices]
     )
 
 
@@ -70,20 +70,20 @@ def catalogue_price_at(provider: str, model: str, when: float) -> Price:
     return _price(_model(provider, model), when)
 
 
-def _price(found: ModelInfo, when: float) -> Price:
-    return _converted(found.get_prices(datetime.fromtimestamp(when, UTC)))
+def _price(model: ModelInfo, when: float) -> Price:
+    return _converted(model.get_prices(datetime.fromtimestamp(when, UTC)))
 
 
 def price_changes(provider: str, model: str, start: float, end: float) -> list[float]:
     """Moments (s since 1970) after `start` and before `end` at which another of the catalogue's
     prices may begin to hold, in order."""
     days, hours = _constraints(_model(provider, model))
-    found = {_midnight(one.isoformat()) for one in days}
+    moments = {_midnight(one.isoformat()) for one in days}
     midnight = start - start % DAY
     while hours and midnight < end:
-        found |= {midnight + hour for hour in hours}
+        moments |= {midnight + hour for hour in hours}
         midnight += DAY
-    return sorted(one for one in found if start < one < end)
+    return sorted(one for one in moments if start < one < end)
 
 
 def is_priced_by_hour(deployment: spec.Deployment) -> bool:
@@ -104,14 +104,14 @@ class CatalogueNotes(NamedTuple):
 
 def catalogue_notes(provider: str, model: str) -> CatalogueNotes:
     """Raises ValueError when the catalogue does not know the model."""
-    found = _model(provider, model)
-    days, hours = _constraints(found)
-    prices: Any = found.prices
+    known = _model(provider, model)
+    days, hours = _constraints(known)
+    prices: Any = known.prices
     whole = bool(days) and not hours and prices[0].constraint is not None
     return CatalogueNotes(
         days[0].isoformat() if whole else None,
-        bool(found.deprecated),
-        " ".join(filter(None, (found.price_comments, found.description))),
+        bool(known.deprecated),
+        " ".join(filter(None, (known.price_comments, known.description))),
     )
 
 
@@ -121,17 +121,17 @@ def _listed(
 ) -> PriceSteps:
     """From the catalogue: of the `fixed` day, with its hours, or (a run without dates) of that of
     its release; else of the run's own days."""
-    found = _model(provider, model)
+    known = _model(provider, model)
     if fixed is None and not calendar.dated:
         fixed = catalogue_release()
     midnight = None if fixed is None else _midnight(fixed)
 
     def at(when: float) -> Price:
         return _price(
-            found, when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY)
+            known, when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY)
         )
 
-    hourly = bool(_constraints(found)[1])
+    hourly = bool(_constraints(known)[1])
     start, end = calendar.start, calendar.timestamp(horizon) + DRAIN
     turns = price_changes(provider, model, start, end) if midnight is None or hourly else []
     steps = [(0.0, at(start))]
@@ -157,10 +157,10 @@ def _model(provider: str, model: str) -> ModelInfo:
             genai_request_timestamp=ANY,
         ).model
     except LookupError:
-        found = _by_id(provider, model)
-        if found is None:
+        known = _by_id(provider, model)
+        if known is None:
             raise ValueError(_unknown(provider, model)) from None
-        return found
+        return known
 
 
 def _by_id(provider: str, model: str) -> ModelInfo | None:
@@ -170,11 +170,11 @@ def _by_id(provider: str, model: str) -> ModelInfo | None:
 
     return next(
         (
-            found
+            known
             for one in providers
             if one.id == provider
-            for found in one.models
-            if found.id == model
+            for known in one.models
+            if known.id == model
         ),
         None,
     )
@@ -184,13 +184,13 @@ ANY = datetime(2026, 1, 1, tzinfo=UTC)
 """Some date, where none matters: without one the catalogue would read the clock."""
 
 
-def _constraints(found: ModelInfo) -> tuple[list[date], list[float]]:
+def _constraints(model: ModelInfo) -> tuple[list[date], list[float]]:
     """The days from which its prices hold (UTC), and the seconds after midnight UTC at which they
     begin or end."""
     from genai_prices.types import ModelPrice, StartDateConstraint, TimeOfDateConstraint
 
     constraints = (
-        [] if isinstance(found.prices, ModelPrice) else [one.constraint for one in found.prices]
+        [] if isinstance(model.prices, ModelPrice) else [one.constraint for one in model.prices]
     )
     days = sorted({one.start_date for one in constraints if isinstance(one, StartDateConstraint)})
     clocks = [
@@ -205,22 +205,22 @@ def _constraints(found: ModelInfo) -> tuple[list[date], list[float]]:
     return days, sorted(set(aware))
 
 
-def _converted(found: ModelPrice) -> Price:
+def _converted(prices: ModelPrice) -> Price:
     """As a price with its tiers, each of which holds for a whole call."""
     from genai_prices.types import TieredPrices
 
-    given = {key: value for key, value in vars(found).items() if value is not None}
+    values = {key: value for key, value in vars(prices).items() if value is not None}
     edges = sorted(
         {
             tier.start
-            for value in given.values()
+            for value in values.values()
             if isinstance(value, TieredPrices)
             for tier in value.tiers
         }
     )
 
     def usd(key: str, above: int) -> float | None:
-        value = given.get(key)
+        value = values.get(key)
         if isinstance(value, TieredPrices):
             value = next(
                 (tier.price for tier in reversed(value.tiers) if tier.start <= above), value.base
@@ -254,8 +254,8 @@ def catalogue_release() -> str:
 
     days: dict[bool, list[date]] = {True: [], False: []}
     for provider in providers:
-        for found in provider.models:
-            days[provider.id == "openrouter"] += _constraints(found)[0]
+        for model in provider.models:
+            days[provider.id == "openrouter"] += _constraints(model)[0]
     return max(days[True] or days[False] or [ANY.date()]).isoformat()
 
 
@@ -280,13 +280,13 @@ def catalogue_name(provider: str, model: str) -> tuple[str, str] | None:
     for who in (named, None) if provider == "?" or named not in _providers() else (named,):
         for what in (model, model.rsplit("/", 1)[-1]):
             try:
-                found = calc_price(
+                call = calc_price(
                     Usage(input_tokens=1),
                     model_ref=what,
                     provider_id=who,
                     genai_request_timestamp=ANY,
                 )
-                return found.provider.id, found.model.id
+                return call.provider.id, call.model.id
             except LookupError:
                 continue
     return None

@@ -1,5 +1,5 @@
-"""What would become of a call to a deployment, for whole blocks of requests at once: the rules of
-the simulated world, without its limits.
+"""The outcome, time and bill of a call to a deployment, for whole blocks of requests at once: the
+rules of the simulated world, without its limits.
 
 Each call is sent when its request arrives. Rate limits and slots depend on what else is sent, so
 they are left out.
@@ -17,8 +17,8 @@ from simroute.models.workload import Block
 
 
 class Prospect(NamedTuple):
-    """For each request: seconds to the first token and to the end; nano-USD if it runs to its end
-    (`whole`), or is given up at once (`dropped`)."""
+    """For each request: whether it succeeds; seconds to the first token and to the end (infinite
+    for a failure); nano-USD if it runs to its end, and if it is abandoned at once."""
 
     ok: np.ndarray
     first: np.ndarray

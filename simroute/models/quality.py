@@ -110,11 +110,11 @@ def known_accuracies(
         return {}
     if not isinstance(quality, dict) and not any(each.difficulty for each in tasks.values()):
         return {"": quality}
-    found = {
+    accuracies = {
         task: accuracy(quality, task, tasks)
         for task in {**tasks, **(quality if isinstance(quality, dict) else {})}
     }
-    return {task: share for task, share in found.items() if share is not None}
+    return {task: share for task, share in accuracies.items() if share is not None}
 
 
 def _probit(share: float) -> float:
