@@ -1,4 +1,4 @@
-"""One figure of one policy, with its interval, from its replications."""
+"""A figure of a policy with its interval, from the policy's replications."""
 
 from __future__ import annotations
 
@@ -10,38 +10,28 @@ from simroute.statistics.intervals import NOMINAL, Confidence, Interval, interva
 
 
 def metric_interval(
-    runs: Sequence[Figures], name: str, confidence: Confidence = NOMINAL
+    runs: Sequence[Figures], metric: str, confidence: Confidence = NOMINAL
 ) -> Interval:
-    """Of a metric."""
-    return series_interval(
-        name,
-        [run.metrics[name] for run in runs],
-        [run.pooled.get(name) for run in runs],
-        confidence,
-    )
+    """The interval of a metric."""
+    values = [run.metrics[metric] for run in runs]
+    return series_interval(metric, values, [run.pooled.get(metric) for run in runs], confidence)
 
 
 def series_interval(
-    name: str,
+    metric: str,
     values: Sequence[float | None],
     pooled: Sequence[tuple[int, int] | None],
     confidence: Confidence = NOMINAL,
 ) -> Interval:
-    """No figure can be negative, and no share more than 1: bounds are cut there. `pooled`: (hits,
-    trials) of a share in each replication."""
-    known = [each for each in pooled if each is not None]
-    whole = len(known) == len(pooled)
-    if confidence.exposure is not None and confidence.exposure.covers(name):
-        found = confidence.exposure.interval(
-            values,
-            [trials for _, trials in known] if whole else None,
-            confidence.level,
-            metric=name,
-        )
+    """The interval of a metric, from its values by replication. Its bounds are cut at 0, those of a
+    share at 1 as well. `pooled`: (hits, trials) of a share in each replication."""
+    known = [counts for counts in pooled if counts is not None]
+    is_whole = len(known) == len(pooled)
+    exposure = confidence.exposure
+    if exposure is not None and exposure.covers(metric):
+        trials = [trials for _, trials in known] if is_whole else None
+        result = exposure.interval(values, trials, confidence.level, metric=metric)
     else:
-        found = interval(
-            values,
-            (sum(hits for hits, _ in known), sum(trials for _, trials in known)) if whole else None,
-            confidence,
-        )
-    return found.clamp(0.0, 1.0 if is_share(name) else math.inf)
+        sums = sum(hits for hits, _ in known), sum(trials for _, trials in known)
+        result = interval(values, sums if is_whole else None, confidence)
+    return result.clamp(0.0, 1.0 if is_share(metric) else math.inf)

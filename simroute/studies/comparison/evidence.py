@@ -1,8 +1,9 @@
-"""What a report is made from: a study's evidence as plain data (`evidence.json`), from which the
-page can be built again at any time."""
+"""The data of a report beside the summary (`evidence.json`): with both, the page can be built again
+at any time."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,12 @@ from simroute.models.spec import Budget
 from simroute.models.weather import Weather
 from simroute.statistics.multiple import indistinguishable
 from simroute.studies.comparison.promise import describe_promise, requirements
-from simroute.studies.comparison.scenario_facts import _deployments, _stance, _weather, _workload
+from simroute.studies.comparison.scenario_facts import (
+    deployment_rows,
+    layer_settings,
+    weather_events,
+    workload_rows,
+)
 from simroute.worlds.periods import Periods
 
 if TYPE_CHECKING:
@@ -35,14 +41,14 @@ MARKED = (
 TAIL = 0.95
 KINDS = ("slowest", "most attempts", "false hit", "dearest")
 SHOWN = 10
-"""Strange requests that are explained."""
+"""Exemplary requests that are explained."""
 
 
 def page_evidence(study: Comparison) -> dict[str, Any]:
     """Everything on the page that is not in summary.json, as plain JSON data. Bins are equal slices
     of the horizon."""
-    made = study.configuration
-    scenario, sky = made.scenario, build_weather(made, 0)
+    configuration, scenario = study.configuration, study.configuration.scenario
+    weather = build_weather(configuration, 0)
     random = any(outage.start is None for outage in scenario.outages.values())
     over_time = study.first if random else study.evidence
     budget = scenario.budget
@@ -61,40 +67,40 @@ def page_evidence(study: Comparison) -> dict[str, Any]:
             "words": describe_promise(scenario),
             "parts": [part._asdict() for part in requirements(scenario)],
         },
-        "budget": None if budget is None else _budget(budget, sky),
+        "budget": None if budget is None else _budget(budget, weather),
         "cheapest": _cheapest(study),
         "marks": {metric: _marks(study, metric) for metric in MARKED},
         "random_weather": random,
-        "weather": _weather(study, sky),
+        "weather": weather_events(study, weather),
         "policies": {
             policy: {
-                "stance": _stance(made.policies[policy]),
-                **_over_time(over_time[policy], study, sky, random),
+                "stance": layer_settings(configuration.policies[policy]),
+                **_over_time(over_time[policy], study, weather, random),
                 **_pooled(policy, study),
             }
             for policy in study.runs
         },
-        "strange": _strange(study),
-        "workload": _workload(study),
-        "deployments": _deployments(sky),
-        "config": made.to_yaml(),
+        "strange": _exemplars(study),
+        "workload": workload_rows(study),
+        "deployments": deployment_rows(weather),
+        "config": configuration.to_yaml(),
     }
 
 
-def _budget(budget: Budget, sky: Weather) -> dict[str, Any]:
-    """What was agreed, and when its periods begin anew (s); of a rolling one its length instead."""
-    said = {"usd": budget.usd, "period": budget.period}
+def _budget(budget: Budget, weather: Weather) -> dict[str, Any]:
+    """The budget, and the seconds at which its periods begin anew; of a rolling one its length."""
+    agreed = {"usd": budget.usd, "period": budget.period}
     if budget.period == "rolling":
-        return {**said, "window_s": budget.window}
-    periods, turns, now = Periods(*sky.calendar), list[float](), 0.0
-    while (now := periods(now, budget.period, budget.zone, budget.reset)[1]) < sky.horizon:
+        return {**agreed, "window_s": budget.window}
+    periods, turns, now = Periods(*weather.calendar), list[float](), 0.0
+    while (now := periods(now, budget.period, budget.zone, budget.reset)[1]) < weather.horizon:
         turns.append(now)
-    return {**said, "turns_s": turns}
+    return {**agreed, "turns_s": turns}
 
 
 def _cheapest(study: Comparison) -> dict[str, Any] | None:
-    """Of the policies shown to keep the promise the cheapest, and those that cannot be told from it
-    by cost."""
+    """The cheapest of the policies shown to keep the promise, and those of them that cannot be told
+    from it by cost."""
     cost = "cost_per_1k_requests_usd"
     good = [
         entry["policy"]
@@ -103,51 +109,44 @@ def _cheapest(study: Comparison) -> dict[str, Any] | None:
     ]
     if not good:
         return None
-    series, best = (
-        study.series(),
-        min(good, key=lambda policy: study.intervals[policy][cost].mean or 0.0),
-    )
-    return {
-        "policy": best,
-        "tied": indistinguishable(
-            best,
-            {policy: series[policy][cost] for policy in good},
-            len(series),
-            study.confidence,
-            cost,
-        ),
-    }
+    best = min(good, key=lambda policy: study.intervals[policy][cost].mean or 0.0)
+    return {"policy": best, "tied": _indistinguishable(study, cost, best, good)}
 
 
 def _marks(study: Comparison, metric: str) -> dict[str, str]:
-    """ "best", or "tied" for those that cannot be told from it; nothing where all are alike."""
-    means = {policy: found[metric].mean for policy, found in study.intervals.items()}
+    """policy -> "best", or "tied" if it cannot be told from the best; empty where all are equal."""
+    means = {policy: metrics[metric].mean for policy, metrics in study.intervals.items()}
     known = {policy: mean for policy, mean in means.items() if mean is not None}
     if len(known) < 2 or len(set(known.values())) == 1:
         return {}
     more = METRICS[metric][1]
     best = max(known, key=lambda policy: known[policy] if more else -known[policy])
+    tied = _indistinguishable(study, metric, best, known)
+    return {best: "best", **dict.fromkeys(tied, "tied")}
+
+
+def _indistinguishable(
+    study: Comparison, metric: str, best: str, policies: Iterable[str]
+) -> list[str]:
     series = study.series()
-    alike = indistinguishable(
-        best,
-        {policy: series[policy][metric] for policy in known},
-        len(series),
-        study.confidence,
-        metric,
-    )
-    return {best: "best", **dict.fromkeys(alike, "tied")}
+    values = {policy: series[policy][metric] for policy in policies}
+    return indistinguishable(best, values, len(series), study.confidence, metric)
 
 
-def _over_time(evidence: Evidence, study: Comparison, sky: Any, random: bool) -> dict[str, Any]:
+def _over_time(
+    evidence: Evidence, study: Comparison, weather: Weather, random: bool
+) -> dict[str, Any]:
+    """Counts and figures of each slice of the horizon: sums over replications, or with `random`
+    outages those of the first; costs are means."""
     counts, runs = evidence.counts, 1 if random else study.replications
     size = max(1, BINS // _bins(counts["arrivals"], len(study.runs)))
     merged = {
         name: _slices(counts[name], size)
         for name in ("arrivals", "ok", "cached", "cost", "sends", "limited", "over_time")
     }
-    targets = list(sky.deployments)
+    targets = list(weather.deployments)
     return {
-        "edges_s": [sky.horizon * size * i / BINS for i in range(BINS // size + 1)],
+        "edges_s": [weather.horizon * size * i / BINS for i in range(BINS // size + 1)],
         "arrivals": merged["arrivals"].tolist(),
         "ok": merged["ok"].tolist(),
         "cached": merged["cached"].tolist(),
@@ -164,8 +163,8 @@ def _over_time(evidence: Evidence, study: Comparison, sky: Any, random: bool) ->
 
 
 def _bins(arrivals: np.ndarray, policies: int) -> int:
-    """As many slices as give each some twenty requests; fewer for many policies, so that the page
-    stays readable."""
+    """The number of slices: each holds some twenty requests, and many policies have fewer, so that
+    the page stays readable."""
     fits = [
         n for n in (120, 60, 40, 30, 24, 12) if arrivals.sum() / n >= 20 and n * policies <= 480
     ]
@@ -184,12 +183,12 @@ def _quantile(cells: np.ndarray, share: float) -> float | None:
 
 
 def _pooled(policy: str, study: Comparison) -> dict[str, Any]:
-    """Over all replications."""
+    """What is told of all replications together."""
     counts, runs = study.evidence[policy].counts, study.replications
-    happened: dict[str, float] = {}
+    events: dict[str, float] = {}
     for run in study.runs[policy]:
         for event, count in run.events.items():
-            happened[event] = happened.get(event, 0.0) + count / runs
+            events[event] = events.get(event, 0.0) + count / runs
     return {
         "latency": _curve(counts["latency"]),
         "ttft": _curve(counts["ttft"]),
@@ -197,14 +196,14 @@ def _pooled(policy: str, study: Comparison) -> dict[str, Any]:
         "waste_usd": {
             why: int(nano) / 1e9 / runs for why, nano in zip(WASTE, counts["waste"], strict=True)
         },
-        "events": happened,
+        "events": events,
         "turns": study.first[policy].story.get("turns", []),
     }
 
 
 def _curve(counts: np.ndarray) -> list[list[float]]:
-    """[share of requests that were at most as slow, s], denser towards the tail, as far as ten
-    requests still lie beyond."""
+    """[share of requests that took at most so long, seconds], denser towards the tail, as far as
+    ten requests lie beyond."""
     histogram = Histogram()
     histogram.counts, total = counts, int(counts.sum())
     slower = [2 ** (-step / 4) for step in range(1, 60) if 2 ** (-step / 4) * total >= 10]
@@ -216,31 +215,31 @@ def _curve(counts: np.ndarray) -> list[list[float]]:
 
 
 def _tail(counts: dict[str, np.ndarray]) -> dict[str, Any] | None:
-    """Of the slowest 5 % of successful requests: from how many seconds on, how many, and the mean
-    seconds of each part."""
+    """The slowest 5 % of successful requests: the seconds from which they start, their number, and
+    the mean seconds of each part. None with fewer than twenty requests."""
     by_cell = counts["over_time"].sum(axis=0)
     total = int(by_cell.sum())
     if total < 20:
         return None
     first = int(np.searchsorted(np.cumsum(by_cell), TAIL * total - 1e-9))
-    many = int(by_cell[first:].sum())
+    requests = int(by_cell[first:].sum())
     parts = {
-        part: int(row[first:].sum()) / 1e6 / many
+        part: int(row[first:].sum()) / 1e6 / requests
         for part, row in zip(PARTS, counts["parts"], strict=True)
     }
-    return {"from_s": float(cell_seconds(np.array(first))), "requests": many, "parts_s": parts}
+    return {"from_s": float(cell_seconds(np.array(first))), "requests": requests, "parts_s": parts}
 
 
-def _strange(study: Comparison) -> list[dict[str, Any]]:
-    """The strangest of all policies' first replications: of each kind the first of each policy,
-    then the second …; no request twice."""
+def _exemplars(study: Comparison) -> list[dict[str, Any]]:
+    """Exemplary requests of the policies' first replications: of each kind the first of each
+    policy, then the second …; no request twice."""
     ranked = [
-        (place, KINDS.index(why), number, one["request_id"], {"policy": policy, **one})
-        for number, policy in enumerate(study.runs)
-        for one in study.first[policy].story.get("strange", [])
-        for place, why in one["why"]
+        (rank, KINDS.index(why), index, exemplar["request_id"], {"policy": policy, **exemplar})
+        for index, policy in enumerate(study.runs)
+        for exemplar in study.first[policy].story.get("strange", [])
+        for rank, why in exemplar["why"]
     ]
-    found: dict[int, dict[str, Any]] = {}
-    for *_, request, one in sorted(ranked, key=lambda entry: entry[:4]):
-        found.setdefault(request, one)
-    return list(found.values())[:SHOWN]
+    exemplars: dict[int, dict[str, Any]] = {}
+    for *_, request, exemplar in sorted(ranked, key=lambda entry: entry[:4]):
+        exemplars.setdefault(request, exemplar)
+    return list(exemplars.values())[:SHOWN]

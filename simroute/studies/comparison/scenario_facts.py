@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from simroute.config import reference, schema
+from simroute.models import spec
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.studies.comparison.promise import describe_promise
@@ -15,191 +16,187 @@ if TYPE_CHECKING:
 
 
 MOST_STEPS = 12
-"""Prices of one deployment that are marked over time; those that change with the hours are told in
-the table."""
+"""Changes of a deployment's price that are marked over time. Prices that change by the hour have
+more, and are told in the table alone."""
 
 
-def _weather(study: Comparison, sky: Any) -> list[dict[str, Any]]:
-    """Outages and price steps, by start."""
-    found = []
-    for window in sky.windows:
-        outage = study.configuration.scenario.outages[window.name]
-        what = [f"{outage.error_share * 100:g} % of calls fail with {outage.status}"]
-        what += [f"answers take {outage.slow_down:g} times as long"] if outage.slow_down > 1 else []
-        what += [f"{outage.hang_share * 100:g} % of the others hang"] if outage.hang_share else []
-        found.append(
-            {
-                "kind": "outage",
-                "name": window.name,
-                "start_s": window.start,
-                "end_s": window.end,
-                "targets": list(window.targets),
-                "what": ", ".join(what),
-            }
-        )
-    for name, prices in (
-        (name, _prices(model, sky.horizon)) for name, model in sky.deployments.items()
-    ):
-        for (_, old), (when, now) in pairwise(prices if len(prices) <= MOST_STEPS else ()):
-            what_changed = (
-                f"from ${old.input:g} in / ${old.output:g} out to ${now.input:g} / "
-                f"${now.output:g} per million tokens"
-            )
-            found.append(
-                {
-                    "kind": "price",
-                    "name": f"{name} price",
-                    "start_s": when,
-                    "end_s": when,
-                    "targets": [name],
-                    "what": what_changed,
-                }
-            )
-    return sorted(found, key=lambda one: one["start_s"])
+def weather_events(study: Comparison, weather: Any) -> list[dict[str, Any]]:
+    """Outages and changes of price of one replication's weather, by start."""
+    outages = study.configuration.scenario.outages
+    events = [_outage_event(window, outages[window.name]) for window in weather.windows]
+    for name, model in weather.deployments.items():
+        prices = _prices(model, weather.horizon)
+        if len(prices) <= MOST_STEPS:
+            events += [
+                _event("price", f"{name} price", when, when, [name], _price_change(old, new))
+                for (_, old), (when, new) in pairwise(prices)
+            ]
+    return sorted(events, key=lambda event: event["start_s"])
+
+
+def _event(
+    kind: str, name: str, start: float, end: float, targets: list[str], what: str
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "name": name,
+        "start_s": start,
+        "end_s": end,
+        "targets": targets,
+        "what": what,
+    }
+
+
+def _outage_event(window: Any, outage: spec.Outage) -> dict[str, Any]:
+    what = [f"{outage.error_share * 100:g} % of calls fail with {outage.status}"]
+    if outage.slow_down > 1:
+        what.append(f"answers take {outage.slow_down:g} times as long")
+    if outage.hang_share:
+        what.append(f"{outage.hang_share * 100:g} % of the others hang")
+    targets = list(window.targets)
+    return _event("outage", window.name, window.start, window.end, targets, ", ".join(what))
+
+
+def _price_change(old: Any, new: Any) -> str:
+    return (
+        f"from ${old.input:g} in / ${old.output:g} out to ${new.input:g} / ${new.output:g} per "
+        f"million tokens"
+    )
 
 
 def _prices(model: Any, horizon: float) -> list[tuple[float, Any]]:
-    """(from when, price), in order."""
-    found, when = [], 0.0
+    """(second from which it holds, price), in order."""
+    prices, when = [], 0.0
     while when < horizon:
         price, until = model.price_at(when)
-        found.append((when, price))
+        prices.append((when, price))
         when = until
-    return found
+    return prices
 
 
-def _stance(layers: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each layer: what it does, and how it is set, as [parameter, value, whether it is another than
-    the default]."""
-    told = []
+def layer_settings(layers: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each layer of a policy: what it does, and its settings as [parameter, value, whether it
+    differs from the default]."""
+    rows = []
     for name, layer in layers.items():
-        first = " ".join((type(layer).__doc__ or "").split("\n\n")[0].split())
         settings = [
-            found
-            for row in reference.parameters(type(layer))
-            if (found := _setting(row, schema.plain(layer))) is not None
+            setting
+            for parameter in reference.parameters(type(layer))
+            if (setting := _setting(parameter, schema.plain(layer))) is not None
         ]
-        told.append({"layer": name, "kind": layer.kind, "words": first, "set": settings})
-    return told
+        words = " ".join((type(layer).__doc__ or "").split("\n\n")[0].split())
+        rows.append({"layer": name, "kind": layer.kind, "words": words, "set": settings})
+    return rows
 
 
-def _setting(row: reference.Parameter, value: Any) -> list[Any] | None:
-    for key in row.key.split("."):
+def _setting(parameter: reference.Parameter, value: Any) -> list[Any] | None:
+    for key in parameter.key.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     if value is None or value == [] or isinstance(value, dict):
         return None
-    text = (
-        f"[{', '.join(map(str, value))}]"
-        if isinstance(value, list)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
-    return [row.key, text + (" s" if row.kind == "s" else ""), text.lower() != row.default.lower()]
+    if isinstance(value, list):
+        text = f"[{', '.join(map(str, value))}]"
+    else:
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+    unit = " s" if parameter.kind == "s" else ""
+    return [parameter.key, text + unit, text.lower() != parameter.default.lower()]
 
 
-def _workload(study: Comparison) -> list[list[str]]:
-    load, scenario = study.configuration.scenario.workload, study.configuration.scenario
-    rows = [
-        [
-            "rate",
-            "from a trace"
-            if load.trace
-            else f"{load.rate:g} requests/s, Poisson"
-            + (", by hour and day" if load.profile.hours else ""),
-        ]
-    ]
-    rows += [
+def workload_rows(study: Comparison) -> list[list[str]]:
+    """What the scenario says of its traffic and gateway, as [what, in words]."""
+    scenario = study.configuration.scenario
+    load, gateway = scenario.workload, scenario.gateway
+    rate = f"{load.rate:g} requests/s, Poisson{', by hour and day' if load.profile.hours else ''}"
+    abandoned = {
+        "runs_on": "run on and are billed whole",
+        "stops": "stop and are billed so far",
+    }[scenario.abandoned]
+    return [
+        ["rate", "from a trace" if load.trace else rate],
         ["streamed", f"{load.streamed * 100:g} % of requests"],
         ["output limit", f"{load.max_output_tokens:,} tokens"],
-    ]
-    for name, task in load.tasks.items():
-        ways = ((task.input_tokens, "in"), (task.output_tokens, "out"))
-        sizes = ", ".join(
-            f"{length.median:,.0f} tokens {way} (median; sd of log {length.sigma:g})"
-            for length, way in ways
-        )
-        rows.append(
-            [
-                f"task {name}",
-                f"weight {task.share:g}; "
-                + ("tokens from the file" if load.trace or load.lengths else sizes),
-            ]
-        )
-    for kind in ("users", "features"):
-        weights = getattr(load, kind)
-        if weights:
-            rows.append(
-                [
-                    kind,
-                    ", ".join(f"{name} {weight:g}" for name, weight in weights.items())
-                    + " (weights)",
-                ]
-            )
-    repeats = load.repeats
-    if repeats.share:
-        rows.append(
-            [
-                "repeats",
-                f"{repeats.share * 100:g} % ask one of {repeats.questions:,} questions again, "
-                f"{repeats.paraphrased * 100:g} % of them reworded",
-            ]
-        )
-    rows.append(["promise", describe_promise(scenario)])
-    rows.append(
+        *(_task_row(name, task, load) for name, task in load.tasks.items()),
+        *_weight_rows(load),
+        *_repeat_rows(load.repeats),
+        ["promise", describe_promise(scenario)],
         [
             "gateway",
-            f"{scenario.gateway.replicas} replica(s), {scenario.gateway.overhead * 1000:g} ms "
-            f"overhead a send",
-        ]
-    )
-    rows.append(
-        [
-            "given-up calls",
-            {"runs_on": "run on and are billed whole", "stops": "stop and are billed so far"}[
-                scenario.abandoned
-            ],
-        ]
-    )
-    return rows
+            f"{gateway.replicas} replica(s), {gateway.overhead * 1000:g} ms overhead a send",
+        ],
+        ["given-up calls", abandoned],
+    ]
 
 
-def _deployments(sky: Any) -> list[dict[str, Any]]:
-    """One row each, with units in the keys."""
-    rows, prices = [], describe_prices(sky.scenario, sky.calendar)
-    for name, model in sky.deployments.items():
-        spec = model.spec
-        limits = [
-            f"{value:,.0f} {unit}"
-            for value, unit in (
-                (spec.limits.rpm, "requests/min"),
-                (spec.limits.tpm, "tokens/min"),
-                (spec.limits.concurrency, "at once"),
-            )
-            if value is not None
-        ]
-        grades = known_accuracies(spec.quality, sky.scenario.workload.tasks)
-        rows.append(
-            {
-                "deployment": name,
-                "provider": spec.provider,
-                "model": spec.model,
-                "$ per 1M tokens in, out": prices[name],
-                "first token, median": f"{spec.latency.base:g} s + {spec.latency.per_1k_input:g} "
-                f"s per 1,000 tokens in",
-                "then": f"{1000 * spec.latency.per_output_token:g} ms per token out",
-                "sd of log": f"{spec.latency.sigma:g}; {spec.latency.token_sigma:g}",
-                "errors in fair weather": ", ".join(
-                    f"{share * 100:g} % {status}" for status, share in spec.errors.items()
-                )
-                or "none",
-                "limits": ", ".join(limits) or "none",
-                "right answers": ", ".join(
-                    f"{task} {share * 100:g} %".strip() for task, share in grades.items()
-                )
-                or "not known"
-                if spec.outcomes is None
-                else f"column {spec.outcomes}",
-            }
+def _task_row(name: str, task: spec.Task, load: spec.Workload) -> list[str]:
+    if load.trace or load.lengths:
+        sizes = "tokens from the file"
+    else:
+        sizes = ", ".join(
+            f"{length.median:,.0f} tokens {way} (median; sd of log {length.sigma:g})"
+            for length, way in ((task.input_tokens, "in"), (task.output_tokens, "out"))
         )
-    return rows
+    return [f"task {name}", f"weight {task.share:g}; {sizes}"]
+
+
+def _weight_rows(load: spec.Workload) -> list[list[str]]:
+    """Users and features with their weights."""
+    return [
+        [kind, ", ".join(f"{name} {weight:g}" for name, weight in weights.items()) + " (weights)"]
+        for kind, weights in (("users", load.users), ("features", load.features))
+        if weights
+    ]
+
+
+def _repeat_rows(repeats: spec.Repeats) -> list[list[str]]:
+    if not repeats.share:
+        return []
+    words = (
+        f"{repeats.share * 100:g} % ask one of {repeats.questions:,} questions again, "
+        f"{repeats.paraphrased * 100:g} % of them reworded"
+    )
+    return [["repeats", words]]
+
+
+def deployment_rows(weather: Any) -> list[dict[str, Any]]:
+    """A row for each deployment, with units in the keys."""
+    tasks = weather.scenario.workload.tasks
+    prices = describe_prices(weather.scenario, weather.calendar)
+    return [
+        _deployment_row(name, model.spec, prices[name], tasks)
+        for name, model in weather.deployments.items()
+    ]
+
+
+def _deployment_row(
+    name: str, deployment: spec.Deployment, price: str, tasks: Any
+) -> dict[str, Any]:
+    latency = deployment.latency
+    limits = [
+        f"{value:,.0f} {unit}"
+        for value, unit in (
+            (deployment.limits.rpm, "requests/min"),
+            (deployment.limits.tpm, "tokens/min"),
+            (deployment.limits.concurrency, "at once"),
+        )
+        if value is not None
+    ]
+    errors = [f"{share * 100:g} % {status}" for status, share in deployment.errors.items()]
+    grades = [
+        f"{task} {share * 100:g} %".strip()
+        for task, share in known_accuracies(deployment.quality, tasks).items()
+    ]
+    return {
+        "deployment": name,
+        "provider": deployment.provider,
+        "model": deployment.model,
+        "$ per 1M tokens in, out": price,
+        "first token, median": f"{latency.base:g} s + {latency.per_1k_input:g} s per 1,000 "
+        f"tokens in",
+        "then": f"{1000 * latency.per_output_token:g} ms per token out",
+        "sd of log": f"{latency.sigma:g}; {latency.token_sigma:g}",
+        "errors in fair weather": ", ".join(errors) or "none",
+        "limits": ", ".join(limits) or "none",
+        "right answers": ", ".join(grades) or "not known"
+        if deployment.outcomes is None
+        else f"column {deployment.outcomes}",
+    }
