@@ -1,5 +1,5 @@
-"""What a policy that knows the weather would do with each request, and what that comes to: no
-policy can do better.
+"""What would a policy do that knows the weather, and what figures would it reach? No policy can do
+better.
 
 It may ask each deployment `TRIES` times, all on the arrival of the request, and takes the cheapest
 answer that comes in time; if none does, the fastest that comes at all; if none does, the cheapest
@@ -52,13 +52,13 @@ BOUND_METRICS = (
     "wasted_usd",
     "quality_mean",
 )
-"""The metrics that make sense for it."""
-Metrics = dict[str, float | None]
+"""The metrics that the bound has."""
+MetricValues = dict[str, float | None]
 
 
 class Preference(NamedTuple):
-    """What an answer is worth: USD for a success at most (else it is left), and USD for each second
-    by which it comes sooner."""
+    """What an answer is worth in USD: at most `success` for any answer (a dearer one is left), and
+    `second` for each second by which it comes sooner."""
 
     success: float = float("inf")
     second: float = 0.0
@@ -68,11 +68,11 @@ NEUTRAL = Preference()
 
 
 class Option(NamedTuple):
-    """The n-th call to a target, where those before it are given up: what comes of it for each
+    """The n-th call to a target, when those before it are given up: what comes of it for each
     request of a block.
 
-    rank: 2 in time, 1 an answer, 0 none, -1 forbidden; nano: all that is billed; wasted: of it,
-    what was paid for the calls given up.
+    rank: 2 in time, 1 an answer, 0 none, -1 forbidden; first, seconds: to the first token and to
+    the end; nano: all that is billed, in 1e-9 USD; wasted: of it, what the calls given up cost.
     """
 
     target: int
@@ -86,8 +86,8 @@ class Option(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """For each request: the target (-1: nobody is asked) and the number of the call that answers,
-    and what comes of it."""
+    """For each request of a block: the target (-1: nobody is asked) and the number of the call that
+    answers, and what comes of it, in the units of `Option`."""
 
     target: np.ndarray
     n: np.ndarray
@@ -101,149 +101,136 @@ class Decision(NamedTuple):
 
 def is_exact(scenario: spec.Scenario) -> bool:
     """Whether no deployment limits what may be sent to it."""
-    limits = [each.limits for each in scenario.deployments.values()]
+    limits = [deployment.limits for deployment in scenario.deployments.values()]
     return all(
         limit.rpm is None and limit.tpm is None and limit.concurrency is None for limit in limits
     )
 
 
-def options(sky: Weather, block: Block) -> list[Option]:
-    """All that can be done with the requests of a block; a target is asked again only while some
+def options(weather: Weather, block: Block) -> list[Option]:
+    """All that can be done with the requests of a block. A target is asked again only while some
     request has no answer in time from it."""
-    found: list[Option] = []
-    for code, (name, model) in enumerate(sky.deployments.items()):
-        allowed = _allowed(sky, block, model.target.provider)
+    result: list[Option] = []
+    for code, (name, model) in enumerate(weather.deployments.items()):
+        allowed = _is_allowed(weather, block, model.target.provider)
         spent, done = np.zeros(block.size, np.int64), ~allowed
         for n in range(TRIES):
-            way, given_up = _way(
-                sky, block, code, n, foresee_calls(sky.deployments[name], block, n), allowed, spent
-            )
-            found.append(way)
-            done = done | (way.rank == 2)
+            prospect = foresee_calls(weather.deployments[name], block, n)
+            option = Option(code, n, *_outcome(weather, block, prospect, allowed, spent))
+            result.append(option)
+            done = done | (option.rank == 2)
             if done.all():
                 break
-            spent = spent + given_up
-    return found
+            runs_on = weather.scenario.abandoned == "runs_on"
+            spent = spent + (prospect.bill if runs_on else prospect.bill_if_abandoned)
+    return result
 
 
-def _allowed(sky: Weather, block: Block, provider: str) -> np.ndarray:
+def _is_allowed(weather: Weather, block: Block, provider: str) -> np.ndarray:
+    """By request, whether its feature may use this provider."""
     closed = [
-        sky.features.index(name)
-        for name, who in sky.scenario.workload.forbid.items()
-        if provider in who and name in sky.features
+        weather.features.index(name)
+        for name, providers in weather.scenario.workload.forbid.items()
+        if provider in providers and name in weather.features
     ]
     return ~np.isin(block.feature, closed)
 
 
-def _way(
-    sky: Weather,
-    block: Block,
-    code: int,
-    n: int,
-    here: Prospect,
-    allowed: np.ndarray,
-    spent: np.ndarray,
-) -> tuple[Option, np.ndarray]:
-    """One way, and what this call costs when it is given up for a later one."""
-    slo = sky.scenario.slo
-    seconds = np.where(here.ok, (block.arrival + here.seconds) - block.arrival, np.inf)
-    first = (block.arrival + here.first) - block.arrival
-    quick = here.ok & (seconds <= slo.in_time)
+def _outcome(
+    weather: Weather, block: Block, prospect: Prospect, allowed: np.ndarray, spent: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """The arrays of an `Option`. `spent`: the bill of the calls before it."""
+    slo, ok = weather.scenario.slo, prospect.ok
+    seconds = np.where(ok, (block.arrival + prospect.seconds) - block.arrival, np.inf)
+    first = (block.arrival + prospect.first) - block.arrival
+    in_time = ok & (seconds <= slo.in_time)
     if slo.ttft is not None:
-        quick &= ~block.streamed | (first <= slo.ttft)
-    rank = np.where(allowed, quick.astype(np.int8) + here.ok, -1)
-    wasted = spent + np.where(here.ok, 0, here.bill)
-    given_up = here.bill if sky.scenario.abandoned == "runs_on" else here.bill_if_abandoned
-    return Option(code, n, rank, first, seconds, spent + here.bill, wasted, here.quality), given_up
+        in_time &= ~block.streamed | (first <= slo.ttft)
+    rank = np.where(allowed, in_time.astype(np.int8) + ok, -1)
+    wasted = spent + np.where(ok, 0, prospect.bill)
+    return rank, first, seconds, spent + prospect.bill, wasted, prospect.quality
 
 
-def decide(found: list[Option], stance: Preference = NEUTRAL) -> Decision:
-    """The best way for each request."""
+def decide(options: list[Option], preference: Preference = NEUTRAL) -> Decision:
+    """The best option for each request: in time the cheapest, else the fastest answer, else the
+    cheapest failure."""
     rank, seconds, nano = (
-        np.array([getattr(way, name) for way in found]) for name in ("rank", "seconds", "nano")
+        np.array([getattr(option, name) for option in options])
+        for name in ("rank", "seconds", "nano")
     )
     best = rank.max(axis=0)
     price = nano.astype(float)
-    if stance.second > 0:
-        price = price + np.where(
-            rank > 0, stance.second * 1e9 * np.where(rank > 0, seconds, 0.0), 0.0
-        )
-    aim = np.where(
-        best == 1, np.where(rank == 1, seconds, np.inf), np.where(rank == best, price, np.inf)
-    )
-    place, column = aim.argmin(axis=0), np.arange(rank.shape[1])
-    sent = (best >= 0) & ((best == 0) | (nano[place, column] <= stance.success * 1e9))
-    taken = {
-        name: np.array([getattr(way, name) for way in found])[place, column]
-        for name in ("first", "quality")
-    }
-    target, number, wasted = (
-        np.array([np.broadcast_to(getattr(way, name), column.shape) for way in found])[
-            place, column
-        ]
-        for name in HOW
-    )
+    if preference.second > 0:
+        worth = preference.second * 1e9
+        price = price + np.where(rank > 0, worth * np.where(rank > 0, seconds, 0.0), 0.0)
+    cheapest = np.where(rank == best, price, np.inf)
+    aim = np.where(best == 1, np.where(rank == 1, seconds, np.inf), cheapest)
+    index, request = aim.argmin(axis=0), np.arange(rank.shape[1])
+
+    def chosen(name: str) -> np.ndarray:
+        columns = [np.broadcast_to(getattr(option, name), request.shape) for option in options]
+        return np.asarray(np.array(columns)[index, request])
+
+    bill = nano[index, request]
+    sent = (best >= 0) & ((best == 0) | (bill <= preference.success * 1e9))
     return Decision(
-        np.where(sent, target, -1),
-        number,
-        sent & (best > 0),
-        taken["first"],
-        seconds[place, column],
-        np.where(sent, nano[place, column], 0),
-        np.where(sent, wasted, 0),
-        taken["quality"],
+        target=np.where(sent, chosen("target"), -1),
+        n=chosen("n"),
+        ok=sent & (best > 0),
+        first=chosen("first"),
+        seconds=seconds[index, request],
+        nano=np.where(sent, bill, 0),
+        wasted=np.where(sent, chosen("wasted"), 0),
+        quality=chosen("quality"),
     )
-
-
-HOW = ("target", "n", "wasted")
 
 
 def decisions(configuration: Configuration, replication: int) -> Iterator[tuple[Block, Decision]]:
-    """Block by block, what it does with each request."""
-    sky = build_weather(configuration, replication)
-    for block in sky.blocks():
-        yield block, decide(options(sky, block))
+    """The decisions of one replication, block by block."""
+    weather = build_weather(configuration, replication)
+    for block in weather.blocks():
+        yield block, decide(options(weather, block))
 
 
 def clairvoyant_figures(
-    configuration: Configuration, replication: int, stances: Sequence[Preference] = (Preference(),)
-) -> list[Metrics]:
-    """The figures of one replication for each stance, from one look at the weather."""
-    sky = build_weather(configuration, replication)
-    seen: Any = SimpleNamespace(weather=sky, models=list(sky.deployments.values()))
-    known = build_context(configuration, seen)
-    folds = [Fold(known) for _ in stances]
-    graded = np.array([model.is_graded for model in sky.deployments.values()])
-    for block in sky.blocks():
-        found = options(sky, block)
-        for fold, stance in zip(folds, stances, strict=True):
-            fold("requests", _rows(block, decide(found, stance), graded))
-    done = [fold.finish([], [0.0] * len(sky.deployments)).metrics for fold in folds]
-    return [{name: metrics[name] for name in BOUND_METRICS} for metrics in done]
+    configuration: Configuration, replication: int, preferences: Sequence[Preference] = (NEUTRAL,)
+) -> list[MetricValues]:
+    """The figures of one replication for each preference, from one look at the weather."""
+    weather = build_weather(configuration, replication)
+    models = list(weather.deployments.values())
+    world: Any = SimpleNamespace(weather=weather, models=models)
+    context = build_context(configuration, world)
+    folds = [Fold(context) for _ in preferences]
+    graded = np.array([model.is_graded for model in models])
+    for block in weather.blocks():
+        known = options(weather, block)
+        for fold, preference in zip(folds, preferences, strict=True):
+            fold("requests", _rows(block, decide(known, preference), graded))
+    metrics = [fold.finish([], [0.0] * len(models)).metrics for fold in folds]
+    return [{name: values[name] for name in BOUND_METRICS} for values in metrics]
 
 
-def _rows(block: Block, choice: Decision, graded: np.ndarray) -> dict[str, np.ndarray]:
-    """As the ledger has them, so that one definition of each figure holds for both. `graded`: by
+def _rows(block: Block, decision: Decision, graded: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of requests as the ledger has them, so that each figure has one definition. `graded`: by
     target and task."""
-    size, sent = block.size, choice.target >= 0
-    unknown = choice.ok & ~graded[choice.target, block.task]
+    size, ok, sent = block.size, decision.ok, decision.target >= 0
+    ungraded = ok & ~graded[decision.target, block.task]
     nothing = np.zeros(size, np.int8)
-    latency = np.where(choice.ok, choice.seconds, 0.0)
     return {
         "arrival_s": block.arrival,
         "task": block.task,
         "user": block.user,
         "feature": block.feature,
         "team": block.team,
-        "latency_s": latency,
-        "outcome": np.where(choice.ok, OK, np.where(sent, FAILED, REJECTED)),
-        "attempts": np.where(sent, choice.n + 1, 0),
-        "ttft_s": np.where(choice.ok & block.streamed, choice.first, np.nan),
+        "latency_s": np.where(ok, decision.seconds, 0.0),
+        "outcome": np.where(ok, OK, np.where(sent, FAILED, REJECTED)),
+        "attempts": np.where(sent, decision.n + 1, 0),
+        "ttft_s": np.where(ok & block.streamed, decision.first, np.nan),
         "failover_s": np.full(size, np.nan),
-        "cost_nano": choice.nano,
-        "wasted_nano": choice.wasted,
-        "quality": np.where(choice.ok & ~unknown, choice.quality, np.nan),
-        "ungraded": unknown,
+        "cost_nano": decision.nano,
+        "wasted_nano": decision.wasted,
+        "quality": np.where(ok & ~ungraded, decision.quality, np.nan),
+        "ungraded": ungraded,
         "cached": nothing,
         "false_hit": nothing.astype(bool),
         "forbidden": nothing.astype(bool),
@@ -253,9 +240,9 @@ def _rows(block: Block, choice: Decision, graded: np.ndarray) -> dict[str, np.nd
 def reservation_prices(
     configuration: Configuration, replication: int, shares: Sequence[float]
 ) -> list[float]:
-    """The USD that an answer must be worth so that these shares of the requests of the first block
-    are answered."""
-    for _, choice in decisions(configuration, replication):
-        costs = choice.nano[choice.ok]
+    """The USD that an answer must be worth so that these shares of the answerable requests of the
+    first block are answered."""
+    for _, decision in decisions(configuration, replication):
+        costs = decision.nano[decision.ok]
         return [float(np.quantile(costs, share)) / 1e9 for share in shares] if len(costs) else []
     return []

@@ -1,4 +1,4 @@
-"""What can be had at all: the clairvoyant's success, or its latency, for more and more money."""
+"""What success, or which latency, can be had at all for how much money?"""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ METRICS_SHOWN = (
 
 @dataclass(frozen=True)
 class Frontier:
-    """Points from cheap to dear. `exact`: no deployment limits what may be sent, so no policy lies
-    beyond it."""
+    """What the clairvoyant reaches for more and more money: points from cheap to dear.
+
+    >>> frontier = sr.frontier("demo", "latency")
+    >>> frontier.frame[["latency_p95_s", "cost_per_1k_requests_usd"]]
+    >>> frontier.figures["frontier"].show()
+    """
 
     trade: Trade
     label: str
@@ -38,19 +42,19 @@ class Frontier:
 
     @property
     def columns(self) -> dict[str, list[Any]]:
-        """What an answer and a second are worth at each point (USD), and mean, low and high of each
-        metric."""
-        found: dict[str, list[Any]] = {
+        """A value for each point: what an answer and a second are worth (USD), and mean, low and
+        high of each metric."""
+        columns: dict[str, list[Any]] = {
             "success_usd": [point.preference.success for point in self.points],
             "second_usd": [point.preference.second for point in self.points],
         }
         for metric in METRICS_SHOWN:
-            each = [point.interval(metric) for point in self.points]
-            found |= {
-                metric + end: [getattr(one, part) for one in each]
+            intervals = [point.interval(metric) for point in self.points]
+            columns |= {
+                metric + end: [getattr(interval, part) for interval in intervals]
                 for part, end in (("mean", ""), ("low", "_low"), ("high", "_high"))
             }
-        return found
+        return columns
 
     @property
     def frame(self) -> Any:
@@ -69,6 +73,7 @@ class Frontier:
 
     @property
     def exact(self) -> bool:
+        """Whether no deployment limits what may be sent, so that no policy lies beyond it."""
         return self.label == EXACT
 
     def _repr_html_(self) -> str:
@@ -77,14 +82,14 @@ class Frontier:
         return render_as_table(figures.frontier(self.columns, self.trade, self.label))
 
 
-def compute_frontier(made: Configuration, trade: Trade = "success") -> Frontier:
-    """Of the weather of a configuration, in all its replications. Raises InputError."""
+def compute_frontier(configuration: Configuration, trade: Trade = "success") -> Frontier:
+    """The frontier in the weather of a configuration, over its replications. Raises InputError."""
     if trade not in ("success", "latency"):
         raise InputError(f"frontier: {trade!r} is not one of success, latency")
-    replications = range(made.replications)
+    replications = range(configuration.replications)
     points = (
-        clairvoyant_bound(made, replications).frontier
+        clairvoyant_bound(configuration, replications).frontier
         if trade == "success"
-        else latency_frontier(made, replications)
+        else latency_frontier(configuration, replications)
     )
-    return Frontier(trade, bound_label(made.scenario), points)
+    return Frontier(trade, bound_label(configuration.scenario), points)

@@ -45,7 +45,7 @@ def _bound(interval: Interval, value: float | None) -> str:
 
 
 def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, str, float]:
-    """Read METRIC>=NUMBER or POLICY:METRIC>=NUMBER to (policy or None for all, metric, sign, bound).
+    """Read METRIC>=NUMBER or POLICY:METRIC>=NUMBER: (policy or None for all, metric, sign, bound).
     Raises InputError."""
     match = ASSERTION.fullmatch(text.strip())
     if match is None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ from simroute.config.configuration import Configuration
 from simroute.execution.collected import CollectedRuns
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
-from simroute.statistics.intervals import Confidence, Interval
+from simroute.statistics.intervals import Interval
 from simroute.statistics.multiple import simultaneous_difference
 from simroute.studies.bound.gap import Bound
 from simroute.studies.comparison.estimates import metric_interval, series_interval
@@ -37,18 +36,14 @@ DIFFERENCES = (
 
 @dataclass
 class Comparison:
-    """What came out. `runs`: policy -> its replications, in order; `interrupted`: some were left
-    out.
+    """Figures, differences and verdict of finished runs.
 
-    `evidence`: policy -> that of all replications together, `first`: that of the first alone; taken
-    from the runs when not given. `replay`: of a replayed log, plain data as in summary.json:
-    `calibration` (figure -> logged, replayed with its interval, residual, relative), the same by
-    `hours`, `origin` (policy -> shares of sends, answers and cost that were resampled from the
-    log's own calls), `differences` from the log's routing with `decided`, `spend` by kind and name
-    before and after (USD), `caching`, `shifts`; None for anything else. `bound`: what a policy that
-    knows the weather would have come to, where it was asked for. `numbers`: which replications they
-    are; the first ones unless given. `unwritten`: files of the run that could not be written, by
-    name, with one line for each reason in `problems`.
+    `runs`: policy -> figures of its replications, in order; `interrupted`: some were left out;
+    `evidence`: policy -> that of all replications, `first`: of the first alone (both taken from the
+    runs when not given); `bound`: what a policy that knows the weather would come to; `numbers`:
+    the numbers of the replications, 0 … unless given. `intervals`: policy -> metric -> interval;
+    `yearly`, `replay`: parts of summary.json, None where not asked for; `unwritten`: names of files
+    that could not be written, with a line for each reason in `problems`.
     """
 
     configuration: Configuration
@@ -66,36 +61,29 @@ class Comparison:
     problems: list[str] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self._gather()
+        configuration = self.configuration
+        self._complete_evidence()
         numbers = range(self.replications) if self.numbers is None else self.numbers
-        self.confidence = study_confidence(
-            self.configuration,
-            self.runs,
-            numbers
-            if self.configuration.study.replication is None
-            else self.configuration.replication_numbers,
-        )
+        if configuration.study.replication is not None:
+            numbers = configuration.replication_numbers
+        self.confidence = study_confidence(configuration, self.runs, numbers)
         self.intervals = {
             policy: {name: metric_interval(runs, name, self.confidence) for name in METRICS}
             for policy, runs in self.runs.items()
         }
         self.judge()
-        self.until = stopping_outcome(
-            self.configuration, self.runs, self.intervals, self.confidence
-        )
-        self._beside = [] if self.until is None else [self.until["why"]]
+        self.until = stopping_outcome(configuration, self.runs, self.intervals, self.confidence)
         metered = any(
             layer.kind == "budget"
-            for layers in self.configuration.policies.values()
+            for layers in configuration.policies.values()
             for layer in layers.values()
         )
-        self.steady = steady_estimates(self.configuration.scenario, self.runs, metered)
-        self._beside += [sentence(policy, found) for policy, found in self.steady.items()]
+        self.steady = steady_estimates(configuration.scenario, self.runs, metered)
         self.differences = self._differences()
 
     def judge(self) -> None:
-        """What the figures mean."""
-        self.verdict, self._lines = verdict(
+        """Set the verdict, from the figures as they are."""
+        self.verdict, self._verdict_sentences = verdict(
             self.configuration.scenario,
             self.series(),
             self.intervals,
@@ -104,22 +92,24 @@ class Comparison:
         )
 
     def residual(self) -> float | None:
-        """By how much the success of a replay misses that of its log; None of what is no replay."""
+        """The distance between the success of a replay and that of its log; None without a log."""
         return None
 
-    def _gather(self) -> None:
+    def _complete_evidence(self) -> None:
+        """Take the evidence from the runs if there is none; that of every policy, even if empty."""
         if not self.evidence:
-            gathered = CollectedRuns(self.runs)
+            collected = CollectedRuns(self.runs)
             for policy, runs in self.runs.items():
                 for replication, run in enumerate(runs):
-                    gathered.add((policy, replication), run)
-            self.evidence, self.first = gathered.evidence, gathered.first
+                    collected.add((policy, replication), run)
+            self.evidence, self.first = collected.evidence, collected.first
         for policy in self.runs:
             self.evidence.setdefault(policy, Evidence())
             self.first.setdefault(policy, Evidence())
 
     @property
     def replications(self) -> int:
+        """The number of replications that each policy has."""
         return len(next(iter(self.runs.values())))
 
     def series(self) -> Series:
@@ -131,104 +121,94 @@ class Comparison:
 
     @cached_property
     def gaps(self) -> dict[str, dict[str, Any]]:
-        """policy -> metric -> its distance from the bound."""
+        """policy -> metric -> the policy minus the bound, as in summary.json."""
         return {} if self.bound is None else self.bound.gaps(self.series())
 
     def calibration_lines(self) -> list[str]:
-        """Of a replay, how far its figures can be trusted, in sentences."""
+        """How far the figures of a replay can be trusted, in sentences."""
         return []
 
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
-        return (
-            self._lines
-            + self._beside
-            + ([] if self.yearly is None else yearly_sentences(self.yearly))
-        )
+        return [
+            *self._verdict_sentences,
+            *([] if self.until is None else [self.until["why"]]),
+            *(sentence(policy, estimate) for policy, estimate in self.steady.items()),
+            *([] if self.yearly is None else yearly_sentences(self.yearly)),
+        ]
+
+    def lines(self) -> list[str]:
+        """All that the study says, in sentences."""
+        return self.calibration_lines() + self.verdict_lines()
 
     @property
     def summary(self) -> dict[str, Any]:
         """`summary.json` of surface.md: no time of day, path or number of workers."""
-        made = self.configuration
+        configuration, replication = self.configuration, self.configuration.study.replication
+        steady = {policy: estimate.plain() for policy, estimate in self.steady.items()}
+        parts = {
+            "until": self.until,
+            "replay": self.replay,
+            "yearly": self.yearly,
+            "steady_state": steady or None,
+            "bound": None if self.bound is None else self.bound.plain(),
+        }
         return {
             "schema_version": 1,
             "simroute": version.__version__,
-            "command": made.command,
-            "scenario": made.scenario_name,
-            "seed": made.seed,
+            "command": configuration.command,
+            "scenario": configuration.scenario_name,
+            "seed": configuration.seed,
             "replications": self.replications,
-            **({} if made.study.replication is None else {"replication": made.study.replication}),
-            "horizon_s": made.scenario.horizon,
+            **({} if replication is None else {"replication": replication}),
+            "horizon_s": configuration.scenario.horizon,
             "fingerprint": fingerprint(),
-            "files": {Path(path).name: digest for path, digest in made.files.items()},
+            "files": {Path(path).name: digest for path, digest in configuration.files.items()},
             "policies": {policy: self._policy(policy) for policy in self.runs},
             "differences": self.differences,
             "verdict": self.verdict,
-            **({} if self.until is None else {"until": self.until}),
-            **({} if self.replay is None else {"replay": self.replay}),
-            **({} if self.yearly is None else {"yearly": self.yearly}),
-            **(
-                {"steady_state": {policy: found.plain() for policy, found in self.steady.items()}}
-                if self.steady
-                else {}
-            ),
-            **({} if self.bound is None else {"bound": self.bound.plain()}),
+            **{name: part for name, part in parts.items() if part is not None},
         }
 
-    def to_json(self) -> str:
-        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
     def _policy(self, policy: str) -> dict[str, Any]:
-        runs = self.runs[policy]
-        metrics = {name: found.plain() for name, found in self.intervals[policy].items()}
-        by: dict[str, Any] = {}
-        for kind, words in runs[0].by.items():
-            by[kind] = {
-                word: {
-                    key: series_interval(
-                        key, [run.by[kind][word][key] for run in runs], [None], self.confidence
-                    ).plain()
-                    for key in row
-                }
-                for word, row in words.items()
-            }
-        regret = {} if self.bound is None else {"regret": self.gaps[policy]}
+        """The entry of a policy in summary.json."""
+        metrics = {name: interval.plain() for name, interval in self.intervals[policy].items()}
+        by = {
+            kind: {word: self._row(policy, kind, word, row) for word, row in table.items()}
+            for kind, table in self.runs[policy][0].by.items()
+        }
         return {
             "formula": self.configuration.formula(policy),
             "metrics": metrics,
-            **regret,
+            **({} if self.bound is None else {"regret": self.gaps[policy]}),
             "by": by,
         }
 
+    def _row(self, policy: str, kind: str, word: str, keys: Iterable[str]) -> dict[str, Any]:
+        """Figures of a target, task, user … with their intervals."""
+        rows = [run.by[kind][word] for run in self.runs[policy]]
+        return {
+            key: series_interval(key, [row[key] for row in rows], [None], self.confidence).plain()
+            for key in keys
+        }
+
     def _differences(self) -> list[dict[str, Any]]:
-        series = self.series()
-        first, *others = series
+        first, *others = self.runs
         return [
-            {
-                "metric": name,
-                "a": first,
-                "b": other,
-                **_difference(
-                    name, series[first][name], series[other][name], len(series), self.confidence
-                ).plain(),
-            }
+            {"metric": metric, "a": first, "b": other, **self._difference(metric, first, other)}
             for other in others
-            for name in DIFFERENCES
+            for metric in DIFFERENCES
         ]
 
+    def _difference(self, metric: str, first: str, second: str) -> dict[str, float | None]:
+        """Bounds of a difference of shares that never varied could not be trusted: it has none."""
+        interval = self.difference(metric, first, second)
+        if METRICS[metric][0] == "share" and interval.low == interval.high:
+            interval = Interval(interval.mean, None, None)
+        return interval.plain()
 
-def _difference(
-    name: str,
-    first: list[float | None],
-    second: list[float | None],
-    among: int,
-    confidence: Confidence,
-) -> Interval:
-    """Paired, and holding together with those of all pairs; a difference of shares that never
-    varied has no bounds that could be trusted."""
-    found = simultaneous_difference(first, second, among, confidence, name)
-    return (
-        Interval(found.mean, None, None)
-        if METRICS[name][0] == "share" and found.low == found.high
-        else found
-    )
+    def difference(self, metric: str, first: str, second: str) -> Interval:
+        """The paired interval of second - first that holds together with those of all pairs, so
+        that the two may be picked by looking."""
+        a, b = ([run.metrics[metric] for run in self.runs[policy]] for policy in (first, second))
+        return simultaneous_difference(a, b, len(self.runs), self.confidence, metric)

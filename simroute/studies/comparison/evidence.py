@@ -57,7 +57,7 @@ def page_evidence(study: Comparison) -> dict[str, Any]:
         "simroute": version.__version__,
         "fingerprint": fingerprint(),
         "question": " ".join(scenario.about.split()),
-        "lines": study.calibration_lines() + study.verdict_lines(),
+        "lines": study.lines(),
         "slo": {
             "success": scenario.slo.success,
             "latency": scenario.slo.latency,

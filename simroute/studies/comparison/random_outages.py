@@ -12,7 +12,7 @@ is expected to meet, and how much it met in each replication (`models.exposure`)
   succeed or fail;
 - m outages prove little about kinds of outages that were not among them: their share is, with 97.5
   %, at most 1 - .025^(1/m) (exact for m trials without such a one), and they may also lose
-  everything or nothing. This is dropped from `FEW` outages on, as for failures of requests. m is
+  everything or nothing. This is dropped from `FEW_EVENTS` outages on, as for failed requests. m is
   Kish's effective number (1965): many short outages say little about a long one.
 """
 
@@ -48,11 +48,11 @@ Values = Sequence[float | None]
 
 
 class ShareEstimate(NamedTuple):
-    """Of one figure: the estimate, its sampling error downwards and upwards, and by state the share
+    """A share: its mean, its sampling error downwards and upwards, and by state of faults the share
     that outages took (-1 to 1 of a difference).
 
-    `lost`, `gained`: by state, how much lower or higher the figure may be for what is not known of
-    it; `m`: outages met.
+    `lost`, `gained`: by state, how much lower or higher the share may be for what is not known of
+    that state; `m`: outages met of each state.
     """
 
     mean: float
@@ -66,8 +66,8 @@ class ShareEstimate(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class OutageExposure:
-    """What replications met of the `states` of a scenario: their exposure (`shares`), and its sum
-    of squares over episodes; a row a replication."""
+    """What replications met of the `states` of a scenario. `shares`: their exposure, `squares`: its
+    sum of squares over episodes; a row a replication. `requests`: of a replication, expected."""
 
     states: tuple[FaultState, ...]
     shares: np.ndarray
@@ -76,12 +76,12 @@ class OutageExposure:
 
     @property
     def replications(self) -> int:
-        """Rows."""
+        """The number of replications."""
         return len(self.shares)
 
     @property
     def outages(self) -> int:
-        """In how many replications any."""
+        """The number of replications that met any outage."""
         return int((self.shares.sum(axis=1) > 0).sum())
 
     def interval(
@@ -92,69 +92,75 @@ class OutageExposure:
         *,
         metric: str = "",
     ) -> Interval:
-        """Of a share. `trials`: of each replication."""
-        return self._bounded(values, self._known(values, trials, level, 0.0), metric)
+        """The interval of a share. `trials`: requests of each replication."""
+        return self._interval(values, self._estimate(values, trials, level, 0.0), metric)
 
     def covers(self, metric: str) -> bool:
-        """Shares: failures of one outage are one event."""
+        """Whether it is a share: failures of one outage are one event."""
         return is_share(metric)
 
     def difference(self, values: Values, level: float = LEVEL, *, metric: str = "") -> Interval:
-        """Of differences of two shares in the same weather."""
-        return self._bounded(values, self._known(values, None, level, -1.0), metric)
+        """The interval of differences of two shares in the same weather."""
+        return self._interval(values, self._estimate(values, None, level, -1.0), metric)
 
     def unmet_states(self) -> list[str]:
         """States that no replication met, in words, the likeliest first."""
-        none = self.shares.sum(axis=0) == 0
+        is_unmet = self.shares.sum(axis=0) == 0
         return [
             " with ".join(state.faults) or "other combinations"
-            for state, missing in zip(self.states, none, strict=True)
-            if missing
+            for state, unmet in zip(self.states, is_unmet, strict=True)
+            if unmet
         ]
 
     def replications_needed(
         self, values: Values, distance: float, level: float = LEVEL, *, metric: str = ""
     ) -> int | None:
-        """About how many replications would make the bound on the side of `distance` (estimate -
-        bound asked for) decide; None if none would."""
-        known, many = self._known(values, None, level, 0.0), len(values)
-        if known is None or distance == 0:
+        """About the number of replications with which the bound on the side of `distance` (estimate
+        minus limit) would decide; None if no number would."""
+        estimate, count = self._estimate(values, None, level, 0.0), len(values)
+        if estimate is None or distance == 0:
             return None
         error, taken = (
-            (known.below, 1.0 - known.taken) if distance > 0 else (known.above, known.taken)
+            (estimate.below, 1.0 - estimate.taken)
+            if distance > 0
+            else (estimate.above, estimate.taken)
         )
-        apiece = np.where(
-            known.m >= 1, known.m / many, [state.expected / state.weight for state in self.states]
-        )
-        expected = np.array([state.expected for state in self.states]) * self._reach(metric)
-        n = many + 1
-        while n < NEVER and error * math.sqrt(many / n) + float(
-            (_unseen(apiece * n, level) * expected * taken).sum()
+        expected = np.array([state.expected for state in self.states])
+        weights = np.array([state.weight for state in self.states])
+        outages = np.where(estimate.m >= 1, estimate.m / count, expected / weights)
+        reached = expected * self._reach(metric)
+        n = count + 1
+        while n < NEVER and error * math.sqrt(count / n) + float(
+            (_unseen(outages * n, level) * reached * taken).sum()
         ) >= abs(distance):
             n = math.ceil(n * 1.1)
         return n if n < NEVER else None
 
-    def _known(
+    def _estimate(
         self, values: Values, trials: Sequence[int] | None, level: float, least: float
     ) -> ShareEstimate | None:
-        rows = [place for place, value in enumerate(values) if value is not None]
+        """The estimate from at least two values, else None. `least`: 0 of a share, -1 of a
+        difference."""
+        rows = [row for row, value in enumerate(values) if value is not None]
         if len(rows) < 2:
             return None
-        v = np.array([values[place] for place in rows], float)
-        many = (
+        v = np.array([values[row] for row in rows], float)
+        requests = (
             np.full(len(v), max(self.requests, 1.0))
             if trials is None
-            else np.maximum([trials[place] for place in rows], 1)
+            else np.maximum([trials[row] for row in rows], 1)
         )
         x, squares = self.shares[rows], self.squares[rows]
         target = np.array([1.0, *(state.expected for state in self.states)])
-        weights, effects, freedom, residuals = self._regressed(v, x, target)
+        weights, effects, freedom, residuals = self._regress(v, x, target)
         spread = math.sqrt(float((weights**2 * residuals**2).sum()))
         least_spread = math.sqrt(
-            float((weights**2 * np.abs(v) * np.maximum(1 - np.abs(v), 0) / many).sum())
+            float((weights**2 * np.abs(v) * np.maximum(1 - np.abs(v), 0) / requests).sum())
         )
         half = max(t_quantile(freedom, level) * spread, t_quantile(NEVER, level) * least_spread)
-        below, above = (half, half) if least < 0 else _few(v, many, x.sum(axis=1) == 0, half, level)
+        below, above = (
+            (half, half) if least < 0 else _few(v, requests, x.sum(axis=1) == 0, half, level)
+        )
         m = np.divide(
             x.sum(axis=0) ** 2,
             squares.sum(axis=0),
@@ -173,11 +179,11 @@ class OutageExposure:
         )
         return ShareEstimate(float(weights @ v), below, above, taken, lost, gained, m)
 
-    def _regressed(
+    def _regress(
         self, v: np.ndarray, x: np.ndarray, target: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
-        """Weights of replications, effects by state, degrees of freedom, and residuals, made larger
-        by what the fit takes from them.
+        """(weights of replications, effects by state, degrees of freedom, residuals enlarged by
+        what the fit takes from them).
 
         The variance of a replication is assumed to grow with its exposure, so that what the weights
         sum to does not depend on whether long outages lose as much of their time as short ones.
@@ -208,28 +214,28 @@ class OutageExposure:
         )
 
     def _reach(self, metric: str) -> np.ndarray:
-        """How much of a share each state can take for its exposure: of a share of minutes, even a
-        short outage takes a whole one."""
+        """By state, the most that a share can lose for its exposure: a short outage takes a whole
+        minute of a share of minutes."""
         minutes = metric == "availability"
         return np.array(
             [1 + MINUTE / max(state.length, 1.0) if minutes else 1.0 for state in self.states]
         )
 
-    def _bounded(self, values: Values, known: ShareEstimate | None, metric: str) -> Interval:
-        if known is None:  # one value, or none
+    def _interval(self, values: Values, estimate: ShareEstimate | None, metric: str) -> Interval:
+        if estimate is None:  # one value, or none
             return Interval(
                 next((value for value in values if value is not None), None), None, None
             )
         reach = self._reach(metric)
         return Interval(
-            known.mean,
-            known.mean - known.below - float(known.lost @ reach),
-            known.mean + known.above + float(known.gained @ reach),
+            estimate.mean,
+            estimate.mean - estimate.below - float(estimate.lost @ reach),
+            estimate.mean + estimate.above + float(estimate.gained @ reach),
         )
 
 
 def _unseen(m: np.ndarray, level: float) -> np.ndarray:
-    """The share of outages that may be of a kind of which m had none."""
+    """The share of outages that may be of a kind that none of the m outages met was."""
     tail = (1 - level) / 2
     return np.where(m >= FEW_EVENTS - 1e-6, 0.0, 1 - tail ** (1 / np.maximum(m, 1e-9)))
 
@@ -237,8 +243,8 @@ def _unseen(m: np.ndarray, level: float) -> np.ndarray:
 def _few(
     v: np.ndarray, trials: np.ndarray, fair: np.ndarray, half: float, level: float
 ) -> tuple[float, float]:
-    """In fair weather requests are counted, as where no faults come at random: errors are no
-    smaller than those of exact binomial bounds."""
+    """Errors downwards and upwards, in fair weather no smaller than those of exact binomial bounds:
+    there requests are counted, as where no faults come at random."""
     hits, total = round(float((v[fair] * trials[fair]).sum())), int(trials[fair].sum())
     if total == 0 or min(hits, total - hits) >= FEW_EVENTS:
         return half, half
@@ -253,29 +259,29 @@ def outage_exposure(
     requests: Callable[[], float],
 ) -> OutageExposure | None:
     """What these replications met; None where no faults come at random. Faults of targets that no
-    call went to are fair weather."""
+    call went to count as fair weather. `requests`: gives those expected of a replication."""
     if exposures is None or not exposures.states:
         return None
-    asked = _asked(runs)
-    places = [
-        place
-        for place, state in enumerate(exposures.states)
-        if asked is None or state.targets & asked
+    called = _called_targets(runs)
+    kept = [
+        index
+        for index, state in enumerate(exposures.states)
+        if called is None or state.targets & called
     ]
     episodes = [exposures.episodes(replication) for replication in replications]
-    if not places or not episodes:
+    if not kept or not episodes:
         return None
     shares, squares = (
-        np.array([getattr(one, name) for one in episodes])[:, places]
+        np.array([getattr(one, name) for one in episodes])[:, kept]
         for name in ("shares", "squares")
     )
     return OutageExposure(
-        tuple(exposures.states[place] for place in places), shares, squares, requests()
+        tuple(exposures.states[index] for index in kept), shares, squares, requests()
     )
 
 
-def _asked(runs: Mapping[str, Sequence[Figures]]) -> set[str] | None:
-    """Targets that any call went to; None where figures do not tell."""
+def _called_targets(runs: Mapping[str, Sequence[Figures]]) -> set[str] | None:
+    """Targets that any call went to; None where the figures do not tell."""
     tables = [run.by.get("target") for each in runs.values() for run in each]
     known = [table for table in tables if table is not None]
     if not tables or len(known) < len(tables):
@@ -283,37 +289,39 @@ def _asked(runs: Mapping[str, Sequence[Figures]]) -> set[str] | None:
     return {name for table in known for name, row in table.items() if row.get("attempts")}
 
 
-def expected_exposures(made: Configuration) -> Exposures | None:
-    """What is known of a configuration's random faults beforehand; None where there are none."""
-    if not rare_faults(made.scenario):
+def expected_exposures(configuration: Configuration) -> Exposures | None:
+    """How much of the traffic each state of random faults is expected to meet; None where no faults
+    come at random."""
+    if not rare_faults(configuration.scenario):
         return None
-    text = json.dumps([schema.plain(made.scenario), made.files], sort_keys=True, default=str)
-    return _sky(text, made.seed, lambda: Exposures(made.scenario, made.seed, _mass(made)))
+    text = json.dumps(
+        [schema.plain(configuration.scenario), configuration.files], sort_keys=True, default=str
+    )
+    key = text, configuration.seed
+    if key not in _EXPOSURES:
+        while len(_EXPOSURES) >= MOST:
+            _EXPOSURES.pop(next(iter(_EXPOSURES)))
+        _EXPOSURES[key] = Exposures(
+            configuration.scenario, configuration.seed, _arrival_share(configuration)
+        )
+    return _EXPOSURES[key]
 
 
-_SKIES: dict[tuple[str, int], Exposures] = {}
+_EXPOSURES: dict[tuple[str, int], Exposures] = {}
 MOST = 64
 """Scenarios whose exposures are remembered."""
 
 
-def _sky(text: str, seed: int, make: Callable[[], Exposures]) -> Exposures:
-    if (text, seed) not in _SKIES:
-        while len(_SKIES) >= MOST:
-            _SKIES.pop(next(iter(_SKIES)))
-        _SKIES[text, seed] = make()
-    return _SKIES[text, seed]
-
-
-def _mass(made: Configuration) -> ArrivalShare:
-    """The share of arrivals until so many seconds: by the profile, or of a trace as its first
-    replication plays it."""
-    scenario = made.scenario
+def _arrival_share(configuration: Configuration) -> ArrivalShare:
+    """Gives the share of arrivals before a second of the horizon: by the profile, or of a trace as
+    its first replication plays it."""
+    scenario = configuration.scenario
     if scenario.workload.trace is None:
         rate = ArrivalProfile(scenario.workload.profile, 1.0)
         whole = float(rate.count(np.array([scenario.horizon]))[0]) or 1.0
         return lambda t: rate.count(t) / whole
     arrivals = np.concatenate(
-        [block.arrival for block in build_weather(replace(made, part=None), 0).blocks()]
+        [block.arrival for block in build_weather(replace(configuration, part=None), 0).blocks()]
         or [np.zeros(0)]
     )
     edges = np.linspace(0, scenario.horizon, CELLS + 1)

@@ -14,7 +14,7 @@ from simroute.statistics.batch_means import BatchMeans, batch_means
 
 
 def is_steady(scenario: spec.Scenario, metered: bool = False) -> bool:
-    """Whether nothing in a scenario depends on the time: no outages, no profile, no trace, no change
+    """Whether nothing in a scenario depends on the time: no outages, profile, trace, no change
     of prices, no budget that a policy keeps to (`metered`)."""
     load = scenario.workload
     varied = load.profile.hours or load.profile.days or load.trace or scenario.outages or metered

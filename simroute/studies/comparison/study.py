@@ -14,24 +14,26 @@ from simroute.storage.run_folder import CONFIG, EVIDENCE, REPORT, SUMMARY, Outpu
 from simroute.studies.comparison.assertions import failed_assertions
 from simroute.studies.comparison.comparison import Comparison
 from simroute.studies.comparison.evidence import page_evidence
+from simroute.studies.result import StudyResult
 
 Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
 """Plays the replications of a configuration's only policy."""
 
 
-class Study(Comparison):
+class Study(Comparison, StudyResult):
     """The outcome of a comparison.
 
     >>> study = sr.compare("demo", policies=["failover", "cascade"])
     >>> study.intervals["cascade"]["success_rate"].low
+    >>> study.to_html("report.html")
     """
 
     def complete(self, again: Again) -> None:
-        """Add what needs further runs; here nothing does."""
+        """Add what needs further runs; a comparison needs none."""
 
     @cached_property
     def page_evidence(self) -> dict[str, Any]:
-        """What the report is made from beside the summary (`evidence.json`)."""
+        """The data of the report beside the summary (`evidence.json`)."""
         return page_evidence(self)
 
     @property
@@ -42,34 +44,34 @@ class Study(Comparison):
         return plotly_figures(draw_pictures(RunDocuments(self.summary, self.page_evidence)))
 
     def report(self) -> str:
-        """The page, as HTML."""
+        """The page as HTML."""
         from simroute.report import render_page
 
         return render_page(self.summary, self.page_evidence)
 
     def to_html(self, path: str | Path) -> Path:
-        """Write the page."""
+        """Write the page to this path, and return it."""
         Path(path).write_text(self.report(), encoding="utf-8")
         return Path(path)
 
     def failed(self, assertions: list[str]) -> list[str]:
-        """Those that do not hold on the unfavourable bound, each with what was found; one
-        replication has no bound, so that nothing holds."""
+        """A line for each assertion, such as "success_rate>=0.999", that does not hold on the
+        unfavourable bound. One replication has no bound, so that nothing holds."""
         return failed_assertions(self.intervals, assertions)
 
     def outputs(self, report: bool) -> Outputs:
-        """The files of the run, report.html if `report`."""
-        made = {SUMMARY: text_output(self.to_json)}
+        """The files of the run, with report.html if `report`."""
+        outputs: dict[str, Any] = {SUMMARY: text_output(self.to_json)}
         if self.configuration.study.until is not None and not self.interrupted:
             # with the number of replications that was reached
-            made[CONFIG] = text_output(self.configuration.to_yaml)
+            outputs[CONFIG] = text_output(self.configuration.to_yaml)
         if all(self.evidence[policy].counts for policy in self.runs):
-            made[EVIDENCE] = text_output(
+            outputs[EVIDENCE] = text_output(
                 lambda: json.dumps(self.page_evidence, allow_nan=False, ensure_ascii=False) + "\n"
             )
             if report:
-                made[REPORT] = text_output(self.report)
-        return made
+                outputs[REPORT] = text_output(self.report)
+        return outputs
 
     def _repr_html_(self) -> str:
         from simroute.report import RunDocuments, render_answer
