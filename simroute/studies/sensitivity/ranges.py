@@ -7,6 +7,7 @@ scenario.workload.rate=1..9:5                      five of them
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ SHAPE = (
 
 @dataclass(frozen=True)
 class ParameterRange:
-    """One key and its values, in order; `written` are the same as an override has them."""
+    """A key and the values that it takes, in order; `written`: the same as an override has them."""
 
     key: str
     unit: str
@@ -33,27 +34,25 @@ class ParameterRange:
     written: tuple[str, ...]
 
 
-def parse_ranges(texts: list[str], made: Configuration) -> list[ParameterRange]:
-    """One or two of them. Raises InputError with every mistake."""
-    found: list[ParameterRange] = []
+def parse_ranges(texts: list[str], configuration: Configuration) -> list[ParameterRange]:
+    """Read one or two ranges. Raises InputError with every mistake."""
+    ranges: list[ParameterRange] = []
     problems: list[str] = []
     for text in texts:
         try:
-            found.append(_axis(text, made))
+            ranges.append(_parse_range(text, configuration))
         except InputError as error:
             problems += [f"--vary {text}: {line}" for line in error.lines]
     if not texts:
         problems.append(f"--vary: nothing to vary; {SHAPE}")
     if len(texts) > 2:
         problems.append(f"--vary: at most two at a time, found {len(texts)}")
-    keys = [axis.key for axis in found]
+    keys = [each.key for each in ranges]
     problems += [
         f"--vary {key}: stands twice"
         for key in sorted({key for key in keys if keys.count(key) > 1})
     ]
-    cells = 1
-    for axis in found:
-        cells *= len(axis.values)
+    cells = math.prod(len(each.values) for each in ranges)
     if cells > MOST_CELLS:
         problems.append(
             f"--vary: {cells} settings are too many, at most {MOST_CELLS}; give fewer points, "
@@ -61,15 +60,15 @@ def parse_ranges(texts: list[str], made: Configuration) -> list[ParameterRange]:
         )
     if problems:
         raise InputError(*problems)
-    return found
+    return ranges
 
 
-def _axis(text: str, made: Configuration) -> ParameterRange:
+def _parse_range(text: str, configuration: Configuration) -> ParameterRange:
     match = RANGE.fullmatch(text.strip())
     if match is None:
         raise InputError(SHAPE)
     key, low, high, points, log = match.groups()
-    known = numeric_key(key, made)
+    known = numeric_key(key, configuration)
     ends = [known.parse(end) for end in (low, high)]
     shares = [isinstance(end, str) for end in ends]
     if any(shares) and not all(shares):

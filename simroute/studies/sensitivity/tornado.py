@@ -13,7 +13,7 @@ from simroute.errors import InputError
 from simroute.statistics.intervals import Interval
 from simroute.studies.comparison.promise import METRIC_NAMES, success_metric
 from simroute.studies.comparison.study import Study
-from simroute.studies.sensitivity.best_policy import COST, BestPolicy, best_policy, difference
+from simroute.studies.sensitivity.best_policy import COST, BestPolicy, best_policy
 from simroute.studies.sensitivity.factors import FactorLevels, scenario_factors
 from simroute.studies.sensitivity.plan import SensitivityPlan, sensitivity_plan
 from simroute.studies.sensitivity.ranges import parse_ranges
@@ -22,8 +22,7 @@ from simroute.text import clean, short_key, span
 
 
 class FactorEffect(NamedTuple):
-    """What one assumption does to the difference between the best two: with it low, and high; and
-    who wins then."""
+    """What the two levels of an assumption make of the difference between the best two policies."""
 
     key: str
     value: float
@@ -87,7 +86,7 @@ class Tornado(SensitivityResult):
     @property
     def difference(self) -> Interval:
         """The second of the pair minus the first, as assumed."""
-        return difference(self.base, self.metric, *self.pair)
+        return self.base.difference(self.metric, *self.pair)
 
     def told(self) -> dict[str, Any]:
         """Its own part of the summary."""
@@ -185,7 +184,7 @@ def conclude_tornado(
             one["key"],
             one["value"],
             (one["low"], one["high"]),
-            (difference(low, metric, *pair), difference(high, metric, *pair)),
+            (low.difference(metric, *pair), high.difference(metric, *pair)),
             (best_policy(low), best_policy(high)),
             (low.intervals[pair[0]][metric].mean, high.intervals[pair[0]][metric].mean),
         )
