@@ -193,7 +193,7 @@ def replay(
     what the traffic costs. Raises InputError.
     """
     from simroute.config.loading import with_windows
-    from simroute.studies.replay.calibration import plan_replay
+    from simroute.studies.replay.plan import plan_replay, trace_source
 
     files = [str(path)] if isinstance(path, (str, Path)) else [str(each) for each in path]
     file = None if scenario is None else _file(scenario)
@@ -211,7 +211,8 @@ def replay(
     load["reading"] = {key: value for key, value in reading.items() if value is not None}
     load = {key: value for key, value in load.items() if value is not None}
     name, overrides = (None, []) if file is None else (file.name, file.overrides)
-    made = plan_replay(files, name, policies, overrides, _listed(outages), seed, replications, load)
+    source = trace_source(files, _listed(outages), load)
+    made = plan_replay(source, name, policies, overrides, seed, replications)
     made = made if windows is None else with_windows(made, windows)
     place, perform = _folder(made, out, resume), _elsewhere(executor) or work
     return run_study(

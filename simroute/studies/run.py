@@ -7,7 +7,7 @@ from typing import Any
 from simroute.config.configuration import Configuration
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
-from simroute.studies.replay.study import ReplayStudy
+from simroute.studies.replay.run import ReplayStudy
 
 
 def run_study(configuration: Configuration, **options: Any) -> Study:

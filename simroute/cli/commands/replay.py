@@ -177,7 +177,7 @@ def _plan(
     words: tuple[str, ...], own: ReplayOptions, seed: int, replications: int | None
 ) -> Configuration:
     """The configuration that words and options name. Raises InputError."""
-    from simroute.studies.replay.calibration import plan_replay
+    from simroute.studies.replay.plan import plan_replay, trace_source
 
     parsed = parse_words(words, has_files=True)
     problems = []
@@ -192,12 +192,10 @@ def _plan(
         )
     raise_all(problems)
     return plan_replay(
-        parsed.files,
+        trace_source(parsed.files, list(own.outages), own.workload),
         parsed.scenario or None,
         parsed.policies,
         parsed.overrides,
-        list(own.outages),
         seed,
         replications,
-        own.workload,
     )

@@ -3,22 +3,20 @@ observed."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from simroute.config.configuration import Configuration
-from simroute.config.from_trace import RECORDED, TraceSource, load_replay
-from simroute.metrics import METRICS, Evidence, Figures
+from simroute.config.from_trace import RECORDED
+from simroute.metrics import Evidence, Figures
 from simroute.metrics.evidence_fold import BINS, cell_seconds
 from simroute.statistics.intervals import interval, paired_difference
+from simroute.statistics.multiple import is_significant
 from simroute.studies.replay.costs import cost_tables
 from simroute.studies.replay.log_figures import COMPARED, log_figures, logged_figures
-from simroute.text import percent, seconds, span, usd
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison
@@ -26,164 +24,127 @@ if TYPE_CHECKING:
 MOST_AGAIN = 5
 """Replications of the log's own routing that are played when something lies over the trace, so that
 the others cannot be held against it."""
-WORDS = {
-    "success_rate": "success",
-    "latency_p50_s": "median latency",
-    "latency_p95_s": "p95 latency",
-    "cost_usd": "cost",
-}
 UNKNOWN: dict[str, Any] = {"relative": None}
-"""How far a figure is off of which the log tells nothing."""
+"""The comparison of a figure that the log does not tell."""
 HOUR = 3600.0
-MOVED = 0.2
-"""A share of all calls that a policy sends elsewhere; from here on it is said beside the
-differences."""
 FEWEST = 20
 """Requests without which an hour is not compared."""
-
-QUICK = 400_000
-"""Requests of all policies and replications together that are played without being asked for
-more."""
-MOST, LEAST = 20, 3
 
 Again = Callable[[Configuration], tuple[list[Figures], Evidence]]
 """Plays the replications of a configuration's only policy."""
 
 
-def plan_replay(
-    files: Sequence[str],
-    scenario: str | None,
-    policies: list[str],
-    overrides: list[str],
-    outages: list[str],
-    seed: int = 1,
-    replications: int | None = None,
-    load: dict[str, Any] | None = None,
-) -> Configuration:
-    """The log's own routing, and these policies beside it; `replications` None: as many as are
-    quick. Else as `traced.load`. Raises InputError."""
-    path = os.pathsep.join(str(Path(file).resolve()) for file in files)
-    names = [RECORDED, *(name for name in policies if name != RECORDED)]
-    made = load_replay(
-        TraceSource(path, outages, load or {}), scenario, names, overrides, seed, replications or 1
-    )
-    each = max(1.0, made.expected_requests * len(names))
-    return (
-        made
-        if replications is not None
-        else replace(made, replications=int(min(MOST, max(LEAST, QUICK // each))))
-    )
-
-
 def calibrate(study: Comparison, again: Again) -> dict[str, Any]:
     """`replay` of summary.json: the log's figures, those of its own routing replayed, residuals,
-    and what is decided in spite of them."""
-    made = study.configuration
-    plain = undisturbed_replay(made)
-    log = log_figures(plain)
-    trace = made.trace
+    and which differences are decided in spite of them."""
+    configuration = study.configuration
+    undisturbed = undisturbed_replay(configuration)
+    log = log_figures(undisturbed)
+    trace = configuration.trace
     assert trace is not None
-    known = (
-        logged_figures(trace)
-        if any(d.recorded is not None for d in made.scenario.deployments.values())
-        else []
-    )
-    runs: list[Figures] = []
-    evidence = Evidence()
-    if not known:
-        pass  # nothing to hold them against
-    elif RECORDED not in study.runs or plain.scenario != made.scenario:
-        runs, evidence = again(
-            replace(
-                plain,
-                policies={RECORDED: made.policies[RECORDED]},
-                replications=min(MOST_AGAIN, made.replications),
-            )
-        )
-    else:
-        runs, evidence = study.runs[RECORDED], study.evidence[RECORDED]
-    others = [policy for policy in study.runs if policy != RECORDED and RECORDED in study.runs]
-    compared = {name: _compared(name, log, runs) for name in known}
+    deployments = configuration.scenario.deployments.values()
+    is_known = any(deployment.recorded is not None for deployment in deployments)
+    known = logged_figures(trace) if is_known else []
+    runs, evidence = _recorded_runs(study, undisturbed, again) if known else ([], Evidence())
+    compared = {name: _compare(name, log, runs) for name in known}
     return {
         "format": trace.format,
         "requests": int(log.metrics["requests"] or 0),
         "calibration": compared,
-        "hours": _hours(plain, known, log, evidence, len(runs)) if known else [],
-        "origin": {policy: _origin(found) for policy, found in study.evidence.items()},
+        "hours": _hours(undisturbed, known, log, evidence, len(runs)) if known else [],
+        "origin": {policy: _origin(each) for policy, each in study.evidence.items()},
         "differences": [
             _difference(study, policy, name, compared.get(name, UNKNOWN))
-            for policy in others
+            for policy in study.runs
+            if known and policy != RECORDED and RECORDED in study.runs
             for name in COMPARED
-        ]
-        if known
-        else [],
-        "sends": {policy: _sends(made, found) for policy, found in study.evidence.items()},
-        "laid_over": _laid(made),
+        ],
+        "sends": {policy: _sends(configuration, each) for policy, each in study.evidence.items()},
+        "laid_over": _laid_over(configuration),
         **cost_tables(study, log),
     }
 
 
-def undisturbed_replay(made: Configuration) -> Configuration:
-    """The trace as it was: once, at its own speed, with nothing laid over it."""
-    load = made.scenario.workload
-    length = (made.scenario.horizon * load.rate_scale - 0.0) if load.trace_loop == 1 else None
-    calm = replace(load, rate_scale=1.0, trace_loop=1, trace_jitter=False)
-    trace = made.trace
+def _recorded_runs(
+    study: Comparison, undisturbed: Configuration, again: Again
+) -> tuple[list[Figures], Evidence]:
+    """Runs of the log's own routing without disturbances: those of the study, or played anew."""
+    configuration = study.configuration
+    if RECORDED in study.runs and undisturbed.scenario == configuration.scenario:
+        return study.runs[RECORDED], study.evidence[RECORDED]
+    return again(
+        replace(
+            undisturbed,
+            policies={RECORDED: configuration.policies[RECORDED]},
+            replications=min(MOST_AGAIN, configuration.replications),
+        )
+    )
+
+
+def undisturbed_replay(configuration: Configuration) -> Configuration:
+    """A replay of the trace as it was: once, at its own speed, with nothing laid over it."""
+    scenario, load = configuration.scenario, configuration.scenario.workload
+    trace = configuration.trace
     assert trace is not None
     last = trace.span if load.trace_to is None else min(load.trace_to, trace.span)
+    horizon = scenario.horizon * load.rate_scale if load.trace_loop == 1 else None
     return replace(
-        made,
+        configuration,
         scenario=replace(
-            made.scenario, workload=calm, outages={}, horizon=length or last - load.trace_from
+            scenario,
+            workload=replace(load, rate_scale=1.0, trace_loop=1, trace_jitter=False),
+            outages={},
+            horizon=horizon or last - load.trace_from,
         ),
     )
 
 
-def _laid(made: Configuration) -> list[str]:
-    """What parts the policies' traffic from that of the log, in words."""
-    load = made.scenario.workload
-    found = [f"{load.rate_scale:g} times as fast"] if load.rate_scale != 1 else []
-    found += [f"{load.trace_loop} times over"] if load.trace_loop != 1 else []
-    found += ["its sessions drawn anew"] if load.trace_jitter else []
-    return found + [f"outage {name}" for name in made.scenario.outages]
+def _laid_over(configuration: Configuration) -> list[str]:
+    """How the policies' traffic and weather differ from the log's, in words."""
+    load = configuration.scenario.workload
+    changes = [f"{load.rate_scale:g} times as fast"] if load.rate_scale != 1 else []
+    changes += [f"{load.trace_loop} times over"] if load.trace_loop != 1 else []
+    changes += ["its sessions drawn anew"] if load.trace_jitter else []
+    return changes + [f"outage {name}" for name in configuration.scenario.outages]
 
 
-def _compared(name: str, log: Figures, runs: list[Figures]) -> dict[str, Any]:
-    was, found = log.metrics[name], interval([run.metrics[name] for run in runs])
-    residual = None if was is None or found.mean is None else found.mean - was
+def _compare(metric: str, log: Figures, runs: list[Figures]) -> dict[str, Any]:
+    """A figure of the log beside that of its own routing, replayed."""
+    logged, replayed = log.metrics[metric], interval([run.metrics[metric] for run in runs])
+    residual = None if logged is None or replayed.mean is None else replayed.mean - logged
     return {
-        "logged": was,
-        "replayed": found.plain(),
+        "logged": logged,
+        "replayed": replayed.plain(),
         "residual": residual,
-        "relative": residual / was if residual is not None and was else None,
+        "relative": residual / logged if residual is not None and logged else None,
     }
 
 
 def _difference(
-    study: Comparison, policy: str, name: str, compared: dict[str, Any]
+    study: Comparison, policy: str, metric: str, compared: dict[str, Any]
 ) -> dict[str, Any]:
-    """From the log's routing to this policy; decided when it is more than chance (of one
-    replication nobody knows) and more than the residual.
+    """From the log's routing to this policy. It is decided when it is significant and larger than
+    the residual.
 
     Where outages that come at random lie over the trace, bounds of shares count those that were
     met, as in all tables.
     """
-    base, other = ([run.metrics[name] for run in study.runs[which]] for which in (RECORDED, policy))
-    found = paired_difference(base, other, study.confidence, name)
-    mean = interval(base).mean
-    allowed = (
-        abs(compared["relative"] * mean)
-        if compared["relative"] is not None and mean is not None
-        else None
+    recorded, other = (
+        [run.metrics[metric] for run in study.runs[name]] for name in (RECORDED, policy)
     )
-    surely = found.low is not None and found.high is not None and not found.low <= 0 <= found.high
-    decided = bool(
-        surely and found.mean is not None and allowed is not None and abs(found.mean) > allowed
+    difference = paired_difference(recorded, other, study.confidence, metric)
+    mean, relative = interval(recorded).mean, compared["relative"]
+    allowed = abs(relative * mean) if relative is not None and mean is not None else None
+    decided = (
+        is_significant(difference)
+        and difference.mean is not None
+        and allowed is not None
+        and abs(difference.mean) > allowed
     )
     return {
         "policy": policy,
-        "metric": name,
-        **found.plain(),
+        "metric": metric,
+        **difference.plain(),
         "residual": allowed,
         "decided": decided,
     }
@@ -201,42 +162,45 @@ def _origin(evidence: Evidence) -> dict[str, float | None]:
     }
 
 
-def _sends(made: Configuration, evidence: Evidence) -> dict[str, float]:
-    """The share of calls that each deployment got."""
+def _sends(configuration: Configuration, evidence: Evidence) -> dict[str, float]:
+    """deployment -> its share of all calls."""
     counts = evidence.counts.get("sends")
     if counts is None or not counts.any():
         return {}
     shares = counts.sum(axis=0) / counts.sum()
     return {
-        name: float(share) for name, share in zip(made.scenario.deployments, shares, strict=False)
+        name: float(share)
+        for name, share in zip(configuration.scenario.deployments, shares, strict=False)
     }
 
 
 def _hours(
-    made: Configuration, known: list[str], log: Figures, evidence: Evidence, many: int
+    configuration: Configuration, known: list[str], log: Figures, evidence: Evidence, runs: int
 ) -> list[dict[str, Any]]:
-    """The same, for each hour (or the finest slices that are kept, when these are longer)."""
+    """Known figures of the log and of its own routing, replayed in `runs` replications, by hour or
+    by the slices that are kept, when these are longer."""
     assert log.evidence is not None
-    horizon = made.scenario.horizon
-    each = max(1, int(np.ceil(HOUR / (horizon / BINS)))) if horizon > HOUR else BINS
-    found = []
-    for start in range(0, BINS, each):
-        part = slice(start, start + each)
-        was, now = _slice(log.evidence.counts, part), _slice(evidence.counts, part)
-        if was["requests"] >= FEWEST:
-            now["cost_usd"], now["requests"] = now["cost_usd"] / many, now["requests"] / many
-            row = {
-                "start_s": start * horizon / BINS,
-                "stop_s": min(start + each, BINS) * horizon / BINS,
-                "requests": was["requests"],
-            }
-            found.append(
-                {**row, **{name: {"logged": was[name], "replayed": now[name]} for name in known}}
-            )
-    return found
+    horizon = configuration.scenario.horizon
+    step = max(1, int(np.ceil(HOUR / (horizon / BINS)))) if horizon > HOUR else BINS
+    rows = []
+    for start in range(0, BINS, step):
+        part = slice(start, start + step)
+        logged, replayed = _slice(log.evidence.counts, part), _slice(evidence.counts, part)
+        if logged["requests"] < FEWEST:
+            continue
+        replayed["cost_usd"] /= runs
+        row = {
+            "start_s": start * horizon / BINS,
+            "stop_s": min(start + step, BINS) * horizon / BINS,
+            "requests": logged["requests"],
+        }
+        figures = {name: {"logged": logged[name], "replayed": replayed[name]} for name in known}
+        rows.append({**row, **figures})
+    return rows
 
 
 def _slice(counts: dict[str, np.ndarray], part: slice) -> dict[str, Any]:
+    """Figures of the requests that arrived in this slice of the horizon."""
     arrivals, ok = int(counts["arrivals"][part].sum()), int(counts["ok"][part].sum())
     cells = counts["over_time"][part].sum(axis=0)
     return {
@@ -249,138 +213,15 @@ def _slice(counts: dict[str, np.ndarray], part: slice) -> dict[str, Any]:
 
 
 def _quantile(cells: np.ndarray, share: float) -> float | None:
+    """A quantile of successful latencies, s, from their histogram; None without any."""
     total = int(cells.sum())
-    return (
-        float(cell_seconds(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0])
-        if total
-        else None
-    )
+    if not total:
+        return None
+    return float(cell_seconds(np.array([np.searchsorted(np.cumsum(cells), share * total)]))[0])
 
 
-def success_residual(found: dict[str, Any]) -> float | None:
-    """By how much the log's own routing, replayed, misses the log's share of successes; None where
-    the log does not tell it."""
-    gap: float | None = found["calibration"].get("success_rate", {}).get("residual")
-    return None if gap is None else abs(gap)
-
-
-def calibration_sentences(found: dict[str, Any]) -> list[str]:
-    """In sentences, for above everything else."""
-    compared = found["calibration"]
-    if not compared:
-        return [
-            "Calibration: the log tells neither how its requests ended nor what they cost; all "
-            "figures are modelled."
-        ]
-    made = [
-        f"Calibration: the log's own routing, replayed, against the log ({found['requests']:,} "
-        f"requests):"
-    ]
-    for name, row in compared.items():
-        made.append(
-            f"  {WORDS[name]}: {_shown(name, row['replayed']['mean'])}, logged "
-            f"{_shown(name, row['logged'])} ({_residual(name, row)})"
-        )
-    worst = _worst(found["hours"], compared)
-    return made + ([f"  by hour: {worst}"] if worst else [])
-
-
-def replay_sentences(found: dict[str, Any]) -> list[str]:
-    """What is decided in spite of the residual, what was observed, and why no saving is known, in
-    sentences."""
-    made = []
-    for policy, shares in found["origin"].items() if found["calibration"] else ():
-        if policy != RECORDED and shares["answers"] is not None:
-            made.append(
-                f"{policy}: {percent(shares['answers'])} of its answers are the log's own (that "
-                f"model, that hour), the others modelled"
-            )
-            made += _moved(policy, found["sends"])
-            made += [
-                f"  {_told(row)}"
-                for row in found["differences"]
-                if row["policy"] == policy and row["mean"] is not None
-            ]
-    if not found["shifts"]:
-        made.append(
-            f"No shift of work to a cheaper deployment is known: "
-            f"{'; '.join(found['shifts_missing'])}."
-        )
-    return made
-
-
-def _moved(policy: str, sends: dict[str, dict[str, float]]) -> list[str]:
-    """Where a policy sends far more than the log did: its figures are then those of other models,
-    whatever fails."""
-    was = sends.get(RECORDED, {})
-    more = (
-        {name: share - was.get(name, 0.0) for name, share in sends[policy].items()} if was else {}
-    )
-    name = max(more, key=lambda each: more[each], default=None)
-    if name is None or more[name] < MOVED:
-        return []
-    shares = (
-        f"{percent(sends[policy][name])} of its calls go to {name}, in the log "
-        f"{percent(was.get(name, 0.0))}"
-    )
-    return [
-        f"  {shares}: these differences are of models, too; `recorded: {{}}` as its first layer "
-        f"keeps the log's"
-    ]
-
-
-def _told(row: dict[str, Any]) -> str:
-    name, unit = row["metric"], METRICS[row["metric"]][0]
-    change = ("+" if row["mean"] > 0 else "") + span(
-        row["mean"], row["low"], row["high"], unit
-    ).replace(" %", " points")
-    size = row["residual"]
-    allowed = (
-        " (the log does not tell it)"
-        if size is None
-        else f" (residual {f'{100 * size:.3f} points' if unit == 'share' else _shown(name, size)})"
-    )
-    return (
-        f"{row['policy']} - {RECORDED}, {WORDS[name]}: "
-        f"{change}{'' if row['decided'] else f', undecided{allowed}'}"
-    )
-
-
-def _shown(name: str, value: float | None) -> str:
-    unit = METRICS[name][0]
-    return percent(value) if unit == "share" else seconds(value) if unit == "s" else usd(value)
-
-
-def _residual(name: str, row: dict[str, Any]) -> str:
-    if row["residual"] is None:
-        return "not known"
-    if METRICS[name][0] == "share":
-        return f"{row['residual'] * 100:+.3f} points"
-    return (
-        f"{row['relative'] * 100:+.2f} %"
-        if row["relative"] is not None
-        else f"{row['residual']:+g}"
-    )
-
-
-def _worst(hours: list[dict[str, Any]], calibration: dict[str, Any]) -> str:
-    """The largest residual of each figure over the hours."""
-    told_of = []
-    for name in calibration:
-        gaps = [
-            (row[name]["replayed"] - row[name]["logged"], row[name]["logged"])
-            for row in hours
-            if row[name]["replayed"] is not None and row[name]["logged"] is not None
-        ]
-        if not gaps:
-            continue
-        gap, was = max(gaps, key=lambda pair: abs(pair[0]))
-        shown = (
-            f"{gap * 100:+.2f} points"
-            if METRICS[name][0] == "share"
-            else f"{gap / was * 100:+.1f} %"
-            if was
-            else _shown(name, gap)
-        )
-        told_of.append(f"{WORDS[name]} {shown}")
-    return f"at most {', '.join(told_of)} off" if told_of else ""
+def success_residual(replay: dict[str, Any]) -> float | None:
+    """The distance between the success of the log's own routing, replayed, and the log's; None
+    where the log does not tell it. `replay`: that of summary.json."""
+    residual: float | None = replay["calibration"].get("success_rate", {}).get("residual")
+    return None if residual is None else abs(residual)
