@@ -21,8 +21,15 @@ from simroute.text import clean, quantity, short_key
 
 @dataclass
 class Sweep(SensitivityResult):
-    """What came out. `cells`: (value of each axis, comparison), the last axis fastest; those that
-    were interrupted are left out."""
+    """The outcome of `--vary`: every policy at every value of one or two assumptions.
+
+    >>> sweep = sr.sensitivity("demo", ["failover", "cascade"], "scenario.workload.rate=1..9:5")
+    >>> sweep.lines()
+    >>> sweep.frame[["scenario.workload.rate", "policy", "success_rate"]]
+
+    `cells`: (value of each range, comparison), the last range fastest; those that were not finished
+    are left out. `best_policies`: of each cell.
+    """
 
     axes: list[ParameterRange] = field(default_factory=list)
     cells: list[tuple[tuple[float, ...], Study]] = field(default_factory=list)

@@ -41,8 +41,15 @@ class FactorEffect(NamedTuple):
 
 @dataclass
 class Tornado(SensitivityResult):
-    """What came out. `base`: as assumed; `pair`: the winner and the runner-up in it, `metric`: what
-    tells them apart; `bars`: by effect."""
+    """The outcome of `--tornado`: which assumption moves the difference of the best two policies.
+
+    >>> tornado = sr.sensitivity("demo", ["failover", "cascade"], kind="tornado")
+    >>> tornado.lines()
+    >>> tornado.frame[["assumption", "effect"]]
+
+    `base`: the comparison as assumed; `pair`: its best policy and the second best; `metric`: the
+    figure in which they compete; `effects`: the largest first.
+    """
 
     base: Study
     pair: tuple[str, str]
@@ -50,13 +57,15 @@ class Tornado(SensitivityResult):
     effects: list[FactorEffect]
 
     @property
-    def winner(self) -> BestPolicy:
+    def best_policy(self) -> BestPolicy:
+        """The best policy as assumed."""
         return best_policy(self.base)
 
-    def flips(self, bar: FactorEffect) -> bool:
-        """Whether another policy wins on one of the sides, and surely."""
+    def flips(self, effect: FactorEffect) -> bool:
+        """Whether another policy is certainly the best at one of the levels."""
         return any(
-            each.policy != self.winner.policy and each.is_certain for each in bar.best_policies
+            each.policy != self.best_policy.policy and each.is_certain
+            for each in effect.best_policies
         )
 
     def lines(self) -> list[str]:
@@ -75,7 +84,7 @@ class Tornado(SensitivityResult):
                 f"{short_key(top.key)} moves it most: {sides} with {top.sides[0]:.3g} and "
                 f"{top.sides[1]:.3g} for {top.value:.3g}."
             )
-        flips = [short_key(bar.key) for bar in self.effects if self.flips(bar)]
+        flips = [short_key(effect.key) for effect in self.effects if self.flips(effect)]
         lines.append(
             f"Another policy wins if these are otherwise: {', '.join(flips)}."
             if flips
@@ -92,24 +101,24 @@ class Tornado(SensitivityResult):
         """Its own part of the summary."""
         bars = [
             {
-                "key": bar.key,
-                "value": bar.value,
-                "effect": bar.effect,
-                "flips": self.flips(bar),
+                "key": effect.key,
+                "value": effect.value,
+                "effect": effect.effect,
+                "flips": self.flips(effect),
                 **{
                     side: {
-                        "value": bar.sides[place],
-                        "difference": bar.differences[place].plain(),
-                        "winner": bar.best_policies[place].plain(),
-                        "first": bar.firsts[place],
+                        "value": effect.sides[place],
+                        "difference": effect.differences[place].plain(),
+                        "winner": effect.best_policies[place].plain(),
+                        "first": effect.firsts[place],
                     }
                     for place, side in enumerate(("low", "high"))
                 },
             }
-            for bar in self.effects
+            for effect in self.effects
         ]
         base = {
-            "winner": self.winner.plain(),
+            "winner": self.best_policy.plain(),
             "pair": list(self.pair),
             "metric": self.metric,
             "difference": self.difference.plain(),
@@ -120,18 +129,18 @@ class Tornado(SensitivityResult):
         """A row for each assumption, that which moves the difference most first."""
         rows = [
             {
-                "assumption": bar.key,
-                "value": bar.value,
-                "low": bar.sides[0],
-                "high": bar.sides[1],
-                "difference_low": bar.differences[0].mean,
-                "difference_high": bar.differences[1].mean,
-                "effect": bar.effect,
-                "winner_low": bar.best_policies[0].policy or "",
-                "winner_high": bar.best_policies[1].policy or "",
-                "flips": "yes" if self.flips(bar) else "no",
+                "assumption": effect.key,
+                "value": effect.value,
+                "low": effect.sides[0],
+                "high": effect.sides[1],
+                "difference_low": effect.differences[0].mean,
+                "difference_high": effect.differences[1].mean,
+                "effect": effect.effect,
+                "winner_low": effect.best_policies[0].policy or "",
+                "winner_high": effect.best_policies[1].policy or "",
+                "flips": "yes" if self.flips(effect) else "no",
             }
-            for bar in self.effects
+            for effect in self.effects
         ]
         return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
 
@@ -197,7 +206,7 @@ def conclude_tornado(
         base=base,
         pair=pair,
         metric=metric,
-        effects=sorted(bars, key=lambda bar: -bar.effect),
+        effects=sorted(bars, key=lambda effect: -effect.effect),
     )
 
 
