@@ -13,17 +13,21 @@ from pathlib import Path
 
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
-from simroute.execution.pool import work
+from simroute.execution.pool import ProcessPool
+from simroute.experiment.job import Job
 
 SECONDS = 10.0
 
 
 def measured(made: Configuration, workers: int) -> tuple[float, float]:
     """Seconds by the clock and of CPU, children included."""
-    jobs = [(policy, number) for number in made.replication_numbers for policy in made.policies]
+    jobs = [
+        Job(made, policy, number) for number in made.replication_numbers for policy in made.policies
+    ]
     before, start = os.times(), time.perf_counter()
-    for _ in work(made, jobs, workers, None, lambda job, seconds: None):
-        pass
+    with ProcessPool(workers) as pool:
+        for _ in pool.run(jobs):
+            pass
     took, after = time.perf_counter() - start, os.times()
     return took, sum(after[:4]) - sum(before[:4])
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from simroute.execution.pool import ProcessPool
 from simroute.studies.tuning import SearchPlan, SearchRequest, plan_search
 from simroute.studies.tuning.outcome.confirmation import find_leaders, fresh_seed
 from simroute.studies.tuning.problem.space import Point
@@ -240,7 +241,9 @@ def problem(
         plan = plan_search(replace(wanted, seed=seed))
         fresh = [replace(made, seed=fresh_seed(0)) for made in plan.configurations]
         memory = Memory(
-            Simulator({SEARCH: plan.configurations, FRESH: fresh}, plan.policy, workers)
+            Simulator(
+                {SEARCH: plan.configurations, FRESH: fresh}, plan.policy, ProcessPool(workers)
+            )
         )
         chosen, ranked = searched(plan, memory, budgets)
         rounds.append(chosen)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.loading import load
 from simroute.errors import InputError
-from simroute.execution.pool import work
-from simroute.experiment.job import Work
+from simroute.experiment.job import Executor
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
-from simroute.storage.folder import make_folder
+from simroute.storage.folder import prepare_folder
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
 from simroute.text import clean, span
@@ -132,33 +131,27 @@ def compare(
     most = max(max_replications, replications)
     rule = None if until is None else parse_stopping_rule(until, replications, most).plain()
     made.study = StudyOptions(until=rule, yearly=yearly)
-    place, perform = _folder(made, out, resume), _elsewhere(executor) or work
     return run_study(
         made,
         workers=workers,
-        out=place,
+        executor=_executor(executor),
+        cache=cache,
+        out=_folder(out, resume),
         resume=resume,
-        perform=_shelved(perform) if cache else perform,
     )
 
 
-def _folder(made: Configuration, out: str | Path | None, resume: bool) -> Path | None:
+def _folder(out: str | Path | None, resume: bool) -> Path | None:
     if out is None and resume:
         raise InputError("resume: in which folder? Give out as well")
-    return None if out is None else Path(out) if resume else make_folder(made, Path(out))
+    return None if out is None else Path(out) if resume else prepare_folder(Path(out))
 
 
-def _elsewhere(executor: str) -> Work | None:
-    """What plays replications there; None: here."""
+def _executor(executor: str) -> Executor | None:
+    """What plays replications there; None: processes here."""
     from simroute.execution.dask import DaskExecutor
 
-    return None if executor == "local" else DaskExecutor.from_address(executor).work
-
-
-def _shelved(perform: Work) -> Work:
-    from simroute.execution.cached import Shelf
-
-    return Shelf(perform, lambda line: None).work
+    return None if executor == "local" else DaskExecutor.from_address(executor)
 
 
 def replay(
@@ -214,13 +207,13 @@ def replay(
     source = trace_source(files, _listed(outages), load)
     made = plan_replay(source, name, policies, overrides, seed, replications)
     made = made if windows is None else with_windows(made, windows)
-    place, perform = _folder(made, out, resume), _elsewhere(executor) or work
     return run_study(
         made,
         workers=workers,
-        out=place,
+        executor=_executor(executor),
+        cache=cache,
+        out=_folder(out, resume),
         resume=resume,
-        perform=_shelved(perform) if cache else perform,
     )
 
 
@@ -277,17 +270,8 @@ def tune(
         against=against,
     )
     plan = tuning.plan_search(wanted)
-    if out is None:
-        if resume:
-            raise InputError("resume: in which folder? Give out as well")
-        return tuning.tune(plan, workers=workers, cache=cache)
-    return tuning.tune(
-        plan,
-        workers=workers,
-        cache=cache,
-        out=Path(out) if resume else make_folder(plan.configurations[0], Path(out)),
-        resume=resume,
-    )
+    place = _folder(out, resume)
+    return tuning.tune(plan, workers=workers, cache=cache, out=place, resume=resume)
 
 
 def sensitivity(
@@ -320,9 +304,9 @@ def sensitivity(
     plan = (plan_tornado if kind == "tornado" else plan_sweep)(
         file.name, policies, file.overrides, texts, seed, replications
     )
-    place, perform = _folder(plan, out, resume), _elsewhere(executor)
+    place = _folder(out, resume)
     found = run_sensitivity(
-        plan, workers=workers, out=place, resume=resume, perform=perform, cache=cache
+        plan, workers=workers, out=place, resume=resume, executor=_executor(executor), cache=cache
     )
     return found  # type: ignore[return-value]
 

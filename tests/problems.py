@@ -2,8 +2,11 @@
 
 import math
 
+from simroute.config.variation import Variation
+from simroute.metrics import Figures
 from simroute.models.random import Streams
-from simroute.studies.tuning.search.evaluations import Run
+from simroute.studies.tuning.search.evaluations import POLICY, Run, RunTask
+from simroute.testing import ScriptedExecutor
 
 COST, SUCCESS = "cost_per_1k_requests_usd", "success_rate"
 
@@ -28,6 +31,24 @@ def known(cost, success=lambda values: 1.0, noise=0.3, own=0.02):
             yield task, Run({COST: cost(values) + noise * shared + own * alone, SUCCESS: kept}, {})
 
     return evaluate
+
+
+def scripted(plan, evaluate):
+    """An executor that plays the jobs of a search with a stand-in for the simulator."""
+
+    def play(job):
+        made = job.configuration
+        stage = "search" if made.seed == plan.request.seed else "fresh"
+        if job.policy in plan.against:
+            number, values = -1 - plan.against.index(job.policy), {POLICY: job.policy}
+        else:
+            number, layers = int(job.policy.split()[-1]), Variation(made, job.policy)
+            values = {each.name: layers.current_value(each.name) for each in plan.space.parameters}
+        task = RunTask(number, plan.scenarios.index(made.scenario_name), stage, job.replication)
+        ((_, run),) = evaluate([task], {number: values})
+        return Figures(run.metrics, run.pooled, {}, [], {})
+
+    return ScriptedExecutor(play)
 
 
 def bowl(values):

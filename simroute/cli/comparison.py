@@ -27,8 +27,6 @@ from simroute.cli.words import parse_words, refuse_with_config
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
-    from simroute.execution.progress import StudyListener
-    from simroute.experiment.job import Work
     from simroute.studies.comparison.study import Study
 
 Build = Callable[[int, "int | None"], "Configuration"]
@@ -41,6 +39,8 @@ def run_comparison(
     """Runs a comparison or a replay, prints and writes it; the exit status. `build`: makes the
     configuration instead of the words; `own`: words of this command's own options. Raises
     InputError."""
+    from simroute.storage.folder import RunDescription
+
     configuration = configure(command, options, build)
     explanation = None
     if options.explain is not None:
@@ -53,7 +53,6 @@ def run_comparison(
         from simroute.studies.run import run_study
 
         print_notes(configuration.notes, options)
-        perform = choose_executor(options)
         with watch_study(configuration.scenario.horizon, options) as listener:
             return run_study(
                 configuration,
@@ -63,7 +62,8 @@ def run_comparison(
                 resume=options.resume,
                 report=not options.no_report,
                 watch=listener,
-                perform=_cached(perform, listener) if options.cache else perform,
+                executor=choose_executor(options),
+                cache=options.cache,
             )
 
     def conclude(study: Study, hint: ResumeHint) -> int:
@@ -79,9 +79,8 @@ def run_comparison(
         config = options.config or (folder / "config.yaml" if not options.words else None)
         return rerun_command(error, configuration, options, config, own)
 
-    return launch(
-        Launch(command, configuration, options.to_resume(), play, conclude, rerun), options
-    )
+    description = RunDescription.of(configuration)
+    return launch(Launch(command, description, options.to_resume(), play, conclude, rerun), options)
 
 
 def configure(command: str, options: RunOptions, build: Build | None) -> Configuration:
@@ -208,12 +207,6 @@ def _choose_rows(command: str, options: RunOptions, configuration: Configuration
         return options.rows
     once = command == "run" and configuration.replications == 1
     return once and options.is_local and not options.cache
-
-
-def _cached(perform: Work, listener: StudyListener) -> Work:
-    from simroute.execution.cached import Shelf
-
-    return Shelf(perform, listener.warn).work
 
 
 def _print_study(study: Study, options: RunOptions, folder: Path) -> None:

@@ -19,6 +19,7 @@ from simroute.models.questions import BLOCK
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from simroute.experiment.job import Job
     from simroute.metrics import Figures
 
 
@@ -129,7 +130,7 @@ class StudyProgress(ProgressLine, StudyListener):
     def __init__(self, horizon: float) -> None:
         super().__init__("runs", ("time", "pace"), 20, left_last=True)
         self._horizon, self._began, self._requests = horizon, time.monotonic(), 0
-        self._open: dict[tuple[str, int], tuple[float, int]] = {}
+        self._open: dict[Job, tuple[float, int]] = {}
 
     def started(self, total: int, finished: int) -> None:
         self._total, self._done, self._began = total, finished, time.monotonic()
@@ -140,12 +141,12 @@ class StudyProgress(ProgressLine, StudyListener):
         self._progress.update(self._task, total=total * self._horizon)
         self._show()
 
-    def progress(self, job: tuple[str, int], seconds: float) -> None:
+    def progress(self, job: Job, seconds: float) -> None:
         _, requests = self._open.get(job, (0.0, 0))
         self._open[job] = min(seconds, self._horizon), requests + BLOCK
         self._show()
 
-    def finished(self, job: tuple[str, int], figures: Figures) -> None:
+    def finished(self, job: Job, figures: Figures) -> None:
         self._open.pop(job, None)
         self._done += 1
         self._requests += int(figures.metrics["requests"] or 0)

@@ -18,8 +18,9 @@ from simroute.cli.terminal import brief, escaped
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
-    from simroute.experiment.job import Work
-    from simroute.storage.run_folder import StudyResult
+    from simroute.experiment.job import Executor
+    from simroute.storage.folder import RunDescription
+    from simroute.studies.result import StudyResult
 
 C = TypeVar("C", bound="Configuration")
 FEW_REQUESTS = 60_000
@@ -69,13 +70,13 @@ def print_notes(notes: Iterable[str], options: RunOptions) -> None:
 class Launch(NamedTuple):
     """A study that is ready to run.
 
-    configuration: what the folder's name and a resumption depend on. hint: options of this command
+    description: what the folder's name and a resumption depend on. hint: options of this command
     that a resumed run needs again. play: runs the study in its folder. conclude: prints the result
     and returns the exit status. rerun: the command that runs a failed replication alone, or None.
     """
 
     command: str
-    configuration: Configuration
+    description: RunDescription
     hint: tuple[str, ...]
     play: Callable[[Path], Any]
     conclude: Callable[[Any, ResumeHint], int]
@@ -85,14 +86,10 @@ class Launch(NamedTuple):
 def launch(study: Launch, options: RunOptions) -> int:
     """Runs a study in its folder; the exit status. Raises InputError."""
     from simroute.experiment.job import WorkerLostError
-    from simroute.storage.folder import make_folder
-    from simroute.storage.resume import find_unfinished
+    from simroute.storage.resume import choose_folder
 
+    folder = choose_folder(study.description, options.out, options.resume)
     is_new = options.out is None and not options.resume
-    if not options.resume:
-        folder = make_folder(study.configuration, options.out)
-    else:
-        folder = options.out or find_unfinished(study.configuration)
     hint = ResumeHint(study.command, folder, study.hint, is_new)
     try:
         result = study.play(folder)
@@ -144,10 +141,9 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def choose_executor(options: RunOptions) -> Work:
-    """The executor of the replications. Raises InputError."""
+def choose_executor(options: RunOptions) -> Executor | None:
+    """The executor of the replications, None for processes here. Raises InputError."""
     from simroute.errors import InputError
-    from simroute.execution.pool import work
 
     if options.executor is None or options.executor == LOCAL:
         if options.any_worker:
@@ -155,7 +151,7 @@ def choose_executor(options: RunOptions) -> Work:
                 "--any-worker is about the workers of a Dask cluster: give --executor "
                 "dask://HOST:PORT, or leave it out"
             )
-        return work
+        return None
     from simroute.execution.dask import DaskExecutor
 
     cluster = DaskExecutor.from_address(options.executor, options.any_worker)
@@ -169,7 +165,7 @@ def choose_executor(options: RunOptions) -> Work:
             "--rows: row files are written where replications run; leave it out, or use "
             "--executor local"
         )
-    return cluster.work
+    return cluster
 
 
 def replace_given(configuration: C, options: RunOptions) -> C:

@@ -1,8 +1,8 @@
-"""Replications of earlier runs, read back instead of played again while nothing has changed that
-their figures may depend on.
+"""One cache before all executors: what a store has of a job is read back, what is played is put
+there.
 
-A folder under `reports/.cache/` for each digest of all of that holds a run's config.yaml and a
-journal of its replications.
+Jobs are known by a digest of their weather and layers, in the folder of a run and in
+`reports/.cache/`, which outlives it.
 """
 
 from __future__ import annotations
@@ -10,157 +10,218 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
-from simroute.config.configuration import Configuration
-from simroute.execution.pool import work
-from simroute.experiment.job import Job, Progress, Replicated, Work
+from simroute import version
+from simroute.config.plugins import plugin_versions
+from simroute.execution.progress import delay_interrupts
+from simroute.experiment.job import Executor, Job, Progress, Replicated, silent, strip_evidence
+from simroute.metrics import Figures
+from simroute.models.random import fingerprint
 from simroute.storage import Journal, JournalError
-from simroute.storage.folder import REPORTS
-from simroute.storage.journal import JOURNAL
+from simroute.storage.folder import REPORTS, RunDescription
+from simroute.storage.journal import JOURNAL, RunKey
 from simroute.storage.resume import make_header
 
 PACKAGES = ("numpy", "scipy", "simpy", "genai-prices")
 """Others whose code or data makes figures."""
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """Wraps what plays replications. `told`: hears in one line what was read back, or why nothing
-    can be kept."""
+class RunStore(Protocol):
+    """Where figures of replications are kept, each under a name and its replication."""
 
-    perform: Work
-    told: Callable[[str], None]
+    def keys(self) -> set[RunKey]:
+        """Of what is kept."""
 
-    def work(
+    def read(self, key: RunKey) -> Figures | None:
+        """The figures of one, None if they cannot be read."""
+
+    def add(self, key: RunKey, figures: Figures) -> None:
+        """Keep one, at once. Never fails."""
+
+
+class Cached:
+    """An executor before another: what one of the stores has is not played, and all stores get it.
+
+    `report(read, total)` hears of a `run` that read results back. Jobs with row files are always
+    played.
+    """
+
+    def __init__(
         self,
-        configuration: Configuration,
-        jobs: list[Job],
-        workers: int,
-        parts: Path | None,
-        reached: Progress,
-    ) -> Generator[Replicated, None, None]:
-        """As `executors.work`. Row files are not kept, so with them everything is played."""
-        place = REPORTS / ".cache" / digest(configuration)
-        journal = None if parts is not None else self.opened(place, configuration)
-        try:
-            known = set() if journal is None else journal.keys()
-            kept = [job for job in jobs if job in known]
-            found: list[Job] = []
-            for job in kept:
-                if journal is not None and (done := taken(journal, job)) is not None:
-                    found.append(job)
-                    yield done
-            if found:
-                self.told(
-                    f"{len(found)} of {len(jobs)} runs are read back from {place}/: nothing that "
-                    f"they depend on has changed"
-                )
-            left = [job for job in jobs if job not in set(found)]
-            for done in self.perform(configuration, left, workers, parts, reached) if left else ():
-                journal = self.added(journal, done)
-                yield done
-        finally:
-            if journal is not None:
-                journal.close()
+        executor: Executor,
+        stores: Sequence[RunStore],
+        report: Callable[[int, int], None] = lambda read, total: None,
+    ) -> None:
+        self._executor, self._stores, self._report = executor, stores, report
 
-    def opened(self, place: Path, configuration: Configuration) -> Journal | None:
-        """The journal of that place, None if it cannot be used."""
+    def run(
+        self, jobs: Sequence[Job], progress: Progress = silent
+    ) -> Generator[Replicated, None, None]:
+        """As `Executor.run`; what is read back comes first."""
+        keys = run_keys([job for job in jobs if job.rows is None]) if self._stores else {}
+        known = [store.keys() for store in self._stores]
+        waiting = []
+        for job in jobs:
+            figures = self._read(job, keys[job], known) if job in keys else None
+            if figures is None:
+                waiting.append(job)
+            else:
+                yield Replicated(job, figures)
+        if len(waiting) < len(jobs):
+            self._report(len(jobs) - len(waiting), len(jobs))
+        for result in self._executor.run(waiting, progress) if waiting else ():
+            if result.job in keys:
+                with delay_interrupts():
+                    for store in self._stores:
+                        store.add(keys[result.job], result.figures)
+            yield result
+
+    def _read(self, job: Job, key: RunKey, known: list[set[RunKey]]) -> Figures | None:
+        for store, names in zip(self._stores, known, strict=True):
+            figures = store.read(key) if key in names else None
+            if figures is None or (figures.evidence is None and not job.metrics_only):
+                continue
+            for other, its in zip(self._stores, known, strict=True):
+                if key not in its:
+                    other.add(key, figures)
+            return strip_evidence(figures) if job.metrics_only else figures
+        return None
+
+
+def run_keys(jobs: Iterable[Job]) -> dict[Job, RunKey]:
+    """What each job is called in a store: jobs of the same weather and layers have the same
+    figures, and the same key."""
+    plain: dict[int, dict[str, Any]] = {}
+    digests: dict[tuple[int, str], str] = {}
+    keys = {}
+    for job in jobs:
+        place = id(job.configuration)
+        if place not in plain:
+            plain[place] = job.configuration.plain()
+        if (place, job.policy) not in digests:
+            digests[place, job.policy] = _digest(plain[place], job.policy)
+        keys[job] = digests[place, job.policy], job.replication
+    return keys
+
+
+def _digest(plain: dict[str, Any], policy: str) -> str:
+    parts = [plain["seed"], plain["files"], plain["scenario"], plain["policies"][policy]]
+    return hashlib.sha256(json.dumps(_as_floats(parts)).encode()).hexdigest()[:32]
+
+
+def _as_floats(value: Any) -> Any:
+    """1 is 1.0, as it is once it has been written and read again."""
+    if isinstance(value, dict):
+        return {str(key): _as_floats(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_floats(one) for one in value]
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return float(value) if is_number and abs(value) < 2**53 else value
+
+
+class ReplicationCache:
+    """A store under `reports/.cache/`, one for each study and `Environment`; a context manager.
+
+    It never fails: a full disk or a broken file costs time, and is told to `warn`.
+    """
+
+    def __init__(self, description: RunDescription, warn: Callable[[str], None]) -> None:
+        self.path = REPORTS / ".cache" / cache_digest(description, current_environment())
+        self.reads = 0
+        self._warn = warn
+        self._journal = self._open(description)
+
+    def _open(self, description: RunDescription) -> Journal | None:
         try:
-            place.mkdir(parents=True, exist_ok=True)
-            (place / "config.yaml").write_text(configuration.to_yaml(), encoding="utf-8")
-            mine = make_header(configuration, False)
-            journal = (
-                Journal.open(place) if (place / JOURNAL).is_file() else Journal.create(place, mine)
-            )
-            if journal.header == mine:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / "config.yaml").write_text(description.text, encoding="utf-8")
+            header = make_header(description, False)
+            if not (self.path / JOURNAL).is_file():
+                return Journal.create(self.path, header)
+            journal = Journal.open(self.path)
+            if journal.header == header:
                 return journal
             journal.close()
-            return Journal.create(place, mine)
+            return Journal.create(self.path, header)
         except (OSError, JournalError) as error:
-            self.told(f"--cache: {place} cannot be used ({error}); everything is played")
+            self._warn(f"--cache: {self.path} cannot be used ({error}); everything is played")
             return None
 
-    def added(self, journal: Journal | None, done: Replicated) -> Journal | None:
-        """The journal with one more, None from when it cannot be added to."""
-        if journal is not None:
-            try:
-                journal.add(*done.job, done.figures)
-            except OSError as error:
-                self.told(f"--cache: nothing is kept from here on ({error.strerror or error})")
-                journal.close()
-                return None
-        return journal
-
-
-class Cache:
-    """A store of runs by whatever name a study gives them: those of all studies of `made`, while
-    nothing has changed that figures depend on."""
-
-    def __init__(self, made: Configuration, told: Callable[[str], None]) -> None:
-        self.place = REPORTS / ".cache" / digest(made)
-        self._shelf = Shelf(work, told)
-        self._journal: Journal | None = self._shelf.opened(self.place, made)
-
-    def keys(self) -> set[Job]:
+    def keys(self) -> set[RunKey]:
         """Of what is kept."""
         return set() if self._journal is None else self._journal.keys()
 
-    def read(self, job: Job) -> Replicated | None:
-        """What is kept of one."""
-        return None if self._journal is None else taken(self._journal, job)
+    def read(self, key: RunKey) -> Figures | None:
+        """The figures of one, None if they cannot be read."""
+        try:
+            figures = None if self._journal is None else self._journal.figures(*key)
+        except (OSError, JournalError):
+            return None
+        self.reads += figures is not None
+        return figures
 
-    def add(self, done: Replicated) -> None:
+    def add(self, key: RunKey, figures: Figures) -> None:
         """Keep one, at once."""
-        self._journal = self._shelf.added(self._journal, done)
+        if self._journal is not None:
+            try:
+                self._journal.add(*key, figures)
+            except OSError as error:
+                self._warn(f"--cache: nothing is kept from here on ({error.strerror or error})")
+                self._journal.close()
+                self._journal = None
 
-    def close(self) -> None:
-        """Let go of the file."""
+    def __enter__(self) -> ReplicationCache:
+        return self
+
+    def __exit__(self, *error: object) -> None:
         if self._journal is not None:
             self._journal.close()
 
 
-def taken(journal: Journal, job: Job) -> Replicated | None:
-    """What is kept of a job, None if it cannot be read."""
-    try:
-        return Replicated(job, journal.figures(*job))
-    except (OSError, JournalError):
-        return None
+class Environment(NamedTuple):
+    """What figures depend on beside a configuration and its plug-ins."""
 
-
-def digest(configuration: Configuration) -> str:
-    """Of all that figures may depend on: configuration, seed, data, layers, versions, code,
-    arithmetic."""
-    known = {
-        **asdict(make_header(configuration, False)),
-        "code": code(),
-        "python": platform.python_version(),
-        "packages": _versions(),
-    }
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+    simroute: str
+    code: str
+    fingerprint: str
+    python: str
+    packages: tuple[tuple[str, str], ...]
 
 
 @cache
-def code(root: Path = Path(__file__).parent.parent) -> str:
-    """Of the package's source files."""
-    found = hashlib.sha256()
+def current_environment() -> Environment:
+    """That of this process."""
+    return Environment(
+        version.__version__,
+        source_digest(Path(version.__file__).parent),
+        fingerprint(),
+        platform.python_version(),
+        tuple((name, _package_version(name)) for name in PACKAGES),
+    )
+
+
+def cache_digest(description: RunDescription, environment: Environment) -> str:
+    """Of all that figures may depend on: configuration, seed, data, layers, environment."""
+    parts = [description.text, plugin_versions(description.plugins), environment]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def source_digest(root: Path) -> str:
+    """Of all source files under a folder, their names included."""
+    digest = hashlib.sha256()
     for path in sorted(root.rglob("*.py")):
-        found.update(
-            f"{path.relative_to(root).as_posix()}\0".encode()
-            + hashlib.sha256(path.read_bytes()).digest()
-        )
-    return found.hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
-def _versions() -> dict[str, str]:
-    made = {}
-    for name in PACKAGES:
-        try:
-            made[name] = version(name)
-        except PackageNotFoundError:
-            made[name] = "unknown"
-    return made
+def _package_version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "unknown"

@@ -15,7 +15,7 @@ import re
 import tempfile
 import threading
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -31,8 +31,8 @@ from simroute.config.loading import restore
 from simroute.config.plugins import load_plugins, plugin_versions
 from simroute.core import registry
 from simroute.errors import InputError
-from simroute.execution.pool import answer
-from simroute.experiment.job import Job, Progress, Replicated, WorkerLostError
+from simroute.execution.pool import try_to_play
+from simroute.experiment.job import Job, Progress, Replicated, WorkerLostError, silent
 from simroute.experiment.run import ReplicationError
 from simroute.metrics import Evidence
 from simroute.models.random import fingerprint
@@ -47,7 +47,10 @@ needs for a task do not count."""
 PATIENCE = 10.0
 """Seconds for a scheduler to answer."""
 Traits = tuple[tuple[str, str], ...]
-Packed = tuple[str, int, str, bytes | None]
+Words = tuple[str, int, bool]
+"""Policy, replication, and whether only metrics are wanted."""
+Packed = tuple[str, bytes | None]
+"""Figures as a journal keeps them, and their evidence."""
 
 
 @dataclass(frozen=True)
@@ -79,34 +82,27 @@ class DaskExecutor:
             )
         return cls(f"{found[1]}:{found[2]}", any_worker)
 
-    def work(
-        self,
-        configuration: Configuration,
-        jobs: list[Job],
-        workers: int,
-        parts: Path | None,
-        reached: Progress,
+    def run(
+        self, jobs: Sequence[Job], progress: Progress = silent
     ) -> Generator[Replicated, None, None]:
-        """As `executors.work`; how many workers there are is the cluster's affair. Raises
-        InputError if it cannot be used."""
-        if parts is not None:
+        """As `Executor.run`, without progress. Raises InputError if the cluster cannot be used."""
+        if any(job.rows is not None for job in jobs):
             raise InputError(
                 f"dask://{self.address}: row files are written where replications run; leave out "
                 f"--rows, or use --executor local"
             )
         with self._connect() as client:
             self._check_workers(client)
-            shared = _send_payload(
-                client, make_payload(configuration, None if self.any_worker else traits())
-            )
             executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
-            for future in as_completed(
-                {
-                    executor.submit(play_batch, shared, batch)
-                    for batch in batches(configuration, jobs)
-                }
-            ):
-                yield from _unpack(self._result(future))
+            needed = None if self.any_worker else traits()
+            submitted = {}
+            for own in _by_configuration(jobs):
+                shared = _send_payload(client, make_payload(own[0].configuration, needed))
+                for batch in batches(own):
+                    words = [(job.policy, job.replication, job.metrics_only) for job in batch]
+                    submitted[executor.submit(play_batch, shared, words)] = batch
+            for future in as_completed(submitted):
+                yield from _unpack(submitted[future], self._result(future))
 
     def _result(self, future: Any) -> list[Packed | ReplicationError]:
         from distributed import KilledWorker
@@ -188,9 +184,17 @@ def traits() -> Traits:
     )
 
 
-def batches(configuration: Configuration, jobs: list[Job]) -> list[list[Job]]:
-    """Jobs in their order, so many at once that a task is worth its journey."""
-    size = max(1, round(BATCH / max(configuration.expected_requests, 1)))
+def _by_configuration(jobs: Sequence[Job]) -> list[list[Job]]:
+    own: dict[int, list[Job]] = {}
+    for job in jobs:
+        own.setdefault(id(job.configuration), []).append(job)
+    return list(own.values())
+
+
+def batches(jobs: list[Job]) -> list[list[Job]]:
+    """The jobs of a configuration in their order, so many at once that a task is worth its
+    journey."""
+    size = max(1, round(BATCH / max(jobs[0].configuration.expected_requests, 1)))
     return [jobs[start : start + size] for start in range(0, len(jobs), size)]
 
 
@@ -218,18 +222,14 @@ def _send_payload(client: Client, parcel: Payload) -> Any:
         return client.submit(store_payload, parcel, pure=False)
 
 
-def _unpack(results: list[Packed | ReplicationError]) -> Iterator[Replicated]:
-    for result in results:
+def _unpack(jobs: list[Job], results: list[Packed | ReplicationError]) -> Iterator[Replicated]:
+    """Results of a batch; it ends with the first that failed."""
+    for job, result in zip(jobs, results, strict=False):
         if isinstance(result, Exception):
             raise result
-        policy, replication, text, evidence = result
-        yield Replicated(
-            (policy, replication),
-            replace(
-                decode_figures(text),
-                evidence=None if evidence is None else Evidence.unpack(evidence),
-            ),
-        )
+        text, packed = result
+        evidence = None if packed is None else Evidence.unpack(packed)
+        yield Replicated(job, replace(decode_figures(text), evidence=evidence))
 
 
 def _silence_loggers() -> None:
@@ -251,25 +251,22 @@ def store_payload(parcel: Payload) -> Payload:
     return parcel
 
 
-def play_batch(parcel: Payload, jobs: list[Job]) -> list[Packed | ReplicationError]:
+def play_batch(parcel: Payload, jobs: list[Words]) -> list[Packed | ReplicationError]:
     """A batch, up to the first that fails. Raises InputError if this worker must not."""
     with _ALONE:
         if parcel.traits is not None and parcel.traits != traits():
             raise InputError(describe_difference(platform.node(), traits(), parcel.traits))
         configuration = _open_payload(parcel)[0]
         results: list[Packed | ReplicationError] = []
-        for job in jobs:
-            done = answer(configuration, (job[0], job[1]), None, lambda seconds: None)
-            if not isinstance(done, Replicated):
-                return [*results, done]
-            evidence = done.figures.evidence
-            results.append(
-                (
-                    *done.job,
-                    encode_figures(done.figures),
-                    None if evidence is None else evidence.pack(),
-                )
-            )
+        for policy, replication, metrics_only in jobs:
+            job = Job(configuration, policy, replication, metrics_only=metrics_only)
+            answer = try_to_play(job, lambda seconds: None)
+            if isinstance(answer, ReplicationError):
+                return [*results, answer]
+            figures, _ = answer
+            evidence = figures.evidence
+            packed = None if evidence is None else evidence.pack()
+            results.append((encode_figures(figures), packed))
         return results
 
 

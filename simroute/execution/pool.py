@@ -1,4 +1,4 @@
-"""Many replications, here or in worker processes: the same bits either way."""
+"""Replications in this process or in worker processes of our own: the same bits either way."""
 
 from __future__ import annotations
 
@@ -20,62 +20,49 @@ from simroute.config.configuration import Configuration
 from simroute.config.plugins import load_plugins
 from simroute.experiment.job import (
     Job,
-    Numbered,
     Progress,
     Replicated,
     WorkerLostError,
+    silent,
     strip_evidence,
 )
 from simroute.experiment.run import ReplicationError, replicate
-from simroute.storage.part_files import PartFiles, part_folder
+from simroute.metrics import Figures
+from simroute.storage.part_files import PartFiles
 
-
-def work(
-    configuration: Configuration,
-    jobs: list[Job],
-    workers: int,
-    parts: Path | None,
-    reached: Progress,
-) -> Generator[Replicated, None, None]:
-    """Results as they are finished. Raises WorkerLostError when a worker is killed,
-    ReplicationError when a replication fails."""
-    with ProcessPool(workers) as crew:
-        for _, done in crew.play([configuration], [(0, job) for job in jobs], parts, reached):
-            yield done
+Played = tuple[Figures, str | None]
+"""Figures, and why row files are missing."""
 
 
 class ProcessPool:
-    """Worker processes, which stay from one call of `play` to the next; a context manager. With one
-    worker everything is played in this process.
+    """An executor of worker processes, which stay from one `run` to the next; a context manager.
+    With one worker everything is played in this process.
 
-    Each has one job at a time, so that it is known which one was lost with its worker. `bare`:
-    figures without what pictures are drawn from.
+    >>> with ProcessPool(4) as pool:
+    ...     results = list(pool.run([Job(configuration, "failover", 0)]))
+
+    Each worker has one job at a time, so that it is known which one was lost with it, and gets
+    each configuration of a `run` once.
     """
 
-    def __init__(self, count: int, metrics_only: bool = False) -> None:
-        self._count, self._bare = count, metrics_only
+    def __init__(self, workers: int = 1) -> None:
+        self._workers = workers
         self._processes: dict[Any, Any] = {}
-        self._jobs: dict[Any, Numbered] = {}
-        self._seeds: list[int] = []
+        self._jobs: dict[Any, Job] = {}
 
-    def play(
-        self,
-        made: Sequence[Configuration],
-        jobs: Sequence[Numbered],
-        parts: Path | None = None,
-        reached: Progress = lambda job, seconds: None,
-    ) -> Generator[tuple[int, Replicated], None, None]:
-        """Results of jobs in any of the configurations, each with that one's number, as they are
-        finished. Raises as `work`."""
-        if min(self._count, len(jobs)) <= 1:
-            for number, job in jobs:
-                yield number, _done(made[number], job, parts, partial(reached, job), self._bare)
+    def run(
+        self, jobs: Sequence[Job], progress: Progress = silent
+    ) -> Generator[Replicated, None, None]:
+        """As `Executor.run`."""
+        if min(self._workers, len(jobs)) <= 1:
+            for job in jobs:
+                yield Replicated(job, *play(job, partial(progress, job)))
             return
         try:
-            self._start(min(self._count, len(jobs)), made[0].plugins)
-            yield from self._played(made, iter(jobs), parts, reached)
+            self._start(min(self._workers, len(jobs)), jobs[0].configuration.plugins)
+            yield from self._distribute(jobs, progress)
         except BaseException:
-            self.close()  # those that are at something would answer into the next call
+            self.close()  # workers that are busy would answer into the next run
             raise
 
     def _start(self, count: int, plugins: tuple[Path, ...]) -> None:
@@ -83,67 +70,60 @@ class ProcessPool:
         with _ctrl_c_kept_from_children():
             while len(self._processes) < count:
                 here, there = context.Pipe()
-                process = context.Process(
-                    target=_serve, args=(there, plugins, self._bare), daemon=True
-                )
+                process = context.Process(target=_serve, args=(there, plugins), daemon=True)
                 process.start()
                 there.close()  # a worker that dies now ends the pipe
                 self._processes[here] = process
 
-    def _played(
-        self,
-        made: Sequence[Configuration],
-        waiting: Iterator[Numbered],
-        parts: Path | None,
-        reached: Progress,
-    ) -> Iterator[tuple[int, Replicated]]:
-        self._seeds, known = (
-            [each.seed for each in made],
-            {line: set[int]() for line in self._processes},
-        )
+    def _distribute(self, jobs: Sequence[Job], progress: Progress) -> Iterator[Replicated]:
+        waiting, numbers = iter(jobs), dict[int, int]()
+        sent = {line: set[int]() for line in self._processes}
 
-        def following(line: Any) -> None:
+        def send_next(line: Any) -> None:
             """The next job, with its configuration if this worker has not got it yet."""
-            found = next(waiting, None)
-            if found is None:
+            job = next(waiting, None)
+            if job is None:
                 self._jobs.pop(line, None)
                 return
-            number, job = self._jobs[line] = found
+            self._jobs[line] = job
+            number = numbers.setdefault(id(job.configuration), len(numbers))
+            configuration = None if number in sent[line] else job.configuration
+            words = job.policy, job.replication, job.rows, job.metrics_only
             try:
-                line.send((number, None if number in known[line] else (made[number], parts), job))
+                line.send((number, configuration, words))
             except OSError:
-                self._lost(line)
-            known[line].add(number)
+                self._raise_lost(line)
+            sent[line].add(number)
 
         for line in self._processes:
-            following(line)
+            send_next(line)
         while self._jobs:
             for line in wait(list(self._jobs)):
-                answer, (number, job) = self._heard(line), self._jobs[line]
+                answer, job = self._receive(line), self._jobs[line]
                 if isinstance(answer, float):
-                    reached(job, answer)
+                    progress(job, answer)
                 elif isinstance(answer, Exception):
                     raise answer
                 else:
-                    following(line)
-                    yield number, answer
+                    send_next(line)
+                    yield Replicated(job, *answer)
 
-    def _heard(self, line: Any) -> Any:
+    def _receive(self, line: Any) -> Any:
         try:
             return line.recv()
         except (EOFError, OSError):
-            self._lost(line)
+            self._raise_lost(line)
 
-    def _lost(self, line: Any) -> None:
-        number, (policy, replication) = self._jobs[line]
-        where = f"policy {policy}, replication {replication}, seed {self._seeds[number]}"
+    def _raise_lost(self, line: Any) -> None:
+        job = self._jobs[line]
+        where = f"policy {job.policy}, replication {job.replication}, seed {job.configuration.seed}"
         raise WorkerLostError(
             f"a worker process was lost (killed, or out of memory) during {where}"
         ) from None
 
     def close(self) -> None:
-        """End them, at once: what they are at is not finished, and is done again when the study
-        goes on."""
+        """End the workers, at once: what they play is not finished, and is played again when the
+        study goes on."""
         for line, process in self._processes.items():
             process.terminate()
             line.close()
@@ -173,18 +153,18 @@ def _ctrl_c_kept_from_children() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _serve(line: Any, plugins: tuple[Path, ...], metrics_only: bool) -> None:
-    """A worker: knows the user's layers, leaves Ctrl-C to the parent, and ends when the parent
+def _serve(line: Any, plugins: tuple[Path, ...]) -> None:
+    """A worker: loads the user's layers, leaves Ctrl-C to the parent, and ends when the parent
     does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         load_plugins(plugins)
-        known: dict[int, tuple[Configuration, Path | None]] = {}
+        configurations: dict[int, Configuration] = {}
         while True:
-            number, given, job = line.recv()
-            configuration, parts = known[number] = given or known[number]
-            line.send(answer(configuration, job, parts, line.send, metrics_only))
+            number, configuration, words = line.recv()
+            configurations[number] = configuration or configurations[number]
+            line.send(try_to_play(Job(configurations[number], *words), line.send))
     except (EOFError, OSError):
         return  # nobody listens any more
 
@@ -196,50 +176,36 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def answer(
-    configuration: Configuration,
-    job: Job,
-    parts: Path | None,
-    reached: Callable[[float], None],
-    metrics_only: bool = False,
-) -> Replicated | ReplicationError:
-    """Play it; a failure is a value."""
+def try_to_play(job: Job, progress: Callable[[float], None]) -> Played | ReplicationError:
+    """As `play`; a failure is a value."""
     try:
-        return _done(configuration, job, parts, reached, metrics_only)
+        return play(job, progress)
     except ReplicationError as error:
         return error
     except Exception as error:
         return ReplicationError(
-            *job,
-            f"policy {job[0]}, replication {job[1]}, seed {configuration.seed}: "
+            job.policy,
+            job.replication,
+            f"policy {job.policy}, replication {job.replication}, seed {job.configuration.seed}: "
             f"{type(error).__name__}: {error}",
         )
 
 
-EVERY = 16
-"""Replications after which what they have left behind is cleared away."""
+COLLECT_EVERY = 16
+"""Replications after which garbage is collected."""
 _PLAYED = count(1)
 
 
-def _done(
-    configuration: Configuration,
-    job: Job,
-    parts: Path | None,
-    reached: Callable[[float], None],
-    metrics_only: bool,
-) -> Replicated:
-    """A world is a ring of objects that hold megabytes of arrays; Python counts objects alone, and
-    would let hundreds of worlds pile up."""
-    if next(_PLAYED) % EVERY == 0:
+def play(job: Job, progress: Callable[[float], None]) -> Played:
+    """Play a job in this process. Raises ReplicationError.
+
+    A world is a ring of objects that hold megabytes of arrays; Python counts objects alone, and
+    would let hundreds of worlds pile up.
+    """
+    if next(_PLAYED) % COLLECT_EVERY == 0:
         gc.collect()
-    policy, replication = job
-    if parts is None:
-        figures = replicate(configuration, policy, replication, progress=reached)
-        return Replicated(job, strip_evidence(figures) if metrics_only else figures)
-    rows = PartFiles(
-        policy,
-        replication,
-        part_folder(parts, list(configuration.policies).index(policy), replication),
-    )
-    figures = replicate(configuration, policy, replication, rows, progress=reached)
-    return Replicated(job, figures, rows.close())
+    if job.rows is None:
+        figures = replicate(job.configuration, job.policy, job.replication, progress=progress)
+        return strip_evidence(figures) if job.metrics_only else figures, None
+    rows = PartFiles(job.policy, job.replication, job.rows)
+    return replicate(job.configuration, job.policy, job.replication, rows, progress), rows.close()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from simroute.experiment.job import Job
 from simroute.metrics import Figures
 
 
@@ -18,10 +19,10 @@ class StudyListener:
     def started(self, total: int, finished: int) -> None:
         """So many replications in all, over all policies, so many of them finished before."""
 
-    def progress(self, job: tuple[str, int], seconds: float) -> None:
+    def progress(self, job: Job, seconds: float) -> None:
         """A replication has played another block of requests, and come to this simulated time."""
 
-    def finished(self, job: tuple[str, int], figures: Figures) -> None:
+    def finished(self, job: Job, figures: Figures) -> None:
         """A replication is finished, and kept."""
 
     def warn(self, line: str) -> None:

@@ -1,21 +1,29 @@
-"""One replication of one policy as a job: what it is called, what comes of it, and who plays it."""
+"""One replication of one policy as a job, its result, and the protocol of whoever plays jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from simroute.config.configuration import Configuration
 from simroute.metrics import Figures
 
-Job = tuple[str, int]
-"""(policy, replication)."""
-Numbered = tuple[int, Job]
-"""A job, and the number of the configuration that it belongs to."""
-Progress = Callable[[Job, float], None]
-"""Told the simulated seconds of a replication that is under way, after every block of requests."""
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One replication of one policy of a configuration. A result carries the very job that was
+    asked for, so jobs are compared by identity.
+
+    rows: the folder for its row files. metrics_only: its figures are stripped of evidence.
+    """
+
+    configuration: Configuration
+    policy: str
+    replication: int
+    rows: Path | None = None
+    metrics_only: bool = False
 
 
 class Replicated(NamedTuple):
@@ -31,15 +39,27 @@ class WorkerLostError(Exception):
     """A worker process ended without a result."""
 
 
-Work = Callable[
-    [Configuration, list[Job], int, Path | None, Progress], Generator[Replicated, None, None]
-]
-"""Where replications are played: `execution.pool.work` here, others elsewhere."""
+Progress = Callable[[Job, float], None]
+"""Hears the simulated seconds of a replication under way, after every block of requests."""
+
+
+def silent(job: Job, seconds: float) -> None:
+    """Progress that nobody hears."""
+
+
+class Executor(Protocol):
+    """Plays replications, here or elsewhere; figures are the same bits wherever."""
+
+    def run(
+        self, jobs: Sequence[Job], progress: Progress = silent
+    ) -> Generator[Replicated, None, None]:
+        """Each result as it is finished, in any order; closing the generator gives up the rest.
+        Raises WorkerLostError, and ReplicationError when a replication fails."""
 
 
 def strip_evidence(figures: Figures) -> Figures:
-    """Without what pictures are drawn from: half a megabyte that need not travel, nor stay. Which
-    targets were asked is kept: bounds go by it."""
+    """The figures without what pictures are drawn from: half a megabyte that need not travel, nor
+    stay. Which targets were asked is kept: bounds go by it."""
     return replace(
         figures,
         evidence=None,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 try:
@@ -23,6 +26,38 @@ FIRST_WORDS = "command: "
 REMEDY = "give another folder with --out"
 
 
+@dataclass(frozen=True)
+class RunDescription:
+    """What a folder, a journal and a resumption must know of a study.
+
+    command, name: of the default folder; `name` is the scenario's. make_text: makes `text`.
+    """
+
+    command: str
+    name: str
+    policies: tuple[str, ...]
+    plugins: tuple[Path, ...]
+    make_text: Callable[[], str]
+
+    @classmethod
+    def of(
+        cls, configuration: Configuration, make_text: Callable[[], str] | None = None
+    ) -> RunDescription:
+        """Of a study of this configuration. `make_text`: where its config.yaml says more."""
+        return cls(
+            configuration.command,
+            configuration.scenario_name,
+            tuple(configuration.policies),
+            configuration.plugins,
+            make_text or configuration.to_yaml,
+        )
+
+    @cached_property
+    def text(self) -> str:
+        """The config.yaml of the study."""
+        return self.make_text()
+
+
 def slug(name: str) -> str:
     """A file name of [a-z0-9._-] that leads nowhere else."""
     return (
@@ -31,22 +66,27 @@ def slug(name: str) -> str:
     )
 
 
-def default_folder(configuration: Configuration) -> Path:
+def default_folder(description: RunDescription) -> Path:
     """The first default folder of a scenario and command; the next are -2, -3 …"""
-    return REPORTS / f"{slug(configuration.scenario_name)}-{slug(configuration.command)}"
+    return REPORTS / f"{slug(description.name)}-{slug(description.command)}"
 
 
-def make_folder(configuration: Configuration, out: Path | None) -> Path:
-    """The run's folder, made. A default one is new, whoever else makes one at the same time. Raises
-    InputError."""
+def prepare_folder(out: Path) -> Path:
+    """A folder for a run, made unless it is there. Raises InputError."""
     try:
-        if out is not None:
-            out.mkdir(parents=True, exist_ok=True)
-            _check_ownership(out)
-            return out
-        return _make_default(default_folder(configuration))
+        out.mkdir(parents=True, exist_ok=True)
+        _check_ownership(out)
+        return out
     except (OSError, ValueError) as error:
-        raise InputError(describe_unwritable(out or REPORTS, error)) from None
+        raise InputError(describe_unwritable(out, error)) from None
+
+
+def make_default_folder(description: RunDescription) -> Path:
+    """A new default folder, whoever else makes one at the same time. Raises InputError."""
+    try:
+        return _make_default(default_folder(description))
+    except (OSError, ValueError) as error:
+        raise InputError(describe_unwritable(REPORTS, error)) from None
 
 
 def _check_ownership(out: Path) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import duckdb
 
 SCHEMA = 1
+RunKey = tuple[str, int]
+"""The name of a run (a policy, or a digest of weather and layers) and its replication."""
 JOURNAL = ".journal.duckdb"
 SAFE = {
     "enable_external_access": "false",
@@ -110,7 +112,7 @@ class Journal:
                 [policy, replication, encode_figures(figures), packed],
             )
 
-    def keys(self) -> set[tuple[str, int]]:
+    def keys(self) -> set[RunKey]:
         """(policy, replication) of what is kept."""
         with translate_errors(self.path):
             return set(

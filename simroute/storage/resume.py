@@ -12,36 +12,35 @@ from typing import Any
 
 from simroute import version
 from simroute.config import yaml_reader
-from simroute.config.configuration import Configuration
 from simroute.config.plugins import plugin_versions
 from simroute.errors import InputError
-from simroute.experiment.job import Job
 from simroute.models.random import fingerprint
 from simroute.storage import Header, Journal, JournalError
 from simroute.storage.folder import (
     REMEDY,
     FolderLock,
+    RunDescription,
     default_folder,
     describe_busy,
     describe_unwritable,
+    make_default_folder,
+    prepare_folder,
 )
-from simroute.storage.journal import JOURNAL
+from simroute.storage.journal import JOURNAL, RunKey
 
 SHOWN = 3
 """Differing keys that are named."""
 
 
-def make_header(configuration: Configuration, rows: bool) -> Header:
+def make_header(description: RunDescription, rows: bool) -> Header:
     """What the journal of this run says of it."""
-    text = configuration.to_yaml()
-    digest = hashlib.sha256(text.encode()).hexdigest()
     return Header(
         version.__version__,
         fingerprint(),
-        digest,
+        hashlib.sha256(description.text.encode()).hexdigest(),
         rows,
-        plugin_versions(configuration.plugins),
-        text,
+        plugin_versions(description.plugins),
+        description.text,
     )
 
 
@@ -70,7 +69,7 @@ def require_unfinished(out: Path) -> None:
     )
 
 
-def read_unfinished(out: Path) -> tuple[Header, set[Job]]:
+def read_unfinished(out: Path) -> tuple[Header, set[RunKey]]:
     """Of the unfinished run in a folder: what it was started with, and what is finished. Raises
     InputError."""
     try:
@@ -85,7 +84,7 @@ def read_unfinished(out: Path) -> tuple[Header, set[Job]]:
         raise InputError(f"{out / JOURNAL}: cannot be read ({error.strerror}); {REMEDY}") from None
 
 
-def describe_progress(found: Header, finished: set[Job]) -> str:
+def describe_progress(found: Header, finished: set[RunKey]) -> str:
     """How far an unfinished run is, in words."""
     plain = yaml_reader.parse(found.configuration.encode(), "config.yaml").data
     if "replications" not in plain or "assumptions" in plain:
@@ -111,10 +110,10 @@ def describe_unreadable(out: Path, error: JournalError) -> str:
     return f"{out / JOURNAL}: cannot be read ({error}); remove it to start anew, or {REMEDY}"
 
 
-def refusal(configuration: Configuration, found: Header, rows: bool | None) -> str | None:
+def refusal(description: RunDescription, found: Header, rows: bool | None) -> str | None:
     """Why this run may not continue that one, and what to do; None if it may. More replications
     than before are no difference."""
-    mine = make_header(configuration, found.rows if rows is None else rows)
+    mine = make_header(description, found.rows if rows is None else rows)
     if found.simroute != mine.simroute:
         return (
             f"it was begun by simroute {found.simroute}, and this is {mine.simroute}; "
@@ -191,10 +190,18 @@ def _abbreviate(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def find_unfinished(configuration: Configuration) -> Path:
+def choose_folder(description: RunDescription, out: Path | None, resume: bool) -> Path:
+    """The folder of a run, made unless it is there; with `resume` that of the unfinished run.
+    Raises InputError."""
+    if resume:
+        return find_unfinished(description) if out is None else out
+    return make_default_folder(description) if out is None else prepare_folder(out)
+
+
+def find_unfinished(description: RunDescription) -> Path:
     """The default folder whose unfinished run is this one; of several the one that was last written
     to. Raises InputError."""
-    first = default_folder(configuration)
+    first = default_folder(description)
     near = [
         path
         for path in first.parent.glob(f"{first.name}*")
@@ -208,7 +215,7 @@ def find_unfinished(configuration: Configuration) -> Path:
             running.append(path)
             continue
         with suppress(InputError):
-            if refusal(configuration, read_unfinished(path)[0], None) is None:
+            if refusal(description, read_unfinished(path)[0], None) is None:
                 fits.append(path)
     if fits:
         return fits[0]

@@ -4,18 +4,19 @@ parts. At the end the files that the study leaves."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import NamedTuple, Self
 
-from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.experiment.job import Job, Replicated
+from simroute.experiment.job import Replicated
 from simroute.metrics import Figures
 from simroute.storage import TABLES, Journal, JournalError, join_parts
-from simroute.storage.folder import REMEDY, FolderLock, describe_unwritable
+from simroute.storage.atomic import written
+from simroute.storage.folder import REMEDY, FolderLock, RunDescription, describe_unwritable
+from simroute.storage.journal import RunKey
 from simroute.storage.part_files import part_folder
 from simroute.storage.resume import (
     describe_progress,
@@ -50,66 +51,57 @@ EARLIER = ".earlier"
 """Where the files of a finished run wait while another one is made in its place."""
 
 
-class StudyResult(Protocol):
-    """A study at its end, which is told what could not be written."""
+class Unwritten(NamedTuple):
+    """Names of the files that could not be written, and why, in lines."""
 
-    unwritten: set[str]
+    names: set[str]
     problems: list[str]
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether it was cut short."""
 
 
 class RunFolder:
-    """A locked folder. With `out` None nothing is kept. A context manager: what was begun and came
-    to nothing leaves the folder as it was."""
+    """A locked folder, and a store of finished replications. With `out` None nothing is kept. A
+    context manager: what was begun and came to nothing leaves the folder as it was.
+
+    >>> with RunFolder.open(RunDescription.of(configuration), out, print) as folder:
+    ...     folder.add(("failover", 0), figures)
+    ...     unwritten = folder.finish({"summary.json": text_output(study.to_json)})
+    """
 
     def __init__(
-        self, configuration: Configuration, out: Path | None, warn: Callable[[str], None]
+        self, description: RunDescription, out: Path | None, warn: Callable[[str], None]
     ) -> None:
-        self._configuration, self._out, self._warn = configuration, out, warn
-        self._policies = list(configuration.policies)
+        self._description, self._out, self._warn = description, out, warn
         self._journal: Journal | None = None
-        self._finished: set[Job] = set()
+        self._finished: set[RunKey] = set()
         self._lost_rows: str | None = None
         self._done = False
         self.parts: Path | None = None
         self._lock = None if out is None else FolderLock(out)
 
     @classmethod
-    def begin(
+    def open(
         cls,
-        configuration: Configuration,
+        description: RunDescription,
         out: Path | None,
-        rows: bool,
         warn: Callable[[str], None],
+        *,
+        resume: bool = False,
+        rows: bool | None = None,
     ) -> Self:
-        """A new run. Raises InputError if the folder holds an unfinished one, is in use, or cannot
-        be written."""
-        folder = cls(configuration, out, warn)
-        if out is not None:
-            try:
-                folder._begin(out, rows)
-            except BaseException:
-                folder._release()
-                raise
-        return folder
+        """A new run, or with `resume` the unfinished one of that folder (`rows` None: with row
+        files if it was begun with them).
 
-    @classmethod
-    def resume(
-        cls,
-        configuration: Configuration,
-        out: Path,
-        rows: bool | None,
-        warn: Callable[[str], None],
-    ) -> Self:
-        """The unfinished run of that folder. Raises InputError, with everything as it was, unless
-        it is the same."""
-        require_unfinished(out)
-        folder = cls(configuration, out, warn)
+        Raises InputError, with everything as it was, if the folder is in use or cannot be written,
+        holds an unfinished run, or has another one to resume.
+        """
+        if out is not None and resume:
+            require_unfinished(out)
+        folder = cls(description, out, warn)
         try:
-            folder._resume(out, rows)
+            if out is not None and resume:
+                folder._resume(out, rows)
+            elif out is not None:
+                folder._begin(out, bool(rows))
         except BaseException:
             folder._release()
             raise
@@ -124,8 +116,8 @@ class RunFolder:
                     f"continue it with {resume_command(found, out)}, or {REMEDY}"
                 )
         try:
-            with _drafted(out / CONFIG) as draft:
-                draft.write_text(self._configuration.to_yaml(), encoding="utf-8")
+            with written(out / CONFIG) as draft:
+                draft.write_text(self._description.text, encoding="utf-8")
                 self._start_journal(out, rows)
                 self._clear_parts(out, rows)
                 _move_earlier_run(out)
@@ -134,7 +126,7 @@ class RunFolder:
 
     def _start_journal(self, out: Path, rows: bool) -> None:
         try:
-            self._journal = Journal.create(out, make_header(self._configuration, rows))
+            self._journal = Journal.create(out, make_header(self._description, rows))
         except (OSError, JournalError) as error:
             self._go_without(error)
 
@@ -146,20 +138,20 @@ class RunFolder:
 
     def _resume(self, out: Path, rows: bool | None) -> None:
         found, _ = read_unfinished(out)
-        why = refusal(self._configuration, found, rows)
+        why = refusal(self._description, found, rows)
         if why is not None:
             raise InputError(f"{out}: cannot be resumed: {why}")
         self.parts = out / ".parts" if found.rows else None
         try:
             self._journal = Journal.open(out)
-            self._finished = self._journal.keys() & self._wanted()
-            for job in [job for job in self._finished if not self._has_rows(job)]:
-                self._journal.forget(*job)
-                self._finished.discard(job)
-            larger = grown_header(found, make_header(self._configuration, found.rows))
+            self._finished = self._journal.keys()
+            for key in [key for key in self._finished if not self._has_rows(key)]:
+                self._journal.forget(*key)
+                self._finished.discard(key)
+            larger = grown_header(found, make_header(self._description, found.rows))
             if larger is not None or not (out / CONFIG).is_file():
-                with _drafted(out / CONFIG) as draft:
-                    draft.write_text(self._configuration.to_yaml(), encoding="utf-8")
+                with written(out / CONFIG) as draft:
+                    draft.write_text(self._description.text, encoding="utf-8")
             if larger is not None:
                 self._journal.amend(larger)
         except JournalError as error:
@@ -167,61 +159,55 @@ class RunFolder:
         except OSError as error:
             raise InputError(describe_unwritable(out, error)) from None
 
-    def _wanted(self) -> set[Job]:
-        return {
-            (policy, replication) for policy in self._policies for replication in self._possible()
-        }
+    def _has_rows(self, key: RunKey) -> bool:
+        """Whether a run has the row files that it needs. Runs beside the study's own need none."""
+        rows = self.rows_folder(*key) if key[0] in self._description.policies else None
+        return rows is None or rows.is_dir()
 
-    def _possible(self) -> range:
-        made = self._configuration
-        return (
-            made.replication_numbers
-            if made.study.until is None
-            else range(made.study.until["most"])
-        )
-
-    def _folder(self, job: Job) -> Path:
-        assert self.parts is not None
-        return part_folder(self.parts, self._policies.index(job[0]), job[1])
-
-    def _has_rows(self, job: Job) -> bool:
-        return self.parts is None or self._folder(job).is_dir()
+    def rows_folder(self, policy: str, replication: int) -> Path | None:
+        """Where the row files of a replication go, None without row files."""
+        if self.parts is None:
+            return None
+        return part_folder(self.parts, self._description.policies.index(policy), replication)
 
     # -- while it runs -----------------------------------------------------------------------------
 
-    def finished_runs(self) -> Iterator[tuple[Job, Figures]]:
-        """What was finished before, in order of replication. Raises InputError."""
-        for job in sorted(self._finished, key=lambda job: (job[1], job[0])):
-            assert self._journal is not None
-            try:
-                yield job, self._journal.figures(*job)
-            except JournalError as error:
-                raise InputError(describe_unreadable(self._journal.path.parent, error)) from None
+    def finished_runs(self) -> Iterator[tuple[RunKey, Figures]]:
+        """The study's own runs that were finished before, in order of replication. Raises
+        InputError."""
+        for key in sorted(self._finished, key=lambda key: (key[1], key[0])):
+            figures = self.read(key) if key[0] in self._description.policies else None
+            if figures is not None:
+                yield key, figures
 
-    def keys(self) -> set[Job]:
+    def keys(self) -> set[RunKey]:
         """Of all runs that are kept, those beside the study's own as well."""
         return set() if self._journal is None else self._journal.keys()
 
-    def read(self, job: Job) -> Replicated | None:
-        """What is kept of one. Raises InputError."""
+    def read(self, key: RunKey) -> Figures | None:
+        """The figures of one, None without a journal. Raises InputError."""
         if self._journal is None:
             return None
         try:
-            return Replicated(job, self._journal.figures(*job))
+            return self._journal.figures(*key)
         except JournalError as error:
             raise InputError(describe_unreadable(self._journal.path.parent, error)) from None
 
-    def add(self, done: Replicated) -> None:
+    def keep(self, result: Replicated) -> None:
+        """Keep one of the study's own runs, unless its row files are missing: then it is not
+        finished. Never fails."""
+        if result.unwritten is None:
+            self.add((result.job.policy, result.job.replication), result.figures)
+        elif self._lost_rows is None:
+            self._lost_rows = result.unwritten
+            self._warn(f"row files are left out from here on: {result.unwritten}")
+
+    def add(self, key: RunKey, figures: Figures) -> None:
         """Keep one. Never fails: a full disk ends the journal, not the study."""
-        if done.unwritten is not None:
-            if self._lost_rows is None:
-                self._warn(f"row files are left out from here on: {done.unwritten}")
-            self._lost_rows = self._lost_rows or done.unwritten
-            return  # without its rows it is not finished
         if self._journal is not None:
             try:
-                self._journal.add(*done.job, done.figures)
-                self._finished.add(done.job)
+                self._journal.add(*key, figures)
+                self._finished.add(key)
             except OSError as error:
                 self._go_without(error)
 
@@ -238,27 +224,35 @@ class RunFolder:
     # -- at the end --------------------------------------------------------------------------------
 
     def finish(
-        self, study: StudyResult, outputs: Outputs, replications: list[int] | None = None
-    ) -> None:
-        """Write the files of the run, and join the row files of these replications. Never fails:
-        the study is told what could not be written, and why."""
+        self, outputs: Outputs, replications: Sequence[int] = (), interrupted: bool = False
+    ) -> Unwritten:
+        """Write the files of the run, and join the row files of these replications. The journal
+        stays if the run was `interrupted` or a file could not be written. Never fails."""
         if self._out is None:
-            return
-        failed = self._written(self._out, outputs)
-        whole = replications or []
+            return Unwritten(set(), [])
+        failed = self._write_outputs(self._out, outputs)
         if self.parts is not None:
             for table in TABLES:
-                why = self._joined(self._out, table, whole)
+                why = self._join_rows(self._out, self.parts, table, replications)
                 if why is not None:
                     failed.setdefault(why, []).append(f"{table}.parquet")
-        self._ended(self._out, study, failed)
+        self._done = not failed and not interrupted
+        if not failed:
+            shutil.rmtree(self._out / EARLIER, ignore_errors=True)
+        return Unwritten(
+            {name for names in failed.values() for name in names},
+            [
+                f"{self._out / ', '.join(names)}: cannot be written ({why})"
+                for why, names in failed.items()
+            ],
+        )
 
-    def _written(self, out: Path, outputs: Outputs) -> dict[str, list[str]]:
-        """Reasons, and what could not be written for each."""
+    def _write_outputs(self, out: Path, outputs: Outputs) -> dict[str, list[str]]:
+        """Reason -> files that could not be written for it."""
         failed: dict[str, list[str]] = {}
         for name, write in outputs.items():
             try:
-                with _drafted(out / name) as draft:
+                with written(out / name) as draft:
                     write(draft)
             except (OSError, UnicodeError) as error:
                 failed.setdefault(getattr(error, "strerror", None) or str(error), []).append(name)
@@ -266,34 +260,22 @@ class RunFolder:
             (out / REPORT).unlink(missing_ok=True)  # of a part of this run
         return failed
 
-    def _ended(self, out: Path, study: StudyResult, failed: dict[str, list[str]]) -> None:
-        self._done = not failed and not study.interrupted
-        if not failed:
-            shutil.rmtree(out / EARLIER, ignore_errors=True)
-        study.unwritten = {name for names in failed.values() for name in names}
-        study.problems = [
-            f"{out / ', '.join(names)}: cannot be written ({why})" for why, names in failed.items()
-        ]
-
-    def _joined(self, out: Path, table: str, whole: list[int]) -> str | None:
-        assert self.parts is not None
+    def _join_rows(
+        self, out: Path, parts: Path, table: str, replications: Sequence[int]
+    ) -> str | None:
+        """Join the part files of a table; why that is not possible, None if it was."""
         folders = [
-            self._folder((policy, replication))
-            for policy in self._policies
-            for replication in whole
+            part_folder(parts, number, replication)
+            for number in range(len(self._description.policies))
+            for replication in replications
         ]
         if not all(folder.is_dir() for folder in folders):
-            return self._lost_rows or f"{self.parts}: parts are missing"
-        draft = self.parts / f"{table}.parquet"
+            return self._lost_rows or f"{parts}: parts are missing"
+        files = [part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))]
         try:
-            join_parts(
-                [part for each in folders for part in sorted(each.glob(f"{table}-*.parquet"))],
-                draft,
-                table,
-            )
-            draft.replace(out / draft.name)
+            with written(out / f"{table}.parquet") as draft:
+                join_parts(files, draft, table)
         except OSError as error:
-            draft.unlink(missing_ok=True)
             return error.strerror or str(error)
         return None
 
@@ -332,29 +314,9 @@ class RunFolder:
             self._lock.release()
 
 
-class RunStore(RunFolder):
-    """A folder whose journal holds runs by whatever name a study gives them."""
-
-    def _wanted(self) -> set[Job]:
-        return self.keys()
-
-
 def text_output(make: Callable[[], str]) -> Callable[[Path], object]:
     """What writes this text, made when it is its turn."""
     return lambda path: path.write_text(make(), encoding="utf-8")
-
-
-@contextmanager
-def _drafted(path: Path) -> Iterator[Path]:
-    """Where to write it. The file is there, as a whole, when the work under this has succeeded;
-    else no trace of it."""
-    draft = path.with_name(f".{path.name}.draft")
-    try:
-        yield draft
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 def _move_earlier_run(out: Path) -> None:

@@ -4,19 +4,24 @@ changed."""
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from simroute import version
 from simroute.cli import main
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
-from simroute.execution import cached, pool
-from simroute.execution.cached import Shelf, digest
-from simroute.storage import resume
+from simroute.execution.cached import (
+    Environment,
+    cache_digest,
+    current_environment,
+    source_digest,
+)
+from simroute.execution.progress import StudyListener
+from simroute.experiment.run import replicate
+from simroute.storage.folder import RunDescription
 from simroute.storage.journal import JOURNAL
 from simroute.studies.comparison.run import compare
+from simroute.testing import ScriptedExecutor
 
 
 @pytest.fixture(autouse=True)
@@ -40,15 +45,29 @@ def study(*words: str, seed: int = 3) -> Configuration:
 
 def played(made: Configuration) -> tuple[str, int, list[str]]:
     """The summary, how many runs were simulated, and what was told."""
-    count, told = [], []
+    executor, told = simulated(), Told()
+    found = compare(made, executor=executor, cache=True, watch=told)
+    return found.to_json(), len(executor.jobs), told.lines
 
-    def counted(*given: Any) -> Any:
-        for done in pool.work(*given):
-            count.append(done.job)
-            yield done
 
-    found = compare(made, perform=Shelf(counted, told.append).work)
-    return found.to_json(), len(count), told
+def simulated() -> ScriptedExecutor:
+    """Remembers what it played."""
+    return ScriptedExecutor(lambda job: replicate(job.configuration, job.policy, job.replication))
+
+
+class Told(StudyListener):
+    """Collects the lines that a study tells."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def warn(self, line: str) -> None:
+        self.lines.append(line)
+
+
+def cache_folder(made: Configuration) -> str:
+    """Where the runs of a study are kept."""
+    return f"reports/.cache/{cache_digest(RunDescription.of(made), current_environment())}"
 
 
 def test_a_study_is_read_back_with_the_same_bits_and_says_so_in_one_line() -> None:
@@ -57,13 +76,11 @@ def test_a_study_is_read_back_with_the_same_bits_and_says_so_in_one_line() -> No
     assert (first[1], first[2]) == (4, [])
     assert (second[0], second[1]) == (first[0], 0)
     assert second[2] == [
-        f"4 of 4 runs are read back from reports/.cache/{digest(study())}/: nothing that they "
-        f"depend on has changed"
+        f"4 of 4 runs are read back from {cache_folder(study())}/: nothing that they depend on "
+        f"has changed"
     ]
-    assert (
-        compare(study()).page_evidence
-        == compare(study(), perform=Shelf(pool.work, print).work).page_evidence
-    )
+    again = compare(study(), cache=True, watch=Told())
+    assert compare(study()).page_evidence == again.page_evidence
 
 
 def with_layer() -> Configuration:
@@ -83,7 +100,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
+def changed(what: str) -> Configuration:
     """The study, when this has changed."""
     made = study()
     if what == "configuration":
@@ -92,32 +109,25 @@ def changed(what: str, monkeypatch: pytest.MonkeyPatch) -> Configuration:
         return study(seed=4)
     if what == "data":
         return replace(made, files={"log.csv": "other"})
-    if what == "plug-in":
-        Path("plug.py").write_text("A = 2\n", encoding="utf-8")
-        return with_layer()
-    if what == "version":
-        monkeypatch.setattr(version, "__version__", "9.9")
-    elif what == "arithmetic":
-        monkeypatch.setattr(resume, "fingerprint", lambda: "other")
-    elif what == "code":
-        monkeypatch.setattr(cached, "code", lambda: "other")
-    elif what == "packages":
-        monkeypatch.setattr(cached, "version", lambda name: "0")
-    return made
+    Path("plug.py").write_text("A = 2\n", encoding="utf-8")
+    return with_layer()
 
 
-@pytest.mark.parametrize(
-    "what",
-    ["configuration", "seed", "data", "plug-in", "version", "arithmetic", "code", "packages"],
-)
-def test_nothing_is_read_back_when_one_thing_has_changed(
-    what: str, whole: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("what", ["configuration", "seed", "data", "plug-in"])
+def test_nothing_is_read_back_when_one_thing_has_changed(what: str, whole: Path) -> None:
     """Everything is simulated again, and nothing is told."""
     shutil.copytree(whole, ".", dirs_exist_ok=True)
     before = with_layer() if what == "plug-in" else study()
-    assert Path("reports/.cache", digest(before), JOURNAL).is_file()
-    assert played(changed(what, monkeypatch))[1:] == (4, [])
+    assert Path(cache_folder(before), JOURNAL).is_file()
+    assert played(changed(what))[1:] == (4, [])
+
+
+@pytest.mark.parametrize("what", Environment._fields)
+def test_another_environment_is_another_cache(what: str) -> None:
+    """Version, code, arithmetic, Python, packages: each alone."""
+    description, here = RunDescription.of(study()), current_environment()
+    there = here._replace(**{what: (("numpy", "0"),) if what == "packages" else "other"})
+    assert cache_digest(description, there) != cache_digest(description, here)
 
 
 def test_the_digest_of_the_code_follows_every_source_file(
@@ -126,18 +136,18 @@ def test_the_digest_of_the_code_follows_every_source_file(
     """Another byte, or another name, is another digest."""
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep/a.py").write_text("A = 1\n", encoding="utf-8")
-    found = [cached.code.__wrapped__(tmp_path)]
+    found = [source_digest(tmp_path)]
     (tmp_path / "deep/a.py").write_text("A = 2\n", encoding="utf-8")
-    found.append(cached.code.__wrapped__(tmp_path))
+    found.append(source_digest(tmp_path))
     (tmp_path / "deep/a.py").rename(tmp_path / "deep/b.py")
-    found.append(cached.code.__wrapped__(tmp_path))
+    found.append(source_digest(tmp_path))
     assert len(set(found)) == 3
 
 
 def test_a_broken_cache_costs_time_and_nothing_else() -> None:
     """It says so, and everything is simulated."""
     first = played(study())
-    Path("reports/.cache", digest(study()), JOURNAL).write_bytes(b"not a database")
+    Path(cache_folder(study()), JOURNAL).write_bytes(b"not a database")
     text, count, told = played(study())
     assert (text, count, len(told)) == (first[0], 4, 1)
     assert "cannot be used" in told[0]

@@ -23,6 +23,7 @@ from simroute.errors import InputError
 from simroute.execution import dask
 from simroute.execution.dask import DaskExecutor, batches, describe_difference, traits
 from simroute.execution.progress import StudyListener
+from simroute.experiment.job import Job
 from simroute.experiment.run import ReplicationError
 from simroute.studies.comparison.run import compare
 from simroute.studies.tuning import SearchRequest, plan_search, tune
@@ -160,7 +161,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_a_cluster_gives_the_same_bits(machines: Machines, tmp_path: Path) -> None:
     """Summary, evidence and configuration, bit for bit."""
     made = study(3, "scenario.horizon=100")
-    for name, where in (("here", {}), ("there", {"perform": DaskExecutor(machines.address).work})):
+    for name, where in (("here", {}), ("there", {"executor": DaskExecutor(machines.address)})):
         (tmp_path / name).mkdir()
         compare(made, out=tmp_path / name, report=False, **where)
     assert files(tmp_path / "here") == files(tmp_path / "there")
@@ -183,7 +184,7 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
         out=tmp_path / "there",
         report=False,
         watch=killer,
-        perform=DaskExecutor(machines.address).work,
+        executor=DaskExecutor(machines.address),
     )
     assert machines.workers[0].wait(10) == -signal.SIGKILL
     assert (killer.seen, found.replications) == (20, 10)
@@ -206,7 +207,7 @@ def test_a_search_on_a_cluster_has_the_same_bits(machines: Machines) -> None:
     )
     here, there = (
         tune(plan_search(asked)),
-        tune(plan_search(asked), perform=DaskExecutor(machines.address).work),
+        tune(plan_search(asked), executor=DaskExecutor(machines.address)),
     )
     assert there.to_json() == here.to_json()
     assert there.trials.equals(here.trials)
@@ -243,11 +244,11 @@ def test_files_and_layers_travel_by_their_contents(machines: Machines, tmp_path:
             with pytest.raises(
                 ReplicationError, match=r"policy mine, replication 0, seed 3.*ValueError: no"
             ) as failed:
-                compare(made, perform=DaskExecutor(machines.address).work)
+                compare(made, executor=DaskExecutor(machines.address))
             assert (failed.value.policy, failed.value.replication) == ("mine", 0)
         else:
             hidden = compare(made).to_json()
-            assert compare(made, perform=DaskExecutor(machines.address).work).to_json() == hidden
+            assert compare(made, executor=DaskExecutor(machines.address)).to_json() == hidden
 
 
 def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(
@@ -259,11 +260,8 @@ def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(
     with pytest.raises(
         InputError, match=r"worker tcp://127.0.0.1:\d+: has simroute 0.*\(here 9.9\).*--any-worker"
     ):
-        compare(made, perform=DaskExecutor(machines.address).work)
-    assert (
-        compare(made, perform=DaskExecutor(machines.address, any_worker=True).work).replications
-        == 1
-    )
+        compare(made, executor=DaskExecutor(machines.address))
+    assert compare(made, executor=DaskExecutor(machines.address, any_worker=True)).replications == 1
 
 
 @pytest.mark.parametrize("name", ["simroute", "Python", "numeric fingerprint"])
@@ -278,18 +276,21 @@ def test_a_worker_that_joined_later_examines_itself() -> None:
     """The task carries what it asks for."""
     other = dask.make_payload(study(1), (("simroute", "9.9"),))
     with pytest.raises(InputError, match="results may differ"):
-        dask.play_batch(other, [("direct", 0)])
+        dask.play_batch(other, [("direct", 0, False)])
 
 
 def test_short_replications_travel_together() -> None:
     """A batch is worth half a second of work, nothing is lost or doubled, and long replications go
     alone."""
     made = study(6, "scenario.horizon=500")
-    jobs = [(policy, number) for number in range(40) for policy in made.policies]
-    found = batches(made, jobs)
+    jobs = [Job(made, policy, number) for number in range(40) for policy in made.policies]
+    found = batches(jobs)
     assert [job for batch in found for job in batch] == jobs
     assert len(found[0]) == 25
-    assert {len(batch) for batch in batches(study(1, "scenario.horizon=90000"), jobs)} == {1}
+    long = study(1, "scenario.horizon=90000")
+    assert {
+        len(batch) for batch in batches([replace(job, configuration=long) for job in jobs])
+    } == {1}
 
 
 REFUSED = {
@@ -329,4 +330,4 @@ def test_without_dask_one_line_names_what_to_install(monkeypatch: pytest.MonkeyP
     """As where the extra is missing."""
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'simroute\[dist\]'"):
-        compare(study(1), perform=DaskExecutor("127.0.0.1:9").work)
+        compare(study(1), executor=DaskExecutor("127.0.0.1:9"))

@@ -12,6 +12,8 @@ from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import with_windows
 from simroute.errors import InputError
 from simroute.execution.partitions import FOLDER, Partitions
+from simroute.execution.pool import ProcessPool
+from simroute.experiment.job import Job
 from simroute.experiment.run import replicate
 from simroute.models.questions import BLOCK
 
@@ -59,9 +61,7 @@ def test_parts_add_up_to_the_bits_of_the_whole(made: Configuration, among: int) 
     """Every figure, split, minute, event and count, with an outage over the seam, in fewer and in
     more parts than there are blocks."""
     whole = replicate(made, "failover", 0)
-    (done,) = Partitions(None).work(
-        with_windows(made, among), [("failover", 0)], 1, None, lambda job, seconds: None
-    )
+    (done,) = Partitions(ProcessPool(), None).run([Job(with_windows(made, among), "failover", 0)])
     found = done.figures
     assert (found.metrics, found.pooled, found.by, found.minutes, found.events) == (
         whole.metrics,
@@ -81,7 +81,7 @@ def test_parts_add_up_to_the_bits_of_the_whole(made: Configuration, among: int) 
 def test_what_was_played_is_not_played_again(made: Configuration, tmp_path: Path) -> None:
     """After an interruption in the third part the first two are read back, one that is not whole is
     played anew, and the bits are the same."""
-    three, job, reached = with_windows(made, 3), ("failover", 0), []
+    job, reached = Job(with_windows(made, 3), "failover", 0), []
 
     def stop(_: object, seconds: float) -> None:
         reached.append(seconds)
@@ -89,13 +89,13 @@ def test_what_was_played_is_not_played_again(made: Configuration, tmp_path: Path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(Partitions(tmp_path).work(three, [job], 1, None, stop))
+        list(Partitions(ProcessPool(), tmp_path).run([job], stop))
     kept = sorted((tmp_path / FOLDER).glob("*.npz"))
     assert len(kept) == 2
     kept[1].write_bytes(kept[1].read_bytes()[:100])
     again: list[float] = []
-    (done,) = Partitions(tmp_path).work(
-        three, [job], 1, None, lambda _, seconds: again.append(seconds)
+    (done,) = Partitions(ProcessPool(), tmp_path).run(
+        [job], lambda _, seconds: again.append(seconds)
     )
     assert len(again) == 2
     assert done.figures.metrics == replicate(made, "failover", 0).metrics

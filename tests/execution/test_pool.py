@@ -8,9 +8,8 @@ import signal
 import pytest
 
 from simroute.config.loading import load
-from simroute.execution import pool
-from simroute.execution.pool import ProcessPool
-from simroute.experiment.job import WorkerLostError
+from simroute.execution.pool import COLLECT_EVERY, ProcessPool, play
+from simroute.experiment.job import Job, WorkerLostError
 from simroute.storage.journal import encode_figures
 from simroute.worlds.sim import SimWorld
 
@@ -23,30 +22,38 @@ def made():
     return [load("compare", "steady", ["direct", "failover"], HORIZON, seed, 2) for seed in (1, 2)]
 
 
-JOBS = [
-    (number, (policy, replication))
-    for replication in range(2)
-    for policy in ("direct", "failover")
-    for number in range(2)
-]
+@pytest.fixture
+def jobs(made):
+    """Two replications of each policy in each weather."""
+    return asked(made)
 
 
-def played(crew, made, jobs):
+def asked(made, **words):
+    return [
+        Job(each, policy, replication, **words)
+        for replication in range(2)
+        for policy in ("direct", "failover")
+        for each in made
+    ]
+
+
+def played(pool, jobs):
+    """Figures as text, by weather, policy and replication."""
     return {
-        (number, *done.job): encode_figures(done.figures) for number, done in crew.play(made, jobs)
+        (job.configuration.seed, job.policy, job.replication): encode_figures(figures)
+        for job, figures, _ in pool.run(jobs)
     }
 
 
-def test_workers_stay_and_change_no_bit(made):
+def test_workers_stay_and_change_no_bit(made, jobs):
     """A second call, with the configurations the other way round, finds the same processes; figures
     are those of this process."""
-    expected = played(ProcessPool(1), made, JOBS)
-    with ProcessPool(2) as crew:
-        assert played(crew, made, JOBS) == expected
-        workers = {process.pid for process in crew._processes.values()}
-        turned = played(crew, made[::-1], JOBS)
-        assert {(1 - number, *job): text for (number, *job), text in turned.items()} == expected
-        assert {process.pid for process in crew._processes.values()} == workers
+    expected = played(ProcessPool(1), jobs)
+    with ProcessPool(2) as pool:
+        assert played(pool, jobs) == expected
+        workers = {process.pid for process in pool._processes.values()}
+        assert played(pool, asked(made[::-1])) == expected
+        assert {process.pid for process in pool._processes.values()} == workers
         assert len(workers) == 2
     assert not any(alive(pid) for pid in workers)
 
@@ -59,41 +66,41 @@ def alive(pid):
     return True
 
 
-def test_bare_figures_lack_what_pictures_need_and_nothing_else(made):
+def test_figures_for_metrics_lack_what_pictures_need_and_nothing_else(made):
     """Metrics, counts and which targets were asked are the same; evidence, minutes and the other
     splits are left out."""
     whole, bare = (
-        {(n, d.job): d.figures for n, d in ProcessPool(1, metrics_only=bare).play(made, JOBS[:2])}
-        for bare in (False, True)
+        [result.figures for result in ProcessPool().run(asked(made, metrics_only=only)[:2])]
+        for only in (False, True)
     )
-    for job, figures in whole.items():
-        assert (bare[job].metrics, bare[job].pooled) == (figures.metrics, figures.pooled)
-        assert (bare[job].evidence, bare[job].by, bare[job].minutes) == (
+    for figures, fewer in zip(whole, bare, strict=True):
+        assert (fewer.metrics, fewer.pooled) == (figures.metrics, figures.pooled)
+        assert (fewer.evidence, fewer.by, fewer.minutes) == (
             None,
             {"target": figures.by["target"]},
             [],
         )
 
 
-def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(made):
-    """With the job that went with it; nobody of the old crew is left."""
-    with ProcessPool(2) as crew:
-        runs = crew.play(made, JOBS)
+def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(jobs):
+    """With the job that went with it; none of the old workers is left."""
+    with ProcessPool(2) as pool:
+        runs = pool.run(jobs)
         next(runs)
-        for process in crew._processes.values():
+        for process in pool._processes.values():
             os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(
             WorkerLostError, match=r"during policy (direct|failover), replication \d, seed [12]"
         ):
             list(runs)
-        assert crew._processes == {}
-        assert len(played(crew, made, JOBS)) == len(JOBS)
+        assert pool._processes == {}
+        assert len(played(pool, jobs)) == len(jobs)
 
 
 def test_worlds_of_replications_that_ended_do_not_pile_up() -> None:
     """Fifty runs of a small scenario: no more worlds are alive than are cleared away together."""
     made = load("compare", "demo", ["direct"], ["scenario.workload.rate=0.002"], 1, 50)
     for number in made.replication_numbers:
-        pool._done(made, ("direct", number), None, lambda seconds: None, True)
+        play(Job(made, "direct", number), lambda seconds: None)
     alive = sum(isinstance(one, SimWorld) for one in gc.get_objects())
-    assert alive <= pool.EVERY
+    assert alive <= COLLECT_EVERY

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from problems import scripted
 from simroute.config.from_trace import TraceSource
 from simroute.config.from_trace import load_replay as replay
 from simroute.config.loading import load
@@ -170,7 +171,7 @@ def hostile_search(tmp_path_factory):
         )
     )
     (folder / "run").mkdir()
-    tune(plan, evaluate=even, out=folder / "run")
+    tune(plan, executor=scripted(plan, even), out=folder / "run")
     return folder / "run"
 
 

@@ -24,12 +24,14 @@ from simroute.errors import InputError
 from simroute.execution import pool
 from simroute.execution.collected import CollectedRuns
 from simroute.execution.progress import StudyListener, delay_interrupts
+from simroute.experiment.job import WorkerLostError
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.spec import Deployment, Scenario
 from simroute.storage import resume
-from simroute.storage.folder import FolderLock, make_folder
+from simroute.storage.folder import FolderLock, RunDescription, make_default_folder, prepare_folder
 from simroute.storage.journal import JOURNAL
+from simroute.storage.part_files import part_folder
 from simroute.studies.comparison import study
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
@@ -110,7 +112,7 @@ def cut_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def begun(made: Configuration, out: Path, **others: Any) -> Study | None:
     """A study in a folder that is made for it; None if nothing whole came of it."""
     try:
-        return compare(made, out=make_folder(made, out), **others)
+        return compare(made, out=prepare_folder(out), **others)
     except KeyboardInterrupt:
         return None
 
@@ -194,7 +196,7 @@ def test_nothing_is_computed_twice(tmp_path: Path, play: Play) -> None:
     assert third == [("bold", 2), ("safe", 2)]
 
 
-@pytest.mark.parametrize("error", [RuntimeError, pool.WorkerLostError])
+@pytest.mark.parametrize("error", [RuntimeError, WorkerLostError])
 def test_a_failure_keeps_what_is_finished(
     error: type[Exception], tmp_path: Path, play: Play
 ) -> None:
@@ -355,7 +357,7 @@ def test_an_unfinished_run_with_nothing_finished_stops_nobody(tmp_path: Path, pl
     from simroute.storage import Journal
 
     made = configuration("bold")
-    Journal.create(tmp_path, resume.make_header(made, False)).close()
+    Journal.create(tmp_path, resume.make_header(RunDescription.of(made), False)).close()
     play()
     compare(made, out=tmp_path)
     assert names(tmp_path) == {"config.yaml", "summary.json"}
@@ -378,7 +380,7 @@ def test_there_must_be_something_to_resume(tmp_path: Path, play: Play) -> None:
     """No folder, an empty one, a finished run."""
     made = configuration("bold")
     play()
-    compare(made, out=make_folder(made, tmp_path / "done"))
+    compare(made, out=prepare_folder(tmp_path / "done"))
     for out, words in (
         (tmp_path / "nowhere", "no such folder"),
         (tmp_path, "no unfinished run"),
@@ -428,10 +430,10 @@ def test_a_half_written_part_folder_is_made_anew(
     cut_after(3, monkeypatch)
     begun(real(2), tmp_path / "cut", rows=True)
     monkeypatch.undo()
-    half = pool.part_folder(tmp_path / "cut" / ".parts", 1, 1)
+    half = part_folder(tmp_path / "cut" / ".parts", 1, 1)
     half.mkdir()
     (half / "requests-00009.parquet").write_bytes(b"half a file")
-    lost = pool.part_folder(tmp_path / "cut" / ".parts", 0, 0)
+    lost = part_folder(tmp_path / "cut" / ".parts", 0, 0)
     for part in lost.iterdir():
         part.unlink()
     lost.rmdir()
@@ -488,9 +490,9 @@ def test_default_folders_of_runs_that_begin_together_differ(
     """Twenty threads at once: twenty folders."""
     monkeypatch.chdir(tmp_path)
     found: list[Path] = []
+    bold = RunDescription.of(configuration("bold"))
     threads = [
-        threading.Thread(target=lambda: found.append(make_folder(configuration("bold"), None)))
-        for _ in range(20)
+        threading.Thread(target=lambda: found.append(make_default_folder(bold))) for _ in range(20)
     ]
     for thread in threads:
         thread.start()
@@ -508,20 +510,21 @@ def test_the_newest_unfinished_default_folder_that_fits_is_found(
     made = configuration("bold", "safe")
     for one, stop in ((made, 2), (replace(made, seed=9), 2), (made, 3), (made, None)):
         play(stop)
-        begun(one, make_folder(one, None))
-    assert resume.find_unfinished(made).as_posix() == "reports/storm-compare-3"
-    assert (
-        resume.find_unfinished(replace(made, replications=9)).as_posix()
-        == "reports/storm-compare-3"
-    )
-    assert resume.find_unfinished(replace(made, seed=9)).as_posix() == "reports/storm-compare-2"
+        begun(one, make_default_folder(RunDescription.of(one)))
+    assert unfinished(made) == "reports/storm-compare-3"
+    assert unfinished(made, replications=9) == "reports/storm-compare-3"
+    assert unfinished(made, seed=9) == "reports/storm-compare-2"
     lock = FolderLock(Path("reports/storm-compare-3"))
-    assert resume.find_unfinished(made).as_posix() == "reports/storm-compare"
+    assert unfinished(made) == "reports/storm-compare"
     lock.release()
     with pytest.raises(InputError, match="storm-compare"):
-        resume.find_unfinished(replace(made, seed=10))
+        unfinished(made, seed=10)
     with pytest.raises(InputError, match="no unfinished run of this scenario"):
-        resume.find_unfinished(replace(made, command="run"))
+        unfinished(made, command="run")
+
+
+def unfinished(made: Configuration, **changes: Any) -> str:
+    return resume.find_unfinished(RunDescription.of(replace(made, **changes))).as_posix()
 
 
 def test_resuming_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

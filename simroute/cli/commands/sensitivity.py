@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -51,11 +52,11 @@ def run_sensitivity(
     """Runs the study, prints and writes it; the exit status. `show`: names of the metrics to print,
     with commas between them."""
     _refuse_foreign("--tornado" if is_tornado else "--vary", options)
-    perform = choose_executor(options)
+    executor = choose_executor(options)
     load_plugins(options.plugins)
     plan = _plan(vary, is_tornado, options)
     metrics = _parse_metrics(show, plan.kind)
-    plan.plugins = options.plugin_files
+    plan.base.plugins = options.plugin_files
     out = options.out
     if not options.resume and out is not None and (out / "summary.json").exists():
         raise InputError(f"{out}: holds another run; give another folder with --out")
@@ -70,7 +71,7 @@ def run_sensitivity(
                 out=folder,
                 resume=options.resume,
                 report=not options.no_report,
-                perform=None if options.is_local else perform,
+                executor=executor,
                 cache=options.cache,
             )
 
@@ -83,7 +84,7 @@ def run_sensitivity(
         return report_incomplete(result, hint, SENSITIVITY, kept)
 
     words = options.to_resume() + (() if show is None else ("--show", show))
-    return launch(Launch("compare", plan, words, play, conclude), options)
+    return launch(Launch("compare", plan.description, words, play, conclude), options)
 
 
 def is_sensitivity_study(options: RunOptions) -> bool:
@@ -110,7 +111,8 @@ def _plan(vary: tuple[str, ...], is_tornado: bool, options: RunOptions) -> Sensi
         return read_plan(yaml_reader.read(options.config))
     if options.resume and options.out is not None and not options.words and not vary:
         require_unfinished(options.out)
-        return replace_given(read_plan(yaml_reader.read(options.out / "config.yaml")), options)
+        plan = read_plan(yaml_reader.read(options.out / "config.yaml"))
+        return replace(plan, base=replace_given(plan.base, options))
     words = parse_words(options.words)
     words.require()
     return (tornado.plan_tornado if is_tornado else sweep.plan_sweep)(

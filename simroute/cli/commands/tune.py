@@ -135,7 +135,7 @@ def tune_command(options: RunOptions, search: SearchOptions) -> int:
     """
     from simroute.cli.session import Launch, choose_executor, launch, print_notes
     from simroute.config.plugins import load_plugins
-    from simroute.studies.tuning import sheet
+    from simroute.studies.tuning import describe_search
 
     options = replace(options, no_report=not search.report)
     choose_executor(options)
@@ -149,7 +149,8 @@ def tune_command(options: RunOptions, search: SearchOptions) -> int:
     def conclude(tuning: Tuning, hint: ResumeHint) -> int:
         return _conclude(tuning, options, hint)
 
-    return launch(Launch("tune", sheet(plan), options.to_resume(), play, conclude), options)
+    description = describe_search(plan)
+    return launch(Launch("tune", description, options.to_resume(), play, conclude), options)
 
 
 def _plan(options: RunOptions, search: SearchOptions) -> SearchPlan:
@@ -217,7 +218,7 @@ def _play(plan: SearchPlan, options: RunOptions, folder: Path) -> Tuning:
                 out=folder,
                 resume=options.resume,
                 report=not options.no_report,
-                perform=None if options.is_local else choose_executor(options),
+                executor=choose_executor(options),
                 cache=options.cache,
             )
     except ImportError as error:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
+from simroute.execution.cached import Cached, ReplicationCache
 from simroute.execution.collected import CollectedRuns
 from simroute.execution.partitions import Partitions
-from simroute.execution.pool import work
+from simroute.execution.pool import ProcessPool
 from simroute.execution.progress import StudyListener, delay_interrupts
-from simroute.execution.runs import kept
-from simroute.experiment.job import Work
+from simroute.experiment.job import Executor, Job
 from simroute.metrics import Evidence, Figures
+from simroute.storage.folder import RunDescription
 from simroute.storage.run_folder import RunFolder
 from simroute.studies.bound.gap import clairvoyant_bound
 from simroute.studies.comparison.stopping import stages
@@ -25,119 +26,129 @@ def compare(
     configuration: Configuration,
     *,
     workers: int = 1,
+    executor: Executor | None = None,
+    cache: bool = False,
     rows: bool | None = None,
     out: Path | None = None,
     resume: bool = False,
     report: bool = True,
     watch: StudyListener | None = None,
-    perform: Work = work,
     kind: type[Study] = Study,
 ) -> Study:
-    """Run every policy in every replication; `out`, a folder that is there, gets the run's files
+    """Play every policy in every replication; `out`, a folder that is there, gets the run's files
     (report.html if `report`).
 
     What is finished is kept in a journal in `out` until all is: Ctrl-C, a lost worker or a full
     disk lose nothing, and `resume` goes on from there (`rows` None: with row files if it was begun
     with them). After Ctrl-C the study is over the replications that all policies have finished.
-    `perform`: plays the replications, here or elsewhere; the result does not depend on it. `kind`:
-    what is made of them. Raises InputError, WorkerLostError, ReplicationError (which names it),
-    KeyboardInterrupt when no replication is whole.
+    `executor`: plays the replications, None: `workers` processes here; the result does not depend
+    on it. `cache`: runs of earlier studies are read back. `kind`: the class of the result. Raises
+    InputError, WorkerLostError, ReplicationError (which names it), KeyboardInterrupt when no
+    replication is whole.
     """
     watch = watch or StudyListener()
+    is_split = configuration.study.windows is not None
     if configuration.study.yearly:
         strata(configuration.scenario, configuration.seed)  # refused before anything runs
-    if out is not None and resume:
-        folder = RunFolder.resume(configuration, out, rows, watch.warn)
-    else:
-        folder = RunFolder.begin(configuration, out, bool(rows), watch.warn)
-    if configuration.study.windows is not None:
-        if rows or perform is not work:
-            raise InputError(
-                "--windows: parts are played here, and without row files: leave out --rows, "
-                "--cache and --executor"
-            )
-        windows = Partitions(out)
-        perform = windows.work
-    with folder:
-        gathered, interrupted = _gathered(configuration, workers, folder, watch, perform)
-        whole = gathered.whole()
-        if not whole:
-            raise KeyboardInterrupt
-        ideal = clairvoyant_bound(configuration, whole) if gathered.evidence else None
-        study = kind(
-            configuration,
-            gathered.runs(),
-            interrupted,
-            out,
-            gathered.evidence,
-            gathered.first,
-            ideal,
-            whole,
+    if is_split and (rows or cache or executor is not None):
+        raise InputError(
+            "--windows: parts are played here, and without row files: leave out --rows, "
+            "--cache and --executor"
         )
+    description = RunDescription.of(configuration)
+    with ExitStack() as stack:
+        folder = stack.enter_context(
+            RunFolder.open(description, out, watch.warn, resume=resume, rows=rows)
+        )
+        executor = executor or stack.enter_context(ProcessPool(workers))
+        if is_split:
+            executor = parts = Partitions(executor, out)
+        if cache:
+            executor = _read_back(executor, stack, description, watch)
+        gathered, interrupted = _play_stages(configuration, executor, folder, watch)
+        study = _conclude(configuration, gathered, interrupted, out, kind)
         if configuration.study.yearly and not interrupted:
-            try:
-                study.yearly = yearly_figures(
-                    configuration,
-                    study.runs,
-                    workers=workers,
-                    perform=kept(perform, folder),
-                    confidence=study.confidence,
-                )
-            except KeyboardInterrupt:
-                watch.warn("interrupted: the yearly figures are left out")
-                study.interrupted = True
-        study.complete(lambda made: _alone(made, workers, perform))
-        folder.finish(study, study.outputs(report), whole)
-        if configuration.study.windows is not None and not interrupted:
-            windows.done()
+            _add_year(study, Cached(executor, [folder]), watch)
+        study.complete(lambda made: _play_alone(made, executor))
+        study.unwritten, study.problems = folder.finish(
+            study.outputs(report), gathered.whole(), study.interrupted
+        )
+        if is_split and not interrupted:
+            parts.discard()
     return study
 
 
-def _alone(
-    configuration: Configuration, workers: int, perform: Work
-) -> tuple[list[Figures], Evidence]:
-    """The replications of a configuration with one policy, kept nowhere."""
-    gathered = CollectedRuns(configuration.policies)
-    jobs = [
-        (policy, replication)
-        for policy in configuration.policies
-        for replication in configuration.replication_numbers
-    ]
-    with closing(perform(configuration, jobs, workers, None, lambda job, reached: None)) as results:
-        for done in results:
-            gathered.add(done.job, done.figures)
-    (policy,) = configuration.policies
-    return gathered.runs()[policy], gathered.evidence[policy]
+def _read_back(
+    executor: Executor, stack: ExitStack, description: RunDescription, watch: StudyListener
+) -> Executor:
+    store = stack.enter_context(ReplicationCache(description, watch.warn))
+    return Cached(
+        executor,
+        [store],
+        lambda read, total: watch.warn(
+            f"{read} of {total} runs are read back from {store.path}/: nothing that they depend "
+            f"on has changed"
+        ),
+    )
 
 
-def _gathered(
-    configuration: Configuration,
-    workers: int,
-    folder: RunFolder,
-    watch: StudyListener,
-    perform: Work,
+def _play_stages(
+    configuration: Configuration, executor: Executor, folder: RunFolder, watch: StudyListener
 ) -> tuple[CollectedRuns, bool]:
     """Everything that is finished when all is, or Ctrl-C is pressed; and whether it was."""
     gathered = CollectedRuns(configuration.policies)
-    for job, figures in folder.finished_runs():
-        gathered.add(job, figures)
+    for key, figures in folder.finished_runs():
+        gathered.add(key, figures)
     try:
         for numbers in stages(configuration, gathered):
             jobs = [
-                (policy, replication)
+                Job(configuration, policy, replication, folder.rows_folder(policy, replication))
                 for replication in numbers
                 for policy in configuration.policies
             ]
-            left = [job for job in jobs if job not in gathered.figures]
+            left = [job for job in jobs if (job.policy, job.replication) not in gathered.figures]
             watch.started(len(jobs), len(jobs) - len(left))
-            with closing(
-                perform(configuration, left, workers, folder.parts, watch.progress)
-            ) as results:
-                for done in results:
+            with closing(executor.run(left, watch.progress)) as results:
+                for result in results:
                     with delay_interrupts():
-                        folder.add(done)
-                        gathered.add(done.job, done.figures)
-                    watch.finished(done.job, done.figures)
+                        folder.keep(result)
+                        gathered.add((result.job.policy, result.job.replication), result.figures)
+                    watch.finished(result.job, result.figures)
     except KeyboardInterrupt:
         return gathered, True
     return gathered, False
+
+
+def _conclude(
+    configuration: Configuration,
+    gathered: CollectedRuns,
+    interrupted: bool,
+    out: Path | None,
+    kind: type[Study],
+) -> Study:
+    """The study of the replications that are whole. Raises KeyboardInterrupt if none is."""
+    whole = gathered.whole()
+    if not whole:
+        raise KeyboardInterrupt
+    bound = clairvoyant_bound(configuration, whole) if gathered.evidence else None
+    runs, evidence, first = gathered.runs(), gathered.evidence, gathered.first
+    return kind(configuration, runs, interrupted, out, evidence, first, bound, whole)
+
+
+def _add_year(study: Study, executor: Executor, watch: StudyListener) -> None:
+    try:
+        study.yearly = yearly_figures(study.configuration, study.runs, executor, study.confidence)
+    except KeyboardInterrupt:
+        watch.warn("interrupted: the yearly figures are left out")
+        study.interrupted = True
+
+
+def _play_alone(configuration: Configuration, executor: Executor) -> tuple[list[Figures], Evidence]:
+    """The replications of a configuration with one policy, kept nowhere."""
+    (policy,) = configuration.policies
+    gathered = CollectedRuns([policy])
+    jobs = [Job(configuration, policy, n) for n in configuration.replication_numbers]
+    with closing(executor.run(jobs)) as results:
+        for result in results:
+            gathered.add((policy, result.job.replication), result.figures)
+    return gathered.runs()[policy], gathered.evidence[policy]

@@ -26,8 +26,7 @@ import numpy as np
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.execution.pool import work
-from simroute.experiment.job import Work
+from simroute.experiment.job import Executor, Job
 from simroute.metrics import Figures
 from simroute.models import spec
 from simroute.models.faults import resolve_time
@@ -53,11 +52,9 @@ class Stratum(NamedTuple):
 def yearly_figures(
     configuration: Configuration,
     runs: Mapping[str, list[Figures]],
-    *,
-    workers: int = 1,
-    perform: Work = work,
-    year: float = YEAR,
+    executor: Executor,
     confidence: Confidence = NOMINAL,
+    year: float = YEAR,
 ) -> dict[str, Any]:
     """For summary.json: each policy's yearly success, availability and cost. `runs`: of the
     scenario as it stands. Raises InputError."""
@@ -65,7 +62,7 @@ def yearly_figures(
     many = len(next(iter(runs.values())))
     sums = {policy: np.zeros((many, 5)) for policy in runs}
     for stratum in found:
-        for policy, each in _played(configuration, stratum, runs, workers, perform).items():
+        for policy, each in _play(configuration, stratum, runs, executor).items():
             sums[policy] += stratum.horizons * each
     return {
         "year_s": year,
@@ -156,12 +153,11 @@ def _overlaps(
         }
 
 
-def _played(
+def _play(
     configuration: Configuration,
     stratum: Stratum,
     runs: Mapping[str, list[Figures]],
-    workers: int,
-    perform: Work,
+    executor: Executor,
 ) -> dict[str, np.ndarray]:
     """Policy -> replication -> what adds up, of a horizon with these outages."""
     many = len(next(iter(runs.values())))
@@ -175,13 +171,13 @@ def _played(
             study=replace(configuration.study, until=None, yearly=False),
         )
         jobs = [
-            (policy, replication)
+            Job(made, policy, replication, metrics_only=True)
             for replication in range(place, many, len(stratum.ways))
             for policy in runs
         ]
-        with closing(perform(made, jobs, workers, None, lambda job, seconds: None)) as results:
-            for done in results:
-                found[done.job[0]][done.job[1]] = _sums(done.figures)
+        with closing(executor.run(jobs)) as results:
+            for result in results:
+                found[result.job.policy][result.job.replication] = _sums(result.figures)
     return found
 
 

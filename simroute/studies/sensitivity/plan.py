@@ -4,13 +4,14 @@ Written as a `config.yaml`, and read back."""
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.config.loading import restore_document
 from simroute.errors import InputError
+from simroute.storage.folder import RunDescription
 
 Kind = Literal["vary", "tornado"]
 KEY = "assumptions"
@@ -19,52 +20,37 @@ MOST = 1000
 
 
 @dataclass
-class SensitivityPlan(Configuration):
-    """What a folder, a journal and a resumption want to know of such a study: as a configuration,
-    with the text of the whole.
+class SensitivityPlan:
+    """What --vary or --tornado runs.
 
-    `base`: as assumed; `varied`: of each assumption its key, and what it is set to; `made`: the
-    settings, in the order of the study.
+    base: the comparison as assumed. varied: of each assumption its key, and what it is set to.
+    configurations: the settings, in the order of the study.
     """
 
-    kind: Kind = "vary"
-    base: Configuration = field(default_factory=lambda: NOTHING)
-    varied: list[dict[str, Any]] = field(default_factory=list)
-    configurations: list[Configuration] = field(default_factory=list)
+    kind: Kind
+    base: Configuration
+    varied: list[dict[str, Any]]
+    configurations: list[Configuration]
 
-    def plain(self) -> dict[str, Any]:
-        """As plain data; `read` reads it back."""
-        base = replace(self.base, replications=self.replications, seed=self.seed).plain()
-        return {
-            **base,
-            KEY: {
-                "kind": self.kind,
-                "varied": self.varied,
-                "settings": [_changed(base, each.plain()) for each in self.configurations],
-            },
-        }
+    @property
+    def description(self) -> RunDescription:
+        """For its folder; `read_plan` reads the text back."""
+        return replace(RunDescription.of(self.base, self._text), command=self.kind)
+
+    def _text(self) -> str:
+        base = self.base.plain()
+        settings = [_changed(base, each.plain()) for each in self.configurations]
+        own = {"kind": self.kind, "varied": self.varied, "settings": settings}
+        return yaml_reader.dump({**base, KEY: own})
 
     @property
     def numbered(self) -> list[Configuration]:
-        """The settings with the seed and the number of replications of the whole."""
-        return [self.as_asked(each) for each in self.configurations]
-
-    def as_asked(self, one: Configuration) -> Configuration:
-        """With the seed and the number of replications of the whole."""
-        return replace(one, seed=self.seed, replications=self.replications, plugins=self.plugins)
-
-
-NOTHING: Any = None
-
-
-def sensitivity_plan(
-    kind: Kind, base: Configuration, varied: list[dict[str, Any]], made: list[Configuration]
-) -> SensitivityPlan:
-    """Of what is understood already."""
-    own = {f.name: getattr(base, f.name) for f in fields(Configuration)}
-    return SensitivityPlan(
-        **{**own, "command": kind}, kind=kind, base=base, varied=varied, configurations=made
-    )
+        """The settings with the seed, replications and plug-ins of the base."""
+        base = self.base
+        return [
+            replace(each, seed=base.seed, replications=base.replications, plugins=base.plugins)
+            for each in self.configurations
+        ]
 
 
 def is_plan(document: yaml_reader.Document) -> bool:
@@ -98,7 +84,7 @@ def read_plan(document: yaml_reader.Document) -> SensitivityPlan:
     made = [restore_document(replace(document, data=_merged(plain, each))) for each in changes]
     if any(each.policies.keys() != base.policies.keys() for each in made):
         raise InputError(wrong)
-    return sensitivity_plan(found["kind"], base, varied, made)
+    return SensitivityPlan(found["kind"], base, varied, made)
 
 
 def _fit(kind: Kind, varied: list[dict[str, Any]], many: int) -> bool:

@@ -44,7 +44,7 @@ class SensitivityResult(_Ended, ABC):
     @cached_property
     def summary(self) -> dict[str, Any]:
         """`sensitivity.json`: no time of day, path or number of workers."""
-        made, scenario = self.plan.as_asked(self.plan.base), self.plan.base.scenario
+        made, scenario = self.plan.base, self.plan.base.scenario
         return {
             "schema_version": VERSION,
             "simroute": version.__version__,

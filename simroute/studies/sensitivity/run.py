@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from simroute.execution.cached import Cache
+from simroute.execution.cached import Cached, ReplicationCache, RunStore
+from simroute.execution.pool import ProcessPool
 from simroute.execution.progress import StudyListener
-from simroute.execution.runs import Store
-from simroute.experiment.job import Work
-from simroute.storage.run_folder import REPORT, SENSITIVITY, RunStore, text_output
+from simroute.experiment.job import Executor
+from simroute.storage.folder import RunDescription
+from simroute.storage.run_folder import REPORT, SENSITIVITY, RunFolder, text_output
 from simroute.studies.sensitivity import sweep, tornado
 from simroute.studies.sensitivity.grid import play_grid
 from simroute.studies.sensitivity.plan import SensitivityPlan
@@ -22,63 +23,51 @@ Told = Callable[[int, int], None]
 
 
 def silent(done: int, total: int) -> None:
-    """Whoever wants to know nothing."""
+    """Progress that nobody hears."""
 
 
 def run_sensitivity(
     plan: SensitivityPlan,
     *,
     workers: int = 1,
+    executor: Executor | None = None,
+    cache: bool = False,
     told: Told = silent,
     warn: Callable[[str], None] | None = None,
     out: Path | None = None,
     resume: bool = False,
     report: bool = True,
-    perform: Work | None = None,
-    cache: bool = False,
 ) -> SensitivityResult:
     """Run a plan of --vary or --tornado. With `out`, a folder that is there, every run is kept as
     it is finished, and `resume` goes on with those.
 
-    `perform`: plays elsewhere than here; `cache`: runs of earlier studies are read back. After
-    Ctrl-C: of the settings that are whole. Raises InputError, WorkerLostError, ReplicationError,
-    KeyboardInterrupt when nothing can be said.
+    `executor`: plays the replications, None: `workers` processes here; `cache`: runs of earlier
+    studies are read back. After Ctrl-C: of the settings that are whole. Raises InputError,
+    WorkerLostError, ReplicationError, KeyboardInterrupt when nothing can be said.
     """
     warn = warn or StudyListener().warn
-    begin = (
-        RunStore.begin(plan, out, False, warn)
-        if not resume or out is None
-        else RunStore.resume(plan, out, None, warn)
-    )
     with ExitStack() as stack:
-        folder = stack.enter_context(begin)
-        stores: list[Store] = [folder]
+        folder = stack.enter_context(RunFolder.open(plan.description, out, warn, resume=resume))
+        executor = executor or stack.enter_context(ProcessPool(workers))
+        stores: list[RunStore] = [folder] if out is not None else []
         if cache:
-            shelf = Cache(replace(plan.base, command=plan.kind, replications=1), warn)
-            stack.callback(shelf.close)
-            stores.append(shelf)
-            _counted(shelf, plan, warn)
-        found = _concluded(plan, workers, told, stores, perform)
-        outputs = {SENSITIVITY: text_output(found.to_json)}
-        folder.finish(found, outputs | ({REPORT: text_output(found.report)} if report else {}))
-        return found
+            description = RunDescription.of(replace(plan.base, command=plan.kind, replications=1))
+            store = stack.enter_context(ReplicationCache(description, warn))
+            stores.append(store)
+            if many := len(store.keys()):
+                warn(
+                    f"{many} runs of this comparison are kept in {store.path}/; those of them that "
+                    f"are asked for are read back"
+                )
+        result = _conclude(plan, Cached(executor, stores), told)
+        outputs = {SENSITIVITY: text_output(result.to_json)}
+        outputs |= {REPORT: text_output(result.report)} if report else {}
+        result.unwritten, result.problems = folder.finish(outputs, interrupted=result.interrupted)
+        return result
 
 
-def _counted(shelf: Cache, plan: SensitivityPlan, warn: Callable[[str], None]) -> None:
-    many = len(shelf.keys())
-    if many:
-        warn(
-            f"{many} runs of this comparison are kept in {shelf.place}/; those of them that are "
-            f"asked for are read back"
-        )
-
-
-def _concluded(
-    plan: SensitivityPlan, workers: int, told: Told, stores: list[Store], perform: Work | None
-) -> SensitivityResult:
+def _conclude(plan: SensitivityPlan, executor: Executor, told: Told) -> SensitivityResult:
     if plan.kind == "vary":
-        return sweep.conclude_sweep(plan, *play_grid(plan.numbered, workers, told, stores, perform))
-    (base, *sides), interrupted = play_grid(
-        [plan.as_asked(plan.base), *plan.numbered], workers, told, stores, perform
-    )
+        return sweep.conclude_sweep(plan, *play_grid(plan.numbered, executor, told))
+    (base, *sides), interrupted = play_grid([plan.base, *plan.numbered], executor, told)
     return tornado.conclude_tornado(plan, base, sides, interrupted)

@@ -13,7 +13,7 @@ from simroute.errors import InputError
 from simroute.metrics import METRICS
 from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.best_policy import BestPolicy, Crossing, best_policy, crossings
-from simroute.studies.sensitivity.plan import SensitivityPlan, sensitivity_plan
+from simroute.studies.sensitivity.plan import SensitivityPlan
 from simroute.studies.sensitivity.ranges import ParameterRange, parse_ranges
 from simroute.studies.sensitivity.result import SensitivityResult
 from simroute.text import clean, quantity, short_key
@@ -136,7 +136,7 @@ def plan_sweep(
             problems[0],
             *([f"… and {len(problems) - 1} more such lines"] if len(problems) > 1 else []),
         )
-    return sensitivity_plan(
+    return SensitivityPlan(
         "vary",
         base,
         [

@@ -15,7 +15,7 @@ from simroute.studies.comparison.promise import METRIC_NAMES, success_metric
 from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.best_policy import COST, BestPolicy, best_policy
 from simroute.studies.sensitivity.factors import FactorLevels, scenario_factors
-from simroute.studies.sensitivity.plan import SensitivityPlan, sensitivity_plan
+from simroute.studies.sensitivity.plan import SensitivityPlan
 from simroute.studies.sensitivity.ranges import parse_ranges
 from simroute.studies.sensitivity.result import SensitivityResult
 from simroute.text import clean, short_key, span
@@ -172,7 +172,7 @@ def plan_tornado(
         {"key": one.key, "value": one.value, "low": one.low, "high": one.high}
         for one in assumed.values()
     ]
-    return sensitivity_plan(
+    return SensitivityPlan(
         "tornado",
         base,
         varied,

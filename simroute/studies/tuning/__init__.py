@@ -10,9 +10,17 @@ recall, record, sheet   what is kept     tuned, words   the tuned policy, its se
 study      from plan to result
 """
 
-from simroute.studies.tuning.config_file import read_plan, sheet
+from simroute.studies.tuning.config_file import describe_search, read_plan
 from simroute.studies.tuning.outcome.tuning import Tuning
 from simroute.studies.tuning.plan import SearchPlan, SearchRequest, plan_search
 from simroute.studies.tuning.run import tune
 
-__all__ = ["SearchPlan", "SearchRequest", "Tuning", "plan_search", "read_plan", "sheet", "tune"]
+__all__ = [
+    "SearchPlan",
+    "SearchRequest",
+    "Tuning",
+    "describe_search",
+    "plan_search",
+    "read_plan",
+    "tune",
+]

@@ -3,7 +3,8 @@ spelled out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from simroute.config import yaml_reader
 from simroute.config.configuration import Configuration
 from simroute.config.loading import restore_document
 from simroute.errors import InputError
+from simroute.storage.folder import RunDescription
 from simroute.studies.tuning.plan import SearchPlan, SearchRequest, check_request, make_plan
 
 STORED_ELSEWHERE = ("scenarios", "policy", "entries", "seed", "plugins")
@@ -18,62 +20,44 @@ STORED_ELSEWHERE = ("scenarios", "policy", "entries", "seed", "plugins")
 KEYS = ("command", "seed", "search", "tune", "about", "configurations")
 
 
-@dataclass
-class Sheet(Configuration):
-    """What a folder, a journal and a resumption want to know of a search: as a configuration, with
-    the text of the whole."""
+def describe_search(plan: SearchPlan) -> RunDescription:
+    """For the folder of a search; `read_plan` reads the text back."""
+    request = plan.request
+    words = {
+        f.name: _as_list(getattr(request, f.name))
+        for f in fields(request)
+        if f.name not in STORED_ELSEWHERE
+    }
 
-    search: SearchPlan | None = None
-
-    def plain(self) -> dict[str, Any]:
-        """As plain data; `read` reads it back."""
-        assert self.search is not None
-        request = self.search.request
-        words = {
-            f.name: _as_list(getattr(request, f.name))
-            for f in fields(request)
-            if f.name not in STORED_ELSEWHERE
-        }
-        parts = {each.scenario_name: each.plain() for each in self.search.configurations}
-        values = ("tune", request.seed, words, dict(self.search.entries), self.search.about, parts)
+    def plain() -> dict[str, Any]:
+        parts = {each.scenario_name: each.plain() for each in plan.configurations}
+        values = ("tune", request.seed, words, dict(plan.entries), plan.about, parts)
         return dict(zip(KEYS, values, strict=True))
 
+    return _describe(plan, plain)
 
-def sheet(plan: SearchPlan) -> Sheet:
-    """Of a plan."""
+
+def describe_weather(plan: SearchPlan) -> RunDescription:
+    """For a cache: what the figures of a setting depend on, whatever it is that is searched:
+    scenarios, policy, seed."""
+
+    def plain() -> dict[str, Any]:
+        parts = {each.scenario_name: _first_policy(each).plain() for each in plan.configurations}
+        return {"command": "tune", "configurations": parts}
+
+    return _describe(plan, plain)
+
+
+def _describe(plan: SearchPlan, plain: Callable[[], dict[str, Any]]) -> RunDescription:
     first = plan.configurations[0]
-    made = {f.name: getattr(first, f.name) for f in fields(first)}
-    return Sheet(**{**made, "plugins": plan.request.plugins}, search=plan)
+    description = RunDescription.of(first, lambda: yaml_reader.dump(plain()))
+    return replace(description, plugins=plan.request.plugins)
 
 
-@dataclass
-class Ground(Configuration):
-    """What the figures of a setting depend on, whatever it is that is searched: scenarios, policy,
-    seed."""
-
-    parts: tuple[Configuration, ...] = ()
-
-    def plain(self) -> dict[str, Any]:
-        """As plain data."""
-        return {
-            "command": self.command,
-            "configurations": {each.scenario_name: _alone(each).plain() for each in self.parts},
-        }
-
-
-def _alone(made: Configuration) -> Configuration:
+def _first_policy(configuration: Configuration) -> Configuration:
     """With the policy that is tuned only."""
-    name = next(iter(made.policies))
-    return replace(made, replications=1, policies={name: made.policies[name]})
-
-
-def ground(plan: SearchPlan) -> Ground:
-    """Of a plan."""
-    made = sheet(plan)
-    return Ground(
-        **{f.name: getattr(made, f.name) for f in fields(Configuration)},
-        parts=tuple(plan.configurations),
-    )
+    name = next(iter(configuration.policies))
+    return replace(configuration, replications=1, policies={name: configuration.policies[name]})
 
 
 def read_plan(path: Path, plugins: tuple[Path, ...] = ()) -> SearchPlan:

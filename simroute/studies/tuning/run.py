@@ -6,17 +6,18 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
-from simroute.execution.cached import Cache
-from simroute.experiment.job import Work
-from simroute.storage.run_folder import (
-    RunStore,
-)
+from simroute.errors import InputError
+from simroute.execution.cached import Cached, ReplicationCache, RunStore
+from simroute.execution.pool import ProcessPool
+from simroute.experiment.job import Executor
+from simroute.storage.folder import REMEDY
+from simroute.storage.run_folder import RunFolder
 from simroute.studies.comparison.random_outages import (
     OutageExposure,
     expected_exposures,
     outage_exposure,
 )
-from simroute.studies.tuning.config_file import ground, sheet
+from simroute.studies.tuning.config_file import describe_search, describe_weather
 from simroute.studies.tuning.outcome.confirmation import confirm
 from simroute.studies.tuning.outcome.tuning import Tuning
 from simroute.studies.tuning.plan import SearchPlan
@@ -32,59 +33,60 @@ from simroute.studies.tuning.search.evaluations import (
 )
 from simroute.studies.tuning.search.loop import Search
 from simroute.studies.tuning.search.progress import SearchListener
-from simroute.studies.tuning.search.recall import Recall
 
 
 def tune(
     plan: SearchPlan,
     *,
     workers: int = 1,
-    evaluate: Evaluate | None = None,
+    executor: Executor | None = None,
+    cache: bool = False,
     watch: SearchListener | None = None,
     out: Path | None = None,
     resume: bool = False,
     report: bool = True,
-    perform: Work | None = None,
-    cache: bool = False,
 ) -> Tuning:
     """Search, then confirm in fresh weather. After Ctrl-C: from what is there.
 
-    `evaluate` stands in for the simulator, `perform` plays its runs elsewhere. With `out`, a folder
-    that is there, every run is kept as it is finished; `resume` goes on with those of an unfinished
-    search. `cache`: runs of earlier searches are read back. Raises KeyboardInterrupt before
-    anything is there, InputError, WorkerLostError, ReplicationError.
+    `executor`: plays the runs, None: `workers` processes here. With `out`, a folder that is there,
+    every run is kept as it is finished; `resume` goes on with those of an unfinished search.
+    `cache`: runs of earlier searches are read back. Raises KeyboardInterrupt before anything is
+    there, InputError, WorkerLostError, ReplicationError.
     """
     watch = watch or SearchListener()
-    made = sheet(plan)
-    begin = (
-        RunStore.begin(made, out, False, watch.warn)
-        if not resume or out is None
-        else RunStore.resume(made, out, None, watch.warn)
-    )
     with ExitStack() as stack:
-        folder = stack.enter_context(begin)
-        if evaluate is None:
-            simulator = Simulator(plan.stages, plan.policy, workers, perform)
-            stack.callback(simulator.close)
-            evaluate = simulator
-        beside = evaluate
+        folder = stack.enter_context(
+            RunFolder.open(describe_search(plan), out, watch.warn, resume=resume)
+        )
+        _refuse_earlier_names(folder, out)
+        executor = executor or stack.enter_context(ProcessPool(workers))
+        stores: list[RunStore] = [folder] if out is not None else []
         if cache:
-            shelf = Cache(ground(plan), watch.warn)
-            stack.callback(shelf.close)
-            evaluate = again = Recall(evaluate, shelf, plan.space)
-            stack.callback(
-                lambda: (
-                    watch.warn(f"{again.count} runs are read back from {shelf.place}/")
-                    if again.count
-                    else None
-                )
-            )
-        if out is not None:
-            evaluate, beside = (Recall(each, folder, plan.space) for each in (evaluate, beside))
-        found = _searched(plan, evaluate, watch)
-        _beside(found, beside, watch)
-        folder.finish(found, found.outputs(report))
-        return found
+            store = stack.enter_context(ReplicationCache(describe_weather(plan), watch.warn))
+            stores.append(store)
+            stack.callback(_tell_reads, store, watch)
+        evaluate = Simulator(plan.stages, plan.policy, Cached(executor, stores))
+        result = _searched(plan, evaluate, watch)
+        _beside(result, evaluate, watch)
+        outputs = result.outputs(report)
+        result.unwritten, result.problems = folder.finish(outputs, interrupted=result.interrupted)
+        return result
+
+
+def _refuse_earlier_names(folder: RunFolder, out: Path | None) -> None:
+    """Raises InputError if the runs of a resumed search are named by their values, as they were
+    once."""
+    keys = folder.keys()
+    if any(name.startswith("[") for name, _ in keys):
+        raise InputError(
+            f"{out}: cannot be resumed: it was begun by a simroute that named its runs otherwise; "
+            f"continue with that one, or {REMEDY}"
+        )
+
+
+def _tell_reads(store: ReplicationCache, watch: SearchListener) -> None:
+    if store.reads:
+        watch.warn(f"{store.reads} runs are read back from {store.path}/")
 
 
 def _searched(plan: SearchPlan, evaluate: Evaluate, watch: SearchListener) -> Tuning:

@@ -18,7 +18,7 @@ from simroute.execution import pool
 from simroute.metrics import METRICS, Figures
 from simroute.models.spec import Budget, Deployment, Outage, Scenario, Slo, Workload
 from simroute.statistics.intervals import Interval, interval
-from simroute.storage.folder import make_folder
+from simroute.storage.folder import RunDescription, make_default_folder, prepare_folder
 from simroute.studies.comparison.assertions import parse_assertion
 from simroute.studies.comparison.study import Study
 from simroute.studies.comparison.verdict import verdict
@@ -229,9 +229,7 @@ def test_a_wrong_assertion_is_refused_with_the_nearest_name(text: str, hint: str
 @pytest.mark.usefixtures("played")
 def test_a_run_writes_its_files_and_leaves_no_drafts(tmp_path: Path) -> None:
     """summary.json and config.yaml, nothing else."""
-    found = run_study(
-        configuration("bold", "safe"), out=make_folder(configuration("bold"), tmp_path / "run")
-    )
+    found = run_study(configuration("bold", "safe"), out=prepare_folder(tmp_path / "run"))
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "config.yaml",
         "summary.json",
@@ -244,8 +242,8 @@ def test_the_default_folder_is_numbered_when_it_is_taken(
 ) -> None:
     """storm-compare, then -2, then -3."""
     monkeypatch.chdir(tmp_path)
-    made = configuration("bold")
-    assert [make_folder(made, None).as_posix() for _ in range(3)] == [
+    made = RunDescription.of(configuration("bold"))
+    assert [make_default_folder(made).as_posix() for _ in range(3)] == [
         f"reports/storm-compare{end}" for end in ("", "-2", "-3")
     ]
 
@@ -271,7 +269,7 @@ def test_r06_a_default_folder_lies_under_reports_whatever_the_scenario_is_called
     """Its name is made of [a-z0-9._-] alone; compared with commonpath, as '/out-evil' begins with
     '/out'."""
     monkeypatch.chdir(tmp_path)
-    made = make_folder(replace(configuration("bold"), scenario_name=name), None)
+    made = make_default_folder(replace(RunDescription.of(configuration("bold")), name=name))
     assert made.is_dir()
     assert re.fullmatch(r"[a-z0-9._-]+", made.name)
     reports = (tmp_path / "reports").resolve()
@@ -283,7 +281,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_run(tmp_path: Pat
     """One line with the remedy."""
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(InputError) as caught:
-        make_folder(configuration("bold"), tmp_path / "taken")
+        prepare_folder(tmp_path / "taken")
     assert "--out" in caught.value.lines[0]
 
 

@@ -11,8 +11,9 @@ import pytest
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.loading import restore
 from simroute.errors import InputError
-from simroute.execution import pool
+from simroute.execution.pool import ProcessPool
 from simroute.execution.progress import StudyListener
+from simroute.experiment.job import Job
 from simroute.experiment.run import replicate
 from simroute.metrics import Figures
 from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Workload
@@ -20,6 +21,7 @@ from simroute.policies.retry import Retry
 from simroute.statistics.intervals import interval
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.yearly import strata, yearly_figures, yearly_sentences
+from simroute.testing import ScriptedExecutor
 
 YEAR, HORIZON = 43_200.0, 2400.0
 """A year of twelve hours, and a horizon of forty minutes."""
@@ -66,7 +68,7 @@ def conditional() -> dict:
     """What conditional simulation says of the short year."""
     configuration = made()
     runs = {policy: [replicate(configuration, policy, r) for r in range(6)] for policy in POLICIES}
-    return yearly_figures(configuration, runs, year=YEAR)
+    return yearly_figures(configuration, runs, ProcessPool(), year=YEAR)
 
 
 def test_without_a_policy_a_year_succeeds_as_often_as_the_closed_form_says(
@@ -112,7 +114,9 @@ def test_a_year_without_a_failure_has_no_bounds() -> None:
     """Nothing went wrong in any horizon: that does not prove that nothing does."""
     spotless = made(replace(SCENARIO, outages={"x": replace(X, error_share=0.0, slow_down=2.0)}), 3)
     runs = {policy: [replicate(spotless, policy, r) for r in range(3)] for policy in POLICIES}
-    assert yearly_figures(spotless, runs, year=YEAR)["policies"]["direct"]["success_rate"] == {
+    assert yearly_figures(spotless, runs, ProcessPool(), year=YEAR)["policies"]["direct"][
+        "success_rate"
+    ] == {
         "mean": 1.0,
         "low": None,
         "high": None,
@@ -126,26 +130,17 @@ class Play:
         self.stop: int | None = None
         self.count = 0
 
-    def __call__(
-        self,
-        configuration: Configuration,
-        policy: str,
-        replication: int,
-        *others: object,
-        **named: object,
-    ) -> Figures:
+    def __call__(self, job: Job) -> Figures:
         if self.count == self.stop:
             raise KeyboardInterrupt
         self.count += 1
-        return replicate(configuration, policy, replication)
+        return replicate(job.configuration, job.policy, job.replication)
 
 
-def test_a_year_is_remembered_and_goes_on_where_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_year_is_remembered_and_goes_on_where_it_was(tmp_path: Path) -> None:
     """Cut among the runs of a year: those and the study's own are kept, config.yaml knows that it
     was asked for, and the bits are the same."""
-    monkeypatch.setattr(pool, "replicate", play := Play())
+    executor = ScriptedExecutor(play := Play())
     short = replace(
         SCENARIO,
         horizon=1800.0,
@@ -155,13 +150,13 @@ def test_a_year_is_remembered_and_goes_on_where_it_was(
     wanted = replace(made(short, 2), study=StudyOptions(yearly=True))
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
-    whole = compare(wanted, out=tmp_path / "whole")
+    whole = compare(wanted, out=tmp_path / "whole", executor=executor)
     many, play.stop, play.count = play.count, 9, 0
-    assert compare(wanted, out=tmp_path / "cut", watch=Quiet()).interrupted
+    assert compare(wanted, out=tmp_path / "cut", watch=Quiet(), executor=executor).interrupted
     play.stop, play.count = None, 0
     again = restore(tmp_path / "cut" / "config.yaml")
     assert again.study.yearly
-    found = compare(again, out=tmp_path / "cut", resume=True)
+    found = compare(again, out=tmp_path / "cut", resume=True, executor=executor)
     assert play.count == many - 9 > 0
     assert found.to_json() == whole.to_json()
     assert "In a year" in found.report()

@@ -9,7 +9,8 @@ import pytest
 import simroute as sr
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
-from simroute.execution import pool
+from simroute.execution.pool import ProcessPool
+from simroute.experiment.run import replicate
 from simroute.metrics import METRICS, Figures
 from simroute.models import spec
 from simroute.studies.comparison.run import compare
@@ -20,6 +21,7 @@ from simroute.studies.sensitivity.factors import scenario_factors
 from simroute.studies.sensitivity.grid import play_grid
 from simroute.studies.sensitivity.ranges import parse_ranges
 from simroute.studies.sensitivity.run import run_sensitivity, silent
+from simroute.testing import ScriptedExecutor
 
 SHORT = ["scenario.horizon=50m", "scenario.workload.rate=0.1"]
 MILD = ["scenario.workload.rate=0.03", "scenario.slo.success=0.5"]
@@ -101,16 +103,16 @@ def test_a_winner_among_several_is_told_by_intervals_that_hold_together():
 
 
 def test_where_it_is_played_does_not_change_a_bit():
-    """Settings handed to `perform`, one configuration after another."""
+    """Settings handed to an executor, one configuration after another."""
     plan = sweep.plan_sweep("demo", ["direct"], SHORT, ["scenario.workload.rate=0.2..0.3:2"], 1, 2)
-    asked = []
-
-    def elsewhere(made, jobs, *others):
-        asked.append(jobs)
-        return pool.work(made, jobs, *others)
-
-    assert run_sensitivity(plan, perform=elsewhere).to_json() == run_sensitivity(plan).to_json()
-    assert asked == [[("direct", 0), ("direct", 1)]] * 2
+    elsewhere = ScriptedExecutor(
+        lambda job: replicate(job.configuration, job.policy, job.replication)
+    )
+    assert run_sensitivity(plan, executor=elsewhere).to_json() == run_sensitivity(plan).to_json()
+    assert [(job.policy, job.replication) for job in elsewhere.jobs] == [
+        ("direct", 0),
+        ("direct", 1),
+    ] * 2
 
 
 def test_a_crossing_by_cost_lies_where_the_lines_cross():
@@ -157,7 +159,7 @@ def test_a_policy_that_an_axis_does_not_touch_is_run_once():
         for s in (5, 60)
     ]
     heard = []
-    found, _ = play_grid(made, 1, lambda done, total: heard.append((done, total)))
+    found, _ = play_grid(made, ProcessPool(), lambda done, total: heard.append((done, total)))
     assert heard == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert found[0] is not None
     assert found[1] is not None
@@ -171,7 +173,9 @@ def test_workers_do_not_change_a_bit():
         load("compare", "demo", ["direct"], [*SHORT, f"scenario.workload.rate={rate}"], 1, 2)
         for rate in (0.2, 0.3)
     ]
-    one, two = (play_grid(made, workers, silent)[0] for workers in (1, 2))
+    one = play_grid(made, ProcessPool(), silent)[0]
+    with ProcessPool(2) as workers:
+        two = play_grid(made, workers, silent)[0]
     assert [study.to_json() for study in one if study] == [
         study.to_json() for study in two if study
     ]

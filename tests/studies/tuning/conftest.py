@@ -2,7 +2,7 @@
 
 import pytest
 
-from problems import COST
+from problems import COST, scripted
 from simroute.studies.tuning import SearchRequest, plan_search, tune
 
 ENTRIES = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log"}
@@ -31,4 +31,9 @@ def wanted():
 @pytest.fixture(scope="session")
 def solved(wanted):
     """The result of a search with a stand-in for the simulator."""
-    return lambda evaluate, **changes: tune(plan_search(wanted(**changes)), evaluate=evaluate)
+
+    def solve(evaluate, around=lambda executor: executor, **changes):
+        plan = plan_search(wanted(**changes))
+        return tune(plan, executor=around(scripted(plan, evaluate)))
+
+    return solve

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from problems import bowl, known
+from problems import bowl, known, scripted
 from simroute.errors import InputError
+from simroute.metrics import Figures
+from simroute.storage import Journal
 from simroute.storage.journal import JOURNAL
-from simroute.studies.tuning import plan_search, read_plan, sheet, tune
-from simroute.studies.tuning.config_file import ground
+from simroute.studies.tuning import describe_search, plan_search, read_plan, tune
+from simroute.studies.tuning.config_file import describe_weather
 from simroute.studies.tuning.search.evaluations import SEARCH
 
 FILES = ("summary.json", "tune.json", "config.yaml", "tuned.yaml", "report.html", "trials.parquet")
@@ -23,7 +25,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from problems import bowl, known
+from problems import bowl, known, scripted
 from simroute.studies.tuning import read_plan, tune
 
 def evaluate(tasks, settings, count=iter(range(1000))):
@@ -32,7 +34,8 @@ def evaluate(tasks, settings, count=iter(range(1000))):
             os.kill(os.getpid(), signal.SIGKILL)
         yield found
 
-tune(read_plan(Path(sys.argv[2])), evaluate=evaluate, out=Path(sys.argv[3]))
+plan = read_plan(Path(sys.argv[2]))
+tune(plan, executor=scripted(plan, evaluate), out=Path(sys.argv[3]))
 """
 
 
@@ -48,8 +51,13 @@ def elsewhere(tmp_path, monkeypatch):
 def whole(wanted, tmp_path_factory):
     """The folder of a small search that was not interrupted."""
     out = tmp_path_factory.mktemp("uncut")
-    tune(plan_search(wanted(**SMALL)), evaluate=known(bowl), out=out)
+    search(plan_search(wanted(**SMALL)), known(bowl), out=out)
     return out
+
+
+def search(plan, evaluate, **others):
+    """The search with a stand-in for the simulator."""
+    return tune(plan, executor=scripted(plan, evaluate), **others)
 
 
 class Counted:
@@ -75,12 +83,12 @@ def test_a_search_that_was_cut_short_goes_on_with_the_same_bits(wanted, whole, c
     """In the first rung, in the search, in the confirmation; what is finished is not run again."""
     plan = plan_search(wanted(**SMALL))
     try:
-        assert tune(plan, evaluate=Counted(cut), out=Path("cut")).interrupted
+        assert search(plan, Counted(cut), out=Path("cut")).interrupted
     except KeyboardInterrupt:
         assert cut == 1  # nothing could be recommended yet
     assert Path("cut", JOURNAL).exists()
     rest = Counted()
-    tune(plan, evaluate=rest, out=Path("cut"), resume=True)
+    search(plan, rest, out=Path("cut"), resume=True)
     assert rest.count == count_of(whole, "search") + count_of(whole, "fresh") - cut
     assert same(whole, "cut") == []
     assert not Path("cut", JOURNAL).exists()
@@ -95,7 +103,7 @@ def test_a_search_that_was_killed_goes_on_with_the_same_bits(wanted, whole):
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     rest = Counted()
-    tune(plan_search(wanted(**SMALL)), evaluate=rest, out=Path("cut"), resume=True)
+    search(plan_search(wanted(**SMALL)), rest, out=Path("cut"), resume=True)
     assert same(whole, "cut") == []
     assert rest.count == count_of(whole, "search") + count_of(whole, "fresh") - 60
 
@@ -119,32 +127,45 @@ def test_its_config_gives_the_same_files_again(wanted):
         "constraints": ["success_rate>=0.9"],
     }
     plan = plan_search(wanted(**{**SMALL, "evaluations": 40}, **words))
-    tune(plan, evaluate=known(bowl), out=Path("first"))
+    search(plan, known(bowl), out=Path("first"))
     again = read_plan(Path("first/config.yaml"))
-    assert sheet(again).to_yaml() == sheet(plan).to_yaml()
-    tune(again, evaluate=known(bowl), out=Path("cut"))
+    assert describe_search(again).text == describe_search(plan).text
+    search(again, known(bowl), out=Path("cut"))
     assert same("first", "cut") == []
 
 
 def test_another_search_may_not_go_on_with_it(wanted):
     """Each difference is named by its key; a new search is refused while there is an unfinished
     one."""
-    assert tune(plan_search(wanted(**SMALL)), evaluate=Counted(57), out=Path("cut")).interrupted
+    assert search(plan_search(wanted(**SMALL)), Counted(57), out=Path("cut")).interrupted
     for changes, told in (
         ({"evaluations": 300}, "search.evaluations was 90 and is now 300"),
         ({"confirm": 9}, "search.confirm was 4 and is now 9"),
     ):
         with pytest.raises(InputError, match=told):
-            tune(
+            search(
                 plan_search(wanted(**{**SMALL, **changes})),
-                evaluate=known(bowl),
+                known(bowl),
                 out=Path("cut"),
                 resume=True,
             )
     with pytest.raises(
         InputError, match=r"\(57 .*finished\); continue it with simroute tune --resume --out cut"
     ):
-        tune(plan_search(wanted()), evaluate=known(bowl), out=Path("cut"))
+        search(plan_search(wanted()), known(bowl), out=Path("cut"))
+
+
+def test_a_search_whose_runs_are_named_otherwise_is_refused(wanted):
+    """As an earlier simroute named them, by their values: one line, and nothing is touched."""
+    plan = plan_search(wanted(**SMALL))
+    assert search(plan, Counted(57), out=Path("cut")).interrupted
+    journal = Journal.open(Path("cut"))
+    journal.add('["search", 0, {"breaker.failures": 3}]', 0, Figures({}, {}, {}, [], {}))
+    journal.close()
+    before = Path("cut", JOURNAL).read_bytes()
+    with pytest.raises(InputError, match="cannot be resumed: it was begun by a simroute that"):
+        search(plan, known(bowl), out=Path("cut"), resume=True)
+    assert Path("cut", JOURNAL).read_bytes() == before
 
 
 @pytest.mark.slow
@@ -152,28 +173,27 @@ def test_the_cache_serves_any_search_of_the_same_policy_weather_and_seed(wanted)
     """Other goals and another budget read back what they share; another seed, policy file or
     weather does not."""
     first, again, other = Counted(), Counted(), Counted()
-    tune(plan_search(wanted(**SMALL)), evaluate=first, cache=True)
-    tune(plan_search(wanted(**SMALL)), evaluate=again, cache=True)
+    search(plan_search(wanted(**SMALL)), first, cache=True)
+    search(plan_search(wanted(**SMALL)), again, cache=True)
     assert (first.count > 80, again.count) == (True, 0)
-    found = tune(
+    found = search(
         plan_search(wanted(evaluations=120, constraints=["success_rate>=0.5"])),
-        evaluate=other,
+        other,
         cache=True,
     )
     assert 0 < other.count < found.evaluations.spent[SEARCH]
-    plain = ground(plan_search(wanted())).to_yaml()
-    assert ground(plan_search(wanted(against=["failover"], confirm=5))).to_yaml() == plain
+    plain = describe_weather(plan_search(wanted()))
+    assert describe_weather(plan_search(wanted(against=["failover"], confirm=5))).text == plain.text
     for changes in (
         {"seed": 2},
         {"policy": "failover", "entries": {"timeout.total": "5s..9s"}},
         {"overrides": ["scenario.horizon=3m"]},
     ):
-        assert ground(plan_search(wanted(**changes))).to_yaml() != plain
+        assert describe_weather(plan_search(wanted(**changes))).text != plain.text
 
 
 def test_a_journal_that_cannot_be_added_to_ends_the_journal_and_not_the_search(wanted, monkeypatch):
     """A full disk: it is said once, and the result is there."""
-    from simroute.storage import Journal
     from simroute.studies.tuning.search.progress import SearchListener
 
     def full(*_):
@@ -185,8 +205,8 @@ def test_a_journal_that_cannot_be_added_to_ends_the_journal_and_not_the_search(w
 
     lines = []
     monkeypatch.setattr(Journal, "add", full)
-    assert not tune(
-        plan_search(wanted(**SMALL)), evaluate=known(bowl), out=Path("first"), watch=Heard()
+    assert not search(
+        plan_search(wanted(**SMALL)), known(bowl), out=Path("first"), watch=Heard()
     ).problems
     assert ["No space left on device" in line for line in lines] == [True]
     assert Path("first/summary.json").exists()
@@ -221,7 +241,7 @@ WRONG = {
 def test_an_edited_config_is_told_key_by_key(wanted, case):
     """One line, with what would be right."""
     changes, told = WRONG[case]
-    Path("first/config.yaml").write_text(sheet(plan_search(wanted())).to_yaml())
+    Path("first/config.yaml").write_text(describe_search(plan_search(wanted())).text)
     edited(**changes)
     with pytest.raises(InputError) as found:
         read_plan(Path("first/config.yaml"))

@@ -306,10 +306,14 @@ def test_ctrl_c_before_anything_is_there_recommends_nothing(solved):
 def test_the_same_search_has_the_same_bits_in_whatever_order_runs_are_finished(solved, plain):
     """Results that come backwards, as those of many workers may, change nothing."""
 
-    def backwards(tasks, settings):
-        yield from reversed(list(known(bowl)(tasks, settings)))
+    class Backwards:
+        def __init__(self, executor):
+            self._executor = executor
 
-    second = solved(backwards)
+        def run(self, jobs, progress=None):
+            yield from reversed(list(self._executor.run(jobs)))
+
+    second = solved(known(bowl), Backwards)
     assert plain.to_json() == second.to_json()
     assert plain.trials.equals(second.trials)
 

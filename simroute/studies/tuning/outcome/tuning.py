@@ -22,7 +22,7 @@ from simroute.storage.run_folder import (
     text_output,
 )
 from simroute.storage.tables import write_parquet as write_table
-from simroute.studies.tuning.config_file import sheet
+from simroute.studies.tuning.config_file import describe_search
 from simroute.studies.tuning.outcome import effects
 from simroute.studies.tuning.outcome.confirmation import Confirmation
 from simroute.studies.tuning.plan import SearchPlan
@@ -176,7 +176,7 @@ class Tuning:
         """The page, one self-contained HTML file."""
         from simroute.report.tuning_page import render_page
 
-        return render_page(self.summary, self.lines(), sheet(self.plan).to_yaml())
+        return render_page(self.summary, self.lines(), describe_search(self.plan).text)
 
     def to_html(self, path: str | Path) -> None:
         """Write the page. Raises OSError."""

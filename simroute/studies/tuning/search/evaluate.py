@@ -4,13 +4,13 @@ replications are."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simroute.config.configuration import Configuration
 from simroute.config.variation import Variation
-from simroute.execution.pool import ProcessPool
-from simroute.experiment.job import Numbered, Replicated, Work
+from simroute.experiment.job import Executor, Job
 from simroute.experiment.run import ReplicationError
 from simroute.studies.tuning.problem.space import Values
 from simroute.studies.tuning.search.evaluations import POLICY, CandidateValues, Run, RunTask
@@ -19,51 +19,45 @@ from simroute.text import setting_text
 
 @dataclass
 class Simulator:
-    """Runs tasks: `stages[stage]` has a configuration for each scenario, all with the one policy
-    that is varied.
-
-    `perform`: plays them elsewhere than in `workers` processes here, which stay until `close`.
-    """
+    """Runs tasks on an executor. stages: for each a configuration of each scenario, all with the
+    one policy that is varied."""
 
     stages: dict[str, list[Configuration]]
     policy: str
-    workers: int = 1
-    perform: Work | None = None
-    _crew: ProcessPool = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._crew = ProcessPool(self.workers, metrics_only=True)
+    executor: Executor
 
     def __call__(
         self, tasks: list[RunTask], settings: CandidateValues
     ) -> Iterator[tuple[RunTask, Run]]:
         """Raises WorkerLostError; ReplicationError, which tells the values of the setting that
         failed."""
-        places = list(dict.fromkeys((task.stage, task.scenario) for task in tasks))
-        named = {
+        names = {
             number: values.get(POLICY, f"setting {number}") for number, values in settings.items()
         }
         layers = {number: self._layers(values) for number, values in settings.items()}
-        made = [
-            replace(
+        configurations = {
+            (stage, scenario): replace(
                 self.stages[stage][scenario],
-                policies={named[number]: layers[number][scenario] for number in settings},
+                policies={names[number]: layers[number][scenario] for number in settings},
             )
-            for stage, scenario in places
-        ]
+            for stage, scenario in dict.fromkeys((task.stage, task.scenario) for task in tasks)
+        }
         jobs = {
-            (
-                places.index((task.stage, task.scenario)),
-                (named[task.candidate], task.replication),
+            Job(
+                configurations[task.stage, task.scenario],
+                names[task.candidate],
+                task.replication,
+                metrics_only=True,
             ): task
             for task in tasks
         }
         try:
-            for number, done in self._played(made, list(jobs)):
-                yield jobs[number, done.job], Run(done.figures.metrics, done.figures.pooled)
+            with closing(self.executor.run(list(jobs))) as results:
+                for job, figures, _ in results:
+                    yield jobs[job], Run(figures.metrics, figures.pooled)
         except ReplicationError as error:
             values = next(
-                settings[number] for number, name in named.items() if name == error.policy
+                settings[number] for number, name in names.items() if name == error.policy
             )
             text = (
                 ", ".join(f"{name}={setting_text(value)}" for name, value in values.items())
@@ -73,24 +67,9 @@ class Simulator:
                 error.policy, error.replication, f"{error} ({error.policy}: {text})"
             ) from error
 
-    def _played(
-        self, made: list[Configuration], jobs: list[Numbered]
-    ) -> Iterator[tuple[int, Replicated]]:
-        if self.perform is None:
-            yield from self._crew.play(made, jobs)
-            return
-        for number, each in enumerate(made):
-            own = [job for place, job in jobs if place == number]
-            for done in self.perform(each, own, self.workers, None, lambda job, seconds: None):
-                yield number, done
-
     def _layers(self, values: Values) -> list[dict[str, Any]]:
         """For each scenario, since a budget may come from it."""
         first = next(iter(self.stages.values()))
         if POLICY in values:
             return [each.policies[values[POLICY]] for each in first]
         return [Variation(each, self.policy).build_layers(values) for each in first]
-
-    def close(self) -> None:
-        """End the workers, at once."""
-        self._crew.close()
