@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all, and names and paths inside SQL."""
+"""Files that are there as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,13 +18,3 @@ def written(path: Path) -> Iterator[Path]:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
-
-
-def sql_text(value: object) -> str:
-    """A text or path as an SQL literal, quotes included."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def sql_name(name: str) -> str:
-    """A name of a table or column as an SQL identifier, quotes included."""
-    return '"' + name.replace('"', '""') + '"'

@@ -10,6 +10,7 @@ import numpy as np
 
 from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.storage.disk import translate_errors
+from simroute.traces.sql import identifier, text_literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,12 +81,15 @@ class Frames:
         path = self._folder / f"{table}-{self._parts:05d}.parquet"
         # a column of None alone has no type
         typed = ", ".join(
-            f'"{name}"::VARCHAR AS "{name}"' for name in COLUMNS[table] if name in WORDS
+            f"{identifier(name)}::VARCHAR AS {identifier(name)}"
+            for name in COLUMNS[table]
+            if name in WORDS
         )
         with translate_errors(path), _in_memory_database().cursor() as base:
             base.register("part", frame)
             base.execute(
-                f"COPY (SELECT * REPLACE ({typed}) FROM part) TO '{_quoted(path)}' (FORMAT parquet)"
+                f"COPY (SELECT * REPLACE ({typed}) FROM part) TO {text_literal(str(path))} "
+                f"(FORMAT parquet)"
             )
 
     def _frame(self, table: str, chunk: Chunk) -> Any:
@@ -185,12 +189,12 @@ COLUMNS = {
 
 def join_parts(parts: list[Path], target: Path, table: str) -> None:
     """Part files, in order, into one Parquet file; without any, a file of no rows."""
-    listed = ", ".join(f"'{_quoted(part)}'" for part in parts)
+    listed = ", ".join(text_literal(str(part)) for part in parts)
     none = ", ".join(f"NULL::VARCHAR AS {column}" for column in COLUMNS[table])
     chosen = f"SELECT * FROM read_parquet([{listed}])" if parts else f"SELECT {none} WHERE false"
     with translate_errors(target), _in_memory_database().cursor() as base:
         base.execute("SET preserve_insertion_order = true")
-        base.execute(f"COPY ({chosen}) TO '{_quoted(target)}' (FORMAT parquet)")
+        base.execute(f"COPY ({chosen}) TO {text_literal(str(target))} (FORMAT parquet)")
 
 
 @cache
@@ -199,7 +203,3 @@ def _in_memory_database() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     return duckdb.connect()
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

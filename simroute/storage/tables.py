@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simroute.storage.disk import translate_errors
+from simroute.traces.sql import identifier, text_literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,11 +49,14 @@ def write_parquet(made: pd.DataFrame, path: Path) -> None:
     """As one Parquet file."""
     import duckdb
 
-    quoted = str(path).replace("'", "''")
     typed = ", ".join(
-        f'"{name}"::VARCHAR AS "{name}"' for name in made.columns if made[name].dtype == "object"
+        f"{identifier(name)}::VARCHAR AS {identifier(name)}"
+        for name in made.columns
+        if made[name].dtype == "object"
     )
     chosen = f"* REPLACE ({typed})" if typed else "*"
     with translate_errors(path), duckdb.connect() as base:
         base.register("made", made)
-        base.execute(f"COPY (SELECT {chosen} FROM made) TO '{quoted}' (FORMAT parquet)")
+        base.execute(
+            f"COPY (SELECT {chosen} FROM made) TO {text_literal(str(path))} (FORMAT parquet)"
+        )

@@ -144,7 +144,7 @@ class Killer(StudyListener):
     def __init__(self, victim: "subprocess.Popen[bytes]") -> None:
         self.victim, self.seen = victim, 0
 
-    def finished(self, job: tuple[str, int], figures: Any) -> None:
+    def finished(self, job: Job, figures: Any) -> None:
         self.seen += 1
         if self.seen == 4:
             os.kill(self.victim.pid, signal.SIGKILL)

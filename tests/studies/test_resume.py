@@ -1,12 +1,13 @@
 """An unfinished study goes on where it was: the same bits, nothing computed twice, nothing lost,
 and only the same study."""
 
+import itertools
 import json
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,22 @@ import numpy as np
 import pytest
 
 import simroute
-from simroute import version
+from simroute import api, version
 from simroute.api import compare as api_compare
 from simroute.config import plugins
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load, restore
 from simroute.errors import InputError
-from simroute.execution import pool
 from simroute.execution.collected import CollectedRuns
+from simroute.execution.pool import ProcessPool
 from simroute.execution.progress import StudyListener, delay_interrupts
-from simroute.experiment.job import WorkerLostError
-from simroute.experiment.run import replicate
+from simroute.experiment.job import (
+    Job,
+    Progress,
+    Replicated,
+    WorkerLostError,
+    silent,
+)
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.spec import Deployment, Scenario
 from simroute.storage import resume
@@ -35,6 +41,7 @@ from simroute.storage.part_files import part_folder
 from simroute.studies.comparison import study
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study
+from simroute.testing import ScriptedExecutor
 
 ROWS = ("requests.parquet", "attempts.parquet", "events.parquet")
 
@@ -59,54 +66,43 @@ def real(replications: int = 3) -> Configuration:
     )
 
 
-Play = Callable[..., list[tuple[str, int]]]
+def scripted(
+    stop: int | None = None, error: type[BaseException] = KeyboardInterrupt
+) -> ScriptedExecutor:
+    """Made-up figures; Ctrl-C is pressed, or something else happens, after so many."""
+    count = itertools.count()
+
+    def play(job: Job) -> Figures:
+        if next(count) == stop:
+            raise error("cut")
+        return Figures(
+            dict.fromkeys(METRICS, 1 / (3 + job.replication)),
+            {"availability": (1, 3)},
+            {},
+            [[], []],
+            {},
+        )
+
+    return ScriptedExecutor(play)
 
 
-@pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Play:
-    """Replications are scripted: a function that sets after how many Ctrl-C is pressed, and gives
-    the list of what was played."""
-
-    def scripted(
-        stop: int | None = None, error: type[BaseException] = KeyboardInterrupt
-    ) -> list[tuple[str, int]]:
-        played: list[tuple[str, int]] = []
-
-        def one(
-            made: Configuration,
-            policy: str,
-            replication: int,
-            rows: Any = None,
-            progress: Any = None,
-        ) -> Figures:
-            if len(played) == stop:
-                raise error("cut")
-            played.append((policy, replication))
-            return Figures(
-                dict.fromkeys(METRICS, 1 / (3 + replication)),
-                {"availability": (1, 3)},
-                {},
-                [[], []],
-                {},
-            )
-
-        monkeypatch.setattr(pool, "replicate", one)
-        return played
-
-    return scripted
+def keys(executor: ScriptedExecutor) -> list[tuple[str, int]]:
+    """What was played."""
+    return [(job.policy, job.replication) for job in executor.jobs]
 
 
-def cut_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+class CutAfter:
     """The real thing, with Ctrl-C pressed at the start of the replication after so many."""
-    left = [count]
 
-    def one(*arguments: Any, **others: Any) -> Figures:
-        left[0] -= 1
-        if left[0] < 0:
-            raise KeyboardInterrupt
-        return replicate(*arguments, **others)
+    def __init__(self, count: int) -> None:
+        self._left = count
 
-    monkeypatch.setattr(pool, "replicate", one)
+    def run(self, jobs: Sequence[Job], progress: Progress = silent) -> Iterator[Replicated]:
+        for job in jobs:
+            self._left -= 1
+            if self._left < 0:
+                raise KeyboardInterrupt
+            yield from ProcessPool().run([job], progress)
 
 
 def begun(made: Configuration, out: Path, **others: Any) -> Study | None:
@@ -141,15 +137,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_resumed_study_ends_with_the_same_bits(
-    count: int, rows: bool, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    count: int, rows: bool, whole: Path, tmp_path: Path
 ) -> None:
     """Cut after one, two and five of six runs, and continued: summary.json, evidence.json and every
     row file are equal byte for byte."""
-    cut_after(count, monkeypatch)
-    found = begun(real(), tmp_path / "cut", rows=rows)
+    found = begun(real(), tmp_path / "cut", rows=rows, executor=CutAfter(count))
     assert found is None or found.interrupted
     assert (tmp_path / "cut" / JOURNAL).is_file()
-    monkeypatch.undo()
     again = compare(real(), out=tmp_path / "cut", resume=True)
     assert not again.interrupted
     kept = ("summary.json", "evidence.json", "config.yaml", *(ROWS if rows else ()))
@@ -161,14 +155,10 @@ def test_a_resumed_study_ends_with_the_same_bits(
     assert names(tmp_path / "cut") == {*kept, "report.html"}
 
 
-def test_a_resumed_study_has_the_same_evidence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resumed_study_has_the_same_evidence(tmp_path: Path) -> None:
     """Counts of all replications and of the first, and its story."""
     whole = compare(real())
-    cut_after(4, monkeypatch)
-    begun(real(), tmp_path / "cut")
-    monkeypatch.undo()
+    begun(real(), tmp_path / "cut", executor=CutAfter(4))
     again = compare(real(), out=tmp_path / "cut", resume=True)
     for policy in whole.runs:
         for one, two in (
@@ -180,59 +170,50 @@ def test_a_resumed_study_has_the_same_evidence(
         assert all(run.evidence is None for run in again.runs[policy])
 
 
-def test_nothing_is_computed_twice(tmp_path: Path, play: Play) -> None:
+def test_nothing_is_computed_twice(tmp_path: Path) -> None:
     """Cut after three of six: the other three are played; cut again after one of them, two are
     left."""
     made = configuration("bold", "safe")
-    assert len(first := play(3)) == 0
-    begun(made, tmp_path)
-    assert first == [("bold", 0), ("safe", 0), ("bold", 1)]
-    second = play(1)
-    begun_again = compare(made, out=tmp_path, resume=True)
-    assert second == [("safe", 1)]
+    first = scripted(3)
+    begun(made, tmp_path, executor=first)
+    assert keys(first) == [("bold", 0), ("safe", 0), ("bold", 1)]
+    second = scripted(1)
+    begun_again = compare(made, out=tmp_path, resume=True, executor=second)
+    assert keys(second) == [("safe", 1)]
     assert (begun_again.interrupted, begun_again.replications) == (True, 2)
-    third = play()
-    assert compare(made, out=tmp_path, resume=True).replications == 3
-    assert third == [("bold", 2), ("safe", 2)]
+    third = scripted()
+    assert compare(made, out=tmp_path, resume=True, executor=third).replications == 3
+    assert keys(third) == [("bold", 2), ("safe", 2)]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, WorkerLostError])
-def test_a_failure_keeps_what_is_finished(
-    error: type[Exception], tmp_path: Path, play: Play
-) -> None:
+def test_a_failure_keeps_what_is_finished(error: type[Exception], tmp_path: Path) -> None:
     """A replication that fails and a lost worker alike."""
     made = configuration("bold", "safe")
-    play(3, error)
+    executor = scripted(3, error)
     with pytest.raises(error):
-        begun(made, tmp_path)
-    rest = play()
-    compare(made, out=tmp_path, resume=True)
-    assert len(rest) == 3
+        begun(made, tmp_path, executor=executor)
+    rest = scripted()
+    compare(made, out=tmp_path, resume=True, executor=rest)
+    assert len(rest.jobs) == 3
 
 
-def test_the_configuration_is_there_before_anything_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_configuration_is_there_before_anything_runs(tmp_path: Path) -> None:
     """So that a resumed command needs no words."""
     seen: list[set[str]] = []
 
-    def look(*_: Any, **__: Any) -> Figures:
+    def look(_: Job) -> Figures:
         seen.append(names(tmp_path))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pool, "replicate", look)
-    begun(real(), tmp_path)
+    begun(real(), tmp_path, executor=ScriptedExecutor(look))
     assert {"config.yaml", JOURNAL} <= seen[0]
     assert names(tmp_path) == set(), "nothing is finished, so that nothing is left"
 
 
-def test_what_is_restored_from_the_folder_is_the_same_study(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_restored_from_the_folder_is_the_same_study(tmp_path: Path) -> None:
     """`--resume --out DIR` without words."""
-    cut_after(3, monkeypatch)
-    begun(real(), tmp_path)
-    monkeypatch.undo()
+    begun(real(), tmp_path, executor=CutAfter(3))
     assert (
         compare(restore(tmp_path / "config.yaml"), out=tmp_path, resume=True).to_json()
         == compare(real()).to_json()
@@ -241,25 +222,25 @@ def test_what_is_restored_from_the_folder_is_the_same_study(
 
 @pytest.mark.parametrize("stop", [3, None])
 def test_more_replications_may_be_added_while_the_journal_is_there(
-    stop: int | None, tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+    stop: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two of three, cut or all but written: five are asked for, the rest is played, and the result
     is that of five."""
     made = configuration("bold", "safe")
-    play(stop)
+    executor = scripted(stop)
     if stop is None:
 
         def full(path: Path) -> None:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(study, "text_output", lambda make: full)
-    begun(made, tmp_path)
+    begun(made, tmp_path, executor=executor)
     monkeypatch.undo()
-    rest = play()
-    found = compare(replace(made, replications=5), out=tmp_path, resume=True)
-    assert len(rest) == 10 - (stop or 6)
-    play()
-    assert found.to_json() == compare(replace(made, replications=5)).to_json()
+    rest = scripted()
+    found = compare(replace(made, replications=5), out=tmp_path, resume=True, executor=rest)
+    assert len(rest.jobs) == 10 - (stop or 6)
+    executor = scripted()
+    assert found.to_json() == compare(replace(made, replications=5), executor=executor).to_json()
     assert "replications: 5\n" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
 
 
@@ -269,14 +250,14 @@ def plug(path: Path, text: str) -> Path:
 
 
 def test_a_run_that_differs_is_refused_and_nothing_touched(
-    tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seed, policies and their order, fewer replications, row files, plug-ins, version, arithmetic:
     one line that says what, and what to do."""
     out, first = tmp_path / "out", plug(tmp_path / "plug.py", "a = 1\n")
     made = replace(configuration("bold", "safe"), plugins=(first,))
-    play(3)
-    begun(made, out)
+    executor = scripted(3)
+    begun(made, out, executor=executor)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     other = (
         plug(tmp_path / "other" / "plug.py", "a = 2\n")
@@ -300,7 +281,7 @@ def test_a_run_that_differs_is_refused_and_nothing_touched(
     ]
     for changed, rows, words in cases:
         with pytest.raises(InputError) as caught:
-            compare(changed, out=out, resume=True, rows=rows)
+            compare(changed, out=out, resume=True, rows=rows, executor=executor)
         (line,) = caught.value.lines
         assert words in line
         assert "--out" in line
@@ -311,20 +292,22 @@ def test_a_run_that_differs_is_refused_and_nothing_touched(
         with monkeypatch.context() as patched:
             patched.setattr(target, name, value)
             with pytest.raises(InputError, match=r"9\.9|other"):
-                compare(made, out=out, resume=True)
+                compare(made, out=out, resume=True, executor=executor)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
-    rest = play()
-    compare(made, out=out, resume=True, rows=False)
-    assert len(rest) == 3
+    rest = scripted()
+    compare(made, out=out, resume=True, rows=False, executor=rest)
+    assert len(rest.jobs) == 3
 
 
-def test_other_contents_of_a_file_are_told(tmp_path: Path, play: Play) -> None:
+def test_other_contents_of_a_file_are_told(tmp_path: Path) -> None:
     """By the name of the file."""
     made = replace(configuration("bold"), files={"trace.csv": "abc"})
-    play(1)
-    begun(made, tmp_path)
+    executor = scripted(1)
+    begun(made, tmp_path, executor=executor)
     with pytest.raises(InputError, match=r"trace\.csv has other contents"):
-        compare(replace(made, files={"trace.csv": "def"}), out=tmp_path, resume=True)
+        compare(
+            replace(made, files={"trace.csv": "def"}), out=tmp_path, resume=True, executor=executor
+        )
 
 
 def test_installed_plug_ins_are_known_by_version(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,97 +322,89 @@ def test_installed_plug_ins_are_known_by_version(monkeypatch: pytest.MonkeyPatch
     assert plugins.plugin_versions([]) == (("layers-of-ours", "1.2"),)
 
 
-def test_a_new_run_does_not_write_over_an_unfinished_one(tmp_path: Path, play: Play) -> None:
+def test_a_new_run_does_not_write_over_an_unfinished_one(tmp_path: Path) -> None:
     """One line: what is finished, how to go on, or another --out."""
     made = configuration("bold", "safe")
-    play(3)
-    begun(made, tmp_path)
+    executor = scripted(3)
+    begun(made, tmp_path, executor=executor)
     with pytest.raises(InputError) as caught:
-        compare(made, out=tmp_path)
+        compare(made, out=tmp_path, executor=executor)
     (line,) = caught.value.lines
     assert "1 of 3 replications" in line
     assert f"simroute compare --resume --out {tmp_path}" in line
     assert "another folder with --out" in line
 
 
-def test_an_unfinished_run_with_nothing_finished_stops_nobody(tmp_path: Path, play: Play) -> None:
+def test_an_unfinished_run_with_nothing_finished_stops_nobody(tmp_path: Path) -> None:
     """Killed before its first replication was finished: nothing would be lost."""
     from simroute.storage import Journal
 
     made = configuration("bold")
     Journal.create(tmp_path, resume.make_header(RunDescription.of(made), False)).close()
-    play()
-    compare(made, out=tmp_path)
+    executor = scripted()
+    compare(made, out=tmp_path, executor=executor)
     assert names(tmp_path) == {"config.yaml", "summary.json"}
 
 
 @pytest.mark.parametrize("raw", [b"no journal", b"\0" * 20_000])
-def test_a_journal_that_cannot_be_read_is_not_written_over(
-    raw: bytes, tmp_path: Path, play: Play
-) -> None:
+def test_a_journal_that_cannot_be_read_is_not_written_over(raw: bytes, tmp_path: Path) -> None:
     """With and without resume: one line with the remedy."""
     (tmp_path / JOURNAL).write_bytes(raw)
-    play()
+    executor = scripted()
     for again in (False, True):
         with pytest.raises(InputError, match="cannot be read"):
-            compare(configuration("bold"), out=tmp_path, resume=again)
+            compare(configuration("bold"), out=tmp_path, resume=again, executor=executor)
     assert (tmp_path / JOURNAL).read_bytes() == raw
 
 
-def test_there_must_be_something_to_resume(tmp_path: Path, play: Play) -> None:
+def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
     """No folder, an empty one, a finished run."""
     made = configuration("bold")
-    play()
-    compare(made, out=prepare_folder(tmp_path / "done"))
+    executor = scripted()
+    compare(made, out=prepare_folder(tmp_path / "done"), executor=executor)
     for out, words in (
         (tmp_path / "nowhere", "no such folder"),
         (tmp_path, "no unfinished run"),
         (tmp_path / "done", "is finished"),
     ):
         with pytest.raises(InputError, match=words):
-            compare(made, out=out, resume=True)
+            compare(made, out=out, resume=True, executor=executor)
 
 
-def test_a_finished_run_s_files_come_back_when_the_next_comes_to_nothing(
-    tmp_path: Path, play: Play
-) -> None:
+def test_a_finished_run_s_files_come_back_when_the_next_comes_to_nothing(tmp_path: Path) -> None:
     """Another study in the same folder, interrupted at once: the folder is as it was; finished: it
     is the new one's alone."""
-    play()
-    begun(configuration("bold"), tmp_path)
+    executor = scripted()
+    begun(configuration("bold"), tmp_path, executor=executor)
     (tmp_path / "requests.parquet").write_text("rows of the first")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    play(0)
-    assert begun(configuration("safe"), tmp_path) is None
+    executor = scripted(0)
+    assert begun(configuration("safe"), tmp_path, executor=executor) is None
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
-    play()
-    begun(configuration("safe"), tmp_path)
+    executor = scripted()
+    begun(configuration("safe"), tmp_path, executor=executor)
     assert names(tmp_path) == {"config.yaml", "summary.json"}
     assert list(json.loads((tmp_path / "summary.json").read_text())["policies"]) == ["safe"]
 
 
-def test_a_folder_never_shows_two_runs_at_once(tmp_path: Path, play: Play) -> None:
+def test_a_folder_never_shows_two_runs_at_once(tmp_path: Path) -> None:
     """While the second is under way, the first one's files wait aside."""
-    play()
-    begun(configuration("bold"), tmp_path)
-    play(1, RuntimeError)
+    executor = scripted()
+    begun(configuration("bold"), tmp_path, executor=executor)
+    executor = scripted(1, RuntimeError)
     with pytest.raises(RuntimeError):
-        begun(configuration("safe", "bold"), tmp_path)
+        begun(configuration("safe", "bold"), tmp_path, executor=executor)
     assert names(tmp_path) == {"config.yaml", JOURNAL, ".earlier"}
-    play()
-    compare(configuration("safe", "bold"), out=tmp_path, resume=True)
+    executor = scripted()
+    compare(configuration("safe", "bold"), out=tmp_path, resume=True, executor=executor)
     assert names(tmp_path) == {"config.yaml", "summary.json"}
 
 
-def test_a_half_written_part_folder_is_made_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_half_written_part_folder_is_made_anew(tmp_path: Path) -> None:
     """Parts of a replication that was not finished are removed before it is played again; of a
     finished one whose parts are gone, too."""
     begun(real(2), tmp_path / "whole", rows=True)
-    cut_after(3, monkeypatch)
-    begun(real(2), tmp_path / "cut", rows=True)
-    monkeypatch.undo()
+    begun(real(2), tmp_path / "cut", rows=True, executor=CutAfter(3))
     half = part_folder(tmp_path / "cut" / ".parts", 1, 1)
     half.mkdir()
     (half / "requests-00009.parquet").write_bytes(b"half a file")
@@ -446,21 +421,19 @@ def test_a_half_written_part_folder_is_made_anew(
     assert ".parts" not in names(tmp_path / "cut")
 
 
-def test_a_second_run_in_one_folder_is_refused(
-    tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_second_run_in_one_folder_is_refused(tmp_path: Path) -> None:
     """While the first is under way: new or resumed, one line, and the first is not disturbed."""
     made, refused = configuration("bold"), []
 
-    def meanwhile(*_: Any, **__: Any) -> Figures:
+    def meanwhile(_: Job) -> Figures:
         for again in (False, True):
             with pytest.raises(InputError, match="another run is writing there") as caught:
                 compare(made, out=tmp_path, resume=again)
             refused.extend(caught.value.lines)
         return Figures(dict.fromkeys(METRICS, 1.0), {}, {}, [[], []], {})
 
-    monkeypatch.setattr(pool, "replicate", meanwhile)
-    assert compare(made, out=tmp_path).replications == 3
+    executor = ScriptedExecutor(meanwhile)
+    assert compare(made, out=tmp_path, executor=executor).replications == 3
     assert len(refused) == 6
 
 
@@ -502,15 +475,15 @@ def test_default_folders_of_runs_that_begin_together_differ(
 
 
 def test_the_newest_unfinished_default_folder_that_fits_is_found(
-    tmp_path: Path, play: Play, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of three unfinished and one finished run of the same name, the last written one of this
     configuration; one that runs is left alone."""
     monkeypatch.chdir(tmp_path)
     made = configuration("bold", "safe")
     for one, stop in ((made, 2), (replace(made, seed=9), 2), (made, 3), (made, None)):
-        play(stop)
-        begun(one, make_default_folder(RunDescription.of(one)))
+        executor = scripted(stop)
+        begun(one, make_default_folder(RunDescription.of(one)), executor=executor)
     assert unfinished(made) == "reports/storm-compare-3"
     assert unfinished(made, replications=9) == "reports/storm-compare-3"
     assert unfinished(made, seed=9) == "reports/storm-compare-2"
@@ -530,10 +503,10 @@ def unfinished(made: Configuration, **changes: Any) -> str:
 def test_resuming_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`simroute.compare(..., out=…)` keeps a journal too."""
     scenario = simroute.load_scenario("steady", "scenario.horizon=300")
-    cut_after(1, monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
-        api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path)
-    monkeypatch.undo()
+    with monkeypatch.context() as patched:
+        patched.setattr(api, "_executor", lambda name: CutAfter(1))
+        with pytest.raises(KeyboardInterrupt):
+            api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path)
     again = api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path, resume=True)
     assert (
         again.to_json() == api_compare(scenario, ["direct", "failover"], replications=2).to_json()
@@ -574,9 +547,7 @@ def test_ctrl_c_waits_for_what_must_not_be_disturbed() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_watch_is_told_what_was_finished_before_and_what_is_reached(
-    tmp_path: Path, play: Play
-) -> None:
+def test_a_watch_is_told_what_was_finished_before_and_what_is_reached(tmp_path: Path) -> None:
     """Total and finished at the start, then each replication once."""
     made, told = configuration("bold", "safe"), []
 
@@ -584,13 +555,13 @@ def test_a_watch_is_told_what_was_finished_before_and_what_is_reached(
         def started(self, total: int, finished: int) -> None:
             told.append((total, finished))
 
-        def finished(self, job: tuple[str, int], figures: Figures) -> None:
-            told.append(job)
+        def finished(self, job: Job, figures: Figures) -> None:
+            told.append((job.policy, job.replication))
 
-    play(4)
-    begun(made, tmp_path)
-    play()
-    compare(made, out=tmp_path, resume=True, watch=Told())
+    executor = scripted(4)
+    begun(made, tmp_path, executor=executor)
+    executor = scripted()
+    compare(made, out=tmp_path, resume=True, watch=Told(), executor=executor)
     assert told == [(6, 4), ("bold", 2), ("safe", 2)]
 
 
@@ -600,8 +571,8 @@ def test_simulated_time_is_told_within_a_replication(workers: int) -> None:
     reached: dict[tuple[str, int], list[float]] = {}
 
     class Told(StudyListener):
-        def progress(self, job: tuple[str, int], seconds: float) -> None:
-            reached.setdefault(job, []).append(seconds)
+        def progress(self, job: Job, seconds: float) -> None:
+            reached.setdefault((job.policy, job.replication), []).append(seconds)
 
     made = load(
         "compare",

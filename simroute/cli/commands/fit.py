@@ -86,13 +86,13 @@ def fit_command(
 def _write(texts: dict[Path, str]) -> None:
     """Writes each file whole or not at all. Raises InputError."""
     from simroute.errors import InputError
+    from simroute.storage.atomic import written
 
     for path, text in texts.items():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.draft")
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
+            with written(path) as draft:
+                draft.write_text(text, encoding="utf-8")
         except OSError as error:
             raise InputError(
                 f"{error.filename or path}: cannot be written ({error.strerror})"

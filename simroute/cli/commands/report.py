@@ -16,15 +16,14 @@ def report_command(run_dir: Path, quiet: bool) -> int:
     simroute report reports/demo-compare
     """
     from simroute.errors import InputError
+    from simroute.storage.atomic import written
     from simroute.studies.rebuild import REPORT, rebuild_report
 
     text, path = rebuild_report(run_dir), run_dir / REPORT
-    draft = path.with_name(f".{REPORT}.draft")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        with written(path) as draft:
+            draft.write_text(text, encoding="utf-8")
     except OSError as error:
-        draft.unlink(missing_ok=True)
         raise InputError(f"{path}: cannot be written ({error.strerror})") from None
     if not quiet:
         click.echo(f"written: {path}")
