@@ -21,28 +21,35 @@ class CollectedRuns:
     def add(self, job: tuple[str, int], figures: Figures) -> None:
         """One more."""
         self.figures[job] = figures
-        if self._is_whole(replication := job[1]):
+        if self._is_complete(replication := job[1]):
             for policy in self.policies:
                 self._merge(policy, replication, self.figures[policy, replication])
 
-    def _is_whole(self, replication: int) -> bool:
+    def _is_complete(self, replication: int) -> bool:
         return all((policy, replication) in self.figures for policy in self.policies)
 
     def _merge(self, policy: str, replication: int, figures: Figures) -> None:
-        found, figures.evidence = figures.evidence, None
-        if found is None:
+        evidence, figures.evidence = figures.evidence, None
+        if evidence is None:
             return
         merged = self.evidence.setdefault(policy, Evidence())
-        merged.merge(found)
+        merged.merge(evidence)
         if replication < self._lowest.get(policy, replication + 1):
-            self._lowest[policy], self.first[policy], merged.story = replication, found, found.story
+            self._lowest[policy], self.first[policy], merged.story = (
+                replication,
+                evidence,
+                evidence.story,
+            )
 
-    def whole(self) -> list[int]:
+    def complete_replications(self) -> list[int]:
         """Replications that all policies have finished, in order."""
         return sorted(
-            r for policy, r in self.figures if policy == self.policies[0] and self._is_whole(r)
+            r for policy, r in self.figures if policy == self.policies[0] and self._is_complete(r)
         )
 
     def runs(self) -> dict[str, list[Figures]]:
         """Policy -> those replications, in order."""
-        return {policy: [self.figures[policy, r] for r in self.whole()] for policy in self.policies}
+        return {
+            policy: [self.figures[policy, r] for r in self.complete_replications()]
+            for policy in self.policies
+        }

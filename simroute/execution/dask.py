@@ -74,13 +74,13 @@ class DaskExecutor:
     @classmethod
     def from_address(cls, text: str, any_worker: bool = False) -> DaskExecutor:
         """From `dask://host:port`. Raises InputError."""
-        found = re.fullmatch(r"dask://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", text)
-        if found is None or not 0 < int(found[2]) < 65_536:
+        match = re.fullmatch(r"dask://(\[[0-9A-Fa-f:.]+\]|[\w.-]+):(\d{1,5})", text)
+        if match is None or not 0 < int(match[2]) < 65_536:
             raise InputError(
                 f"--executor {text}: expected local or dask://HOST:PORT, such as "
                 f"dask://127.0.0.1:8786"
             )
-        return cls(f"{found[1]}:{found[2]}", any_worker)
+        return cls(f"{match[1]}:{match[2]}", any_worker)
 
     def run(
         self, jobs: Sequence[Job], progress: Progress = silent
@@ -144,13 +144,13 @@ class DaskExecutor:
 
     def _check_workers(self, client: Client) -> None:
         """Raises InputError if a worker is not like this process."""
-        found = client.run(traits, on_error="return")
-        if not found:
+        answers = client.run(traits, on_error="return")
+        if not answers:
             raise InputError(
                 f"--executor dask://{self.address}: no worker has joined it; start one with: "
                 f"dask worker tcp://{self.address}"
             )
-        for worker, its in sorted(found.items()):
+        for worker, its in sorted(answers.items()):
             if isinstance(its, BaseException):
                 raise InputError(
                     f"worker {worker}: has no simroute like this one ({type(its).__name__}: "
@@ -164,12 +164,12 @@ def describe_difference(worker: str, its: Traits, ours: Traits) -> str:
     """In what a worker is not as it must be."""
     here, there = dict(ours), dict(its)
     names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
-    said = ", ".join(
+    differences = ", ".join(
         f"{name} {there.get(name, 'none')} (here {here.get(name, 'none')})" for name in names
     )
     return (
-        f"worker {worker}: has {said}, so its results may differ in their last bits; give it "
-        f"the same, or allow that with --any-worker"
+        f"worker {worker}: has {differences}, so its results may differ in their last bits; "
+        f"give it the same, or allow that with --any-worker"
     )
 
 

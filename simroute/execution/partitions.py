@@ -38,7 +38,7 @@ class Partitions:
         """As `Executor.run`, one job after another."""
         for job in jobs:
             files = self._files(job)
-            partials = {n: found for n, file in enumerate(files) if (found := _read(file))}
+            partials = {n: partial for n, file in enumerate(files) if (partial := _read(file))}
             waiting = [
                 replace(job, configuration=part)
                 for n, part in enumerate(_split(job.configuration, len(files)))
@@ -57,12 +57,14 @@ class Partitions:
 
     def _files(self, job: Job) -> list[Path | None]:
         """Where each part is kept."""
-        many = job.configuration.study.windows
-        assert many is not None
+        parts = job.configuration.study.windows
+        assert parts is not None
         if self._folder is None:
-            return [None] * many
+            return [None] * parts
         policy = list(job.configuration.policies).index(job.policy)
-        return [self._folder / f"{policy}-{job.replication}-{n}-of-{many}.npz" for n in range(many)]
+        return [
+            self._folder / f"{policy}-{job.replication}-{n}-of-{parts}.npz" for n in range(parts)
+        ]
 
     def discard(self) -> None:
         """Delete what is kept of parts."""
@@ -70,9 +72,9 @@ class Partitions:
             shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _split(configuration: Configuration, many: int) -> list[Configuration]:
+def _split(configuration: Configuration, parts: int) -> list[Configuration]:
     study = replace(configuration.study, windows=None)
-    return [replace(configuration, study=study, part=Partition(n, many)) for n in range(many)]
+    return [replace(configuration, study=study, part=Partition(n, parts)) for n in range(parts)]
 
 
 def _read(file: Path | None) -> Partial | None:
@@ -80,11 +82,13 @@ def _read(file: Path | None) -> Partial | None:
     if file is None or not file.is_file():
         return None
     try:
-        with np.load(file, allow_pickle=False) as held:
+        with np.load(file, allow_pickle=False) as archive:
             state = {
-                name.removeprefix("s_"): held[name] for name in held.files if name.startswith("s_")
+                name.removeprefix("s_"): archive[name]
+                for name in archive.files
+                if name.startswith("s_")
             }
-            return state, Evidence.unpack(held["evidence"].tobytes())
+            return state, Evidence.unpack(archive["evidence"].tobytes())
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
@@ -104,12 +108,12 @@ def _write(file: Path | None, figures: Figures) -> Partial:
 def _whole_progress(job: Job, before: int, progress: Progress) -> Progress:
     """Simulated seconds of parts that run at the same time, as those of the whole: the sum of what
     each has come to. `before`: parts that were played earlier."""
-    horizon, many = job.configuration.scenario.horizon, job.configuration.study.windows or 1
+    horizon, parts = job.configuration.scenario.horizon, job.configuration.study.windows or 1
     latest: dict[int, float] = {}
 
     def hear(_: Job, seconds: float) -> None:
-        latest[min(many - 1, int(seconds / horizon * many))] = seconds / horizon * many % 1.0
-        progress(job, min(horizon, (before + sum(latest.values())) / many * horizon))
+        latest[min(parts - 1, int(seconds / horizon * parts))] = seconds / horizon * parts % 1.0
+        progress(job, min(horizon, (before + sum(latest.values())) / parts * horizon))
 
     return hear
 

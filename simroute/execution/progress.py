@@ -40,11 +40,11 @@ def delay_interrupts() -> Iterator[None]:
         return
     caught: list[Any] = []
 
-    def noticed(number: int, frame: Any) -> None:
+    def remember(number: int, frame: Any) -> None:
         caught.append((number, frame))
         signal.signal(signal.SIGINT, before)
 
-    signal.signal(signal.SIGINT, noticed)
+    signal.signal(signal.SIGINT, remember)
     try:
         yield
     finally:

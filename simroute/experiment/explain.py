@@ -89,24 +89,24 @@ class Explanation:
 def explain(configuration: Configuration, policy: str, request_id: int) -> Explanation:
     """Run replication 0 until the request is over, and tell its way. Raises InputError if there is
     no such request."""
-    many = sum(block.size for block in build_weather(configuration, 0).blocks())
-    if not 0 <= request_id < many:
+    requests = sum(block.size for block in build_weather(configuration, 0).blocks())
+    if not 0 <= request_id < requests:
         known = (
-            f"requests of this run are numbered 0 to {many - 1:,}"
-            if many
+            f"requests of this run are numbered 0 to {requests - 1:,}"
+            if requests
             else "no request arrives in this run"
         )
         raise InputError(f"--explain {request_id}: there is no such request; {known}")
-    witness = RequestTracer(request_id)
-    made = build_world(configuration, policy, 0, [witness.read], wrap=witness.wrap)
-    witness.made = made
+    tracer = RequestTracer(request_id)
+    traced = build_world(configuration, policy, 0, [tracer.read], wrap=tracer.wrap)
+    tracer.world = traced
     try:
-        made.run()
+        traced.run()
     except RequestOver:
-        return Explanation(request_id, policy, witness.request, witness.inside)
+        return Explanation(request_id, policy, tracer.request, tracer.inside)
     except Exception as error:
         where = (
-            f"policy {policy}, replication 0, seed {configuration.seed}, at {made.env.now:.3f} s"
+            f"policy {policy}, replication 0, seed {configuration.seed}, at {traced.env.now:.3f} s"
         )
         raise RuntimeError(f"{where}: {type(error).__name__}: {error}") from error
     raise RuntimeError(f"request {request_id} did not end")
@@ -122,10 +122,10 @@ class RequestTracer:
 
     def __init__(self, request_id: int) -> None:
         self.wanted = request_id
-        self.made: SimWorld | None = None
+        self.world: SimWorld | None = None
         self.request: dict[str, Any] = {}
         self.inside: list[LayerSpan | SendRecord | Judgement | Event] = []
-        self.above = self.inside
+        self.parent = self.inside
         self.sent: list[SendRecord] = []
 
     def wrap(self, layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,7 +137,7 @@ class RequestTracer:
 
     def read(self, table: str, chunk: Chunk) -> None:
         """A sink of the ledger: what belongs to the request."""
-        if self.made is None or table == "events":
+        if self.world is None or table == "events":
             return
         for i in (chunk["request_id"] == self.wanted).nonzero()[0].tolist():
             row = {
@@ -145,20 +145,20 @@ class RequestTracer:
                 for name, column in chunk.items()
             }
             if table == "requests":
-                self.request = _in_words(row, self.made)
+                self.request = _describe_row(row, self.world)
                 raise RequestOver
-            self._attempt(row, self.made)
+            self._note_attempt(row, self.world)
 
-    def _attempt(self, row: dict[str, Any], made: SimWorld) -> None:
+    def _note_attempt(self, row: dict[str, Any], world: SimWorld) -> None:
         # there are no layers to watch: the call went straight out
         while len(self.sent) < row["attempt"]:
             self.sent.append(SendRecord(len(self.sent) + 1, row["start_s"]))
             self.inside.append(self.sent[-1])
         sent = self.sent[row["attempt"] - 1]
         sent.target, sent.status, sent.error = (
-            made.models[row["target"]].target.name,
+            world.models[row["target"]].target.name,
             row["status"],
-            made.ledger.errors.words[row["error"]],
+            world.ledger.errors.words[row["error"]],
         )
         sent.ended, sent.usd, sent.abandoned, sent.probe = (
             row["end_s"],
@@ -169,12 +169,12 @@ class RequestTracer:
         sent.tokens = row["input_tokens"], row["output_tokens"]
 
 
-def _in_words(row: dict[str, Any], made: SimWorld) -> dict[str, Any]:
+def _describe_row(row: dict[str, Any], world: SimWorld) -> dict[str, Any]:
     """A row of the table of requests, with words for codes and dollars for nano-dollars."""
     sky, errors, targets = (
-        made.weather,
-        made.ledger.errors.words,
-        [model.target.name for model in made.models],
+        world.weather,
+        world.ledger.errors.words,
+        [model.target.name for model in world.models],
     )
     words = {
         "task": sky.tasks,
@@ -185,34 +185,34 @@ def _in_words(row: dict[str, Any], made: SimWorld) -> dict[str, Any]:
         "error": errors,
     }
     words |= {"team": sky.teams} if "team" in row else {}
-    said = {name: known[row[name]] for name, known in words.items()} | {
+    texts = {name: known[row[name]] for name, known in words.items()} | {
         "target": targets[row["target"]] if row["target"] >= 0 else None
     }
-    return row | said | {f"{name}_usd": row[f"{name}_nano"] / 1e9 for name in ("cost", "wasted")}
+    return row | texts | {f"{name}_usd": row[f"{name}_nano"] / 1e9 for name in ("cost", "wasted")}
 
 
 class TracedLayer:
     """A layer, and for the wanted request a note of each call through it."""
 
-    def __init__(self, witness: RequestTracer, layer: Any, name: str, innermost: bool) -> None:
-        self._witness, self._layer, self._name, self._innermost = witness, layer, name, innermost
+    def __init__(self, tracer: RequestTracer, layer: Any, name: str, innermost: bool) -> None:
+        self._tracer, self._layer, self._name, self._innermost = tracer, layer, name, innermost
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._layer, name)
 
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
-        if call.request.id != self._witness.wanted:
+        if call.request.id != self._tracer.wanted:
             return self._layer(call, send, world)  # type: ignore[no-any-return]
-        return self._noted(self._witness.above, call, send, world)
+        return self._trace(self._tracer.parent, call, send, world)
 
-    async def _noted(self, above: list[Any], call: Call, send: Send, world: World) -> Outcome:
+    async def _trace(self, parent: list[Any], call: Call, send: Send, world: World) -> Outcome:
         span = LayerSpan(
             self._name, getattr(self._layer, "kind", self._name), call.target, world.now()
         )
-        above.append(span)
+        parent.append(span)
         try:
             outcome: Outcome = await self._layer(
-                call, self._send(span, send, world), TracedWorld(world, span)
+                call, self._wrap_send(span, send, world), TracedWorld(world, span)
             )
         except BaseException:  # given up, or a bug
             span.ended = world.now()
@@ -225,23 +225,23 @@ class TracedLayer:
 
         return outcome.then(over)
 
-    def _send(self, span: LayerSpan, send: Send, world: World) -> Send:
-        witness = self._witness
+    def _wrap_send(self, span: LayerSpan, send: Send, world: World) -> Send:
+        tracer = self._tracer
 
         def through(call: Call) -> Awaitable[Outcome]:
             if self._innermost:
-                return self._sent(span, call, send, world)
-            before, witness.above = witness.above, span.inside
+                return self._trace_send(span, call, send, world)
+            before, tracer.parent = tracer.parent, span.inside
             try:
                 return send(call)
             finally:
-                witness.above = before
+                tracer.parent = before
 
         return through
 
-    async def _sent(self, span: LayerSpan, call: Call, send: Send, world: World) -> Outcome:
-        sent = SendRecord(len(self._witness.sent) + 1, world.now())
-        self._witness.sent.append(sent)
+    async def _trace_send(self, span: LayerSpan, call: Call, send: Send, world: World) -> Outcome:
+        sent = SendRecord(len(self._tracer.sent) + 1, world.now())
+        self._tracer.sent.append(sent)
         span.inside.append(sent)
 
         def over(final: Outcome) -> None:

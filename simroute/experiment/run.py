@@ -61,9 +61,9 @@ def build_weather(configuration: Configuration, replication: int) -> Weather:
     return Weather(scenario, configuration.seed, replication, inputs, configuration.part)
 
 
-def build_context(configuration: Configuration, made: SimWorld) -> Context:
+def build_context(configuration: Configuration, world: SimWorld) -> Context:
     """What the metrics must know of a run."""
-    slo, models, sky = configuration.scenario.slo, made.models, made.weather
+    slo, models, sky = configuration.scenario.slo, world.models, world.weather
     codes = {model.target.name: code for code, model in enumerate(models)}
     windows = [(w.start, w.end, tuple(codes[name] for name in w.targets)) for w in sky.windows]
     names = {
@@ -102,32 +102,32 @@ def replicate(
     """Run it and fold figures and evidence. `rows(world)` makes a sink that sees every chunk as
     well. Raises ReplicationError."""
     sinks: list[Sink] = []
-    made = build_world(configuration, policy, replication, sinks)
-    known = build_context(configuration, made)
+    world = build_world(configuration, policy, replication, sinks)
+    context = build_context(configuration, world)
     fold, evidence = (
-        Fold(known),
-        EvidenceFold(known, story=replication == configuration.replication_numbers[0]),
+        Fold(context),
+        EvidenceFold(context, story=replication == configuration.replication_numbers[0]),
     )
     sinks += [fold, evidence]
     if rows is not None:
-        sinks.append(rows(made))
+        sinks.append(rows(world))
     try:
-        made.run(progress)
+        world.run(progress)
     except Exception as error:
         where = (
             f"policy {policy}, replication {replication}, seed {configuration.seed}, at "
-            f"{made.env.now:.3f} s"
+            f"{world.env.now:.3f} s"
         )
         raise ReplicationError(
             policy, replication, f"{where}: {type(error).__name__}: {error}"
         ) from error
-    busy = [made.upstreams[model.target.name].busy_seconds for model in made.models]
-    ledger = made.ledger
+    busy = [world.upstreams[model.target.name].busy_seconds for model in world.models]
+    ledger = world.ledger
     words = ledger.event_names.words
     figures = (
         fold.finish(words, busy)
         if configuration.part is None
-        else merge_partials(known, [partial_state(fold, words, busy)])
+        else merge_partials(context, [partial_state(fold, words, busy)])
     )
     figures.evidence = evidence.finish(
         fold, {"event": words, "layer": ledger.layers.words, "error": ledger.errors.words}

@@ -37,15 +37,15 @@ def trace_days(
         seconds=load.trace_from
     )
     offset = (first - first.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
-    many = min(
+    days = min(
         MOST_DAYS, int((offset + configuration.scenario.horizon * load.rate_scale) // DAY) + 1
     )
     names = [
         f"day {k + 1}" if trace.relative else (first + timedelta(days=k)).strftime("%Y-%m-%d")
-        for k in range(many)
+        for k in range(days)
     ]
     return names, lambda when: np.minimum(
-        ((offset + when * load.rate_scale) // DAY).astype(np.int64), many - 1
+        ((offset + when * load.rate_scale) // DAY).astype(np.int64), days - 1
     )
 
 
@@ -69,12 +69,12 @@ def budget_periods(scenario: spec.Scenario) -> BudgetPeriods | None:
             budget.window / slots
         )
         return BudgetPeriods(budget.usd, starts, starts + budget.window / slots, slots + 1)
-    within, found, now = Periods(*run_calendar(scenario)), list[tuple[float, float]](), 0.0
+    within, spans, now = Periods(*run_calendar(scenario)), list[tuple[float, float]](), 0.0
     while now < scenario.horizon:
         start, now = within(now, budget.period, budget.zone, budget.reset)
         if start >= 0 and now <= scenario.horizon:
-            found.append((start, now))
-    return BudgetPeriods(budget.usd, *np.array(found).T) if found else None
+            spans.append((start, now))
+    return BudgetPeriods(budget.usd, *np.array(spans).T) if spans else None
 
 
 def observed_sends(
@@ -85,13 +85,13 @@ def observed_sends(
     if all(model.empirical is None for model in models):
         return None
 
-    def told(target: np.ndarray, when: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(target), bool)
+    def observe(target: np.ndarray, when: np.ndarray) -> np.ndarray:
+        observed = np.zeros(len(target), bool)
         for code in np.unique(target).tolist():
             recorded = models[code].empirical
             if recorded is not None:
                 mine = target == code
-                found[mine] = recorded.has_enough_calls(when[mine])
-        return found
+                observed[mine] = recorded.has_enough_calls(when[mine])
+        return observed
 
-    return told
+    return observe

@@ -16,11 +16,11 @@ Cell = str | float | int | None
 def format_csv(heads: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """CSV (RFC 4180). Texts that would be formulas get a leading apostrophe, numbers stay numbers
     (to nine decimals, a nano-dollar), None is an empty cell."""
-    made = io.StringIO()
-    writer = csv.writer(made)
+    text = io.StringIO()
+    writer = csv.writer(text)
     writer.writerow([_escape_formula(head) for head in heads])
     writer.writerows([_escape_formula(cell) for cell in row] for row in rows)
-    return made.getvalue()
+    return text.getvalue()
 
 
 def _escape_formula(cell: Cell) -> Cell:

@@ -113,18 +113,18 @@ def _check_ownership(out: Path) -> None:
 
 def _make_default(first: Path) -> Path:
     REPORTS.mkdir(parents=True, exist_ok=True)
-    number, made = 1, first
+    number, folder = 1, first
     while True:
-        if os.path.commonpath([os.path.abspath(REPORTS), os.path.abspath(made)]) != os.path.abspath(
-            REPORTS
-        ):
-            raise ValueError(f"{made} lies outside {REPORTS}")
+        if os.path.commonpath(
+            [os.path.abspath(REPORTS), os.path.abspath(folder)]
+        ) != os.path.abspath(REPORTS):
+            raise ValueError(f"{folder} lies outside {REPORTS}")
         try:
-            made.mkdir()
-            return made
+            folder.mkdir()
+            return folder
         except FileExistsError:
             number += 1
-            made = first.with_name(f"{first.name}-{number}")
+            folder = first.with_name(f"{first.name}-{number}")
 
 
 def describe_unwritable(path: Path, error: Exception) -> str:

@@ -61,7 +61,7 @@ class Journal:
     system's words."""
 
     def __init__(self, path: Path, base: duckdb.DuckDBPyConnection, header: Header) -> None:
-        self.path, self.header, self._base = path, header, base
+        self.path, self.header, self._database = path, header, base
 
     @classmethod
     def create(cls, folder: Path, header: Header) -> Journal:
@@ -83,14 +83,14 @@ class Journal:
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: Path, *, only_look: bool = False) -> Journal:
+    def open(cls, folder: Path, *, read_only: bool = False) -> Journal:
         """The one that is there; `only_look` leaves its files as they are. Raises JournalError if
         it is none."""
         import duckdb
 
         path = folder / JOURNAL
         try:
-            base = _connect(path, only_look)
+            base = _connect(path, read_only)
             try:
                 row = base.execute("SELECT * FROM header").fetchone()
                 names = [column[0] for column in base.description or ()]
@@ -107,7 +107,7 @@ class Journal:
         """Keep one, at once; a second time replaces the first."""
         packed = None if figures.evidence is None else figures.evidence.pack()
         with translate_errors(self.path):
-            self._base.execute(
+            self._database.execute(
                 "INSERT OR REPLACE INTO replications VALUES (?, ?, ?, ?)",
                 [policy, replication, encode_figures(figures), packed],
             )
@@ -116,13 +116,13 @@ class Journal:
         """(policy, replication) of what is kept."""
         with translate_errors(self.path):
             return set(
-                self._base.execute("SELECT policy, replication FROM replications").fetchall()
+                self._database.execute("SELECT policy, replication FROM replications").fetchall()
             )
 
     def forget(self, policy: str, replication: int) -> None:
         """Its rows are gone, so that it has to be done again."""
         with translate_errors(self.path):
-            self._base.execute(
+            self._database.execute(
                 "DELETE FROM replications WHERE policy = ? AND replication = ?",
                 [policy, replication],
             )
@@ -130,10 +130,10 @@ class Journal:
     def figures(self, policy: str, replication: int) -> Figures:
         """What was kept of it, with its evidence, bit for bit. Raises JournalError."""
         with translate_errors(self.path):
-            chosen = (
+            query = (
                 "SELECT figures, evidence FROM replications WHERE policy = ? AND replication = ?"
             )
-            row = self._base.execute(chosen, [policy, replication]).fetchone()
+            row = self._database.execute(query, [policy, replication]).fetchone()
         try:
             text, packed = row or (None, None)
             return replace(
@@ -147,10 +147,10 @@ class Journal:
     def amend(self, header: Header) -> None:
         """The study has grown."""
         with translate_errors(self.path):
-            self._base.execute("BEGIN")
-            self._base.execute("DELETE FROM header")
-            _insert_header(self._base, header)
-            self._base.execute("COMMIT")
+            self._database.execute("BEGIN")
+            self._database.execute("DELETE FROM header")
+            _insert_header(self._database, header)
+            self._database.execute("COMMIT")
         self.header = header
 
     def close(self) -> None:
@@ -159,7 +159,7 @@ class Journal:
         import duckdb
 
         with suppress(duckdb.Error, RuntimeError):
-            self._base.close()
+            self._database.close()
 
     def remove(self) -> None:
         """It has served."""
@@ -167,10 +167,10 @@ class Journal:
         _remove(self.path)
 
 
-def _connect(path: Path, only_look: bool = False) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    return duckdb.connect(str(path), read_only=only_look, config=dict(SAFE))
+    return duckdb.connect(str(path), read_only=read_only, config=dict(SAFE))
 
 
 def _insert_header(base: duckdb.DuckDBPyConnection, header: Header) -> None:

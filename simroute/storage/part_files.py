@@ -17,10 +17,10 @@ class PartFiles:
     def __init__(self, policy: str, replication: int, folder: Path) -> None:
         self._policy, self._replication, self._folder = policy, replication, folder
         self._frames: Any = None
-        self._why: str | None = None
+        self._problem: str | None = None
 
     def __call__(self, world: Any) -> Callable[..., None]:
-        with self._kept():
+        with self._stop_when_full():
             # half of it, from a run that was cut short
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir(parents=True)
@@ -29,23 +29,23 @@ class PartFiles:
 
     def _add(self, table: str, chunk: Any) -> None:
         if self._frames is not None:
-            with self._kept():
+            with self._stop_when_full():
                 self._frames(table, chunk)
 
     def close(self) -> str | None:
         """Write what is left; why there are no files, if so."""
         for table in TABLES:
             if self._frames is not None:
-                with self._kept():
+                with self._stop_when_full():
                     self._frames.write(table)
-        return self._why
+        return self._problem
 
     @contextmanager
-    def _kept(self) -> Iterator[None]:
+    def _stop_when_full(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            self._frames, self._why = (
+            self._frames, self._problem = (
                 None,
                 f"{error.filename or self._folder}: {error.strerror or error}",
             )

@@ -73,7 +73,7 @@ def read_unfinished(out: Path) -> tuple[Header, set[RunKey]]:
     """Of the unfinished run in a folder: what it was started with, and what is finished. Raises
     InputError."""
     try:
-        journal = Journal.open(out, only_look=True)
+        journal = Journal.open(out, read_only=True)
         try:
             return journal.header, journal.keys()
         finally:
@@ -84,9 +84,9 @@ def read_unfinished(out: Path) -> tuple[Header, set[RunKey]]:
         raise InputError(f"{out / JOURNAL}: cannot be read ({error.strerror}); {REMEDY}") from None
 
 
-def describe_progress(found: Header, finished: set[RunKey]) -> str:
+def describe_progress(header: Header, finished: set[RunKey]) -> str:
     """How far an unfinished run is, in words."""
-    plain = yaml_reader.parse(found.configuration.encode(), "config.yaml").data
+    plain = yaml_reader.parse(header.configuration.encode(), "config.yaml").data
     if "replications" not in plain or "assumptions" in plain:
         return f"{len(finished)} of its runs are finished"
     every, first = plain["replications"], plain.get("replication", 0)
@@ -97,9 +97,9 @@ def describe_progress(found: Header, finished: set[RunKey]) -> str:
     return f"{whole} of {every} replications are finished by all policies"
 
 
-def resume_command(found: Header, out: Path) -> str:
+def resume_command(header: Header, out: Path) -> str:
     """The words that continue an unfinished run."""
-    name = yaml_reader.parse(found.configuration.encode(), "config.yaml").data["command"]
+    name = yaml_reader.parse(header.configuration.encode(), "config.yaml").data["command"]
     return f"simroute {name} --resume --out {shlex.quote(str(out))}"
 
 
@@ -110,34 +110,34 @@ def describe_unreadable(out: Path, error: JournalError) -> str:
     return f"{out / JOURNAL}: cannot be read ({error}); remove it to start anew, or {REMEDY}"
 
 
-def refusal(description: RunDescription, found: Header, rows: bool | None) -> str | None:
+def refusal(description: RunDescription, theirs: Header, rows: bool | None) -> str | None:
     """Why this run may not continue that one, and what to do; None if it may. More replications
     than before are no difference."""
-    mine = make_header(description, found.rows if rows is None else rows)
-    if found.simroute != mine.simroute:
+    mine = make_header(description, theirs.rows if rows is None else rows)
+    if theirs.simroute != mine.simroute:
         return (
-            f"it was begun by simroute {found.simroute}, and this is {mine.simroute}; "
+            f"it was begun by simroute {theirs.simroute}, and this is {mine.simroute}; "
             f"continue with that version, or {REMEDY}"
         )
-    if found.fingerprint != mine.fingerprint:
+    if theirs.fingerprint != mine.fingerprint:
         return (
-            f"it was begun where arithmetic gives other bits ({found.fingerprint}, here "
+            f"it was begun where arithmetic gives other bits ({theirs.fingerprint}, here "
             f"{mine.fingerprint}); continue there, or {REMEDY}"
         )
-    if found.plugins != mine.plugins:
+    if theirs.plugins != mine.plugins:
         return (
-            f"plug-ins differ ({_list_plugins(found)} there, {_list_plugins(mine)} here); "
+            f"plug-ins differ ({_list_plugins(theirs)} there, {_list_plugins(mine)} here); "
             f"give the same --plugin files, unchanged, or {REMEDY}"
         )
-    if found.rows != mine.rows:
+    if theirs.rows != mine.rows:
         return (
-            f"it was begun {'with' if found.rows else 'without'} row files; give "
-            f"--{'rows' if found.rows else 'no-rows'}, or {REMEDY}"
+            f"it was begun {'with' if theirs.rows else 'without'} row files; give "
+            f"--{'rows' if theirs.rows else 'no-rows'}, or {REMEDY}"
         )
     differing = (
         []
-        if found.sha256 == mine.sha256
-        else _list_differences(found.configuration, mine.configuration)
+        if theirs.sha256 == mine.sha256
+        else _list_differences(theirs.configuration, mine.configuration)
     )
     if not differing:
         return None
@@ -147,8 +147,8 @@ def refusal(description: RunDescription, found: Header, rows: bool | None) -> st
     )
 
 
-def _list_plugins(found: Header) -> str:
-    return ", ".join(f"{name} {mark[:8]}" for name, mark in found.plugins) or "none"
+def _list_plugins(header: Header) -> str:
+    return ", ".join(f"{name} {mark[:8]}" for name, mark in header.plugins) or "none"
 
 
 def _list_differences(there: str, here: str) -> list[str]:
@@ -253,7 +253,7 @@ def _last_write_ns(path: Path) -> int:
     )
 
 
-def grown_header(found: Header, mine: Header) -> Header | None:
+def grown_header(theirs: Header, mine: Header) -> Header | None:
     """The header of a continued run that has more replications than when it began, None if it has
     as many."""
-    return None if found.sha256 == mine.sha256 else replace(mine, rows=found.rows)
+    return None if theirs.sha256 == mine.sha256 else replace(mine, rows=theirs.rows)

@@ -110,19 +110,19 @@ class Frames:
             "event": ledger.event_names.words,
             "layer": ledger.layers.words,
         }
-        made: dict[str, Any] = {"policy": self._policy, "replication": self._replication}
+        columns: dict[str, Any] = {"policy": self._policy, "replication": self._replication}
         for name, column in chunk.items():
             if name in HIDDEN:
                 continue
             if name in words:
-                made[name] = np.array([*words[name], None], object)[column]
+                columns[name] = np.array([*words[name], None], object)[column]
                 if name == "target" and table != "events":
-                    made["provider"] = np.array([*providers, None], object)[column]
+                    columns["provider"] = np.array([*providers, None], object)[column]
             elif name.endswith("_nano"):
-                made[name.removesuffix("_nano") + "_usd"] = column / 1e9
+                columns[name.removesuffix("_nano") + "_usd"] = column / 1e9
             else:
-                made[name] = column
-        return pd.DataFrame({name: made[name] for name in COLUMNS[table]})
+                columns[name] = column
+        return pd.DataFrame({name: columns[name] for name in COLUMNS[table]})
 
 
 COLUMNS = {
@@ -191,10 +191,10 @@ def join_parts(parts: list[Path], target: Path, table: str) -> None:
     """Part files, in order, into one Parquet file; without any, a file of no rows."""
     listed = ", ".join(text_literal(str(part)) for part in parts)
     none = ", ".join(f"NULL::VARCHAR AS {column}" for column in COLUMNS[table])
-    chosen = f"SELECT * FROM read_parquet([{listed}])" if parts else f"SELECT {none} WHERE false"
+    source = f"SELECT * FROM read_parquet([{listed}])" if parts else f"SELECT {none} WHERE false"
     with translate_errors(target), _in_memory_database().cursor() as base:
         base.execute("SET preserve_insertion_order = true")
-        base.execute(f"COPY ({chosen}) TO {text_literal(str(target))} (FORMAT parquet)")
+        base.execute(f"COPY ({source}) TO {text_literal(str(target))} (FORMAT parquet)")
 
 
 @cache

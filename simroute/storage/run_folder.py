@@ -109,11 +109,11 @@ class RunFolder:
 
     def _begin(self, out: Path, rows: bool) -> None:
         if is_unfinished(out):
-            found, finished = read_unfinished(out)
+            header, finished = read_unfinished(out)
             if finished:
                 raise InputError(
-                    f"{out}: holds an unfinished run ({describe_progress(found, finished)}); "
-                    f"continue it with {resume_command(found, out)}, or {REMEDY}"
+                    f"{out}: holds an unfinished run ({describe_progress(header, finished)}); "
+                    f"continue it with {resume_command(header, out)}, or {REMEDY}"
                 )
         try:
             with written(out / CONFIG) as draft:
@@ -137,18 +137,18 @@ class RunFolder:
             self.parts.mkdir(exist_ok=True)
 
     def _resume(self, out: Path, rows: bool | None) -> None:
-        found, _ = read_unfinished(out)
-        why = refusal(self._description, found, rows)
+        header, _ = read_unfinished(out)
+        why = refusal(self._description, header, rows)
         if why is not None:
             raise InputError(f"{out}: cannot be resumed: {why}")
-        self.parts = out / ".parts" if found.rows else None
+        self.parts = out / ".parts" if header.rows else None
         try:
             self._journal = Journal.open(out)
             self._finished = self._journal.keys()
             for key in [key for key in self._finished if not self._has_rows(key)]:
                 self._journal.forget(*key)
                 self._finished.discard(key)
-            larger = grown_header(found, make_header(self._description, found.rows))
+            larger = grown_header(header, make_header(self._description, header.rows))
             if larger is not None or not (out / CONFIG).is_file():
                 with written(out / CONFIG) as draft:
                     draft.write_text(self._description.text, encoding="utf-8")

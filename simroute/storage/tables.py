@@ -45,18 +45,18 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def write_parquet(made: pd.DataFrame, path: Path) -> None:
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
     """As one Parquet file."""
     import duckdb
 
     typed = ", ".join(
         f"{identifier(name)}::VARCHAR AS {identifier(name)}"
-        for name in made.columns
-        if made[name].dtype == "object"
+        for name in table.columns
+        if table[name].dtype == "object"
     )
-    chosen = f"* REPLACE ({typed})" if typed else "*"
+    columns = f"* REPLACE ({typed})" if typed else "*"
     with translate_errors(path), duckdb.connect() as base:
-        base.register("made", made)
+        base.register("made", table)
         base.execute(
-            f"COPY (SELECT {chosen} FROM made) TO {text_literal(str(path))} (FORMAT parquet)"
+            f"COPY (SELECT {columns} FROM made) TO {text_literal(str(path))} (FORMAT parquet)"
         )

@@ -94,7 +94,7 @@ def test_looking_leaves_the_files_as_they_are(tmp_path: Path) -> None:
     die_after(tmp_path, 3)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert f"{JOURNAL}.wal" in before
-    journal = Journal.open(tmp_path, only_look=True)
+    journal = Journal.open(tmp_path, read_only=True)
     assert len(journal.keys()) == 3
     journal.close()
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -210,7 +210,7 @@ def test_broken_evidence_is_told_so(tmp_path: Path) -> None:
     """Bytes that are no archive, or an archive with pickles, are never executed."""
     journal = Journal.create(tmp_path, HEADER)
     journal.add("direct", 0, FIGURES)
-    journal._base.execute("UPDATE replications SET evidence = 'abc'::BLOB")
+    journal._database.execute("UPDATE replications SET evidence = 'abc'::BLOB")
     with pytest.raises(JournalError, match="policy direct, replication 0"):
         journal.figures("direct", 0)
     journal.close()
@@ -239,7 +239,7 @@ def test_a_full_disk_is_told_in_the_system_s_words_and_keeps_what_was_entered(
             fill(journal, large)
         assert caught.value.filename == str(disk / JOURNAL)
         journal.close()
-        again = Journal.open(disk, only_look=True)
+        again = Journal.open(disk, read_only=True)
         assert len(again.keys()) > 0
         same(again.figures("direct", 0), large)
         again.close()

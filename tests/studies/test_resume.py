@@ -522,7 +522,7 @@ def test_only_whole_replications_are_merged_and_the_story_is_the_first_one_s() -
     for policy, replication in (("a", 1), ("b", 1), ("b", 0), ("a", 2), ("a", 0)):
         evidence = Evidence({"n": np.array([10**replication])}, {"of": (policy, replication)})
         gathered.add((policy, replication), Figures({}, {}, {}, [], {}, evidence))
-    assert gathered.whole() == [0, 1]
+    assert gathered.complete_replications() == [0, 1]
     for policy in ("a", "b"):
         assert gathered.evidence[policy].counts["n"].tolist() == [11]
         assert gathered.evidence[policy].story == {"of": (policy, 0)}

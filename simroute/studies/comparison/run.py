@@ -71,7 +71,7 @@ def compare(
             _add_year(study, Cached(executor, [folder]), watch)
         study.complete(lambda made: _play_alone(made, executor))
         study.unwritten, study.problems = folder.finish(
-            study.outputs(report), gathered.whole(), study.interrupted
+            study.outputs(report), gathered.complete_replications(), study.interrupted
         )
         if is_split and not interrupted:
             parts.discard()
@@ -127,7 +127,7 @@ def _conclude(
     kind: type[Study],
 ) -> Study:
     """The study of the replications that are whole. Raises KeyboardInterrupt if none is."""
-    whole = gathered.whole()
+    whole = gathered.complete_replications()
     if not whole:
         raise KeyboardInterrupt
     bound = clairvoyant_bound(configuration, whole) if gathered.evidence else None

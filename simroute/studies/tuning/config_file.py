@@ -80,27 +80,29 @@ def read_plan(path: Path, plugins: tuple[Path, ...] = ()) -> SearchPlan:
     problems += _check_words(document) if not problems else []
     if problems:
         raise InputError(*problems)
-    made = [
+    configurations = [
         restore_document(_nested_document(document, str(name))) for name in data["configurations"]
     ]
-    first, *others = list(made[0].policies) if made and made[0].policies else [""]
+    first, *others = (
+        list(configurations[0].policies) if configurations and configurations[0].policies else [""]
+    )
     if (
         not first
         or others != data["search"]["against"]
-        or any(list(each.policies) != [first, *others] for each in made)
+        or any(list(each.policies) != [first, *others] for each in configurations)
     ):
         raise InputError(
             f"{document.where(('configurations',))}: configurations: expected the policy and "
             f"those of search.against in each"
         )
-    for each in made:
+    for each in configurations:
         each.plugins = plugins
     words: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data["search"].items()
     }
     request = SearchRequest(
-        [each.scenario_name for each in made],
+        [each.scenario_name for each in configurations],
         first,
         data["tune"],
         seed=data["seed"],
@@ -110,7 +112,7 @@ def read_plan(path: Path, plugins: tuple[Path, ...] = ()) -> SearchPlan:
     return make_plan(
         request,
         {str(name): str(text) for name, text in data["tune"].items()},
-        made,
+        configurations,
         str(data["about"]),
         check_request(request),
     )
@@ -131,21 +133,21 @@ def _check_words(document: yaml_reader.Document) -> list[str]:
         for f in fields(SearchRequest)
         if f.name not in STORED_ELSEWHERE
     }
-    found = document.data["search"]
+    words = document.data["search"]
     problems = [
         f"{document.where(('search', str(key)))}: search.{key}: there is no such key"
-        for key in found
+        for key in words
         if key not in plain
     ]
     for key, example in plain.items():
-        if key not in found:
+        if key not in words:
             problems.append(f"{document.where(('search',))}: search.{key} is missing")
-        elif type(found[key]) is not type(example) or (
-            isinstance(example, list) and not all(isinstance(each, str) for each in found[key])
+        elif type(words[key]) is not type(example) or (
+            isinstance(example, list) and not all(isinstance(each, str) for each in words[key])
         ):
             problems.append(
                 f"{document.where(('search', key))}: search.{key}: expected "
-                f"{NAMES.get(type(example), 'text')}, found {found[key]!r}"[:200]
+                f"{NAMES.get(type(example), 'text')}, found {words[key]!r}"[:200]
             )
     return problems
 

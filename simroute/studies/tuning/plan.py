@@ -73,7 +73,7 @@ class SearchPlan:
 
     @property
     def scenarios(self) -> list[str]:
-        return [made.scenario_name for made in self.configurations]
+        return [configuration.scenario_name for configuration in self.configurations]
 
     @property
     def variation(self) -> Variation:
@@ -89,7 +89,10 @@ class SearchPlan:
         """For the search, and for the confirmation."""
         return {
             SEARCH: self.configurations,
-            FRESH: [replace(made, seed=self.fresh_seed) for made in self.configurations],
+            FRESH: [
+                replace(configuration, seed=self.fresh_seed)
+                for configuration in self.configurations
+            ],
         }
 
     @property
@@ -136,11 +139,11 @@ def plan_search(request: SearchRequest) -> SearchPlan:
     problems = check_request(request)
     document = _read_policy(request.policy, problems)
     entries = _read_entries(request, document, problems)
-    made = _load_configurations(request, problems)
+    configurations = _load_configurations(request, problems)
     return make_plan(
         request,
         entries,
-        made,
+        configurations,
         "" if document is None else str(document.data.get("about", "")).strip(),
         problems,
     )
@@ -149,24 +152,26 @@ def plan_search(request: SearchRequest) -> SearchPlan:
 def make_plan(
     request: SearchRequest,
     entries: dict[str, str],
-    made: list[Configuration],
+    configurations: list[Configuration],
     about: str,
     problems: list[str],
 ) -> SearchPlan:
     """The plan of words that have been read. Raises InputError with the `problems` so far, and
     those of space and goals."""
-    aims, found = _parse_goals(request, problems), None
-    if made:
+    goals, space = _parse_goals(request, problems), None
+    if configurations:
         try:
-            found = parse_space(entries, Variation(made[0], next(iter(made[0].policies))))
-            for other in made[1:]:
+            space = parse_space(
+                entries, Variation(configurations[0], next(iter(configurations[0].policies)))
+            )
+            for other in configurations[1:]:
                 # its deployments may have other names
                 parse_space(entries, Variation(other, next(iter(other.policies))))
         except InputError as error:
             problems += error.lines
-    if problems or aims is None or found is None:
+    if problems or goals is None or space is None:
         raise InputError(*dict.fromkeys(problems))
-    plan = SearchPlan(request, entries, made, found, aims, about)
+    plan = SearchPlan(request, entries, configurations, space, goals, about)
     plan.proposer()
     return plan
 
@@ -226,10 +231,10 @@ def _text(value: Any) -> str:
 
 
 def _load_configurations(request: SearchRequest, problems: list[str]) -> list[Configuration]:
-    made = []
+    configurations = []
     for name in request.scenarios:
         try:
-            made.append(
+            configurations.append(
                 load(
                     "tune",
                     name,
@@ -239,10 +244,10 @@ def _load_configurations(request: SearchRequest, problems: list[str]) -> list[Co
                     request.confirm,
                 )
             )
-            made[-1].plugins = request.plugins
+            configurations[-1].plugins = request.plugins
         except InputError as error:
             problems += error.lines
-    return made if len(made) == len(request.scenarios) else []
+    return configurations if len(configurations) == len(request.scenarios) else []
 
 
 def _parse_goals(request: SearchRequest, problems: list[str]) -> Goals | None:

@@ -66,8 +66,8 @@ def tune(
             stores.append(store)
             stack.callback(_tell_reads, store, watch)
         evaluate = Simulator(plan.stages, plan.policy, Cached(executor, stores))
-        result = _searched(plan, evaluate, watch)
-        _beside(result, evaluate, watch)
+        result = _search(plan, evaluate, watch)
+        _run_others(result, evaluate, watch)
         outputs = result.outputs(report)
         result.unwritten, result.problems = folder.finish(outputs, interrupted=result.interrupted)
         return result
@@ -89,8 +89,10 @@ def _tell_reads(store: ReplicationCache, watch: SearchListener) -> None:
         watch.warn(f"{store.reads} runs are read back from {store.path}/")
 
 
-def _searched(plan: SearchPlan, evaluate: Evaluate, watch: SearchListener) -> Tuning:
-    evaluations = Evaluations(plan.space, len(plan.scenarios), evaluate, watch.ran, _sky(plan))
+def _search(plan: SearchPlan, evaluate: Evaluate, watch: SearchListener) -> Tuning:
+    evaluations = Evaluations(
+        plan.space, len(plan.scenarios), evaluate, watch.ran, _fault_exposure(plan)
+    )
     race = Search(
         evaluations,
         plan.goals,
@@ -103,7 +105,7 @@ def _searched(plan: SearchPlan, evaluate: Evaluate, watch: SearchListener) -> Tu
         plan.request.evaluations
         + (2 + len(plan.against)) * plan.request.confirm * len(plan.scenarios)
     )
-    interrupted = _interrupted(race)
+    interrupted = _run_until_interrupted(race)
     return Tuning(
         plan,
         evaluations,
@@ -113,30 +115,30 @@ def _searched(plan: SearchPlan, evaluate: Evaluate, watch: SearchListener) -> Tu
     )
 
 
-def _sky(plan: SearchPlan) -> FaultExposure | None:
+def _fault_exposure(plan: SearchPlan) -> FaultExposure | None:
     known = {
-        (stage, place): (expected_exposures(made), made)
+        (stage, place): (expected_exposures(configuration), configuration)
         for stage, each in plan.stages.items()
-        for place, made in enumerate(each)
+        for place, configuration in enumerate(each)
     }
     if all(exposures is None for exposures, _ in known.values()):
         return None
 
     @cache
     def seen(stage: str, scenario: int, count: int) -> OutageExposure | None:
-        exposures, made = known[stage, scenario]
-        return outage_exposure(exposures, range(count), {}, lambda: made.expected_requests)
+        exposures, configuration = known[stage, scenario]
+        return outage_exposure(exposures, range(count), {}, lambda: configuration.expected_requests)
 
     return seen
 
 
-def _beside(found: Tuning, evaluate: Evaluate, watch: SearchListener) -> None:
+def _run_others(tuning: Tuning, evaluate: Evaluate, watch: SearchListener) -> None:
     """Run the policies of --against in the weather of the confirmation."""
-    if found.interrupted:
+    if tuning.interrupted:
         return
-    plan = found.plan
+    plan = tuning.plan
     others = {
-        -place: Candidate(-place, {POLICY: name}, (), 0, sky=found.evaluations.start.sky)
+        -place: Candidate(-place, {POLICY: name}, (), 0, sky=tuning.evaluations.start.sky)
         for place, name in enumerate(plan.against, 1)
     }
     tasks = [
@@ -154,12 +156,12 @@ def _beside(found: Tuning, evaluate: Evaluate, watch: SearchListener) -> None:
             others[task.candidate].runs[task.stage, task.scenario, task.replication] = run
             watch.ran(task, run)
     except KeyboardInterrupt:
-        found.confirmation.interrupted = True
+        tuning.interrupted = True
     else:
-        found.against = list(others.values())
+        tuning.against = list(others.values())
 
 
-def _interrupted(race: Search) -> bool:
+def _run_until_interrupted(race: Search) -> bool:
     try:
         race.run()
     except KeyboardInterrupt:

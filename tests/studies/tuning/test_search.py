@@ -94,7 +94,7 @@ def test_a_generation_tries_new_settings_twice_and_doubles_those_that_may_be_bes
                 number == 0 and rung.replications <= 16
             )
             seen[number] = max(seen.get(number, 0), rung.replications)
-    counts = [each.whole(SEARCH, 1) for each in found.evaluations]
+    counts = [each.complete_replications(SEARCH, 1) for each in found.evaluations]
     assert set(counts) <= {2, 4, 8, 16}
     assert counts[0] == max(counts) > 2
 

@@ -21,8 +21,8 @@ MOST_SHOWN = 8
 def fresh_seed(seed: int) -> int:
     """Another seed, so that no draw is shared with the search."""
     text = f"simroute tune, fresh weather for {seed}".encode()
-    found = int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big") >> 1
-    return found if found != seed else found + 1
+    fresh = int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big") >> 1
+    return fresh if fresh != seed else fresh + 1
 
 
 @dataclass
@@ -45,7 +45,10 @@ class Confirmation:
 def find_leaders(evaluations: Evaluations) -> list[Candidate]:
     """Those that may be recommended: with enough replications to be compared. After Ctrl-C, whoever
     has most; KeyboardInterrupt if nobody has any."""
-    whole = {each.number: each.whole(SEARCH, evaluations.scenarios) for each in evaluations}
+    whole = {
+        each.number: each.complete_replications(SEARCH, evaluations.scenarios)
+        for each in evaluations
+    }
     others = [count for number, count in whole.items() if number != evaluations.start.number]
     least = min(max(others, default=0), whole[evaluations.start.number], MIN_PAIRS)
     if least == 0:
@@ -61,41 +64,41 @@ def confirm(
     able = find_leaders(evaluations)
     ahead = Surrogate(evaluations, goals)
     order = ahead.order(able, sure=True)
-    several = len(goals.objectives) > 1
-    members = ahead.front(able, sure=True) if several else []
+    is_front = len(goals.objectives) > 1
+    members = ahead.front(able, sure=True) if is_front else []
     front = [each for each in order if each in members][:MOST_SHOWN]
-    chosen = Confirmation(
-        _knee(ahead, front) if several else order[0], front=front, interrupted=interrupted
+    confirmation = Confirmation(
+        _knee(ahead, front) if is_front else order[0], front=front, interrupted=interrupted
     )
     if not interrupted:
         try:
-            _confirm_front(evaluations, chosen, replications) if several else _confirm_best(
-                evaluations, goals, chosen, order[:MOST_TRIED], replications
+            _confirm_front(evaluations, confirmation, replications) if is_front else _confirm_best(
+                evaluations, goals, confirmation, order[:MOST_TRIED], replications
             )
         except KeyboardInterrupt:
-            chosen.interrupted = True
-            chosen.replications = min(
-                each.whole(FRESH, evaluations.scenarios)
-                for each in (evaluations.start, chosen.recommended)
+            confirmation.interrupted = True
+            confirmation.replications = min(
+                each.complete_replications(FRESH, evaluations.scenarios)
+                for each in (evaluations.start, confirmation.recommended)
             )
-    chosen.searched = min(
-        each.whole(SEARCH, evaluations.scenarios)
-        for each in (evaluations.start, chosen.recommended)
+    confirmation.searched = min(
+        each.complete_replications(SEARCH, evaluations.scenarios)
+        for each in (evaluations.start, confirmation.recommended)
     )
-    return chosen
+    return confirmation
 
 
 def _confirm_best(
     evaluations: Evaluations,
     goals: Goals,
-    chosen: Confirmation,
+    confirmation: Confirmation,
     order: list[Candidate],
     replications: int,
 ) -> None:
     for each in order:
-        chosen.tried.append(each)
+        confirmation.tried.append(each)
         evaluations.run([evaluations.start, each], FRESH, replications)
-        chosen.replications = replications
+        confirmation.replications = replications
         field = Ranking(
             [evaluations.start, each] if each is not evaluations.start else [each],
             goals,
@@ -104,21 +107,24 @@ def _confirm_best(
             FRESH,
         )
         if field.is_met(each) and field.order(sure=True)[0] is each:
-            chosen.recommended = each
+            confirmation.recommended = each
             return
     together = Ranking(
-        [*(each for each in chosen.tried if each is not evaluations.start), evaluations.start],
+        [
+            *(each for each in confirmation.tried if each is not evaluations.start),
+            evaluations.start,
+        ],
         goals,
         evaluations.scenarios,
         replications,
         FRESH,
     )
-    chosen.recommended = together.order(sure=True)[0]
+    confirmation.recommended = together.order(sure=True)[0]
 
 
-def _confirm_front(evaluations: Evaluations, chosen: Confirmation, replications: int) -> None:
-    evaluations.run([evaluations.start, *chosen.front], FRESH, replications)
-    chosen.replications, chosen.tried = replications, list(chosen.front)
+def _confirm_front(evaluations: Evaluations, confirmation: Confirmation, replications: int) -> None:
+    evaluations.run([evaluations.start, *confirmation.front], FRESH, replications)
+    confirmation.replications, confirmation.tried = replications, list(confirmation.front)
 
 
 def _knee(ahead: Surrogate, front: list[Candidate]) -> Candidate:

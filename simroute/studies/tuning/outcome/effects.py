@@ -24,23 +24,26 @@ FLAT = 0.5
 def near_best(evaluations: Evaluations, goals: Goals, best: Candidate) -> list[Candidate]:
     """Candidates that cannot be told from the best: their paired difference includes zero, and no
     constraint is known to be broken."""
-    found = [best]
-    for count in sorted({each.whole(SEARCH, evaluations.scenarios) for each in evaluations}):
-        if count < MIN_PAIRS or count > best.whole(SEARCH, evaluations.scenarios):
+    near = [best]
+    for count in sorted(
+        {each.complete_replications(SEARCH, evaluations.scenarios) for each in evaluations}
+    ):
+        if count < MIN_PAIRS or count > best.complete_replications(SEARCH, evaluations.scenarios):
             continue
         level = [
             each
             for each in evaluations
-            if each.whole(SEARCH, evaluations.scenarios) == count and each is not best
+            if each.complete_replications(SEARCH, evaluations.scenarios) == count
+            and each is not best
         ]
         field = Ranking([*level, best], goals, evaluations.scenarios, count)
-        found += [
+        near += [
             each
             for each in level
             if not field.is_broken(each)
             and not any(_behind(field, each, best, wish) for wish in goals.objectives)
         ]
-    return sorted(found, key=lambda each: each.number)
+    return sorted(near, key=lambda each: each.number)
 
 
 def _behind(field: Ranking, each: Candidate, best: Candidate, wish: Any) -> bool:
@@ -65,21 +68,23 @@ def describe_parameters(
             "recommended": value,
             "counts": active,
         }
-        row |= _reach(each, spread, place) | _border(each, value if active else None, allowed)
+        row |= _good_range(each, spread, place) | _describe_border(
+            each, value if active else None, allowed
+        )
         rows.append(row)
     return rows
 
 
-def _reach(
+def _good_range(
     each: NumberParameter | ChoiceParameter, good: list[Candidate], place: int
 ) -> dict[str, Any]:
     values = [c.values[each.name] for c in good]
     if isinstance(each, ChoiceParameter):
-        kept = [option for option in each.options if option in values]
+        options = [option for option in each.options if option in values]
         return {
             "range": list(each.options),
-            "good": kept,
-            "flat": len(kept) > FLAT * len(each.options) and len(kept) > 1,
+            "good": options,
+            "flat": len(options) > FLAT * len(each.options) and len(options) > 1,
         }
     places = [u for u in map(each.place, values) if u is not None]
     flat = bool(places) and max(places) - min(places) > FLAT
@@ -91,7 +96,7 @@ def _reach(
     }
 
 
-def _border(
+def _describe_border(
     each: NumberParameter | ChoiceParameter, value: Any, allowed: Callable[[str, Any], bool]
 ) -> dict[str, Any]:
     u = each.place(value) if isinstance(each, NumberParameter) and value is not None else None
@@ -106,11 +111,11 @@ def _border(
     )
     if end is None:
         return {"border": None, "advice": None}
-    near = (each.low - 1 if end == "low" else each.high + 1) if each.whole else None
+    near = (each.low - 1 if end == "low" else each.high + 1) if each.complete_replications else None
     wider = next(
         (
             value
-            for value in (_wider(each, end), near)
+            for value in (_widen(each, end), near)
             if value is not None and allowed(each.name, value)
         ),
         None,
@@ -126,18 +131,18 @@ def _border(
     }
 
 
-def _wider(each: NumberParameter, end: str) -> float:
+def _widen(each: NumberParameter, end: str) -> float:
     if each.log:
-        found = (
+        end_value = (
             each.low * each.low / each.high if end == "low" else each.high * each.high / each.low
         )
-        found = max(found, each.low / 4) if end == "low" else min(found, each.high * 4)
+        end_value = max(end_value, each.low / 4) if end == "low" else min(end_value, each.high * 4)
     else:
         width = each.high - each.low
-        found = each.low - width if end == "low" else each.high + width
-        if end == "low" and each.low > 0 > found:
-            found = each.low / 4
-    return float(math.floor(found)) if each.whole else float(f"{found:.3g}")
+        end_value = each.low - width if end == "low" else each.high + width
+        if end == "low" and each.low > 0 > end_value:
+            end_value = each.low / 4
+    return float(math.floor(end_value)) if each.complete_replications else float(f"{end_value:.3g}")
 
 
 class Effects:
@@ -148,11 +153,15 @@ class Effects:
         whole = [
             each
             for each in evaluations
-            if each.generation == 1 and each.whole(SEARCH, evaluations.scenarios) >= replications
+            if each.generation == 1
+            and each.complete_replications(SEARCH, evaluations.scenarios) >= replications
         ]
         self._evaluations, self._goals, self._replications = evaluations, goals, replications
         self._even = (
-            whole if evaluations.start.whole(SEARCH, evaluations.scenarios) >= replications else []
+            whole
+            if evaluations.start.complete_replications(SEARCH, evaluations.scenarios)
+            >= replications
+            else []
         )
         self._field = (
             Ranking([*whole, evaluations.start], goals, evaluations.scenarios, replications)
@@ -160,7 +169,7 @@ class Effects:
             else None
         )
 
-    def main(self) -> list[dict[str, Any]]:
+    def main_effects(self) -> list[dict[str, Any]]:
         """For each parameter, objective and class of values: the mean paired difference from the
         start, with bounds."""
         return [
@@ -175,23 +184,21 @@ class Effects:
 
     def _bins(self, place: int, wish: Any) -> list[dict[str, Any]]:
         rows = []
-        for key, group in sorted(self._grouped(place, BINS).items()):
-            found = interval([self._gain(each, wish) for each in group])
+        for key, group in sorted(self._group(place, BINS).items()):
+            mean = interval([self._gain(each, wish) for each in group])
             values = [each.values[self._evaluations.space.parameters[place].name] for each in group]
-            rows.append(
-                {"class": key, **_value_range(values), "count": len(group), **found.plain()}
-            )
+            rows.append({"class": key, **_value_range(values), "count": len(group), **mean.plain()})
         return rows
 
     def pairs(self) -> list[dict[str, Any]]:
         """For each pair of parameters and objective a coarse grid of the same means."""
         names = [each.name for each in self._evaluations.space.parameters]
-        found = []
+        rows = []
         for first in range(len(names)):
             for second in range(first + 1, len(names)):
                 for wish in self._goals.objectives:
                     row = {"x": names[first], "y": names[second], "objective": str(wish)}
-                    found.append(
+                    rows.append(
                         {
                             **row,
                             "across": self._classes(first),
@@ -199,18 +206,18 @@ class Effects:
                             "cells": self._cells(first, second, wish),
                         }
                     )
-        return found
+        return rows
 
     def _classes(self, place: int) -> list[dict[str, Any]]:
         """What values each class of a parameter holds."""
         name = self._evaluations.space.parameters[place].name
         return [
             _value_range([each.values[name] for each in group])
-            for _, group in sorted(self._grouped(place, PAIR_BINS).items())
+            for _, group in sorted(self._group(place, PAIR_BINS).items())
         ]
 
     def _cells(self, first: int, second: int, wish: Any) -> list[dict[str, Any]]:
-        across, along = self._grouped(first, PAIR_BINS), self._grouped(second, PAIR_BINS)
+        across, along = self._group(first, PAIR_BINS), self._group(second, PAIR_BINS)
         cells = []
         for x, (_, left) in enumerate(sorted(across.items())):
             for y, (_, right) in enumerate(sorted(along.items())):
@@ -225,23 +232,23 @@ class Effects:
                 )
         return cells
 
-    def _grouped(self, place: int, most: int) -> dict[int, list[Candidate]]:
+    def _group(self, place: int, most: int) -> dict[int, list[Candidate]]:
         """Candidates by class of value, of those in which the parameter counts."""
         each = self._evaluations.space.parameters[place]
-        many = each.count if each.count is not None and each.count <= most else most
+        classes = each.count if each.count is not None and each.count <= most else most
         groups: dict[int, list[Candidate]] = {}
         for candidate in self._even:
             if each.name in candidate.values:
-                groups.setdefault(min(int(candidate.point[place] * many), many - 1), []).append(
-                    candidate
-                )
+                groups.setdefault(
+                    min(int(candidate.point[place] * classes), classes - 1), []
+                ).append(candidate)
         return groups
 
     def _gain(self, candidate: Candidate, wish: Any) -> float | None:
         """The paired difference from the start in the objective's own direction."""
         assert self._field is not None
-        found = self._field.difference(candidate, self._evaluations.start, wish).mean
-        return None if found is None else wish.sign * found
+        difference = self._field.difference(candidate, self._evaluations.start, wish).mean
+        return None if difference is None else wish.sign * difference
 
 
 def _value_range(values: list[Any]) -> dict[str, Any]:
@@ -271,7 +278,7 @@ def paired_gain(
         count,
         stage,
     )
-    found = {}
+    gains = {}
     for wish in goals.objectives:
         difference = field.difference(best, other, wish)
         ends = (
@@ -280,7 +287,7 @@ def paired_gain(
             else [difference.high, difference.low]
         )
         low, high = (None if end is None else wish.sign * end for end in ends)
-        found[str(wish)] = Interval(
+        gains[str(wish)] = Interval(
             None if difference.mean is None else wish.sign * difference.mean, low, high
         )
-    return found
+    return gains

@@ -68,7 +68,7 @@ def run_columns(plan: SearchPlan, evaluations: Evaluations) -> dict[str, list[An
         for each in evaluations
         for key in sorted(each.runs, key=lambda key: ((SEARCH, FRESH).index(key[0]), *key[1:]))
     ]
-    found: dict[str, list[Any]] = {
+    columns: dict[str, list[Any]] = {
         "candidate": [each.number for each, _ in rows],
         "generation": [each.generation for each, _ in rows],
         "stage": [stage for _, (stage, _, _) in rows],
@@ -77,9 +77,9 @@ def run_columns(plan: SearchPlan, evaluations: Evaluations) -> dict[str, list[An
         "replication": [replication for _, (_, _, replication) in rows],
     }
     for parameter in evaluations.space.parameters:
-        found[parameter.name] = [
+        columns[parameter.name] = [
             evaluations.space.effective(each.values)[parameter.name] for each, _ in rows
         ]
-    return found | {
+    return columns | {
         metric: [each.runs[key].metrics.get(metric) for each, key in rows] for metric in METRICS
     }

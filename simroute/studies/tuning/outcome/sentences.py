@@ -15,36 +15,36 @@ STATES = {
 }
 
 
-def sentences(found: dict[str, Any]) -> list[str]:
+def sentences(summary: dict[str, Any]) -> list[str]:
     """From the recommendation to its doubts."""
-    lines = [_recommended(found)]
-    if len(found["front"]) > 1:
+    lines = [_describe_recommendation(summary)]
+    if len(summary["front"]) > 1:
         lines.append(
-            f"{len(found['front'])} settings are on the front: none beats another in all "
+            f"{len(summary['front'])} settings are on the front: none beats another in all "
             f"objectives. Recommended is the one in its middle."
         )
-    lines += [_objective(found, wish) for wish in found["gain"]]
-    lines += [_other(found, row) for row in found["against"]]
-    lines += [_constraint(row) for row in found["recommended"]["constraints"]]
-    if any(row["state"] == "broken" for row in found["start"]["constraints"]):
+    lines += [_describe_objective(summary, wish) for wish in summary["gain"]]
+    lines += [_describe_other(summary, row) for row in summary["against"]]
+    lines += [_describe_constraint(row) for row in summary["recommended"]["constraints"]]
+    if any(row["state"] == "broken" for row in summary["start"]["constraints"]):
         lines.append(
             "The starting setting breaks a constraint, so that costs and benefits are not those "
             "of equals."
         )
-    lines += [text for wish in found["gain"] if (text := _optimism(found, wish))]
-    return lines + [text for row in found["parameters"] if (text := _parameter(row))]
+    lines += [text for wish in summary["gain"] if (text := _describe_optimism(summary, wish))]
+    return lines + [text for row in summary["parameters"] if (text := _describe_parameter(row))]
 
 
-def _recommended(found: dict[str, Any]) -> str:
-    if found["recommended"]["candidate"] == found["start"]["candidate"]:
+def _describe_recommendation(summary: dict[str, Any]) -> str:
+    if summary["recommended"]["candidate"] == summary["start"]["candidate"]:
         text = "Recommended: the starting setting; nothing better was found"
     else:
         changes = [
-            f"{name}={setting_text(value)} {_before(value, found['start']['settings'][name])}"
-            for name, value in found["recommended"]["settings"].items()
+            f"{name}={setting_text(value)} {_before(value, summary['start']['settings'][name])}"
+            for name, value in summary["recommended"]["settings"].items()
         ]
         text = f"Recommended: {', '.join(changes)}"
-    if found["interrupted"]:
+    if summary["interrupted"]:
         text += "; interrupted, so judge by what was finished"
     return f"{text}."
 
@@ -53,41 +53,41 @@ def _before(value: Any, start: Any) -> str:
     return "(as before)" if value == start else f"(was {setting_text(start)})"
 
 
-def _objective(found: dict[str, Any], wish: str) -> str:
+def _describe_objective(summary: dict[str, Any], wish: str) -> str:
     metric = wish.split()[-1]
     unit = METRICS[metric][0]
-    fresh = found["replications"]["fresh"]
+    fresh = summary["replications"]["fresh"]
     stage = "fresh" if fresh else "search"
-    figures = found["recommended"][stage]
+    figures = summary["recommended"][stage]
     each = "; ".join(
         f"{span(**values[metric], unit=unit)}{f' in {name}' if len(figures) > 1 else ''}"
         for name, values in figures.items()
     )
-    gain = found["gain"][wish][stage]
+    gain = summary["gain"][wish][stage]
     text = f"{wish}: {each}"
-    if found["recommended"]["candidate"] == found["start"]["candidate"] or gain["mean"] is None:
+    if summary["recommended"]["candidate"] == summary["start"]["candidate"] or gain["mean"] is None:
         return f"{text}."
     where = (
         f"over {fresh} fresh replications"
         if fresh
-        else f"over {found['replications']['search']} replications of the search, not confirmed"
+        else f"over {summary['replications']['search']} replications of the search, not confirmed"
     )
-    text += f"; {_compared(gain, unit)} than the start, paired {where}"
+    text += f"; {_difference_text(gain, unit)} than the start, paired {where}"
     if gain["low"] is not None and gain["low"] <= 0 <= gain["high"]:
         text += "; by this the two cannot be told apart"
     return f"{text}."
 
 
-def _other(found: dict[str, Any], row: dict[str, Any]) -> str:
+def _describe_other(summary: dict[str, Any], row: dict[str, Any]) -> str:
     """What is recommended beside a policy as it is."""
     name = clean(row["policy"], 40)
     parts = [
-        f"{wish.split()[-1]} {_compared(gain, METRICS[wish.split()[-1]][0])}"
+        f"{wish.split()[-1]} {_difference_text(gain, METRICS[wish.split()[-1]][0])}"
         for wish, gain in row["gain"].items()
         if gain["mean"] is not None
     ]
     states = {each["state"] for each in row["constraints"]}
-    kept = (
+    constraints = (
         ", which breaks a constraint"
         if "broken" in states
         else ", which is not shown to keep the constraints"
@@ -95,12 +95,12 @@ def _other(found: dict[str, Any], row: dict[str, Any]) -> str:
         else ""
     )
     return (
-        f"Than {name}{kept}: {'; '.join(parts) or 'nothing can be said'}; paired over "
-        f"{found['replications']['fresh']} fresh replications."
+        f"Than {name}{constraints}: {'; '.join(parts) or 'nothing can be said'}; paired over "
+        f"{summary['replications']['fresh']} fresh replications."
     )
 
 
-def _compared(gain: dict[str, Any], unit: str) -> str:
+def _difference_text(gain: dict[str, Any], unit: str) -> str:
     """A difference as "$7.56 (7.41 to 7.71) less"."""
     more = gain["mean"] >= 0
     low, high = (
@@ -114,7 +114,7 @@ def _compared(gain: dict[str, Any], unit: str) -> str:
     )
 
 
-def _constraint(row: dict[str, Any]) -> str:
+def _describe_constraint(row: dict[str, Any]) -> str:
     metric = row["constraint"].split(">")[0].split("<")[0]
     figure = (
         f": {span(row['mean'], row['low'], row['high'], METRICS[metric][0])}"
@@ -124,8 +124,8 @@ def _constraint(row: dict[str, Any]) -> str:
     return f"{row['constraint']} in {clean(row['scenario'], 40)}: {STATES[row['state']]}{figure}."
 
 
-def _optimism(found: dict[str, Any], wish: str) -> str | None:
-    row = found["optimism"][wish]
+def _describe_optimism(summary: dict[str, Any], wish: str) -> str | None:
+    row = summary["optimism"][wish]
     if row["difference"] is None:
         return None
     unit = METRICS[wish.split()[-1]][0]
@@ -133,13 +133,13 @@ def _optimism(found: dict[str, Any], wish: str) -> str | None:
     text = f"Optimism, {wish.split()[-1]}: {ends[0]} in the search, {ends[1]} in fresh weather"
     if (
         row["gain_difference"] is None
-        or found["recommended"]["candidate"] == found["start"]["candidate"]
+        or summary["recommended"]["candidate"] == summary["start"]["candidate"]
     ):
         return f"{text}."
-    gain = found["gain"][wish]
+    gain = summary["gain"][wish]
     return (
-        f"{text}; {_compared(_mean(gain['search']), unit)} than the start there, "
-        f"{_compared(_mean(gain['fresh']), unit)} here."
+        f"{text}; {_difference_text(_mean(gain['search']), unit)} than the start there, "
+        f"{_difference_text(_mean(gain['fresh']), unit)} here."
     )
 
 
@@ -147,7 +147,7 @@ def _mean(gain: dict[str, Any]) -> dict[str, Any]:
     return {"mean": gain["mean"], "low": None, "high": None}
 
 
-def _parameter(row: dict[str, Any]) -> str | None:
+def _describe_parameter(row: dict[str, Any]) -> str | None:
     parts = []
     if row["flat"] and "log" in row:
         parts.append(

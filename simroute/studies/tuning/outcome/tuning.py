@@ -59,6 +59,10 @@ class Tuning:
     def interrupted(self) -> bool:
         return self.confirmation.interrupted
 
+    @interrupted.setter
+    def interrupted(self, value: bool) -> None:
+        self.confirmation.interrupted = value
+
     @property
     def best(self) -> Candidate:
         return self.confirmation.recommended
@@ -84,8 +88,8 @@ class Tuning:
             "fingerprint": fingerprint(),
             "files": {
                 Path(path).name: digest
-                for made in plan.configurations
-                for path, digest in made.files.items()
+                for configuration in plan.configurations
+                for path, digest in configuration.files.items()
             },
             "interrupted": self.interrupted,
             "evaluations": {
@@ -114,7 +118,7 @@ class Tuning:
             "recommended": self._setting(self.best),
             "gain": self._gain(self.best),
             "optimism": self._optimism(),
-            "against": [self._other(each) for each in self.against],
+            "against": [self._compare_with(each) for each in self.against],
             "front": [
                 {**self._setting(each), "gain": self._gain(each)}
                 for each in self.confirmation.front
@@ -125,7 +129,7 @@ class Tuning:
             ),
             "race": [round_._asdict() for round_ in self.rounds],
             "candidates": [self._candidate(each) for each in self.evaluations],
-            "main_effects": measured.main(),
+            "main_effects": measured.main_effects(),
             "pairs": measured.pairs(),
         }
 
@@ -134,14 +138,14 @@ class Tuning:
 
     def outputs(self, report: bool) -> Outputs:
         """The files of the search, report.html if `report`."""
-        made: dict[str, Callable[[Path], object]] = {
+        outputs: dict[str, Callable[[Path], object]] = {
             SUMMARY: text_output(self.to_json),
             TUNE: text_output(self.to_json),
             TUNED: text_output(lambda: self.tuned_yaml),
         }
         if report:
-            made[REPORT] = text_output(self.report)
-        return {**made, TRIALS: lambda path: write_table(self.trials, path)}
+            outputs[REPORT] = text_output(self.report)
+        return {**outputs, TRIALS: lambda path: write_table(self.trials, path)}
 
     @property
     def tuned_yaml(self) -> str:
@@ -191,31 +195,33 @@ class Tuning:
 
     def _setting(self, candidate: Candidate) -> dict[str, Any]:
         stages = {
-            SEARCH: min(self.confirmation.searched, self._whole(candidate, SEARCH)),
-            FRESH: self._whole(candidate, FRESH),
+            SEARCH: min(self.confirmation.searched, self._complete(candidate, SEARCH)),
+            FRESH: self._complete(candidate, FRESH),
         }
-        made: dict[str, Any] = {
+        setting: dict[str, Any] = {
             "candidate": candidate.number,
             "settings": self.evaluations.space.effective(candidate.values),
         }
-        made |= {stage: self._figures(candidate, stage, count) for stage, count in stages.items()}
-        return {**made, "constraints": self._constraints(candidate, stages[FRESH])}
+        setting |= {
+            stage: self._figures(candidate, stage, count) for stage, count in stages.items()
+        }
+        return {**setting, "constraints": self._constraints(candidate, stages[FRESH])}
 
-    def _other(self, policy: Candidate) -> dict[str, Any]:
+    def _compare_with(self, policy: Candidate) -> dict[str, Any]:
         """A policy as it is, and how what is recommended differs from it."""
         count = self.confirmation.replications
-        found = effects.paired_gain(
+        gains = effects.paired_gain(
             self.evaluations, self.plan.goals, self.best, FRESH, count, policy
         )
         return {
             "policy": policy.values[POLICY],
             FRESH: self._figures(policy, FRESH, count),
             "constraints": self._constraints(policy, count),
-            "gain": {wish: each.plain() for wish, each in found.items()},
+            "gain": {wish: each.plain() for wish, each in gains.items()},
         }
 
-    def _whole(self, candidate: Candidate, stage: str) -> int:
-        return candidate.whole(stage, self.evaluations.scenarios)
+    def _complete(self, candidate: Candidate, stage: str) -> int:
+        return candidate.complete_replications(stage, self.evaluations.scenarios)
 
     def _figures(self, candidate: Candidate, stage: str, count: int) -> dict[str, Any] | None:
         """scenario -> metric -> interval."""
@@ -240,16 +246,16 @@ class Tuning:
                     "state": "unknown",
                 }
                 if count:
-                    kept = ConstraintCheck(
+                    check = ConstraintCheck(
                         each, place, bounds(each.metric, candidate, FRESH, place, count)
                     )
                     row |= {
                         "state": "met"
-                        if kept.is_met
+                        if check.is_met
                         else "broken"
-                        if kept.is_broken
+                        if check.is_broken
                         else "not shown",
-                        **kept.found.plain(),
+                        **check.found.plain(),
                     }
                 rows.append(row)
         return rows
@@ -257,44 +263,44 @@ class Tuning:
     def _gain(self, candidate: Candidate) -> dict[str, Any]:
         """objective -> stage -> paired difference from the start."""
         counts = {
-            stage: min(self._whole(each, stage) for each in (candidate, self.evaluations.start))
+            stage: min(self._complete(each, stage) for each in (candidate, self.evaluations.start))
             for stage in (SEARCH, FRESH)
         }
         counts[SEARCH] = min(counts[SEARCH], self.confirmation.searched)
-        found = {
+        gains = {
             stage: effects.paired_gain(self.evaluations, self.plan.goals, candidate, stage, count)
             for stage, count in counts.items()
         }
         return {
-            str(wish): {stage: found[stage][str(wish)].plain() for stage in found}
+            str(wish): {stage: gains[stage][str(wish)].plain() for stage in gains}
             for wish in self.plan.goals.objectives
         }
 
     def _optimism(self) -> dict[str, Any]:
         """Training minus fresh: of the figure itself, and of the gain over the start, in which the
         weather's luck cancels."""
-        found = {}
+        rows = {}
         for wish in self.plan.goals.objectives:
             training, fresh = (
                 self._mean(self.best, stage, wish.metric) for stage in (SEARCH, FRESH)
             )
             gains = self._gain(self.best)[str(wish)]
             ends = gains[SEARCH]["mean"], gains[FRESH]["mean"]
-            found[str(wish)] = {
+            rows[str(wish)] = {
                 "training": training,
                 "fresh": fresh,
                 "difference": None if training is None or fresh is None else training - fresh,
                 "gain_difference": None if None in ends else ends[0] - ends[1],
             }
-        return found
+        return rows
 
     def _mean(self, candidate: Candidate, stage: str, metric: str) -> float | None:
         figures = self._setting(candidate)[stage]
-        means = [found[metric]["mean"] for found in figures.values()] if figures else []
+        means = [metrics[metric]["mean"] for metrics in figures.values()] if figures else []
         return None if not means or None in means else float(sum(means)) / len(means)
 
     def _candidate(self, candidate: Candidate) -> dict[str, Any]:
-        count = self._whole(candidate, SEARCH)
+        count = self._complete(candidate, SEARCH)
         row: dict[str, Any] = {
             "number": candidate.number,
             "generation": candidate.generation,
@@ -309,7 +315,7 @@ class Tuning:
                     self.plan.goals,
                     candidate,
                     SEARCH,
-                    min(count, self._started()),
+                    min(count, self._start_replications()),
                 ).items()
             }
             row["constraints"] = [
@@ -321,8 +327,8 @@ class Tuning:
             ]
         return row
 
-    def _started(self) -> int:
-        return self._whole(self.evaluations.start, SEARCH)
+    def _start_replications(self) -> int:
+        return self._complete(self.evaluations.start, SEARCH)
 
     def _is_allowed(self, name: str, value: Any) -> bool:
         try:
@@ -335,15 +341,20 @@ class Tuning:
 
 
 def _describe_parameter(each: NumberParameter | ChoiceParameter) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": each.name, "start": each.start}
+    row: dict[str, Any] = {"name": each.name, "start": each.start}
     if isinstance(each, NumberParameter):
-        made |= {"low": each.low, "high": each.high, "log": each.log, "whole": each.whole}
+        row |= {
+            "low": each.low,
+            "high": each.high,
+            "log": each.log,
+            "whole": each.complete_replications,
+        }
     else:
-        made |= {"options": list(each.options), "ordered": each.ordered}
+        row |= {"options": list(each.options), "ordered": each.ordered}
     if each.condition is not None:
-        made["if"] = {
+        row["if"] = {
             "name": each.condition.name,
             "values": list(each.condition.values),
             "negated": each.condition.negated,
         }
-    return made
+    return row

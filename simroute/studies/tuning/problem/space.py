@@ -25,8 +25,8 @@ class Condition:
     negated: bool = False
 
     def holds(self, value: Any) -> bool:
-        found = value in self.values if self.values else value is not None and value is not False
-        return found != self.negated
+        is_one = value in self.values if self.values else value is not None and value is not False
+        return is_one != self.negated
 
 
 @dataclass(frozen=True)
@@ -45,25 +45,25 @@ class NumberParameter(Parameter):
     low: float = 0.0
     high: float = 1.0
     log: bool = False
-    whole: bool = False
+    complete_replications: bool = False
 
     @property
     def count(self) -> int | None:
         """How many values there are, None for very many."""
-        return int(self.high - self.low) + 1 if self.whole else None
+        return int(self.high - self.low) + 1 if self.complete_replications else None
 
     def value(self, u: float) -> float | int:
-        half = 0.5 if self.whole else 0.0
+        half = 0.5 if self.complete_replications else 0.0
         low, high = self.low - half, self.high + half
-        found = (
+        number = (
             math.exp(math.log(low) + u * (math.log(high) - math.log(low)))
             if self.log
             else low + u * (high - low)
         )
         return (
-            int(min(self.high, max(self.low, math.floor(found + 0.5))))
-            if self.whole
-            else min(self.high, max(self.low, round_to_digits(found)))
+            int(min(self.high, max(self.low, math.floor(number + 0.5))))
+            if self.complete_replications
+            else min(self.high, max(self.low, round_to_digits(number)))
         )
 
     def place(self, value: Any) -> float | None:
@@ -74,14 +74,14 @@ class NumberParameter(Parameter):
             or not self.low <= value <= self.high
         ):
             return None
-        half = 0.5 if self.whole else 0.0
+        half = 0.5 if self.complete_replications else 0.0
         low, high = self.low - half, self.high + half
-        found = (
+        share = (
             (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
             if self.log
             else (value - low) / (high - low)
         )
-        return min(found, 1 - 2**-32)
+        return min(share, 1 - 2**-32)
 
 
 @dataclass(frozen=True)
@@ -118,14 +118,16 @@ class Space:
 
     def values(self, point: Point) -> Values:
         """What a point means: the value of each parameter that counts there."""
-        found = {each.name: each.value(u) for each, u in zip(self.parameters, point, strict=True)}
+        values = {each.name: each.value(u) for each, u in zip(self.parameters, point, strict=True)}
         known = {each.name: each for each in self.parameters}
         return {
-            name: value for name, value in found.items() if self._counts(known[name], found, known)
+            name: value
+            for name, value in values.items()
+            if self._counts(known[name], values, known)
         }
 
     def _counts(
-        self, each: Parameter, found: Values, known: dict[str, NumberParameter | ChoiceParameter]
+        self, each: Parameter, values: Values, known: dict[str, NumberParameter | ChoiceParameter]
     ) -> bool:
         if each.condition is None:
             return True
@@ -133,7 +135,7 @@ class Space:
         if other is None:
             return each.condition.holds(self.fixed(each.condition.name))
         return each.condition.holds(
-            found[other.name] if self._counts(other, found, known) else other.start
+            values[other.name] if self._counts(other, values, known) else other.start
         )
 
     def effective(self, values: Values) -> Values:

@@ -33,23 +33,23 @@ def flatten(block: Any, prefix: str = "") -> dict[str, Any]:
             f"tune{'.' if prefix else ''}{prefix.rstrip('.')}: expected LAYER.KEY: RANGE, found "
             f"{block!r}"[:200]
         )
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for key, value in block.items():
-        found |= (
+        entries |= (
             flatten(value, f"{prefix}{key}.")
             if isinstance(value, Mapping)
             else {f"{prefix}{key}": value}
         )
-    return found
+    return entries
 
 
 def parse_space(entries: Mapping[str, Any], variation: Variation) -> Space:
     """The space of these entries. Raises InputError with every mistake."""
     problems: list[str] = []
-    made: list[NumberParameter | ChoiceParameter] = []
+    parameters: list[NumberParameter | ChoiceParameter] = []
     for name, text in entries.items():
         try:
-            made.append(_parse_parameter(name, text, variation))
+            parameters.append(_parse_parameter(name, text, variation))
         except InputError as error:
             problems += [f"tune.{name}: {line}" for line in error.lines]
     if not entries:
@@ -61,9 +61,9 @@ def parse_space(entries: Mapping[str, Any], variation: Variation) -> Space:
         problems.append(
             f"{len(entries)} parameters are too many to search; at most {MAX_DIMENSIONS}"
         )
-    if problems or (problems := _find_circles(made)):
+    if problems or (problems := _find_circles(parameters)):
         raise InputError(*problems)
-    return Space(tuple(made), variation.current_value)
+    return Space(tuple(parameters), variation.current_value)
 
 
 def _parse_parameter(
@@ -154,14 +154,14 @@ def _parse_condition(text: str, variation: Variation) -> Condition:
 
 def _split_values(text: str) -> list[str]:
     """Cut at `|`, outside brackets."""
-    found, depth = [""], 0
+    values, depth = [""], 0
     for char in text:
         depth += (char in "[{") - (char in "]}")
         if char == "|" and depth == 0:
-            found.append("")
+            values.append("")
         else:
-            found[-1] += char
-    return [part.strip() for part in found] if text.strip() else []
+            values[-1] += char
+    return [part.strip() for part in values] if text.strip() else []
 
 
 def _parse_value(text: str) -> Any:
@@ -178,16 +178,16 @@ def _parse_value(text: str) -> Any:
         ) from None
 
 
-def _find_circles(made: list[NumberParameter | ChoiceParameter]) -> list[str]:
+def _find_circles(parameters: list[NumberParameter | ChoiceParameter]) -> list[str]:
     """Conditions that lead back to their own parameter."""
-    known = {each.name: each for each in made}
-    found = []
-    for each in made:
+    known = {each.name: each for each in parameters}
+    problems = []
+    for each in parameters:
         other = each
-        for _ in range(len(made) + 1):
+        for _ in range(len(parameters) + 1):
             if other.condition is None or other.condition.name not in known:
                 break
             other = known[other.condition.name]
         else:
-            found.append(f"tune.{each.name}: its condition leads back to itself")
-    return found
+            problems.append(f"tune.{each.name}: its condition leads back to itself")
+    return problems

@@ -54,7 +54,7 @@ class Candidate:
     runs: dict[tuple[str, int, int], Run] = field(default_factory=dict)
     sky: FaultExposure | None = None
 
-    def whole(self, stage: str, scenarios: int) -> int:
+    def complete_replications(self, stage: str, scenarios: int) -> int:
         """How many first replications are there in all scenarios."""
         count = 0
         while all((stage, scenario, count) in self.runs for scenario in range(scenarios)):
@@ -90,13 +90,13 @@ class Evaluations:
         space: Space,
         scenarios: int,
         evaluate: Evaluate,
-        told: Callable[[RunTask, Run], None] = lambda task, run: None,
+        listen: Callable[[RunTask, Run], None] = lambda task, run: None,
         sky: FaultExposure | None = None,
     ) -> None:
         self.space, self.scenarios, self._sky = space, scenarios, sky
         self.candidates: list[Candidate] = []
         self._known: dict[str, Candidate] = {}
-        self._evaluate, self._told = evaluate, told
+        self._evaluate, self._listen = evaluate, listen
         self.spent = {SEARCH: 0, FRESH: 0}
         self.add({}, space.point({}), 0)
 
@@ -109,33 +109,33 @@ class Evaluations:
 
     def add(self, values: Values, point: Point, generation: int) -> Candidate:
         """A new candidate."""
-        made = Candidate(len(self.candidates), values, point, generation, sky=self._sky)
-        self.candidates.append(made)
-        self._known[self._key(values)] = made
-        return made
+        candidate = Candidate(len(self.candidates), values, point, generation, sky=self._sky)
+        self.candidates.append(candidate)
+        self._known[self._key(values)] = candidate
+        return candidate
 
     def _key(self, values: Values) -> str:
         return json.dumps(self.space.effective(values), sort_keys=True, default=str)
 
-    def missing(self, chosen: Iterable[Candidate], stage: str, count: int) -> list[RunTask]:
+    def missing(self, candidates: Iterable[Candidate], stage: str, count: int) -> list[RunTask]:
         """The runs that they lack of the first `count` replications, whole replications first."""
         return [
             RunTask(each.number, scenario, stage, replication)
             for replication in range(count)
-            for each in {each.number: each for each in chosen}.values()
+            for each in {each.number: each for each in candidates}.values()
             for scenario in range(self.scenarios)
             if (stage, scenario, replication) not in each.runs
         ]
 
-    def run(self, chosen: Iterable[Candidate], stage: str, count: int) -> None:
+    def run(self, candidates: Iterable[Candidate], stage: str, count: int) -> None:
         """Run what they lack."""
-        tasks = self.missing(list(chosen), stage, count)
+        tasks = self.missing(list(candidates), stage, count)
         for task, run in self._evaluate(
             tasks, {task.candidate: self.candidates[task.candidate].values for task in tasks}
         ):
             self.candidates[task.candidate].runs[task.stage, task.scenario, task.replication] = run
             self.spent[stage] += 1
-            self._told(task, run)
+            self._listen(task, run)
 
     def __iter__(self) -> Iterator[Candidate]:
         return iter(self.candidates)

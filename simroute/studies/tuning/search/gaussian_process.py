@@ -41,11 +41,11 @@ class TrainingData:
     y: Array
     apart: tuple[bool, ...]
 
-    def some(self, most: int) -> TrainingData:
+    def subsample(self, most: int) -> TrainingData:
         """Those of every k-th setting, about so many."""
         settings = np.cumsum(np.any(np.diff(self.x, axis=0, prepend=self.x[:1]) != 0, axis=1))
-        chosen = settings % max(1, math.ceil(len(self.y) / most)) == 0
-        return TrainingData(self.x[chosen], self.replications[chosen], self.y[chosen], self.apart)
+        is_in = settings % max(1, math.ceil(len(self.y) / most)) == 0
+        return TrainingData(self.x[is_in], self.replications[is_in], self.y[is_in], self.apart)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class GaussianProcess:
     runs: TrainingData
     theta: Array
 
-    def at(self, points: Array) -> tuple[Array, Array]:
+    def predict(self, points: Array) -> tuple[Array, Array]:
         """Means and standard deviations (points) of the figure over all weather."""
         means, scale, rows, unknown, total = self._posterior(points)
         variances = scale * (1 - (rows * rows).sum(axis=0) + unknown**2 / total)
@@ -81,16 +81,16 @@ class GaussianProcess:
 
     def likelihood(self) -> float:
         """Its logarithm, but for a constant."""
-        root = self._eliminated(self.runs.x[:0])
-        return -0.5 * len(root) * math.log(self._levels(root)[1]) - float(
+        root = self._factorize(self.runs.x[:0])
+        return -0.5 * len(root) * math.log(self._mean_and_variance(root)[1]) - float(
             np.log(np.diag(root)).sum()
         )
 
     def _posterior(self, points: Array) -> tuple[Array, float, Array, Array, float]:
         """Means; the variance of f; the root's rows of the points; how far each leans on the mean;
         and how well that is known."""
-        root = self._eliminated(points)
-        mean, scale = self._levels(root)
+        root = self._factorize(points)
+        mean, scale = self._mean_and_variance(root)
         ones, y, rows = root[:, len(root)], root[:, len(root) + 1], root[:, len(root) + 2 :]
         leaning = (ones[:, None] * rows).sum(axis=0)
         return (
@@ -101,7 +101,7 @@ class GaussianProcess:
             float((ones * ones).sum()),
         )
 
-    def _eliminated(self, points: Array) -> Array:
+    def _factorize(self, points: Array) -> Array:
         """Cholesky's root of the runs' covariances, and beside it a column of ones, of y, and of
         each point, divided by it."""
         runs, count = self.runs, len(self.runs.y)
@@ -122,7 +122,7 @@ class GaussianProcess:
         return root
 
     @staticmethod
-    def _levels(root: Array) -> tuple[float, float]:
+    def _mean_and_variance(root: Array) -> tuple[float, float]:
         """The mean, and the variance of f."""
         count = len(root)
         ones, y = root[:, count], root[:, count + 1]
@@ -132,7 +132,7 @@ class GaussianProcess:
 
 def fit(runs: TrainingData, theta: Array | None = None) -> GaussianProcess:
     """The likeliest surface under the priors; from `theta` only small steps are tried."""
-    some = runs.some(LEARNT_FROM)
+    some = runs.subsample(LEARNT_FROM)
     medians, sigmas = (
         np.log([LENGTH[0]] * runs.x.shape[1] + [WEATHER[0], TURN[0], NOISE[0]]),
         _sigmas(runs.x.shape[1]),
@@ -143,24 +143,24 @@ def fit(runs: TrainingData, theta: Array | None = None) -> GaussianProcess:
             (((tried - medians) / sigmas) ** 2).sum()
         )
 
-    found = medians if theta is None else theta
-    best = worth(found)
+    theta_best = medians if theta is None else theta
+    best = worth(theta_best)
     for step in STEPS if theta is None else STEPS[1:]:
         for _ in range(SWEEPS):
             before = best
-            for place in range(len(found)):
+            for place in range(len(theta_best)):
                 for sign in (step, -step):
-                    tried = found.copy()
+                    tried = theta_best.copy()
                     tried[place] += sign
                     if (
                         abs(tried[place] - medians[place]) <= FAR * sigmas[place]
                         and (value := worth(tried)) > best
                     ):
-                        found, best = tried, value
+                        theta_best, best = tried, value
                         break
             if best < before + WORTH:
                 break
-    return GaussianProcess(runs, found)
+    return GaussianProcess(runs, theta_best)
 
 
 def _sigmas(parameters: int) -> Array:

@@ -64,87 +64,91 @@ class Search:
         generation, before = 0, -1
         while self.evaluations.spent[SEARCH] > before:
             generation, before = generation + 1, self.evaluations.spent[SEARCH]
-            new = self._new(generation)
-            self._again(generation, new)
+            new = self._run_new(generation)
+            self._rerun(generation, new)
 
-    def _new(self, generation: int) -> list[Candidate]:
+    def _run_new(self, generation: int) -> list[Candidate]:
         """Settings that nobody has run yet, as many as can be paid."""
         start, each = self.evaluations.start, FIRST * self.evaluations.scenarios
         due = len(self.evaluations.missing([start], SEARCH, FIRST))
         count = min(self._opening if generation == 1 else self._batch, (self.left - due) // each)
         if count < 1 or self.exhausted:
             return []
-        asked = self.proposer.ask(self.evaluations, generation, count, self._surrogate)
-        self.exhausted = not asked
-        made = [self.evaluations.add(values, point, generation) for values, point in asked]
-        self.evaluations.run([start, *made], SEARCH, FIRST)
+        proposals = self.proposer.ask(self.evaluations, generation, count, self._surrogate)
+        self.exhausted = not proposals
+        candidates = [
+            self.evaluations.add(values, point, generation) for values, point in proposals
+        ]
+        self.evaluations.run([start, *candidates], SEARCH, FIRST)
         self.proposer.tell(
-            Ranking([*made, start], self.goals, self.evaluations.scenarios, FIRST), made
+            Ranking([*candidates, start], self.goals, self.evaluations.scenarios, FIRST), candidates
         )
-        return made
+        return candidates
 
-    def _again(self, generation: int, new: list[Candidate]) -> None:
+    def _rerun(self, generation: int, new: list[Candidate]) -> None:
         """Those that draws from what is possible call the best. The start keeps pace: it is what
         they are compared with."""
         surrogate = Surrogate(self.evaluations, self.goals, self._surrogate)
-        called = self._called(surrogate, generation)
+        called = self._draw_best(surrogate, generation)
         came = {FIRST: new}
         levels = {
-            count: [each for each in called if self._next(each) == count]
-            for count in sorted(map(self._next, called))
+            count: [each for each in called if self._next_count(each) == count]
+            for count in sorted(map(self._next_count, called))
         }
-        for count, wanted in levels.items():
-            came[count] = self._affordable(wanted, count)
+        for count, candidates in levels.items():
+            came[count] = self._affordable(candidates, count)
             if came[count]:
                 self.evaluations.run([self.evaluations.start, *came[count]], SEARCH, count)
         self._surrogate = Surrogate(self.evaluations, self.goals, surrogate, learns=False)
-        ranked = self._surrogate.order(self._ran())
-        for count, chosen in came.items():
-            if chosen:
-                self._tell(
+        ranked = self._surrogate.order(self._comparable())
+        for count, candidates in came.items():
+            if candidates:
+                self._close_round(
                     generation,
                     count,
-                    chosen,
-                    [each for each in ranked if each in chosen],
+                    candidates,
+                    [each for each in ranked if each in candidates],
                     called if count == FIRST else ranked[:ELITE],
                 )
 
-    def _ran(self) -> list[Candidate]:
+    def _comparable(self) -> list[Candidate]:
         return [
             each
             for each in self.evaluations
-            if each.whole(SEARCH, self.evaluations.scenarios) >= FIRST
+            if each.complete_replications(SEARCH, self.evaluations.scenarios) >= FIRST
         ]
 
-    def _next(self, each: Candidate) -> int:
-        return min(FACTOR * each.whole(SEARCH, self.evaluations.scenarios), self._longest)
+    def _next_count(self, each: Candidate) -> int:
+        return min(
+            FACTOR * each.complete_replications(SEARCH, self.evaluations.scenarios), self._longest
+        )
 
-    def _called(self, surrogate: Surrogate, generation: int) -> list[Candidate]:
-        ranked = surrogate.order(self._ran())[:KNOWN]
+    def _draw_best(self, surrogate: Surrogate, generation: int) -> list[Candidate]:
+        ranked = surrogate.order(self._comparable())[:KNOWN]
         chance = Streams(self.seed, 0).block("tune", "again", generation, block=0)
         called: list[Candidate] = []
         for order in surrogate.sample(
             [self.evaluations.space.point(each.values) for each in ranked], self._batch, chance
         ):
             best = ranked[order[0]]
-            if best not in called and self._next(best) > best.whole(
+            if best not in called and self._next_count(best) > best.complete_replications(
                 SEARCH, self.evaluations.scenarios
             ):
                 called.append(best)
         return called
 
-    def _affordable(self, chosen: list[Candidate], count: int) -> list[Candidate]:
+    def _affordable(self, candidates: list[Candidate], count: int) -> list[Candidate]:
         """The first of them that the budget still lets run so far."""
-        able = list(chosen)
+        affordable = list(candidates)
         while (
-            able
-            and len(self.evaluations.missing([self.evaluations.start, *able], SEARCH, count))
+            affordable
+            and len(self.evaluations.missing([self.evaluations.start, *affordable], SEARCH, count))
             > self.left
         ):
-            able.pop()
-        return able
+            affordable.pop()
+        return affordable
 
-    def _tell(
+    def _close_round(
         self,
         generation: int,
         count: int,

@@ -33,39 +33,39 @@ class OptunaProposer:
     def ask(
         self, evaluations: Evaluations, generation: int, count: int, surrogate: Surrogate | None
     ) -> list[tuple[Values, Point]]:
-        found: dict[str, tuple[Values, Point]] = {}
+        proposals: dict[str, tuple[Values, Point]] = {}
         for _ in range(TRIES * count):
-            if len(found) >= count:
+            if len(proposals) >= count:
                 break
             trial = self._study.ask(self._distributions())
             point = tuple(self._u(trial.params[each.name], each) for each in self._space.parameters)
             values = evaluations.space.values(point)
             key = repr(evaluations.space.effective(values))
-            if evaluations.knows(values) or key in found:
-                self._failed(trial)
+            if evaluations.knows(values) or key in proposals:
+                self._fail(trial)
                 continue
-            found[key] = (values, point)
-            self._open[len(evaluations.candidates) + len(found) - 1] = trial
-        return list(found.values())
+            proposals[key] = (values, point)
+            self._open[len(evaluations.candidates) + len(proposals) - 1] = trial
+        return list(proposals.values())
 
-    def tell(self, field: Ranking, chosen: Sequence[Candidate]) -> None:
+    def tell(self, ranking: Ranking, candidates: Sequence[Candidate]) -> None:
         """The mean paired difference from the start, and by how much constraints are missed."""
-        start = field.candidates[-1]
-        for each in chosen:
+        start = ranking.candidates[-1]
+        for each in candidates:
             trial = self._open.pop(each.number, None)
             if trial is None:
                 continue
-            losses = [field.difference(each, start, wish).mean for wish in self._goals.objectives]
-            trial.set_user_attr("shortfall", field.shortfall(each, sure=False))
+            losses = [ranking.difference(each, start, wish).mean for wish in self._goals.objectives]
+            trial.set_user_attr("shortfall", ranking.shortfall(each, sure=False))
             if any(loss is None or not math.isfinite(loss) for loss in losses):
-                self._failed(trial)
+                self._fail(trial)
             else:
                 self._study.tell(trial, losses)
         for trial in self._open.values():
-            self._failed(trial)
+            self._fail(trial)
         self._open.clear()
 
-    def _failed(self, trial: Any) -> None:
+    def _fail(self, trial: Any) -> None:
         from optuna.trial import TrialState
 
         trial.set_user_attr("shortfall", 1.0)

@@ -34,7 +34,7 @@ class Proposer(Protocol):
         """At most `count` settings that nobody has evaluated; fewer when there are no more. The
         first generation has no outlook."""
 
-    def tell(self, field: Ranking, chosen: Sequence[Candidate]) -> None:
+    def tell(self, ranking: Ranking, candidates: Sequence[Candidate]) -> None:
         """A field in which those that it proposed have been compared; its last one is the start."""
 
 
@@ -70,30 +70,34 @@ class SobolProposer:
             taken.append(next((place for place in order if place not in taken), None))
         return [offered[place] for place in taken if place is not None]
 
-    def tell(self, field: Ranking, chosen: Sequence[Candidate]) -> None:
+    def tell(self, ranking: Ranking, candidates: Sequence[Candidate]) -> None:
         """The outlook is all that it wants to know."""
 
     def _even(self, evaluations: Evaluations, count: int, tries: int) -> list[tuple[Values, Point]]:
         """New settings of the next points of the sequence."""
-        found: dict[str, tuple[Values, Point]] = {}
-        while len(found) < count and tries > 0:
+        proposals: dict[str, tuple[Values, Point]] = {}
+        while len(proposals) < count and tries > 0:
             for point in sobol.sobol_points(
                 len(evaluations.space.parameters),
                 self._next,
-                wanted := count - len(found),
+                missing := count - len(proposals),
                 self._seed,
             ):
                 values = evaluations.space.values(point)
                 if not evaluations.knows(values):
-                    found.setdefault(repr(evaluations.space.effective(values)), (values, point))
-            self._next, tries = self._next + wanted, tries - wanted
-        return list(found.values())
+                    proposals.setdefault(repr(evaluations.space.effective(values)), (values, point))
+            self._next, tries = self._next + missing, tries - missing
+        return list(proposals.values())
 
     def _around(
         self, evaluations: Evaluations, surrogate: Surrogate, chance: np.random.Generator
     ) -> Iterator[tuple[Values, Point]]:
         """New settings near the best so far."""
-        ran = [each for each in evaluations if each.whole(SEARCH, evaluations.scenarios)]
+        ran = [
+            each
+            for each in evaluations
+            if each.complete_replications(SEARCH, evaluations.scenarios)
+        ]
         for leader in surrogate.order(ran)[:LEADERS]:
             for turn in range(AROUND):
                 point = _near(
@@ -113,15 +117,15 @@ def _near(
     moved = chance.random(len(centre)) < MOVED
     moved[chance.integers(len(centre))] = True
     steps, other = chance.normal(size=len(centre)).tolist(), chance.random(len(centre)).tolist()
-    found = []
+    point = []
     for place, (each, u) in enumerate(zip(evaluations.space.parameters, centre, strict=True)):
         if not moved[place]:
-            found.append(u)
+            point.append(u)
         elif isinstance(each, ChoiceParameter) and not each.ordered:
-            found.append(other[place])
+            point.append(other[place])
         else:
-            found.append(_reflect(u + steps[place] * max(reach, _step(each))))
-    return tuple(found)
+            point.append(_reflect(u + steps[place] * max(reach, _step(each))))
+    return tuple(point)
 
 
 def _step(each: NumberParameter | ChoiceParameter) -> float:

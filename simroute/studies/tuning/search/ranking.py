@@ -75,7 +75,7 @@ class Ranking:
             for wish in goals.objectives
         }
         self._known = {each.number: each for each in self.candidates}
-        self._pairs: Callable[[Objective, int], list[float | None]] = cache(self._weighted)
+        self._pairs: Callable[[Objective, int], list[float | None]] = cache(self._weighted_regrets)
         self._fronts: dict[bool, list[Candidate]] = {}
 
     # -- objectives --------------------------------------------------------------------------------
@@ -102,18 +102,18 @@ class Ranking:
 
     def _weights(self, candidate: Candidate, wish: Objective) -> list[float]:
         """How much each scenario counts: all the same, the worst alone, or the worse half."""
-        many = {"mean": self.scenarios, "worst": 1, "cvar": math.ceil(self.scenarios / 2)}[
+        count = {"mean": self.scenarios, "worst": 1, "cvar": math.ceil(self.scenarios / 2)}[
             self.goals.robust
         ]
         means = [
             _mean(self.regrets(candidate, wish, scenario)) for scenario in range(self.scenarios)
         ]
         worst = sorted(range(self.scenarios), key=lambda scenario: (-means[scenario], scenario))[
-            :many
+            :count
         ]
-        return [1 / many if scenario in worst else 0.0 for scenario in range(self.scenarios)]
+        return [1 / count if scenario in worst else 0.0 for scenario in range(self.scenarios)]
 
-    def _weighted(self, wish: Objective, number: int) -> list[float | None]:
+    def _weighted_regrets(self, wish: Objective, number: int) -> list[float | None]:
         candidate = self._known[number]
         counted = [
             (w, self.regrets(candidate, wish, s))
@@ -152,10 +152,10 @@ class Ranking:
         ]
 
     def is_met(self, candidate: Candidate) -> bool:
-        return all(kept.is_met for kept in self.kept(candidate))
+        return all(check.is_met for check in self.kept(candidate))
 
     def is_broken(self, candidate: Candidate) -> bool:
-        return any(kept.is_broken for kept in self.kept(candidate))
+        return any(check.is_broken for check in self.kept(candidate))
 
     def shortfall(self, candidate: Candidate, sure: bool) -> float:
         """By how much constraints are missed, 0 if by nothing: on the unfavourable 95 % bound if
@@ -187,8 +187,8 @@ class Ranking:
         if not series:
             return -WORST_REGRET
         if sure:
-            found = bounds(constraint.metric, candidate, self.stage, scenario, self.count)
-            worse = found.low if constraint.from_below else found.high
+            interval = bounds(constraint.metric, candidate, self.stage, scenario, self.count)
+            worse = interval.low if constraint.from_below else interval.high
             if worse is not None:
                 return constraint.margin(worse)
         error = deviation(series) / math.sqrt(len(series)) if len(series) > 1 else 0.0
@@ -234,16 +234,16 @@ def front_ranks(scores: dict[int, tuple[float, ...]]) -> dict[int, tuple[int, fl
     """(front, and within it how crowded or bad) of each candidate's regrets."""
     if all(len(score) == 1 for score in scores.values()):
         return {number: (0, score[0]) for number, score in scores.items()}
-    found: dict[int, tuple[int, float]] = {}
-    left, layer = dict(scores), 0
-    while left:
+    ranks: dict[int, tuple[int, float]] = {}
+    rest, layer = dict(scores), 0
+    while rest:
         front = {
-            n: s for n, s in left.items() if not any(dominates(other, s) for other in left.values())
+            n: s for n, s in rest.items() if not any(dominates(other, s) for other in rest.values())
         }
-        found |= {number: (layer, -space) for number, space in _crowding_distances(front).items()}
-        left = {number: score for number, score in left.items() if number not in front}
+        ranks |= {number: (layer, -space) for number, space in _crowding_distances(front).items()}
+        rest = {number: score for number, score in rest.items() if number not in front}
         layer += 1
-    return found
+    return ranks
 
 
 def dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
@@ -253,12 +253,12 @@ def dominates(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
 def _crowding_distances(front: dict[int, tuple[float, ...]]) -> dict[int, float]:
     """Crowding distance (Deb 2002): how far a member's neighbours on the front are, endless at its
     ends."""
-    found = dict.fromkeys(front, 0.0)
+    distances = dict.fromkeys(front, 0.0)
     for place in range(len(next(iter(front.values())))):
         ranked = sorted(front, key=lambda number: (front[number][place], number))
         width = front[ranked[-1]][place] - front[ranked[0]][place]
-        found[ranked[0]] = found[ranked[-1]] = WORST_REGRET
+        distances[ranked[0]] = distances[ranked[-1]] = WORST_REGRET
         for before, number, after in zip(ranked, ranked[1:], ranked[2:], strict=False):
             gap = front[after][place] - front[before][place]
-            found[number] += gap / width if width and math.isfinite(width) else 0.0
-    return found
+            distances[number] += gap / width if width and math.isfinite(width) else 0.0
+    return distances

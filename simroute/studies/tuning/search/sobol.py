@@ -70,13 +70,13 @@ def sobol_points(
 
 
 def _number(gray: int, numbers: list[int], shift: int) -> float:
-    found, place = shift, 0
+    bits, index = shift, 0
     while gray:
         if gray & 1:
-            found ^= numbers[place]
+            bits ^= numbers[index]
         gray >>= 1
-        place += 1
-    return found / (1 << BITS)
+        index += 1
+    return bits / (1 << BITS)
 
 
 def _scramble(numbers: list[int], draws: np.random.Generator) -> tuple[list[int], int]:

@@ -45,8 +45,8 @@ class Surrogate:
         learns: bool = True,
     ) -> None:
         self.evaluations, self.goals = evaluations, goals
-        self.surfaces: dict[Key, GaussianProcess] = {}
-        self._told = _thinned(
+        self.processes: dict[Key, GaussianProcess] = {}
+        self._candidates = _thin(
             [each for each in evaluations if each.runs], MOST_RUNS * evaluations.scenarios
         )
         for key in (
@@ -56,9 +56,9 @@ class Surrogate:
         ):
             runs = self._runs(*key)
             if runs is not None:
-                old = before.surfaces.get(key) if before is not None else None
+                old = before.processes.get(key) if before is not None else None
                 theta = None if old is None else old.theta
-                self.surfaces[key] = (
+                self.processes[key] = (
                     fit(runs, theta) if learns or theta is None else GaussianProcess(runs, theta)
                 )
 
@@ -66,14 +66,14 @@ class Surrogate:
         """A run without the figure counts as the worst one that there is. None if there is none at
         all."""
         rows: list[tuple[Point, int, float | None]] = []
-        for each in self._told:
+        for each in self._candidates:
             place = self.evaluations.space.point(each.values)
-            found = sorted(
+            runs = sorted(
                 (r, run)
                 for (stage, s, r), run in each.runs.items()
                 if (stage, s) == (SEARCH, scenario)
             )
-            rows += [(place, replication, run.metrics[metric]) for replication, run in found]
+            rows += [(place, replication, run.metrics[metric]) for replication, run in runs]
         known = [value for _, _, value in rows if value is not None]
         if not known:
             return None
@@ -106,14 +106,14 @@ class Surrogate:
         first (Thompson sampling)."""
         where = np.array(points, float)
         drawn = {
-            key: surface.sample(where, chance.normal(size=(count, len(points))))
-            for key, surface in self.surfaces.items()
+            key: process.sample(where, chance.normal(size=(count, len(points))))
+            for key, process in self.processes.items()
         }
         for place in range(count):
-            scores, missed = self._scored(
+            scores, missed = self._score(
                 {key: values[place] for key, values in drawn.items()}, 0.0, {}
             )
-            score = np.round(_mixed(scores, missed, chance), DIGITS)
+            score = np.round(_scalarize(scores, missed, chance), DIGITS)
             yield [int(each) for each in np.lexsort((score, np.round(missed, DIGITS)))]
 
     # -- order -------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ class Surrogate:
     def order(self, candidates: Sequence[Candidate], sure: bool = False) -> list[Candidate]:
         """The best first: those that keep the constraints by regret (several objectives: front by
         front), then by how much they miss."""
-        scores, missed = self._judged(candidates, sure)
+        scores, missed = self._evaluate(candidates, sure)
         ranks = front_ranks(scores)
         return sorted(
             candidates, key=lambda each: (missed[each.number], ranks[each.number], each.number)
@@ -130,7 +130,7 @@ class Surrogate:
     def front(self, candidates: Sequence[Candidate], sure: bool = False) -> list[Candidate]:
         """Those that no other one beats in all objectives, among those that miss the constraints by
         least."""
-        scores, missed = self._judged(candidates, sure)
+        scores, missed = self._evaluate(candidates, sure)
         able = [each for each in candidates if missed[each.number] <= min(missed.values())]
         return [
             each
@@ -141,19 +141,19 @@ class Surrogate:
     def regrets(self, candidates: Sequence[Candidate]) -> dict[int, tuple[float, ...]]:
         """By candidate, how much worse than the best of them in each objective, over all
         scenarios."""
-        return self._judged(candidates, True)[0]
+        return self._evaluate(candidates, True)[0]
 
-    def _judged(
+    def _evaluate(
         self, candidates: Sequence[Candidate], sure: bool
     ) -> tuple[dict[int, tuple[float, ...]], dict[int, float]]:
         where = np.array([self.evaluations.space.point(each.values) for each in candidates], float)
-        found = {key: surface.at(where) for key, surface in self.surfaces.items()}
+        predictions = {key: process.predict(where) for key, process in self.processes.items()}
         doubt, errors = (
             SURE if sure else DOUBT,
-            {key: deviations for key, (_, deviations) in found.items()},
+            {key: deviations for key, (_, deviations) in predictions.items()},
         )
-        scores, missed = self._scored(
-            {key: means for key, (means, _) in found.items()}, doubt, errors
+        scores, missed = self._score(
+            {key: means for key, (means, _) in predictions.items()}, doubt, errors
         )
         lost = [self._is_lost(each) for each in candidates]
         numbers = [each.number for each in candidates]
@@ -180,7 +180,7 @@ class Surrogate:
 
     # -- scores ------------------------------------------------------------------------------------
 
-    def _scored(
+    def _score(
         self, values: dict[Key, Array], doubt: float, errors: dict[Key, Array]
     ) -> tuple[Array, Array]:
         """Regrets (objectives x points), and by how much constraints are missed (points), each
@@ -208,14 +208,14 @@ class Surrogate:
         if not losses:
             return np.zeros(len(able))
         regrets = np.sort([loss - loss[able].min() for loss in losses], axis=0)
-        many = {"mean": len(losses), "worst": 1, "cvar": math.ceil(len(losses) / 2)}[
+        count = {"mean": len(losses), "worst": 1, "cvar": math.ceil(len(losses) / 2)}[
             self.goals.robust
         ]
-        found: Array = regrets[-many:].mean(axis=0)
-        return found
+        regret: Array = regrets[-count:].mean(axis=0)
+        return regret
 
 
-def _thinned(candidates: list[Candidate], most: int) -> list[Candidate]:
+def _thin(candidates: list[Candidate], most: int) -> list[Candidate]:
     if sum(len(each.runs) for each in candidates) <= most:
         return candidates
     ranked = sorted(candidates, key=lambda each: (-len(each.runs), each.number))
@@ -229,7 +229,7 @@ def _thinned(candidates: list[Candidate], most: int) -> list[Candidate]:
     return sorted([*first, *others[::every]], key=lambda each: each.number)
 
 
-def _mixed(scores: Array, missed: Array, chance: np.random.Generator) -> Array:
+def _scalarize(scores: Array, missed: Array, chance: np.random.Generator) -> Array:
     """Several objectives as one: the largest of them, each by its spread and with a weight drawn at
     random (Chebyshev)."""
     if len(scores) == 1:

@@ -51,7 +51,7 @@ def test_the_posterior_is_that_of_kriging_with_an_unknown_mean(runs):
     variances = [
         scale * (1 - near[i] @ whole @ near[i] + leans[i] ** 2 / whole.sum()) for i in range(2)
     ]
-    means, deviations = GaussianProcess(runs, THETA).at(where)
+    means, deviations = GaussianProcess(runs, THETA).predict(where)
     assert means == pytest.approx(mean + near @ whole @ rest)
     assert deviations == pytest.approx(np.sqrt(variances))
 
@@ -62,7 +62,7 @@ def test_draws_are_as_wide_as_the_posterior_says(runs):
     where = np.array([[0.3, 0.8], [0.9, 0.1], [0.91, 0.1]])
     surface = GaussianProcess(runs, THETA)
     drawn = surface.sample(where, np.random.default_rng(1).normal(size=(4000, 3)))
-    means, deviations = surface.at(where)
+    means, deviations = surface.predict(where)
     assert (abs(drawn.mean(axis=0) - means) < 4 * deviations / math.sqrt(4000)).all()
     assert drawn.std(axis=0) == pytest.approx(deviations, rel=0.05)
     assert np.corrcoef(drawn.T)[1, 2] > 0.99  # neighbours go together
@@ -85,7 +85,7 @@ def test_who_ran_in_bad_weather_only_is_not_taken_for_worse():
     x = np.array([0.1, 0.3, 0.5, 0.7, 0.9, 0.1, 0.5])
     replications = np.array([0, 0, 0, 0, 0, 1, 1])
     surface = fit(TrainingData(x[:, None], replications, x + 10 * replications, (False,)))
-    means, _ = surface.at(np.array([[0.1], [0.5], [0.9]]))
+    means, _ = surface.predict(np.array([[0.1], [0.5], [0.9]]))
     assert means[1] - means[0] == pytest.approx(0.4, abs=0.1)
     assert means[2] - means[1] == pytest.approx(0.4, abs=0.1)
 
@@ -101,7 +101,7 @@ def test_one_lucky_setting_among_worse_neighbours_is_not_believed():
     archive.run(archive, SEARCH, 2)
     means = {each.number: sum(each.series(SEARCH, 0, COST, 2)) / 2 for each in archive}
     luck = 5.0 - min(means.values())
-    surface = Surrogate(archive, parse_goals([f"min {COST}"], [])).surfaces[COST, 0]
-    believed, _ = surface.at(np.array([space.point(each.values) for each in archive]))
+    surface = Surrogate(archive, parse_goals([f"min {COST}"], [])).processes[COST, 0]
+    believed, _ = surface.predict(np.array([space.point(each.values) for each in archive]))
     assert luck > 1
     assert 5.0 - believed.min() < luck / 2
