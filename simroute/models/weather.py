@@ -9,10 +9,11 @@ from simroute.core import Target
 from simroute.models import spec
 from simroute.models.billing import Tariff
 from simroute.models.calendar import workload_calendar
-from simroute.models.deployment import Answers, DeploymentModel, LognormalTimes, ServiceTimes
+from simroute.models.deployment import Answers, DeploymentModel
 from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.error_spells import draw_error_steps
 from simroute.models.faults import Timeline, draw_outages
+from simroute.models.latency import LognormalTimes, ServiceTimes
 from simroute.models.playback import Partition
 from simroute.models.prices import resolve_prices
 from simroute.models.quality import AnswerCopula, MeasuredAnswers, accuracy
