@@ -12,7 +12,7 @@ import numpy as np
 from simroute.fitting import two_state
 from simroute.fitting.likelihood import bic, minimize, natural_estimates, standard_errors
 from simroute.models import spec
-from simroute.models.profile import HOUR, ArrivalProfile
+from simroute.models.rate_profile import HOUR, ArrivalProfile
 from simroute.models.weather import Weather
 from simroute.statistics.estimate import Estimate
 from simroute.statistics.intervals import t_quantile

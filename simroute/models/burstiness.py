@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from simroute.models import spec
-from simroute.models.profile import ArrivalProfile
 from simroute.models.random import Streams
+from simroute.models.rate_profile import ArrivalProfile
 
 MOST_SPELLS = 1_000_000
 """More within a horizon are refused: their edges are kept in memory."""

@@ -12,9 +12,9 @@ from simroute.models import spec
 from simroute.models.burstiness import Modulation, draw_gaps
 from simroute.models.lengths import token_counts
 from simroute.models.playback import BlockColumns, Partition, Playback, TraceColumns
-from simroute.models.profile import ArrivalProfile
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
+from simroute.models.rate_profile import ArrivalProfile
 
 SELDOM = 1e-30
 """Arrivals a second below which none comes within any horizon."""

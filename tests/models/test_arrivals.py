@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from simroute.models import spec
-from simroute.models.profile import ArrivalProfile
 from simroute.models.questions import BLOCK
+from simroute.models.rate_profile import ArrivalProfile
 from simroute.models.weather import Weather
 from simroute.traces import Trace, read_trace
 

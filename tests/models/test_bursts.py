@@ -13,8 +13,8 @@ from scipy.special import gammainc, ndtri
 from simroute.models import spec
 from simroute.models.burstiness import Modulation
 from simroute.models.lengths import quantile_table
-from simroute.models.profile import ArrivalProfile
 from simroute.models.random import Streams
+from simroute.models.rate_profile import ArrivalProfile
 from simroute.models.weather import Weather
 
 Make = Callable[..., Weather]

@@ -31,7 +31,7 @@ from simroute.config.configuration import Configuration
 from simroute.experiment.run import build_weather
 from simroute.metrics import Figures, is_share
 from simroute.models.exposure import CELLS, ArrivalShare, Exposures, FaultState, rare_faults
-from simroute.models.profile import ArrivalProfile
+from simroute.models.rate_profile import ArrivalProfile
 from simroute.statistics.intervals import FEW_EVENTS, LEVEL, Interval, binomial, t_quantile
 
 MIXED = 0.1
