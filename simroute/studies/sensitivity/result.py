@@ -1,8 +1,7 @@
-"""What both studies of assumptions leave: sentences, a table, a page."""
+"""The result of a study of assumptions: sentences, a table, a page."""
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Any
 
 from simroute import version
 from simroute.studies.comparison.promise import describe_promise, success_metric
+from simroute.studies.result import StudyResult
 from simroute.studies.sensitivity.plan import SensitivityPlan
 
 VERSION = 1
@@ -22,9 +22,8 @@ class _Ended:
 
 
 @dataclass
-class SensitivityResult(_Ended, ABC):
-    """What came out of one. `unwritten`: files that could not be written, with one line for each
-    reason in `problems`."""
+class SensitivityResult(_Ended, StudyResult, ABC):
+    """What both kinds of studies of assumptions have in common."""
 
     plan: SensitivityPlan
     interrupted: bool
@@ -64,9 +63,6 @@ class SensitivityResult(_Ended, ABC):
             **self.told(),
             "lines": self.lines(),
         }
-
-    def to_json(self) -> str:
-        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     @property
     def frame(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +21,7 @@ from simroute.storage.run_folder import (
     text_output,
 )
 from simroute.storage.tables import write_parquet as write_table
+from simroute.studies.result import StudyResult
 from simroute.studies.tuning.config_file import describe_search
 from simroute.studies.tuning.outcome import effects
 from simroute.studies.tuning.outcome.confirmation import Confirmation
@@ -42,7 +42,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass
-class Tuning:
+class Tuning(StudyResult):
     """What came out: `recommended` values, `summary` (summary.json), `trials` (a data frame),
     `figures` (plotly, by name), `tuned_yaml`."""
 
@@ -132,9 +132,6 @@ class Tuning:
             "main_effects": measured.main_effects(),
             "pairs": measured.pairs(),
         }
-
-    def to_json(self) -> str:
-        return json.dumps(self.summary, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def outputs(self, report: bool) -> Outputs:
         """The files of the search, report.html if `report`."""
