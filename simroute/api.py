@@ -87,16 +87,16 @@ def simulate(
     """Run one policy once."""
     from simroute.storage import Frames
 
-    made = _file(scenario).configuration("run", [policy], seed, 1)
-    name = next(iter(made.policies))
+    configuration = _file(scenario).configuration("run", [policy], seed, 1)
+    name = next(iter(configuration.policies))
     frames: list[Frames] = []
 
-    def rows(world: Any) -> Frames:
+    def collect(world: Any) -> Frames:
         frames.append(Frames(world, name, replication))
         return frames[0]
 
-    figures = replicate(made, name, replication, rows)
-    summary = Study(made, {name: [figures]}).summary
+    figures = replicate(configuration, name, replication, collect)
+    summary = Study(configuration, {name: [figures]}).summary
     return Result(
         summary, *(frames[0].frame(table) for table in ("requests", "attempts", "events"))
     )
@@ -127,12 +127,12 @@ def compare(
     """
     from simroute.studies.comparison.stopping import parse_stopping_rule
 
-    made = _file(scenario).configuration("compare", policies, seed, replications)
+    configuration = _file(scenario).configuration("compare", policies, seed, replications)
     most = max(max_replications, replications)
     rule = None if until is None else parse_stopping_rule(until, replications, most).plain()
-    made.study = StudyOptions(until=rule, yearly=yearly)
+    configuration.study = StudyOptions(until=rule, yearly=yearly)
     return run_study(
-        made,
+        configuration,
         workers=workers,
         executor=_executor(executor),
         cache=cache,
@@ -189,26 +189,22 @@ def replay(
     from simroute.studies.replay.plan import plan_replay, trace_source
 
     files = [str(path)] if isinstance(path, (str, Path)) else [str(each) for each in path]
-    file = None if scenario is None else _file(scenario)
-    load: dict[str, Any] = {
+    reading = {"format": format, "mapping": mapping and str(Path(mapping).resolve())}
+    workload = {
         "trace_from": start,
         "trace_to": stop,
         "trace_loop": loop,
         "rate_scale": rate_scale,
         "trace_jitter": jitter,
+        "reading": _without_none(reading),
     }
-    reading = {
-        "format": format,
-        "mapping": None if mapping is None else str(Path(mapping).resolve()),
-    }
-    load["reading"] = {key: value for key, value in reading.items() if value is not None}
-    load = {key: value for key, value in load.items() if value is not None}
+    source = trace_source(files, _listed(outages), _without_none(workload))
+    file = None if scenario is None else _file(scenario)
     name, overrides = (None, []) if file is None else (file.name, file.overrides)
-    source = trace_source(files, _listed(outages), load)
-    made = plan_replay(source, name, policies, overrides, seed, replications)
-    made = made if windows is None else with_windows(made, windows)
+    configuration = plan_replay(source, name, policies, overrides, seed, replications)
+    configuration = configuration if windows is None else with_windows(configuration, windows)
     return run_study(
-        made,
+        configuration,
         workers=workers,
         executor=_executor(executor),
         cache=cache,
@@ -255,7 +251,7 @@ def tune(
         raise InputError(
             "scenarios of one search must have the same overrides; change the files instead"
         )
-    wanted = tuning.SearchRequest(
+    request = tuning.SearchRequest(
         [file.name for file in files],
         policy,
         dict(space or {}),
@@ -269,7 +265,7 @@ def tune(
         proposer,
         against=against,
     )
-    plan = tuning.plan_search(wanted)
+    plan = tuning.plan_search(request)
     place = _folder(out, resume)
     return tuning.tune(plan, workers=workers, cache=cache, out=place, resume=resume)
 
@@ -305,10 +301,10 @@ def sensitivity(
         file.name, policies, file.overrides, texts, seed, replications
     )
     place = _folder(out, resume)
-    found = run_sensitivity(
+    result = run_sensitivity(
         plan, workers=workers, out=place, resume=resume, executor=_executor(executor), cache=cache
     )
-    return found  # type: ignore[return-value]
+    return result  # type: ignore[return-value]
 
 
 def frontier(
@@ -319,6 +315,10 @@ def frontier(
     from simroute.studies.bound.frontier import compute_frontier
 
     return compute_frontier(_file(scenario).configuration("compare", [], seed, replications), trade)
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _listed(texts: str | Sequence[str]) -> list[str]:
