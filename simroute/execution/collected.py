@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from simroute.metrics import Evidence, Figures
+from simroute.storage.journal import RunKey
 
 
 class CollectedRuns:
-    """Figures by policy and replication. Evidence is added up as soon as a replication is whole,
-    and not kept beside its figures."""
+    """Figures by policy and replication. Evidence is added up as soon as all policies have finished
+    a replication, and not kept beside its figures."""
 
     def __init__(self, policies: Iterable[str]) -> None:
         self.policies = list(policies)
-        self.figures: dict[tuple[str, int], Figures] = {}
+        self.figures: dict[RunKey, Figures] = {}
         self.evidence: dict[str, Evidence] = {}
         self.first: dict[str, Evidence] = {}
         self._lowest: dict[str, int] = {}
 
-    def add(self, job: tuple[str, int], figures: Figures) -> None:
-        """One more."""
-        self.figures[job] = figures
-        if self._is_complete(replication := job[1]):
+    def add(self, key: RunKey, figures: Figures) -> None:
+        """Add the figures of a run (policy, replication)."""
+        self.figures[key] = figures
+        if self._is_complete(replication := key[1]):
             for policy in self.policies:
                 self._merge(policy, replication, self.figures[policy, replication])
 
@@ -48,7 +49,7 @@ class CollectedRuns:
         )
 
     def runs(self) -> dict[str, list[Figures]]:
-        """Policy -> those replications, in order."""
+        """Policy -> figures of the complete replications, in order."""
         return {
             policy: [self.figures[policy, r] for r in self.complete_replications()]
             for policy in self.policies

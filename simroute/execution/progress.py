@@ -1,4 +1,4 @@
-"""Whoever watches a study, and Ctrl-C in the moments in which it has to wait."""
+"""The listener of a study, and Ctrl-C held back for a moment."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from simroute.metrics import Figures
 
 
 class StudyListener:
-    """Is told what a study is at; this one shows nothing, and warns of what is noted."""
+    """Hears how far a study is. This one shows nothing, and passes warnings to Python."""
 
     def started(self, total: int, finished: int) -> None:
-        """So many replications in all, over all policies, so many of them finished before."""
+        """A stage begins: replications over all policies, and how many were finished before."""
 
     def progress(self, job: Job, seconds: float) -> None:
-        """A replication has played another block of requests, and come to this simulated time."""
+        """A replication has played another block of requests, up to these simulated seconds."""
 
     def finished(self, job: Job, figures: Figures) -> None:
         """A replication is finished, and kept."""
 
     def warn(self, line: str) -> None:
-        """Something that is not as it should be, though the study goes on."""
+        """Something is not as it should be, or was read back; the study goes on."""
         warnings.warn(line, stacklevel=2)
 
 

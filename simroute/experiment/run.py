@@ -55,14 +55,14 @@ def build_world(
 
 
 def build_weather(configuration: Configuration, replication: int) -> Weather:
-    """What happens in a replication, whatever the policy."""
+    """The weather of a replication, the same for every policy."""
     scenario = configuration.scenario
     inputs = open_inputs(scenario.workload)
     return Weather(scenario, configuration.seed, replication, inputs, configuration.part)
 
 
 def build_context(configuration: Configuration, world: SimWorld) -> Context:
-    """What the metrics must know of a run."""
+    """What folds must know of a run."""
     slo, models, sky = configuration.scenario.slo, world.models, world.weather
     codes = {model.target.name: code for code, model in enumerate(models)}
     windows = [(w.start, w.end, tuple(codes[name] for name in w.targets)) for w in sky.windows]

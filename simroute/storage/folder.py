@@ -1,4 +1,5 @@
-"""A run's folder: its name, and that one run alone writes there."""
+"""The folder of a run: what it must know of a study, its default name, and the lock that lets only
+one run write there."""
 
 from __future__ import annotations
 
@@ -134,8 +135,8 @@ def describe_unwritable(path: Path, error: Exception) -> str:
 
 
 class FolderLock:
-    """A folder of one's own until it is released; the system releases it when the process ends in
-    any way. Raises InputError."""
+    """A lock on a folder until it is released; the system releases it when the process ends in any
+    way. Raises InputError if another process holds it."""
 
     def __init__(self, path: Path) -> None:
         self._held: int | None = None
@@ -155,7 +156,7 @@ class FolderLock:
             # a file system without locks: the journal's own has to do
 
     def release(self) -> None:
-        """Others may write there."""
+        """Let others write there."""
         if self._held is not None:
             os.close(self._held)
             self._held = None

@@ -57,8 +57,13 @@ class Header:
 
 
 class Journal:
-    """The journal in a folder. Every method but `close` may raise OSError: a full disk, in the
-    system's words."""
+    """The journal in a folder. Every method but `close` may raise OSError in the system's words,
+    such as that of a full disk.
+
+    >>> journal = Journal.create(folder, make_header(description, rows=False))
+    >>> journal.add("failover", 0, figures)
+    >>> journal.figures("failover", 0)
+    """
 
     def __init__(self, path: Path, base: duckdb.DuckDBPyConnection, header: Header) -> None:
         self.path, self.header, self._database = path, header, base
@@ -104,7 +109,7 @@ class Journal:
             raise JournalError(str(system.strerror)) from None
 
     def add(self, policy: str, replication: int, figures: Figures) -> None:
-        """Keep one, at once; a second time replaces the first."""
+        """Commit a run; a second one of the same name and replication replaces the first."""
         packed = None if figures.evidence is None else figures.evidence.pack()
         with translate_errors(self.path):
             self._database.execute(
@@ -113,14 +118,14 @@ class Journal:
             )
 
     def keys(self) -> set[RunKey]:
-        """(policy, replication) of what is kept."""
+        """Of the runs that are kept."""
         with translate_errors(self.path):
             return set(
                 self._database.execute("SELECT policy, replication FROM replications").fetchall()
             )
 
     def forget(self, policy: str, replication: int) -> None:
-        """Its rows are gone, so that it has to be done again."""
+        """Delete a run, so that it is played again."""
         with translate_errors(self.path):
             self._database.execute(
                 "DELETE FROM replications WHERE policy = ? AND replication = ?",
@@ -128,7 +133,7 @@ class Journal:
             )
 
     def figures(self, policy: str, replication: int) -> Figures:
-        """What was kept of it, with its evidence, bit for bit. Raises JournalError."""
+        """The figures of a run with their evidence, bit for bit. Raises JournalError."""
         with translate_errors(self.path):
             query = (
                 "SELECT figures, evidence FROM replications WHERE policy = ? AND replication = ?"
@@ -145,7 +150,7 @@ class Journal:
             ) from None
 
     def amend(self, header: Header) -> None:
-        """The study has grown."""
+        """Replace the header, when the study has more replications than before."""
         with translate_errors(self.path):
             self._database.execute("BEGIN")
             self._database.execute("DELETE FROM header")
@@ -154,7 +159,7 @@ class Journal:
         self.header = header
 
     def close(self) -> None:
-        """Let go of the file. What cannot be tidied on a full disk is tidied when it is opened
+        """Close the file. What a full disk does not let DuckDB tidy is tidied when it is opened
         again."""
         import duckdb
 
@@ -162,7 +167,7 @@ class Journal:
             self._database.close()
 
     def remove(self) -> None:
-        """It has served."""
+        """Close the journal and delete its file."""
         self.close()
         _remove(self.path)
 

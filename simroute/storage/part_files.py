@@ -33,7 +33,7 @@ class PartFiles:
                 self._frames(table, chunk)
 
     def close(self) -> str | None:
-        """Write what is left; why there are no files, if so."""
+        """Write the remaining rows; why there are no files, None if there are."""
         for table in TABLES:
             if self._frames is not None:
                 with self._stop_when_full():

@@ -45,12 +45,12 @@ def make_header(description: RunDescription, rows: bool) -> Header:
 
 
 def is_unfinished(out: Path) -> bool:
-    """Whether there is a journal."""
+    """Whether a folder holds an unfinished run: there is a journal."""
     return (out / JOURNAL).is_file()
 
 
 def require_unfinished(out: Path) -> None:
-    """There is an unfinished run. Raises InputError."""
+    """Raises InputError unless there is an unfinished run."""
     try:
         if is_unfinished(out):
             return
@@ -85,7 +85,7 @@ def read_unfinished(out: Path) -> tuple[Header, set[RunKey]]:
 
 
 def describe_progress(header: Header, finished: set[RunKey]) -> str:
-    """How far an unfinished run is, in words."""
+    """How much of an unfinished run is finished, in words."""
     plain = yaml_reader.parse(header.configuration.encode(), "config.yaml").data
     if "replications" not in plain or "assumptions" in plain:
         return f"{len(finished)} of its runs are finished"
@@ -98,13 +98,13 @@ def describe_progress(header: Header, finished: set[RunKey]) -> str:
 
 
 def resume_command(header: Header, out: Path) -> str:
-    """The words that continue an unfinished run."""
+    """The command that continues an unfinished run."""
     name = yaml_reader.parse(header.configuration.encode(), "config.yaml").data["command"]
     return f"simroute {name} --resume --out {shlex.quote(str(out))}"
 
 
 def describe_unreadable(out: Path, error: JournalError) -> str:
-    """What to say of a journal that is none."""
+    """The message about a journal that cannot be read."""
     if "Could not set lock" in str(error):
         return describe_busy(out)
     return f"{out / JOURNAL}: cannot be read ({error}); remove it to start anew, or {REMEDY}"

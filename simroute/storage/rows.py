@@ -61,7 +61,7 @@ class Frames:
             self.write(table)
 
     def frame(self, table: str) -> pd.DataFrame:
-        """All rows so far."""
+        """All rows of a table so far."""
         import pandas as pd
 
         return (
@@ -71,7 +71,7 @@ class Frames:
         )
 
     def write(self, table: str) -> None:
-        """What has gathered becomes the next part file."""
+        """Write the rows of a table so far as its next part file, and forget them."""
         if self._folder is None or not self._chunks[table]:
             return
         frame = self.frame(table)

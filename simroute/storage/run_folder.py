@@ -1,5 +1,5 @@
-"""The folder of a run while it is filled: its configuration, a journal of what is finished, row
-parts. At the end the files that the study leaves."""
+"""The folder of a run from its beginning to its end: config.yaml, a journal of finished runs and
+part files of rows while it lasts, then the files that the study leaves."""
 
 from __future__ import annotations
 
@@ -181,11 +181,11 @@ class RunFolder:
                 yield key, figures
 
     def keys(self) -> set[RunKey]:
-        """Of all runs that are kept, those beside the study's own as well."""
+        """Of all runs in the journal, those beside the study's own as well."""
         return set() if self._journal is None else self._journal.keys()
 
     def read(self, key: RunKey) -> Figures | None:
-        """The figures of one, None without a journal. Raises InputError."""
+        """The figures of a run, None without a journal. Raises InputError."""
         if self._journal is None:
             return None
         try:
@@ -203,7 +203,7 @@ class RunFolder:
             self._warn(f"row files are left out from here on: {result.unwritten}")
 
     def add(self, key: RunKey, figures: Figures) -> None:
-        """Keep one. Never fails: a full disk ends the journal, not the study."""
+        """Keep a run. Never fails: a full disk ends the journal, not the study."""
         if self._journal is not None:
             try:
                 self._journal.add(*key, figures)
@@ -315,7 +315,7 @@ class RunFolder:
 
 
 def text_output(make: Callable[[], str]) -> Callable[[Path], object]:
-    """What writes this text, made when it is its turn."""
+    """An output of text, which is made when its file is written."""
     return lambda path: path.write_text(make(), encoding="utf-8")
 
 

@@ -1,13 +1,10 @@
 """Which values of a policy's parameters serve a goal best: searched over common random numbers,
-confirmed in weather not seen before.
+confirmed in weather that the search has not seen.
 
-space      what may be varied            entries    how it is written
-goals      what is wanted                plan       all of it, checked
-sobol, proposers, advisor   where to look     archive, simulator    what is run
-surface, outlook   what the runs say together
-judge, race   who runs again                confirm, findings   what it is worth
-recall, record, sheet   what is kept     tuned, words   the tuned policy, its sentences
-study      from plan to result
+problem    what may be varied and how it is written, objectives and constraints
+search     proposals, runs, a surrogate of them, their ranking, and the loop over all of these
+outcome    confirmation, effects of the parameters, the tuned policy file, sentences
+plan, config_file, run   a request checked, stored as config.yaml, and carried out
 """
 
 from simroute.studies.tuning.config_file import describe_search, read_plan

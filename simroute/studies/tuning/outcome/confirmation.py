@@ -19,7 +19,7 @@ MOST_SHOWN = 8
 
 
 def fresh_seed(seed: int) -> int:
-    """Another seed, so that no draw is shared with the search."""
+    """The seed of the confirmation, derived from that of the search and different from it."""
     text = f"simroute tune, fresh weather for {seed}".encode()
     fresh = int.from_bytes(hashlib.blake2b(text, digest_size=4).digest(), "big") >> 1
     return fresh if fresh != seed else fresh + 1

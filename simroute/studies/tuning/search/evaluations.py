@@ -1,4 +1,4 @@
-"""Everything that has been evaluated."""
+"""Candidates, their runs, and the runs that they lack."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Evaluations:
         return self._key(values) in self._known
 
     def add(self, values: Values, point: Point, generation: int) -> Candidate:
-        """A new candidate."""
+        """Register a new candidate."""
         candidate = Candidate(len(self.candidates), values, point, generation, sky=self._sky)
         self.candidates.append(candidate)
         self._known[self._key(values)] = candidate
@@ -128,7 +128,7 @@ class Evaluations:
         ]
 
     def run(self, candidates: Iterable[Candidate], stage: str, count: int) -> None:
-        """Run what they lack."""
+        """Run what these candidates lack of the first `count` replications of a stage."""
         tasks = self.missing(list(candidates), stage, count)
         for task, run in self._evaluate(
             tasks, {task.candidate: self.candidates[task.candidate].values for task in tasks}

@@ -1,4 +1,4 @@
-"""optuna's samplers as a proposer, by ask and tell; the race and its weather stay ours."""
+"""optuna's samplers as a proposer, by ask and tell; the loop and its weather stay ours."""
 
 from __future__ import annotations
 

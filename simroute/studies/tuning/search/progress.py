@@ -1,4 +1,4 @@
-"""Whoever watches a search; this one shows nothing."""
+"""The listener of a search, and what it hears of a round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from simroute.studies.tuning.search.evaluations import Evaluations, Run, RunTask
 
 
 class Round(NamedTuple):
-    """What happened at a rung: who came, who stayed (by number, the best first)."""
+    """One round: the candidates with these replications, and those that stay in the race (numbers,
+    the best first)."""
 
     generation: int
     replications: int
@@ -18,16 +19,16 @@ class Round(NamedTuple):
 
 
 class SearchListener:
-    """Is told what a search is at."""
+    """Hears how far a search is. This one shows nothing."""
 
     def warn(self, line: str) -> None:
         """Something is not as it should be, or was read back."""
 
     def started(self, total: int) -> None:
-        """About so many runs in all, those that confirm included."""
+        """The search begins: runs in all, about, those of the confirmation included."""
 
     def ran(self, task: RunTask, run: Run) -> None:
         """One more run is finished."""
 
     def ranked(self, round_: Round, evaluations: Evaluations, goals: Goals) -> None:
-        """A rung is decided."""
+        """A round is decided."""

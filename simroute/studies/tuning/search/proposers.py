@@ -32,10 +32,10 @@ class Proposer(Protocol):
         self, evaluations: Evaluations, generation: int, count: int, surrogate: Surrogate | None
     ) -> list[tuple[Values, Point]]:
         """At most `count` settings that nobody has evaluated; fewer when there are no more. The
-        first generation has no outlook."""
+        first generation has no surrogate."""
 
     def tell(self, ranking: Ranking, candidates: Sequence[Candidate]) -> None:
-        """A field in which those that it proposed have been compared; its last one is the start."""
+        """Hear a ranking of those that it proposed; its last candidate is the start."""
 
 
 class SobolProposer:
@@ -71,7 +71,7 @@ class SobolProposer:
         return [offered[place] for place in taken if place is not None]
 
     def tell(self, ranking: Ranking, candidates: Sequence[Candidate]) -> None:
-        """The outlook is all that it wants to know."""
+        """Nothing to learn here: the surrogate holds all of it."""
 
     def _even(self, evaluations: Evaluations, count: int, tries: int) -> list[tuple[Values, Point]]:
         """New settings of the next points of the sequence."""
