@@ -8,6 +8,7 @@ difference cancels start-up. a: bare loop, b: textbook SimPy, c: simroute; `--on
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,8 @@ import sys
 
 from model import RATE
 
+STEADY = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
+"""What else would differ from run to run: the order of sets, and threads that wait by turning."""
 MANY, FEW = 12_000, 4_000
 PROGRAMS = {"a": "bare.run", "b": "textbook.run", "c": "model.in_simroute"}
 
@@ -27,6 +30,7 @@ def count(program: str, requests: int) -> tuple[int, int]:
     done = subprocess.run(
         [*command, sys.executable, "-X", "frozen_modules=on", "-c", code],
         capture_output=True,
+        env=os.environ | STEADY,
         text=True,
         check=True,
     )

@@ -82,8 +82,7 @@ class Breaker:
         self._names: dict[BreakerState, str] = {}
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        request, target, _, _ = call
-        key = (target, request.task) if self.scope == "task" else target
+        key = (call.target, call.request.task) if self.scope == "task" else call.target
         state = self._states.get(key) or self._join(key, call, world)
         quiet = state.quiet
         if quiet is None:

@@ -79,7 +79,8 @@ class Attempt(Service):
         block = request.block
         key = (upstream.index, number) if number else upstream.index
         self.draws = block.draws.get(key) or upstream.draw(block, number)
-        if upstream.slots is None and upstream.limits is None:
+        slots = upstream.slots
+        if upstream.limits is None and (slots is None or upstream.busy < slots):
             upstream.begin(self, now)
         else:
             upstream.admit(self, now)
