@@ -58,18 +58,20 @@ def yearly_figures(
 ) -> dict[str, Any]:
     """For summary.json: each policy's yearly success, availability and cost. `runs`: of the
     scenario as it stands. Raises InputError."""
-    found = strata(configuration.scenario, configuration.seed, year)
-    many = len(next(iter(runs.values())))
-    sums = {policy: np.zeros((many, 5)) for policy in runs}
-    for stratum in found:
-        for policy, each in _play(configuration, stratum, runs, executor).items():
-            sums[policy] += stratum.horizons * each
+    kinds = strata(configuration.scenario, configuration.seed, year)
+    replications = len(next(iter(runs.values())))
+    sums = {policy: np.zeros((replications, 5)) for policy in runs}
+    for stratum in kinds:
+        for policy, rows in _play(configuration, stratum, runs, executor).items():
+            sums[policy] += stratum.horizons * rows
     return {
         "year_s": year,
-        "strata": [{"outages": list(one.outages), "horizons": one.horizons} for one in found],
-        "three_at_once": _three(configuration.scenario, year),
+        "strata": [
+            {"outages": list(stratum.outages), "horizons": stratum.horizons} for stratum in kinds
+        ],
+        "three_at_once": _share_of_three(configuration.scenario, year),
         "policies": {
-            policy: {name: one.plain() for name, one in _figures(rows, confidence).items()}
+            policy: {name: bounds.plain() for name, bounds in _figures(rows, confidence).items()}
             for policy, rows in sums.items()
         },
     }
@@ -78,7 +80,7 @@ def yearly_figures(
 def strata(scenario: spec.Scenario, seed: int, year: float = YEAR) -> list[Stratum]:
     """None, each outage alone, and each overlapping pair, with the horizons a year that have them.
     Raises InputError."""
-    _checked(scenario)
+    _check_rates(scenario)
     rate = {name: outage.per_year or 0.0 for name, outage in scenario.outages.items()}
     lasts = {name: _span(outage, scenario.horizon)[1] for name, outage in scenario.outages.items()}
     together = {}
@@ -94,18 +96,21 @@ def strata(scenario: spec.Scenario, seed: int, year: float = YEAR) -> list[Strat
             "--yearly: outages come so often that hardly one is alone; simulate them as random "
             "ones (mean_between, repair) instead"
         )
-    found = [
+    kinds = [
         Stratum((), fair, [{}]),
-        *(Stratum((name,), many, [{name: scenario.outages[name]}]) for name, many in alone.items()),
+        *(
+            Stratum((name,), horizons, [{name: scenario.outages[name]}])
+            for name, horizons in alone.items()
+        ),
     ]
-    return found + [
+    return kinds + [
         Stratum(pair, often, list(_overlaps(scenario, seed, *pair)))
         for pair, often in together.items()
         if often > 0
     ]
 
 
-def _checked(scenario: spec.Scenario) -> None:
+def _check_rates(scenario: spec.Scenario) -> None:
     unknown = [
         name
         for name, outage in scenario.outages.items()
@@ -160,25 +165,25 @@ def _play(
     executor: Executor,
 ) -> dict[str, np.ndarray]:
     """Policy -> replication -> what adds up, of a horizon with these outages."""
-    many = len(next(iter(runs.values())))
+    replications = len(next(iter(runs.values())))
     if list(stratum.ways[0].items()) == list(configuration.scenario.outages.items()):
         return {policy: np.array([_sums(run) for run in each]) for policy, each in runs.items()}
-    found = {policy: np.zeros((many, 5)) for policy in runs}
-    for place, outages in enumerate(stratum.ways):
-        made = replace(
+    sums = {policy: np.zeros((replications, 5)) for policy in runs}
+    for way, outages in enumerate(stratum.ways):
+        variant = replace(
             configuration,
             scenario=replace(configuration.scenario, outages=outages),
             study=replace(configuration.study, until=None, yearly=False),
         )
         jobs = [
-            Job(made, policy, replication, metrics_only=True)
-            for replication in range(place, many, len(stratum.ways))
+            Job(variant, policy, replication, metrics_only=True)
+            for replication in range(way, replications, len(stratum.ways))
             for policy in runs
         ]
         with closing(executor.run(jobs)) as results:
             for result in results:
-                found[result.job.policy][result.job.replication] = _sums(result.figures)
-    return found
+                sums[result.job.policy][result.job.replication] = _sums(result.figures)
+    return sums
 
 
 def _sums(run: Figures) -> tuple[float, float, float, float, float]:
@@ -199,13 +204,13 @@ def _figures(rows: np.ndarray, confidence: Confidence) -> dict[str, Interval]:
 def _share(values: list[float], confidence: Confidence) -> Interval:
     """Bounds are cut at 0 and 1. A share that never varied has none: no failure seen does not prove
     that there is none."""
-    found = interval([*values], confidence=confidence)
-    if found.low is None or found.high is None or found.low == found.high:
-        return Interval(found.mean, None, None)
-    return found.clamp(0.0, 1.0)
+    bounds = interval([*values], confidence=confidence)
+    if bounds.low is None or bounds.high is None or bounds.low == bounds.high:
+        return Interval(bounds.mean, None, None)
+    return bounds.clamp(0.0, 1.0)
 
 
-def _three(scenario: spec.Scenario, year: float) -> float:
+def _share_of_three(scenario: spec.Scenario, year: float) -> float:
     """The share of a year in which three or more are there at once, which is left out: the number
     at once is Poisson (M/G/∞)."""
     load = (
@@ -218,14 +223,14 @@ def _three(scenario: spec.Scenario, year: float) -> float:
     return max(0.0, 1 - math.exp(-load) * (1 + load + load**2 / 2))
 
 
-def yearly_sentences(found: Mapping[str, Any]) -> list[str]:
-    """In sentences."""
+def yearly_sentences(yearly: Mapping[str, Any]) -> list[str]:
+    """The year in sentences."""
     often = "; ".join(
         f"{' with '.join(one['outages']) or 'without an outage'} {one['horizons']:,.4g}"
-        for one in found["strata"]
+        for one in yearly["strata"]
     )
-    told = [f"A year, as horizons of each kind ({often}):"]
-    for policy, figures in found["policies"].items():
+    lines = [f"A year, as horizons of each kind ({often}):"]
+    for policy, figures in yearly["policies"].items():
         success, minutes, cost = (
             Interval(**figures[name]) for name in ("success_rate", "availability", "cost_usd")
         )
@@ -233,5 +238,5 @@ def yearly_sentences(found: Mapping[str, Any]) -> list[str]:
             f"{span(*success, unit='share')} of requests and {span(*minutes, unit='share')} "
             f"of minutes succeed"
         )
-        told.append(f"  {policy}: {shares}, for {span(*cost, unit='USD')}")
-    return told
+        lines.append(f"  {policy}: {shares}, for {span(*cost, unit='USD')}")
+    return lines

@@ -42,9 +42,9 @@ def cost_tables(study: Comparison, log: Figures) -> dict[str, Any]:
     shifts = _shifts(study.configuration.scenario, trace, bills)
     return {
         "spend": {
-            kind: found
+            kind: table
             for kind in KINDS
-            if (found := _spend(study, log, kind, "cost_usd" in trace.known_columns, trace))
+            if (table := _spend(study, log, kind, "cost_usd" in trace.known_columns, trace))
             is not None
         },
         "caching": _caching(study.configuration.scenario, trace, bills),
@@ -64,36 +64,36 @@ def _spend(
     by policy, mean over replications. Days are in order."""
     billed = billed and set(trace.names.get(kind, ())) != {NOBODY}
     before = (
-        {word: row["cost_usd"] or 0.0 for word, row in log.by.get(kind, {}).items()}
+        {name: row["cost_usd"] or 0.0 for name, row in log.by.get(kind, {}).items()}
         if billed
         else {}
     )
     after = {policy: _means(study, policy, kind) for policy in study.runs}
-    words = list(dict.fromkeys([*before, *(word for found in after.values() for word in found)]))
-    if not words or words == [NOBODY]:
+    names = list(dict.fromkeys([*before, *(name for costs in after.values() for name in costs)]))
+    if not names or names == [NOBODY]:
         return None
-    main, rest = words, list[str]()
+    listed, others = names, list[str]()
     if kind != "day":
-        main = sorted(
-            words,
-            key=lambda word: (
-                word == OTHERS,
-                -before.get(word, 0.0),
-                *(-found.get(word, 0.0) for found in after.values()),
+        listed = sorted(
+            names,
+            key=lambda name: (
+                name == OTHERS,
+                -before.get(name, 0.0),
+                *(-costs.get(name, 0.0) for costs in after.values()),
             ),
         )
-        main, rest = (main, []) if len(main) <= MOST else (main[:MOST], main[MOST:])
+        listed, others = (listed, []) if len(listed) <= MOST else (listed[:MOST], listed[MOST:])
 
-    def columns(found: dict[str, float]) -> list[float]:
-        return [found.get(word, 0.0) for word in main] + (
-            [sum(found.get(word, 0.0) for word in rest)] if rest else []
+    def columns(costs: dict[str, float]) -> list[float]:
+        return [costs.get(name, 0.0) for name in listed] + (
+            [sum(costs.get(name, 0.0) for name in others)] if others else []
         )
 
-    shown = [UNNAMED if word == NOBODY else word for word in main] + ([OTHERS] if rest else [])
+    labels = [UNNAMED if name == NOBODY else name for name in listed] + ([OTHERS] if others else [])
     return {
-        "names": shown,
+        "names": labels,
         "before": columns(before) if billed else None,
-        "after": {policy: columns(found) for policy, found in after.items()},
+        "after": {policy: columns(costs) for policy, costs in after.items()},
     }
 
 
@@ -112,34 +112,38 @@ def _means(study: Comparison, policy: str, kind: str) -> dict[str, float]:
 def _caching(scenario: spec.Scenario, trace: PlaybackColumns, bills: Bills) -> dict[str, Any]:
     """exact: requests whose prompt came before, and their cost; prompt: input that providers had
     read, and could have; semantic: assumed."""
-    here = _here(scenario)
+    here = _deployments_by_target(scenario)
     own = [costs[here[target]] for (_, target), costs in bills.items() if target in here]
-    asked = sum(row[3] or 0.0 for row in trace.spend_by_work)
-    had = sum(row[4] or 0.0 for row in trace.spend_by_work)
-    known = "cached_tokens" in trace.known_columns
-    ever, soon = trace.shared_prefixes
-    saved, whole = sum(bill.saved for bill in own), sum(bill.could for bill in own)
-    paid = (
+    input_tokens = sum(row[3] or 0.0 for row in trace.spend_by_work)
+    cached_tokens = sum(row[4] or 0.0 for row in trace.spend_by_work)
+    tells_cached = "cached_tokens" in trace.known_columns
+    prefixes, prefixes_5min = trace.shared_prefixes
+    saved_usd, could_usd = sum(bill.saved for bill in own), sum(bill.could for bill in own)
+    cost_usd = (
         None
         if "cost_usd" not in trace.known_columns
         else sum(row[6] or 0.0 for row in trace.spend_by_work)
     )
 
     def could(share: float | None) -> float | None:
-        return None if share is None else max(0.0, share * whole - (saved if known else 0.0))
+        return (
+            None
+            if share is None
+            else max(0.0, share * could_usd - (saved_usd if tells_cached else 0.0))
+        )
 
     return {
         "requests": trace.requests,
-        "cost_usd": paid,
+        "cost_usd": cost_usd,
         "exact": trace.repeat_spend,
         "prompt": {
-            "input_tokens": asked,
-            "cached_tokens": had if known else None,
-            "saved_usd": saved if known else None,
-            "prefix_share": ever,
-            "prefix_share_5min": soon,
-            "could_save_usd": could(ever),
-            "could_save_5min_usd": could(soon),
+            "input_tokens": input_tokens,
+            "cached_tokens": cached_tokens if tells_cached else None,
+            "saved_usd": saved_usd if tells_cached else None,
+            "prefix_share": prefixes,
+            "prefix_share_5min": prefixes_5min,
+            "could_save_usd": could(prefixes),
+            "could_save_5min_usd": could(prefixes_5min),
         },
         "semantic": [
             {
@@ -147,19 +151,19 @@ def _caching(scenario: spec.Scenario, trace: PlaybackColumns, bills: Bills) -> d
                 "cosine": cosine,
                 "hits": hits,
                 "false": wrong,
-                "saves_usd": None if paid is None else hits * paid,
+                "saves_usd": None if cost_usd is None else hits * cost_usd,
             }
             for traffic, cosine, hits, wrong in SEMANTIC
         ],
     }
 
 
-def _here(scenario: spec.Scenario) -> dict[str, str]:
+def _deployments_by_target(scenario: spec.Scenario) -> dict[str, str]:
     """Target of the log -> the deployment that it is here."""
     return {
-        made.recorded: name
-        for name, made in reversed(scenario.deployments.items())
-        if made.recorded is not None
+        deployment.recorded: name
+        for name, deployment in reversed(scenario.deployments.items())
+        if deployment.recorded is not None
     }
 
 
@@ -169,9 +173,9 @@ def _here(scenario: spec.Scenario) -> dict[str, str]:
 def _shifts(scenario: spec.Scenario, trace: PlaybackColumns, bills: Bills) -> list[dict[str, Any]]:
     """Each kind of work at each deployment of the log, at every deployment that would be cheaper
     for the same calls; the largest saving first."""
-    here = _here(scenario)
+    here = _deployments_by_target(scenario)
     logged = {(row[0], row[1]): row for row in trace.spend_by_work}
-    found = []
+    shifts = []
     for (work, target), costs in bills.items():
         own, row = here.get(target), logged.get((work, target))
         if own is None or row is None or row[3] is None or row[5] is None:
@@ -179,7 +183,7 @@ def _shifts(scenario: spec.Scenario, trace: PlaybackColumns, bills: Bills) -> li
         now = costs[own].whole
         for other, (would, *_) in costs.items():
             if other != own and would < now:
-                found.append(
+                shifts.append(
                     {
                         "work": UNNAMED if work == NOBODY else work,
                         "from": own,
@@ -193,30 +197,30 @@ def _shifts(scenario: spec.Scenario, trace: PlaybackColumns, bills: Bills) -> li
                         "quality_to": _grade(scenario, other, work),
                     }
                 )
-    return sorted(found, key=lambda row: (-row["saves_usd"], row["work"], row["from"], row["to"]))
+    return sorted(shifts, key=lambda row: (-row["saves_usd"], row["work"], row["from"], row["to"]))
 
 
-def _missing(scenario: spec.Scenario, trace: PlaybackColumns, any_found: bool) -> list[str]:
+def _missing(scenario: spec.Scenario, trace: PlaybackColumns, any_shift: bool) -> list[str]:
     """Why the table of shifts is empty, or what of the log's work is not in it, in sentences."""
-    known = {made.recorded for made in scenario.deployments.values()}
+    targets = {deployment.recorded for deployment in scenario.deployments.values()}
     if not trace.spend_by_work:
         return [
             "the log names no model of a request that was answered"
             if "model" not in trace.known_columns
             else "no request of the log was answered"
         ]
-    strange = sum(row[2] for row in trace.spend_by_work if row[1] not in known)
+    elsewhere = sum(row[2] for row in trace.spend_by_work if row[1] not in targets)
     blank = sum(
         row[2]
         for row in trace.spend_by_work
-        if row[1] in known and (row[3] is None or row[5] is None)
+        if row[1] in targets and (row[3] is None or row[5] is None)
     )
-    found = (
-        [f"{strange:,.0f} answered requests went to models that are no deployment here"]
-        if strange
+    reasons = (
+        [f"{elsewhere:,.0f} answered requests went to models that are no deployment here"]
+        if elsewhere
         else []
     )
-    found += (
+    reasons += (
         [
             f"{blank:,.0f} answered requests are of work and models of which the log has no "
             f"token counts"
@@ -224,56 +228,58 @@ def _missing(scenario: spec.Scenario, trace: PlaybackColumns, any_found: bool) -
         if blank
         else []
     )
-    if not any_found and strange + blank < sum(row[2] for row in trace.spend_by_work):
+    if not any_shift and elsewhere + blank < sum(row[2] for row in trace.spend_by_work):
         if len(scenario.deployments) == 1:
-            found.append(
+            reasons.append(
                 f"{next(iter(scenario.deployments))} is the only deployment; scenario=S names "
                 f"others, such as a cheaper model, to hold it against"
             )
         else:
-            found.append(
+            reasons.append(
                 "all work is at the deployment that is cheapest for it already; scenario=S can "
                 "name cheaper ones"
             )
-    return found
+    return reasons
 
 
 def _grade(scenario: spec.Scenario, name: str, work: str) -> float | None:
     """Share of right answers, where the scenario says one."""
-    made = scenario.deployments[name]
+    deployment = scenario.deployments[name]
     return (
-        None if made.outcomes is not None else accuracy(made.quality, work, scenario.workload.tasks)
+        None
+        if deployment.outcomes is not None
+        else accuracy(deployment.quality, work, scenario.workload.tasks)
     )
 
 
 # -- as tables for spreadsheets --------------------------------------------------------------------
 
 
-def csv_files(found: dict[str, Any]) -> dict[str, Callable[[], str]]:
+def csv_files(replay: dict[str, Any]) -> dict[str, Callable[[], str]]:
     """File name -> its CSV, of summary.json's `replay`."""
     return {
-        "spend.csv": lambda: _spend_sheet(found),
-        "shifts.csv": lambda: _shift_sheet(found),
-        "caching.csv": lambda: _caching_sheet(found),
+        "spend.csv": lambda: _spend_sheet(replay),
+        "shifts.csv": lambda: _shift_sheet(replay),
+        "caching.csv": lambda: _caching_sheet(replay),
     }
 
 
-def _spend_sheet(found: dict[str, Any]) -> str:
-    policies = list(found["origin"])
+def _spend_sheet(replay: dict[str, Any]) -> str:
+    policies = list(replay["origin"])
     rows = [
         [
             kind,
             name,
-            None if one["before"] is None else one["before"][place],
-            *(one["after"][policy][place] for policy in policies),
+            None if spend["before"] is None else spend["before"][index],
+            *(spend["after"][policy][index] for policy in policies),
         ]
-        for kind, one in found["spend"].items()
-        for place, name in enumerate(one["names"])
+        for kind, spend in replay["spend"].items()
+        for index, name in enumerate(spend["names"])
     ]
     return format_csv(["by", "name", "logged_usd", *(f"{policy}_usd" for policy in policies)], rows)
 
 
-def _shift_sheet(found: dict[str, Any]) -> str:
+def _shift_sheet(replay: dict[str, Any]) -> str:
     heads = [
         "work",
         "from",
@@ -286,26 +292,34 @@ def _shift_sheet(found: dict[str, Any]) -> str:
         "quality_from",
         "quality_to",
     ]
-    rows = [[row[head] for head in heads] for row in found["shifts"]]
+    rows = [[row[head] for head in heads] for row in replay["shifts"]]
     return format_csv(
-        heads, rows or [[f"none: {'; '.join(found['shifts_missing'])}", *[None] * (len(heads) - 1)]]
+        heads,
+        rows or [[f"none: {'; '.join(replay['shifts_missing'])}", *[None] * (len(heads) - 1)]],
     )
 
 
-def _caching_sheet(found: dict[str, Any]) -> str:
-    caching, prompt = found["caching"], found["caching"]["prompt"]
-    exact, many = caching["exact"], caching["requests"]
+def _caching_sheet(replay: dict[str, Any]) -> str:
+    caching, prompt = replay["caching"], replay["caching"]["prompt"]
+    exact, requests = caching["exact"], caching["requests"]
     rows: list[list[Any]] = []
     if exact is not None:
         rows.append(
-            ["exact", "kept for ever", "requests", exact["requests"] / many, exact["cost_usd"], 0.0]
+            [
+                "exact",
+                "kept for ever",
+                "requests",
+                exact["requests"] / requests,
+                exact["cost_usd"],
+                0.0,
+            ]
         )
         rows.append(
             [
                 "exact",
                 "kept for an hour",
                 "requests",
-                exact["within_hour"] / many,
+                exact["within_hour"] / requests,
                 exact["within_hour_cost_usd"],
                 0.0,
             ]

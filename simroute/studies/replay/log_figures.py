@@ -44,45 +44,45 @@ def log_figures(configuration: Configuration) -> Figures:
     """
     trace = configuration.trace
     assert trace is not None
-    made = build_world(configuration, next(iter(configuration.policies)), 0, [])
-    known = build_context(configuration, made)
-    own = {
+    world = build_world(configuration, next(iter(configuration.policies)), 0, [])
+    context = build_context(configuration, world)
+    own_names = {
         kind: words
         for kind, words in trace.names.items()
         if kind in ("task", "user", "feature") or set(words) != {NOBODY}
     }
-    known = replace(
-        known,
+    context = replace(
+        context,
         names={
-            **{kind: words for kind, words in known.names.items() if kind not in trace.names},
-            **own,
+            **{kind: words for kind, words in context.names.items() if kind not in trace.names},
+            **own_names,
         },
     )
-    fold, evidence = Fold(known), EvidenceFold(known, story=False)
+    fold, evidence = Fold(context), EvidenceFold(context, story=False)
     load = configuration.scenario.workload
     playback = Playback(load, trace)
     start, stop, time = playback.start, playback.stop, playback.clock
     ends = {
-        code: known.names["target"].index(route[-1])
-        for code, route in enumerate(made.weather.routes)
+        code: context.names["target"].index(route[-1])
+        for code, route in enumerate(world.weather.routes)
         if route
     }
     last = np.array([ends.get(code, -1) for code in range(len(trace.routes))] or [-1])
     for first in range(start, stop, 16 * BLOCK):
         rows = trace.block(first, min(first + 16 * BLOCK, stop), outcomes=True)
         rows["arrival"] = (rows["arrival"] - time.start) / time.scale
-        for table, chunk in _chunks(rows, first - start, last, known):
+        for table, chunk in _chunks(rows, first - start, last, context):
             fold(table, chunk)
             evidence(table, chunk)
-    figures = fold.finish([], [0.0] * len(known.providers))
+    figures = fold.finish([], [0.0] * len(context.providers))
     figures.evidence = evidence.finish(fold, {})
     return figures
 
 
 def _chunks(
-    rows: dict[str, np.ndarray], first: int, last: np.ndarray, known: Context
+    rows: dict[str, np.ndarray], first: int, last: np.ndarray, context: Context
 ) -> list[tuple[str, dict[str, np.ndarray]]]:
-    size, good = len(rows["arrival"]), rows["failed"] != 1
+    size, succeeded = len(rows["arrival"]), rows["failed"] != 1
     latency = np.where(np.isnan(rows["latency_s"]), 0.0, rows["latency_s"])
     cost = np.rint(np.where(np.isnan(rows["cost_usd"]), 0.0, rows["cost_usd"]) * 1e9).astype(
         np.int64
@@ -90,7 +90,7 @@ def _chunks(
     target = np.where(rows["route"] >= 0, last[np.maximum(rows["route"], 0)], -1)
     number, none = first + np.arange(size), np.zeros(size, bool)
     names: dict[str, np.ndarray] = {
-        name: rows[name] for name in ("task", "user", "feature", "team") if name in known.names
+        name: rows[name] for name in ("task", "user", "feature", "team") if name in context.names
     }
     requests = {
         "request_id": number,
@@ -98,7 +98,7 @@ def _chunks(
         "end_s": rows["arrival"] + latency,
         "latency_s": rows["latency_s"],
         "ttft_s": np.full(size, np.nan),
-        "outcome": np.where(good, OK, FAILED).astype(np.int8),
+        "outcome": np.where(succeeded, OK, FAILED).astype(np.int8),
         "failover_s": np.full(size, np.nan),
         "cost_nano": cost,
         "wasted_nano": np.zeros(size, np.int64),
@@ -110,17 +110,19 @@ def _chunks(
         "target": target,
         **names,
     }
-    sent = target >= 0
+    has_send = target >= 0
     attempts = {
-        "request_id": number[sent],
-        "target": target[sent],
-        "start_s": rows["arrival"][sent],
-        "left_s": requests["end_s"][sent],
-        "status": np.where(good, 200, 500)[sent],
-        "probe": none[sent],
-        "abandoned": none[sent],
-        "cost_nano": cost[sent],
+        "request_id": number[has_send],
+        "target": target[has_send],
+        "start_s": rows["arrival"][has_send],
+        "left_s": requests["end_s"][has_send],
+        "status": np.where(succeeded, 200, 500)[has_send],
+        "probe": none[has_send],
+        "abandoned": none[has_send],
+        "cost_nano": cost[has_send],
     }
     return (
-        [("attempts", attempts), ("requests", requests)] if sent.any() else [("requests", requests)]
+        [("attempts", attempts), ("requests", requests)]
+        if has_send.any()
+        else [("requests", requests)]
     )

@@ -38,37 +38,40 @@ def rebill(
     Changes of price that belong to the run (`price_steps`) are left out. Work is the task, else the
     feature, as the recording names them.
     """
-    load = replace(scenario.workload, trace_from=0.0, trace_to=None, trace_loop=1, rate_scale=1.0)
-    when = workload_calendar(load, trace)
+    workload = replace(
+        scenario.workload, trace_from=0.0, trace_to=None, trace_loop=1, rate_scale=1.0
+    )
+    calendar = workload_calendar(workload, trace)
     tariffs = {
-        name: Tariff(resolve_prices(replace(made, price_steps={}), trace.span, when))
-        for name, made in scenario.deployments.items()
+        name: Tariff(resolve_prices(replace(deployment, price_steps={}), trace.span, calendar))
+        for name, deployment in scenario.deployments.items()
     }
     tasks, features = (trace.names.get(kind) or [NOBODY] for kind in ("task", "feature"))
-    works, many = [*tasks, *features], len(trace.targets)
-    tokens = np.zeros((5, len(works) * many))  # calls, input, output, cached, written of each group
+    works, target_count = [*tasks, *features], len(trace.targets)
+    tokens = np.zeros((5, len(works) * target_count))  # calls and tokens
     sums = {
-        name: np.zeros((len(Bill._fields), len(works) * many))
+        name: np.zeros((len(Bill._fields), len(works) * target_count))
         for name, tariff in tariffs.items()
         if not tariff.is_flat
     }
-    for group, arrival, asked, given, cached, written in _calls(
+    for group, arrival, input_tokens, output_tokens, cached, written in _calls(
         trace, np.array([name != NOBODY for name in tasks])
     ):
-        _add(tokens, group, np.ones(len(group)), asked, given, cached, written)
+        _add(tokens, group, np.ones(len(group)), input_tokens, output_tokens, cached, written)
         none = np.zeros(len(group), np.int64)
         for name, row in sums.items():
-            ways = ((none, none), (cached, written), (asked, none))
+            cache_uses = ((none, none), (cached, written), (input_tokens, none))
             full, whole, best = (
-                tariffs[name].bill_many(arrival, asked, given, *way) / 1e9 for way in ways
+                tariffs[name].bill_many(arrival, input_tokens, output_tokens, *cache_use) / 1e9
+                for cache_use in cache_uses
             )
             _add(row, group, whole, full - whole, full - best)
     sums |= {name: _linear(tariff, tokens) for name, tariff in tariffs.items() if tariff.is_flat}
     return {
-        (works[place // many], trace.targets[place % many]): {
-            name: Bill(*sums[name][:, place].tolist()) for name in tariffs
+        (works[index // target_count], trace.targets[index % target_count]): {
+            name: Bill(*sums[name][:, index].tolist()) for name in tariffs
         }
-        for place in np.flatnonzero(tokens[0]).tolist()
+        for index in np.flatnonzero(tokens[0]).tolist()
     }
 
 
@@ -79,15 +82,18 @@ def _add(sums: np.ndarray, group: np.ndarray, *columns: np.ndarray) -> None:
 
 def _linear(tariff: Tariff, tokens: np.ndarray) -> np.ndarray:
     """The rows of a `Bill` where one price holds for all: then sums of tokens are enough."""
-    price, (_, asked, given, cached, written) = tariff.at(0.0)[0].price, tokens / 1e6
+    price, (_, input_tokens, output_tokens, cached, written) = tariff.at(0.0)[0].price, tokens / 1e6
     less = 0.0 if price.cached is None else price.input - price.cached
     more = 0.0 if price.written is None else price.written - price.input
     saved = less * cached - more * written
     return np.array(
         [
-            price.input * asked + price.output * given - saved + price.call * tokens[0],
+            price.input * input_tokens
+            + price.output * output_tokens
+            - saved
+            + price.call * tokens[0],
             saved,
-            less * asked,
+            less * input_tokens,
         ]
     )
 
@@ -98,15 +104,15 @@ def _calls(trace: PlaybackColumns, tasked: np.ndarray) -> Iterator[tuple[np.ndar
     last = np.array([route[-1] for route in trace.routes] or [-1])
     for start in range(0, trace.requests, PART):
         part = trace.block(start, min(start + PART, trace.requests), outcomes=True)
-        sent = np.flatnonzero((part["route"] >= 0) & (part["failed"] != 1))
-        mine = {name: column[sent] for name, column in part.items()}
-        work = np.where(tasked[mine["task"]], mine["task"], len(tasked) + mine["feature"])
-        group = work * len(trace.targets) + last[mine["route"]]
+        answered = np.flatnonzero((part["route"] >= 0) & (part["failed"] != 1))
+        rows = {name: column[answered] for name, column in part.items()}
+        work = np.where(tasked[rows["task"]], rows["task"], len(tasked) + rows["feature"])
+        group = work * len(trace.targets) + last[rows["route"]]
         yield (
             group,
-            mine["arrival"],
-            mine["input_tokens"],
-            mine["output_tokens"],
-            mine["cached_tokens"],
-            mine["written_tokens"],
+            rows["arrival"],
+            rows["input_tokens"],
+            rows["output_tokens"],
+            rows["cached_tokens"],
+            rows["written_tokens"],
         )

@@ -76,27 +76,27 @@ class Sweep(SensitivityResult):
 
 def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
     """The cells as a table."""
-    found: dict[str, list[Any]] = {}
+    table: dict[str, list[Any]] = {}
     for cell in summary["cells"]:
-        for policy, one in cell["policies"].items():
+        for policy, figures in cell["policies"].items():
             row = dict(zip([axis["key"] for axis in summary["axes"]], cell["at"], strict=True)) | {
                 "policy": policy
             }
             for metric in METRICS:
                 row |= {
-                    metric: one[metric]["mean"],
-                    f"{metric}_low": one[metric]["low"],
-                    f"{metric}_high": one[metric]["high"],
+                    metric: figures[metric]["mean"],
+                    f"{metric}_low": figures[metric]["low"],
+                    f"{metric}_high": figures[metric]["high"],
                 }
-            kept = {True: "yes", False: "no", None: "undecided"}[one["meets_slo"]]
+            promise = {True: "yes", False: "no", None: "undecided"}[figures["meets_slo"]]
             row |= {
-                "kept": kept,
+                "kept": promise,
                 "winner": cell["winner"]["policy"] or "",
                 "sure": "yes" if cell["winner"]["sure"] else "no",
             }
             for name, value in row.items():
-                found.setdefault(name, []).append(value)
-    return found
+                table.setdefault(name, []).append(value)
+    return table
 
 
 def _cell(at: tuple[float, ...], study: Study, best: BestPolicy) -> dict[str, Any]:
@@ -121,12 +121,12 @@ def plan_sweep(
 ) -> SensitivityPlan:
     """One or two assumptions to be varied. Raises InputError with every mistake."""
     base = load("compare", scenario, policies, overrides, seed, replications)
-    found = parse_ranges(vary, base)
-    made, problems = [], []
-    for written in product(*(axis.written for axis in found)):
-        words = [f"{axis.key}={value}" for axis, value in zip(found, written, strict=True)]
+    axes = parse_ranges(vary, base)
+    configurations, problems = [], []
+    for texts in product(*(axis.written for axis in axes)):
+        words = [f"{axis.key}={value}" for axis, value in zip(axes, texts, strict=True)]
         try:
-            made.append(
+            configurations.append(
                 load("compare", scenario, policies, [*overrides, *words], seed, replications)
             )
         except InputError as error:
@@ -141,15 +141,15 @@ def plan_sweep(
         base,
         [
             {**vars(axis), "values": list(axis.values), "written": list(axis.written)}
-            for axis in found
+            for axis in axes
         ],
-        made,
+        configurations,
     )
 
 
 def conclude_sweep(plan: SensitivityPlan, done: list[Study | None], interrupted: bool) -> Sweep:
     """From the studies of a plan's settings. Raises KeyboardInterrupt when none is whole."""
-    found = [
+    axes = [
         ParameterRange(
             **{**each, "values": tuple(each["values"]), "written": tuple(each["written"])}
         )
@@ -157,35 +157,37 @@ def conclude_sweep(plan: SensitivityPlan, done: list[Study | None], interrupted:
     ]
     cells = [
         (at, study)
-        for at, study in zip(product(*(axis.values for axis in found)), done, strict=True)
+        for at, study in zip(product(*(axis.values for axis in axes)), done, strict=True)
         if study is not None
     ]
     if not cells:
         raise KeyboardInterrupt
-    return Sweep(plan, interrupted, axes=found, cells=cells)
+    return Sweep(plan, interrupted, axes=axes, cells=cells)
 
 
-def _one_way(found: Sweep) -> list[str]:
-    axis, turns = found.axes[0], found.crossings
-    known = [best.policy for best in found.best_policies if best.policy is not None]
-    if not known:
+def _one_way(sweep: Sweep) -> list[str]:
+    axis, crossings = sweep.axes[0], sweep.crossings
+    winners = [best.policy for best in sweep.best_policies if best.policy is not None]
+    if not winners:
         return ["No request arrived, so nothing can be said."]
-    if not turns:
+    if not crossings:
         lines = [
             f"{short_key(axis.key)} from {quantity(axis.values[0], axis.unit)} to "
-            f"{quantity(axis.values[-1], axis.unit)}: {clean(known[0], 40)} wins."
+            f"{quantity(axis.values[-1], axis.unit)}: {clean(winners[0], 40)} wins."
         ]
     else:
-        parts = [f"{clean(turns[0].before, 40)} wins below {_turn(turns[0], axis)}"]
+        parts = [f"{clean(crossings[0].before, 40)} wins below {_turn(crossings[0], axis)}"]
         parts += [
-            f"{clean(turn.before, 40)} from there to {_turn(turn, axis)}" for turn in turns[1:]
+            f"{clean(turn.before, 40)} from there to {_turn(turn, axis)}" for turn in crossings[1:]
         ]
-        lines = [f"{short_key(axis.key)}: {', '.join(parts)}, {clean(turns[-1].after, 40)} above."]
+        lines = [
+            f"{short_key(axis.key)}: {', '.join(parts)}, {clean(crossings[-1].after, 40)} above."
+        ]
         lines += [
             f"  At {quantity(turn.at, axis.unit)} it is decided by: {clean(turn.by, 80)}."
-            for turn in turns
+            for turn in crossings
         ]
-    return lines + _undecided(found)
+    return lines + _undecided(sweep)
 
 
 def _turn(turn: Crossing, axis: ParameterRange) -> str:
@@ -198,34 +200,34 @@ def _turn(turn: Crossing, axis: ParameterRange) -> str:
     return f"{quantity(turn.at, axis.unit)} ({ends[0]} to {ends[1]})"
 
 
-def _two_way(found: Sweep) -> list[str]:
-    names = [best.policy for best in found.best_policies if best.policy is not None]
+def _two_way(sweep: Sweep) -> list[str]:
+    names = [best.policy for best in sweep.best_policies if best.policy is not None]
     if not names:
         return ["No request arrived, so nothing can be said."]
-    many = {name: names.count(name) for name in dict.fromkeys(names)}
-    said = ", ".join(
-        f"{clean(name, 40)} in {count} of {len(found.cells)}"
-        for name, count in sorted(many.items(), key=lambda each: -each[1])
+    counts = {name: names.count(name) for name in dict.fromkeys(names)}
+    shares = ", ".join(
+        f"{clean(name, 40)} in {count} of {len(sweep.cells)}"
+        for name, count in sorted(counts.items(), key=lambda each: -each[1])
     )
     return [
-        f"{' and '.join(short_key(axis.key) for axis in found.axes)}: {said} settings win.",
-        *_undecided(found),
+        f"{' and '.join(short_key(axis.key) for axis in sweep.axes)}: {shares} settings win.",
+        *_undecided(sweep),
     ]
 
 
-def _undecided(found: Sweep) -> list[str]:
+def _undecided(sweep: Sweep) -> list[str]:
     doubtful = [
         (at, best)
-        for (at, _), best in zip(found.cells, found.best_policies, strict=True)
+        for (at, _), best in zip(sweep.cells, sweep.best_policies, strict=True)
         if not best.is_certain
     ]
     if not doubtful:
         return []
     where = ", ".join(
-        "/".join(quantity(value, axis.unit) for value, axis in zip(at, found.axes, strict=True))
+        "/".join(quantity(value, axis.unit) for value, axis in zip(at, sweep.axes, strict=True))
         for at, _ in doubtful[:6]
     )
     return [
-        f"Undecided in {len(doubtful)} of {len(found.cells)} settings "
+        f"Undecided in {len(doubtful)} of {len(sweep.cells)} settings "
         f"({where}{' …' if len(doubtful) > 6 else ''}); more replications may tell."
     ]
