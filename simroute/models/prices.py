@@ -104,14 +104,14 @@ class CatalogueNotes(NamedTuple):
 
 def catalogue_notes(provider: str, model: str) -> CatalogueNotes:
     """Raises ValueError when the catalogue does not know the model."""
-    known = _model(provider, model)
-    days, hours = _constraints(known)
-    prices: Any = known.prices
-    whole = bool(days) and not hours and prices[0].constraint is not None
+    entry = _model(provider, model)
+    days, hours = _constraints(entry)
+    prices: Any = entry.prices
+    is_dated = bool(days) and not hours and prices[0].constraint is not None
     return CatalogueNotes(
-        days[0].isoformat() if whole else None,
-        bool(known.deprecated),
-        " ".join(filter(None, (known.price_comments, known.description))),
+        days[0].isoformat() if is_dated else None,
+        bool(entry.deprecated),
+        " ".join(filter(None, (entry.price_comments, entry.description))),
     )
 
 
@@ -121,17 +121,17 @@ def _listed(
 ) -> PriceSteps:
     """From the catalogue: of the `fixed` day, with its hours, or (a run without dates) of that of
     its release; else of the run's own days."""
-    known = _model(provider, model)
+    entry = _model(provider, model)
     if fixed is None and not calendar.dated:
         fixed = catalogue_release()
     midnight = None if fixed is None else _midnight(fixed)
 
     def at(when: float) -> Price:
         return _price(
-            known, when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY)
+            entry, when if midnight is None else midnight + (DAY / 2 if not hourly else when % DAY)
         )
 
-    hourly = bool(_constraints(known)[1])
+    hourly = bool(_constraints(entry)[1])
     start, end = calendar.start, calendar.timestamp(horizon) + DRAIN
     turns = price_changes(provider, model, start, end) if midnight is None or hourly else []
     steps = [(0.0, at(start))]
@@ -157,10 +157,10 @@ def _model(provider: str, model: str) -> ModelInfo:
             genai_request_timestamp=ANY,
         ).model
     except LookupError:
-        known = _by_id(provider, model)
-        if known is None:
+        entry = _by_id(provider, model)
+        if entry is None:
             raise ValueError(_unknown(provider, model)) from None
-        return known
+        return entry
 
 
 def _by_id(provider: str, model: str) -> ModelInfo | None:
@@ -170,11 +170,11 @@ def _by_id(provider: str, model: str) -> ModelInfo | None:
 
     return next(
         (
-            known
+            entry
             for one in providers
             if one.id == provider
-            for known in one.models
-            if known.id == model
+            for entry in one.models
+            if entry.id == model
         ),
         None,
     )

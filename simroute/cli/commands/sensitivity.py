@@ -66,7 +66,7 @@ def run_sensitivity(
             return run.run_sensitivity(
                 plan,
                 workers=options.workers or available_cores(),
-                told=progress,
+                progress=progress,
                 warn=warn,
                 out=folder,
                 resume=options.resume,

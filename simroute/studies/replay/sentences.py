@@ -6,7 +6,7 @@ from typing import Any
 
 from simroute.config.from_trace import RECORDED
 from simroute.metrics import METRICS
-from simroute.text import percent, seconds, span, usd
+from simroute.text import difference_span, percent, seconds, usd
 
 WORDS = {
     "success_rate": "success",
@@ -85,9 +85,9 @@ def _moved_calls(policy: str, sends: dict[str, dict[str, float]]) -> list[str]:
 
 def _difference(row: dict[str, Any]) -> str:
     name, unit = row["metric"], METRICS[row["metric"]][0]
-    change = ("+" if row["mean"] > 0 else "") + span(
+    change = ("+" if row["mean"] > 0 else "") + difference_span(
         row["mean"], row["low"], row["high"], unit
-    ).replace(" %", " points")
+    )
     size = row["residual"]
     allowed = (
         " (the log does not tell it)"

@@ -17,12 +17,12 @@ from simroute.studies.comparison.study import Study
 def play_grid(
     configurations: list[Configuration],
     executor: Executor,
-    told: Callable[[int, int], None],
+    report: Callable[[int, int], None],
 ) -> tuple[list[Study | None], bool]:
     """A study for each configuration, None for those that were not finished before Ctrl-C; and
     whether it was pressed.
 
-    A policy that two configurations have in the same weather is played once. `told(done, total)`
+    A policy that two configurations have in the same weather is played once. `report(done, total)`
     hears of the beginning, and of each run. Raises WorkerLostError, ReplicationError.
     """
     keys = run_keys(
@@ -34,13 +34,13 @@ def play_grid(
     jobs = {key: job for job, key in reversed(keys.items())}  # of equal ones, the first
     figures: dict[RunKey, Figures] = {}
     interrupted = False
-    told(0, len(jobs))
+    report(0, len(jobs))
     try:
         waiting = [job for job, key in keys.items() if jobs[key] is job]
         with closing(executor.run(waiting)) as results:
             for result in results:
                 figures[keys[result.job]] = result.figures
-                told(len(figures), len(jobs))
+                report(len(figures), len(jobs))
     except KeyboardInterrupt:
         interrupted = True
     runs: dict[int, dict[str, list[Figures]]] = {

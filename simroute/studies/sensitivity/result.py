@@ -33,7 +33,7 @@ class SensitivityResult(_Ended, StudyResult, ABC):
         """The finding in sentences."""
 
     @abstractmethod
-    def told(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """Its own part of the summary."""
 
     @abstractmethod
@@ -43,24 +43,24 @@ class SensitivityResult(_Ended, StudyResult, ABC):
     @cached_property
     def summary(self) -> dict[str, Any]:
         """`sensitivity.json`: no time of day, path or number of workers."""
-        made, scenario = self.plan.base, self.plan.base.scenario
+        base, scenario = self.plan.base, self.plan.base.scenario
         return {
             "schema_version": VERSION,
             "simroute": version.__version__,
-            "command": made.command,
+            "command": base.command,
             "kind": self.plan.kind,
-            "scenario": made.scenario_name,
+            "scenario": base.scenario_name,
             "question": " ".join(scenario.about.split()),
-            "seed": made.seed,
-            "replications": made.replications,
+            "seed": base.seed,
+            "replications": base.replications,
             "horizon_s": scenario.horizon,
             "promise": scenario.slo.success,
             "share": success_metric(scenario),
             "promised": describe_promise(scenario),
-            "policies": list(made.policies),
-            "config": made.to_yaml(),
+            "policies": list(base.policies),
+            "config": base.to_yaml(),
             "interrupted": self.interrupted,
-            **self.told(),
+            **self.details(),
             "lines": self.lines(),
         }
 

@@ -19,7 +19,7 @@ from simroute.studies.sensitivity.grid import play_grid
 from simroute.studies.sensitivity.plan import SensitivityPlan
 from simroute.studies.sensitivity.result import SensitivityResult
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
 def silent(done: int, total: int) -> None:
@@ -32,7 +32,7 @@ def run_sensitivity(
     workers: int = 1,
     executor: Executor | None = None,
     cache: bool = False,
-    told: Told = silent,
+    progress: Progress = silent,
     warn: Callable[[str], None] | None = None,
     out: Path | None = None,
     resume: bool = False,
@@ -59,15 +59,15 @@ def run_sensitivity(
                     f"{many} runs of this comparison are kept in {store.path}/; those of them that "
                     f"are asked for are read back"
                 )
-        result = _conclude(plan, Cached(executor, stores), told)
+        result = _conclude(plan, Cached(executor, stores), progress)
         outputs = {SENSITIVITY: text_output(result.to_json)}
         outputs |= {REPORT: text_output(result.report)} if report else {}
         result.unwritten, result.problems = folder.finish(outputs, interrupted=result.interrupted)
         return result
 
 
-def _conclude(plan: SensitivityPlan, executor: Executor, told: Told) -> SensitivityResult:
+def _conclude(plan: SensitivityPlan, executor: Executor, progress: Progress) -> SensitivityResult:
     if plan.kind == "vary":
-        return sweep.conclude_sweep(plan, *play_grid(plan.numbered, executor, told))
-    (base, *sides), interrupted = play_grid([plan.base, *plan.numbered], executor, told)
+        return sweep.conclude_sweep(plan, *play_grid(plan.numbered, executor, progress))
+    (base, *sides), interrupted = play_grid([plan.base, *plan.numbered], executor, progress)
     return tornado.conclude_tornado(plan, base, sides, interrupted)

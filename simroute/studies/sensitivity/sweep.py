@@ -54,7 +54,7 @@ class Sweep(SensitivityResult):
         """The finding in sentences."""
         return _one_way(self) if len(self.axes) == 1 else _two_way(self)
 
-    def told(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """Its own part of the summary."""
         return {
             "axes": [

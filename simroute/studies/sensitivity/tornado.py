@@ -18,7 +18,7 @@ from simroute.studies.sensitivity.factors import FactorLevels, scenario_factors
 from simroute.studies.sensitivity.plan import SensitivityPlan
 from simroute.studies.sensitivity.ranges import parse_ranges
 from simroute.studies.sensitivity.result import SensitivityResult
-from simroute.text import clean, short_key, span
+from simroute.text import clean, difference_span, short_key
 
 
 class FactorEffect(NamedTuple):
@@ -75,11 +75,13 @@ class Tornado(SensitivityResult):
         what = "cost for 1,000 requests" if self.metric == COST else METRIC_NAMES[self.metric]
         lines = [
             f"As assumed, {first} wins; the difference to {second} in {what} is "
-            f"{_said(self.difference, unit)}."
+            f"{difference_span(**self.difference.plain(), unit=unit)}."
         ]
         if self.effects:
             top = self.effects[0]
-            sides = ", ".join(_said(found, unit) for found in top.differences)
+            sides = ", ".join(
+                difference_span(**difference.plain(), unit=unit) for difference in top.differences
+            )
             lines.append(
                 f"{short_key(top.key)} moves it most: {sides} with {top.sides[0]:.3g} and "
                 f"{top.sides[1]:.3g} for {top.value:.3g}."
@@ -97,7 +99,7 @@ class Tornado(SensitivityResult):
         """The second of the pair minus the first, as assumed."""
         return self.base.difference(self.metric, *self.pair)
 
-    def told(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
         """Its own part of the summary."""
         bars = [
             {
@@ -107,12 +109,12 @@ class Tornado(SensitivityResult):
                 "flips": self.flips(effect),
                 **{
                     side: {
-                        "value": effect.sides[place],
-                        "difference": effect.differences[place].plain(),
-                        "winner": effect.best_policies[place].plain(),
-                        "first": effect.firsts[place],
+                        "value": effect.sides[index],
+                        "difference": effect.differences[index].plain(),
+                        "winner": effect.best_policies[index].plain(),
+                        "first": effect.firsts[index],
                     }
-                    for place, side in enumerate(("low", "high"))
+                    for index, side in enumerate(("low", "high"))
                 },
             }
             for effect in self.effects
@@ -143,10 +145,6 @@ class Tornado(SensitivityResult):
             for effect in self.effects
         ]
         return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
-
-
-def _said(found: Interval, unit: str) -> str:
-    return span(**found.plain(), unit=unit).replace(" %", " points")
 
 
 def plan_tornado(
