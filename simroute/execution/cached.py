@@ -24,7 +24,7 @@ from simroute.metrics import Figures
 from simroute.models.random import fingerprint
 from simroute.storage import Journal, JournalError
 from simroute.storage.folder import REPORTS, RunDescription
-from simroute.storage.journal import JOURNAL, RunKey
+from simroute.storage.replication_journal import JOURNAL, RunKey
 from simroute.storage.resume import make_header
 
 PACKAGES = ("numpy", "scipy", "simpy", "genai-prices")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from simroute.metrics import Evidence, Figures
-from simroute.storage.journal import RunKey
+from simroute.storage.replication_journal import RunKey
 
 
 class CollectedRuns:

@@ -36,7 +36,7 @@ from simroute.experiment.job import Job, Progress, Replicated, WorkerLostError, 
 from simroute.experiment.run import ReplicationError
 from simroute.metrics import Evidence
 from simroute.models.random import fingerprint
-from simroute.storage.journal import decode_figures, encode_figures
+from simroute.storage.replication_journal import decode_figures, encode_figures
 
 if TYPE_CHECKING:
     from distributed import Client

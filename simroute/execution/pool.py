@@ -28,7 +28,7 @@ from simroute.experiment.job import (
 )
 from simroute.experiment.run import ReplicationError, replicate
 from simroute.metrics import Figures
-from simroute.storage.part_files import PartFiles
+from simroute.storage.row_parts import PartFiles
 
 Played = tuple[Figures, str | None]
 """Figures, and why row files are missing."""

@@ -2,7 +2,7 @@
 frames are made here too."""
 
 from simroute.storage.csv_text import format_csv
-from simroute.storage.journal import Header, Journal, JournalError
+from simroute.storage.replication_journal import Header, Journal, JournalError
 from simroute.storage.rows import COLUMNS, TABLES, Frames, join_parts
 
 __all__ = [

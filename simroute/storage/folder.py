@@ -18,7 +18,7 @@ except ImportError:  # no POSIX: the journal's own lock has to do
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 
 REPORTS = Path("reports")
 SLUG_LENGTH = 80

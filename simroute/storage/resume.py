@@ -26,7 +26,7 @@ from simroute.storage.folder import (
     make_default_folder,
     prepare_folder,
 )
-from simroute.storage.journal import JOURNAL, RunKey
+from simroute.storage.replication_journal import JOURNAL, RunKey
 
 SHOWN = 3
 """Differing keys that are named."""

@@ -16,8 +16,7 @@ from simroute.metrics import Figures
 from simroute.storage import TABLES, Journal, JournalError, join_parts
 from simroute.storage.atomic import written
 from simroute.storage.folder import REMEDY, FolderLock, RunDescription, describe_unwritable
-from simroute.storage.journal import RunKey
-from simroute.storage.part_files import part_folder
+from simroute.storage.replication_journal import RunKey
 from simroute.storage.resume import (
     describe_progress,
     describe_unreadable,
@@ -29,6 +28,7 @@ from simroute.storage.resume import (
     require_unfinished,
     resume_command,
 )
+from simroute.storage.row_parts import part_folder
 
 Outputs = Mapping[str, Callable[[Path], object]]
 """File name -> what writes such a file to a path. They are written one after another."""

@@ -16,7 +16,7 @@ import commands
 from simroute.cli import main
 from simroute.config.yaml_reader import parse
 from simroute.errors import InputError
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 
 GOOD = (
     "about: ok?\nhorizon: 60s\ndeployments:\n  a: {provider: x, model: m, price: {input: 1, "

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from commands import ran
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 from simroute.storage.resume import is_unfinished, read_unfinished
 
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")

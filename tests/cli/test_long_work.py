@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands import ran
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
 from terminals import here, simroute

@@ -15,7 +15,7 @@ from disks import LIMITED, small_disk
 from simroute.cli import main
 from simroute.cli.terminal import brief, clean
 from simroute.execution import pool
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 
 SHORT = [
     "scenario.horizon=600",

@@ -19,7 +19,7 @@ from simroute.execution.cached import (
 from simroute.execution.progress import StudyListener
 from simroute.experiment.run import replicate
 from simroute.storage.folder import RunDescription
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 from simroute.studies.comparison.run import compare
 from simroute.testing import ScriptedExecutor
 

@@ -10,7 +10,7 @@ import pytest
 from simroute.config.loading import load
 from simroute.execution.pool import COLLECT_EVERY, ProcessPool, play
 from simroute.experiment.job import Job, WorkerLostError
-from simroute.storage.journal import encode_figures
+from simroute.storage.replication_journal import encode_figures
 from simroute.worlds.sim import SimWorld
 
 HORIZON = ["scenario.horizon=60"]

@@ -36,8 +36,8 @@ from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.spec import Deployment, Scenario
 from simroute.storage import resume
 from simroute.storage.folder import FolderLock, RunDescription, make_default_folder, prepare_folder
-from simroute.storage.journal import JOURNAL
-from simroute.storage.part_files import part_folder
+from simroute.storage.replication_journal import JOURNAL
+from simroute.storage.row_parts import part_folder
 from simroute.studies.comparison import study
 from simroute.studies.comparison.run import compare
 from simroute.studies.comparison.study import Study

@@ -10,7 +10,7 @@ from simroute.config.configuration import Configuration
 from simroute.execution.cached import run_keys
 from simroute.experiment.job import Executor, Job
 from simroute.metrics import Figures
-from simroute.storage.journal import RunKey
+from simroute.storage.replication_journal import RunKey
 from simroute.studies.comparison.study import Study
 
 

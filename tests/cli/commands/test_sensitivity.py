@@ -16,7 +16,7 @@ import pytest
 from simroute.cli import main
 from simroute.execution import pool
 from simroute.experiment.run import replicate
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 
 WORDS = [
     "compare",

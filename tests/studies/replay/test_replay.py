@@ -17,7 +17,7 @@ from simroute.config.loading import load as load_scenario
 from simroute.config.loading import restore
 from simroute.errors import InputError
 from simroute.execution.progress import StudyListener
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 from simroute.studies.comparison.study import Study
 from simroute.studies.rebuild import rebuild_report
 from simroute.studies.replay.calibration import undisturbed_replay

@@ -14,7 +14,7 @@ from problems import bowl, known, scripted
 from simroute.errors import InputError
 from simroute.metrics import Figures
 from simroute.storage import Journal
-from simroute.storage.journal import JOURNAL
+from simroute.storage.replication_journal import JOURNAL
 from simroute.studies.tuning import describe_search, plan_search, read_plan, tune
 from simroute.studies.tuning.config_file import describe_weather
 from simroute.studies.tuning.search.evaluations import SEARCH

@@ -20,7 +20,7 @@ from disks import LIMITED, small_disk
 from simroute.metrics import Evidence, Figures
 from simroute.storage import Header, Journal, JournalError
 from simroute.storage.disk import system_error, translate_errors
-from simroute.storage.journal import JOURNAL, decode_figures, encode_figures
+from simroute.storage.replication_journal import JOURNAL, decode_figures, encode_figures
 
 HEADER = Header("0.1.0", "f1", "abc", False, (("plug.py", "12"),), "command: run\n")
 FIGURES = Figures(
