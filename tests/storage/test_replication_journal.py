@@ -122,7 +122,7 @@ def test_a_study_that_has_grown_is_entered(tmp_path: Path) -> None:
 WRITER = """
 import os, sys
 from pathlib import Path
-from test_journal import FIGURES, HEADER
+from test_replication_journal import FIGURES, HEADER
 from simroute.storage import Journal
 journal = Journal.create(Path(sys.argv[1]), HEADER)
 for number in range(10**9 if sys.argv[2] == "-" else int(sys.argv[2])):
@@ -255,7 +255,7 @@ def test_a_limit_on_the_size_of_files_is_an_os_error_wherever_it_strikes(
         LIMITED.format(bytes=size)
         + """
 from pathlib import Path
-from test_journal import FIGURES, HEADER, replace
+from test_replication_journal import FIGURES, HEADER, replace
 from simroute.storage import Journal
 try:
     journal = Journal.create(Path(sys.argv[1]), HEADER)
