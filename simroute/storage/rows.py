@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -38,7 +38,7 @@ WORDS = {
 
 
 class Frames:
-    """A sink that keeps chunks as data frames with words for codes, in memory or as Parquet parts
+    """A sink that keeps chunks with words for codes, in memory for data frames or as Parquet parts
     in a folder."""
 
     def __init__(
@@ -50,13 +50,14 @@ class Frames:
             replication,
             folder,
         )
-        self._chunks: dict[str, list[Any]] = {table: [] for table in TABLES}
+        self._chunks: dict[str, list[Chunk]] = {table: [] for table in TABLES}
         self._rows = dict.fromkeys(TABLES, 0)
         self._parts = 0
 
     def __call__(self, table: str, chunk: Chunk) -> None:
-        self._chunks[table].append(self._frame(table, chunk))
-        self._rows[table] += len(self._chunks[table][-1])
+        columns = self._columns(table, chunk)
+        self._chunks[table].append(columns)
+        self._rows[table] += len(columns["policy"])
         if self._folder is not None and self._rows[table] >= PART:
             self.write(table)
 
@@ -64,18 +65,23 @@ class Frames:
         """All rows of a table so far."""
         import pandas as pd
 
+        return pd.DataFrame(self._joined(table), columns=COLUMNS[table])
+
+    def _joined(self, table: str) -> Chunk:
+        """All rows of a table so far; no columns without rows."""
+        chunks = self._chunks[table]
         return (
-            pd.concat(self._chunks[table], ignore_index=True)
-            if self._chunks[table]
-            else pd.DataFrame(columns=COLUMNS[table])
+            {name: np.concatenate([chunk[name] for chunk in chunks]) for name in COLUMNS[table]}
+            if chunks
+            else {}
         )
 
     def write(self, table: str) -> None:
         """Write the rows of a table so far as its next part file, and forget them."""
         if self._folder is None or not self._chunks[table]:
             return
-        frame = self.frame(table)
-        assert len(frame)
+        # a dictionary, so that nothing has to load pandas
+        columns = self._joined(table)
         self._chunks[table], self._rows[table] = [], 0
         self._parts += 1
         path = self._folder / f"{table}-{self._parts:05d}.parquet"
@@ -86,15 +92,14 @@ class Frames:
             if name in WORDS
         )
         with translate_errors(path), _in_memory_database().cursor() as base:
-            base.register("part", frame)
+            base.register("part", columns)
             base.execute(
                 f"COPY (SELECT * REPLACE ({typed}) FROM part) TO {text_literal(str(path))} "
                 f"(FORMAT parquet)"
             )
 
-    def _frame(self, table: str, chunk: Chunk) -> Any:
-        import pandas as pd
-
+    def _columns(self, table: str, chunk: Chunk) -> Chunk:
+        """A chunk with words for codes and dollars for billionths."""
         world, ledger = self._world, self._world.ledger
         targets = [model.target.name for model in world.models]
         providers = [model.target.provider for model in world.models]
@@ -110,7 +115,11 @@ class Frames:
             "event": ledger.event_names.words,
             "layer": ledger.layers.words,
         }
-        columns: dict[str, Any] = {"policy": self._policy, "replication": self._replication}
+        rows = len(next(iter(chunk.values())))
+        columns: Chunk = {
+            "policy": np.full(rows, self._policy, object),
+            "replication": np.full(rows, self._replication, np.int64),
+        }
         for name, column in chunk.items():
             if name in HIDDEN:
                 continue
@@ -122,7 +131,7 @@ class Frames:
                 columns[name.removesuffix("_nano") + "_usd"] = column / 1e9
             else:
                 columns[name] = column
-        return pd.DataFrame({name: columns[name] for name in COLUMNS[table]})
+        return {name: columns[name] for name in COLUMNS[table]}
 
 
 COLUMNS = {
