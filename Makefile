@@ -77,6 +77,8 @@ bench: setup
 	@$(BIN)/python benchmarks/parallel.py
 	@$(BIN)/python benchmarks/traces.py
 	@$(BIN)/python benchmarks/startup.py
+	@$(BIN)/python benchmarks/evaluations.py
+	@$(BIN)/python benchmarks/fit.py
 	@$(BIN)/python benchmarks/tuning.py
 
 # The variable silences a notice about the future of mkdocs. Not --quiet: then --strict would count no warnings.

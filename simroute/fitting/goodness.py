@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,13 +54,13 @@ def compare_with_model(
 ) -> tuple[list[GoodnessRow], dict[str, Any]]:
     """(rows, curves of log and model by what they show). names: of the scenario's deployments to
     which the sample's calls belong, in order."""
-    blocks = list(Weather(replace(scenario, outages={}), seed, 0).blocks())
-    if not blocks:
+    columns = [  # a million requests with all columns would take 300 MB
+        (block.arrival, block.input_tokens, block.output_tokens)
+        for block in Weather(replace(scenario, outages={}), seed, 0).blocks()
+    ]
+    if not columns:
         return [], {}
-    arrival, prompts, answers = (
-        np.concatenate([getattr(block, name) for block in blocks])
-        for name in ("arrival", "input_tokens", "output_tokens")
-    )
+    arrival, prompts, answers = map(np.concatenate, zip(*columns, strict=True))
     pairs = [
         _Pair("gaps between arrivals", np.diff(sample.arrival), np.diff(arrival), "s"),
         _Pair("input tokens", sample.input_tokens, prompts, "tokens"),
@@ -82,12 +83,7 @@ def _compare_dispersion(
 ) -> Iterator[GoodnessRow]:
     """At each scale where both have enough windows: the log, and the mean of four replications, of
     which `arrival` is the first."""
-    runs = [arrival] + [
-        np.concatenate(
-            [np.zeros(0), *(block.arrival for block in Weather(scenario, seed, k).blocks())]
-        )
-        for k in range(1, 4)
-    ]
+    runs = [arrival, *(Weather(scenario, seed, k).arrivals() for k in range(1, 4))]
     n = len(sample.arrival)
     for scale in SCALES:
         log = dispersion(sample.arrival, sample.span, scale)
@@ -127,7 +123,7 @@ def _times(scenario: spec.Scenario, name: str, calls: Calls, seed: int) -> Itera
     first, whole = [], []
     for block in weather.blocks():
         draws = model.draw_arrays(block, 0)
-        slow_down = np.array([model.conditions(t)[0].slow_down for t in block.arrival.tolist()])
+        slow_down = model.timeline.figures(block.arrival, attrgetter("slow_down"))
         first.append(draws.ttft * slow_down)
         whole.append((draws.ttft + draws.decode) * slow_down)
     streamed = answered.ttft > 0
@@ -139,10 +135,9 @@ def _times(scenario: spec.Scenario, name: str, calls: Calls, seed: int) -> Itera
 
 def ks_distance(a: np.ndarray, b: np.ndarray) -> float:
     """The Kolmogorov-Smirnov distance between two samples."""
-    points = np.union1d(a, b)
-    one, two = (
-        np.searchsorted(np.sort(values), points, "right") / len(values) for values in (a, b)
-    )
+    a, b = np.sort(a), np.sort(b)
+    points = np.concatenate([a, b])
+    one, two = (np.searchsorted(values, points, "right") / len(values) for values in (a, b))
     return float(np.abs(one - two).max())
 
 
@@ -192,7 +187,7 @@ def _errors_over_time(
     edges = np.linspace(0, max(span, 1e-9), POINTS + 1)
     n = np.maximum(np.histogram(calls.t, edges)[0], 1)
     failed = calls.failed & ~((model.limits is not None) & (calls.status == 429))
-    chance = np.array([model.conditions(t)[0].failure_share for t in calls.t.tolist()])
+    chance = model.timeline.figures(calls.t, attrgetter("failure_share"))
     return {"unit": "share of calls", "t": ((edges[:-1] + edges[1:]) / 2).tolist()} | {
         key: (np.histogram(calls.t, edges, weights=values)[0] / n).tolist()
         for key, values in {"log": failed.astype(float), "model": chance}.items()

@@ -56,18 +56,17 @@ def rank_correlation(prompts: np.ndarray, answers: np.ndarray) -> Estimate:
     n = len(prompts)
     if n < 4 or prompts.min() == prompts.max() or answers.min() == answers.max():
         return Estimate(0.0, None, None, n)
-    scores = [ndtri((_ranks(values) + 0.5) / n) for values in (prompts, answers)]
+    scores = [ndtri((ranks + 0.5) / n)[place] for ranks, place in map(_ranks, (prompts, answers))]
     value = float(np.clip(np.corrcoef(*scores)[0, 1], -0.9999, 0.9999))
     z, half = math.atanh(value), Z / math.sqrt(n - 3)
     return Estimate(value, math.tanh(z - half), math.tanh(z + half), n)
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """From 0; equal values share the middle of their ranks."""
-    ordered = np.sort(values)
-    return np.asarray(
-        (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, "right") - 1) / 2
-    )
+def _ranks(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(rank of each distinct value, from 0; each value's place among them). Equal values share the
+    middle of their ranks."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.cumsum(counts) - (counts + 1) / 2, place
 
 
 def _quantiles(ordered: np.ndarray, shares: list[float]) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -111,6 +112,11 @@ class Timeline:
         return self._states[place], self._edges[place + 1] if place + 1 < len(
             self._edges
         ) else math.inf
+
+    def figures(self, times: np.ndarray, figure: Callable[[Conditions], float]) -> np.ndarray:
+        """A figure of the conditions at each of these moments (s)."""
+        places = np.maximum(np.searchsorted(self._edges, times, "right") - 1, 0)
+        return np.array([figure(state) for state in self._states], float)[places]
 
     def _turn(self, when: float, state: Conditions) -> None:
         if when == self._edges[-1]:

@@ -8,6 +8,7 @@ they are left out.
 from __future__ import annotations
 
 from math import inf
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,10 @@ def foresee_calls(model: DeploymentModel, block: Block, n: int) -> Prospect:
     """Of the n-th call (from 0) of each request, the same draws that a simulation makes; a failure
     takes for ever and costs nothing."""
     drawn = model.draw_arrays(block, n)
-    bad, slow = _conditions(model, block.arrival)
+    bad, slow = (
+        model.timeline.figures(block.arrival, attrgetter(name))
+        for name in ("failure_share", "slow_down")
+    )
     answers = (drawn.u_outcome >= bad) & (block.invalid == 0)
     cut = answers & block.streamed & (drawn.u_truncation < model.spec.truncated)
     first, decode = drawn.ttft * slow, drawn.decode * slow
@@ -47,18 +51,6 @@ def foresee_calls(model: DeploymentModel, block: Block, n: int) -> Prospect:
     return Prospect(
         answers & ~cut, first, np.where(answers & ~cut, seconds, inf), whole, dropped, drawn.quality
     )
-
-
-def _conditions(model: DeploymentModel, arrival: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(share of calls that do not succeed, slow-down) at each arrival; arrivals are in order."""
-    bad, slow = np.empty(len(arrival)), np.empty(len(arrival))
-    place = 0
-    while place < len(arrival):
-        state, until = model.conditions(float(arrival[place]))
-        stop = int(np.searchsorted(arrival, until))
-        bad[place:stop], slow[place:stop] = state.failure_share, state.slow_down
-        place = stop
-    return bad, slow
 
 
 def _bill(

@@ -143,6 +143,10 @@ class WorkloadModel:
             if number >= numbers.start:
                 yield Block(number * BLOCK, **self._columns(number, known))
 
+    def arrivals(self, horizon: float) -> Iterator[np.ndarray]:
+        """The moments (s) of `blocks`, without drawing what the requests are."""
+        return (known["arrival"] for known in self._arrivals(horizon))
+
     def ping_block(self, number: int) -> Block:
         """A full block of calls that belong to no request: one token in, one out."""
         columns = self._columns(number, {"arrival": np.zeros(BLOCK)})

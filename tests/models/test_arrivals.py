@@ -173,3 +173,11 @@ def test_the_azure_trace_is_replayed_row_by_row(weather: Make, shared: Path) -> 
     ]
     assert len(times[0]) == 19_366
     assert np.array_equal(times[0], times[1])
+
+
+@pytest.mark.parametrize("rate", [0.0, 2.0])
+def test_arrivals_alone_are_those_of_the_blocks(weather: Make, rate: float) -> None:
+    """To the bit, over several blocks."""
+    drawn = weather(spec.Workload(rate=rate), horizon=3 * BLOCK / 2)
+    assert np.array_equal(drawn.arrivals(), arrivals(drawn))
+    assert (len(drawn.arrivals()) > 2 * BLOCK) == (rate > 0)

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,21 @@ def test_scheduled_windows_hold_from_their_start_to_before_their_end(weather: Ma
     ):
         conditions, holds = at(t)
         assert (conditions.failure_share, holds) == (bad, until)
+
+
+def test_figures_at_many_moments_are_those_at_each(weather: Make) -> None:
+    """At the edges of outages and between them, in any order."""
+    outages = {
+        "o": spec.Outage(provider="acme", start=10.0, end=30.0, error_share=0.5),
+        "p": spec.Outage(provider="acme", start=20.0, end=40.0, slow_down=3),
+    }
+    timeline = (
+        weather(deployments=fleet(), outages=outages, horizon=100.0).deployments["a"].timeline
+    )
+    times = [40.0, 0.0, 10.0, 9.99, 20.0, 29.99, 30.0, 99.0]
+    for name in ("failure_share", "slow_down"):
+        each = [getattr(timeline.at(t)[0], name) for t in times]
+        assert timeline.figures(np.array(times), attrgetter(name)).tolist() == each
 
 
 def test_an_outage_may_begin_at_once(weather: Make) -> None:
