@@ -21,6 +21,7 @@ from generated import table
 from setups import setup
 
 from simroute.config.loading import load
+from simroute.execution.options import ExecutionOptions
 from simroute.metrics import METRICS
 from simroute.statistics.intervals import Interval, paired_difference
 from simroute.studies.comparison.run import compare
@@ -168,7 +169,7 @@ def ran(name: str, page: Page, overrides: list[str], replications: int) -> Study
         overrides,
     )
     made.seed, made.replications = SEED, replications
-    return compare(made, workers=2)
+    return compare(made, options=ExecutionOptions(workers=2))
 
 
 def savings(study: Study, other: Study) -> dict[str, Interval]:

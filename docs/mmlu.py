@@ -17,6 +17,7 @@ from generated import table
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
 from simroute.core import Judge
+from simroute.execution.options import ExecutionOptions
 from simroute.studies.comparison.run import compare
 
 BOTH, WEAK_ONLY, STRONG_ONLY, NEITHER = 8816, 742, 2496, 1983
@@ -109,7 +110,9 @@ def weak_alone(made: Configuration) -> Configuration:
 def figures(made: Configuration, policy: str) -> dict[str, Any]:
     return {
         metric: found.plain()
-        for metric, found in compare(made, workers=2).intervals[policy].items()
+        for metric, found in compare(made, options=ExecutionOptions(workers=2))
+        .intervals[policy]
+        .items()
         if metric in (COST, RIGHT, SENDS)
     }
 

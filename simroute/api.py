@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.loading import load
 from simroute.errors import InputError
-from simroute.experiment.job import Executor
+from simroute.execution.options import ExecutionOptions
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS
 from simroute.storage.folder import prepare_folder
@@ -133,25 +133,8 @@ def compare(
     configuration.study = StudyOptions(until=rule, yearly=yearly)
     return run_study(
         configuration,
-        workers=workers,
-        executor=_executor(executor),
-        cache=cache,
-        out=_folder(out, resume),
-        resume=resume,
+        options=_options(workers, executor, cache, out, resume),
     )
-
-
-def _folder(out: str | Path | None, resume: bool) -> Path | None:
-    if out is None and resume:
-        raise InputError("resume: in which folder? Give out as well")
-    return None if out is None else Path(out) if resume else prepare_folder(Path(out))
-
-
-def _executor(executor: str) -> Executor | None:
-    """What plays replications there; None: processes here."""
-    from simroute.execution.dask import DaskExecutor
-
-    return None if executor == "local" else DaskExecutor.from_address(executor)
 
 
 def replay(
@@ -205,11 +188,7 @@ def replay(
     configuration = configuration if windows is None else with_windows(configuration, windows)
     return run_study(
         configuration,
-        workers=workers,
-        executor=_executor(executor),
-        cache=cache,
-        out=_folder(out, resume),
-        resume=resume,
+        options=_options(workers, executor, cache, out, resume),
     )
 
 
@@ -265,9 +244,8 @@ def tune(
         proposer,
         against=against,
     )
-    plan = tuning.plan_search(request)
-    place = _folder(out, resume)
-    return tuning.tune(plan, workers=workers, cache=cache, out=place, resume=resume)
+    options = _options(workers, "local", cache, out, resume)
+    return tuning.tune(tuning.plan_search(request), options=options)
 
 
 def sensitivity(
@@ -300,10 +278,8 @@ def sensitivity(
     plan = (plan_tornado if kind == "tornado" else plan_sweep)(
         file.name, policies, file.overrides, texts, seed, replications
     )
-    place = _folder(out, resume)
-    result = run_sensitivity(
-        plan, workers=workers, out=place, resume=resume, executor=_executor(executor), cache=cache
-    )
+    options = _options(workers, executor, cache, out, resume)
+    result = run_sensitivity(plan, options=options)
     return result  # type: ignore[return-value]
 
 
@@ -315,6 +291,19 @@ def frontier(
     from simroute.studies.bound.frontier import compute_frontier
 
     return compute_frontier(_file(scenario).configuration("compare", [], seed, replications), trade)
+
+
+def _options(
+    workers: int, executor: str, cache: bool, out: str | Path | None, resume: bool
+) -> ExecutionOptions:
+    """How a study is played. A new folder is made at once. Raises InputError."""
+    from simroute.execution.dask import DaskExecutor
+
+    if out is None and resume:
+        raise InputError("resume: in which folder? Give out as well")
+    remote = None if executor == "local" else DaskExecutor.from_address(executor)
+    folder = None if out is None else Path(out) if resume else prepare_folder(Path(out))
+    return ExecutionOptions(workers, remote, cache, folder, resume)
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from simroute.cli.session import (
     ResumeHint,
     available_cores,
     choose_executor,
+    execution_options,
     launch,
     on_stdout,
     print_error,
@@ -56,14 +57,11 @@ def run_comparison(
         with watch_study(configuration.scenario.horizon, options) as listener:
             return run_study(
                 configuration,
-                workers=options.workers or _choose_workers(configuration),
+                options=execution_options(
+                    options, folder, _choose_workers(configuration), choose_executor(options)
+                ),
                 rows=_choose_rows(command, options, configuration),
-                out=folder,
-                resume=options.resume,
-                report=not options.no_report,
                 watch=listener,
-                executor=choose_executor(options),
-                cache=options.cache,
             )
 
     def conclude(study: Study, hint: ResumeHint) -> int:

@@ -18,6 +18,7 @@ from simroute.cli.terminal import brief, escaped
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
+    from simroute.execution.options import ExecutionOptions
     from simroute.experiment.job import Executor
     from simroute.storage.folder import RunDescription
     from simroute.studies.result import StudyResult
@@ -139,6 +140,22 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def execution_options(
+    options: RunOptions, folder: Path, workers: int, executor: Executor | None
+) -> ExecutionOptions:
+    """How a study in this folder is played; `workers` where --workers does not say."""
+    from simroute.execution.options import ExecutionOptions
+
+    return ExecutionOptions(
+        options.workers or workers,
+        executor,
+        options.cache,
+        folder,
+        options.resume,
+        report=not options.no_report,
+    )
 
 
 def choose_executor(options: RunOptions) -> Executor | None:

@@ -16,6 +16,7 @@ from simroute.execution.cached import (
     current_environment,
     source_digest,
 )
+from simroute.execution.options import ExecutionOptions
 from simroute.execution.progress import StudyListener
 from simroute.experiment.run import replicate
 from simroute.storage.folder import RunDescription
@@ -46,7 +47,7 @@ def study(*words: str, seed: int = 3) -> Configuration:
 def played(made: Configuration) -> tuple[str, int, list[str]]:
     """The summary, how many runs were simulated, and what was told."""
     executor, told = simulated(), Told()
-    found = compare(made, executor=executor, cache=True, watch=told)
+    found = compare(made, options=ExecutionOptions(executor=executor, cache=True), watch=told)
     return found.to_json(), len(executor.jobs), told.lines
 
 
@@ -79,7 +80,7 @@ def test_a_study_is_read_back_with_the_same_bits_and_says_so_in_one_line() -> No
         f"4 of 4 runs are read back from {cache_folder(study())}/: nothing that they depend on "
         f"has changed"
     ]
-    again = compare(study(), cache=True, watch=Told())
+    again = compare(study(), options=ExecutionOptions(cache=True), watch=Told())
     assert compare(study()).page_evidence == again.page_evidence
 
 

@@ -22,6 +22,7 @@ from simroute.config.plugins import load_plugins
 from simroute.errors import InputError
 from simroute.execution import dask
 from simroute.execution.dask import DaskExecutor, batches, describe_difference, traits
+from simroute.execution.options import ExecutionOptions
 from simroute.execution.progress import StudyListener
 from simroute.experiment.job import Job
 from simroute.experiment.run import ReplicationError
@@ -163,7 +164,7 @@ def test_a_cluster_gives_the_same_bits(machines: Machines, tmp_path: Path) -> No
     made = study(3, "scenario.horizon=100")
     for name, where in (("here", {}), ("there", {"executor": DaskExecutor(machines.address)})):
         (tmp_path / name).mkdir()
-        compare(made, out=tmp_path / name, report=False, **where)
+        compare(made, options=ExecutionOptions(out=tmp_path / name, report=False, **where))
     assert files(tmp_path / "here") == files(tmp_path / "there")
 
 
@@ -181,14 +182,14 @@ def test_a_cluster_gives_the_same_bits_also_when_a_worker_is_killed_in_the_middl
     killer = Killer(machines.workers[0])
     found = compare(
         made,
-        out=tmp_path / "there",
-        report=False,
+        options=ExecutionOptions(
+            out=tmp_path / "there", report=False, executor=DaskExecutor(machines.address)
+        ),
         watch=killer,
-        executor=DaskExecutor(machines.address),
     )
     assert machines.workers[0].wait(10) == -signal.SIGKILL
     assert (killer.seen, found.replications) == (20, 10)
-    compare(made, out=tmp_path / "here", report=False)
+    compare(made, options=ExecutionOptions(out=tmp_path / "here", report=False))
     assert files(tmp_path / "here") == files(tmp_path / "there")
 
 
@@ -207,7 +208,7 @@ def test_a_search_on_a_cluster_has_the_same_bits(machines: Machines) -> None:
     )
     here, there = (
         tune(plan_search(asked)),
-        tune(plan_search(asked), executor=DaskExecutor(machines.address)),
+        tune(plan_search(asked), options=ExecutionOptions(executor=DaskExecutor(machines.address))),
     )
     assert there.to_json() == here.to_json()
     assert there.trials.equals(here.trials)
@@ -244,11 +245,16 @@ def test_files_and_layers_travel_by_their_contents(machines: Machines, tmp_path:
             with pytest.raises(
                 ReplicationError, match=r"policy mine, replication 0, seed 3.*ValueError: no"
             ) as failed:
-                compare(made, executor=DaskExecutor(machines.address))
+                compare(made, options=ExecutionOptions(executor=DaskExecutor(machines.address)))
             assert (failed.value.policy, failed.value.replication) == ("mine", 0)
         else:
             hidden = compare(made).to_json()
-            assert compare(made, executor=DaskExecutor(machines.address)).to_json() == hidden
+            assert (
+                compare(
+                    made, options=ExecutionOptions(executor=DaskExecutor(machines.address))
+                ).to_json()
+                == hidden
+            )
 
 
 def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(
@@ -260,8 +266,13 @@ def test_a_worker_that_is_not_alike_is_refused_unless_it_is_allowed(
     with pytest.raises(
         InputError, match=r"worker tcp://127.0.0.1:\d+: has simroute 0.*\(here 9.9\).*--any-worker"
     ):
-        compare(made, executor=DaskExecutor(machines.address))
-    assert compare(made, executor=DaskExecutor(machines.address, any_worker=True)).replications == 1
+        compare(made, options=ExecutionOptions(executor=DaskExecutor(machines.address)))
+    assert (
+        compare(
+            made, options=ExecutionOptions(executor=DaskExecutor(machines.address, any_worker=True))
+        ).replications
+        == 1
+    )
 
 
 @pytest.mark.parametrize("name", ["simroute", "Python", "numeric fingerprint"])
@@ -330,4 +341,4 @@ def test_without_dask_one_line_names_what_to_install(monkeypatch: pytest.MonkeyP
     """As where the extra is missing."""
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(InputError, match=r"pip install 'simroute\[dist\]'"):
-        compare(study(1), executor=DaskExecutor("127.0.0.1:9"))
+        compare(study(1), options=ExecutionOptions(executor=DaskExecutor("127.0.0.1:9")))

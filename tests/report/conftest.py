@@ -9,6 +9,7 @@ from problems import scripted
 from simroute.config.from_trace import TraceSource
 from simroute.config.from_trace import load_replay as replay
 from simroute.config.loading import load
+from simroute.execution.options import ExecutionOptions
 from simroute.metrics import METRICS
 from simroute.studies.run import run_study
 from simroute.studies.tuning import SearchRequest, plan_search, tune
@@ -65,7 +66,7 @@ def ordinary(tmp_path_factory):
     out = tmp_path_factory.mktemp("ordinary") / "run"
     out.mkdir()
     made = load("compare", "demo", ["direct", "circuit_breaker", "cascade", "cached"], SHORT, 1, 3)
-    return run_study(made, out=out)
+    return run_study(made, options=ExecutionOptions(out=out))
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +85,7 @@ def hostile(tmp_path_factory):
         "compare", str(folder / "scenario.yaml"), [str(path) for path in policies], [], 1, 3
     )
     (folder / "run").mkdir()
-    return run_study(made, out=folder / "run")
+    return run_study(made, options=ExecutionOptions(out=folder / "run"))
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +108,7 @@ def replayed(tmp_path_factory):
     (folder / "run").mkdir()
     return run_study(
         replay(TraceSource(str(written(path, rows))), None, ["recorded", str(policy)], [], 1, 2),
-        out=folder / "run",
+        options=ExecutionOptions(out=folder / "run"),
     )
 
 
@@ -141,7 +142,7 @@ def searched(tmp_path_factory):
                 **GOALS,
             )
         ),
-        out=out,
+        options=ExecutionOptions(out=out),
     )
     return out
 
@@ -171,7 +172,7 @@ def hostile_search(tmp_path_factory):
         )
     )
     (folder / "run").mkdir()
-    tune(plan, executor=scripted(plan, even), out=folder / "run")
+    tune(plan, options=ExecutionOptions(executor=scripted(plan, even), out=folder / "run"))
     return folder / "run"
 
 

@@ -16,16 +16,19 @@ import numpy as np
 import pytest
 
 import simroute
-from simroute import api, version
+from simroute import version
 from simroute.api import compare as api_compare
 from simroute.config import plugins
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load, restore
 from simroute.errors import InputError
 from simroute.execution.collected import CollectedRuns
+from simroute.execution.dask import DaskExecutor
+from simroute.execution.options import ExecutionOptions
 from simroute.execution.pool import ProcessPool
 from simroute.execution.progress import StudyListener, delay_interrupts
 from simroute.experiment.job import (
+    Executor,
     Job,
     Progress,
     Replicated,
@@ -105,10 +108,17 @@ class CutAfter:
             yield from ProcessPool().run([job], progress)
 
 
-def begun(made: Configuration, out: Path, **others: Any) -> Study | None:
+def begun(
+    made: Configuration,
+    out: Path,
+    executor: Executor | None = None,
+    workers: int = 1,
+    **others: Any,
+) -> Study | None:
     """A study in a folder that is made for it; None if nothing whole came of it."""
+    options = ExecutionOptions(workers, executor, out=prepare_folder(out))
     try:
-        return compare(made, out=prepare_folder(out), **others)
+        return compare(made, options=options, **others)
     except KeyboardInterrupt:
         return None
 
@@ -144,7 +154,7 @@ def test_a_resumed_study_ends_with_the_same_bits(
     found = begun(real(), tmp_path / "cut", rows=rows, executor=CutAfter(count))
     assert found is None or found.interrupted
     assert (tmp_path / "cut" / JOURNAL).is_file()
-    again = compare(real(), out=tmp_path / "cut", resume=True)
+    again = compare(real(), options=ExecutionOptions(out=tmp_path / "cut", resume=True))
     assert not again.interrupted
     kept = ("summary.json", "evidence.json", "config.yaml", *(ROWS if rows else ()))
     assert [
@@ -159,7 +169,7 @@ def test_a_resumed_study_has_the_same_evidence(tmp_path: Path) -> None:
     """Counts of all replications and of the first, and its story."""
     whole = compare(real())
     begun(real(), tmp_path / "cut", executor=CutAfter(4))
-    again = compare(real(), out=tmp_path / "cut", resume=True)
+    again = compare(real(), options=ExecutionOptions(out=tmp_path / "cut", resume=True))
     for policy in whole.runs:
         for one, two in (
             (whole.evidence[policy], again.evidence[policy]),
@@ -178,11 +188,18 @@ def test_nothing_is_computed_twice(tmp_path: Path) -> None:
     begun(made, tmp_path, executor=first)
     assert keys(first) == [("bold", 0), ("safe", 0), ("bold", 1)]
     second = scripted(1)
-    begun_again = compare(made, out=tmp_path, resume=True, executor=second)
+    begun_again = compare(
+        made, options=ExecutionOptions(out=tmp_path, resume=True, executor=second)
+    )
     assert keys(second) == [("safe", 1)]
     assert (begun_again.interrupted, begun_again.replications) == (True, 2)
     third = scripted()
-    assert compare(made, out=tmp_path, resume=True, executor=third).replications == 3
+    assert (
+        compare(
+            made, options=ExecutionOptions(out=tmp_path, resume=True, executor=third)
+        ).replications
+        == 3
+    )
     assert keys(third) == [("bold", 2), ("safe", 2)]
 
 
@@ -194,7 +211,7 @@ def test_a_failure_keeps_what_is_finished(error: type[Exception], tmp_path: Path
     with pytest.raises(error):
         begun(made, tmp_path, executor=executor)
     rest = scripted()
-    compare(made, out=tmp_path, resume=True, executor=rest)
+    compare(made, options=ExecutionOptions(out=tmp_path, resume=True, executor=rest))
     assert len(rest.jobs) == 3
 
 
@@ -215,7 +232,9 @@ def test_what_is_restored_from_the_folder_is_the_same_study(tmp_path: Path) -> N
     """`--resume --out DIR` without words."""
     begun(real(), tmp_path, executor=CutAfter(3))
     assert (
-        compare(restore(tmp_path / "config.yaml"), out=tmp_path, resume=True).to_json()
+        compare(
+            restore(tmp_path / "config.yaml"), options=ExecutionOptions(out=tmp_path, resume=True)
+        ).to_json()
         == compare(real()).to_json()
     )
 
@@ -237,10 +256,18 @@ def test_more_replications_may_be_added_while_the_journal_is_there(
     begun(made, tmp_path, executor=executor)
     monkeypatch.undo()
     rest = scripted()
-    found = compare(replace(made, replications=5), out=tmp_path, resume=True, executor=rest)
+    found = compare(
+        replace(made, replications=5),
+        options=ExecutionOptions(out=tmp_path, resume=True, executor=rest),
+    )
     assert len(rest.jobs) == 10 - (stop or 6)
     executor = scripted()
-    assert found.to_json() == compare(replace(made, replications=5), executor=executor).to_json()
+    assert (
+        found.to_json()
+        == compare(
+            replace(made, replications=5), options=ExecutionOptions(executor=executor)
+        ).to_json()
+    )
     assert "replications: 5\n" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
 
 
@@ -281,7 +308,11 @@ def test_a_run_that_differs_is_refused_and_nothing_touched(
     ]
     for changed, rows, words in cases:
         with pytest.raises(InputError) as caught:
-            compare(changed, out=out, resume=True, rows=rows, executor=executor)
+            compare(
+                changed,
+                options=ExecutionOptions(out=out, resume=True, executor=executor),
+                rows=rows,
+            )
         (line,) = caught.value.lines
         assert words in line
         assert "--out" in line
@@ -292,10 +323,10 @@ def test_a_run_that_differs_is_refused_and_nothing_touched(
         with monkeypatch.context() as patched:
             patched.setattr(target, name, value)
             with pytest.raises(InputError, match=r"9\.9|other"):
-                compare(made, out=out, resume=True, executor=executor)
+                compare(made, options=ExecutionOptions(out=out, resume=True, executor=executor))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     rest = scripted()
-    compare(made, out=out, resume=True, rows=False, executor=rest)
+    compare(made, options=ExecutionOptions(out=out, resume=True, executor=rest), rows=False)
     assert len(rest.jobs) == 3
 
 
@@ -306,7 +337,8 @@ def test_other_contents_of_a_file_are_told(tmp_path: Path) -> None:
     begun(made, tmp_path, executor=executor)
     with pytest.raises(InputError, match=r"trace\.csv has other contents"):
         compare(
-            replace(made, files={"trace.csv": "def"}), out=tmp_path, resume=True, executor=executor
+            replace(made, files={"trace.csv": "def"}),
+            options=ExecutionOptions(out=tmp_path, resume=True, executor=executor),
         )
 
 
@@ -328,7 +360,7 @@ def test_a_new_run_does_not_write_over_an_unfinished_one(tmp_path: Path) -> None
     executor = scripted(3)
     begun(made, tmp_path, executor=executor)
     with pytest.raises(InputError) as caught:
-        compare(made, out=tmp_path, executor=executor)
+        compare(made, options=ExecutionOptions(out=tmp_path, executor=executor))
     (line,) = caught.value.lines
     assert "1 of 3 replications" in line
     assert f"simroute compare --resume --out {tmp_path}" in line
@@ -342,7 +374,7 @@ def test_an_unfinished_run_with_nothing_finished_stops_nobody(tmp_path: Path) ->
     made = configuration("bold")
     Journal.create(tmp_path, resume.make_header(RunDescription.of(made), False)).close()
     executor = scripted()
-    compare(made, out=tmp_path, executor=executor)
+    compare(made, options=ExecutionOptions(out=tmp_path, executor=executor))
     assert names(tmp_path) == {"config.yaml", "summary.json"}
 
 
@@ -353,7 +385,10 @@ def test_a_journal_that_cannot_be_read_is_not_written_over(raw: bytes, tmp_path:
     executor = scripted()
     for again in (False, True):
         with pytest.raises(InputError, match="cannot be read"):
-            compare(configuration("bold"), out=tmp_path, resume=again, executor=executor)
+            compare(
+                configuration("bold"),
+                options=ExecutionOptions(out=tmp_path, resume=again, executor=executor),
+            )
     assert (tmp_path / JOURNAL).read_bytes() == raw
 
 
@@ -361,14 +396,16 @@ def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
     """No folder, an empty one, a finished run."""
     made = configuration("bold")
     executor = scripted()
-    compare(made, out=prepare_folder(tmp_path / "done"), executor=executor)
+    compare(
+        made, options=ExecutionOptions(out=prepare_folder(tmp_path / "done"), executor=executor)
+    )
     for out, words in (
         (tmp_path / "nowhere", "no such folder"),
         (tmp_path, "no unfinished run"),
         (tmp_path / "done", "is finished"),
     ):
         with pytest.raises(InputError, match=words):
-            compare(made, out=out, resume=True, executor=executor)
+            compare(made, options=ExecutionOptions(out=out, resume=True, executor=executor))
 
 
 def test_a_finished_run_s_files_come_back_when_the_next_comes_to_nothing(tmp_path: Path) -> None:
@@ -396,7 +433,10 @@ def test_a_folder_never_shows_two_runs_at_once(tmp_path: Path) -> None:
         begun(configuration("safe", "bold"), tmp_path, executor=executor)
     assert names(tmp_path) == {"config.yaml", JOURNAL, ".earlier"}
     executor = scripted()
-    compare(configuration("safe", "bold"), out=tmp_path, resume=True, executor=executor)
+    compare(
+        configuration("safe", "bold"),
+        options=ExecutionOptions(out=tmp_path, resume=True, executor=executor),
+    )
     assert names(tmp_path) == {"config.yaml", "summary.json"}
 
 
@@ -412,7 +452,7 @@ def test_a_half_written_part_folder_is_made_anew(tmp_path: Path) -> None:
     for part in lost.iterdir():
         part.unlink()
     lost.rmdir()
-    compare(real(2), out=tmp_path / "cut", resume=True)
+    compare(real(2), options=ExecutionOptions(out=tmp_path / "cut", resume=True))
     assert [
         name
         for name in ROWS
@@ -428,12 +468,14 @@ def test_a_second_run_in_one_folder_is_refused(tmp_path: Path) -> None:
     def meanwhile(_: Job) -> Figures:
         for again in (False, True):
             with pytest.raises(InputError, match="another run is writing there") as caught:
-                compare(made, out=tmp_path, resume=again)
+                compare(made, options=ExecutionOptions(out=tmp_path, resume=again))
             refused.extend(caught.value.lines)
         return Figures(dict.fromkeys(METRICS, 1.0), {}, {}, [[], []], {})
 
     executor = ScriptedExecutor(meanwhile)
-    assert compare(made, out=tmp_path, executor=executor).replications == 3
+    assert (
+        compare(made, options=ExecutionOptions(out=tmp_path, executor=executor)).replications == 3
+    )
     assert len(refused) == 6
 
 
@@ -504,9 +546,11 @@ def test_resuming_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """`simroute.compare(..., out=…)` keeps a journal too."""
     scenario = simroute.load_scenario("steady", "scenario.horizon=300")
     with monkeypatch.context() as patched:
-        patched.setattr(api, "_executor", lambda name: CutAfter(1))
+        patched.setattr(DaskExecutor, "from_address", lambda address: CutAfter(1))
         with pytest.raises(KeyboardInterrupt):
-            api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path)
+            api_compare(
+                scenario, ["direct", "failover"], replications=2, out=tmp_path, executor="dask://x"
+            )
     again = api_compare(scenario, ["direct", "failover"], replications=2, out=tmp_path, resume=True)
     assert (
         again.to_json() == api_compare(scenario, ["direct", "failover"], replications=2).to_json()
@@ -561,7 +605,9 @@ def test_a_watch_is_told_what_was_finished_before_and_what_is_reached(tmp_path: 
     executor = scripted(4)
     begun(made, tmp_path, executor=executor)
     executor = scripted()
-    compare(made, out=tmp_path, resume=True, watch=Told(), executor=executor)
+    compare(
+        made, options=ExecutionOptions(out=tmp_path, resume=True, executor=executor), watch=Told()
+    )
     assert told == [(6, 4), ("bold", 2), ("safe", 2)]
 
 
@@ -582,7 +628,7 @@ def test_simulated_time_is_told_within_a_replication(workers: int) -> None:
         seed=3,
         replications=2,
     )
-    compare(made, workers=workers, watch=Told())
+    compare(made, options=ExecutionOptions(workers=workers), watch=Told())
     assert set(reached) == {("direct", 0), ("direct", 1)}
     assert all(len(seconds) >= 2 and seconds == sorted(seconds) for seconds in reached.values())
 

@@ -16,6 +16,7 @@ from simroute.cli.session import (
     ResumeHint,
     available_cores,
     choose_executor,
+    execution_options,
     launch,
     replace_given,
     report_incomplete,
@@ -65,14 +66,9 @@ def run_sensitivity(
         with watch_runs(options) as (progress, warn):
             return run.run_sensitivity(
                 plan,
-                workers=options.workers or available_cores(),
+                options=execution_options(options, folder, available_cores(), executor),
                 progress=progress,
                 warn=warn,
-                out=folder,
-                resume=options.resume,
-                report=not options.no_report,
-                executor=executor,
-                cache=options.cache,
             )
 
     def conclude(result: SensitivityResult, hint: ResumeHint) -> int:

@@ -205,7 +205,7 @@ def _request(options: RunOptions, search: SearchOptions) -> SearchRequest:
 def _play(plan: SearchPlan, options: RunOptions, folder: Path) -> Tuning:
     """The finished search. Raises InputError if optuna, or what it needs, cannot be loaded."""
     from simroute.cli.search_progress import watch_search
-    from simroute.cli.session import choose_executor
+    from simroute.cli.session import choose_executor, execution_options
     from simroute.errors import InputError
     from simroute.studies.tuning import tune
 
@@ -213,13 +213,10 @@ def _play(plan: SearchPlan, options: RunOptions, folder: Path) -> Tuning:
         with watch_search(options) as listener:
             return tune(
                 plan,
-                workers=options.workers or _choose_workers(plan),
+                options=execution_options(
+                    options, folder, _choose_workers(plan), choose_executor(options)
+                ),
                 watch=listener,
-                out=folder,
-                resume=options.resume,
-                report=not options.no_report,
-                executor=choose_executor(options),
-                cache=options.cache,
             )
     except ImportError as error:
         raise InputError(

@@ -9,6 +9,7 @@ from simroute.config.configuration import Configuration
 from simroute.errors import InputError
 from simroute.execution.cached import Cached, ReplicationCache
 from simroute.execution.collected import CollectedRuns
+from simroute.execution.options import LOCAL, ExecutionOptions
 from simroute.execution.partitions import Partitions
 from simroute.execution.pool import ProcessPool
 from simroute.execution.progress import StudyListener, delay_interrupts
@@ -25,32 +26,24 @@ from simroute.studies.comparison.yearly import strata, yearly_figures
 def compare(
     configuration: Configuration,
     *,
-    workers: int = 1,
-    executor: Executor | None = None,
-    cache: bool = False,
+    options: ExecutionOptions = LOCAL,
     rows: bool | None = None,
-    out: Path | None = None,
-    resume: bool = False,
-    report: bool = True,
     watch: StudyListener | None = None,
     kind: type[Study] = Study,
 ) -> Study:
-    """Play every policy in every replication; `out`, a folder that is there, gets the run's files
-    (report.html if `report`).
+    """Play every policy in every replication.
 
-    What is finished is kept in a journal in `out` until all is: Ctrl-C, a lost worker or a full
-    disk lose nothing, and `resume` goes on from there (`rows` None: with row files if it was begun
-    with them). After Ctrl-C the study is over the replications that all policies have finished.
-    `executor`: plays the replications, None: `workers` processes here; the result does not depend
-    on it. `cache`: runs of earlier studies are read back. `kind`: the class of the result. Raises
-    InputError, WorkerLostError, ReplicationError (which names it), KeyboardInterrupt when no
-    replication is whole.
+    What is finished is kept in a journal in the folder of `options` until all is: Ctrl-C, a lost
+    worker or a full disk lose nothing. After Ctrl-C the study is over the replications that all
+    policies have finished. `rows`: with row files; None: if the run that is resumed was begun with
+    them. `kind`: the class of the result. Raises InputError, WorkerLostError, ReplicationError
+    (which names it), KeyboardInterrupt when no replication is whole.
     """
     watch = watch or StudyListener()
     is_split = configuration.study.windows is not None
     if configuration.study.yearly:
         strata(configuration.scenario, configuration.seed)  # refused before anything runs
-    if is_split and (rows or cache or executor is not None):
+    if is_split and (rows or options.cache or options.executor is not None):
         raise InputError(
             "--windows: parts are played here, and without row files: leave out --rows, "
             "--cache and --executor"
@@ -58,20 +51,20 @@ def compare(
     description = RunDescription.of(configuration)
     with ExitStack() as stack:
         folder = stack.enter_context(
-            RunFolder.open(description, out, watch.warn, resume=resume, rows=rows)
+            RunFolder.open(description, options.out, watch.warn, resume=options.resume, rows=rows)
         )
-        executor = executor or stack.enter_context(ProcessPool(workers))
+        executor = options.executor or stack.enter_context(ProcessPool(options.workers))
         if is_split:
-            executor = parts = Partitions(executor, out)
-        if cache:
+            executor = parts = Partitions(executor, options.out)
+        if options.cache:
             executor = _read_back(executor, stack, description, watch)
         gathered, interrupted = _play_stages(configuration, executor, folder, watch)
-        study = _conclude(configuration, gathered, interrupted, out, kind)
+        study = _conclude(configuration, gathered, interrupted, options.out, kind)
         if configuration.study.yearly and not interrupted:
             _add_year(study, Cached(executor, [folder]), watch)
         study.complete(lambda made: _play_alone(made, executor))
         study.unwritten, study.problems = folder.finish(
-            study.outputs(report), gathered.complete_replications(), study.interrupted
+            study.outputs(options.report), gathered.complete_replications(), study.interrupted
         )
         if is_split and not interrupted:
             parts.discard()

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from simroute.execution.cached import Cached, ReplicationCache, RunStore
+from simroute.execution.options import LOCAL, ExecutionOptions
 from simroute.execution.pool import ProcessPool
 from simroute.execution.progress import StudyListener
 from simroute.experiment.job import Executor
@@ -29,28 +29,21 @@ def silent(done: int, total: int) -> None:
 def run_sensitivity(
     plan: SensitivityPlan,
     *,
-    workers: int = 1,
-    executor: Executor | None = None,
-    cache: bool = False,
+    options: ExecutionOptions = LOCAL,
     progress: Progress = silent,
     warn: Callable[[str], None] | None = None,
-    out: Path | None = None,
-    resume: bool = False,
-    report: bool = True,
 ) -> SensitivityResult:
-    """Run a plan of --vary or --tornado. With `out`, a folder that is there, every run is kept as
-    it is finished, and `resume` goes on with those.
-
-    `executor`: plays the replications, None: `workers` processes here; `cache`: runs of earlier
-    studies are read back. After Ctrl-C: of the settings that are whole. Raises InputError,
-    WorkerLostError, ReplicationError, KeyboardInterrupt when nothing can be said.
+    """Run a plan of --vary or --tornado. After Ctrl-C: of the settings that are whole. Raises
+    InputError, WorkerLostError, ReplicationError, KeyboardInterrupt when nothing can be said.
     """
     warn = warn or StudyListener().warn
     with ExitStack() as stack:
-        folder = stack.enter_context(RunFolder.open(plan.description, out, warn, resume=resume))
-        executor = executor or stack.enter_context(ProcessPool(workers))
-        stores: list[RunStore] = [folder] if out is not None else []
-        if cache:
+        folder = stack.enter_context(
+            RunFolder.open(plan.description, options.out, warn, resume=options.resume)
+        )
+        executor = options.executor or stack.enter_context(ProcessPool(options.workers))
+        stores: list[RunStore] = [folder] if options.out is not None else []
+        if options.cache:
             description = RunDescription.of(replace(plan.base, command=plan.kind, replications=1))
             store = stack.enter_context(ReplicationCache(description, warn))
             stores.append(store)
@@ -61,7 +54,7 @@ def run_sensitivity(
                 )
         result = _conclude(plan, Cached(executor, stores), progress)
         outputs = {SENSITIVITY: text_output(result.to_json)}
-        outputs |= {REPORT: text_output(result.report)} if report else {}
+        outputs |= {REPORT: text_output(result.report)} if options.report else {}
         result.unwritten, result.problems = folder.finish(outputs, interrupted=result.interrupted)
         return result
 

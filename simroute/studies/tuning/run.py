@@ -8,8 +8,8 @@ from pathlib import Path
 
 from simroute.errors import InputError
 from simroute.execution.cached import Cached, ReplicationCache, RunStore
+from simroute.execution.options import LOCAL, ExecutionOptions
 from simroute.execution.pool import ProcessPool
-from simroute.experiment.job import Executor
 from simroute.storage.folder import REMEDY
 from simroute.storage.run_folder import RunFolder
 from simroute.studies.comparison.random_outages import (
@@ -38,37 +38,28 @@ from simroute.studies.tuning.search.progress import SearchListener
 def tune(
     plan: SearchPlan,
     *,
-    workers: int = 1,
-    executor: Executor | None = None,
-    cache: bool = False,
+    options: ExecutionOptions = LOCAL,
     watch: SearchListener | None = None,
-    out: Path | None = None,
-    resume: bool = False,
-    report: bool = True,
 ) -> Tuning:
-    """Search, then confirm in fresh weather. After Ctrl-C: from what is there.
-
-    `executor`: plays the runs, None: `workers` processes here. With `out`, a folder that is there,
-    every run is kept as it is finished; `resume` goes on with those of an unfinished search.
-    `cache`: runs of earlier searches are read back. Raises KeyboardInterrupt before anything is
-    there, InputError, WorkerLostError, ReplicationError.
+    """Search, then confirm in fresh weather. After Ctrl-C: from what is there. Raises
+    KeyboardInterrupt before anything is there, InputError, WorkerLostError, ReplicationError.
     """
     watch = watch or SearchListener()
     with ExitStack() as stack:
         folder = stack.enter_context(
-            RunFolder.open(describe_search(plan), out, watch.warn, resume=resume)
+            RunFolder.open(describe_search(plan), options.out, watch.warn, resume=options.resume)
         )
-        _refuse_earlier_names(folder, out)
-        executor = executor or stack.enter_context(ProcessPool(workers))
-        stores: list[RunStore] = [folder] if out is not None else []
-        if cache:
+        _refuse_earlier_names(folder, options.out)
+        executor = options.executor or stack.enter_context(ProcessPool(options.workers))
+        stores: list[RunStore] = [folder] if options.out is not None else []
+        if options.cache:
             store = stack.enter_context(ReplicationCache(describe_weather(plan), watch.warn))
             stores.append(store)
             stack.callback(_tell_reads, store, watch)
         evaluate = Simulator(plan.stages, plan.policy, Cached(executor, stores))
         result = _search(plan, evaluate, watch)
         _run_others(result, evaluate, watch)
-        outputs = result.outputs(report)
+        outputs = result.outputs(options.report)
         result.unwritten, result.problems = folder.finish(outputs, interrupted=result.interrupted)
         return result
 

@@ -15,6 +15,7 @@ from simroute.config.configuration import Configuration
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.execution import pool
+from simroute.execution.options import ExecutionOptions
 from simroute.metrics import METRICS, Figures
 from simroute.models.spec import Budget, Deployment, Outage, Scenario, Slo, Workload
 from simroute.statistics.intervals import Interval, interval
@@ -229,7 +230,10 @@ def test_a_wrong_assertion_is_refused_with_the_nearest_name(text: str, hint: str
 @pytest.mark.usefixtures("played")
 def test_a_run_writes_its_files_and_leaves_no_drafts(tmp_path: Path) -> None:
     """summary.json and config.yaml, nothing else."""
-    found = run_study(configuration("bold", "safe"), out=prepare_folder(tmp_path / "run"))
+    found = run_study(
+        configuration("bold", "safe"),
+        options=ExecutionOptions(out=prepare_folder(tmp_path / "run")),
+    )
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "config.yaml",
         "summary.json",
@@ -340,7 +344,7 @@ def test_a_killed_worker_ends_the_run_with_replication_and_seed() -> None:
                 made.seed,
                 made.replications,
             ),
-            workers=2,
+            options=ExecutionOptions(workers=2),
         )
 
 
@@ -355,7 +359,10 @@ def test_workers_do_not_change_a_bit() -> None:
         seed=3,
         replications=3,
     )
-    assert run_study(made, workers=1).to_json() == run_study(made, workers=2).to_json()
+    assert (
+        run_study(made, options=ExecutionOptions(workers=1)).to_json()
+        == run_study(made, options=ExecutionOptions(workers=2)).to_json()
+    )
 
 
 def test_both_ends_of_a_verdict_have_equal_digits() -> None:

@@ -11,6 +11,7 @@ import simroute as sr
 from simroute.config.catalogue import list_names
 from simroute.config.loading import load, restore
 from simroute.errors import InputError
+from simroute.execution.options import ExecutionOptions
 from simroute.statistics.intervals import (
     binomial,
     interval,
@@ -67,7 +68,9 @@ def test_determinism_workers_and_serial_give_the_same_bits_with_and_without_rows
     made = load("compare", "demo", ["direct", "layered"], [*SHORT, FEW], 1, 3)
     (tmp_path / "many").mkdir()
     serial = compare(made)
-    many = compare(made, workers=2, rows=True, out=tmp_path / "many").to_json()
+    many = compare(
+        made, options=ExecutionOptions(workers=2, out=tmp_path / "many"), rows=True
+    ).to_json()
     assert serial.to_json() == many
     assert {path.name for path in (tmp_path / "many").iterdir()} == {
         "summary.json",

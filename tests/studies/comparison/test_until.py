@@ -11,6 +11,7 @@ from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.loading import restore
 from simroute.errors import InputError
 from simroute.execution import pool
+from simroute.execution.options import ExecutionOptions
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.spec import Deployment, Scenario, Slo
 from simroute.statistics.intervals import (
@@ -230,7 +231,7 @@ def test_a_study_reaches_its_number_and_its_configuration_gives_it_again(
         4,
         study=StudyOptions(until=parse_stopping_rule("success_rate±0.01", 4, 9).plain()),
     )
-    study = compare(made, out=tmp_path)
+    study = compare(made, options=ExecutionOptions(out=tmp_path))
     assert (study.replications, study.summary["until"]["reached"]) == (9, False)
     assert study.summary["until"]["would_take"] > 9
     again = restore(tmp_path / "config.yaml")
@@ -270,7 +271,7 @@ def test_a_study_that_is_interrupted_in_its_second_stage_goes_on_there(
             study=StudyOptions(until=parse_stopping_rule("success_rate±0.01", 4, 9).plain()),
         )
 
-    assert compare(begun(), out=tmp_path).interrupted
-    study = compare(begun(), out=tmp_path, resume=True)
+    assert compare(begun(), options=ExecutionOptions(out=tmp_path)).interrupted
+    study = compare(begun(), options=ExecutionOptions(out=tmp_path, resume=True))
     assert played == [0, 1, 2, 3, 4, 5, -1, 6, 7, 8]
     assert study.to_json() == compare(begun()).to_json()

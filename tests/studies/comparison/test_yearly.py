@@ -11,6 +11,7 @@ import pytest
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.loading import restore
 from simroute.errors import InputError
+from simroute.execution.options import ExecutionOptions
 from simroute.execution.pool import ProcessPool
 from simroute.execution.progress import StudyListener
 from simroute.experiment.job import Job
@@ -150,13 +151,17 @@ def test_a_year_is_remembered_and_goes_on_where_it_was(tmp_path: Path) -> None:
     wanted = replace(made(short, 2), study=StudyOptions(yearly=True))
     for name in ("whole", "cut"):
         (tmp_path / name).mkdir()
-    whole = compare(wanted, out=tmp_path / "whole", executor=executor)
+    whole = compare(wanted, options=ExecutionOptions(out=tmp_path / "whole", executor=executor))
     many, play.stop, play.count = play.count, 9, 0
-    assert compare(wanted, out=tmp_path / "cut", watch=Quiet(), executor=executor).interrupted
+    assert compare(
+        wanted, options=ExecutionOptions(out=tmp_path / "cut", executor=executor), watch=Quiet()
+    ).interrupted
     play.stop, play.count = None, 0
     again = restore(tmp_path / "cut" / "config.yaml")
     assert again.study.yearly
-    found = compare(again, out=tmp_path / "cut", resume=True, executor=executor)
+    found = compare(
+        again, options=ExecutionOptions(out=tmp_path / "cut", resume=True, executor=executor)
+    )
     assert play.count == many - 9 > 0
     assert found.to_json() == whole.to_json()
     assert "In a year" in found.report()

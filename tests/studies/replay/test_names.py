@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.config.loading import restore
+from simroute.execution.options import ExecutionOptions
 from simroute.experiment.run import build_weather
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
@@ -166,7 +167,7 @@ def test_row_files_and_a_rerun_have_the_logs_names(log, tmp_path):
             TraceSource(str(log)), str(tmp_path / "s.yaml"), ["recorded", "direct"], [], 1, 1
         ),
         rows=True,
-        out=out,
+        options=ExecutionOptions(out=out),
     )
     found = duckdb.sql(
         f"SELECT task, feature, quality FROM '{out / 'requests.parquet'}' WHERE policy = "

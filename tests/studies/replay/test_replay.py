@@ -16,6 +16,7 @@ from simroute.config.from_trace import TraceSource, load_replay
 from simroute.config.loading import load as load_scenario
 from simroute.config.loading import restore
 from simroute.errors import InputError
+from simroute.execution.options import ExecutionOptions
 from simroute.execution.progress import StudyListener
 from simroute.storage.replication_journal import JOURNAL
 from simroute.studies.comparison.study import Study
@@ -170,7 +171,9 @@ def test_a_run_of_our_own_is_reproduced(tmp_path):
     )
     out.mkdir()
     made = run_study(
-        load_scenario("run", str(scenario), ["failover"], [], 1, 1), rows=True, out=out
+        load_scenario("run", str(scenario), ["failover"], [], 1, 1),
+        rows=True,
+        options=ExecutionOptions(out=out),
     )
     again = replay(out / "requests.parquet", replications=6).replay["calibration"]
     for name, row in again.items():
@@ -504,8 +507,8 @@ def test_the_configuration_of_a_replay_gives_the_same_bits(made, tmp_path):
     stored."""
     out, again = tmp_path / "run", tmp_path / "again"
     out.mkdir(), again.mkdir()
-    run_study(made, out=out)
-    run_study(restore(out / "config.yaml"), out=again)
+    run_study(made, options=ExecutionOptions(out=out))
+    run_study(restore(out / "config.yaml"), options=ExecutionOptions(out=again))
     for name in (
         "summary.json",
         "evidence.json",
@@ -530,10 +533,10 @@ def test_an_interrupted_replay_goes_on_with_the_same_bits(made, tmp_path):
             if len(left) == 2:
                 raise KeyboardInterrupt
 
-    run_study(made, out=out, watch=Stops())
+    run_study(made, options=ExecutionOptions(out=out), watch=Stops())
     assert (out / JOURNAL).exists()
     assert json.loads((out / "summary.json").read_bytes())["replications"] == 1
-    again = run_study(made, out=out, resume=True)
+    again = run_study(made, options=ExecutionOptions(out=out, resume=True))
     assert again.to_json() == run_study(made).to_json()
     assert not (out / JOURNAL).exists()
 
@@ -553,7 +556,10 @@ def sheets(tmp_path_factory):
     (folder / "run").mkdir()
     path = written(folder / "log.jsonl", [])
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run_study(load_replay(TraceSource(str(path)), None, ["recorded"], []), out=folder / "run")
+    run_study(
+        load_replay(TraceSource(str(path)), None, ["recorded"], []),
+        options=ExecutionOptions(out=folder / "run"),
+    )
     return folder / "run"
 
 

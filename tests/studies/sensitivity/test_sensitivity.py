@@ -9,6 +9,7 @@ import pytest
 import simroute as sr
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
+from simroute.execution.options import ExecutionOptions
 from simroute.execution.pool import ProcessPool
 from simroute.experiment.run import replicate
 from simroute.metrics import METRICS, Figures
@@ -108,7 +109,10 @@ def test_where_it_is_played_does_not_change_a_bit():
     elsewhere = ScriptedExecutor(
         lambda job: replicate(job.configuration, job.policy, job.replication)
     )
-    assert run_sensitivity(plan, executor=elsewhere).to_json() == run_sensitivity(plan).to_json()
+    assert (
+        run_sensitivity(plan, options=ExecutionOptions(executor=elsewhere)).to_json()
+        == run_sensitivity(plan).to_json()
+    )
     assert [(job.policy, job.replication) for job in elsewhere.jobs] == [
         ("direct", 0),
         ("direct", 1),

@@ -3,6 +3,7 @@
 import pytest
 
 from problems import COST, scripted
+from simroute.execution.options import ExecutionOptions
 from simroute.studies.tuning import SearchRequest, plan_search, tune
 
 ENTRIES = {"breaker.failures": "2..20", "breaker.cooldown": "5s..300s log"}
@@ -34,6 +35,6 @@ def solved(wanted):
 
     def solve(evaluate, around=lambda executor: executor, **changes):
         plan = plan_search(wanted(**changes))
-        return tune(plan, executor=around(scripted(plan, evaluate)))
+        return tune(plan, options=ExecutionOptions(executor=around(scripted(plan, evaluate))))
 
     return solve

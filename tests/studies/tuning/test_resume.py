@@ -12,6 +12,7 @@ import yaml
 
 from problems import bowl, known, scripted
 from simroute.errors import InputError
+from simroute.execution.options import ExecutionOptions
 from simroute.metrics import Figures
 from simroute.storage import Journal
 from simroute.storage.replication_journal import JOURNAL
@@ -26,6 +27,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from problems import bowl, known, scripted
+from simroute.execution.options import ExecutionOptions
 from simroute.studies.tuning import read_plan, tune
 
 def evaluate(tasks, settings, count=iter(range(1000))):
@@ -35,7 +37,8 @@ def evaluate(tasks, settings, count=iter(range(1000))):
         yield found
 
 plan = read_plan(Path(sys.argv[2]))
-tune(plan, executor=scripted(plan, evaluate), out=Path(sys.argv[3]))
+options = ExecutionOptions(executor=scripted(plan, evaluate), out=Path(sys.argv[3]))
+tune(plan, options=options)
 """
 
 
@@ -55,9 +58,10 @@ def whole(wanted, tmp_path_factory):
     return out
 
 
-def search(plan, evaluate, **others):
+def search(plan, evaluate, watch=None, **options):
     """The search with a stand-in for the simulator."""
-    return tune(plan, executor=scripted(plan, evaluate), **others)
+    executor = scripted(plan, evaluate)
+    return tune(plan, options=ExecutionOptions(executor=executor, **options), watch=watch)
 
 
 class Counted:
