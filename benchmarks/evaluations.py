@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tuning import PROBLEMS
 
+from simroute.execution.options import ExecutionOptions
 from simroute.execution.pool import ProcessPool
 from simroute.experiment.job import Job, Progress, Replicated, silent
 from simroute.studies.tuning import plan_search, tune
@@ -42,7 +43,7 @@ def main() -> None:
     plan, executor = plan_search(PROBLEMS["breaker"]), Timed()
     with tempfile.TemporaryDirectory() as folder:
         start, clock = time.process_time(), time.perf_counter()
-        tune(plan, executor=executor, out=Path(folder))
+        tune(plan, options=ExecutionOptions(executor=executor, out=Path(folder)))
         took, clock = time.process_time() - start, time.perf_counter() - clock
     print(
         f"{executor.runs} runs: {1000 * executor.seconds / executor.runs:.1f} ms of the processor "
