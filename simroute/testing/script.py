@@ -47,6 +47,10 @@ class PlayLog:
     )
 
 
+NO_TIME: Mapping[int, float] = defaultdict(float)
+"""A refusal takes none, whichever request it is."""
+
+
 class ScriptedUpstream(Upstream):
     """An upstream that answers by a script: its n-th answer belongs to the n-th call that is sent
     to it, refused or not."""
@@ -57,11 +61,11 @@ class ScriptedUpstream(Upstream):
     def draw(self, block: OpenBlock, number: int) -> Any:
         step = self.steps[min(self.asked, len(self.steps) - 1)]
         self.asked += 1
-        return ScriptedDraws(step)
+        return None, None, NO_TIME, step  # where `draws` has the seconds of an error
 
     def decide(self, attempt: Attempt) -> None:
         """What becomes of a call is its step, whatever the weather."""
-        step: Step = attempt.draws.step  # type: ignore[attr-defined]
+        step: Step = attempt.draws[3]
         streamed = attempt.request.streamed
         attempt.status, attempt.seconds, attempt.retry_after = (
             step.status,
@@ -79,14 +83,6 @@ class ScriptedUpstream(Upstream):
             if streamed and step.first is not None:  # cut after its first token
                 attempt.first, attempt.decode = step.first, step.seconds - step.first
                 self.stream(attempt, 1.0, 0.0)
-
-
-class ScriptedDraws:
-    """A step in the place of draws; a refusal takes no time."""
-
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.error_s: Any = defaultdict(float)
 
 
 class ScriptedWorld(SimWorld):

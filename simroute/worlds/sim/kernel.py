@@ -44,7 +44,7 @@ class Task:
 
     def __init__(self, kernel: Kernel, work: Any) -> None:
         self._kernel = kernel
-        self._work = _iterator(work)
+        self._work = iterate(work)
         self.waits: Any = None
 
     def done(self, outcome: Any) -> None:
@@ -131,7 +131,7 @@ CANCELLATION_SWALLOWED = (
 )
 
 
-def _iterator(work: Any) -> Any:
+def iterate(work: Any) -> Any:
     """What drives an awaitable: itself if it is a coroutine."""
     return work if hasattr(work, "throw") else work.__await__()
 
@@ -221,7 +221,7 @@ class Kernel:
                     raise
             driven: Any = work.wait()
         else:
-            driven = _iterator(work)
+            driven = iterate(work)
             if isinstance(work, Scheduled) and work.due <= self.env._now + seconds:
                 outcome = yield from driven
                 return outcome

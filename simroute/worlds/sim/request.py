@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Generator, Hashable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simroute.core import Outcome, Rest
@@ -106,9 +106,10 @@ class SimRequest(Task):
         "world",
     )
 
+    __init__ = object.__init__  # `arrive` sets the fields: an `__init__` takes longer than that
+
     def arrive(self, world: Any, block: OpenBlock, i: int) -> None:
-        """Sets all fields of a new request; what serves it is `_work`, to be set as well. (An
-        `__init__` takes longer than this call.)"""
+        """Sets all fields of a new request; what serves it is `_work`, to be set as well."""
         self._kernel = world.kernel
         self.world = world
         self.block = block
@@ -185,8 +186,9 @@ class SimRequest(Task):
 
     # -- its end -----------------------------------------------------------------------------------
 
-    def done(self, outcome: Outcome) -> None:
-        """The policy, or the rest of a streamed answer, has come to its end.
+    def advance(self, outcome: Outcome) -> Generator[Any, Any, Outcome] | None:
+        """The policy, or the rest of a streamed answer, has come to its end: returns what is to be
+        awaited next, None if that was all.
 
         Most hand back the answer of their only send, whole: then nothing is wasted and nothing else
         is open, and its row is made at once. `finish` and `close` do the same for all others.
@@ -221,19 +223,20 @@ class SimRequest(Task):
         elif outcome.rest is None or streaming:
             self.finish(outcome)
         else:
-            self._read_on(outcome.rest, outcome.target)
+            return self._read_on(outcome.rest, outcome.target)
+        return None
 
-    def _read_on(self, rest: Rest, target: str | None) -> None:
-        """The caller has seen the first token, and reads the rest."""
+    def _read_on(self, rest: Rest, target: str | None) -> Generator[Any, Any, Outcome] | None:
+        """The caller has seen the first token, and reads the rest: returns it, None if it is
+        over."""
         self.ttft = self._kernel.env._now - self.arrival
         for other in self.rests or ():
             if other.attempt.upstream.name == target:
                 self.stream = other.attempt
-        if rest.outcome is not None:
-            self.finish(rest.outcome)
-        else:
-            self._work = rest.__await__()
-            self.start()
+        if rest.outcome is None:
+            return rest.__await__()
+        self.finish(rest.outcome)
+        return None
 
     def finish(self, outcome: Outcome) -> None:
         """The caller has the final outcome; the row closes when the last attempt has ended."""

@@ -21,7 +21,7 @@ from simroute.worlds.sim.stream import StreamRest
 if TYPE_CHECKING:
     from simroute.models import spec
     from simroute.models.billing import RateCard
-    from simroute.models.deployment import DeploymentModel, DrawLists
+    from simroute.models.deployment import DeploymentModel
 
 new = tuple.__new__
 pack = ATTEMPT_ROW.pack
@@ -38,7 +38,8 @@ class Attempt(Service):
     target_number: int  # of the request's attempts at this target, from 1
     start_s: float  # when it was sent
     probe: bool
-    draws: DrawLists  # what the weather does to this send, for the request's whole block
+    # what the weather does to this send, for the request's whole block: the fields of `DrawLists`
+    draws: tuple[Any, ...]
     status: int  # 0: given up before its service began
     error: str
     retry_after: float | None
@@ -55,6 +56,7 @@ class Attempt(Service):
     left: float  # when the one that waited for an abandoned call stopped waiting
 
     __slots__ = tuple(__annotations__)
+    __init__ = object.__init__  # `start` sets the fields
 
     def start(self) -> None:
         """Sends the call: it is refused, begins, or waits for a slot."""
@@ -62,8 +64,8 @@ class Attempt(Service):
         if call is None:
             raise RuntimeError("a send was awaited twice: call `send` again for another")
         upstream, number = self.upstream, 0
-        request: Any
-        request, _, self.probe, _ = call
+        request: Any = call[0]
+        self.probe = call[2]
         request.open += 1
         request.attempts = self.number = request.attempts + 1
         if request.first is None:
@@ -307,10 +309,11 @@ class Upstream:
         else:
             self.begin(attempt, now)
 
-    def draw(self, block: OpenBlock, number: int) -> DrawLists:
-        """DrawLists what the `number`-th send (from 0) of each request of a block meets here."""
+    def draw(self, block: OpenBlock, number: int) -> tuple[Any, ...]:
+        """Draws what the `number`-th send (from 0) of each request of a block meets here."""
         key = self.index if number == 0 else (self.index, number)
-        draws = block.draws[key] = self.model.draw_lists(block.block, number)
+        # a plain tuple is unpacked in a quarter of the time of a named one
+        draws = block.draws[key] = tuple(self.model.draw_lists(block.block, number))
         return draws
 
     def leave(self, attempt: Attempt, now: float) -> None:
@@ -339,7 +342,7 @@ class Upstream:
 
     def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None) -> None:
         attempt.status, attempt.error, attempt.retry_after = status, error, retry_after
-        attempt.seconds = attempt.draws.error_s[attempt.request.i]
+        attempt.seconds = attempt.draws[2][attempt.request.i]
         attempt.due = due = attempt.start_s + attempt.seconds
         self.kernel.schedule(attempt, due)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import partial
+from types import CoroutineType, coroutine
 from typing import TYPE_CHECKING, Any
 
 from simpy import Environment
@@ -14,7 +15,8 @@ from simroute.ledger import Ledger
 from simroute.models.questions import BLOCK
 from simroute.models.weather import Weather
 from simroute.text import paired
-from simroute.worlds.sim.kernel import Kernel, Task, collector_paused
+from simroute.worlds.sim.events import Wake
+from simroute.worlds.sim.kernel import Kernel, Task, collector_paused, iterate
 from simroute.worlds.sim.request import OpenBlock, SimRequest
 from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import Attempt, Upstream
@@ -22,7 +24,7 @@ from simroute.worlds.sim.upstream import Attempt, Upstream
 if TYPE_CHECKING:
     from simroute.models.workload import Block
 
-new, create = tuple.__new__, object.__new__
+new = tuple.__new__
 
 
 class View:
@@ -87,6 +89,7 @@ class SimWorld:
             for replica, layers in enumerate(stacks)
         ]
         self.open = 0
+        self._idle: list[Any] = []  # of the generators that serve requests, those that rest
         self._pings = [0] * len(stacks)
         self._ping_blocks: dict[int, OpenBlock] = {}  # by replica, the one in use
 
@@ -112,26 +115,47 @@ class SimWorld:
         self.kernel.drain(lambda: self.open == 0)
         for task in background:
             task.cancel()
+        self._idle.clear()
         self.ledger.close()
 
     def _play(self, block: Block) -> None:
         """Lets the requests of a block arrive, each at its moment."""
-        opened, entries = OpenBlock(block), self.entries
+        opened, idle = OpenBlock(block), self._idle
 
         def arrive(i: int) -> None:
-            request: SimRequest = create(SimRequest)
+            request: SimRequest = SimRequest()
             request.arrive(self, opened, i)
-            work: Any = entries[request.replica](new(Call, (request, None, False, False)))
-            request._work = work if hasattr(work, "throw") else work.__await__()
-            request.proceed(None)
+            request._work = idle.pop() if idle else self._start_worker()
+            request.proceed(request)
 
         self.open += 1
         self.kernel.play(opened.arrival, arrive)
 
+    def _start_worker(self) -> Any:
+        worker = self._serve()
+        worker.send(None)
+        return worker
+
+    @coroutine
+    def _serve(self) -> Generator[Any, Any, None]:
+        """Serves one request after another, each as it is sent here, and rests in between. (A
+        coroutine for each request would end by an exception, which takes longer.)"""
+        entries, idle, resting = self.entries, self._idle, Wake()
+        request: Any = yield
+        while True:
+            work: Any = entries[request.replica](new(Call, (request, None, False, False)))
+            if work.__class__ is not CoroutineType:
+                work = iterate(work)
+            while work is not None:
+                work = request.advance((yield from work))
+            idle.append(request._work)
+            request = None
+            request = yield resting
+
     def send(self, call: Call) -> Attempt:
         """Returns an attempt at the call's target. It begins when it is awaited, and gives its
         outcome, or for a streamed answer the first token."""
-        attempt: Attempt = create(Attempt)
+        attempt: Attempt = Attempt()
         attempt.upstream, attempt.call = self.upstreams[call[1]], call
         return attempt
 
@@ -171,7 +195,7 @@ class SimWorld:
         if number % BLOCK == 0:
             block = self.weather.ping_block(replica, number // BLOCK)
             self._ping_blocks[replica] = OpenBlock(block)
-        request: SimRequest = create(SimRequest)
+        request: SimRequest = SimRequest()
         request.arrive(self, self._ping_blocks[replica], number % BLOCK)
         request.id, request.replica = -1, replica
         return Call(request, target, True, True)
