@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
@@ -91,7 +92,8 @@ class Breaker:
         outcome = await send(call)
         if outcome.status == 200 and outcome.rest is None and state.quiet is quiet:
             return outcome
-        return outcome.then(lambda final: self._tell(state, quiet, call, world, final))
+        # `partial`, since what a lambda sees is made a cell at every call, needed or not
+        return outcome.then(partial(self._tell, state, quiet, call, world))
 
     async def _guard(self, state: BreakerState, call: Call, send: Send, world: World) -> Outcome:
         permit = state.ask(world.now())
@@ -105,7 +107,7 @@ class Breaker:
         finally:
             if outcome is None:
                 state.release(permit)  # a cancelled trial must not block the way for ever
-        return outcome.then(lambda final: self._tell(state, permit, call, world, final))
+        return outcome.then(partial(self._tell, state, permit, call, world))
 
     def _tell(
         self, state: BreakerState, permit: Permit, call: Call, world: World, outcome: Outcome

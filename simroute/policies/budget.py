@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
@@ -115,7 +116,7 @@ class Budget:
         finally:
             if outcome is None:
                 self._book(account, world)
-        return outcome.then(lambda final: self._settle(account, world, final))
+        return outcome.then(partial(self._settle, account, world))
 
     def _settle(self, account: Account, world: World, final: Outcome) -> None:
         self._book(account, world)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
@@ -64,7 +65,7 @@ class Cache:
         if kind != "no":
             return Outcome(200, by="cache", cached=kind, answer=found)
         outcome = await send(call)
-        return outcome.then(lambda final: self._keep(call, final, world))
+        return outcome.then(partial(self._keep, call, world))
 
     def _look(self, call: Call, world: World) -> tuple[str, object]:
         now = world.now()
@@ -77,6 +78,6 @@ class Cache:
                 return "semantic", self._store.get_at(now, near.key)
         return "no", None
 
-    def _keep(self, call: Call, outcome: Outcome, world: World) -> None:
+    def _keep(self, call: Call, world: World, outcome: Outcome) -> None:
         if outcome.ok and outcome.cached == "no" and outcome.answer is not None:
             self._store.put(world.now(), call.request.key, outcome.answer)

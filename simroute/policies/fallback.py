@@ -51,9 +51,8 @@ class Fallback:
         self._chain: list[str] | None = None
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        request, aim, _, _ = call
         order = self._chain
-        if order is None or aim is not None or request.forbids:
+        if order is None or call.target is not None or call.request.forbids:
             order = self._order(call, world)
             if not order:
                 return Outcome.rejected("fallback", 403)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 from simroute.core import Call, Gate, Outcome, Request, Send, World, layer
@@ -121,7 +122,7 @@ class Limit:
         if wait > 0:
             return Outcome.rejected(by="limit", status=429, target=target, retry_after=wait)
         outcome = await send(call)
-        return outcome.then(lambda final: self._settle(meters, tokens, final, world.now()))
+        return outcome.then(partial(self._settle, meters, tokens, world))
 
     async def _room(self, meters: Meters, tokens: int, world: World) -> float:
         """0 when there is room and it is taken, at once or after a wait; else the seconds that were
@@ -155,7 +156,8 @@ class Limit:
             self._meters[target] = Meters(rpm and rpm * left, tpm and tpm * left)
         return self._meters[target]
 
-    def _settle(self, meters: Meters, reserved: int, outcome: Outcome, now: float) -> None:
+    def _settle(self, meters: Meters, reserved: int, world: World, outcome: Outcome) -> None:
+        now = world.now()
         if outcome.status == 429 and outcome.retry_after is not None and not outcome.by:
             meters.shut_until = max(meters.shut_until, now + outcome.retry_after)
         if outcome.error == "rejected" or outcome.cached != "no":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer, resolve
@@ -77,7 +78,7 @@ class Route:
         start = world.now()
         outcome = await send(call.to(target))
         return (
-            outcome.then(lambda final: self._learn(target, start, world.now(), final))
+            outcome.then(partial(self._learn, target, start, world))
             if self.by == "latency"
             else outcome
         )
@@ -130,9 +131,10 @@ class Route:
         mean = self._seen[name].mean
         return float("inf") if mean is None else mean
 
-    def _learn(self, target: str, start: float, now: float, outcome: Outcome) -> None:
+    def _learn(self, target: str, start: float, world: World, outcome: Outcome) -> None:
         # a failure says nothing about speed: a breaker is for that
         if outcome.ok and not outcome.by:
+            now = world.now()
             self._seen[target].add(now, now - start)
 
     def _by_task(self, call: Call, world: World, allowed: list[str]) -> str:

@@ -38,8 +38,7 @@ class Attempt(Service):
     target_number: int  # of the request's attempts at this target, from 1
     start_s: float  # when it was sent
     probe: bool
-    # what the weather does to this send, for the request's whole block: the fields of `DrawLists`
-    draws: tuple[Any, ...]
+    draws: tuple[Any, ...]  # what the weather does to sends of the block: as `DrawLists` has it
     status: int  # 0: given up before its service began
     error: str
     retry_after: float | None

@@ -90,6 +90,7 @@ class SimWorld:
         ]
         self.open = 0
         self._idle: list[Any] = []  # of the generators that serve requests, those that rest
+        self._resting = Wake()  # what all of these wait for; it never happens
         self._pings = [0] * len(stacks)
         self._ping_blocks: dict[int, OpenBlock] = {}  # by replica, the one in use
 
@@ -116,6 +117,7 @@ class SimWorld:
         for task in background:
             task.cancel()
         self._idle.clear()
+        self._resting.task = None
         self.ledger.close()
 
     def _play(self, block: Block) -> None:
@@ -140,7 +142,7 @@ class SimWorld:
     def _serve(self) -> Generator[Any, Any, None]:
         """Serves one request after another, each as it is sent here, and rests in between. (A
         coroutine for each request would end by an exception, which takes longer.)"""
-        entries, idle, resting = self.entries, self._idle, Wake()
+        entries, idle, resting = self.entries, self._idle, self._resting
         request: Any = yield
         while True:
             work: Any = entries[request.replica](new(Call, (request, None, False, False)))
