@@ -3,7 +3,7 @@ would save. Plain data, and as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from simroute.metrics import Figures
@@ -300,65 +300,51 @@ def _shift_sheet(replay: dict[str, Any]) -> str:
 
 
 def _caching_sheet(replay: dict[str, Any]) -> str:
-    caching, prompt = replay["caching"], replay["caching"]["prompt"]
-    exact, requests = caching["exact"], caching["requests"]
-    rows: list[list[Any]] = []
-    if exact is not None:
-        rows.append(
-            [
-                "exact",
-                "kept for ever",
-                "requests",
-                exact["requests"] / requests,
-                exact["cost_usd"],
-                0.0,
-            ]
+    caching = replay["caching"]
+    semantic = [
+        (
+            "semantic",
+            f"assumed: like {row['traffic']}, cosine {row['cosine']:g}",
+            "requests",
+            row["hits"],
+            row["saves_usd"],
+            row["false"],
         )
-        rows.append(
-            [
-                "exact",
-                "kept for an hour",
-                "requests",
-                exact["within_hour"] / requests,
-                exact["within_hour_cost_usd"],
-                0.0,
-            ]
-        )
-    else:
-        rows.append(
-            ["exact", "not known: the log does not tell prompts apart", "requests", None, None, 0.0]
-        )
-    if prompt["cached_tokens"] is not None:
-        share = prompt["cached_tokens"] / prompt["input_tokens"] if prompt["input_tokens"] else None
-        rows.append(
-            ["prompt", "saved already, as logged", "input tokens", share, prompt["saved_usd"], 0.0]
-        )
+        for row in caching["semantic"]
+    ]
+    return format_csv(
+        ["cache", "assumption", "share_of", "share", "saves_usd", "false_share_of_requests"],
+        [
+            *_exact_rows(caching["exact"], caching["requests"]),
+            *_prompt_rows(caching["prompt"]),
+            *semantic,
+        ],
+    )
+
+
+def _exact_rows(exact: dict[str, Any] | None, requests: int) -> Iterator[Sequence[Any]]:
+    if exact is None:
+        unknown = "not known: the log does not tell prompts apart"
+        yield "exact", unknown, "requests", None, None, 0.0
+        return
+    for words, count, usd in (
+        ("kept for ever", "requests", "cost_usd"),
+        ("kept for an hour", "within_hour", "within_hour_cost_usd"),
+    ):
+        yield "exact", words, "requests", exact[count] / requests, exact[usd], 0.0
+
+
+def _prompt_rows(prompt: dict[str, Any]) -> Iterator[Sequence[Any]]:
+    def row(words: str, share: float | None, usd: float | None) -> Sequence[Any]:
+        return "prompt", words, "input tokens", share, usd, 0.0
+
+    cached, tokens = prompt["cached_tokens"], prompt["input_tokens"]
+    if cached is not None:
+        share = cached / tokens if tokens else None
+        yield row("saved already, as logged", share, prompt["saved_usd"])
     for key, words in (("", "kept for ever"), ("_5min", "kept for 5 minutes")):
         if prompt[f"prefix_share{key}"] is not None:
-            rows.append(
-                [
-                    "prompt",
-                    f"more, {words}",
-                    "input tokens",
-                    prompt[f"prefix_share{key}"],
-                    prompt[f"could_save{key}_usd"],
-                    0.0,
-                ]
-            )
-    if prompt["cached_tokens"] is None and prompt["prefix_share"] is None:
-        rows.append(
-            [
-                "prompt",
-                "not known: the log has neither cached tokens nor prompts",
-                "input tokens",
-                None,
-                None,
-                0.0,
-            ]
-        )
-    for row in caching["semantic"]:
-        words = f"assumed: like {row['traffic']}, cosine {row['cosine']:g}"
-        rows.append(["semantic", words, "requests", row["hits"], row["saves_usd"], row["false"]])
-    return format_csv(
-        ["cache", "assumption", "share_of", "share", "saves_usd", "false_share_of_requests"], rows
-    )
+            share, usd = prompt[f"prefix_share{key}"], prompt[f"could_save{key}_usd"]
+            yield row(f"more, {words}", share, usd)
+    if cached is None and prompt["prefix_share"] is None:
+        yield row("not known: the log has neither cached tokens nor prompts", None, None)
