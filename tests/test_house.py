@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "simroute"
 LONGEST = 400
 """Lines of a file: the 95th percentile of the small libraries that this one admires."""
+LONGEST_FUNCTION, MOST_PARAMETERS = 60, 6
 
 CALLED = {"eval", "exec", "compile", "__import__"}
 """Builtins that run text as code."""
@@ -221,6 +222,28 @@ def test_files_are_small_enough_to_hold_in_mind() -> None:
         if path != PACKAGE / "models" / "spec.py"
         and (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
     } == {}
+
+
+def test_functions_are_short_and_take_few_values() -> None:
+    """60 lines without the docstring; six parameters, but for the Python interface (as many as the
+    commands have options) and the records of a breaker, a live gateway and a row."""
+    many_values = {"api.py", "live.py", "gauges/breaker.py", "worlds/live/world.py"}
+    problems = []
+    for path in modules():
+        place = path.relative_to(PACKAGE).as_posix()
+        for node in nodes(path):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            doc = node.body[0] if ast.get_docstring(node) is not None else None
+            shown = 0 if doc is None else (doc.end_lineno or 0) - doc.lineno + 1
+            length = (node.end_lineno or 0) - node.lineno + 1 - shown
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            count = len([each for each in given if each.arg not in ("self", "cls")])
+            if length > LONGEST_FUNCTION:
+                problems.append(f"{place}: {node.name} has {length} lines")
+            if count > MOST_PARAMETERS and place not in many_values:
+                problems.append(f"{place}: {node.name} has {count} parameters")
+    assert problems == []
 
 
 def test_no_two_files_import_each_other() -> None:
