@@ -196,11 +196,11 @@ def brief(text: str, most: int = 1000) -> str:
 def shortened(names: Iterable[str], most: int) -> dict[str, str]:
     """Each of these names with one of at most so many characters: itself, or its beginning with a
     number that no other one has."""
-    made = {name: name for name in names}
-    for name in [name for name in made if len(name) > most]:
+    short_names = {name: name for name in names}
+    for name in [name for name in short_names if len(name) > most]:
         numbered = (f"{name[: most - 5]}… {number}" for number in itertools.count(1))
-        made[name] = next(short for short in numbered if short not in made.values())
-    return made
+        short_names[name] = next(short for short in numbered if short not in short_names.values())
+    return short_names
 
 
 def quoted(text: str) -> str:

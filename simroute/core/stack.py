@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
 from simroute.core.call import Call
@@ -60,6 +60,17 @@ def _bound(policy: Policy, send: Send, world: World) -> Send:
         return call_policy(call, send, world)
 
     return through
+
+
+def background_work(
+    layers: Mapping[str, Any], send: Send, view: Callable[[str], World]
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What layers do between calls, outermost first: their `background`, each with the `send` and
+    the world that the layer itself has."""
+    for place, (name, policy) in enumerate(layers.items()):
+        if hasattr(policy, "background"):
+            inner = dict(list(layers.items())[place + 1 :])
+            yield policy.background(stack(inner, send, view), view(name))
 
 
 def formula(layers: Mapping[str, Any]) -> str:

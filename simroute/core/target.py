@@ -72,25 +72,25 @@ the same family as the first named."""
 
 
 def resolve(
-    wanted: Iterable[str], targets: Mapping[str, Target], price: Callable[[str], Price]
+    roles: Iterable[str], targets: Mapping[str, Target], price: Callable[[str], Price]
 ) -> list[str]:
     """Names of deployments for a list of names and roles, in order, each deployment once; a role
     that nobody fills is left out.
 
     Raises KeyError for a name that is neither a deployment nor a role.
     """
-    found: list[str] = []
-    for name in wanted:
-        free = [target for target in targets.values() if target.name not in found]
-        lead = targets[found[0]] if found else next(iter(targets.values()))
+    names: list[str] = []
+    for name in roles:
+        free = [target for target in targets.values() if target.name not in names]
+        lead = targets[names[0]] if names else next(iter(targets.values()))
         if name in targets:
-            fits = [targets[name]] if name not in found else []
+            fits = [targets[name]] if name not in names else []
         elif name == FIRST:
             fits = [target for target in free if target.name == next(iter(targets))]
         elif name == CHEAPEST:
             fits = sorted(free, key=lambda target: price(target.name).blended)
         elif name == OTHER_COMPANY:
-            used = {targets[other].provider for other in found} or {lead.provider}
+            used = {targets[other].provider for other in names} or {lead.provider}
             fits = [target for target in free if target.provider not in used]
         elif name == SAME_FAMILY:
             fits = [
@@ -101,5 +101,5 @@ def resolve(
         else:
             raise KeyError(name)
         if fits:
-            found.append(fits[0].name)
-    return found
+            names.append(fits[0].name)
+    return names

@@ -79,14 +79,14 @@ class LoggedBehaviour:
         self.known = bool((mine & answered).any())
         # the times of a deployment that has none are those of all others
         good = mine & answered if self.known else answered
-        asked, given, latency = (
+        input_tokens, output_tokens, latency = (
             observations[name][good] for name in ("input_tokens", "output_tokens", "latency_s")
         )
-        self._weights = _weights(asked, given, latency)
+        self._weights = _weights(input_tokens, output_tokens, latency)
         self.pool = (
             LatencySamples(
                 observations["hour"][good],
-                self._size(asked, given),
+                self._size(input_tokens, output_tokens),
                 observations["ttft_s"][good],
                 latency,
             )

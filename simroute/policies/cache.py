@@ -61,17 +61,17 @@ class Cache:
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.lookup:
             await world.sleep(self.lookup)
-        kind, found = self._look(call, world)
+        kind, entry = self._look(call, world)
         if kind != "no":
-            return Outcome(200, by="cache", cached=kind, answer=found)
+            return Outcome(200, by="cache", cached=kind, answer=entry)
         outcome = await send(call)
         return outcome.then(partial(self._keep, call, world))
 
     def _look(self, call: Call, world: World) -> tuple[str, object]:
         now = world.now()
-        found = self._store.get_at(now, call.request.key)
-        if found is not None:
-            return "exact", found
+        entry = self._store.get_at(now, call.request.key)
+        if entry is not None:
+            return "exact", entry
         if self.match == "semantic":
             near = world.nearest(call, self._store)
             if near is not None and near.cosine >= self._cosine:

@@ -53,17 +53,17 @@ def _again_from(path: Path) -> str:
         ) from None
 
 
-def _searched(folder: Path, found: dict[str, Any]) -> str:
+def _searched(folder: Path, summary: dict[str, Any]) -> str:
     from simroute.report import tuning_page
     from simroute.studies.tuning.outcome.sentences import sentences
 
     try:
-        return tuning_page.render_page(found, sentences(found), _text(folder / "config.yaml"))
+        return tuning_page.render_page(summary, sentences(summary), _text(folder / "config.yaml"))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}"
         raise InputError(
             f"{folder / SUMMARY}: is not as it was written ({problem[:120]}); "
-            f"{_again(folder, found)}"
+            f"{_again(folder, summary)}"
         ) from None
 
 
@@ -89,22 +89,22 @@ def _read(path: Path, version: int, remedy: str) -> dict[str, Any]:
             raise InputError(
                 f"{path}: larger than {MOST_BYTES >> 20} MiB; simroute writes none so large"
             )
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise InputError(f"{path}: there is none; {remedy}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError):
         raise InputError(f"{path}: not JSON; {remedy}") from None
-    have = found.get("schema_version") if isinstance(found, dict) else None
+    have = content.get("schema_version") if isinstance(content, dict) else None
     if have != version:
         by = (
-            found.get("simroute", "another version")
-            if isinstance(found, dict)
+            content.get("simroute", "another version")
+            if isinstance(content, dict)
             else "something else"
         )
         raise InputError(
             f"{path}: has schema version {have!r}, written by simroute {by}; this one reads "
             f"{version}; {remedy}"
         )
-    return found  # type: ignore[no-any-return]
+    return content  # type: ignore[no-any-return]

@@ -42,12 +42,12 @@ def check_policy(policy: Any) -> list[str]:
         _leak,
         _streaming,
     )
-    found: list[str] = []
+    mistakes: list[str] = []
     for check in checks:
         for line in check(policy):
-            if line not in found:
-                found.append(line)
-    return found
+            if line not in mistakes:
+                mistakes.append(line)
+    return mistakes
 
 
 SCRIPT: Script = {
@@ -70,17 +70,17 @@ def _imports(policy: Any) -> list[str]:
         if isinstance(node, ast.Name)
     }
     used = {name: space[name] for name in names if name in space}
-    found = []
+    mistakes = []
     for name, value in sorted(used.items()):
         module = (
             value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None) or ""
         ).split(".")[0]
         if module in FORBIDDEN:
-            found.append(
+            mistakes.append(
                 f"uses {name} of the module {module}: time, chance and waiting belong to the "
                 f"world (now, sleep, within, first, uniform)"
             )
-    return found
+    return mistakes
 
 
 def _outcome(policy: Any) -> list[str]:

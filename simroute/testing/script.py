@@ -107,11 +107,11 @@ def play(
 ) -> PlayLog:
     """Send a request at each arrival through the layers, to scripted upstreams, in virtual time.
     Extra words go to the scenario."""
-    made = scripted_world(
+    scripted = scripted_world(
         layers, script, arrivals, streamed=streamed, replicas=replicas, **scenario
     )
-    made[0].run()
-    return collect_log(*made)
+    scripted[0].run()
+    return collect_log(*scripted)
 
 
 def scripted_world(
@@ -134,7 +134,7 @@ def scripted_world(
     }
     load = spec.Workload(streamed=float(streamed))
     gateway = spec.Gateway(replicas=replicas, overhead=0.0, shared=scenario.pop("shared", False))
-    made = spec.Scenario(
+    bare = spec.Scenario(
         deployments=deployments,
         workload=load,
         gateway=gateway,
@@ -147,14 +147,14 @@ def scripted_world(
     ledger = Ledger([lambda table, chunk: log.rows[table].append(chunk)])
     shared = copy.deepcopy(dict(layers))
     stacks = [shared if gateway.shared else copy.deepcopy(dict(layers)) for _ in range(replicas)]
-    built = ScriptedWorld(Weather(made, 1, 0, Inputs(trace)), stacks, ledger, env)
-    built.script(script)
-    return built, log
+    world = ScriptedWorld(Weather(bare, 1, 0, Inputs(trace)), stacks, ledger, env)
+    world.script(script)
+    return world, log
 
 
-def collect_log(built: ScriptedWorld, log: PlayLog) -> PlayLog:
+def collect_log(world: ScriptedWorld, log: PlayLog) -> PlayLog:
     """The log in words, attempts in the order in which they were sent."""
-    targets = [model.target.name for model in built.models]
+    targets = [model.target.name for model in world.models]
     for chunk in log.rows["attempts"]:
         columns = (
             chunk[name].tolist()
@@ -176,7 +176,7 @@ def collect_log(built: ScriptedWorld, log: PlayLog) -> PlayLog:
                 targets[row[2]] if row[2] >= 0 else "",
                 row[3],
             )
-    names = built.ledger.event_names.words
+    names = world.ledger.event_names.words
     for chunk in log.rows["events"]:
         for t, event, target in zip(
             *(chunk[name].tolist() for name in ("t_s", "event", "target")), strict=True

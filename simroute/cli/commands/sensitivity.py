@@ -96,13 +96,13 @@ def is_sensitivity_study(options: RunOptions) -> bool:
 def _plan(vary: tuple[str, ...], is_tornado: bool, options: RunOptions) -> SensitivityPlan:
     """What words name, or --config, or the unfinished run in --out. Raises InputError."""
     if options.config is not None:
-        given = {
+        options_given = {
             "--vary": vary or None,
             "--tornado": is_tornado or None,
             "--seed": options.seed,
             "--replications": options.replications,
         }
-        names = [name for name, value in given.items() if value is not None]
+        names = [name for name, value in options_given.items() if value is not None]
         refuse_with_config([*options.words, *names])
         return read_plan(yaml_reader.read(options.config))
     if options.resume and options.out is not None and not options.words and not vary:

@@ -62,29 +62,31 @@ def read_plan(document: yaml_reader.Document) -> SensitivityPlan:
     """What `plain` wrote. Raises InputError."""
     plain = {key: value for key, value in document.data.items() if key != KEY}
     base = restore_document(replace(document, data=plain))
-    found = document.data[KEY]
+    stored = document.data[KEY]
     wrong = (
         f"{document.where((KEY,))}: {KEY}: expected kind, varied and settings, as --vary and "
         f"--tornado write them"
     )
     if (
-        not isinstance(found, dict)
-        or found.keys() != {"kind", "varied", "settings"}
-        or found["kind"] not in ("vary", "tornado")
+        not isinstance(stored, dict)
+        or stored.keys() != {"kind", "varied", "settings"}
+        or stored["kind"] not in ("vary", "tornado")
     ):
         raise InputError(wrong)
-    varied, changes = found["varied"], found["settings"]
+    varied, changes = stored["varied"], stored["settings"]
     if (
         not _mappings(varied)
         or not _mappings(changes)
         or len(changes) > MOST
-        or not _fit(found["kind"], varied, len(changes))
+        or not _fit(stored["kind"], varied, len(changes))
     ):
         raise InputError(wrong)
-    made = [restore_document(replace(document, data=_merged(plain, each))) for each in changes]
-    if any(each.policies.keys() != base.policies.keys() for each in made):
+    configurations = [
+        restore_document(replace(document, data=_merged(plain, each))) for each in changes
+    ]
+    if any(each.policies.keys() != base.policies.keys() for each in configurations):
         raise InputError(wrong)
-    return SensitivityPlan(found["kind"], base, varied, made)
+    return SensitivityPlan(stored["kind"], base, varied, configurations)
 
 
 def _fit(kind: Kind, varied: list[dict[str, Any]], many: int) -> bool:
@@ -104,15 +106,15 @@ def _mappings(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
-def _changed(base: Any, made: Any) -> Any:
-    """The part of `made` that differs; `_merged` puts it back."""
-    if isinstance(base, dict) and isinstance(made, dict) and base.keys() <= made.keys():
+def _changed(base: Any, changed: Any) -> Any:
+    """The part of `changed` that differs; `_merged` puts it back."""
+    if isinstance(base, dict) and isinstance(changed, dict) and base.keys() <= changed.keys():
         return {
             key: _changed(base.get(key), value)
-            for key, value in made.items()
+            for key, value in changed.items()
             if key not in base or base[key] != value
         }
-    return made
+    return changed
 
 
 def _merged(base: Any, change: Any) -> Any:

@@ -35,7 +35,7 @@ class FactorEffect(NamedTuple):
     @property
     def effect(self) -> float:
         """How far the difference moves from one side to the other."""
-        low, high = (found.mean for found in self.differences)
+        low, high = (difference.mean for difference in self.differences)
         return abs((high or 0.0) - (low or 0.0))
 
 
@@ -179,7 +179,7 @@ def plan_tornado(
 
 
 def conclude_tornado(
-    plan: SensitivityPlan, base: Study | None, found: list[Study | None], interrupted: bool
+    plan: SensitivityPlan, base: Study | None, sides: list[Study | None], interrupted: bool
 ) -> Tornado:
     """From the studies of a plan's settings. Raises KeyboardInterrupt when that of what is assumed
     is not whole."""
@@ -195,7 +195,7 @@ def conclude_tornado(
             (best_policy(low), best_policy(high)),
             (low.intervals[pair[0]][metric].mean, high.intervals[pair[0]][metric].mean),
         )
-        for one, low, high in zip(plan.varied, found[::2], found[1::2], strict=True)
+        for one, low, high in zip(plan.varied, sides[::2], sides[1::2], strict=True)
         if low is not None and high is not None
     ]
     return Tornado(

@@ -26,17 +26,17 @@ def read_items(file: Path) -> list[Config]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ValueError(f"{file}: {getattr(error, 'strerror', None) or error}") from None
-    found = content.get("vectors", content.get("items")) if isinstance(content, dict) else None
-    if not isinstance(found, list) or not all(
-        isinstance(item, dict) and "id" in item for item in found
+    items = content.get("vectors", content.get("items")) if isinstance(content, dict) else None
+    if not isinstance(items, list) or not all(
+        isinstance(item, dict) and "id" in item for item in items
     ):
         raise ValueError(f"{file}: no list of items under `vectors` or `items`")
-    return found
+    return items
 
 
-def judge(found: list[Config]) -> Iterator[Verdict]:
+def judge(items: list[Config]) -> Iterator[Verdict]:
     """One verdict an item, in order."""
-    for item in found:
+    for item in items:
         try:
             _play(item)
         except Inexpressible as behaviour:

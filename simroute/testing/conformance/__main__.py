@@ -18,12 +18,12 @@ def main(files: list[str]) -> int:
     unreadable = False
     for file in files:
         try:
-            found = read_items(Path(file))
+            items = read_items(Path(file))
         except ValueError as error:
             sys.stderr.write(f"{error}\n")
             unreadable = True
             continue
-        for verdict in judge(found):
+        for verdict in judge(items):
             words[verdict.word] += 1
             sys.stdout.write(f"{verdict}\n")
     sys.stderr.write(", ".join(f"{words[word]} {word}" for word in ("pass", "fail", "skip")) + "\n")

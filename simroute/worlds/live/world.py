@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
+from simroute.core.stack import background_work
 from simroute.worlds.live import kernel
 from simroute.worlds.periods import Periods
 
@@ -162,14 +163,8 @@ class LiveWorld:
     def start(self) -> None:
         """Starts `background` of each layer that has it, once for each replica."""
         for replica, layers in enumerate(self.stacks):
-            for place, (name, layer) in enumerate(layers.items()):
-                if hasattr(layer, "background"):
-                    inner = dict(list(layers.items())[place + 1 :])
-                    work = layer.background(
-                        stack(inner, self.send, partial(self._view, replica)),
-                        self._view(replica, name),
-                    )
-                    self._background.append(asyncio.get_running_loop().create_task(work))
+            for work in background_work(layers, self.send, partial(self._view, replica)):
+                self._background.append(asyncio.get_running_loop().create_task(work))
 
     def stop(self) -> None:
         """Cancels what `start` started."""

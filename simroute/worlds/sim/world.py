@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from simpy import Environment
 
 from simroute.core import Call, Target, stack
+from simroute.core.stack import background_work
 from simroute.ledger import Ledger
 from simroute.models.questions import BLOCK
 from simroute.models.weather import Weather
@@ -203,17 +204,12 @@ class SimWorld:
         return Call(request, target, True, True)
 
     def _background(self) -> list[Task]:
-        """Starts each layer's `background`, once for each replica, with the layer's own `send`."""
-        tasks = []
-        for replica, layers in enumerate(self.stacks):
-            names = list(layers)
-            for place, (name, layer) in enumerate(layers.items()):
-                if hasattr(layer, "background"):
-                    inner = {other: layers[other] for other in names[place + 1 :]}
-                    send = stack(inner, self.send, partial(self._view, replica))
-                    tasks.append(
-                        Task(self.kernel, layer.background(send, self._view(replica, name)))
-                    )
+        """Starts each layer's `background`, once for each replica."""
+        tasks = [
+            Task(self.kernel, work)
+            for replica, layers in enumerate(self.stacks)
+            for work in background_work(layers, self.send, partial(self._view, replica))
+        ]
         for task in tasks:
             task.start()
         return tasks
