@@ -48,12 +48,12 @@ def test_a_terminal_shows_runs_time_and_pace_on_stderr_and_is_left_clean() -> No
 
 
 def test_progress_moves_within_one_long_replication() -> None:
-    """One run of 20,000 requests: simulated time grows while none is done."""
+    """One run of 100,000 requests: simulated time grows while none is done."""
     shown = here(
         "run",
         "scenario=steady",
         "policy=direct",
-        "scenario.workload.rate=6",
+        "scenario.workload.rate=30",
         "--no-rows",
         "--no-report",
         "--out",

@@ -275,7 +275,7 @@ def test_what_a_log_lacks_for_shifts_is_counted(mix, why):
     found = costs._missing(
         spec.Scenario({"m": made}),
         SimpleNamespace(spend_by_work=mix, known_columns=["model"]),
-        any_found=False,
+        any_shift=False,
     )
     assert found == [why]
 
