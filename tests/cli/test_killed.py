@@ -24,7 +24,7 @@ WORK = [
     "compare",
     "scenario=demo",
     "policy=direct,failover",
-    "scenario.horizon=1200",
+    "scenario.horizon=3600",
     "scenario.outages.morning.start=30%",
 ]
 WORK += ["scenario.outages.morning.end=60%", "--seed", "5", "--no-report"]
