@@ -111,6 +111,11 @@ def _section(run: RunDocuments, title: str, exhibits: dict[str, Exhibit]) -> str
 
 def _weather(run: RunDocuments) -> str:
     weather = run.evidence["weather"] + _throttling(run)
+    if not weather and run.summary.get("replay") is not None:
+        return (
+            "<p>Nothing was laid over the log: what failed or was slow is what the log tells of "
+            "its own deployments.</p>"
+        )
     if not weather:
         return (
             "<p>The weather was fair: no outage, no price step, and hardly a call was "

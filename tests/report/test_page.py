@@ -339,3 +339,10 @@ def test_the_breakers_picture_has_a_lane_for_each_breaker(tmp_path):
     minute = 60.0
     assert 100.0 <= min(starts) * minute < 103.0
     assert 300.0 <= max(ends) * minute < 312.0
+
+
+def test_a_replay_without_weather_of_its_own_does_not_call_the_log_s_weather_fair(replayed):
+    """Nothing is laid over the log, whose own failures stay: the page says which it means."""
+    words = Seen((replayed.out / "report.html").read_text(encoding="utf-8")).words
+    assert "The weather was fair" not in words
+    assert "Nothing was laid over the log" in words
