@@ -165,6 +165,48 @@ def test_what_is_only_suggested_is_right_as_well():
     assert tried >= 8
 
 
+def test_its_models_can_be_called_at_the_prices_of_their_day():
+    """No model of it is deprecated or retired on the day of its price, and what its comments say of
+    prices is the catalogue's."""
+    made()
+    from simroute.config.loading import load
+    from simroute.models.prices import catalogue_price
+
+    loaded = load("check", "mine/scenarios/mine.yaml", [])
+    assert loaded.notes == []
+    listed = {
+        name: catalogue_price(each.provider, each.model, each.price_date)
+        for name, each in loaded.scenario.deployments.items()
+        if each.price is None
+    }
+    assert {each.price_date for each in loaded.scenario.deployments.values()} == {
+        "2026-11-29",
+        None,
+    }
+    text = Path("mine/scenarios/mine.yaml").read_text(encoding="utf-8")
+    said = {}
+    for line in re.split(r"\n  (?=[\w-]+:)", text[text.index("\ndeployments:") :])[1:]:
+        if price := re.search(r"(\d+) dollars? (?:for a million tokens )?in, (\d+)", line):
+            said[line.partition(":")[0]] = tuple(map(float, price.groups()))
+    assert said == {name: (listed[name].input, listed[name].output) for name in said}
+    assert len(said) == 2
+
+
+def test_it_asks_nothing():
+    """With a closed standard input it does the same."""
+    program = "import simroute.cli; simroute.cli.main(['init', 'mine'])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert there("mine") == EVERY
+
+
 @pytest.mark.parametrize("kind", ["scenario", "policy"])
 def test_editors_find_a_schema_that_knows_the_files(kind):
     """The first line of each names it; every file is valid by it, the layer of one's own
