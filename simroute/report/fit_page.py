@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from simroute.report.colors import GREY, KINDS
 from simroute.report.html import (
     document,
     paragraphs,
@@ -12,7 +13,7 @@ from simroute.report.html import (
     render_picture,
     render_table,
 )
-from simroute.report.picture import PETROFF, Json, Picture, Table, clock, label
+from simroute.report.picture import Json, Picture, Table, clock, label
 from simroute.text import clean
 
 SHARES = ((0.05, "5 %"), (0.5, "50 %"), (0.9, "90 %"), (0.95, "95 %"), (0.99, "99 %"))
@@ -162,5 +163,5 @@ def _distribution(subject: str, curve: Json) -> Picture:
 
 
 def _line(name: str, x: list[float], y: list[float], index: int) -> Json:
-    style = {"color": PETROFF[index], "dash": ("solid", "dash")[index], "width": 2}
+    style = {"color": (GREY, KINDS[0])[index], "dash": ("solid", "dash")[index], "width": 2}
     return {"type": "scatter", "mode": "lines", "name": label(name), "x": x, "y": y, "line": style}

@@ -14,6 +14,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 
+from simroute.report.colors import BAD, GREY, LATE, OK
 from simroute.report.picture import Cell, Exhibit, Json, Listing, MarkedTable, Picture, Table
 from simroute.text import clean
 
@@ -35,6 +36,7 @@ def document(
 def skeleton(title: str, body: str, charts: Mapping[str, Json]) -> str:
     """The whole HTML file. `charts`: plotly's figures by the names that the body refers to."""
     style, script, plotly = _asset("style.css"), _asset("page.js"), _plotly()
+    colors = f":root {{ --ok: {OK}; --failed: {BAD}; --late: {LATE}; --grey: {GREY}; }}\n"
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}' '{plotly.digest}'; style-src "
         f"'unsafe-inline'; img-src data: blob:; "
@@ -46,7 +48,7 @@ def skeleton(title: str, body: str, charts: Mapping[str, Json]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>{colors}{style}</style>\n</head>\n<body>\n"
         f'<a class="skip" href="#answer">Skip to the answer</a>\n<main>{body}</main>\n'
         f'<script type="text/plain" id="figures">{figures}</script>\n'
         f'<script type="text/plain" id="plotly">{plotly.packed}</script>\n'

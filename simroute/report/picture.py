@@ -1,4 +1,4 @@
-"""What the pictures of a report share: stored documents, tables, colours, axes, bars and lines.
+"""What the pictures of a report share: stored documents, tables, axes, bars and lines.
 
 A figure is plain plotly JSON; plotly itself runs in the browser.
 """
@@ -10,29 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from simroute.report.colors import WOVEN, Look, policy_looks
 from simroute.text import clean
 
 Json = dict[str, Any]
 """An object of summary.json, evidence.json or sensitivity.json, or a part of a plotly figure."""
 
-PETROFF = ("#5790fc", "#f89c20", "#e42536", "#964a8b", "#9c9ca1", "#7a21dd")
-"""Six colours that colour-blind readers can tell apart (Petroff 2021); beyond six series, dash and
-marker differ as well."""
-GREY = PETROFF[4]
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-MARKERS = (
-    "circle",
-    "square",
-    "diamond",
-    "triangle-up",
-    "x",
-    "star",
-    "cross",
-    "triangle-down",
-    "pentagon",
-    "hexagon",
-)
-PATTERNS = ("", "/", "x", "-", "\\", "+", ".", "|")
 PANEL, GAP, TOP, BOTTOM = 120, 34, 64, 64
 """Pixels: the height of a panel, the space between two, above the first and below the last."""
 
@@ -125,7 +108,11 @@ class RunDocuments:
 
     def style(self, policy: str) -> Json:
         """Line and marker of a policy, the same in all pictures."""
-        return series_style(self.policies.index(policy))
+        return series_style(self.look(policy))
+
+    def look(self, policy: str) -> Look:
+        """Colour and pattern of a policy."""
+        return policy_looks(self.policies)[policy]
 
 
 def label(name: str, most: int = 28) -> str:
@@ -134,35 +121,27 @@ def label(name: str, most: int = 28) -> str:
     return html.escape(clean(str(name), most), quote=False)
 
 
-def series_style(index: int) -> Json:
-    """Line and marker of the series with this index."""
-    color = PETROFF[index % len(PETROFF)]
+def series_style(look: Look) -> Json:
+    """Line and marker of a series."""
     return {
-        "line": {"color": color, "dash": DASHES[(index + index // 6) % 6], "width": 2},
-        "marker": {"color": color, "symbol": MARKERS[index % 10]},
+        "line": {"color": look.color, "dash": look.dash, "width": 2},
+        "marker": {"color": look.color, "symbol": look.symbol},
     }
 
 
-def target_style(index: int) -> Json:
-    """Colour and pattern of the target with this index in the scenario; the order of colours is not
-    that of policies."""
-    return {
-        "color": PETROFF[(5, 1, 0, 3, 2, 4)[index % 6]],
-        "pattern": PATTERNS[index % len(PATTERNS)],
-    }
-
-
-def fill(color: str, index: int) -> Json:
+def fill(color: str, pattern: str) -> Json:
     """plotly's marker of bars: a colour under a pattern, so that bars differ without colour too."""
+    return {"color": color, "line": {"width": 0}, "pattern": weave(pattern)}
+
+
+def weave(pattern: str) -> Json:
+    """plotly's pattern, over a colour of either theme."""
     return {
-        "color": color,
-        "pattern": {
-            "shape": PATTERNS[index % len(PATTERNS)],
-            "fillmode": "overlay",
-            "fgcolor": "#fff",
-            "fgopacity": 0.55,
-            "size": 7,
-        },
+        "shape": pattern,
+        "fillmode": "overlay",
+        "fgcolor": WOVEN,
+        "fgopacity": 0.55,
+        "size": 7,
     }
 
 

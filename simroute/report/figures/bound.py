@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.report.picture import GREY, Json, Picture, RunDocuments, Table
+from simroute.report.colors import GREY
+from simroute.report.picture import Json, Picture, RunDocuments, Table
 from simroute.text import percent, span, usd
 
 NAME = "clairvoyant"

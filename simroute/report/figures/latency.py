@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simroute.report.colors import kind_look
 from simroute.report.picture import (
-    PETROFF,
     Json,
     Picture,
     RunDocuments,
@@ -111,7 +111,7 @@ def tail(run: RunDocuments) -> Picture | str:
             list(map(label, tails)),
             [tail["parts_s"][part] for tail in tails.values()],
             hovertemplate="%{x:.1f} s %{fullData.name}<extra></extra>",
-            marker=fill(PETROFF[(0, 1, 2, 4)[index]], index),
+            marker=fill(kind_look(index).color, kind_look(index).pattern),
         )
         for index, part in enumerate(PARTS)
     ]

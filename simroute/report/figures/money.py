@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from simroute.report.colors import BAD, GREY, kind_look
 from simroute.report.figures import bound
 from simroute.report.picture import (
-    GREY,
-    PETROFF,
     Json,
     Picture,
     RunDocuments,
@@ -142,7 +141,7 @@ def budget(run: RunDocuments) -> Picture | str:
             "rangemode": "tozero",
             "automargin": True,
         },
-        **level("budget", limit["usd"], {"color": PETROFF[2], "dash": "dash"}),
+        **level("budget", limit["usd"], {"color": BAD, "dash": "dash"}),
     }
     length = f"{limit['window_s'] / 3600:g} h" if rolling else period
     since = f"within {length}" if rolling else f"since the {limit['period']} began"
@@ -197,7 +196,7 @@ def waste(run: RunDocuments) -> Picture | str:
             cause,
             labels,
             [row[cause] for row in wasted.values()],
-            marker=fill(PETROFF[index], index),
+            marker=fill(kind_look(index).color, kind_look(index).pattern),
             hovertemplate="$%{x:,.2f} %{fullData.name}<extra></extra>",
         )
         for index, cause in enumerate(causes)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+from simroute.report.colors import CLEAR, GREY, HALF_OPEN, OPEN, Look, deployment_looks
 from simroute.report.figures.weather import Spell, add_weather
 from simroute.report.picture import (
-    PETROFF,
     Json,
     Picture,
     RunDocuments,
@@ -20,7 +20,7 @@ from simroute.report.picture import (
     layout_axis,
     log_seconds,
     panels,
-    target_style,
+    weave,
 )
 from simroute.text import clean, duration, percent, seconds
 
@@ -91,7 +91,7 @@ def breakers(run: RunDocuments) -> Picture | str:
         )
     data = [
         _state_bars(run, [spells for *_, spells in lanes], *style)
-        for style in (("half-open", PETROFF[1], 1), ("open", PETROFF[2], 0))
+        for style in (("half-open", HALF_OPEN, "/"), ("open", OPEN, ""))
     ]
     layout = add_weather(
         run, {"height": 130 + 40 * len(lanes), "annotations": [], "shapes": []}, []
@@ -117,7 +117,7 @@ def breakers(run: RunDocuments) -> Picture | str:
 
 
 def _state_bars(
-    run: RunDocuments, lanes: list[list[Spell]], state: str, color: str, index: int
+    run: RunDocuments, lanes: list[list[Spell]], state: str, color: str, pattern: str
 ) -> Json:
     """The spells of one state, on the lanes of their breakers."""
     unit, unit_name = clock(run.summary["horizon_s"])
@@ -134,7 +134,7 @@ def _state_bars(
         "y": [lane for lane, *_ in spells],
         "base": [start / unit for _, start, _ in spells],
         "x": [(end - start) / unit for _, start, end in spells],
-        "marker": fill(color, index) | {"line": {"width": 0}},
+        "marker": fill(color, pattern),
         "width": 0.7,
         "hovertemplate": f"{state} for %{{x:.2f}} {unit_name} from %{{base:.2f}} "
         f"{unit_name}<extra></extra>",
@@ -187,15 +187,12 @@ def targets(run: RunDocuments) -> Picture | str:
     for shape in layout["shapes"]:  # the areas would cover a shade that lies below them
         shape |= {
             "layer": "above",
-            "fillcolor": "rgba(0,0,0,0)",
-            "line": {"width": 1.5, "dash": "dash", "color": "#1b1f24"},
+            "fillcolor": CLEAR,
+            "line": {"width": 1.5, "dash": "dash", "color": GREY},
         }
-    data = []
+    looks, data = deployment_looks(names), []
     for index, policy in enumerate(run.policies):
-        data += [
-            _area(run, name, sends[policy][name], target, index)
-            for target, name in enumerate(names)
-        ]
+        data += [_area(run, name, sends[policy][name], looks[name], index) for name in names]
         layout[layout_axis("y", index)] |= {"range": [0, 100], "ticksuffix": " %", "nticks": 3}
     columns = [
         list(map(_share, each[name], map(sum, zip(*each.values(), strict=True))))
@@ -211,9 +208,8 @@ def targets(run: RunDocuments) -> Picture | str:
     return Picture("Where did requests go?", caption, data, layout, table)
 
 
-def _area(run: RunDocuments, name: str, counts: list[int], target: int, index: int) -> Json:
+def _area(run: RunDocuments, name: str, counts: list[int], look: Look, index: int) -> Json:
     """Sends to a target in the stack of the panel with this index."""
-    style = target_style(target)
     return {
         "type": "scatter",
         "mode": "lines",
@@ -223,17 +219,11 @@ def _area(run: RunDocuments, name: str, counts: list[int], target: int, index: i
         "groupnorm": "percent",
         "yaxis": axis("y", index),
         "name": label(name),
-        "legendgroup": str(target),
+        "legendgroup": look.color + look.pattern,
         "showlegend": index == 0,
-        "line": {"color": style["color"], "width": 0},
-        "fillcolor": style["color"],
-        "fillpattern": {
-            "shape": style["pattern"],
-            "fillmode": "overlay",
-            "fgcolor": "#fff",
-            "fgopacity": 0.5,
-            "size": 7,
-        },
+        "line": {"color": look.color, "width": 0},
+        "fillcolor": look.color,
+        "fillpattern": weave(look.pattern),
         "hovertemplate": "%{y:.0f} %<extra>%{fullData.name}</extra>",
     }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simroute.report.colors import kind_look
 from simroute.report.picture import (
-    PETROFF,
     Json,
     Picture,
     RunDocuments,
@@ -113,7 +113,7 @@ def shortcuts(run: RunDocuments) -> Picture | str:
             list(map(label, shares)),
             [100 * row[key] for row in shares.values()],
             hovertemplate="%{x:.2f} % %{fullData.name}<extra></extra>",
-            marker=fill(PETROFF[index], index),
+            marker=fill(kind_look(index).color, kind_look(index).pattern),
         )
         for index, (key, text) in enumerate(SHORTCUTS.items())
     ]

@@ -3,9 +3,8 @@ which share of each figure was observed."""
 
 from __future__ import annotations
 
+from simroute.report.colors import GREY, KINDS
 from simroute.report.picture import (
-    GREY,
-    PETROFF,
     Json,
     Listing,
     Picture,
@@ -27,7 +26,7 @@ FIGURES = {
 """Metric -> name and unit."""
 PANELS = {"success_rate": "success", "latency_p95_s": "p95 latency", "cost_usd": "USD"}
 """Metric -> title of its panel."""
-SERIES = (("logged", GREY, "solid", "square"), ("replayed", PETROFF[0], "dot", "circle"))
+SERIES = (("logged", GREY, "solid", "square"), ("replayed", KINDS[0], "dot", "circle"))
 Y_AXES: dict[str, Json] = {
     "share": {"ticksuffix": " %", "rangemode": "normal"},
     "s": {"ticksuffix": " s", "rangemode": "tozero"},

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simroute.report.picture import GREY, PETROFF, Json, Picture, Table, label
+from simroute.report.colors import GREY, KINDS
+from simroute.report.picture import Json, Picture, Table, label
 from simroute.text import percent
 
 
@@ -25,8 +26,8 @@ def settings(summary: Json) -> Picture | None:
         return None
     x, title, bound = _x_axis(summary, rows)
     named = {
-        summary["start"]["candidate"]: ("start", "square", PETROFF[1]),
-        summary["recommended"]["candidate"]: ("recommended", "star", PETROFF[2]),
+        summary["start"]["candidate"]: ("start", "square", KINDS[4]),
+        summary["recommended"]["candidate"]: ("recommended", "star", KINDS[3]),
     }
     others = [row for row in rows if row["number"] not in named]
     data = [_points(others, x, objective, "candidates", "circle", GREY)]
@@ -80,7 +81,7 @@ def rounds(summary: Json) -> Picture | None:
             "y": [len(row[key]) for row in rows],
             "marker": {"color": color},
         }
-        for key, color in (("came", GREY), ("stayed", PETROFF[0]))
+        for key, color in (("came", GREY), ("stayed", KINDS[0]))
     ]
     layout = {
         "height": 360,

@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import string
 
+from simroute.report.colors import DARK, GREY, KINDS, Look, policy_looks
 from simroute.report.picture import (
-    GREY,
-    PETROFF,
     Json,
     Picture,
     Table,
@@ -24,8 +23,8 @@ SUCCESS = {"success_rate": "success", "slo_attainment": "success in time"}
 COST = "cost_per_1k_requests_usd"
 MOST_BARS = 24
 ENDS = (
-    ("low", "halved, or its low end", PETROFF[0], ""),
-    ("high", "doubled, or its high end", PETROFF[1], "/"),
+    ("low", "halved, or its low end", KINDS[0], ""),
+    ("high", "doubled, or its high end", KINDS[4], "/"),
 )
 """End of an assumption, its name, and the look of its bars."""
 
@@ -48,10 +47,10 @@ def one_way(summary: Json) -> Picture:
     data: list[Json] = []
     for panel, (metric, (_, scale, tick, _unit)) in enumerate(metrics.items()):
         layout[layout_axis("y", panel)] |= {"ticksuffix": tick, "tickprefix": "" if tick else "$"}
-        for index, policy in enumerate(summary["policies"]):
+        for policy, look in policy_looks(summary["policies"]).items():
             rows = [cell["policies"][policy][metric] for cell in summary["cells"]]
-            data += _band(x, rows, scale, PETROFF[index % 6], panel)
-            data.append(_line(x, rows, scale, index, policy, panel))
+            data += _band(x, rows, scale, look.color, panel)
+            data.append(_line(x, rows, scale, look, policy, panel))
     layout["xaxis"] |= {"title": {"text": label(assumption["key"], 60)}}
     layout["xaxis"] |= {"type": "log"} if assumption["log"] else {}
     for crossing in summary["crossings"]:
@@ -77,20 +76,19 @@ def one_way(summary: Json) -> Picture:
 
 
 def _line(
-    x: list[float], rows: list[Json], scale: float, index: int, policy: str, panel: int
+    x: list[float], rows: list[Json], scale: float, look: Look, policy: str, panel: int
 ) -> Json:
-    style = series_style(index)
-    color, dash = style["line"]["color"], style["line"]["dash"]
+    style = series_style(look)
     return {
         "type": "scatter",
         "mode": "lines+markers",
         "x": x,
         "y": [None if row["mean"] is None else scale * row["mean"] for row in rows],
         "name": label(policy),
-        "legendgroup": str(index),
+        "legendgroup": look.color + look.dash,
         "showlegend": panel == 0,
         "yaxis": axis("y", panel),
-        "line": {"color": color, "dash": dash, "width": 2},
+        "line": style["line"],
         "marker": style["marker"],
         "hovertemplate": "%{x:.4g}: %{y:.4g}<extra>%{fullData.name}</extra>",
     }
@@ -242,14 +240,16 @@ def _winner_map(
         "zmin": -0.5,
         "zmax": count - 0.5,
         "colorscale": [
-            [(index + end) / count, PETROFF[index % 6]] for index in range(count) for end in (0, 1)
+            [(index + end) / count, look.color]
+            for index, look in enumerate(policy_looks(policies).values())
+            for end in (0, 1)
         ],
         "showscale": False,
         "xgap": 2,
         "ygap": 2,
         "text": [[winner_sign(each, policies) for each in row] for row in grid],
         "texttemplate": "%{text}",
-        "textfont": {"color": "#000", "size": 14},
+        "textfont": {"color": DARK, "size": 14},
         "hoverongaps": False,
         "opacity": 0.75,
         "hovertemplate": "%{x}, %{y}: %{text}<extra></extra>",

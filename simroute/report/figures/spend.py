@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from simroute.report.colors import GREY
 from simroute.report.picture import (
-    GREY,
     Json,
     Listing,
     Picture,
@@ -86,10 +86,12 @@ def _chart(
             label(name),
             labels,
             column[:MOST],
-            marker=fill(GREY if name == LOG else run.style(name)["line"]["color"], index),
+            marker=fill(GREY, "")
+            if name == LOG
+            else fill(run.look(name).color, run.look(name).pattern),
             hovertemplate="$%{x:,.2f}<extra>%{fullData.name}</extra>",
         )
-        for index, (name, column) in enumerate(columns.items())
+        for name, column in columns.items()
     ]
     return data, bars(margin + 14 * len(labels) * (len(columns) + 1), "USD", "$")
 

@@ -6,12 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.metrics import METRICS
+from simroute.report.colors import DARK, KINDS, LATE, PALE, Look, policy_looks
 from simroute.report.figures import search
 from simroute.report.figures.search import dashed_line, figure_text, first_objective, metric_of
 from simroute.report.picture import (
-    GREY,
-    MARKERS,
-    PETROFF,
     Json,
     Picture,
     Table,
@@ -24,8 +22,12 @@ from simroute.text import clean, span
 
 PANEL_HEIGHT, COLUMNS = 240, 3
 MARGIN = {"t": 24, "b": 56}
-COLORS = (PETROFF[1], PETROFF[0], PETROFF[3], PETROFF[5], GREY)
-GOOD, NEUTRAL, BAD = PETROFF[0], "#d5d5d8", PETROFF[1]
+SETTINGS = {
+    "start": Look(KINDS[4], "solid", "square", ""),
+    "recommended": Look(KINDS[3], "solid", "star", ""),
+}
+"""The two settings of a search; other policies have their own looks."""
+GOOD, WORSE = KINDS[0], LATE
 UNITS = {1.0: "", 100.0: ", %"}
 """Scale of a metric -> unit in the title of an axis; of a difference in `DIFFERENCE_UNITS`."""
 DIFFERENCE_UNITS = {1.0: "", 100.0: ", points"}
@@ -69,9 +71,10 @@ def _standing(
 ) -> Picture:
     scale = _scale(metric)
     figures = [(name, setting[stage(summary)][scenario][metric]) for name, setting in settings]
+    looks = SETTINGS | policy_looks(name for name, _ in settings if name not in SETTINGS)
     data = [
-        _point(name, figure, metric, index)
-        for index, (name, figure) in enumerate(figures)
+        _point(name, figure, metric, looks[name])
+        for name, figure in figures
         if figure["mean"] is not None
     ]
     place = f" in {scenario}" if len(summary["scenarios"]) > 1 else ""
@@ -103,7 +106,7 @@ def _standing(
     return Picture("How do they compare?", caption, data, layout, table)
 
 
-def _point(name: str, figure: Json, metric: str, index: int) -> Json:
+def _point(name: str, figure: Json, metric: str, look: Look) -> Json:
     """A setting's figure with its interval."""
     scale = _scale(metric)
     return {
@@ -113,11 +116,7 @@ def _point(name: str, figure: Json, metric: str, index: int) -> Json:
         "x": [figure["mean"] * scale],
         "y": [label(name)],
         "showlegend": False,
-        "marker": {
-            "color": COLORS[index % len(COLORS)],
-            "size": 11,
-            "symbol": MARKERS[index % len(MARKERS)],
-        },
+        "marker": {"color": look.color, "size": 11, "symbol": look.symbol},
         "error_x": _error_bars([figure], scale),
         "hovertemplate": f"{_interval(figure, metric)}<extra></extra>",
     }
@@ -147,7 +146,7 @@ def _effect(effect: Json) -> Picture:
             "x": [label(_bin_name(row)) for row in bins],
             "y": [_times(row["mean"], scale) for row in bins],
             "error_y": _error_bars(bins, scale),
-            "line": {"color": PETROFF[0]},
+            "line": {"color": KINDS[0]},
             "marker": {"size": 8},
         }
     ]
@@ -258,7 +257,7 @@ def _heatmap(
 ) -> Json:
     """A map of differences; `most`: the difference of the strongest colour; `is_max`: more is
     better."""
-    low, high = (BAD, GOOD) if is_max else (GOOD, BAD)
+    low, high = (WORSE, GOOD) if is_max else (GOOD, WORSE)
     return {
         "type": "heatmap",
         "z": z,
@@ -268,10 +267,10 @@ def _heatmap(
         "ygap": 2,
         "zmin": -most,
         "zmax": most,
-        "colorscale": [[0, low], [0.5, NEUTRAL], [1, high]],
+        "colorscale": [[0, low], [0.5, PALE], [1, high]],
         "text": [["" if value is None else f"{value:.2g}" for value in row] for row in z],
         "texttemplate": "%{text}",
-        "textfont": {"color": "#1b1f24", "size": 11},
+        "textfont": {"color": DARK, "size": 11},
         "showscale": False,
         "hovertemplate": "%{x}, %{y}: %{z:.4g}<extra></extra>",
     }

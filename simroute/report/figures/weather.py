@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simroute.report.colors import GREY, SHADES
 from simroute.report.picture import Json, RunDocuments, axis, clock, label, note
 
 NAMED = 6
@@ -38,7 +39,7 @@ def add_weather(run: RunDocuments, layout: Json, policies: list[str]) -> Json:
             "y1": 1,
             "yref": f"{axis('y', index)} domain",
             "layer": "below",
-            "fillcolor": "rgba(248,156,32,0.22)",
+            "fillcolor": SHADES["throttling"],
             "line": {"width": 0},
         }
         for index, policy in enumerate(policies)
@@ -53,12 +54,12 @@ def _weather_shape(kind: str, start: float, end: float) -> Json:
     if kind != "outage":
         return {
             "type": "line",
-            "line": {"color": "#964a8b", "dash": "dash", "width": 1.5},
+            "line": {"color": GREY, "dash": "dash", "width": 1.5},
             **extent,
         }
     return {
         "type": "rect",
-        "fillcolor": "rgba(128,128,128,0.22)",
+        "fillcolor": SHADES["outage"],
         "line": {"width": 0},
         "layer": "below",
         **extent,
