@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 
 from simroute.config import catalogue, yaml_reader
-from simroute.fitting.forecast import Forecast, ForecastPlan, forecast
+from simroute.fitting.forecast import ForecastPlan, forecast
+from simroute.fitting.forecast_result import Forecast
 from simroute.text import duration
 from simroute.traces import read
 

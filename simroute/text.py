@@ -107,7 +107,8 @@ def _digits(half: float, mean: float) -> int:
 
 
 def _plain(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3g}"
+    is_whole = float(value).is_integer() or abs(value) >= 1000
+    return f"{value:,.0f}" if is_whole else f"{value:,.3g}"
 
 
 def duration(value: float) -> str:
@@ -222,6 +223,12 @@ def _as_yaml(char: str) -> str:
         if code < 0x10000
         else f"\\U{code:08x}"
     )
+
+
+def joined(names: Iterable[str]) -> str:
+    """Names in a sentence: "a, b and c"."""
+    *first, last = [*names] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def first_sentence(text: str | None) -> str:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from simroute.text import (
     clean,
     duration,
+    joined,
     money,
     paired,
     pairs,
@@ -30,6 +31,8 @@ from simroute.text import (
         ((0.5, None, None, "share"), "50.00 %"),
         ((None, None, None, "s"), "n/a"),
         ((0.0, 0.0, 0.0, "s"), "0 s"),
+        ((4931.2, None, None), "4,931"),
+        ((49.31, None, None), "49.3"),
     ],
 )
 def test_a_figure_has_the_digits_that_its_interval_justifies(found, said):
@@ -124,3 +127,8 @@ def test_money_has_three_digits_that_matter_and_cents(value, text):
 def test_an_interval_of_small_money_is_no_row_of_noughts():
     """Three digits of the figure, where four decimals would show nothing."""
     assert span(0.0000123, 0.0000121, 0.0000125, "USD") == "$0.0000123 (0.0000121 to 0.0000125)"
+
+
+def test_names_are_joined_as_one_says_them():
+    """None, one, two, three."""
+    assert [joined("abc"[:k]) for k in range(4)] == ["", "a", "a and b", "a, b and c"]

@@ -64,10 +64,10 @@ def complete_files(
     return paths(incomplete)
 
 
-def traces_argument(metavar: str) -> Decorator:
-    """The files of a log, at least one."""
+def traces_argument(metavar: str, required: bool = True) -> Decorator:
+    """The files of a log, at least one where they are `required`."""
     return click.argument(
-        "traces", metavar=metavar, nargs=-1, required=True, shell_complete=complete_files
+        "traces", metavar=metavar, nargs=-1, required=required, shell_complete=complete_files
     )
 
 
@@ -176,6 +176,27 @@ def read_deployments(log: LogOptions) -> dict[str, Any] | None:
 
 def print_json(figures: dict[str, Any]) -> None:
     """Figures on stdout."""
+    click.echo(json_text(figures), nl=False)
+
+
+def json_text(figures: dict[str, Any]) -> str:
+    """Figures as the text of a JSON file."""
     import json
 
-    click.echo(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False))
+    return f"{json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False)}\n"
+
+
+def write_texts(texts: dict[Path, str]) -> None:
+    """Writes each file whole or not at all. Raises InputError."""
+    from simroute.errors import InputError
+    from simroute.storage.atomic import written
+
+    for path, text in texts.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with written(path) as draft:
+                draft.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InputError(
+                f"{error.filename or path}: cannot be written ({error.strerror})"
+            ) from None

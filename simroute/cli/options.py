@@ -167,6 +167,11 @@ plugin_option = click.option(
     type=click.Path(path_type=Path),
     help="A Python file with layers of your own.",
 )
+no_report_option = click.option(
+    "--no-report",
+    is_flag=True,
+    help="Write no report.html (simroute report makes it later).",
+)
 quiet_option = click.option("--quiet", is_flag=True, help="Print only errors.")
 
 
@@ -221,11 +226,7 @@ run_options = apply(
         ),
         plugin_option,
         path_option("--config", "Run an earlier run's config.yaml again."),
-        click.option(
-            "--no-report",
-            is_flag=True,
-            help="Write no report.html (simroute report makes it later).",
-        ),
+        no_report_option,
         quiet_option,
     )
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from itertools import starmap
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from simroute.fitting.fit import Fit, fit_sample
+from simroute.fitting.forecast_result import FIGURES, Forecast, ForecastWindow
 from simroute.fitting.sample import Sample, read_sample
 from simroute.models import spec
 from simroute.models.billing import Tariff
@@ -19,28 +19,15 @@ from simroute.models.prospects import foresee_calls
 from simroute.models.random import Streams
 from simroute.models.weather import Weather
 from simroute.statistics.estimate import Estimate
+from simroute.statistics.intervals import LEVEL
 from simroute.traces.embeddings import separate_embeddings
 from simroute.traces.failures import ABANDONED
 from simroute.traces.playback.in_memory import reading_notes
 from simroute.traces.table import RequestTable
 
-FIGURES = {
-    "rate": "requests a second",
-    "input_tokens": "input tokens a second",
-    "output_tokens": "output tokens a second",
-    "cost": "USD an hour",
-    "p95": "s, 95 % of answered calls take no longer",
-    "success": "share of calls that are answered, of those that are no request's own fault",
-}
-"""Name -> unit and meaning; the last three only where the log, or the deployments given, tell
-them."""
-LEVEL = 0.95
 QUANTILES = ((1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2)
 MIN_HOURS = 4.0
 """Hours held out from which on windows are hours; a shorter time has ten windows."""
-ROUNDING = 5e-4
-"""Relative, of a bound: the numbers of a fitted scenario have four digits, so its figures cannot be
-nearer."""
 MIN_CALLS = 20
 """Calls in a window below which it has no p95 and no success."""
 
@@ -65,81 +52,6 @@ class ForecastPlan(NamedTuple):
     train: float = 0.7
     replications: int = 100
     seed: int = 1
-
-
-class ForecastWindow(NamedTuple):
-    """start, end: seconds of the log. intervals: figure -> (low, high, what came; None where the
-    log does not tell it)."""
-
-    start: float
-    end: float
-    intervals: dict[str, tuple[float, float, float | None]]
-
-
-@dataclass
-class Forecast:
-    """A prediction, compared with what came.
-
-    >>> result = forecast(read([Path("log.jsonl")]), "log.jsonl")
-    >>> result.overall["rate"], result.coverage["rate"]
-
-    trained, held_out: requests. split: seconds of the log. overall: figure -> (low, median, high,
-    what came). notes: what the figures leave out, in sentences.
-    """
-
-    fit: Fit
-    trained: int
-    held_out: int
-    split: float
-    replications: int
-    overall: dict[str, tuple[float, float, float, float | None]]
-    windows: list[ForecastWindow]
-    notes: list[str]
-
-    @property
-    def coverage(self) -> dict[str, tuple[int, int]]:
-        """Figure -> (windows with what came inside of the interval, windows)."""
-        coverage = {}
-        for name in self.overall:
-            intervals = [
-                window.intervals[name] for window in self.windows if name in window.intervals
-            ]
-            known = [(low, high, came) for low, high, came in intervals if came is not None]
-            if known:
-                coverage[name] = sum(starmap(contains, known)), len(known)
-        return coverage
-
-    def plain(self) -> dict[str, Any]:
-        """All of it as plain data for JSON."""
-        return {
-            "trained": self.trained,
-            "held_out": self.held_out,
-            "split_s": self.split,
-            "replications": self.replications,
-            "level": LEVEL,
-            "overall": {
-                name: dict(zip(("low", "median", "high", "actual"), values, strict=True))
-                for name, values in self.overall.items()
-            },
-            "coverage": {
-                name: {"held": held, "windows": windows}
-                for name, (held, windows) in self.coverage.items()
-            },
-            "windows": [
-                {"start_s": window.start, "end_s": window.end}
-                | {
-                    name: dict(zip(("low", "high", "actual"), values, strict=True))
-                    for name, values in window.intervals.items()
-                }
-                for window in self.windows
-            ],
-            "notes": [*self.fit.head, *self.notes],
-        }
-
-
-def contains(low: float, high: float, value: float) -> bool:
-    """Whether the value lies within these bounds, as far as the digits of a fitted scenario go."""
-    return low - ROUNDING * abs(low) <= value <= high + ROUNDING * abs(high)
 
 
 def forecast(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,41 +31,52 @@ def rebuild_report(folder: Path) -> str:
     summary = _read(folder / SUMMARY, 1, "a run's folder holds one; give such a folder")
     if summary.get("command") == "tune":
         return _searched(folder, summary)
+    if summary.get("command") == "forecast":
+        return _forecast(folder, summary)
     evidence = _read(folder / EVIDENCE, VERSION, _again(folder, summary))
-    try:
-        return render_page(summary, evidence)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        problem = f"{type(error).__name__}: {error}"
-        raise InputError(
-            f"{folder}: {SUMMARY} and {EVIDENCE} do not fit together ({problem[:120]}); "
-            f"{_again(folder, summary)}"
-        ) from None
+    subject = f"{folder}: {SUMMARY} and {EVIDENCE} do not fit together"
+    return _rendered(lambda: render_page(summary, evidence), subject, _again(folder, summary))
 
 
 def _again_from(path: Path) -> str:
     from simroute.report import sensitivity_page
 
-    try:
-        return sensitivity_page.render_page(_read(path, 1, "run compare --vary or --tornado again"))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError(
-            f"{path}: is not as it was written ({type(error).__name__}: {error}); run compare "
-            f"--vary or --tornado again"
-        ) from None
+    remedy = "run compare --vary or --tornado again"
+    content = _read(path, 1, remedy)
+    return _rendered(lambda: sensitivity_page.render_page(content), _strange(path), remedy)
 
 
 def _searched(folder: Path, summary: dict[str, Any]) -> str:
     from simroute.report import tuning_page
     from simroute.studies.tuning.outcome.sentences import sentences
 
-    try:
+    def render() -> str:
         return tuning_page.render_page(summary, sentences(summary), _text(folder / "config.yaml"))
+
+    return _rendered(render, _strange(folder / SUMMARY), _again(folder, summary))
+
+
+def _forecast(folder: Path, summary: dict[str, Any]) -> str:
+    from simroute.report import forecast_page
+
+    def render() -> str:
+        return forecast_page.render_page(summary)
+
+    return _rendered(render, _strange(folder / SUMMARY), _again(folder, summary))
+
+
+def _strange(path: Path) -> str:
+    return f"{path}: is not as it was written"
+
+
+def _rendered(render: Callable[[], str], subject: str, remedy: str) -> str:
+    """A page. Raises InputError where the stored documents are not what they should be: `subject`
+    says which, `remedy` what to do."""
+    try:
+        return render()
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         problem = f"{type(error).__name__}: {error}"
-        raise InputError(
-            f"{folder / SUMMARY}: is not as it was written ({problem[:120]}); "
-            f"{_again(folder, summary)}"
-        ) from None
+        raise InputError(f"{subject} ({problem[:120]}); {remedy}") from None
 
 
 def _text(path: Path) -> str:

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from made_logs import arrivals
-from simroute.fitting.forecast import Forecast, ForecastPlan, forecast
+from simroute.fitting.forecast import ForecastPlan, forecast
+from simroute.fitting.forecast_result import Forecast, grade_forecast
+from simroute.fitting.grades import trust_sentence
 from simroute.models import spec
 from simroute.traces import read
 
@@ -168,3 +170,31 @@ def test_equal_times_are_held(tmp_path: Path) -> None:
     )
     assert found.overall["p95"][3] == 2
     assert found.coverage["p95"] == (10, 10)
+
+
+def test_a_grade_is_of_the_whole_and_of_the_windows() -> None:
+    """Of 10 windows that hold 95 times in 100, at most 7 hold in one log of 87 (P = .0115), at most
+    8 in one of 12 (P = .086): the first is fewer than chance explains (1 in 40), the second not."""
+    assert [grade_forecast(True, (held, 10)) for held in (8, 7)] == ["good", "fair"]
+    assert [grade_forecast(False, (held, 10)) for held in (8, 7)] == ["fair", "bad"]
+    assert [grade_forecast(held, None) for held in (True, False)] == ["good", "bad"]
+
+
+def test_a_doubled_rate_is_told_in_the_first_sentences(tmp_path: Path) -> None:
+    """Not for requests; and how many came, for how many were predicted."""
+    past, rest = (
+        arrivals(spec.Workload(rate=2.0), 900.0),
+        900 + arrivals(spec.Workload(rate=4.0), 600.0, 1),
+    )
+    lines = predicted(tmp_path / "log.csv", np.concatenate([past, rest])).lines()
+    assert "cannot be trusted for requests" in lines[0] or "not for requests" in lines[0]
+    assert any(line.startswith("Requests a second: 4") for line in lines[2:])
+
+
+def test_what_is_trusted_is_said_in_one_sentence() -> None:
+    """Good, with care, and not; without any good or fair, only that."""
+    three = trust_sentence("It", {"a": "good", "b": "fair", "c": "bad", "d": "good"})
+    assert three == "It can be trusted for a and d, with care for b, not for c."
+    assert trust_sentence("It", {"c": "bad"}) == "It cannot be trusted for c."
+    assert trust_sentence("It", {"a": "fair"}) == "It can be trusted with care for a."
+    assert trust_sentence("It", {}) == ""

@@ -16,6 +16,7 @@ from simroute.cli.log_options import (
     read_options,
     trace_errors,
     traces_argument,
+    write_texts,
 )
 from simroute.cli.options import pass_record, path_option, quiet_option
 from simroute.cli.terminal import escaped, overwritten_line
@@ -75,28 +76,12 @@ def fit_command(
             fitted = fit(table, log.name, deployments, progress)
     figures = {"trace": log.name, "format": table.format, **fitted.plain()}
     text = fitted.text()
-    _write({scenario: text, page: render_page(figures, fitted.curves, text, log.name)})
+    write_texts({scenario: text, page: render_page(figures, fitted.curves, text, log.name)})
     if as_json:
         print_json(figures)
     elif not quiet:
         _show(figures, scenario, page)
     return 0
-
-
-def _write(texts: dict[Path, str]) -> None:
-    """Writes each file whole or not at all. Raises InputError."""
-    from simroute.errors import InputError
-    from simroute.storage.atomic import written
-
-    for path, text in texts.items():
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with written(path) as draft:
-                draft.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise InputError(
-                f"{error.filename or path}: cannot be written ({error.strerror})"
-            ) from None
 
 
 def _show(figures: dict[str, Any], scenario: Path, page: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from simroute.cli.log_options import (
     LogOptions,
     deployments_option,
+    json_text,
     print_json,
     read_deployments,
     read_log,
@@ -16,15 +19,40 @@ from simroute.cli.log_options import (
     trace_errors,
     traces_argument,
 )
-from simroute.cli.options import SEED, pass_record
-from simroute.cli.terminal import overwritten_line
+from simroute.cli.options import (
+    SEED,
+    json_option,
+    no_report_option,
+    pass_record,
+    path_option,
+    quiet_option,
+)
+from simroute.cli.session import print_error
+from simroute.cli.terminal import escaped, overwritten_line
 
 if TYPE_CHECKING:
-    from simroute.fitting.forecast import Forecast
+    from simroute.fitting.forecast import ForecastPlan
+    from simroute.fitting.forecast_result import Forecast
+    from simroute.storage.folder import RunDescription
+
+
+@dataclass(frozen=True)
+class ForecastOptions:
+    """Options of `forecast` beside those of its log."""
+
+    train: float
+    replications: int
+    seed: int
+    windows: bool
+    out: Path | None
+    config: Path | None
+    as_json: bool
+    no_report: bool
+    quiet: bool
 
 
 @click.command("forecast")
-@traces_argument("TRACE...")
+@traces_argument("TRACE...", required=False)
 @click.option(
     "--train",
     type=click.FloatRange(0.05, 0.95),
@@ -43,11 +71,15 @@ if TYPE_CHECKING:
 @click.option("--seed", type=SEED, default=1, show_default=True)
 @read_options
 @click.option("--windows", is_flag=True, help="Print every window.")
-@click.option("--json", "as_json", is_flag=True, help="Everything on stdout, and nothing else.")
+@path_option("--out", "The folder of its files. [reports/TRACE-forecast]")
+@path_option("--config", "Make an earlier forecast's config.yaml again.")
+@json_option
+@no_report_option
+@quiet_option
 @pass_record(LogOptions)
-def forecast_command(
-    log: LogOptions, train: float, replications: int, seed: int, windows: bool, as_json: bool
-) -> int:
+@pass_record(ForecastOptions)
+@click.pass_context
+def forecast_command(ctx: click.Context, log: LogOptions, options: ForecastOptions) -> int:
     """Fit the first part of a log, predict the rest (rate, tokens, cost, p95, success), and say how
     often the intervals held.
 
@@ -57,38 +89,72 @@ def forecast_command(
     By hour, or in ten windows where fewer than four hours are held out. Outages of the first part
     are not predicted again.
     """
+    from simroute.cli.forecast_config import describe_forecast, given_words, read_config
     from simroute.fitting.forecast import ForecastPlan, forecast
 
+    plan = ForecastPlan(options.train, options.replications, options.seed)
+    if options.config is not None:
+        log, plan = read_config(options.config, given_words(ctx))
+    elif not log.traces:
+        raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
     with trace_errors():
         deployments = read_deployments(log)
         table = read_log(log)
         with overwritten_line("fitting: {}") as progress:
-            plan = ForecastPlan(train, replications, seed)
             result = forecast(table, log.name, plan, deployments, progress)
-    if as_json:
-        print_json({"trace": log.name, **result.plain()})
-    else:
-        _show(result, windows)
-    return 0
+    summary = _summary(result, log.name, plan)
+    if options.as_json:
+        print_json(summary)
+    elif not options.quiet:
+        _show(result, options.windows)
+    return _write(summary, describe_forecast(log, plan), options)
+
+
+def _summary(result: Forecast, trace: str, plan: ForecastPlan) -> dict[str, Any]:
+    """`summary.json`: no time of day and no path."""
+    from simroute import version
+    from simroute.models.random import fingerprint
+
+    head = {"schema_version": 1, "simroute": version.__version__, "command": "forecast"}
+    head |= {"trace": trace, "seed": plan.seed, "train": plan.train}
+    return head | {"fingerprint": fingerprint(), **result.plain()}
+
+
+def _write(summary: dict[str, Any], description: RunDescription, options: ForecastOptions) -> int:
+    """Writes the files of the forecast into its folder; the exit status. Raises InputError."""
+    from simroute.report.forecast_page import render_page
+    from simroute.storage.resume import choose_folder
+    from simroute.storage.run_folder import REPORT, SUMMARY, RunFolder, text_output
+
+    outputs = {SUMMARY: text_output(lambda: json_text(summary))}
+    if not options.no_report:
+        outputs[REPORT] = text_output(lambda: render_page(summary))
+    out = choose_folder(description, options.out, resume=False)
+    with RunFolder.open(description, out, print_error) as folder:
+        problems = folder.finish(outputs).problems
+    for problem in problems:
+        print_error(problem)
+    if not problems and not options.quiet and not options.as_json:
+        click.echo(f"written: {', '.join(escaped(str(out / name)) for name in outputs)}")
+    return 2 if problems else 0
 
 
 def _show(forecast: Forecast, windows: bool) -> None:
     from simroute.cli.render import pages
-    from simroute.fitting.forecast import FIGURES, LEVEL, contains
-    from simroute.text import clean, duration
+    from simroute.fitting.forecast_result import FIGURES
+    from simroute.statistics.intervals import LEVEL
+    from simroute.text import clean
 
-    click.echo(
-        f"fitted: {forecast.trained:,} requests over {duration(forecast.split)}; held out: "
-        f"{forecast.held_out:,}; {forecast.replications} runs"
-    )
+    for line in forecast.lines():
+        click.echo(escaped(line))
     level = f"{100 * LEVEL:.0f} %"
     rows = []
     for name, (low, middle, high, actual) in forecast.overall.items():
-        inside = "" if actual is None else "yes" if contains(low, high, actual) else "no"
         coverage = "{} of {}".format(*forecast.coverage[name]) if name in forecast.coverage else ""
         interval = _interval(low, high, actual)
-        rows.append((name, f"{middle:.4g}", *interval, inside, coverage, FIGURES[name]))
-    heads = ("figure", "predicted", level, "came", "held", "windows that held", "unit")
+        grade = forecast.grades.get(name, "")
+        rows.append((name, grade, f"{middle:.4g}", *interval, coverage, FIGURES[name].meaning))
+    heads = ("figure", "forecast", "predicted", level, "came", "windows that held", "unit")
     pages.show(pages.table(heads, rows))
     if windows:
         window_rows = [

@@ -1,4 +1,4 @@
-"""`fit` and `forecast`: from a log to a scenario that runs."""
+"""`fit`: from a log to a scenario that runs."""
 
 import json
 from pathlib import Path
@@ -260,20 +260,3 @@ def test_a_log_of_failures_alone_is_refused_and_a_target_that_never_answered_is_
     assert load("check", str(tmp_path / "a.yaml"), []).scenario.deployments["m-1"].errors == {
         503: 1.0
     }
-
-
-def test_a_forecast_is_told_as_json(rows: Path) -> None:
-    """All six figures of a log with models and times, with what came."""
-    found = said("forecast", str(rows), "--json", "--replications", "20")
-    assert found.exception is None, found.exception
-    told = json.loads(found.stdout)
-    assert list(told["overall"]) == [
-        "rate",
-        "input_tokens",
-        "output_tokens",
-        "cost",
-        "p95",
-        "success",
-    ]
-    assert all(row["actual"] is not None for row in told["overall"].values())
-    assert len(told["windows"]) == 10
