@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from simroute.report.colors import BAD, GREY, KINDS
 from simroute.report.picture import (
-    PETROFF,
     Json,
     Picture,
     Table,
@@ -16,7 +16,7 @@ from simroute.report.picture import (
 )
 from simroute.text import percent, span
 
-CAME, PREDICTED, MISSED = PETROFF[:3]
+CAME, PREDICTED, MISSED = GREY, KINDS[0], BAD
 LEAST_BAR = 0.4
 """Per cent of the predicted figure: the width of an interval that is a point."""
 
@@ -38,7 +38,7 @@ def overall(summary: Json) -> Picture:
             ],
             "x": wide,
             "width": 0.4,
-            "marker": {"color": PREDICTED},
+            "marker": {"color": f"{PREDICTED}66", "line": {"color": PREDICTED, "width": 1}},
             "hovertemplate": "%{base:.1f} to %{x:.1f} %<extra>%{y}</extra>",
         }
     ]
