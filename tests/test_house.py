@@ -138,8 +138,10 @@ def test_nothing_in_the_package_runs_text_or_data_as_code() -> None:
 
 
 def test_nothing_reads_the_time_of_day() -> None:
-    """Runs do not depend on when they are made; live code waits on a monotonic clock."""
-    assert [line for path in modules() for line in used(path, WALL_CLOCK)] == []
+    """Runs do not depend on when they are made. Live code waits on a monotonic clock; only a budget
+    that follows the calendar asks the gateway for the time of day."""
+    reads = [line for path in modules() for line in used(path, WALL_CLOCK)]
+    assert [line.rsplit(":", 2)[0] for line in reads] == ["simroute/live/gateway.py"]
 
 
 def test_chance_comes_from_keyed_streams_only() -> None:
@@ -227,7 +229,7 @@ def test_files_are_small_enough_to_hold_in_mind() -> None:
 def test_functions_are_short_and_take_few_values() -> None:
     """60 lines without the docstring; six parameters, but for the Python interface (as many as the
     commands have options) and the records of a breaker, a live gateway and a row."""
-    many_values = {"api.py", "live.py", "gauges/breaker.py", "worlds/live/world.py"}
+    many_values = {"api.py", "live/gateway.py", "gauges/breaker.py", "worlds/live/world.py"}
     problems = []
     for path in modules():
         place = path.relative_to(PACKAGE).as_posix()

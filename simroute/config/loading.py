@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,6 +102,11 @@ def load_layers(policy: str) -> dict[str, Any]:
     """The layers of a policy by name or path, for use without a scenario. Raises InputError."""
     path = catalogue.find("policies", policy)
     return _layers(yaml_reader.read(path, policy if catalogue.is_path(policy) else None))
+
+
+def build_layers(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """The layers of a policy as YAML would say it. Raises InputError."""
+    return _layers(Document("policy", dict(policy)))
 
 
 def restore(path: Path) -> Configuration:

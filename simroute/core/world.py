@@ -93,6 +93,10 @@ class World(Protocol):
 
     def sleep(self, seconds: float) -> Awaitable[None]: ...
 
+    def takes(self, seconds: float) -> Awaitable[None]:
+        """Wait for as long as work of the layer's own takes: virtual time pays it, real time has
+        paid it already."""
+
     def within(self, seconds: float, work: Awaitable[Outcome]) -> Awaitable[Outcome]:
         """The outcome of `work`, or one of status 408 if it has not ended after `seconds`; then
         `work` is cancelled."""
@@ -145,3 +149,7 @@ class World(Protocol):
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         """The most similar earlier question among `keys` of the caller's cache (not `call`'s own
         wording), None if there is none."""
+
+    def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
+        """Whether a cache may give this answer again: it is whole, and asking again would give the
+        same one (`any_temperature`: another one will do)."""

@@ -51,6 +51,9 @@ class Cache:
         Literal["lru", "lfu", "fifo"], Doc("goes first: longest unused, least used, oldest")
     ] = "lru"
     lookup: Annotated[Seconds, Doc("time to look, hit or miss")] = 0.003
+    any_temperature: Annotated[
+        bool, Doc("live: keep answers too that would be others if asked for again")
+    ] = False
 
     def __post_init__(self) -> None:
         self._store = Store(self.size, self.ttl, self.eviction, self.sliding)
@@ -60,7 +63,7 @@ class Cache:
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.lookup:
-            await world.sleep(self.lookup)
+            await world.takes(self.lookup)
         kind, entry = self._look(call, world)
         if kind != "no":
             return Outcome(200, by="cache", cached=kind, answer=entry)
@@ -79,5 +82,6 @@ class Cache:
         return "no", None
 
     def _keep(self, call: Call, world: World, outcome: Outcome) -> None:
-        if outcome.ok and outcome.cached == "no" and outcome.answer is not None:
+        fresh = outcome.ok and outcome.cached == "no" and outcome.answer is not None
+        if fresh and world.may_keep(call, outcome, self.any_temperature):
             self._store.put(world.now(), call.request.key, outcome.answer)

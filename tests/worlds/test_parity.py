@@ -21,7 +21,7 @@ from simroute.policies.route import Route
 from simroute.policies.timeout import Timeout
 from simroute.testing import clock
 from simroute.testing.script import Step, play
-from simroute.worlds.live import LiveRequest, LiveWorld
+from simroute.worlds.live import LiveRequest, LiveWorld, kernel
 
 
 class Scripted:
@@ -80,6 +80,7 @@ def live(layers, script, arrivals, streamed=False):
             [copy.deepcopy(layers)],
             rows=rows.append,
             judge=accepts,
+            takes=kernel.sleep,  # the model's time, which real time has paid already
         )
 
         async def request(number, when):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,6 +16,7 @@ from simroute.worlds.live import kernel
 from simroute.worlds.periods import Periods
 
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
+CHARACTERS_A_TOKEN = 4
 
 
 class Transport(Protocol):
@@ -27,7 +27,10 @@ class Transport(Protocol):
 
 
 class Row(NamedTuple):
-    """One attempt, as in the ledger of a simulation. Times are seconds of the world's clock."""
+    """One attempt, as in the ledger of a simulation. Times are seconds of the world's clock.
+
+    nano: nano-USD. estimated: the provider did not say, or not credibly, what it used.
+    """
 
     request_id: int
     replica: int
@@ -41,14 +44,20 @@ class Row(NamedTuple):
     retry_after_s: float | None
     input_tokens: int
     output_tokens: int
-    usd: float
+    cached_tokens: int
+    nano: int
+    estimated: bool
     abandoned: bool
     probe: bool
 
 
 @dataclass(eq=False)
 class LiveRequest:
-    """A request of a caller. `payload` is for the transport alone."""
+    """A request of a caller. `payload` is the body for the transport alone.
+
+    is_repeatable: what it asks for has one answer, which a cache may give again. wants_usage: its
+    caller asked a stream for usage. nano: billed so far.
+    """
 
     id: int
     key: Hashable
@@ -62,12 +71,13 @@ class LiveRequest:
     streamed: bool = False
     forbids: frozenset[str] = frozenset()
     replica: int = 0
-    payload: Any = None
-    text: str = ""
+    payload: Any = field(default=None, repr=False)
+    is_repeatable: bool = False
+    wants_usage: bool = False
     sends: dict[str, int] = field(default_factory=dict)
     asked: dict[tuple[str, str], int] = field(default_factory=dict)
     attempts: int = 0
-    usd: float = 0.0
+    nano: int = 0
     unbilled: list[str] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
 
@@ -85,12 +95,9 @@ class View:
 
     def __init__(self, world: LiveWorld, layer: str, replica: int) -> None:
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.known
-        self.price, self.nearest, self.judge, self.period = (
-            world.price,
-            world.nearest,
-            world.judge,
-            world.period,
-        )
+        self.price, self.nearest, self.period = world.price, world.nearest, world.period
+        self.takes, self.may_keep = world.takes, world.may_keep
+        self.judge = partial(world.judge, layer, replica)
         self.emit = partial(world.emit, layer, replica)
         self.uniform = partial(world.uniform, layer)
         self.ping = partial(world.ping, replica)
@@ -102,14 +109,21 @@ class View:
         return call.request.unbilled  # type: ignore[attr-defined, no-any-return]
 
     def spent(self, call: Call) -> float:
-        return call.request.usd  # type: ignore[attr-defined, no-any-return]
+        return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]
+
+
+async def _at_once(seconds: float) -> None:
+    """What takes a model's time takes its own here."""
 
 
 class LiveWorld:
     """Runs stacks of layers, one for each replica, on the running event loop.
 
-    rows, events: called with each attempt and each policy event. judge: grades answers, for a
-    cascade. clock: seconds since 1970, for budgets that follow a calendar.
+    rows, events: called with each attempt and each policy event; what they raise costs no call its
+    answer. judge: grades answers, for a cascade. nearest: finds similar questions, for a semantic
+    cache. clock: seconds since 1970, for budgets that follow a calendar. abandoned: "stops" if
+    providers stop when a call is given up, "runs_on" if they may go on and bill all of it.
+    takes: what a time of a model's is worth here.
     """
 
     def __init__(
@@ -123,15 +137,18 @@ class LiveWorld:
         rows: Callable[[Row], None] | None = None,
         events: Callable[..., None] | None = None,
         judge: JudgeFunction | None = None,
+        nearest: Callable[[Call, Mapping[Any, Any]], Match | None] | None = None,
         clock: Callable[[], float] | None = None,
+        abandoned: str = "runs_on",
+        takes: Callable[[float], Awaitable[None]] = _at_once,
     ) -> None:
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
         self._seed, self._rows, self._events, self._judge = seed, rows, events, judge
+        self._nearest, self._stops, self.takes = nearest, abandoned == "stops", takes
         self._entries = [
             stack(layers, self.send, partial(self._view, replica))
             for replica, layers in enumerate(stacks)
         ]
-        self._vectors: OrderedDict[Hashable, dict[int, float]] = OrderedDict()
         self._background: list[asyncio.Task[Any]] = []
         self._pings = 0
         self._clock, self._began = clock, math.nan
@@ -141,10 +158,10 @@ class LiveWorld:
 
     # -- requests ----------------------------------------------------------------------------------
 
-    async def begin(self, request: LiveRequest) -> Outcome:
+    async def begin(self, request: LiveRequest, target: str | None = None) -> Outcome:
         """Returns the policy's outcome: complete, or at the first token. The caller must call `end`
-        afterwards."""
-        return await self._entries[request.replica](Call(request))
+        afterwards. target: whom to ask first."""
+        return await self._entries[request.replica](Call(request, target))
 
     def end(self, request: LiveRequest) -> None:
         """Closes every stream of the request that was not read."""
@@ -179,55 +196,62 @@ class LiveWorld:
         target = call.target if call.target is not None else next(iter(self.known))
         request.attempts += 1
         number = request.sends[target] = request.sends.get(target, 0) + 1
-        add_row = partial(
-            self._row, request, request.attempts, number, target, kernel.now(), call.probe
-        )
+        place = request.attempts, number, target, kernel.now(), call.probe
         try:
             outcome = await self._transport.send(call.to(target))
         except asyncio.CancelledError:
-            add_row(Outcome(499, target, "abandoned"))
+            self._add_row(request, place, None, Outcome(499, target, "abandoned"))
             raise
         if outcome.rest is None:
-            add_row(outcome)
+            self._add_row(request, place, outcome.answer, outcome)
         else:
             request.rests.append(outcome.rest)
-            outcome.rest.then(add_row)
+            outcome.rest.then(partial(self._add_row, request, place, outcome.answer))
         return outcome
 
-    def _row(
+    def _add_row(
         self,
         request: Any,
-        attempt: int,
-        number: int,
-        target: str,
-        start: float,
-        probe: bool,
+        place: tuple[int, int, str, float, bool],
+        answer: Any,
         outcome: Outcome,
     ) -> None:
-        request.usd += outcome.usd
-        abandoned = outcome.status == 499
+        """An attempt has ended: bills it, and makes its row. answer: all of it, or what came."""
+        attempt, number, target, start, probe = place
+        usage: Any = getattr(outcome.answer, "usage", None)
+        tokens_in, tokens_out = outcome.input_tokens, outcome.output_tokens
+        nano, abandoned = round(outcome.usd * 1e9), outcome.status == 499
         if abandoned:
-            request.unbilled.append(target)
-        if self._rows is not None:
-            self._rows(
-                Row(
-                    request.id,
-                    request.replica,
-                    attempt,
-                    number,
-                    target,
-                    start,
-                    kernel.now(),
-                    outcome.status,
-                    "abandoned" if abandoned else outcome.error,
-                    outcome.retry_after,
-                    outcome.input_tokens,
-                    outcome.output_tokens,
-                    outcome.usd,
-                    abandoned,
-                    probe,
-                )
-            )
+            tokens_in, tokens_out = request.input_tokens, _arrived(answer)
+            nano = round(self._prices[target].of(tokens_in, tokens_out) * 1e9)
+            if not self._stops:
+                request.unbilled.append(target)
+        request.nano += nano
+        if self._rows is None:
+            return
+        row = Row(
+            request.id,
+            request.replica,
+            attempt,
+            number,
+            target,
+            start,
+            kernel.now(),
+            outcome.status,
+            "abandoned" if abandoned else outcome.error,
+            outcome.retry_after,
+            tokens_in,
+            tokens_out,
+            0 if usage is None else usage.cached,
+            nano,
+            abandoned or (usage is not None and usage.estimated),
+            abandoned,
+            probe,
+        )
+        try:
+            self._rows(row)
+        except Exception as error:  # whoever keeps rows may fail; the call may not
+            self.emit("world", request.replica, "row_lost", error=type(error).__name__)
 
     # -- senses ------------------------------------------------------------------------------------
 
@@ -251,44 +275,42 @@ class LiveWorld:
         ).digest()
         return (int.from_bytes(digest, "big") >> 11) / (1 << 53)
 
-    async def judge(self, call: Call, outcome: Outcome, judge: Judge) -> bool:
+    async def judge(
+        self, layer: str, replica: int, call: Call, outcome: Outcome, judge: Judge
+    ) -> bool:
+        """What the caller's own judge says; one that raises has not accepted."""
         if self._judge is None:
-            raise RuntimeError(
-                "a cascade needs a judge here: Gateway(judge=…), an async function of (call, "
-                "outcome) that says yes or no"
-            )
-        return await self._judge(call, outcome)
+            raise RuntimeError("no judge: Gateway(judge=…) takes an async function")
+        call.request.nano += round(judge.usd * 1e9)  # type: ignore[attr-defined]
+        try:
+            return bool(await self._judge(call, outcome))
+        except Exception as error:
+            self.emit(layer, replica, "judge_failed", call, error=type(error).__name__)
+            return False
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
-        """Returns the key with the highest cosine of hashed three-letter counts (lexical)."""
-        request: Any = call.request
-        vector = embed(request.text)
-        self._vectors[request.key] = vector
-        if len(self._vectors) > 2 * max(len(keys), 1000):
-            self._vectors.popitem(last=False)
-        scored = [
-            (_dot(vector, self._vectors[key]), key)
-            for key in keys
-            if key in self._vectors and key != request.key
-        ]
-        best = max(scored, key=lambda pair: pair[0], default=None)
-        return Match(best[1], best[0]) if best is not None else None
+        return None if self._nearest is None else self._nearest(call, keys)
+
+    def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
+        """Whether an answer may be given again: it ended by itself, and the same request would get
+        the same answer."""
+        facts: Any = getattr(outcome.answer, "facts", outcome.answer)
+        return getattr(facts, "finish", "stop") == "stop" and (
+            any_temperature or call.request.is_repeatable  # type: ignore[attr-defined, no-any-return]
+        )
 
     def ping(self, replica: int, target: str) -> Call:
         self._pings += 1
-        return Call(
-            LiveRequest(
-                -1,
-                ("ping", self._pings),
-                kernel.now(),
-                replica=replica,
-                max_output_tokens=1,
-                text="ping",
-            ),
-            target,
-            True,
-            True,
+        request = LiveRequest(
+            -1,
+            ("ping", self._pings),
+            kernel.now(),
+            replica=replica,
+            max_output_tokens=1,
+            input_tokens=1,
+            payload={"messages": [{"role": "user", "content": "ping"}], "max_tokens": 1},
         )
+        return Call(request, target, True, True)
 
     def emit(
         self,
@@ -301,33 +323,14 @@ class LiveWorld:
         **detail: Any,
     ) -> None:
         if self._events is not None:
-            self._events(
-                kernel.now(),
-                replica,
-                event,
-                None if call is None else call.request.id,
-                layer,
-                target,
-                detail,
-            )
+            who = None if call is None else call.request.id
+            try:
+                self._events(kernel.now(), replica, event, who, layer, target, detail)
+            except Exception:
+                self._events = None  # it would fail again; the calls go on without it
 
 
-def embed(text: str) -> dict[int, float]:
-    """Returns a sparse unit vector: counts of three-letter sequences, hashed into 4,096 places."""
-    words = " ".join(text.lower().split())
-    counts: dict[int, float] = {}
-    for i in range(max(1, len(words) - 2)):
-        place = (
-            int.from_bytes(
-                hashlib.blake2b(words[i : i + 3].encode(), digest_size=2).digest(), "big"
-            )
-            % 4096
-        )
-        counts[place] = counts.get(place, 0.0) + 1.0
-    length = math.sqrt(sum(count * count for count in counts.values()))
-    return {place: count / length for place, count in counts.items()}
-
-
-def _dot(a: dict[int, float], b: dict[int, float]) -> float:
-    small, large = (a, b) if len(a) < len(b) else (b, a)
-    return sum(value * large.get(place, 0.0) for place, value in small.items())
+def _arrived(answer: Any) -> int:
+    """Tokens, by the characters of a stream that was given up."""
+    facts = getattr(answer, "facts", None)
+    return 0 if facts is None else math.ceil(facts.characters / CHARACTERS_A_TOKEN)

@@ -105,6 +105,9 @@ class Senses:
         other = next((key for key in keys if key != wording and key != same), None)
         return Match(other, cosine) if other is not None else None
 
+    def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
+        return True
+
 
 def _count(request: Any, key: tuple[str, ...]) -> int:
     """Counts and returns how often this was asked for this request, this time included."""

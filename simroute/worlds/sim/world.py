@@ -34,7 +34,7 @@ class View:
     def __init__(self, world: SimWorld, layer: str, replica: int) -> None:
         kernel = world.kernel
         self.now, self.sleep, self.gate = kernel.now, kernel.sleep, kernel.gate
-        self.within, self.first = kernel.within, kernel.first
+        self.within, self.first, self.takes = kernel.within, kernel.first, kernel.sleep
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.targets
         senses = world.senses
         self.price, self.spent, self.unbilled, self.period = (
@@ -43,7 +43,7 @@ class View:
             senses.unbilled,
             senses.period,
         )
-        self.nearest, self.logged = senses.nearest, senses.logged
+        self.nearest, self.logged, self.may_keep = senses.nearest, senses.logged, senses.may_keep
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping = partial(world.ping, replica)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 import simroute as sr
 from simroute.live import GatewayError
-from simroute.worlds.live.openai import retry_after
+from simroute.worlds.live.answers import retry_after
 
 KEY = "sk-planted-secret"
 
@@ -45,7 +45,7 @@ class Provider:
                 "usage": {"prompt_tokens": 10, "completion_tokens": 5},
             }
             return web.json_response(message)
-        response = web.StreamResponse()
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         try:
             for word in ("one ", "two ", "three"):
@@ -58,6 +58,8 @@ class Provider:
                 if self.mood == "cut" and word == "two ":
                     request.transport.close()
                     return response
+            end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+            await response.write(b"data: " + json.dumps(end).encode() + b"\n\n")
             tail = {"choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 3}}
             await response.write(b"data: " + json.dumps(tail).encode() + b"\n\ndata: [DONE]\n\n")
         except (ConnectionError, asyncio.CancelledError):
@@ -97,7 +99,7 @@ def served(test, policy="circuit_breaker"):
     asyncio.run(asyncio.wait_for(main(), 30))
 
 
-HELLO = [{"role": "user", "content": "hello"}]
+HELLO = {"messages": [{"role": "user", "content": "hello"}]}
 
 
 @pytest.fixture(autouse=True)
@@ -131,7 +133,8 @@ def test_a_streamed_answer_comes_piece_by_piece_and_fails_over_before_its_first_
 
     async def test(gateway, a, b, rows):
         a.mood = "down"
-        assert [piece async for piece in gateway.stream(HELLO)] == ["one ", "two ", "three"]
+        text = "".join([chunk.text async for chunk in gateway.stream(HELLO)])
+        assert text == "one two three"
         assert rows[-1].target == "b"
         assert rows[-1].output_tokens == 3
 
@@ -147,11 +150,11 @@ def test_a_stream_that_breaks_off_is_truncated_and_cannot_be_repaired():
 
         async def read():
             async for piece in gateway.stream(HELLO):
-                pieces.append(piece)
+                pieces.append(piece.text)
 
         with pytest.raises(GatewayError, match="truncated"):
             await read()
-        assert pieces == ["one ", "two "]
+        assert "".join(pieces) == "one two "
         assert b.calls == 0
         assert [(row.target, row.error) for row in rows] == [("a", "truncated")]
 
@@ -164,7 +167,7 @@ def test_a_caller_who_goes_away_closes_the_provider_s_stream():
     async def test(gateway, a, b, rows):
         a.mood = "slow"
         stream = gateway.stream(HELLO)
-        assert await anext(stream) == "one "
+        assert (await anext(stream)).text == "one "
         await stream.aclose()
         await asyncio.sleep(0.7)
         assert [(row.status, row.abandoned) for row in rows] == [(499, True)]

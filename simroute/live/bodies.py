@@ -1,0 +1,113 @@
+"""What a caller asks for: the body of a chat completion, checked before anything is sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from simroute.errors import InputError
+from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, loads
+from simroute.worlds.live.world import LiveRequest
+
+MOST_TOKENS_DEFAULT = 4096
+"""What a caller who says nothing is taken to allow."""
+FORBIDDEN = ("api_base", "base_url", "api_key")
+NOT_IN_KEY = frozenset({"stream", "stream_options", "user", "metadata"})
+TAGS = ("task", "user", "feature", "session")
+MOST_TAG = 200
+
+
+def parse(raw: bytes) -> Any:
+    """A body's JSON. Raises InputError."""
+    try:
+        return loads(raw)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"the body is no JSON ({type(error).__name__})") from None
+
+
+def read_request(
+    body: Any,
+    number: int,
+    arrival: float,
+    client: str = "",
+    tags: Mapping[str, str] | None = None,
+    forbids: frozenset[str] = frozenset(),
+) -> LiveRequest:
+    """The request of a body. client: whose it is; caches tell clients apart. Raises InputError."""
+    problems = _mistakes(body)
+    if problems:
+        raise InputError(*problems)
+    try:
+        text = json.dumps(body, sort_keys=True, ensure_ascii=False)
+        text.encode()
+    except (ValueError, TypeError, UnicodeError, RecursionError):
+        raise InputError("the body holds what JSON in UTF-8 cannot say") from None
+    asked = {key: value for key, value in body.items() if key not in NOT_IN_KEY}
+    key = hashlib.sha256(json.dumps([client, asked], sort_keys=True).encode()).digest()
+    options = body.get("stream_options")
+    most = body.get("max_completion_tokens", body.get("max_tokens"))
+    request = LiveRequest(
+        number,
+        key,
+        arrival,
+        input_tokens=max(1, _characters(body["messages"]) // CHARACTERS_A_TOKEN),
+        max_output_tokens=MOST_TOKENS_DEFAULT if most is None else most,
+        streamed=body.get("stream") is True,
+        forbids=forbids,
+        payload={name: value for name, value in body.items() if name != "model"},
+        is_repeatable=body.get("temperature") == 0 or body.get("seed") is not None,
+        wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
+    )
+    for name, value in _tags(body, tags or {}).items():
+        setattr(request, name, value)
+    return request
+
+
+def _mistakes(body: Any) -> list[str]:
+    if not isinstance(body, dict):
+        return ["the body is no JSON object"]
+    problems = [f"{name}: cannot be set by a caller" for name in FORBIDDEN if name in body]
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        problems.append("messages: expected a list of at least one message")
+    elif not all(isinstance(message, dict) for message in messages):
+        problems.append("messages: expected objects with role and content")
+    for name in ("max_tokens", "max_completion_tokens"):
+        most = body.get(name)
+        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
+            problems.append(f"{name}: expected a whole number of at least 1")
+    for name, kinds, expected in (
+        ("stream", (bool,), "true or false"),
+        ("stream_options", (dict,), "an object"),
+        ("metadata", (dict,), "an object"),
+        ("model", (str,), "a name"),
+        ("user", (str,), "a name"),
+    ):
+        if body.get(name) is not None and not isinstance(body[name], kinds):
+            problems.append(f"{name}: expected {expected}")
+    return problems
+
+
+def _tags(body: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
+    """Task, user, feature and session: as given, else as the body's `metadata` and `user` say."""
+    said = {**(body.get("metadata") or {}), **({"user": body["user"]} if body.get("user") else {})}
+    tags = {name: given.get(name, said.get(name)) for name in TAGS}
+    problems = [
+        f"{name}: expected a word of at most {MOST_TAG} printable characters"
+        for name, value in tags.items()
+        if value is not None
+        and not (isinstance(value, str) and 0 < len(value) <= MOST_TAG and value.isprintable())
+    ]
+    if problems:
+        raise InputError(*problems)
+    return {name: value for name, value in tags.items() if value is not None}
+
+
+def _characters(part: Any) -> int:
+    if isinstance(part, str):
+        return len(part)
+    if isinstance(part, dict):
+        return sum(_characters(value) for value in part.values())
+    return sum(_characters(value) for value in part) if isinstance(part, list) else 0

@@ -1,0 +1,369 @@
+"""A policy in front of real providers, as a library; `server.py` puts HTTP in front of it."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from simroute.config.loading import build_layers, load_layers
+from simroute.core import Call, Outcome, Rest
+from simroute.errors import InputError
+from simroute.live.bodies import read_request
+from simroute.live.deployments import Fleet, read_fleet
+from simroute.live.forms import body_of, events_of
+from simroute.live.inert import inert_layers
+from simroute.worlds.live import LiveRequest, LiveWorld, Row
+from simroute.worlds.live.http import OpenAI
+from simroute.worlds.live.sse import Events
+from simroute.worlds.live.streams import Stream
+
+GONE = Outcome(499, error="cancelled")
+"""How a request ends whose caller went away."""
+
+
+class GatewayClosed(Exception):
+    """The gateway takes no calls any more."""
+
+
+class GatewayError(Exception):
+    """There was no answer, or half of one; `answer` says how the request ended."""
+
+    def __init__(self, answer: Answer) -> None:
+        why = f" ({answer.error})" if answer.error else ""
+        super().__init__(f"status {answer.status}{why}")
+        self.answer = answer
+
+
+class Answer(NamedTuple):
+    """How a request ended.
+
+    >>> answer = await gateway.complete({"messages": messages})
+    >>> answer.text if answer.status == 200 else answer.status
+
+    status: 200 for a usable answer. body: the provider's own bytes; of a failure, what it said to a
+    mistake of the caller, else empty. target: the deployment that answered. attempts: sends.
+    cached: "no", "exact" or "semantic". usd: what the whole request was billed. error: one word.
+    by: the layer that refused. retry_after: seconds to wait, where a provider or a layer says so.
+    """
+
+    status: int
+    body: bytes
+    target: str | None
+    attempts: int
+    cached: str
+    usd: float
+    error: str = ""
+    by: str = ""
+    retry_after: float | None = None
+
+    @property
+    def text(self) -> str:
+        """What the first choice says; empty without an answer, or for a tool call."""
+        if self.status != 200 or not self.body:
+            return ""
+        content = json.loads(self.body)["choices"][0]["message"].get("content")
+        return content if isinstance(content, str) else ""
+
+
+class Chunk(bytes):
+    """Bytes of a streamed answer, whole events, as the provider sent them."""
+
+    @property
+    def text(self) -> str:
+        """What the first choice says in them."""
+        parts = []
+        for _, data in Events().feed(bytes(self)):
+            if data is not None and data.strip() != b"[DONE]":
+                for choice in json.loads(data).get("choices") or []:
+                    content = (choice.get("delta") or {}).get("content")
+                    if choice.get("index", 0) == 0 and isinstance(content, str):
+                        parts.append(content)
+        return "".join(parts)
+
+
+class RequestRow(NamedTuple):
+    """One request, as in the ledger of a simulation. Times are seconds of the world's clock."""
+
+    request: LiveRequest
+    end_s: float
+    ttft_s: float | None
+    outcome: Outcome
+
+
+@dataclass
+class Serving:
+    """A policy in front of a fleet. A reload replaces it; calls under way end under the old one."""
+
+    layers: Mapping[str, Any]
+    fleet: Fleet
+    world: LiveWorld
+    transport: Any
+    is_ours: bool  # the transport, which is closed with the last call
+    calls: int = 0
+    is_over: bool = False
+
+    async def retire(self) -> None:
+        """No new calls come; the last to end closes the connections."""
+        self.is_over = True
+        self.world.stop()
+        if self.calls == 0:
+            await self.close()
+
+    async def close(self) -> None:
+        if self.is_ours:
+            await self.transport.close()
+
+
+class Gateway:
+    """Runs a policy in front of OpenAI-compatible endpoints.
+
+    >>> async with Gateway("circuit_breaker", "deployments.yaml") as gateway:
+    ...     answer = await gateway.complete(messages=[{"role": "user", "content": "Hello"}])
+
+    policy: a name, a path, or layers as in YAML. deployments: a path, or entries by name. judge: an
+    async function of (call, outcome) that accepts an answer or not, for cascades. transport: what
+    sends instead of HTTP, an object with `async send(call) -> Outcome`. rows, requests, events:
+    called with each attempt, each request, and each event of a layer. clock: seconds since 1970,
+    for budgets that follow a calendar. abandoned: "stops" if providers bill nothing more once a
+    call is given up. Raises InputError with every mistake of policy and deployments.
+    """
+
+    def __init__(
+        self,
+        policy: str | Path | Mapping[str, Any],
+        deployments: str | Path | Mapping[str, Any],
+        *,
+        seed: int = 0,
+        judge: Callable[[Call, Outcome], Awaitable[bool]] | None = None,
+        transport: Any = None,
+        rows: Callable[[Row], None] | None = None,
+        requests: Callable[[RequestRow], None] | None = None,
+        events: Callable[..., None] | None = None,
+        clock: Callable[[], float] = time.time,
+        abandoned: str = "runs_on",
+    ) -> None:
+        self._policy, self._deployments, self._transport = policy, deployments, transport
+        self._requests = requests
+        self._options: dict[str, Any] = {
+            "seed": seed,
+            "judge": judge,
+            "rows": rows,
+            "events": events,
+            "clock": clock,
+            "abandoned": abandoned,
+        }
+        self._ids = count()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
+        self.serving = self._build({})
+
+    def _build(self, before: Mapping[str, Any]) -> Serving:
+        """Reads policy and deployments; a layer that is as `before` keeps its state."""
+        problems: list[str] = []
+        layers: dict[str, Any] = {}
+        fleet = Fleet({}, {}, {})
+        try:
+            layers = read_layers(self._policy)
+        except InputError as error:
+            problems += error.lines
+        try:
+            fleet = read_fleet(self._deployments)
+        except InputError as error:
+            problems += error.lines
+        if not problems:
+            problems = inert_layers(
+                layers, fleet.targets, self._options["judge"] is not None, False
+            )
+        if problems:
+            raise InputError(*problems)
+        layers = {
+            name: before[name] if before.get(name) == layer else copy.deepcopy(layer)
+            for name, layer in layers.items()
+        }
+        transport = self._transport or OpenAI(fleet.endpoints)
+        world = LiveWorld(fleet.targets, fleet.prices, transport, [layers], **self._options)
+        return Serving(layers, fleet, world, transport, self._transport is None)
+
+    async def __aenter__(self) -> Gateway:
+        self.serving.world.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def reload(self) -> None:
+        """Reads policy and deployments anew. Raises InputError, and then goes on as before."""
+        old, self.serving = self.serving, self._build(self.serving.layers)
+        self.serving.world.start()
+        await old.retire()
+
+    async def close(self, drain: float = 30.0) -> None:
+        """Takes no more calls, waits up to `drain` seconds for those under way, cancels the others,
+        and closes the connections."""
+        self._is_closed = True
+        others = self._tasks - {asyncio.current_task()}
+        if others:
+            _, late = await asyncio.wait(others, timeout=drain)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late, timeout=1.0)
+        await self.serving.retire()
+
+    # -- calls -------------------------------------------------------------------------------------
+
+    async def complete(self, body: Mapping[str, Any] | None = None, **more: Any) -> Answer:
+        """Returns how a request ended. `more` is added to the body; `forbids` names providers that
+        must not see it. Raises InputError for a wrong body, GatewayClosed."""
+        request = self.request({**(body or {}), **more, "stream": False})
+        async with self.open(request) as opened:
+            return await opened.whole()
+
+    async def stream(
+        self, body: Mapping[str, Any] | None = None, **more: Any
+    ) -> AsyncIterator[Chunk]:
+        """Yields an answer as it comes. Raises GatewayError without one, or when it breaks off;
+        InputError for a wrong body, GatewayClosed."""
+        request = self.request({**(body or {}), **more, "stream": True})
+        async with self.open(request) as opened:
+            async for chunk in opened.chunks():
+                yield chunk
+            if opened.outcome.status != 200:
+                raise GatewayError(opened.answer)
+
+    def request(
+        self,
+        body: Mapping[str, Any],
+        client: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> LiveRequest:
+        """The request of a body. Raises InputError."""
+        plain = dict(body)
+        forbids = frozenset(plain.pop("forbids", ()))
+        return read_request(
+            plain, next(self._ids), asyncio.get_running_loop().time(), client, tags, forbids
+        )
+
+    def open(self, request: LiveRequest, target: str | None = None) -> Opened:
+        """What becomes of a request, to be used by `async with`. target: whom to ask first."""
+        return Opened(self, request, target)
+
+    @asynccontextmanager
+    async def counted(self) -> AsyncIterator[Serving]:
+        """While a call is under way."""
+        if self._is_closed:
+            raise GatewayClosed("the gateway has been closed")
+        task, serving = asyncio.current_task(), self.serving
+        assert task is not None
+        self._tasks.add(task)
+        serving.calls += 1
+        try:
+            yield serving
+        finally:
+            self._tasks.discard(task)
+            serving.calls -= 1
+            if serving.is_over and serving.calls == 0:
+                await serving.close()
+
+    def report(self, row: RequestRow) -> None:
+        """Hands on the row of a request; whoever keeps it may fail, the call may not."""
+        if self._requests is not None:
+            try:
+                self._requests(row)
+            except Exception as error:
+                name = type(error).__name__
+                self.serving.world.emit("world", 0, "row_lost", error=name)
+
+
+class Opened:
+    """A request under way. Leaving the `async with` ends it, at the providers too.
+
+    outcome: that of the policy, at first perhaps of the first token only; at the end the final one.
+    """
+
+    def __init__(self, gateway: Gateway, request: LiveRequest, target: str | None) -> None:
+        self.request, self.outcome = request, GONE
+        self._gateway, self._target = gateway, target
+        self._counted = gateway.counted()
+        self._ttft: float | None = None
+        self._rest: Rest | None = None
+
+    async def __aenter__(self) -> Opened:
+        self._world = (await self._counted.__aenter__()).world
+        try:
+            self.outcome = await self._world.begin(self.request, self._target)
+        except BaseException:
+            await self._leave()
+            raise
+        self._rest = self.outcome.rest
+        if self.request.streamed and self.outcome.ok:
+            self._ttft = asyncio.get_running_loop().time()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._leave()
+
+    async def _leave(self) -> None:
+        self._world.end(self.request)
+        if self._rest is not None:
+            self.outcome = self._rest.outcome or GONE
+        now = asyncio.get_running_loop().time()
+        self._gateway.report(RequestRow(self.request, now, self._ttft, self.outcome))
+        await self._counted.__aexit__(None, None, None)
+
+    async def whole(self) -> Answer:
+        """The complete answer."""
+        if self._rest is not None:
+            self.outcome = await self._rest
+        return self.answer
+
+    async def chunks(self) -> AsyncIterator[Chunk]:
+        """The answer as it comes; `outcome` afterwards says how it ended."""
+        given = self.outcome.answer
+        if self._rest is not None and isinstance(given, Stream):
+            final = asyncio.ensure_future(_await(self._rest))
+            try:
+                async for piece in given:
+                    yield Chunk(piece)
+                self.outcome = await final
+            finally:
+                final.cancel()  # the caller went away: the provider's stream is closed
+        elif self.outcome.ok:
+            yield Chunk(events_of(given))
+
+    @property
+    def answer(self) -> Answer:
+        outcome, request = self.outcome, self.request
+        return Answer(
+            outcome.status,
+            body_of(outcome.answer),
+            outcome.target,
+            request.attempts,
+            outcome.cached,
+            request.nano / 1e9,
+            outcome.error,
+            outcome.by,
+            outcome.retry_after,
+        )
+
+
+async def _await(rest: Rest) -> Outcome:
+    return await rest
+
+
+def read_layers(policy: str | Path | Mapping[str, Any]) -> dict[str, Any]:
+    """The layers of a policy by name, by path, or as a mapping: layers themselves, or what YAML
+    would say. Raises InputError with every mistake."""
+    if not isinstance(policy, Mapping):
+        return load_layers(str(policy))
+    own = {name: layer for name, layer in policy.items() if hasattr(layer, "kind")}
+    written = build_layers({name: said for name, said in policy.items() if name not in own})
+    return {name: own.get(name) or written[name] for name in policy if name in own | written}

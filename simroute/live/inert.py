@@ -1,0 +1,59 @@
+"""What a policy asks for and the live world cannot give: it would do nothing, so it is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from simroute.config.names import layer_mentions
+from simroute.core.target import ROLES, Target
+from simroute.errors import nearest
+
+
+def inert_layers(
+    layers: Mapping[str, Any],
+    targets: Mapping[str, Target],
+    has_judge: bool,
+    has_embedder: bool,
+) -> list[str]:
+    """One line for each; empty when all of the policy can run."""
+    problems = []
+    for name, kind, line in _inert(layers, targets, has_judge, has_embedder):
+        called = name if name == kind else f"{name} ({kind})"
+        problems.append(f"{called}: {line}")
+    known = [*targets, *ROLES]
+    problems += [
+        f"{'.'.join(path)}: no deployment is called {target!r}; {nearest(target, known)}"
+        for path, unit, target in layer_mentions(dict(layers))
+        if unit == "target" and target not in known
+    ]
+    if not any(_limits_time(layer) for layer in layers.values()):
+        problems.append("no layer limits the time of a call; add timeout: {total: 30s}")
+    return problems
+
+
+def _inert(
+    layers: Mapping[str, Any], targets: Mapping[str, Target], has_judge: bool, has_embedder: bool
+) -> Iterator[tuple[str, str, str]]:
+    granted = any(target.rpm or target.tpm for target in targets.values())
+    for name, layer in layers.items():
+        kind = layer.kind
+        if kind == "budget" and layer.usd is None:
+            yield name, kind, "no sum is given; add usd"
+        elif kind == "limit" and not (layer.rpm or layer.tpm or granted):
+            yield name, kind, "no limit is given; add rpm or tpm, here or to a deployment's limits"
+        elif kind == "cascade" and not has_judge:
+            yield name, kind, "nobody judges answers; Gateway(judge=…) takes an async function"
+        elif kind == "cache" and layer.match == "semantic" and not has_embedder:
+            yield (
+                name,
+                kind,
+                "match: semantic compares meanings, for which an embedder is needed: "
+                "Gateway(embedder=…) takes an async function; or write match: exact",
+            )
+        elif kind == "recorded":
+            yield name, kind, "follows a log, and a live call is in none"
+
+
+def _limits_time(layer: Any) -> bool:
+    return layer.kind == "timeout" and (layer.total is not None or layer.first_token is not None)

@@ -1,0 +1,220 @@
+"""What policies need to know of an answer in OpenAI's form; its bytes are handed on as they came.
+
+Nothing here waits or reads: bytes in, facts out. ValueError means that it is no sound answer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+CHARACTERS_A_TOKEN = 4
+"""Where usage is not told, it is estimated from the characters that were sent and received."""
+MOST_TOKENS = 10_000_000
+"""More than any model's window: a usage beyond it is a mistake."""
+MOST_WAIT = 3600.0
+"""Seconds; longer waits that a provider asks for are taken for so many."""
+FINAL, ASIDE = frozenset({400, 409, 413, 422}), frozenset({408, 425, 429})
+
+
+class Usage(NamedTuple):
+    """Tokens of one answer; `cached` of the input were read from the provider's cache."""
+
+    input: int
+    output: int
+    cached: int = 0
+    estimated: bool = False
+
+
+class Whole(NamedTuple):
+    """A complete answer: the provider's JSON, and what it says."""
+
+    body: bytes
+    usage: Usage
+    finish: str
+    """Why it ended: the first choice's reason that is not "stop", or "stop"; "" where none is
+    told."""
+
+    @property
+    def text(self) -> str:
+        """What the first choice says; "" for a tool call or a refusal."""
+        message = json.loads(self.body)["choices"][0]["message"]
+        content = message.get("content")
+        return content if isinstance(content, str) else ""
+
+
+class Refusal(NamedTuple):
+    """The body of an answer that says what is wrong with the request."""
+
+    body: bytes
+
+
+def outcome_status(status: int) -> tuple[int, str]:
+    """The status and the error word of an outcome for an HTTP status other than 200.
+
+    What the caller did wrong, and what may pass, stays as it is. All else says that the gateway is
+    set up wrongly (a key, a model, an address), which is nobody's fault but ours: 502.
+    """
+    if status in FINAL or status in ASIDE or 500 <= status <= 599:
+        return status, f"http {status}"
+    return 502, f"upstream {status}"
+
+
+def loads(data: bytes) -> Any:
+    """JSON, strictly. Raises ValueError, also for what is nested too deeply."""
+    try:
+        return json.loads(data, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def read_whole(body: bytes, sent_tokens: int) -> Whole:
+    """Reads a complete answer. sent_tokens: the estimate of its input. Raises ValueError."""
+    data = loads(body)
+    if not isinstance(data, dict) or data.get("error") is not None:
+        raise ValueError("no answer")
+    choices = data.get("choices")
+    if not isinstance(choices, list) or not choices:
+        raise ValueError("no choices")
+    if not all(isinstance(c, dict) and isinstance(c.get("message"), dict) for c in choices):
+        raise ValueError("a choice without a message")
+    reasons = [str(choice.get("finish_reason") or "") for choice in choices]
+    finish = next((reason for reason in reasons if reason != "stop"), "stop")
+    characters = sum(_characters(choice["message"]) for choice in choices)
+    return Whole(body, read_usage(data.get("usage"), sent_tokens, characters), finish)
+
+
+def read_usage(usage: Any, sent_tokens: int, characters: int) -> Usage:
+    """Reads what was used; what is missing or cannot be is estimated. A null counts as zero."""
+    estimate = Usage(sent_tokens, math.ceil(characters / CHARACTERS_A_TOKEN), 0, True)
+    if not isinstance(usage, dict) or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
+        return estimate
+    into, out = _count(usage["prompt_tokens"]), _count(usage["completion_tokens"])
+    if into is None or out is None:
+        return estimate
+    details = usage.get("prompt_tokens_details")
+    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
+    return Usage(into, out, min(cached or 0, into))
+
+
+def _count(value: Any) -> int | None:
+    """A whole number of tokens; None for what cannot be one."""
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 <= value <= MOST_TOKENS or value != int(value):
+        return None
+    return int(value)
+
+
+def _characters(part: Any) -> int:
+    """Characters of text in a message or delta, whatever its fields: content, reasoning, refusal,
+    arguments of tools."""
+    if isinstance(part, str):
+        return len(part)
+    if isinstance(part, Mapping):
+        return sum(_characters(value) for key, value in part.items() if key not in NOT_TEXT)
+    if isinstance(part, list):
+        return sum(_characters(value) for value in part)
+    return 0
+
+
+NOT_TEXT = frozenset({"role", "id", "type", "index"})
+
+
+class StreamFacts:
+    """What the events of a streamed answer have said so far.
+
+    begun: the first token has come: anything in a delta, or a reason why it ended. done: the
+    provider says that nothing follows. is_finished: each choice has ended. characters: of text.
+    """
+
+    def __init__(self) -> None:
+        self.begun = self.done = False
+        self.finishes: dict[int, str] = {}
+        self.characters = 0
+        self._usage: Any = None
+
+    @property
+    def is_finished(self) -> bool:
+        return bool(self.finishes) and all(self.finishes.values())
+
+    @property
+    def finish(self) -> str:
+        """As `Whole.finish`."""
+        return next((reason for reason in self.finishes.values() if reason != "stop"), "stop")
+
+    def usage(self, sent_tokens: int) -> Usage:
+        """What it has used so far, estimated where that is not told."""
+        return read_usage(self._usage, sent_tokens, self.characters)
+
+    def read(self, data: bytes) -> dict[str, Any] | None:
+        """Takes in the data of one event; returns its JSON, None where it is [DONE]. Raises
+        ValueError."""
+        if data.strip() == b"[DONE]":
+            self.done = True
+            return None
+        chunk = loads(data)
+        if not isinstance(chunk, dict) or chunk.get("error") is not None:
+            raise ValueError("an error in the stream")
+        if chunk.get("usage") is not None:
+            self._usage = chunk["usage"]
+        choices = chunk.get("choices") or []
+        if not isinstance(choices, list):
+            raise ValueError("choices that are no list")
+        for choice in choices:
+            self._read_choice(choice)
+        return chunk
+
+    def _read_choice(self, choice: Any) -> None:
+        if not isinstance(choice, dict):
+            raise ValueError("a choice that is no object")
+        delta, reason = choice.get("delta"), choice.get("finish_reason")
+        given = choice.get("index")
+        place = given if isinstance(given, int) else 0
+        length = _characters(delta)
+        self.characters += length
+        held = self.finishes.get(place, "")
+        self.finishes[place] = str(reason) if reason is not None else held
+        if reason is not None or length or (isinstance(delta, dict) and delta.get("tool_calls")):
+            self.begun = True
+
+
+def without_usage(raw: bytes, chunk: dict[str, Any] | None) -> bytes:
+    """The bytes of an event for a caller who did not ask for usage: nothing where it tells that
+    alone."""
+    if chunk is None or chunk.get("usage") is None:
+        return raw
+    if not chunk.get("choices"):
+        return b""
+    rest = {key: value for key, value in chunk.items() if key != "usage"}
+    return b"data: " + json.dumps(rest, separators=(",", ":")).encode() + b"\n\n"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Returns the seconds that a provider asks to wait, from 0 to an hour; None without or for an
+    unreadable header. Reads retry-after-ms, or Retry-After as seconds or as a date, which is
+    compared with the answer's own Date."""
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        elif "Retry-After" not in headers:
+            return None
+        elif headers["Retry-After"].strip().replace(".", "", 1).lstrip("-").isdigit():
+            seconds = float(headers["Retry-After"])
+        else:
+            seconds = (
+                parsedate_to_datetime(headers["Retry-After"])
+                - parsedate_to_datetime(headers["Date"])
+            ).total_seconds()
+    except (ValueError, TypeError, KeyError):
+        return None
+    return min(max(seconds, 0.0), MOST_WAIT) if math.isfinite(seconds) else None

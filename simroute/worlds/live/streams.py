@@ -1,0 +1,74 @@
+"""A streamed answer on its way from a provider to a caller: the provider is read only as fast as
+the caller reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from simroute.worlds.live.answers import StreamFacts
+
+MOST_WAITING = 64 * 1024
+"""Bytes that wait for a slow reader."""
+MOST_KEPT = 10_000_000
+"""Bytes of an answer that may be asked for again."""
+
+
+class Stream:
+    """The bytes of a streamed answer, event by event. One reads, by `async for`; one writes.
+
+    facts: what they say. kept: all of them, for a cache; None where they are too many, or nobody
+    will want them.
+    """
+
+    def __init__(self, facts: StreamFacts, keep: bool) -> None:
+        self.facts = facts
+        self.kept: list[bytes] | None = [] if keep else None
+        self._kept_size = 0
+        self._pieces: list[bytes] = []
+        self._waiting = 0
+        self._ended = False
+        self._news: asyncio.Future[None] | None = None
+        self._room: asyncio.Future[None] | None = None
+
+    def put(self, raw: bytes) -> None:
+        """Adds what has come."""
+        if not raw:
+            return
+        self._pieces.append(raw)
+        self._waiting += len(raw)
+        if self.kept is not None:
+            self.kept.append(raw)
+            self._kept_size += len(raw)
+            if self._kept_size > MOST_KEPT:
+                self.kept = None
+        _wake(self._news)
+
+    async def room(self) -> None:
+        """Waits until the reader has taken enough."""
+        while self._waiting > MOST_WAITING and not self._ended:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._ended = True
+        _wake(self._news)
+        _wake(self._room)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while self._pieces or not self._ended:
+            if not self._pieces:
+                self._news = asyncio.get_running_loop().create_future()
+                await self._news
+                continue
+            piece = b"".join(self._pieces)
+            self._pieces.clear()
+            self._waiting = 0
+            _wake(self._room)
+            yield piece
+
+
+def _wake(future: asyncio.Future[None] | None) -> None:
+    if future is not None and not future.done():
+        future.set_result(None)
