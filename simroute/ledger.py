@@ -56,6 +56,7 @@ ATTEMPTS: dict[str, Any] = {
     "cost_nano": np.int64,
     "abandoned": np.bool_,
     "probe": np.bool_,
+    "cause": np.int32,
 }
 ATTEMPT_ROW = RowFormat(ATTEMPTS)
 EVENTS: dict[str, Any] = {
@@ -98,6 +99,7 @@ class Ledger:
         self.attempts: list[bytes] = []
         self.events: list[tuple[Any, ...]] = []
         self.errors, self.event_names, self.layers = Names(("",)), Names(), Names()
+        self.causes = Names(("",))
 
     def emit(self, table: str, chunk: Chunk) -> None:
         """Hands a chunk to every sink. Attempts and events of requests come before the requests

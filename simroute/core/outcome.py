@@ -20,6 +20,8 @@ class Outcome(NamedTuple):
     back).
     rest: for a streamed answer whose first token has arrived, what is still to come; None when the
     answer is complete.
+    limit: of a call that was given up here (408), the limit of time that it reached ("total",
+    "first token"; "" where the layer does not name it).
     """
 
     status: int
@@ -33,11 +35,25 @@ class Outcome(NamedTuple):
     cached: str = "no"
     answer: Any = None
     rest: Rest | None = None
+    limit: str = ""
 
     @property
     def ok(self) -> bool:
         """A usable answer (so far, while `rest` is outstanding)."""
         return self.status == 200
+
+    @property
+    def cause(self) -> str:
+        """Why it failed, in the words of reports ("provider 529", "timed out here: total",
+        "refused: budget" …); "" for a usable answer."""
+        if self.status == 200:
+            return ""
+        if self.by:
+            return f"refused: {self.by}"
+        if self.error == "timeout":
+            return timed_out(self.limit)
+        word = CAUSES.get(self.error) or CAUSES_BY_STATUS.get(self.status)
+        return word or f"provider {self.status}"
 
     @classmethod
     def rejected(
@@ -64,7 +80,25 @@ class Outcome(NamedTuple):
         complete."""
         if self.rest is None:
             return self
-        return tuple.__new__(Outcome, (*self[:-1], self.rest.wrap(work)))
+        return tuple.__new__(Outcome, (*self[:10], self.rest.wrap(work), self.limit))
+
+
+CAUSES = {
+    "hang": "hang",
+    "truncated": "truncated",
+    "rate_limited": "rate limited",
+    "too_large": "rate limited: too large",
+    "overloaded": "overloaded",
+    "invalid": "client error",
+}
+"""`Outcome.error` -> why it failed, in the words of reports."""
+CAUSES_BY_STATUS = {429: "rate limited", 499: "given up"}
+"""The same by status, where no error of `CAUSES` is stated."""
+
+
+def timed_out(limit: str) -> str:
+    """Why a call failed that a layer of ours gave up when it reached this limit of time."""
+    return f"timed out here: {limit}" if limit else "timed out here"
 
 
 class Rest:

@@ -97,9 +97,11 @@ class World(Protocol):
         """Wait for as long as work of the layer's own takes: virtual time pays it, real time has
         paid it already."""
 
-    def within(self, seconds: float, work: Awaitable[Outcome]) -> Awaitable[Outcome]:
+    def within(
+        self, seconds: float, work: Awaitable[Outcome], limit: str = ""
+    ) -> Awaitable[Outcome]:
         """The outcome of `work`, or one of status 408 if it has not ended after `seconds`; then
-        `work` is cancelled."""
+        `work` is cancelled. `limit`: what reports call this limit (`Outcome.limit`)."""
 
     def first(
         self, *works: Awaitable[Outcome], until: Callable[[Outcome], bool] = ...

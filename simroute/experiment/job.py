@@ -65,4 +65,5 @@ def strip_evidence(figures: Figures) -> Figures:
         evidence=None,
         by={kind: table for kind, table in figures.by.items() if kind == "target"},
         minutes=[],
+        causes={},
     )

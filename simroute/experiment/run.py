@@ -123,14 +123,20 @@ def replicate(
         ) from error
     busy = [world.upstreams[model.target.name].busy_seconds for model in world.models]
     ledger = world.ledger
-    words = ledger.event_names.words
+    words, causes = ledger.event_names.words, ledger.causes.words
     figures = (
-        fold.finish(words, busy)
+        fold.finish(words, busy, causes)
         if configuration.part is None
-        else merge_partials(context, [partial_state(fold, words, busy)])
+        else merge_partials(context, [partial_state(fold, words, busy, causes)])
     )
     figures.evidence = evidence.finish(
-        fold, {"event": words, "layer": ledger.layers.words, "error": ledger.errors.words}
+        fold,
+        {
+            "event": words,
+            "layer": ledger.layers.words,
+            "error": ledger.errors.words,
+            "cause": causes,
+        },
     )
     assert all(value is None or math.isfinite(value) for value in figures.metrics.values())
     return figures

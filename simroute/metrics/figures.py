@@ -8,12 +8,14 @@ integers (nano-USD).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from simroute.ledger import Chunk
+from simroute.metrics.causes import CauseCounts, Causes
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.tallies import OK, Attempts, Context, Events, Requests, ratio
 
@@ -27,6 +29,7 @@ class Figures:
     minutes: arrivals and successes of each minute.
     evidence: data for pictures, None where it was not gathered.
     state: of a part of a replication, the sums that `merge_partials` adds up.
+    causes: of failed and late requests, and of sends that failed and were repaired.
     """
 
     metrics: dict[str, float | None]
@@ -36,6 +39,7 @@ class Figures:
     events: dict[str, int]
     evidence: Evidence | None = None
     state: dict[str, np.ndarray] | None = None
+    causes: CauseCounts = field(default_factory=dict)
 
 
 class Fold:
@@ -48,12 +52,17 @@ class Fold:
             "attempts": Attempts(context),
             "events": Events(context),
         }
+        self.causes = Causes(context)
 
     def __call__(self, table: str, chunk: Chunk) -> None:
         self.tables[table].add(chunk)
+        self.causes.add(table, chunk)
 
-    def finish(self, event_names: list[str], busy_seconds: list[float]) -> Figures:
-        """Returns the figures. event_names: by code; busy_seconds: of each target's slots."""
+    def finish(
+        self, event_names: list[str], busy_seconds: list[float], causes: Sequence[str] = ()
+    ) -> Figures:
+        """Returns the figures. event_names, causes: words by code; busy_seconds: of each target's
+        slots."""
         requests, attempts = self.tables["requests"], self.tables["attempts"]
         events = dict(zip(event_names, self.tables["events"].counts.tolist(), strict=False))
         metrics = requests.finish()
@@ -90,7 +99,14 @@ class Fold:
         )
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
         pooled["availability"] = requests.good_minutes()
-        return Figures(metrics, pooled, self._by(busy_seconds), requests.minutes.tolist(), events)
+        return Figures(
+            metrics,
+            pooled,
+            self._by(busy_seconds),
+            requests.minutes.tolist(),
+            events,
+            causes=self.causes.finish(causes),
+        )
 
     def _detection(self, event_names: list[str]) -> dict[str, float | None]:
         starts = np.array([start for start, *_ in self.context.windows])
@@ -180,5 +196,5 @@ METRICS: dict[str, tuple[str, bool]] = {
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric lies between 0 and 1."""
-    return METRICS.get(metric, ("", True))[0] == "share"
+    """Whether a metric lies between 0 and 1; "share" is one, by cause."""
+    return metric == "share" or METRICS.get(metric, ("", True))[0] == "share"

@@ -28,23 +28,28 @@ class FirstRun:
             "false hit": [],
         }
 
-    def add(self, chunk: Chunk, sent: list[Chunk], events: list[Chunk]) -> None:
-        """Keeps those of these requests that rank above the ones kept so far. `sent`, `events`:
-        chunks in which all rows of theirs are."""
+    def add(self, chunk: Chunk, sent: Chunk | None, events: Chunk | None) -> None:
+        """Keeps those of these requests that rank above the ones kept so far."""
         scores = {
             "slowest": chunk["latency_s"],
-            "dearest": chunk["cost_nano"],
-            "most attempts": np.where(chunk["attempts"] > 1, chunk["attempts"], 0),
-            "false hit": chunk["false_hit"],
+            "dearest": chunk["cost_nano"].astype(float),
+            "most attempts": np.where(chunk["attempts"] > 1, chunk["attempts"], 0).astype(float),
+            "false hit": chunk["false_hit"].astype(float),
         }
         for why, score in scores.items():
             best = self._best[why]
-            hopeful = score >= best[-1][0] if len(best) == BEST else score > 0
-            for i in _greatest(score, np.flatnonzero(hopeful)):
+            for i in np.argsort(-score, kind="stable")[:BEST].tolist():
                 value, number = float(score[i]), int(chunk["request_id"][i])
-                if len(best) < BEST or (-value, number) < (-best[-1][0], best[-1][1]):
-                    rows = (_rows([chunk], number), _rows(sent, number), _rows(events, number))
-                    best.append((value, number, rows))
+                if value > 0 and (
+                    len(best) < BEST or (-value, number) < (-best[-1][0], best[-1][1])
+                ):
+                    best.append(
+                        (
+                            value,
+                            number,
+                            (_rows(chunk, number), _rows(sent, number), _rows(events, number)),
+                        )
+                    )
                     best.sort(key=lambda entry: (-entry[0], entry[1]))
                     del best[BEST:]
 
@@ -86,7 +91,7 @@ class FirstRun:
         return sorted(exemplars.values(), key=lambda exemplar: min(exemplar["why"]))
 
 
-CODED = {"task", "user", "feature", "team", "error", "target", "event", "layer"}
+CODED = {"task", "user", "feature", "team", "error", "cause", "target", "event", "layer"}
 
 
 def _to_words(rows: list[dict[str, Any]], names: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -109,19 +114,15 @@ def _word(words: list[str], code: int) -> str | None:
     return words[code] if code >= 0 else None
 
 
-def _greatest(score: np.ndarray, places: np.ndarray) -> list[int]:
-    """Of these places, the `BEST` with the greatest scores, the greatest first."""
-    order = np.argsort(-score[places].astype(float), kind="stable")
-    return places[order[:BEST]].tolist()  # type: ignore[no-any-return]
-
-
-def _rows(chunks: list[Chunk], number: int) -> list[dict[str, Any]]:
+def _rows(chunk: Chunk | None, number: int) -> list[dict[str, Any]]:
     """Returns the rows of one request as dicts of plain values."""
+    if chunk is None:
+        return []
+    places = np.flatnonzero(chunk["request_id"] == number).tolist()
     return [
         {
             name: column[i].item() if isinstance(column[i], np.generic) else column[i]
             for name, column in chunk.items()
         }
-        for chunk in chunks
-        for i in np.flatnonzero(chunk["request_id"] == number).tolist()
+        for i in places
     ]

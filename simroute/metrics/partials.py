@@ -3,6 +3,7 @@ no part is played twice."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,10 +25,12 @@ NUMBERS = {
     "attempts": ("sends", "limited", "probes", "ping_cost"),
 }
 HISTOGRAMS = ("latency", "ttft", "failover")
+CAUSE = "cause_"
+"""Before the kind and the cause in the name of a count."""
 
 
 def partial_state(
-    fold: Fold, event_names: list[str], busy_seconds: list[float]
+    fold: Fold, event_names: list[str], busy_seconds: list[float], causes: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Returns all counts of a fold by name."""
     requests, attempts, events = (fold.tables[name] for name in ("requests", "attempts", "events"))
@@ -50,6 +53,10 @@ def partial_state(
     result |= {
         "failing": np.array(sorted(attempts.failing), np.int64),
         "noticed": events.first_noticed(event_names),
+    }
+    result |= {
+        f"{CAUSE}{kind}_{word}": table
+        for (kind, word), table in fold.causes.to_tables(causes).items()
     }
     return result | {
         f"event_{word}": np.array(count)
@@ -96,11 +103,19 @@ def merge_partials(context: Context, parts: list[dict[str, np.ndarray]]) -> Figu
         total["by_target"],
     )
     attempts.failing, events.noticed = set(total["failing"].tolist()), total["noticed"]
+    fold.causes.tables = {
+        _kind_and_cause(name): table for name, table in total.items() if name.startswith(CAUSE)
+    }
     words = sorted(name.removeprefix("event_") for name in total if name.startswith("event_"))
     events.counts = np.array([int(total[f"event_{word}"]) for word in words], np.int64)
     figures = fold.finish(words, total["busy"].tolist())
     figures.state = total
     return figures
+
+
+def _kind_and_cause(name: str) -> tuple[str, str]:
+    kind, _, cause = name.removeprefix(CAUSE).partition("_")
+    return kind, cause
 
 
 def _add_padded(one: np.ndarray, other: np.ndarray) -> np.ndarray:

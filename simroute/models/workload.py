@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,10 +98,7 @@ class Block:
 
     def __post_init__(self) -> None:
         self.size = len(self.arrival)
-
-    @cached_property
-    def lists(self) -> RequestLists:
-        return RequestLists(*(getattr(self, name).tolist() for name in RequestLists._fields))
+        self.lists = RequestLists(*(getattr(self, name).tolist() for name in RequestLists._fields))
 
 
 class WorkloadModel:

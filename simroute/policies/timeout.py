@@ -9,6 +9,9 @@ from typing import Annotated
 from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.params import Doc, Period
 
+TOTAL, FIRST_TOKEN = "total", "first token"
+"""What reports call the two limits."""
+
 
 @layer("timeout")
 @dataclass
@@ -35,10 +38,12 @@ class Timeout:
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
         if call.request.streamed:
             return self._stream(call, send, world)
-        return world.within(self.total, send(call))
+        return world.within(self.total, send(call), TOTAL)
 
     async def _stream(self, call: Call, send: Send, world: World) -> Outcome:
         end = world.now() + self.total
-        first = self.total if self.first_token is None else min(self.first_token, self.total)
-        outcome = await world.within(first, send(call))
-        return outcome.wrap(lambda rest: world.within(max(0.0, end - world.now()), rest))
+        if self.first_token is None or self.first_token >= self.total:
+            outcome = await world.within(self.total, send(call), TOTAL)
+        else:
+            outcome = await world.within(self.first_token, send(call), FIRST_TOKEN)
+        return outcome.wrap(lambda rest: world.within(max(0.0, end - world.now()), rest, TOTAL))

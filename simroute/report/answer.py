@@ -41,6 +41,11 @@ def sentences(run: RunDocuments) -> list[str]:
         if policies:
             verb = verbs[len(policies) > 1]
             lines.append(f"{_enumerate(policies)} {verb} the promise that {promise['words']}.")
+    lines += [
+        f"{clean(entry['policy'], 40)} misses it because {clean(entry['because'], 200)}."
+        for entry in run.summary["verdict"]
+        if "because" in entry
+    ]
     lines.append(_cheapest(run))
     if run.summary["replications"] == 1:
         lines.append("This is one replication: it gives no interval, and nothing is shown by it.")

@@ -9,6 +9,7 @@ tritanopia (Machado, Oliveira and Fernandes 2009); dashes, markers and patterns 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import count
 from typing import NamedTuple
 from zlib import crc32
 
@@ -58,6 +59,21 @@ PACKAGED = (
     "recorded",
 )
 """The packaged policies, each with the colour of its place here; other names follow from a hash."""
+CAUSES = (
+    "provider 529",
+    "timed out here: total",
+    "late: complete answer",
+    "late: first token",
+    "rate limited",
+    "refused: breaker",
+    "timed out here: first token",
+    "provider 500",
+    "provider 503",
+    "hang",
+    "refused: budget",
+    "truncated",
+)
+"""The commonest causes of failure, each with the look of its place here."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 MARKERS = (
     "circle",
@@ -99,6 +115,11 @@ def kind_look(index: int) -> Look:
     return _look(index, KINDS)
 
 
+def cause_looks(names: Iterable[str]) -> dict[str, Look]:
+    """The look of each cause of failure, the same in all pictures as long as it is a common one."""
+    return _looks(names, KINDS, CAUSES)
+
+
 def _looks(names: Iterable[str], palette: Sequence[str], fixed: Sequence[str]) -> dict[str, Look]:
     """A look for each name; no two are the same, and colours repeat only when all are in use."""
     wanted = list(dict.fromkeys(names))
@@ -106,8 +127,7 @@ def _looks(names: Iterable[str], palette: Sequence[str], fixed: Sequence[str]) -
     size = len(palette)
     for name in sorted(set(wanted) - set(fixed)):
         start = crc32(name.encode("utf-8", "surrogatepass")) % size
-        turn = len(places) // size * size
-        order = [turn + (start + step) % size for step in range(size)]
+        order = (turn * size + (start + step) % size for turn in count() for step in range(size))
         places[name] = next(place for place in order if place not in places.values())
     return {name: _look(places[name], palette) for name in wanted}
 

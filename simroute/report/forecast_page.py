@@ -15,8 +15,11 @@ from simroute.report.html import (
     render_picture,
     small,
 )
-from simroute.report.picture import Cell, Json, MarkedTable, Picture, grade_cell
+from simroute.report.picture import Cell, Json, MarkedTable, Picture
 from simroute.text import clean, span
+
+MARKS = {"good": "yes", "fair": "open", "bad": "no"}
+"""Grade -> mark of a cell."""
 
 
 def draw_pictures(summary: Json) -> dict[str, Picture]:
@@ -58,7 +61,7 @@ def _verdict(summary: Json) -> MarkedTable:
         came, coverage = row["actual"], summary["coverage"].get(name)
         cells = [
             Cell(row["name"]),
-            grade_cell(row["grade"]),
+            Cell(row["grade"] or "", MARKS.get(row["grade"], "")),
             Cell(span(row["median"], row["low"], row["high"], row["unit"])),
             Cell("not in the log" if came is None else span(came, None, None, row["unit"])),
             Cell({True: "yes", False: "no", None: ""}[row["held"]]),

@@ -28,6 +28,7 @@ WORDS = {
     "feature",
     "outcome",
     "error",
+    "cause",
     "target",
     "provider",
     "cached",
@@ -106,6 +107,7 @@ class Frames:
         weather = world.weather
         words = {
             "error": ledger.errors.words,
+            "cause": ledger.causes.words,
             "task": weather.tasks,
             "user": weather.users,
             "feature": weather.features,
@@ -160,6 +162,7 @@ COLUMNS = {
         "quality",
         "cached",
         "false_hit",
+        "cause",
     ],
     "attempts": [
         "policy",
@@ -181,6 +184,7 @@ COLUMNS = {
         "cost_usd",
         "abandoned",
         "probe",
+        "cause",
     ],
     "events": [
         "policy",

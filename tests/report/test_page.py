@@ -104,6 +104,7 @@ def test_the_sections_come_as_question_answer_evidence_assumptions(seen):
     assert found == [
         "answer",
         "what-happened",
+        "what-failed-and-why",
         "what-it-costs",
         "how-slow",
         "how-good",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simroute.report.figures import (
+    causes,
     latency,
     money,
     over_time,
@@ -25,6 +26,7 @@ SECTIONS: dict[str, dict[str, Draw]] = {
         "breakers": over_time.breakers,
         "targets_over_time": over_time.targets,
     },
+    "What failed, and why": {"misses": causes.misses, "repaired": causes.repaired},
     "What it costs": {
         "cost_success": money.cost_success,
         "spend_by_model": spend.by_model,
@@ -50,6 +52,7 @@ REPLAY: dict[str, dict[str, Draw]] = {
         "observed": replay.origin,
     },
     "What happened": SECTIONS["What happened"],
+    "What failed, and why": SECTIONS["What failed, and why"],
     "What it costs, and whose": {
         "cost_success": money.cost_success,
         "spend_by_model": spend.change_by_model,

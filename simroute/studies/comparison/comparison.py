@@ -16,6 +16,8 @@ from simroute.models.random import fingerprint
 from simroute.statistics.intervals import Interval
 from simroute.statistics.multiple import simultaneous_difference
 from simroute.studies.bound.gap import Bound
+from simroute.studies.comparison.cause_sentences import failure_line, main_cause
+from simroute.studies.comparison.causes import cause_groups
 from simroute.studies.comparison.estimates import metric_interval, series_interval
 from simroute.studies.comparison.steady_state import sentence, steady_estimates
 from simroute.studies.comparison.stopping import stopping_outcome, study_confidence
@@ -62,6 +64,7 @@ class Comparison:
 
     def __post_init__(self) -> None:
         configuration = self.configuration
+        self._by: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
         self._complete_evidence()
         numbers = range(self.replications) if self.numbers is None else self.numbers
         if configuration.study.replication is not None:
@@ -89,7 +92,17 @@ class Comparison:
             self.intervals,
             self.confidence,
             self.residual(),
+            self._main_cause,
         )
+
+    def _main_cause(self, policy: str) -> str | None:
+        configuration = self.configuration
+        return main_cause(self.by(policy), configuration.policies[policy], configuration.scenario)
+
+    def failures(self, policy: str) -> str | None:
+        """Why requests of a policy failed, and which sends failed and were repaired, in a line;
+        None where nothing failed."""
+        return failure_line(self.by(policy), self.configuration.policies[policy])
 
     def residual(self) -> float | None:
         """The distance between the success of a replay and that of its log; None without a log."""
@@ -130,8 +143,11 @@ class Comparison:
 
     def verdict_lines(self) -> list[str]:
         """The verdict in sentences."""
+        failures = {policy: self.failures(policy) for policy in self.runs}
+        told = [f"  {policy}: {line}" for policy, line in failures.items() if line is not None]
         return [
             *self._verdict_sentences,
+            *(["What failed, and why:", *told] if told else []),
             *([] if self.until is None else [self.until["why"]]),
             *(sentence(policy, estimate) for policy, estimate in self.steady.items()),
             *([] if self.yearly is None else yearly_sentences(self.yearly)),
@@ -173,16 +189,22 @@ class Comparison:
     def _policy(self, policy: str) -> dict[str, Any]:
         """The entry of a policy in summary.json."""
         metrics = {name: interval.plain() for name, interval in self.intervals[policy].items()}
-        by = {
-            kind: {word: self._row(policy, kind, word, row) for word, row in table.items()}
-            for kind, table in self.runs[policy][0].by.items()
-        }
         return {
             "formula": self.configuration.formula(policy),
             "metrics": metrics,
             **({} if self.bound is None else {"regret": self.gaps[policy]}),
-            "by": by,
+            "by": self.by(policy),
         }
+
+    def by(self, policy: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """Figures of a policy by target, task, cause of failure …, with their intervals."""
+        if policy not in self._by:
+            runs = self.runs[policy]
+            self._by[policy] = {
+                kind: {word: self._row(policy, kind, word, row) for word, row in table.items()}
+                for kind, table in runs[0].by.items()
+            } | cause_groups(runs, self.confidence)
+        return self._by[policy]
 
     def _row(self, policy: str, kind: str, word: str, keys: Iterable[str]) -> dict[str, Any]:
         """Figures of a target, task, user … with their intervals."""

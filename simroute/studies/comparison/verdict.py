@@ -3,7 +3,7 @@ cannot be told."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from simroute.models import spec
@@ -37,6 +37,7 @@ Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
 Intervals = Mapping[str, Mapping[str, Interval]]
 """policy -> metric -> interval."""
+Reason = Callable[[str], "str | None"]
 COST = "cost_per_1k_requests_usd"
 
 
@@ -46,11 +47,13 @@ def verdict(
     intervals: Intervals,
     confidence: Confidence = NOMINAL,
     residual: float | None = None,
+    reason: Reason = lambda policy: None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """(an entry for each policy, as in summary.json; the same in sentences).
 
     `confidence`: that of the intervals; `residual`: in a replay, the distance between the success
-    of the log's own routing, replayed, and the log's.
+    of the log's own routing, replayed, and the log's; `reason`: what makes a policy miss the
+    promised success.
     """
     metric = success_metric(scenario)
     entries = [
@@ -62,6 +65,8 @@ def verdict(
         )
         for policy, values in series.items()
     ]
+    for entry in entries:
+        _explain(entry, requirements(scenario)[0], intervals[entry["policy"]], reason)
     good = [entry["policy"] for entry in entries if entry["meets_slo"]]
     lines = [f"Promise: {describe_promise(scenario)}{_condition(scenario)}:"]
     lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
@@ -132,6 +137,16 @@ def _doubt(
         return entry | {"why": f"{entry['why']}; {off}"}
     why = f"undecided: {percent(mean)} in the replay, but {off}"
     return entry | {"meets_slo": None, "why": why}
+
+
+def _explain(
+    entry: dict[str, Any], success: Requirement, intervals: Mapping[str, Interval], reason: Reason
+) -> None:
+    """Add what makes a policy miss the promised success, where one cause does."""
+    if entry["meets_slo"] is False and success.is_met(intervals[success.metric]) is False:
+        because = reason(entry["policy"])
+        if because is not None:
+            entry |= {"why": f"{entry['why']}, because {because}", "because": because}
 
 
 def _figures(promised: list[Requirement], intervals: Mapping[str, Interval]) -> str:

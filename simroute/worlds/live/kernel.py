@@ -43,8 +43,8 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def within(seconds: float, work: Awaitable[Outcome]) -> Outcome:
-    """Returns the outcome of `work`, or status 408 after `seconds`.
+async def within(seconds: float, work: Awaitable[Outcome], limit: str = "") -> Outcome:
+    """Returns the outcome of `work`, or status 408 with this `limit` after `seconds`.
 
     Cancels its own task at the deadline and catches that cancellation, as asyncio.timeout does. A
     loop may offer `call_late`, a timer that fires after the replies of the same instant.
@@ -67,7 +67,7 @@ async def within(seconds: float, work: Awaitable[Outcome]) -> Outcome:
         return await work
     except asyncio.CancelledError:
         if expired and task.uncancel() <= before:
-            return Outcome(408, error="timeout")
+            return Outcome(408, error="timeout", limit=limit)
         raise
     finally:
         timer.cancel()

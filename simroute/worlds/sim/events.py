@@ -71,8 +71,9 @@ class Service(Wake):
         """Begins. Raises RuntimeError when it has begun before."""
         raise NotImplementedError
 
-    def abandon(self) -> None:
-        """Nobody waits for it any more."""
+    def abandon(self, limit: str | None = None) -> None:
+        """Nobody waits for it any more, because this limit of time was reached; None: for another
+        reason."""
         raise NotImplementedError
 
     def wait(self) -> Generator[Any, Any, Outcome]:

@@ -26,13 +26,14 @@ LATE = NORMAL + 1  # deadlines: after every reply of the same instant
 
 
 class Deadline:
-    """One open `within`: the task behind it, whether it still counts, whether its scope caught the
-    cancellation."""
+    """One open `within`: the task behind it, what its limit is called, whether it still counts,
+    whether its scope caught the cancellation."""
 
-    __slots__ = ("caught", "live", "task")
+    __slots__ = ("caught", "limit", "live", "task")
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, limit: str) -> None:
         self.task = task
+        self.limit = limit
         self.live = True
         self.caught = False
 
@@ -108,14 +109,14 @@ class Task:
         if not deadline.caught:
             raise RuntimeError(CANCELLATION_SWALLOWED)
 
-    def cancel(self) -> None:
-        """Unwinds all of it, for good."""
+    def cancel(self, *deadline: Deadline) -> None:
+        """Unwinds all of it, for good; because of a deadline of another task, if one is given."""
         if self._work is None:
             return
         work, self._work, self.waits = self._work, None, None
         outer, self._kernel.current = self._kernel.current, self
         try:
-            work.throw(Cancelled())
+            work.throw(Cancelled(*deadline))
         except Cancelled:
             return
         except StopIteration:
@@ -205,7 +206,9 @@ class Kernel:
         yield wake
 
     @coroutine
-    def within(self, seconds: float, work: Awaitable[Outcome]) -> Generator[Any, Any, Outcome]:
+    def within(
+        self, seconds: float, work: Awaitable[Outcome], limit: str = ""
+    ) -> Generator[Any, Any, Outcome]:
         if not seconds >= 0:
             raise ValueError(f"cannot wait for {seconds} s")
         if isinstance(work, Service):
@@ -216,8 +219,8 @@ class Kernel:
                 try:
                     outcome: Outcome = yield work.awaited or work
                     return outcome
-                except BaseException:  # an outer deadline, a lost race
-                    work.abandon()
+                except BaseException as cut:  # an outer deadline, a lost race
+                    work.abandon(reached_limit(cut))
                     raise
             driven: Any = work.wait()
         else:
@@ -225,7 +228,7 @@ class Kernel:
             if isinstance(work, Scheduled) and work.due <= self.env._now + seconds:
                 outcome = yield from driven
                 return outcome
-        deadline = self._deadline(seconds)
+        deadline = self._deadline(seconds, limit)
         try:
             outcome = yield from driven
             return outcome
@@ -233,7 +236,7 @@ class Kernel:
             if cut.args != (deadline,):
                 raise
             deadline.caught = True
-            return Outcome(408, error="timeout")
+            return Outcome(408, error="timeout", limit=limit)
         finally:
             deadline.live = False
 
@@ -253,20 +256,24 @@ class Kernel:
                 gate.open(outcome)
 
         tasks = [CallingTask(self, work, done) for work in works]
+        deadline: tuple[Deadline, ...] = ()
         try:
             for task in tasks:
                 task.start()
             return await gate  # type: ignore[no-any-return]
+        except Cancelled as cut:
+            deadline = cut.args
+            raise
         finally:
             for task in tasks:
-                task.cancel()
+                task.cancel(*deadline)
 
     def gate(self) -> SimGate:
         return SimGate(self)
 
-    def _deadline(self, seconds: float) -> Deadline:
+    def _deadline(self, seconds: float, limit: str) -> Deadline:
         assert self.current is not None
-        deadline = Deadline(self.current)
+        deadline = Deadline(self.current, limit)
         if seconds != math.inf:
             when = self.env._now + seconds
             heap = self._deadlines
@@ -328,6 +335,13 @@ class Kernel:
         queue, step = self.queue, self.env.step
         while queue and not finished():
             step()
+
+
+def reached_limit(cut: BaseException) -> str | None:
+    """What the limit is called by which a call was given up; None if it was for another reason (a
+    lost race, the end of its request)."""
+    deadline = cut.args[0] if isinstance(cut, Cancelled) and cut.args else None
+    return deadline.limit if isinstance(deadline, Deadline) else None
 
 
 def _is_ok(outcome: Outcome) -> bool:

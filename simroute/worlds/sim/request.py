@@ -218,6 +218,7 @@ class SimRequest(Task):
                 math.nan,
                 self.ungraded,
                 False,
+                0,
             )
             self._leave()
         elif outcome.rest is None or streaming:
@@ -281,6 +282,7 @@ class SimRequest(Task):
             self._failover() if ok else math.nan,
             self.ungraded,
             ok and upstream is not None and upstream.target.provider in self.forbids,
+            0 if ok else world.ledger.causes.code(outcome.cause),
         )
         self._leave()
 

@@ -25,6 +25,7 @@ REQUEST_ROW = RowFormat(
         "failover_s": np.float64,
         "ungraded": np.bool_,
         "forbidden": np.bool_,
+        "cause": np.int32,
     }
 )
 """What is known of a request when it has closed; its block knows the rest."""
@@ -60,6 +61,7 @@ def emit_requests(ledger: Ledger, block: Any, rows: list[bytes]) -> None:
         "failover_s": closed["failover_s"],
         "ungraded": closed["ungraded"],
         "forbidden": closed["forbidden"],
+        "cause": closed["cause"],
     }
     if block.team is not None:
         chunk["team"] = block.team

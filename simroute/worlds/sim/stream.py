@@ -9,6 +9,7 @@ from typing import Any
 
 from simroute.core import Outcome, Rest
 from simroute.worlds.sim.events import Scheduled, Service
+from simroute.worlds.sim.kernel import reached_limit
 
 
 class StreamRest(Rest, Scheduled):
@@ -30,5 +31,9 @@ class StreamRest(Rest, Scheduled):
 
 @coroutine
 def _wait(attempt: Service) -> Generator[Any, Any, Outcome]:
-    outcome: Outcome = yield attempt
+    try:
+        outcome: Outcome = yield attempt
+    except BaseException as cut:  # nobody reads on
+        attempt.abandon(reached_limit(cut))
+        raise
     return outcome

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from simpy.events import NORMAL
 
 from simroute.core import Call, Outcome
+from simroute.core.outcome import timed_out
 from simroute.ledger import ATTEMPT_ROW, Ledger
 from simroute.worlds.sim.events import CALLED_OFF, Callbacks, Service, Wake
-from simroute.worlds.sim.kernel import Kernel
+from simroute.worlds.sim.kernel import Kernel, reached_limit
 from simroute.worlds.sim.request import Answer, OpenBlock, SimRequest
 from simroute.worlds.sim.stream import StreamRest
 
@@ -48,11 +49,10 @@ class Attempt(Service):
     decode: float  # from the first token to the last; negative: there will be no answer
     quality: float
     card: RateCard  # what it costs: the price when it began
-    # of a streamed call in the line: its service begins, and with it is known whether a first token
-    # will come (`awaited`)
-    turn: Wake | None
+    turn: Wake | None  # of a streamed call in the line: it begins, and `awaited` is known
     abandoned: bool
     left: float  # when the one that waited for an abandoned call stopped waiting
+    cause: str  # why it failed, once it has: as `Outcome.cause` has it
 
     __slots__ = tuple(__annotations__)
     __init__ = object.__init__  # `start` sets the fields
@@ -92,23 +92,24 @@ class Attempt(Service):
                 yield self.turn
             outcome: Outcome = yield self.awaited or self
             return outcome
-        except BaseException:  # nobody waits for it any more
-            self.abandon()
+        except BaseException as cut:  # nobody waits for it any more
+            self.abandon(reached_limit(cut))
             raise
 
-    def abandon(self) -> None:
+    def abandon(self, limit: str | None = None) -> None:
         """Nobody waits for it: it runs on and is billed whole, or (`abandoned: stops`) stops here
         and is billed so far."""
         if self.callbacks is None or self.abandoned:
             return
         upstream = self.upstream
         self.abandoned, self.left = True, upstream.kernel.env._now
+        self.cause = "" if limit is None else timed_out(limit)
         if not upstream.stops:
             self.request.unbilled = [*(self.request.unbilled or ()), upstream.name]
             return
         self.callbacks = CALLED_OFF
         if self.due == math.inf:
-            upstream.forget(self)
+            upstream.waiting.remove(self)
         elif upstream.slots is not None and self.began >= 0:
             upstream.leave(self, self.left)
         # an error or a hang costs nothing, nor what has not begun
@@ -141,7 +142,7 @@ class Attempt(Service):
         answer, usd = new(Answer, (block.question[i], self.quality, graded)), nano / 1e9
         self._value = outcome = new(
             Outcome,
-            (200, upstream.name, "", None, usd, tokens_in, tokens_out, "", "no", answer, None),
+            (200, upstream.name, "", None, usd, tokens_in, tokens_out, "", "no", answer, None, ""),
         )
         upstream.add_row(
             pack(
@@ -162,6 +163,7 @@ class Attempt(Service):
                 nano,
                 False,
                 self.probe,
+                0,
             )
         )
         self.awaited = None  # no cycle: a first token knows its rest, and that its attempt
@@ -184,10 +186,11 @@ class Attempt(Service):
             request.unbilled.remove(upstream.name)
         if self.status == 200:  # and abandoned: an answer without a grade, seen or not
             request.ungraded |= not upstream.graded[request.block.task[request.i]]
-        name, wait, (tokens_in, tokens_out, nano) = upstream.name, self.retry_after, bill
-        usd = nano / 1e9
-        self._value = Outcome(self.status, name, self.error, wait, usd, tokens_in, tokens_out)
-        self._close(tokens_in, tokens_out, nano)
+        name, wait, usd = upstream.name, self.retry_after, bill[2] / 1e9
+        self._value = Outcome(self.status, name, self.error, wait, usd, *bill[:2])
+        if not self.abandoned:
+            self.cause = self._value.cause
+        self._close(*bill)
         self.resume()
 
     def produced(self, now: float) -> int:
@@ -239,6 +242,7 @@ class Attempt(Service):
                 nano,
                 abandoned,
                 self.probe,
+                upstream.ledger.causes.code(self.cause),
             )
         )
         self.awaited = None  # no cycles: a first token knows its rest, and that its attempt
@@ -248,8 +252,7 @@ class Attempt(Service):
 
 
 END: Callbacks = (Attempt.end,)
-NOTHING = 0, 0, 0
-"""A bill."""
+NOTHING = 0, 0, 0  # a bill
 
 
 class Upstream:
@@ -280,7 +283,7 @@ class Upstream:
         self.busy_seconds = 0.0
         self.stops = scenario.abandoned == "stops"
         self._hang_limit, self._closes = scenario.hang_limit, closes
-        self._waiting: deque[Attempt] = deque()
+        self.waiting: deque[Attempt] = deque()
         self.until = -math.inf
         self.refresh(0.0)
 
@@ -294,7 +297,7 @@ class Upstream:
         """Where slots or rates are limited: refuses a call, begins it, or has it wait."""
         slots, request = self.slots, attempt.request
         full = slots is not None and self.busy >= slots
-        if full and len(self._waiting) >= self.room:
+        if full and len(self.waiting) >= self.room:
             self._refuse(attempt, 503, "overloaded", None)
         elif self.limits is not None and (wait := self._ask_limits(request, now)) is not None:
             if wait == math.inf:
@@ -304,7 +307,7 @@ class Upstream:
         elif full:
             attempt.due = math.inf
             attempt.turn = Wake() if request.streamed else None
-            self._waiting.append(attempt)
+            self.waiting.append(attempt)
         else:
             self.begin(attempt, now)
 
@@ -321,15 +324,11 @@ class Upstream:
         until = now if now < self._closes else self._closes
         if until > attempt.began:
             self.busy_seconds += until - attempt.began
-        if self._waiting:
-            following = self._waiting.popleft()
+        if self.waiting:
+            following = self.waiting.popleft()
             if following.turn is not None:
                 self.kernel.schedule(following.turn, now)
             self.begin(following, now)
-
-    def forget(self, attempt: Attempt) -> None:
-        """Takes a call that has not begun out of the line."""
-        self._waiting.remove(attempt)
 
     def _ask_limits(self, request: Any, now: float) -> float | None:
         """None if the call is within the rate limits, else the seconds to wait."""
@@ -395,6 +394,6 @@ class Upstream:
         else:
             request.rests.append(rest)
         attempt.awaited = token = Wake()
-        token._value = new(Outcome, (200, self.name, "", None, 0.0, 0, 0, "", "no", None, rest))
+        token._value = new(Outcome, (200, self.name, "", None, 0.0, 0, 0, "", "no", None, rest, ""))
         attempt.due = due = attempt.began + attempt.first
         self.kernel.schedule(token, due)

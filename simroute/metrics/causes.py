@@ -1,0 +1,117 @@
+"""Why requests failed or came late, and which sends failed and were repaired: counts by cause,
+target and task."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from simroute.ledger import Chunk
+from simroute.metrics.tallies import OK, Context
+
+FAILED, LATE, REPAIRED = "cause", "late", "repaired"
+"""Failed requests by what ended them; successful requests that kept neither `slo.latency` nor
+`slo.ttft`; sends that failed within requests that succeeded."""
+LATE_WORDS = ("late: complete answer", "late: first token")
+TIMED_OUT = "timed out here"
+"""How causes begin that are limits of time of the policy's own (`Outcome.cause`)."""
+NO_TARGET = "(none)"
+"""Stands for the target of a request that nobody was asked for."""
+
+CauseCounts = dict[str, list[tuple[str, str, str, int]]]
+"""Kind (`FAILED` …) -> cause, target, task and number, in this order; only what happened."""
+Tables = dict[tuple[str, str], np.ndarray]
+"""(kind, cause) -> numbers by target (row; the first: none) and task (column)."""
+
+
+class Causes:
+    """A fold over requests and their sends. Rows without a `cause`, as those of logs, count
+    nothing."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._shape = len(context.providers) + 1, len(context.names["task"])
+        self._pending: list[Chunk] = []  # failed sends of requests that have not closed
+        # (kind, cause, its target, the target of the last failed send, task), codes from -1 on
+        self._counts: Counter[tuple[str, int, int, int, int]] = Counter()
+        self.tables: Tables | None = None  # once made, or merged from parts
+
+    def add(self, table: str, chunk: Chunk) -> None:
+        if "cause" not in chunk:
+            return
+        if table == "attempts":
+            failed = (chunk["cause"] > 0) & (chunk["request_id"] >= 0)
+            if failed.any():
+                columns = ("request_id", "attempt", "target", "cause")
+                self._pending.append({name: chunk[name][failed] for name in columns})
+        elif table == "requests":
+            self._requests(chunk)
+
+    def _requests(self, chunk: Chunk) -> None:
+        task, target, cause = chunk["task"], chunk["target"], chunk["cause"]
+        ok = chunk["outcome"] == OK
+        last = np.full(len(task), -1)
+        sends = self._take(int(chunk["request_id"][0]), len(task))
+        if sends is not None:
+            place = sends["place"]
+            last[place] = sends["target"]  # of several, the last one stays
+            mended = ok[place]
+            mine = (sends["cause"][mended], sends["target"][mended])
+            self._count(REPAIRED, *mine, mine[1], task[place[mended]])
+        self._count(FAILED, *(column[~ok] for column in (cause, target, last, task)))
+        begins_late, late = self._late(chunk, ok)
+        for word, rows in enumerate((late & ~begins_late, begins_late)):
+            code = np.full(int(rows.sum()), word)
+            self._count(LATE, code, *(column[rows] for column in (target, target, task)))
+
+    def _late(self, chunk: Chunk, ok: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which successful requests have their first token too late; which have anything so."""
+        promised = self._context.slo_ttft
+        begins_late = ok & (chunk["ttft_s"] > (np.inf if promised is None else promised))
+        return begins_late, begins_late | ok & ~(chunk["latency_s"] <= self._context.slo_latency)
+
+    def _take(self, first: int, size: int) -> Chunk | None:
+        """Removes and returns the failed sends of the `size` requests from `first` on, in order,
+        with the `place` of each one's request among these; None if there are none."""
+        if not self._pending:
+            return None
+        names = self._pending[0]
+        whole = {name: np.concatenate([chunk[name] for chunk in self._pending]) for name in names}
+        place = whole["request_id"] - first
+        mine = (place >= 0) & (place < size)
+        self._pending = (
+            [] if mine.all() else [{name: column[~mine] for name, column in whole.items()}]
+        )
+        order = np.lexsort((whole["attempt"][mine], place[mine]))
+        whole["place"] = place
+        return {name: column[mine][order] for name, column in whole.items()}
+
+    def _count(self, kind: str, *columns: np.ndarray) -> None:
+        rows, counts = np.unique(np.array(columns), axis=1, return_counts=True)
+        for code, count in zip(rows.T.tolist(), counts.tolist(), strict=True):
+            self._counts[kind, *code] += count
+
+    def to_tables(self, words: Sequence[str]) -> Tables:
+        """The counts by kind and cause. words: causes by code."""
+        if self.tables is None:
+            self.tables = {}
+            for (kind, code, target, last, task), count in self._counts.items():
+                cause = LATE_WORDS[code] if kind == LATE else words[code]
+                # a limit of time does not know who was asked last
+                row = last if target < 0 and cause.startswith(TIMED_OUT) else target
+                table = self.tables.setdefault((kind, cause), np.zeros(self._shape, np.int64))
+                table[row + 1, task] += count
+        return self.tables
+
+    def finish(self, words: Sequence[str]) -> CauseCounts:
+        """The counts in words. words: causes by code."""
+        targets = [NO_TARGET, *self._context.names["target"]]
+        tasks = self._context.names["task"]
+        result: CauseCounts = {FAILED: [], LATE: [], REPAIRED: []}
+        for (kind, cause), table in sorted(self.to_tables(words).items()):
+            for target, task in zip(*np.nonzero(table), strict=True):
+                count = int(table[target, task])
+                result[kind].append((cause, targets[target], tasks[task], count))
+        return result

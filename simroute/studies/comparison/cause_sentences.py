@@ -1,0 +1,179 @@
+"""Why requests failed, in words: a line for a policy, and what makes a policy miss its promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from simroute.metrics.causes import FAILED, LATE, NO_TARGET, REPAIRED
+from simroute.models import spec
+from simroute.policies.timeout import Timeout
+from simroute.studies.comparison.promise import IN_TIME, success_metric
+from simroute.text import clean, duration
+
+By = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""`by` of a policy in summary.json."""
+NAMED, LEAST = 3, 0.05
+"""Causes that a line names at most, and the share of all that each has; of more than one other, the
+sum."""
+MOST, FEWEST = 0.5, 0.1
+"""A part (task, target) is named that has more than this share, and so much more of it than of all
+requests or sends."""
+WORDS = {"timed out here: total": "timed out here", "timed out here: first token": "no first token"}
+
+
+def failure_line(by: By, layers: Mapping[str, Any]) -> str | None:
+    """The shares of a policy's requests that failed, by cause, and of its sends that failed and
+    were repaired; None where nothing failed. layers: the policy's."""
+    parts = []
+    if by[FAILED]:
+        parts.append(f"{_brief(_total(by[FAILED]))} failed: {_listed(by, FAILED, layers)}")
+    if by[REPAIRED]:
+        parts.append(
+            f"{'' if parts else 'none failed; '}{_brief(_total(by[REPAIRED]))} of the sends "
+            f"failed and were repaired: {_listed(by, REPAIRED, layers)}"
+        )
+    return "; ".join(parts) or None
+
+
+def main_cause(by: By, layers: Mapping[str, Any], scenario: spec.Scenario) -> str | None:
+    """What makes more than half of the misses of the promised success, as the rest of "because …":
+    a cause, or lateness of either kind; None where nothing does. An answer that comes late is a
+    miss where the promise has a limit of time."""
+    timed = success_metric(scenario) == IN_TIME
+    misses = {
+        (kind, cause): figures["share"]["mean"] or 0.0
+        for kind in ((FAILED, LATE) if timed else (FAILED,))
+        for cause, figures in by[kind].items()
+    }
+    half = MOST * sum(misses.values())
+    kind, cause = max(misses, key=lambda each: misses[each], default=("", ""))
+    if not cause or misses[kind, cause] <= half:
+        late = _total(by[LATE]) if timed else 0.0
+        return (
+            f"{_brief(late)} of requests are answered later than promised" if late > half else None
+        )
+    return _clause(cause, _Where(by, kind, cause), layers, scenario)
+
+
+class _Where:
+    """Of which requests a cause is: a share of all of them, or of a task that has most of it."""
+
+    def __init__(self, by: By, kind: str, cause: str) -> None:
+        task, self.target = _main_part(by, kind, cause, "task"), _only_target(by, kind, cause)
+        if task is None:
+            self.share, self.work = by[kind][cause]["share"]["mean"] or 0.0, ""
+        else:
+            number = by[f"{kind}_by_task"][cause][task]["mean"]
+            self.share, self.work = number / by["task"][task]["requests"]["mean"], f"{task} "
+
+    def of(self, what: str = "requests") -> str:
+        """Such as "4 % of reasoning requests"."""
+        return f"{_brief(self.share)} of {clean(self.work, 40)}{what}"
+
+
+def _clause(cause: str, where: _Where, layers: Mapping[str, Any], scenario: spec.Scenario) -> str:
+    """What happened to how many requests."""
+    target = "a provider" if where.target is None else clean(where.target, 40)
+    slo, word, limit = scenario.slo, cause.partition(": ")[2], _limits(cause, layers)
+    if cause.startswith("timed out here"):
+        first = " for the first token" if word == "first token" else ""
+        return f"its {limit}{' ' if limit else ''}timeout{first} ends {where.of()}"
+    if cause.startswith("refused: "):
+        return f"its {clean(word, 40)} refuses {where.of()}"
+    if cause.startswith("provider "):
+        return f"{target} answers {where.of()} with status {cause.split()[1]}"
+    phrases = {
+        "rate limited": f"the rate limit of {target} refuses {where.of()}",
+        "rate limited: too large": f"{where.of()} are larger than the rate limit of {target}",
+        "overloaded": f"the queue of {target} has no room for {where.of()}",
+        "hang": f"{target} never answers {where.of()}",
+        "truncated": f"{where.of('answers')} from {target} break off",
+        "client error": f"{where.of()} are refused for what they ask (client error)",
+    }
+    if slo.latency is not None:
+        phrases["late: complete answer"] = (
+            f"{where.of()} are answered later than after {duration(slo.latency)}"
+        )
+    if slo.ttft is not None:
+        phrases["late: first token"] = (
+            f"{where.of()} have their first token later than after {duration(slo.ttft)}"
+        )
+    return phrases.get(cause, f"{where.of()} end with: {clean(cause, 60)}")
+
+
+def _total(causes: Mapping[str, Any]) -> float:
+    return sum(figures["share"]["mean"] or 0.0 for figures in causes.values())
+
+
+def _listed(by: By, kind: str, layers: Mapping[str, Any]) -> str:
+    """The commonest causes of a kind, each with its share and where most of it was."""
+    parts, causes = [], list(by[kind].items())
+    least = LEAST * _total(by[kind])
+    named = max(1, sum((row["share"]["mean"] or 0.0) >= least for _, row in causes[:NAMED]))
+    named += named + 1 == len(causes)  # a single other one has a name as well
+    for cause, figures in causes[:named]:
+        limit = _limits(cause, layers)
+        after = f" {'in' if cause in WORDS and cause != 'timed out here: total' else 'after'} "
+        word = f"{WORDS.get(cause, clean(cause, 40))}{f'{after}{limit}' if limit else ''}"
+        parts.append(f"{_brief(figures['share']['mean'])} {word}{_place(by, kind, cause)}")
+    if named < len(causes):
+        rest = dict(causes[named:])
+        parts.append(f"{_brief(_total(rest))} {len(rest)} other causes")
+    return ", ".join(parts)
+
+
+def _brief(share: float | None) -> str:
+    """A share in per cent: of 10 % and more with one decimal, below with two, of a tenth of a per
+    cent with two digits that matter."""
+    each = 100 * (share or 0.0)
+    if each == 100:
+        return "100 %"
+    return f"{each:.1f} %" if each >= 10 else f"{each:.2f} %" if each >= 0.1 else f"{each:.2g} %"
+
+
+def _place(by: By, kind: str, cause: str) -> str:
+    """Such as " (87 % of them reasoning)": the target, or the task, that most of it was at. Of
+    what we ended ourselves, the task comes first."""
+    ours = cause.startswith(("timed out here", "refused", "late"))
+    for part in ("task", "target") if ours else ("target", "task"):
+        name = _main_part(by, kind, cause, part)
+        if name is not None:
+            share = _shares(by[f"{kind}_by_{part}"][cause])[name]
+            part_of = "nearly all" if share > 0.995 else f"{100 * share:.0f} % of them"
+            text = "all" if share == 1 else part_of
+            return f" ({text} {clean(name, 40)})"
+    return ""
+
+
+def _main_part(by: By, kind: str, cause: str, part: str) -> str | None:
+    """The task or target of more than half of it, if it stands out from the others."""
+    unit = {"task": "requests", "target": "attempts"}[part]
+    usual = _shares({name: row[unit] for name, row in by.get(part, {}).items() if unit in row})
+    for name, share in _shares(by[f"{kind}_by_{part}"][cause]).items():
+        if name != NO_TARGET and share > MOST and share > usual.get(name, 0.0) + FEWEST:
+            return name
+    return None
+
+
+def _only_target(by: By, kind: str, cause: str) -> str | None:
+    """The target of nearly all of it."""
+    shares = _shares(by[f"{kind}_by_target"][cause])
+    return next((name for name, share in shares.items() if share > 1 - FEWEST), None)
+
+
+def _shares(figures: Mapping[str, Mapping[str, float | None]]) -> dict[str, float]:
+    """Each name's part of the sum."""
+    means = {name: interval["mean"] or 0.0 for name, interval in figures.items()}
+    total = sum(means.values())
+    return {name: mean / total for name, mean in means.items()} if total else {}
+
+
+def _limits(cause: str, layers: Mapping[str, Any]) -> str:
+    """The limits of time of a policy's timeouts that may have ended a request: "8 s or 30 s"."""
+    key = {"timed out here: total": "total", "timed out here: first token": "first_token"}.get(
+        cause
+    )
+    timeouts: Iterable[Any] = (each for each in layers.values() if isinstance(each, Timeout))
+    values = {getattr(each, key) for each in timeouts} - {None} if key is not None else set()
+    return " or ".join(duration(value) for value in sorted(values))
