@@ -60,6 +60,10 @@ COMMANDS = {
         "simroute.cli.commands.browse",
         "One scenario, policy, layer, metric or format, and what its parameters do.",
     ),
+    "serve": (
+        "simroute.cli.commands.serve",
+        "Serve a policy: OpenAI-compatible, in front of real providers.",
+    ),
     "report": ("simroute.cli.commands.report", "Build report.html again from a run's folder."),
     "check": ("simroute.cli.commands.browse", "Validate files without running them."),
     "completion": (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from simroute.errors import InputError
-from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, loads
+from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, loads, text_length
 from simroute.worlds.live.world import LiveRequest
 
 MOST_TOKENS_DEFAULT = 4096
@@ -52,7 +52,7 @@ def read_request(
         number,
         key,
         arrival,
-        input_tokens=max(1, _characters(body["messages"]) // CHARACTERS_A_TOKEN),
+        input_tokens=max(1, text_length(body["messages"]) // CHARACTERS_A_TOKEN),
         max_output_tokens=MOST_TOKENS_DEFAULT if most is None else most,
         streamed=body.get("stream") is True,
         forbids=forbids,
@@ -103,11 +103,3 @@ def _tags(body: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, str]:
     if problems:
         raise InputError(*problems)
     return {name: value for name, value in tags.items() if value is not None}
-
-
-def _characters(part: Any) -> int:
-    if isinstance(part, str):
-        return len(part)
-    if isinstance(part, dict):
-        return sum(_characters(value) for value in part.values())
-    return sum(_characters(value) for value in part) if isinstance(part, list) else 0

@@ -162,7 +162,7 @@ class Gateway:
         }
         self._ids = count()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._is_closed = False
+        self.is_closed = False
         self.serving = self._build({})
 
     def _build(self, before: Mapping[str, Any]) -> Serving:
@@ -208,7 +208,7 @@ class Gateway:
     async def close(self, drain: float = 30.0) -> None:
         """Takes no more calls, waits up to `drain` seconds for those under way, cancels the others,
         and closes the connections."""
-        self._is_closed = True
+        self.is_closed = True
         others = self._tasks - {asyncio.current_task()}
         if others:
             _, late = await asyncio.wait(others, timeout=drain)
@@ -220,19 +220,29 @@ class Gateway:
 
     # -- calls -------------------------------------------------------------------------------------
 
-    async def complete(self, body: Mapping[str, Any] | None = None, **more: Any) -> Answer:
-        """Returns how a request ended. `more` is added to the body; `forbids` names providers that
-        must not see it. Raises InputError for a wrong body, GatewayClosed."""
-        request = self.request({**(body or {}), **more, "stream": False})
+    async def complete(
+        self,
+        body: Mapping[str, Any] | None = None,
+        *,
+        forbids: frozenset[str] = frozenset(),
+        **more: Any,
+    ) -> Answer:
+        """Returns how a request ended. `more` is added to the body; `forbids`: providers that must
+        not see it. Raises InputError for a wrong body, GatewayClosed."""
+        request = self.request({**(body or {}), **more, "stream": False}, forbids=forbids)
         async with self.open(request) as opened:
             return await opened.whole()
 
     async def stream(
-        self, body: Mapping[str, Any] | None = None, **more: Any
+        self,
+        body: Mapping[str, Any] | None = None,
+        *,
+        forbids: frozenset[str] = frozenset(),
+        **more: Any,
     ) -> AsyncIterator[Chunk]:
         """Yields an answer as it comes. Raises GatewayError without one, or when it breaks off;
         InputError for a wrong body, GatewayClosed."""
-        request = self.request({**(body or {}), **more, "stream": True})
+        request = self.request({**(body or {}), **more, "stream": True}, forbids=forbids)
         async with self.open(request) as opened:
             async for chunk in opened.chunks():
                 yield chunk
@@ -241,16 +251,14 @@ class Gateway:
 
     def request(
         self,
-        body: Mapping[str, Any],
+        body: Any,
         client: str = "",
         tags: Mapping[str, str] | None = None,
+        forbids: frozenset[str] = frozenset(),
     ) -> LiveRequest:
         """The request of a body. Raises InputError."""
-        plain = dict(body)
-        forbids = frozenset(plain.pop("forbids", ()))
-        return read_request(
-            plain, next(self._ids), asyncio.get_running_loop().time(), client, tags, forbids
-        )
+        now = asyncio.get_running_loop().time()
+        return read_request(body, next(self._ids), now, client, tags, forbids)
 
     def open(self, request: LiveRequest, target: str | None = None) -> Opened:
         """What becomes of a request, to be used by `async with`. target: whom to ask first."""
@@ -259,7 +267,7 @@ class Gateway:
     @asynccontextmanager
     async def counted(self) -> AsyncIterator[Serving]:
         """While a call is under way."""
-        if self._is_closed:
+        if self.is_closed:
             raise GatewayClosed("the gateway has been closed")
         task, serving = asyncio.current_task(), self.serving
         assert task is not None
@@ -340,11 +348,18 @@ class Opened:
             yield Chunk(events_of(given))
 
     @property
-    def answer(self) -> Answer:
+    def says_done(self) -> bool:
+        """Whether the stream has told that nothing follows."""
+        given = self.outcome.answer
+        return not isinstance(given, Stream) or given.facts.done
+
+    @property
+    def head(self) -> Answer:
+        """The answer without its body."""
         outcome, request = self.outcome, self.request
         return Answer(
             outcome.status,
-            body_of(outcome.answer),
+            b"",
             outcome.target,
             request.attempts,
             outcome.cached,
@@ -353,6 +368,11 @@ class Opened:
             outcome.by,
             outcome.retry_after,
         )
+
+    @property
+    def answer(self) -> Answer:
+        """The answer, complete."""
+        return self.head._replace(body=body_of(self.outcome.answer))
 
 
 async def _await(rest: Rest) -> Outcome:

@@ -87,7 +87,7 @@ def read_whole(body: bytes, sent_tokens: int) -> Whole:
         raise ValueError("a choice without a message")
     reasons = [str(choice.get("finish_reason") or "") for choice in choices]
     finish = next((reason for reason in reasons if reason != "stop"), "stop")
-    characters = sum(_characters(choice["message"]) for choice in choices)
+    characters = sum(text_length(choice["message"]) for choice in choices)
     return Whole(body, read_usage(data.get("usage"), sent_tokens, characters), finish)
 
 
@@ -115,15 +115,15 @@ def _count(value: Any) -> int | None:
     return int(value)
 
 
-def _characters(part: Any) -> int:
-    """Characters of text in a message or delta, whatever its fields: content, reasoning, refusal,
+def text_length(part: Any) -> int:
+    """Characters of text in messages or deltas, whatever their fields: content, reasoning, refusal,
     arguments of tools."""
     if isinstance(part, str):
         return len(part)
     if isinstance(part, Mapping):
-        return sum(_characters(value) for key, value in part.items() if key not in NOT_TEXT)
+        return sum(text_length(value) for key, value in part.items() if key not in NOT_TEXT)
     if isinstance(part, list):
-        return sum(_characters(value) for value in part)
+        return sum(text_length(value) for value in part)
     return 0
 
 
@@ -180,7 +180,7 @@ class StreamFacts:
         delta, reason = choice.get("delta"), choice.get("finish_reason")
         given = choice.get("index")
         place = given if isinstance(given, int) else 0
-        length = _characters(delta)
+        length = text_length(delta)
         self.characters += length
         held = self.finishes.get(place, "")
         self.finishes[place] = str(reason) if reason is not None else held

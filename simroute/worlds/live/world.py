@@ -13,10 +13,10 @@ from typing import Any, NamedTuple, Protocol
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
 from simroute.core.stack import background_work
 from simroute.worlds.live import kernel
+from simroute.worlds.live.answers import CHARACTERS_A_TOKEN
 from simroute.worlds.periods import Periods
 
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
-CHARACTERS_A_TOKEN = 4
 
 
 class Transport(Protocol):

@@ -1,0 +1,100 @@
+"""A server on a socket: who may connect, for how long nothing may come, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aiohttp import web
+
+from simroute.errors import InputError
+
+MOST_CONNECTIONS, SILENT_S = 1000, 10.0
+"""Connections at once; seconds for which one may be without a request, or in the midst of its
+headers."""
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Host and port of HOST:PORT. Raises InputError."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise InputError(
+            f"--listen: expected HOST:PORT, such as 127.0.0.1:4010; found {text[:80]!r}"
+        )
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach it."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Listener:
+    """An application on a socket."""
+
+    def __init__(self, app: web.Application) -> None:
+        # a caller who goes away cancels what is done for him
+        self._runner = web.AppRunner(
+            app,
+            handler_cancellation=True,
+            access_log=None,
+            shutdown_timeout=1.0,
+            keepalive_timeout=SILENT_S,
+        )
+        self._server: asyncio.Server | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listens; returns the port. Raises InputError where that cannot be."""
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(self._connect, host, port, backlog=1024)
+        except (OSError, OverflowError) as error:
+            await self._runner.cleanup()
+            why = getattr(error, "strerror", None) or error
+            raise InputError(f"--listen: cannot listen on {host}:{port} ({why})") from None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def _connect(self) -> asyncio.Protocol:
+        """A connection; one too many is closed at once."""
+        assert self._runner.server is not None
+        if len(self._runner.server.connections) >= MOST_CONNECTIONS:
+            return Refused()
+        return self._runner.server()
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        await self._runner.cleanup()
+
+
+class Refused(asyncio.Protocol):
+    """A connection that is closed as soon as it is made."""
+
+    def connection_made(self, transport: Any) -> None:
+        transport.abort()
+
+
+async def until_stopped(reload: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+    """Waits for SIGINT or SIGTERM; SIGHUP asks for a reload."""
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def ask_for_reload() -> None:
+        assert reload is not None
+        task = loop.create_task(reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, ask_for_reload)
+    await stopped.wait()

@@ -1,0 +1,170 @@
+"""The gateway over HTTP: OpenAI's chat completions, and what operators look at."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from simroute.errors import InputError
+from simroute.live.bodies import parse
+from simroute.live.clients import Clients
+from simroute.live.forms import DONE
+from simroute.live.gateway import Answer, Gateway, GatewayClosed, Opened
+from simroute.live.replies import (
+    error_body,
+    error_event,
+    failure_body,
+    headers_of,
+    status_of,
+)
+from simroute.worlds.live import LiveRequest
+
+MOST_BODY = 10_000_000
+SLOW_S = 10.0
+"""Seconds within which a request must be there."""
+JSON = "application/json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Server:
+    """Routes to a gateway. policy: its name, by which callers ask for it."""
+
+    def __init__(
+        self, gateway: Gateway, clients: Clients, policy: str, most_body: int = MOST_BODY
+    ) -> None:
+        self.gateway, self.clients, self.policy = gateway, clients, policy
+        self.not_reloaded: tuple[str, ...] = ()  # what is wrong with the files since they changed
+        self._most_body = most_body
+
+    def app(self) -> web.Application:
+        """The application, to be run or tested."""
+        app = web.Application(client_max_size=self._most_body, middlewares=[errors_in_json])
+        app.router.add_post("/v1/chat/completions", self.completions)
+        app.router.add_get("/v1/models", self.models)
+        app.router.add_get("/health", self.health)
+        app.router.add_get("/ready", self.ready)
+        return app
+
+    async def completions(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/chat/completions."""
+        asked, target = await self._read(request)
+        try:
+            async with self.gateway.open(asked, target) as opened:
+                if asked.streamed and opened.outcome.status == 200:
+                    return await self._stream(request, opened)
+                answer = await opened.whole()
+        except GatewayClosed:
+            return failed(503, "the gateway is shutting down", "closed")
+        headers = headers_of(answer, asked.id)
+        if answer.status == 200:
+            return web.Response(body=answer.body, content_type=JSON, headers=headers)
+        return web.Response(
+            status=status_of(answer), body=failure_body(answer), content_type=JSON, headers=headers
+        )
+
+    async def _read(self, request: web.Request) -> tuple[LiveRequest, str | None]:
+        """The request of a caller, and the deployment that it names. Raises HTTP errors."""
+        known = self.clients.known(request.headers.get("Authorization", ""))
+        if known is None:
+            raise problem(web.HTTPUnauthorized, 401, "the token is not known", "unknown_client")
+        client, tags = known
+        if request.content_type not in (JSON, "application/octet-stream"):
+            raise problem(web.HTTPUnsupportedMediaType, 415, "expected application/json")
+        try:
+            async with asyncio.timeout(SLOW_S):
+                raw = await request.read()
+        except TimeoutError:
+            raise problem(web.HTTPRequestTimeout, 408, "the body did not come in time") from None
+        try:
+            body = parse(raw)
+            asked = self.gateway.request(body, client, tags)
+        except InputError as error:
+            raise problem(web.HTTPBadRequest, 400, "; ".join(error.lines)) from None
+        return asked, self._target(body.get("model"))
+
+    def _target(self, model: str | None) -> str | None:
+        """The deployment that `model` names; None for the policy."""
+        if model is None or model == self.policy:
+            return None
+        names = self.gateway.serving.fleet.targets
+        if model in names:
+            return model
+        known = ", ".join([self.policy, *names])
+        raise problem(web.HTTPNotFound, 404, f"no such model; known: {known}", "model_not_found")
+
+    async def _stream(self, request: web.Request, opened: Opened) -> web.StreamResponse:
+        """Hands on events as they come; a cut is told by an error event, and ends the
+        connection."""
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream",
+                "Cache-Control": "no-cache",
+                **headers_of(opened.head, opened.request.id),
+            }
+        )
+        await response.prepare(request)
+        async for chunk in opened.chunks():
+            await response.write(chunk)
+        answer: Answer = opened.head
+        if answer.status != 200:
+            await response.write(
+                error_event(status_of(answer), "the answer broke off", answer.error or "truncated")
+            )
+            response.force_close()
+        elif not opened.says_done:
+            await response.write(DONE)
+        await response.write_eof()
+        return response
+
+    async def models(self, request: web.Request) -> web.Response:
+        """GET /v1/models: the policy, and the deployments."""
+        if self.clients.known(request.headers.get("Authorization", "")) is None:
+            raise problem(web.HTTPUnauthorized, 401, "the token is not known", "unknown_client")
+        entries: list[dict[str, Any]] = [
+            {"id": self.policy, "object": "model", "created": 0, "owned_by": "simroute"}
+        ]
+        entries += [
+            {"id": name, "object": "model", "created": 0, "owned_by": target.provider}
+            for name, target in self.gateway.serving.fleet.targets.items()
+        ]
+        return web.json_response({"object": "list", "data": entries})
+
+    async def health(self, request: web.Request) -> web.Response:
+        """GET /health: the process answers."""
+        return web.json_response({"status": "ok"})
+
+    async def ready(self, request: web.Request) -> web.Response:
+        """GET /ready: calls are taken; what is wrong with the files since they changed."""
+        ready = not self.gateway.is_closed
+        return web.json_response(
+            {"status": "ready" if ready else "closing", "not_reloaded": [*self.not_reloaded]},
+            status=200 if ready else 503,
+        )
+
+
+def failed(status: int, message: str, code: str = "") -> web.Response:
+    return web.Response(status=status, body=error_body(status, message, code), content_type=JSON)
+
+
+def problem(
+    kind: type[web.HTTPException], status: int, message: str, code: str = ""
+) -> web.HTTPException:
+    """An HTTP error in OpenAI's shape, to be raised."""
+    return kind(text=error_body(status, message, code).decode(), content_type=JSON)
+
+
+@web.middleware
+async def errors_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors of the server library (no such path, too large) in OpenAI's shape as well."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400 or error.content_type == JSON:
+            raise
+        response = failed(error.status, error.reason.lower())
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response

@@ -1,0 +1,244 @@
+"""Whatever a provider sends, the caller has an answer or an outcome, and nothing else happens."""
+
+import asyncio
+
+import pytest
+
+from simroute.live import Gateway, GatewayError
+from upstreams import (
+    BOTH,
+    DONE,
+    HELLO,
+    PLAIN,
+    USAGE,
+    Upstream,
+    chunk,
+    deployments,
+    http,
+    stream,
+    whole,
+)
+
+
+def ask(answer, policy=PLAIN, body=HELLO, streamed=False, **options):
+    """The answer (or the text so far and the error), the attempts, and the provider."""
+
+    async def main():
+        a, rows = await Upstream(answer).start(), []
+        async with Gateway(policy, deployments(a=a), rows=rows.append, **options) as gateway:
+            if not streamed:
+                return await gateway.complete(body), rows, a
+            text = ""
+            try:
+                async for piece in gateway.stream(body):
+                    text += piece.text
+            except GatewayError as error:
+                return (text, error.answer), rows, a
+            return (text, None), rows, a
+
+    return asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_the_body_is_the_provider_s_own_bytes():
+    """Calls of tools and fields that nobody here knows are in it; the bill is 10 x 3 + 5 x 15."""
+    said = whole(None, next_year={"x": [1, 2]})
+    answer, rows, _ = ask(said)
+    assert (answer.status, answer.target, answer.attempts) == (200, "a", 1)
+    assert said.endswith(answer.body)
+    assert rows[0].nano == 105_000
+    assert not rows[0].estimated
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "error"),
+    [
+        (http(b"<html>", kind="text/html"), 502, "malformed"),
+        (http(b""), 502, "malformed"),
+        (http(b'{"choices": []}'), 502, "malformed"),
+        (http(b'{"error": {"message": "x"}}'), 502, "malformed"),
+        (http(b"[" * 100_000), 502, "malformed"),
+        (http(b"x", "201 Created"), 502, "upstream 201"),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 502, "upstream 204"),
+        (http(b"x", "301 Moved", "Location: http://127.0.0.1:1/v1\r\n"), 502, "upstream 301"),
+        (http(b"x", "308 Moved", "Location: http://127.0.0.1:1/v1\r\n"), 502, "upstream 308"),
+        (http(b"x", "401 Unauthorized"), 502, "upstream 401"),
+        (http(b"x", "404 Not Found"), 502, "upstream 404"),
+        (http(b"x", "999 What"), 502, "upstream 999"),
+        (http(b"x", "429 Slow", "Retry-After: 7\r\n"), 429, "http 429"),
+        (http(b"x", "529 Overloaded"), 529, "http 529"),
+        (http(b'{"mine": 1}', "422 Unprocessable"), 422, "http 422"),
+        (b"nonsense\r\n\r\n", 502, "malformed"),
+        (http(b"\x1f\x8b", headers="Content-Encoding: gzip\r\n"), 502, "encoded"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", 502, "truncated"),
+        (stream(chunk("a")), 502, "malformed"),
+        (http(b" " * 10_000_001), 502, "malformed"),
+    ],
+)
+def test_what_is_no_answer_is_an_outcome(said, status, error):
+    """The status says whose fault it was."""
+
+    async def once(reader, writer):
+        writer.write(said)
+        await writer.drain()
+        writer.close()
+
+    answer, _, a = ask(once)
+    assert (answer.status, answer.error, answer.usd) == (status, error, 0.0)
+    assert len(a.bodies) == 1  # and nobody was asked twice, or elsewhere
+    if status == 422:
+        assert answer.body == b'{"mine": 1}'
+    if status == 429:
+        assert answer.retry_after == 7.0
+
+
+def test_a_provider_that_nobody_reaches_is_503():
+    """Refused at once."""
+
+    async def main():
+        a = await Upstream().start()
+        await a.stop()
+        async with Gateway(PLAIN, deployments(a=a)) as gateway:
+            return await gateway.complete(HELLO)
+
+    answer = asyncio.run(asyncio.wait_for(main(), 20))
+    assert (answer.status, answer.error) == (503, "connection")
+
+
+def test_a_connection_that_the_provider_had_closed_is_replaced_within_the_attempt():
+    """Two calls, two answers, two attempts; the second found a closed connection."""
+
+    async def main():
+        a, rows = await Upstream().start(), []
+        a.keep = False
+        async with Gateway(PLAIN, deployments(a=a), rows=rows.append) as gateway:
+            first = await gateway.complete(HELLO)
+            second = await gateway.complete(HELLO)
+            return first.status, second.status, len(rows), len(a.bodies)
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) == (200, 200, 2, 2)
+
+
+ANSWER = (chunk("one "), chunk("two"), chunk(finish="stop"), USAGE, DONE)
+
+
+def test_a_stream_is_handed_on_event_by_event():
+    """The usage was asked for by us, and is taken out again."""
+    (text, error), rows, a = ask(stream(*ANSWER), streamed=True)
+    assert (text, error) == ("one two", None)
+    assert a.bodies[0]["stream_options"] == {"include_usage": True}
+    assert (rows[0].status, rows[0].nano) == (200, 10 * 3000 + 3 * 15000)
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "status"),
+    [
+        (stream(chunk("one"), chunk(finish="stop")), "one", 200),  # no [DONE]
+        (stream(chunk("one", finish="stop"), DONE, chunk("more")), "one", 200),
+        (stream(b": hi\n\n", chunk("one"), chunk(finish="stop"), DONE), "one", 200),
+        (stream(chunk("one"), DONE), "one", 502),  # it never ended
+        (stream(chunk("one"), ends=False), "one", 502),
+        (stream(chunk("one"), b'data: {"error": {"message": "x"}}\n\n'), "one", 502),
+        (stream(chunk("one"), b"data: {\n\n"), "one", 502),
+        (stream(DONE), "", 502),
+        (stream(), "", 502),
+        (stream(b": hi\n\n"), "", 502),
+        (stream(b"data: " + b"x" * (1 << 21)), "", 502),
+        (whole(), "", 502),  # JSON where a stream was asked for
+    ],
+)
+def test_a_stream_is_whole_with_a_reason_and_an_end(said, text, status):
+    """Else it is 502, with what had come."""
+
+    async def once(reader, writer):
+        events = said.index(b"}\n\n\r\n") + 5 if b"}\n\n\r\n" in said else len(said)
+        writer.write(said[:events])
+        await writer.drain()
+        await asyncio.sleep(0.05)  # the first event has been handed on
+        writer.write(said[events:])
+        await writer.drain()
+        writer.close()
+
+    (got, error), rows, _ = ask(once, streamed=True)
+    assert got == text
+    assert (200 if error is None else error.status) == status
+    assert rows[0].status == status
+
+
+def test_before_the_first_token_a_stream_may_go_elsewhere():
+    """A says who it is and breaks off; B answers; nothing of A's is seen."""
+
+    async def main():
+        role = b'data: {"choices": [{"index": 0, "delta": {"role": "assistant"}}]}\n\n'
+        a = await Upstream(stream(role)).start()
+        b = await Upstream(stream(*ANSWER)).start()
+        async with Gateway(BOTH, deployments(a=a, b=b)) as gateway:
+            raw = b"".join([piece async for piece in gateway.stream(HELLO)])
+        return raw
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) == b"".join(
+        event for event in ANSWER if event != USAGE
+    )
+
+
+def test_a_caller_who_goes_away_is_billed_for_what_came():
+    """One token was sent, eight characters came: two tokens; its connection is closed."""
+
+    async def forever(reader, writer):
+        writer.write(stream(chunk("12345678"), ends=False))
+        await reader.read()
+
+    async def main():
+        a, rows = await Upstream(forever).start(), []
+        async with Gateway(PLAIN, deployments(a=a), rows=rows.append) as gateway:
+            pieces = gateway.stream(HELLO)
+            await anext(pieces)
+            await pieces.aclose()
+            await asyncio.sleep(0.1)
+            return rows, a.closed
+
+    rows, closed = asyncio.run(asyncio.wait_for(main(), 20))
+    assert [(row.status, row.nano, row.estimated) for row in rows] == [
+        (499, 1 * 3000 + 2 * 15000, True)
+    ]
+    assert closed == 1
+
+
+def test_a_target_s_calls_wait_for_its_slots_and_no_other_s():
+    """One at a time, one in the line, the third is refused; another target answers at once."""
+
+    async def slowly(reader, writer):
+        await asyncio.sleep(0.3)
+        writer.write(whole())
+
+    async def main():
+        a, b = await Upstream(slowly).start(), await Upstream().start()
+        entries = deployments(a=a, b=b)
+        entries["a"]["limits"] = {"concurrency": 1, "queue": 1}
+        async with Gateway(PLAIN, entries) as gateway:
+            answers = await asyncio.gather(*(gateway.complete(HELLO) for _ in range(3)))
+            return sorted((answer.status, answer.error) for answer in answers)
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) == [
+        (200, ""),
+        (200, ""),
+        (503, "overloaded"),
+    ]
+
+
+def test_sinks_that_raise_cost_no_answer():
+    """The answer arrives, and an event says so."""
+    events = []
+
+    def fail(row):
+        raise OSError("the disk is full")
+
+    async def main():
+        a = await Upstream().start()
+        gateway = Gateway(
+            PLAIN, deployments(a=a), rows=fail, requests=fail, events=lambda *e: events.append(e)
+        )
+        async with gateway:
+            return await gateway.complete(HELLO)
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)).status == 200
+    assert [event[2] for event in events] == ["row_lost", "row_lost"]
