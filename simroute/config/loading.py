@@ -16,6 +16,7 @@ from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_c
 from simroute.config.names import KnownNames, check_mentions, layer_mentions, target_mistakes
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.scalars import displayed
+from simroute.config.shared_fate import shared_fate_notes
 from simroute.config.yaml_reader import Document
 from simroute.core import registry
 from simroute.errors import InputError, nearest
@@ -335,6 +336,7 @@ def _check_policy(
             *doubts,
             *advice.nesting_notes(layers),
             *advice.setting_notes(layers, document.data, scenario),
+            *([] if result.problems else shared_fate_notes(layers, scenario)),
         )
     ]
     result.policies[name] = {key: _funded(layer, scenario) for key, layer in layers.items()}

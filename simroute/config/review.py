@@ -11,18 +11,33 @@ from typing import Any, NamedTuple
 from simroute.config import advice, catalogue, yaml_reader
 from simroute.config.loading import load, load_layers
 from simroute.config.names import layer_mentions
+from simroute.config.shared_fate import describe_chains
 from simroute.core.target import ROLES
 from simroute.errors import InputError
 
+FOLDERS = {"scenario": "scenarios", "policy": "policies"}
+"""Key of a word -> the kind of what it names."""
+
 
 class Finding(NamedTuple):
-    """What is wrong with one file, named as the user named it, and notes. kind: "scenario",
-    "policy", or "file" where it could not be read."""
+    """What is wrong with one file, named as the user named it, notes, and what a fallback does
+    there. kind: "scenario", "policy", or "file" where it could not be read."""
 
     file: str
     kind: str
     problems: list[str]
     notes: list[str]
+    facts: list[str] = []  # noqa: RUF012 - never changed
+
+
+class _File(NamedTuple):
+    """A file that is checked. label: as the user named it; name: as `load` takes it; shown: as
+    messages begin."""
+
+    label: str
+    name: str
+    shown: str
+    path: Path
 
 
 def is_scenario(data: dict[object, object]) -> bool:
@@ -30,51 +45,73 @@ def is_scenario(data: dict[object, object]) -> bool:
     return "deployments" in data or "workload" in data
 
 
-def review_files(files: Sequence[str]) -> Iterator[Finding]:
-    """One finding for each file. Policies are checked against the scenarios among the files;
-    without any, against those of their workspace."""
-    kinds: dict[str, str] = {}
-    for file in dict.fromkeys(files):
+def review_files(words: Sequence[str]) -> Iterator[Finding]:
+    """One finding for each file, or `scenario=NAME`, or name in `policy=NAME,…`. Policies are
+    checked against the scenarios among them; without any, against those of their workspace."""
+    scenarios: list[_File] = []
+    policies: list[_File] = []
+    for label in dict.fromkeys(each for word in words for each in _split(word)):
+        kind = "file"
         try:
-            data = yaml_reader.read(Path(file), file).data
-            kinds[file] = "scenario" if is_scenario(data) else "policy"
-            if kinds[file] == "scenario":
-                yield Finding(file, "scenario", [], load("check", _path(file), []).notes)
+            file = _locate(label)
+            data = yaml_reader.read(file.path, file.shown).data
+            kind = "scenario" if is_scenario(data) else "policy"
+            (scenarios if kind == "scenario" else policies).append(file)
+            if kind == "scenario":
+                yield Finding(label, kind, [], load("check", file.name, []).notes)
         except InputError as error:
-            yield Finding(file, kinds.get(file, "file"), list(error.lines), [])
-    scenarios = [file for file, kind in kinds.items() if kind == "scenario"]
-    for file in (file for file, kind in kinds.items() if kind == "policy"):
+            yield Finding(label, kind, list(error.lines), [])
+    for file in policies:
         try:
-            yield _review_policy(file, scenarios or _workspace_scenarios(Path(file)))
+            yield _review_policy(file, scenarios or _workspace_scenarios(file.path))
         except InputError as error:
-            yield Finding(file, "policy", list(error.lines), [])
+            yield Finding(file.label, "policy", list(error.lines), [])
 
 
-def _path(file: str) -> str:
-    """The path of a file that could also be a name in the catalogue."""
-    return file if catalogue.is_path(file) else f"./{file}"
+def _split(word: str) -> list[str]:
+    """The names of `policy=A,B` one by one, as such words."""
+    key, equals, value = word.partition("=")
+    if not equals or key not in FOLDERS:
+        return [word]
+    return [f"{key}={name}" for name in value.split(",")]
 
 
-def _review_policy(file: str, scenarios: list[str]) -> Finding:
+def _locate(label: str) -> _File:
+    """Where a file is. Raises InputError."""
+    key, equals, name = label.partition("=")
+    if equals and key in FOLDERS:
+        path = catalogue.find(FOLDERS[key], name)
+        shown = name if catalogue.is_path(name) else f"{FOLDERS[key]}/{path.name}"
+        return _File(label, name, shown, path)
+    words = [f"{key}={label}" for key in FOLDERS if label in catalogue.list_names(FOLDERS[key])]
+    if words and not Path(label).exists():
+        raise InputError(f"{label}: no such file; by its name it is {' or '.join(words)}")
+    # a file's name could also be one in the catalogue
+    named = label if catalogue.is_path(label) else f"./{label}"
+    return _File(label, named, label, Path(label))
+
+
+def _review_policy(file: _File, scenarios: list[_File]) -> Finding:
     """What is wrong with a policy in the scenario where least is."""
-    layers = load_layers(_path(file))  # its own mistakes come once, whatever the scenarios
+    layers = load_layers(file.name)  # its own mistakes come once, whatever the scenarios
     general = [
         *advice.nesting_notes(layers),
-        *advice.setting_notes(layers, yaml_reader.read(Path(file), file).data, None),
+        *advice.setting_notes(layers, yaml_reader.read(file.path, file.shown).data, None),
     ]
     if not scenarios:
-        return Finding(file, "policy", [], [*general, *_unchecked_targets(layers)])
-    findings = {name: _review_in(file, name) for name in scenarios}
-    best = min(findings, key=lambda name: len(findings[name].problems))
+        return Finding(file.label, "policy", [], [*general, *_unchecked_targets(layers)])
+    findings = {each.label: _review_in(file, each) for each in scenarios}
+    best = min(findings, key=lambda label: len(findings[label].problems))
     problems, notes = findings[best].problems, findings[best].notes or general
     nearest = f", the nearest of {len(findings)} scenarios" if len(findings) > 1 else ""
     others = [
-        f"does not fit {name}: {finding.problems[0]}"
-        for name, finding in findings.items()
+        f"does not fit {label}: {finding.problems[0]}"
+        for label, finding in findings.items()
         if finding.problems and not problems
     ]
     lines = [f"{line} (in {best}{nearest})" for line in problems]
-    return Finding(file, "policy", lines, [*notes, *others])
+    facts = [f"{fact} (in {best})" for fact in findings[best].facts]
+    return Finding(file.label, "policy", lines, [*notes, *others], facts)
 
 
 def _unchecked_targets(layers: dict[str, Any]) -> list[str]:
@@ -88,28 +125,34 @@ def _unchecked_targets(layers: dict[str, Any]) -> list[str]:
     ]
 
 
-def _review_in(file: str, scenario: str) -> Finding:
+def _review_in(file: _File, scenario: _File) -> Finding:
     """A policy in a scenario, without the mistakes and notes of the scenario itself."""
-    path = _path(file)
     try:
-        notes = load("check", _path(scenario), [path]).notes
+        loaded = load("check", scenario.name, [file.name])
     except InputError as error:
-        lines = [line for line in error.lines if line.startswith((f"{path}:", f"{path} "))]
-        return Finding(file, "policy", lines, [])
-    own = f"{Path(path).stem}: "
-    return Finding(
-        file, "policy", [], [note.removeprefix(own) for note in notes if note.startswith(own)]
-    )
+        start = _shown_by_load(file)
+        lines = [line for line in error.lines if line.startswith((f"{start}:", f"{start} "))]
+        return Finding(file.label, "policy", lines, [])
+    (policy,) = loaded.policies
+    own = f"{policy}: "
+    notes = [note.removeprefix(own) for note in loaded.notes if note.startswith(own)]
+    facts = list(describe_chains(loaded.policies[policy], loaded.scenario))
+    return Finding(file.label, "policy", [], notes, facts)
 
 
-def _workspace_scenarios(file: Path) -> list[str]:
+def _shown_by_load(file: _File) -> str:
+    """How the messages of `load` begin that are about a file."""
+    return file.name if catalogue.is_path(file.name) else file.shown
+
+
+def _workspace_scenarios(path: Path) -> list[_File]:
     """The scenarios of the workspace that a policy lies in: those in `scenarios/` beside it, or
     beside its folder."""
-    folder = file.resolve().parent
+    folder = path.resolve().parent
     for place in (folder / "scenarios", folder.parent / "scenarios"):
         if place.is_dir():
             return [
-                os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-                for path in sorted(place.glob("*.yaml"))
+                _locate(os.path.relpath(each) if each.is_relative_to(Path.cwd()) else str(each))
+                for each in sorted(place.glob("*.yaml"))
             ]
     return []

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simroute.core import Target
 from simroute.models import spec
 from simroute.models.billing import Tariff
 from simroute.models.calendar import workload_calendar
@@ -21,6 +20,7 @@ from simroute.models.prices import resolve_prices
 from simroute.models.quality import AnswerCopula, MeasuredAnswers, accuracy
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
+from simroute.models.targets import as_target
 from simroute.models.workload import Block, Inputs, WorkloadModel
 
 NO_INPUTS = Inputs()
@@ -98,8 +98,6 @@ class Weather:
         return self._workload.playback.first_arrival(part)
 
     def _build_deployment(self, name: str, deployment: spec.Deployment) -> DeploymentModel:
-        limits = deployment.limits
-        family = deployment.family or deployment.model.split("/")[-1].split("-")[0].lower()
         times: ServiceTimes
         if deployment.recorded is None:
             overhead = self.scenario.gateway.overhead
@@ -109,7 +107,7 @@ class Weather:
             times = self._empirical(name, deployment.recorded)
             errors = times.error_steps(self.horizon)
         return DeploymentModel(
-            Target(name, deployment.provider, deployment.model, family, limits.rpm, limits.tpm),
+            as_target(name, deployment),
             deployment,
             Timeline(name, deployment, self.windows, self.scenario.outages, errors),
             Tariff(resolve_prices(deployment, self.horizon, self.calendar)),

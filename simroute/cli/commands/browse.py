@@ -215,9 +215,12 @@ PAGES: dict[str, Callable[[str], pages.Page]] = {
 @click.argument("files", nargs=-1, required=True, shell_complete=candidates.yaml_files)
 @plugin_option
 def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
-    """Validate scenario and policy files; every mistake of every file, one line each. A policy is
-    held against the scenarios given beside it, or those of its workspace; without any, names of
-    targets are left open.
+    """Validate scenario and policy files; every mistake of every file, one line each.
+
+    simroute check policies/mine.yaml scenario=demo
+
+    A policy is held against the scenarios given beside it, or those of its workspace, and whom its
+    fallback asks there is told; without any, names of targets are left open.
     """
     from simroute.config.review import review_files
     from simroute.errors import InputError
@@ -229,6 +232,8 @@ def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
             click.echo(f"{escaped(review.file)}: note: {escaped(note)}", err=True)
         if not review.problems:
             click.echo(f"{escaped(review.file)}: {review.kind}, no mistake found")
+            for fact in review.facts:
+                click.echo(f"{escaped(review.file)}: {escaped(fact)}")
         problems += review.problems
     if problems:
         raise InputError(*problems)

@@ -90,8 +90,16 @@ def names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
 
 
 def yaml_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """For `check`."""
-    return paths(incomplete, (".yaml", ".yml"))
+    """For `check`: files, and scenarios and policies by name."""
+    for key, kind in (("scenario=", "scenarios"), ("policy=", "policies")):
+        if incomplete.startswith(key):
+            return _listed(kind, key, incomplete)
+    named = [
+        CompletionItem(head, OPEN, HEADS[head])
+        for head in ("scenario=", "policy=")
+        if incomplete and head.startswith(incomplete)
+    ]
+    return paths(incomplete, (".yaml", ".yml")) + named
 
 
 def paths(incomplete: str, endings: tuple[str, ...] = ("",)) -> list[CompletionItem]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from simroute.cli import main
+from simroute.config.loading import load
 
 SCENARIO = (
     "horizon: 10m\ndeployments:\n  alpha: {provider: x, model: m, price: {input: 1, output: 2}}\n"
@@ -141,3 +142,73 @@ def test_a_scenario_with_mistakes_still_judges_the_policies_beside_it(capsys):
         "fallback.targets",
         "route.tasks.chta",
     ]
+
+
+CLOUDS = """deployments:
+  sonnet: {provider: anthropic, domain: us-east, model: m, price: {input: 3, output: 9}}
+  gpt: {provider: openai, model: n, price: {input: 2, output: 9}}
+  nova: {provider: amazon, domain: us-east, model: o, price: {input: 2, output: 8}}
+  haiku: {provider: anthropic, domain: eu-west, model: p, price: {input: 1, output: 2}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("targets", "said", "note"),
+    [
+        ("[first, other_company]", "sonnet (anthropic, us-east), then gpt (openai)", None),
+        (
+            "[first, cheapest]",
+            "sonnet (anthropic, us-east), then haiku (anthropic, eu-west)",
+            "sonnet and haiku are all of anthropic",
+        ),
+        (
+            "[nova, sonnet]",
+            "nova (amazon, us-east), then sonnet (anthropic, us-east)",
+            "nova and sonnet are all in the domain us-east",
+        ),
+        (
+            "[haiku, sonnet, gpt]",
+            "haiku (anthropic, eu-west), then sonnet (anthropic, us-east), then gpt (openai)",
+            None,
+        ),
+        ("[gpt]", "gpt (openai)", "gpt is its only target here"),
+        ("[], degrade_to: haiku", "haiku (anthropic, eu-west)", "haiku is its only target here"),
+    ],
+)
+def test_whom_a_fallback_asks_is_told_and_whether_all_fail_together(capsys, targets, said, note):
+    """With company and failure domain; where all are in one of them, or there is nobody else, a
+    note says so, in a run as well."""
+    Path("s.yaml").write_text(CLOUDS, encoding="utf-8")
+    Path("p.yaml").write_text(f"spare: {{kind: fallback, targets: {targets}}}\n", encoding="utf-8")
+    code, out, err = checked(capsys, "p.yaml", "s.yaml")
+    assert (code, out[-1]) == (0, f"p.yaml: spare asks {said} (in s.yaml)")
+    assert len(err) == (note is not None)
+    assert all(line.startswith(f"p.yaml: note: spare: {note}") for line in err)
+    assert len(load("run", "./s.yaml", ["./p.yaml"]).notes) == len(err)
+
+
+def test_scenarios_and_policies_are_named_as_in_a_run(capsys):
+    """By name, several policies with commas; a bare name is pointed to it."""
+    code, out, err = checked(capsys, "scenario=demo", "policy=direct,failover")
+    assert (code, err) == (0, [])
+    assert out[:2] == [
+        "scenario=demo: scenario, no mistake found",
+        "policy=direct: policy, no mistake found",
+    ]
+    for word, said in (
+        ("policy=failver", "policy 'failver' is not known; did you mean failover?"),
+        ("demo", "demo: no such file; by its name it is scenario=demo"),
+        ("cascade", "cascade: no such file; by its name it is policy=cascade"),
+    ):
+        code, out, err = checked(capsys, word)
+        assert (code, out, err) == (2, [], [f"simroute: {said}"])
+
+
+def test_a_mistake_in_a_policy_that_is_named_is_told(capsys):
+    """With the file that it stands in."""
+    Path("policies").mkdir()
+    Path("policies/p.yaml").write_text("fallback: {targets: [nobody]}\n", encoding="utf-8")
+    code, out, err = checked(capsys, "policy=p", "scenario=demo")
+    assert (code, out) == (2, ["scenario=demo: scenario, no mistake found"])
+    assert err[0].startswith("simroute: policies/p.yaml:1: fallback.targets: no deployment")
+    assert err[0].endswith("(in scenario=demo)")

@@ -275,6 +275,8 @@ COMPLETED = {
         "metric=",
         "layer=",
     },
+    "simroute check sc": {"scenario="},
+    "simroute check policy=direct,fail": {"policy=direct,failover"},
     "simroute describe layer=": {"layer=breaker"},
     "simroute describe --schema ": {"policy", "scenario"},
     "simroute describe azu": {"azure"},

@@ -1,0 +1,67 @@
+"""Whom a fallback asks in a scenario, and whether all of them fail together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from simroute.config.inputs import run_calendar
+from simroute.core import Price, resolve
+from simroute.models import spec
+from simroute.models.prices import resolve_prices
+from simroute.models.targets import as_target
+from simroute.text import clean
+
+
+def fallback_chains(layers: dict[str, Any], scenario: spec.Scenario) -> dict[str, list[str]]:
+    """Layer -> the deployments that it asks, in order, for each fallback whose targets are all
+    known."""
+    known = {name: as_target(name, each) for name, each in scenario.deployments.items()}
+    calendar = run_calendar(scenario)
+
+    def price(name: str) -> Price:
+        return resolve_prices(scenario.deployments[name], scenario.horizon, calendar)[0][1]
+
+    chains = {}
+    for key, layer in layers.items():
+        if layer.kind == "fallback":
+            last = () if layer.degrade_to is None else (layer.degrade_to,)
+            chains[key] = resolve([*layer.targets, *last], known, price) or [next(iter(known))]
+    return chains
+
+
+def describe_chains(layers: dict[str, Any], scenario: spec.Scenario) -> Iterator[str]:
+    """`fallback: claude (anthropic), then gpt (openai)`, for each fallback."""
+    for key, chain in fallback_chains(layers, scenario).items():
+        asked = ", then ".join(_place(name, scenario.deployments[name]) for name in chain)
+        yield f"{key} asks {asked}"
+
+
+def shared_fate_notes(layers: dict[str, Any], scenario: spec.Scenario) -> Iterator[str]:
+    """A note for each fallback whose deployments are all one company's, or all in one failure
+    domain, or that has only one."""
+    for key, chain in fallback_chains(layers, scenario).items():
+        asked = [scenario.deployments[name] for name in chain]
+        if len(chain) == 1:
+            yield f"{key}: {_listed(chain)} is its only target here, so nobody else is asked"
+            continue
+        for scope, where in (("provider", "of"), ("domain", "in the domain")):
+            places = {getattr(each, scope) for each in asked}
+            (place,) = places if len(places) == 1 else (None,)
+            if place is not None:
+                yield (
+                    f"{key}: {_listed(chain)} are all {where} {clean(place, 40)}, so what fails "
+                    f"there leaves nobody to ask; add a target elsewhere"
+                    f"{', such as other_company' if scope == 'provider' else ''}"
+                )
+                break
+
+
+def _place(name: str, deployment: spec.Deployment) -> str:
+    domain = "" if deployment.domain is None else f", {clean(deployment.domain, 40)}"
+    return f"{clean(name, 40)} ({clean(deployment.provider, 40)}{domain})"
+
+
+def _listed(chain: list[str]) -> str:
+    names = [clean(name, 40) for name in chain]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
