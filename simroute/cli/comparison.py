@@ -24,7 +24,7 @@ from simroute.cli.session import (
     print_notes,
     replace_given,
 )
-from simroute.cli.words import parse_words, refuse_with_config
+from simroute.cli.words import parse_words, raise_all, refuse_with_config
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
@@ -79,6 +79,29 @@ def run_comparison(
 
     description = RunDescription.of(configuration)
     return launch(Launch(command, description, options.to_resume(), play, conclude, rerun), options)
+
+
+def lay_outages(options: RunOptions, outages: tuple[str, ...]) -> RunOptions:
+    """The options with what --outage names among their words, as overrides. Raises InputError."""
+    if not outages:
+        return options
+    if options.config is not None:
+        refuse_with_config(["--outage"])
+    if not options.words:
+        raise_all(
+            [
+                "--outage: --resume goes on as the run was begun; remove it, or give the whole "
+                "command again"
+            ]
+            if options.resume
+            else []
+        )
+        return options
+    from simroute.config.laid_outages import outage_words
+
+    scenario = parse_words(options.words).scenario
+    added = outage_words(outages, scenario) if scenario else []
+    return replace(options, words=(*options.words, *added))
 
 
 def configure(command: str, options: RunOptions, build: Build | None) -> Configuration:

@@ -174,6 +174,16 @@ no_report_option = click.option(
 )
 quiet_option = click.option("--quiet", is_flag=True, help="Print only errors.")
 
+outage_option = click.option(
+    "--outage",
+    "outages",
+    multiple=True,
+    metavar="WEATHER",
+    help="An outage laid over it: anthropic@20m..80m (a provider, deployment or domain that is "
+    'down), "{provider: openai, start: 30%, end: 50%, error_share: 0.6}", or those of a scenario '
+    "by its name.",
+)
+
 
 def path_option(name: str, text: str) -> Decorator:
     """An option that names a file or folder."""

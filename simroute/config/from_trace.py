@@ -11,9 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from simroute.config import schema, yaml_reader
+from simroute.config import schema
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import read_options
+from simroute.config.laid_outages import parse_outages
 from simroute.config.loading import Head, build_configuration, collect_mistakes, read_documents
 from simroute.config.yaml_reader import Document
 from simroute.errors import InputError
@@ -36,8 +37,9 @@ MAX_DEPLOYMENTS = 40
 class TraceSource:
     """The log that a replay plays. path: of its files, with `os.pathsep` between them.
 
-    outages: laid over it; names of scenarios that have some, or `{provider: …, start: …}` as a
-    scenario file has them. workload: further keys of `workload`, such as rate_scale.
+    outages: laid over it; `anthropic@2h..3h`, names of scenarios that have some, or
+    `{provider: …, start: …}` as a scenario file has them. workload: further keys of `workload`,
+    such as rate_scale.
     """
 
     path: str
@@ -65,9 +67,6 @@ def load_replay(
     documents, unread = read_documents(scenario, policies)
     problems += unread
     base = documents.pop(0) if scenario is not None else None
-    outages: dict[str, Any] = {}
-    for number, text in enumerate(source.outages, 1):
-        outages |= _attempt(problems, partial(_outages, text, number)) or {}
     usable = base is not None or scenario is None
     if base is not None:
         data = {"deployments": {}, **base.data}
@@ -76,11 +75,15 @@ def load_replay(
         usable = not mistakes
     result = None
     if trace is not None and usable:
-        result = _attempt(problems, lambda: _document(source, trace, base, outages))
+        result = _attempt(problems, lambda: _document(source, trace, base))
+    laid, mistakes = parse_outages(source.outages, None if result is None else result[0].data)
+    problems += mistakes
     if result is None or problems:
         document = None if result is None else result[0]
         raise collect_mistakes(problems, document, documents, overrides)
     document, notes = result
+    if laid:
+        document.data["outages"] = {**(document.data.get("outages") or {}), **laid}
     stances = [stance for stance in documents if stance is not None]
     head = Head("replay", Path(source.path).name.split(".")[0] or "trace", seed, replications)
     configuration = build_configuration(head, document, policies, stances, overrides)
@@ -94,13 +97,11 @@ def _open(source: TraceSource) -> PlaybackColumns:
 
 
 def _document(
-    source: TraceSource, trace: PlaybackColumns, base: Document | None, outages: dict[str, Any]
+    source: TraceSource, trace: PlaybackColumns, base: Document | None
 ) -> tuple[Document, list[str]]:
     """The scenario as a document, with the lines of `base`, and notes."""
     data, notes = scenario_data(source.path, trace, None if base is None else base.data)
     data["workload"] |= source.workload
-    if outages:
-        data["outages"] = {**(data.get("outages") or {}), **outages}
     if base is None:
         return Document(source.path, data, {}, Path.cwd()), notes
     return Document(base.file, data, base.lines, Path.cwd()), notes
@@ -116,21 +117,6 @@ def _attempt(problems: list[str], make: Callable[[], T]) -> T | None:
     except InputError as error:
         problems += error.lines
     return None
-
-
-def _outages(text: str, number: int) -> dict[str, Any]:
-    """Outages by name: those of a scenario, or one that is written out."""
-    if text.lstrip().startswith("{"):
-        return {f"laid-{number}": yaml_reader.parse(text.encode(), "--outage").data}
-    documents, problems = read_documents(text, [])
-    outages = None if documents[0] is None else documents[0].data.get("outages")
-    if problems or not outages:
-        none = (
-            f"--outage {text}: that scenario has no outages; name another, or write "
-            f"{{provider: …, start: …, end: …}}"
-        )
-        raise InputError(*(problems or [none]))
-    return dict(outages)
 
 
 def scenario_data(

@@ -120,9 +120,12 @@ def _parse(text: str) -> Any:
 
 def _scenario_override(parsed: Any, path: list[str], scenario: Data | None) -> str:
     if not parsed.is_delete():
-        problem = key_problem(spec.Scenario, scenario, path, whole=scenario is not None)
+        known = scenario is not None and not parsed.is_add()
+        problem = key_problem(spec.Scenario, scenario, path, whole=known)
         if problem is not None:
-            raise InputError(problem)
+            is_new = known and key_problem(spec.Scenario, scenario, path, whole=False) is None
+            is_new = is_new and "did you mean" not in problem
+            raise InputError(problem + ("; a + before it adds one" if is_new else ""))
     elif scenario is not None and not _has(scenario, path):
         raise InputError("there is no such key to remove")
     return _text(parsed, f"scenario.{'.'.join(path)}")
@@ -179,7 +182,7 @@ def key_problem(cls: type, data: Any, path: list[str], whole: bool = True) -> st
     """Why `path` below a dataclass cannot be set, None if it can.
 
     data: what the file has there. A new name in a mapping of records is refused where data is
-    `whole`, since a typing error looks the same.
+    `whole`, since a typing error looks the same; `+scenario.outages.NAME={…}` adds one.
     """
     for depth, name in enumerate(path):
         form = find(cls, path[:depth])

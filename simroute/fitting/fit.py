@@ -8,7 +8,7 @@ from typing import Any
 
 from simroute.fitting.annotated_yaml import collect_estimates, render, strip_notes
 from simroute.fitting.arrivals import SCALES
-from simroute.fitting.goodness import GoodnessRow, compare_with_model
+from simroute.fitting.goodness import GoodnessRow, compare_with_model, describe_trust
 from simroute.fitting.parts import FittedParts, fit_parts
 from simroute.fitting.sample import UNKNOWN_STATUS, Calls, Sample, read_sample
 from simroute.fitting.scenario import annotated_scenario, build_scenario
@@ -60,6 +60,7 @@ class Fit:
         return {
             "requests": len(self.sample.arrival),
             "span_s": self.sample.span,
+            "verdict": describe_trust(self.rows),
             "notes": self.head,
             "scenario": strip_notes(self.annotated),
             "estimates": {key: value._asdict() for key, value in self.estimates().items()},

@@ -6,9 +6,11 @@ from __future__ import annotations
 import numpy as np
 
 from simroute.ledger import CACHED, Chunk
+from simroute.metrics.counting import count_places
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import Fold
 from simroute.metrics.first_run import FirstRun
+from simroute.metrics.pending_rows import PendingRows
 from simroute.metrics.tallies import OK, Context
 
 BINS = 120
@@ -18,6 +20,8 @@ CELLS, LOW, RATIO = 600, 0.01, float(np.log(1.02))
 10 ms to over 1,400 s."""
 PARTS = ("answering", "retries", "failovers", "waiting")
 WASTE = ("abandoned", "failed", "discarded")
+NEEDED = ("request_id", "target", "start_s", "left_s", "status", "cost_nano", "abandoned")
+"""What counts the parts of a request's time and its waste, of each of its attempts."""
 
 
 def cell_seconds(cells: np.ndarray) -> np.ndarray:
@@ -34,8 +38,8 @@ class EvidenceFold:
     def __init__(self, context: Context, story: bool) -> None:
         size, self._context = len(context.providers), context
         self._first_run = FirstRun() if story else None
-        # rows of requests that have not closed yet
-        self._pending: dict[str, list[Chunk]] = {"attempts": [], "events": []}
+        self._attempts, self._events = PendingRows(), PendingRows()
+        self._between: list[Chunk] = []  # events that belong to no request
         # origin: sends, answers, nano-USD (rows) by whether the log has enough calls (columns)
         ints = {"arrivals": BINS, "ok": BINS, "cached": BINS, "cost": BINS, "waste": len(WASTE)}
         self.counts = {name: np.zeros(shape, np.int64) for name, shape in ints.items()}
@@ -55,16 +59,20 @@ class EvidenceFold:
             return
         if table == "attempts":
             self._sends(chunk)
-        elif self._first_run is None:
-            return
-        self._pending[table].append(chunk)
+            self._attempts.add(chunk)
+        elif self._first_run is not None:
+            self._events.add(chunk)
+            alone = chunk["request_id"] < 0
+            if alone.any():
+                self._between.append({name: column[alone] for name, column in chunk.items()})
 
     def finish(self, fold: Fold, names: dict[str, list[str]]) -> Evidence:
         """Returns the evidence. names: words by code of events, layers and errors; the context has
         the others."""
         requests = fold.tables["requests"]
         counts = self.counts | {"latency": requests.latency.counts, "ttft": requests.ttft.counts}
-        self._record(self._take("events", -1, 0))
+        if self._first_run is not None:
+            self._first_run.events += self._between
         return Evidence(
             counts,
             {}
@@ -76,9 +84,10 @@ class EvidenceFold:
         return np.minimum((when * (BINS / self._context.horizon)).astype(np.int64), BINS - 1)
 
     def _sends(self, chunk: Chunk) -> None:
-        places = self._bin(chunk["start_s"]), chunk["target"]
-        np.add.at(self.counts["sends"], places, 1)
-        np.add.at(self.counts["limited"], places, chunk["status"] == 429)
+        when, limited = self._bin(chunk["start_s"]), chunk["status"] == 429
+        places = when * len(self._context.providers) + chunk["target"]
+        count_places(self.counts["sends"], places)
+        count_places(self.counts["limited"], places[limited])
         if self._context.is_observed is not None:
             observed = self._context.is_observed(chunk["target"], chunk["start_s"])
             good = ~chunk["abandoned"] & (chunk["status"] == 200)
@@ -89,7 +98,7 @@ class EvidenceFold:
                     int(chunk["cost_nano"][mine].sum()),
                 ]
         pings = chunk["request_id"] < 0
-        np.add.at(self.counts["cost"], places[0][pings], chunk["cost_nano"][pings])
+        np.add.at(self.counts["cost"], when[pings], chunk["cost_nano"][pings])
 
     def _requests(self, chunk: Chunk) -> None:
         counts, ok = self.counts, chunk["outcome"] == OK
@@ -100,40 +109,17 @@ class EvidenceFold:
             ("ok", ok),
             ("cached", ok & (chunk["cached"] != CACHED["no"])),
         ):
-            counts[name] += np.bincount(place[part], minlength=BINS)
+            count_places(counts[name], place[part])
         np.add.at(counts["cost"], place, chunk["cost_nano"])
-        np.add.at(counts["over_time"], (place[timed], cell[timed]), 1)
+        count_places(counts["over_time"], (place * CELLS + cell)[timed])
         first, size = int(chunk["request_id"][0]), len(place)
-        sent = self._take("attempts", first, size)
+        if self._first_run is not None:
+            self._first_run.add(chunk, self._attempts.chunks, self._events.chunks)
+            if (events := self._events.take(first, size)) is not None:
+                self._first_run.events.append(events)
+        sent = self._attempts.take(first, size, NEEDED)
         self._parts(chunk, sent, first, timed, cell)
         self._waste(chunk, sent, first)
-        if self._first_run is not None:
-            events = self._take("events", first, size)
-            self._record(events)
-            self._first_run.add(chunk, sent, events)
-
-    def _record(self, events: Chunk | None) -> None:
-        if self._first_run is not None and events is not None:
-            self._first_run.events.append(events)
-
-    def _take(self, table: str, first: int, size: int) -> Chunk | None:
-        """Removes and returns the pending rows of the `size` requests from `first` on; with size 0,
-        all of them. None if there are none."""
-        chunks = self._pending[table]
-        if not chunks:
-            return None
-        whole = (
-            chunks[0]
-            if len(chunks) == 1
-            else {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-        )
-        ids = whole["request_id"]
-        mine = (ids >= first) & (ids < first + size) if size else np.ones(len(ids), bool)
-        other = ~mine & (ids >= 0) if table == "attempts" else ~mine
-        self._pending[table] = (
-            [{name: column[other] for name, column in whole.items()}] if other.any() else []
-        )
-        return {name: column[mine] for name, column in whole.items()}
 
     def _parts(
         self, chunk: Chunk, sent: Chunk | None, first: int, ok: np.ndarray, cell: np.ndarray

@@ -28,28 +28,23 @@ class FirstRun:
             "false hit": [],
         }
 
-    def add(self, chunk: Chunk, sent: Chunk | None, events: Chunk | None) -> None:
-        """Keeps those of these requests that rank above the ones kept so far."""
+    def add(self, chunk: Chunk, sent: list[Chunk], events: list[Chunk]) -> None:
+        """Keeps those of these requests that rank above the ones kept so far. `sent`, `events`:
+        chunks in which all rows of theirs are."""
         scores = {
             "slowest": chunk["latency_s"],
-            "dearest": chunk["cost_nano"].astype(float),
-            "most attempts": np.where(chunk["attempts"] > 1, chunk["attempts"], 0).astype(float),
-            "false hit": chunk["false_hit"].astype(float),
+            "dearest": chunk["cost_nano"],
+            "most attempts": np.where(chunk["attempts"] > 1, chunk["attempts"], 0),
+            "false hit": chunk["false_hit"],
         }
         for why, score in scores.items():
             best = self._best[why]
-            for i in np.argsort(-score, kind="stable")[:BEST].tolist():
+            hopeful = score >= best[-1][0] if len(best) == BEST else score > 0
+            for i in _greatest(score, np.flatnonzero(hopeful)):
                 value, number = float(score[i]), int(chunk["request_id"][i])
-                if value > 0 and (
-                    len(best) < BEST or (-value, number) < (-best[-1][0], best[-1][1])
-                ):
-                    best.append(
-                        (
-                            value,
-                            number,
-                            (_rows(chunk, number), _rows(sent, number), _rows(events, number)),
-                        )
-                    )
+                if len(best) < BEST or (-value, number) < (-best[-1][0], best[-1][1]):
+                    rows = (_rows([chunk], number), _rows(sent, number), _rows(events, number))
+                    best.append((value, number, rows))
                     best.sort(key=lambda entry: (-entry[0], entry[1]))
                     del best[BEST:]
 
@@ -114,15 +109,19 @@ def _word(words: list[str], code: int) -> str | None:
     return words[code] if code >= 0 else None
 
 
-def _rows(chunk: Chunk | None, number: int) -> list[dict[str, Any]]:
+def _greatest(score: np.ndarray, places: np.ndarray) -> list[int]:
+    """Of these places, the `BEST` with the greatest scores, the greatest first."""
+    order = np.argsort(-score[places].astype(float), kind="stable")
+    return places[order[:BEST]].tolist()  # type: ignore[no-any-return]
+
+
+def _rows(chunks: list[Chunk], number: int) -> list[dict[str, Any]]:
     """Returns the rows of one request as dicts of plain values."""
-    if chunk is None:
-        return []
-    places = np.flatnonzero(chunk["request_id"] == number).tolist()
     return [
         {
             name: column[i].item() if isinstance(column[i], np.generic) else column[i]
             for name, column in chunk.items()
         }
-        for i in places
+        for chunk in chunks
+        for i in np.flatnonzero(chunk["request_id"] == number).tolist()
     ]

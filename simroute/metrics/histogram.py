@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from simroute.metrics.counting import count_places
+
 
 class Histogram:
     """Counts of positive numbers in cells 0.2 % wide: the middle of a cell is at most 0.1 % off."""
@@ -15,9 +17,7 @@ class Histogram:
 
     def add(self, values: np.ndarray) -> None:
         cells = np.log(np.maximum(values, self.LOW) / self.LOW) / self.RATIO
-        self.counts += np.bincount(
-            np.minimum(cells.astype(np.int64), self.CELLS - 1), minlength=self.CELLS
-        )
+        count_places(self.counts, np.minimum(cells.astype(np.int64), self.CELLS - 1))
 
     def quantile(self, share: float) -> float | None:
         """The smallest value that at least `share` of the values do not exceed; None without

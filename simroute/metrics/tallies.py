@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.metrics.counting import count_places
 from simroute.metrics.histogram import Histogram
 from simroute.metrics.outages import Outages, Window
 from simroute.text import pairs
@@ -120,14 +121,14 @@ class Requests:
         if self.context.budget is not None:
             self.context.budget.add(self.spent, chunk["arrival_s"], chunk["cost_nano"])
         self.wasted += int(chunk["wasted_nano"].sum())
-        self.forbidden += int(chunk["forbidden"].sum())
-        self.hits += int((ok & (chunk["cached"] != CACHED["no"])).sum())
-        self.false_hits += int((ok & chunk["false_hit"]).sum())
-        self.sent += int((chunk["attempts"] > 0).sum())
+        self.forbidden += int(np.count_nonzero(chunk["forbidden"]))
+        self.hits += int(np.count_nonzero(ok & (chunk["cached"] != CACHED["no"])))
+        self.false_hits += int(np.count_nonzero(ok & chunk["false_hit"]))
+        self.sent += int(np.count_nonzero(chunk["attempts"] > 0))
         quick = ok & (latency <= self.context.slo_latency)
         if self.context.slo_ttft is not None:
             quick &= np.isnan(ttft) | (ttft <= self.context.slo_ttft)
-        self.in_time += int(quick.sum())
+        self.in_time += int(np.count_nonzero(quick))
         quality = chunk["quality"][ok]
         quality = quality[~np.isnan(quality)]
         self.quality += float(quality.sum())
@@ -148,9 +149,10 @@ class Requests:
         minute = (arrival / MINUTE).astype(np.int64)
         size = int(minute.max()) + 1
         if size > self.minutes.shape[1]:
-            self.minutes = np.pad(self.minutes, ((0, 0), (0, size - self.minutes.shape[1])))
-        self.minutes[0] += np.bincount(minute, minlength=self.minutes.shape[1])
-        self.minutes[1] += np.bincount(minute[ok], minlength=self.minutes.shape[1])
+            before, self.minutes = self.minutes, np.zeros((2, size), np.int64)
+            self.minutes[:, : before.shape[1]] = before
+        count_places(self.minutes[0], minute)
+        count_places(self.minutes[1], minute[ok])
 
     def _split(self, name: str, codes: np.ndarray, ok: np.ndarray, cost: np.ndarray) -> None:
         size = len(self.context.names[name])
@@ -210,12 +212,12 @@ class Attempts:
 
     def add(self, chunk: Chunk) -> None:
         own = chunk["request_id"] >= 0
-        self.sends += int(own.sum())
+        self.sends += int(np.count_nonzero(own))
         self.ping_cost += int(chunk["cost_nano"][~own].sum())
         if self.context.budget is not None:
             self.context.budget.add(self.spent, chunk["start_s"][~own], chunk["cost_nano"][~own])
-        self.limited += int((chunk["status"] == 429).sum())
-        self.probes += int((chunk["probe"] & own).sum())
+        self.limited += int(np.count_nonzero(chunk["status"] == 429))
+        self.probes += int(np.count_nonzero(chunk["probe"] & own))
         self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])
         np.add.at(self.by_target[1], chunk["target"], chunk["cost_nano"])
         ordinary = ~chunk["probe"]

@@ -16,6 +16,9 @@ import numpy as np
 from simroute.models.deployment import DeploymentModel
 from simroute.models.workload import Block
 
+Rows = np.ndarray | slice
+ALL = slice(None)
+
 
 class Prospect(NamedTuple):
     """For each request: whether it succeeds; seconds to the first token and to the end (infinite
@@ -29,45 +32,60 @@ class Prospect(NamedTuple):
     quality: np.ndarray
 
 
-def foresee_calls(model: DeploymentModel, block: Block, n: int) -> Prospect:
-    """Of the n-th call (from 0) of each request, the same draws that a simulation makes; a failure
-    takes for ever and costs nothing."""
-    drawn = model.draw_arrays(block, n)
+class Asked(NamedTuple):
+    """Of the requests of a block, what their outcome and bill depend on."""
+
+    arrival: np.ndarray
+    streamed: np.ndarray
+    invalid: np.ndarray
+    input_tokens: np.ndarray
+    output_tokens: np.ndarray
+    cached_tokens: np.ndarray
+    written_tokens: np.ndarray
+
+
+def foresee_calls(model: DeploymentModel, block: Block, n: int, rows: Rows = ALL) -> Prospect:
+    """Of the n-th call (from 0) of these requests of a block, the same draws that a simulation
+    makes; a failure takes for ever and costs nothing."""
+    asked = Asked(*(getattr(block, name)[rows] for name in Asked._fields))
+    ttft, decode, _, u_outcome, u_truncation, quality = (
+        column[rows] for column in model.draw_arrays(block, n)
+    )
     bad, slow = (
-        model.timeline.figures(block.arrival, attrgetter(name))
+        model.timeline.figures(asked.arrival, attrgetter(name))
         for name in ("failure_share", "slow_down")
     )
-    answers = (drawn.u_outcome >= bad) & (block.invalid == 0)
-    cut = answers & block.streamed & (drawn.u_truncation < model.spec.truncated)
-    first, decode = drawn.ttft * slow, drawn.decode * slow
-    seconds = first + decode
-    stop = np.where(
-        cut, first + decode * drawn.u_truncation / (model.spec.truncated or 1.0), seconds
-    )
-    whole = np.where(answers, _bill(model, block, first, decode, stop), 0)
-    dropped = np.where(
-        answers, _nano(model, block, np.where(seconds > 0, 0, block.output_tokens)), 0
-    )
+    answers = (u_outcome >= bad) & (asked.invalid == 0)
+    first, decode = ttft * slow, decode * slow
+    stop = seconds = first + decode
+    ok, tokens = answers, asked.output_tokens
+    if model.spec.truncated:
+        cut = answers & asked.streamed & (u_truncation < model.spec.truncated)
+        stop = np.where(cut, first + decode * u_truncation / model.spec.truncated, seconds)
+        ok, tokens = answers & ~cut, _produced(asked, first, decode, stop)
     return Prospect(
-        answers & ~cut, first, np.where(answers & ~cut, seconds, inf), whole, dropped, drawn.quality
+        ok,
+        first,
+        np.where(ok, seconds, inf),
+        np.where(answers, _bill(model, asked, tokens), 0),
+        np.where(answers, _bill(model, asked, np.where(seconds > 0, 0, asked.output_tokens)), 0),
+        quality,
     )
 
 
-def _bill(
-    model: DeploymentModel, block: Block, first: np.ndarray, decode: np.ndarray, stop: np.ndarray
-) -> np.ndarray:
-    """At the price when it was sent, for the tokens that have come by its end: to the bit what the
-    simulated world bills."""
-    end = block.arrival + stop
-    share = (end - block.arrival - first) / np.where(decode > 0, decode, 1.0)
-    partly = (end < block.arrival + (first + decode)) & (decode > 0)
-    tokens = np.where(
-        partly, (block.output_tokens * np.maximum(share, 0.0)).astype(np.int64), block.output_tokens
+def _produced(asked: Asked, first: np.ndarray, decode: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """The tokens that have come by the end of each answer: to the bit as the simulated world has
+    them."""
+    end = asked.arrival + stop
+    share = (end - asked.arrival - first) / np.where(decode > 0, decode, 1.0)
+    partly = (end < asked.arrival + (first + decode)) & (decode > 0)
+    return np.where(
+        partly, (asked.output_tokens * np.maximum(share, 0.0)).astype(np.int64), asked.output_tokens
     )
-    return _nano(model, block, tokens)
 
 
-def _nano(model: DeploymentModel, block: Block, output_tokens: np.ndarray) -> np.ndarray:
+def _bill(model: DeploymentModel, asked: Asked, output_tokens: np.ndarray) -> np.ndarray:
+    """At the price when it was sent."""
     return model.tariff.bill_many(
-        block.arrival, block.input_tokens, output_tokens, block.cached_tokens, block.written_tokens
+        asked.arrival, asked.input_tokens, output_tokens, asked.cached_tokens, asked.written_tokens
     )

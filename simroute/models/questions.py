@@ -21,12 +21,14 @@ Draw = Callable[[np.random.Generator], np.ndarray]
 
 class Questions:
     """Draws by question. Those of the catalogue are made once and kept: memory grows with
-    `catalogue`, never with the horizon."""
+    `catalogue`, never with the horizon. Those of the latest block are kept as well, since several
+    models answer it."""
 
     def __init__(self, streams: Streams, catalogue: int) -> None:
         self._streams = streams
         self._blocks = -(-catalogue // BLOCK)
         self._kept: dict[tuple[str | int, ...], np.ndarray] = {}
+        self._latest: dict[tuple[str, ...], tuple[np.ndarray, np.ndarray]] = {}
 
     def uniforms(self, question: np.ndarray, number: int, *key: str) -> np.ndarray:
         """A uniform in [0, 1) for each question of block `number`."""
@@ -39,11 +41,16 @@ class Questions:
     def _pick(
         self, draw: Draw, question: np.ndarray, number: int, key: tuple[str, ...]
     ) -> np.ndarray:
-        own = draw(self._streams.block("question", *key, block=number))[: len(question)]
-        again = question < UNIQUE
-        if not again.any():
-            return own
-        return np.where(again, self._catalogue(draw, key)[np.where(again, question, 0)], own)
+        asked, drawn = self._latest.get(key, (None, None))
+        if asked is not question or drawn is None:
+            drawn = draw(self._streams.block("question", *key, block=number))[: len(question)]
+            again = question < UNIQUE
+            if again.any():
+                kept = self._catalogue(draw, key)
+                drawn = np.where(again, kept[np.where(again, question, 0)], drawn)
+            drawn.flags.writeable = False
+            self._latest[key] = question, drawn
+        return drawn
 
     def _catalogue(self, draw: Draw, key: tuple[str, ...]) -> np.ndarray:
         kept = self._kept.get(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -98,7 +99,10 @@ class Block:
 
     def __post_init__(self) -> None:
         self.size = len(self.arrival)
-        self.lists = RequestLists(*(getattr(self, name).tolist() for name in RequestLists._fields))
+
+    @cached_property
+    def lists(self) -> RequestLists:
+        return RequestLists(*(getattr(self, name).tolist() for name in RequestLists._fields))
 
 
 class WorkloadModel:

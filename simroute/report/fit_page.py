@@ -7,19 +7,40 @@ from html import escape
 
 from simroute.report.colors import GREY, KINDS
 from simroute.report.html import (
+    answer_header,
     document,
     paragraphs,
     preformatted,
+    render_marked_table,
     render_picture,
     render_table,
+    small,
 )
-from simroute.report.picture import Json, Picture, Table, clock, label
-from simroute.text import clean
+from simroute.report.picture import (
+    Cell,
+    Json,
+    MarkedTable,
+    Picture,
+    Table,
+    clock,
+    grade_cell,
+    label,
+)
+from simroute.text import clean, duration, percent
 
 SHARES = ((0.05, "5 %"), (0.5, "50 %"), (0.9, "90 %"), (0.95, "95 %"), (0.99, "99 %"))
 """Quantiles of the tables beneath distributions."""
 MOST_LINES = 2000
 """Lines of the scenario that are shown."""
+
+
+QUESTION = "What can a scenario fitted to this log be trusted for?"
+CRITERIA = (
+    "good: the share beyond any value is right to 5 points (KS, the distance of Kolmogorov and "
+    "Smirnov); p95, p99 and failures are right to a factor of 1.2, dispersion (the variance of "
+    "counts by their mean) to one of 1.5. fair: to 10 points, 1.5 and 2.25; or farther off, where "
+    "chance alone explains it; or too few to tell. bad: all else."
+)
 
 
 def render_page(fit: Json, curves: Json, scenario: str, name: str) -> str:
@@ -30,47 +51,54 @@ def render_page(fit: Json, curves: Json, scenario: str, name: str) -> str:
         for index, (subject, curve) in enumerate(curves.items())
     }
     lines = scenario.rstrip().split("\n")[:MOST_LINES]
+    notes = "".join(f"<li>{escape(clean(line, 400))}</li>" for line in fit["notes"])
     sections = {
-        "How well it fits": f"{_misfits(fit)}{render_table(goodness_table(fit))}",
+        "How well it fits": f"{_misfits(fit)}{render_marked_table(_marked(goodness_table(fit)))}"
+        f"{small(CRITERIA)}",
         "Log and model": "".join(render_picture(*each) for each in pictures.items()),
         "Arrivals compared": render_table(_families(fit["arrivals"])),
+        "Notes": f"<ul>{notes}</ul>",
         "The scenario": preformatted(lines, 400),
     }
     title = f"{clean(name, 80)}, fitted"
-    notes = paragraphs(clean(line, 400) for line in fit["notes"])
-    header = f'<header id="answer"><h1>{escape(title)}</h1><div class="said">{notes}</div></header>'
+    verdict = paragraphs([clean(fit["verdict"], 1000)])
+    basis = f"{fit['requests']:,} requests over {duration(fit['span_s'])}."
+    header = answer_header(title, QUESTION, verdict, basis)
     charts = {key: picture.figure for key, picture in pictures.items()}
     return document(title, header, sections, charts)
 
 
 def goodness_table(fit: Json) -> Table:
-    """A row for each fitted part: number of observations, Kolmogorov-Smirnov distance, and figures
-    of log and model."""
-    heads = [
-        "what",
-        "n",
-        "KS",
-        "p95: log",
-        "model",
-        "p99: log",
-        "model",
-        "dispersion: log",
-        "model",
-    ]
+    """A row for each fitted part: its grade, number of observations, Kolmogorov-Smirnov distance,
+    and figures of log and model."""
+    heads = {"p95": "p95", "p99": "p99", "dispersion": "dispersion", "share": "failures"}
+    pairs = {key: head for key, head in heads.items() if any(row[key] for row in fit["goodness"])}
+    ends = [text for name in pairs.values() for text in (f"{name}: log", "model")]
     rows = [
         [
             clean(row["what"], 80),
+            row["grade"],
             f"{row['n']:,}",
             "" if row["ks"] is None else f"{row['ks']:.3f}",
-            *(
-                "" if value is None else f"{value:.4g}"
-                for key in ("p95", "p99", "dispersion")
-                for value in (row[key] or (None, None))
-            ),
+            *(_figure(key, value) for key in pairs for value in (row[key] or (None, None))),
         ]
         for row in fit["goodness"]
     ]
-    return Table(heads, rows)
+    return Table(["what", "fit", "n", "KS", *ends], rows)
+
+
+def _figure(key: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return percent(value) if key == "share" else f"{value:.4g}"
+
+
+def _marked(table: Table) -> MarkedTable:
+    """The same with a mark for each grade."""
+    rows = [
+        [Cell(row[0]), grade_cell(row[1]), *(Cell(text) for text in row[2:])] for row in table.rows
+    ]
+    return MarkedTable(table.heads, rows)
 
 
 def _misfits(fit: Json) -> str:
@@ -146,7 +174,7 @@ def _distribution(subject: str, curve: Json) -> Picture:
     positive = min(curve["log"][1:] + curve["model"][1:], default=0) > 0
     layout = {
         "height": 320,
-        "xaxis": {"type": "log" if positive else "linear", "title": {"text": curve["unit"]}},
+        "xaxis": _axis(positive, curve),
         "yaxis": {"title": {"text": "share of at most that"}, "range": [0, 1.01]},
     }
     rows = []
@@ -162,6 +190,14 @@ def _distribution(subject: str, curve: Json) -> Picture:
     )
 
 
+def _axis(is_log: bool, curve: Json) -> Json:
+    """Logarithmic with a label at each power of ten, where there are two of them."""
+    unit = {"s": "seconds"}.get(curve["unit"], curve["unit"])
+    values = [value for value in curve["log"] + curve["model"] if value > 0]
+    powers = {"dtick": 1} if is_log and max(values) >= 100 * min(values) else {}
+    return {"type": "log" if is_log else "linear", "title": {"text": unit}, **powers}
+
+
 def _line(name: str, x: list[float], y: list[float], index: int) -> Json:
-    style = {"color": (GREY, KINDS[0])[index], "dash": ("solid", "dash")[index], "width": 2}
+    style = {"color": (GREY, KINDS[0])[index], "width": (6, 2)[index]}  # the model lies on the log
     return {"type": "scatter", "mode": "lines", "name": label(name), "x": x, "y": y, "line": style}

@@ -15,11 +15,8 @@ from simroute.report.html import (
     render_picture,
     small,
 )
-from simroute.report.picture import Cell, Json, MarkedTable, Picture
+from simroute.report.picture import Cell, Json, MarkedTable, Picture, grade_cell
 from simroute.text import clean, span
-
-MARKS = {"good": "yes", "fair": "open", "bad": "no"}
-"""Grade -> mark of a cell."""
 
 
 def draw_pictures(summary: Json) -> dict[str, Picture]:
@@ -61,7 +58,7 @@ def _verdict(summary: Json) -> MarkedTable:
         came, coverage = row["actual"], summary["coverage"].get(name)
         cells = [
             Cell(row["name"]),
-            Cell(row["grade"] or "", MARKS.get(row["grade"], "")),
+            grade_cell(row["grade"]),
             Cell(span(row["median"], row["low"], row["high"], row["unit"])),
             Cell("not in the log" if came is None else span(came, None, None, row["unit"])),
             Cell({True: "yes", False: "no", None: ""}[row["held"]]),

@@ -35,6 +35,11 @@ class Cell(NamedTuple):
     mark: str = ""
 
 
+def grade_cell(grade: str | None) -> Cell:
+    """The cell of a grade: good, fair, bad, or None."""
+    return Cell(grade or "", {"good": "yes", "fair": "open", "bad": "no"}.get(grade or "", ""))
+
+
 class MarkedTable(NamedTuple):
     """Column heads, and rows of cells with marks."""
 

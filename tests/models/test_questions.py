@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from simroute.models import spec
-from simroute.models.questions import UNIQUE
+from simroute.models.questions import UNIQUE, Questions
+from simroute.models.random import Streams
 from simroute.models.weather import Weather
 from simroute.traces import Trace
 
@@ -184,3 +185,16 @@ def test_a_catalogue_that_fits_no_memory_is_refused(weather: Make) -> None:
 def test_a_catalogue_of_any_size_costs_nothing_when_nobody_repeats(weather: Make) -> None:
     """Its size is unused while the share is 0."""
     assert next(weather(spec.Workload(repeats=spec.Repeats(questions=10**12))).blocks()).size > 0
+
+
+def test_what_belongs_to_a_question_is_the_same_whatever_was_asked_for_before() -> None:
+    """Three blocks of repeats and of questions of their own, asked for in turn, again, and each for
+    the first time."""
+    asked = [np.array([3, UNIQUE + 4096 * n, 5, 3, UNIQUE + 4096 * n + 4]) for n in range(3)]
+    known = Questions(Streams(1, 0), catalogue=10)
+    for number in (0, 0, 1, 0, 2, 1):
+        fresh = Questions(Streams(1, 0), catalogue=10)
+        for name in ("z", "v"):
+            drawn = known.normals(asked[number], number, name)
+            assert drawn.tolist() == fresh.normals(asked[number], number, name).tolist()
+            assert drawn[0] == drawn[3], "asked twice"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from simroute.cli.comparison import run_comparison
-from simroute.cli.options import RunOptions, pass_record, run_options
+from simroute.cli.comparison import lay_outages, run_comparison
+from simroute.cli.options import RunOptions, outage_option, pass_record, run_options
 
 VARY = (
     "The answer for several values of an assumption: "
@@ -16,6 +16,7 @@ VARY = (
 
 @click.command("compare")
 @run_options
+@outage_option
 @click.option(
     "--bound",
     is_flag=True,
@@ -40,12 +41,17 @@ VARY = (
 )
 @pass_record(RunOptions)
 def compare_command(
-    options: RunOptions, vary: tuple[str, ...], tornado: bool, show: str | None
+    options: RunOptions,
+    outages: tuple[str, ...],
+    vary: tuple[str, ...],
+    tornado: bool,
+    show: str | None,
 ) -> int:
     """Run several policies in the same weather.
 
     simroute compare scenario=demo policy=direct,failover scenario.workload.rate=5
     """
+    options = lay_outages(options, outages)
     earlier = options.config is not None or (options.resume and not options.words)
     if vary or tornado or earlier:
         from simroute.cli.commands.sensitivity import is_sensitivity_study, run_sensitivity

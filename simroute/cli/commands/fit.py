@@ -88,6 +88,7 @@ def _show(figures: dict[str, Any], scenario: Path, page: Path) -> None:
     from simroute.cli.render import pages
     from simroute.report.fit_page import goodness_table
 
+    click.echo(f"{escaped(figures['verdict'])}\n")
     for line in figures["notes"]:
         click.echo(escaped(line))
     pages.show(pages.table(*goodness_table(figures)))

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from simroute.cli.comparison import run_comparison
-from simroute.cli.options import RunOptions, pass_record, path_option, run_options, to_words
+from simroute.cli.options import (
+    RunOptions,
+    outage_option,
+    pass_record,
+    path_option,
+    run_options,
+    to_words,
+)
 from simroute.cli.words import parse_words, raise_all, refuse_with_config
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
 
-OUTAGE = (
-    "Weather to lay over the trace: a scenario's outages by its name, or \"{provider: "
-    'openai, start: 30%, end: 50%, error_share: 0.6}".'
-)
 WINDOWS = (
     "Play it in N parts, each kept as soon as it is finished (--resume goes on after the last), "
     "on as many cores as there are. Policies begin each "
@@ -106,7 +109,7 @@ class ReplayOptions:
     "like this.",
 )
 @click.option("--windows", type=click.IntRange(1, 100_000), default=None, metavar="N", help=WINDOWS)
-@click.option("--outage", "outages", multiple=True, metavar="WEATHER", help=OUTAGE)
+@outage_option
 @click.option(
     "--format",
     "form",

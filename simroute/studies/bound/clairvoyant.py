@@ -20,6 +20,7 @@ the weather are looked at as a whole.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -68,15 +69,17 @@ NEUTRAL = Preference()
 
 
 class Option(NamedTuple):
-    """The n-th call to a target, when those before it are given up: what comes of it for each
-    request of a block.
+    """The n-th call to a target, when those before it are given up: what comes of it for each of
+    some requests of a block.
 
-    rank: 2 in time, 1 an answer, 0 none, -1 forbidden; first, seconds: to the first token and to
-    the end; nano: all that is billed, in 1e-9 USD; wasted: of it, what the calls given up cost.
+    rows: places of those requests in the block. rank: 2 in time, 1 an answer, 0 none, -1 forbidden;
+    first, seconds: to the first token and to the end; nano: all that is billed, in 1e-9 USD;
+    wasted: of it, what the calls given up cost.
     """
 
     target: int
     n: int
+    rows: np.ndarray
     rank: np.ndarray
     first: np.ndarray
     seconds: np.ndarray
@@ -86,17 +89,26 @@ class Option(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """For each request of a block: the target (-1: nobody is asked) and the number of the call that
-    answers, and what comes of it, in the units of `Option`."""
+    """The best option of each request of a block: the target and the number of the call, and what
+    comes of it, in the units of `Option`. target: -1 where nobody is asked."""
 
     target: np.ndarray
     n: np.ndarray
-    ok: np.ndarray
+    rank: np.ndarray
     first: np.ndarray
     seconds: np.ndarray
     nano: np.ndarray
     wasted: np.ndarray
     quality: np.ndarray
+
+    @property
+    def ok(self) -> np.ndarray:
+        return (self.rank > 0) & (self.target >= 0)
+
+    def at_most(self, usd: float) -> Decision:
+        """The same, but nobody is asked for an answer that costs more."""
+        asked = (self.rank >= 0) & ((self.rank == 0) | (self.nano <= usd * 1e9))
+        return self._replace(target=np.where(asked, self.target, -1))
 
 
 def is_exact(scenario: spec.Scenario) -> bool:
@@ -107,22 +119,26 @@ def is_exact(scenario: spec.Scenario) -> bool:
     )
 
 
-def options(weather: Weather, block: Block) -> list[Option]:
-    """All that can be done with the requests of a block. A target is asked again only while some
-    request has no answer in time from it."""
+def options(weather: Weather, block: Block, hurry: bool = False) -> list[Option]:
+    """All that can be done with the requests of a block. A target is asked again for those that
+    have no answer in time from it, or as long as there are such for all, since another answer may
+    come sooner (`hurry`)."""
     result: list[Option] = []
-    for code, (name, model) in enumerate(weather.deployments.items()):
-        allowed = _is_allowed(weather, block, model.target.provider)
-        spent, done = np.zeros(block.size, np.int64), ~allowed
+    runs_on = weather.scenario.abandoned == "runs_on"
+    for code, model in enumerate(weather.deployments.values()):
+        rows, spent = np.arange(block.size), np.zeros(block.size, np.int64)
+        lacking = allowed = _is_allowed(weather, block, model.target.provider)
         for n in range(TRIES):
-            prospect = foresee_calls(weather.deployments[name], block, n)
-            option = Option(code, n, *_outcome(weather, block, prospect, allowed, spent))
+            prospect = foresee_calls(model, block, n, rows)
+            option = Option(code, n, rows, *_outcome(weather, block, rows, prospect, spent))
+            option.rank[~allowed[rows]] = -1
             result.append(option)
-            done = done | (option.rank == 2)
-            if done.all():
+            lacking = lacking & (option.rank != 2)
+            if not lacking.any():
                 break
-            runs_on = weather.scenario.abandoned == "runs_on"
             spent = spent + (prospect.bill if runs_on else prospect.bill_if_abandoned)
+            if not hurry:
+                rows, spent, lacking = rows[lacking], spent[lacking], lacking[lacking]
     return result
 
 
@@ -137,59 +153,50 @@ def _is_allowed(weather: Weather, block: Block, provider: str) -> np.ndarray:
 
 
 def _outcome(
-    weather: Weather, block: Block, prospect: Prospect, allowed: np.ndarray, spent: np.ndarray
+    weather: Weather, block: Block, rows: np.ndarray, prospect: Prospect, spent: np.ndarray
 ) -> tuple[np.ndarray, ...]:
     """The arrays of an `Option`. `spent`: the bill of the calls before it."""
-    slo, ok = weather.scenario.slo, prospect.ok
-    seconds = np.where(ok, (block.arrival + prospect.seconds) - block.arrival, np.inf)
-    first = (block.arrival + prospect.first) - block.arrival
+    slo, ok, arrival = weather.scenario.slo, prospect.ok, block.arrival[rows]
+    seconds = np.where(ok, (arrival + prospect.seconds) - arrival, np.inf)
+    first = (arrival + prospect.first) - arrival
     in_time = ok & (seconds <= slo.in_time)
     if slo.ttft is not None:
-        in_time &= ~block.streamed | (first <= slo.ttft)
-    rank = np.where(allowed, in_time.astype(np.int8) + ok, -1)
+        in_time &= ~block.streamed[rows] | (first <= slo.ttft)
     wasted = spent + np.where(ok, 0, prospect.bill)
+    rank = in_time.astype(np.int8) + ok
     return rank, first, seconds, spent + prospect.bill, wasted, prospect.quality
 
 
-def decide(options: list[Option], preference: Preference = NEUTRAL) -> Decision:
+def decide(options: list[Option], second: float = 0.0) -> Decision:
     """The best option for each request: in time the cheapest, else the fastest answer, else the
-    cheapest failure."""
-    rank, seconds, nano = (
-        np.array([getattr(option, name) for option in options])
-        for name in ("rank", "seconds", "nano")
-    )
-    best = rank.max(axis=0)
-    price = nano.astype(float)
-    if preference.second > 0:
-        worth = preference.second * 1e9
-        price = price + np.where(rank > 0, worth * np.where(rank > 0, seconds, 0.0), 0.0)
-    cheapest = np.where(rank == best, price, np.inf)
-    aim = np.where(best == 1, np.where(rank == 1, seconds, np.inf), cheapest)
-    index, request = aim.argmin(axis=0), np.arange(rank.shape[1])
-
-    def chosen(name: str) -> np.ndarray:
-        columns = [np.broadcast_to(getattr(option, name), request.shape) for option in options]
-        return np.asarray(np.array(columns)[index, request])
-
-    bill = nano[index, request]
-    sent = (best >= 0) & ((best == 0) | (bill <= preference.success * 1e9))
-    return Decision(
-        target=np.where(sent, chosen("target"), -1),
-        n=chosen("n"),
-        ok=sent & (best > 0),
-        first=chosen("first"),
-        seconds=seconds[index, request],
-        nano=np.where(sent, bill, 0),
-        wasted=np.where(sent, chosen("wasted"), 0),
-        quality=chosen("quality"),
-    )
+    cheapest failure; of equal ones the first. `second`: as in `Preference`."""
+    best: dict[str, np.ndarray] = {}
+    aim = np.zeros(0)
+    for option in options:
+        rank, price = option.rank, option.nano.astype(float)
+        if second > 0:
+            price += np.where(rank > 0, second * 1e9 * np.where(rank > 0, option.seconds, 0.0), 0.0)
+        wish = np.where(rank == 1, option.seconds, price)
+        columns = option._asdict()
+        rows = columns.pop("rows")
+        if not best:  # the first target is asked for all
+            best = {name: np.array(np.broadcast_to(c, rank.shape)) for name, c in columns.items()}
+            aim = wish
+            continue
+        known = best["rank"][rows]
+        better = (rank > known) | ((rank == known) & (wish < aim[rows]))
+        places = rows[better]
+        aim[places] = wish[better]
+        for name, column in columns.items():
+            best[name][places] = column[better] if isinstance(column, np.ndarray) else column
+    return Decision(**best)
 
 
 def decisions(configuration: Configuration, replication: int) -> Iterator[tuple[Block, Decision]]:
-    """The decisions of one replication, block by block."""
+    """The decisions of one replication, block by block, whatever an answer costs."""
     weather = build_weather(configuration, replication)
     for block in weather.blocks():
-        yield block, decide(options(weather, block))
+        yield block, decide(options(weather, block)).at_most(np.inf)
 
 
 def clairvoyant_figures(
@@ -200,12 +207,17 @@ def clairvoyant_figures(
     models = list(weather.deployments.values())
     world: Any = SimpleNamespace(weather=weather, models=models)
     context = build_context(configuration, world)
+    # figures of the whole are all that is wanted, and none by user or day
+    context = replace(context, names={"target": [], "task": weather.tasks}, day=None, budget=None)
     folds = [Fold(context) for _ in preferences]
     graded = np.array([model.is_graded for model in models])
+    hurry = any(preference.second > 0 for preference in preferences)
     for block in weather.blocks():
-        known = options(weather, block)
+        known = options(weather, block, hurry)
+        best = {second: decide(known, second) for second in {each.second for each in preferences}}
         for fold, preference in zip(folds, preferences, strict=True):
-            fold("requests", _rows(block, decide(known, preference), graded))
+            decision = best[preference.second].at_most(preference.success)
+            fold("requests", _rows(block, decision, graded))
     metrics = [fold.finish([], [0.0] * len(models)).metrics for fold in folds]
     return [{name: values[name] for name in BOUND_METRICS} for values in metrics]
 
@@ -227,8 +239,8 @@ def _rows(block: Block, decision: Decision, graded: np.ndarray) -> dict[str, np.
         "attempts": np.where(sent, decision.n + 1, 0),
         "ttft_s": np.where(ok & block.streamed, decision.first, np.nan),
         "failover_s": np.full(size, np.nan),
-        "cost_nano": decision.nano,
-        "wasted_nano": decision.wasted,
+        "cost_nano": np.where(sent, decision.nano, 0),
+        "wasted_nano": np.where(sent, decision.wasted, 0),
         "quality": np.where(ok & ~ungraded, decision.quality, np.nan),
         "ungraded": ungraded,
         "cached": nothing,

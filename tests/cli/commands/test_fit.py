@@ -139,6 +139,23 @@ def test_the_page_shows_log_and_model_and_fetches_nothing(
     assert 'href="http' not in page
 
 
+def test_what_it_can_be_trusted_for_comes_first(
+    made: tuple[Path, dict[str, Any]], rows: Path
+) -> None:
+    """On the page before anything else; each row has a mark, and the sentence names all topics that
+    have one."""
+    verdict, goodness = made[1]["verdict"], made[1]["goodness"]
+    assert verdict.startswith("This scenario can")
+    page = (rows.parent / "mine.html").read_text()
+    assert page.index(verdict) < page.index("<h2>")
+    for mark, grade in (("yes", "good"), ("open", "fair"), ("no", "bad")):
+        count = sum(row["grade"] == grade for row in goodness)
+        assert page.count(f'<td class="{mark}">{grade}</td>') == count
+    for row in goodness:
+        assert row["topic"] in verdict or row["item"] in verdict
+    assert {row["what"] for row in goodness} >= {"one: failures", "two: failures"}
+
+
 def test_a_log_without_models_has_a_marked_assumption_or_a_scenarios_deployments(
     tmp_path: Path,
 ) -> None:

@@ -171,6 +171,9 @@ def test_python_says_the_same_as_the_command(capsys: pytest.CaptureFixture[str])
         "its sessions drawn anew",
         "outage laid-1",
     ]
+    short = sr.replay("log.csv", ["failover"], outages="openai@1m..2m", replications=2)
+    assert short.replay is not None
+    assert short.replay["laid_over"] == ["outage openai"]
     assert {"spend_by_model", "spend_by_user"} <= set(found.figures)
 
 
@@ -207,6 +210,10 @@ WRONG = {
     "weather of none": (
         ("log.csv", "policy=failover", "--outage", "steady"),
         ["--outage steady", "has no outages"],
+    ),
+    "weather of nobody": (
+        ("log.csv", "policy=failover", "--outage", "opnai@1m..2m"),
+        ["--outage opnai@1m..2m", "did you mean openai?"],
     ),
     "broken weather": (
         ("log.csv", "policy=failover", "--outage", "{provider: openai"),

@@ -11,15 +11,18 @@ import pytest
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
 from simroute.core import Outcome
-from simroute.experiment.run import replicate
+from simroute.experiment.run import build_weather, replicate
 from simroute.models import spec
 from simroute.report import Picture, RunDocuments, draw_pictures
 from simroute.studies.bound.clairvoyant import (
     BOUND_METRICS,
+    TRIES,
     Preference,
     clairvoyant_figures,
+    decide,
     decisions,
     is_exact,
+    options,
 )
 from simroute.studies.bound.gap import (
     LIMITED,
@@ -180,6 +183,21 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
     assert scenario != "rough" or max(n for _, n in told.values()) > 0, (
         "the rough weather makes it ask again"
     )
+
+
+@pytest.mark.parametrize("abandoned", ["runs_on", "stops"])
+def test_asking_again_for_an_answer_in_time_never_pays(abandoned):
+    """Whoever has one gives it up for a dearer one, so only what lacks one need be asked again: a
+    third of the calls fail, and the choices are those from all calls to all targets."""
+    bad = {"errors": {500: 0.3}, "latency": spec.Latency()}
+    made = two(target("a", 1.0, **bad), target("b", 10.0, **bad), abandoned=abandoned)
+    weather = build_weather(made, 0)
+    for block in weather.blocks():
+        few, every = (options(weather, block, hurry) for hurry in (False, True))
+        assert [len(option.rows) for option in every] == [block.size] * 2 * TRIES
+        assert len(few[1].rows) == np.count_nonzero(few[0].rank < 2) < block.size / 2
+        for one, other in zip(decide(few), decide(every), strict=True):
+            assert one.tolist() == other.tolist()
 
 
 @pytest.mark.parametrize(
