@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simroute.ledger import Chunk
+from simroute.metrics.pending_rows import PendingRows
 from simroute.metrics.tallies import OK, Context
 
 FAILED, LATE, REPAIRED = "cause", "late", "repaired"
@@ -17,6 +18,7 @@ FAILED, LATE, REPAIRED = "cause", "late", "repaired"
 LATE_WORDS = ("late: complete answer", "late: first token")
 TIMED_OUT = "timed out here"
 """How causes begin that are limits of time of the policy's own (`Outcome.cause`)."""
+SEND = ("request_id", "attempt", "target", "cause")
 NO_TARGET = "(none)"
 """Stands for the target of a request that nobody was asked for."""
 
@@ -33,7 +35,7 @@ class Causes:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._shape = len(context.providers) + 1, len(context.names["task"])
-        self._pending: list[Chunk] = []  # failed sends of requests that have not closed
+        self._sends = PendingRows()  # those that failed, of requests that have not closed
         # (kind, cause, its target, the target of the last failed send, task), codes from -1 on
         self._counts: Counter[tuple[str, int, int, int, int]] = Counter()
         self.tables: Tables | None = None  # once made, or merged from parts
@@ -44,8 +46,7 @@ class Causes:
         if table == "attempts":
             failed = (chunk["cause"] > 0) & (chunk["request_id"] >= 0)
             if failed.any():
-                columns = ("request_id", "attempt", "target", "cause")
-                self._pending.append({name: chunk[name][failed] for name in columns})
+                self._sends.add({name: chunk[name][failed] for name in SEND})
         elif table == "requests":
             self._requests(chunk)
 
@@ -53,13 +54,15 @@ class Causes:
         task, target, cause = chunk["task"], chunk["target"], chunk["cause"]
         ok = chunk["outcome"] == OK
         last = np.full(len(task), -1)
-        sends = self._take(int(chunk["request_id"][0]), len(task))
+        first = int(chunk["request_id"][0])
+        sends = self._sends.take(first, len(task))
         if sends is not None:
-            place = sends["place"]
-            last[place] = sends["target"]  # of several, the last one stays
+            order = np.argsort(sends["attempt"], kind="stable")
+            place, asked, why = (sends[name][order] for name in ("request_id", "target", "cause"))
+            place = place - first
+            last[place] = asked  # of several, the last one stays
             mended = ok[place]
-            mine = (sends["cause"][mended], sends["target"][mended])
-            self._count(REPAIRED, *mine, mine[1], task[place[mended]])
+            self._count(REPAIRED, *(row[mended] for row in (why, asked, asked, task[place])))
         self._count(FAILED, *(column[~ok] for column in (cause, target, last, task)))
         begins_late, late = self._late(chunk, ok)
         for word, rows in enumerate((late & ~begins_late, begins_late)):
@@ -71,22 +74,6 @@ class Causes:
         promised = self._context.slo_ttft
         begins_late = ok & (chunk["ttft_s"] > (np.inf if promised is None else promised))
         return begins_late, begins_late | ok & ~(chunk["latency_s"] <= self._context.slo_latency)
-
-    def _take(self, first: int, size: int) -> Chunk | None:
-        """Removes and returns the failed sends of the `size` requests from `first` on, in order,
-        with the `place` of each one's request among these; None if there are none."""
-        if not self._pending:
-            return None
-        names = self._pending[0]
-        whole = {name: np.concatenate([chunk[name] for chunk in self._pending]) for name in names}
-        place = whole["request_id"] - first
-        mine = (place >= 0) & (place < size)
-        self._pending = (
-            [] if mine.all() else [{name: column[~mine] for name, column in whole.items()}]
-        )
-        order = np.lexsort((whole["attempt"][mine], place[mine]))
-        whole["place"] = place
-        return {name: column[mine][order] for name, column in whole.items()}
 
     def _count(self, kind: str, *columns: np.ndarray) -> None:
         rows, counts = np.unique(np.array(columns), axis=1, return_counts=True)
