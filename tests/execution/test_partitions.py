@@ -63,7 +63,9 @@ def test_parts_add_up_to_the_bits_of_the_whole(made: Configuration, among: int) 
     whole = replicate(made, "failover", 0)
     (done,) = Partitions(ProcessPool(), None).run([Job(with_windows(made, among), "failover", 0)])
     found = done.figures
-    assert (found.metrics, found.pooled, found.by, found.minutes, found.events) == (
+    assert whole.causes["repaired"]
+    assert (found.causes, found.metrics, found.pooled, found.by, found.minutes, found.events) == (
+        whole.causes,
         whole.metrics,
         whole.pooled,
         whole.by,

@@ -75,10 +75,11 @@ def test_figures_for_metrics_lack_what_pictures_need_and_nothing_else(made):
     )
     for figures, fewer in zip(whole, bare, strict=True):
         assert (fewer.metrics, fewer.pooled) == (figures.metrics, figures.pooled)
-        assert (fewer.evidence, fewer.by, fewer.minutes) == (
+        assert (fewer.evidence, fewer.by, fewer.minutes, fewer.causes) == (
             None,
             {"target": figures.by["target"]},
             [],
+            {},
         )
 
 
