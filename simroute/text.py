@@ -36,6 +36,22 @@ def money(value: float | None, signed: bool = False) -> str:
     return f"{'-' if value < 0 else '+' if signed else ''}${abs(value):,.{min(digits, 12)}f}"
 
 
+def about_usd(value: float | None) -> str:
+    """Dollars with three digits that matter: $164,000."""
+    if value is None or abs(value) < 100:
+        return usd(value)
+    size = 10 ** (math.floor(math.log10(abs(value))) - 2)
+    return f"{'-' if value < 0 else ''}${round(abs(value) / size) * size:,.0f}"
+
+
+def large(count: float) -> str:
+    """A count with three digits that matter: 31.1 million."""
+    for size, word in ((1e9, "billion"), (1e6, "million")):
+        if abs(count) >= size:
+            return f"{count / size:.3g} {word}"
+    return f"{count:,.0f}" if abs(count) >= 100 else f"{count:.3g}"
+
+
 def seconds(value: float | None) -> str:
     """Seconds with three digits that matter."""
     if value is None:

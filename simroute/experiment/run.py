@@ -12,7 +12,12 @@ from simpy import Environment
 
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import open_inputs
-from simroute.experiment.trace_columns import budget_periods, observed_sends, trace_days
+from simroute.experiment.trace_columns import (
+    budget_periods,
+    budget_span,
+    observed_sends,
+    trace_days,
+)
 from simroute.ledger import Ledger, Sink
 from simroute.metrics import Context, EvidenceFold, Figures, Fold
 from simroute.metrics.partials import merge_partials, partial_state
@@ -63,7 +68,8 @@ def build_weather(configuration: Configuration, replication: int) -> Weather:
 
 def build_context(configuration: Configuration, world: SimWorld) -> Context:
     """What folds must know of a run."""
-    slo, models, sky = configuration.scenario.slo, world.models, world.weather
+    slo, load = configuration.scenario.slo, configuration.scenario.workload
+    models, sky = world.models, world.weather
     codes = {model.target.name: code for code, model in enumerate(models)}
     windows = [(w.start, w.end, tuple(codes[name] for name in w.targets)) for w in sky.windows]
     names = {
@@ -89,6 +95,8 @@ def build_context(configuration: Configuration, world: SimWorld) -> Context:
         if configuration.scenario.gateway.shared
         else configuration.scenario.gateway.replicas,
         budget=budget_periods(configuration.scenario),
+        budget_span=budget_span(configuration.scenario),
+        rate=None if load.trace is not None else load.rate,
     )
 
 

@@ -1,5 +1,5 @@
-"""What a trace adds to the figures of a run: which day an arrival belongs to, and which sends the
-log itself tells of."""
+"""What a run's dates and its trace add to its figures: periods of the budget, the days of arrivals,
+and which sends the log itself tells of."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import run_calendar
-from simroute.metrics.tallies import BudgetPeriods
+from simroute.metrics.tallies import BudgetPeriods, BudgetSpan
 from simroute.models import spec
 from simroute.models.deployment import DeploymentModel
+from simroute.models.expected_traffic import ExpectedTraffic
 from simroute.policies.budget import SLOTS
 from simroute.worlds.periods import Periods
 
@@ -75,6 +76,20 @@ def budget_periods(scenario: spec.Scenario) -> BudgetPeriods | None:
         if start >= 0 and now <= scenario.horizon:
             spans.append((start, now))
     return BudgetPeriods(budget.usd, *np.array(spans).T) if spans else None
+
+
+def budget_span(scenario: spec.Scenario) -> BudgetSpan | None:
+    """The period of the scenario's budget in which the run begins, or the window from its beginning
+    on; None without a budget."""
+    budget = scenario.budget
+    if budget is None or budget.usd == 0:
+        return None
+    begin, end = 0.0, budget.window
+    if budget.period != "rolling":
+        within = Periods(*run_calendar(scenario))
+        begin, end = within(0.0, budget.period, budget.zone, budget.reset)
+    mean_rate = ExpectedTraffic(scenario.workload, 1.0)
+    return BudgetSpan(budget.usd, begin, end, mean_rate.requests(begin, end))
 
 
 def observed_sends(

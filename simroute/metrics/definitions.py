@@ -24,11 +24,21 @@ DEFINITIONS: dict[str, str] = {
     "cost_usd": "Everything that was billed: answers, failed and abandoned attempts, judges and "
     "pings.",
     "cost_per_1k_requests_usd": "Everything that was billed, for each 1,000 requests that arrived.",
+    "cost_per_month_usd": (
+        "What 30 days of this traffic would cost: at the mean rate that the scenario states (a "
+        "trace's own mean, of the part that is played), and at what a request cost in this run, "
+        "its outages included."
+    ),
     "budget_used": (
         "The part of the scenario's budget that was billed for the requests of its dearest "
         "period, of those that are wholly in the horizon (rolling: "
         "of the dearest window, counted up to a thousandth longer); more than 1 is overspent, "
         "null where there is no such period."
+    ),
+    "budget_pace": (
+        "The part of the scenario's budget that a whole period would use at what a request cost in "
+        "this run: the period in which the run begins (rolling: its first window), with the hours "
+        "and days of the profile; more than 1 is more than the budget, null without one."
     ),
     "wasted_usd": (
         "What was billed for work whose answer nobody got: abandoned attempts, lost races, "

@@ -17,7 +17,7 @@ import numpy as np
 from simroute.ledger import Chunk
 from simroute.metrics.causes import CauseCounts, Causes
 from simroute.metrics.evidence import Evidence
-from simroute.metrics.tallies import OK, Attempts, Context, Events, Requests, ratio
+from simroute.metrics.tallies import MONTH, OK, Attempts, Context, Events, Requests, ratio
 
 
 @dataclass
@@ -73,6 +73,7 @@ class Fold:
             "budget_used": None
             if self.context.budget is None
             else self.context.budget.largest_share(requests.spent + attempts.spent),
+            **self._pace(),
             "attempts_per_request": ratio(attempts.sends, total),
             "load_amplification": ratio(attempts.sends, requests.sent),
             "rate_limited": float(attempts.limited),
@@ -107,6 +108,23 @@ class Fold:
             events,
             causes=self.causes.finish(causes),
         )
+
+    def _pace(self) -> dict[str, float | None]:
+        """What the spending comes to in a month, and in a period of the budget: the bills of
+        requests go with their number, those of pings with time."""
+        requests, attempts = self.tables["requests"], self.tables["attempts"]
+        total, span = int(requests.outcomes.sum()), self.context.budget_span
+        if total == 0:
+            return {"cost_per_month_usd": None, "budget_pace": None}
+        rate = total / self.context.horizon if self.context.rate is None else self.context.rate
+        by_requests = requests.cost / 1e9 / total * rate
+        by_time = attempts.ping_cost / 1e9 / self.context.horizon
+        return {
+            "cost_per_month_usd": (by_requests + by_time) * MONTH,
+            "budget_pace": None
+            if span is None
+            else (by_requests * span.mean_s + by_time * (span.end - span.begin)) / span.usd,
+        }
 
     def _detection(self, event_names: list[str]) -> dict[str, float | None]:
         starts = np.array([start for start, *_ in self.context.windows])
@@ -174,7 +192,9 @@ METRICS: dict[str, tuple[str, bool]] = {
     "ttft_p95_s": ("s", False),
     "cost_usd": ("USD", False),
     "cost_per_1k_requests_usd": ("USD", False),
+    "cost_per_month_usd": ("USD", False),
     "budget_used": ("", False),
+    "budget_pace": ("", False),
     "wasted_usd": ("USD", False),
     "quality_mean": ("share", True),
     "cache_hit_rate": ("share", True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from simroute.metrics.histogram import Histogram
 from simroute.metrics.outages import Outages, Window
 from simroute.text import pairs
 
-MINUTE = 60.0
+MINUTE, MONTH = 60.0, 30 * 86_400.0
+"""Seconds; a month as people plan money, where no calendar says which one."""
 
 
 NOTICED = ("opened", "cooldown", "shifted")
@@ -54,6 +56,16 @@ class BudgetPeriods:
         return float((sums[row:] - sums[: len(sums) - row]).max()) / 1e9 / self.usd
 
 
+class BudgetSpan(NamedTuple):
+    """One period of a budget of `usd`, whether or not the horizon covers it: from `begin` to `end`,
+    s; `mean_s`: the seconds at the mean rate that have as many arrivals."""
+
+    usd: float
+    begin: float
+    end: float
+    mean_s: float
+
+
 @dataclass(frozen=True)
 class Context:
     """What a fold must know besides the rows.
@@ -64,7 +76,9 @@ class Context:
     is_observed: (targets, starts in s) -> bool for each send: whether the log has enough calls of
     that target in that hour to resample from; None without a log.
     replicas: number of states that a policy has; 1 where all replicas share one.
-    budget: the scenario's, with the periods that lie wholly in the horizon.
+    budget: the scenario's, with the periods that lie wholly in the horizon; budget_span: the period
+    in which the run begins. rate: the mean arrivals a second that the scenario states; None for a
+    trace, whose own mean it is.
     """
 
     horizon: float
@@ -80,6 +94,8 @@ class Context:
     is_observed: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     replicas: int = 1
     budget: BudgetPeriods | None = None
+    budget_span: BudgetSpan | None = None
+    rate: float | None = None
 
     @cached_property
     def outages(self) -> Outages:

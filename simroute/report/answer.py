@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simroute.report.picture import Cell, Json, MarkedTable, RunDocuments, Table
-from simroute.text import clean, difference_span, percent, span, usd
+from simroute.text import about_usd, clean, difference_span, percent, span, usd
 
 COLUMNS = {
     "success_rate": ("success", "share"),
@@ -11,6 +11,7 @@ COLUMNS = {
     "latency_p95_s": ("p95 latency", "s"),
     "ttft_p95_s": ("p95 first token", "s"),
     "cost_per_1k_requests_usd": ("USD for 1,000 requests", "USD"),
+    "cost_per_month_usd": ("USD a month", "USD"),
     "quality_mean": ("quality", "share"),
     "time_on_failing_target_s": ("time on the failing target", "s"),
     "detection_s": ("outage noticed after", "s"),
@@ -62,7 +63,12 @@ def _cheapest(run: RunDocuments) -> str:
         return "None of them is shown to keep it."
     policy = cheapest["policy"]
     cost = usd(run.mean(policy, "cost_per_1k_requests_usd"))
-    text = f"The cheapest that keeps it is {clean(policy, 40)} ({cost} for 1,000 requests)"
+    monthly = run.metric(policy, "cost_per_month_usd")["mean"]
+    at_this_rate = "" if monthly is None else f", about {about_usd(monthly)} a month at this rate"
+    text = (
+        f"The cheapest that keeps it is {clean(policy, 40)} ({cost} for 1,000 "
+        f"requests{at_this_rate})"
+    )
     if not cheapest["tied"]:
         return f"{text}."
     others = _enumerate([clean(policy, 40) for policy in cheapest["tied"]])

@@ -103,9 +103,10 @@ class RunDocuments:
         return evidence
 
     def metric(self, policy: str, name: str) -> dict[str, float | None]:
-        """`mean`, `low` and `high` of a policy's metric."""
-        interval: dict[str, float | None] = self.summary["policies"][policy]["metrics"][name]
-        return interval
+        """`mean`, `low` and `high` of a policy's metric; None where an older run had no such
+        metric."""
+        metrics: dict[str, dict[str, float | None]] = self.summary["policies"][policy]["metrics"]
+        return metrics.get(name, {"mean": None, "low": None, "high": None})
 
     def mean(self, policy: str, name: str) -> float:
         """The mean of a policy's metric, 0 where it has none."""

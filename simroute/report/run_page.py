@@ -68,7 +68,7 @@ def _answer(run: RunDocuments) -> str:
     tables = render_marked_table(answer.policy_table(run)) + (
         "<p class='small'><b class='best'>best</b> marks the best value of a column; "
         "<span class='tied'>≈</span> one that cannot be told from it at 95 %. "
-        "Brackets hold 95 % intervals over replications.</p>"
+        f"Brackets hold 95 % intervals over replications.{_month(summary)}</p>"
     )
     differences = answer.difference_table(run)
     if differences.rows and trust is None:  # a replay shows them beside its residuals
@@ -79,6 +79,12 @@ def _answer(run: RunDocuments) -> str:
     tables += _further_tables(summary)
     question = clean(run.evidence["question"], 600)
     return answer_header(clean(summary["scenario"], 60), question, sentences, basis, tables)
+
+
+def _month(summary: Json) -> str:
+    """What a month is; nothing where the run tells none."""
+    month = summary.get("month")
+    return "" if month is None else f" A month is {escape(month['words'])}."
 
 
 def _further_tables(summary: Json) -> str:

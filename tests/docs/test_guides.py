@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent.parent
 DOCS = ROOT / "docs"
 
 
-@pytest.mark.parametrize("page", ["policy.md", "replay.md", "scenario.md"])
+@pytest.mark.parametrize("page", ["budgets.md", "policy.md", "replay.md", "scenario.md"])
 def test_the_commands_of_a_page_are_understood(page, tmp_path, monkeypatch):
     """In order, each with less weather: they end as the page says, and print tables with the
     columns that it shows."""
@@ -30,6 +30,12 @@ def test_the_page_on_policies_can_be_followed(tmp_path):
     """Files are written, commands run in order in an empty folder; the outputs shown are those that
     came."""
     assert walk(DOCS / "policy.md", tmp_path).problems == []
+
+
+@pytest.mark.slow
+def test_the_page_on_long_budgets_can_be_followed(tmp_path):
+    """An hour at full rate, and a month at a thousandth of it, tell the same share."""
+    assert walk(DOCS / "budgets.md", tmp_path).problems == []
 
 
 @pytest.mark.slow

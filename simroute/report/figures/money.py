@@ -122,6 +122,8 @@ def budget(run: RunDocuments) -> Picture | str:
     limit = run.evidence["budget"]
     if limit is None:
         return "The scenario names no budget, so there is no budget line."
+    if run.summary.get("budget_pace") is not None:
+        return _budget_pace(run)
     rolling, period = limit["period"] == "rolling", f"a {limit['period']}"
     unit, unit_name = clock(run.summary["horizon_s"])
     data, rows = [], []
@@ -151,6 +153,42 @@ def budget(run: RunDocuments) -> Picture | str:
     )
     table = Table(["policy", f"most spent in {length}", "of the budget"], rows)
     return Picture("Does the budget hold?", caption, data, layout, table)
+
+
+def _budget_pace(run: RunDocuments) -> Picture:
+    """The share of a budget that each policy would use, of a period longer than the run."""
+    pace = run.summary["budget_pace"]
+    shares = {policy: run.metric(policy, "budget_pace") for policy in run.policies}
+    labels = [label(policy) for policy in run.policies]
+    data = [
+        bar(
+            "of the budget",
+            labels,
+            [100 * (share["mean"] or 0.0) for share in shares.values()],
+            marker={"color": [run.style(policy)["line"]["color"] for policy in run.policies]},
+            error_x=error_bars(list(shares.values()), 100),
+            hovertemplate="%{x:.3g} % of the budget<extra></extra>",
+        )
+    ]
+    ends = {"x0": 100, "x1": 100, "y0": 0, "y1": 1, "yref": "paper"}
+    whole = {"type": "line", **ends, "line": {"color": BAD, "dash": "dash"}}
+    layout = bars(130 + 34 * len(run.policies), "% of the budget")
+    layout |= {"shapes": [whole], "showlegend": False}
+    caption = (
+        f"The budget is {clean(pace['words'], 60)}; the run is shorter. This is what a whole "
+        "period at this traffic would use, each request at this run's cost, outages included; "
+        "the dashed line is the whole budget."
+    )
+    rows = [
+        [
+            clean(policy, 40),
+            span(**share, unit="share"),
+            pace["policies"][policy]["reached"] or "not within the period",
+        ]
+        for policy, share in shares.items()
+    ]
+    table = Table(["policy", "of the budget", "all of it is used"], rows)
+    return Picture("Would the budget hold?", caption, data, layout, table)
 
 
 def _spend_line(run: RunDocuments, policy: str, x: list[float], spent: list[float]) -> Json:

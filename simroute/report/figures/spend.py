@@ -16,7 +16,7 @@ from simroute.report.picture import (
     fill,
     label,
 )
-from simroute.text import clean, percent, span, usd
+from simroute.text import clean, large, percent, span, usd
 
 MOST = 12
 """Names that are drawn; the table has all."""
@@ -70,10 +70,18 @@ def _spend(run: RunDocuments, kind: str) -> Picture | str:
     more = f" The {MOST} largest; the table has all." if len(names) > MOST else ""
     caption = (
         f"USD billed in one run of {run.summary['horizon_s'] / 3600:.3g} h, failed "
-        f"and abandoned calls included.{more}"
+        f"and abandoned calls included.{_month(run)}{more}"
     )
     table = Table([kind, *run.policies], rows)
     return Picture(TITLES[kind], caption, *_chart(run, names, columns, 134), table)
+
+
+def _month(run: RunDocuments) -> str:
+    """How many times this run's requests a month has."""
+    month, requests = run.summary.get("month"), run.mean(run.policies[0], "requests")
+    if month is None or not requests:
+        return ""
+    return f" A month at this traffic has {large(month['requests'] / requests)} times its requests."
 
 
 def _chart(

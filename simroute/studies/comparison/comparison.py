@@ -19,6 +19,7 @@ from simroute.studies.bound.gap import Bound
 from simroute.studies.comparison.cause_sentences import failure_line, main_cause
 from simroute.studies.comparison.causes import cause_groups
 from simroute.studies.comparison.estimates import metric_interval, series_interval
+from simroute.studies.comparison.spending import budget_pace, month, spending_sentences
 from simroute.studies.comparison.steady_state import sentence, steady_estimates
 from simroute.studies.comparison.stopping import stopping_outcome, study_confidence
 from simroute.studies.comparison.verdict import Series, verdict
@@ -149,6 +150,7 @@ class Comparison:
             *self._verdict_sentences,
             *(["What failed, and why:", *told] if told else []),
             *([] if self.until is None else [self.until["why"]]),
+            *spending_sentences(self.configuration.scenario, self.intervals),
             *(sentence(policy, estimate) for policy, estimate in self.steady.items()),
             *([] if self.yearly is None else yearly_sentences(self.yearly)),
         ]
@@ -165,6 +167,8 @@ class Comparison:
         parts = {
             "until": self.until,
             "replay": self.replay,
+            "month": month(configuration.scenario, self.intervals),
+            "budget_pace": budget_pace(configuration.scenario, self.intervals),
             "yearly": self.yearly,
             "steady_state": steady or None,
             "bound": None if self.bound is None else self.bound.plain(),

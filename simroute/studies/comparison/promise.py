@@ -77,9 +77,14 @@ def describe_promise(scenario: spec.Scenario) -> str:
     text = f"{success} {', '.join(limits)}" if limits else success
     if budget is None or budget_periods(scenario) is None:
         return text
+    return f"{text}, for at most {describe_budget(budget)}"
+
+
+def describe_budget(budget: spec.Budget) -> str:
+    """A budget in words: $200 a day, $20 in any 4 h."""
     rolling = budget.period == "rolling"
     when = f"in any {duration(budget.window)}" if rolling else f"a {budget.period}"
-    return f"{text}, for at most ${budget.usd:,g} {when}"
+    return f"${budget.usd:,g} {when}"
 
 
 def describe_figure(part: Requirement, interval: Interval) -> str:

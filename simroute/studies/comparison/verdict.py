@@ -31,14 +31,14 @@ from simroute.studies.comparison.promise import (
     requirements,
     success_metric,
 )
-from simroute.text import percent, usd
+from simroute.text import about_usd, percent, usd
 
 Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
 Intervals = Mapping[str, Mapping[str, Interval]]
 """policy -> metric -> interval."""
 Reason = Callable[[str], "str | None"]
-COST = "cost_per_1k_requests_usd"
+COST, MONTHLY = "cost_per_1k_requests_usd", "cost_per_month_usd"
 
 
 def verdict(
@@ -198,7 +198,11 @@ def _cheapest(
         return ["None of them is shown to keep the promise."]
     best = min(good, key=lambda policy: intervals[policy][COST].mean or 0.0)
     cost = usd(intervals[best][COST].mean)
-    lines = [f"Cheapest that keeps it: {best}, {cost} per 1,000 requests."]
+    monthly = about_usd(intervals[best][MONTHLY].mean)
+    lines = [
+        f"Cheapest that keeps it: {best}, {cost} per 1,000 requests, about {monthly} a month at "
+        f"this traffic."
+    ]
     for other in (policy for policy in series if policy != best):
         text = _cost_difference(other, series[best][COST], series, confidence)
         if text is not None:
