@@ -188,7 +188,7 @@ def _budget_pace(run: RunDocuments) -> Picture:
         for policy, share in shares.items()
     ]
     table = Table(["policy", "of the budget", "all of it is used"], rows)
-    return Picture("Would the budget hold?", caption, data, layout, table)
+    return Picture("Does the budget hold?", caption, data, layout, table)
 
 
 def _spend_line(run: RunDocuments, policy: str, x: list[float], spent: list[float]) -> Json:

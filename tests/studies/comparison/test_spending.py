@@ -175,14 +175,14 @@ def test_the_page_shows_a_share_instead_of_a_flat_line(tmp_path: Path) -> None:
     """With the moment of each policy; and an older run, without these figures, as before."""
     study = played(tmp_path, budget={"usd": 100, "period": "month"})
     page = study.report()
-    assert "Would the budget hold?" in page
+    assert "at this traffic would use" in page
     assert "on day 1" in page
     older = json.loads(study.to_json())
     del older["month"], older["budget_pace"]
     for policy in older["policies"].values():
         del policy["metrics"]["cost_per_month_usd"]
     page = render_page(older, study.page_evidence)
-    assert "Does the budget hold?" in page
+    assert "at this traffic would use" not in page
     assert "USD a month" not in page
 
 
