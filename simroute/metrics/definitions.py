@@ -13,6 +13,8 @@ DEFINITIONS: dict[str, str] = {
     ),
     "slo_attainment": "The share of requests that succeeded in time: within slo.latency and, "
     "streamed, with the first token within slo.ttft.",
+    "latency_mean_s": "How long successful requests took on average, from arrival to the complete "
+    "answer, all waits included.",
     "latency_p50_s": "Half of the successful requests had their complete answer after at most so "
     "long, from arrival on, all waits included.",
     "latency_p95_s": "95 % of the successful requests had their complete answer after at most so "

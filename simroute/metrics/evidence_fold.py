@@ -11,7 +11,7 @@ from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import Fold
 from simroute.metrics.first_run import FirstRun
 from simroute.metrics.pending_rows import PendingRows
-from simroute.metrics.tallies import OK, Context
+from simroute.metrics.tallies import OK, Context, in_time
 
 BINS = 120
 """Number of slices of the horizon."""
@@ -41,7 +41,14 @@ class EvidenceFold:
         self._attempts, self._events = PendingRows(), PendingRows()
         self._between: list[Chunk] = []  # events that belong to no request
         # origin: sends, answers, nano-USD (rows) by whether the log has enough calls (columns)
-        ints = {"arrivals": BINS, "ok": BINS, "cached": BINS, "cost": BINS, "waste": len(WASTE)}
+        ints = {
+            "arrivals": BINS,
+            "ok": BINS,
+            "in_time": BINS,
+            "cached": BINS,
+            "cost": BINS,
+            "waste": len(WASTE),
+        }
         self.counts = {name: np.zeros(shape, np.int64) for name, shape in ints.items()}
         self.counts |= {} if context.is_observed is None else {"origin": np.zeros((3, 2), np.int64)}
         self.counts |= {
@@ -107,6 +114,7 @@ class EvidenceFold:
         for name, part in (
             ("arrivals", slice(None)),
             ("ok", ok),
+            ("in_time", in_time(chunk, self._context)),
             ("cached", ok & (chunk["cached"] != CACHED["no"])),
         ):
             count_places(counts[name], place[part])

@@ -186,6 +186,7 @@ METRICS: dict[str, tuple[str, bool]] = {
     "success_rate": ("share", True),
     "availability": ("share", True),
     "slo_attainment": ("share", True),
+    "latency_mean_s": ("s", False),
     "latency_p50_s": ("s", False),
     "latency_p95_s": ("s", False),
     "latency_p99_s": ("s", False),

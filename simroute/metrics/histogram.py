@@ -1,6 +1,8 @@
-"""Quantiles of any number of values in fixed memory."""
+"""Quantiles and the mean of any number of values in fixed memory."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -18,6 +20,14 @@ class Histogram:
     def add(self, values: np.ndarray) -> None:
         cells = np.log(np.maximum(values, self.LOW) / self.LOW) / self.RATIO
         count_places(self.counts, np.minimum(cells.astype(np.int64), self.CELLS - 1))
+
+    def mean(self) -> float | None:
+        """The mean, at most 0.1 % off; None without values."""
+        (cells,) = np.nonzero(self.counts)
+        if not len(cells):
+            return None
+        parts = self.counts[cells] * (self.LOW * np.exp((cells + 0.5) * self.RATIO))
+        return math.fsum(parts.tolist()) / int(self.counts.sum())
 
     def quantile(self, share: float) -> float | None:
         """The smallest value that at least `share` of the values do not exceed; None without

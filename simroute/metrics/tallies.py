@@ -141,10 +141,7 @@ class Requests:
         self.hits += int(np.count_nonzero(ok & (chunk["cached"] != CACHED["no"])))
         self.false_hits += int(np.count_nonzero(ok & chunk["false_hit"]))
         self.sent += int(np.count_nonzero(chunk["attempts"] > 0))
-        quick = ok & (latency <= self.context.slo_latency)
-        if self.context.slo_ttft is not None:
-            quick &= np.isnan(ttft) | (ttft <= self.context.slo_ttft)
-        self.in_time += int(np.count_nonzero(quick))
+        self.in_time += int(np.count_nonzero(in_time(chunk, self.context)))
         quality = chunk["quality"][ok]
         quality = quality[~np.isnan(quality)]
         self.quality += float(quality.sum())
@@ -200,6 +197,7 @@ class Requests:
             "success_rate": ratio(self.outcomes[OK], total),
             "availability": ratio(good, seen),
             "slo_attainment": ratio(self.in_time, total),
+            "latency_mean_s": self.latency.mean(),
             "latency_p50_s": self.latency.quantile(0.50),
             "latency_p95_s": self.latency.quantile(0.95),
             "latency_p99_s": self.latency.quantile(0.99),
@@ -299,6 +297,14 @@ class Events:
                 if event_names[event] in NOTICED:
                     self.noticed[place, replica] = min(self.noticed[place, replica], t)
         return self.noticed
+
+
+def in_time(chunk: Chunk, context: Context) -> np.ndarray:
+    """Which requests of a chunk succeeded as quickly as the scenario promises."""
+    quick = (chunk["outcome"] == OK) & (chunk["latency_s"] <= context.slo_latency)
+    if context.slo_ttft is not None:
+        quick &= np.isnan(chunk["ttft_s"]) | (chunk["ttft_s"] <= context.slo_ttft)
+    return np.asarray(quick)
 
 
 def ratio(part: float, whole: float) -> float | None:

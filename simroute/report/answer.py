@@ -1,4 +1,4 @@
-"""The answer of a run: two or three sentences, and the tables of policies and differences."""
+"""The answer of a run: its headline, and the tables of policies and differences."""
 
 from __future__ import annotations
 
@@ -18,71 +18,83 @@ COLUMNS = {
 }
 """Metric -> column head and unit."""
 VERBS = {
-    True: ("keeps", "keep"),
-    False: ("misses", "miss"),
-    None: ("may or may not keep", "may or may not keep"),
+    None: ("may or may not keep it", "may or may not keep it"),
+    False: ("misses it", "miss it"),
 }
+"""Whether a policy keeps the promise -> what is said of one, and of several."""
 KEPT = {True: Cell("yes", "yes"), False: Cell("no", "no"), None: Cell("undecided", "open")}
 
 
 def sentences(run: RunDocuments) -> list[str]:
-    """Which policies keep the promise, which do not, and the cheapest of those that do."""
-    promise = run.evidence["promise"]
-    metric = promise["parts"][0]["metric"]
-    verdict = _verdict(run)
-    if not any(run.mean(policy, "requests") for policy in verdict):
-        return ["No request arrived, so nothing can be said (0 requests)."]
-    lines = []
-    for meets, verbs in VERBS.items():
-        policies = [
-            f"{clean(policy, 40)} with {span(**run.metric(policy, metric), unit='share')}"
-            for policy, each in verdict.items()
-            if each is meets
+    """The headline, the promise, and why each policy keeps it or not."""
+    lines = [headline(run), *basis(run)]
+    if len(lines) > 1:
+        lines += [
+            f"{clean(entry['policy'], 40)} {clean(entry['why'], 500)}."
+            for entry in run.summary["verdict"]
         ]
-        if policies:
-            verb = verbs[len(policies) > 1]
-            lines.append(f"{_enumerate(policies)} {verb} the promise that {promise['words']}.")
-    lines += [
-        f"{clean(entry['policy'], 40)} misses it because {clean(entry['because'], 200)}."
-        for entry in run.summary["verdict"]
-        if "because" in entry
+    return lines
+
+
+def headline(run: RunDocuments) -> str:
+    """The cheapest policy that keeps the promise, and of the others whether they keep it."""
+    verdict = {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
+    if not any(run.mean(policy, "requests") for policy in verdict):
+        return "No request arrived, so nothing can be said (0 requests)."
+    cheapest = run.evidence["cheapest"]
+    rest = [
+        f"{_enumerate(policies)} {verbs[len(policies) > 1]}"
+        for meets, verbs in VERBS.items()
+        if (policies := [policy for policy, each in verdict.items() if each is meets])
     ]
-    lines.append(_cheapest(run))
+    if cheapest is not None:
+        return f"{_cheapest(run, cheapest, list(verdict.values()))}{'; ' if rest else ''}" + (
+            f"{', '.join(rest)}."
+        )
+    if len(verdict) == 1:
+        return f"{rest[0].removesuffix(' it')} the promise."
+    return f"None of these {len(verdict)} is shown to keep the promise: {', '.join(rest)}."
+
+
+def basis(run: RunDocuments) -> list[str]:
+    """The promise, and whether one replication can tell anything; empty without a request."""
+    if not any(run.mean(policy, "requests") for policy in run.policies):
+        return []
+    lines = [f"The promise: {run.evidence['promise']['words']}."]
     if run.summary["replications"] == 1:
         lines.append("This is one replication: it gives no interval, and nothing is shown by it.")
     return lines
 
 
-def _verdict(run: RunDocuments) -> dict[str, bool | None]:
-    return {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
-
-
-def _cheapest(run: RunDocuments) -> str:
-    cheapest = run.evidence["cheapest"]
-    if cheapest is None:
-        return "None of them is shown to keep it."
-    policy = cheapest["policy"]
-    cost = usd(run.mean(policy, "cost_per_1k_requests_usd"))
-    monthly = run.metric(policy, "cost_per_month_usd")["mean"]
-    at_this_rate = "" if monthly is None else f", about {about_usd(monthly)} a month at this rate"
-    text = (
-        f"The cheapest that keeps it is {clean(policy, 40)} ({cost} for 1,000 "
-        f"requests{at_this_rate})"
-    )
+def _cheapest(run: RunDocuments, cheapest: Json, kept: list[bool | None]) -> str:
+    """Who keeps the promise for the least money, without a full stop."""
+    name = clean(cheapest["policy"], 40)
+    cost = f"{usd(run.mean(cheapest['policy'], 'cost_per_1k_requests_usd'))} for 1,000 requests"
+    monthly = run.metric(cheapest["policy"], "cost_per_month_usd")["mean"]
+    cost += "" if monthly is None else f", about {about_usd(monthly)} a month at this rate"
+    if kept.count(True) == 1:
+        alone = " alone" if len(kept) > 1 else ""
+        return f"{name}{alone} keeps the promise, at {cost}"
+    text = f"{name} is the cheapest of {kept.count(True)} that keep the promise, at {cost}"
     if not cheapest["tied"]:
-        return f"{text}."
-    others = _enumerate([clean(policy, 40) for policy in cheapest["tied"]])
-    return f"{text}, though {others} cannot be told from it by cost."
+        return text
+    return f"{text}, though {_enumerate(cheapest['tied'])} cannot be told from it by cost"
 
 
-def _enumerate(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+MOST_NAMED = 4
+
+
+def _enumerate(policies: list[str]) -> str:
+    names = [clean(policy, 40) for policy in policies]
+    if len(names) > MOST_NAMED:
+        names = [*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} others"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def policy_table(run: RunDocuments) -> MarkedTable:
     """A row for each policy: whether it keeps the promise, and the metrics of `COLUMNS` that any
     policy has."""
-    verdict = _verdict(run)
+    verdict = {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
     metrics = [
         name
         for name in COLUMNS

@@ -13,24 +13,45 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import NamedTuple
 
 from simroute.report.colors import BAD, GREY, LATE, OK
 from simroute.report.picture import Cell, Exhibit, Json, Listing, MarkedTable, Picture, Table
 from simroute.text import clean
 
 
+class Section(NamedTuple):
+    """A part of a page that folds: its HTML, its finding in a line, and whether it is open at
+    first."""
+
+    inner: str
+    gist: str = ""
+    is_open: bool = True
+
+
 def document(
-    title: str, header: str, sections: Mapping[str, str], charts: Mapping[str, Json]
+    title: str, header: str, sections: Mapping[str, str | Section], charts: Mapping[str, Json]
 ) -> str:
-    """A page: links to its sections, the header with the answer, and the sections by title."""
+    """A page: links to its sections, the header with the answer, and the sections by title; each
+    folds."""
     links = "".join(
         f'<a href="#{anchor(name)}">{escape(name)}</a>' for name in ("Answer", *sections)
     )
     body = "".join(
-        f'<section id="{anchor(name)}"><h2>{escape(name)}</h2>{inner}</section>'
-        for name, inner in sections.items()
+        _section(name, each if isinstance(each, Section) else Section(each))
+        for name, each in sections.items()
     )
-    return skeleton(title, f'<nav aria-label="Sections">{links}</nav>{header}{body}', charts)
+    unfold = '<button type="button" id="unfold" hidden>unfold all</button>'
+    navigation = f'<nav aria-label="Sections">{links}{unfold}</nav>'
+    return skeleton(title, f"{navigation}{header}{body}", charts)
+
+
+def _section(name: str, section: Section) -> str:
+    gist = f"<span class='gist'>{escape(section.gist)}</span>" if section.gist else ""
+    return (
+        f'<section id="{anchor(name)}"><details{" open" if section.is_open else ""}>'
+        f"<summary><h2>{escape(name)}</h2>{gist}</summary>{section.inner}</details></section>"
+    )
 
 
 def skeleton(title: str, body: str, charts: Mapping[str, Json]) -> str:

@@ -97,6 +97,12 @@ class RunDocuments:
     def policies(self) -> list[str]:
         return list(self.summary["policies"])
 
+    @property
+    def promised(self) -> Json:
+        """The promised success: its `metric`, and the `bound` that it must reach."""
+        part: Json = self.evidence["promise"]["parts"][0]
+        return part
+
     def evidence_of(self, policy: str) -> Json:
         """A policy's part of evidence.json."""
         evidence: Json = self.evidence["policies"][policy]

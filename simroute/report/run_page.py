@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from simroute.report import answer, timeline
+from simroute.report import answer, gists, timeline
 from simroute.report.figures import draw_pictures, replay, sections
 from simroute.report.figures.weather import throttled_spells
+from simroute.report.glance import render_glance
 from simroute.report.html import (
+    Section,
     answer_header,
     document,
     file_digests,
@@ -29,6 +31,8 @@ INTRO = {
     "How far to trust this": "A replay that cannot reproduce what was cannot say what would have "
     "been.",
 }
+OPENED = {"How far to trust this", "What happened"}
+"""Sections that are open at first."""
 MOST_STEPS, MOST_LANES, MOST_WEATHER = 200, 40, 100
 """Rows that are shown of one request, its lanes, and outages."""
 
@@ -42,12 +46,16 @@ def render_page(summary: Json, evidence: Json) -> str:
         for title, names in sections(run).items()
     }
     rendered |= {"One request, explained": _requests(run), "Assumptions": _assumptions(run)}
+    folding = {
+        title: Section(inner, gists.of_section(run, title), title in OPENED)
+        for title, inner in rendered.items()
+    }
     policies = ", ".join(clean(policy, 30) for policy in run.policies)
     charts = {
         name: exhibit.figure for name, exhibit in exhibits.items() if isinstance(exhibit, Picture)
     }
     title = f"{clean(summary['scenario'], 60)}: {policies}"
-    return document(title, _answer(run), rendered, charts)
+    return document(title, _answer(run), folding, charts)
 
 
 def render_answer(run: RunDocuments) -> str:
@@ -64,21 +72,23 @@ def _answer(run: RunDocuments) -> str:
         f", seed {summary['seed']}{_given_outages(run)}"
     )
     trust = replay.calibration_sentence(run)
-    sentences = paragraphs(([] if trust is None else [trust]) + answer.sentences(run))
-    tables = render_marked_table(answer.policy_table(run)) + (
+    said = f'<p class="headline">{escape(answer.headline(run))}</p>'
+    said += paragraphs(answer.basis(run) + ([] if trust is None else [trust]))
+    tables = render_glance(run) + _further_tables(summary)
+    figures = render_marked_table(answer.policy_table(run)) + (
         "<p class='small'><b class='best'>best</b> marks the best value of a column; "
         "<span class='tied'>≈</span> one that cannot be told from it at 95 %. "
         f"Brackets hold 95 % intervals over replications.{_month(summary)}</p>"
     )
+    tables += folded("All figures with their intervals", figures)
     differences = answer.difference_table(run)
     if differences.rows and trust is None:  # a replay shows them beside its residuals
         first = clean(summary["differences"][0]["a"], 40)
         tables += folded(
             f"Differences to {first}, paired over the same weather", render_table(differences)
         )
-    tables += _further_tables(summary)
     question = clean(run.evidence["question"], 600)
-    return answer_header(clean(summary["scenario"], 60), question, sentences, basis, tables)
+    return answer_header(clean(summary["scenario"], 60), question, said, basis, tables)
 
 
 def _month(summary: Json) -> str:
@@ -138,8 +148,7 @@ def _weather(run: RunDocuments) -> str:
     ]
     table = render_table(Table(["what happened", "to", "when", "how"], rows))
     legend = (
-        "Outages are shaded grey, spells of 429s from a target orange, "
-        "price steps are dashed lines."
+        "Outages are shaded grey, spells of 429s from a target brown, price steps are dashed lines."
     )
     return table + _omission(len(weather) - MOST_WEATHER) + small(legend)
 

@@ -41,12 +41,14 @@ def rows():
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_counts_over_time_add_up_to_the_metrics(played, policy):
-    """Arrivals, successes, cost, waste and 429s by slice of time are the totals of summary.json, to
-    the nano-dollar."""
+    """Arrivals, successes (in time), cost, waste and 429s by slice of time are the totals of the
+    summary, to the nano-dollar."""
     found = played(policy, 0)
     counts, metrics = found.evidence.counts, found.metrics
     assert counts["arrivals"].sum() == metrics["requests"]
     assert counts["ok"].sum() / counts["arrivals"].sum() == metrics["success_rate"]
+    assert counts["in_time"].sum() / counts["arrivals"].sum() == metrics["slo_attainment"]
+    assert (counts["in_time"] <= counts["ok"]).all()
     assert counts["over_time"].sum() == counts["ok"].sum() == counts["latency"].sum()
     assert counts["cost"].sum() / 1e9 == metrics["cost_usd"]
     assert counts["waste"].sum() / 1e9 == metrics["wasted_usd"]

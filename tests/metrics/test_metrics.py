@@ -332,3 +332,13 @@ def test_the_quantile_of_one_value_is_that_value() -> None:
     assert histogram.quantile(0.95) is None
     histogram.add(np.array([3.0]))
     assert histogram.quantile(0.5) == histogram.quantile(0.99) == pytest.approx(3, rel=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 3.0])
+def test_the_mean_is_within_a_thousandth(sigma: float) -> None:
+    """Relative error at most 0.1 % against the sum of the values; of no value there is none."""
+    histogram = Histogram()
+    assert histogram.mean() is None
+    values = np.random.Generator(np.random.Philox(3)).lognormal(1, sigma, 20_001).clip(1e-4, 1e6)
+    histogram.add(values)
+    assert histogram.mean() == pytest.approx(values.sum() / len(values), rel=1e-3)

@@ -39,6 +39,7 @@ MARKS = (
     ".scatterlayer .trace path, .scatterlayer .trace .point, .barlayer .point path, "
     ".heatmaplayer image"
 )
+UNFOLD = "document.querySelectorAll('section > details').forEach(fold => fold.open = true)"
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +66,9 @@ def driver(tmp_path_factory):
 
 @pytest.fixture
 def browse(driver):
-    """Opens a page afresh: width, theme, with or without JavaScript."""
+    """Opens a page afresh: width, theme, with or without JavaScript, with its sections unfolded."""
 
-    def opens(path, width=1280, dark=False, script=True):
+    def opens(path, width=1280, dark=False, script=True, unfold=True):
         driver.get("about:blank")
         driver.get_log("browser"), driver.get_log("performance")  # what earlier pages left
         driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not script})
@@ -85,6 +86,9 @@ def browse(driver):
         ):
             assert time.monotonic() < deadline, driver.get_log("browser")
             time.sleep(0.1)
+        if script and unfold:
+            driver.execute_script(UNFOLD)
+            time.sleep(0.3)  # the charts are drawn when a section has opened
         return driver
 
     yield opens
@@ -251,6 +255,23 @@ def test_the_page_of_a_replay_shows_hostile_names_as_text(browse, replayed, widt
     assert requested(driver) == []
 
 
+def test_folded_sections_are_drawn_when_they_open(browse, ordinary):
+    """The page is at most 6,000 pixels high before; a section's link opens it, and its charts have
+    marks then."""
+    driver = browse(ordinary.out / "report.html", unfold=False)
+    assert driver.execute_script("return document.documentElement.scrollHeight") <= 6000
+    marks = "return document.querySelectorAll(`#latency ${arguments[0]}`).length"
+    first = MARKS.split(",")[0]
+    assert driver.execute_script(marks, first) == 0
+    driver.execute_script("document.querySelector('nav a[href=\"#how-slow\"]').click()")
+    time.sleep(0.5)
+    assert driver.execute_script(marks, first) > 0
+    driver.execute_script("document.getElementById('unfold').click()")
+    closed = "return document.querySelectorAll('section > details:not([open])').length"
+    assert driver.execute_script(closed) == 0
+    assert complaints(driver) == []
+
+
 def test_no_button_sends_a_figure_anywhere(browse, ordinary):
     """plotly's cloud buttons are off."""
     driver = browse(ordinary.out / "report.html")
@@ -280,7 +301,7 @@ def test_without_javascript_the_tables_carry_the_page(browse, ordinary):
 
 
 def test_without_javascript_a_replay_says_how_far_to_trust_it(browse, replayed):
-    """Calibration, differences and shares stand in tables that are open."""
+    """Calibration, differences and shares stand in tables, in sections that open by hand."""
     from selenium.webdriver.common.by import By
 
     driver = browse(replayed.out / "report.html", script=False)
@@ -292,6 +313,8 @@ def test_without_javascript_a_replay_says_how_far_to_trust_it(browse, replayed):
         "shifts": "saves",
     }.items():
         table = driver.find_element(By.CSS_SELECTOR, f"#{name} table")
+        if not table.is_displayed():
+            table.find_element(By.XPATH, "ancestor::section//summary").click()
         assert table.is_displayed()
         assert words in table.text
 

@@ -105,6 +105,7 @@ def test_the_sections_come_as_question_answer_evidence_assumptions(seen):
         "answer",
         "what-happened",
         "what-failed-and-why",
+        "what-policies-did",
         "what-it-costs",
         "how-slow",
         "how-good",

@@ -39,14 +39,37 @@
   };
   const draw = () => {
     for (const place of document.querySelectorAll("[data-figure]")) {
+      if (place.closest("details:not([open])")) continue; // drawn when it is unfolded
       const figure = figures[place.dataset.figure];
       if (!place.dataset.drawn) place.replaceChildren();
       Plotly.react(place, structuredClone(figure.data), themed(figure, place.clientWidth), { ...config, displayModeBar: place.clientWidth < 600 ? false : "hover" });
       place.dataset.drawn = "yes";
     }
   };
+  const folds = [...document.querySelectorAll("section > details")];
+  const setAll = (open) => { for (const fold of folds) fold.open = open; };
+  const reveal = () => {
+    const aim = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+    if (!aim) return;
+    for (const fold of folds) if (fold.parentElement === aim || fold.contains(aim)) fold.open = true;
+    aim.scrollIntoView();
+  };
+  const drawnLater = (event) => { if (event.target.open && event.target.querySelector("[data-figure]:not([data-drawn])")) draw(); };
+  document.addEventListener("toggle", drawnLater, true);
+  addEventListener("hashchange", reveal);
+  document.querySelector("nav")?.addEventListener("click", (event) => { if (event.target.hash === location.hash) reveal(); });
+  const unfold = document.getElementById("unfold");
+  if (unfold) {
+    unfold.hidden = false;
+    unfold.addEventListener("click", () => setAll(folds.some((fold) => !fold.open)));
+  }
   draw();
+  reveal();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  addEventListener("beforeprint", () => document.querySelectorAll("[data-figure]").forEach((place) => Plotly.Plots.resize(place)));
+  addEventListener("beforeprint", () => {
+    setAll(true);
+    draw();
+    document.querySelectorAll("[data-drawn]").forEach((place) => Plotly.Plots.resize(place));
+  });
   document.documentElement.dataset.ready = "yes";
 })();

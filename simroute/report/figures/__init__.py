@@ -22,11 +22,13 @@ Draw = Callable[[RunDocuments], Exhibit]
 SECTIONS: dict[str, dict[str, Draw]] = {
     "What happened": {
         "success_over_time": over_time.success,
+    },
+    "What failed, and why": {"misses": causes.misses, "repaired": causes.repaired},
+    "What policies did": {
         "latency_over_time": over_time.latency,
         "breakers": over_time.breakers,
         "targets_over_time": over_time.targets,
     },
-    "What failed, and why": {"misses": causes.misses, "repaired": causes.repaired},
     "What it costs": {
         "cost_success": money.cost_success,
         "spend_by_model": spend.by_model,
@@ -53,6 +55,7 @@ REPLAY: dict[str, dict[str, Draw]] = {
     },
     "What happened": SECTIONS["What happened"],
     "What failed, and why": SECTIONS["What failed, and why"],
+    "What policies did": SECTIONS["What policies did"],
     "What it costs, and whose": {
         "cost_success": money.cost_success,
         "spend_by_model": spend.change_by_model,

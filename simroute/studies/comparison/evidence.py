@@ -142,13 +142,14 @@ def _over_time(
     size = max(1, BINS // _bins(counts["arrivals"], len(study.runs)))
     merged = {
         name: _slices(counts[name], size)
-        for name in ("arrivals", "ok", "cached", "cost", "sends", "limited", "over_time")
+        for name in ("arrivals", "ok", "in_time", "cached", "cost", "sends", "limited", "over_time")
     }
     targets = list(weather.deployments)
     return {
         "edges_s": [weather.horizon * size * i / BINS for i in range(BINS // size + 1)],
         "arrivals": merged["arrivals"].tolist(),
         "ok": merged["ok"].tolist(),
+        "in_time": merged["in_time"].tolist(),
         "cached": merged["cached"].tolist(),
         "p50_s": [_quantile(row, 0.5) for row in merged["over_time"]],
         "p95_s": [_quantile(row, 0.95) for row in merged["over_time"]],

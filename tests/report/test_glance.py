@@ -1,0 +1,154 @@
+"""The answer at a glance: the winner, why, and each policy's figures in one row."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from simroute.config.loading import load
+from simroute.report import RunDocuments, render_page
+from simroute.report.answer import headline
+from simroute.report.glance import render_glance
+from simroute.studies.comparison.evidence import page_evidence
+from simroute.studies.run import run_study
+from simroute.text import percent, seconds, span
+
+FIGURES = {
+    "mean": "latency_mean_s",
+    "median": "latency_p50_s",
+    "p95": "latency_p95_s",
+    "p99": "latency_p99_s",
+}
+
+
+class Rows(HTMLParser):
+    """Body rows: the classes, words, positions and spoken words of each."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.rows = []
+        self.feed(html.split("<tbody>")[1])
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "tr":
+            self.rows.append({"class": attrs["class"], "text": "", "said": [], "marks": []})
+        if "aria-label" in attrs:
+            self.rows[-1]["said"].append(attrs["aria-label"])
+        if tag == "i" and "left:" in attrs.get("style", ""):
+            left = float(re.search(r"left:(-?[\d.]+)%", attrs["style"])[1])
+            self.rows[-1]["marks"].append((attrs["class"], left))
+
+    def handle_data(self, data):
+        if self.rows:
+            self.rows[-1]["text"] += data
+
+
+@pytest.fixture(scope="module")
+def run(ordinary):
+    return RunDocuments(ordinary.summary, page_evidence(ordinary))
+
+
+@pytest.fixture(scope="module")
+def rows(run):
+    found = {}
+    for row in Rows(render_glance(run)).rows:
+        name = next(policy for policy in run.policies if row["text"].startswith(policy))
+        found[name] = row
+    return found
+
+
+def test_every_policy_has_a_row_with_its_figures(run, rows):
+    """Success, cost, mean with its interval, median, p95 and p99 are those of the summary."""
+    assert set(rows) == set(run.policies)
+    for policy, row in rows.items():
+        metrics = run.summary["policies"][policy]["metrics"]
+        success, latency = row["said"]
+        assert success == span(**metrics["slo_attainment"], unit="share")
+        assert f"mean {span(**metrics['latency_mean_s'], unit='s')}" in latency
+        for word, metric in FIGURES.items():
+            assert f"{word} {seconds(metrics[metric]['mean'])}" in row["text"]
+        assert percent(metrics["slo_attainment"]["mean"]) in row["text"]
+        cost = span(**metrics["cost_per_1k_requests_usd"], unit="USD").partition(" (")[0]
+        assert cost in row["text"]
+
+
+def test_marks_stand_in_the_order_of_their_values(run, rows):
+    """On the axis of seconds median, p95 and p99 go to the right, and over all rows a larger value
+    never stands further left; within the axis' 0 to 100 %."""
+    placed = []
+    for policy, row in rows.items():
+        marks = dict(row["marks"])
+        assert marks["median"] <= marks["p95"] <= marks["p99"]
+        placed += [
+            (run.mean(policy, FIGURES[word]), marks[word]) for word in ("median", "p95", "p99")
+        ]
+    lefts = [left for _, left in sorted(placed)]
+    assert lefts == sorted(lefts)
+    assert all(0 <= left <= 100 for row in rows.values() for _, left in row["marks"])
+
+
+def test_success_better_than_the_promise_stands_to_the_right_of_it(run, rows):
+    """The promise is a line at one place in every row; a dot is on the side where it belongs."""
+    lines = {dict(row["marks"][:1])["promised"] for row in rows.values()}
+    assert len(lines) == 1
+    for policy, row in rows.items():
+        dot = dict(row["marks"])["dot"]
+        better = run.mean(policy, "slo_attainment") >= run.promised["bound"]
+        assert (dot >= min(lines)) == better
+
+
+def test_the_winner_comes_first_and_says_why(run, rows):
+    """The cheapest policy that keeps the promise has the first row, its cost in the headline, and
+    every row the reason of its verdict."""
+    cheapest = run.evidence["cheapest"]
+    reasons = {entry["policy"]: entry["why"].partition(": ")[2] for entry in run.summary["verdict"]}
+    assert all(reasons[policy] in row["text"] for policy, row in rows.items())
+    said = headline(run)
+    missing = [entry["policy"] for entry in run.summary["verdict"] if not entry["meets_slo"]]
+    assert all(policy in said for policy in missing)
+    assert cheapest is not None
+    assert said.startswith(cheapest["policy"])
+    assert next(iter(rows)) == cheapest["policy"]
+    assert rows[cheapest["policy"]]["class"] == "winner"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["scenario.slo.success=0.9999"], "misses the promise."),
+        (["scenario.slo.success=0.01", "~scenario.slo.latency", "~scenario.slo.ttft"], "keeps the"),
+    ],
+)
+def test_the_headline_of_one_policy_speaks_of_it_alone(overrides, words):
+    """Neither a comparison nor a crown where there is nothing to compare with."""
+    short = ["scenario.horizon=600s", "scenario.outages.morning.start=10%", *overrides]
+    short += ["scenario.outages.morning.end=90%"]
+    study = run_study(load("compare", "demo", ["direct"], short, 1, 3))
+    run = RunDocuments(study.summary, page_evidence(study))
+    assert words in headline(run)
+    assert "alone" not in headline(run)
+    assert "cheapest" not in render_glance(run)
+
+
+def test_a_summary_of_an_earlier_version_without_the_mean_still_gives_a_page(ordinary):
+    """What it does not say is left out."""
+    import copy
+
+    summary = copy.deepcopy(ordinary.summary)
+    for each in summary["policies"].values():
+        del each["metrics"]["latency_mean_s"]
+    page = render_page(summary, page_evidence(ordinary))
+    assert "median" in page
+
+
+def test_sections_fold_and_tell_their_finding(run):
+    """The answer and what happened are open; every other section is a summary with its line."""
+    page = render_page(run.summary, run.evidence)
+    folds = re.findall(r'<section id="([\w-]+)"><details( open)?><summary>(.*?)</summary>', page)
+    assert [name for name, is_open, _ in folds if is_open] == ["what-happened"]
+    assert len(folds) == page.count("<section ")
+    costs = {name: summary for name, _, summary in folds}["what-it-costs"]
+    means = [run.mean(policy, "cost_per_1k_requests_usd") for policy in run.policies]
+    assert f"${min(means):.2f}" in costs
+    assert f"${max(means):.2f}" in costs
