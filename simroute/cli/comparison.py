@@ -24,7 +24,7 @@ from simroute.cli.session import (
     print_notes,
     replace_given,
 )
-from simroute.cli.words import parse_words, raise_all, refuse_with_config
+from simroute.cli.words import parse_metrics, parse_words, raise_all, refuse_with_config
 
 if TYPE_CHECKING:
     from simroute.config.configuration import Configuration
@@ -42,6 +42,7 @@ def run_comparison(
     InputError."""
     from simroute.storage.folder import RunDescription
 
+    metrics = parse_metrics(options.show)
     configuration = configure(command, options, build)
     explanation = None
     if options.explain is not None:
@@ -66,7 +67,7 @@ def run_comparison(
 
     def conclude(study: Study, hint: ResumeHint) -> int:
         missed = study.failed(list(options.assertions))
-        _print_study(study, options, hint.folder)
+        _print_study(study, options, metrics, hint.folder)
         if explanation is not None:
             explain.show(explanation)
         for line in missed:
@@ -230,7 +231,7 @@ def _choose_rows(command: str, options: RunOptions, configuration: Configuration
     return once and options.is_local and not options.cache
 
 
-def _print_study(study: Study, options: RunOptions, folder: Path) -> None:
+def _print_study(study: Study, options: RunOptions, metrics: list[str], folder: Path) -> None:
     if options.is_talkative:
         from simroute.cli.render.comparison import print_study
 
@@ -239,6 +240,10 @@ def _print_study(study: Study, options: RunOptions, folder: Path) -> None:
             from simroute.cli.render.bound import print_gaps
 
             print_gaps(study)
+        if metrics:
+            from simroute.cli.render.metrics import print_metrics
+
+            print_metrics(study, metrics)
     if options.as_json or "summary.json" in study.unwritten:
         click.echo(study.to_json(), nl=False)
 

@@ -47,6 +47,7 @@ class RunOptions:
     explain: int | None = None
     bound: bool = False
     yearly: bool = False
+    show: str | None = None
 
     @property
     def is_local(self) -> bool:
@@ -69,6 +70,7 @@ class RunOptions:
             "--workers": (self.workers,),
             "--executor": (self.executor,),
             "--explain": (self.explain,),
+            "--show": (self.show,),
             "--assert": self.assertions,
             "--plugin": self.plugins,
         }
@@ -233,6 +235,12 @@ run_options = apply(
             multiple=True,
             metavar="EXPR",
             help='Exit 1 unless it holds, e.g. "success_rate>=0.999".',
+        ),
+        click.option(
+            "--show",
+            metavar="METRIC,…",
+            help="Also print these metrics (simroute list metrics) for each policy; with --vary, "
+            "for each policy at each value.",
         ),
         plugin_option,
         path_option("--config", "Run an earlier run's config.yaml again."),

@@ -66,6 +66,26 @@ def split_names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
+def parse_metrics(show: str | None) -> list[str]:
+    """The metrics that --show names. Raises InputError."""
+    if show is None:
+        return []
+    from simroute.cli.terminal import brief
+    from simroute.errors import nearest
+    from simroute.metrics import METRICS
+
+    names = [name.strip() for name in show.split(",") if name.strip()]
+    problems = [
+        f"--show: no metric is called {brief(name)!r}; {nearest(name, METRICS)}"
+        for name in names
+        if name not in METRICS
+    ]
+    if not names:
+        problems = ["--show: name at least one metric, such as --show detection_s,latency_p95_s"]
+    raise_all(problems)
+    return list(dict.fromkeys(names))
+
+
 def raise_all(problems: list[str]) -> None:
     """Raises InputError if there are problems."""
     from simroute.errors import InputError

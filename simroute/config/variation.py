@@ -3,6 +3,7 @@ of it, the shortest policy file that says so."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING, dataclass, is_dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from simroute.config.scalars import scalar_check
 from simroute.core import registry
 from simroute.errors import InputError, nearest
 
+MULTIPLE = re.compile(r"x(\d+(?:\.\d*)?|\.\d+)")
 NOWHERE = yaml_reader.Document("", {})
 Values = dict[str, Any]
 """LAYER.KEY[.KEY] -> value."""
@@ -129,17 +131,23 @@ class NumericKey:
     """A number of a scenario or a policy that can be varied.
 
     key: as on the command line. whole: whether only whole numbers make sense. unit: as declared.
-    check: returns a value as the models take it, or raises ValueError.
+    check: returns a value as the models take it, or raises ValueError. value: that it has.
     """
 
     key: str
     whole: bool
     unit: str
     check: Any
+    value: Any
 
     def parse(self, text: str) -> float | str:
-        """A written value in seconds and shares; "30%" stays a share of the horizon. Raises
-        InputError."""
+        """A written value in seconds and shares; "30%" stays a share of the horizon, and "x1.2" is
+        a multiple of the present value. Raises InputError."""
+        multiple = MULTIPLE.fullmatch(text.strip())
+        if multiple is not None:
+            if not isinstance(self.value, int | float):
+                raise InputError(f"{text}: it has no number to be multiplied; write the value")
+            text = f"{self.value * float(multiple[1]):.12g}"
         try:
             raw = yaml_reader.parse(f"v: {text.strip()}\n".encode(), "").data["v"]
             value: float | str = self.check(raw)
@@ -176,4 +184,5 @@ def _numeric_key(key: str, instance: Any, path: list[str]) -> NumericKey:
     scalar = None if form is None else form.scalar
     if scalar is None or scalar.type not in (int, float):
         raise InputError("is not a number, so it has no range")
-    return NumericKey(key, scalar.type is int, scalar.unit, scalar_check(scalar))
+    value = value_at(schema.plain(instance), path)
+    return NumericKey(key, scalar.type is int, scalar.unit, scalar_check(scalar), value)

@@ -9,7 +9,8 @@ from simroute.cli.options import RunOptions, outage_option, pass_record, run_opt
 
 VARY = (
     "The answer for several values of an assumption: "
-    "scenario.outages.morning.error_share=0.1..1.0 (:5 for five points, ' log' by factors). "
+    "scenario.outages.morning.error_share=0.1..1.0 (:5 for five points, ' log' by factors; "
+    "x0.5..x2 for multiples of its value). "
     "Given twice: a map of winners."
 )
 
@@ -34,18 +35,9 @@ VARY = (
     help="Halve and double each assumption of the scenario: which one decides? (--vary gives one "
     "other ends.)",
 )
-@click.option(
-    "--show",
-    metavar="METRIC,…",
-    help="With --vary: print these metrics (simroute list metrics) for each policy at each value.",
-)
 @pass_record(RunOptions)
 def compare_command(
-    options: RunOptions,
-    outages: tuple[str, ...],
-    vary: tuple[str, ...],
-    tornado: bool,
-    show: str | None,
+    options: RunOptions, outages: tuple[str, ...], vary: tuple[str, ...], tornado: bool
 ) -> int:
     """Run several policies in the same weather.
 
@@ -57,11 +49,5 @@ def compare_command(
         from simroute.cli.commands.sensitivity import is_sensitivity_study, run_sensitivity
 
         if vary or tornado or is_sensitivity_study(options):
-            return run_sensitivity(vary, tornado, options, show)
-    if show is not None:
-        from simroute.errors import InputError
-
-        raise InputError(
-            "--show: says which metrics --vary prints; give --vary KEY=LOW..HIGH as well"
-        )
+            return run_sensitivity(vary, tornado, options)
     return run_comparison("compare", options)

@@ -21,12 +21,10 @@ from simroute.cli.session import (
     replace_given,
     report_incomplete,
 )
-from simroute.cli.terminal import brief
-from simroute.cli.words import parse_words, refuse_with_config
+from simroute.cli.words import parse_metrics, parse_words, refuse_with_config
 from simroute.config import yaml_reader
 from simroute.config.plugins import load_plugins
-from simroute.errors import InputError, nearest
-from simroute.metrics import METRICS
+from simroute.errors import InputError
 from simroute.storage.resume import require_unfinished
 from simroute.storage.run_folder import SENSITIVITY
 from simroute.studies.sensitivity import run, sweep, tornado
@@ -47,16 +45,18 @@ FOREIGN = (
 """Options of other studies."""
 
 
-def run_sensitivity(
-    vary: tuple[str, ...], is_tornado: bool, options: RunOptions, show: str | None = None
-) -> int:
-    """Runs the study, prints and writes it; the exit status. `show`: names of the metrics to print,
-    with commas between them."""
+def run_sensitivity(vary: tuple[str, ...], is_tornado: bool, options: RunOptions) -> int:
+    """Runs the study, prints and writes it; the exit status."""
     _refuse_foreign("--tornado" if is_tornado else "--vary", options)
     executor = choose_executor(options)
     load_plugins(options.plugins)
     plan = _plan(vary, is_tornado, options)
-    metrics = _parse_metrics(show, plan.kind)
+    metrics = parse_metrics(options.show)
+    if metrics and plan.kind != "vary":
+        raise InputError(
+            "--show: says what --vary prints; the bars of --tornado are differences of the "
+            "figure in which policies compete"
+        )
     plan.base.plugins = options.plugin_files
     out = options.out
     if not options.resume and out is not None and (out / "summary.json").exists():
@@ -79,8 +79,7 @@ def run_sensitivity(
         kept = "the settings that were finished are kept"
         return report_incomplete(result, hint, SENSITIVITY, kept)
 
-    words = options.to_resume() + (() if show is None else ("--show", show))
-    return launch(Launch("compare", plan.description, words, play, conclude), options)
+    return launch(Launch("compare", plan.description, options.to_resume(), play, conclude), options)
 
 
 def is_sensitivity_study(options: RunOptions) -> bool:
@@ -130,25 +129,3 @@ def _refuse_foreign(option: str, options: RunOptions) -> None:
     ]
     if names:
         raise InputError(f"{option}: does not go with {', '.join(sorted(names))}")
-
-
-def _parse_metrics(show: str | None, kind: str) -> list[str]:
-    """The metrics that --show names. Raises InputError."""
-    if show is None:
-        return []
-    if kind != "vary":
-        raise InputError(
-            "--show: says what --vary prints; the bars of --tornado are differences of the "
-            "figure in which policies compete"
-        )
-    names = [name.strip() for name in show.split(",") if name.strip()]
-    problems = [
-        f"--show: no metric is called {brief(name)!r}; {nearest(name, METRICS)}"
-        for name in names
-        if name not in METRICS
-    ]
-    if not names:
-        problems = ["--show: name at least one metric, such as --show detection_s,latency_p95_s"]
-    if problems:
-        raise InputError(*problems)
-    return list(dict.fromkeys(names))

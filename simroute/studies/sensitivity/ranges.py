@@ -3,6 +3,7 @@
 scenario.outages.morning.error_share=0.1..1.0      seven values, evenly
 scenario.workload.rate=1..9:5                      five of them
 "policy.breaker.cooldown=5s..120s log"             by factors
+scenario.workload.rate=x1..x1.2:2                  as it is, and a fifth more
 """
 
 from __future__ import annotations

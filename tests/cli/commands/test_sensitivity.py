@@ -102,7 +102,6 @@ BAD = {
         ["--vary", f"{SHARE}=0.1..1:2", "--show", "detection"],
         ["no metric is called 'detection'", "detection_s"],
     ),
-    "show without --vary": (["--show", "detection_s"], ["give --vary"]),
     "show with --tornado": (["--tornado", "--show", "detection_s"], ["says what --vary prints"]),
     "tornado of a policy": (
         ["--tornado", "--vary", "policy.breaker.cooldown=5s..10s"],

@@ -9,6 +9,7 @@ import pytest
 import simroute as sr
 from simroute.config.configuration import Configuration
 from simroute.config.loading import load
+from simroute.errors import InputError
 from simroute.execution.options import ExecutionOptions
 from simroute.execution.pool import ProcessPool
 from simroute.experiment.run import replicate
@@ -67,6 +68,29 @@ def test_an_axis_is_seven_values_evenly_unless_it_says_otherwise():
     )
     assert axis("policy.breaker.failures=1..4").written == ("1", "2", "3", "4")
     assert axis("scenario.outages.morning.end=50%..80%:3").written == ("50%", "65%", "80%")
+
+
+def test_an_axis_may_be_of_multiples_of_what_there_is():
+    """Of a rate, a duration, a whole number, a policy's value; not of what has no number."""
+    base = load("compare", "demo", ["circuit_breaker"], ["scenario.workload.rate=0.15"])
+
+    def values(text):
+        (found,) = parse_ranges([text], base)
+        return found.values
+
+    assert values("scenario.workload.rate=x1..x1.2:2") == (0.15, 0.18)
+    assert values("scenario.workload.rate=x1..0.3:2") == (0.15, 0.3)
+    assert values("scenario.outages.morning.end=x1..x1.5:3") == (4800.0, 6000.0, 7200.0)
+    assert values("policy.breaker.failures=x1..x2:2") == (3.0, 6.0)
+    for text, said in (
+        ("policy.breaker.rate=x1..x2", "it has no number to be multiplied"),
+        ("policy.breaker.failures=x1..x1.5", "whole number"),
+        ("scenario.outages.morning.error_share=x1..x2", "1.2"),
+        ("scenario.workload.rate=x..x2", "expected a number, found 'x'"),
+        ("scenario.workload.rate=x2..x1", "the lower end must be below"),
+    ):
+        with pytest.raises(InputError, match=said):
+            values(text)
 
 
 def test_the_winner_is_the_cheapest_that_keeps_the_promise():
