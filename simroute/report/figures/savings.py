@@ -26,7 +26,7 @@ def caching(run: RunDocuments) -> Listing:
                 f"{percent(row['false'])} of requests",
             ]
         )
-    caption = (
+    caption = _most(run, "cache") + (
         "Of the whole log. Repeats and prompt beginnings are counted in it. What similar prompts "
         "would save is an assumption: rates published "
         "for other traffic at fixed thresholds, with their wrong answers; measure your own "
@@ -34,6 +34,12 @@ def caching(run: RunDocuments) -> Listing:
     )
     heads = ["cache of", "how", "finds", "saves", "wrong answers"]
     return Listing("What would caches save?", caption, Table(heads, rows))
+
+
+def _most(run: RunDocuments, kind: str) -> str:
+    """The sentence on what saves most, before a caption; empty where there is none."""
+    text = run.summary["replay"].get("pays_most", {}).get(kind)
+    return f"{clean(text, 600)} " if text else ""
 
 
 def _exact(costs: Json) -> list[list[str]]:
@@ -85,7 +91,7 @@ def shifts(run: RunDocuments) -> Listing | str:
         return f"No shift of work to a cheaper deployment is known: {'; '.join(missing)}."
     rows = [_shift(row) for row in replay["shifts"]]
     omitted = replay["shifts_left_out"]
-    caption = (
+    caption = _most(run, "shift") + (
         "All successful requests of one kind of work (task, else feature) that one deployment "
         "answered, at the price list of another, for the "
         "same tokens. They are alternatives, so do not add them up. Quality is what the scenario "

@@ -118,7 +118,9 @@ def _change(run: RunDocuments, kind: str) -> Picture | str:
     ]
     rows.append(["all", *map(usd, total), *_changes(columns, total)])
     more = f" The first {MOST}; the table has {len(names)}." if len(names) > MOST else ""
-    caption = (
+    most = run.summary["replay"].get("pays_most", {"policies": {}})["policies"].values()
+    first = " ".join(clean(text, 400) for text in most if kind == "model")
+    caption = f"{first} ".lstrip() + (
         f"USD as the log bills it, and under each policy, mean over "
         f"replications.{_other_traffic(run)}{more}"
     )

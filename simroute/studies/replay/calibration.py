@@ -17,6 +17,7 @@ from simroute.statistics.intervals import interval, paired_difference
 from simroute.statistics.multiple import is_significant
 from simroute.studies.replay.costs import cost_tables
 from simroute.studies.replay.log_figures import COMPARED, log_figures, logged_figures
+from simroute.studies.replay.savings import largest_savings
 
 if TYPE_CHECKING:
     from simroute.studies.comparison.comparison import Comparison
@@ -47,21 +48,24 @@ def calibrate(study: Comparison, again: Again) -> dict[str, Any]:
     known = logged_figures(trace) if is_known else []
     runs, evidence = _recorded_runs(study, undisturbed, again) if known else ([], Evidence())
     compared = {name: _compare(name, log, runs) for name in known}
+    differences = [
+        _difference(study, policy, name, compared.get(name, UNKNOWN))
+        for policy in study.runs
+        if known and policy != RECORDED and RECORDED in study.runs
+        for name in COMPARED
+    ]
+    tables = cost_tables(study, log)
     return {
         "format": trace.format,
         "requests": int(log.metrics["requests"] or 0),
         "calibration": compared,
         "hours": _hours(undisturbed, known, log, evidence, len(runs)) if known else [],
         "origin": {policy: _origin(each) for policy, each in study.evidence.items()},
-        "differences": [
-            _difference(study, policy, name, compared.get(name, UNKNOWN))
-            for policy in study.runs
-            if known and policy != RECORDED and RECORDED in study.runs
-            for name in COMPARED
-        ],
+        "differences": differences,
         "sends": {policy: _sends(configuration, each) for policy, each in study.evidence.items()},
         "laid_over": _laid_over(configuration),
-        **cost_tables(study, log),
+        **tables,
+        "pays_most": largest_savings(study, tables, differences),
     }
 
 

@@ -19,7 +19,7 @@ class ReplayStudy(Study):
     `calibration`: figure -> logged, replayed with its interval, residual, relative; `hours`: the
     same by hour; `origin`: policy -> shares of sends, answers and cost that were resampled from the
     log's own calls; `differences` from the log's routing, with `decided`; `spend` by kind and name,
-    before and after (USD); `caching`; `shifts`.
+    before and after (USD); `caching`; `shifts`; `pays_most`: whose change pays most, in sentences.
     """
 
     def complete(self, again: Again) -> None:

@@ -60,7 +60,14 @@ def replay_sentences(replay: dict[str, Any]) -> list[str]:
             f"No shift of work to a cheaper deployment is known: "
             f"{'; '.join(replay['shifts_missing'])}."
         )
-    return lines
+    return lines + savings_sentences(replay)
+
+
+def savings_sentences(replay: dict[str, Any]) -> list[str]:
+    """Whose change pays most; nothing in a summary of an earlier version."""
+    most = replay.get("pays_most", {"shift": None, "cache": None, "policies": {}})
+    texts = [most["shift"], most["cache"], *most["policies"].values()]
+    return [text for text in texts if text is not None]
 
 
 def _moved_calls(policy: str, sends: dict[str, dict[str, float]]) -> list[str]:
