@@ -6,12 +6,13 @@ import pytest
 
 from simroute.config.configuration import Configuration
 from simroute.metrics import METRICS, Figures
-from simroute.models.spec import Deployment, Scenario, Slo
+from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Slo, Workload
 from simroute.policies.timeout import Timeout
 from simroute.statistics.intervals import interval
 from simroute.studies.comparison.cause_sentences import failure_line, main_cause
 from simroute.studies.comparison.causes import cause_groups
 from simroute.studies.comparison.comparison import Comparison
+from simroute.studies.comparison.run import compare
 
 Rows = list[tuple[str, str, str, int]]
 SEEN = {
@@ -216,3 +217,22 @@ def test_a_promise_that_is_kept_or_missed_for_several_reasons_has_no_because() -
     for rows, meets in ((two, False), ([("hang", "a", "chat", 1)], True)):
         (entry,) = compared(rows, rows, rows).verdict
         assert (entry["meets_slo"], "because" in entry) == (meets, False)
+
+
+def test_where_outages_come_at_random_shares_of_causes_still_add_up_to_the_failures() -> None:
+    """Both are estimated by the same weights of replications, and both have bounds."""
+    made = Scenario(
+        {"a": Deployment("ann", "big", price=PriceList(1.0, 2.0), errors={500: 0.05})},
+        horizon=1800.0,
+        workload=Workload(rate=0.5),
+        outages={"x": Outage(deployment="a", mean_between=3600.0, repair=300.0, status=529)},
+        slo=Slo(success=0.99),
+    )
+    study = compare(Configuration("compare", "storm", made, {"one": {}}, 7, 6))
+    assert study.confidence.exposure is not None
+    shares = [row["share"] for row in study.by("one")["cause"].values()]
+    success = study.intervals["one"]["success_rate"].mean
+    assert success is not None
+    assert sum(share["mean"] for share in shares) == pytest.approx(1 - success, abs=1e-12)
+    assert len(shares) == 2
+    assert all(share["low"] < share["mean"] < share["high"] for share in shares)
