@@ -86,14 +86,15 @@ def run(language: str, title: str, body: str, here: Path) -> tuple[str, str, Pat
 def environment() -> dict[str, str]:
     """That of a reader: the tools of this interpreter, no colours, nothing of pytest."""
     clean = {
-        key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV"))
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PYTEST", "COV", "COLUMNS"))
     }
     tools = str(Path(sys.executable).parent)
     return {
         **clean,
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "NO_COLOR": "1",
-        "COLUMNS": "100",
         "PYTHONUTF8": "1",
     }
 

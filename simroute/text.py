@@ -8,16 +8,18 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 
 def percent(share: float | None) -> str:
     """A share with digits enough to tell it from 0 and 100 %."""
-    if share is None:
-        return "n/a"
-    digits = 2 if 0.0005 < share < 0.9995 or share in (0.0, 1.0) else 4
-    return f"{100 * share:.{digits}f} %"
+    return "n/a" if share is None else f"{100 * share:.{_percent_digits(share)}f} %"
+
+
+def _percent_digits(share: float) -> int:
+    return 4 if 0 < min(abs(share), abs(1 - share)) <= 0.0005 else 2
 
 
 def usd(value: float | None) -> str:
@@ -32,8 +34,12 @@ def money(value: float | None, signed: bool = False) -> str:
     """Dollars with at least three digits that matter, and cents."""
     if value is None:
         return "n/a"
-    digits = max(2, 2 - math.floor(math.log10(abs(value)))) if value else 2
-    return f"{'-' if value < 0 else '+' if signed else ''}${abs(value):,.{min(digits, 12)}f}"
+    digits = _money_digits(value)
+    return f"{'-' if value < 0 else '+' if signed else ''}${abs(value):,.{digits}f}"
+
+
+def _money_digits(value: float) -> int:
+    return min(12, max(2, 2 - math.floor(math.log10(abs(value))))) if value else 2
 
 
 def about_usd(value: float | None) -> str:
@@ -53,12 +59,16 @@ def large(count: float) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds with three digits that matter."""
+    """Seconds with three digits that matter; from two minutes on as `duration` tells them."""
     if value is None:
         return "n/a"
-    return (
-        f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
-    )
+    if abs(value) >= CLOCK:
+        return duration(value)
+    return f"{value:.{_second_digits(value)}f} s"
+
+
+def _second_digits(value: float) -> int:
+    return 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
 
 
 def quantity(value: float, unit: str) -> str:
@@ -90,21 +100,44 @@ def number(value: float | None) -> str:
 
 def span(mean: float | None, low: float | None, high: float | None, unit: str = "") -> str:
     """A figure with its interval, in as many digits as the interval justifies; unit "share" is
-    shown in per cent."""
+    shown in per cent, "s" from two minutes on as `duration` tells it."""
+    if mean is None or low is None or high is None:
+        return figure(mean, low, high, unit)
+    form = _format((high - low) / 2, mean, unit)
+    lower, upper = form.bare(low), form.bare(high)
+    return form.full(mean) if lower == upper else f"{form.full(mean)} ({lower} to {upper})"
+
+
+def figure(mean: float | None, low: float | None, high: float | None, unit: str = "") -> str:
+    """A figure alone, in digits as `percent`, `seconds` and `money` have them, and no more than its
+    interval justifies."""
     if mean is None:
         return "n/a"
-    scale, after, before = {
-        "share": (100.0, " %", ""),
-        "s": (1.0, " s", ""),
-        "USD": (1.0, "", "$"),
-    }.get(unit, (1.0, "", ""))
     if low is None or high is None:
         return {"share": percent, "s": seconds, "USD": usd}.get(unit, _plain)(mean)
-    digits = _digits((high - low) / 2 * scale, mean * scale)
-    values: Any = (low, mean, high)
-    lower, middle, upper = (f"{value * scale:,.{digits}f}" for value in values)
-    shown = f"{before}{middle}{after}"
-    return shown if lower == upper else f"{shown} ({lower} to {upper})"
+    return _format((high - low) / 2, mean, unit, _READABLE).full(mean)
+
+
+def half_width(mean: float | None, low: float | None, high: float | None, unit: str = "") -> str:
+    """How far it is from a figure to the farther end of its interval, in the figure's digits and
+    unit; "-" without an interval. Bounds of shares do not lie evenly around the mean."""
+    if mean is None or low is None or high is None:
+        return "-"
+    return _format((high - low) / 2, mean, unit, _READABLE).bare(max(high - mean, mean - low))
+
+
+def change(mean: float | None, low: float | None, high: float | None, unit: str = "") -> str:
+    """A difference with its sign and its interval; one of shares is in points (pp), one in seconds
+    stays in seconds."""
+    if mean is None:
+        return "n/a"
+    scale, after = {"share": (100.0, " pp"), "s": (1.0, " s")}.get(unit, (1.0, ""))
+    if low is None or high is None:
+        return f"{mean * scale:+,.2f}{after}"
+    most = _READABLE["USD"](mean) if unit == "USD" else 2
+    digits = min(most, _digits((high - low) / 2 * scale, mean * scale))
+    middle, lower, upper = (f"{value * scale:+,.{digits}f}" for value in (mean, low, high))
+    return f"{middle}{after} ({lower} to {upper})"
 
 
 def difference_span(
@@ -112,6 +145,62 @@ def difference_span(
 ) -> str:
     """A difference with its interval, as `span` formats it; one of shares is in points."""
     return span(mean, low, high, unit).replace(" %", " points")
+
+
+class Format(NamedTuple):
+    """How figures of a size are told: the bare figure, and what stands before and after it."""
+
+    bare: Callable[[float], str]
+    before: str = ""
+    after: str = ""
+
+    def full(self, value: float) -> str:
+        """The figure with its unit."""
+        text = self.bare(value)
+        sign, size = ("-", text[1:]) if text[0] == "-" else ("", text)
+        return f"{sign}{self.before}{size}{self.after}"
+
+
+_READABLE: dict[str, Callable[[float], int]] = {
+    "share": _percent_digits,
+    "s": _second_digits,
+    "USD": _money_digits,
+}
+"""Unit -> the decimals that are enough for a reader."""
+
+
+def _format(
+    half: float,
+    mean: float,
+    unit: str,
+    most: Mapping[str, Callable[[float], int]] = MappingProxyType({}),
+) -> Format:
+    """How a figure and its bounds are told. `half`: half the width of its interval; `most`: the
+    decimals that are enough, by unit."""
+    if unit == "s" and abs(mean) >= CLOCK:
+        return _clock_format(half, abs(mean))
+    scale = 100.0 if unit == "share" else 1.0
+    digits = _digits(half * scale, mean * scale)
+    digits = min(digits, most[unit](mean)) if unit in most else digits
+    before, after = {"share": ("", " %"), "s": ("", " s"), "USD": ("$", "")}.get(unit, ("", ""))
+    return Format(lambda value: f"{value * scale:,.{digits}f}", before, after)
+
+
+def _clock_format(half: float, mean: float) -> Format:
+    """Minutes up to two hours, hours up to two days, then days; parts of them only where the
+    interval justifies them."""
+    size, name = next(each for each in LARGE if mean >= 2 * each[0])
+    part = size / 60
+    if name == "d" or half >= size:
+        digits = _digits(half / size, mean / size) if name == "d" else 0
+        return Format(lambda value: f"{value / size:,.{digits}f}", after=f" {name}")
+    return Format(lambda value: _clock(round(value / part)), after=f" {name}")
+
+
+def _clock(parts: int) -> str:
+    """Sixtieths as 12:45."""
+    whole, rest = divmod(abs(parts), 60)
+    return f"{'-' if parts < 0 else ''}{whole:,}:{rest:02}"
 
 
 def _digits(half: float, mean: float) -> int:
@@ -127,12 +216,29 @@ def _plain(value: float) -> str:
     return f"{value:,.0f}" if is_whole else f"{value:,.3g}"
 
 
+CLOCK = 120.0
+"""Seconds from which on a time is told in minutes and more."""
+LARGE = ((86_400, "d"), (3600, "h"), (60, "min"))
+"""Seconds of the units of a time, from the longest."""
+
+
 def duration(value: float) -> str:
-    """A time in the unit in which one would say it."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if value >= 2 * size or value == size:
-            return f"{value / size:.3g} {unit}"
-    return f"{value:.3g} s"
+    """A time as one would say it: 90 s, 45 min, 2:30 min, 12:45 h, 2 d 12 h."""
+    if value < 0:
+        return f"-{duration(-value)}"
+    if value < CLOCK and value != 60:
+        return f"{value:.3g} s"
+    whole = round(value)
+    if whole < 7200 and whole % 60 == 0:
+        return f"{whole // 60} min" if whole != 3600 else "1 h"
+    if whole < 7200:
+        return f"{_clock(whole)} min"
+    minutes = round(value / 60)
+    if minutes < 2 * 1440:
+        text = _clock(minutes).removesuffix(":00")
+        return f"{text} h" if minutes != 1440 else "1 d"
+    days, hours = divmod(round(value / 3600), 24)
+    return f"{days:,} d {hours} h" if hours else f"{days:,} d"
 
 
 QUOTED = re.compile(r'[\s"]')
@@ -189,6 +295,28 @@ def clean(text: str, most: int) -> str:
     return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
+def cells(text: str) -> int:
+    """Columns that a text takes on a terminal: two for a wide character, none for a mark on
+    another."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells, text))
+
+
+def _cells(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or as much of its beginning as fits into so many columns with an ellipsis."""
+    if cells(text) <= most:
+        return text
+    ends = itertools.accumulate(map(_cells, text))
+    return text[: sum(end < most for end in ends)] + "…"
+
+
 LONGEST_WORD = 200
 
 
@@ -211,11 +339,11 @@ def brief(text: str, most: int = 1000) -> str:
 
 
 def shortened(names: Iterable[str], most: int) -> dict[str, str]:
-    """Each of these names with one of at most so many characters: itself, or its beginning with a
+    """Each of these names with one of at most so many columns: itself, or its beginning with a
     number that no other one has."""
     short_names = {name: name for name in names}
-    for name in [name for name in short_names if len(name) > most]:
-        numbered = (f"{name[: most - 5]}… {number}" for number in itertools.count(1))
+    for name in [name for name in short_names if cells(name) > most]:
+        numbered = (f"{cut(name, max(1, most - 4))} {number}" for number in itertools.count(1))
         short_names[name] = next(short for short in numbered if short not in short_names.values())
     return short_names
 

@@ -13,15 +13,16 @@ from simroute.cli import main
 from simroute.core import registry
 
 
-def ran(*words: str, errors: bool = True) -> subprocess.CompletedProcess[str]:
-    """As if it had been started with pipes for stdout and (`errors`) stderr; layers of --plugin are
-    forgotten afterwards."""
+def ran(*words: str, errors: bool = True, output: bool = True) -> subprocess.CompletedProcess[str]:
+    """As if it had been started with pipes for (`output`) stdout and (`errors`) stderr; layers of
+    --plugin are forgotten afterwards."""
     out, err = (
         io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)
     )
     before = dict(registry)
     with ExitStack() as stack:
-        stack.enter_context(redirect_stdout(out))
+        if output:
+            stack.enter_context(redirect_stdout(out))
         if errors:
             stack.enter_context(redirect_stderr(err))
         left = stack.enter_context(pytest.raises(SystemExit))

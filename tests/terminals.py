@@ -13,8 +13,9 @@ import sys
 import termios
 import threading
 import time
-from contextlib import redirect_stderr
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import NamedTuple, TextIO
 
 import pytest
 
@@ -70,7 +71,34 @@ def simroute(
 
 def here(*words: str, columns: int = 100, env: dict[str, str] | None = None) -> Shown:
     """A command in this process, with stderr on a terminal."""
+    with terminal(columns) as (stream, screen), pytest.MonkeyPatch.context() as patched:
+        patched.delenv("NO_COLOR", raising=False)
+        for name, value in {"TERM": "xterm", "COLUMNS": str(columns), **(env or {})}.items():
+            patched.setenv(name, value)
+        with redirect_stderr(stream):
+            done = ran(*words, errors=False)
+    text = b"".join(screen).decode()
+    return Shown(done.returncode, text, done.stdout, visible(text))
+
+
+def printed(work: Callable[[], object], columns: int) -> list[str]:
+    """The lines that work in this process prints on a terminal of so many columns, without
+    colours."""
+    with terminal(columns) as (stream, screen), pytest.MonkeyPatch.context() as patched:
+        patched.delenv("COLUMNS", raising=False)
+        patched.setenv("TERM", "xterm")
+        with redirect_stdout(stream):
+            work()
+    text = re.sub(r"\x1b\[[0-9;]*m", "", b"".join(screen).decode())
+    return [line.rstrip("\r") for line in text.split("\n")]
+
+
+@contextmanager
+def terminal(columns: int) -> Iterator[tuple[TextIO, list[bytes]]]:
+    """A stream to a terminal of so many columns, and what has been shown there, complete once it is
+    left."""
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     screen: list[bytes] = []
 
     def watch() -> None:
@@ -82,16 +110,10 @@ def here(*words: str, columns: int = 100, env: dict[str, str] | None = None) -> 
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.delenv("NO_COLOR", raising=False)
-        for name, value in {"TERM": "xterm", "COLUMNS": str(columns), **(env or {})}.items():
-            patched.setenv(name, value)
-        with open(theirs, "w", encoding="utf-8") as terminal, redirect_stderr(terminal):
-            done = ran(*words, errors=False)
+    with open(theirs, "w", encoding="utf-8") as stream:
+        yield stream, screen
     watcher.join()
     os.close(ours)
-    text = b"".join(screen).decode()
-    return Shown(done.returncode, text, done.stdout, visible(text))
 
 
 def _read(

@@ -5,8 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simroute.text import (
+    cells,
+    change,
     clean,
+    cut,
     duration,
+    figure,
+    half_width,
     joined,
     money,
     paired,
@@ -58,7 +63,7 @@ def test_shares_near_the_ends_and_small_sums_keep_their_digits():
         "$0.000120",
         "$1,234.50",
         "0.03 s",
-        "123 s",
+        "2:03 min",
     )
     assert [usd(value) for value in (0.0000216, 0.0123, 0.0999, 0.1, -0.004, -2.5, 0.0)] == [
         "$0.0000216",
@@ -71,17 +76,77 @@ def test_shares_near_the_ends_and_small_sums_keep_their_digits():
     ]
 
 
-def test_times_are_told_in_the_unit_one_would_say():
-    """Seconds up to two minutes, then minutes, hours, days."""
-    assert [duration(t) for t in (45, 60, 90, 2400, 3600, 86_400, 2_592_000)] == [
-        "45 s",
-        "1 min",
-        "90 s",
-        "40 min",
-        "1 h",
-        "1 d",
-        "30 d",
-    ]
+def test_times_are_told_as_one_would_write_them():
+    """Seconds up to two minutes, minutes up to two hours, then hours and days; a part of a unit in
+    its own way, never as a decimal."""
+    told = {
+        0.25: "0.25 s",
+        45: "45 s",
+        60: "1 min",
+        90: "90 s",
+        119.9: "120 s",
+        150: "2:30 min",
+        601.4: "10:01 min",
+        2400: "40 min",
+        3600: "1 h",
+        5400: "90 min",
+        45_900: "12:45 h",
+        86_400: "1 d",
+        129_600: "36 h",
+        216_000: "2 d 12 h",
+        2_592_000: "30 d",
+        -150: "-2:30 min",
+    }
+    assert {time: duration(time) for time in told} == told
+
+
+@given(st.floats(120, 1e8))
+def test_a_time_that_is_read_back_is_off_by_less_than_its_last_digit_says(time):
+    """Half a second under two hours, half a minute under two days, half an hour from there on."""
+    said = duration(time)
+    sizes = {"min": 60.0, "h": 3600.0, "d": 86_400.0}
+    total = 0.0
+    for number, unit in zip(said.split()[::2], said.split()[1::2], strict=True):
+        whole, _, part = number.replace(",", "").partition(":")
+        total += sizes[unit] * (int(whole) + (int(part) / 60 if part else 0))
+    assert abs(total - time) <= (0.5 if time < 7199 else 30 if time < 172_769 else 1800) * 1.0001
+
+
+def test_long_times_have_no_more_parts_than_their_interval_justifies():
+    """Whole minutes where the interval is wider than two of them, seconds where it is not."""
+    assert span(1513, 1500, 1520, "s") == "25:13 min (25:00 to 25:20)"
+    assert span(1513, 1200, 1900, "s") == "25 min (20 to 32)"
+    assert span(45_900, 45_000, 46_800, "s") == "12:45 h (12:30 to 13:00)"
+    assert span(45_900, 20_000, 70_000, "s") == "13 h (6 to 19)"
+
+
+def test_a_figure_and_its_half_width_have_the_same_decimals():
+    """To the farther bound; a difference with its sign."""
+    assert (
+        figure(0.7118, 0.7083, 0.7153, "share"),
+        half_width(0.7118, 0.7083, 0.7153, "share"),
+    ) == (
+        "71.18 %",
+        "0.35",
+    )
+    assert (figure(-0.278380, -0.9, 0.3, "share"), figure(-5.5, -6.0, -5.0, "USD")) == (
+        "-28 %",
+        "-$5.50",
+    )
+    assert figure(0.998987, 0.998986, 0.998988, "share") == "99.90 %"
+    assert figure(0.7662, 0.7611, 0.7713, "USD") == "$0.766"
+    assert (half_width(0.9, 0.7, 1.0, "share"), half_width(0.9, None, None, "share")) == ("20", "-")
+    assert change(0.268312, 0.2489, 0.2877, "share") == "+26.8 pp (+24.9 to +28.8)"
+    assert (change(-1.5, None, None, "s"), change(None, None, None)) == ("-1.50 s", "n/a")
+
+
+def test_text_is_cut_by_the_columns_that_it_takes():
+    """A wide character takes two, a mark on another none; nothing is cut that fits."""
+    assert (cells("abc"), cells("漢字"), cells("e\u0301")) == (3, 4, 1)
+    assert cut("漢字漢字", 8) == "漢字漢字"
+    assert cut("漢字漢字", 6) == "漢字…"
+    assert cut("漢字漢字", 7) == "漢字漢…"
+    assert cut("abcdef", 4) == "abc…"
 
 
 def test_names_steer_nothing():

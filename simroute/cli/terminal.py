@@ -4,15 +4,15 @@ of the terminal."""
 from __future__ import annotations
 
 import os
+import shlex
 import sys
-import unicodedata
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simroute.text import brief, clean, escaped
+from simroute.text import brief, cells, clean, cut, escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,17 +21,22 @@ __all__ = [
     "WIDTH",
     "brief",
     "clean",
+    "columns",
     "console",
     "duration",
     "escaped",
     "lines",
     "on_terminal",
     "overwritten_line",
-    "print_table",
+    "print_command",
+    "print_sentences",
+    "wrapped",
 ]
 
 WIDTH = 100
 """Columns of text off a terminal."""
+NARROWEST = 20
+LONGEST_SENTENCE = 1000
 
 
 def lines(text: str) -> list[str]:
@@ -44,7 +49,7 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def console(width: int = WIDTH) -> Console:
+def console(width: int | None = None) -> Console:
     """stdout, in colour on a terminal unless NO_COLOR is set; names are never read as markup.
     `width`: columns off a terminal."""
     from rich.console import Console
@@ -53,7 +58,7 @@ def console(width: int = WIDTH) -> Console:
     return Console(
         force_terminal=on_terminal(),
         color_system=None if plain else "auto",
-        width=None if on_terminal() else width,
+        width=columns() if on_terminal() or width is None else width,
         markup=False,
         highlight=False,
         emoji=False,
@@ -88,18 +93,57 @@ def duration(seconds: float) -> str:
     return text
 
 
-def print_table(rows: list[tuple[str, ...]]) -> None:
-    """Prints rows, the first column to the left, the others to the right."""
-    widths = [max(_columns(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0] + " " * (widths[0] - _columns(row[0]))]
-        cells += [
-            " " * (width - _columns(cell)) + cell
-            for cell, width in zip(row[1:], widths[1:], strict=True)
-        ]
-        click.echo(" ".join(cells).rstrip())
+def columns() -> int:
+    """Columns of the output, at least 20: those of COLUMNS where it is set, else those of the
+    terminal, else 100."""
+    stated = os.environ.get("COLUMNS", "")
+    size = int(stated) if stated.isascii() and stated.isdigit() else 0
+    if not size and on_terminal():
+        with suppress(OSError):
+            size = os.get_terminal_size(sys.stdout.fileno()).columns
+    return max(NARROWEST, size or WIDTH)
 
 
-def _columns(text: str) -> int:
-    """Columns that a text takes on a terminal."""
-    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+def is_wrapped() -> bool:
+    """Whether sentences are broken at the width of the output. Off a terminal, and without COLUMNS,
+    they are not, so that they can be searched."""
+    return on_terminal() or "COLUMNS" in os.environ
+
+
+def print_sentences(sentences: Iterable[str]) -> None:
+    """Prints a sentence a line, or in several where it is wider than the terminal."""
+    for sentence in sentences:
+        text = clean(sentence, LONGEST_SENTENCE)
+        for line in wrapped(text, columns()) if is_wrapped() else [text]:
+            click.echo(line)
+
+
+def print_command(before: str, words: Sequence[str]) -> None:
+    """Prints a command that can be pasted: where it is wider than the terminal, each line but the
+    last ends as a shell wants it."""
+    rows, row = [], before
+    for word in map(shlex.quote, words):
+        if is_wrapped() and row.strip() and cells(row) + cells(word) + 2 > columns():
+            rows.append(f"{row.rstrip()} \\")
+            row = "    "
+        row += f"{word} "
+    for line in [*rows, row.rstrip()]:
+        click.echo(brief(line))
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A sentence in lines of at most so many columns, the later ones two columns further to the
+    right. A word is broken only where it does not fit into a line."""
+    indent = text[: len(text) - len(text.lstrip())]
+    rows, row = [], indent
+    later = min(len(indent) + 2, width // 2) * " "
+    for word in text.split():
+        if row.strip() and cells(row) + 1 + cells(word) > width:
+            rows.append(row)
+            row = later
+        row += f" {word}" if row.strip() else word
+        while cells(row) > width:
+            fitting = cut(row, width + 1)[:-1]
+            rows.append(fitting)
+            row = later + row[len(fitting) :]
+    return [*rows, row]

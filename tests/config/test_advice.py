@@ -69,12 +69,12 @@ def notes(
 @pytest.mark.parametrize(
     ("line", "key", "meant"),
     [
-        ("timeout: {total: 30000}", "timeout.total: 30000 is 8.33 h", "30s"),
+        ("timeout: {total: 30000}", "timeout.total: 30000 is 8:20 h", "30s"),
         ("timeout: {first_token: 1500, total: 40m}", "timeout.first_token: 1500 is 25 min", "1.5s"),
-        ("retry: {backoff: {initial: 500}}", "retry.backoff.initial: 500 is 8.33 min", "0.5s"),
-        ("breaker: {cooldown: 30000.0}", "breaker.cooldown: 30000.0 is 8.33 h", "30s"),
-        ("cascade: {judge: {latency: 1700}}", "cascade.judge.latency: 1700 is 28.3 min", "1.7s"),
-        ("cache: {ttl: 3600000}", "cache.ttl: 3600000 is 41.7 d", "3600s"),
+        ("retry: {backoff: {initial: 500}}", "retry.backoff.initial: 500 is 8:20 min", "0.5s"),
+        ("breaker: {cooldown: 30000.0}", "breaker.cooldown: 30000.0 is 8:20 h", "30s"),
+        ("cascade: {judge: {latency: 1700}}", "cascade.judge.latency: 1700 is 28:20 min", "1.7s"),
+        ("cache: {ttl: 3600000}", "cache.ttl: 3600000 is 41 d 16 h", "3600s"),
     ],
 )
 def test_a_duration_that_looks_like_milliseconds_is_noted(policy, line, key, meant):

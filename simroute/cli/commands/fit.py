@@ -19,7 +19,7 @@ from simroute.cli.log_options import (
     write_texts,
 )
 from simroute.cli.options import pass_record, path_option, quiet_option
-from simroute.cli.terminal import escaped, overwritten_line
+from simroute.cli.terminal import overwritten_line, print_sentences
 
 
 @click.command("fit")
@@ -88,12 +88,8 @@ def _show(figures: dict[str, Any], scenario: Path, page: Path) -> None:
     from simroute.cli.render import pages
     from simroute.report.fit_page import goodness_table
 
-    click.echo(f"{escaped(figures['verdict'])}\n")
-    for line in figures["notes"]:
-        click.echo(escaped(line))
+    print_sentences([figures["verdict"], "", *figures["notes"]])
     pages.show(pages.table(*goodness_table(figures)))
     misfits = [row["said"] for row in figures["goodness"] if row["said"]]
-    click.echo("")
-    for line in misfits or ["No row is far off."]:
-        click.echo(escaped(line))
-    click.echo(f"\nwritten: {escaped(str(scenario))}, {escaped(str(page))}")
+    place = f"written: {scenario}, {page}"
+    print_sentences(["", *(misfits or ["No row is far off."]), "", place])

@@ -28,7 +28,7 @@ from simroute.cli.options import (
     quiet_option,
 )
 from simroute.cli.session import print_error
-from simroute.cli.terminal import escaped, overwritten_line
+from simroute.cli.terminal import escaped, overwritten_line, print_sentences
 
 if TYPE_CHECKING:
     from simroute.fitting.forecast import ForecastPlan
@@ -143,10 +143,8 @@ def _show(forecast: Forecast, windows: bool) -> None:
     from simroute.cli.render import pages
     from simroute.fitting.forecast_result import FIGURES
     from simroute.statistics.intervals import LEVEL
-    from simroute.text import clean
 
-    for line in forecast.lines():
-        click.echo(escaped(line))
+    print_sentences(forecast.lines())
     level = f"{100 * LEVEL:.0f} %"
     rows = []
     for name, (low, middle, high, actual) in forecast.overall.items():
@@ -163,8 +161,7 @@ def _show(forecast: Forecast, windows: bool) -> None:
             for name, interval in window.intervals.items()
         ]
         pages.show(pages.table(("from", "to", "figure", level, "came"), window_rows))
-    for note in forecast.notes:
-        click.echo(f"note: {clean(note, 400)}")
+    print_sentences(f"note: {note}" for note in forecast.notes)
 
 
 def _interval(low: float, high: float, actual: float | None) -> tuple[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -246,18 +245,15 @@ def _conclude(tuning: Tuning, options: RunOptions, hint: ResumeHint) -> int:
 
 
 def _show(tuning: Tuning, folder: Path, report: bool) -> None:
-    from simroute.cli.terminal import brief, clean, console
+    from simroute.cli.terminal import brief, print_command, print_sentences
 
-    out = console()
-    out.print("")
-    for line in tuning.lines():
-        out.print(clean(line, 1000))
     written = [
         name
         for name in LEFT_FILES
         if name not in tuning.unwritten and (report or name != "report.html")
     ]
-    out.print(f"\nwritten to {brief(str(folder))}/ ({', '.join(written)})", soft_wrap=True)
+    place = f"written to {brief(str(folder))}/ ({', '.join(written)})"
+    print_sentences(["", *tuning.lines(), "", place])
     request = tuning.plan.request
     weather = [text for text in request.overrides if text.lstrip("~+").startswith("scenario.")]
     words = [
@@ -267,4 +263,4 @@ def _show(tuning: Tuning, folder: Path, report: bool) -> None:
         f"policy={request.policy},{folder / 'tuned.yaml'}",
         *weather,
     ]
-    out.print(f"try it: {brief(shlex.join(words))}", soft_wrap=True)
+    print_command("try it: ", words)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from simroute.cli.terminal import clean, print_table
+from simroute.cli.table import Column, print_table
+from simroute.cli.terminal import print_sentences
 from simroute.studies.comparison.study import Study
-from simroute.text import percent, span
+from simroute.text import change, figure, span
 
-COLUMNS = (("success_rate", 100.0, " pp"), ("cost_per_1k_requests_usd", 1.0, ""))
-"""Metric, scale and unit of a distance."""
+METRICS = {
+    "success_rate": ("success", "share"),
+    "cost_per_1k_requests_usd": ("$/1k req", "USD"),
+}
+"""Metric of a distance -> head and unit."""
 
 
 def print_gaps(study: Study) -> None:
@@ -22,19 +24,20 @@ def print_gaps(study: Study) -> None:
     cost, success = (
         bound["metrics"][name] for name in ("cost_per_1k_requests_usd", "success_rate")
     )
-    figures = f"{span(**success, unit='share')}, {span(**cost, unit='USD')} per 1,000 requests"
-    click.echo(f"\nA policy that knows the weather ({bound['label']}): {figures}.")
-    rows: list[tuple[str, ...]] = [("policy", "success", "gap closed", "$/1k req", "gap closed")]
-    for policy, gaps in study.gaps.items():
-        cells = (
-            text for metric, scale, unit in COLUMNS for text in _gap(gaps[metric], scale, unit)
-        )
-        rows.append((clean(policy, 18), *cells))
-    print_table(rows)
-
-
-def _gap(row: dict[str, Any], scale: float, unit: str) -> tuple[str, str]:
-    """The distance, and the share of the first policy's distance that is closed."""
-    if row["mean"] is None:
-        return "n/a", "n/a"
-    return f"{row['mean'] * scale:+.2f}{unit}", percent(row["closed"]["mean"])
+    click.echo("")
+    print_sentences(
+        [
+            f"A policy that knows the weather ({bound['label']}) would reach "
+            f"{span(**success, unit='share')} at {span(**cost, unit='USD')} per 1,000 requests. "
+            f"How far each policy is from that, and what part of the distance of "
+            f"{next(iter(study.gaps))} it makes good:"
+        ]
+    )
+    body = []
+    for rank, (metric, (head, unit)) in enumerate(METRICS.items()):
+        gaps = [gaps[metric] for gaps in study.gaps.values()]
+        distances = [change(gap["mean"], gap["low"], gap["high"], unit) for gap in gaps]
+        closed = [figure(**gap["closed"], unit="share") for gap in gaps]
+        body += [Column(head, distances, rank)]
+        body += [Column("made good", closed, 2 + rank, f"made good of {head}")]
+    print_table("policy", list(study.gaps), body)

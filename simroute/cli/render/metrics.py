@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import click
 
-from simroute.cli.terminal import clean, print_table
+from simroute.cli.table import SHORT_NAME, Column, print_table
 from simroute.metrics import METRICS
 from simroute.studies.comparison.study import Study
-from simroute.text import span
+from simroute.text import clean, shortened, span
 
 
 def print_metrics(study: Study, metrics: list[str]) -> None:
     """A row for each metric and policy: the mean over replications, with its 95 % interval."""
-    rows: list[tuple[str, ...]] = [("metric", "policy", "mean (95 %)")]
-    for metric in metrics:
-        for policy in study.runs:
-            figure = span(*study.intervals[policy][metric], METRICS[metric][0])
-            rows.append((metric, clean(policy, 18), figure))
+    policies = shortened((clean(policy, 60) for policy in study.runs), SHORT_NAME)
+    names = [metric for metric in metrics for _ in study.runs]
+    figures = [
+        span(*study.intervals[policy][metric], METRICS[metric][0])
+        for metric in metrics
+        for policy in study.runs
+    ]
+    body = [
+        Column("policy", list(policies.values()) * len(metrics)),
+        Column("mean (95 %)", figures),
+    ]
     click.echo("")
-    print_table(rows)
+    print_table("metric", names, body)

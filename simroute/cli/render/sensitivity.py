@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from simroute.cli.terminal import brief, clean, print_table
+from simroute.cli.table import Column, print_table
+from simroute.cli.terminal import brief, clean, print_sentences
 from simroute.metrics import METRICS
 from simroute.report.figures.sensitivity import (
     COST,
@@ -16,7 +17,7 @@ from simroute.report.figures.sensitivity import (
     winner_sign,
 )
 from simroute.studies.sensitivity.result import SensitivityResult
-from simroute.text import money, percent, quantity, seconds, short_key
+from simroute.text import money, percent, quantity, seconds, short_key, shortened
 
 SIDE_BY_SIDE = 4
 """Policies that have columns of their own."""
@@ -30,7 +31,8 @@ Summary = dict[str, Any]
 def print_result(result: SensitivityResult, folder: Path, metrics: list[str]) -> None:
     """Prints the figures and the sentences. `metrics`: those of --show, for each policy."""
     summary = result.summary
-    click.echo(f"\n{clean(summary['question'], 300)}\n")
+    click.echo("")
+    print_sentences([summary["question"], ""])
     if summary["kind"] == "tornado":
         _print_bars(summary)
     elif metrics:
@@ -40,39 +42,48 @@ def print_result(result: SensitivityResult, folder: Path, metrics: list[str]) ->
     else:
         _print_map(summary)
     click.echo("")
-    for line in result.lines():
-        click.echo(clean(line, 400))
-    click.echo(f"\nwritten to {brief(str(folder))}/")
+    print_sentences(result.lines())
+    print_sentences(["", f"written to {brief(str(folder))}/"])
 
 
 def _print_values(summary: Summary) -> None:
     """A row for each value of the assumption."""
     (assumption,) = summary["axes"]
     policies = summary["policies"] if len(summary["policies"]) <= SIDE_BY_SIDE else []
-    heads = [head for policy in policies for head in (clean(policy, 14), "$/1k")]
-    rows: list[tuple[str, ...]] = [(clean(short_key(assumption["key"]), 44), *heads, "winner")]
-    for cell in summary["cells"]:
-        figures = [
-            text for policy in policies for text in _figures(cell, policy, [summary["share"], COST])
-        ]
-        winner = cell["winner"]
-        text = clean(winner["policy"] or "none", 16) + ("" if winner["sure"] else " ?")
-        rows.append((quantity(cell["at"][0], assumption["unit"]), *figures, text))
-    print_table(rows)
+    heads = shortened(policies, 14)
+    body = []
+    for number, policy in enumerate(policies, 1):
+        success, cost = zip(
+            *(_figures(cell, policy, [summary["share"], COST]) for cell in summary["cells"]),
+            strict=True,
+        )
+        cost_name = f"$/1k of {heads[policy]}"
+        body += [Column(heads[policy], success, number)]
+        body += [Column("$/1k", cost, len(policies) + number, cost_name)]
+    winners = [
+        clean(cell["winner"]["policy"] or "none", 16) + ("" if cell["winner"]["sure"] else " ?")
+        for cell in summary["cells"]
+    ]
+    values = [quantity(cell["at"][0], assumption["unit"]) for cell in summary["cells"]]
+    print_table(short_key(assumption["key"]), values, [*body, Column("winner", winners)])
 
 
 def _print_metrics(summary: Summary, metrics: list[str]) -> None:
     """A row for each setting and policy."""
     axes = summary["axes"]
-    keys = (clean(short_key(each["key"]), 30) for each in axes)
-    rows: list[tuple[str, ...]] = [(*keys, "policy", *metrics, "winner")]
+    rows: list[list[str]] = []
     for cell in summary["cells"]:
         values = [quantity(at, each["unit"]) for at, each in zip(cell["at"], axes, strict=True)]
         winner = cell["winner"]
         for policy in cell["policies"]:
             wins = "" if policy != winner["policy"] else "wins" if winner["sure"] else "wins ?"
-            rows.append((*values, clean(policy, 18), *_figures(cell, policy, metrics), wins))
-    print_table(rows)
+            rows.append([*values, clean(policy, 18), *_figures(cell, policy, metrics), wins])
+    keys = [clean(short_key(each["key"]), 30) for each in axes]
+    fixed = len(keys) + 1
+    heads = [*keys, "policy", *metrics, "winner"]
+    ranks = [0] * fixed + list(range(1, len(metrics) + 1)) + [0]
+    names, *columns = (list(cells) for cells in zip(*rows, strict=True))
+    print_table(heads[0], names, list(map(Column, heads[1:], columns, ranks[1:])))
 
 
 def _figures(cell: Summary, policy: str, metrics: list[str]) -> list[str]:
@@ -102,36 +113,42 @@ def _print_map(summary: Summary) -> None:
     first, second = summary["axes"]
     policies = summary["policies"]
     winners = {tuple(cell["at"]): cell["winner"] for cell in summary["cells"]}
-    rows: list[tuple[str, ...]] = [("", *(quantity(x, first["unit"]) for x in first["values"]))]
-    for y in reversed(second["values"]):
-        signs = (winner_sign(winners.get((x, y)), policies) for x in first["values"])
-        rows.append((quantity(y, second["unit"]), *(sign and f"{sign:2}" for sign in signs)))
-    print_table(rows)
+    ups = list(reversed(second["values"]))
+    body = []
+    for number, x in enumerate(first["values"]):
+        signs = [winner_sign(winners.get((x, y)), policies) for y in ups]
+        cells = [sign and f"{sign:2}" for sign in signs]
+        # where there is no room, every other value is left out first
+        body.append(Column(quantity(x, first["unit"]), cells, 1 + number % 2))
+    print_table("", [quantity(y, second["unit"]) for y in ups], body)
     across, up = short_key(first["key"]), short_key(second["key"])
-    click.echo(f"\nacross: {across}; up: {up}; ?: undecided")
-    click.echo(", ".join(winner_letters(policies, 30).values()))
+    legend = ", ".join(winner_letters(policies, 30).values())
+    print_sentences(["", f"across: {across}; up: {up}; ?: undecided", legend])
 
 
 def _print_bars(summary: Summary) -> None:
     """A row for each assumption: its two ends with the difference between the best two policies."""
     base = summary["base"]
     in_money = base["metric"] == COST
-    rows: list[tuple[str, ...]] = [
-        ("assumption", "low", "difference", "high", "difference", "another wins")
-    ]
-    for assumption in summary["assumptions"][:MOST_BARS]:
-        ends = [assumption[end] for end in ENDS]
-        figures = [
-            text for end in ends for text in (f"{end['value']:.3g}", _difference(end, in_money))
-        ]
-        others = [
-            clean(describe_winner(end["winner"]), 20)
-            for end in ends
-            if end["winner"]["policy"] != base["pair"][0]
-        ]
-        flips = ", ".join(others) if assumption["flips"] else ""
-        rows.append((clean(short_key(assumption["key"]), 40), *figures, flips))
-    print_table(rows)
+    assumptions = summary["assumptions"][:MOST_BARS]
+    body = []
+    for end in ENDS:
+        ends = [assumption[end] for assumption in assumptions]
+        values = [f"{each['value']:.3g}" for each in ends]
+        differences = [_difference(each, in_money) for each in ends]
+        body += [Column(end, values, 1, f"{end} value")]
+        body += [Column("difference", differences)]
+    flips = [_others(assumption, base["pair"][0]) for assumption in assumptions]
+    body += [Column("another wins", flips, 2)]
+    print_table("assumption", [short_key(each["key"]) for each in assumptions], body)
+
+
+def _others(assumption: Summary, winner: str) -> str:
+    """Who wins at the ends of an assumption where it is another than `winner`."""
+    if not assumption["flips"]:
+        return ""
+    ends = [assumption[end]["winner"] for end in ENDS]
+    return ", ".join(clean(describe_winner(each), 20) for each in ends if each["policy"] != winner)
 
 
 def _difference(end: Summary, in_money: bool) -> str:

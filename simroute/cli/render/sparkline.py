@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.cli.terminal import clean
-from simroute.text import duration
+from simroute.cli.table import LONG_NAME, padded
+from simroute.cli.terminal import WIDTH, clean
+from simroute.text import cells, cut, duration, shortened
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-MOST_COLUMNS = 60
 MOST_OUTAGES = 3
 NAME = 18
 """Columns for the name of a policy."""
 
 
-def sparklines(evidence: dict[str, Any], horizon: float) -> list[str]:
-    """Lines to print: a head, one for each policy, one for each of the first three outages. Empty
-    when no request arrived.
+def sparklines(evidence: dict[str, Any], horizon: float, width: int = WIDTH) -> list[str]:
+    """Lines to print, of at most `width` columns but for the first, the head, which is a sentence:
+    one for each policy, one for each of the first three outages. Empty when no request arrived.
 
     A full block is a slice of time in which the promised share succeeds, at any latency; lower ones
     are success by sevenths of that share.
     """
-    shares = {policy: _shares(counts) for policy, counts in evidence["policies"].items()}
+    room = width - NAME - 1
+    shares = {policy: _shares(counts, room) for policy, counts in evidence["policies"].items()}
     if not any(share is not None for row in shares.values() for share in row):
         return []
     promise = evidence["slo"]["success"]
@@ -31,22 +32,25 @@ def sparklines(evidence: dict[str, Any], horizon: float) -> list[str]:
         f"Success over time, {duration(horizon)}{which} (█ at least {100 * promise:g} % succeed, "
         f"however late; ▁ nothing succeeds):"
     ]
+    names = shortened((clean(policy, LONG_NAME) for policy in shares), NAME)
     lines += [
-        f"{clean(policy, NAME):{NAME}} {''.join(_block(share, promise) for share in row)}"
+        f"{padded(names[clean(policy, LONG_NAME)], NAME)} "
+        f"{''.join(_block(share, promise) for share in row)}"
         for policy, row in shares.items()
     ]
     outages = [spell for spell in evidence["weather"] if spell["kind"] == "outage"]
     lines += [
-        f"{'':{NAME}} {_bracket(spell, horizon, columns)}" for spell in outages[:MOST_OUTAGES]
+        f"{'':{NAME}} {cut(_bracket(spell, horizon, columns, room), room)}"
+        for spell in outages[:MOST_OUTAGES]
     ]
     more = len(outages) - MOST_OUTAGES
     return lines + ([f"{'':{NAME}} and {more} more outages"] if more > 0 else [])
 
 
-def _shares(counts: dict[str, Any]) -> list[float | None]:
-    """Shares of success in slices of equal length."""
+def _shares(counts: dict[str, Any], most: int) -> list[float | None]:
+    """Shares of success in at most so many slices of equal length."""
     ok, arrivals = counts["ok"], counts["arrivals"]
-    size = -(-len(ok) // MOST_COLUMNS)
+    size = -(-len(ok) // max(1, most))
     sums = [(sum(ok[i : i + size]), sum(arrivals[i : i + size])) for i in range(0, len(ok), size)]
     return [part / whole if whole else None for part, whole in sums]
 
@@ -57,15 +61,16 @@ def _block(share: float | None, promise: float) -> str:
     return BLOCKS[7] if share >= promise else BLOCKS[min(6, int(7 * share / promise))]
 
 
-def _bracket(outage: dict[str, Any], horizon: float, columns: int) -> str:
+def _bracket(outage: dict[str, Any], horizon: float, columns: int, most: int) -> str:
     """A brace below the slices of an outage, with its name in it, or beside it where it is too
-    narrow."""
+    narrow. `most`: columns that there are."""
     first = min(columns - 1, int(outage["start_s"] / horizon * columns))
     last = max(first, min(columns - 1, int(outage["end_s"] / horizon * columns - 1e-9)))
     room, name = last - first + 1, clean(outage["name"], 24)
-    if room >= len(name) + 4:
-        return " " * first + f"╰{f' {name} ':─^{room - 2}}╯"
+    spare = room - 4 - cells(name)
+    if spare >= 0:
+        return f"{' ' * first}╰{'─' * (spare // 2)} {name} {'─' * (spare - spare // 2)}╯"
     mark = "╰" + "─" * (room - 2) + "╯" if room > 1 else "│"
-    if first + room + 1 + len(name) <= 80:
+    if first + room + 1 + cells(name) <= most:
         return " " * first + f"{mark} {name}"
-    return " " * max(0, first - len(name) - 1) + f"{name} {mark}"
+    return " " * max(0, first - cells(name) - 1) + f"{name} {mark}"

@@ -31,7 +31,7 @@ from simroute.studies.comparison.promise import (
     requirements,
     success_metric,
 )
-from simroute.text import about_usd, percent, usd
+from simroute.text import about_usd, percent, seconds, usd
 
 Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
@@ -232,5 +232,5 @@ def _time_on_failing_target(intervals: Intervals) -> list[str]:
     times = {policy: metrics[metric].mean or 0.0 for policy, metrics in intervals.items()}
     if not any(times.values()):
         return []
-    each = ", ".join(f"{policy} {time:,.0f}" for policy, time in times.items())
-    return [f"Seconds of the outage in which calls still went to the failing target: {each}."]
+    each = ", ".join(f"{policy} {seconds(time)}" for policy, time in times.items())
+    return [f"How long in outages calls still went to the failing target: {each}."]

@@ -136,7 +136,7 @@ def test_a_scenario_with_mistakes_still_judges_the_policies_beside_it(capsys):
     code, out, err = checked(capsys, "s.yaml", "p.yaml", "slow.yaml")
     assert code == 2
     assert out == ["slow.yaml: policy, no mistake found"]
-    assert any(line.startswith("slow.yaml: note: timeout.total: 30000 is 8.33 h") for line in err)
+    assert any(line.startswith("slow.yaml: note: timeout.total: 30000 is 8:20 h") for line in err)
     assert [line.split(": ")[2] for line in err if line.startswith("simroute: ")] == [
         "outages.o.end",
         "fallback.targets",

@@ -170,7 +170,9 @@ def test_show_prints_any_metric_for_each_setting_and_policy(capsys):
     for cell, (plain, broken) in zip(cells, (rows[:2], rows[2:]), strict=True):
         first, second = (cell["policies"][policy] for policy in ("failover", "circuit_breaker"))
         assert (first["detection_s"]["mean"], plain[3], plain[4]) == (None, "n/a", "0")
-        assert float(broken[3]) == pytest.approx(second["detection_s"]["mean"], rel=0.006)
+        minutes, _, rest = broken[3].rpartition(":")
+        noticed = 60 * int(minutes or 0) + float(rest)
+        assert noticed == pytest.approx(second["detection_s"]["mean"], rel=0.006)
         assert float(broken[5]) == second["breaker_opened"]["mean"] > 0
         usd, base = (each["cost_per_1k_requests_usd"]["mean"] for each in (second, first))
         assert float(broken[6].strip("$")) == pytest.approx(usd, rel=0.005)
