@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 RECORDED = "recorded"
 """The policy that is the log's own routing."""
+ROWS = "rows"
+"""The format of a run's own rows, which call models by the names of their deployments."""
 MAX_DEPLOYMENTS = 40
 """Deployments taken from a trace, those with most calls first."""
 
@@ -204,8 +206,10 @@ def _add(deployments: dict[str, Any], target: str, trace: PlaybackColumns) -> li
     answering = trace.answering_models.get(target, model)
     listed = catalogue_name(provider, model) or catalogue_name(provider, answering)
     same = {(provider, model), (provider, answering), listed}
-    for deployment in deployments.values():
-        if (deployment.get("provider"), deployment.get("model")) in same:
+    own_name = model if trace.format == ROWS else None
+    for name, deployment in deployments.items():
+        called = (deployment.get("provider"), deployment.get("model"))
+        if called in same or (name == own_name and called[0] == provider):
             deployment.setdefault("recorded", target)
             return []
     own: dict[str, Any] = {"provider": provider, "model": model}

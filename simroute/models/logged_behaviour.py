@@ -41,8 +41,9 @@ class LatencySamples:
     def draw(
         self, hour: np.ndarray, size: np.ndarray, coin: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(seconds to the first token, NaN where the log has none; seconds to the end) for calls of
-        these hours and sizes."""
+        """(seconds to the first token, NaN where the log has none of that hour; seconds to the end)
+        for calls of these hours and sizes. Logs tell a first token of streamed calls alone: where
+        the call that is taken has none, it is that of the nearest one in size that has."""
         ttft, latency = np.empty(len(size)), np.empty(len(size))
         for h in np.unique(hour).tolist():
             here = hour == h
@@ -53,7 +54,8 @@ class LatencySamples:
                 source = self._all
             place = _near(source[0], size[here], coin[here])
             longer = np.clip(size[here] / np.maximum(source[0][place], 1e-9), *SCALED)
-            ttft[here], latency[here] = source[1][place], source[2][place] * longer
+            latency[here] = source[2][place] * longer
+            ttft[here] = source[1][_nearest(~np.isnan(source[1]), place)]
         return ttft, latency
 
 
@@ -64,6 +66,17 @@ def _near(sizes: np.ndarray, size: np.ndarray, coin: np.ndarray) -> np.ndarray:
     width = np.maximum(min(NEIGHBOURS, len(sizes)), high - low)
     start = np.clip((low + high) // 2 - width // 2, 0, len(sizes) - width)
     return np.asarray(start + (coin * width).astype(np.int64))
+
+
+def _nearest(known: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """For each place the nearest one that is known; the place itself where none is."""
+    there = np.flatnonzero(known)
+    if not len(there):
+        return place
+    after = np.minimum(np.searchsorted(there, place), len(there) - 1)
+    before = np.maximum(after - 1, 0)
+    is_nearer = place - there[before] < there[after] - place
+    return np.asarray(np.where(is_nearer, there[before], there[after]))
 
 
 class LoggedBehaviour:

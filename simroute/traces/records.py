@@ -37,6 +37,10 @@ class Chunk(NamedTuple):
     typed: bool = True
 
 
+RUN_ROWS = "requests.parquet"
+"""What a run's folder holds of its requests."""
+
+
 class RecordSample(NamedTuple):
     """What a format is recognised by: container ("csv", "json", "parquet"), the keys of the first
     records, and these records."""
@@ -48,11 +52,13 @@ class RecordSample(NamedTuple):
 
 def find_files(words: Iterable[str]) -> list[Path]:
     """Files by name, by a pattern that no shell has replaced, or all that are in a folder and not
-    empty; each once. Raises TraceError."""
+    empty (of a run's own folder: its requests); each once. Raises TraceError."""
     paths: list[Path] = []
     for word in words:
         path = Path(word)
-        if path.is_dir():
+        if (path / RUN_ROWS).is_file() and (path / "config.yaml").is_file():
+            files = [path / RUN_ROWS]
+        elif path.is_dir():
             inside = sorted(map(Path, glob(str(Path(escape(word)) / "**" / "*"), recursive=True)))
             files = [item for item in inside if item.is_file() and item.stat().st_size]
             if not files:

@@ -93,6 +93,22 @@ def test_times_grow_with_size_as_in_the_log():
         assert np.allclose(ttft + decode, size / 100, rtol=1e-6)
 
 
+@pytest.mark.parametrize("every", [2, 3, 50])
+def test_a_first_token_that_a_call_does_not_tell_is_that_of_its_like(every):
+    """Logs have it of streamed calls alone, here of every second, third, fiftieth: 1 s for the
+    shorter half of the calls, 2 s for the longer; a streamed call is never as late as a whole
+    answer."""
+    tokens = np.arange(1000, 2000)
+    told = np.where(np.arange(1000) % every == 0, np.where(tokens < 1500, 1.0, 2.0), np.nan)
+    behaviour = LoggedBehaviour(seen([0] * 1000, tokens / 100, tokens) | {"ttft_s": told}, 0)
+    for size, first in ((1200, 1.0), (1800, 2.0)):
+        ttft, decode, _ = behaviour.draw_times(
+            np.zeros(1000), np.zeros(1000), np.full(1000, size), np.stack([COINS, COINS])
+        )
+        assert np.allclose(ttft, first)
+        assert np.allclose(ttft + decode, size / 100, rtol=1e-6)
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 200_000), st.integers(0, 20_000)),

@@ -84,6 +84,15 @@ def test_what_is_wrong_is_told_with_its_own_file(folder: Path) -> None:
         read(paths, ReadOptions(strict=True))
 
 
+def test_of_a_run_s_folder_its_requests_are_the_log(folder: Path) -> None:
+    """Not the figures, pages and other rows beside them."""
+    requests = folder / "requests.parquet"
+    requests.write_bytes(b"PAR1")
+    assert len(find_files([str(folder)])) > 1
+    (folder / "config.yaml").write_text("command: run\n", encoding="utf-8")
+    assert find_files([str(folder)]) == [requests]
+
+
 def test_a_folder_without_data_is_told(tmp_path: Path) -> None:
     """And so is one with another kind of file in it, by name."""
     with pytest.raises(TraceError, match="is a folder without a file that holds anything"):

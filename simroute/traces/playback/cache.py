@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 from functools import lru_cache
-from glob import glob, has_magic
 from pathlib import Path
 
 from simroute.streams import refusal
@@ -17,6 +16,7 @@ from simroute.traces.importer import read
 from simroute.traces.playback.columns import PlaybackColumns
 from simroute.traces.playback.write_columns import write_columns
 from simroute.traces.raw_text import TraceError
+from simroute.traces.records import find_files
 
 FOLDER = "SIMROUTE_TRACES"
 """Environment variable that tells worker processes where their parent keeps traces."""
@@ -50,20 +50,10 @@ def _write_folder(path: str, options: ReadOptions, folder: Path) -> None:
 
 
 def trace_files(path: str) -> list[Path]:
-    """The files of a trace: one, several joined by the system's path separator, or a pattern.
-    Raises TraceError."""
-    if Path(path).exists():  # whose name may have a separator in it
-        return [Path(path)]
-    paths: list[Path] = []
-    for part in path.split(os.pathsep):
-        paths += (
-            sorted(Path(name) for name in glob(part))
-            if has_magic(part) and not Path(part).exists()
-            else [Path(part)]
-        )
-    if not paths:
-        raise TraceError(f"{path}: no file is called so")
-    return paths
+    """The files of a trace: one, several joined by the system's path separator, a pattern, or those
+    of a folder. Raises TraceError."""
+    # a name may have a separator in it
+    return find_files([path] if Path(path).exists() else path.split(os.pathsep))
 
 
 @lru_cache(maxsize=64)

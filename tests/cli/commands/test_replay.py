@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 import simroute as sr
 from simroute.cli import main
@@ -137,6 +138,22 @@ def test_what_is_asked_on_the_command_line_is_in_the_configuration(
         said(capsys, "replay", "--config", "run/config.yaml", "--out", "again", "--quiet")[0] == 0
     )
     assert Path("again/summary.json").read_bytes() == first
+
+
+def test_a_run_s_folder_is_a_log_of_its_scenario(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its requests are played, and its targets are the scenario's deployments of that name, not
+    further ones."""
+    few = ("scenario=demo", "policy=direct", "scenario.workload.rate=0.05")
+    assert said(capsys, "run", *few, "--out", "yesterday", "--quiet")[0] == 0
+    words = ("scenario=demo", "policy=failover", "~scenario.outages", "--replications", "2")
+    code, _, err = said(capsys, "replay", "yesterday", *words, "--out", "again")
+    assert (code, "price catalogue" in err) == (0, False)
+    played = yaml.safe_load(Path("again/config.yaml").read_text(encoding="utf-8"))["scenario"]
+    assert {name: each.get("recorded") for name, each in played["deployments"].items()} == {
+        "claude-sonnet": "anthropic/claude-sonnet",
+        "gpt-4o": None,
+        "gemini-flash": None,
+    }
 
 
 def test_python_says_the_same_as_the_command(capsys: pytest.CaptureFixture[str]) -> None:
