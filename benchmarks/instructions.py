@@ -2,7 +2,8 @@
 the machine does, so small changes show.
 
 Needs valgrind. Each program runs twice under it, with 12,000 and with 4,000 requests; the
-difference cancels start-up. a: bare loop, b: textbook SimPy, c: simroute; `--only c` counts one.
+difference cancels start-up. a: bare loop, b: textbook SimPy, c: simroute, all of one model; d, e:
+`circuit_breaker` in `steady`, half of it streamed, and the bound of that. `--only c` counts one.
 """
 
 from __future__ import annotations
@@ -13,13 +14,20 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from model import RATE
 
 STEADY = {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
 """What else would differ from run to run: the order of sets, and threads that wait by turning."""
 MANY, FEW = 12_000, 4_000
-PROGRAMS = {"a": "bare.run", "b": "textbook.run", "c": "model.in_simroute"}
+PROGRAMS = {
+    "a": "bare.run",
+    "b": "textbook.run",
+    "c": "model.in_simroute",
+    "d": "model.played_steady",
+    "e": "model.bound_of_steady",
+}
 
 
 def count(program: str, requests: int) -> tuple[int, int]:
@@ -30,6 +38,7 @@ def count(program: str, requests: int) -> tuple[int, int]:
     done = subprocess.run(
         [*command, sys.executable, "-X", "frozen_modules=on", "-c", code],
         capture_output=True,
+        cwd=Path(__file__).parent,
         env=os.environ | STEADY,
         text=True,
         check=True,
@@ -50,7 +59,7 @@ def main() -> None:
         if options.only in (None, key):
             (many, more), (few, fewer) = count(program, MANY), count(program, FEW)
             each = (many - few) / (more - fewer)
-            print(f"{key}  {program:<20}{each / 1000:8.1f} thousand instructions a request")
+            print(f"{key}  {program:<22}{each / 1000:8.1f} thousand instructions a request")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from simroute.config.configuration import Configuration
+from simroute.config.loading import load
 from simroute.experiment.run import replicate
 from simroute.models import spec
 from simroute.models.weather import Weather
@@ -19,6 +20,7 @@ from simroute.policies.breaker import Breaker
 from simroute.policies.fallback import Fallback
 from simroute.policies.retry import Backoff, Retry
 from simroute.policies.timeout import Timeout
+from simroute.studies.bound.gap import clairvoyant_bound
 
 RATE = 10.0
 """Requests a second."""
@@ -97,6 +99,25 @@ def in_simroute(horizon: float) -> Count:
         if (value := found[name]) is not None
     )
     return Count(round(requests), round(share * requests), round(each * requests))
+
+
+def steady(horizon: float) -> Configuration:
+    """What `compare scenario=steady policy=circuit_breaker` plays: nothing fails, half of the
+    requests are streamed."""
+    words = [f"scenario.workload.rate={RATE}", f"scenario.horizon={horizon}s"]
+    return load("compare", "steady", ["circuit_breaker"], words)
+
+
+def played_steady(horizon: float) -> Count:
+    """A replication of it, with metrics and evidence."""
+    requests = replicate(steady(horizon), "circuit_breaker", 0).metrics["requests"]
+    return Count(round(requests or 0), 0, 0)
+
+
+def bound_of_steady(horizon: float) -> Count:
+    """The bound of it, with the frontier."""
+    requests = clairvoyant_bound(steady(horizon), [0]).runs[0]["requests"]
+    return Count(round(requests or 0), 0, 0)
 
 
 class Draw:

@@ -115,7 +115,7 @@ class Rest:
         self._open = work
         self._inner = inner
         self._outer: Rest | None = None
-        self._told: list[Callable[[Outcome], None]] = []
+        self._told: tuple[Callable[[Outcome], None], ...] = ()
         self._began = False
         self.outcome: Outcome | None = None
 
@@ -127,7 +127,7 @@ class Rest:
     def then(self, told: Callable[[Outcome], None]) -> None:
         """Call `told` once with the final outcome, at once if it is there."""
         if self.outcome is None:
-            self._told.append(told)
+            self._told = (*self._told, told)
         else:
             told(self.outcome)
 
@@ -163,7 +163,7 @@ class Rest:
         if self.outcome is None:
             self.outcome = outcome._replace(rest=None) if outcome.rest is not None else outcome
             self._outer = None  # no cycle: the outer one knows this
-            told, self._told = self._told, []
+            told, self._told = self._told, ()
             for tell in told:
                 tell(self.outcome)
 

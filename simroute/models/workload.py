@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -44,8 +44,9 @@ class Inputs(NamedTuple):
     outcomes: OutcomeTable | None = None
 
 
-class RequestLists(NamedTuple):
-    """A block's columns as Python lists, for reading one request at a time."""
+class RequestLists:
+    """A block's columns as Python lists, for reading one request at a time. Each is made when it is
+    first asked for."""
 
     arrival: list[float]
     task: list[int]
@@ -62,6 +63,16 @@ class RequestLists(NamedTuple):
     cached_tokens: list[int]
     written_tokens: list[int]
     invalid: list[int]
+
+    def __init__(self, columns: Mapping[str, np.ndarray]) -> None:
+        self._columns = columns
+
+    def __getattr__(self, name: str) -> list[Any]:
+        if name not in RequestLists.__annotations__:
+            raise AttributeError(name)
+        values: list[Any] = self._columns[name].tolist()
+        setattr(self, name, values)
+        return values
 
 
 @dataclass(eq=False)
@@ -100,9 +111,14 @@ class Block:
     def __post_init__(self) -> None:
         self.size = len(self.arrival)
 
+    @property
+    def billed_tokens(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """What a whole answer to each request is billed for, as `RateCard.bill_many` takes it."""
+        return self.input_tokens, self.output_tokens, self.cached_tokens, self.written_tokens
+
     @cached_property
     def lists(self) -> RequestLists:
-        return RequestLists(*(getattr(self, name).tolist() for name in RequestLists._fields))
+        return RequestLists(dict(vars(self)))
 
 
 class WorkloadModel:
@@ -202,9 +218,9 @@ class WorkloadModel:
             task = self._draw_tasks(question, row, number)
         user, feature = self._codes("user", known), self._codes("feature", known)
         if user is None:
-            user = _pick(list(load.users.values()), uniform("user"))
+            user = _pick(list(load.users.values()), size, lambda: uniform("user"))
         if feature is None:
-            feature = _pick(list(load.features.values()), uniform("feature"))
+            feature = _pick(list(load.features.values()), size, lambda: uniform("feature"))
         input_tokens, output_tokens = (
             (known["input_tokens"], known["output_tokens"])
             if "input_tokens" in known
@@ -215,7 +231,7 @@ class WorkloadModel:
             streamed = np.where(known["streamed"] < 0, streamed, known["streamed"] == 1)
         invalid = known.get("invalid")
         if invalid is None:
-            invalid = _refused(load.invalid, uniform("invalid"))
+            invalid = _refused(load.invalid, size, lambda: uniform("invalid"))
         return {
             "arrival": known["arrival"],
             "task": task,
@@ -228,7 +244,7 @@ class WorkloadModel:
             "streamed": streamed,
             "question": question,
             "wording": wording,
-            "replica": (uniform("replica") * self._scenario.gateway.replicas).astype(np.int32),
+            "replica": self._draw_replicas(size, uniform),
             "row": row,
             "route": known.get("route", np.full(size, -1, np.int32)),
             "cached_tokens": known.get("cached_tokens", np.zeros(size, np.int64)),
@@ -255,12 +271,19 @@ class WorkloadModel:
         reworded = again & (uniform("wording") < repeats.paraphrased)
         return question, np.where(reworded, unique, question)
 
+    def _draw_replicas(self, size: int, uniform: Uniform) -> np.ndarray:
+        replicas = self._scenario.gateway.replicas
+        if replicas == 1:
+            return np.zeros(size, np.int32)
+        return (uniform("replica") * replicas).astype(np.int32)
+
     def _draw_tasks(self, question: np.ndarray, row: np.ndarray, number: int) -> np.ndarray:
         if self._outcomes is not None:
             return np.asarray(self._outcomes.task[row], np.int32)
         return _pick(
             [kind.share for kind in self._kinds],
-            self._questions.uniforms(question, number, "task"),
+            len(question),
+            lambda: self._questions.uniforms(question, number, "task"),
         )
 
     def _draw_tokens(
@@ -284,13 +307,13 @@ class WorkloadModel:
         )
 
 
-def _refused(shares: dict[int, float], uniform: np.ndarray) -> np.ndarray:
+def _refused(shares: dict[int, float], size: int, draw: Callable[[], np.ndarray]) -> np.ndarray:
     """The status of each request that is invalid, else 0."""
     if not shares:
-        return np.zeros(len(uniform), np.int32)
+        return np.zeros(size, np.int32)
     statuses = np.array([*shares, 0], np.int32)
     return np.asarray(
-        statuses[np.searchsorted(np.cumsum([*shares.values()]), uniform, side="right")]
+        statuses[np.searchsorted(np.cumsum([*shares.values()]), draw(), side="right")]
     )
 
 
@@ -313,8 +336,9 @@ def _cumulative(weights: np.ndarray) -> np.ndarray:
     return np.asarray(total / total[-1])
 
 
-def _pick(weights: list[float], uniform: np.ndarray) -> np.ndarray:
+def _pick(weights: list[float], size: int, draw: Callable[[], np.ndarray]) -> np.ndarray:
+    """One of so many codes for each request; draws only where there is a choice."""
     if len(weights) < 2:
-        return np.zeros(len(uniform), np.int32)
-    chosen = np.searchsorted(_cumulative(np.array(weights, float)), uniform, side="right")
+        return np.zeros(size, np.int32)
+    chosen = np.searchsorted(_cumulative(np.array(weights, float)), draw(), side="right")
     return np.minimum(chosen, len(weights) - 1).astype(np.int32)

@@ -113,6 +113,8 @@ class Breaker:
         self, state: BreakerState, permit: Permit, call: Call, world: World, outcome: Outcome
     ) -> None:
         good = outcome.status == 200
+        if good and state.quiet is permit:
+            return
         failed = not good and outcome.status in self.statuses
         if outcome.by or not (failed or good):
             state.release(permit)

@@ -11,6 +11,7 @@ import pytest
 from simroute.models import spec
 from simroute.models.deployment import DrawLists
 from simroute.models.weather import Weather
+from simroute.models.workload import RequestLists
 
 Make = Callable[..., Weather]
 PRICE = spec.PriceList(3, 15)
@@ -59,7 +60,8 @@ def test_draws_do_not_depend_on_the_rest_of_the_scenario(weather: Make) -> None:
         horizon=3000.0,
     )
     block, longer = next(plain.blocks()), next(rich.blocks())
-    assert longer.lists == block.lists
+    for name in RequestLists.__annotations__:
+        assert getattr(longer.lists, name) == getattr(block.lists, name)
     assert rich.deployments["a"].draw_lists(longer, 0) == plain.deployments["a"].draw_lists(
         block, 0
     )

@@ -76,7 +76,8 @@ class Senses:
         nano = round(judge.usd * 1e9)
         request.nano += nano
         request.judge_nano += nano
-        right = outcome.answer.quality >= 0.5 and outcome.answer.question == request.question
+        question, quality, _ = outcome.answer
+        right = quality >= 0.5 and question == request.question
         return self._draw(request, key if number == 1 else (*key, number)) < judge.accepts(right)
 
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:

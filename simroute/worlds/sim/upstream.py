@@ -16,7 +16,7 @@ from simroute.core.outcome import timed_out
 from simroute.ledger import ATTEMPT_ROW, Ledger
 from simroute.worlds.sim.events import CALLED_OFF, Callbacks, Service, Wake
 from simroute.worlds.sim.kernel import Kernel, reached_limit
-from simroute.worlds.sim.request import Answer, OpenBlock, SimRequest
+from simroute.worlds.sim.request import OpenBlock, SimRequest
 from simroute.worlds.sim.stream import StreamRest
 
 if TYPE_CHECKING:
@@ -126,20 +126,20 @@ class Attempt(Service):
         block, i, now = request.block, request.i, upstream.kernel.env._now
         if upstream.slots is not None:
             upstream.leave(self, now)
-        tokens_in, tokens_out, cached = (
-            block.input_tokens[i],
-            block.output_tokens[i],
-            block.cached_tokens[i],
-        )
+        tokens_in, tokens_out = block.input_tokens[i], block.output_tokens[i]
+        cached = block.cached_tokens[i]
         if upstream.limits is not None:
             upstream.limits.charge_output(now, tokens_out)
-        nano = self.card.bill(tokens_in, tokens_out, cached, block.written_tokens[i])
+        if block is upstream.billed and self.card is upstream.billed_at:
+            nano = upstream.bills[i]
+        else:
+            nano = self.card.bill(tokens_in, tokens_out, cached, block.written_tokens[i])
         request.nano += nano
         request.served = self
         graded = upstream.graded[block.task[i]]
         if not graded:
             request.ungraded = True
-        answer, usd = new(Answer, (block.question[i], self.quality, graded)), nano / 1e9
+        answer, usd = (block.question[i], self.quality, graded), nano / 1e9
         self._value = outcome = new(
             Outcome,
             (200, upstream.name, "", None, usd, tokens_in, tokens_out, "", "no", answer, None, ""),
@@ -256,9 +256,8 @@ NOTHING = 0, 0, 0  # a bill
 
 
 class Upstream:
-    """One deployment while a run lasts. Limits and room in the line are asked when a call is sent;
-    conditions and price hold from when it begins. closes: when busy seconds end.
-    """
+    """One deployment while a run lasts: limits and room in the line are asked when a call is sent,
+    conditions and price when it begins. closes: when busy seconds end."""
 
     def __init__(
         self,
@@ -286,6 +285,8 @@ class Upstream:
         self.waiting: deque[Attempt] = deque()
         self.until = -math.inf
         self.refresh(0.0)
+        self.billed: OpenBlock | None = None
+        self.billed_at, self.bills = self.card, list[int]()
 
     def refresh(self, now: float) -> None:
         """Looks up the weather and the price; both hold until `until`."""
@@ -295,11 +296,12 @@ class Upstream:
 
     def admit(self, attempt: Attempt, now: float) -> None:
         """Where slots or rates are limited: refuses a call, begins it, or has it wait."""
-        slots, request = self.slots, attempt.request
+        slots, limits, request = self.slots, self.limits, attempt.request
+        tokens = request.input_tokens, request.output_tokens, request.max_output_tokens
         full = slots is not None and self.busy >= slots
         if full and len(self.waiting) >= self.room:
             self._refuse(attempt, 503, "overloaded", None)
-        elif self.limits is not None and (wait := self._ask_limits(request, now)) is not None:
+        elif limits is not None and (wait := limits.take(now, *tokens)) is not None:
             if wait == math.inf:
                 self._refuse(attempt, 429, "too_large", None)
             else:
@@ -316,6 +318,13 @@ class Upstream:
         key = self.index if number == 0 else (self.index, number)
         # a plain tuple is unpacked in a quarter of the time of a named one
         draws = block.draws[key] = tuple(self.model.draw_lists(block.block, number))
+        if number == 0:
+            # whole answers of the block at the price of now; another block's, or what begins at
+            # another price, is billed by itself
+            if self.kernel.env._now >= self.until:
+                self.refresh(self.kernel.env._now)
+            self.billed, self.billed_at = block, self.card
+            self.bills = self.card.bill_many(*block.block.billed_tokens).tolist()
         return draws
 
     def leave(self, attempt: Attempt, now: float) -> None:
@@ -329,14 +338,6 @@ class Upstream:
             if following.turn is not None:
                 self.kernel.schedule(following.turn, now)
             self.begin(following, now)
-
-    def _ask_limits(self, request: Any, now: float) -> float | None:
-        """None if the call is within the rate limits, else the seconds to wait."""
-        assert self.limits is not None
-        block, i = request.block, request.i
-        return self.limits.take(
-            now, block.input_tokens[i], block.output_tokens[i], request.max_output_tokens
-        )
 
     def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None) -> None:
         attempt.status, attempt.error, attempt.retry_after = status, error, retry_after
