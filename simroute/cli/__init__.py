@@ -64,6 +64,10 @@ COMMANDS = {
         "simroute.cli.commands.serve",
         "Serve a policy: OpenAI-compatible, in front of real providers.",
     ),
+    "mock": (
+        "simroute.cli.commands.mock",
+        "Fake providers that behave as a scenario says, in real time, for anybody's tests.",
+    ),
     "report": ("simroute.cli.commands.report", "Build report.html again from a run's folder."),
     "check": ("simroute.cli.commands.browse", "Validate files without running them."),
     "completion": (

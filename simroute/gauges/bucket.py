@@ -88,3 +88,13 @@ class DualLimit:
         """Correct the tokens of a request that was taken with `reserved` to what it `used`."""
         if self._tokens is not None:
             self._tokens.settle(now, reserved, used)
+
+    def left(self, now: float) -> dict[str, tuple[float, float, float]]:
+        """By "requests" and "tokens", where there is a limit: how much there may be, how much there
+        is, and seconds until there is all of it."""
+        buckets = {"requests": self._requests, "tokens": self._tokens}
+        return {
+            what: (bucket.capacity, bucket.level(now), bucket.wait(now, bucket.capacity))
+            for what, bucket in buckets.items()
+            if bucket is not None
+        }

@@ -13,9 +13,9 @@ from simroute.config.scalars import DURATION, PART, SECONDS
 from simroute.errors import InputError
 from simroute.live.clients import read_clients
 from simroute.live.gateway import Gateway
-from simroute.live.listener import Listener, is_loopback, parse_listen, until_stopped
 from simroute.live.reloading import Reloading
 from simroute.live.server import Server
+from simroute.sockets import Listener, is_loopback, parse_listen, until_stopped
 
 SIZE = re.compile(r"([0-9]{1,9})(kB|KB|MB|GB|B)?")
 SIZES = {"B": 1, None: 1, "kB": 1000, "KB": 1000, "MB": 1_000_000, "GB": 1_000_000_000}

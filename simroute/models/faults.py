@@ -84,6 +84,7 @@ class Timeline:
     ) -> None:
         """`steps`: from when on which share of calls fails with which status in fair weather,
         instead of the deployment's `errors`."""
+        self.steps = steps
         mine = [
             window for window in windows if name in window.targets and window.start < window.end
         ]

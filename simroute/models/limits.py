@@ -29,3 +29,8 @@ class RateLimit:
         """Charge the output once it is there, where the provider does so."""
         if self._charge == "generated":
             self._limit.settle(now, 0.0, float(output_tokens))
+
+    def left(self, now: float) -> dict[str, tuple[float, float, float]]:
+        """By "requests" and "tokens": what a minute grants, what is left now, and seconds until all
+        of it is there again."""
+        return self._limit.left(now)

@@ -9,9 +9,9 @@ import pytest
 from simroute.errors import InputError
 from simroute.live import Gateway
 from simroute.live.clients import Clients, new_client, read_clients
-from simroute.live.listener import Listener, parse_listen
 from simroute.live.server import Server
 from simroute.live.serving import parse_size
+from simroute.sockets import Listener, parse_listen
 from upstreams import BOTH, DONE, HELLO, PLAIN, USAGE, Upstream, chunk, deployments, http, stream
 
 ANSWER = (chunk("one "), chunk("two"), chunk(finish="stop"), USAGE, DONE)

@@ -1,0 +1,1 @@
+"""Fake providers that behave as a scenario says, in real time: for anybody's tests."""
