@@ -68,6 +68,10 @@ COMMANDS = {
         "simroute.cli.commands.mock",
         "Fake providers that behave as a scenario says, in real time, for anybody's tests.",
     ),
+    "parity": (
+        "simroute.cli.commands.parity",
+        "How far simulation and reality agree: the same requests in both, over sockets.",
+    ),
     "report": ("simroute.cli.commands.report", "Build report.html again from a run's folder."),
     "check": ("simroute.cli.commands.browse", "Validate files without running them."),
     "completion": (

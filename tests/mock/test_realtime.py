@@ -91,7 +91,9 @@ def test_a_call_ends_when_and_as_it_does_in_the_simulation(scenario, words):
 def test_calls_without_a_number_are_those_of_the_scenario_in_turn():
     """The n-th at a deployment is the n-th request; after the last comes the first."""
     configuration = load("mock", "steady", ["direct"], ["scenario.horizon=10s"], 3, 1)
-    count = sum(block.size for block in build_world(configuration, "direct", 0, []).weather.blocks())
+    count = sum(
+        block.size for block in build_world(configuration, "direct", 0, []).weather.blocks()
+    )
 
     async def main():
         providers = Providers(configuration, "direct")
@@ -137,6 +139,7 @@ def test_an_outage_from_outside_begins_at_once_and_ends_by_itself():
 
 def test_a_scenario_in_which_nobody_comes_is_nothing_to_fake():
     """One sentence."""
+
     async def main():
         Providers(configuration, "direct")
 
