@@ -77,7 +77,7 @@ COST, BURSTS, GAPS = "tokens and cost", "load and bursts", "gaps between request
 
 
 class _Pair(NamedTuple):
-    """A quantity in the log and in the model. topic, item: as in a `GoodnessRow`."""
+    """A quantity in the log and in the model, both sorted. topic, item: as in a `GoodnessRow`."""
 
     what: str
     log: np.ndarray
@@ -100,11 +100,11 @@ def compare_with_model(
         return [], {}
     arrival, prompts, answers = map(np.concatenate, zip(*columns, strict=True))
     pairs = [
-        _Pair(
+        _pair(
             "gaps between arrivals", np.diff(sample.arrival), np.diff(arrival), "s", BURSTS, GAPS
         ),
-        _Pair("input tokens", sample.input_tokens, prompts, "tokens", COST, "input tokens"),
-        _Pair("output tokens", sample.output_tokens, answers, "tokens", COST, "output tokens"),
+        _pair("input tokens", sample.input_tokens, prompts, "tokens", COST, "input tokens"),
+        _pair("output tokens", sample.output_tokens, answers, "tokens", COST, "output tokens"),
     ]
     rows, curves = [_compare(pair) for pair in pairs], {p.what: _curve(p) for p in pairs}
     rows += _compare_dispersion(sample, scenario, arrival, seed)
@@ -200,13 +200,16 @@ def _times(scenario: spec.Scenario, name: str, calls: Calls, seed: int) -> Itera
     streamed, latency = answered.ttft > 0, ("latency", f"latency of {name}")
     if streamed.sum() >= MIN_CALLS:
         drawn = np.concatenate(first)[:n][streamed]
-        yield _Pair(f"{name}: time to first token", answered.ttft[streamed], drawn, "s", *latency)
-    yield _Pair(f"{name}: whole time", answered.latency, np.concatenate(whole)[:n], "s", *latency)
+        yield _pair(f"{name}: time to first token", answered.ttft[streamed], drawn, "s", *latency)
+    yield _pair(f"{name}: whole time", answered.latency, np.concatenate(whole)[:n], "s", *latency)
+
+
+def _pair(what: str, log: np.ndarray, model: np.ndarray, unit: str, topic: str, item: str) -> _Pair:
+    return _Pair(what, np.sort(log), np.sort(model), unit, topic, item)
 
 
 def ks_distance(a: np.ndarray, b: np.ndarray) -> float:
-    """The Kolmogorov-Smirnov distance between two samples."""
-    a, b = np.sort(a), np.sort(b)
+    """The Kolmogorov-Smirnov distance between two sorted samples."""
     points = np.concatenate([a, b])
     one, two = (np.searchsorted(values, points, "right") / len(values) for values in (a, b))
     return float(np.abs(one - two).max())
@@ -214,9 +217,9 @@ def ks_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 def _compare(pair: _Pair) -> GoodnessRow:
     distance = ks_distance(pair.log, pair.model)
-    p95, p99 = (
-        (float(np.quantile(pair.log, share)), float(np.quantile(pair.model, share)))
-        for share in (0.95, 0.99)
+    p95, p99 = zip(
+        *(np.quantile(values, (0.95, 0.99)).tolist() for values in (pair.log, pair.model)),
+        strict=True,
     )
     faults = [*_distance_faults(pair, distance), *_tail_faults(pair, {"p95": p95, "p99": p99})]
     said = f"{pair.what}: {describe_faults(faults)}." if faults else ""

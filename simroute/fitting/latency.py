@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.fitting.likelihood import (
-    Cost,
     bic,
+    descend,
     inverse_logit,
-    minimize,
     minimize_from,
     share_estimate,
     standard_errors,
@@ -20,8 +19,8 @@ from simroute.fitting.likelihood import (
 from simroute.fitting.sample import Calls
 from simroute.statistics.estimate import Estimate
 
-MAX_CALLS = 20_000
-"""Calls looked at, evenly taken."""
+MAX_CALLS, SEARCH_CALLS = 20_000, 2_000
+"""Calls looked at, evenly taken; and those with which the families are searched for."""
 MIN_ANSWERS = 30
 """Answers from which on times are fitted."""
 MIN_ERRORS = 5
@@ -78,7 +77,12 @@ def _thin(calls: Calls) -> Calls:
     n = len(calls.t)
     if n <= MAX_CALLS:
         return calls
-    return calls.where((np.arange(MAX_CALLS) * (n / MAX_CALLS)).astype(np.int64))
+    return calls.where(_evenly(n, MAX_CALLS))
+
+
+def _evenly(n: int, most: int) -> np.ndarray:
+    """Indices of `most` of n, evenly taken."""
+    return (np.arange(most) * (n / most)).astype(np.int64)
 
 
 def _fit_streamed(calls: Calls, error: dict[str, Estimate]) -> LatencyFit:
@@ -151,7 +155,7 @@ def fit_times(seconds: np.ndarray, tokens: list[np.ndarray]) -> TimesFit:
     bics = {family: bic(cost, len(theta), n) for family, (theta, cost) in fits.items()}
     family = min(bics, key=lambda name: bics[name] + MIN_GAIN * (name != "lognormal"))
     theta, m = fits[family][0], model.slopes
-    errors = standard_errors(getattr(model, family), theta)
+    errors = standard_errors(lambda at: getattr(model, family)(at)[0], theta)
 
     def on_log_scale(k: int) -> Estimate:
         value = math.exp(theta[k])
@@ -174,80 +178,122 @@ def fit_times(seconds: np.ndarray, tokens: list[np.ndarray]) -> TimesFit:
 
 
 class _LinearTimes:
-    """Costs (minus log-likelihoods) of the families, of parameters in this order: logs of base and
-    slopes, log of sigma; then the logit of the floor's share of `largest_floor`, or the logs of the
-    slow sigma and factor and the logit of the slow share.
+    """Costs (minus log-likelihoods) of the families with their gradients, of parameters in this
+    order: logs of base and slopes, log of sigma; then the logit of the floor's share of
+    `largest_floor`, or the logs of the slow sigma and factor and the logit of the slow share.
 
     columns: tokens of each kind that varies.
     """
 
     def __init__(self, seconds: np.ndarray, columns: list[np.ndarray]) -> None:
-        self.seconds, self.columns = seconds, columns
+        self.seconds = seconds
+        self.factors = np.stack([np.ones(len(seconds)), *columns])
         self.log = np.log(seconds)
-        self.slopes = 1 + len(columns)
+        self.log_sum = float(self.log.sum())
+        self.slopes = len(self.factors)
         self.largest_floor = 0.98 * float(seconds.min())
 
-    def _log_centre(self, theta: np.ndarray) -> np.ndarray:
-        terms = (np.exp(b) * x for b, x in zip(theta[1 : self.slopes], self.columns, strict=True))
-        centre = np.exp(theta[0]) + sum(terms, np.zeros(len(self.seconds)))
-        return np.asarray(np.log(np.asarray(centre)))
+    def _centre(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Log of the centre of each call, and its derivatives by the logs of base and slopes."""
+        terms = np.exp(np.minimum(theta[: self.slopes], 50.0))[:, None] * self.factors
+        centre = terms.sum(axis=0)
+        return np.log(centre), terms / centre
 
-    def lognormal(self, theta: np.ndarray) -> float:
-        distance = self.log - self._log_centre(theta)
-        return _normal_cost(distance, theta[self.slopes]) + float(self.log.sum())
+    def lognormal(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        centre, by_slopes = self._centre(theta)
+        cost, pull, by_sigma = _normal_cost(self.log - centre, theta[self.slopes])
+        return cost + self.log_sum, np.append(-(by_slopes * pull).sum(axis=1), by_sigma)
 
-    def shifted(self, theta: np.ndarray) -> float:
-        log = np.log(self.seconds - self.largest_floor * inverse_logit(theta[-1]))
-        return _normal_cost(log - self._log_centre(theta), theta[self.slopes]) + float(log.sum())
+    def shifted(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        share = inverse_logit(theta[-1])
+        rest = self.seconds - self.largest_floor * share
+        log, (centre, by_slopes) = np.log(rest), self._centre(theta)
+        cost, pull, by_sigma = _normal_cost(log - centre, theta[self.slopes])
+        by_floor = -float(((pull + 1) / rest).sum())
+        by_share = by_floor * self.largest_floor * share * (1 - share)
+        by_slopes = -(by_slopes * pull).sum(axis=1)
+        return cost + float(log.sum()), np.concatenate([by_slopes, [by_sigma, by_share]])
 
-    def mixture(self, theta: np.ndarray) -> float:
-        distance = self.log - self._log_centre(theta)
-        sigma, slow = np.exp(np.clip(theta[self.slopes : self.slopes + 2], -7, 3))
-        factor, share = math.exp(min(theta[-2], 7)), inverse_logit(theta[-1])
+    def mixture(self, theta: np.ndarray) -> tuple[float, np.ndarray]:
+        centre, by_slopes = self._centre(theta)
+        distance = self.log - centre
+        log_sigmas = theta[self.slopes : self.slopes + 2]
+        sigma, slow = np.exp(np.clip(log_sigmas, -7, 3))
+        late, share = distance - min(theta[-2], 7.0), inverse_logit(theta[-1])
         usual = -0.5 * (distance / sigma) ** 2 - math.log(sigma) + math.log1p(-share)
-        slower = (
-            -0.5 * ((distance - math.log(factor)) / slow) ** 2 - math.log(slow) + math.log(share)
+        slower = -0.5 * (late / slow) ** 2 - math.log(slow) + math.log(share)
+        rarer = np.exp(-np.abs(slower - usual))
+        cost = -float((np.maximum(usual, slower) + np.log(1 + rarer)).sum())
+        is_slow = np.where(slower > usual, 1.0, rarer) / (1 + rarer)  # the chance that it is
+        is_usual = 1 - is_slow
+        pull, late_pull = is_usual * distance / sigma**2, is_slow * late / slow**2
+        by_sigmas = (is_usual - pull * distance).sum(), (is_slow - late_pull * late).sum()
+        gradient = np.concatenate(
+            [
+                -(by_slopes * (pull + late_pull)).sum(axis=1),
+                np.where(np.abs(log_sigmas + 2) < 5, by_sigmas, 0.0),  # -7 to 3
+                [-late_pull.sum(), share * len(is_slow) - is_slow.sum()],
+            ]
         )
-        cost = float(-np.logaddexp(usual, slower).sum())
-        return cost + len(self.seconds) * LOG_ROOT + float(self.log.sum())
+        return cost + len(self.seconds) * LOG_ROOT + self.log_sum, gradient
 
     def fit_families(self) -> dict[str, tuple[np.ndarray, float]]:
         """Family -> (parameters, cost)."""
-        tries, m = 250 * (self.slopes + 1), self.slopes
-        plain, cost = _minimize_twice(self.lognormal, [self._start()], tries)
+        m = self.slopes
+        plain, cost = self._minimize("lognormal", [self._start()])
         fits = {"lognormal": (plain, cost)}
         if len(self.seconds) < 4 * MIN_ANSWERS:
             return fits
         half = np.append(plain, 0.0)
         half[0] += math.log(0.5)
-        fits["shifted"] = _minimize_twice(self.shifted, [half, np.append(plain, -2.0)], tries)
+        fits["shifted"] = self._minimize("shifted", [half, np.append(plain, -2.0)])
         sigmas = [plain[m] - 0.3, plain[m] + 0.3]
         starts = [
             np.concatenate([plain[:m], [*sigmas, math.log(factor), logit]])
             for factor, logit in ((3.0, -3.0), (1.5, -1.0))
         ]
-        fits["mixture"] = _minimize_twice(self.mixture, starts, tries)
+        fits["mixture"] = self._minimize("mixture", starts)
         return fits
+
+    def _minimize(self, family: str, starts: list[np.ndarray]) -> tuple[np.ndarray, float]:
+        """(parameters, cost): searched for with few calls, which is where most costs are asked for,
+        then followed down the gradient with all."""
+        search = getattr(self._few(), family)
+        tries = 250 * (self.slopes + 1)
+        rough, _ = minimize_from(lambda theta: search(theta)[0], starts, tries)
+        # no gradient leads away from a slope of nothing: also from a hundredth of the times
+        least = 0.01 * np.median(self.seconds) / np.maximum(self.factors.mean(axis=1), 1e-12)
+        raised = np.append(np.maximum(rough[: self.slopes], np.log(least)), rough[self.slopes :])
+        places = [rough] if (raised == rough).all() else [rough, raised]
+        return descend(getattr(self, family), places)
+
+    def _few(self) -> _LinearTimes:
+        """The same of at most `SEARCH_CALLS` calls, evenly taken."""
+        if len(self.seconds) <= SEARCH_CALLS:
+            return self
+        taken = _evenly(len(self.seconds), SEARCH_CALLS)
+        few = _LinearTimes(self.seconds[taken], list(self.factors[1:, taken]))
+        few.largest_floor = self.largest_floor
+        return few
 
     def _start(self) -> np.ndarray:
         """Logs of base and slopes by non-negative least squares, and of the spread."""
         from scipy.optimize import nnls
 
-        matrix = np.stack([np.ones(len(self.seconds)), *self.columns], axis=1)
+        matrix = self.factors.T
         weights = 1 / np.maximum(self.seconds, 1e-9)  # errors grow with the time itself
         slopes = np.asarray(nnls(matrix * weights[:, None], self.seconds * weights)[0])
         median = float(np.median(self.seconds))
         slopes = np.maximum(slopes, 1e-4 * median / np.maximum(matrix.mean(axis=0), 1e-12))
-        distance = np.log(self.seconds) - np.log(matrix @ slopes)
+        distance = self.log - np.log(matrix @ slopes)
         slopes = slopes * math.exp(float(np.median(distance)))
         return np.append(np.log(slopes), math.log(max(float(distance.std()), 1e-3)))
 
 
-def _minimize_twice(cost: Cost, starts: list[np.ndarray], tries: int) -> tuple[np.ndarray, float]:
-    return minimize(cost, minimize_from(cost, starts, tries)[0], tries, 0.05)
-
-
-def _normal_cost(distance: np.ndarray, log_sigma: float) -> float:
-    sigma = math.exp(min(max(log_sigma, -9.0), 4.0))
-    squares = float(0.5 * np.square(distance / sigma).sum())
-    return squares + len(distance) * (math.log(sigma) + LOG_ROOT)
+def _normal_cost(distance: np.ndarray, log_sigma: float) -> tuple[float, np.ndarray, float]:
+    """The cost, and its derivatives by each distance and by the log of sigma."""
+    n, sigma = len(distance), math.exp(min(max(log_sigma, -9.0), 4.0))
+    pull = distance / sigma**2
+    squares = float((pull * distance).sum())
+    by_sigma = n - squares if -9 < log_sigma < 4 else 0.0
+    return 0.5 * squares + n * (math.log(sigma) + LOG_ROOT), pull, by_sigma

@@ -12,6 +12,11 @@ from simroute.statistics.estimate import Estimate
 
 Cost = Callable[[np.ndarray], float]
 """Minus the log-likelihood of parameters."""
+SmoothCost = Callable[[np.ndarray], tuple[float, np.ndarray]]
+"""The same with its gradient."""
+FLAT = 1e-3
+"""Steepest gradient of a minimum: a parameter with a standard error s is FLAT·s of its standard
+errors away from it."""
 
 
 def minimize(
@@ -35,6 +40,18 @@ def minimize_from(
 ) -> tuple[np.ndarray, float]:
     """The best of the minima found from each start."""
     return min((minimize(cost, start, tries, step) for start in starts), key=lambda item: item[1])
+
+
+def descend(cost: SmoothCost, starts: list[np.ndarray]) -> tuple[np.ndarray, float]:
+    """(parameters, cost) at the lowest of the minima below `starts`, by the gradient (Broyden,
+    Fletcher, Goldfarb and Shanno)."""
+    from scipy.optimize import minimize
+
+    results = [
+        minimize(cost, start, jac=True, method="BFGS", options={"gtol": FLAT}) for start in starts
+    ]
+    lowest = min(results, key=lambda result: float(result.fun))
+    return np.asarray(lowest.x), float(lowest.fun)
 
 
 def standard_errors(cost: Cost, at: np.ndarray, step: float = 1e-3) -> np.ndarray:

@@ -118,20 +118,25 @@ def read_sample(
     tell too little."""
     separate_embeddings(table)
     clock, groups = _select_part(table, start_ns, stop_ns)
-    arrival = _column(table, f"(arrival_ns - {clock.start}) / 1e9", "part ORDER BY arrival_ns")
+    moment = f"(arrival_ns - {clock.start}) / 1e9"
+    (arrival,) = _columns(table, [moment], "part ORDER BY arrival_ns")
     _check_requests(table, arrival)
     shares = {kind: _shares(table, kind) for kind in ("task", "user", "feature")}
-    answered = f"{ANSWERED} ORDER BY arrival_ns"
+    answered, input_tokens, output_tokens, task = _columns(
+        table,
+        [moment, "input_tokens", "coalesce(output_tokens, 0)", _task_codes(shares["task"])],
+        f"{ANSWERED} ORDER BY arrival_ns",
+    )
     failures = count_failures(table, "part")
     return Sample(
         arrival=arrival,
         span=clock.span,
         starts=clock.starts,
         date=clock.date,
-        answered=_column(table, f"(arrival_ns - {clock.start}) / 1e9", answered),
-        input_tokens=_column(table, "input_tokens", answered),
-        output_tokens=_column(table, "coalesce(output_tokens, 0)", answered),
-        task=_column(table, _task_codes(shares["task"]), answered).astype(np.int64),
+        answered=answered,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        task=task.astype(np.int64),
         shares={
             kind: {short: counts[name] for name, short in shortened(counts, MAX_LENGTH).items()}
             for kind, counts in shares.items()
@@ -213,13 +218,13 @@ def _task_codes(counts: dict[str, int]) -> str:
     return f"CASE task {cases} ELSE -1 END" if len(tasks) > 1 else "0"
 
 
-def _column(table: RequestTable, expression: str, source: str) -> np.ndarray:
-    """Floats of an expression over `source`, NaN for NULL."""
-    column = table.connection.execute(
-        f"SELECT CAST({expression} AS DOUBLE) AS c FROM {source}"
-    ).fetchnumpy()["c"]
-    masked = isinstance(column, np.ma.MaskedArray)
-    return np.ma.filled(column, np.nan) if masked else np.asarray(column)
+def _columns(table: RequestTable, expressions: list[str], source: str) -> list[np.ndarray]:
+    """Floats of expressions over `source`, NaN for NULL."""
+    selected = ", ".join(
+        f"CAST({expression} AS DOUBLE) AS c{k}" for k, expression in enumerate(expressions)
+    )
+    columns = table.connection.execute(f"SELECT {selected} FROM {source}").fetchnumpy().values()
+    return [np.ma.filled(np.ma.asarray(column), np.nan) for column in columns]
 
 
 def _shares(table: RequestTable, kind: str) -> dict[str, int]:
@@ -252,9 +257,7 @@ def _calls(table: RequestTable, start: int) -> dict[tuple[str, str], Calls]:
         GROUP BY 1, 2 ORDER BY {good} = 0, count(*) DESC, 1, 2"""):
         source = f"""calls WHERE p = {text_literal(provider)} AND m = {text_literal(model)}
             {"AND NOT own" if answered else ""} ORDER BY t"""
-        t, sent, received, latency, ttft, code = (
-            _column(table, name, source) for name in ("t", "i", "o", "l", "f", "s")
-        )
+        t, sent, received, latency, ttft, code = _columns(table, list("tiolfs"), source)
         calls[provider, model] = Calls(
             t,
             np.nan_to_num(sent),
@@ -271,7 +274,8 @@ def _repeats(table: RequestTable) -> np.ndarray:
     counts = """
         SELECT count(*) AS n FROM part WHERE question IS NOT NULL OR len(blocks) > 0
         GROUP BY coalesce(question, CAST(hash(blocks, input_tokens) AS VARCHAR))"""
-    return _column(table, "n", f"({counts}) ORDER BY n DESC").astype(np.int64)
+    (asked,) = _columns(table, ["n"], f"({counts}) ORDER BY n DESC")
+    return asked.astype(np.int64)
 
 
 def _sessions(table: RequestTable) -> np.ndarray:
@@ -284,4 +288,4 @@ def _sessions(table: RequestTable) -> np.ndarray:
             (arrival_ns - lag(arrival_ns) OVER one) / 1e9 AS since
         FROM part WHERE session IS NOT NULL
         WINDOW one AS (PARTITION BY session ORDER BY arrival_ns)) ORDER BY arrival_ns"""
-    return np.stack([_column(table, "turns", source), _column(table, "since", source)])
+    return np.stack(_columns(table, ["turns", "since"], source))

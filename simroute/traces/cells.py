@@ -28,7 +28,7 @@ def unusable_tests(form: Format) -> list[str]:
     """SQL for each column of numbers that is a cell alone: the column's name where the cell holds
     something else."""
     return [
-        f"CASE WHEN trim({match[2]}) <> '' AND {match[1]}({match[2]}) IS NULL THEN '{name}' END"
+        f"CASE WHEN {match[1]}({match[2]}) IS NULL AND trim({match[2]}) <> '' THEN '{name}' END"
         for name, sql in form.COLUMNS.items()
         if (match := NUMBER.fullmatch(sql)) and _is_balanced(match[2])
     ]

@@ -98,11 +98,14 @@ MACROS = (
             AND TIMESTAMPTZ '2110-01-01 00:00:00Z'
         THEN epoch_us(TRY_CAST(x AS TIMESTAMPTZ)) * 1000
             + (epoch_ns(TRY_CAST(x AS TIMESTAMP_NS)) % 1000 + 1000) % 1000 END)""",
-    # nanoseconds of a text on the log's clock: a number (of this many nanoseconds each), or a date
+    # nanoseconds of a text on the log's clock: a number (of this many nanoseconds each), or a date;
+    # digits alone need no decimal, which takes five times as long
     """moment(x, unit) AS (CASE
         WHEN TRY_CAST(x AS DOUBLE) IS NULL THEN coalesce(date_ns(x), date_ns(replace(x, ',', '.')))
-        WHEN abs(num(x)) * unit < 4.5e18
-            THEN CAST(round(CAST(x AS DECIMAL(28, 9)) * CAST(unit AS BIGINT)) AS BIGINT) END)""",
+        WHEN abs(num(x)) * unit < 4.5e18 THEN CASE
+            WHEN regexp_full_match(x, '[0-9]+') THEN CAST(x AS BIGINT) * CAST(unit AS BIGINT)
+            ELSE CAST(round(CAST(x AS DECIMAL(28, 9)) * CAST(unit AS BIGINT)) AS BIGINT)
+            END END)""",
     # whether a date has a zone
     """zoned(x) AS (
         contains(x, '+') OR suffix(x, 'Z') OR suffix(x, 'z') OR suffix(x, 'UTC')
