@@ -28,7 +28,7 @@ def _weather(run: RunDocuments) -> str:
 
 
 def _failures(run: RunDocuments) -> str:
-    return _range(run, "success_rate", lambda share: percent(1 - (share or 0.0)), "failed: ")
+    return _range(run, "success_rate", lambda share: percent(1 - (share or 0.0)), "failed: ", True)
 
 
 def _cost(run: RunDocuments) -> str:
@@ -43,8 +43,15 @@ def _quality(run: RunDocuments) -> str:
     return _range(run, "quality_mean", percent, "right answers: ")
 
 
-def _range(run: RunDocuments, metric: str, text: Callable[[float | None], str], what: str) -> str:
-    """The policies with the least and the most of a metric; empty where nobody has it."""
+def _range(
+    run: RunDocuments,
+    metric: str,
+    text: Callable[[float | None], str],
+    what: str,
+    falling: bool = False,
+) -> str:
+    """The policies with the least and the most of a metric (`falling`: the most first); empty where
+    nobody has it."""
     means = {
         policy: mean
         for policy in run.policies
@@ -55,7 +62,10 @@ def _range(run: RunDocuments, metric: str, text: Callable[[float | None], str], 
     least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
     if len(means) == 1:
         return f"{what}{text(means[least])}"
-    ends = (f"{text(means[policy])} ({clean(policy, 30)})" for policy in (least, most))
+    ends = (
+        f"{text(means[policy])} ({clean(policy, 30)})"
+        for policy in ((most, least) if falling else (least, most))
+    )
     return f"{what}{' to '.join(ends)}"
 
 

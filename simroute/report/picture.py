@@ -6,7 +6,8 @@ A figure is plain plotly JSON; plotly itself runs in the browser.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -195,6 +196,19 @@ def log_seconds(coarse: bool = False) -> Json:
         "type": "log",
         "tickvals": list(ticks),
         "ticktext": [f"{tick:g} s" for tick in ticks],
+        "automargin": True,
+    }
+
+
+def log_shares(least: float, most: float, text: Callable[[float], str]) -> Json:
+    """A logarithmic axis, in per cent, from one share to another; `text` of a share stands at its
+    decade."""
+    decades = [10.0**power for power in range(-6, 1) if least <= 10.0**power <= most * 1.001]
+    return {
+        "type": "log",
+        "range": [math.log10(100 * least), math.log10(100 * most)],
+        "tickvals": [100 * share for share in decades],
+        "ticktext": [text(share) for share in decades],
         "automargin": True,
     }
 

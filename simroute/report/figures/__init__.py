@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from simroute.report.figures import (
     causes,
+    cost_success,
     latency,
+    misses,
     money,
     over_time,
     quality,
@@ -20,9 +22,7 @@ from simroute.report.picture import Exhibit, RunDocuments
 Draw = Callable[[RunDocuments], Exhibit]
 
 SECTIONS: dict[str, dict[str, Draw]] = {
-    "What happened": {
-        "success_over_time": over_time.success,
-    },
+    "What happened": {"success_over_time": misses.success},
     "What failed, and why": {"misses": causes.misses, "repaired": causes.repaired},
     "What policies did": {
         "latency_over_time": over_time.latency,
@@ -30,7 +30,7 @@ SECTIONS: dict[str, dict[str, Draw]] = {
         "targets_over_time": over_time.targets,
     },
     "What it costs": {
-        "cost_success": money.cost_success,
+        "cost_success": cost_success.draw,
         "spend_by_model": spend.by_model,
         "spend_by_feature": spend.by_feature,
         "spend_by_user": spend.by_user,
@@ -57,7 +57,7 @@ REPLAY: dict[str, dict[str, Draw]] = {
     "What failed, and why": SECTIONS["What failed, and why"],
     "What policies did": SECTIONS["What policies did"],
     "What it costs, and whose": {
-        "cost_success": money.cost_success,
+        "cost_success": cost_success.draw,
         "spend_by_model": spend.change_by_model,
         "spend_by_feature": spend.change_by_feature,
         "spend_by_user": spend.change_by_user,

@@ -8,7 +8,7 @@ from simroute.report.colors import GREY
 from simroute.report.picture import Json, Picture, RunDocuments, Table
 from simroute.text import percent, span, usd
 
-NAME = "clairvoyant"
+NAME, COST = "clairvoyant", "cost_per_1k_requests_usd"
 TRADES = {
     "success": ("success_rate", "success", "share", 100.0, " %"),
     "latency": ("latency_p95_s", "p95 latency", "s", 1.0, " s"),
@@ -22,38 +22,29 @@ def _bound(run: RunDocuments) -> Json | None:
     return None if bound is None or bound["metrics"]["success_rate"]["mean"] is None else bound
 
 
-def traces(run: RunDocuments) -> list[Json]:
-    """plotly's traces of the bound's frontier and of its point; none without a bound."""
+def comparable(run: RunDocuments) -> Json | None:
+    """The bound's `cost`, `success` and `frontier` of both; None where there is none, or where it
+    gives up quality that policies have."""
     bound = _bound(run)
-    if bound is None:
-        return []
-    points = [(p["cost_per_1k_requests_usd"], p["success_rate"]) for p in bound["frontier"]]
-    line = {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [x for x, _ in points],
-        "y": [100 * y for _, y in points],
-        "name": f"{NAME}, frontier",
-        "line": {"color": GREY, "width": 1.5, "dash": "dot"},
-        "showlegend": False,
-        "visible": True,
-        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % succeed: no policy is "
-        "above<extra>%{fullData.name}</extra>",
+    if bound is None or _better_quality(run):
+        return None
+    success = bound["metrics"].get(run.promised["metric"], bound["metrics"]["success_rate"])
+    return {
+        "cost": bound["metrics"][COST]["mean"],
+        "success": success["mean"],
+        "frontier": [(point[COST], point["success_rate"]) for point in bound["frontier"]],
     }
-    metrics = bound["metrics"]
-    marker = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [metrics["cost_per_1k_requests_usd"]["mean"]],
-        "y": [100 * metrics["success_rate"]["mean"]],
-        "name": NAME,
-        "showlegend": True,
-        "cliponaxis": False,
-        "marker": {"color": GREY, "symbol": "star-open", "size": 14, "line": {"width": 2}},
-        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % "
-        "succeed<extra>%{fullData.name}</extra>",
-    }
-    return [line, marker]
+
+
+def _better_quality(run: RunDocuments) -> list[str]:
+    """Policies whose answers are shown to be better than the bound's."""
+    better = []
+    for policy in run.policies:
+        gap = (run.summary["policies"][policy].get("regret") or {}).get("quality_mean")
+        if gap is not None and gap["mean"] is not None:
+            least = gap["mean"] if gap["low"] is None else gap["low"]
+            better += [policy] if least > 0 else []
+    return better
 
 
 def rows(run: RunDocuments) -> list[list[str]]:
@@ -67,20 +58,31 @@ def rows(run: RunDocuments) -> list[list[str]]:
 
 
 def caption(run: RunDocuments) -> str:
-    """How to read the bound; empty without one."""
-    bound = run.summary.get("bound")
+    """How to read the bound, or what it gives up; empty without one."""
+    bound = _bound(run)
     if bound is None:
         return ""
+    cost = usd(bound["metrics"][COST]["mean"])
+    if better := _better_quality(run):
+        quality = bound["metrics"]["quality_mean"]["mean"]
+        theirs = [run.mean(policy, "quality_mean") for policy in better]
+        most = f" to {percent(max(theirs))}" if len(set(theirs)) > 1 else ""
+        return (
+            f" A policy that knows the weather and sends each request to the cheapest target that "
+            f"will answer in time would pay {cost}, but {percent(quality)} of its answers would "
+            f"be right instead of {percent(min(theirs))}{most}: it gives up quality, so it is not "
+            f"drawn."
+        )
     limits = (
         ""
         if bound["exact"]
         else " It knows no rate limits and no queue for slots, so it may be out of reach."
     )
     return (
-        " The star is a policy that knows the weather: it sends each request to the cheapest "
-        "target that will answer in time; the dotted line is what"
-        f" it attains when it leaves the dearest requests unanswered. A policy that keeps "
-        f"answers or waits for better weather may pass it.{limits}"
+        f" The {NAME} policy knows the weather: it sends each request to the cheapest target that "
+        f"will answer in time, and pays {cost}; the dotted line is what it attains when it leaves "
+        f"the dearest requests unanswered. Where it is far off, an arrow at the edge points to "
+        f"it. A policy that keeps answers or waits for better weather may pass it.{limits}"
     )
 
 

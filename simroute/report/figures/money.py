@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simroute.report.colors import BAD, GREY, kind_look
-from simroute.report.figures import bound
+from simroute.report.colors import BAD, kind_look
 from simroute.report.picture import (
     Json,
     Picture,
@@ -27,94 +26,6 @@ CAUSES = {
     "failed": "failed, but was billed",
     "discarded": "answered, but not used (a judge said no, or the request failed later)",
 }
-
-
-def cost_success(run: RunDocuments) -> Picture | str:
-    """Each policy as a point of cost and success."""
-    points: dict[str, Json] = {
-        policy: {"x": cost, "y": success}
-        for policy in run.policies
-        if (cost := run.metric(policy, "cost_per_1k_requests_usd"))["mean"] is not None
-        and (success := run.metric(policy, "success_rate"))["mean"] is not None
-    }
-    if not points:
-        return "No request arrived, so there is neither cost nor success."
-    efficient = _efficient(points)
-    data = [_efficient_line(points, efficient)] if len(efficient) > 1 else []
-    data += [_point(run, policy, point) for policy, point in points.items()]
-    data += bound.traces(run)
-    promise = 100 * run.evidence["slo"]["success"]
-    layout = {
-        "height": 380,
-        "xaxis": {"title": {"text": "USD for 1,000 requests"}, "tickprefix": "$"},
-        "yaxis": {"title": {"text": "success"}, "ticksuffix": " %", "automargin": True},
-        **level("promise", promise, {"dash": "dot", "width": 1, "color": GREY}),
-    }
-    caption = (
-        "Up and to the left is better. Whiskers are 95 % intervals. The line joins the efficient "
-        "policies: none is both cheaper and more successful." + bound.caption(run)
-    )
-    table = _cost_success_table(run, points, efficient)
-    return Picture("What does success cost?", caption, data, layout, table)
-
-
-def _point(run: RunDocuments, policy: str, point: Json) -> Json:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [point["x"]["mean"]],
-        "y": [100 * (point["y"]["mean"] or 0)],
-        "error_x": error_bars([point["x"]], 1),
-        "error_y": error_bars([point["y"]], 100),
-        "name": label(policy),
-        "showlegend": True,
-        "cliponaxis": False,
-        "marker": run.style(policy)["marker"] | {"size": 11},
-        "hovertemplate": "$%{x:.2f} for 1,000 requests, %{y:.2f} % "
-        "succeed<extra>%{fullData.name}</extra>",
-    }
-
-
-def _cost_success_table(run: RunDocuments, points: dict[str, Json], efficient: list[str]) -> Table:
-    heads = ["policy", "USD for 1,000 requests", "success", "efficient"]
-    rows = [
-        [
-            clean(policy, 40),
-            span(**point["x"], unit="USD"),
-            span(**point["y"], unit="share"),
-            "yes" if policy in efficient else "no",
-        ]
-        for policy, point in points.items()
-    ]
-    if best := bound.rows(run):
-        gaps = [bound.gap(run, policy) for policy in points]
-        rows = [[*row, gap] for row, gap in zip(rows, gaps, strict=True)] + best
-        heads.append("regret: success, USD for 1,000")
-    return Table(heads, rows)
-
-
-def _efficient(points: dict[str, Json]) -> list[str]:
-    """Policies that no other beats in both, by cost."""
-    by_cost = sorted(
-        points, key=lambda policy: (points[policy]["x"]["mean"], -points[policy]["y"]["mean"])
-    )
-    efficient: list[str] = []
-    for policy in by_cost:
-        if not efficient or points[policy]["y"]["mean"] > points[efficient[-1]]["y"]["mean"]:
-            efficient.append(policy)
-    return efficient
-
-
-def _efficient_line(points: dict[str, Json], efficient: list[str]) -> Json:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "x": [points[policy]["x"]["mean"] for policy in efficient],
-        "hoverinfo": "skip",
-        "showlegend": False,
-        "y": [100 * points[policy]["y"]["mean"] for policy in efficient],
-        "line": {"color": GREY, "width": 1.5},
-    }
 
 
 def budget(run: RunDocuments) -> Picture | str:

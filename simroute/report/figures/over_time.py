@@ -1,4 +1,4 @@
-"""What happened: success, latency, breakers and targets over time, under the same outages."""
+"""What policies did: latency, breakers and targets over time, under the same outages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from simroute.report.colors import CLEAR, GREY, HALF_OPEN, OPEN, Look, deployment_looks
 from simroute.report.figures.weather import Spell, add_weather
 from simroute.report.picture import (
+    PANEL,
     Json,
     Picture,
     RunDocuments,
@@ -28,36 +29,11 @@ STATES = {"opened": "open", "half_opened": "half-open", "closed": "closed"}
 """Event of a breaker -> its state from then on."""
 
 
-def success(run: RunDocuments) -> Picture | str:
-    """Share of requests that succeed."""
-    shares = {
-        policy: list(
-            map(_share, run.evidence_of(policy)["ok"], run.evidence_of(policy)["arrivals"])
-        )
-        for policy in run.policies
-    }
-    known = [100 * value for values in shares.values() for value in values if value is not None]
-    if not known:
-        return "No request arrived, so there is no success to show."
-    low = max(-3.0, min(99.0, min(known)) - 5)
-    layout, data = _panels(run), []
-    for index, (policy, values) in enumerate(shares.items()):
-        y = [None if value is None else 100 * value for value in values]
-        data.append(_line(run, policy, index, y, "%{y:.1f} %", run.style(policy)["line"]))
-        layout[layout_axis("y", index)] |= {"range": [low, 103], "ticksuffix": " %", "nticks": 4}
-    caption = (
-        f"Share of the requests that arrived in each slice of time and got an answer; the "
-        f"promise is {percent(run.evidence['slo']['success'])}. {_replications(run)}"
-    )
-    table = _table(run, run.policies, list(shares.values()), percent)
-    return Picture("When did requests succeed?", caption, data, layout, table)
-
-
 def latency(run: RunDocuments) -> Picture | str:
     """Median and 95th percentile of latency."""
     if not any(value for policy in run.policies for value in run.evidence_of(policy)["p95_s"]):
         return "No request succeeded, so there is no latency to show."
-    layout, data = _panels(run), []
+    layout, data = time_panels(run), []
     for index, policy in enumerate(run.policies):
         evidence, line = run.evidence_of(policy), run.style(policy)["line"]
         solid, dotted = line | {"dash": "solid"}, line | {"dash": "dot"}
@@ -73,7 +49,7 @@ def latency(run: RunDocuments) -> Picture | str:
         "Seconds from arrival to the complete answer, by time of arrival: 95th percentile "
         "(solid) and median (dotted), on a log scale."
     )
-    table = _table(run, heads, columns, seconds)
+    table = slice_table(run, heads, columns, seconds)
     return Picture("When were answers slow?", caption, data, layout, table)
 
 
@@ -183,7 +159,7 @@ def targets(run: RunDocuments) -> Picture | str:
     names = list(sends[run.policies[0]])
     if not any(any(counts) for each in sends.values() for counts in each.values()):
         return "Nothing was sent to any provider, so there are no shares to show."
-    layout = _panels(run)
+    layout = time_panels(run)
     for shape in layout["shapes"]:  # the areas would cover a shade that lies below them
         shape |= {
             "layer": "above",
@@ -204,7 +180,7 @@ def targets(run: RunDocuments) -> Picture | str:
         "Share of all sends (retries and trials included) that went to each deployment, by "
         "the time at which they were sent."
     )
-    table = _table(run, heads, columns, percent)
+    table = slice_table(run, heads, columns, percent)
     return Picture("Where did requests go?", caption, data, layout, table)
 
 
@@ -213,7 +189,7 @@ def _area(run: RunDocuments, name: str, counts: list[int], look: Look, index: in
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": _middles(run),
+        "x": middles(run),
         "y": counts,
         "stackgroup": f"s{index}",
         "groupnorm": "percent",
@@ -228,16 +204,16 @@ def _area(run: RunDocuments, name: str, counts: list[int], look: Look, index: in
     }
 
 
-def _panels(run: RunDocuments) -> Json:
+def time_panels(run: RunDocuments, height: int = PANEL) -> Json:
     """A layout of a panel for each policy, over one axis of time."""
-    return add_weather(run, panels(run.policies), run.policies)
+    return add_weather(run, panels(run.policies, height), run.policies)
 
 
 def _line(run: RunDocuments, policy: str, index: int, y: list[Any], hover: str, line: Json) -> Json:
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": _middles(run),
+        "x": middles(run),
         "y": y,
         "yaxis": axis("y", index),
         "line": line,
@@ -247,7 +223,7 @@ def _line(run: RunDocuments, policy: str, index: int, y: list[Any], hover: str, 
     }
 
 
-def _middles(run: RunDocuments) -> list[float]:
+def middles(run: RunDocuments) -> list[float]:
     """Middles of the slices of time, in the unit of the axis."""
     unit, _ = clock(run.summary["horizon_s"])
     return [round((a + b) / 2 / unit, 6) for a, b in pairwise(_edges(run))]
@@ -259,7 +235,7 @@ def _edges(run: RunDocuments) -> list[float]:
     return edges
 
 
-def _table(
+def slice_table(
     run: RunDocuments,
     heads: list[str],
     columns: list[list[float | None]],
@@ -278,7 +254,8 @@ def _share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _replications(run: RunDocuments) -> str:
+def replications_note(run: RunDocuments) -> str:
+    """Which replications a picture over time shows."""
     if run.evidence["random_weather"]:
         return "Outages are random: this is the first replication."
     count = run.summary["replications"]
