@@ -12,11 +12,12 @@ from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.execution.options import ExecutionOptions
 from simroute.experiment.run import replicate
+from simroute.layout import Column, table_text
 from simroute.metrics import METRICS
 from simroute.storage.folder import prepare_folder
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
-from simroute.text import clean, span
+from simroute.text import clean, figure, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ class ScenarioFile:
         return load(command, self.name, policies, self.overrides, seed, replications)
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """One replication of one policy.
 
@@ -55,6 +56,20 @@ class Result:
     requests: pd.DataFrame
     attempts: pd.DataFrame
     events: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """A row for each metric that is not zero, and how many rows there are."""
+        (policy, entry), *_ = self.summary["policies"].items()
+        known = {name: row for name, row in entry["metrics"].items() if row["mean"]}
+        values = [figure(**row, unit=METRICS[name][0]) for name, row in known.items()]
+        tables = {
+            "requests": self.requests,
+            "attempts": self.attempts,
+            "events": self.events,
+        }
+        rows = [f"{len(frame):,} {name}" for name, frame in tables.items()]
+        table = table_text("metric", list(known), [Column(clean(policy, 60), values)])
+        return f"{table}\nrows: {', '.join(rows)}"
 
     def _repr_html_(self) -> str:
         from html import escape

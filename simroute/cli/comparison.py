@@ -24,6 +24,7 @@ from simroute.cli.session import (
     print_notes,
     replace_given,
 )
+from simroute.cli.terminal import print_sentences
 from simroute.cli.words import parse_metrics, parse_words, raise_all, refuse_with_config
 
 if TYPE_CHECKING:
@@ -66,10 +67,13 @@ def run_comparison(
             )
 
     def conclude(study: Study, hint: ResumeHint) -> int:
-        missed = study.failed(list(options.assertions))
+        judged = study.judge_assertions(list(options.assertions))
+        missed = [str(each) for each in judged if not each.holds]
         _print_study(study, options, metrics, hint.folder)
         if explanation is not None:
             explain.show(explanation)
+        if options.is_talkative:
+            print_sentences(str(each) for each in judged if each.holds)
         for line in missed:
             print_error(line)
         return _report_incomplete_study(study, hint) or (1 if missed else 0)

@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from simroute.text import brief, cells, clean, cut, escaped
+from simroute.layout import PRINTED, Column, fitting_columns, table_lines, wrapped
+from simroute.text import brief, cells, clean, escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,10 +31,10 @@ __all__ = [
     "overwritten_line",
     "print_command",
     "print_sentences",
-    "wrapped",
+    "print_table",
 ]
 
-WIDTH = 100
+WIDTH = PRINTED
 """Columns of text off a terminal."""
 NARROWEST = 20
 LONGEST_SENTENCE = 1000
@@ -131,19 +132,14 @@ def print_command(before: str, words: Sequence[str]) -> None:
         click.echo(brief(line))
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """A sentence in lines of at most so many columns, the later ones two columns further to the
-    right. A word is broken only where it does not fit into a line."""
-    indent = text[: len(text) - len(text.lstrip())]
-    rows, row = [], indent
-    later = min(len(indent) + 2, width // 2) * " "
-    for word in text.split():
-        if row.strip() and cells(row) + 1 + cells(word) > width:
-            rows.append(row)
-            row = later
-        row += f" {word}" if row.strip() else word
-        while cells(row) > width:
-            fitting = cut(row, width + 1)[:-1]
-            rows.append(fitting)
-            row = later + row[len(fitting) :]
-    return [*rows, row]
+def print_table(
+    head: str, names: Sequence[str], body: Sequence[Column], legend: Mapping[str, str] | None = None
+) -> None:
+    """Prints a row for each name: the names to the left, other columns to the right. `legend`: what
+    heads mean, told of those that are shown."""
+    for line in table_lines(head, names, body, columns()):
+        click.echo(line)
+    shown = {column.head for column in fitting_columns([head, *names], body, columns())}
+    meanings = [f"{head}: {text}" for head, text in (legend or {}).items() if head in shown]
+    if meanings:
+        print_sentences([f"{'; '.join(meanings)}."])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from simroute.cli.table import Column, print_table
-from simroute.cli.terminal import print_sentences
+from simroute.cli.terminal import print_sentences, print_table
+from simroute.layout import Column
 from simroute.studies.comparison.study import Study
 from simroute.text import change, figure, span
 

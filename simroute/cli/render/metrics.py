@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from simroute.cli.table import SHORT_NAME, Column, print_table
+from simroute.cli.terminal import print_table
+from simroute.layout import SHORT_NAME, Column
 from simroute.metrics import METRICS
 from simroute.studies.comparison.study import Study
 from simroute.text import clean, shortened, span

@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from simroute.cli.table import Column, print_table
-from simroute.cli.terminal import brief, clean, print_sentences
-from simroute.metrics import METRICS
-from simroute.report.figures.sensitivity import (
-    COST,
-    describe_winner,
-    winner_letters,
-    winner_sign,
-)
+from simroute.cli.terminal import brief, print_sentences, print_table
 from simroute.studies.sensitivity.result import SensitivityResult
-from simroute.text import money, percent, quantity, seconds, short_key, shortened
-
-SIDE_BY_SIDE = 4
-"""Policies that have columns of their own."""
-MOST_BARS = 20
-ENDS = ("low", "high")
-
-Summary = dict[str, Any]
-"""`sensitivity.json`, or a part of it."""
+from simroute.studies.sensitivity.table import map_legend, metric_table, short_table
 
 
 def print_result(result: SensitivityResult, folder: Path, metrics: list[str]) -> None:
@@ -33,128 +16,9 @@ def print_result(result: SensitivityResult, folder: Path, metrics: list[str]) ->
     summary = result.summary
     click.echo("")
     print_sentences([summary["question"], ""])
-    if summary["kind"] == "tornado":
-        _print_bars(summary)
-    elif metrics:
-        _print_metrics(summary, metrics)
-    elif len(summary["axes"]) == 1:
-        _print_values(summary)
-    else:
-        _print_map(summary)
+    print_table(*(metric_table(summary, metrics) if metrics else short_table(summary)))
+    if not metrics and len(summary.get("axes", ())) > 1:
+        print_sentences(["", map_legend(summary)])
     click.echo("")
     print_sentences(result.lines())
     print_sentences(["", f"written to {brief(str(folder))}/"])
-
-
-def _print_values(summary: Summary) -> None:
-    """A row for each value of the assumption."""
-    (assumption,) = summary["axes"]
-    policies = summary["policies"] if len(summary["policies"]) <= SIDE_BY_SIDE else []
-    heads = shortened(policies, 14)
-    body = []
-    for number, policy in enumerate(policies, 1):
-        success, cost = zip(
-            *(_figures(cell, policy, [summary["share"], COST]) for cell in summary["cells"]),
-            strict=True,
-        )
-        cost_name = f"$/1k of {heads[policy]}"
-        body += [Column(heads[policy], success, number)]
-        body += [Column("$/1k", cost, len(policies) + number, cost_name)]
-    winners = [
-        clean(cell["winner"]["policy"] or "none", 16) + ("" if cell["winner"]["sure"] else " ?")
-        for cell in summary["cells"]
-    ]
-    values = [quantity(cell["at"][0], assumption["unit"]) for cell in summary["cells"]]
-    print_table(short_key(assumption["key"]), values, [*body, Column("winner", winners)])
-
-
-def _print_metrics(summary: Summary, metrics: list[str]) -> None:
-    """A row for each setting and policy."""
-    axes = summary["axes"]
-    rows: list[list[str]] = []
-    for cell in summary["cells"]:
-        values = [quantity(at, each["unit"]) for at, each in zip(cell["at"], axes, strict=True)]
-        winner = cell["winner"]
-        for policy in cell["policies"]:
-            wins = "" if policy != winner["policy"] else "wins" if winner["sure"] else "wins ?"
-            rows.append([*values, clean(policy, 18), *_figures(cell, policy, metrics), wins])
-    keys = [clean(short_key(each["key"]), 30) for each in axes]
-    fixed = len(keys) + 1
-    heads = [*keys, "policy", *metrics, "winner"]
-    ranks = [0] * fixed + list(range(1, len(metrics) + 1)) + [0]
-    names, *columns = (list(cells) for cells in zip(*rows, strict=True))
-    print_table(heads[0], names, list(map(Column, heads[1:], columns, ranks[1:])))
-
-
-def _figures(cell: Summary, policy: str, metrics: list[str]) -> list[str]:
-    """Formatted means; money also relative to the first policy's."""
-    first_policy, first = next(iter(cell["policies"].items()))
-    texts = []
-    for metric in metrics:
-        unit, mean = METRICS[metric][0], cell["policies"][policy][metric]["mean"]
-        text = {"share": percent, "s": seconds, "USD": money}.get(unit, _plain)(mean)
-        base = first[metric]["mean"]
-        if unit == "USD" and policy != first_policy and mean and base:
-            text = f"{text} {_relative(mean - base, base)}"
-        texts.append(text)
-    return texts
-
-
-def _plain(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:,.4g}"
-
-
-def _relative(difference: float, base: float | None) -> str:
-    return f"({100 * difference / base:+.3g} %)" if base else ""
-
-
-def _print_map(summary: Summary) -> None:
-    """The winners by the values of two assumptions."""
-    first, second = summary["axes"]
-    policies = summary["policies"]
-    winners = {tuple(cell["at"]): cell["winner"] for cell in summary["cells"]}
-    ups = list(reversed(second["values"]))
-    body = []
-    for number, x in enumerate(first["values"]):
-        signs = [winner_sign(winners.get((x, y)), policies) for y in ups]
-        cells = [sign and f"{sign:2}" for sign in signs]
-        # where there is no room, every other value is left out first
-        body.append(Column(quantity(x, first["unit"]), cells, 1 + number % 2))
-    print_table("", [quantity(y, second["unit"]) for y in ups], body)
-    across, up = short_key(first["key"]), short_key(second["key"])
-    legend = ", ".join(winner_letters(policies, 30).values())
-    print_sentences(["", f"across: {across}; up: {up}; ?: undecided", legend])
-
-
-def _print_bars(summary: Summary) -> None:
-    """A row for each assumption: its two ends with the difference between the best two policies."""
-    base = summary["base"]
-    in_money = base["metric"] == COST
-    assumptions = summary["assumptions"][:MOST_BARS]
-    body = []
-    for end in ENDS:
-        ends = [assumption[end] for assumption in assumptions]
-        values = [f"{each['value']:.3g}" for each in ends]
-        differences = [_difference(each, in_money) for each in ends]
-        body += [Column(end, values, 1, f"{end} value")]
-        body += [Column("difference", differences)]
-    flips = [_others(assumption, base["pair"][0]) for assumption in assumptions]
-    body += [Column("another wins", flips, 2)]
-    print_table("assumption", [short_key(each["key"]) for each in assumptions], body)
-
-
-def _others(assumption: Summary, winner: str) -> str:
-    """Who wins at the ends of an assumption where it is another than `winner`."""
-    if not assumption["flips"]:
-        return ""
-    ends = [assumption[end]["winner"] for end in ENDS]
-    return ", ".join(clean(describe_winner(each), 20) for each in ends if each["policy"] != winner)
-
-
-def _difference(end: Summary, in_money: bool) -> str:
-    mean = end["difference"]["mean"]
-    if mean is None:
-        return "n/a"
-    if not in_money:
-        return f"{100 * mean:+.2f} pp"
-    return f"{money(mean, signed=True)} {_relative(mean, end['first'])}".strip()

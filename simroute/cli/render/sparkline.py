@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from simroute.cli.table import LONG_NAME, padded
 from simroute.cli.terminal import WIDTH, clean
+from simroute.layout import LONG_NAME, padded
 from simroute.text import cells, cut, duration, shortened
 
 BLOCKS = "▁▂▃▄▅▆▇█"

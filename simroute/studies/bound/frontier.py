@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
+from simroute.layout import Column, table_text
+from simroute.metrics import METRICS
 from simroute.report.figures import bound as figures
 from simroute.studies.bound.gap import (
     EXACT,
@@ -15,6 +17,7 @@ from simroute.studies.bound.gap import (
     clairvoyant_bound,
     latency_frontier,
 )
+from simroute.text import figure
 
 Trade = Literal["success", "latency"]
 METRICS_SHOWN = (
@@ -27,7 +30,7 @@ METRICS_SHOWN = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Frontier:
     """What the clairvoyant reaches for more and more money: points from cheap to dear.
 
@@ -39,6 +42,15 @@ class Frontier:
     trade: Trade
     label: str
     points: list[FrontierPoint]
+
+    def __repr__(self) -> str:
+        """A row for each point, from cheap to dear."""
+        heads = {"success_rate": "success", "latency_p95_s": "p95", "quality_mean": "quality"}
+        costs, *others = (
+            [figure(*point.interval(metric), unit=METRICS[metric][0]) for point in self.points]
+            for metric in ("cost_per_1k_requests_usd", *heads)
+        )
+        return table_text("$/1k req", costs, list(map(Column, heads.values(), others)))
 
     @property
     def columns(self) -> dict[str, list[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from simroute.errors import InputError, nearest
 from simroute.metrics import METRICS
@@ -14,34 +15,56 @@ COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator
 ASSERTION = re.compile(r"(?:([^:<>=]+):)?\s*([A-Za-z0-9_]+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)")
 
 
-def failed_assertions(
+class JudgedAssertion(NamedTuple):
+    """An assertion about a policy, and what came of it."""
+
+    policy: str
+    metric: str
+    sign: str
+    bound: float
+    interval: Interval
+
+    @property
+    def judged(self) -> float | None:
+        """The unfavourable end of the interval, by which it is judged; None without one."""
+        return self.interval.low if self.sign.startswith(">") else self.interval.high
+
+    @property
+    def holds(self) -> bool:
+        """Whether the unfavourable end meets it. One replication has none, so that nothing
+        holds."""
+        return self.judged is not None and COMPARE[self.sign](self.judged, self.bound)
+
+    def __str__(self) -> str:
+        holds = "holds" if self.holds else "does not hold"
+        return f"{self.policy}: {self.metric} {self.sign} {self.bound:g} {holds}: {self._why()}"
+
+    def _why(self) -> str:
+        """The value, and the bound by which it is judged, or why there is none."""
+        if self.interval.mean is None:
+            return "no value"
+        if self.judged is None:
+            return (
+                f"{self.interval.mean:.6g} in one replication, which gives no bound; take more "
+                f"--replications"
+            )
+        end = "lower" if self.sign.startswith(">") else "upper"
+        judged = f"judged by its {end} bound (95 %), which is {self.judged:.6g}"
+        return f"{self.interval.mean:.6g}, {judged}"
+
+
+def judge_assertions(
     intervals: Mapping[str, Mapping[str, Interval]], assertions: list[str]
-) -> list[str]:
-    """A line for each assertion that does not hold on the unfavourable bound, with that bound. One
-    replication has no bound, so that nothing holds."""
-    failed: list[str] = []
+) -> list[JudgedAssertion]:
+    """Each assertion of each policy that it is about, in their order. Raises InputError."""
+    judged = []
     for text in assertions:
         policy, metric, sign, bound = parse_assertion(text, list(intervals))
-        for each in [policy] if policy else list(intervals):
-            interval = intervals[each][metric]
-            value = interval.low if sign.startswith(">") else interval.high
-            if value is None or not COMPARE[sign](value, bound):
-                failed.append(
-                    f"{each}: {metric} {sign} {bound:g} does not hold: {_bound(interval, value)}"
-                )
-    return failed
-
-
-def _bound(interval: Interval, value: float | None) -> str:
-    """The bound in words, or why there is none."""
-    if interval.mean is None:
-        return "no value"
-    if value is None:
-        return (
-            f"{interval.mean:.6g} in one replication, which gives no bound; take more "
-            f"--replications"
-        )
-    return f"{value:.6g}"
+        judged += [
+            JudgedAssertion(each, metric, sign, bound, intervals[each][metric])
+            for each in ([policy] if policy else intervals)
+        ]
+    return judged
 
 
 def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, str, float]:

@@ -11,6 +11,7 @@ from typing import Any
 from simroute import version
 from simroute.config.configuration import Configuration
 from simroute.execution.collected import CollectedRuns
+from simroute.layout import table_text
 from simroute.metrics import METRICS, Evidence, Figures
 from simroute.models.random import fingerprint
 from simroute.statistics.intervals import Interval
@@ -22,6 +23,7 @@ from simroute.studies.comparison.estimates import metric_interval, series_interv
 from simroute.studies.comparison.spending import budget_pace, month, spending_sentences
 from simroute.studies.comparison.steady_state import sentence, steady_estimates
 from simroute.studies.comparison.stopping import stopping_outcome, study_confidence
+from simroute.studies.comparison.table import policy_columns
 from simroute.studies.comparison.verdict import Series, verdict
 from simroute.studies.comparison.yearly import yearly_sentences
 
@@ -37,7 +39,7 @@ DIFFERENCES = (
 )
 
 
-@dataclass
+@dataclass(repr=False)
 class Comparison:
     """Figures, differences and verdict of finished runs.
 
@@ -84,6 +86,11 @@ class Comparison:
         )
         self.steady = steady_estimates(configuration.scenario, self.runs, metered)
         self.differences = self._differences()
+
+    def __repr__(self) -> str:
+        """A row for each policy."""
+        body = policy_columns(self.configuration.scenario, self.intervals, self.verdict)
+        return table_text("policy", list(self.runs), body)
 
     def judge(self) -> None:
         """Set the verdict, from the figures as they are."""

@@ -11,7 +11,7 @@ from typing import Any
 from simroute.config.configuration import Configuration
 from simroute.metrics import Evidence, Figures
 from simroute.storage.run_folder import CONFIG, EVIDENCE, REPORT, SUMMARY, Outputs, text_output
-from simroute.studies.comparison.assertions import failed_assertions
+from simroute.studies.comparison.assertions import JudgedAssertion, judge_assertions
 from simroute.studies.comparison.comparison import Comparison
 from simroute.studies.comparison.evidence import page_evidence
 from simroute.studies.result import StudyResult
@@ -54,10 +54,15 @@ class Study(Comparison, StudyResult):
         Path(path).write_text(self.report(), encoding="utf-8")
         return Path(path)
 
+    def judge_assertions(self, assertions: list[str]) -> list[JudgedAssertion]:
+        """Each assertion, such as "success_rate>=0.999", of each policy that it is about, with the
+        bound by which it is judged. Raises InputError."""
+        return judge_assertions(self.intervals, assertions)
+
     def failed(self, assertions: list[str]) -> list[str]:
         """A line for each assertion, such as "success_rate>=0.999", that does not hold on the
         unfavourable bound. One replication has no bound, so that nothing holds."""
-        return failed_assertions(self.intervals, assertions)
+        return [str(each) for each in self.judge_assertions(assertions) if not each.holds]
 
     def outputs(self, report: bool) -> Outputs:
         """The files of the run, with report.html if `report`."""

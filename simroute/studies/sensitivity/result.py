@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Any
 
 from simroute import version
+from simroute.layout import table_text
 from simroute.studies.comparison.promise import describe_promise, success_metric
 from simroute.studies.result import StudyResult
 from simroute.studies.sensitivity.plan import SensitivityPlan
+from simroute.studies.sensitivity.table import map_legend, short_table
 
 VERSION = 1
 
@@ -21,12 +23,19 @@ class _Ended:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(repr=False)
 class SensitivityResult(_Ended, StudyResult, ABC):
     """What both kinds of studies of assumptions have in common."""
 
     plan: SensitivityPlan
     interrupted: bool
+
+    def __repr__(self) -> str:
+        """The table that the commands print."""
+        text = table_text(*short_table(self.summary))
+        if len(self.summary.get("axes", ())) < 2:
+            return text
+        return f"{text}\n{map_legend(self.summary)}"
 
     @abstractmethod
     def lines(self) -> list[str]:

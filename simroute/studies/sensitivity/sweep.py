@@ -19,7 +19,7 @@ from simroute.studies.sensitivity.result import SensitivityResult
 from simroute.text import clean, quantity, short_key
 
 
-@dataclass
+@dataclass(repr=False)
 class Sweep(SensitivityResult):
     """The outcome of `--vary`: every policy at every value of one or two assumptions.
 

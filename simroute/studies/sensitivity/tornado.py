@@ -39,7 +39,7 @@ class FactorEffect(NamedTuple):
         return abs((high or 0.0) - (low or 0.0))
 
 
-@dataclass
+@dataclass(repr=False)
 class Tornado(SensitivityResult):
     """The outcome of `--tornado`: which assumption moves the difference of the best two policies.
 

@@ -211,6 +211,35 @@ def test_an_assertion_must_hold_on_the_unfavourable_bound_for_every_policy() -> 
     assert len(found.failed(["ttft_p95_s<=5"])) == 2, "what is undefined does not hold"
 
 
+@pytest.mark.usefixtures("played")
+def test_an_assertion_tells_value_and_bound_and_by_which_it_is_judged() -> None:
+    """The lower one of what must be large, the upper one of what must be small; pass or fail."""
+    found = study("bold", "safe")
+    texts = [
+        str(each)
+        for each in found.judge_assertions(
+            ["success_rate>=0.99", "safe:cost_per_1k_requests_usd<9"]
+        )
+    ]
+    success = found.intervals["bold"]["success_rate"]
+    cost = found.intervals["safe"]["cost_per_1k_requests_usd"]
+    assert texts[0] == (
+        f"bold: success_rate >= 0.99 does not hold: {success.mean:.6g}, judged by its lower bound "
+        f"(95 %), which is {success.low:.6g}"
+    )
+    assert texts[1].startswith("safe: success_rate >= 0.99 holds: ")
+    assert texts[2].endswith(f"upper bound (95 %), which is {cost.high:.6g}")
+
+
+@pytest.mark.usefixtures("played")
+def test_a_study_is_printed_as_a_short_table() -> None:
+    """A row for each policy, no arrays."""
+    lines = repr(study("bold", "safe")).splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["policy", "bold", "safe"]
+    assert max(map(len, lines)) <= 100
+    assert "array(" not in "".join(lines)
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [

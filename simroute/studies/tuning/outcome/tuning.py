@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from simroute import version
+from simroute.layout import Column, table_text
 from simroute.metrics import METRICS
 from simroute.models.random import fingerprint
 from simroute.storage.run_folder import (
@@ -37,11 +38,12 @@ from simroute.studies.tuning.search.evaluations import (
 from simroute.studies.tuning.search.loop import FIRST
 from simroute.studies.tuning.search.progress import Round
 from simroute.studies.tuning.search.ranking import ConstraintCheck, bounds
+from simroute.text import setting_text
 
 SCHEMA_VERSION = 1
 
 
-@dataclass
+@dataclass(repr=False)
 class Tuning(StudyResult):
     """What came out: `recommended` values, `summary` (summary.json), `trials` (a data frame),
     `figures` (plotly, by name), `tuned_yaml`."""
@@ -54,6 +56,15 @@ class Tuning(StudyResult):
     unwritten: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     against: list[Candidate] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        """A row for each tuned parameter: what is recommended, and what it was."""
+        recommended, start = (self.summary[each]["settings"] for each in ("recommended", "start"))
+        body = [
+            Column(head, [setting_text(values.get(name)) for name in recommended])
+            for head, values in (("recommended", recommended), ("before", start))
+        ]
+        return table_text("parameter", list(recommended), body)
 
     @property
     def interrupted(self) -> bool:

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from simroute.cli.table import Column, table_lines
-from simroute.cli.terminal import wrapped
+from simroute.layout import Column, table_lines, wrapped
 
 SAFE = string.ascii_letters + "漢字éß"
 WORDS = st.text(SAFE, min_size=1, max_size=12)

@@ -1,16 +1,15 @@
-"""A table that fits into the width of the output: columns are left out, and named below it, before
-a row is broken."""
+"""Tables and sentences in a width: columns are left out of a table, and named below it, before a
+row is broken; sentences go on in further lines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import click
+from simroute.text import cells, clean, cut, shortened
 
-from simroute.cli.terminal import clean, columns, print_sentences, wrapped
-from simroute.text import cells, cut, shortened
-
+PRINTED = 100
+"""Columns of what is printed in Python."""
 SHORT_NAME, LONG_NAME = 18, 60
 """Columns of a name beside columns that could be left out, and at most."""
 
@@ -31,23 +30,10 @@ class Column(NamedTuple):
         return max(map(cells, [self.head, *self.cells]))
 
 
-def print_table(
-    head: str, names: Sequence[str], body: Sequence[Column], legend: Mapping[str, str] | None = None
-) -> None:
-    """Prints a row for each name: the names to the left, other columns to the right. `legend`: what
-    heads mean, told of those that are shown."""
-    for line in table_lines(head, names, body, columns()):
-        click.echo(line)
-    shown = {column.head for column in _fitting([head, *names], body, columns())}
-    meanings = [f"{head}: {text}" for head, text in (legend or {}).items() if head in shown]
-    if meanings:
-        print_sentences([f"{'; '.join(meanings)}."])
-
-
 def table_lines(head: str, names: Sequence[str], body: Sequence[Column], width: int) -> list[str]:
     """The lines of a table of at most so many columns, and a sentence about what it leaves out."""
     first = [clean(name, LONG_NAME) for name in (head, *names)]
-    shown = _fitting(first, body, width)
+    shown = fitting_columns(first, body, width)
     most = max(1, min(max(map(cells, first)), _room(shown, width)))
     short_names = shortened(first, most)
     rows = [[padded(short_names[name], most)] for name in first]
@@ -60,7 +46,12 @@ def table_lines(head: str, names: Sequence[str], body: Sequence[Column], width: 
     return lines + (wrapped(f"Not shown in {width} columns: {names_left}.", width) if left else [])
 
 
-def _fitting(names: Sequence[str], body: Sequence[Column], width: int) -> list[Column]:
+def table_text(head: str, names: Sequence[str], body: Sequence[Column]) -> str:
+    """A table as `print` shows it."""
+    return "\n".join(table_lines(head, names, body, PRINTED))
+
+
+def fitting_columns(names: Sequence[str], body: Sequence[Column], width: int) -> list[Column]:
     """The columns for which there is room beside the names, or a good part of each."""
     natural, shown = max(map(cells, names)), list(body)
     by_rank = sorted(enumerate(body), key=lambda each: (each[1].rank, each[0]), reverse=True)
@@ -79,3 +70,21 @@ def padded(text: str, width: int, is_left: bool = True) -> str:
     """The text with blanks behind it, or before it, up to so many columns."""
     blanks = " " * (width - cells(text))
     return text + blanks if is_left else blanks + text
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """A sentence in lines of at most so many columns, the later ones two columns further to the
+    right. A word is broken only where it does not fit into a line."""
+    indent = text[: len(text) - len(text.lstrip())]
+    rows, row = [], indent
+    later = min(len(indent) + 2, width // 2) * " "
+    for word in text.split():
+        if row.strip() and cells(row) + 1 + cells(word) > width:
+            rows.append(row)
+            row = later
+        row += f" {word}" if row.strip() else word
+        while cells(row) > width:
+            fitting = cut(row, width + 1)[:-1]
+            rows.append(fitting)
+            row = later + row[len(fitting) :]
+    return [*rows, row]
