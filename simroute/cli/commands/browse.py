@@ -211,6 +211,19 @@ PAGES: dict[str, Callable[[str], pages.Page]] = {
 """Kind -> its page; of several things of the same name the first is described."""
 
 
+def check_serving(words: tuple[str, ...]) -> int:
+    """Says whether a policy can run in front of these deployments. Raises InputError."""
+    from simroute.cli.commands.serve import import_live, read_words
+
+    policy, deployments = read_words(words, "check")
+    import_live()
+    from simroute.live import Gateway
+
+    names = list(Gateway(policy, deployments).serving.fleet.targets)
+    click.echo(f"{escaped(policy)} can serve {escaped(', '.join(names))}: no mistake found")
+    return 0
+
+
 @click.command("check")
 @click.argument("files", nargs=-1, required=True, shell_complete=candidates.yaml_files)
 @plugin_option
@@ -220,12 +233,15 @@ def check_command(files: tuple[str, ...], plugins: tuple[Path, ...]) -> int:
     simroute check policies/mine.yaml scenario=demo
 
     A policy is held against the scenarios given beside it, or those of its workspace, and whom its
-    fallback asks there is told; without any, names of targets are left open.
+    fallback asks there is told; without any, names of targets are left open. With
+    policy=P deployments=FILE: whether `serve` could start with them.
     """
     from simroute.config.review import review_files
     from simroute.errors import InputError
 
     load_plugins(plugins)
+    if any(word.startswith("deployments=") for word in files):
+        return check_serving(files)
     problems: list[str] = []
     for review in review_files(files):
         for note in review.notes:
