@@ -238,7 +238,15 @@ def panels(titles: list[str], height: int = PANEL) -> Json:
             "anchor": "x",
         }
         layout["annotations"].append(
-            note(label(title), 0, top, xref="paper", yref="paper", xanchor="left", yanchor="bottom")
+            note(
+                label(title, 48),
+                0,
+                top,
+                xref="paper",
+                yref="paper",
+                xanchor="left",
+                yanchor="bottom",
+            )
         )
     return layout
 

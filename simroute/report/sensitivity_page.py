@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simroute.report.figures import sensitivity as figures
+from simroute.report.figures.tornado import tornado
 from simroute.report.html import (
     answer_header,
     folded,
@@ -19,7 +20,7 @@ from simroute.text import clean, duration
 def draw_pictures(summary: Json) -> dict[str, Picture]:
     """The pictures by name."""
     if summary["kind"] == "tornado":
-        return {"tornado": figures.tornado(summary)}
+        return {"tornado": tornado(summary)}
     if len(summary["axes"]) == 1:
         return {"sensitivity": figures.one_way(summary)}
     return {"winners": figures.two_way(summary)}

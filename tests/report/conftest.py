@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from problems import scripted
+from report.chromium import Chromium
 from simroute.config.from_trace import TraceSource
 from simroute.config.from_trace import load_replay as replay
 from simroute.config.loading import load
@@ -58,6 +59,13 @@ POLICY = {
     f"fallback{SCRIPT}": {"kind": "fallback", "targets": [SCRIPT, BIDI]},
     f"breaker{IMAGE}": {"kind": "breaker", "cooldown": "20s"},
 }
+
+
+@pytest.fixture(scope="session")
+def browse(tmp_path_factory):
+    """One browser for all of them."""
+    with Chromium(tmp_path_factory.mktemp("browser")) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,15 @@
-"""How the answer depends on assumptions, from sensitivity.json: lines with bands along one, a map
-of winners over two, and bars by effect for all."""
+"""How the answer depends on one or two assumptions, from sensitivity.json: lines with bands along
+one, a map of winners over two."""
 
 from __future__ import annotations
 
+import math
 import string
+from typing import NamedTuple
 
-from simroute.report.colors import DARK, GREY, KINDS, Look, policy_looks
+from simroute.report.colors import DARK, GREY, Look, policy_looks
 from simroute.report.picture import (
+    TOP,
     Json,
     Picture,
     Table,
@@ -17,16 +20,12 @@ from simroute.report.picture import (
     panels,
     series_style,
 )
-from simroute.text import clean, quantity, short_key, span
+from simroute.text import clean, difference_span, quantity, short_key, span
 
 SUCCESS = {"success_rate": "success", "slo_attainment": "success in time"}
+MOST_NOTES, NOTE = 3, 16
+"""Changes of the winner that are told in the picture, and pixels of a line of text."""
 COST = "cost_per_1k_requests_usd"
-MOST_BARS = 24
-ENDS = (
-    ("low", "halved, or its low end", KINDS[0], ""),
-    ("high", "doubled, or its high end", KINDS[4], "/"),
-)
-"""End of an assumption, its name, and the look of its bars."""
 
 
 def _metrics(summary: Json) -> dict[str, tuple[str, float, str, str]]:
@@ -39,40 +38,118 @@ def _metrics(summary: Json) -> dict[str, tuple[str, float, str, str]]:
 
 
 def one_way(summary: Json) -> Picture:
-    """Success and cost of each policy along one assumption; where the winner changes is shaded."""
+    """Success and cost of each policy along one assumption, and its paired differences from one of
+    them; where the winner changes is shaded."""
     (assumption,) = summary["axes"]
-    x = [cell["at"][0] for cell in summary["cells"]]
-    metrics = _metrics(summary)
-    layout = panels([head for head, *_ in metrics.values()], 190)
+    unit = 100.0 if assumption["unit"] == "share" else 1.0
+    x = [unit * cell["at"][0] for cell in summary["cells"]]
+    looks, rows = policy_looks(summary["policies"]), _panels(summary)
+    layout = panels([row.title for row in rows], 150)
     data: list[Json] = []
-    for panel, (metric, (_, scale, tick, _unit)) in enumerate(metrics.items()):
-        layout[layout_axis("y", panel)] |= {"ticksuffix": tick, "tickprefix": "" if tick else "$"}
-        for policy, look in policy_looks(summary["policies"]).items():
-            rows = [cell["policies"][policy][metric] for cell in summary["cells"]]
-            data += _band(x, rows, scale, look.color, panel)
-            data.append(_line(x, rows, scale, look, policy, panel))
-    layout["xaxis"] |= {"title": {"text": label(assumption["key"], 60)}}
+    for place, row in enumerate(rows):
+        layout[layout_axis("y", place)] |= row.ticks | {"nticks": 5}
+        for policy, intervals in row.intervals.items():
+            data += _band(x, intervals, row.scale, looks[policy].color, place)
+            data.append(_line(x, intervals, row.scale, looks[policy], policy, place))
+        if row.zero is not None:
+            layout["shapes"].append(_across(row.zero, place))
+    layout["xaxis"] |= {"title": {"text": label(short_key(assumption["key"]), 60)}}
     layout["xaxis"] |= {"type": "log"} if assumption["log"] else {}
+    layout["xaxis"] |= {"ticksuffix": " %"} if unit > 1 else {}
     for crossing in summary["crossings"]:
-        layout["shapes"] += _crossing(crossing, x)
-    layout["shapes"].append(
-        {
-            "type": "line",
-            "x0": 0,
-            "x1": 1,
-            "xref": "x domain",
-            "y0": 100 * summary["promise"],
-            "y1": 100 * summary["promise"],
-            "yref": "y",
-            "line": {"dash": "dot", "width": 1, "color": GREY},
-        }
-    )
+        layout["shapes"] += _crossing(crossing, x, unit)
+    layout |= _crossing_notes(summary["crossings"], assumption, unit, layout)
     caption = (
-        "Bands are 95 % intervals; every policy met the same weather at each value. Where "
-        "the winner changes is shaded, with its interval."
+        f"Bands are 95 % intervals; every policy met the same weather at each value."
+        f"{_about_differences(summary)} Where the winner changes is marked, and shaded as far as "
+        f"these replications leave it open. The dotted line is the promise."
     )
     table = _table(summary)
     return Picture("Which policy wins, if it is otherwise?", caption, data, layout, table)
+
+
+def _about_differences(summary: Json) -> str:
+    """How to read the panels of differences, and who is left out of them."""
+    if not summary.get("reference"):
+        return ""
+    out = len(summary["policies"]) - 1 - len(_near(summary))
+    left_out = "; policies that win nowhere are left out there" if out else ""
+    return (
+        f" Differences from {clean(summary['reference'], 40)} are paired, so that the weather's "
+        f"own luck cancels: where a band leaves 0, the two are told apart{left_out}."
+    )
+
+
+class _Panel(NamedTuple):
+    """title: what is drawn. intervals: policy -> one a value. zero: where a line goes across."""
+
+    title: str
+    intervals: dict[str, list[Json]]
+    scale: float
+    ticks: Json
+    zero: float | None
+
+
+def _panels(summary: Json) -> list[_Panel]:
+    """Of each metric its values, and its differences from the reference, where they are stored."""
+    reference, rows = summary.get("reference"), []
+    for metric, (head, scale, tick, _) in _metrics(summary).items():
+        values = {
+            policy: [cell["policies"][policy][metric] for cell in summary["cells"]]
+            for policy in summary["policies"]
+        }
+        ticks = {"ticksuffix": tick} if tick else {"tickprefix": "$"}
+        promise = 100 * summary["promise"] if metric == summary["share"] else None
+        rows.append(_Panel(head, values, scale, ticks, promise))
+        if reference is not None:
+            apart = {
+                policy: [cell["differences"][policy][metric] for cell in summary["cells"]]
+                for policy in _near(summary)
+            }
+            title = f"{head}, minus {clean(reference, 20)}'s"
+            ticks = {"ticksuffix": " points"} if tick else {"tickformat": "$,.4~f"}
+            rows.append(_Panel(title, apart, scale, ticks, 0.0))
+    return rows
+
+
+def _near(summary: Json) -> list[str]:
+    """The policies that win somewhere, or may: their differences from the reference are drawn, on
+    a scale on which a crossing is seen. All others where none is left."""
+    winners = [cell["winner"] for cell in summary["cells"]]
+    named = {name for each in winners for name in (each["policy"], *each["rivals"])}
+    others = [policy for policy in summary["policies"] if policy != summary["reference"]]
+    return [policy for policy in others if policy in named] or others
+
+
+def _across(y: float, place: int) -> Json:
+    """A dotted line over a whole panel."""
+    letter = axis("y", place)
+    ends = {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y, "yref": letter}
+    return {"type": "line", **ends, "line": {"dash": "dot", "width": 1.5, "color": GREY}}
+
+
+def _crossing_notes(crossings: list[Json], assumption: Json, unit: float, layout: Json) -> Json:
+    """Where the winner changes, in words above all panels, one below another; with the layout that
+    has room for them. Of many changes the sentences tell."""
+    if not 0 < len(crossings) <= MOST_NOTES:
+        return {}
+    place = math.log10 if assumption["log"] else float
+    ends = [place(unit * assumption["values"][end]) for end in (0, -1)]
+    notes = []
+    for row, crossing in enumerate(crossings):
+        x = place(unit * crossing["at"])
+        is_left = x < sum(ends) / 2
+        value = quantity(crossing["at"], assumption["unit"])
+        text = f"{label(crossing['after'], 24)} wins from {value} on"
+        ends_at = {"xanchor": "left" if is_left else "right", "xshift": 4 if is_left else -4}
+        above = {"yref": "paper", "yanchor": "bottom", "yshift": NOTE * (len(crossings) - row) + 4}
+        notes.append(note(text, x, 1, **ends_at, **above, font={"size": 11}))
+    more = NOTE * len(crossings)
+    return {
+        "annotations": layout["annotations"] + notes,
+        "height": layout["height"] + more,
+        "margin": {"t": TOP + more},
+    }
 
 
 def _line(
@@ -117,11 +194,13 @@ def _band(x: list[float], rows: list[Json], scale: float, color: str, panel: int
     ]
 
 
-def _crossing(crossing: Json, x: list[float]) -> list[Json]:
+def _crossing(crossing: Json, x: list[float], unit: float) -> list[Json]:
     """A line where the winner changes, and its interval as a shade where that is known."""
-    at, low, high = (crossing[name] for name in ("at", "low", "high"))
+    at, low, high = (
+        None if crossing[name] is None else unit * crossing[name] for name in ("at", "low", "high")
+    )
     extent = {"y0": 0, "y1": 1, "yref": "paper"}
-    line = {"width": 1, "color": GREY}
+    line = {"width": 1.5, "color": GREY}
     shapes: list[Json] = [{"type": "line", "x0": at, "x1": at, **extent, "line": line}]
     if low is not None or high is not None:
         shade = {
@@ -138,15 +217,19 @@ def _crossing(crossing: Json, x: list[float]) -> list[Json]:
 
 
 def _table(summary: Json) -> Table:
-    """A row for each value, or pair of values: the winner, and each policy's figures."""
-    axes = summary["axes"]
+    """A row for each value, or pair of values: the winner, each policy's figures, and their
+    differences from the reference."""
+    axes, metrics, reference = summary["axes"], _metrics(summary), summary.get("reference")
+    others = [policy for policy in summary["policies"] if reference and policy != reference]
+    whats = (SUCCESS[summary["share"]], "USD")
     heads = [
         *(short_key(each["key"]) for each in axes),
         "winner",
+        *(f"{clean(policy, 40)}, {what}" for policy in summary["policies"] for what in whats),
         *(
-            f"{clean(policy, 40)}, {what}"
-            for policy in summary["policies"]
-            for what in (SUCCESS[summary["share"]], "USD")
+            f"{clean(policy, 24)} minus {clean(str(reference), 24)}, {what}"
+            for policy in others
+            for what in whats
         ),
     ]
     rows = [
@@ -156,7 +239,12 @@ def _table(summary: Json) -> Table:
             *(
                 _span(cell["policies"][policy][metric], unit)
                 for policy in summary["policies"]
-                for metric, (*_, unit) in _metrics(summary).items()
+                for metric, (*_, unit) in metrics.items()
+            ),
+            *(
+                difference_span(**cell["differences"][policy][metric], unit=unit)
+                for policy in others
+                for metric, (*_, unit) in metrics.items()
             ),
         ]
         for cell in summary["cells"]
@@ -206,13 +294,19 @@ def two_way(summary: Json) -> Picture:
     data = _winner_map(columns, rows, grid, policies)
     layout = {
         "height": 150 + 44 * len(rows),
-        "xaxis": {"type": "category", "title": {"text": label(first["key"], 60)}},
-        "yaxis": {
-            "type": "category",
-            "title": {"text": label(second["key"], 60)},
-            "automargin": True,
-        },
-        "annotations": [_key(policies)],
+        "xaxis": {"type": "category", "title": {"text": label(short_key(first["key"]), 50)}},
+        "yaxis": {"type": "category", "automargin": True},
+        "annotations": [
+            note(
+                f"↑ {label(short_key(second['key']), 50)}",
+                0,
+                1,
+                xref="paper",
+                yref="paper",
+                xanchor="left",
+                yanchor="bottom",
+            )
+        ],
     }
     caption = (
         f"{', '.join(winner_letters(policies, 40).values())}. A letter with a question mark: "
@@ -254,98 +348,3 @@ def _winner_map(
         "opacity": 0.75,
         "hovertemplate": "%{x}, %{y}: %{text}<extra></extra>",
     }
-
-
-def _key(policies: list[str]) -> Json:
-    """The letters of policies above a map."""
-    text = "   ".join(f"<b>{_letter(i)}</b> {label(each)}" for i, each in enumerate(policies))
-    return note(text, 0, 1.02, xref="paper", yref="paper", xanchor="left", yanchor="bottom")
-
-
-def tornado(summary: Json) -> Picture:
-    """The effect of each assumption on the difference between the best two policies."""
-    base, bars = summary["base"], summary["assumptions"][:MOST_BARS]
-    in_usd = base["metric"] == COST
-    scale, suffix, prefix = (1.0, "", "$") if in_usd else (100.0, " points", "")
-    first, second = (label(clean(policy, 40)) for policy in base["pair"])
-    layout = {
-        "height": 150 + 26 * len(bars),
-        "barmode": "overlay",
-        "xaxis": {
-            "title": {
-                "text": f"{second} minus {first}: "
-                f"{'USD for 1,000 requests' if in_usd else 'success'}"
-            },
-            "tickprefix": prefix,
-            "ticksuffix": suffix,
-            "zeroline": True,
-        },
-        "yaxis": {"autorange": "reversed", "type": "category", "automargin": True},
-    }
-    caption = (
-        "Each assumption is changed alone, in the same weather; bars run from the difference as "
-        "assumed. A flag: another policy wins on one of its"
-        " sides. Of a price the list is a factor; of a quality the wrong answers are halved and "
-        "doubled."
-    )
-    return Picture(
-        "Which assumption matters?",
-        caption,
-        _effect_bars(bars, scale, scale * (base["difference"]["mean"] or 0.0)),
-        layout,
-        _tornado_table(summary["assumptions"], "USD" if in_usd else "share"),
-    )
-
-
-def _effect_bars(bars: list[Json], scale: float, middle: float) -> list[Json]:
-    """Bars from the difference as assumed to that at each end of the assumption."""
-    names = [label(short_key(each["key"]), 60) + (" ⚑" if each["flips"] else "") for each in bars]
-    return [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": name,
-            "y": names,
-            "base": middle,
-            "x": [scale * (each[end]["difference"]["mean"] or 0.0) - middle for each in bars],
-            "marker": {"color": color, "pattern": {"shape": shape}},
-            "customdata": [each[end]["value"] for each in bars],
-            "hovertemplate": "%{customdata:.4g}<extra>%{y}</extra>",
-        }
-        for end, name, color, shape in ENDS
-    ]
-
-
-def _tornado_table(assumptions: list[Json], unit: str) -> Table:
-    heads = [
-        "assumption",
-        "as assumed",
-        "low",
-        "difference then",
-        "high",
-        "difference then",
-        "another wins",
-    ]
-    rows = [
-        [
-            short_key(each["key"]),
-            f"{each['value']:.4g}",
-            *(
-                text
-                for end in ("low", "high")
-                for text in (f"{each[end]['value']:.4g}", _span(each[end]["difference"], unit))
-            ),
-            _winners_at_ends(each),
-        ]
-        for each in assumptions
-    ]
-    return Table(heads, rows)
-
-
-def _winners_at_ends(assumption: Json) -> str:
-    if not assumption["flips"]:
-        return "no"
-    return ", ".join(
-        f"{describe_winner(assumption[end]['winner'])} at {assumption[end]['value']:.4g}"
-        for end in ("low", "high")
-    )

@@ -11,8 +11,15 @@ from typing import Any
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.metrics import METRICS
+from simroute.studies.comparison.promise import success_metric
 from simroute.studies.comparison.study import Study
-from simroute.studies.sensitivity.best_policy import BestPolicy, Crossing, best_policy, crossings
+from simroute.studies.sensitivity.best_policy import (
+    COST,
+    BestPolicy,
+    Crossing,
+    best_policy,
+    crossings,
+)
 from simroute.studies.sensitivity.plan import SensitivityPlan
 from simroute.studies.sensitivity.ranges import ParameterRange, parse_ranges
 from simroute.studies.sensitivity.result import SensitivityResult
@@ -50,6 +57,15 @@ class Sweep(SensitivityResult):
             self.best_policies,
         )
 
+    @property
+    def reference(self) -> str:
+        """The policy whose differences from the others are told: the one that most changes of the
+        winner are about, else that which wins most often."""
+        turns = [name for turn in self.crossings for name in (turn.before, turn.after)]
+        winners = [best.policy for best in self.best_policies if best.policy is not None]
+        names = turns or winners or list(self.plan.base.policies)
+        return max(dict.fromkeys(names), key=names.count)
+
     def lines(self) -> list[str]:
         """The finding in sentences."""
         return _one_way(self) if len(self.axes) == 1 else _two_way(self)
@@ -61,8 +77,9 @@ class Sweep(SensitivityResult):
                 {"key": axis.key, "unit": axis.unit, "log": axis.log, "values": list(axis.values)}
                 for axis in self.axes
             ],
+            "reference": self.reference,
             "cells": [
-                _cell(at, study, best)
+                _cell(at, study, best, self.reference)
                 for (at, study), best in zip(self.cells, self.best_policies, strict=True)
             ],
             "crossings": [crossing.plain() for crossing in self.crossings],
@@ -99,7 +116,7 @@ def columns(summary: dict[str, Any]) -> dict[str, list[Any]]:
     return table
 
 
-def _cell(at: tuple[float, ...], study: Study, best: BestPolicy) -> dict[str, Any]:
+def _cell(at: tuple[float, ...], study: Study, best: BestPolicy, reference: str) -> dict[str, Any]:
     keeps = {entry["policy"]: entry["meets_slo"] for entry in study.verdict}
     policies = {
         policy: {
@@ -108,7 +125,18 @@ def _cell(at: tuple[float, ...], study: Study, best: BestPolicy) -> dict[str, An
         }
         for policy in study.runs
     }
-    return {"at": list(at), "policies": policies, "winner": best.plain()}
+    metrics = (success_metric(study.configuration.scenario), COST)
+    differences = {
+        policy: {name: study.difference(name, reference, policy).plain() for name in metrics}
+        for policy in study.runs
+        if policy != reference
+    }
+    return {
+        "at": list(at),
+        "policies": policies,
+        "differences": differences,
+        "winner": best.plain(),
+    }
 
 
 def plan_sweep(

@@ -231,6 +231,28 @@ def test_one_way_from_python(varied):
     assert "<script" in varied.report()
 
 
+def test_differences_are_paired_and_from_whoever_the_changes_are_about(varied):
+    """Each is the difference of the two means; its bounds are nearer than those of the figures, as
+    both met the same weather."""
+    summary = varied.summary
+    turn = summary["crossings"][0] if summary["crossings"] else None
+    assert summary["reference"] in ("direct", "failover")
+    if turn is not None:
+        assert summary["reference"] in (turn["before"], turn["after"])
+    for cell in summary["cells"]:
+        ((other, apart),) = cell["differences"].items()
+        for metric, interval in apart.items():
+            one, two = (
+                cell["policies"][name][metric]["mean"] for name in (summary["reference"], other)
+            )
+            assert interval["mean"] == pytest.approx(two - one)
+    cost = "cost_per_1k_requests_usd"
+    first = summary["cells"][0]
+    own = first["policies"]["direct"][cost]
+    ((_, apart),) = first["differences"].items()
+    assert apart[cost]["high"] - apart[cost]["low"] < own["high"] - own["low"]
+
+
 def test_two_ways_make_a_map():
     """Four settings, a letter for each."""
     vary = [

@@ -1,0 +1,145 @@
+"""Pictures of assumptions, from figures made up by hand."""
+
+import pytest
+
+from simroute.report.figures.sensitivity import COST, one_way
+from simroute.report.figures.tornado import tornado
+
+LONG = "deployments.some-long-name.latency.per_output_token"
+
+
+def interval(mean, half=0.0):
+    return {"mean": mean, "low": mean - half, "high": mean + half}
+
+
+def winner(policy, *rivals):
+    return {"policy": policy, "by": "cost", "sure": not rivals, "rivals": list(rivals)}
+
+
+def effect(key, low, high, flips=False):
+    """An assumption that moves the difference to these two."""
+    ends = {"low": (1.0, low), "high": (4.0, high)}
+    return {
+        "key": f"scenario.{key}",
+        "value": 2.0,
+        "effect": abs(high - low),
+        "flips": flips,
+        **{
+            end: {"value": value, "difference": interval(mean, 0.1), "winner": winner("a")}
+            for end, (value, mean) in ends.items()
+        },
+    }
+
+
+def bars(*effects):
+    """A tornado around a difference of 2 USD."""
+    base = {"winner": winner("a"), "pair": ["a", "b"], "metric": COST, "difference": interval(2.0)}
+    return tornado({"base": base, "assumptions": list(effects)})
+
+
+def test_assumptions_that_change_nothing_are_one_line():
+    """Two bars, from 2 to the values at both ends; three that change nothing are counted, and stand
+    in the table."""
+    flat = [effect(f"none{k}", 2.0, 2.0) for k in range(3)]
+    picture = bars(effect("rate", 1.0, 5.0), effect(LONG, 2.0, 2.5), *flat)
+    low, high = picture.data
+    assert (low["base"], low["x"], high["x"]) == (2.0, [-1.0, 0.0], [3.0, 0.5])
+    assert "3 assumptions change nothing" in picture.caption
+    assert len(picture.table.rows) == 5
+
+
+def test_what_changes_little_is_not_called_nothing():
+    """.02 of 3 USD is less than a fiftieth: no bar, and it is said how much at most."""
+    picture = bars(effect("rate", 1.0, 5.0), effect("small", 2.0, 2.02))
+    assert len(picture.data[0]["y"]) == 1
+    assert "1 assumption changes next to nothing, at most 0.02 USD" in picture.caption
+
+
+def test_one_that_changes_the_winner_always_has_a_bar():
+    """However small its effect."""
+    picture = bars(effect("rate", 1.0, 5.0), effect("small", 2.0, 2.02, flips=True))
+    assert len(picture.data[0]["y"]) == 2
+    assert picture.layout["annotations"][1]["text"].endswith("⚑")
+
+
+def test_names_of_assumptions_are_whole():
+    """Above their bars, with the values that were tried; long ones take two lines."""
+    short, long = (
+        each["text"]
+        for each in bars(effect("rate", 1, 5), effect(LONG, 1, 5)).layout["annotations"]
+    )
+    assert short == "rate, 1 to 4"
+    assert long == f"{LONG}<br>1 to 4"
+
+
+def swept(crossings, **costs):
+    """A sweep over 1, 2, 3 of policies with these costs, all with a success of 99.9 %."""
+    cells = [
+        {
+            "at": [value],
+            "policies": {
+                name: {"success_rate": interval(0.999), COST: interval(each[k], 1.0)}
+                for name, each in costs.items()
+            },
+            "differences": {
+                name: {
+                    "success_rate": interval(0.0),
+                    COST: interval(each[k] - costs["a"][k], 0.1),
+                }
+                for name, each in costs.items()
+                if name != "a"
+            },
+            "winner": winner("a" if costs["a"][k] < costs["b"][k] else "b"),
+        }
+        for k, value in enumerate([1.0, 2.0, 3.0])
+    ]
+    axes = [{"key": "scenario.workload.rate", "unit": "", "log": False, "values": [1.0, 2.0, 3.0]}]
+    return {
+        "share": "success_rate",
+        "promise": 0.99,
+        "policies": list(costs),
+        "reference": "a",
+        "axes": axes,
+        "cells": cells,
+        "crossings": crossings,
+    }
+
+
+TURN = {"before": "a", "after": "b", "by": "cost", "at": 2.5, "low": 2.4, "high": 2.6}
+
+
+def test_the_paired_difference_passes_zero_where_the_winner_changes():
+    """b costs 2, 1, -1 more than a and crosses at 2.5; c, which wins nowhere, would flatten the
+    panel and is left out of it, not of the values."""
+    picture = one_way(swept([TURN], a=[4, 5, 6], b=[6, 6, 5], c=[90, 90, 90]))
+    lines = {
+        (each["name"], each["yaxis"]): each["y"]
+        for each in picture.data
+        if each["mode"] == "lines+markers"
+    }
+    assert lines["b", "y4"] == [2, 1, -1]
+    assert ("c", "y3") in lines
+    assert ("c", "y4") not in lines
+    assert "left out" in picture.caption
+    marks = [each for each in picture.layout["shapes"] if each["x0"] == each.get("x1") == 2.5]
+    (shade,) = [each for each in picture.layout["shapes"] if each["type"] == "rect"]
+    assert len(marks) == 1
+    assert (shade["x0"], shade["x1"]) == (2.4, 2.6)
+    assert any("b wins from 2.5 on" in each["text"] for each in picture.layout["annotations"])
+
+
+def test_the_band_of_a_difference_is_its_own():
+    """.1 on both sides of 2, 1, -1, not the 1 of the figures."""
+    picture = one_way(swept([TURN], a=[4, 5, 6], b=[6, 6, 5]))
+    (band,) = [each for each in picture.data if each["mode"] == "lines" and each["yaxis"] == "y4"]
+    assert band["y"] == pytest.approx([2.1, 1.1, -0.9, -1.1, 0.9, 1.9])
+
+
+def test_a_study_stored_without_differences_is_still_drawn():
+    """Its values alone."""
+    stored = swept([TURN], a=[4, 5, 6], b=[6, 6, 5])
+    del stored["reference"]
+    for cell in stored["cells"]:
+        del cell["differences"]
+    picture = one_way(stored)
+    assert {each["yaxis"] for each in picture.data} == {"y", "y2"}
