@@ -9,6 +9,7 @@ from generated import table
 from simroute.models import spec
 from simroute.models.calendar import workload_calendar
 from simroute.models.prices import resolve_prices
+from simroute.models.traffic_mix import streamed_share, task_shares
 from simroute.text import duration
 
 
@@ -33,15 +34,14 @@ def traffic(scenario: spec.Scenario) -> str:
         f"{duration(scenario.horizon)} of traffic: about {load.rate * scenario.horizon:,.0f} "
         f"requests, {rate} on average"
     )
-    text += f", {share(load.streamed)} of them streamed." if load.streamed else "."
+    text += f", {share(streamed_share(load))} of them streamed." if streamed_share(load) else "."
     if load.profile.hours or load.profile.days:
         text += f" {profile(load.profile)}"
-    total = sum(task.share for task in load.tasks.values())
+    shares = task_shares(load)
     text += (
         " Work: "
         + "; ".join(
-            f"{name} {share(task.share / total)}, {lengths(task)}"
-            for name, task in load.tasks.items()
+            f"{name} {share(shares[name])}, {lengths(task)}" for name, task in load.tasks.items()
         )
         + "."
     )

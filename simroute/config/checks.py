@@ -22,6 +22,7 @@ from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.faults import affected_deployments, check_outages, resolve_time
 from simroute.models.lengths import quantile_table
 from simroute.models.prices import resolve_prices
+from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights
 from simroute.models.workload import MAX_QUESTIONS
 
 MOST_REPLICAS = 10_000
@@ -170,12 +171,27 @@ def _check_weights(check: _ScenarioCheck, load: spec.Workload) -> None:
             check.refuse(("workload", "profile", part), f"expected {count} weights, not all zero")
     for part in ("users", "features"):
         shares = getattr(load, part)
-        if shares and not any(shares.values()):
+        if isinstance(shares, dict) and shares and not any(shares.values()):
             text = "the weights are all zero; at least one must be positive"
             check.refuse(("workload", part), text)
-    if not any(task.share for task in load.tasks.values()):
+    if isinstance(load.users, int) and load.users > MOST_USERS:
+        check.refuse(("workload", "users"), f"at most {MOST_USERS:,}: each has figures of its own")
+    if not isinstance(load.users, int) and load.users_exponent != 1.0:
+        text = "is of a number of users, such as users: 200; named ones have weights"
+        check.refuse(("workload", "users_exponent"), text, ("workload", "users"))
+    _check_task_shares(check, load)
+
+
+def _check_task_shares(check: _ScenarioCheck, load: spec.Workload) -> None:
+    tasks = list(load.tasks.values())
+    if not task_weights(tasks, [""]).any():
         text = "the shares are all zero; at least one must be positive"
         check.refuse(("workload", "tasks"), text)
+        return
+    for feature, weight in load.features.items() if load.trace is None else ():
+        if weight and not any(task_weight(task, feature) for task in tasks):
+            text = f"no task has a share of the feature {feature!r}; at least one must be positive"
+            check.refuse(("workload", "tasks"), text, ("workload", "features", feature))
 
 
 def _check_lengths(check: _ScenarioCheck, key: KeyPath, task: spec.Task) -> None:

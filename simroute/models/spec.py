@@ -66,7 +66,16 @@ class Task:
     for this task: 1 lowers the probit by one standard deviation, so that of .9 (.85, .5) right
     answers .61 (.51, .16) are left."""
 
-    share: Annotated[Weight, Doc("how much of the traffic it is, relative to the others")] = 1.0
+    share: Annotated[
+        Weight | dict[FeatureName, Weight],
+        Doc(
+            "how much of the traffic it is, relative to the others; by feature, of that feature's "
+            "traffic, none of one not listed"
+        ),
+    ] = 1.0
+    streamed: Annotated[
+        Share | None, Doc("its requests whose answers arrive token by token; default: workload's")
+    ] = None
     difficulty: Annotated[
         float,
         Unit("probit"),
@@ -174,13 +183,15 @@ class Workload:
           streamed: 0.5
           tasks:
             chat: {share: 0.7, output_tokens: {median: 129, sigma: 1.0}}
-            extract: {share: 0.3, output_tokens: {median: 40, sigma: 0.8}}
+            extract: {share: 0.3, streamed: 0, output_tokens: {median: 40, sigma: 0.8}}
+          users: 200
           repeats: {share: 0.25, questions: 5000, paraphrased: 0.5}
 
     Interplay: `rate` times the horizon is the number of requests: a run's time and its certainty
     grow with it. `profile` moves them within days and weeks without changing the mean. `tasks`
     decide lengths (and so times and money) and difficulty; `users` and `features` are labels, by
-    which figures are split, budgets shift work and `forbid` closes providers. `repeats` is all that
+    which figures are split, budgets shift work and `forbid` closes providers. A task whose `share`
+    is by feature makes features differ in what they ask. `repeats` is all that
     a cache can save. A `trace` replaces rate, profile and lengths by what really happened;
     `rate_scale`, `trace_from` and `trace_to` choose how fast and which part.
     """
@@ -227,7 +238,16 @@ class Workload:
     tasks: Annotated[dict[Name, Task], Doc("the kinds of work")] = field(
         default_factory=lambda: {"chat": Task()}
     )
-    users: Annotated[dict[Name, Weight], Doc("who asks, by weight")] = field(default_factory=dict)
+    users: Annotated[
+        Positive | dict[Name, Weight],
+        Doc("who asks, by weight; or how many: user-001, user-002 … by Zipf's law"),
+    ] = field(default_factory=dict)
+    users_exponent: Annotated[
+        float,
+        Unit("Zipf exponent"),
+        Range(0, 5),
+        Doc("of a number of users; 0: all ask equally often; 1: the k-th a k-th of the first"),
+    ] = 1.0
     features: Annotated[dict[Name, Weight], Doc("which parts of a product ask, by weight")] = field(
         default_factory=dict
     )

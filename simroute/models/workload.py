@@ -16,6 +16,16 @@ from simroute.models.playback import BlockColumns, Partition, Playback, TraceCol
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
 from simroute.models.rate_profile import ArrivalProfile
+from simroute.models.traffic_mix import (
+    cumulative,
+    is_by_feature,
+    pick,
+    pick_by_row,
+    streamed_shares,
+    task_weight,
+    task_weights,
+    user_weights,
+)
 
 SELDOM = 1e-30
 """Arrivals a second below which none comes within any horizon."""
@@ -139,11 +149,16 @@ class WorkloadModel:
         }
         outcomes, logged = inputs.outcomes, self._logged
         self.tasks = outcomes.tasks if outcomes else logged.get("task", list(load.tasks))
-        self.users = logged.get("user", list(load.users) or [NOBODY])
+        self._users = user_weights(load)
+        self.users = logged.get("user", list(self._users) or [NOBODY])
         self.teams = logged.get("team", [])
         self.features = logged.get("feature", list(load.features) or [NOBODY])
         first = next(iter(load.tasks.values()))
         self._kinds = [load.tasks.get(name, first) for name in self.tasks]
+        self._by_feature = (
+            task_weights(self._kinds, self.features) if is_by_feature(self._kinds) else None
+        )
+        self._streamed = streamed_shares(self._kinds, load)
         self._popularity = _popularity(load.repeats)
         self._rows = (
             streams.block("rows", block=0).permutation(len(outcomes.task))
@@ -213,20 +228,24 @@ class WorkloadModel:
             repeated = known["question"] < UNIQUE
             question = wording = np.where(repeated, known["question"], UNIQUE + index)
         row = self._rows[question % UNIQUE % len(self._rows)]
-        task = self._codes("task", known)
-        if task is None or self._outcomes is not None:
-            task = self._draw_tasks(question, row, number)
         user, feature = self._codes("user", known), self._codes("feature", known)
         if user is None:
-            user = _pick(list(load.users.values()), size, lambda: uniform("user"))
+            user = pick(list(self._users.values()), size, lambda: uniform("user"))
         if feature is None:
-            feature = _pick(list(load.features.values()), size, lambda: uniform("feature"))
+            feature = pick(
+                list(load.features.values()),
+                size,
+                lambda: self._draw_features(question, number, uniform),
+            )
+        task = self._codes("task", known)
+        if task is None or self._outcomes is not None:
+            task = self._draw_tasks(question, row, feature, number)
         input_tokens, output_tokens = (
             (known["input_tokens"], known["output_tokens"])
             if "input_tokens" in known
             else self._draw_tokens(task, question, number)
         )
-        streamed = uniform("streamed") < load.streamed
+        streamed = uniform("streamed") < self._streamed[task]
         if "streamed" in known:
             streamed = np.where(known["streamed"] < 0, streamed, known["streamed"] == 1)
         invalid = known.get("invalid")
@@ -277,14 +296,24 @@ class WorkloadModel:
             return np.zeros(size, np.int32)
         return (uniform("replica") * replicas).astype(np.int32)
 
-    def _draw_tasks(self, question: np.ndarray, row: np.ndarray, number: int) -> np.ndarray:
+    def _draw_features(self, question: np.ndarray, number: int, uniform: Uniform) -> np.ndarray:
+        """By the question where tasks go by it, so that the same question is of the same task."""
+        if self._by_feature is None:
+            return uniform("feature")
+        return self._questions.uniforms(question, number, "feature")
+
+    def _draw_tasks(
+        self, question: np.ndarray, row: np.ndarray, feature: np.ndarray, number: int
+    ) -> np.ndarray:
         if self._outcomes is not None:
             return np.asarray(self._outcomes.task[row], np.int32)
-        return _pick(
-            [kind.share for kind in self._kinds],
-            len(question),
-            lambda: self._questions.uniforms(question, number, "task"),
-        )
+
+        def uniform() -> np.ndarray:
+            return self._questions.uniforms(question, number, "task")
+
+        if self._by_feature is not None:
+            return pick_by_row(self._by_feature, feature, uniform())
+        return pick([task_weight(kind, "") for kind in self._kinds], len(question), uniform)
 
     def _draw_tokens(
         self, task: np.ndarray, question: np.ndarray, number: int
@@ -326,19 +355,4 @@ def _popularity(repeats: spec.Repeats) -> np.ndarray:
             f"workload.repeats.questions: at most {MAX_QUESTIONS:,} are kept in memory; found "
             f"{repeats.questions:,}"
         )
-    return _cumulative(
-        np.power(np.arange(1, repeats.questions + 1, dtype=float), -repeats.exponent)
-    )
-
-
-def _cumulative(weights: np.ndarray) -> np.ndarray:
-    total = np.cumsum(weights)
-    return np.asarray(total / total[-1])
-
-
-def _pick(weights: list[float], size: int, draw: Callable[[], np.ndarray]) -> np.ndarray:
-    """One of so many codes for each request; draws only where there is a choice."""
-    if len(weights) < 2:
-        return np.zeros(size, np.int32)
-    chosen = np.searchsorted(_cumulative(np.array(weights, float)), draw(), side="right")
-    return np.minimum(chosen, len(weights) - 1).astype(np.int32)
+    return cumulative(np.power(np.arange(1, repeats.questions + 1, dtype=float), -repeats.exponent))

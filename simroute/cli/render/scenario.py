@@ -10,6 +10,12 @@ from simroute.config.configuration import Configuration
 from simroute.models import spec
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
+from simroute.models.traffic_mix import (
+    is_by_feature,
+    streamed_share,
+    task_shares,
+    task_weight,
+)
 from simroute.studies.comparison.promise import describe_promise
 
 
@@ -49,7 +55,8 @@ def _facts(configuration: Configuration) -> list[tuple[str, str]]:
     state = "shared" if gateway.shared else "of their own"
     facts = {
         "traffic": _traffic(configuration),
-        "tasks": _tasks(scenario.workload.tasks),
+        "tasks": _tasks(scenario.workload),
+        "users": _users(scenario.workload),
         "promise": describe_promise(scenario),
         "outages": "" if scenario.outages else "none",
         "budget": _budget(scenario.budget),
@@ -77,13 +84,31 @@ def _traffic(configuration: Configuration) -> str:
         else f"{load.rate:g}/s, about {load.rate * horizon:,.0f} requests"
     )
     repeats = f", {_percent(load.repeats.share)} asked before" if load.repeats.share else ""
-    return f"{requests} in {duration(horizon)}, {_percent(load.streamed)} streamed{repeats}"
+    return f"{requests} in {duration(horizon)}, {_percent(streamed_share(load))} streamed{repeats}"
 
 
-def _tasks(tasks: Mapping[str, spec.Task]) -> str:
-    """Shares of the tasks."""
-    total = sum(task.share for task in tasks.values()) or 1.0
-    return ", ".join(f"{name} {_percent(task.share / total)}" for name, task in tasks.items())
+def _tasks(load: spec.Workload) -> str:
+    """Shares of the tasks, of all requests; where features differ, of each as well."""
+    text = _shares(task_shares(load))
+    if not is_by_feature(list(load.tasks.values())):
+        return text
+    each = [
+        f"{escaped(feature)}: "
+        + _shares({name: task_weight(task, feature) for name, task in load.tasks.items()})
+        for feature in load.features
+    ]
+    return f"{text} ({'; '.join(each)})" if each else text
+
+
+def _shares(weights: Mapping[str, float]) -> str:
+    total = sum(weights.values()) or 1.0
+    return ", ".join(f"{name} {_percent(weight / total)}" for name, weight in weights.items())
+
+
+def _users(load: spec.Workload) -> str:
+    if not isinstance(load.users, int):
+        return ""
+    return f"{load.users:,}, by Zipf's law with exponent {load.users_exponent:g}"
 
 
 def _deployment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from simroute.config import reference, schema
 from simroute.models import spec
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
+from simroute.models.traffic_mix import streamed_share
 from simroute.studies.comparison.promise import describe_promise
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ def workload_rows(study: Comparison) -> list[list[str]]:
     }[scenario.abandoned]
     return [
         ["rate", "from a trace" if load.trace else rate],
-        ["streamed", f"{load.streamed * 100:g} % of requests"],
+        ["streamed", f"{streamed_share(load) * 100:.4g} % of requests"],
         ["output limit", f"{load.max_output_tokens:,} tokens"],
         *(_task_row(name, task, load) for name, task in load.tasks.items()),
         *_weight_rows(load),
@@ -135,11 +137,21 @@ def _task_row(name: str, task: spec.Task, load: spec.Workload) -> list[str]:
             f"{length.median:,.0f} tokens {way} (median; sd of log {length.sigma:g})"
             for length, way in ((task.input_tokens, "in"), (task.output_tokens, "out"))
         )
-    return [f"task {name}", f"weight {task.share:g}; {sizes}"]
+    streamed = "" if task.streamed is None else f"; {task.streamed * 100:g} % streamed"
+    return [f"task {name}", f"{_share_words(task.share)}; {sizes}{streamed}"]
+
+
+def _share_words(share: float | dict[str, float]) -> str:
+    if not isinstance(share, dict):
+        return f"weight {share:g}"
+    return f"weight by feature: {', '.join(f'{name} {each:g}' for name, each in share.items())}"
 
 
 def _weight_rows(load: spec.Workload) -> list[list[str]]:
     """Users and features with their weights."""
+    if isinstance(load.users, int):
+        words = f"{load.users:,} (Zipf's law, exponent {load.users_exponent:g})"
+        return [["users", words], *_weight_rows(replace(load, users={}))]
     return [
         [kind, ", ".join(f"{name} {weight:g}" for name, weight in weights.items()) + " (weights)"]
         for kind, weights in (("users", load.users), ("features", load.features))
