@@ -13,10 +13,16 @@ COLUMNS = {
     "cost_per_1k_requests_usd": ("USD for 1,000 requests", "USD"),
     "cost_per_month_usd": ("USD a month", "USD"),
     "quality_mean": ("quality", "share"),
-    "time_on_failing_target_s": ("time on the failing target", "s"),
-    "detection_s": ("outage noticed after", "s"),
 }
 """Metric -> column head and unit."""
+IN_OUTAGES = {
+    "detection_s": ("outage noticed after", "s"),
+    "time_on_failing_target_s": ("time on the failing target", "s"),
+    "failover_p95_s": ("failover takes, p95", "s"),
+}
+"""The same for what policies did in outages."""
+NOTHING = {"detection_s": "never", "failover_p95_s": "none"}
+"""Metric -> what stands in an outage for one that has no value."""
 VERBS = {
     None: ("may or may not keep it", "may or may not keep it"),
     False: ("misses it", "miss it"),
@@ -95,12 +101,7 @@ def policy_table(run: RunDocuments) -> MarkedTable:
     """A row for each policy: whether it keeps the promise, and the metrics of `COLUMNS` that any
     policy has."""
     verdict = {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
-    metrics = [
-        name
-        for name in COLUMNS
-        if name == "success_rate"
-        or any(run.metric(policy, name)["mean"] for policy in run.policies)
-    ]
+    metrics = [name for name in COLUMNS if name == "success_rate" or _any(run, name)]
     rows = [
         [
             Cell(clean(policy, 40)),
@@ -114,15 +115,32 @@ def policy_table(run: RunDocuments) -> MarkedTable:
     )
 
 
+def outage_table(run: RunDocuments) -> MarkedTable | None:
+    """A row for each policy: when it noticed outages, how long it still sent to the failing target,
+    and how long a failover takes. None where there was no outage."""
+    if not _any(run, "time_on_failing_target_s", "detection_s", "undetected"):
+        return None
+    rows = [
+        [Cell(clean(policy, 40)), *(_metric_cell(run, policy, name) for name in IN_OUTAGES)]
+        for policy in run.policies
+    ]
+    return MarkedTable(["policy", *(head for head, _ in IN_OUTAGES.values())], rows)
+
+
+def _any(run: RunDocuments, *metrics: str) -> bool:
+    """Whether any policy has any of these, and not 0."""
+    return any(run.mean(policy, name) for name in metrics for policy in run.policies)
+
+
 def _metric_cell(run: RunDocuments, policy: str, name: str) -> Cell:
     interval = run.metric(policy, name)
     mark = run.evidence["marks"].get(name, {}).get(policy, "")
     if interval["mean"] is None:
         count = f" ({run.mean(policy, 'requests'):,.0f} requests)" if name == "success_rate" else ""
-        return Cell(f"n/a{count}", mark)
+        return Cell(f"{NOTHING.get(name, 'n/a')}{count}", mark)
     missed = run.mean(policy, "undetected") if name == "detection_s" else None
     unnoticed = f"; {missed:.3g} not noticed" if missed else ""
-    return Cell(span(**interval, unit=COLUMNS[name][1]) + unnoticed, mark)
+    return Cell(span(**interval, unit=(COLUMNS | IN_OUTAGES)[name][1]) + unnoticed, mark)
 
 
 def difference_table(run: RunDocuments) -> Table:

@@ -121,7 +121,7 @@ def _given_outages(run: RunDocuments) -> str:
 
 def _section(run: RunDocuments, title: str, exhibits: dict[str, Exhibit]) -> str:
     intro = f"<p>{escape(INTRO[title])}</p>" if title in INTRO else ""
-    weather = _weather(run) if title == "What happened" else ""
+    weather = _weather(run) + _in_outages(run) if title == "What happened" else ""
     return intro + weather + "".join(render_exhibit(*each) for each in exhibits.items())
 
 
@@ -151,6 +151,12 @@ def _weather(run: RunDocuments) -> str:
         "Outages are shaded grey, spells of 429s from a target brown, price steps are dashed lines."
     )
     return table + _omission(len(weather) - MOST_WEATHER) + small(legend)
+
+
+def _in_outages(run: RunDocuments) -> str:
+    """What policies did in outages, where there were any."""
+    table = answer.outage_table(run)
+    return "" if table is None else render_marked_table(table)
 
 
 def _omission(count: int) -> str:

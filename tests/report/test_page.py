@@ -14,6 +14,7 @@ import simroute as sr
 from report.conftest import BREAKOUT, FORMULA, IMAGE, LONG, MARKS, SCRIPT, SHORT
 from simroute.config.loading import load
 from simroute.report import SECTIONS, Picture, RunDocuments, draw_pictures, render_page
+from simroute.report.answer import outage_table
 from simroute.studies.comparison.evidence import page_evidence
 from simroute.studies.run import run_study
 from simroute.text import span
@@ -351,3 +352,21 @@ def test_a_replay_without_weather_of_its_own_does_not_call_the_log_s_weather_fai
     words = Seen((replayed.out / "report.html").read_text(encoding="utf-8")).words
     assert "The weather was fair" not in words
     assert "Nothing was laid over the log" in words
+
+
+def test_the_table_of_an_outage_has_when_it_was_noticed_and_how_long_a_failover_takes(ordinary):
+    """A policy without a breaker notices nothing and has no failover."""
+    run = RunDocuments(ordinary.summary, page_evidence(ordinary))
+    table = outage_table(run)
+    assert table is not None
+    cells = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
+    assert cells["direct"][::2] == ["never", "none"]
+    metrics = ordinary.intervals["circuit_breaker"]
+    assert cells["circuit_breaker"][0].startswith(span(*metrics["detection_s"], unit="s"))
+    assert cells["circuit_breaker"][2] == span(*metrics["failover_p95_s"], unit="s")
+
+
+def test_without_an_outage_there_is_no_such_table():
+    """Though some calls fall over even then."""
+    fair = run_study(load("compare", "steady", ["failover"], ["scenario.horizon=300s"], 1, 2))
+    assert outage_table(RunDocuments(fair.summary, page_evidence(fair))) is None
