@@ -38,6 +38,32 @@ class RowFormat:
         return {name: records[name].copy() for name in self._type.names or ()}
 
 
+class SparseFormat:
+    """Rows of which most are usual in some columns: those are packed by themselves, and only for
+    rows that differ.
+
+    usual: the value of such a column, or the name of another that it is equal to.
+    pack(*row): all other columns; pack_detail(*row): these; both in the order of `columns`.
+    """
+
+    def __init__(self, columns: Mapping[str, Any], usual: Mapping[str, Any]) -> None:
+        self._kinds, self._usual = columns, usual
+        self._rows = RowFormat({name: columns[name] for name in columns if name not in usual})
+        self._details = RowFormat({name: columns[name] for name in columns if name in usual})
+        self.pack, self.pack_detail = self._rows.pack, self._details.pack
+
+    def columns(self, rows: list[bytes], details: Mapping[int, bytes]) -> Chunk:
+        """Returns all columns, each an array of its own. details: by place among the rows."""
+        known = self._rows.columns(rows)
+        for name, value in self._usual.items():
+            known[name] = np.full(len(rows), known.get(value, value), self._kinds[name])
+        if details:
+            places = np.fromiter(details, np.int64)
+            for name, column in self._details.columns(list(details.values())).items():
+                known[name][places] = column
+        return {name: known[name] for name in self._kinds}
+
+
 ATTEMPTS: dict[str, Any] = {
     "request_id": np.int64,
     "replica": np.int32,
@@ -58,7 +84,18 @@ ATTEMPTS: dict[str, Any] = {
     "probe": np.bool_,
     "cause": np.int32,
 }
-ATTEMPT_ROW = RowFormat(ATTEMPTS)
+ATTEMPT_ROW = SparseFormat(
+    ATTEMPTS,
+    {
+        "left_s": "end_s",
+        "status": 200,
+        "error": 0,
+        "retry_after_s": np.nan,
+        "abandoned": False,
+        "cause": 0,
+    },
+)
+"""Usual is a whole answer that somebody waited for."""
 EVENTS: dict[str, Any] = {
     "t_s": np.float64,
     "replica": np.int32,
@@ -91,12 +128,14 @@ class Names:
 class Ledger:
     """The rows of one run. Every chunk is given to each of `sinks` once, in order.
 
-    attempts: rows packed by `ATTEMPT_ROW`. events: tuples of the columns of `EVENTS`.
+    attempts: rows packed by `ATTEMPT_ROW`; details: of the unusual ones, by place among them.
+    events: tuples of the columns of `EVENTS`.
     """
 
     def __init__(self, sinks: list[Sink]) -> None:
         self._sinks = sinks
         self.attempts: list[bytes] = []
+        self.details: dict[int, bytes] = {}
         self.events: list[tuple[Any, ...]] = []
         self.errors, self.event_names, self.layers = Names(("",)), Names(), Names()
         self.causes = Names(("",))
@@ -123,8 +162,9 @@ class Ledger:
 
     def _flush_attempts(self) -> None:
         if self.attempts:
-            chunk = ATTEMPT_ROW.columns(self.attempts)
+            chunk = ATTEMPT_ROW.columns(self.attempts, self.details)
             self.attempts.clear()
+            self.details.clear()
             self.emit("attempts", chunk)
 
     def _flush_events(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simroute.core import Outcome, Rest
 from simroute.ledger import CACHED, OUTCOMES
 from simroute.worlds.sim.kernel import Task
-from simroute.worlds.sim.rows import DETAIL_ROW, REQUEST_ROW, emit_requests
+from simroute.worlds.sim.rows import REQUEST_ROW, emit_requests
 
 if TYPE_CHECKING:
     from simroute.models.workload import Block
@@ -18,7 +18,7 @@ OK, FAILED, REJECTED, TRUNCATED = (
     OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated")
 )
 NOBODY: frozenset[str] = frozenset()
-pack, pack_detail = REQUEST_ROW.pack, DETAIL_ROW.pack
+pack, pack_detail = REQUEST_ROW.pack, REQUEST_ROW.pack_detail
 
 
 Answer = tuple[int, float, bool]

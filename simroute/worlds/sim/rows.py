@@ -7,46 +7,50 @@ from typing import Any
 
 import numpy as np
 
-from simroute.ledger import OUTCOMES, Ledger, RowFormat
+from simroute.ledger import CACHED, OUTCOMES, Ledger, SparseFormat
 
-REQUEST: dict[str, Any] = {
-    "end_s": np.float64,
-    "target": np.int32,
-    "ttft_s": np.float64,
-    "cost_nano": np.int64,
-    "quality": np.float64,
-    "ungraded": np.bool_,
-}
-"""What is known of any request when it has closed; its block knows the rest."""
-PLAIN: dict[str, tuple[Any, Any]] = {
-    "seen_tokens": (np.int64, -1),  # that the caller has seen; -1: all of the answer
-    "outcome": (np.int8, OUTCOMES.index("ok")),
-    "error": (np.int32, 0),
-    "attempts": (np.int32, 1),
-    "wasted_nano": (np.int64, 0),
-    "cached": (np.int8, 0),
-    "false_hit": (np.bool_, False),
-    "failover_s": (np.float64, np.nan),
-    "forbidden": (np.bool_, False),
-    "cause": (np.int32, 0),
-}
-"""The rest, and what it is of a request that was answered by its only send."""
-REQUEST_ROW = RowFormat(REQUEST)
-DETAIL_ROW = RowFormat({name: kind for name, (kind, _) in PLAIN.items()})
+REQUEST_ROW = SparseFormat(
+    {
+        "end_s": np.float64,
+        "seen_tokens": np.int64,  # that the caller has seen; -1: all of the answer
+        "outcome": np.int8,
+        "error": np.int32,
+        "target": np.int32,
+        "attempts": np.int32,
+        "ttft_s": np.float64,
+        "cost_nano": np.int64,
+        "wasted_nano": np.int64,
+        "quality": np.float64,
+        "cached": np.int8,
+        "false_hit": np.bool_,
+        "failover_s": np.float64,
+        "ungraded": np.bool_,
+        "forbidden": np.bool_,
+        "cause": np.int32,
+    },
+    {
+        "seen_tokens": -1,
+        "outcome": OUTCOMES.index("ok"),
+        "error": 0,
+        "attempts": 1,
+        "wasted_nano": 0,
+        "cached": CACHED["no"],
+        "false_hit": False,
+        "failover_s": np.nan,
+        "forbidden": False,
+        "cause": 0,
+    },
+)
+"""What is known of a request when it has closed; its block knows the rest. Usual is one that was
+answered by its only send."""
 
 
 def emit_requests(
     ledger: Ledger, block: Any, rows: list[bytes], details: Mapping[int, bytes]
 ) -> None:
     """Hands the rows of a block whose requests have all closed to the ledger, as columns. details:
-    by place in the block, `DETAIL_ROW` of those that are not `PLAIN`."""
-    closed = REQUEST_ROW.columns(rows)
-    for name, (kind, value) in PLAIN.items():
-        closed[name] = np.full(block.size, value, kind)
-    if details:
-        places = np.fromiter(details, np.int64)
-        for name, column in DETAIL_ROW.columns(list(details.values())).items():
-            closed[name][places] = column
+    by place in the block, of the unusual ones."""
+    closed = REQUEST_ROW.columns(rows, details)
     tokens = closed["seen_tokens"]
     chunk = {
         "request_id": np.arange(block.first, block.first + block.size),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from simroute.models.deployment import DeploymentModel
 
 new = tuple.__new__
-pack = ATTEMPT_ROW.pack
+pack, pack_detail = ATTEMPT_ROW.pack, ATTEMPT_ROW.pack_detail
 
 
 class Attempt(Service):
@@ -153,17 +153,11 @@ class Attempt(Service):
                 upstream.index,
                 self.start_s,
                 now,
-                now,
-                200,
-                0,
-                math.nan,
                 tokens_in,
                 tokens_out,
                 cached if tokens_in else 0,
                 nano,
-                False,
                 self.probe,
-                0,
             )
         )
         self.awaited = None  # no cycle: a first token knows its rest, and that its attempt
@@ -222,7 +216,15 @@ class Attempt(Service):
         """Makes its row, and closes the request if this was the last of it."""
         request, upstream = self.request, self.upstream
         retry_after, abandoned, now = self.retry_after, self.abandoned, upstream.kernel.env._now
-        error = "abandoned" if abandoned else self.error
+        error, ledger = "abandoned" if abandoned else self.error, upstream.ledger
+        ledger.details[len(ledger.attempts)] = pack_detail(
+            self.left if abandoned else now,
+            499 if abandoned else self.status,
+            ledger.errors.code(error) if error else 0,
+            math.nan if retry_after is None else retry_after,
+            abandoned,
+            ledger.causes.code(self.cause),
+        )
         upstream.add_row(
             pack(
                 request.id,
@@ -232,17 +234,11 @@ class Attempt(Service):
                 upstream.index,
                 self.start_s,
                 now,
-                self.left if abandoned else now,
-                499 if abandoned else self.status,
-                upstream.ledger.errors.code(error) if error else 0,
-                math.nan if retry_after is None else retry_after,
                 tokens_in,
                 tokens_out,
                 request.block.cached_tokens[request.i] if tokens_in else 0,
                 nano,
-                abandoned,
                 self.probe,
-                upstream.ledger.causes.code(self.cause),
             )
         )
         self.awaited = None  # no cycles: a first token knows its rest, and that its attempt
