@@ -261,6 +261,8 @@ class _LinearTimes:
         search = getattr(self._few(), family)
         tries = 250 * (self.slopes + 1)
         rough, _ = minimize_from(lambda theta: search(theta)[0], starts, tries)
+        if len(self.seconds) <= SEARCH_CALLS:  # the search was of all calls
+            return descend(getattr(self, family), [rough])
         # no gradient leads away from a slope of nothing: also from a hundredth of the times
         least = 0.01 * np.median(self.seconds) / np.maximum(self.factors.mean(axis=1), 1e-12)
         raised = np.append(np.maximum(rough[: self.slopes], np.log(least)), rough[self.slopes :])
