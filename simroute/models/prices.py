@@ -242,6 +242,31 @@ def _converted(prices: ModelPrice) -> Price:
     return price(-1, tuple((edge, price(edge)) for edge in edges))
 
 
+class ListedModel(NamedTuple):
+    """A model of the catalogue as a scenario names it, and its price of a day. `first`: the day
+    from which the catalogue knows prices of it, where that is told."""
+
+    provider: str
+    model: str
+    price: Price
+    deprecated: bool
+    first: str | None
+
+
+def catalogue_models(day: str | None) -> list[ListedModel]:
+    """Every model of the catalogue with its price at noon UTC of a day (YYYY-MM-DD; None: the day
+    of its release), by provider and name."""
+    from genai_prices.data import providers
+
+    names = sorted((one.id, entry.id) for one in providers for entry in one.models)
+    models = []
+    for provider, model in names:
+        notes = catalogue_notes(provider, model)
+        price = catalogue_price(provider, model, day)
+        models.append(ListedModel(provider, model, price, notes.deprecated, notes.first))
+    return models
+
+
 @lru_cache(maxsize=1)
 def catalogue_release() -> str:
     """The day of the catalogue's release, as far as its data tell: the latest day from which a

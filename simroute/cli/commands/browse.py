@@ -23,17 +23,37 @@ KINDS = {
     "metrics": "metric",
 }
 """What can be listed -> the name of one of them."""
+CATALOGUE = ("models", "prices")
+"""What can be listed of the price catalogue, which is not ours to describe."""
+PILOT = "direct"
+"""The policy under which a scenario's first requests are played, to tell how long it takes."""
 NEUTRAL = ("requests", "breaker_opened", "half_open_probes", "utilisation")
 """Metrics of which neither more nor less is better."""
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(list(KINDS)), required=False)
+@click.argument("kind", type=click.Choice([*KINDS, *CATALOGUE]), required=False)
+@click.option(
+    "--date",
+    "day",
+    metavar="YYYY-MM-DD",
+    help="With models or prices: those of this day. [that of the catalogue's release]",
+)
 @plugin_option
-def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
+def list_command(kind: str | None, day: str | None, plugins: tuple[Path, ...]) -> int:
     """Names, one a line; on a terminal with what each is for. Without KIND everything, as
-    `describe` takes it: policy=failover."""
+    `describe` takes it: policy=failover.
+
+    `list models` tells every provider and model that a scenario may name without a price of its
+    own, `list prices` what they cost.
+    """
+    _check_day(kind, day)
     load_plugins(plugins)
+    if kind in CATALOGUE:
+        from simroute.cli.render.price_list import model_rows, price_rows
+
+        pages.show((price_rows if kind == "prices" else model_rows)(day))
+        return 0
     kinds = [kind] if kind else list(KINDS)
     if on_terminal():
         pages.show(part for each in kinds for part in _section(each, titled=kind is None))
@@ -42,6 +62,22 @@ def list_command(kind: str | None, plugins: tuple[Path, ...]) -> int:
         for name in names(each):
             click.echo(escaped(name if kind else f"{KINDS[each]}={name}"))
     return 0
+
+
+def _check_day(kind: str | None, day: str | None) -> None:
+    """Refuses a date that is none, or beside other kinds. Raises InputError."""
+    from datetime import date
+
+    from simroute.errors import InputError
+
+    if day is None:
+        return
+    if kind not in CATALOGUE:
+        raise InputError("--date: goes with list prices and list models, which have a date")
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        raise InputError(f"--date {day!r}: write a day as YYYY-MM-DD, such as 2026-01-31") from None
 
 
 def _section(kind: str, titled: bool) -> pages.Page:
@@ -102,8 +138,9 @@ def _about(kind: str, name: str) -> str:
 @plugin_option
 def describe_command(name: str, as_schema: bool, plugins: tuple[Path, ...]) -> int:
     """What a scenario, policy, layer, metric or format is. `describe scenario` tells every key of a
-    scenario file, `describe scenario.outages` those of a section; `describe policy=cascade` says
-    which one is meant where a layer has the same name.
+    scenario file, `describe scenario.outages` those of a section, `describe breaker.cooldown` or
+    `describe workload.rate` one key; `describe policy=cascade` says which one is meant where a
+    layer has the same name.
     """
     load_plugins(plugins)
     if as_schema:
@@ -133,6 +170,7 @@ def _schema(name: str) -> str:
 def _find_page(name: str) -> tuple[pages.Page, list[str]]:
     """The page of a name, and other things of the same name. Raises InputError."""
     from simroute.config import reference
+    from simroute.config.key_lookup import key_names, key_owners
     from simroute.errors import InputError, nearest
 
     if name.endswith((".yaml", ".yml")) or "/" in name:
@@ -147,8 +185,11 @@ def _find_page(name: str) -> tuple[pages.Page, list[str]]:
         return pages.section(sections[name]), []
     prefix, _, bare = name.rpartition("=")
     kinds = [kind for kind in PAGES if prefix in ("", KINDS[kind]) and bare in names(kind)]
+    if not kinds and not prefix and (found := key_owners(bare)):
+        return pages.keys(bare, found), []
     if not kinds:
         known = [*(name for kind in KINDS for name in names(kind)), "scenario", *sections]
+        known += key_names(bare)
         raise InputError(f"nothing is called {name!r}; {nearest(bare, known)}")
     return PAGES[kinds[0]](bare), [f"{KINDS[kind]}={bare}" for kind in kinds[1:]]
 
@@ -164,9 +205,14 @@ def _scenario(name: str) -> pages.Page:
     from simroute.cli.render.scenario import scenario_page
     from simroute.config import catalogue
     from simroute.config.loading import load
+    from simroute.errors import InputError
 
     text = catalogue.find("scenarios", name).read_text(encoding="utf-8-sig")
-    return scenario_page(name, load("describe", name, []), text)
+    try:
+        configuration = load("describe", name, [PILOT])
+    except InputError:  # of a policy of that name of the user's own, if it can be read without
+        configuration = load("describe", name, [])
+    return scenario_page(name, configuration, text)
 
 
 def _policy(name: str) -> pages.Page:

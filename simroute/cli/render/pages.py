@@ -153,6 +153,15 @@ def layer(reference: LayerReference) -> Page:
     yield from _example(reference)
 
 
+def keys(name: str, owners: Iterable[tuple[str, list[Parameter]]]) -> Page:
+    """A key, and those below it; of a layer, of a scenario, or one of each."""
+    for number, (owner, rows) in enumerate(owners):
+        if number:
+            yield ""
+        yield from head(name, owner)
+        yield from parameters(rows)
+
+
 def section(reference: SectionReference) -> Page:
     """What a section of a scenario file is for, its keys, and an example."""
     yield from head(reference.key, "section of a scenario file")

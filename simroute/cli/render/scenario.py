@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from simroute.cli.render import pages
-from simroute.cli.terminal import duration, escaped
+from simroute.cli.terminal import escaped
 from simroute.config.configuration import Configuration
 from simroute.models import spec
+from simroute.models.expected_traffic import ExpectedTraffic
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import (
@@ -17,6 +19,7 @@ from simroute.models.traffic_mix import (
     task_weight,
 )
 from simroute.studies.comparison.promise import describe_promise
+from simroute.text import duration
 
 
 def scenario_page(name: str, configuration: Configuration, text: str) -> pages.Page:
@@ -55,6 +58,7 @@ def _facts(configuration: Configuration) -> list[tuple[str, str]]:
     state = "shared" if gateway.shared else "of their own"
     facts = {
         "traffic": _traffic(configuration),
+        "to run": _effort(configuration),
         "tasks": _tasks(scenario.workload),
         "users": _users(scenario.workload),
         "promise": describe_promise(scenario),
@@ -75,13 +79,58 @@ def _budget(budget: spec.Budget | None) -> str:
     return f"${budget.usd:,g} a {budget.period}{reset}"
 
 
+def _effort(configuration: Configuration) -> str:
+    """How many requests a replication is, and about how long it takes here."""
+    from simroute.experiment.pace import measure_pace
+
+    policy = next(iter(configuration.policies), None)
+    pace = None if policy is None else measure_pace(configuration, policy)
+    requests = _expected_requests(configuration)
+    if pace is None:
+        return f"about {requests:,.0f} requests a replication"
+    return (
+        f"about {requests:,.0f} requests a replication, {_about(requests / pace)} on this machine "
+        f"under {policy}, by its first requests; more layers take longer, compare plays 20 "
+        f"replications of each policy"
+    )
+
+
+def _about(seconds: float) -> str:
+    """A duration that is only roughly known."""
+    if seconds < 1:
+        return "less than a second"
+    size = 10.0 ** math.floor(math.log10(seconds))
+    return f"about {duration(round(seconds / size) * size)}"
+
+
+def _expected_requests(configuration: Configuration) -> float:
+    scenario = configuration.scenario
+    if configuration.trace is not None:
+        return configuration.expected_requests
+    return ExpectedTraffic(scenario.workload, scenario.workload.rate).requests(0, scenario.horizon)
+
+
+def _peak(load: spec.Workload, horizon: float) -> str:
+    """The highest rate of the profile within the horizon, and when it is first reached, where the
+    rate changes."""
+    if load.rate <= 0 or not (load.profile.hours or load.profile.days):
+        return ""
+    traffic = ExpectedTraffic(load, load.rate)
+    last = min(horizon, 7 * 86_400.0)
+    starts = [at for at in range(0, int(last) + 1, 900) if at + 1 <= last] or [0]
+    rates = [traffic.requests(at, at + 1) for at in starts]
+    peak = max(rates)
+    at = duration(starts[rates.index(peak)])
+    return f" on average, {peak:.3g}/s at its peak ({at} after the start)"
+
+
 def _traffic(configuration: Configuration) -> str:
     load, horizon = configuration.scenario.workload, configuration.scenario.horizon
     trace = configuration.trace
     requests = (
         f"{trace.requests:,} requests of a trace"
         if trace is not None
-        else f"{load.rate:g}/s, about {load.rate * horizon:,.0f} requests"
+        else f"{load.rate:g}/s{_peak(load, horizon)}"
     )
     repeats = f", {_percent(load.repeats.share)} asked before" if load.repeats.share else ""
     return f"{requests} in {duration(horizon)}, {_percent(streamed_share(load))} streamed{repeats}"

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from commands import ran
 from simroute.cli import main
 from simroute.cli.terminal import duration, escaped
 from simroute.config import reference
 from simroute.core import registry
 from simroute.metrics import METRICS
+from simroute.models.price_notes import describe_price
+from simroute.models.prices import catalogue_price
 
 ROOT = Path(__file__).parents[3]
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -152,7 +155,7 @@ def test_a_scenario_is_described_by_question_table_and_file(capsys):
             "What do forty",
             "99.00 % of requests succeed within",
             "3, 15",
-            "40m to 1h20m",
+            "40 min to 80 min",
             "The file",
             "repeats: {share",
         )
@@ -248,3 +251,78 @@ def test_control_characters_are_shown_and_durations_are_written_as_in_a_file():
         "1d1h",
         "4764.5s",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "owners", "words"),
+    [
+        ("breaker.cooldown", ["layer breaker"], ["duration, more than 0", "30s"]),
+        ("policy.retry.backoff.initial", ["layer retry"], ["the first pause"]),
+        ("workload.rate", ["a scenario file"], ["mean arrivals"]),
+        ("scenario.outages.june.error_share", ["a scenario file"], ["0 to 1"]),
+        ("budget.usd", ["layer budget", "a scenario file"], ["USD, at least 0"]),
+    ],
+)
+def test_one_key_is_described(name, owners, words, capsys):
+    """Of a layer or of a scenario, or of both where both have it; names are the user's own."""
+    text = said(capsys, "describe", name)
+    assert [line.partition("(key of ")[2] for line in text.splitlines() if "(key of " in line] == [
+        f"{'the ' if owner.startswith('layer') else ''}{owner})" for owner in owners
+    ]
+    assert all(word in text for word in words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("breaker.cooldwn", "breaker.cooldown"), ("workload.rat", "workload.rate")],
+)
+def test_a_key_that_is_none_is_refused_with_the_nearest(typed, meant):
+    """Of the layer that is named, or of a scenario."""
+    done = ran("describe", typed)
+    assert done.returncode == 2
+    assert f"did you mean {meant}?" in done.stderr
+
+
+def test_prices_of_a_day_are_those_that_a_run_of_it_pays():
+    """Each listed model can be named in a scenario, and costs there what the list says."""
+    done = ran("list", "prices", "--date", "2026-01-15")
+    head, *rows = done.stdout.splitlines()[1:]
+    assert "(2026-01-15)" in head
+    assert len(rows) > 100
+    for row in rows[:: len(rows) // 25]:
+        provider, model, price = re.split(r"\s{2,}", row)[:3]
+        assert describe_price(catalogue_price(provider, model, "2026-01-15")) == price
+    models = ran("list", "models").stdout.splitlines()[2:]
+    assert [line.split()[:2] for line in models] == [line.split()[:2] for line in rows]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["prices", "--date", "15.1.2026"], "YYYY-MM-DD"),
+        (["layers", "--date", "2026-01-15"], "list"),
+    ],
+)
+def test_a_date_that_is_none_or_not_asked_for_is_refused(words, why):
+    """One line."""
+    done = ran("list", *words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert why in done.stderr
+
+
+def test_a_scenario_tells_its_peak_beside_its_mean_and_how_much_there_is_to_run(tmp_path):
+    """From the profile: its highest hour by the mean one; requests of the whole horizon."""
+    hours = [1] * 11 + [5] + [2] * 12
+    text = (
+        f"about: x?\nhorizon: 12h\nworkload: {{rate: 3, profile: {{hours: {hours}}}}}\n"
+        "deployments: {a: {provider: x, model: m, price: {input: 1, output: 2}}}\n"
+    )
+    (tmp_path / "s.yaml").write_text(text, encoding="utf-8")
+    lines = ran("describe", str(tmp_path / "s.yaml")).stdout.splitlines()
+    traffic, effort = (
+        next(line for line in lines if line.startswith(word)) for word in ("traffic", "to run")
+    )
+    peak = 3 * 24 * 5 / sum(hours)
+    assert f"3/s on average, {peak:.3g}/s at its peak (11 h after the start)" in traffic
+    assert f"about {3 * 24 * 3600 * sum(hours[:12]) / sum(hours):,.0f} requests" in effort
+    assert "on this machine" in effort
