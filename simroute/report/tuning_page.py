@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
 
@@ -24,7 +24,7 @@ from simroute.report.html import (
     small,
 )
 from simroute.report.picture import Cell, Json, MarkedTable, Picture, Table
-from simroute.text import clean, difference_span, setting_text, span
+from simroute.text import clean, difference_span, joined, setting_text, span
 
 ALWAYS_SHOWN = (
     "success_rate",
@@ -32,6 +32,9 @@ ALWAYS_SHOWN = (
     "cost_per_1k_requests_usd",
     "quality_mean",
 )
+LEAST = 0.01
+"""Share of the variance between settings below which a parameter's effect is not told from
+chance."""
 STATES = {"broken": "no", "not shown": "open", "unknown": "open", "met": "yes"}
 """State of a constraint -> mark, the worst first."""
 
@@ -123,7 +126,7 @@ def _settings(summary: Json) -> MarkedTable:
 
 
 def _extent(values: list[Any], is_range: bool) -> str:
-    if is_range and values:
+    if is_range and values and values[0] != values[-1]:
         return f"{setting_text(values[0])} to {setting_text(values[-1])}"
     return ", ".join(map(setting_text, values))
 
@@ -225,9 +228,27 @@ def _front(summary: Json, charts: dict[str, Json]) -> str:
 
 
 def _effects(summary: Json, charts: dict[str, Json]) -> str:
-    return _panels("main_effects", figures.main_effects(summary), charts) + _panels(
-        "pairs", figures.pairs(summary), charts
+    panels = _panels("main_effects", figures.main_effects(summary), charts)
+    return (
+        paragraphs(_importance(summary)) + panels + _panels("pairs", figures.pairs(summary), charts)
     )
+
+
+def _importance(summary: Json) -> Iterator[str]:
+    """A sentence for each objective: which parameters mattered, in order."""
+    for objective in summary["gain"]:
+        rows = [row for row in summary.get("importance", ()) if row["objective"] == objective]
+        strong = [row for row in rows if (row["share"] or 0.0) >= LEAST]
+        weak = [clean(row["parameter"], 60) for row in rows if row not in strong]
+        named = joined(
+            f"{clean(row['parameter'], 60)} ({100 * row['share']:.0f} %)" for row in strong
+        )
+        of = "of the differences between settings"
+        if strong:
+            rest = f"; {joined(weak)}: no effect to be told from chance" if weak else ""
+            yield f"What mattered for {clean(objective, 60)}, by its share {of}: {named}{rest}."
+        elif weak:
+            yield f"Nothing mattered for {clean(objective, 60)}, as far as these runs tell."
 
 
 def _search(summary: Json, charts: dict[str, Json]) -> str:

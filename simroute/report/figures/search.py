@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simroute.report.colors import GREY, KINDS
-from simroute.report.picture import Json, Picture, Table, label
+from simroute.report.picture import Json, Picture, Table, label, note
 from simroute.text import percent
 
 
@@ -42,11 +42,11 @@ def settings(summary: Json) -> Picture | None:
         "yaxis": {"title": {"text": gain}},
     }
     if bound is not None:
-        layout["shapes"] = [dashed_line("x", bound)]
+        add_bound(layout, bound, [value for value in x.values() if value is not None])
     caption = (
         "Each point is a setting, by its means over the replications of the search that it has "
-        "run, and its mean difference from the start; the "
-        "dashed line is the constraint's bound."
+        "run, and its mean difference from the start; the dashed line is the constraint's bound, "
+        "or an arrow shows where it lies."
     )
     table = _settings_table(rows, x, title, objective)
     return Picture("What does keeping the promise cost?", caption, data, layout, table)
@@ -145,6 +145,20 @@ def first_objective(summary: Json) -> str:
 def metric_of(objective: str) -> str:
     """The metric of an objective."""
     return objective.split()[-1]
+
+
+def add_bound(layout: Json, bound: float, drawn: list[float]) -> None:
+    """Adds a bound of the x axis to a layout: a dashed line, or an arrow at the edge where the line
+    would squeeze what is drawn into less than half of the width."""
+    low, high = min(drawn, default=bound), max(drawn, default=bound)
+    if not drawn or low == high or 2 * low - high <= bound <= 2 * high - low:
+        layout.setdefault("shapes", []).append(dashed_line("x", bound))
+        return
+    left = bound < low
+    text = f"← bound {bound:g}" if left else f"bound {bound:g} →"
+    edge: Json = {"xref": "paper", "xanchor": "left" if left else "right"}
+    edge |= {"yref": "paper", "yanchor": "bottom", "font": {"size": 11}}
+    layout.setdefault("annotations", []).append(note(text, 0 if left else 1, 1, **edge))
 
 
 def dashed_line(letter: str, value: float) -> Json:

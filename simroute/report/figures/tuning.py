@@ -3,12 +3,19 @@ of pairs of them."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from simroute.metrics import METRICS
 from simroute.report.colors import DARK, KINDS, LATE, PALE, Look, policy_looks
 from simroute.report.figures import search
-from simroute.report.figures.search import dashed_line, figure_text, first_objective, metric_of
+from simroute.report.figures.search import (
+    add_bound,
+    dashed_line,
+    figure_text,
+    first_objective,
+    metric_of,
+)
 from simroute.report.picture import (
     Json,
     Picture,
@@ -28,6 +35,8 @@ SETTINGS = {
 }
 """The two settings of a search; other policies have their own looks."""
 GOOD, WORSE = KINDS[0], LATE
+MIN_BAR = 3
+"""Candidates from which on a mean has an interval: with two it is 12.7 standard errors wide."""
 UNITS = {1.0: "", 100.0: ", %"}
 """Scale of a metric -> unit in the title of an axis; of a difference in `DIFFERENCE_UNITS`."""
 DIFFERENCE_UNITS = {1.0: "", 100.0: ", points"}
@@ -88,12 +97,16 @@ def _standing(
             "automargin": True,
             "range": [len(settings) - 0.5, -0.5],
         },
-        "shapes": [
-            dashed_line("x", row["bound"] * scale)
-            for row in summary["constraints"]
-            if row["metric"] == metric
-        ],
     }
+    drawn = [
+        scale * each[end]
+        for _, each in figures
+        for end in ("low", "mean", "high")
+        if each[end] is not None
+    ]
+    for row in summary["constraints"]:
+        if row["metric"] == metric:
+            add_bound(layout, row["bound"] * scale, drawn)
     caption = (
         "Means with 95 % intervals; a dashed line is the bound that must be kept. All met the same "
         "weather, so that differences are surer than these "
@@ -132,12 +145,19 @@ def _error_bars(intervals: list[Json], scale: float) -> Json:
 
 
 def main_effects(summary: Json) -> list[Picture]:
-    """One panel for each parameter and objective."""
-    return [_effect(effect) for effect in summary["main_effects"] if effect["bins"]]
+    """One panel for each parameter and objective, those of what matters most first."""
+    good = {row["name"]: row for row in summary["parameters"]}
+    order = [(row["objective"], row["parameter"]) for row in summary.get("importance", ())]
+    effects = [effect for effect in summary["main_effects"] if effect["bins"]]
+    if order:
+        effects.sort(key=lambda each: order.index((each["objective"], each["parameter"])))
+    return [_effect(effect, good.get(effect["parameter"])) for effect in effects]
 
 
-def _effect(effect: Json) -> Picture:
+def _effect(effect: Json, parameter: Json | None) -> Picture:
+    """`parameter`: what is known of its good values."""
     bins, scale = effect["bins"], _scale(effect["objective"])
+    sure = [row if row["count"] >= MIN_BAR else row | {"high": None} for row in bins]
     data = [
         {
             "type": "scatter",
@@ -145,9 +165,12 @@ def _effect(effect: Json) -> Picture:
             "showlegend": False,
             "x": [label(_bin_name(row)) for row in bins],
             "y": [_times(row["mean"], scale) for row in bins],
-            "error_y": _error_bars(bins, scale),
+            "error_y": _error_bars(sure, scale),
             "line": {"color": KINDS[0]},
-            "marker": {"size": 8},
+            "marker": {
+                "size": 8,
+                "symbol": ["circle" if row["count"] >= MIN_BAR else "circle-open" for row in bins],
+            },
         }
     ]
     y_title = label(f"{metric_of(effect['objective'])}{DIFFERENCE_UNITS[scale]}", 34)
@@ -155,20 +178,49 @@ def _effect(effect: Json) -> Picture:
         "height": PANEL_HEIGHT,
         "margin": MARGIN,
         "xaxis": _categories(effect["parameter"]),
-        "yaxis": {
-            "title": {"text": y_title},
-            "automargin": True,
-            "range": _effect_range(bins, scale),
-        },
-        "shapes": [dashed_line("y", 0)],
+        "yaxis": {"title": {"text": y_title}, "automargin": True},
+        "shapes": [*_flat_region(bins, parameter), dashed_line("y", 0)],
     }
     caption = (
-        "Mean difference from the starting setting (dashed) over all candidates with such a value, "
-        "with 95 % intervals; of the first generation, which "
-        "fills the space evenly. The other parameters vary within each mean; bars of few "
-        "candidates may leave the panel."
+        "The parameter that matters most comes first. Mean difference from the starting setting "
+        "(dashed) over all candidates with such a value, with 95 % intervals; of the first "
+        "generation, which fills the space evenly. The other parameters vary within each mean. "
+        "Shaded: where settings cannot be told from the best. Open marks: too few candidates for "
+        "an interval."
     )
     return Picture("What does each parameter do?", caption, data, layout, _effect_table(effect))
+
+
+def _flat_region(bins: list[Json], parameter: Json | None) -> list[Json]:
+    """Shades of the classes in which settings cannot be told from the best."""
+    return [
+        {
+            "type": "rect",
+            "x0": place - 0.5,
+            "x1": place + 0.5,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+            "fillcolor": GOOD,
+            "opacity": 0.14,
+            "line": {"width": 0},
+            "layer": "below",
+        }
+        for place in range(len(bins))
+        if parameter is not None and _is_good(bins, place, parameter)
+    ]
+
+
+def _is_good(bins: list[Json], place: int, parameter: Json) -> bool:
+    """Whether values that cannot be told from the best belong to a class. One between two classes
+    belongs to the nearer."""
+    good = parameter["good"]
+    if not good or "log" not in parameter:
+        return bins[place]["from"] in good
+    low = (bins[place - 1]["to"] + bins[place]["from"]) / 2 if place else -math.inf
+    is_last = place == len(bins) - 1
+    high = math.inf if is_last else (bins[place]["to"] + bins[place + 1]["from"]) / 2
+    return bool(low <= good[-1] and high >= good[0])
 
 
 def _effect_table(effect: Json) -> Table:
@@ -188,17 +240,6 @@ def _effect_table(effect: Json) -> Table:
 
 def _categories(key: str) -> Json:
     return {"title": {"text": label(key, 40)}, "type": "category", "automargin": True}
-
-
-def _effect_range(bins: list[Json], scale: float) -> list[float]:
-    """Ends of an axis that shows all means, the start and most of the error bars; a bar of few
-    candidates may be longer."""
-    means = [0.0, *(row["mean"] * scale for row in bins if row["mean"] is not None)]
-    halves = sorted(
-        (row["high"] - row["low"]) / 2 * scale for row in bins if row["high"] is not None
-    ) or [0.0]
-    margin = max(halves[len(halves) // 2], 0.15 * (max(means) - min(means))) or 1.0
-    return [min(means) - 1.2 * margin, max(means) + 1.2 * margin]
 
 
 def pairs(summary: Json) -> list[Picture]:

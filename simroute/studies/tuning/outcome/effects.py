@@ -182,6 +182,21 @@ class Effects:
             for wish in self._goals.objectives
         ]
 
+    def importance(self) -> list[dict[str, Any]]:
+        """For each parameter and objective the share of the variance between settings that classes
+        of this parameter alone explain, the largest first."""
+        rows = [
+            {"parameter": each.name, "objective": str(wish), "share": self._share(place, wish)}
+            for wish in self._goals.objectives
+            for place, each in enumerate(self._evaluations.space.parameters)
+        ]
+        return sorted(rows, key=lambda row: 1.0 if row["share"] is None else -row["share"])
+
+    def _share(self, place: int, wish: Any) -> float | None:
+        groups = self._group(place, BINS).values()
+        gains = [[self._gain(each, wish) for each in group] for group in groups]
+        return variance_share([[gain for gain in group if gain is not None] for group in gains])
+
     def _bins(self, place: int, wish: Any) -> list[dict[str, Any]]:
         rows = []
         for key, group in sorted(self._group(place, BINS).items()):
@@ -249,6 +264,26 @@ class Effects:
         assert self._field is not None
         difference = self._field.difference(candidate, self._evaluations.start, wish).mean
         return None if difference is None else wish.sign * difference
+
+
+def variance_share(groups: list[list[float]]) -> float | None:
+    """The share of the variance of all values that lies between groups, less what chance alone puts
+    there (epsilon squared, Kelley 1935); None where nothing can be told."""
+    groups = [group for group in groups if group]
+    values = [value for group in groups for value in group]
+    if len(groups) < 2 or len(values) <= len(groups):
+        return None
+    total = _squares(values)
+    if total == 0:
+        return 0.0
+    within = math.fsum(_squares(group) for group in groups)
+    return max(0.0, 1 - within / total * (len(values) - 1) / (len(values) - len(groups)))
+
+
+def _squares(values: list[float]) -> float:
+    """The sum of squared distances from the mean."""
+    mean = math.fsum(values) / len(values)
+    return math.fsum((value - mean) ** 2 for value in values)
 
 
 def _value_range(values: list[Any]) -> dict[str, Any]:

@@ -141,6 +141,7 @@ class Tuning(StudyResult):
             "race": [round_._asdict() for round_ in self.rounds],
             "candidates": [self._candidate(each) for each in self.evaluations],
             "main_effects": measured.main_effects(),
+            "importance": measured.importance(),
             "pairs": measured.pairs(),
         }
 
