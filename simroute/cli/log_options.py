@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 UNITS = ("s", "ms", "us", "ns")
 LARGE = 20 << 20
-"""Bytes of files from which on the rows read are counted on a terminal."""
+"""Bytes of files from which on the rows read are counted."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,9 @@ def trace_errors() -> Iterator[None]:
         raise InputError(str(error)) from None
 
 
-def read_log(log: LogOptions) -> RequestTable:
-    """The requests of a log. Raises InputError, TraceError."""
-    return read_files(*find_log(log))
+def read_log(log: LogOptions, is_shown: bool = True) -> RequestTable:
+    """The requests of a log; `is_shown`: with progress. Raises InputError, TraceError."""
+    return read_files(*find_log(log), is_shown)
 
 
 def find_log(log: LogOptions) -> tuple[list[Path], ReadOptions]:
@@ -145,20 +145,21 @@ def find_log(log: LogOptions) -> tuple[list[Path], ReadOptions]:
     return find_files(log.traces), options
 
 
-def read_files(paths: list[Path], options: ReadOptions) -> RequestTable:
-    """The requests of files; on a terminal the rows of large files are counted meanwhile."""
+def read_files(paths: list[Path], options: ReadOptions, is_shown: bool = True) -> RequestTable:
+    """The requests of files; the rows of large files are counted meanwhile, if `is_shown`."""
     from simroute.traces import read
 
-    with count_rows(paths) as progress:
+    with count_rows(paths, is_shown) as progress:
         table = read(paths, options, progress)
     if table.lost:
         click.echo(f"simroute: {escaped(table.lost)}", err=True)
     return table
 
 
-def count_rows(paths: list[Path]) -> AbstractContextManager[Any]:
+def count_rows(paths: list[Path], is_shown: bool = True) -> AbstractContextManager[Any]:
     """A function that shows how many rows of large files are read; None for small ones."""
-    return overwritten_line("{:,} rows read", sum(path.stat().st_size for path in paths) >= LARGE)
+    is_large = sum(path.stat().st_size for path in paths) >= LARGE
+    return overwritten_line("{:,} rows read", is_shown and is_large)
 
 
 def read_deployments(log: LogOptions) -> dict[str, Any] | None:

@@ -1,4 +1,5 @@
-"""Progress on stderr: one line, on a terminal only, that is gone when the work ends."""
+"""Progress on stderr: on a terminal one line that is gone when the work ends, elsewhere a line now
+and then."""
 
 from __future__ import annotations
 
@@ -13,11 +14,14 @@ import click
 
 from simroute.cli.options import RunOptions
 from simroute.cli.terminal import brief
+from simroute.cli.work_log import Remaining, WorkLog, time_left
 from simroute.execution.progress import StudyListener
 from simroute.models.questions import BLOCK
+from simroute.text import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
     from simroute.experiment.job import Job
     from simroute.metrics import Figures
@@ -25,13 +29,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def watch_study(horizon: float, options: RunOptions) -> Iterator[StudyListener]:
-    """The listener of a study of replications of `horizon` seconds: a line of progress where
-    somebody watches, and notes unless only errors are wanted."""
-    if options.is_talkative and sys.stderr.isatty():
-        with StudyProgress(horizon) as line:
-            yield line
-    else:
+    """The listener of a study of replications of `horizon` seconds: progress and notes, unless only
+    errors are wanted."""
+    if not options.is_talkative:
         yield StudyNotes(options)
+        return
+    with StudyProgress(horizon) as line:
+        yield line
 
 
 @contextmanager
@@ -40,18 +44,11 @@ def watch_runs(
 ) -> Iterator[tuple[Callable[[int, int], None], Callable[[str], None]]]:
     """Two functions for a study of assumptions: one is told how many runs of how many are done, the
     other prints a note."""
-    from rich.progress import Progress
-
-    console = stderr_console()
-    disable = not (options.is_talkative and sys.stderr.isatty())
-    with Progress(console=console, transient=True, disable=disable) as progress:
-        task = progress.add_task("runs")
-
-        def warn(line: str) -> None:
-            if not options.quiet:
-                console.print(f"note: {brief(line)}", soft_wrap=True)
-
-        yield lambda done, total: progress.update(task, completed=done, total=total), warn
+    if not options.is_talkative:
+        yield lambda done, total: None, Notes(options).warn
+        return
+    with ProgressLine("runs", (), 20, left_last=True) as line:
+        yield lambda done, total: line.show(done, total, runs=f"{done}/{total} runs"), line.warn
 
 
 def stderr_console() -> Console:
@@ -80,44 +77,73 @@ class Notes:
 
 
 class ProgressLine:
-    """A line with a bar and the time left. `before`, `after`: names of the texts on both sides;
-    `width`: columns of the bar."""
+    """A line with a bar and the time left; off a terminal, lines of a log. `before`, `after`: names
+    of the texts on both sides; `width`: columns of the bar."""
 
     def __init__(self, before: str, after: tuple[str, ...], width: int, left_last: bool) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-        from rich.table import Column
-
-        whole = Column(no_wrap=True)
-        first, *texts = (
-            TextColumn(f"{{task.fields[{name}]}}", style="none", markup=False, table_column=whole)
-            for name in (before, *after)
-        )
-        left = [
-            TimeRemainingColumn(table_column=whole),
-            TextColumn("left", style="none", table_column=whole),
-        ]
-        columns = [*texts, *left] if left_last else [*left, *texts]
-        self._progress = Progress(
-            first,
-            BarColumn(width),
-            *columns,
-            console=stderr_console(),
-            transient=True,
-            refresh_per_second=4,
-        )
+        self._names = (before, *after)
         self._total = self._done = 0
+        self._remaining, self._log = Remaining(), WorkLog()
+        self._progress = _bar(before, after, width, left_last) if sys.stderr.isatty() else None
         self._task: Any = None
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if self._progress is not None:
+            self._progress.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._progress.stop()
+        if self._progress is not None:
+            self._progress.stop()
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal, None off one."""
+        return None if self._progress is None else self._progress.console.width
+
+    def restart(self) -> None:
+        """Another stage of the work begins."""
+        self._remaining.restart()
+        self._log.restart()
+
+    def show(self, done: float, total: float, **texts: str) -> None:
+        """So much of the work is done. `texts`: by name."""
+        share = min(1.0, done / total) if total else 1.0
+        if self._progress is None:
+            self._log.update(share, ", ".join(filter(None, (texts.get(n) for n in self._names))))
+            return
+        fields: dict[str, Any] = {**texts, "left": time_left(self._remaining.seconds(share))}
+        if self._task is None:
+            self._task = self._progress.add_task("", total=total, **fields)
+        self._progress.update(self._task, completed=done, total=total, **fields)
 
     def warn(self, line: str) -> None:
         """Print a note above the line."""
-        self._progress.console.print(f"note: {brief(line)}")
+        if self._progress is None:
+            click.echo(f"note: {brief(line)}", err=True)
+        else:
+            self._progress.console.print(f"note: {brief(line)}")
+
+
+def _bar(before: str, after: tuple[str, ...], width: int, left_last: bool) -> Progress:
+    """The line on a terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
+
+    whole = Column(no_wrap=True)
+    first, *texts, left = (
+        TextColumn(f"{{task.fields[{name}]}}", style="none", markup=False, table_column=whole)
+        for name in (before, *after, "left")
+    )
+    columns = [*texts, left] if left_last else [left, *texts]
+    return Progress(
+        first,
+        BarColumn(width),
+        *columns,
+        console=stderr_console(),
+        transient=True,
+        refresh_per_second=4,
+    )
 
 
 class StudyNotes(Notes, StudyListener):
@@ -134,11 +160,9 @@ class StudyProgress(ProgressLine, StudyListener):
 
     def started(self, total: int, finished: int) -> None:
         self._total, self._done, self._began = total, finished, time.monotonic()
-        if self._task is None:
-            self._task = self._progress.add_task(
-                "", total=total * self._horizon, runs="", time="", pace=""
-            )
-        self._progress.update(self._task, total=total * self._horizon)
+        self._requests = 0
+        self._open.clear()
+        self.restart()
         self._show()
 
     def progress(self, job: Job, seconds: float) -> None:
@@ -156,10 +180,10 @@ class StudyProgress(ProgressLine, StudyListener):
         simulated = self._done * self._horizon + sum(seconds for seconds, _ in self._open.values())
         requests = self._requests + sum(requests for _, requests in self._open.values())
         pace = requests / max(time.monotonic() - self._began, 1e-3)
-        self._progress.update(
-            self._task,
-            completed=simulated,
+        self.show(
+            simulated,
+            self._total * self._horizon,
             runs=f"{self._done}/{self._total} runs",
-            time=f"{simulated / 3600:,.1f} h simulated",
+            time=f"{duration(simulated)} simulated",
             pace=f"{pace:,.0f} requests/s",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -22,15 +21,18 @@ if TYPE_CHECKING:
 BESIDE = 62
 """Columns for the runs, the bar and the time left; the best setting so far has the rest."""
 
+MOST = 100
+"""Characters of it in a log."""
+
 
 @contextmanager
 def watch_search(options: RunOptions) -> Iterator[SearchListener]:
-    """The listener of a search: a line of progress where somebody watches, and notes."""
-    if options.is_talkative and sys.stderr.isatty():
-        with SearchProgress("at", ("best",), 16, left_last=False) as line:
-            yield line
-    else:
+    """The listener of a search: progress and notes, unless only errors are wanted."""
+    if not options.is_talkative:
         yield SearchNotes(options)
+        return
+    with SearchProgress("at", ("best",), 16, left_last=False) as line:
+        yield line
 
 
 class SearchNotes(Notes, SearchListener):
@@ -44,16 +46,15 @@ class SearchProgress(ProgressLine, SearchListener):
 
     def started(self, total: int) -> None:
         self._total = total
-        self._task = self._progress.add_task("", total=total, at=f"0/{total} runs", best="")
+        self.show(0, total, at=f"0/{total} runs", best="")
 
     def ran(self, task: RunTask, run: Run) -> None:
         self._done += 1
         self._total = max(self._total, self._done)  # more than one leader may have to be confirmed
         what = f"setting {task.candidate}" if task.stage == "search" else "confirming"
-        self._progress.update(
-            self._task,
-            completed=self._done,
-            total=self._total,
+        self.show(
+            self._done,
+            self._total,
             at=f"{self._done}/{self._total} runs, {what}",
             best=self._best,
         )
@@ -71,5 +72,5 @@ class SearchProgress(ProgressLine, SearchListener):
             f"{name.split('.')[-1]}={setting_text(value)}"
             for name, value in evaluations.space.effective(leader.values).items()
         )
-        room = self._progress.console.width - BESIDE
+        room = MOST if self.width is None else self.width - BESIDE
         self._best = clean(f"best so far {figure}: {values}", room) if room >= 20 else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from simroute.cli.work_log import WorkLog
 from simroute.layout import PRINTED, Column, fitting_columns, table_lines, wrapped
 from simroute.text import brief, cells, clean, escaped
 
@@ -68,10 +69,14 @@ def console(width: int | None = None) -> Console:
 
 @contextmanager
 def overwritten_line(text: str, is_shown: bool = True) -> Iterator[Callable[[Any], None] | None]:
-    """A function that shows a value in `text`, each time over the value before; None off a
-    terminal. `text`: with {} for the value."""
-    if not is_shown or not sys.stderr.isatty():
+    """A function that shows a value in `text`, each time over the value before; off a terminal now
+    and then in a line. None where nothing is to be shown. `text`: with {} for the value."""
+    if not is_shown:
         yield None
+        return
+    if not sys.stderr.isatty():
+        log = WorkLog()
+        yield lambda value: log.tell(text.format(value))
         return
 
     def show(value: Any) -> None:

@@ -84,7 +84,11 @@ def forecast(
         _window_edges(rest.span),
     )
     actual = _actual_figures(rest, ahead, names)
-    runs = [_simulate(ahead, plan.seed, k) for k in range(plan.replications)]
+    runs = []
+    for replication in range(plan.replications):
+        if progress is not None:
+            progress(f"run {replication + 1} of {plan.replications}")
+        runs.append(_simulate(ahead, plan.seed, replication))
     notes = _note_unassigned(past, rest) if "success" in actual else []
     figures = [
         figure

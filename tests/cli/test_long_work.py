@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from commands import ran
+from simroute.cli import work_log
 from simroute.storage.replication_journal import JOURNAL
 
 pytest.importorskip("pty", reason="no pseudo-terminals on this system")
@@ -34,14 +35,13 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_terminal_shows_runs_time_and_pace_on_stderr_and_is_left_clean() -> None:
-    """Runs done of all, simulated time, requests a second, time left; at the end nothing of it is
-    to be seen."""
+    """Runs done of all, simulated time, requests a second; at the end nothing of it is to be
+    seen."""
     shown = simroute(*WORK, "--replications", "8", "--out", "out")
     assert shown.status == 0, shown.screen
     assert re.search(r"\d+/16 runs", shown.screen)
-    assert re.search(r"[\d.]+ h simulated", shown.screen)
+    assert re.search(r"[\d:]+ (s|min|h) simulated", shown.screen)
     assert re.search(r"[\d,]+ requests/s", shown.screen)
-    assert "left" in shown.screen
     assert shown.left == []
     assert "runs" not in shown.out
     assert "\x1b" not in shown.out
@@ -60,7 +60,7 @@ def test_progress_moves_within_one_long_replication() -> None:
         "out",
     )
     assert shown.status == 0, shown.screen
-    times = {float(hours) for hours in re.findall(r"0/1 runs.*?([\d.]+) h simulated", shown.screen)}
+    times = set(re.findall(r"0/1 runs.*?([\d:.]+ \w+) simulated", shown.screen))
     assert len(times) >= 3, shown.screen
 
 
@@ -86,10 +86,40 @@ def test_a_narrow_terminal_is_left_clean_too() -> None:
     assert shown.left == []
 
 
-def test_off_a_terminal_there_is_no_progress() -> None:
-    """stderr is a pipe: it stays empty."""
+def test_off_a_terminal_short_work_says_nothing() -> None:
+    """stderr is a pipe: it stays empty for seconds."""
     done = ran(*WORK, "--replications", "3", "--out", "out")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+LOGGED = {
+    "compare": ("compare", ()),
+    "vary": ("compare", ("--vary", "scenario.outages.morning.error_share=0.1..1.0:2")),
+    "tune": (
+        "tune",
+        ("tune.breaker.failures=2..9", "--objective", "min cost_usd", "--evaluations", "16"),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LOGGED)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_pipe_has_lines_about_long_work(
+    kind: str, quiet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if each run took seconds: a line after tenths of the work, in order, and none where only
+    errors are wanted."""
+    monkeypatch.setattr(work_log, "BETWEEN", 0.0)
+    command, more = LOGGED[kind]
+    shared = [word for word in WORK[1:] if not word.startswith("policy=")]
+    policy = "policy=circuit_breaker" if command == "tune" else "policy=direct,failover"
+    count = ["--confirm", "2"] if command == "tune" else ["--replications", "4"]
+    words = [command, *[w for w in shared if command != "tune" or w != "--no-report"], policy]
+    done = ran(*words, *more, *count, "--out", "out", *(["--quiet"] if quiet else []))
+    assert done.returncode == 0, done.stderr
+    shares = [int(share) for share in re.findall(r"^(\d+) % done, ", done.stderr, re.M)]
+    assert shares == sorted(set(shares))
+    assert (len(shares) == 0) if quiet else (len(shares) >= 4), done.stderr
 
 
 def test_ctrl_c_in_a_long_replication_does_not_wait_for_its_end() -> None:

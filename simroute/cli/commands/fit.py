@@ -71,8 +71,9 @@ def fit_command(
     with trace_errors():
         check_writable(scenario, force)
         deployments = read_deployments(log)
-        table = read_log(log)
-        with overwritten_line("fitting: {}") as progress:
+        is_shown = not (quiet or as_json)
+        table = read_log(log, is_shown)
+        with overwritten_line("fitting: {}", is_shown) as progress:
             fitted = fit(table, log.name, deployments, progress)
     figures = {"trace": log.name, "format": table.format, **fitted.plain()}
     text = fitted.text()

@@ -99,8 +99,9 @@ def forecast_command(ctx: click.Context, log: LogOptions, options: ForecastOptio
         raise click.MissingParameter(ctx=ctx, param=ctx.command.params[0])
     with trace_errors():
         deployments = read_deployments(log)
-        table = read_log(log)
-        with overwritten_line("fitting: {}") as progress:
+        is_shown = not (options.quiet or options.as_json)
+        table = read_log(log, is_shown)
+        with overwritten_line("forecast: {}", is_shown) as progress:
             result = forecast(table, log.name, plan, deployments, progress)
     summary = _summary(result, log.name, plan)
     if options.as_json:

@@ -62,7 +62,7 @@ def compare(
         study = _conclude(configuration, gathered, interrupted, options.out, kind)
         if configuration.study.yearly and not interrupted:
             _add_year(study, Cached(executor, [folder]), watch)
-        study.complete(lambda made: _play_alone(made, executor))
+        study.complete(lambda made: _play_alone(made, executor, watch))
         study.unwritten, study.problems = folder.finish(
             study.outputs(options.report), gathered.complete_replications(), study.interrupted
         )
@@ -130,18 +130,24 @@ def _conclude(
 
 def _add_year(study: Study, executor: Executor, watch: StudyListener) -> None:
     try:
-        study.yearly = yearly_figures(study.configuration, study.runs, executor, study.confidence)
+        study.yearly = yearly_figures(
+            study.configuration, study.runs, executor, study.confidence, watch=watch
+        )
     except KeyboardInterrupt:
         watch.warn("interrupted: the yearly figures are left out")
         study.interrupted = True
 
 
-def _play_alone(configuration: Configuration, executor: Executor) -> tuple[list[Figures], Evidence]:
+def _play_alone(
+    configuration: Configuration, executor: Executor, watch: StudyListener
+) -> tuple[list[Figures], Evidence]:
     """The replications of a configuration with one policy, kept nowhere."""
     (policy,) = configuration.policies
     gathered = CollectedRuns([policy])
     jobs = [Job(configuration, policy, n) for n in configuration.replication_numbers]
-    with closing(executor.run(jobs)) as results:
+    watch.started(len(jobs), 0)
+    with closing(executor.run(jobs, watch.progress)) as results:
         for result in results:
             gathered.add((policy, result.job.replication), result.figures)
+            watch.finished(result.job, result.figures)
     return gathered.runs()[policy], gathered.evidence[policy]

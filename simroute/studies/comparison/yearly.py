@@ -26,6 +26,7 @@ import numpy as np
 
 from simroute.config.configuration import Configuration
 from simroute.errors import InputError
+from simroute.execution.progress import StudyListener
 from simroute.experiment.job import Executor, Job
 from simroute.metrics import Figures
 from simroute.models import spec
@@ -55,14 +56,18 @@ def yearly_figures(
     executor: Executor,
     confidence: Confidence = NOMINAL,
     year: float = YEAR,
+    watch: StudyListener | None = None,
 ) -> dict[str, Any]:
     """For summary.json: each policy's yearly success, availability and cost. `runs`: of the
     scenario as it stands. Raises InputError."""
+    watch = watch or StudyListener()
     kinds = strata(configuration.scenario, configuration.seed, year)
     replications = len(next(iter(runs.values())))
     sums = {policy: np.zeros((replications, 5)) for policy in runs}
-    for stratum in kinds:
-        for policy, rows in _play(configuration, stratum, runs, executor).items():
+    jobs = [_jobs(configuration, stratum, runs) for stratum in kinds]
+    watch.started(sum(map(len, jobs)), 0)
+    for stratum, own in zip(kinds, jobs, strict=True):
+        for policy, rows in _play(own, runs, executor, watch).items():
             sums[policy] += stratum.horizons * rows
     return {
         "year_s": year,
@@ -158,31 +163,44 @@ def _overlaps(
         }
 
 
-def _play(
-    configuration: Configuration,
-    stratum: Stratum,
-    runs: Mapping[str, list[Figures]],
-    executor: Executor,
-) -> dict[str, np.ndarray]:
-    """Policy -> replication -> what adds up, of a horizon with these outages."""
+def _jobs(
+    configuration: Configuration, stratum: Stratum, runs: Mapping[str, list[Figures]]
+) -> list[Job]:
+    """What has to be played of a horizon with these outages; nothing where that is the scenario as
+    it stands, whose runs are there."""
     replications = len(next(iter(runs.values())))
     if list(stratum.ways[0].items()) == list(configuration.scenario.outages.items()):
-        return {policy: np.array([_sums(run) for run in each]) for policy, each in runs.items()}
-    sums = {policy: np.zeros((replications, 5)) for policy in runs}
-    for way, outages in enumerate(stratum.ways):
-        variant = replace(
+        return []
+    variants = [
+        replace(
             configuration,
             scenario=replace(configuration.scenario, outages=outages),
             study=replace(configuration.study, until=None, yearly=False),
         )
-        jobs = [
-            Job(variant, policy, replication, metrics_only=True)
-            for replication in range(way, replications, len(stratum.ways))
-            for policy in runs
-        ]
-        with closing(executor.run(jobs)) as results:
-            for result in results:
-                sums[result.job.policy][result.job.replication] = _sums(result.figures)
+        for outages in stratum.ways
+    ]
+    return [
+        Job(variant, policy, replication, metrics_only=True)
+        for way, variant in enumerate(variants)
+        for replication in range(way, replications, len(variants))
+        for policy in runs
+    ]
+
+
+def _play(
+    jobs: list[Job],
+    runs: Mapping[str, list[Figures]],
+    executor: Executor,
+    watch: StudyListener,
+) -> dict[str, np.ndarray]:
+    """Policy -> replication -> what adds up; of `runs` where there is nothing to play."""
+    if not jobs:
+        return {policy: np.array([_sums(run) for run in each]) for policy, each in runs.items()}
+    sums = {policy: np.zeros((len(each), 5)) for policy, each in runs.items()}
+    with closing(executor.run(jobs, watch.progress)) as results:
+        for result in results:
+            sums[result.job.policy][result.job.replication] = _sums(result.figures)
+            watch.finished(result.job, result.figures)
     return sums
 
 
