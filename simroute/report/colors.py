@@ -66,12 +66,12 @@ CAUSES = (
     "late: first token",
     "rate limited",
     "refused: breaker",
-    "timed out here: first token",
-    "provider 500",
-    "provider 503",
-    "hang",
     "refused: budget",
     "truncated",
+    "timed out here: first token",
+    "hang",
+    "provider 503",
+    "provider 500",
 )
 """The commonest causes of failure, each with the look of its place here."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")

@@ -107,7 +107,8 @@ def _total(causes: Mapping[str, Any]) -> float:
 
 
 def _listed(by: By, kind: str, layers: Mapping[str, Any]) -> str:
-    """The commonest causes of a kind, each with its share and where most of it was."""
+    """The commonest causes of a kind, with the share of each of several, and where most of it
+    was."""
     parts, causes = [], list(by[kind].items())
     least = LEAST * _total(by[kind])
     named = max(1, sum((row["share"]["mean"] or 0.0) >= least for _, row in causes[:NAMED]))
@@ -116,10 +117,11 @@ def _listed(by: By, kind: str, layers: Mapping[str, Any]) -> str:
         limit = _limits(cause, layers)
         after = f" {'in' if cause in WORDS and cause != 'timed out here: total' else 'after'} "
         word = f"{WORDS.get(cause, clean(cause, 40))}{f'{after}{limit}' if limit else ''}"
-        parts.append(f"{_brief(figures['share']['mean'])} {word}{_place(by, kind, cause)}")
+        share = f"{_brief(figures['share']['mean'])} " if len(causes) > 1 else ""
+        parts.append(f"{share}{word}{_place(by, kind, cause)}")
     if named < len(causes):
         rest = dict(causes[named:])
-        parts.append(f"{_brief(_total(rest))} {len(rest)} other causes")
+        parts.append(f"{_brief(_total(rest))} from {len(rest)} other causes")
     return ", ".join(parts)
 
 

@@ -107,6 +107,15 @@ def test_a_line_tells_shares_causes_and_where_most_of_each_was() -> None:
     )
 
 
+def test_a_single_cause_has_the_share_of_all() -> None:
+    """Which is told once."""
+    by = grouped(("hang", "a", "chat", 1), repaired=[("rate limited", "b", "chat", 20)])
+    assert failure_line(by, {}) == (
+        "0.10 % failed: hang (all a); 2.00 % of the sends failed and were repaired: "
+        "rate limited (all b)"
+    )
+
+
 def test_a_line_tells_what_was_repaired_though_nobody_failed() -> None:
     """A storm of 429s is seen."""
     by = grouped(repaired=[("rate limited", "a", "chat", 450), ("hang", "b", "chat", 50)])
@@ -123,7 +132,7 @@ def test_causes_that_hardly_count_are_added_up() -> None:
     most = ("provider 529", "a", "chat", 97)
     line = failure_line(grouped(most, *rare), {})
     assert line is not None
-    assert line.endswith("0.30 % 2 other causes")
+    assert line.endswith("0.30 % from 2 other causes")
     line = failure_line(grouped(most, rare[0]), {})
     assert line is not None
     assert line.endswith("0.10 % hang (all a)")
@@ -208,7 +217,9 @@ def test_a_verdict_says_why_a_policy_misses_its_promise() -> None:
     assert entry["because"] == "its 30 s timeout ends 40.0 % of reasoning requests"
     assert entry["why"].endswith(", because its 30 s timeout ends 40.0 % of reasoning requests")
     words = "4.00 % timed out here after 30 s (all reasoning), 0.30 % hang (all a)"
-    assert study.verdict_lines()[-2:] == ["What failed, and why:", f"  one: 4.30 % failed: {words}"]
+    told = study.verdict_lines()
+    start = told.index("What failed, and why:")
+    assert told[start + 1] == f"  one: 4.30 % failed: {words}"
 
 
 def test_a_promise_that_is_kept_or_missed_for_several_reasons_has_no_because() -> None:
