@@ -42,8 +42,9 @@ def heading(request: Json) -> str:
 def summary(request: Json) -> str:
     """Outcome, latency, cost and quality in a sentence."""
     target = f" by {clean(request['target'], 40)}" if request["target"] else ""
+    cause = f" ({clean(request['cause'], 60)})" if request.get("cause") else ""
     parts = [
-        f"{OUTCOMES[request['outcome']]}{target}{CACHED[request['cached']]} after "
+        f"{OUTCOMES[request['outcome']]}{target}{CACHED[request['cached']]}{cause} after "
         f"{seconds(request['latency_s'])}",
         f"billed {usd(request['cost_nano'] / 1e9)}",
     ]

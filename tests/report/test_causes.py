@@ -7,6 +7,7 @@ import pytest
 from simroute.report import Picture, RunDocuments
 from simroute.report.colors import CAUSES, cause_looks
 from simroute.report.figures import causes
+from simroute.report.timeline import summary
 
 
 def documents(
@@ -97,3 +98,30 @@ def test_a_common_cause_looks_the_same_in_every_picture() -> None:
     looks = cause_looks([*others, *CAUSES])
     assert {name: looks[name] for name in CAUSES} == alone
     assert len({(look.color, look.pattern) for look in looks.values()}) == len(looks)
+
+
+def test_a_request_that_failed_is_explained_with_what_ended_it() -> None:
+    """A run of an earlier version does not say."""
+    request: dict[str, Any] = {
+        "outcome": "failed",
+        "target": None,
+        "cached": "no",
+        "latency_s": 30.0,
+        "cost_nano": 0,
+        "wasted_nano": 0,
+        "quality": None,
+        "task": "chat",
+        "input_tokens": 5,
+        "output_tokens": 0,
+        "arrival_s": 0.0,
+    }
+    assert summary(request).startswith("Failed after 30.0 s")
+    request["cause"] = "timed out here: total"
+    assert summary(request).startswith("Failed (timed out here: total) after 30.0 s")
+
+
+def test_a_single_cause_has_a_legend() -> None:
+    """plotly leaves it out where there is one series, unless it is told."""
+    picture = causes.repaired(documents({"one": {"repaired": {"hang": 0.1}}}))
+    assert isinstance(picture, Picture)
+    assert [trace["showlegend"] for trace in picture.data] == [True]

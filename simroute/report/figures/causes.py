@@ -15,6 +15,8 @@ DRAWN = 9
 OTHERS = "other causes"
 NAMED = 3
 """Targets, or tasks, that a row of the table names."""
+BUTTONS = 26
+"""Pixels for plotly's buttons above a legend that is as wide as they let it."""
 NOT_KEPT = "The files of this run are of an earlier version, which did not keep causes of failure."
 
 
@@ -108,6 +110,7 @@ def _picture(
                 100 * _part(shares[policy], cause, drawn) / (totals[policy] or 1)
                 for policy in shares
             ],
+            showlegend=True,  # of a single cause too
             marker=fill(looks[cause].color, looks[cause].pattern),
             customdata=[percent(_part(shares[policy], cause, drawn)) for policy in shares],
             hovertemplate=f"%{{x:.1f}} %, which is %{{customdata}} of {unit}"
@@ -115,8 +118,10 @@ def _picture(
         )
         for cause in [*drawn, *([rest] if rest else [])]
     ]
-    layout = bars(150 + 46 * len(run.policies), "of all of them") | {"barmode": "stack"}
+    height = 176 + 46 * len(run.policies)
+    layout = bars(height, "of all of them") | {"barmode": "stack", "margin": {"t": 64 + BUTTONS}}
     layout["xaxis"] |= {"ticksuffix": " %", "range": [0, 100]}
+    layout["legend"] |= {"y": 1 - BUTTONS / height}
     return Picture(title, caption, data, layout, table)
 
 
