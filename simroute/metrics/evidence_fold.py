@@ -122,7 +122,7 @@ class EvidenceFold:
         count_places(counts["over_time"], (place * CELLS + cell)[timed])
         first, size = int(chunk["request_id"][0]), len(place)
         if self._first_run is not None:
-            self._first_run.add(chunk, self._attempts.chunks, self._events.chunks)
+            self._first_run.add(chunk, place, self._attempts.chunks, self._events.chunks)
             if (events := self._events.take(first, size)) is not None:
                 self._first_run.events.append(events)
         sent = self._attempts.take(first, size, NEEDED)

@@ -13,11 +13,13 @@ TRANSITIONS = ("opened", "half_opened", "closed")
 MOST_TRANSITIONS = 4000
 BEST = 4
 """Requests kept for each score."""
+FAILURE, ATTEMPT = 1e12, 1e6
+"""What a failure, and each send, weighs against a second of latency in the example of a slice."""
 
 
 class FirstRun:
-    """The story of one replication: transitions of breakers and budgets, and the few requests that
-    rank highest by some score."""
+    """The story of one replication: transitions of breakers and budgets, the few requests that rank
+    highest by some score, and the most remarkable one of each slice of time."""
 
     def __init__(self) -> None:
         self.events: list[Chunk] = []
@@ -27,10 +29,13 @@ class FirstRun:
             "most attempts": [],
             "false hit": [],
         }
+        self._examples: dict[int, tuple[float, Any]] = {}
 
-    def add(self, chunk: Chunk, sent: list[Chunk], events: list[Chunk]) -> None:
-        """Keeps those of these requests that rank above the ones kept so far. `sent`, `events`:
-        chunks in which all rows of theirs are."""
+    def add(self, chunk: Chunk, slices: np.ndarray, sent: list[Chunk], events: list[Chunk]) -> None:
+        """Keeps those of these requests that rank above the ones kept so far. `slices`: of each the
+        slice of time in which it arrived; `sent`, `events`: chunks in which all rows of theirs
+        are."""
+        self._keep_examples(chunk, slices, sent, events)
         scores = {
             "slowest": chunk["latency_s"],
             "dearest": chunk["cost_nano"],
@@ -48,9 +53,35 @@ class FirstRun:
                     best.sort(key=lambda entry: (-entry[0], entry[1]))
                     del best[BEST:]
 
+    def _keep_examples(
+        self, chunk: Chunk, slices: np.ndarray, sent: list[Chunk], events: list[Chunk]
+    ) -> None:
+        """Of each slice the request that failed, else that was sent most often, else the
+        slowest."""
+        score = (
+            FAILURE * (chunk["outcome"] != OUTCOMES.index("ok"))
+            + ATTEMPT * chunk["attempts"].astype(float)
+            + np.nan_to_num(chunk["latency_s"])
+        )
+        for place in np.unique(slices).tolist():
+            mine = np.flatnonzero(slices == place)
+            best = int(mine[np.argmax(score[mine])])
+            value, number = float(score[best]), int(chunk["request_id"][best])
+            if place not in self._examples or value > self._examples[place][0]:
+                rows = (_rows([chunk], number), _rows(sent, number), _rows(events, number))
+                self._examples[place] = value, rows
+
     def to_plain(self, names: dict[str, list[str]]) -> dict[str, Any]:
         """Returns the story as JSON data, codes replaced by `names`."""
-        return {"turns": self._transitions(names), "strange": self._exemplars(names)}
+        examples = [
+            {"slice": place, "score": value, **_exemplar(rows, names)}
+            for place, (value, rows) in sorted(self._examples.items())
+        ]
+        return {
+            "turns": self._transitions(names),
+            "strange": self._exemplars(names),
+            "examples": examples,
+        }
 
     def _transitions(self, names: dict[str, list[str]]) -> list[list[Any]]:
         """Returns [t_s, event, replica, layer, key] of each transition of a breaker (its key, such
@@ -74,19 +105,24 @@ class FirstRun:
     def _exemplars(self, names: dict[str, list[str]]) -> list[dict[str, Any]]:
         exemplars: dict[int, dict[str, Any]] = {}
         for why, best in self._best.items():
-            for place, (_, number, (request, sent, events)) in enumerate(best):
+            for place, (_, number, rows) in enumerate(best):
                 if number not in exemplars:
-                    exemplars[number] = {
-                        **_to_words(request, names)[0],
-                        "attempts": _to_words(sent, names),
-                        "events": _to_words(events, names),
-                        "why": [],
-                    }
+                    exemplars[number] = _exemplar(rows, names) | {"why": []}
                 exemplars[number]["why"].append([place, why])
         return sorted(exemplars.values(), key=lambda exemplar: min(exemplar["why"]))
 
 
 CODED = {"task", "user", "feature", "team", "error", "cause", "target", "event", "layer"}
+
+
+def _exemplar(rows: Any, names: dict[str, list[str]]) -> dict[str, Any]:
+    """A request with its attempts and events."""
+    request, sent, events = rows
+    return {
+        **_to_words(request, names)[0],
+        "attempts": _to_words(sent, names),
+        "events": _to_words(events, names),
+    }
 
 
 def _to_words(rows: list[dict[str, Any]], names: dict[str, list[str]]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -30,10 +30,14 @@ class Section(NamedTuple):
 
 
 def document(
-    title: str, header: str, sections: Mapping[str, str | Section], charts: Mapping[str, Json]
+    title: str,
+    header: str,
+    sections: Mapping[str, str | Section],
+    charts: Mapping[str, Json],
+    examples: Sequence[str] = (),
 ) -> str:
     """A page: links to its sections, the header with the answer, and the sections by title; each
-    folds."""
+    folds. `examples`: HTML that a click on a chart shows, by number."""
     links = "".join(
         f'<a href="#{anchor(name)}">{escape(name)}</a>' for name in ("Answer", *sections)
     )
@@ -43,7 +47,7 @@ def document(
     )
     unfold = '<button type="button" id="unfold" hidden>unfold all</button>'
     navigation = f'<nav aria-label="Sections">{links}{unfold}</nav>'
-    return skeleton(title, f"{navigation}{header}{body}", charts)
+    return skeleton(title, f"{navigation}{header}{body}", charts, examples)
 
 
 def _section(name: str, section: Section) -> str:
@@ -54,7 +58,9 @@ def _section(name: str, section: Section) -> str:
     )
 
 
-def skeleton(title: str, body: str, charts: Mapping[str, Json]) -> str:
+def skeleton(
+    title: str, body: str, charts: Mapping[str, Json], examples: Sequence[str] = ()
+) -> str:
     """The whole HTML file. `charts`: plotly's figures by the names that the body refers to."""
     style, script, plotly = _asset("style.css"), _asset("page.js"), _plotly()
     colors = f":root {{ --ok: {OK}; --failed: {BAD}; --late: {LATE}; --grey: {GREY}; }}\n"
@@ -64,6 +70,8 @@ def skeleton(title: str, body: str, charts: Mapping[str, Json]) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     figures = _pack(json.dumps(charts, allow_nan=False).encode())
+    more = _pack(json.dumps(examples).encode()) if examples else ""
+    shown = f'<script type="text/plain" id="examples">{more}</script>\n' if more else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -72,6 +80,7 @@ def skeleton(title: str, body: str, charts: Mapping[str, Json]) -> str:
         f"<title>{escape(title)}</title>\n<style>{colors}{style}</style>\n</head>\n<body>\n"
         f'<a class="skip" href="#answer">Skip to the answer</a>\n<main>{body}</main>\n'
         f'<script type="text/plain" id="figures">{figures}</script>\n'
+        f"{shown}"
         f'<script type="text/plain" id="plotly">{plotly.packed}</script>\n'
         f"<script>{script}</script>\n</body>\n</html>\n"
     )

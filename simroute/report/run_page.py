@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from simroute.report import answer, gists, timeline
+from simroute.report import answer, gists, lanes
+from simroute.report.examples import render_examples
 from simroute.report.figures import draw_pictures, replay, sections
 from simroute.report.figures.weather import throttled_spells
 from simroute.report.glance import render_glance
@@ -33,8 +34,8 @@ INTRO = {
 }
 OPENED = {"How far to trust this", "What happened"}
 """Sections that are open at first."""
-MOST_STEPS, MOST_LANES, MOST_WEATHER = 200, 40, 100
-"""Rows that are shown of one request, its lanes, and outages."""
+MOST_WEATHER = 100
+"""Outages that are listed."""
 
 
 def render_page(summary: Json, evidence: Json) -> str:
@@ -45,6 +46,8 @@ def render_page(summary: Json, evidence: Json) -> str:
         title: _section(run, title, {name: exhibits[name] for name in names})
         for title, names in sections(run).items()
     }
+    example, examples = render_examples(run)
+    rendered["What happened"] += example
     rendered |= {"One request, explained": _requests(run), "Assumptions": _assumptions(run)}
     folding = {
         title: Section(inner, gists.of_section(run, title), title in OPENED)
@@ -55,7 +58,7 @@ def render_page(summary: Json, evidence: Json) -> str:
         name: exhibit.figure for name, exhibit in exhibits.items() if isinstance(exhibit, Picture)
     }
     title = f"{clean(summary['scenario'], 60)}: {policies}"
-    return document(title, _answer(run), folding, charts)
+    return document(title, _answer(run), folding, charts, examples)
 
 
 def render_answer(run: RunDocuments) -> str:
@@ -197,54 +200,10 @@ def _requests(run: RunDocuments) -> str:
         return '<p class="left-out">No request stood out.</p>'
     intro = (
         "<p>The strangest requests of the first replication. A box is a send, as long as "
-        "somebody waited for it; a tick is a layer's decision.</p>"
+        "somebody waited for it; a tick is a layer's decision, or a bill.</p>"
     )
-    kinds = {"ok": "answered", "bad": "failed", "late": "given up", "event": "a layer decided"}
-    key = "".join(f"<span><i class='{kind}'></i>{text}</span>" for kind, text in kinds.items())
-    return f'{intro}<p class="key">{key}</p>{"".join(map(_request, exemplars))}'
-
-
-def _request(request: Json) -> str:
-    steps = timeline.steps(request)
-    end = max([request["latency_s"], *(step["end"] or step["at"] for step in steps)]) or 1.0
-    words = (
-        f"<h3>{escape(timeline.heading(request))}</h3><p>{escape(timeline.summary(request))}</p>"
-    )
-    rows = [[f"{step['at']:.2f} s", step["who"], step["what"], step["cost"]] for step in steps]
-    table = "<p>Nothing was sent, and no layer told of a decision.</p>"
-    if rows:
-        heads = ["after", "who", "what happened", "billed"]
-        table = render_table(Table(heads, rows[:MOST_STEPS]))
-    table = folded("Step by step", table + _omission(len(rows) - MOST_STEPS))
-    return f"<article>{words}{_strip(steps[:MOST_LANES], end)}{table}</article>"
-
-
-def _strip(steps: list[Json], end: float) -> str:
-    """Lanes from 0 to `end` seconds; empty without steps."""
-    if not steps:
-        return ""
-    lanes = "".join(_lane(step, end) for step in steps)
-    return (
-        f'<div class="strip" role="img" aria-label="Sends over time; the list below has the '
-        f'figures.">{lanes}<div class="lane scale"><span></span><div><b>0 s</b>'
-        f"<b>{escape(duration(end / 2))}</b><b>{escape(duration(end))}</b></div></div></div>"
-    )
-
-
-def _lane(step: Json, end: float) -> str:
-    """A send as a box from its start until nobody waited for it; a decision as a tick with its
-    words."""
-    left = 100 * max(0.0, step["at"]) / end
-    what = escape(step["what"])
-    if step["end"] is not None:
-        position = f"left:{left:.3f}%;width:{100 * (step['end'] - step['at']) / end:.3f}%"
-        mark = f'<i class="{step["kind"]}" style="{position}" title="{what}"></i>'
-    else:
-        side = (
-            f"left:calc({left:.3f}% + 8px)" if left < 55 else f"right:calc({100 - left:.3f}% + 8px)"
-        )
-        mark = f'<i class="event" style="left:{left:.3f}%"></i><em style="{side}">{what}</em>'
-    return f'<div class="lane"><span>{escape(step["who"])}</span><div>{mark}</div></div>'
+    promised = run.evidence["slo"]["latency"]
+    return f"{intro}{lanes.render_key()}{lanes.render_requests(exemplars, promised)}"
 
 
 def _assumptions(run: RunDocuments) -> str:

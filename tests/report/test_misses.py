@@ -21,12 +21,17 @@ def allowed(run):
     return 100 * (1 - run.evidence["slo"]["success"])
 
 
+def seen(data):
+    """Without the bars that only receive clicks."""
+    return [trace for trace in data if trace.get("opacity") != 0]
+
+
 def test_bars_are_the_shares_that_failed_and_that_missed_the_promise(run):
     """Of each slice of time, from the counts of the evidence; what failed has missed it."""
     data = draw_pictures(run)["success_over_time"].data
     for policy in run.policies:
         evidence = run.evidence_of(policy)
-        late, failed = (trace["y"] for trace in data if trace["name"] == policy)
+        late, failed = (trace["y"] for trace in seen(data) if trace["name"] == policy)
         for name, drawn in (("in_time", late), ("ok", failed)):
             expected = [
                 100 * (1 - kept / count)
@@ -72,7 +77,7 @@ def test_evidence_of_an_earlier_version_shows_what_failed(run):
     for each in evidence["policies"].values():
         del each["in_time"]
     picture = draw_pictures(RunDocuments(run.summary, evidence))["success_over_time"]
-    assert len(picture.data) == len(run.policies)
+    assert len(seen(picture.data)) == len(run.policies)
     assert "too late" not in picture.caption
 
 

@@ -37,12 +37,28 @@
       if (/^[xy]axis\d*$/.test(key)) wanted[key] = merge({ gridcolor: line, zerolinecolor: line, linecolor: line, tickcolor: line, automargin: true, title: { font: { size: narrow ? 11 : 13 }, standoff: 8 } }, wanted[key] || {});
     return wanted;
   };
+  const example = document.getElementById("example");
+  const examples = example ? JSON.parse(await unpacked("examples")) : [];
+  let current = example ? Number(example.dataset.first) : 0;
+  const show = (key) => {
+    current = (key + examples.length) % examples.length;
+    example.querySelector(".shown").innerHTML = examples[current];
+  };
+  const pick = (event) => {
+    const key = event.points.map((point) => point.customdata).find((each) => Number.isInteger(each));
+    if (key !== undefined && example) show(key);
+  };
+  for (const button of example ? example.querySelectorAll("button") : []) {
+    button.hidden = false;
+    button.addEventListener("click", () => show(current + Number(button.dataset.step)));
+  }
   const draw = () => {
     for (const place of document.querySelectorAll("[data-figure]")) {
       if (place.closest("details:not([open])")) continue; // drawn when it is unfolded
       const figure = figures[place.dataset.figure];
       if (!place.dataset.drawn) place.replaceChildren();
       Plotly.react(place, structuredClone(figure.data), themed(figure, place.clientWidth), { ...config, displayModeBar: place.clientWidth < 600 ? false : "hover" });
+      if (!place.dataset.drawn) place.on("plotly_click", pick);
       place.dataset.drawn = "yes";
     }
   };

@@ -4,6 +4,7 @@ one in ten thousand as well as one in two."""
 from __future__ import annotations
 
 from simroute.report.colors import GREY
+from simroute.report.examples import example_keys
 from simroute.report.figures.over_time import (
     middles,
     replications_note,
@@ -44,6 +45,7 @@ def success(run: RunDocuments) -> Picture | str:
         layout["shapes"].append(_allowed_line(allowed, index))
         layout["annotations"][index]["text"] += _total(run, policy)
         data += _bars(run, policy, index, misses[policy])
+        data += _click_targets(run, policy, index, 10 ** y_axis["range"][1])
     layout["annotations"].append(_promise_note(allowed, y_axis))
     timed = _kept(run) != "ok"
     caption = (
@@ -52,6 +54,8 @@ def success(run: RunDocuments) -> Picture | str:
         f"is ten times the one below it. The promise allows {percent(allowed)} over the whole run "
         f"(dotted). {replications_note(run)}"
     )
+    if any(run.evidence_of(policy).get("examples") for policy in run.policies):
+        caption += " Click on a slice of an outage to see one of its requests."
     kept = [[None if miss is None else 1 - miss for miss in each] for each in misses.values()]
     heads = [f"{policy}, in time" if timed else policy for policy in run.policies]
     table = slice_table(run, heads, kept, percent)
@@ -94,6 +98,29 @@ def _bars(run: RunDocuments, policy: str, index: int, misses: list[float | None]
             "hovertemplate": f"%{{y:.3g}} % {what}<extra>%{{fullData.name}}</extra>",
         }
         for what, (shares, opacity) in series.items()
+    ]
+
+
+def _click_targets(run: RunDocuments, policy: str, index: int, top: float) -> list[Json]:
+    """Unseen bars as high as the panel in slices that have an example, by whose number a click
+    finds it."""
+    keys, x = example_keys(run, policy), middles(run)
+    if not any(key is not None for key in keys):
+        return []
+    return [
+        {
+            "type": "bar",
+            "name": label(policy),
+            "x": x,
+            "y": [None if key is None else top for key in keys],
+            "customdata": keys,
+            "yaxis": axis("y", index),
+            "width": 2 * x[0],
+            "opacity": 0,
+            "hoverinfo": "none",
+            "showlegend": False,
+            "marker": {"color": run.look(policy).color},
+        }
     ]
 
 

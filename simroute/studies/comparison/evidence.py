@@ -16,6 +16,7 @@ from simroute.models.random import fingerprint
 from simroute.models.spec import Budget
 from simroute.models.weather import Weather
 from simroute.statistics.multiple import indistinguishable
+from simroute.studies.comparison import examples
 from simroute.studies.comparison.promise import describe_promise, requirements
 from simroute.studies.comparison.scenario_facts import (
     deployment_rows,
@@ -39,9 +40,6 @@ MARKED = (
     "time_on_failing_target_s",
 )
 TAIL = 0.95
-KINDS = ("slowest", "most attempts", "false hit", "dearest")
-SHOWN = 10
-"""Exemplary requests that are explained."""
 
 
 def page_evidence(study: Comparison) -> dict[str, Any]:
@@ -49,6 +47,7 @@ def page_evidence(study: Comparison) -> dict[str, Any]:
     of the horizon."""
     configuration, scenario = study.configuration, study.configuration.scenario
     weather = build_weather(configuration, 0)
+    happened = weather_events(study, weather)
     random = any(outage.start is None for outage in scenario.outages.values())
     over_time = study.first if random else study.evidence
     budget = scenario.budget
@@ -71,16 +70,19 @@ def page_evidence(study: Comparison) -> dict[str, Any]:
         "cheapest": _cheapest(study),
         "marks": {metric: _marks(study, metric) for metric in MARKED},
         "random_weather": random,
-        "weather": weather_events(study, weather),
+        "weather": happened,
         "policies": {
             policy: {
                 "stance": layer_settings(configuration.policies[policy]),
-                **_over_time(over_time[policy], study, weather, random),
+                **(slices := _over_time(over_time[policy], study, weather, random)),
                 **_pooled(policy, study),
+                "examples": examples.by_slice(
+                    study.first[policy].story.get("examples", []), slices["edges_s"], happened
+                ),
             }
             for policy in study.runs
         },
-        "strange": _exemplars(study),
+        "strange": examples.strangest(study),
         "workload": workload_rows(study),
         "deployments": deployment_rows(weather),
         "config": configuration.to_yaml(),
@@ -229,18 +231,3 @@ def _tail(counts: dict[str, np.ndarray]) -> dict[str, Any] | None:
         for part, row in zip(PARTS, counts["parts"], strict=True)
     }
     return {"from_s": float(cell_seconds(np.array(first))), "requests": requests, "parts_s": parts}
-
-
-def _exemplars(study: Comparison) -> list[dict[str, Any]]:
-    """Exemplary requests of the policies' first replications: of each kind the first of each
-    policy, then the second …; no request twice."""
-    ranked = [
-        (rank, KINDS.index(why), index, exemplar["request_id"], {"policy": policy, **exemplar})
-        for index, policy in enumerate(study.runs)
-        for exemplar in study.first[policy].story.get("strange", [])
-        for rank, why in exemplar["why"]
-    ]
-    exemplars: dict[int, dict[str, Any]] = {}
-    for *_, request, exemplar in sorted(ranked, key=lambda entry: entry[:4]):
-        exemplars.setdefault(request, exemplar)
-    return list(exemplars.values())[:SHOWN]
