@@ -212,7 +212,9 @@ async def _serve(configuration: Configuration, policy: str, blocks: Sequence[Any
         events=count_opened,
         abandoned=configuration.scenario.abandoned,
     )
-    front = Listener(Server(gateway, Clients({}), policy).app())
+    server = Server(Clients({}), policy)
+    server.serve(gateway)
+    front = Listener(server.app())
     port = await front.start("127.0.0.1", 0)
     connector, patience = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=None)
     session = aiohttp.ClientSession(

@@ -155,6 +155,7 @@ def test_chance_comes_from_keyed_streams_only() -> None:
     ]
     assert sorted({line.split(":")[0] for line in found}) == [
         "simroute/live/clients.py",
+        "simroute/live/log.py",
         "simroute/traces/convert.py",
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -107,6 +108,7 @@ class Serving:
     world: LiveWorld
     transport: Any
     is_ours: bool  # the transport, which is closed with the last call
+    digest: str  # of the layers and their parameters
     calls: int = 0
     is_over: bool = False
 
@@ -190,7 +192,19 @@ class Gateway:
         }
         transport = self._transport or OpenAI(fleet.endpoints)
         world = LiveWorld(fleet.targets, fleet.prices, transport, [layers], **self._options)
-        return Serving(layers, fleet, world, transport, self._transport is None)
+        digest = hashlib.sha256(repr(layers).encode()).hexdigest()[:12]
+        return Serving(layers, fleet, world, transport, self._transport is None, digest)
+
+    @property
+    def epoch(self) -> float:
+        """Seconds since 1970 at second 0 of the world's clock."""
+        now: float = self._options["clock"]()
+        return now - asyncio.get_running_loop().time()
+
+    @property
+    def in_flight(self) -> int:
+        """Calls under way."""
+        return len(self._tasks)
 
     async def __aenter__(self) -> Gateway:
         self.serving.world.start()

@@ -31,7 +31,6 @@ class Reloading:
         files: Sequence[Path],
         log: Callable[[str], None],
     ) -> None:
-        self.errors = 0
         self._gateway, self._server, self._clients = gateway, server, clients
         self._files, self._log = files, log
         self._seen = self._stamps()
@@ -44,7 +43,7 @@ class Reloading:
             await self._gateway.reload()
         except InputError as error:
             self._server.not_reloaded = error.lines
-            self.errors += 1
+            self._server.reload_errors += 1
             for line in error.lines:
                 self._log(f"not reloaded: {line}")
             return

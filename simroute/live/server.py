@@ -7,12 +7,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from simroute.errors import InputError
 from simroute.live.bodies import parse
 from simroute.live.clients import Clients
 from simroute.live.forms import DONE
-from simroute.live.gateway import Answer, Gateway, GatewayClosed, Opened
+from simroute.live.gateway import Answer, Gateway, GatewayClosed, Opened, RequestRow
+from simroute.live.log import RowLog
+from simroute.live.metrics import Metrics
 from simroute.live.replies import (
     error_body,
     error_event,
@@ -20,24 +23,39 @@ from simroute.live.replies import (
     headers_of,
     status_of,
 )
-from simroute.worlds.live import LiveRequest
+from simroute.live.status import Recent, page, tables
+from simroute.version import __version__
+from simroute.worlds.live import LiveRequest, Row
 
 MOST_BODY = 10_000_000
 SLOW_S = 10.0
 """Seconds within which a request must be there."""
 JSON = "application/json"
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'unsafe-inline'; "
+    "style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
     """Routes to a gateway. policy: its name, by which callers ask for it."""
 
-    def __init__(
-        self, gateway: Gateway, clients: Clients, policy: str, most_body: int = MOST_BODY
-    ) -> None:
-        self.gateway, self.clients, self.policy = gateway, clients, policy
+    gateway: Gateway
+
+    def __init__(self, clients: Clients, policy: str, most_body: int = MOST_BODY) -> None:
+        self.clients, self.policy = clients, policy
+        self.recent, self.metrics = Recent(), Metrics()
+        self.log: RowLog | None = None
         self.not_reloaded: tuple[str, ...] = ()  # what is wrong with the files since they changed
+        self.reload_errors = 0
         self._most_body = most_body
+
+    def serve(self, gateway: Gateway) -> None:
+        """Gives it what it serves; its own methods may be the gateway's sinks."""
+        self.gateway = gateway
 
     def app(self) -> web.Application:
         """The application, to be run or tested."""
@@ -46,6 +64,9 @@ class Server:
         app.router.add_get("/v1/models", self.models)
         app.router.add_get("/health", self.health)
         app.router.add_get("/ready", self.ready)
+        app.router.add_get("/metrics", self.metrics_page)
+        app.router.add_get("/status", self.status)
+        app.router.add_get("/", self.page)
         return app
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
@@ -143,6 +164,60 @@ class Server:
             {"status": "ready" if ready else "closing", "not_reloaded": [*self.not_reloaded]},
             status=200 if ready else 503,
         )
+
+    def watch_attempt(self, row: Row) -> None:
+        """A sink of the gateway's rows."""
+        for sink in self._sinks():
+            sink.add_attempt(row)
+
+    def watch_request(self, row: RequestRow) -> None:
+        """A sink of the gateway's requests."""
+        for sink in self._sinks():
+            sink.add_request(row)
+
+    def watch_event(self, at: float, replica: int, event: str, *detail: Any) -> None:
+        """A sink of the layers' events."""
+        for sink in self._sinks():
+            sink.add_event(at, replica, event, *detail)
+
+    def _sinks(self) -> tuple[Any, ...]:
+        both = self.recent, self.metrics
+        return both if self.log is None else (*both, self.log)
+
+    async def metrics_page(self, request: web.Request) -> web.Response:
+        """GET /metrics: for Prometheus."""
+        lost = 0 if self.log is None else self.log.lost
+        pools = getattr(self.gateway.serving.transport, "pools", {})
+        text = self.metrics.text(self.gateway.in_flight, pools, lost, self.reload_errors)
+        return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def status(self, request: web.Request) -> web.Response:
+        """GET /status."""
+        return web.json_response(self._told())
+
+    async def page(self, request: web.Request) -> web.Response:
+        """GET /: the same as a page; with ?tables its tables alone."""
+        told = self._told()
+        text = tables(told) if "tables" in request.query else page(told)
+        return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
+
+    def _told(self) -> dict[str, Any]:
+        serving = self.gateway.serving
+        now = asyncio.get_running_loop().time()
+        budgets = {
+            name: {"spent_usd": layer.spent_usd, "usd": layer.usd}
+            for name, layer in serving.layers.items()
+            if hasattr(layer, "spent_usd")
+        }
+        return {
+            "policy": self.policy,
+            "version": __version__,
+            "policy_hash": serving.digest,
+            "in_flight": self.gateway.in_flight,
+            "not_reloaded": [*self.not_reloaded],
+            "budgets": budgets,
+            **self.recent.told(now, serving.fleet.targets),
+        }
 
 
 def failed(status: int, message: str, code: str = "") -> web.Response:

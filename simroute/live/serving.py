@@ -13,6 +13,7 @@ from simroute.config.scalars import DURATION, PART, SECONDS
 from simroute.errors import InputError
 from simroute.live.clients import read_clients
 from simroute.live.gateway import Gateway
+from simroute.live.log import RowLog
 from simroute.live.reloading import Reloading
 from simroute.live.server import Server
 from simroute.sockets import Listener, is_loopback, parse_listen, until_stopped
@@ -31,6 +32,7 @@ class Settings(NamedTuple):
     seed: int = 0
     max_body: str = "10MB"
     drain: str = "30s"
+    log: Path | None = None
 
 
 async def serve(settings: Settings, log: Callable[[str], None]) -> None:
@@ -43,9 +45,19 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
             "--clients FILE, or listen on 127.0.0.1"
         )
     clients = read_clients(settings.clients)
-    gateway = Gateway(settings.policy, settings.deployments, seed=settings.seed)
     name = Path(settings.policy).stem
-    server = Server(gateway, clients, name, most_body)
+    server = Server(clients, name, most_body)
+    gateway = Gateway(
+        settings.policy,
+        settings.deployments,
+        seed=settings.seed,
+        rows=server.watch_attempt,
+        requests=server.watch_request,
+        events=server.watch_event,
+    )
+    server.serve(gateway)
+    if settings.log is not None:
+        server.log = RowLog(settings.log, gateway.serving.fleet.targets, gateway.epoch)
     listener = Listener(server.app())
     files = [catalogue.find("policies", settings.policy), settings.deployments]
     files += [settings.clients] if settings.clients is not None else []
@@ -60,6 +72,8 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
             watching.cancel()
             await gateway.close(drain)
             await listener.close()
+            if server.log is not None:
+                server.log.close()
 
 
 def parse_seconds(option: str, text: str) -> float:

@@ -95,6 +95,11 @@ class Budget:
         self._bounds = -math.inf, -math.inf
         self._told = FREE, -math.inf
 
+    @property
+    def spent_usd(self) -> float:
+        """What counts in the present period, estimates of what is under way included."""
+        return self._meter.spent
+
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.usd is None:
             return await send(call)

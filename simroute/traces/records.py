@@ -38,6 +38,7 @@ class Chunk(NamedTuple):
 
 
 RUN_ROWS = "requests.parquet"
+GATEWAY_REQUESTS, GATEWAY_EVENTS = "requests-*.jsonl", "events-*.jsonl"
 """What a run's folder holds of its requests."""
 
 
@@ -52,12 +53,15 @@ class RecordSample(NamedTuple):
 
 def find_files(words: Iterable[str]) -> list[Path]:
     """Files by name, by a pattern that no shell has replaced, or all that are in a folder and not
-    empty (of a run's own folder: its requests); each once. Raises TraceError."""
+    empty (of a run's own folder, and of a gateway's: its requests); each once. Raises
+    TraceError."""
     paths: list[Path] = []
     for word in words:
         path = Path(word)
         if (path / RUN_ROWS).is_file() and (path / "config.yaml").is_file():
             files = [path / RUN_ROWS]
+        elif any(path.glob(GATEWAY_EVENTS)):
+            files = sorted(path.glob(GATEWAY_REQUESTS))
         elif path.is_dir():
             inside = sorted(map(Path, glob(str(Path(escape(word)) / "**" / "*"), recursive=True)))
             files = [item for item in inside if item.is_file() and item.stat().st_size]

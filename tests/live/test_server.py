@@ -25,7 +25,8 @@ def serving(test, policy=PLAIN, clients=None, most_body=10_000_000, **answers):
             name: await Upstream(a).start() for name, a in (answers or {"a": None}).items()
         }
         async with Gateway(policy, deployments(**upstreams)) as gateway:
-            server = Server(gateway, clients or Clients({}), "mine", most_body)
+            server = Server(clients or Clients({}), "mine", most_body)
+            server.serve(gateway)
             listener = Listener(server.app())
             port = await listener.start("127.0.0.1", 0)
             try:

@@ -66,6 +66,11 @@ class Slots:
         self._slots, self._room = slots, room
         self._line: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many stand in the line."""
+        return len(self._line)
+
     async def take(self) -> bool:
         """Whether there is a slot, at once or after a wait; whoever takes one gives it back."""
         if self._slots is None or self.busy < self._slots:

@@ -1,0 +1,105 @@
+"""What /metrics tells, in Prometheus's words. Labels are targets, statuses, features and breakers,
+never users; more features than are worth a line each are one, "other"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from simroute.live.gateway import RequestRow
+from simroute.worlds.live import Row
+
+MOST_FEATURES = 50
+SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
+STATES = {"closed": 0, "half_opened": 1, "opened": 2}
+
+
+class Metrics:
+    """Counts of one gateway."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._features: set[str] = set()
+        self._requests = Counter(
+            "simroute_requests",
+            "Requests by how they ended",
+            ("feature", "status", "cached"),
+            registry=registry,
+        )
+        self._attempts = Counter(
+            "simroute_attempts", "Sends by how they ended", ("target", "status"), registry=registry
+        )
+        self._seconds = Histogram(
+            "simroute_request_seconds",
+            "From request to end",
+            ("feature",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._first = Histogram(
+            "simroute_first_token_seconds",
+            "From request to first token of streams",
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._sends = Histogram(
+            "simroute_attempt_seconds",
+            "From send to end",
+            ("target",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._dollars = Counter("simroute_usd", "Billed", ("target", "feature"), registry=registry)
+        self._breakers = Gauge(
+            "simroute_breaker_state",
+            "0 closed, 1 half-open, 2 open",
+            ("breaker",),
+            registry=registry,
+        )
+        self._in_flight = Gauge("simroute_in_flight", "Requests under way", registry=registry)
+        self._busy = Gauge(
+            "simroute_target_busy", "Calls under way", ("target",), registry=registry
+        )
+        self._line = Gauge("simroute_target_line", "Calls in line", ("target",), registry=registry)
+        self._lost = Gauge("simroute_log_rows_lost", "Rows that no log has", registry=registry)
+        self._reloads = Gauge("simroute_reload_errors", "Reloads that failed", registry=registry)
+        self._feature_of: dict[int, str] = {}
+
+    def add_attempt(self, row: Row) -> None:
+        self._attempts.labels(row.target, str(row.status)).inc()
+        self._sends.labels(row.target).observe(row.end_s - row.start_s)
+
+    def add_request(self, row: RequestRow) -> None:
+        request, outcome = row.request, row.outcome
+        feature = self._feature(request.feature)
+        self._requests.labels(feature, str(outcome.status), outcome.cached).inc()
+        self._seconds.labels(feature).observe(row.end_s - request.arrival)
+        if row.ttft_s is not None and request.streamed:
+            self._first.observe(row.ttft_s - request.arrival)
+        if request.nano:
+            self._dollars.labels(outcome.target or "", feature).inc(request.nano / 1e9)
+
+    def add_event(self, at: float, replica: int, event: str, *detail: Any) -> None:
+        words: Mapping[str, Any] = detail[3]
+        if event in STATES and "breaker" in words:
+            self._breakers.labels(str(words["breaker"])).set(STATES[event])
+
+    def _feature(self, feature: str) -> str:
+        if feature not in self._features and len(self._features) >= MOST_FEATURES:
+            return "other"
+        self._features.add(feature)
+        return feature
+
+    def text(
+        self, in_flight: int, pools: Mapping[str, Any], lost: int, reload_errors: int
+    ) -> bytes:
+        """The page. pools: connections by target, each with `slots`."""
+        self._in_flight.set(in_flight)
+        self._lost.set(lost)
+        self._reloads.set(reload_errors)
+        for name, pool in pools.items():
+            self._busy.labels(name).set(pool.slots.busy)
+            self._line.labels(name).set(pool.slots.waiting)
+        return generate_latest(self.registry)
