@@ -19,8 +19,9 @@ from simroute.config.configuration import Configuration
 from simroute.errors import InputError
 from simroute.experiment.run import build_world
 from simroute.ledger import OUTCOMES, Chunk
+from simroute.live.answered import RequestRow
 from simroute.live.clients import Clients
-from simroute.live.gateway import Gateway, RequestRow
+from simroute.live.gateway import Gateway
 from simroute.live.server import Server
 from simroute.mock.fast_loop import run_fast
 from simroute.mock.realtime import Providers

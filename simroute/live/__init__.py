@@ -9,14 +9,8 @@ from __future__ import annotations
 from simroute.errors import InputError
 
 try:
-    from simroute.live.gateway import (
-        Answer,
-        Chunk,
-        Gateway,
-        GatewayClosed,
-        GatewayError,
-        RequestRow,
-    )
+    from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
+    from simroute.live.gateway import Gateway
 except ImportError as error:  # pragma: no cover
     raise ImportError("live use needs the extra: pip install 'simroute[live]'") from error
 

@@ -5,98 +5,28 @@ from __future__ import annotations
 import asyncio
 import copy
 import hashlib
-import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from simroute.config.loading import build_layers, load_layers
 from simroute.core import Call, Outcome, Rest
 from simroute.errors import InputError
+from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
 from simroute.live.bodies import read_request
 from simroute.live.deployments import Fleet, read_fleet
 from simroute.live.forms import body_of, events_of
 from simroute.live.inert import inert_layers
 from simroute.worlds.live import LiveRequest, LiveWorld, Row
 from simroute.worlds.live.http import OpenAI
-from simroute.worlds.live.sse import Events
 from simroute.worlds.live.streams import Stream
 
 GONE = Outcome(499, error="cancelled")
 """How a request ends whose caller went away."""
-
-
-class GatewayClosed(Exception):
-    """The gateway takes no calls any more."""
-
-
-class GatewayError(Exception):
-    """There was no answer, or half of one; `answer` says how the request ended."""
-
-    def __init__(self, answer: Answer) -> None:
-        why = f" ({answer.error})" if answer.error else ""
-        super().__init__(f"status {answer.status}{why}")
-        self.answer = answer
-
-
-class Answer(NamedTuple):
-    """How a request ended.
-
-    >>> answer = await gateway.complete({"messages": messages})
-    >>> answer.text if answer.status == 200 else answer.status
-
-    status: 200 for a usable answer. body: the provider's own bytes; of a failure, what it said to a
-    mistake of the caller, else empty. target: the deployment that answered. attempts: sends.
-    cached: "no", "exact" or "semantic". usd: what the whole request was billed. error: one word.
-    by: the layer that refused. retry_after: seconds to wait, where a provider or a layer says so.
-    """
-
-    status: int
-    body: bytes
-    target: str | None
-    attempts: int
-    cached: str
-    usd: float
-    error: str = ""
-    by: str = ""
-    retry_after: float | None = None
-
-    @property
-    def text(self) -> str:
-        """What the first choice says; empty without an answer, or for a tool call."""
-        if self.status != 200 or not self.body:
-            return ""
-        content = json.loads(self.body)["choices"][0]["message"].get("content")
-        return content if isinstance(content, str) else ""
-
-
-class Chunk(bytes):
-    """Bytes of a streamed answer, whole events, as the provider sent them."""
-
-    @property
-    def text(self) -> str:
-        """What the first choice says in them."""
-        parts = []
-        for _, data in Events().feed(bytes(self)):
-            if data is not None and data.strip() != b"[DONE]":
-                for choice in json.loads(data).get("choices") or []:
-                    content = (choice.get("delta") or {}).get("content")
-                    if choice.get("index", 0) == 0 and isinstance(content, str):
-                        parts.append(content)
-        return "".join(parts)
-
-
-class RequestRow(NamedTuple):
-    """One request, as in the ledger of a simulation. Times are seconds of the world's clock."""
-
-    request: LiveRequest
-    end_s: float
-    ttft_s: float | None
-    outcome: Outcome
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 
 from simroute.core import Target
 from simroute.errors import InputError
-from simroute.live.gateway import RequestRow
+from simroute.live.answered import RequestRow
 from simroute.worlds.live import Row
 
 MOST_WAITING = 10_000

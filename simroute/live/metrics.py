@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from simroute.live.gateway import RequestRow
+from simroute.live.answered import RequestRow
 from simroute.worlds.live import Row
 
 MOST_FEATURES = 50

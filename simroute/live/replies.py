@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from simroute.live.gateway import Answer
+from simroute.live.answered import Answer
 
 TIMED_OUT, UNAVAILABLE = 504, 503
 STATUSES = {408: TIMED_OUT, 499: UNAVAILABLE}

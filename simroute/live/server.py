@@ -10,10 +10,11 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from simroute.errors import InputError
+from simroute.live.answered import Answer, GatewayClosed, RequestRow
 from simroute.live.bodies import parse
 from simroute.live.clients import Clients
 from simroute.live.forms import DONE
-from simroute.live.gateway import Answer, Gateway, GatewayClosed, Opened, RequestRow
+from simroute.live.gateway import Gateway, Opened
 from simroute.live.log import RowLog
 from simroute.live.metrics import Metrics
 from simroute.live.replies import (

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import Any
 
-from simroute.live.gateway import RequestRow
+from simroute.live.answered import RequestRow
 from simroute.worlds.live import Row
 
 RECENT_S, SLICE_S, MOST_EVENTS = 300.0, 10.0, 20
