@@ -167,7 +167,8 @@ def _task(sample: Sample, task: FittedTask, several: bool) -> dict[str, Any]:
         quantiles = {name: int(tokens) for name, tokens in fit.quantiles.items()}
         note = (
             f"n = {fit.n:,}; any of these shares is within {100 * fit.within:.1f} "
-            f"points (95 %); KS {fit.distance:.3f}"
+            f"points (95 %); the log's and the model's differ by at most "
+            f"{100 * fit.distance:.1f} points (KS)"
         )
         keys[key] = Annotated({"quantiles": quantiles}, note)
     return keys

@@ -187,7 +187,8 @@ def year_table(summary: Json) -> tuple[Table, str] | None:
         for row in yearly["strata"]
     ]
     note = (
-        f"Horizons a year, {'; '.join(strata)}. Three outages at once are left out: "
+        f"A year holds the simulated time of each kind so many times: {'; '.join(strata)}. Three "
+        f"outages at once are left out: "
         f"{percent(yearly['three_at_once'])} of the time."
     )
     return Table(["policy", "requests that succeed", "minutes that do", "USD"], rows), note

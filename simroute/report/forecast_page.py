@@ -71,7 +71,10 @@ def _verdict(summary: Json) -> MarkedTable:
 
 def _rerun(summary: Json) -> str:
     """How to get the same bits again."""
-    versions = f"simroute {summary['simroute']}, numeric fingerprint {summary['fingerprint']}"
+    versions = (
+        f"simroute {summary['simroute']}, fingerprint of the machine's arithmetic, on which the "
+        f"last bits depend, {summary['fingerprint']}"
+    )
     command = "simroute forecast --config config.yaml"
     return (
         f"{preformatted([command])}{small(f'With the log as it was and {clean(versions, 200)}.')}"

@@ -237,8 +237,8 @@ def _policy(run: RunDocuments, policy: str) -> str:
 def _rerun(summary: Json, configuration: Iterable[str]) -> str:
     """How to get the same bits again."""
     versions = (
-        f"simroute {summary['simroute']}, seed {summary['seed']}, numeric fingerprint "
-        f"{summary['fingerprint']}"
+        f"simroute {summary['simroute']}, seed {summary['seed']}, fingerprint of the machine's "
+        f"arithmetic, on which the last bits depend, {summary['fingerprint']}"
     )
     return (
         "<h3>The same bits again</h3>"

@@ -278,8 +278,8 @@ def _panels(name: str, pictures: list[Picture], charts: dict[str, Json]) -> str:
 def _rerun(summary: Json, config: str) -> str:
     """How to get the same bits again. `config`: the text of config.yaml, or nothing."""
     versions = (
-        f"simroute {summary['simroute']}, seed {summary['seed']}, numeric fingerprint "
-        f"{summary['fingerprint']}"
+        f"simroute {summary['simroute']}, seed {summary['seed']}, fingerprint of the machine's "
+        f"arithmetic, on which the last bits depend, {summary['fingerprint']}"
     )
     resolved = (
         folded("The resolved configuration", preformatted(config.split("\n"))) if config else ""

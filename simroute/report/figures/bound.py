@@ -88,7 +88,7 @@ def caption(run: RunDocuments) -> str:
 
 def gap(run: RunDocuments, policy: str) -> str:
     """A policy's distance from the bound in success and USD, and the share of the first policy's
-    distance that it has closed."""
+    distance in success that it makes good."""
     regret = run.summary["policies"][policy].get("regret")
     if regret is None or regret["success_rate"]["mean"] is None:
         return "n/a"
@@ -97,7 +97,7 @@ def gap(run: RunDocuments, policy: str) -> str:
     closed = success["closed"]["mean"]
     if closed is None or policy == run.policies[0]:
         return text
-    return f"{text}; {percent(closed)} of the gap in success closed"
+    return f"{text}; {percent(closed)} of what {run.policies[0]} fails by is made good"
 
 
 def frontier(columns: dict[str, list[Any]], trade: str, name: str) -> Picture:

@@ -86,7 +86,7 @@ def rounds(summary: Json) -> Picture | None:
     layout = {
         "height": 360,
         "barmode": "overlay",
-        "xaxis": {"title": {"text": "generation: replications"}, "type": "category"},
+        "xaxis": {"title": {"text": "round: replications"}, "type": "category"},
         "yaxis": {"title": {"text": "settings"}},
     }
     table = [
@@ -95,11 +95,11 @@ def rounds(summary: Json) -> Picture | None:
     ]
     return Picture(
         "How was the budget spent?",
-        "Each generation begins with many settings and few replications; those that fall behind "
-        "in the same weather leave, the others run more.",
+        "Each round of the search begins with many settings and few replications; those that fall "
+        "behind in the same weather leave, the others run more.",
         data,
         layout,
-        Table(["generation: replications", "came", "stayed"], table),
+        Table(["round: replications", "came", "stayed"], table),
     )
 
 

@@ -184,9 +184,9 @@ def _effect(effect: Json, parameter: Json | None) -> Picture:
     caption = (
         "The parameter that matters most comes first. Mean difference from the starting setting "
         "(dashed) over all candidates with such a value, with 95 % intervals; of the first "
-        "generation, which fills the space evenly. The other parameters vary within each mean. "
-        "Shaded: where settings cannot be told from the best. Open marks: too few candidates for "
-        "an interval."
+        "round of the search, which fills the space evenly. The other parameters vary within each "
+        "mean. Shaded: where settings cannot be told from the best. Open marks: too few candidates "
+        "for an interval."
     )
     return Picture("What does each parameter do?", caption, data, layout, _effect_table(effect))
 

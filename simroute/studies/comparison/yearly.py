@@ -33,7 +33,7 @@ from simroute.models import spec
 from simroute.models.faults import resolve_time
 from simroute.models.random import Streams
 from simroute.statistics.intervals import NOMINAL, Confidence, Interval, interval
-from simroute.text import span
+from simroute.text import duration, span
 
 YEAR = 365 * 86_400.0
 POINTS = 5
@@ -247,7 +247,8 @@ def yearly_sentences(yearly: Mapping[str, Any]) -> list[str]:
         f"{' with '.join(one['outages']) or 'without an outage'} {one['horizons']:,.4g}"
         for one in yearly["strata"]
     )
-    lines = [f"A year, as horizons of each kind ({often}):"]
+    length = yearly["year_s"] / sum(one["horizons"] for one in yearly["strata"])
+    lines = [f"A year, as so many times {duration(length)} of each kind ({often}):"]
     for policy, figures in yearly["policies"].items():
         success, minutes, cost = (
             Interval(**figures[name]) for name in ("success_rate", "availability", "cost_usd")

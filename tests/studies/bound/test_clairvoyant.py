@@ -311,7 +311,7 @@ def test_the_report_shows_the_bound_among_the_policies_and_runs_without_one_stil
     assert isinstance(drawn, Picture)
     assert "gives up quality" in drawn.caption
     assert drawn.table.rows[-1][0] == "(clairvoyant)"
-    assert "of the gap in success closed" in drawn.table.rows[1][-1]
+    assert "is made good" in drawn.table.rows[1][-1]
     earlier = {key: value for key, value in study.summary.items() if key != "bound"}
     assert "clairvoyant" not in str(
         draw_pictures(RunDocuments(earlier, study.page_evidence))["cost_success"]
