@@ -13,7 +13,7 @@ from simroute.errors import InputError
 from simroute.execution.options import ExecutionOptions
 from simroute.experiment.run import replicate
 from simroute.layout import Column, table_text
-from simroute.metrics import METRICS
+from simroute.metrics import unit_of
 from simroute.storage.folder import prepare_folder
 from simroute.studies.comparison.study import Study
 from simroute.studies.run import run_study
@@ -61,7 +61,7 @@ class Result:
         """A row for each metric that is not zero, and how many rows there are."""
         (policy, entry), *_ = self.summary["policies"].items()
         known = {name: row for name, row in entry["metrics"].items() if row["mean"]}
-        values = [figure(**row, unit=METRICS[name][0]) for name, row in known.items()]
+        values = [figure(**row, unit=unit_of(name)) for name, row in known.items()]
         tables = {
             "requests": self.requests,
             "attempts": self.attempts,
@@ -77,7 +77,7 @@ class Result:
         rows = []
         for policy, entry in self.summary["policies"].items():
             cells = {
-                name: span(**value, unit=METRICS[name][0])
+                name: span(**value, unit=unit_of(name))
                 for name, value in entry["metrics"].items()
                 if value["mean"] is not None
             }

@@ -10,6 +10,7 @@ from functools import partial
 from simroute.config.inputs import open_outcomes, open_trace, run_calendar
 from simroute.config.names import (
     KnownNames,
+    Mention,
     check_mentions,
     find_mentions,
     known_names,
@@ -262,11 +263,16 @@ def check_names(
     """(mistakes, notes) of tasks, features and providers that a scenario mentions."""
     mentions = list(find_mentions(scenario))
     graded = [
-        each for each in mentions if each.kind == "task" and scenario.workload.outcomes is None
+        each
+        for each in mentions
+        if each.kind == "task" and each.path[0] != "slo" and scenario.workload.outcomes is None
     ]
     # a task that is graded and does not come does no harm
     problems, _ = check_mentions(graded, known, document, strict=True)
-    notes = missing_quality_notes(scenario, known) if "task" in known else []
+    promised = [Mention(("slo", "tasks", name), "task", name) for name in scenario.slo.tasks]
+    mistakes, notes = check_mentions(promised, known, document, strict=True)
+    problems += mistakes
+    notes += missing_quality_notes(scenario, known) if "task" in known else []
     for kind in ("feature", "provider"):
         of_kind = [each for each in mentions if each.kind == kind]
         mistakes, doubts = check_mentions(of_kind, known, document, strict=kind == "feature")

@@ -97,6 +97,7 @@ def build_context(configuration: Configuration, world: SimWorld) -> Context:
         budget=budget_periods(configuration.scenario),
         budget_span=budget_span(configuration.scenario),
         rate=None if load.trace is not None else load.rate,
+        slo_by_task={name: slo.limits(name) for name in slo.tasks},
     )
 
 

@@ -2,7 +2,7 @@
 
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.evidence_fold import EvidenceFold
-from simroute.metrics.figures import METRICS, Figures, Fold, is_share
+from simroute.metrics.figures import METRICS, Figures, Fold, is_share, task_metric, unit_of
 from simroute.metrics.histogram import Histogram
 from simroute.metrics.tallies import Context
 
@@ -15,4 +15,6 @@ __all__ = [
     "Fold",
     "Histogram",
     "is_share",
+    "task_metric",
+    "unit_of",
 ]

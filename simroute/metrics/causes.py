@@ -71,9 +71,9 @@ class Causes:
 
     def _late(self, chunk: Chunk, ok: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Which successful requests have their first token too late; which have anything so."""
-        promised = self._context.slo_ttft
-        begins_late = ok & (chunk["ttft_s"] > (np.inf if promised is None else promised))
-        return begins_late, begins_late | ok & ~(chunk["latency_s"] <= self._context.slo_latency)
+        latency, ttft = self._context.limits(chunk["task"])
+        begins_late = ok & (chunk["ttft_s"] > (np.inf if ttft is None else ttft))
+        return begins_late, begins_late | ok & ~(chunk["latency_s"] <= latency)
 
     def _count(self, kind: str, *columns: np.ndarray) -> None:
         rows, counts = np.unique(np.array(columns), axis=1, return_counts=True)

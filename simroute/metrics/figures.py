@@ -100,6 +100,8 @@ class Fold:
         )
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
         pooled["availability"] = requests.good_minutes()
+        for name, counts_of_task in self._promised_tasks().items():
+            metrics[name], pooled[name] = ratio(*counts_of_task), counts_of_task
         return Figures(
             metrics,
             pooled,
@@ -108,6 +110,22 @@ class Fold:
             events,
             causes=self.causes.finish(causes),
         )
+
+    def _promised_tasks(self) -> dict[str, tuple[int, int]]:
+        """Metric of a task with a promise of its own -> (hits, requests)."""
+        requests, names = self.tables["requests"], self.context.names["task"]
+        known = {name: code for code, name in enumerate(names)}
+        found: dict[str, tuple[int, int]] = {}
+        for name in self.context.slo_by_task:
+            all_, ok, in_time = (
+                int(column[known[name]]) if name in known else 0
+                for column in (*requests.by["task"][:2], requests.in_time_by_task)
+            )
+            found |= {
+                task_metric("success_rate", name): (ok, all_),
+                task_metric("slo_attainment", name): (in_time, all_),
+            }
+        return found
 
     def _pace(self) -> dict[str, float | None]:
         """What the spending comes to in a month, and in a period of the budget: the bills of
@@ -171,12 +189,14 @@ class Fold:
                 for c, word in enumerate(words)
             }
         requests = self.tables["requests"]
-        for (total, count), unknown, row in zip(
+        for (total, count), unknown, in_time, row in zip(
             requests.graded.T.tolist(),
             requests.ungraded.tolist(),
+            requests.in_time_by_task.tolist(),
             result.get("task", {}).values(),
             strict=False,
         ):
+            row["slo_attainment"] = ratio(in_time, row["requests"] or 0.0)
             row["quality_mean"] = None if unknown else ratio(total, count)
         return result
 
@@ -216,6 +236,16 @@ METRICS: dict[str, tuple[str, bool]] = {
 """Name -> (unit, whether more is better)."""
 
 
+def task_metric(metric: str, task: str) -> str:
+    """The name of a metric of one task's requests alone."""
+    return f"{metric}.{task}"
+
+
+def unit_of(metric: str) -> str:
+    """The unit of a metric, or of one of a task's; empty for a number."""
+    return METRICS.get(metric.partition(".")[0], ("", True))[0]
+
+
 def is_share(metric: str) -> bool:
     """Whether a metric lies between 0 and 1; "share" is one, by cause."""
-    return metric == "share" or METRICS.get(metric, ("", True))[0] == "share"
+    return metric == "share" or unit_of(metric) == "share"

@@ -50,6 +50,7 @@ def partial_state(
     }
     result |= {"requests_spent": requests.spent, "attempts_spent": attempts.spent}
     result |= {"graded": requests.graded, "ungraded": requests.ungraded}
+    result |= {"in_time_by_task": requests.in_time_by_task}
     result |= {
         "failing": np.array(sorted(attempts.failing), np.int64),
         "noticed": events.first_noticed(event_names),
@@ -97,6 +98,7 @@ def merge_partials(context: Context, parts: list[dict[str, np.ndarray]]) -> Figu
         if name.startswith("by_") and name != "by_target"
     }
     requests.spent, attempts.spent = total["requests_spent"], total["attempts_spent"]
+    requests.in_time_by_task = total["in_time_by_task"]
     requests.graded, requests.ungraded, attempts.by_target = (
         total["graded"],
         total["ungraded"],

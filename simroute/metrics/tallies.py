@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -78,7 +79,8 @@ class Context:
     replicas: number of states that a policy has; 1 where all replicas share one.
     budget: the scenario's, with the periods that lie wholly in the horizon; budget_span: the period
     in which the run begins. rate: the mean arrivals a second that the scenario states; None for a
-    trace, whose own mean it is.
+    trace, whose own mean it is. slo_by_task: of tasks with a promise of their own, the seconds of
+    the complete answer and of the first token (infinite without such a limit).
     """
 
     horizon: float
@@ -96,10 +98,25 @@ class Context:
     budget: BudgetPeriods | None = None
     budget_span: BudgetSpan | None = None
     rate: float | None = None
+    slo_by_task: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @cached_property
     def outages(self) -> Outages:
         return Outages(self.windows)
+
+    @cached_property
+    def _limits(self) -> np.ndarray:
+        """Seconds of the complete answer, and of the first token, by task."""
+        ttft = math.inf if self.slo_ttft is None else self.slo_ttft
+        both = [self.slo_by_task.get(name, (self.slo_latency, ttft)) for name in self.names["task"]]
+        return np.array(both).reshape(-1, 2).T
+
+    def limits(self, task: np.ndarray) -> tuple[Any, Any]:
+        """Seconds within which answers are in time, complete and begun, for requests of these
+        tasks (codes): numbers, or arrays where tasks differ. None: no first token is promised."""
+        if not self.slo_by_task:
+            return self.slo_latency, self.slo_ttft
+        return self._limits[0][task], self._limits[1][task]
 
     def zero_spend(self) -> np.ndarray:
         """A zero for each period of the budget."""
@@ -124,6 +141,7 @@ class Requests:
         self.by = {name: np.zeros((3, len(context.names[name])), np.int64) for name in labels}
         self.graded = np.zeros((2, len(context.names["task"])))
         self.ungraded = np.zeros(len(context.names["task"]), np.int64)
+        self.in_time_by_task = np.zeros(len(context.names["task"]), np.int64)
         self.spent = context.zero_spend()
 
     def add(self, chunk: Chunk) -> None:
@@ -141,7 +159,9 @@ class Requests:
         self.hits += int(np.count_nonzero(ok & (chunk["cached"] != CACHED["no"])))
         self.false_hits += int(np.count_nonzero(ok & chunk["false_hit"]))
         self.sent += int(np.count_nonzero(chunk["attempts"] > 0))
-        self.in_time += int(np.count_nonzero(in_time(chunk, self.context)))
+        quick = in_time(chunk, self.context)
+        self.in_time += int(np.count_nonzero(quick))
+        count_places(self.in_time_by_task, chunk["task"][quick])
         quality = chunk["quality"][ok]
         quality = quality[~np.isnan(quality)]
         self.quality += float(quality.sum())
@@ -301,9 +321,10 @@ class Events:
 
 def in_time(chunk: Chunk, context: Context) -> np.ndarray:
     """Which requests of a chunk succeeded as quickly as the scenario promises."""
-    quick = (chunk["outcome"] == OK) & (chunk["latency_s"] <= context.slo_latency)
-    if context.slo_ttft is not None:
-        quick &= np.isnan(chunk["ttft_s"]) | (chunk["ttft_s"] <= context.slo_ttft)
+    latency, ttft = context.limits(chunk["task"])
+    quick = (chunk["outcome"] == OK) & (chunk["latency_s"] <= latency)
+    if ttft is not None:
+        quick &= np.isnan(chunk["ttft_s"]) | (chunk["ttft_s"] <= ttft)
     return np.asarray(quick)
 
 

@@ -101,7 +101,15 @@ def policy_table(run: RunDocuments) -> MarkedTable:
     """A row for each policy: whether it keeps the promise, and the metrics of `COLUMNS` that any
     policy has."""
     verdict = {entry["policy"]: entry["meets_slo"] for entry in run.summary["verdict"]}
+    own = {part["metric"]: part for part in run.evidence["promise"]["parts"] if part.get("task")}
     metrics = [name for name in COLUMNS if name == "success_rate" or _any(run, name)]
+    place = 1 + metrics.index("slo_attainment" if "slo_attainment" in metrics else "success_rate")
+    metrics[place:place] = own
+    heads = {name: COLUMNS[name][0] for name in metrics if name in COLUMNS}
+    heads |= {
+        name: f"{clean(part['task'], 30)}{' in time' if name.startswith('slo') else ''}"
+        for name, part in own.items()
+    }
     rows = [
         [
             Cell(clean(policy, 40)),
@@ -110,9 +118,7 @@ def policy_table(run: RunDocuments) -> MarkedTable:
         ]
         for policy in run.policies
     ]
-    return MarkedTable(
-        ["policy", "keeps the promise", *(COLUMNS[name][0] for name in metrics)], rows
-    )
+    return MarkedTable(["policy", "keeps the promise", *(heads[name] for name in metrics)], rows)
 
 
 def outage_table(run: RunDocuments) -> MarkedTable | None:
@@ -140,7 +146,8 @@ def _metric_cell(run: RunDocuments, policy: str, name: str) -> Cell:
         return Cell(f"{NOTHING.get(name, 'n/a')}{count}", mark)
     missed = run.mean(policy, "undetected") if name == "detection_s" else None
     unnoticed = f"; {missed:.3g} not noticed" if missed else ""
-    return Cell(span(**interval, unit=(COLUMNS | IN_OUTAGES)[name][1]) + unnoticed, mark)
+    _, unit = (COLUMNS | IN_OUTAGES).get(name, ("", "share"))  # else of one task
+    return Cell(span(**interval, unit=unit) + unnoticed, mark)
 
 
 def difference_table(run: RunDocuments) -> Table:

@@ -159,9 +159,9 @@ def _outcome(
     slo, ok, arrival = weather.scenario.slo, prospect.ok, block.arrival[rows]
     seconds = np.where(ok, (arrival + prospect.seconds) - arrival, np.inf)
     first = (arrival + prospect.first) - arrival
-    in_time = ok & (seconds <= slo.in_time)
-    if slo.ttft is not None:
-        in_time &= ~block.streamed[rows] | (first <= slo.ttft)
+    latency, ttft = np.array([slo.limits(name) for name in weather.tasks]).T
+    task = block.task[rows]
+    in_time = ok & (seconds <= latency[task]) & (~block.streamed[rows] | (first <= ttft[task]))
     wasted = spent + np.where(ok, 0, prospect.bill)
     rank = in_time.astype(np.int8) + ok
     return rank, first, seconds, spent + prospect.bill, wasted, prospect.quality

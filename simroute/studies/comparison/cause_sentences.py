@@ -89,13 +89,15 @@ def _clause(cause: str, where: _Where, layers: Mapping[str, Any], scenario: spec
         "overloaded": f"the queue of {target} has no room for {where.of()}",
         "hang": f"{target} never answers {where.of()}",
         "truncated": f"{where.of('answers')} from {target} break off",
+        "late: complete answer": f"{where.of()} are answered later than promised",
+        "late: first token": f"{where.of()} have their first token later than promised",
         "client error": f"{where.of()} are refused for what they ask (client error)",
     }
-    if slo.latency is not None:
+    if slo.latency is not None and not slo.tasks:
         phrases["late: complete answer"] = (
             f"{where.of()} are answered later than after {duration(slo.latency)}"
         )
-    if slo.ttft is not None:
+    if slo.ttft is not None and not slo.tasks:
         phrases["late: first token"] = (
             f"{where.of()} have their first token later than after {duration(slo.ttft)}"
         )

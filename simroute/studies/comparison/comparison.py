@@ -20,6 +20,7 @@ from simroute.studies.bound.gap import Bound
 from simroute.studies.comparison.cause_sentences import failure_line, main_cause
 from simroute.studies.comparison.causes import cause_groups
 from simroute.studies.comparison.estimates import metric_interval, series_interval
+from simroute.studies.comparison.promise import judged_metrics
 from simroute.studies.comparison.spending import budget_pace, month, spending_sentences
 from simroute.studies.comparison.steady_state import sentence, steady_estimates
 from simroute.studies.comparison.stopping import stopping_outcome, study_confidence
@@ -74,7 +75,10 @@ class Comparison:
             numbers = configuration.replication_numbers
         self.confidence = study_confidence(configuration, self.runs, numbers)
         self.intervals = {
-            policy: {name: metric_interval(runs, name, self.confidence) for name in METRICS}
+            policy: {
+                name: metric_interval(runs, name, self.confidence)
+                for name in judged_metrics(configuration.scenario)
+            }
             for policy, runs in self.runs.items()
         }
         self.judge()
@@ -136,7 +140,10 @@ class Comparison:
     def series(self) -> Series:
         """policy -> metric -> values by replication."""
         return {
-            policy: {name: [run.metrics[name] for run in runs] for name in METRICS}
+            policy: {
+                name: [run.metrics[name] for run in runs]
+                for name in judged_metrics(self.configuration.scenario)
+            }
             for policy, runs in self.runs.items()
         }
 

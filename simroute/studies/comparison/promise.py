@@ -1,9 +1,10 @@
 """What a scenario promises, and whether a policy keeps it: one rule for tables, verdicts, the best
 policy and `--until decided`.
 
-Requests succeed, in time where `slo.latency` or `slo.ttft` is stated, and the scenario's budget
-holds in every period, or rolling window, that the horizon covers. Each requirement is judged on the
-unfavourable bound of its interval; one replication has none, and keeps nothing.
+Requests succeed, in time where `slo.latency` or `slo.ttft` is stated, those of a task under
+`slo.tasks` as it is promised there, and the scenario's budget holds in every period, or rolling
+window, that the horizon covers. Each requirement is judged on the unfavourable bound of its
+interval; one replication has none, and keeps nothing.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from simroute.experiment.trace_columns import budget_periods
+from simroute.metrics import METRICS, task_metric
 from simroute.models import spec
 from simroute.statistics.intervals import Confidence, Interval, replications_needed
-from simroute.text import duration, percent, span
+from simroute.text import clean, duration, percent, span
 
 SUCCESS, IN_TIME, BUDGET = "success_rate", "slo_attainment", "budget_used"
 METRIC_NAMES = {SUCCESS: "success", IN_TIME: "success in time"}
@@ -22,11 +24,13 @@ METRIC_NAMES = {SUCCESS: "success", IN_TIME: "success in time"}
 
 
 class Requirement(NamedTuple):
-    """One part of the promise: a metric is at least `bound`, or at most."""
+    """One part of the promise: a metric is at least `bound`, or at most. `task`: whose requests it
+    is about; None for all."""
 
     metric: str
     bound: float
     at_least: bool
+    task: str | None = None
 
     def is_met(self, interval: Interval) -> bool | None:
         """Whether the unfavourable bound meets it; None while that is undecided."""
@@ -54,10 +58,24 @@ def success_metric(scenario: spec.Scenario) -> str:
 
 def requirements(scenario: spec.Scenario) -> list[Requirement]:
     """All parts of the promise; the success of requests comes first."""
-    success = Requirement(success_metric(scenario), scenario.slo.success, True)
-    if budget_periods(scenario) is None:
-        return [success]
-    return [success, Requirement(BUDGET, 1.0, False)]
+    slo = scenario.slo
+    parts = [Requirement(success_metric(scenario), slo.success, True)]
+    for name in slo.tasks:
+        own = slo.of_task(name)
+        timed = own.latency is not None or own.ttft is not None
+        metric = task_metric(IN_TIME if timed else SUCCESS, name)
+        parts.append(Requirement(metric, own.success or 0.0, True, name))
+    if budget_periods(scenario) is not None:
+        parts.append(Requirement(BUDGET, 1.0, False))
+    return parts
+
+
+def judged_metrics(scenario: spec.Scenario) -> list[str]:
+    """The metrics of a run of this scenario: all, and those of tasks with a promise of their
+    own."""
+    tasks = scenario.slo.tasks
+    own = [task_metric(metric, name) for name in tasks for metric in (SUCCESS, IN_TIME)]
+    return [*METRICS, *own]
 
 
 def is_kept(scenario: spec.Scenario, intervals: Mapping[str, Interval]) -> bool | None:
@@ -70,14 +88,22 @@ def is_kept(scenario: spec.Scenario, intervals: Mapping[str, Interval]) -> bool 
 def describe_promise(scenario: spec.Scenario) -> str:
     """The promise in words, as the rest of "the promise that …"."""
     slo, budget = scenario.slo, scenario.budget
-    limits = [f"within {duration(slo.latency)}"] if slo.latency is not None else []
-    if slo.ttft is not None:
-        limits.append(f"{'with' if limits else 'within'} the first token in {duration(slo.ttft)}")
-    success = f"at least {percent(slo.success)} of requests succeed"
-    text = f"{success} {', '.join(limits)}" if limits else success
+    text = _success_words("requests", slo)
+    for name in slo.tasks:
+        text += f"; {_success_words(f'{clean(name, 40)} requests', slo.of_task(name))}"
     if budget is None or budget_periods(scenario) is None:
         return text
     return f"{text}, for at most {describe_budget(budget)}"
+
+
+def _success_words(whose: str, promised: spec.Slo | spec.TaskSlo) -> str:
+    """How many of these requests succeed, and within which times."""
+    latency, ttft = promised.latency, promised.ttft
+    limits = [f"within {duration(latency)}"] if latency is not None else []
+    if ttft is not None:
+        limits.append(f"{'with' if limits else 'within'} the first token in {duration(ttft)}")
+    success = f"at least {percent(promised.success)} of {whose} succeed"
+    return f"{success} {', '.join(limits)}" if limits else success
 
 
 def describe_budget(budget: spec.Budget) -> str:
@@ -91,4 +117,6 @@ def describe_figure(part: Requirement, interval: Interval) -> str:
     """A figure in words: 99.5 % (99.1 to 99.8) in time."""
     if part.metric == BUDGET:
         return f"{span(*interval, unit='share')} of the budget"
-    return span(*interval, unit="share") + (" in time" if part.metric == IN_TIME else "")
+    whose = "" if part.task is None else f" of {clean(part.task, 40)} requests"
+    in_time = " in time" if part.metric.startswith(IN_TIME) else ""
+    return f"{span(*interval, unit='share')}{whose}{in_time}"
