@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simroute.report.picture import Cell, Json, MarkedTable, RunDocuments, Table
-from simroute.text import about_usd, clean, difference_span, percent, span, usd
+from simroute.text import about_usd, clean, difference_span, duration, joined, percent, span, usd
 
 COLUMNS = {
     "success_rate": ("success", "share"),
@@ -33,7 +33,7 @@ KEPT = {True: Cell("yes", "yes"), False: Cell("no", "no"), None: Cell("undecided
 
 def sentences(run: RunDocuments) -> list[str]:
     """The headline, the promise, and why each policy keeps it or not."""
-    lines = [headline(run), *basis(run)]
+    lines = [headline(run), *basis(run), *year_sentences(run.summary)]
     if len(lines) > 1:
         lines += [
             f"{clean(entry['policy'], 40)} {clean(entry['why'], 500)}."
@@ -94,7 +94,7 @@ def _enumerate(policies: list[str]) -> str:
     names = [clean(policy, 40) for policy in policies]
     if len(names) > MOST_NAMED:
         names = [*names[: MOST_NAMED - 1], f"{len(names) - MOST_NAMED + 1} others"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return joined(names)
 
 
 def policy_table(run: RunDocuments) -> MarkedTable:
@@ -179,6 +179,34 @@ def _difference(row: Json, unit: str) -> str:
     return f"{sign}{text}{' — may be chance' if chance else ''}"
 
 
+def year_sentences(summary: Json) -> list[str]:
+    """What a year holds, in a sentence; empty without `--yearly`."""
+    yearly = summary.get("yearly")
+    if yearly is None:
+        return []
+    counts: dict[str, float] = {}
+    for row in yearly["strata"]:
+        for name in row["outages"]:
+            counts[name] = counts.get(name, 0.0) + row["horizons"]
+    outages = joined(
+        f"{clean(name, 40)} {count:.3g} time{'s' if count != 1 else ''}"
+        for name, count in counts.items()
+    )
+    policies = [
+        f"{clean(policy, 40)} answers {_without_interval(figures['success_rate'])} of requests for "
+        f"about {about_usd(figures['cost_usd']['mean'])}"
+        for policy, figures in yearly["policies"].items()
+    ]
+    rest = len(policies) - MOST_NAMED
+    more = f"; {rest} others stand below" if rest > 0 else ""
+    return [f"In a year ({outages or 'no outage'}): {', '.join(policies[:MOST_NAMED])}{more}."]
+
+
+def _without_interval(share: Json) -> str:
+    """A share in as many digits as its interval justifies."""
+    return span(**share, unit="share").partition(" (")[0]
+
+
 def year_table(summary: Json) -> tuple[Table, str] | None:
     """Figures of a year, with a note of what they are made from; None without `--yearly`."""
     yearly = summary.get("yearly")
@@ -190,13 +218,14 @@ def year_table(summary: Json) -> tuple[Table, str] | None:
         for policy, figures in yearly["policies"].items()
     ]
     strata = [
-        f"{clean(' with '.join(row['outages']) or 'without an outage', 80)}: {row['horizons']:,.4g}"
+        f"{row['horizons']:,.4g} with {clean(' and '.join(row['outages']), 80)}"
+        if row["outages"]
+        else f"{row['horizons']:,.4g} without an outage"
         for row in yearly["strata"]
     ]
     note = (
-        f"A year holds the simulated time of each kind so many times: {'; '.join(strata)}. Three "
-        f"outages at once are left out: "
-        f"{percent(yearly['three_at_once'])} of the time."
+        f"A year as runs of {duration(summary['horizon_s'])}: {'; '.join(strata)}. Three outages "
+        f"at once are left out: {percent(yearly['three_at_once'])} of the time."
     )
     return Table(["policy", "requests that succeed", "minutes that do", "USD"], rows), note
 

@@ -76,7 +76,8 @@ def _answer(run: RunDocuments) -> str:
     )
     trust = replay.calibration_sentence(run)
     said = f'<p class="headline">{escape(answer.headline(run))}</p>'
-    said += paragraphs(answer.basis(run) + ([] if trust is None else [trust]))
+    more = [*answer.year_sentences(summary), *([] if trust is None else [trust])]
+    said += paragraphs(answer.basis(run) + more)
     tables = render_glance(run) + _further_tables(summary)
     figures = render_marked_table(answer.policy_table(run)) + (
         "<p class='small'><b class='best'>best</b> marks the best value of a column; "
