@@ -220,9 +220,9 @@ def clock(horizon: float) -> tuple[float, str]:
     return (3600.0, "h") if horizon <= 4 * 86_400 else (86_400.0, "d")
 
 
-def panels(titles: list[str], height: int = PANEL) -> Json:
+def panels(titles: list[str], height: int = PANEL, most: int = 28) -> Json:
     """A layout of titled panels above each other, with one x axis; the y axes are y, y2, y3 … from
-    the top."""
+    the top. `most`: characters of a title."""
     count = len(titles)
     inside = count * height + (count - 1) * GAP
     layout: Json = {
@@ -239,7 +239,7 @@ def panels(titles: list[str], height: int = PANEL) -> Json:
         }
         layout["annotations"].append(
             note(
-                label(title, 48),
+                label(title, most),
                 0,
                 top,
                 xref="paper",

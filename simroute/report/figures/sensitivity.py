@@ -44,7 +44,7 @@ def one_way(summary: Json) -> Picture:
     unit = 100.0 if assumption["unit"] == "share" else 1.0
     x = [unit * cell["at"][0] for cell in summary["cells"]]
     looks, rows = policy_looks(summary["policies"]), _panels(summary)
-    layout = panels([row.title for row in rows], 150)
+    layout = panels([row.title for row in rows], 150, most=48)
     data: list[Json] = []
     for place, row in enumerate(rows):
         layout[layout_axis("y", place)] |= row.ticks | {"nticks": 5}
