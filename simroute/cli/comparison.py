@@ -114,6 +114,7 @@ def configure(command: str, options: RunOptions, build: Build | None) -> Configu
     from simroute.config.plugins import load_plugins
     from simroute.errors import InputError
     from simroute.studies.comparison.assertions import parse_assertion
+    from simroute.studies.comparison.promise import judged_metrics
 
     _check_options(options)
     choose_executor(options)
@@ -134,7 +135,8 @@ def configure(command: str, options: RunOptions, build: Build | None) -> Configu
         configuration = configuration.only_replication(options.replication)
     configuration.plugins = options.plugin_files
     for text in options.assertions:
-        parse_assertion(text, list(configuration.policies))
+        metrics = judged_metrics(configuration.scenario)
+        parse_assertion(text, list(configuration.policies), metrics)
     return configuration
 
 

@@ -12,7 +12,7 @@ DEFINITIONS: dict[str, str] = {
         "which at least slo.minute_success of them succeeded."
     ),
     "slo_attainment": "The share of requests that succeeded in time: within slo.latency and, "
-    "streamed, with the first token within slo.ttft.",
+    "streamed, with the first token within slo.ttft; a task under slo.tasks by its own limits.",
     "latency_mean_s": "How long successful requests took on average, from arrival to the complete "
     "answer, all waits included.",
     "latency_p50_s": "Half of the successful requests had their complete answer after at most so "

@@ -9,7 +9,7 @@ from html import escape
 from typing import NamedTuple
 
 from simroute.report.picture import Json, RunDocuments
-from simroute.text import clean, percent, seconds, span
+from simroute.text import about_usd, clean, percent, seconds, span
 
 COST = "cost_per_1k_requests_usd"
 BADGES = {True: ("yes", "✓ keeps it"), False: ("no", "✗ misses it"), None: ("open", "? undecided")}
@@ -91,7 +91,7 @@ def _row(run: RunDocuments, entry: Json, misses: Axis, waits: Axis, crown: str) 
     cells = (
         _success(run, policy, misses),
         _latency(run, policy, waits),
-        _interval(span(**run.metric(policy, COST), unit="USD")),
+        _interval(span(**run.metric(policy, COST), unit="USD")) + _month(run, policy),
     )
     figures = "".join(
         f'<td data-head="{head}">{cell}</td>'
@@ -103,6 +103,12 @@ def _row(run: RunDocuments, entry: Json, misses: Axis, waits: Axis, crown: str) 
         f"{escape(clean(policy, 40))}</span> <span class={mark}>{words}</span> {crown}"
         f"<small>{escape(clean(why, 500))}</small></th>{figures}</tr>"
     )
+
+
+def _month(run: RunDocuments, policy: str) -> str:
+    """What a month costs, below the cost of requests; nothing where an older run did not say."""
+    cost = run.metric(policy, "cost_per_month_usd")["mean"]
+    return "" if cost is None else f"<small>about {about_usd(cost)} a month</small>"
 
 
 def _success(run: RunDocuments, policy: str, axis: Axis) -> str:

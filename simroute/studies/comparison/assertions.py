@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from simroute.errors import InputError, nearest
@@ -12,7 +12,9 @@ from simroute.metrics import METRICS
 from simroute.statistics.intervals import Interval
 
 COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
-ASSERTION = re.compile(r"(?:([^:<>=]+):)?\s*([A-Za-z0-9_]+)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)")
+ASSERTION = re.compile(
+    r"(?:([^:<>=]+):)?\s*([A-Za-z0-9_]+(?:\.[^<>=]*[^<>=\s])?)\s*(>=|<=|>|<)\s*([-+0-9.eE]+)"
+)
 
 
 class JudgedAssertion(NamedTuple):
@@ -59,7 +61,8 @@ def judge_assertions(
     """Each assertion of each policy that it is about, in their order. Raises InputError."""
     judged = []
     for text in assertions:
-        policy, metric, sign, bound = parse_assertion(text, list(intervals))
+        known = next(iter(intervals.values()))
+        policy, metric, sign, bound = parse_assertion(text, list(intervals), known)
         judged += [
             JudgedAssertion(each, metric, sign, bound, intervals[each][metric])
             for each in ([policy] if policy else intervals)
@@ -67,9 +70,12 @@ def judge_assertions(
     return judged
 
 
-def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, str, float]:
+def parse_assertion(
+    text: str, policies: list[str], metrics: Iterable[str] = METRICS
+) -> tuple[str | None, str, str, float]:
     """Read METRIC>=NUMBER or POLICY:METRIC>=NUMBER: (policy or None for all, metric, sign, bound).
-    Raises InputError."""
+    `metrics`: those of the run, which has more where tasks have promises of their own. Raises
+    InputError."""
     match = ASSERTION.fullmatch(text.strip())
     if match is None:
         raise InputError(
@@ -77,9 +83,9 @@ def parse_assertion(text: str, policies: list[str]) -> tuple[str | None, str, st
             f"success_rate>=0.999"
         )
     policy, metric, sign, number = match.groups()
-    if metric not in METRICS:
+    if metric not in metrics:
         raise InputError(
-            f"--assert {text!r}: no metric is called {metric!r}; {nearest(metric, METRICS)}"
+            f"--assert {text!r}: no metric is called {metric!r}; {nearest(metric, metrics)}"
         )
     if policy is not None and policy not in policies:
         raise InputError(

@@ -89,6 +89,8 @@ def describe_promise(scenario: spec.Scenario) -> str:
     """The promise in words, as the rest of "the promise that …"."""
     slo, budget = scenario.slo, scenario.budget
     text = _success_words("requests", slo)
+    if slo.is_timed and slo.latency is None and slo.ttft is None:
+        text += " in the time of their task"
     for name in slo.tasks:
         text += f"; {_success_words(f'{clean(name, 40)} requests', slo.of_task(name))}"
     if budget is None or budget_periods(scenario) is None:

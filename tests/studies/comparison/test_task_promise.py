@@ -57,6 +57,8 @@ def test_a_promise_names_its_tasks() -> None:
         "at least 99.00 % of requests succeed within 20 s; at least 99.00 % of slow requests "
         "succeed within 2 min; at least 99.90 % of vital requests succeed within 20 s"
     )
+    rest = Scenario(MADE.deployments, slo=Slo(0.99, tasks={"slow": TaskSlo(latency=60.0)}))
+    assert "99.00 % of requests succeed in the time of their task;" in describe_promise(rest)
     assert [(part.metric, part.bound, part.task) for part in requirements(made)] == [
         ("slo_attainment", 0.99, None),
         ("slo_attainment.slow", 0.99, "slow"),
@@ -168,6 +170,9 @@ def test_a_slow_task_breaks_a_promise_that_leaves_it_no_time(tmp_path: Path) -> 
     assert "slow in time" in study.report()
     assert study.summary["policies"]["direct"]["by"]["task"]["slow"]["slo_attainment"]["mean"] == 1
     assert "of slow requests in time" in study.verdict[0]["why"]
+    assert not study.failed(["slo_attainment.slow>=0.9", "direct:slo_attainment.slow >= 0.9"])
+    with pytest.raises(InputError, match=r"did you mean slo_attainment\.slow"):
+        study.failed(["slo_attainment.slwo>=0.9"])
 
     short = played(tmp_path, {"success": 0.5, "latency": "15s", "tasks": {"slow": {"latency": 30}}})
     assert short.intervals["direct"]["slo_attainment.slow"].mean == 0.0
