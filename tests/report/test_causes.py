@@ -29,7 +29,8 @@ def documents(
         return groups
 
     summary = {"policies": {name: {"by": by(kinds)} for name, kinds in policies.items()}}
-    return RunDocuments(summary, {"slo": {"latency": latency, "ttft": None}})
+    metric = "success_rate" if latency is None else "slo_attainment"
+    return RunDocuments(summary, {"promise": {"parts": [{"metric": metric}]}})
 
 
 TWO = {

@@ -66,8 +66,9 @@ def _is_kept(run: RunDocuments, kind: str) -> bool:
 
 def _promised(run: RunDocuments) -> Iterable[str]:
     """Kinds of misses: a late answer is one where the promise has a limit of time."""
-    slo = run.evidence["slo"]
-    return MISSED if slo["latency"] is not None or slo["ttft"] is not None else ("cause",)
+    parts = run.evidence["promise"]["parts"]
+    timed = any(part["metric"].startswith("slo_attainment") for part in parts)
+    return MISSED if timed else ("cause",)
 
 
 def _by(run: RunDocuments, policy: str) -> Json:

@@ -36,36 +36,47 @@ def failure_line(by: By, layers: Mapping[str, Any]) -> str | None:
     return "; ".join(parts) or None
 
 
-def main_cause(by: By, layers: Mapping[str, Any], scenario: spec.Scenario) -> str | None:
+def main_cause(
+    by: By, layers: Mapping[str, Any], scenario: spec.Scenario, task: str | None = None
+) -> str | None:
     """What makes more than half of the misses of the promised success, as the rest of "because …":
     a cause, or lateness of either kind; None where nothing does. An answer that comes late is a
-    miss where the promise has a limit of time."""
-    timed = success_metric(scenario) == IN_TIME
+    miss where the promise has a limit of time. task: of that one's promise; None: of all
+    requests."""
+    own = scenario.slo.of_task(task or "")
+    timed = success_metric(scenario) == IN_TIME if task is None else own.latency or own.ttft
     misses = {
-        (kind, cause): figures["share"]["mean"] or 0.0
+        (kind, cause): _share(by, kind, cause, task)
         for kind in ((FAILED, LATE) if timed else (FAILED,))
-        for cause, figures in by[kind].items()
+        for cause in by[kind]
     }
     half = MOST * sum(misses.values())
     kind, cause = max(misses, key=lambda each: misses[each], default=("", ""))
-    if not cause or misses[kind, cause] <= half:
-        late = _total(by[LATE]) if timed else 0.0
-        return (
-            f"{_brief(late)} of requests are answered later than promised" if late > half else None
-        )
-    return _clause(cause, _Where(by, kind, cause), layers, scenario)
+    if cause and misses[kind, cause] > half:
+        return _clause(cause, _Where(by, kind, cause, task), layers, scenario)
+    late = sum(share for (kind, _), share in misses.items() if kind == LATE)
+    whose = "" if task is None else f"{clean(task, 40)} "
+    text = f"{_brief(late)} of {whose}requests are answered later than promised"
+    return text if late > half else None
+
+
+def _share(by: By, kind: str, cause: str, task: str | None) -> float:
+    """The share of all requests that a cause has, or of those of a task."""
+    if task is None:
+        return by[kind][cause]["share"]["mean"] or 0.0
+    number = by[f"{kind}_by_task"][cause].get(task, {"mean": 0.0})["mean"]
+    requests = by["task"].get(task, {"requests": {"mean": 0.0}})["requests"]["mean"]
+    return number / requests if requests else 0.0
 
 
 class _Where:
-    """Of which requests a cause is: a share of all of them, or of a task that has most of it."""
+    """Of which requests a cause is: a share of all of them, or of the task at hand, else of one
+    that has most of it."""
 
-    def __init__(self, by: By, kind: str, cause: str) -> None:
-        task, self.target = _main_part(by, kind, cause, "task"), _only_target(by, kind, cause)
-        if task is None:
-            self.share, self.work = by[kind][cause]["share"]["mean"] or 0.0, ""
-        else:
-            number = by[f"{kind}_by_task"][cause][task]["mean"]
-            self.share, self.work = number / by["task"][task]["requests"]["mean"], f"{task} "
+    def __init__(self, by: By, kind: str, cause: str, task: str | None) -> None:
+        self.target = _only_target(by, kind, cause)
+        task = task or _main_part(by, kind, cause, "task")
+        self.share, self.work = _share(by, kind, cause, task), f"{task} " if task else ""
 
     def of(self, what: str = "requests") -> str:
         """Such as "4 % of reasoning requests"."""

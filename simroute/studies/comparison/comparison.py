@@ -107,9 +107,9 @@ class Comparison:
             self._main_cause,
         )
 
-    def _main_cause(self, policy: str) -> str | None:
-        configuration = self.configuration
-        return main_cause(self.by(policy), configuration.policies[policy], configuration.scenario)
+    def _main_cause(self, policy: str, task: str | None) -> str | None:
+        layers, scenario = self.configuration.policies[policy], self.configuration.scenario
+        return main_cause(self.by(policy), layers, scenario, task)
 
     def failures(self, policy: str) -> str | None:
         """Why requests of a policy failed, and which sends failed and were repaired, in a line;

@@ -22,6 +22,7 @@ from simroute.statistics.multiple import (
 )
 from simroute.statistics.sequential import largest_needed
 from simroute.studies.comparison.promise import (
+    BUDGET,
     METRIC_NAMES,
     SUCCESS,
     Requirement,
@@ -37,7 +38,9 @@ Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
 Intervals = Mapping[str, Mapping[str, Interval]]
 """policy -> metric -> interval."""
-Reason = Callable[[str], "str | None"]
+Reason = Callable[[str, "str | None"], "str | None"]
+"""(policy, task) -> what makes the policy miss the promised success of that task, of all requests
+(None), where one cause does."""
 COST, MONTHLY = "cost_per_1k_requests_usd", "cost_per_month_usd"
 
 
@@ -47,7 +50,7 @@ def verdict(
     intervals: Intervals,
     confidence: Confidence = NOMINAL,
     residual: float | None = None,
-    reason: Reason = lambda policy: None,
+    reason: Reason = lambda policy, task: None,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """(an entry for each policy, as in summary.json; the same in sentences).
 
@@ -66,7 +69,7 @@ def verdict(
         for policy, values in series.items()
     ]
     for entry in entries:
-        _explain(entry, requirements(scenario)[0], intervals[entry["policy"]], reason)
+        _explain(entry, requirements(scenario), intervals[entry["policy"]], reason)
     good = [entry["policy"] for entry in entries if entry["meets_slo"]]
     lines = [f"Promise: {describe_promise(scenario)}{_condition(scenario)}:"]
     lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
@@ -140,13 +143,22 @@ def _doubt(
 
 
 def _explain(
-    entry: dict[str, Any], success: Requirement, intervals: Mapping[str, Interval], reason: Reason
+    entry: dict[str, Any],
+    promised: list[Requirement],
+    intervals: Mapping[str, Interval],
+    reason: Reason,
 ) -> None:
-    """Add what makes a policy miss the promised success, where one cause does."""
-    if entry["meets_slo"] is False and success.is_met(intervals[success.metric]) is False:
-        because = reason(entry["policy"])
-        if because is not None:
-            entry |= {"why": f"{entry['why']}, because {because}", "because": because}
+    """Add what makes a policy miss the promised success, of all requests or else of a task, where
+    one cause does."""
+    missed = [
+        part.task
+        for part in promised
+        if part.metric != BUDGET and part.is_met(intervals[part.metric]) is False
+    ]
+    misses_it = entry["meets_slo"] is False and missed
+    because = reason(entry["policy"], missed[0]) if misses_it else None
+    if because is not None:
+        entry |= {"why": f"{entry['why']}, because {because}", "because": because}
 
 
 def _figures(promised: list[Requirement], intervals: Mapping[str, Interval]) -> str:

@@ -1,12 +1,13 @@
 """Causes of failures over replications, in summary.json and in sentences."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from simroute.config.configuration import Configuration
 from simroute.metrics import METRICS, Figures
-from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Slo, Workload
+from simroute.models.spec import Deployment, Outage, PriceList, Scenario, Slo, TaskSlo, Workload
 from simroute.policies.timeout import Timeout
 from simroute.statistics.intervals import interval
 from simroute.studies.comparison.cause_sentences import failure_line, main_cause
@@ -247,3 +248,30 @@ def test_where_outages_come_at_random_shares_of_causes_still_add_up_to_the_failu
     assert sum(share["mean"] for share in shares) == pytest.approx(1 - success, abs=1e-12)
     assert len(shares) == 2
     assert all(share["low"] < share["mean"] < share["high"] for share in shares)
+
+
+def test_of_a_task_with_a_promise_of_its_own_its_own_misses_count() -> None:
+    """Most failures are of chat, but reasoning misses its promise by its time-outs."""
+    rows = [("hang", "a", "chat", 9), ("timed out here: total", "a", "reasoning", 4)]
+    late = [("late: complete answer", "a", "reasoning", 3)]
+    by = grouped(*rows, late=late)
+    untimed = replace(UNTIMED, slo=Slo(success=0.9, tasks={"reasoning": TaskSlo(success=0.99)}))
+    words = "its 30 s timeout ends 4.00 % of reasoning requests"
+    assert main_cause(by, TIMEOUT, untimed, "reasoning") == words
+    assert main_cause(by, TIMEOUT, untimed) == "a never answers 0.90 % of requests"
+    timed = replace(UNTIMED, slo=Slo(success=0.9, tasks={"reasoning": TaskSlo(latency=9.0)}))
+    late[0] = ("late: complete answer", "a", "reasoning", 5)
+    words = "5.00 % of reasoning requests are answered later than promised"
+    assert main_cause(grouped(*rows, late=late), TIMEOUT, timed, "reasoning") == words
+
+
+def test_a_verdict_on_a_task_names_the_cause_of_that_task() -> None:
+    """All requests keep their promise, those of one task do not."""
+    slo = Slo(success=0.9, tasks={"reasoning": TaskSlo(success=0.99)})
+    rows = [("hang", "a", "chat", 9), ("timed out here: total", "a", "reasoning", 4)]
+    figures = run(rows)
+    figures.metrics |= {"success_rate.reasoning": 0.96, "slo_attainment.reasoning": 0.96}
+    made = Configuration("compare", "storm", replace(UNTIMED, slo=slo), {"one": TIMEOUT}, 7, 3)
+    (entry,) = Comparison(made, {"one": [figures] * 3}).verdict
+    assert entry["meets_slo"] is False
+    assert entry["because"] == "its 30 s timeout ends 4.00 % of reasoning requests"
