@@ -245,11 +245,12 @@ def _calls(table: RequestTable, start: int) -> dict[tuple[str, str], Calls]:
     """
     status = f"""CASE WHEN NOT failed THEN 200 WHEN status = 0 THEN {HUNG}
         WHEN status >= 300 THEN status ELSE {UNKNOWN_STATUS} END"""
-    table.connection.execute(f"""
+    run = table.connection.execute
+    run(f"""
         CREATE OR REPLACE TEMP TABLE calls AS
         SELECT (t - {start}) / 1e9 AS t, coalesce(provider, '?') AS p, requested_model AS m,
             input_tokens AS i, output_tokens AS o, latency_s AS l, ttft_s AS f, {status} AS s, own
-        FROM ({sends_query("part")}) WHERE target IS NOT NULL""")
+        FROM ({sends_query(run, "part")}) WHERE target IS NOT NULL""")
     calls = {}
     good = "count(*) FILTER (s = 200)"
     for provider, model, answered in table.rows(f"""

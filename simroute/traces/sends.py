@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 TARGET = "(coalesce(provider, '?') || '/' || requested_model)"
 """SQL over `requests`: the deployment of a call, "provider/model"; NULL where it has none."""
 
@@ -28,7 +30,7 @@ _ONLY_TRY = """{'offset_s': 0.0, 'latency_s': latency_s, 'provider': provider,
     'model': requested_model, 'status': status, 'error': error}"""
 _BEGAN = "coalesce(send.offset_s, 0)"
 
-_STEPS = {
+_DESCRIBED = {
     # requests that were sent; more: sends beyond those that the log describes
     "counted": f"""
         SELECT *, CASE WHEN coalesce(cached, 'no') = 'no' AND attempts > {_ROWS}
@@ -60,6 +62,10 @@ _STEPS = {
             coalesce(failed, false) AND blamed(send.status, send.error) IS NOT NULL AS own,
             (arrival_ns // {PERIOD_S}000000000) AS spell
         FROM listed""",
+}
+"""Steps to the sends that a log describes."""
+
+_LONGER = {
     # mean seconds of calls with one send
     "usual": f"""
         SELECT {TARGET} AS name, spell, avg(took) AS took FROM described
@@ -73,6 +79,10 @@ _STEPS = {
         JOIN usual ON usual.name = {TARGET} AND usual.spell = described.spell
         WHERE more > 0 AND place = 1 AND NOT failed
         GROUP BY ALL""",
+}
+"""Steps to the time of sends that it only counts."""
+
+_ALL_SENDS = {
     "waited": f"""
         SELECT described.*, least(each, took / (more + 1)) AS estimated,
             coalesce(estimated, took / (more + 1)) AS each_s
@@ -99,8 +109,9 @@ _STEPS = {
 }
 
 
-def sends_query(source: str) -> str:
-    """SQL for all sends of the requests in `source`, which has their `rowid` as `whose`.
+def sends_query(run: Any, source: str) -> str:
+    """SQL for all sends of the requests in `source`, which has their `rowid` as `whose`. run: a
+    database's `execute`, which makes the table `longer` that the query reads.
 
     Columns: whose; nth of how many (sent); t (ns since the log's epoch); provider and
     requested_model, and both as target (NULL where it cannot be told); input_tokens, output_tokens;
@@ -111,5 +122,15 @@ def sends_query(source: str) -> str:
     is the time by which such requests took longer, on average, than requests of the same minutes
     that were sent once; the time of the logged send itself is then unknown.
     """
-    steps = ", ".join(f"{name} AS ({query})" for name, query in _STEPS.items())
-    return f"WITH {steps.replace('{source}', source)} SELECT *, {TARGET} AS target FROM all_sends"
+    run(f"""
+        CREATE OR REPLACE TEMP TABLE longer AS
+        {_with_steps(source, _DESCRIBED | _LONGER)} SELECT * FROM longer""")
+    steps = _with_steps(source, _DESCRIBED | _ALL_SENDS)
+    return f"{steps} SELECT *, {TARGET} AS target FROM all_sends"
+
+
+def _with_steps(source: str, steps: dict[str, str]) -> str:
+    """SQL: a WITH clause. What several steps read is computed for each of them, a block of rows at
+    a time: kept, it would take memory by the length of the log."""
+    parts = ", ".join(f"{name} AS NOT MATERIALIZED ({query})" for name, query in steps.items())
+    return f"WITH {parts.replace('{source}', source)}"

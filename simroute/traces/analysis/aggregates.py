@@ -57,7 +57,7 @@ def answering_models(table: RequestTable, source: str = "requests") -> dict[str,
 
 def call_counts(table: RequestTable) -> dict[str, list[int]]:
     """Target -> [calls, answered calls, most frequent status of the others (500 where none is
-    told)], from the view `sends`."""
+    told)], from the table `sends`."""
     rows = table.rows("""
         SELECT target, count(*), count(*) FILTER (NOT failed),
             mode(CASE WHEN status >= 400 THEN status ELSE 500 END ORDER BY status) FILTER (failed)

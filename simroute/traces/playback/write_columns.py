@@ -134,13 +134,14 @@ def _name_sql(kind: str, row: str = "") -> str:
 
 
 def _code_routes(table: RequestTable) -> None:
-    """Make the view `sends`, and tables of codes.
+    """Make the table `sends`, which is read for several purposes, and tables of codes.
 
     code_target: word ("provider/model"), code. ways: whose (a request that was sent several times),
     targets (codes). code_route: targets, code. View routed: whose, route, failed.
     """
     run = table.connection.execute
-    run(f"CREATE VIEW sends AS {sends_query('(SELECT rowid AS whose, * FROM requests)')}")
+    requests = "(SELECT rowid AS whose, * FROM requests)"
+    run(f"CREATE TABLE sends AS {sends_query(run, requests)}")
     run("""
         CREATE TABLE code_target AS
         SELECT target AS word,
