@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from simroute.report.lanes import render_key, render_request
 from simroute.report.picture import Json, RunDocuments
@@ -29,25 +28,21 @@ def render_examples(run: RunDocuments) -> tuple[str, list[str]]:
     place = (
         f'<div id="example" data-first="{first}"><h3>One of these requests, for instance</h3>'
         f"<p class=small>From the first replication: of each slice the request that failed, else "
-        f"that was sent most often, else the slowest. A click on a bar above shows one that "
-        f"arrived then. {buttons}</p>{render_key()}"
+        f"that was sent most often, else the slowest. A click above shows one that "
+        f"arrived then, or close to it. {buttons}</p>{render_key()}"
         f'<div class="shown" aria-live="polite">{shown[first]}</div></div>'
     )
     return place, shown
 
 
 def example_keys(run: RunDocuments, policy: str) -> list[int | None]:
-    """The number of the example of each slice of time; within an outage that of the nearest slice
-    that has one."""
+    """The number of the example of each slice of time: its own, else that of the nearest slice that
+    has one."""
     own = {place: key for key, (whose, place, _) in enumerate(_all(run)) if whose == policy}
-    edges = run.evidence_of(policy)["edges_s"]
-    keys: list[int | None] = []
-    for place, (start, end) in enumerate(pairwise(edges)):
-        key = own.get(place)
-        if key is None and own and _is_outage(run, start, end):
-            key = own[min(own, key=lambda other: (abs(other - place), other))]
-        keys.append(key)
-    return keys
+    return [
+        own[min(own, key=lambda other: (abs(other - place), other))] if own else None
+        for place in range(len(run.evidence_of(policy)["edges_s"]) - 1)
+    ]
 
 
 def _all(run: RunDocuments) -> Iterator[tuple[str, int, Json]]:
@@ -55,13 +50,6 @@ def _all(run: RunDocuments) -> Iterator[tuple[str, int, Json]]:
     for policy in run.policies:
         for place, request in run.evidence_of(policy).get("examples", {}).items():
             yield policy, int(place), request
-
-
-def _is_outage(run: RunDocuments, start: float, end: float) -> bool:
-    return any(
-        spell["kind"] == "outage" and spell["start_s"] < end and spell["end_s"] > start
-        for spell in run.evidence["weather"]
-    )
 
 
 def _heading(policy: str, request: Json) -> str:

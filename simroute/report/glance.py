@@ -136,13 +136,17 @@ def _latency(run: RunDocuments, policy: str, axis: Axis) -> str:
     }
     if not values:
         return "n/a"
-    first, last = axis.place(min(values.values())), axis.place(max(values.values()))
-    marks = [f'<i class="line" style="left:{first:.2f}%;width:{last - first:.2f}%"></i>']
+    left, right = axis.place(min(values.values())), axis.place(max(values.values()))
+    marks = [f'<i class="line" style="left:{left:.2f}%;width:{right - left:.2f}%"></i>']
     bound = run.evidence["slo"]["latency"]
     if bound is not None and axis.low <= bound <= axis.high:
         marks.append(_at("promised", axis.place(bound)))
     texts = [f"<b>{name} {seconds(value)}</b>" for name, value in values.items()]
     words = [f"{name} {seconds(value)}" for name, value in values.items()]
+    first = run.metric(policy, "ttft_p95_s")["mean"]
+    if run.evidence["slo"]["ttft"] is not None and first is not None:
+        texts.append(f"first token p95 {seconds(first)}")
+        words.append(f"first token p95 {seconds(first)}")
     mean = run.metric(policy, "latency_mean_s")
     if mean["mean"] is not None:
         low, high = (axis.place(mean[end] or mean["mean"]) for end in ("low", "high"))

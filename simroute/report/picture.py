@@ -153,7 +153,7 @@ def weave(pattern: str) -> Json:
         "shape": pattern,
         "fillmode": "overlay",
         "fgcolor": WOVEN,
-        "fgopacity": 0.55,
+        "fgopacity": 0.4,
         "size": 7,
     }
 

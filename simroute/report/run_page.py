@@ -124,7 +124,8 @@ def _given_outages(run: RunDocuments) -> str:
 
 
 def _section(run: RunDocuments, title: str, exhibits: dict[str, Exhibit]) -> str:
-    intro = f"<p>{escape(INTRO[title])}</p>" if title in INTRO else ""
+    is_alone = title == "What happened" and len(run.policies) == 1
+    intro = f"<p>{escape(INTRO[title])}</p>" if title in INTRO and not is_alone else ""
     weather = _weather(run) + _in_outages(run) if title == "What happened" else ""
     return intro + weather + "".join(render_exhibit(*each) for each in exhibits.items())
 

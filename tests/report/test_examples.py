@@ -37,19 +37,20 @@ def test_a_policy_has_at_most_one_example_a_slice_from_that_slice(run):
             assert edges[place] <= each["arrival_s"] <= edges[place + 1]
 
 
-def test_every_slice_of_an_outage_has_an_example(run):
-    """If not of its own, then of the nearest one; outside of outages only its own."""
+def test_every_slice_shows_its_own_example_or_the_nearest(run):
+    """No slice of an outage is without one of its own while there is room."""
     start, end = outage(run)
     for policy in run.policies:
-        edges, keys = run.evidence_of(policy)["edges_s"], example_keys(run, policy)
+        edges, own = run.evidence_of(policy)["edges_s"], examples(run, policy)
+        keys = example_keys(run, policy)
         assert len(keys) == len(edges) - 1
-        inside = [
-            key
-            for key, left, right in zip(keys, edges, edges[1:], strict=False)
-            if left < end and right > start
-        ]
-        assert inside
-        assert None not in inside
+        assert set(keys) == {keys[place] for place in own}
+        for place, key in enumerate(keys):
+            nearest = min(own, key=lambda other: (abs(other - place), other))
+            assert key == keys[nearest]
+            arrivals = run.evidence_of(policy)["arrivals"][place]
+            if arrivals and edges[place] < end and edges[place + 1] > start:
+                assert place in own or len(own) == MOST
 
 
 def test_a_slice_in_which_requests_failed_shows_one_that_failed(run):

@@ -55,7 +55,7 @@ def success(run: RunDocuments) -> Picture | str:
         f"(dotted). {replications_note(run)}"
     )
     if any(run.evidence_of(policy).get("examples") for policy in run.policies):
-        caption += " Click on a slice of an outage to see one of its requests."
+        caption += " Click on a slice to see one of its requests."
     kept = [[None if miss is None else 1 - miss for miss in each] for each in misses.values()]
     heads = [f"{policy}, in time" if timed else policy for policy in run.policies]
     table = slice_table(run, heads, kept, percent)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from simroute.report.colors import CLEAR, GREY, HALF_OPEN, OPEN, Look, deployment_looks
+from simroute.report.colors import CLEAR, HALF_OPEN, OPEN, PALE, Look, deployment_looks
 from simroute.report.figures.weather import Spell, add_weather
 from simroute.report.picture import (
     PANEL,
@@ -164,7 +164,7 @@ def targets(run: RunDocuments) -> Picture | str:
         shape |= {
             "layer": "above",
             "fillcolor": CLEAR,
-            "line": {"width": 1.5, "dash": "dash", "color": GREY},
+            "line": {"width": 1.5, "dash": "dash", "color": PALE},
         }
     looks, data = deployment_looks(names), []
     for index, policy in enumerate(run.policies):

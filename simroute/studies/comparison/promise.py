@@ -103,7 +103,7 @@ def _success_words(whose: str, promised: spec.Slo | spec.TaskSlo) -> str:
     latency, ttft = promised.latency, promised.ttft
     limits = [f"within {duration(latency)}"] if latency is not None else []
     if ttft is not None:
-        limits.append(f"{'with' if limits else 'within'} the first token in {duration(ttft)}")
+        limits.append(f"with the first token in {duration(ttft)}")
     success = f"at least {percent(promised.success)} of {whose} succeed"
     return f"{success} {', '.join(limits)}" if limits else success
 
