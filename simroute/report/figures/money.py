@@ -18,7 +18,7 @@ from simroute.report.picture import (
     label,
     level,
 )
-from simroute.text import clean, percent, span, usd
+from simroute.text import clean, duration, percent, span, usd
 
 PERIODS = {"day": 86_400.0, "month": 30 * 86_400.0}
 CAUSES = {
@@ -56,7 +56,7 @@ def budget(run: RunDocuments) -> Picture | str:
         },
         **level("budget", limit["usd"], {"color": BAD, "dash": "dash"}),
     }
-    length = f"{limit['window_s'] / 3600:g} h" if rolling else period
+    length = duration(limit["window_s"]) if rolling else period
     since = f"within {length}" if rolling else f"since the {limit['period']} began"
     caption = (
         f"Billed {since}, mean over replications; the budget is {usd(limit['usd'])} "

@@ -16,7 +16,7 @@ from simroute.report.picture import (
     fill,
     label,
 )
-from simroute.text import clean, large, percent, span, usd
+from simroute.text import clean, duration, large, percent, span, usd
 
 MOST = 12
 """Names that are drawn; the table has all."""
@@ -69,7 +69,7 @@ def _spend(run: RunDocuments, kind: str) -> Picture | str:
     ]
     more = f" The {MOST} largest; the table has all." if len(names) > MOST else ""
     caption = (
-        f"USD billed in one run of {run.summary['horizon_s'] / 3600:.3g} h, failed "
+        f"USD billed in one run of {duration(run.summary['horizon_s'])}, failed "
         f"and abandoned calls included.{_month(run)}{more}"
     )
     table = Table([kind, *run.policies], rows)
