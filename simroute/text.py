@@ -222,12 +222,18 @@ LARGE = ((86_400, "d"), (3600, "h"), (60, "min"))
 """Seconds of the units of a time, from the longest."""
 
 
+LONGEST = 86_400e6
+"""Seconds from which on nobody counts hours."""
+
+
 def duration(value: float) -> str:
     """A time as one would say it: 90 s, 45 min, 2:30 min, 12:45 h, 2 d 12 h."""
     if value < 0:
         return f"-{duration(-value)}"
-    if value < CLOCK and value != 60:
+    if (value < CLOCK and value != 60) or not math.isfinite(value):
         return f"{value:.3g} s"
+    if value >= LONGEST:
+        return f"{value / 86_400:.3g} d"
     whole = round(value)
     if whole < 7200 and whole % 60 == 0:
         return f"{whole // 60} min" if whole != 3600 else "1 h"

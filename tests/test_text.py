@@ -96,6 +96,8 @@ def test_times_are_told_as_one_would_write_them():
         216_000: "2 d 12 h",
         2_592_000: "30 d",
         -150: "-2:30 min",
+        86_400e9: "1e+09 d",
+        float("inf"): "inf s",
     }
     assert {time: duration(time) for time in told} == told
 
