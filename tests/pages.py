@@ -19,6 +19,7 @@ from commands import ran
 LITTLE = {
     "compare": ["--replications", "2", "scenario.workload.rate=0.02"],
     "replay": ["--replications", "2", "--to", "20m"],
+    "tune": ["--evaluations", "16", "--confirm", "2", "scenario.horizon=5m"],
 }
 
 
