@@ -189,6 +189,11 @@ def _run(typed: list[str]) -> tuple[int, list[str]]:
         return leave.exit_code, []
     except click.Abort:
         return 130, []
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2, []
+    except click.NoSuchOption as error:
+        return 2, [_no_option(error)]
     except click.ClickException as error:
         return 2, [" ".join(error.format_message().split())]
     except KeyboardInterrupt:
@@ -208,6 +213,14 @@ def _run(typed: list[str]) -> tuple[int, list[str]]:
         if lines is None and type(error).__name__ not in ONE_LINE:
             raise
         return 2, [str(error)] if lines is None else list(lines)
+
+
+def _no_option(error: click.NoSuchOption) -> str:
+    """What is wrong with an option that there is not; words of a study are no options."""
+    name = error.option_name.lstrip("-")
+    if name in ("scenario", "policy"):
+        return f"there is no option {error.option_name}; write {name}=NAME"
+    return " ".join(error.format_message().split())
 
 
 def _print_error(typed: list[str], line: str) -> None:

@@ -27,12 +27,15 @@ class Words:
     def require(self, *problems: str) -> None:
         """Checks that scenario= and policy= are there, and that nothing is wrong. Raises
         InputError."""
+        meant = {word: text for word in self.overrides if (text := _meant(word, self))}
+        named = {text.partition("=")[0] for text in meant.values()}
         missing = [
             f"{key}= is missing: name one, such as {example}"
             for key, example in EXAMPLES.items()
-            if not getattr(self, key)
+            if not getattr(self, key) and key not in named
         ]
-        raise_all([*self.problems, *missing, *problems])
+        bare = [f"{word}: did you mean {text}?" for word, text in meant.items()]
+        raise_all([*self.problems, *bare, *missing, *problems])
 
 
 def parse_words(words: tuple[str, ...], has_files: bool = False, has_ranges: bool = False) -> Words:
@@ -50,6 +53,20 @@ def parse_words(words: tuple[str, ...], has_files: bool = False, has_ranges: boo
         else:
             parsed.overrides.append(word)
     return parsed
+
+
+def _meant(word: str, parsed: Words) -> str:
+    """The word that names what a bare name is of, such as `scenario=demo`; "" if it is none."""
+    if not word.replace(",", "").replace("_", "").isalnum():
+        return ""
+    from simroute.config import catalogue
+
+    names = split_names(word)
+    if not parsed.scenario and word in catalogue.list_names("scenarios"):
+        return f"scenario={word}"
+    if names and set(names) <= {*catalogue.list_names("policies")}:
+        return f"policy={','.join([*parsed.policies, *names])}"
+    return ""
 
 
 def _add_range(parsed: Words, key: str, value: str | None) -> None:

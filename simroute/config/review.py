@@ -69,8 +69,10 @@ def review_files(words: Sequence[str]) -> Iterator[Finding]:
 
 
 def _split(word: str) -> list[str]:
-    """The names of `policy=A,B` one by one, as such words."""
+    """The names of `policy=A,B` one by one, as such words; the YAML files of a folder."""
     key, equals, value = word.partition("=")
+    if Path(word).is_dir():
+        return [str(path) for path in sorted(Path(word).rglob("*.yaml"))] or [word]
     if not equals or key not in FOLDERS:
         return [word]
     return [f"{key}={name}" for name in value.split(",")]
