@@ -120,7 +120,7 @@ def like(line: str, there: Iterator[str]) -> str | None:
     for real in there:
         if skeleton(real) == skeleton(start):
             return real + cut
-        if cut and (found := re.match(pattern(start), real)):
+        if cut and (found := re.match(r"\s*" + pattern(start), real)):
             return found[0] + cut
     return None
 
