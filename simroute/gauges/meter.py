@@ -33,14 +33,14 @@ class SpendMeter:
 
     def reserve(self, usd: float) -> Ticket:
         """Count an estimate now; the ticket settles it."""
-        nano = _up(usd)
+        nano = nano_up(usd)
         self._slots[self._slot] = self._slots.get(self._slot, 0) + nano
         self._nano += nano
         return Ticket(self._slot, nano)
 
-    def fits(self, usd: float, limit: float) -> bool:
-        """Whether an estimate of `usd`, beside what is spent and reserved, stays within `limit`."""
-        return self._nano + _up(usd) <= round(limit * 1e9)
+    def reserve_within(self, usd: float, limit: float) -> Ticket | None:
+        """The same if it, beside what is spent and reserved, stays within `limit`; else None."""
+        return self.reserve(usd) if self._nano + nano_up(usd) <= round(limit * 1e9) else None
 
     def settle(self, ticket: Ticket, usd: float) -> Ticket:
         """Replace an estimate by the bill, once; the ticket that is returned corrects the bill.
@@ -61,7 +61,7 @@ class SpendMeter:
         return self._nano / 1e9
 
 
-def _up(usd: float) -> int:
+def nano_up(usd: float) -> int:
     """Nano-dollars, rounded up, so that the bill of what was estimated exactly is never the larger
     one."""
     return math.ceil(usd * 1e9 - 1e-4)

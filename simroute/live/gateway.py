@@ -21,6 +21,7 @@ from simroute.live.bodies import read_request
 from simroute.live.deployments import Fleet, read_fleet
 from simroute.live.forms import body_of, events_of
 from simroute.live.inert import inert_layers
+from simroute.live.money import DurableMeter, Ledger
 from simroute.worlds.live import LiveRequest, LiveWorld, Row
 from simroute.worlds.live.http import OpenAI
 from simroute.worlds.live.streams import Stream
@@ -64,8 +65,10 @@ class Gateway:
     async function of (call, outcome) that accepts an answer or not, for cascades. transport: what
     sends instead of HTTP, an object with `async send(call) -> Outcome`. rows, requests, events:
     called with each attempt, each request, and each event of a layer. clock: seconds since 1970,
-    for budgets that follow a calendar. abandoned: "stops" if providers bill nothing more once a
-    call is given up. Raises InputError with every mistake of policy and deployments.
+    for budgets that follow a calendar. state: a file (SQLite) in which budgets count, so that they
+    outlive the gateway and are shared with others on this machine. abandoned: "stops" if providers
+    bill nothing more once a call is given up. Raises InputError with every mistake of policy and
+    deployments.
     """
 
     def __init__(
@@ -80,8 +83,10 @@ class Gateway:
         requests: Callable[[RequestRow], None] | None = None,
         events: Callable[..., None] | None = None,
         clock: Callable[[], float] = time.time,
+        state: str | Path | None = None,
         abandoned: str = "runs_on",
     ) -> None:
+        self.ledger = None if state is None else Ledger(Path(state))
         self._policy, self._deployments, self._transport = policy, deployments, transport
         self._requests = requests
         self._options: dict[str, Any] = {
@@ -120,6 +125,10 @@ class Gateway:
             name: before[name] if before.get(name) == layer else copy.deepcopy(layer)
             for name, layer in layers.items()
         }
+        if self.ledger is not None:
+            for name, layer in layers.items():
+                if hasattr(layer, "count_in") and before.get(name) is not layer:
+                    layer.count_in(DurableMeter(self.ledger, name, self._epoch))
         transport = self._transport or OpenAI(fleet.endpoints)
         world = LiveWorld(fleet.targets, fleet.prices, transport, [layers], **self._options)
         digest = hashlib.sha256(repr(layers).encode()).hexdigest()[:12]
@@ -128,6 +137,9 @@ class Gateway:
     @property
     def epoch(self) -> float:
         """Seconds since 1970 at second 0 of the world's clock."""
+        return self._epoch()
+
+    def _epoch(self) -> float:
         now: float = self._options["clock"]()
         return now - asyncio.get_running_loop().time()
 
@@ -161,6 +173,8 @@ class Gateway:
             if late:
                 await asyncio.wait(late, timeout=1.0)
         await self.serving.retire()
+        if self.ledger is not None:
+            self.ledger.close()
 
     # -- calls -------------------------------------------------------------------------------------
 

@@ -217,6 +217,7 @@ class Server:
             "in_flight": self.gateway.in_flight,
             "not_reloaded": [*self.not_reloaded],
             "budgets": budgets,
+            "state_failures": ledger.failures if (ledger := self.gateway.ledger) else 0,
             **self.recent.told(now, serving.fleet.targets),
         }
 

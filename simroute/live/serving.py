@@ -33,6 +33,7 @@ class Settings(NamedTuple):
     max_body: str = "10MB"
     drain: str = "30s"
     log: Path | None = None
+    state: Path | None = None
 
 
 async def serve(settings: Settings, log: Callable[[str], None]) -> None:
@@ -51,6 +52,7 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
         settings.policy,
         settings.deployments,
         seed=settings.seed,
+        state=settings.state,
         rows=server.watch_attempt,
         requests=server.watch_request,
         events=server.watch_event,

@@ -95,6 +95,10 @@ class Budget:
         self._bounds = -math.inf, -math.inf
         self._told = FREE, -math.inf
 
+    def count_in(self, meter: SpendMeter) -> None:
+        """Count in a meter that lasts, or that others share, instead of its own."""
+        self._meter = meter
+
     @property
     def spent_usd(self) -> float:
         """What counts in the present period, estimates of what is under way included."""
@@ -111,10 +115,15 @@ class Budget:
         if level != FREE and (stated or (level == EXHAUSTED and self.at_limit == "shift")):
             call = self._shifted(call, world)
         before, estimate = world.spent(call), self._estimate(call, world)
-        if self.at_limit == "reject" and not self._meter.fits(estimate, self.usd):
+        ticket = (
+            self._meter.reserve_within(estimate, self.usd)
+            if self.at_limit == "reject"
+            else self._meter.reserve(estimate)
+        )
+        if ticket is None:
             self._tell(EXHAUSTED, self._meter.spent / self.usd if self.usd else 1.0, world)
             return Outcome.rejected(by="budget", status=402)
-        account = call, before, self._meter.reserve(estimate)
+        account = call, before, ticket
         outcome = None
         try:
             outcome = await send(call)
@@ -168,8 +177,9 @@ class Budget:
         now = world.now()
         if self.period == "rolling":
             window = self.window or DAY
-            slot = now // (window / SLOTS)
-            self._meter.turn(slot, slot - SLOTS)
+            step = window / SLOTS
+            slot = now // step
+            self._meter.turn(slot * step, (slot - SLOTS) * step)
             self._bounds = now // window * window, now
             return
         if now >= self._bounds[1]:

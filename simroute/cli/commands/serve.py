@@ -25,6 +25,7 @@ FILE = click.Path(path_type=Path)
     "--drain", default="30s", show_default=True, help="Wait so long for calls at the end."
 )
 @click.option("--log", type=FILE, help="A folder for rows, which replay and fit read.")
+@click.option("--state", type=FILE, help="A file in which budgets count beyond this process.")
 @click.option("--plugin", "plugins", type=FILE, multiple=True, help="A file with layers.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def serve_command(words: tuple[str, ...], **options: Any) -> int:
@@ -59,6 +60,7 @@ def serve_command(words: tuple[str, ...], **options: Any) -> int:
         options["max_body"],
         options["drain"],
         options["log"],
+        options["state"],
     )
     asyncio.run(serve(settings, log if not options["quiet"] else _silent))
     return 0
