@@ -1,0 +1,48 @@
+"""A scenario as it is written: every key of a scenario file, with its unit, range and default, a
+file for each section. No behaviour here."""
+
+from simroute.models.spec.deployments import (
+    Clustered,
+    Deployment,
+    Latency,
+    Limits,
+    PriceList,
+    PriceStep,
+    Slow,
+)
+from simroute.models.spec.outages import Outage
+from simroute.models.spec.promise import IN_TIME, Budget, Slo, TaskSlo
+from simroute.models.spec.scenario import Gateway, Scenario
+from simroute.models.spec.workload import (
+    Burstiness,
+    Lengths,
+    Profile,
+    ReadOptions,
+    Repeats,
+    Task,
+    Workload,
+)
+
+__all__ = [
+    "IN_TIME",
+    "Budget",
+    "Burstiness",
+    "Clustered",
+    "Deployment",
+    "Gateway",
+    "Latency",
+    "Lengths",
+    "Limits",
+    "Outage",
+    "PriceList",
+    "PriceStep",
+    "Profile",
+    "ReadOptions",
+    "Repeats",
+    "Scenario",
+    "Slo",
+    "Slow",
+    "Task",
+    "TaskSlo",
+    "Workload",
+]

@@ -1,0 +1,58 @@
+"""A whole scenario as it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from simroute.core.params import Doc, Name, Period, Positive, Seconds, Unit
+from simroute.models.spec.deployments import Deployment
+from simroute.models.spec.outages import Outage
+from simroute.models.spec.promise import Budget, Slo
+from simroute.models.spec.workload import Workload
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """Where the policy runs: `replicas` processes, each with state of its own unless `shared`.
+
+    Example:
+
+        gateway: {replicas: 4, shared: false}
+
+    Interplay: Each of the `replicas` sees its part of the traffic, so breakers open later, caches
+    hit less and limits count less, the more there are; `shared` state undoes that, as if it were
+    kept in one place at no cost. `overhead` lengthens every send and hardly matters.
+    """
+
+    replicas: Annotated[Positive, Doc("gateway processes; each request goes to one")] = 1
+    shared: Annotated[bool, Doc("whether all replicas share one state of the policy")] = False
+    overhead: Annotated[Seconds, Doc("the gateway's own time, added to each send")] = 0.001
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """The weather: everything that happens whatever the policy."""
+
+    deployments: Annotated[dict[Name, Deployment], Doc("the models that can be asked")]
+    about: Annotated[str, Unit("text"), Doc("the question that the scenario answers")] = ""
+    horizon: Annotated[
+        Period, Doc("how long requests arrive; what is under way then still ends")
+    ] = 3600.0
+    workload: Annotated[Workload, Doc("who asks what, and when")] = field(default_factory=Workload)
+    outages: Annotated[dict[Name, Outage], Doc("when providers fail, and how")] = field(
+        default_factory=dict
+    )
+    budget: Annotated[
+        Budget | None, Doc("what may be spent, for a policy that has a budget layer")
+    ] = None
+    slo: Annotated[Slo, Doc("what was promised")] = field(default_factory=Slo)
+    gateway: Annotated[Gateway, Doc("where the policy runs")] = field(default_factory=Gateway)
+    abandoned: Annotated[
+        Literal["runs_on", "stops"],
+        Doc(
+            "a call that nobody waits for runs on and is billed whole, or stops and is billed so "
+            "far"
+        ),
+    ] = "runs_on"
+    hang_limit: Annotated[Period, Doc("a hung call is cut after this")] = 600.0
