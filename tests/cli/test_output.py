@@ -286,7 +286,8 @@ def test_r11_a_journal_that_fills_the_disk_stops_nothing(tmp_path: Path) -> None
 def test_r11_full_row_files_leave_the_figures_alone(expected: dict[str, object]) -> None:
     """No room for rows: the summary is that of a run without them, the rows are named as missing,
     exit 2."""
-    done = limited(*WORK, "--rows", "--no-report", "--out", "out", limit=30_000)
+    room = len(json.dumps(expected, indent=1)) * 5 // 4
+    done = limited(*WORK, "--rows", "--no-report", "--out", "out", limit=room)
     assert done.returncode == 2
     assert "requests.parquet" in done.stderr
     assert "File too large" in done.stderr
