@@ -9,7 +9,7 @@ from simroute.report.colors import GREY, KINDS
 from simroute.report.html import (
     answer_header,
     document,
-    paragraphs,
+    led_paragraphs,
     preformatted,
     render_marked_table,
     render_picture,
@@ -61,7 +61,7 @@ def render_page(fit: Json, curves: Json, scenario: str, name: str) -> str:
         "The scenario": preformatted(lines, 400),
     }
     title = f"{clean(name, 80)}, fitted"
-    verdict = paragraphs([clean(fit["verdict"], 1000)])
+    verdict = led_paragraphs([clean(fit["verdict"], 1000)])
     basis = f"{fit['requests']:,} requests over {duration(fit['span_s'])}."
     header = answer_header(title, QUESTION, verdict, basis)
     charts = {key: picture.figure for key, picture in pictures.items()}

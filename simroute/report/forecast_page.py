@@ -9,7 +9,7 @@ from simroute.report.figures import forecast as figures
 from simroute.report.html import (
     answer_header,
     document,
-    paragraphs,
+    led_paragraphs,
     preformatted,
     render_marked_table,
     render_picture,
@@ -34,7 +34,7 @@ def render_page(summary: Json) -> str:
     header = answer_header(
         f"{trace}, forecast",
         "How far does a scenario fitted to the past tell what comes?",
-        paragraphs(clean(line, 400) for line in summary["lines"]),
+        led_paragraphs(clean(line, 400) for line in summary["lines"]),
         basis,
         render_marked_table(_verdict(summary)),
     )

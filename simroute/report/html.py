@@ -99,6 +99,12 @@ def paragraphs(texts: Iterable[str]) -> str:
     return "".join(f"<p>{escape(text)}</p>" for text in texts)
 
 
+def led_paragraphs(texts: Iterable[str]) -> str:
+    """The first text as a headline, a paragraph for each of the others."""
+    first, *rest = [*texts] or [""]
+    return f'<p class="headline">{escape(first)}</p>{paragraphs(rest)}'
+
+
 def small(text: str) -> str:
     """A remark in small print."""
     return f"<p class='small'>{escape(text)}</p>"

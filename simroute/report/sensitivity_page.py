@@ -7,7 +7,7 @@ from simroute.report.figures.tornado import tornado
 from simroute.report.html import (
     answer_header,
     folded,
-    paragraphs,
+    led_paragraphs,
     preformatted,
     render_picture,
     render_table,
@@ -51,7 +51,7 @@ def render_page(summary: Json) -> str:
 
 
 def _sentences(summary: Json) -> str:
-    return paragraphs(clean(line, 400) for line in summary["lines"])
+    return led_paragraphs(clean(line, 400) for line in summary["lines"])
 
 
 def render_answer(summary: Json) -> str:

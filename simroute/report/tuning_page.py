@@ -15,6 +15,7 @@ from simroute.report.html import (
     document,
     file_digests,
     folded,
+    led_paragraphs,
     paragraphs,
     preformatted,
     render_marked_table,
@@ -59,7 +60,7 @@ def _title(summary: Json) -> str:
 
 
 def _sentences(lines: list[str]) -> str:
-    return paragraphs(clean(line, 1000) for line in lines)
+    return led_paragraphs(clean(line, 1000) for line in lines)
 
 
 def _tables(summary: Json, heading: str = "") -> str:
