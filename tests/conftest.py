@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import gc
+import math
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -36,6 +37,15 @@ def composed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(overrides, "_hydra", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unhurried() -> Iterator[None]:
+    """Commands in this process write no lines of progress into their logs, however slow the machine
+    is."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("simroute.cli.work_log.BETWEEN", math.inf)
         yield
 
 

@@ -236,7 +236,10 @@ def test_two_commands_at_once_get_folders_of_their_own_and_never_share_one(whole
     ]
     assert same_files("reports/demo-compare", "reports/demo-compare-2", "summary.json") == []
     first = subprocess.Popen(
-        [*words, "--out", "one"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [*words, "--out", "one", "--quiet"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     while not Path("one", JOURNAL).exists():
         assert first.poll() is None

@@ -2,7 +2,14 @@
 
 import pytest
 
+from simroute.cli import work_log
 from simroute.cli.work_log import Remaining, WorkLog, time_left
+
+
+@pytest.fixture(autouse=True)
+def five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two lines, as users have it."""
+    monkeypatch.setattr(work_log, "BETWEEN", 5.0)
 
 
 class Watch:
