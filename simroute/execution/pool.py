@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -10,7 +9,6 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import count
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -191,19 +189,8 @@ def try_to_play(job: Job, progress: Callable[[float], None]) -> Played | Replica
         )
 
 
-COLLECT_EVERY = 16
-"""Replications after which garbage is collected."""
-_PLAYED = count(1)
-
-
 def play(job: Job, progress: Callable[[float], None]) -> Played:
-    """Play a job in this process. Raises ReplicationError.
-
-    A world is a ring of objects that hold megabytes of arrays; Python counts objects alone, and
-    would let hundreds of worlds pile up.
-    """
-    if next(_PLAYED) % COLLECT_EVERY == 0:
-        gc.collect()
+    """Play a job in this process. Raises ReplicationError."""
     if job.rows is None:
         figures = replicate(job.configuration, job.policy, job.replication, progress=progress)
         return strip_evidence(figures) if job.metrics_only else figures, None

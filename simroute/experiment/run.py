@@ -4,9 +4,11 @@ meet."""
 from __future__ import annotations
 
 import copy
+import gc
 import math
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 from simpy import Environment
 
@@ -23,6 +25,12 @@ from simroute.metrics import Context, EvidenceFold, Figures, Fold
 from simroute.metrics.partials import merge_partials, partial_state
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
+
+MAX_WORLDS = 16
+"""Worlds of earlier runs that may be left before garbage is collected. Python counts objects, not
+the megabytes of arrays that a world holds, and would let hundreds pile up."""
+_worlds: WeakSet[SimWorld] = WeakSet()
+"""Those that are left: a world is freed with its run, unless a layer made a ring of references."""
 
 
 class ReplicationError(RuntimeError):
@@ -110,8 +118,11 @@ def replicate(
 ) -> Figures:
     """Run it and fold figures and evidence. `rows(world)` makes a sink that sees every chunk as
     well. Raises ReplicationError."""
+    if len(_worlds) >= MAX_WORLDS:
+        gc.collect()
     sinks: list[Sink] = []
     world = build_world(configuration, policy, replication, sinks)
+    _worlds.add(world)
     context = build_context(configuration, world)
     fold, evidence = (
         Fold(context),
@@ -130,6 +141,7 @@ def replicate(
         raise ReplicationError(
             policy, replication, f"{where}: {type(error).__name__}: {error}"
         ) from error
+    world.close()
     busy = [world.upstreams[model.target.name].busy_seconds for model in world.models]
     ledger = world.ledger
     words, causes = ledger.event_names.words, ledger.causes.words

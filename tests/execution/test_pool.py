@@ -1,17 +1,15 @@
 """Worker processes that stay: several configurations, several calls, the same bits; a lost one is
 named."""
 
-import gc
 import os
 import signal
 
 import pytest
 
 from simroute.config.loading import load
-from simroute.execution.pool import COLLECT_EVERY, ProcessPool, play
+from simroute.execution.pool import ProcessPool
 from simroute.experiment.job import Job, WorkerLostError
 from simroute.storage.replication_journal import encode_figures
-from simroute.worlds.sim import SimWorld
 
 HORIZON = ["scenario.horizon=60"]
 
@@ -96,12 +94,3 @@ def test_a_lost_worker_is_named_and_the_next_call_has_new_ones(jobs):
             list(runs)
         assert pool._processes == {}
         assert len(played(pool, jobs)) == len(jobs)
-
-
-def test_worlds_of_replications_that_ended_do_not_pile_up() -> None:
-    """Fifty runs of a small scenario: no more worlds are alive than are cleared away together."""
-    made = load("compare", "demo", ["direct"], ["scenario.workload.rate=0.002"], 1, 50)
-    for number in made.replication_numbers:
-        play(Job(made, "direct", number), lambda seconds: None)
-    alive = sum(isinstance(one, SimWorld) for one in gc.get_objects())
-    assert alive <= COLLECT_EVERY

@@ -309,6 +309,11 @@ class Kernel:
         if due is not None:
             due.task.interrupt(due)
 
+    def forget_tasks(self) -> None:
+        """Once nothing runs any more: drops the last task and the deadlines of those that ended."""
+        self.current = None
+        self._deadlines.clear()
+
     def play(self, moments: Iterable[float], act: Callable[[int], None]) -> None:
         """Calls `act(i)` at the i-th moment, ahead of other events of that instant; what is
         scheduled before it happens before."""
