@@ -43,7 +43,7 @@ def render_page(summary: Json) -> str:
     config = folded("The configuration", preformatted(summary["config"].split("\n")))
     body = (
         f'{header}<section id="assumptions"><h2>If it is otherwise</h2>{exhibits}</section>'
-        f"<section id='config'><h2>As assumed</h2>{config}</section>"
+        f"<section id='config'><h2>As assumed</h2><div>{config}</div></section>"
     )
     policies = ", ".join(clean(policy, 30) for policy in summary["policies"])
     charts = {name: picture.figure for name, picture in pictures.items()}
