@@ -38,7 +38,8 @@ class Timeout:
     def __call__(self, call: Call, send: Send, world: World) -> Awaitable[Outcome]:
         if call.request.streamed:
             return self._stream(call, send, world)
-        return world.within(self.total, send(call), TOTAL)
+        within = world.within
+        return within(self.total, send(call), TOTAL)
 
     async def _stream(self, call: Call, send: Send, world: World) -> Outcome:
         end = world.now() + self.total

@@ -16,8 +16,9 @@ from simroute.models.weather import Weather
 from simroute.models.workload import Inputs
 from simroute.traces import Trace
 from simroute.worlds.sim import SimWorld
+from simroute.worlds.sim.attempt import Attempt
 from simroute.worlds.sim.request import OpenBlock
-from simroute.worlds.sim.upstream import Attempt, Upstream
+from simroute.worlds.sim.upstream import Upstream
 
 
 class Step(NamedTuple):
@@ -48,6 +49,7 @@ class PlayLog:
 
 
 NO_TIME: Mapping[int, float] = defaultdict(float)
+NEVER_ANSWERED: Mapping[int, float] = defaultdict(lambda: -1.0)
 """A refusal takes none, whichever request it is."""
 
 
@@ -61,11 +63,11 @@ class ScriptedUpstream(Upstream):
     def draw(self, block: OpenBlock, number: int) -> Any:
         step = self.steps[min(self.asked, len(self.steps) - 1)]
         self.asked += 1
-        return None, None, NO_TIME, step  # where `draws` has the seconds of an error
+        return None, None, NO_TIME, NEVER_ANSWERED, step, None  # as `draws` has its columns
 
-    def decide(self, attempt: Attempt) -> None:
-        """What becomes of a call is its step, whatever the weather."""
-        step: Step = attempt.draws[3]
+    def fail(self, attempt: Attempt) -> None:
+        """What becomes of any call, answered or not, is its step, whatever the weather."""
+        step: Step = attempt.draws[4]
         streamed = attempt.request.streamed
         attempt.status, attempt.seconds, attempt.retry_after = (
             step.status,
@@ -77,12 +79,12 @@ class ScriptedUpstream(Upstream):
             attempt.decode = step.seconds - attempt.first
             attempt.quality = 1.0
             if streamed:
-                self.stream(attempt, 1.0, 0.0)
+                self.stream(attempt, 1.0)
         else:
             attempt.error = "error"
             if streamed and step.first is not None:  # cut after its first token
                 attempt.first, attempt.decode = step.first, step.seconds - step.first
-                self.stream(attempt, 1.0, 0.0)
+                self.stream(attempt, 1.0)
 
 
 class ScriptedWorld(SimWorld):

@@ -183,7 +183,7 @@ class Kernel:
         self.env = env
         self.queue: list[Any] = env._queue
         self.current: Task | None = None  # the task that runs now, or ran last
-        self.number = env._eid.__next__  # SimPy's: order of events of one time and priority
+        self.numbers = env._eid  # SimPy's: order of events of one time and priority
         self._order = count()
         self._deadlines: list[tuple[float, int, Deadline]] = []
         self._compact_at = 1024
@@ -195,7 +195,7 @@ class Kernel:
         return self.env._now  # type: ignore[no-any-return]
 
     def schedule(self, event: Wake, when: float, priority: int = NORMAL) -> None:
-        heappush(self.queue, (when, priority, self.number(), event))
+        heappush(self.queue, (when, priority, next(self.numbers), event))
 
     @coroutine
     def sleep(self, seconds: float) -> Generator[Any, Any, None]:
@@ -209,7 +209,7 @@ class Kernel:
     def within(
         self, seconds: float, work: Awaitable[Outcome], limit: str = ""
     ) -> Generator[Any, Any, Outcome]:
-        if not seconds >= 0:
+        if not seconds >= 0.0:
             raise ValueError(f"cannot wait for {seconds} s")
         if isinstance(work, Service):
             work.start()

@@ -119,7 +119,11 @@ class SimRequest(Task):
         self.forbids: frozenset[str] = (
             forbidden.get(block.lists.feature[i], NOBODY) if forbidden else NOBODY
         )
-        self.attempts = self.open = self.nano = self.judge_nano = 0
+        # one by one: in a chain they take longer
+        self.attempts = 0
+        self.open = 0
+        self.nano = 0
+        self.judge_nano = 0
         self.ungraded = False
         self.sends: dict[int, int] | None = None
         self.first: Any = None
@@ -205,7 +209,8 @@ class SimRequest(Task):
             and (streaming or not self.streamed)
             and not (self.judge_nano or self.forbids)
         ):
-            self.block.rows[self.i] = pack(
+            block = self.block
+            block.rows[self.i] = pack(
                 self._kernel.env._now,
                 served.upstream.index,
                 self.ttft,
@@ -213,7 +218,12 @@ class SimRequest(Task):
                 math.nan if self.ungraded else served.quality,
                 self.ungraded,
             )
-            self._leave()
+            self.first = self.served = None  # no cycles, as in `_leave`
+            if streaming:
+                self.rests = self.stream = None
+            block.open -= 1
+            if block.open == 0:
+                self._close_block()
         elif outcome.rest is None or streaming:
             self.finish(outcome)
         else:
@@ -308,9 +318,13 @@ class SimRequest(Task):
         self.first = self.served = None
         if self.rests is not None:
             self.rests = self.stream = None
+        self.block.open -= 1
+        if self.block.open == 0:
+            self._close_block()
+
+    def _close_block(self) -> None:
+        """The last request of its block hands on the rows of all."""
         block = self.block
-        block.open -= 1
-        if block.open == 0:
-            block.draws.clear()
-            self.world.open -= 1
-            emit_requests(self.world.ledger, block.block, block.rows, block.details)
+        block.draws.clear()
+        self.world.open -= 1
+        emit_requests(self.world.ledger, block.block, block.rows, block.details)

@@ -16,11 +16,12 @@ from simroute.ledger import Ledger
 from simroute.models.questions import BLOCK
 from simroute.models.weather import Weather
 from simroute.text import paired
+from simroute.worlds.sim.attempt import Attempt
 from simroute.worlds.sim.events import Wake
 from simroute.worlds.sim.kernel import Kernel, Task, collector_paused, iterate
 from simroute.worlds.sim.request import OpenBlock, SimRequest
 from simroute.worlds.sim.senses import Senses
-from simroute.worlds.sim.upstream import Attempt, Upstream
+from simroute.worlds.sim.upstream import Upstream
 
 if TYPE_CHECKING:
     from simroute.models.workload import Block
