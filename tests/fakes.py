@@ -76,6 +76,7 @@ class FakeWorld:
             kernel.within,
             kernel.gate,
         )
+        self.takes = kernel.sleep
         self.sent: list[tuple[float, str | None]] = []
         self.events: list[tuple[float, str]] = []
         self.details: list[dict[str, Any]] = []
@@ -103,6 +104,9 @@ class FakeWorld:
 
     def logged(self, call: Call) -> Logged | None:
         return self.log(call)
+
+    def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
+        return True
 
     def emit(
         self, event: str, call: Call | None = None, *, target: str | None = None, **detail: Any
