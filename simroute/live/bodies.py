@@ -9,6 +9,7 @@ from typing import Any
 
 from simroute.errors import InputError
 from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, loads, text_length
+from simroute.worlds.live.http import encoded_body
 from simroute.worlds.live.world import LiveRequest
 
 MOST_TOKENS_DEFAULT = 4096
@@ -39,30 +40,53 @@ def read_request(
     problems = _mistakes(body)
     if problems:
         raise InputError(*problems)
+    streamed = body.get("stream") is True
     try:
-        text = json.dumps(body, sort_keys=True, ensure_ascii=False)
-        text.encode()
+        sent = encoded_body(body, streamed)
     except (ValueError, TypeError, UnicodeError, RecursionError):
         raise InputError("the body holds what JSON in UTF-8 cannot say") from None
-    asked = {key: value for key, value in body.items() if key not in NOT_IN_KEY}
-    key = hashlib.sha256(json.dumps([client, asked], sort_keys=True).encode()).digest()
     options = body.get("stream_options")
     most = body.get("max_completion_tokens", body.get("max_tokens"))
     request = LiveRequest(
         number,
-        key,
+        Key(client, body),
         arrival,
         input_tokens=max(1, text_length(body["messages"]) // CHARACTERS_A_TOKEN),
         max_output_tokens=MOST_TOKENS_DEFAULT if most is None else most,
-        streamed=body.get("stream") is True,
+        streamed=streamed,
         forbids=forbids,
-        payload={name: value for name, value in body.items() if name != "model"},
+        payload=sent,
         is_repeatable=body.get("temperature") == 0 or body.get("seed") is not None,
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
     )
     for name, value in _tags(body, tags or {}).items():
         setattr(request, name, value)
     return request
+
+
+class Key:
+    """What is equal for requests whose answers may be: by client, prompt and parameters. It is
+    worked out when a cache asks for it."""
+
+    __slots__ = ("_body", "_client", "_digest")
+
+    def __init__(self, client: str, body: Mapping[str, Any]) -> None:
+        self._client, self._body = client, body
+        self._digest: bytes | None = None
+
+    def digest(self) -> bytes:
+        if self._digest is None:
+            asked = {name: said for name, said in self._body.items() if name not in NOT_IN_KEY}
+            text = json.dumps([self._client, asked], sort_keys=True)
+            self._digest = hashlib.sha256(text.encode()).digest()
+            self._body = {}
+        return self._digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Key) and self.digest() == other.digest()
 
 
 def _mistakes(body: Any) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from simroute.core import Target
 from simroute.errors import InputError
 from simroute.live.answered import RequestRow
+from simroute.live.bodies import Key
 from simroute.worlds.live import Row
 
 MOST_WAITING = 10_000
@@ -126,7 +127,7 @@ class RowLog:
 
     def _hashed(self, key: Any) -> str:
         """What is the same for equal requests of this log, and says nothing of them."""
-        text = key if isinstance(key, bytes) else repr(key).encode()
+        text = key.digest() if isinstance(key, Key) else repr(key).encode()
         return hashlib.blake2b(text, key=self._salt, digest_size=12).hexdigest()
 
     def _put(self, table: str, row: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ MOST_TOKENS = 10_000_000
 """More than any model's window: a usage beyond it is a mistake."""
 MOST_WAIT = 3600.0
 """Seconds; longer waits that a provider asks for are taken for so many."""
+TOLD = frozenset({"prompt_tokens", "completion_tokens"})
 FINAL, ASIDE = frozenset({400, 409, 413, 422}), frozenset({408, 425, 429})
 
 
@@ -66,13 +67,17 @@ def outcome_status(status: int) -> tuple[int, str]:
 def loads(data: bytes) -> Any:
     """JSON, strictly. Raises ValueError, also for what is nested too deeply."""
     try:
-        return json.loads(data, parse_constant=_refuse)
+        return STRICT.decode(data.decode())
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+STRICT = json.JSONDecoder(parse_constant=_refuse)
+"""Made once: that takes longer than to read an answer."""
 
 
 def read_whole(body: bytes, sent_tokens: int) -> Whole:
@@ -87,18 +92,24 @@ def read_whole(body: bytes, sent_tokens: int) -> Whole:
         raise ValueError("a choice without a message")
     reasons = [str(choice.get("finish_reason") or "") for choice in choices]
     finish = next((reason for reason in reasons if reason != "stop"), "stop")
-    characters = sum(text_length(choice["message"]) for choice in choices)
-    return Whole(body, read_usage(data.get("usage"), sent_tokens, characters), finish)
+    told = read_usage(data.get("usage"))
+    if told is None:
+        told = estimate(sent_tokens, sum(text_length(choice["message"]) for choice in choices))
+    return Whole(body, told, finish)
 
 
-def read_usage(usage: Any, sent_tokens: int, characters: int) -> Usage:
-    """Reads what was used; what is missing or cannot be is estimated. A null counts as zero."""
-    estimate = Usage(sent_tokens, math.ceil(characters / CHARACTERS_A_TOKEN), 0, True)
-    if not isinstance(usage, dict) or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
-        return estimate
+def estimate(sent_tokens: int, characters: int) -> Usage:
+    """What was used, as far as it can be guessed."""
+    return Usage(sent_tokens, math.ceil(characters / CHARACTERS_A_TOKEN), 0, True)
+
+
+def read_usage(usage: Any) -> Usage | None:
+    """Reads what was used; None for what is missing or cannot be. A null counts as zero."""
+    if not isinstance(usage, dict) or not usage.keys() >= TOLD:
+        return None
     into, out = _count(usage["prompt_tokens"]), _count(usage["completion_tokens"])
     if into is None or out is None:
-        return estimate
+        return None
     details = usage.get("prompt_tokens_details")
     cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
     return Usage(into, out, min(cached or 0, into))
@@ -154,7 +165,7 @@ class StreamFacts:
 
     def usage(self, sent_tokens: int) -> Usage:
         """What it has used so far, estimated where that is not told."""
-        return read_usage(self._usage, sent_tokens, self.characters)
+        return read_usage(self._usage) or estimate(sent_tokens, self.characters)
 
     def read(self, data: bytes) -> dict[str, Any] | None:
         """Takes in the data of one event; returns its JSON, None where it is [DONE]. Raises

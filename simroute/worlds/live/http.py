@@ -144,6 +144,7 @@ class Pool:
         self.endpoint = endpoint
         self.slots = Slots(endpoint.concurrency, endpoint.queue)
         self.url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
+        self.model = b'{"model":%s,' % json.dumps(endpoint.model).encode()
         self._headers = {
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
@@ -248,7 +249,7 @@ class Exchange:
 
     async def run(self) -> Outcome:
         try:
-            body = _body(self._request, self._pool.endpoint)
+            body = self._pool.model + self._request.payload[1:]
             self._response = response = await self._pool.post(body)
             if response.status != 200:
                 return await self._failure(response)
@@ -359,12 +360,17 @@ class Reading:
             put(raw if self._tells_usage else without_usage(raw, chunk))
 
 
-def _body(request: Any, endpoint: Endpoint) -> bytes:
-    body = {**request.payload, "model": endpoint.model}
-    if request.streamed:
-        options = {**(body.get("stream_options") or {}), "include_usage": True}
-        body |= {"stream": True, "stream_options": options}
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+def encoded_body(body: Mapping[str, Any], streamed: bool) -> bytes:
+    """A body without its model, which each endpoint has its own of. A stream is asked to tell its
+    usage. Raises ValueError, TypeError and UnicodeError for what cannot be sent."""
+    sent = {name: value for name, value in body.items() if name != "model"}
+    if streamed:
+        options = {**(sent.get("stream_options") or {}), "include_usage": True}
+        sent |= {"stream": True, "stream_options": options}
+    return COMPACT.encode(sent).encode()
+
+
+COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

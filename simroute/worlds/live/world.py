@@ -16,6 +16,7 @@ from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import CHARACTERS_A_TOKEN
 from simroute.worlds.periods import Periods
 
+PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
 
 
@@ -53,7 +54,8 @@ class Row(NamedTuple):
 
 @dataclass(eq=False)
 class LiveRequest:
-    """A request of a caller. `payload` is the body for the transport alone.
+    """A request of a caller. `payload` is what the transport sends: the body in JSON, without its
+    model.
 
     is_repeatable: what it asks for has one answer, which a cache may give again. wants_usage: its
     caller asked a stream for usage. nano: billed so far.
@@ -71,7 +73,7 @@ class LiveRequest:
     streamed: bool = False
     forbids: frozenset[str] = frozenset()
     replica: int = 0
-    payload: Any = field(default=None, repr=False)
+    payload: bytes = field(default=b"{}", repr=False)
     is_repeatable: bool = False
     wants_usage: bool = False
     sends: dict[str, int] = field(default_factory=dict)
@@ -308,7 +310,7 @@ class LiveWorld:
             replica=replica,
             max_output_tokens=1,
             input_tokens=1,
-            payload={"messages": [{"role": "user", "content": "ping"}], "max_tokens": 1},
+            payload=PING,
         )
         return Call(request, target, True, True)
 

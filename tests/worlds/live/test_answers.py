@@ -7,6 +7,7 @@ import pytest
 from simroute.worlds.live.answers import (
     StreamFacts,
     Usage,
+    estimate,
     loads,
     outcome_status,
     read_usage,
@@ -52,7 +53,7 @@ from simroute.worlds.live.answers import (
 )
 def test_usage_that_cannot_be_is_estimated(usage, used):
     """Seven tokens were sent, nine characters came back: three tokens of four."""
-    assert read_usage(usage, 7, 9) == used
+    assert (read_usage(usage) or estimate(7, 9)) == used
 
 
 @pytest.mark.parametrize(
