@@ -19,7 +19,7 @@ LATER := tests/cli tests/docs tests/studies tests/truth tests/report tests/test_
 	tests/fitting/test_round_trip.py tests/fitting/test_absorbed.py tests/fitting/test_forecast.py \
 	tests/traces/test_any_content.py tests/traces/test_failures.py tests/traces/test_identity.py
 
-.PHONY: help setup demo test test-fast test-browser test-slow bench docs docs-findings lint clean
+.PHONY: help setup demo test test-fast test-browser test-slow bench bench-live docs docs-findings lint clean
 
 help:
 	@echo "make setup      .venv with every extra and the tools"
@@ -30,6 +30,7 @@ help:
 	@echo "make test-slow  the checks that take minutes"
 	@echo "make lint       ruff, mypy, import directions"
 	@echo "make bench      speed, memory and start-up of this machine; what a search costs (minutes)"
+	@echo "make bench-live  what the gateway adds to a call, against plain aiohttp and a bare relay"
 	@echo "make docs       the documentation, in site/ (docs-findings: the figures in it, anew)"
 	@echo "make clean      remove what the others made"
 
@@ -87,6 +88,9 @@ docs: setup
 	@echo "open site/index.html"
 
 # The figures and set-ups of docs/scenarios/*.md and docs/studies/*.md; takes some minutes.
+bench-live: setup
+	@$(BIN)/python benchmarks/live.py
+
 docs-findings: setup
 	@$(BIN)/python docs/findings.py
 	@$(BIN)/python docs/studied.py

@@ -144,8 +144,8 @@ REUSED: ContextVar[bool] = ContextVar("REUSED", default=False)
 
 
 class Connections(aiohttp.TCPConnector):
-    """Tells, by `REUSED`, whether a connection had been used before. (Traces of aiohttp tell it too,
-    for a fifth of the time of a call.)"""
+    """Tells, by `REUSED`, whether a connection had been used before. (Traces of aiohttp tell it
+    too, for a fifth of the time of a call.)"""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
