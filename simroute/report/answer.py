@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from simroute.report.picture import Cell, Json, MarkedTable, RunDocuments, Table
-from simroute.text import about_usd, clean, difference_span, duration, joined, percent, span, usd
+from simroute.text import (
+    about_usd,
+    clean,
+    difference_span,
+    duration,
+    joined,
+    large,
+    percent,
+    span,
+    usd,
+)
 
 COLUMNS = {
     "success_rate": ("success", "share"),
@@ -28,6 +38,7 @@ VERBS = {
     False: ("misses it", "miss it"),
 }
 """Whether a policy keeps the promise -> what is said of one, and of several."""
+COST, QUALITY = "cost_per_1k_requests_usd", "quality_mean"
 KEPT = {True: Cell("yes", "yes"), False: Cell("no", "no"), None: Cell("undecided", "open")}
 
 
@@ -63,28 +74,54 @@ def headline(run: RunDocuments) -> str:
 
 
 def basis(run: RunDocuments) -> list[str]:
-    """The promise, and whether one replication can tell anything; empty without a request."""
+    """The promise, whether one replication can tell anything, and which policies did the same;
+    empty without a request."""
     if not any(run.mean(policy, "requests") for policy in run.policies):
         return []
     lines = [f"The promise: {run.evidence['promise']['words']}."]
     if run.summary["replications"] == 1:
         lines.append("This is one replication: it gives no interval, and nothing is shown by it.")
+    lines += [clean(group["words"], 500) for group in run.evidence.get("same", ())]
     return lines
 
 
 def _cheapest(run: RunDocuments, cheapest: Json, kept: list[bool | None]) -> str:
     """Who keeps the promise for the least money, without a full stop."""
-    name = clean(cheapest["policy"], 40)
-    cost = f"{usd(run.mean(cheapest['policy'], 'cost_per_1k_requests_usd'))} for 1,000 requests"
-    monthly = run.metric(cheapest["policy"], "cost_per_month_usd")["mean"]
+    best, equals, count = cheapest["policy"], run.equals(cheapest["policy"]), kept.count(True)
+    name = _enumerate(equals)
+    cost = f"{usd(run.mean(best, COST))} for 1,000 requests"
+    monthly = run.metric(best, "cost_per_month_usd")["mean"]
     cost += "" if monthly is None else f", about {about_usd(monthly)} a month at this rate"
-    if kept.count(True) == 1:
+    cost += _drawbacks(run, cheapest)
+    if count == 1:
         alone = " alone" if len(kept) > 1 else ""
         return f"{name}{alone} keeps the promise, at {cost}"
-    text = f"{name} is the cheapest of {kept.count(True)} that keep the promise, at {cost}"
-    if not cheapest["tied"]:
-        return text
-    return f"{text}, though {_enumerate(cheapest['tied'])} cannot be told from it by cost"
+    if len(equals) == count:
+        return f"{name} did the same and keep the promise, at {cost}"
+    is_cheapest = "did the same and are" if len(equals) > 1 else "is"
+    text = f"{name} {is_cheapest} the cheapest of {count} that keep the promise, at {cost}"
+    others = [policy for policy in cheapest["tied"] if policy not in equals]
+    even = [policy for policy in others if run.mean(policy, COST) == run.mean(best, COST)]
+    near = [policy for policy in others if policy not in even]
+    doubts = [f"{_enumerate(even)} cost{'s' * (len(even) == 1)} the same"] * bool(even)
+    doubts += [f"{_enumerate(near)} cannot be told from it by cost"] * bool(near)
+    return f"{text}, though {joined(doubts)}" if doubts else text
+
+
+def _drawbacks(run: RunDocuments, cheapest: Json) -> str:
+    """What the lowest cost does not tell: that another policy's answers are shown to be better, and
+    that this pace would use up the budget early."""
+    best, better = cheapest["policy"], cheapest.get("better")
+    text = ""
+    if better is not None:
+        shares = [_share(run.metric(policy, QUALITY)) for policy in (best, better)]
+        text += f", for {shares[0]} of answers right instead of {shares[1]}"
+        text += f" with {clean(better, 40)}"
+    pace = run.metric(best, "budget_pace")
+    least = pace["mean"] if pace["low"] is None else pace["low"]
+    if "budget_pace" in run.summary and pace["mean"] is not None and (least or 0.0) > 1:
+        text += f", at {large(100 * pace['mean'])} % of the budget's pace"
+    return text
 
 
 MOST_NAMED = 4
@@ -174,6 +211,8 @@ def _difference(row: Json, unit: str) -> str:
     if row["mean"] is None:
         return "n/a"
     text = difference_span(row["mean"], row["low"], row["high"], unit)
+    if row["mean"] == row["low"] == row["high"] == 0:
+        return "the same"
     sign = "+" if row["mean"] > 0 else ""
     chance = row["low"] is not None and row["low"] <= 0 <= row["high"]
     return f"{sign}{text}{' — may be chance' if chance else ''}"
@@ -193,7 +232,7 @@ def year_sentences(summary: Json) -> list[str]:
         for name, count in counts.items()
     )
     policies = [
-        f"{clean(policy, 40)} answers {_without_interval(figures['success_rate'])} of requests for "
+        f"{clean(policy, 40)} answers {_share(figures['success_rate'])} of requests for "
         f"about {about_usd(figures['cost_usd']['mean'])}"
         for policy, figures in yearly["policies"].items()
     ]
@@ -202,7 +241,7 @@ def year_sentences(summary: Json) -> list[str]:
     return [f"In a year ({outages or 'no outage'}): {', '.join(policies[:MOST_NAMED])}{more}."]
 
 
-def _without_interval(share: Json) -> str:
+def _share(share: Json) -> str:
     """A share in as many digits as its interval justifies."""
     return span(**share, unit="share").partition(" (")[0]
 

@@ -60,7 +60,7 @@ def render_glance(run: RunDocuments) -> str:
     heads = "".join(
         f"<th scope=col>{text}{scale}</th>" for text, scale in zip(_heads(run), scales, strict=True)
     )
-    crowns = {} if cheapest is None or len(ranked) == 1 else _crowns(cheapest)
+    crowns = {} if cheapest is None else _crowns(run, cheapest)
     rows = "".join(
         _row(run, verdict[policy], misses, waits, crowns.get(policy, "")) for policy in ranked
     )
@@ -71,11 +71,13 @@ def render_glance(run: RunDocuments) -> str:
     )
 
 
-def _crowns(cheapest: Json) -> dict[str, str]:
-    """Policy -> what distinguishes it."""
-    return dict.fromkeys(cheapest["tied"], "≈ as cheap") | {
-        cheapest["policy"]: "cheapest that keeps it"
-    }
+def _crowns(run: RunDocuments, cheapest: Json) -> dict[str, str]:
+    """Policy -> what distinguishes it; nothing where all did the same."""
+    equals = run.equals(cheapest["policy"])
+    if len(equals) == len(run.policies):
+        return {}
+    crown = "cheapest that keeps it" + (", the same" if len(equals) > 1 else "")
+    return dict.fromkeys(cheapest["tied"], "≈ as cheap") | dict.fromkeys(equals, crown)
 
 
 def _heads(run: RunDocuments) -> tuple[str, ...]:

@@ -119,6 +119,11 @@ class RunDocuments:
         """The mean of a policy's metric, 0 where it has none."""
         return self.metric(policy, name)["mean"] or 0.0
 
+    def equals(self, policy: str) -> list[str]:
+        """The policies with the same figures in every replication, itself among them."""
+        groups: list[list[str]] = [each["policies"] for each in self.evidence.get("same", ())]
+        return next((group for group in groups if policy in group), [policy])
+
     def style(self, policy: str) -> Json:
         """Line and marker of a policy, the same in all pictures."""
         return series_style(self.look(policy))

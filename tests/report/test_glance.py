@@ -1,13 +1,15 @@
 """The answer at a glance: the winner, why, and each policy's figures in one row."""
 
+import copy
 import re
 from html.parser import HTMLParser
 
 import pytest
+import yaml
 
 from simroute.config.loading import load
 from simroute.report import RunDocuments, render_page
-from simroute.report.answer import headline
+from simroute.report.answer import basis, difference_table, headline
 from simroute.report.glance import render_glance
 from simroute.studies.comparison.evidence import page_evidence
 from simroute.studies.run import run_study
@@ -133,8 +135,6 @@ def test_the_headline_of_one_policy_speaks_of_it_alone(overrides, words):
 
 def test_a_summary_of_an_earlier_version_without_the_mean_still_gives_a_page(ordinary):
     """What it does not say is left out."""
-    import copy
-
     summary = copy.deepcopy(ordinary.summary)
     for each in summary["policies"].values():
         del each["metrics"]["latency_mean_s"]
@@ -152,3 +152,118 @@ def test_sections_fold_and_tell_their_finding(run):
     means = [run.mean(policy, "cost_per_1k_requests_usd") for policy in run.policies]
     assert f"${min(means):.2f}" in costs
     assert f"${max(means):.2f}" in costs
+
+
+def deployment(price, quality):
+    return {
+        "provider": "openai",
+        "model": "gpt-4o",
+        "price": {"input": price, "output": 2 * price},
+        "errors": {500: 0.02},
+        "quality": quality,
+    }
+
+
+ONE = {
+    "horizon": "600s",
+    "workload": {"rate": 2},
+    "slo": {"success": 0.5},
+    "deployments": {"lone": deployment(price=1, quality=0.7)},
+}
+TWO = ONE | {
+    "deployments": {
+        "poor": deployment(price=1, quality=0.7),
+        "good": deployment(price=5, quality=0.9),
+    }
+}
+
+
+def compared(place, scenario, policies):
+    """Three replications, each policy sending to one deployment. `policies`: name -> deployment."""
+    (place / "made.yaml").write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    for name, target in policies.items():
+        text = yaml.safe_dump({"fallback": {"targets": [target]}})
+        (place / f"{name}.yaml").write_text(text, encoding="utf-8")
+    files = [str(place / f"{name}.yaml") for name in policies]
+    study = run_study(load("compare", str(place / "made.yaml"), files, [], 1, 3))
+    return study, RunDocuments(study.summary, page_evidence(study))
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    """Two names of one policy."""
+    place = tmp_path_factory.mktemp("twins")
+    return compared(place, ONE, {"left": "lone", "right": "lone"})
+
+
+def test_two_that_did_the_same_have_no_winner(twins):
+    """The headline names both, the reason is the only deployment, no row has a badge and the
+    differences are no chance."""
+    study, run = twins
+    assert headline(run).startswith("left and right did the same and keep the promise")
+    assert "left and right did the same in every replication: lone is the only deployment." in [
+        *basis(run)
+    ]
+    assert all(row["class"] == "" for row in Rows(render_glance(run)).rows)
+    assert not re.search("cannot be told|cannot tell|may be chance", " ".join(study.lines()))
+    [row] = difference_table(run).rows
+    assert "the same" in row
+    assert not any("chance" in cell for cell in row)
+
+
+def test_a_third_that_costs_more_leaves_the_badge_to_both(twins):
+    """Where another policy keeps the promise for more, the two equals are the cheapest together."""
+    _, run = twins
+    summary, evidence = copy.deepcopy(run.summary), copy.deepcopy(run.evidence)
+    dear = copy.deepcopy(summary["policies"]["left"])
+    for value in dear["metrics"]["cost_per_1k_requests_usd"]:
+        dear["metrics"]["cost_per_1k_requests_usd"][value] *= 2
+    summary["policies"]["dear"] = dear
+    summary["verdict"].append(summary["verdict"][0] | {"policy": "dear"})
+    evidence["policies"]["dear"] = evidence["policies"]["left"]
+    evidence["cheapest"]["tied"] = ["right"]
+    run = RunDocuments(summary, evidence)
+    assert headline(run).startswith("left and right did the same and are the cheapest of 3")
+    badges = [row["class"] for row in Rows(render_glance(run)).rows]
+    assert badges == ["winner", "winner", ""]
+
+
+@pytest.mark.parametrize(
+    ("better", "low", "words"),
+    [
+        ("cascade", None, "for 86.50 % of answers right instead of 89.00 % with cascade"),
+        (None, 5.1, "at 566 % of the budget's pace"),
+        (None, 0.9, None),
+    ],
+)
+def test_the_headline_tells_what_the_lowest_cost_does_not(run, better, low, words):
+    """Answers that another policy has better, and a budget that is exceeded for certain."""
+    summary, evidence = copy.deepcopy(run.summary), copy.deepcopy(run.evidence)
+    best = evidence["cheapest"]["policy"]
+    evidence["cheapest"]["better"] = better
+    share = {"low": None, "high": None}
+    for policy, each in summary["policies"].items():
+        quality = 0.865 if policy == best else 0.89
+        each["metrics"]["quality_mean"] = {"mean": quality, **share}
+        each["metrics"]["budget_pace"] = {"mean": 5.66, "low": low, "high": 6.0}
+    if low is not None:
+        summary["budget_pace"] = {}
+    said = headline(RunDocuments(summary, evidence))
+    if words is None:
+        assert "budget" not in said
+    else:
+        assert words in said
+
+
+def test_worse_answers_of_the_cheapest_are_told_by_the_paired_interval(tmp_path):
+    """Seven of ten right for a fifth of the price of nine of ten, over some 3,600 requests; turned
+    round, the cheapest is the best as well and nothing is told."""
+    policies = {"saver": "poor", "spender": "good"}
+    _, run = compared(tmp_path, TWO, policies)
+    assert run.evidence["cheapest"]["policy"] == "saver"
+    assert run.evidence["cheapest"]["better"] == "spender"
+    assert "with spender" in headline(run)
+    turned = {"poor": deployment(price=5, quality=0.7), "good": deployment(price=1, quality=0.9)}
+    _, run = compared(tmp_path, ONE | {"deployments": turned}, policies)
+    assert run.evidence["cheapest"]["policy"] == "spender"
+    assert run.evidence["cheapest"]["better"] is None

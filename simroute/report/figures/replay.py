@@ -143,14 +143,14 @@ def differences(run: RunDocuments) -> Listing | str:
             FIGURES[row["metric"]][0],
             _difference(row),
             _absolute_residual(row),
-            "decided" if row["decided"] else "undecided",
+            "the same" if row.get("same") else "decided" if row["decided"] else "undecided",
         ]
         for row in rows
     ]
     caption = (
         "Each policy less the log's own routing, both replayed, paired over the same requests, "
         "with 95 % intervals. Undecided is what may be "
-        "chance, or is smaller than the residual above."
+        "chance, or is smaller than the residual above; the same is what differs in no replication."
     )
     heads = ["policy", "figure", "difference", "residual", "verdict"]
     return Listing("What would be different, and is it decided?", caption, Table(heads, cells))

@@ -15,7 +15,7 @@ from simroute.metrics.evidence_fold import BINS, PARTS, WASTE, cell_seconds
 from simroute.models.random import fingerprint
 from simroute.models.spec import Budget
 from simroute.models.weather import Weather
-from simroute.statistics.multiple import indistinguishable
+from simroute.statistics.multiple import indistinguishable, is_significant
 from simroute.studies.comparison import examples
 from simroute.studies.comparison.promise import describe_promise, requirements
 from simroute.studies.comparison.scenario_facts import (
@@ -24,6 +24,7 @@ from simroute.studies.comparison.scenario_facts import (
     weather_events,
     workload_rows,
 )
+from simroute.studies.comparison.verdict import same_figures
 from simroute.worlds.periods import Periods
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ def page_evidence(study: Comparison) -> dict[str, Any]:
         },
         "budget": None if budget is None else _budget(budget, weather),
         "cheapest": _cheapest(study),
+        "same": [
+            {"policies": policies, "words": words}
+            for policies, words in same_figures(study.series(), list(scenario.deployments))
+        ],
         "marks": {metric: _marks(study, metric) for metric in MARKED},
         "random_weather": random,
         "weather": happened,
@@ -101,8 +106,8 @@ def _budget(budget: Budget, weather: Weather) -> dict[str, Any]:
 
 
 def _cheapest(study: Comparison) -> dict[str, Any] | None:
-    """The cheapest of the policies shown to keep the promise, and those of them that cannot be told
-    from it by cost."""
+    """Of the policies shown to keep the promise the cheapest, those that cannot be told from it by
+    cost, and the one with the best answers of those whose answers are shown to be better."""
     cost = "cost_per_1k_requests_usd"
     good = [
         entry["policy"]
@@ -112,7 +117,23 @@ def _cheapest(study: Comparison) -> dict[str, Any] | None:
     if not good:
         return None
     best = min(good, key=lambda policy: study.intervals[policy][cost].mean or 0.0)
-    return {"policy": best, "tied": _indistinguishable(study, cost, best, good)}
+    return {
+        "policy": best,
+        "tied": _indistinguishable(study, cost, best, good),
+        "better": _better_answers(study, best, good),
+    }
+
+
+def _better_answers(study: Comparison, best: str, policies: list[str]) -> str | None:
+    """The policy whose answers are right most often, of those that are told better than `best`."""
+    told = {
+        policy: study.intervals[policy]["quality_mean"].mean or 0.0
+        for policy in policies
+        if policy != best
+        and is_significant(gap := study.difference("quality_mean", best, policy))
+        and (gap.mean or 0.0) > 0
+    }
+    return max(told, key=lambda policy: told[policy], default=None)
 
 
 def _marks(study: Comparison, metric: str) -> dict[str, str]:

@@ -32,7 +32,7 @@ from simroute.studies.comparison.promise import (
     requirements,
     success_metric,
 )
-from simroute.text import about_usd, percent, seconds, usd
+from simroute.text import about_usd, joined, percent, seconds, usd
 
 Series = dict[str, dict[str, list[float | None]]]
 """policy -> metric -> one value for each replication."""
@@ -74,10 +74,29 @@ def verdict(
     lines = [f"Promise: {describe_promise(scenario)}{_condition(scenario)}:"]
     lines += [f"  {entry['policy']}: {entry['why']}" for entry in entries]
     lines += _outages_met(confidence)
+    lines += [words for _, words in same_figures(series, list(scenario.deployments))]
     lines += _most_successful(series, confidence, metric)
     lines += _cheapest(good, series, intervals, confidence)
     lines += _time_on_failing_target(intervals)
     return entries, lines
+
+
+def same_figures(series: Series, deployments: list[str]) -> list[tuple[list[str], str]]:
+    """(policies whose figures are the same in every replication, that in a sentence) of each such
+    group. With one deployment that is the reason."""
+    groups: list[list[str]] = []
+    for policy, metrics in series.items():
+        group = next((each for each in groups if series[each[0]] == metrics), None)
+        if group is None:
+            groups.append([policy])
+        else:
+            group.append(policy)
+    why = f": {deployments[0]} is the only deployment" if len(deployments) == 1 else ""
+    return [
+        (group, f"{joined(group)} did the same in every replication{why}.")
+        for group in groups
+        if len(group) > 1
+    ]
 
 
 def _condition(scenario: spec.Scenario) -> str:
@@ -194,10 +213,13 @@ def _most_successful(series: Series, confidence: Confidence, metric: str) -> lis
     alike = possible_best(values, True, confidence, metric)
     if len(alike) < 2:
         return []
+    best = f"Best by {METRIC_NAMES[metric]}"
+    if all(values[policy] == values[alike[0]] for policy in alike):
+        return [f"{best}: {joined(alike)}, the same in every replication."]
     pairs = pair_count(len(series))
     together = f" (95 % for all {pairs} pairs together)" if len(series) > 2 else ""
     return [
-        f"Best by {METRIC_NAMES[metric]}: {', '.join(alike[:-1])} or {alike[-1]}; which of them, "
+        f"{best}: {', '.join(alike[:-1])} or {alike[-1]}; which of them, "
         f"these replications cannot tell{together}."
     ]
 
@@ -211,11 +233,13 @@ def _cheapest(
     best = min(good, key=lambda policy: intervals[policy][COST].mean or 0.0)
     cost = usd(intervals[best][COST].mean)
     monthly = about_usd(intervals[best][MONTHLY].mean)
+    equals = [policy for policy in series if series[policy] == series[best]]
+    named = best if len(equals) == 1 else f"{joined(equals)}, which did the same"
     lines = [
-        f"Cheapest that keeps it: {best}, {cost} per 1,000 requests, about {monthly} a month at "
+        f"Cheapest that keeps it: {named}, {cost} per 1,000 requests, about {monthly} a month at "
         f"this traffic."
     ]
-    for other in (policy for policy in series if policy != best):
+    for other in (policy for policy in series if policy not in equals):
         text = _cost_difference(other, series[best][COST], series, confidence)
         if text is not None:
             lines.append(text + ("" if other in good else ", and is not shown to keep the promise"))
@@ -227,6 +251,8 @@ def _cost_difference(
 ) -> str | None:
     """How the costs of a policy differ from those of the best; None where they are not known."""
     costs, count = series[other][COST], len(series)
+    if costs == best and any(cost is not None for cost in costs):
+        return f"  {other} costs the same"
     difference = simultaneous_difference(best, costs, count, confidence)
     if difference.mean is None:
         return None

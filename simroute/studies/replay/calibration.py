@@ -151,6 +151,7 @@ def _difference(
         **difference.plain(),
         "residual": allowed,
         "decided": decided,
+        "same": recorded == other,
     }
 
 

@@ -92,6 +92,8 @@ def _moved_calls(policy: str, sends: dict[str, dict[str, float]]) -> list[str]:
 
 def _difference(row: dict[str, Any]) -> str:
     name, unit = row["metric"], METRICS[row["metric"]][0]
+    if row.get("same"):
+        return f"{row['policy']} - {RECORDED}, {WORDS[name]}: the same"
     change = ("+" if row["mean"] > 0 else "") + difference_span(
         row["mean"], row["low"], row["high"], unit
     )

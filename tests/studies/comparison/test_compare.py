@@ -161,6 +161,26 @@ def test_the_verdict_names_the_cheapest_that_keeps_the_promise() -> None:
     assert any("bold costs $1.00 less" in line and "not shown to keep" in line for line in lines)
 
 
+def test_no_winner_is_named_among_equals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """dear with the figures of safe: neither cheaper nor better, and no chance in it; where it only
+    costs the same, that is said."""
+    for table in (SUCCESS, COST, STUCK):
+        monkeypatch.setitem(table, "dear", table["safe"])
+    monkeypatch.setattr(
+        pool,
+        "replicate",
+        lambda made, policy, replication, rows=None, progress=None: scripted(policy, replication),
+    )
+    text = "\n".join(study("bold", "safe", "dear").verdict_lines())
+    assert "safe and dear did the same in every replication: a is the only deployment." in text
+    assert "Cheapest that keeps it: safe and dear, which did the same, $2.00" in text
+    assert "Best by success: safe and dear, the same in every replication." in text
+    monkeypatch.setitem(STUCK, "dear", 60.0)
+    text = "\n".join(study("bold", "safe", "dear").verdict_lines())
+    assert "did the same" not in text
+    assert "dear costs the same" in text
+
+
 @pytest.mark.usefixtures("played")
 def test_the_verdict_tells_how_long_each_went_on() -> None:
     """Time on the failing target, for each policy."""

@@ -99,6 +99,18 @@ def test_every_request_of_the_log_is_played_once(study, rows):
     assert {run.metrics["attempts_per_request"] for run in study.runs["recorded"]} == {1.0}
 
 
+def test_where_nothing_can_fail_over_the_differences_are_none(tmp_path):
+    """A log of one model that never fails: failover does what the log did, which is no doubt."""
+    path = written(tmp_path / "log.csv", calls(300, models={"gpt-4o": 1.0}))
+    made = replay(path, "failover")
+    assert {row["mean"] for row in made.replay["differences"]} == {0.0}
+    assert all(row["same"] and not row["decided"] for row in made.replay["differences"])
+    text = "\n".join(made.lines())
+    assert "failover - recorded, success: the same" in text
+    assert "undecided (" not in text
+    assert "gpt-4o is the only deployment" in text
+
+
 def test_money_is_conserved_in_every_split(study, rows):
     """Spend by model, user and day adds up to the log's cost before, and to the policy's cost
     after."""
