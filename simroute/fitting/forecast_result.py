@@ -9,6 +9,7 @@ from itertools import starmap
 from typing import Any, NamedTuple
 
 from simroute.fitting.fit import Fit
+from simroute.fitting.goodness import failure_bound
 from simroute.fitting.grades import Grade, trust_sentence
 from simroute.statistics.intervals import LEVEL, binomial
 from simroute.text import duration, span
@@ -99,16 +100,24 @@ class Forecast:
 
     def lines(self) -> list[str]:
         """What the forecast is good for, and where it failed, in sentences."""
-        verdict = trust_sentence(
-            "This forecast", {FIGURES[name].what: grade for name, grade in self.grades.items()}
-        )
         ahead = self.windows[-1].end - self.split
+        bound = (
+            failure_bound(self.fit.rows) if self.overall.get("success", ())[3:] == (1.0,) else ""
+        )
+        verdict = trust_sentence(
+            f"This forecast, tried on the next {duration(ahead)},",
+            {
+                FIGURES[name].what: grade
+                for name, grade in self.grades.items()
+                if not (bound and name == "success")
+            },
+        )
         basis = (
             f"The first {duration(self.split)} of the log ({self.trained:,} requests) were fitted; "
             f"the next {duration(ahead)} ({self.held_out:,} requests) were predicted and compared "
             f"with what came."
         )
-        return [*filter(None, [verdict]), basis, *self._misses()]
+        return [*filter(None, [verdict, bound]), basis, *self._misses()]
 
     def _misses(self) -> Iterator[str]:
         """A sentence for each figure that is not good."""

@@ -29,7 +29,8 @@ from simroute.fitting.sample import Calls, Sample
 from simroute.models import spec
 from simroute.models.weather import Weather
 from simroute.models.workload import Inputs
-from simroute.text import percent
+from simroute.statistics.intervals import LEVEL, clopper_pearson
+from simroute.text import clean, joined, percent
 from simroute.traces.playback.in_memory import Trace
 
 MAX_CALLS = 200_000
@@ -61,19 +62,43 @@ class GoodnessRow(NamedTuple):
 
 def describe_trust(rows: list[GoodnessRow]) -> str:
     """What the scenario can be trusted for, in a sentence: a topic where all of its items are as
-    good, else its items; an item is as good as its worst row."""
+    good, else its items; an item is as good as its worst row. Failures that the log has not are
+    not trusted: they have a bound."""
     topics: dict[str, dict[str, Grade]] = {}
     for row in rows:
+        if _never_fails(row):
+            continue
         items = topics.setdefault(row.topic, {})
         items[row.item] = worse(items.get(row.item, "good"), row.grade)
     grades: dict[str, Grade] = {}
     for topic, items in topics.items():
         grades |= {topic: next(iter(items.values()))} if len({*items.values()}) == 1 else items
-    return trust_sentence("This scenario", grades)
+    parts = trust_sentence("This scenario", grades), failure_bound(rows)
+    return " ".join(filter(None, parts))
+
+
+def failure_bound(rows: list[GoodnessRow]) -> str:
+    """What is known of failures where none of a deployment's calls failed, in a sentence; empty
+    where there is no such deployment."""
+    none = [row for row in rows if _never_fails(row)]
+    if not none:
+        return ""
+    bound = max(float(clopper_pearson(0, row.n, 1 - LEVEL)[1]) for row in none)
+    calls = joined(f"{clean(row.what.removesuffix(': failures'), 60)} ({row.n:,})" for row in none)
+    return (
+        f"No failure in the log among calls of {calls}: how often they fail is known to be below "
+        f"{percent(bound)} ({100 * LEVEL:.0f} %), how they fail is not."
+    )
+
+
+def _never_fails(row: GoodnessRow) -> bool:
+    """Whether a row is of failures and neither the log nor the model has any: a fit to nothing."""
+    return row.topic == FAILURES and row.share == (0.0, 0.0)
 
 
 COST, BURSTS, GAPS = "tokens and cost", "load and bursts", "gaps between requests"
 """Topics, and an item of the second."""
+FAILURES = "failures"
 
 
 class _Pair(NamedTuple):
@@ -159,7 +184,7 @@ def _compare_failures(scenario: spec.Scenario, name: str, calls: Calls, seed: in
         faults.append(Fault(text, factor(log, model) > FACTOR.fair, chance))
     said = f"{name}: {describe_faults(faults)}." if faults else ""
     head = (f"{name}: failures", n, None, None, None, None, (log, model))
-    return GoodnessRow(*head, said, grade_faults(faults), "failures", f"failures of {name}")
+    return GoodnessRow(*head, said, grade_faults(faults), FAILURES, f"failures of {name}")
 
 
 def _failures(

@@ -12,6 +12,8 @@ from simroute.fitting.forecast_result import Forecast, grade_forecast
 from simroute.fitting.grades import trust_sentence
 from simroute.models import spec
 from simroute.traces import read
+from tests.logs import calls
+from tests.logs import written as calls_written
 
 TEN = ForecastPlan(replications=10)
 
@@ -189,6 +191,19 @@ def test_a_doubled_rate_is_told_in_the_first_sentences(tmp_path: Path) -> None:
     lines = predicted(tmp_path / "log.csv", np.concatenate([past, rest])).lines()
     assert "cannot be trusted for requests" in lines[0] or "not for requests" in lines[0]
     assert any(line.startswith("Requests a second: 4") for line in lines[2:])
+
+
+def test_a_log_without_failures_is_no_forecast_of_them(tmp_path: Path) -> None:
+    """All calls succeed in both parts: success is not among what is trusted, its bound is told, and
+    the headline says on how much it was tried."""
+    path = calls_written(tmp_path / "log.csv", calls(1000, models={"gpt-4o": 1.0}))
+    found = forecast(read([path]), "log", ForecastPlan(0.6, 20))
+    verdict, bound, basis, *_ = found.lines()
+    assert "success" in found.grades
+    assert "success" not in verdict
+    assert bound.startswith("No failure in the log among calls of ")
+    ahead = basis.split("the next ")[1].split(" (")[0]
+    assert verdict.startswith(f"This forecast, tried on the next {ahead}, can")
 
 
 def test_what_is_trusted_is_said_in_one_sentence() -> None:

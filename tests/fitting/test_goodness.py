@@ -95,6 +95,25 @@ def test_a_topic_is_named_where_its_items_agree() -> None:
     )
 
 
+def failures(name: str, n: int, log: float, model: float) -> GoodnessRow:
+    topic = "failures", f"failures of {name}"
+    return GoodnessRow(
+        f"{name}: failures", n, None, None, None, None, (log, model), "", "good", *topic
+    )
+
+
+def test_failures_that_a_log_has_not_are_bounded_and_not_trusted() -> None:
+    """None of 3,000: below 1 - .05^(1/3000) = .0998 %; of 100: below 2.95 %."""
+    cost = row("cost", "input", "good")
+    assert describe_trust([cost, failures("a", 3000, 0.0, 0.0)]) == (
+        "This scenario can be trusted for cost. No failure in the log among calls of a (3,000): "
+        "how often they fail is known to be below 0.10 % (95 %), how they fail is not."
+    )
+    both = describe_trust([cost, failures("a", 100, 0.0, 0.0), failures("b", 3000, 0.01, 0.01)])
+    assert "trusted for cost and failures. No failure in the log among calls of a (100)" in both
+    assert "below 2.95 %" in both
+
+
 def sampled(rate: float, horizon: float = 2000.0) -> Sample:
     """A log of one deployment that fails 5 % of its calls, at this rate."""
     calls = log(horizon, rate, errors={500: 0.05})

@@ -42,7 +42,7 @@ def test_the_verdict_comes_first(made: tuple[Path, str]) -> None:
     out, printed = made
     summary = json.loads((out / "summary.json").read_text())
     verdict = summary["lines"][0]
-    assert verdict.startswith("This forecast can")
+    assert verdict.startswith("This forecast, tried on the next ")
     assert printed.startswith(verdict)
     page = (out / "report.html").read_text()
     assert page.index(verdict) < page.index("<table")
