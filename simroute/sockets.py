@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -36,6 +37,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+QUIET = logging.getLogger("simroute.sockets")
+QUIET.addHandler(logging.NullHandler())
+QUIET.propagate = False
+
+
 class Listener:
     """An application on a socket."""
 
@@ -45,6 +51,7 @@ class Listener:
             app,
             handler_cancellation=True,
             access_log=None,
+            logger=QUIET,  # it would quote headers and bodies
             shutdown_timeout=1.0,
             keepalive_timeout=SILENT_S,
         )

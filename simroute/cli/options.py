@@ -16,6 +16,19 @@ from simroute.core.params import MOST_SEED
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
 SEED = click.IntRange(0, MOST_SEED)
+
+
+class Finite(click.FloatRange):
+    """A number in a range; nan is in none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        number = super().convert(value, param, ctx)
+        if number != number:
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
+
+
+SPEED = Finite(0.01, 1000)
 LOCAL = "local"
 """The executor that is this machine."""
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from simroute.errors import InputError
-from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, loads, text_length
+from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, MOST_TOKENS, loads, text_length
 from simroute.worlds.live.http import encoded_body
 from simroute.worlds.live.world import LiveRequest
 
@@ -100,8 +100,10 @@ def _mistakes(body: Any) -> list[str]:
         problems.append("messages: expected objects with role and content")
     for name in ("max_tokens", "max_completion_tokens"):
         most = body.get(name)
-        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 1):
-            problems.append(f"{name}: expected a whole number of at least 1")
+        if most is not None and (
+            isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_TOKENS
+        ):
+            problems.append(f"{name}: expected a whole number from 1 to {MOST_TOKENS:,}")
     for name, kinds, expected in (
         ("stream", (bool,), "true or false"),
         ("stream_options", (dict,), "an object"),

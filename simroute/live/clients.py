@@ -43,7 +43,9 @@ class Clients:
             return "", {}
         scheme, _, token = authorization.partition(" ")
         # hashes are compared, so the time that it takes says nothing of a token
-        entry = self._by_digest.get(hashlib.sha256(token.strip().encode()).hexdigest())
+        entry = self._by_digest.get(
+            hashlib.sha256(token.strip().encode(errors="replace")).hexdigest()
+        )
         if scheme.lower() != "bearer" or entry is None:
             return None
         name, client = entry

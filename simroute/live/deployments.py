@@ -23,6 +23,7 @@ from simroute.worlds.live.http import Endpoint, is_public
 
 ENDING = "/chat/completions"
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/@+-]{0,199}")
 RESERVED = frozenset({"authorization", "content-type", "content-length", "host", "accept-encoding"})
 FROM_ENVIRONMENT = "env:"
 
@@ -77,6 +78,9 @@ def read_fleet(source: str | Path | Mapping[str, Any]) -> Fleet:
     fleet = Fleet({}, {}, {})
     problems: list[str] = []
     for name, data in document.data.items():
+        if not NAME.fullmatch(str(name)):
+            problems.append(f"{document.where((str(name),))}: {str(name)!r} is no name of a target")
+            continue
         try:
             _add(fleet, str(name), data, document)
         except InputError as error:

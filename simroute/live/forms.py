@@ -19,7 +19,7 @@ def body_of(answer: Any) -> bytes:
         return answer.body
     if not isinstance(answer, Stream):
         return b""
-    return json.dumps(_joined(_chunks(answer.kept or [])), ensure_ascii=False).encode()
+    return json.dumps(_joined(_chunks(answer.kept or []))).encode()
 
 
 def events_of(answer: Any) -> bytes:
@@ -34,7 +34,7 @@ def events_of(answer: Any) -> bytes:
     ]
     chunk = {**data, "object": "chat.completion.chunk", "choices": choices}
     chunk.pop("usage", None)
-    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n" + DONE
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n" + DONE
 
 
 def _numbered(message: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +42,9 @@ def _numbered(message: dict[str, Any]) -> dict[str, Any]:
     calls = message.get("tool_calls")
     if not isinstance(calls, list):
         return message
-    numbered = [{"index": place, **call} for place, call in enumerate(calls)]
+    numbered = [
+        {"index": place, **call} for place, call in enumerate(calls) if isinstance(call, dict)
+    ]
     return {**message, "tool_calls": numbered}
 
 
@@ -57,7 +59,7 @@ def _joined(chunks: list[dict[str, Any]]) -> dict[str, Any]:
     for chunk in chunks:
         whole |= {key: value for key, value in chunk.items() if key != "choices"}
         for choice in chunk.get("choices") or []:
-            place = choice.get("index", 0)
+            place = choice.get("index") if isinstance(choice.get("index"), int) else 0
             held = choices.setdefault(place, {"index": place, "message": {}, "finish_reason": None})
             held["message"] = _merged(held["message"], choice.get("delta") or {})
             held["finish_reason"] = choice.get("finish_reason") or held["finish_reason"]

@@ -40,6 +40,8 @@ class Serving:
     transport: Any
     is_ours: bool  # the transport, which is closed with the last call
     digest: str  # of the layers and their parameters
+    keeps: bool  # whether there is a cache, ...
+    keeps_all: bool  # ... and one of answers that would be others if asked for again
     calls: int = 0
     is_over: bool = False
 
@@ -132,7 +134,10 @@ class Gateway:
         transport = self._transport or OpenAI(fleet.endpoints)
         world = LiveWorld(fleet.targets, fleet.prices, transport, [layers], **self._options)
         digest = hashlib.sha256(repr(layers).encode()).hexdigest()[:12]
-        return Serving(layers, fleet, world, transport, self._transport is None, digest)
+        caches = [layer for layer in layers.values() if layer.kind == "cache"]
+        keeps_all = any(layer.any_temperature for layer in caches)
+        is_ours = self._transport is None
+        return Serving(layers, fleet, world, transport, is_ours, digest, bool(caches), keeps_all)
 
     @property
     def epoch(self) -> float:
@@ -216,7 +221,9 @@ class Gateway:
     ) -> LiveRequest:
         """The request of a body. Raises InputError."""
         now = asyncio.get_running_loop().time()
-        return read_request(body, next(self._ids), now, client, tags, forbids)
+        request = read_request(body, next(self._ids), now, client, tags, forbids)
+        request.is_kept = self.serving.keeps and (request.is_repeatable or self.serving.keeps_all)
+        return request
 
     def open(self, request: LiveRequest, target: str | None = None) -> Opened:
         """What becomes of a request, to be used by `async with`. target: whom to ask first."""

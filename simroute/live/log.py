@@ -8,7 +8,8 @@ import os
 import queue
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,23 @@ MOST_WAITING = 10_000
 MOST_BYTES = 64_000_000
 """Bytes after which a file is full, and the next one begins."""
 TABLES = ("requests", "attempts", "events")
-SALT = ".salt"
+SALT, SALT_BYTES = ".salt", 32
 UNKNOWN = "-"
 
 
 class RowLog:
     """Writes rows to `folder` in a thread of its own: a call never waits for a disk.
 
-    epoch: seconds since 1970 at second 0 of the world's clock. lost: rows that could not be kept.
-    Raises InputError for a folder that cannot be written.
+    targets: those of now, by name. epoch: seconds since 1970 at second 0 of the world's clock.
+    lost: rows that could not be kept. Raises InputError for a folder that cannot be written.
     """
 
     def __init__(
-        self, folder: Path, targets: Mapping[str, Target], epoch: float, most: int = MOST_BYTES
+        self,
+        folder: Path,
+        targets: Callable[[], Mapping[str, Target]],
+        epoch: float,
+        most: int = MOST_BYTES,
     ) -> None:
         self.lost = 0
         self.targets = targets
@@ -63,7 +68,7 @@ class RowLog:
         """A request has ended; its attempts have been told before."""
         request, outcome = row.request, row.outcome
         tries = sorted(self._tries.pop(request.id, []), key=lambda each: each.attempt)
-        served = self.targets.get(outcome.target or "")
+        served = self.targets().get(outcome.target or "")
         ended = [each for each in tries if each.target == outcome.target]
         used = ended[-1] if ended else None
         ttft = row.ttft_s if request.streamed else None
@@ -112,15 +117,16 @@ class RowLog:
         self._waiting.put(None)
         self._thread.join(10.0)
         for file in self._files.values():
-            file.close()
+            with suppress(OSError):  # what a full disk did not take has been counted
+                file.close()
 
     def _try(self, row: Row, arrival: float) -> dict[str, Any]:
-        target = self.targets[row.target]
+        target = self.targets().get(row.target)
         return {
             "offset_s": row.start_s - arrival,
             "latency_s": row.end_s - row.start_s,
-            "provider": target.provider,
-            "model": target.model,
+            "provider": target.provider if target else None,
+            "model": target.model if target else row.target,
             "status": row.status,
             "error": row.error or None,
         }
@@ -160,7 +166,10 @@ class _Rotated:
     def _open(self) -> None:
         self._number += 1
         path = self._folder / f"{self._name}-{self._number:06}.jsonl"
-        self._file = path.open("w", encoding="utf-8")
+        try:
+            self._file = path.open("x", encoding="utf-8")
+        except FileExistsError:  # another gateway's
+            self._open()
 
     def write(self, line: str) -> None:
         if self._file.tell() > self._most:
@@ -177,7 +186,7 @@ class _Rotated:
 
 def _salt(path: Path) -> bytes:
     """The folder's salt, made the first time: for the eyes of its owner alone."""
-    if not path.exists():
+    if not path.exists() or path.stat().st_size < SALT_BYTES:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
+            file.write(secrets.token_bytes(SALT_BYTES))
     return path.read_bytes()[:64]

@@ -13,7 +13,7 @@ from simroute.errors import InputError
 from simroute.gauges.meter import SpendMeter, Ticket, nano_up
 
 VERSION = 1
-PATIENCE_S = 0.2
+PATIENCE_S = 0.05
 """Seconds to wait for another process that writes: it needs some microseconds."""
 TABLE = (
     "CREATE TABLE IF NOT EXISTS spend "
@@ -107,6 +107,6 @@ class DurableMeter(SpendMeter):
         """The rows of a statement, None where the ledger fails."""
         try:
             return self._ledger.base.execute(statement, values).fetchall()
-        except sqlite3.Error:
+        except (sqlite3.Error, OverflowError):
             self._ledger.failures += 1
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ from simroute.live.replies import (
     status_of,
 )
 from simroute.live.status import Recent, page, tables
+from simroute.sockets import is_loopback
 from simroute.version import __version__
 from simroute.worlds.live import LiveRequest, Row
 
@@ -50,6 +52,7 @@ class Server:
         self.clients, self.policy = clients, policy
         self.recent, self.metrics = Recent(), Metrics()
         self.log: RowLog | None = None
+        self.is_local = False  # it listens to this machine alone
         self.not_reloaded: tuple[str, ...] = ()  # what is wrong with the files since they changed
         self.reload_errors = 0
         self._most_body = most_body
@@ -60,7 +63,9 @@ class Server:
 
     def app(self) -> web.Application:
         """The application, to be run or tested."""
-        app = web.Application(client_max_size=self._most_body, middlewares=[errors_in_json])
+        app = web.Application(
+            client_max_size=self._most_body, middlewares=[errors_in_json, self._for_this_host]
+        )
         app.router.add_post("/v1/chat/completions", self.completions)
         app.router.add_get("/v1/models", self.models)
         app.router.add_get("/health", self.health)
@@ -69,6 +74,13 @@ class Server:
         app.router.add_get("/status", self.status)
         app.router.add_get("/", self.page)
         return app
+
+    @web.middleware
+    async def _for_this_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuses names that somebody else has pointed at this machine."""
+        if self.is_local and not is_loopback(request.url.host or ""):
+            raise problem(web.HTTPForbidden, 403, "ask for localhost or 127.0.0.1", "host")
+        return await handler(request)
 
     async def completions(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions."""
@@ -93,8 +105,11 @@ class Server:
         if known is None:
             raise problem(web.HTTPUnauthorized, 401, "the token is not known", "unknown_client")
         client, tags = known
-        if request.content_type not in (JSON, "application/octet-stream"):
+        # a page of another site can send all else without being asked whether it may
+        if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != JSON:
             raise problem(web.HTTPUnsupportedMediaType, 415, "expected application/json")
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise problem(web.HTTPUnsupportedMediaType, 415, "expected a body without encoding")
         try:
             async with asyncio.timeout(SLOW_S):
                 raw = await request.read()
@@ -135,7 +150,9 @@ class Server:
             await response.write(
                 error_event(status_of(answer), "the answer broke off", answer.error or "truncated")
             )
-            response.force_close()
+            if request.transport is not None:
+                request.transport.close()  # without an end: it is none
+            return response
         elif not opened.says_done:
             await response.write(DONE)
         await response.write_eof()
@@ -206,7 +223,7 @@ class Server:
         serving = self.gateway.serving
         now = asyncio.get_running_loop().time()
         budgets = {
-            name: {"spent_usd": layer.spent_usd, "usd": layer.usd}
+            name: {"spent_usd": known(layer.spent_usd), "usd": layer.usd}
             for name, layer in serving.layers.items()
             if hasattr(layer, "spent_usd")
         }
@@ -245,3 +262,12 @@ async def errors_in_json(request: web.Request, handler: Handler) -> web.StreamRe
         if "Allow" in error.headers:
             response.headers["Allow"] = error.headers["Allow"]
         return response
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception as error:  # a mistake of ours, told without a word of what was asked
+        return failed(500, f"the gateway failed ({type(error).__name__})", "internal")
+
+
+def known(usd: float) -> float | None:
+    """An amount, None where the ledger cannot tell it."""
+    return usd if math.isfinite(usd) else None

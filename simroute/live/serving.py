@@ -48,6 +48,7 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
     clients = read_clients(settings.clients)
     name = Path(settings.policy).stem
     server = Server(clients, name, most_body)
+    server.is_local = is_loopback(host)
     gateway = Gateway(
         settings.policy,
         settings.deployments,
@@ -59,7 +60,7 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
     )
     server.serve(gateway)
     if settings.log is not None:
-        server.log = RowLog(settings.log, gateway.serving.fleet.targets, gateway.epoch)
+        server.log = RowLog(settings.log, lambda: gateway.serving.fleet.targets, gateway.epoch)
     listener = Listener(server.app())
     files = [catalogue.find("policies", settings.policy), settings.deployments]
     files += [settings.clients] if settings.clients is not None else []
@@ -88,6 +89,6 @@ def parse_seconds(option: str, text: str) -> float:
 def parse_size(text: str) -> int:
     """Bytes of 10MB. Raises InputError."""
     size = SIZE.fullmatch(text)
-    if size is None:
+    if size is None or int(size[1]) == 0:
         raise InputError(f"--max-body: expected a size such as 10MB, found {text[:80]!r}")
     return int(size[1]) * SIZES[size[2]]

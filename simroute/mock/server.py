@@ -17,6 +17,7 @@ from simroute.mock import styles
 from simroute.mock.realtime import Exchange, Providers
 from simroute.mock.styles import CompletionEvents, MessageEvents, Said
 from simroute.models import spec
+from simroute.models.faults import affected_deployments
 from simroute.models.limits import RateLimit
 
 TICK_S = 0.02
@@ -161,7 +162,10 @@ class MockServer:
                 return web.json_response({"outages": []})
             if not isinstance(given, dict):
                 raise ValueError("outage: expected an object")
-            names = self.providers.begin_outage(*_outage(given))
+            outage, seconds = _outage(given)
+            if not affected_deployments(outage, self.providers.scenario.deployments):
+                raise ValueError("outage: no deployment of this scenario is there")
+            names = self.providers.begin_outage(outage, seconds)
         except ValueError as error:
             return self._error("", 400, str(error))
         except InputError as error:
@@ -195,4 +199,6 @@ def _number(body: dict[str, Any]) -> int | None:
     """Which request of the scenario it is, where its `metadata` says so."""
     metadata = body.get("metadata")
     number = metadata.get("simroute_request") if isinstance(metadata, dict) else None
-    return int(number) if isinstance(number, str) and number.isdecimal() else None
+    if isinstance(number, str) and number.isascii() and number.isdecimal() and len(number) < 10:
+        return int(number)
+    return None

@@ -59,7 +59,7 @@ def serve(folder, requests, most=64_000_000, share=0.3):
             events=server.watch_event,
         )
         server.serve(gateway)
-        server.log = RowLog(folder, gateway.serving.fleet.targets, 1_790_000_000.0, most)
+        server.log = RowLog(folder, lambda: gateway.serving.fleet.targets, 1_790_000_000.0, most)
         listener = Listener(server.app())
         port = await listener.start("127.0.0.1", 0)
         seen = []
@@ -173,4 +173,4 @@ def test_a_folder_that_cannot_be_written_is_told_at_the_start(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(InputError, match="--log"):
-        RowLog(file / "log", {}, 0.0)
+        RowLog(file / "log", dict, 0.0)

@@ -1,6 +1,7 @@
 """Whatever a provider sends, the caller has an answer or an outcome, and nothing else happens."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -242,3 +243,67 @@ def test_sinks_that_raise_cost_no_answer():
 
     assert asyncio.run(asyncio.wait_for(main(), 20)).status == 200
     assert [event[2] for event in events] == ["row_lost", "row_lost"]
+
+
+def nested(depth):
+    return whole(json.loads("[" * depth + "]" * depth))
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (http(b"x", "429 Slow", "Retry-After: Fri, 01 Jan 99999999999 00:00:00 GMT\r\n"), 429),
+        (nested(900), 200),
+        (http(nested(10).split(b"\r\n\r\n")[1].replace(b"[", b"[" * 9999)), 502),
+    ],
+)
+def test_depths_and_dates_that_nobody_has_do_not_raise(said, status):
+    """An outcome, so that others may be asked."""
+    answer, rows, _ = ask(said)
+    assert (answer.status, rows[0].status) == (status, status)
+
+
+def test_a_stream_of_any_temperature_is_kept_whole_or_not_at_all():
+    """The second asking has the bytes of the first."""
+
+    async def main():
+        a = await Upstream(stream(*ANSWER)).start()
+        policy = {"cache": {"any_temperature": True}, **PLAIN}
+        async with Gateway(policy, deployments(a=a)) as gateway:
+            both = [[piece async for piece in gateway.stream(HELLO)] for _ in range(2)]
+            whole_one = await gateway.complete(HELLO)
+            return b"".join(both[0]), b"".join(both[1]), whole_one.text, len(a.bodies)
+
+    first, second, text, asked = asyncio.run(asyncio.wait_for(main(), 20))
+    assert (first, text, asked) == (second, "one two", 1)
+
+
+def test_what_comes_unasked_on_a_kept_connection_is_nobody_s_answer():
+    """The second caller gets his own."""
+
+    async def chatty(reader, writer):
+        writer.write(whole("yours"))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(whole("somebody else's"))
+
+    async def main():
+        a = await Upstream(chatty).start()
+        async with Gateway(PLAIN, deployments(a=a)) as gateway:
+            first = await gateway.complete(HELLO)
+            await asyncio.sleep(0.15)
+            return first.text, (await gateway.complete(HELLO)).text
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) == ("yours", "yours")
+
+
+def test_a_provider_that_a_request_forbids_never_sees_it():
+    """Whatever the layers know of that."""
+
+    async def main():
+        a = await Upstream().start()
+        async with Gateway(PLAIN, deployments(a=a)) as gateway:
+            answer = await gateway.complete(HELLO, forbids=frozenset({"company-a"}))
+            return answer.status, len(a.bodies)
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) == (403, 0)

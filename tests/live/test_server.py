@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -17,7 +18,7 @@ from upstreams import BOTH, DONE, HELLO, PLAIN, USAGE, Upstream, chunk, deployme
 ANSWER = (chunk("one "), chunk("two"), chunk(finish="stop"), USAGE, DONE)
 
 
-def serving(test, policy=PLAIN, clients=None, most_body=10_000_000, **answers):
+def serving(test, policy=PLAIN, clients=None, most_body=10_000_000, is_local=False, **answers):
     """Runs `test(url, session, upstreams)` with a server in front of upstreams by name."""
 
     async def main():
@@ -27,6 +28,7 @@ def serving(test, policy=PLAIN, clients=None, most_body=10_000_000, **answers):
         async with Gateway(policy, deployments(**upstreams)) as gateway:
             server = Server(clients or Clients({}), "mine", most_body)
             server.serve(gateway)
+            server.is_local = is_local
             listener = Listener(server.app())
             port = await listener.start("127.0.0.1", 0)
             try:
@@ -45,7 +47,10 @@ def asked(body, path="/v1/chat/completions", policy=PLAIN, headers=None, clients
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         heads = {"Content-Type": "application/json", **(headers or {})}
         async with session.post(path, data=raw, headers=heads) as response:
-            got = await response.read()
+            got = b""
+            with suppress(aiohttp.ClientPayloadError):  # of a stream that was cut
+                async for piece in response.content.iter_any():
+                    got += piece
             bodies = [each for upstream in upstreams.values() for each in upstream.bodies]
             return response.status, response.headers, got, bodies
 
@@ -235,3 +240,73 @@ def test_sizes_are_written_with_their_units():
     assert [parse_size(text) for text in ("10MB", "3kB", "7")] == [10_000_000, 3000, 7]
     with pytest.raises(InputError):
         parse_size("ten")
+
+
+def test_a_cut_stream_s_connection_is_not_used_again():
+    """The caller's next request has another one, and an answer."""
+
+    async def cut(reader, writer):
+        writer.write(stream(chunk("one"), ends=False))
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.close()
+
+    async def test(port, session, upstreams):
+        statuses = []
+        for _ in range(5):
+            upstreams["a"].answer = cut
+            async with session.post("/v1/chat/completions", json={**HELLO, "stream": True}) as r:
+                with suppress(aiohttp.ClientPayloadError):
+                    await r.read()
+            upstreams["a"].answer = http(json.dumps({"choices": [{"message": {}}]}).encode())
+            async with session.post("/v1/chat/completions", json=HELLO) as response:
+                statuses.append(response.status)
+        return statuses
+
+    assert serving(test) == [200] * 5
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "application/octet-stream"}, 415),
+        ({"Content-Type": ""}, 415),
+        ({"Content-Encoding": "gzip"}, 415),
+        ({"Authorization": "Bearer \udcff"}, 200),
+    ],
+)
+def test_what_a_page_of_another_site_may_send_is_refused(headers, status):
+    """All but JSON needs no leave; a header that is no text is nobody's token."""
+    assert asked(HELLO, headers=headers)[0] == status
+
+
+def test_callers_of_this_machine_ask_for_it_by_its_own_name():
+    """A name that somebody has pointed at it is refused."""
+
+    async def test(port, session, upstreams):
+        statuses = []
+        for host in ("127.0.0.1", "localhost", "evil.example"):
+            async with session.get("/status", headers={"Host": f"{host}:{port}"}) as response:
+                statuses.append(response.status)
+        return statuses
+
+    assert serving(test, is_local=True) == [200, 200, 403]
+
+
+def test_what_is_typed_wrongly_on_the_wire_is_not_quoted(capfd):
+    """No header, body or traceback on the server's stderr."""
+
+    async def test(port, session, upstreams):
+        for raw in (
+            b"POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\x00\r\n\r\n",
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\nsecret",
+            b"\x16\x03\x01secret",
+        ):
+            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(raw)
+            await asyncio.sleep(0.05)
+            writer.close()
+
+    serving(test)
+    told = capfd.readouterr()
+    assert (told.out, told.err) == ("", "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simroute.cli.options import SEED
+from simroute.cli.options import SEED, SPEED
 from simroute.cli.terminal import escaped
 from simroute.cli.words import parse_words, raise_all
 
@@ -18,7 +18,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--listen", default="127.0.0.1:4020", show_default=True, metavar="HOST:PORT")
 @click.option(
     "--speed",
-    type=click.FloatRange(0.01, 1000),
+    type=SPEED,
     default=1.0,
     show_default=True,
     help="All times are divided by this.",

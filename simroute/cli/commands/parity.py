@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from simroute.cli.options import SEED
+from simroute.cli.options import SEED, SPEED
 from simroute.cli.words import parse_words, raise_all
 
 
 @click.command("parity")
 @click.argument("words", metavar="scenario=S policy=P[,Q] [KEY=VALUE] …", nargs=-1)
-@click.option("--requests", type=click.IntRange(50), default=2000, show_default=True)
+@click.option("--requests", type=click.IntRange(50, 1_000_000), default=2000, show_default=True)
 @click.option(
     "--speed",
-    type=click.FloatRange(0.1, 200),
+    type=SPEED,
     default=20.0,
     show_default=True,
     help="Seconds of the scenario in a second.",

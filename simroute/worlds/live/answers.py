@@ -129,13 +129,16 @@ def _count(value: Any) -> int | None:
 def text_length(part: Any) -> int:
     """Characters of text in messages or deltas, whatever their fields: content, reasoning, refusal,
     arguments of tools."""
-    if isinstance(part, str):
-        return len(part)
-    if isinstance(part, Mapping):
-        return sum(text_length(value) for key, value in part.items() if key not in NOT_TEXT)
-    if isinstance(part, list):
-        return sum(text_length(value) for value in part)
-    return 0
+    length, parts = 0, [part]
+    while parts:  # not by recursion: a caller or a provider decides how deep it is
+        here = parts.pop()
+        if isinstance(here, str):
+            length += len(here)
+        elif isinstance(here, Mapping):
+            parts += [value for key, value in here.items() if key not in NOT_TEXT]
+        elif isinstance(here, list):
+            parts += here
+    return length
 
 
 NOT_TEXT = frozenset({"role", "id", "type", "index"})
@@ -226,6 +229,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
                 parsedate_to_datetime(headers["Retry-After"])
                 - parsedate_to_datetime(headers["Date"])
             ).total_seconds()
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
     return min(max(seconds, 0.0), MOST_WAIT) if math.isfinite(seconds) else None

@@ -39,7 +39,6 @@ CONNECT_S, KEPT_ALIVE_S, END_S = 5.0, 15.0, 0.05
 Bill = Callable[[int, int, int], int]
 """Nano-USD for so many tokens of input, of output, and of the input read from a cache."""
 CONNECTION = (aiohttp.ClientError, OSError, TimeoutError)
-MALFORMED = (ValueError, KeyError, IndexError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -152,11 +151,16 @@ class Connections(aiohttp.TCPConnector):
         self._used: WeakSet[Any] = WeakSet()
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        connection = await super().connect(req, traces, timeout)
-        protocol = connection.protocol
-        REUSED.set(protocol in self._used)
-        self._used.add(protocol)
-        return connection
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol: Any = connection.protocol
+            is_reused = protocol in self._used
+            if is_reused and protocol.should_close:
+                connection.close()  # something came that nobody had asked for
+                continue
+            REUSED.set(is_reused)
+            self._used.add(protocol)
+            return connection
 
 
 class Pool:
@@ -275,7 +279,7 @@ class Exchange:
             return self._failed(502, "truncated")
         except CONNECTION:
             return self._failed(503, "connection")
-        except MALFORMED:
+        except Exception:  # no JSON, no choices, or whatever nobody has thought of
             return self._failed(502, "malformed")
 
     def _failed(self, status: int, error: str) -> Outcome:
@@ -316,7 +320,7 @@ class Exchange:
         async def read_on() -> Outcome:
             try:
                 await reading.to_its_end()
-            except (*CONNECTION, *MALFORMED):
+            except Exception:  # it broke off, or says what no answer says
                 return self._failed(502, "truncated")
             if not stream.facts.is_finished:
                 return self._failed(502, "truncated")
@@ -335,7 +339,7 @@ class Reading:
     """A streamed response, event by event."""
 
     def __init__(self, response: aiohttp.ClientResponse, request: Any) -> None:
-        self.stream = Stream(StreamFacts(), request.is_repeatable)
+        self.stream = Stream(StreamFacts(), request.is_kept)
         self._pieces = response.content.iter_any()
         self._events, self._tells_usage = Events(), request.wants_usage
         self._size = 0
@@ -367,7 +371,7 @@ class Reading:
         for raw, data in self._events.feed(piece):
             if facts.done:
                 return
-            chunk = facts.read(data) if data is not None else None
+            chunk = facts.read(data) if data else None
             put(raw if self._tells_usage else without_usage(raw, chunk))
 
 

@@ -57,7 +57,8 @@ class LiveRequest:
     """A request of a caller. `payload` is what the transport sends: the body in JSON, without its
     model.
 
-    is_repeatable: what it asks for has one answer, which a cache may give again. wants_usage: its
+    is_repeatable: what it asks for has one answer, which a cache may give again. is_kept: a cache
+    may want its stream. wants_usage: its
     caller asked a stream for usage. nano: billed so far.
     """
 
@@ -75,6 +76,7 @@ class LiveRequest:
     replica: int = 0
     payload: bytes = field(default=b"{}", repr=False)
     is_repeatable: bool = False
+    is_kept: bool = False
     wants_usage: bool = False
     sends: dict[str, int] = field(default_factory=dict)
     asked: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -196,6 +198,8 @@ class LiveWorld:
         """Makes one attempt."""
         request: Any = call.request
         target = call.target if call.target is not None else next(iter(self.known))
+        if self.known[target].provider in request.forbids:
+            return Outcome.rejected("forbids", 403, target)  # whatever the layers know of it
         request.attempts += 1
         number = request.sends[target] = request.sends.get(target, 0) + 1
         place = request.attempts, number, target, kernel.now(), call.probe
@@ -296,6 +300,8 @@ class LiveWorld:
     def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
         """Whether an answer may be given again: it ended by itself, and the same request would get
         the same answer."""
+        if getattr(outcome.answer, "kept", ()) is None:
+            return False  # a stream that was too long to be kept, or that nobody kept
         facts: Any = getattr(outcome.answer, "facts", outcome.answer)
         return getattr(facts, "finish", "stop") == "stop" and (
             any_temperature or call.request.is_repeatable  # type: ignore[attr-defined, no-any-return]
