@@ -75,8 +75,10 @@ def _check_day(kind: str | None, day: str | None) -> None:
     if kind not in CATALOGUE:
         raise InputError("--date: goes with list prices and list models, which have a date")
     try:
-        date.fromisoformat(day)
+        written = date.fromisoformat(day).isoformat()
     except ValueError:
+        written = ""
+    if written != day:  # 20250701 and 2026-W05-1 are dates too, and not read elsewhere
         raise InputError(f"--date {day!r}: write a day as YYYY-MM-DD, such as 2026-01-31") from None
 
 
@@ -173,8 +175,9 @@ def _find_page(name: str) -> tuple[pages.Page, list[str]]:
     from simroute.config.key_lookup import key_names, key_owners
     from simroute.errors import InputError, nearest
 
-    if name.endswith((".yaml", ".yml")) or "/" in name:
-        return _file(name), []
+    path = name.removeprefix("scenario=").removeprefix("policy=")
+    if path.endswith((".yaml", ".yml")) or "/" in path:
+        return _file(path), []
     references = reference.section_references()
     if name == "scenario":
         from simroute.models import spec

@@ -300,6 +300,8 @@ def test_prices_of_a_day_are_those_that_a_run_of_it_pays():
     ("words", "why"),
     [
         (["prices", "--date", "15.1.2026"], "YYYY-MM-DD"),
+        (["models", "--date", "20260115"], "YYYY-MM-DD"),
+        (["models", "--date", "2026-W05-1"], "YYYY-MM-DD"),
         (["layers", "--date", "2026-01-15"], "list"),
     ],
 )
@@ -326,3 +328,12 @@ def test_a_scenario_tells_its_peak_beside_its_mean_and_how_much_there_is_to_run(
     assert f"3/s on average, {peak:.3g}/s at its peak (11 h after the start)" in traffic
     assert f"about {3 * 24 * 3600 * sum(hours[:12]) / sum(hours):,.0f} requests" in effort
     assert "on this machine" in effort
+
+
+def test_a_file_is_described_with_or_without_its_kind(tmp_path):
+    """As `compare` and `check` take it."""
+    file = tmp_path / "mine.yaml"
+    file.write_text((ROOT / "scenarios" / "steady.yaml").read_text(encoding="utf-8"))
+    plain = ran("describe", str(file)).stdout
+    assert plain.startswith(f"{file} (scenario)")
+    assert ran("describe", f"scenario={file}").stdout.splitlines()[:3] == plain.splitlines()[:3]
