@@ -16,24 +16,30 @@ def winner(policy, *rivals):
     return {"policy": policy, "by": "cost", "sure": not rivals, "rivals": list(rivals)}
 
 
-def effect(key, low, high, flips=False):
-    """An assumption that moves the difference to these two."""
-    ends = {"low": (1.0, low), "high": (4.0, high)}
+def effect(key, low, high, flips=False, winners=None):
+    """An assumption that moves the difference to these two, with these winners there."""
+    low_winner, high_winner = winners or (winner("a"), winner("a"))
+    ends = {"low": (1.0, low, low_winner), "high": (4.0, high, high_winner)}
     return {
         "key": f"scenario.{key}",
         "value": 2.0,
         "effect": abs(high - low),
         "flips": flips,
         **{
-            end: {"value": value, "difference": interval(mean, 0.1), "winner": winner("a")}
-            for end, (value, mean) in ends.items()
+            end: {"value": value, "difference": interval(mean, 0.1), "winner": best}
+            for end, (value, mean, best) in ends.items()
         },
     }
 
 
-def bars(*effects):
-    """A tornado around a difference of 2 USD."""
-    base = {"winner": winner("a"), "pair": ["a", "b"], "metric": COST, "difference": interval(2.0)}
+def bars(*effects, metric=COST, difference=2.0):
+    """A tornado around a difference of 2 USD, or another."""
+    base = {
+        "winner": winner("a"),
+        "pair": ["a", "b"],
+        "metric": metric,
+        "difference": interval(difference),
+    }
     return tornado({"base": base, "assumptions": list(effects)})
 
 
@@ -60,6 +66,43 @@ def test_one_that_changes_the_winner_always_has_a_bar():
     picture = bars(effect("rate", 1.0, 5.0), effect("small", 2.0, 2.02, flips=True))
     assert len(picture.data[0]["y"]) == 2
     assert picture.layout["annotations"][1]["text"].endswith("⚑")
+
+
+def test_one_that_leaves_the_winner_open_has_a_bar_and_a_question_mark():
+    """Whoever leads at its end: a that b may beat, or b that a may beat; the table names both."""
+    for doubtful in (winner("a", "b"), winner("b", "a")):
+        small = effect("small", 2.0, 2.02, winners=(winner("a"), doubtful))
+        picture = bars(effect("rate", 1.0, 5.0), small)
+        assert len(picture.data[0]["y"]) == 2
+        sure, unsure = (each["text"] for each in picture.layout["annotations"])
+        assert (sure[-1], unsure[-1]) == ("4", "?")
+        rows = {
+            row[0]: row[picture.table.heads.index("another wins")] for row in picture.table.rows
+        }
+        assert rows["rate"] == "no"
+        (rival,) = doubtful["rivals"]
+        assert rows["small"] == (f"open: a at 1, {doubtful['policy']} (undecided: {rival}) at 4")
+
+
+def test_the_table_marks_the_ends_at_which_nobody_surely_keeps_the_promise():
+    """The winner there has the most success."""
+    most = {**winner("a"), "by": "success"}
+    table = bars(effect("rate", 1, 5, winners=(winner("a"), most)), effect("flat", 2, 2)).table
+    assert [row[table.heads.index("nobody surely keeps the promise")] for row in table.rows] == [
+        "at 4",
+        "",
+    ]
+
+
+def test_bars_of_success_grow_with_the_lead():
+    """b has 1 point less than a, 3 points less at the low end and .5 more at the high one: a leads
+    by 1, 3 and -.5."""
+    picture = bars(effect("rate", -0.03, 0.005), metric="success_rate", difference=-0.01)
+    low, high = picture.data
+    assert low["base"] == pytest.approx(1)
+    assert [low["base"] + each["x"][0] for each in (low, high)] == pytest.approx([3, -0.5])
+    assert picture.layout["xaxis"]["title"]["text"].startswith("lead of a over b")
+    assert picture.table.rows[0][3].startswith("3 points (-7 to 13)")
 
 
 def test_names_of_assumptions_are_whole():

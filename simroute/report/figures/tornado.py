@@ -30,12 +30,12 @@ def tornado(summary: Json) -> Picture:
     first, second = (label(policy, 22) for policy in base["pair"])
     what = "USD for 1,000 requests" if in_usd else f"{SUCCESS[base['metric']]}, points"
     scale = 1.0 if in_usd else 100.0
-    middle = scale * (base["difference"]["mean"] or 0.0)
+    middle = scale * (lead(base["difference"], base["metric"])["mean"] or 0.0)
     layout = {
         "height": 170 + row * len(bars),
         "barmode": "overlay",
         "xaxis": {
-            "title": {"text": f"{second} minus {first}:<br>{what}"},
+            "title": {"text": f"lead of {first} over {second}:<br>{what}"},
             "tickformat": "$,.4~f" if in_usd else "",
             "nticks": 5,
         },
@@ -52,24 +52,52 @@ def tornado(summary: Json) -> Picture:
         ],
     }
     caption = (
-        "Each assumption is changed alone, in the same weather; bars run from the difference as "
-        "assumed (dotted) to what it becomes. ⚑: another policy wins on one of its sides. Of a "
-        "price the list is a factor; of a quality the wrong answers are halved and doubled."
+        "Each assumption is changed alone, in the same weather; bars run from the lead as assumed "
+        "(dotted) to what it becomes, below 0 where the other is ahead. ⚑: another policy wins on "
+        "one of its sides; ?: these replications leave it open whether one does. Of a price the "
+        "list is a factor; of a quality the wrong answers are halved and doubled."
         f"{_folded(rest, scale, base, 'USD' if in_usd else 'points')}"
     )
-    table = _tornado_table(summary["assumptions"], "USD" if in_usd else "share")
-    data = _effect_bars(bars, scale, middle)
+    table = _tornado_table(summary["assumptions"], base["metric"])
+    data = _effect_bars(bars, base["metric"], scale, middle)
     return Picture("Which assumption matters?", caption, data, layout, table)
+
+
+def is_open(assumption: Json) -> bool:
+    """Whether another policy may win at an end of an assumption, and none certainly does."""
+    return not assumption["flips"] and not all(
+        assumption[end]["winner"]["sure"] for end, *_ in ENDS
+    )
+
+
+def unkept_ends(assumption: Json) -> list[str]:
+    """The ends at which no policy surely keeps the promise."""
+    return [end for end, *_ in ENDS if assumption[end]["winner"]["by"] == "success"]
+
+
+def lead(difference: Json, metric: str) -> Json:
+    """How far the first of the pair is ahead, from the second's figure minus the first's: of a cost
+    the same, of success its opposite."""
+    return difference if metric == COST else mirrored(difference)
+
+
+def mirrored(interval: Json) -> Json:
+    """An interval with the other sign."""
+    ends = {"mean": "mean", "low": "high", "high": "low"}
+    return {
+        name: None if interval[end] is None else 0.0 - interval[end] for name, end in ends.items()
+    }
 
 
 def _visible(summary: Json) -> tuple[list[Json], list[Json]]:
     """The assumptions that have a bar to be seen, and those that have none."""
-    assumptions = summary["assumptions"]
-    largest = max((_move(each, summary["base"]) for each in assumptions), default=0.0)
+    assumptions, base = summary["assumptions"], summary["base"]
+    is_sure = base["winner"]["sure"]
+    largest = max((_move(each, base) for each in assumptions), default=0.0)
     bars = [
         each
         for each in assumptions
-        if each["flips"] or _move(each, summary["base"]) > LEAST * largest
+        if each["flips"] or (is_sure and is_open(each)) or _move(each, base) > LEAST * largest
     ][:MOST_BARS] or assumptions[:1]
     return bars, [each for each in assumptions if each not in bars]
 
@@ -98,18 +126,18 @@ def _name(assumption: Json) -> str:
     """The key with the values that were tried, on two lines where it is long."""
     key = label(short_key(assumption["key"]), 60)
     low, high = (f"{assumption[end]['value']:.3g}" for end in ("low", "high"))
-    flag = " ⚑" if assumption["flips"] else ""
+    flag = " ⚑" if assumption["flips"] else " ?" if is_open(assumption) else ""
     return f"{key}{'<br>' if len(key) > LONG else ', '}{low} to {high}{flag}"
 
 
 def _assumed(middle: float, place: int) -> Json:
-    """A dashed line at the difference as assumed, across the bar of a row."""
+    """A dotted line at the lead as assumed, across the bar of a row."""
     ends = {"x0": middle, "x1": middle, "y0": place - 0.25, "y1": place + 0.25}
     return {"type": "line", **ends, "line": {"dash": "dot", "width": 2, "color": GREY}}
 
 
-def _effect_bars(bars: list[Json], scale: float, middle: float) -> list[Json]:
-    """Bars from the difference as assumed to that at each end of the assumption."""
+def _effect_bars(bars: list[Json], metric: str, scale: float, middle: float) -> list[Json]:
+    """Bars from the lead as assumed to that at each end of the assumption."""
     return [
         {
             "type": "bar",
@@ -118,7 +146,10 @@ def _effect_bars(bars: list[Json], scale: float, middle: float) -> list[Json]:
             "y": list(range(len(bars))),
             "width": 0.36,
             "base": middle,
-            "x": [scale * (each[end]["difference"]["mean"] or 0.0) - middle for each in bars],
+            "x": [
+                scale * (lead(each[end]["difference"], metric)["mean"] or 0.0) - middle
+                for each in bars
+            ],
             "marker": {"color": color, "pattern": {"shape": shape}},
             "customdata": [
                 [label(short_key(each["key"]), 60), f"{each[end]['value']:.4g}"] for each in bars
@@ -129,29 +160,32 @@ def _effect_bars(bars: list[Json], scale: float, middle: float) -> list[Json]:
     ]
 
 
-def _tornado_table(assumptions: list[Json], unit: str) -> Table:
+def _tornado_table(assumptions: list[Json], metric: str) -> Table:
     heads = [
         "assumption",
         "as assumed",
         "low",
-        "difference then",
+        "lead then",
         "high",
-        "difference then",
+        "lead then",
         "another wins",
+        "nobody surely keeps the promise",
     ]
+    unit = "USD" if metric == COST else "share"
     rows = [
         [
             short_key(each["key"]),
             f"{each['value']:.4g}",
             *(
                 text
-                for end in ("low", "high")
+                for end, *_ in ENDS
                 for text in (
                     f"{each[end]['value']:.4g}",
-                    difference_span(**each[end]["difference"], unit=unit),
+                    difference_span(**lead(each[end]["difference"], metric), unit=unit),
                 )
             ),
             _winners_at_ends(each),
+            ", ".join(f"at {each[end]['value']:.4g}" for end in unkept_ends(each)),
         ]
         for each in assumptions
     ]
@@ -159,9 +193,10 @@ def _tornado_table(assumptions: list[Json], unit: str) -> Table:
 
 
 def _winners_at_ends(assumption: Json) -> str:
-    if not assumption["flips"]:
+    if not assumption["flips"] and not is_open(assumption):
         return "no"
-    return ", ".join(
+    winners = ", ".join(
         f"{describe_winner(assumption[end]['winner'])} at {assumption[end]['value']:.4g}"
-        for end in ("low", "high")
+        for end, *_ in ENDS
     )
+    return winners if assumption["flips"] else f"open: {winners}"

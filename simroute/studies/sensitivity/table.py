@@ -7,12 +7,12 @@ from typing import Any
 from simroute.layout import Column
 from simroute.metrics import METRICS
 from simroute.report.figures.sensitivity import COST, describe_winner, winner_letters, winner_sign
+from simroute.report.figures.tornado import ENDS, is_open, lead, unkept_ends
 from simroute.text import clean, money, percent, quantity, seconds, short_key, shortened
 
 SIDE_BY_SIDE = 4
 """Policies that have columns of their own."""
 MOST_BARS = 20
-ENDS = ("low", "high")
 
 Summary = dict[str, Any]
 """`sensitivity.json`, or a part of it."""
@@ -112,34 +112,36 @@ def _winner_map(summary: Summary) -> Table:
 
 
 def _bar_table(summary: Summary) -> Table:
-    """A row for each assumption: its two ends with the difference between the best two policies."""
+    """A row for each assumption: its two ends with the lead of the best policy over the second."""
     base = summary["base"]
-    in_money = base["metric"] == COST
     assumptions = summary["assumptions"][:MOST_BARS]
     body = []
-    for end in ENDS:
+    for end, *_ in ENDS:
         ends = [assumption[end] for assumption in assumptions]
         values = [f"{each['value']:.3g}" for each in ends]
-        differences = [_difference(each, in_money) for each in ends]
         body += [Column(end, values, 1, f"{end} value")]
-        body += [Column("difference", differences)]
+        body += [Column("lead", [_lead(each, base["metric"]) for each in ends])]
     flips = [_others(assumption, base["pair"][0]) for assumption in assumptions]
     body += [Column("another wins", flips, 2)]
+    unkept = [", ".join(unkept_ends(assumption)) for assumption in assumptions]
+    if any(unkept):
+        body += [Column("nobody keeps it", unkept, 3)]
     return "assumption", [short_key(each["key"]) for each in assumptions], body
 
 
 def _others(assumption: Summary, winner: str) -> str:
-    """Who wins at the ends of an assumption where it is another than `winner`."""
+    """Who wins at the ends of an assumption where it is another than `winner`; "open" where these
+    replications do not tell."""
     if not assumption["flips"]:
-        return ""
-    ends = [assumption[end]["winner"] for end in ENDS]
+        return "open" if is_open(assumption) else ""
+    ends = [assumption[end]["winner"] for end, *_ in ENDS]
     return ", ".join(clean(describe_winner(each), 20) for each in ends if each["policy"] != winner)
 
 
-def _difference(end: Summary, in_money: bool) -> str:
-    mean = end["difference"]["mean"]
+def _lead(end: Summary, metric: str) -> str:
+    mean = lead(end["difference"], metric)["mean"]
     if mean is None:
         return "n/a"
-    if not in_money:
+    if metric != COST:
         return f"{100 * mean:+.2f} pp"
     return f"{money(mean, signed=True)} {_relative(mean, end['first'])}".strip()

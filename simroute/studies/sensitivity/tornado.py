@@ -11,14 +11,14 @@ from simroute.config.configuration import Configuration
 from simroute.config.loading import load
 from simroute.errors import InputError
 from simroute.statistics.intervals import Interval
-from simroute.studies.comparison.promise import METRIC_NAMES, success_metric
+from simroute.studies.comparison.promise import success_metric
 from simroute.studies.comparison.study import Study
 from simroute.studies.sensitivity.best_policy import COST, BestPolicy, best_policy
 from simroute.studies.sensitivity.factors import FactorLevels, scenario_factors
 from simroute.studies.sensitivity.plan import SensitivityPlan
 from simroute.studies.sensitivity.ranges import parse_ranges
 from simroute.studies.sensitivity.result import SensitivityResult
-from simroute.text import clean, difference_span, short_key
+from simroute.studies.sensitivity.tornado_lines import tornado_lines
 
 
 class FactorEffect(NamedTuple):
@@ -70,29 +70,7 @@ class Tornado(SensitivityResult):
 
     def lines(self) -> list[str]:
         """The finding in sentences."""
-        first, second = (clean(policy, 40) for policy in self.pair)
-        unit = "USD" if self.metric == COST else "share"
-        what = "cost for 1,000 requests" if self.metric == COST else METRIC_NAMES[self.metric]
-        lines = [
-            f"As assumed, {first} wins; the difference to {second} in {what} is "
-            f"{difference_span(**self.difference.plain(), unit=unit)}."
-        ]
-        if self.effects:
-            top = self.effects[0]
-            sides = ", ".join(
-                difference_span(**difference.plain(), unit=unit) for difference in top.differences
-            )
-            lines.append(
-                f"{short_key(top.key)} moves it most: {sides} with {top.sides[0]:.3g} and "
-                f"{top.sides[1]:.3g} for {top.value:.3g}."
-            )
-        flips = [short_key(effect.key) for effect in self.effects if self.flips(effect)]
-        lines.append(
-            f"Another policy wins if these are otherwise: {', '.join(flips)}."
-            if flips
-            else "No assumption alone changes who wins."
-        )
-        return lines
+        return tornado_lines(self.details())
 
     @property
     def difference(self) -> Interval:
