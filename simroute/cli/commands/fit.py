@@ -19,7 +19,9 @@ from simroute.cli.log_options import (
     write_texts,
 )
 from simroute.cli.options import pass_record, path_option, quiet_option
-from simroute.cli.terminal import overwritten_line, print_sentences
+from simroute.cli.terminal import overwritten_line, print_sentences, print_table
+from simroute.layout import Column
+from simroute.text import clean, percent
 
 
 @click.command("fit")
@@ -85,12 +87,39 @@ def fit_command(
     return 0
 
 
-def _show(figures: dict[str, Any], scenario: Path, page: Path) -> None:
-    from simroute.cli.render import pages
-    from simroute.report.fit_page import goodness_table
+MEANINGS = {
+    "log / model": "95 % quantile, dispersion or share of failures in the log, and fitted",
+    "KS": "largest difference of the shares below any value",
+    "n": "values it rests on",
+}
 
+
+def _columns(rows: list[dict[str, Any]]) -> list[Column]:
+    """Grade, figures of log and model, and what they rest on."""
+    values = [
+        next((_pair(key, row[key]) for key in ("p95", "dispersion", "share") if row[key]), "")
+        for row in rows
+    ]
+    distances = ["" if row["ks"] is None else f"{row['ks']:.3f}" for row in rows]
+    return [
+        Column("fit", [row["grade"] for row in rows]),
+        Column("log / model", values),
+        Column("p99", [_pair("p99", row["p99"]) if row["p99"] else "" for row in rows], 1),
+        Column("KS", distances, 2),
+        Column("n", [f"{row['n']:,}" for row in rows], 3),
+    ]
+
+
+def _pair(key: str, values: tuple[float, float]) -> str:
+    return " / ".join(percent(each) if key == "share" else f"{each:.4g}" for each in values)
+
+
+def _show(figures: dict[str, Any], scenario: Path, page: Path) -> None:
     print_sentences([figures["verdict"], "", *figures["notes"]])
-    pages.show(pages.table(*goodness_table(figures)))
+    click.echo()
+    rows = figures["goodness"]
+    names = [clean(row["what"], 80) for row in rows]
+    print_table("what", names, _columns(rows), MEANINGS)
     misfits = [row["said"] for row in figures["goodness"] if row["said"]]
     place = f"written: {scenario}, {page}"
     print_sentences(["", *(misfits or ["No row is far off."]), "", place])

@@ -28,7 +28,8 @@ from simroute.cli.options import (
     quiet_option,
 )
 from simroute.cli.session import print_error
-from simroute.cli.terminal import escaped, overwritten_line, print_sentences
+from simroute.cli.terminal import escaped, overwritten_line, print_sentences, print_table
+from simroute.layout import Column
 
 if TYPE_CHECKING:
     from simroute.fitting.forecast import ForecastPlan
@@ -153,8 +154,11 @@ def _show(forecast: Forecast, windows: bool) -> None:
         interval = _interval(low, high, actual)
         grade = forecast.grades.get(name, "")
         rows.append((name, grade, f"{middle:.4g}", *interval, coverage, FIGURES[name].meaning))
-    heads = ("figure", "forecast", "predicted", level, "came", "windows that held", "unit")
-    pages.show(pages.table(heads, rows))
+    heads = ("forecast", "predicted", level, "came", "windows that held", "unit")
+    ranks = (0, 0, 0, 0, 1, 2)
+    names, *cells = zip(*rows, strict=True) if rows else [()] * (1 + len(heads))
+    click.echo()
+    print_table("figure", names, list(map(Column, heads, cells, ranks)))
     if windows:
         window_rows = [
             (f"{window.start:.0f} s", f"{window.end:.0f} s", name, *_interval(*interval))

@@ -10,8 +10,10 @@ import yaml
 from click.testing import CliRunner, Result
 
 from simroute.cli import cli
+from simroute.cli.commands.fit import _columns
 from simroute.config.loading import load
 from simroute.experiment.run import replicate
+from simroute.layout import table_lines
 from simroute.storage.rows import Frames
 from simroute.worlds.sim import SimWorld
 
@@ -277,3 +279,26 @@ def test_a_log_of_failures_alone_is_refused_and_a_target_that_never_answered_is_
     assert load("check", str(tmp_path / "a.yaml"), []).scenario.deployments["m-1"].errors == {
         503: 1.0
     }
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_the_table_follows_the_width(width: int) -> None:
+    """No line is wider, no row is broken; what is left out is named."""
+    rows: list[dict[str, Any]] = [
+        {
+            "what": f"deployment-{i}: time to first token",
+            "grade": "good",
+            "n": 12_345,
+            "ks": 0.012,
+            "p95": (10.25, 11.5),
+            "p99": (100.5, 99.25),
+            "dispersion": None,
+            "share": None,
+        }
+        for i in range(3)
+    ]
+    names = [row["what"] for row in rows]
+    lines = table_lines("what", names, _columns(rows), width)
+    assert all(len(line) <= width for line in lines)
+    assert [line for line in lines[1:4] if "good 10.25 / 11.5" not in line] == []
+    assert ("Not shown" in lines[-1]) == (width < 80)
