@@ -50,8 +50,8 @@ def _range(
     what: str,
     falling: bool = False,
 ) -> str:
-    """The policies with the least and the most of a metric (`falling`: the most first); empty where
-    nobody has it."""
+    """The policies with the least and the most of a metric (`falling`: the most first), or the one
+    figure that all show; empty where nobody has it."""
     means = {
         policy: mean
         for policy in run.policies
@@ -60,8 +60,10 @@ def _range(
     if not means:
         return ""
     least, most = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-    if len(means) == 1:
-        return f"{what}{text(means[least])}"
+    texts = {text(mean) for mean in means.values()}
+    if len(texts) == 1:
+        count = {1: "", 2: "both "}.get(len(means), "all ")
+        return f"{what}{count}{text(means[least])}"
     ends = (
         f"{text(means[policy])} ({clean(policy, 30)})"
         for policy in ((most, least) if falling else (least, most))

@@ -20,7 +20,7 @@ DECADES = (1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001)
 SMALLEST = 1e-6
 """The least share of misses that is told from none."""
 KEY = (
-    ("mean", "95 % interval of the mean"),
+    ("mean", "the mean, as wide as its 95 % interval"),
     ("median", "median"),
     ("p95", "p95"),
     ("p99", "p99"),
@@ -64,7 +64,11 @@ def render_glance(run: RunDocuments) -> str:
     rows = "".join(
         _row(run, verdict[policy], misses, waits, crowns.get(policy, "")) for policy in ranked
     )
-    key = "".join(f"<span><i class='{kind}'></i>{text}</span>" for kind, text in KEY)
+    key = "".join(
+        f"<span><i class='{kind}'></i>{text}</span>"
+        for kind, text in KEY
+        if f'<i class="{kind}"' in rows
+    )
     return (
         f'<table class="glance"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
         f'<p class="key">{key}</p>'

@@ -10,10 +10,11 @@ import yaml
 from simroute.config.loading import load
 from simroute.report import RunDocuments, render_page
 from simroute.report.answer import basis, difference_table, headline
+from simroute.report.gists import of_section
 from simroute.report.glance import render_glance
 from simroute.studies.comparison.evidence import page_evidence
 from simroute.studies.run import run_study
-from simroute.text import percent, seconds, span
+from simroute.text import percent, seconds, span, usd
 
 FIGURES = {
     "mean": "latency_mean_s",
@@ -267,3 +268,27 @@ def test_worse_answers_of_the_cheapest_are_told_by_the_paired_interval(tmp_path)
     _, run = compared(tmp_path, ONE | {"deployments": turned}, policies)
     assert run.evidence["cheapest"]["policy"] == "spender"
     assert run.evidence["cheapest"]["better"] is None
+
+
+def test_folded_lines_of_equals_name_one_figure(twins):
+    """Not the same figure twice as a range."""
+    _, run = twins
+    cost = usd(run.mean("left", "cost_per_1k_requests_usd"))
+    assert of_section(run, "What it costs") == f"for 1,000 requests: both {cost}"
+    third = copy.deepcopy(run.summary)
+    third["policies"]["other"] = third["policies"]["left"]
+    three = RunDocuments(third, run.evidence)
+    assert of_section(three, "What it costs") == f"for 1,000 requests: all {cost}"
+
+
+@pytest.mark.parametrize("left_out", [None, "latency_p99_s"])
+def test_the_key_explains_the_marks_that_are_drawn(run, left_out):
+    """An older summary may lack a quantile: then neither row nor key has it."""
+    summary = copy.deepcopy(run.summary)
+    for each in summary["policies"].values():
+        each["metrics"].pop(left_out, None)
+    rows, _, key = render_glance(RunDocuments(summary, run.evidence)).partition("</table>")
+    drawn = {kind for row in Rows(rows).rows for kind, _ in row["marks"]}
+    explained = set(re.findall("<i class='([a-z0-9]+)'", key))
+    assert explained == drawn - {"dot", "line"}
+    assert ("p99" in explained) == (left_out is None)
