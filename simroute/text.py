@@ -83,15 +83,25 @@ def short_key(key: str) -> str:
     return key.removeprefix("scenario.").removeprefix("policy.")
 
 
-def setting_text(value: Any) -> str:
-    """A value as it stands in a policy file."""
+QUANTITIES = ("s", "1/s", "1/min", "USD")
+"""Units that stand beside a setting; shares and counts stand as they are written."""
+
+
+def setting_text(value: Any, unit: str = "") -> str:
+    """A value as it stands in a policy file, a number with its unit."""
     if isinstance(value, list):
-        return f"[{', '.join(map(setting_text, value))}]"
+        return f"[{', '.join(setting_text(each, unit) for each in value)}]"
     if isinstance(value, bool):
         return str(value).lower()
     if value is None:
         return "none"
-    return f"{value:g}" if isinstance(value, float) else clean(str(value), 60)
+    text = f"{value:g}" if isinstance(value, float) else clean(str(value), 60)
+    return f"{text} {unit}" if unit in QUANTITIES and isinstance(value, (int, float)) else text
+
+
+def parameter_units(summary: dict[str, Any]) -> dict[str, str]:
+    """LAYER.KEY of a search's summary.json -> its unit, which an earlier version did not write."""
+    return {row["name"]: row.get("unit", "") for row in summary["space"]}
 
 
 def number(value: float | None) -> str:

@@ -25,7 +25,7 @@ from simroute.report.html import (
     small,
 )
 from simroute.report.picture import Cell, Json, MarkedTable, Picture, Table
-from simroute.text import clean, difference_span, joined, setting_text, span
+from simroute.text import clean, difference_span, joined, parameter_units, setting_text, span
 
 ALWAYS_SHOWN = (
     "success_rate",
@@ -33,9 +33,6 @@ ALWAYS_SHOWN = (
     "cost_per_1k_requests_usd",
     "quality_mean",
 )
-LEAST = 0.01
-"""Share of the variance between settings below which a parameter's effect is not told from
-chance."""
 STATES = {"broken": "no", "not shown": "open", "unknown": "open", "met": "yes"}
 """State of a constraint -> mark, the worst first."""
 
@@ -108,8 +105,9 @@ def _settings(summary: Json) -> MarkedTable:
         "cannot be told from the best",
         "remark",
     ]
-    rows = []
+    rows, units = [], parameter_units(summary)
     for row in summary["parameters"]:
+        unit = units[row["name"]]
         remarks = [
             *(["flat"] if row["flat"] else []),
             *([f"at the {row['border']} end"] if row["border"] else []),
@@ -117,19 +115,20 @@ def _settings(summary: Json) -> MarkedTable:
         ]
         cells = [
             row["name"],
-            setting_text(row["start"]),
-            setting_text(row["recommended"]),
-            *(_extent(row[key], "log" in row) for key in ("range", "good")),
+            setting_text(row["start"], unit),
+            setting_text(row["recommended"], unit),
+            *(_extent(row[key], "log" in row, unit) for key in ("range", "good")),
             ", ".join(remarks),
         ]
         rows.append([Cell(clean(text, 120)) for text in cells])
     return MarkedTable(heads, rows)
 
 
-def _extent(values: list[Any], is_range: bool) -> str:
-    if is_range and values and values[0] != values[-1]:
-        return f"{setting_text(values[0])} to {setting_text(values[-1])}"
-    return ", ".join(map(setting_text, values))
+def _extent(values: list[Any], is_range: bool, unit: str) -> str:
+    texts = [setting_text(value, unit) for value in values]
+    if len(set(texts)) == 1:
+        return f"{texts[0]} only"
+    return f"{texts[0]} to {texts[-1]}" if is_range and texts else ", ".join(texts)
 
 
 def _figures(summary: Json) -> MarkedTable:
@@ -239,7 +238,7 @@ def _importance(summary: Json) -> Iterator[str]:
     """A sentence for each objective: which parameters mattered, in order."""
     for objective in summary["gain"]:
         rows = [row for row in summary.get("importance", ()) if row["objective"] == objective]
-        strong = [row for row in rows if (row["share"] or 0.0) >= LEAST]
+        strong = [row for row in rows if figures.matters(row)]
         weak = [clean(row["parameter"], 60) for row in rows if row not in strong]
         named = joined(
             f"{clean(row['parameter'], 60)} ({100 * row['share']:.0f} %)" for row in strong

@@ -1,6 +1,7 @@
 """The page of a search: what is recommended, what it was compared with, every figure as text, and
 nothing that acts."""
 
+import copy
 import json
 import re
 from html import unescape
@@ -8,8 +9,10 @@ from html import unescape
 import pytest
 
 from simroute.cli import main
+from simroute.report.figures.search import settings
 from simroute.report.figures.tuning import main_effects, pairs, standing
 from simroute.report.tuning_page import render_page
+from simroute.studies.tuning.outcome.sentences import sentences
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +114,36 @@ def test_hostile_names_stay_text(hostile_search):
     assert "<script>pwned" not in html
     assert "\u202e" not in html
     assert "onerror=pwned=2" in text(html)
+
+
+def test_values_have_their_unit_and_one_value_is_no_range(found):
+    """cooldown is in seconds, failures is a count; of a good range from one value to the same
+    only that is told, and candidates stand with their values."""
+    changed = copy.deepcopy(found)
+    good = {"breaker.cooldown": [72.9, 72.9], "breaker.failures": [4, 9]}
+    for row in changed["parameters"]:
+        row["good"] = good.get(row["name"], row["good"])
+    shown = " ".join(text(render_page(changed, [], "")).split())
+    assert " 5 s to 300 s 72.9 s only " in shown
+    assert " 2 to 20 4 to 9 " in shown
+    table = settings(changed).table
+    assert table.heads[1:4] == ["breaker.failures", "breaker.cooldown", "breaker.scope"]
+    drawn = {row[0]: row for row in table.rows}
+    for row in changed["candidates"]:
+        if str(row["number"]) in drawn and "breaker.cooldown" in row["settings"]:
+            assert drawn[str(row["number"])][2] == f"{row['settings']['breaker.cooldown']:g} s"
+
+
+@pytest.mark.parametrize(
+    ("count", "exhausted", "said"), [(6, False, True), (6, True, False), (10, False, False)]
+)
+def test_a_search_of_few_settings_is_a_hint(found, count, exhausted, said):
+    """Unless there are no more than these; every number in the recommendation has its unit."""
+    changed = copy.deepcopy(found)
+    changed["evaluations"] |= {"candidates": count, "space_exhausted": exhausted}
+    for name, cooldown in (("start", 30.0), ("recommended", 72.9)):
+        changed[name]["settings"]["breaker.cooldown"] = cooldown
+    changed["recommended"]["candidate"] = changed["start"]["candidate"] + 1
+    lines = sentences(changed)
+    assert "breaker.cooldown=72.9 s (was 30 s)" in lines[0]
+    assert (f"Only {count} settings were tried: take this as a hint." in lines) == said

@@ -23,7 +23,7 @@ BINS = [
 ]
 
 
-def effects(good, order=("a", "b"), **more):
+def effects(good, order=("a", "b"), share=0.5, **more):
     """The panels of two parameters, of which `a` has these good values."""
     parameters = [
         {"name": "a", "range": [1, 20], "good": good, **more},
@@ -34,8 +34,14 @@ def effects(good, order=("a", "b"), **more):
         {"parameter": name, "objective": GOAL, "bins": bins}
         for name, bins in (("a", BINS), ("b", words))
     ]
-    importance = [{"parameter": name, "objective": GOAL, "share": 0.5} for name in order]
+    importance = [{"parameter": name, "objective": GOAL, "share": share} for name in order]
     return main_effects({"parameters": parameters, "main_effects": main, "importance": importance})
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.5, True), (0.0, False), (None, False)])
+def test_nothing_matters_most_where_nothing_matters(share, said):
+    """The caption speaks of an order only where an effect is told from chance."""
+    assert ("matters most" in effects([5, 7], share=share, log=False)[0].caption) == said
 
 
 def shades(picture):

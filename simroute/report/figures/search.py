@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simroute.report.colors import GREY, KINDS
 from simroute.report.picture import Json, Picture, Table, label, note
-from simroute.text import percent
+from simroute.text import clean, parameter_units, percent, setting_text
 
 
 def draw_pictures(summary: Json) -> dict[str, Picture]:
@@ -48,23 +48,30 @@ def settings(summary: Json) -> Picture | None:
         "run, and its mean difference from the start; the dashed line is the constraint's bound, "
         "or an arrow shows where it lies."
     )
-    table = _settings_table(rows, x, title, objective)
+    table = _settings_table(summary, rows, x, title)
     return Picture("What does keeping the promise cost?", caption, data, layout, table)
 
 
 def _settings_table(
-    rows: list[Json], x: dict[int, float | None], title: str, objective: str
+    summary: Json, rows: list[Json], x: dict[int, float | None], title: str
 ) -> Table:
+    """A row for each setting: the values of its parameters, and its figures."""
+    objective, units = first_objective(summary), parameter_units(summary)
     cells = [
         [
             str(row["number"]),
+            *(
+                setting_text(row["settings"][name], unit) if name in row["settings"] else ""
+                for name, unit in units.items()
+            ),
             str(row["replications"]),
             figure_text(x[row["number"]]),
             figure_text(row["gain"][objective]),
         ]
         for row in rows
     ]
-    return Table(["candidate", "replications", title, "difference"], cells)
+    heads = [clean(name, 60) for name in units]
+    return Table(["candidate", *heads, "replications", title, "difference"], cells)
 
 
 def rounds(summary: Json) -> Picture | None:

@@ -147,15 +147,28 @@ def _error_bars(intervals: list[Json], scale: float) -> Json:
 def main_effects(summary: Json) -> list[Picture]:
     """One panel for each parameter and objective, those of what matters most first."""
     good = {row["name"]: row for row in summary["parameters"]}
-    order = [(row["objective"], row["parameter"]) for row in summary.get("importance", ())]
+    importance = summary.get("importance", ())
+    order = [(row["objective"], row["parameter"]) for row in importance]
     effects = [effect for effect in summary["main_effects"] if effect["bins"]]
     if order:
         effects.sort(key=lambda each: order.index((each["objective"], each["parameter"])))
-    return [_effect(effect, good.get(effect["parameter"])) for effect in effects]
+    first = "The parameter that matters most comes first. " * any(map(matters, importance))
+    return [_effect(effect, good.get(effect["parameter"]), first) for effect in effects]
 
 
-def _effect(effect: Json, parameter: Json | None) -> Picture:
-    """`parameter`: what is known of its good values."""
+LEAST = 0.01
+"""Share of the variance between settings below which a parameter's effect is not told from
+chance."""
+
+
+def matters(row: Json) -> bool:
+    """Whether the effect of a parameter on an objective, a row of `importance`, is more than
+    chance."""
+    return (row["share"] or 0.0) >= LEAST
+
+
+def _effect(effect: Json, parameter: Json | None, first: str) -> Picture:
+    """`parameter`: what is known of its good values. `first`: how panels are ordered."""
     bins, scale = effect["bins"], _scale(effect["objective"])
     sure = [row if row["count"] >= MIN_BAR else row | {"high": None} for row in bins]
     data = [
@@ -182,7 +195,7 @@ def _effect(effect: Json, parameter: Json | None) -> Picture:
         "shapes": [*_flat_region(bins, parameter), dashed_line("y", 0)],
     }
     caption = (
-        "The parameter that matters most comes first. Mean difference from the starting setting "
+        f"{first}Mean difference from the starting setting "
         "(dashed) over all candidates with such a value, with 95 % intervals; of the first "
         "round of the search, which fills the space evenly. The other parameters vary within each "
         "mean. Shaded: where settings cannot be told from the best. Open marks: too few candidates "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from simroute.metrics import METRICS
-from simroute.text import clean, setting_text, span
+from simroute.text import clean, parameter_units, setting_text, span
 
 STATES = {
     "met": "met",
@@ -14,10 +14,13 @@ STATES = {
     "unknown": "not confirmed",
 }
 
+FEW = 10
+"""Settings; with fewer a search says little."""
+
 
 def sentences(summary: dict[str, Any]) -> list[str]:
     """From the recommendation to its doubts."""
-    lines = [_describe_recommendation(summary)]
+    lines = [_describe_recommendation(summary), *_describe_few(summary["evaluations"])]
     if len(summary["front"]) > 1:
         lines.append(
             f"{len(summary['front'])} settings are on the front: none beats another in all "
@@ -32,15 +35,30 @@ def sentences(summary: dict[str, Any]) -> list[str]:
             "of equals."
         )
     lines += [text for wish in summary["gain"] if (text := _describe_optimism(summary, wish))]
-    return lines + [text for row in summary["parameters"] if (text := _describe_parameter(row))]
+    units = parameter_units(summary)
+    return lines + [
+        text
+        for row in summary["parameters"]
+        if (text := _describe_parameter(row, units[row["name"]]))
+    ]
+
+
+def _describe_few(evaluations: dict[str, Any]) -> list[str]:
+    """A doubt where few settings were tried out of more."""
+    count = evaluations["candidates"]
+    if count >= FEW or evaluations["space_exhausted"]:
+        return []
+    settings = f"{count} settings were" if count != 1 else "1 setting was"
+    return [f"Only {settings} tried: take this as a hint."]
 
 
 def _describe_recommendation(summary: dict[str, Any]) -> str:
     if summary["recommended"]["candidate"] == summary["start"]["candidate"]:
         text = "Recommended: the starting setting; nothing better was found"
     else:
+        units, start = parameter_units(summary), summary["start"]["settings"]
         changes = [
-            f"{name}={setting_text(value)} {_before(value, summary['start']['settings'][name])}"
+            f"{name}={setting_text(value, units[name])} {_before(value, start[name], units[name])}"
             for name, value in summary["recommended"]["settings"].items()
         ]
         text = f"Recommended: {', '.join(changes)}"
@@ -49,8 +67,8 @@ def _describe_recommendation(summary: dict[str, Any]) -> str:
     return f"{text}."
 
 
-def _before(value: Any, start: Any) -> str:
-    return "(as before)" if value == start else f"(was {setting_text(start)})"
+def _before(value: Any, start: Any, unit: str) -> str:
+    return "(as before)" if value == start else f"(was {setting_text(start, unit)})"
 
 
 def _describe_objective(summary: dict[str, Any], wish: str) -> str:
@@ -147,15 +165,12 @@ def _mean(gain: dict[str, Any]) -> dict[str, Any]:
     return {"mean": gain["mean"], "low": None, "high": None}
 
 
-def _describe_parameter(row: dict[str, Any]) -> str | None:
-    parts = []
+def _describe_parameter(row: dict[str, Any], unit: str) -> str | None:
+    good, parts = [setting_text(value, unit) for value in row["good"]], []
     if row["flat"] and "log" in row:
-        parts.append(
-            f"flat: from {setting_text(row['good'][0])} to {setting_text(row['good'][-1])} "
-            f"nothing can be told from the best"
-        )
+        parts.append(f"flat: from {good[0]} to {good[-1]} nothing can be told from the best")
     elif row["flat"]:
-        parts.append(f"flat: {', '.join(map(setting_text, row['good']))} cannot be told apart")
+        parts.append(f"flat: {', '.join(good)} cannot be told apart")
     if row["advice"] and not row["flat"]:
         parts.append(row["advice"])
     if not row["counts"]:

@@ -124,7 +124,7 @@ class Tuning(StudyResult):
             ],
             "robust": plan.request.robust if len(plan.scenarios) > 1 else None,
             "proposer": plan.request.proposer,
-            "space": [_describe_parameter(each) for each in self.evaluations.space.parameters],
+            "space": self._space(),
             "start": self._setting(self.evaluations.start),
             "recommended": self._setting(self.best),
             "gain": self._gain(self.best),
@@ -144,6 +144,11 @@ class Tuning(StudyResult):
             "importance": measured.importance(),
             "pairs": measured.pairs(),
         }
+
+    def _space(self) -> list[dict[str, Any]]:
+        unit = self.plan.variation.unit
+        parameters = self.evaluations.space.parameters
+        return [_describe_parameter(each) | {"unit": unit(each.name)} for each in parameters]
 
     def outputs(self, report: bool) -> Outputs:
         """The files of the search, report.html if `report`."""
