@@ -200,8 +200,15 @@ def difference_table(run: RunDocuments) -> Table:
     differences: dict[str, Json] = {}
     for row in run.summary["differences"]:
         differences.setdefault(row["b"], {})[row["metric"]] = row
+    equals = run.equals(run.policies[0])
     rows = [
-        [clean(policy, 40), *(_difference(row[name], COLUMNS[name][1]) for name in heads)]
+        [
+            clean(policy, 40),
+            *(
+                "the same" if policy in equals else _difference(row[name], COLUMNS[name][1])
+                for name in heads
+            ),
+        ]
         for policy, row in differences.items()
     ]
     return Table(["policy", *heads.values()], rows)
@@ -211,7 +218,7 @@ def _difference(row: Json, unit: str) -> str:
     if row["mean"] is None:
         return "n/a"
     text = difference_span(row["mean"], row["low"], row["high"], unit)
-    if row["mean"] == row["low"] == row["high"] == 0:
+    if row["mean"] == 0 and row["low"] in (None, 0) and row["high"] in (None, 0):
         return "the same"
     sign = "+" if row["mean"] > 0 else ""
     chance = row["low"] is not None and row["low"] <= 0 <= row["high"]

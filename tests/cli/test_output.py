@@ -330,6 +330,19 @@ def steers(text: str) -> list[str]:
     )
 
 
+def test_differences_of_two_that_did_the_same_are_no_chance() -> None:
+    """One policy under two names: neither sign nor question mark."""
+    Path("s.yaml").write_text(GOOD, encoding="utf-8")
+    for name in ("one", "other"):
+        Path(f"{name}.yaml").write_text("retry: {attempts: 2}\n", encoding="utf-8")
+    policies = "policy=./one.yaml,./other.yaml"
+    done = ran("compare", "scenario=s.yaml", policies, "--replications", "3", "--no-report")
+    assert done.returncode == 0, done.stderr
+    after = done.stdout.split("Differences to one")[1].splitlines()
+    row = next(line for line in after if line.startswith("other "))
+    assert row.split() == ["other", *["the", "same"] * 3]
+
+
 def test_names_on_the_terminal_steer_nothing_and_are_cut() -> None:
     """A policy's file name, `about`, notes and errors: shown escaped, in the data whole."""
     name = f"p\u202e{'n' * 150}"

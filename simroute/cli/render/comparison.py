@@ -95,6 +95,8 @@ def _print_differences(study: Study) -> None:
 
 
 def _difference(metric: str, row: dict[str, Any]) -> str:
+    if row["mean"] == 0 and row["low"] in (None, 0) and row["high"] in (None, 0):
+        return "the same"
     text = change(row["mean"], row["low"], row["high"], METRICS[metric][0])
     is_known = row["low"] is None or row["low"] > 0 or row["high"] < 0
     return text if is_known else f"{text} ?"
