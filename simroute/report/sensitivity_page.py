@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from simroute.report.figures import sensitivity as figures
+from simroute.report.figures.assumed import study_question
 from simroute.report.figures.tornado import tornado
 from simroute.report.html import (
     answer_header,
@@ -38,7 +39,8 @@ def render_page(summary: Json) -> str:
     if summary["interrupted"]:
         sentences += "<p><b>Interrupted: some settings are missing.</b></p>"
     scenario = clean(summary["scenario"], 60)
-    header = answer_header(scenario, clean(summary["question"], 600), sentences, basis)
+    question = clean(f"{study_question(summary)} {summary['question']}", 800)
+    header = answer_header(scenario, question, sentences, basis)
     exhibits = "".join(render_picture(*each) for each in pictures.items())
     config = folded("The configuration", preformatted(summary["config"].split("\n")))
     body = (

@@ -1,7 +1,9 @@
 """Pictures of assumptions, from figures made up by hand."""
 
 import pytest
+import yaml
 
+from simroute.report.figures.assumed import study_question
 from simroute.report.figures.sensitivity import COST, one_way
 from simroute.report.figures.tornado import tornado
 
@@ -176,6 +178,100 @@ def test_the_band_of_a_difference_is_its_own():
     picture = one_way(swept([TURN], a=[4, 5, 6], b=[6, 6, 5]))
     (band,) = [each for each in picture.data if each["mode"] == "lines" and each["yaxis"] == "y4"]
     assert band["y"] == pytest.approx([2.1, 1.1, -0.9, -1.1, 0.9, 1.9])
+
+
+def test_the_caption_tells_of_changes_only_where_they_are_drawn():
+    """None, one whose bounds are known, one that is anywhere."""
+    costs = {"a": [4, 5, 6], "b": [6, 6, 5]}
+    anywhere = {**TURN, "low": None, "high": None}
+    captions = [one_way(swept(turns, **costs)).caption for turns in ([], [TURN], [anywhere])]
+    assert ["winner changes" in caption for caption in captions] == [False, True, True]
+    assert ["shaded" in caption for caption in captions] == [False, True, False]
+
+
+def assumed(key, unit, values, config):
+    """The picture of a sweep of this key, and where its dashed lines stand."""
+    study = swept([], a=[4, 5, 6], b=[6, 7, 8]) | {"config": yaml.safe_dump(config)}
+    study |= {"horizon_s": 7200.0}
+    study["axes"] = [{"key": key, "unit": unit, "log": False, "values": values}]
+    for cell, value in zip(study["cells"], values, strict=True):
+        cell["at"] = [value]
+    picture = one_way(study)
+    lines = [
+        each for each in picture.layout["shapes"] if each.get("line", {}).get("dash") == "dash"
+    ]
+    return picture, [each["x0"] for each in lines]
+
+
+@pytest.mark.parametrize(
+    ("key", "unit", "values", "at", "title", "said"),
+    [
+        ("scenario.workload.rate", "1/s", [1, 2, 3], 1.5, "workload.rate, requests/s", "1.5"),
+        (
+            "scenario.outages.o.end",
+            "%",
+            [50, 60, 90],
+            75,
+            "outages.o.end, % of the horizon",
+            "75 %",
+        ),
+        (
+            "scenario.outages.o.error_share",
+            "share",
+            [0, 0.5, 1],
+            25,
+            "outages.o.error_share",
+            "25 %",
+        ),
+        ("policy.breaker.cooldown", "s", [10, 30, 60], 20, "breaker.cooldown, s", "20"),
+    ],
+)
+def test_an_axis_has_its_unit_and_a_mark_at_what_is_assumed(key, unit, values, at, title, said):
+    """In the unit of the axis: 5,400 of 7,200 s are 75 %; a share of .25 is 25 %. Of two policies
+    one has a breaker."""
+    outage = {"end": 5400.0, "error_share": 0.25}
+    config = {
+        "scenario": {"workload": {"rate": 1.5}, "outages": {"o": outage}},
+        "policies": {"a": {"retry": {}}, "b": {"breaker": {"cooldown": 20.0}}},
+    }
+    picture, lines = assumed(key, unit, values, config)
+    assert lines == [at]
+    assert picture.layout["xaxis"]["title"]["text"] == title
+    assert f"Dashed: as assumed, {said}" in picture.caption
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,
+        {"scenario": {"workload": {"rate": None}}},
+        {"scenario": {"workload": {"rate": 9.0}}},
+        {"scenario": {"workload": 3}},
+    ],
+)
+def test_without_a_value_on_the_axis_nothing_is_marked(config):
+    """No configuration, no number, one beyond the values tried, no such key."""
+    picture, lines = assumed("scenario.workload.rate", "1/s", [1, 2, 3], config)
+    assert lines == []
+    assert "Dashed" not in picture.caption
+
+
+def test_policies_that_differ_have_no_value_in_common():
+    """Two breakers with 10 and 20 s."""
+    policies = {name: {"breaker": {"cooldown": s}} for name, s in (("a", 10.0), ("b", 20.0))}
+    _, lines = assumed("policy.breaker.cooldown", "s", [5, 15, 25], {"policies": policies})
+    assert lines == []
+
+
+def test_the_question_is_the_studys():
+    """Of one assumption, of two, of all."""
+    one, two = {"key": "scenario.workload.rate"}, {"key": "policy.breaker.cooldown"}
+    asked = [study_question({"kind": "vary", "axes": axes}) for axes in ([one], [one, two])]
+    assert asked == [
+        "Who wins if workload.rate is otherwise?",
+        "Who wins if workload.rate and breaker.cooldown are otherwise?",
+    ]
+    assert study_question({"kind": "tornado"}) == "Which assumption changes who wins?"
 
 
 def test_a_study_stored_without_differences_is_still_drawn():

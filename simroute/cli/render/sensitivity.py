@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from simroute.cli.terminal import brief, print_sentences, print_table
+from simroute.report.figures.assumed import study_question
 from simroute.studies.sensitivity.result import SensitivityResult
 from simroute.studies.sensitivity.table import map_legend, metric_table, short_table
 
@@ -15,7 +16,7 @@ def print_result(result: SensitivityResult, folder: Path, metrics: list[str]) ->
     """Prints the figures and the sentences. `metrics`: those of --show, for each policy."""
     summary = result.summary
     click.echo("")
-    print_sentences([summary["question"], ""])
+    print_sentences([summary["question"], study_question(summary), ""])
     print_table(*(metric_table(summary, metrics) if metrics else short_table(summary)))
     if not metrics and len(summary.get("axes", ())) > 1:
         print_sentences(["", map_legend(summary)])

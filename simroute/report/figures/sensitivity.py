@@ -8,6 +8,7 @@ import string
 from typing import NamedTuple
 
 from simroute.report.colors import DARK, GREY, Look, policy_looks
+from simroute.report.figures.assumed import assumed_line, assumed_value, axis_name
 from simroute.report.picture import (
     TOP,
     Json,
@@ -53,19 +54,35 @@ def one_way(summary: Json) -> Picture:
             data.append(_line(x, intervals, row.scale, looks[policy], policy, place))
         if row.zero is not None:
             layout["shapes"].append(_across(row.zero, place))
-    layout["xaxis"] |= {"title": {"text": label(short_key(assumption["key"]), 60)}}
+    layout["xaxis"] |= {"title": {"text": axis_name(assumption)}}
     layout["xaxis"] |= {"type": "log"} if assumption["log"] else {}
     layout["xaxis"] |= {"ticksuffix": " %"} if unit > 1 else {}
     for crossing in summary["crossings"]:
         layout["shapes"] += _crossing(crossing, x, unit)
+    assumed = assumed_value(summary, assumption)
+    if assumed is not None and not x[0] <= unit * assumed <= x[-1]:
+        assumed = None
+    if assumed is not None:
+        layout["shapes"].append(assumed_line(unit * assumed))
     layout |= _crossing_notes(summary["crossings"], assumption, unit, layout)
     caption = (
         f"Bands are 95 % intervals; every policy met the same weather at each value."
-        f"{_about_differences(summary)} Where the winner changes is marked, and shaded as far as "
-        f"these replications leave it open. The dotted line is the promise."
+        f"{_about_differences(summary)}{_about_crossings(summary)} The dotted line is the promise."
     )
+    if assumed is not None:
+        caption += f" Dashed: as assumed, {quantity(assumed, assumption['unit'])}."
     table = _table(summary)
     return Picture("Which policy wins, if it is otherwise?", caption, data, layout, table)
+
+
+def _about_crossings(summary: Json) -> str:
+    """How changes of the winner are drawn, where there are any."""
+    turns = summary["crossings"]
+    if not turns:
+        return ""
+    is_shaded = any(turn["low"] is not None or turn["high"] is not None for turn in turns)
+    shade = ", and shaded as far as these replications leave it open" if is_shaded else ""
+    return f" Where the winner changes is marked{shade}."
 
 
 def _about_differences(summary: Json) -> str:

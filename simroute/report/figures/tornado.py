@@ -93,16 +93,16 @@ def _visible(summary: Json) -> tuple[list[Json], list[Json]]:
     """The assumptions that have a bar to be seen, and those that have none."""
     assumptions, base = summary["assumptions"], summary["base"]
     is_sure = base["winner"]["sure"]
-    largest = max((_move(each, base) for each in assumptions), default=0.0)
+    largest = max((move(each, base) for each in assumptions), default=0.0)
     bars = [
         each
         for each in assumptions
-        if each["flips"] or (is_sure and is_open(each)) or _move(each, base) > LEAST * largest
+        if each["flips"] or (is_sure and is_open(each)) or move(each, base) > LEAST * largest
     ][:MOST_BARS] or assumptions[:1]
     return bars, [each for each in assumptions if each not in bars]
 
 
-def _move(assumption: Json, base: Json) -> float:
+def move(assumption: Json, base: Json) -> float:
     """By how much an assumption moves the difference, at most."""
     middle = base["difference"]["mean"] or 0.0
     moves = (
@@ -115,7 +115,7 @@ def _folded(rest: list[Json], scale: float, base: Json, unit: str) -> str:
     """A sentence about the assumptions without a bar."""
     if not rest:
         return ""
-    most = scale * max(_move(each, base) for each in rest)
+    most = scale * max(move(each, base) for each in rest)
     count = f"{len(rest)} assumption{'s change' if len(rest) > 1 else ' changes'}"
     if most == 0:
         return f" {count} nothing: the table names them."

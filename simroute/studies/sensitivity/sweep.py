@@ -199,9 +199,11 @@ def _one_way(sweep: Sweep) -> list[str]:
     if not winners:
         return ["No request arrived, so nothing can be said."]
     if not crossings:
+        verb = "wins" if all(best.is_certain for best in sweep.best_policies) else "leads"
         lines = [
             f"{short_key(axis.key)} from {quantity(axis.values[0], axis.unit)} to "
-            f"{quantity(axis.values[-1], axis.unit)}: {clean(winners[0], 40)} wins."
+            f"{quantity(axis.values[-1], axis.unit)}: {clean(winners[0], 40)} {verb}"
+            f"{_reason(sweep, winners[0])}."
         ]
     else:
         parts = [f"{clean(crossings[0].before, 40)} wins below {_turn(crossings[0], axis)}"]
@@ -216,6 +218,18 @@ def _one_way(sweep: Sweep) -> list[str]:
             for turn in crossings
         ]
     return lines + _undecided(sweep)
+
+
+def _reason(sweep: Sweep, winner: str) -> str:
+    """Why one policy wins everywhere, where it alone surely keeps the promise."""
+    kept = {
+        entry["policy"] for _, study in sweep.cells for entry in study.verdict if entry["meets_slo"]
+    }
+    others = [policy for policy in sweep.plan.base.policies if policy != winner]
+    if not others or kept != {winner} or any(best.by != "cost" for best in sweep.best_policies):
+        return ""
+    never = f"{clean(others[0], 40)} never" if len(others) == 1 else "no other policy ever"
+    return f" because {never} surely keeps the promise"
 
 
 def _turn(turn: Crossing, axis: ParameterRange) -> str:

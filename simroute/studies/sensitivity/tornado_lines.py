@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from simroute.report.figures.sensitivity import COST, SUCCESS
-from simroute.report.figures.tornado import ENDS, is_open, lead, mirrored, unkept_ends
+from simroute.report.figures.tornado import ENDS, is_open, lead, mirrored, move, unkept_ends
 from simroute.text import clean, difference_span, short_key
 
+PRICE = re.compile(r"scenario\.deployments\..+\.price(_factor|\..+)?")
+"""Keys of prices."""
 MOST_NAMES = 8
 """Assumptions that a sentence names; the table has all."""
 
@@ -29,7 +32,12 @@ def tornado_lines(details: Json) -> list[str]:
         lines.append(
             f"{short_key(top['key'])} moves it most: {sides} ({top['value']:.3g} as assumed)."
         )
-    return [*lines, *_changes(assumptions), *_unkept(base, assumptions)]
+    return [
+        *lines,
+        *_changes(assumptions),
+        *_unkept(base, assumptions),
+        *_only_cost(base, assumptions),
+    ]
 
 
 def _as_assumed(base: Json) -> str:
@@ -84,6 +92,22 @@ def _unkept(base: Json, assumptions: list[Json]) -> Iterator[str]:
         yield f"Nobody surely keeps the promise as assumed{where}: {rule}."
     elif places:
         yield f"Nobody surely keeps the promise with {_listed(places)}: {rule}."
+
+
+def _only_cost(base: Json, assumptions: list[Json]) -> Iterator[str]:
+    """Where success is told: why not cost, and the prices that leave success as it is."""
+    if base["metric"] == COST:
+        return
+    what = SUCCESS[base["metric"]]
+    if base["winner"]["by"] == "cost":
+        first = clean(base["pair"][0], 40)
+        yield f"The lead is told in {what}, since as assumed only {first} surely keeps the promise."
+    prices = [each for each in assumptions if PRICE.fullmatch(each["key"])]
+    still = [short_key(each["key"]) for each in prices if move(each, base) == 0]
+    if still and len(still) == len(prices):
+        yield f"Prices move only the cost here, not {what}."
+    elif still:
+        yield f"These move only the cost, not {what}: {_listed(still)}."
 
 
 def _listed(names: Iterable[str]) -> str:

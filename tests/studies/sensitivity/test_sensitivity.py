@@ -21,7 +21,8 @@ from simroute.studies.sensitivity import sweep
 from simroute.studies.sensitivity.best_policy import BestPolicy, best_policy, crossings
 from simroute.studies.sensitivity.factors import scenario_factors
 from simroute.studies.sensitivity.grid import play_grid
-from simroute.studies.sensitivity.ranges import parse_ranges
+from simroute.studies.sensitivity.plan import SensitivityPlan
+from simroute.studies.sensitivity.ranges import ParameterRange, parse_ranges
 from simroute.studies.sensitivity.run import run_sensitivity, silent
 from simroute.testing import ScriptedExecutor
 
@@ -251,6 +252,40 @@ def test_differences_are_paired_and_from_whoever_the_changes_are_about(varied):
     own = first["policies"]["direct"][cost]
     ((_, apart),) = first["differences"].items()
     assert apart[cost]["high"] - apart[cost]["low"] < own["high"] - own["low"]
+
+
+def swept(*cells):
+    """A sweep of the rate over these studies."""
+    plan = SensitivityPlan("vary", cells[0].configuration, [], [])
+    rates = tuple(float(n + 1) for n in range(len(cells)))
+    rate = ParameterRange("scenario.workload.rate", "1/s", False, rates, tuple(map(str, rates)))
+    settings = [((at,), cell) for at, cell in zip(rates, cells, strict=True)]
+    return sweep.Sweep(plan, False, axes=[rate], cells=settings)
+
+
+def test_it_is_said_that_the_others_never_keep_the_promise_where_that_is_the_reason():
+    """bold is cheaper and misses 99 % at both rates; where it keeps it once, dear, or nobody does,
+    there is another reason or none."""
+    reason = "safe wins because bold never surely keeps the promise."
+    missed, kept = {"bold": (0.95, 1.0), "safe": (0.995, 2.0)}, {"bold": (0.995, 9.0)}
+    assert reason in swept(scripted(**missed), scripted(**missed)).lines()[0]
+    assert "because" not in swept(scripted(**missed), scripted(**missed | kept)).lines()[0]
+    nobody = scripted(bold=(0.95, 1.0), safe=(0.96, 2.0))
+    assert "because" not in swept(scripted(**missed), nobody).lines()[0]
+    three = scripted(**missed, worse=(0.9, 1.0))
+    assert "because no other policy ever surely" in swept(three, three).lines()[0]
+    alone = scripted(safe=(0.995, 2.0))
+    assert "because" not in swept(alone, alone).lines()[0]
+
+
+def test_a_winner_that_is_not_sure_everywhere_only_leads():
+    """Costs that differ at both rates; then at one of them they do not."""
+    sure, undecided = (
+        scripted(a=(0.995, 2.0), b=(0.995, 3.0)),
+        scripted(a=(0.995, 2.0), b=(0.995, 2.0)),
+    )
+    assert swept(sure, sure).lines()[0].endswith(": a wins.")
+    assert swept(sure, undecided).lines()[0].endswith(": a leads.")
 
 
 def test_two_ways_make_a_map():

@@ -128,3 +128,25 @@ def test_a_long_list_is_cut_and_counted():
     many = [assumption(f"k{n}", winner("a"), winner("a", "b")) for n in range(MOST_NAMES + 3)]
     assert f"{MOST_NAMES + 3} assumptions leave it open who wins: k0, k1" in said(*many)
     assert f"k{MOST_NAMES - 1} and 3 more." in said(*many)
+
+
+def test_prices_that_leave_success_as_it_is_are_told_to_move_only_the_cost():
+    """All of them, some, and none where cost is what is told; a deployment may be called price."""
+    moved = interval(-0.02, -0.03, -0.01)
+    one = assumption("deployments.gpt-4.1.price", winner("a"), winner("a"))
+    other = assumption("deployments.b.price", winner("a"), winner("a"), difference=moved)
+    named = assumption("deployments.price.latency.base", winner("a"), winner("a"))
+    assert "Prices move only the cost here, not success in time." in said(one, named)
+    assert "These move only the cost, not success in time: deployments.gpt-4.1.price." in said(
+        one, other, named
+    )
+    assert "only the cost" not in said(named, other)
+    assert "only the cost" not in said(one, metric=COST)
+
+
+def test_it_is_said_why_success_is_told_of_a_winner_by_cost():
+    """It alone keeps the promise, or nobody does."""
+    reason = "since as assumed only a surely keeps the promise"
+    assert reason in said(SURE)
+    assert reason not in said(SURE, best=winner("a", by="success"))
+    assert reason not in said(SURE, metric=COST)
