@@ -213,11 +213,14 @@ def _luck(summary: Json, charts: dict[str, Json]) -> str:
 def _front(summary: Json, charts: dict[str, Json]) -> str:
     if len(summary["front"]) < 2:
         return ""
-    stage = figures.stage(summary)
+    stage, units = figures.stage(summary), parameter_units(summary)
     rows = [
         [
             f"setting {point['candidate']}",
-            ", ".join(f"{key}={setting_text(value)}" for key, value in point["settings"].items()),
+            ", ".join(
+                f"{key}={setting_text(value, units.get(key, ''))}"
+                for key, value in point["settings"].items()
+            ),
             *(_difference(point["gain"][each][stage], each) for each in summary["gain"]),
         ]
         for point in summary["front"]
