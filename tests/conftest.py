@@ -2,6 +2,7 @@
 
 import gc
 import math
+import os
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -14,6 +15,7 @@ settings.register_profile("reproducible", derandomize=True, deadline=None, datab
 settings.load_profile("reproducible")
 
 ROOT = Path(__file__).parent.parent
+os.environ.pop("COLUMNS", None)  # what is printed must not depend on who starts the tests
 
 
 def pytest_collection_finish() -> None:
