@@ -13,8 +13,9 @@ from simroute.errors import InputError
 from simroute.gauges.meter import SpendMeter, Ticket, nano_up
 
 VERSION = 1
-PATIENCE_S = 0.05
-"""Seconds to wait for another process that writes: it needs some microseconds."""
+PATIENCE_S, PATIENCE_AT_START_S = 0.05, 10.0
+"""Seconds to wait for another process that writes, which takes some microseconds; and at the start,
+when nobody else waits."""
 TABLE = (
     "CREATE TABLE IF NOT EXISTS spend "
     "(scope TEXT, period INTEGER, nano INTEGER NOT NULL, PRIMARY KEY (scope, period)) WITHOUT ROWID"
@@ -33,7 +34,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.failures = 0
         try:
-            self.base = sqlite3.connect(path, timeout=PATIENCE_S, isolation_level=None)
+            self.base = sqlite3.connect(path, timeout=PATIENCE_AT_START_S, isolation_level=None)
             self.base.execute("PRAGMA journal_mode = WAL")
             self.base.execute("PRAGMA synchronous = NORMAL")
             version = self.base.execute("PRAGMA user_version").fetchone()[0]
@@ -43,7 +44,9 @@ class Ledger:
                     "update it, or name another file"
                 )
             self.base.execute(TABLE)
-            self.base.execute(f"PRAGMA user_version = {VERSION}")
+            if version != VERSION:
+                self.base.execute(f"PRAGMA user_version = {VERSION}")
+            self.base.execute(f"PRAGMA busy_timeout = {round(1000 * PATIENCE_S)}")
         except sqlite3.Error as error:
             raise InputError(f"--state: {path} cannot be used ({error})") from None
 
