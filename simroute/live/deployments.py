@@ -19,7 +19,7 @@ from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.billing import RateCard
 from simroute.models.prices import catalogue_price
-from simroute.worlds.live.http import Endpoint, is_public
+from simroute.worlds.live.connections import Endpoint, is_public
 
 ENDING = "/chat/completions"
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")

@@ -7,19 +7,12 @@ provider touches the connections of another. Keys appear in no row, error or rep
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
-import socket
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakSet
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from simroute.core import Call, Outcome, Rest
 from simroute.worlds.live.answers import (
@@ -31,195 +24,12 @@ from simroute.worlds.live.answers import (
     retry_after,
     without_usage,
 )
+from simroute.worlds.live.connections import Endpoint, Pool
 from simroute.worlds.live.sse import Events
 from simroute.worlds.live.streams import Stream
 
-MOST_BYTES = 10_000_000
-CONNECT_S, KEPT_ALIVE_S, END_S = 5.0, 15.0, 0.05
-Bill = Callable[[int, int, int], int]
-"""Nano-USD for so many tokens of input, of output, and of the input read from a cache."""
+MOST_BYTES, END_S = 10_000_000, 0.05
 CONNECTION = (aiohttp.ClientError, OSError, TimeoutError)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where a deployment is reached. `base_url` ends before /chat/completions.
-
-    headers: besides the key. concurrency: calls at once, None for any number; queue: how many may
-    wait for one of these. private: its host may have an address that is not public.
-    """
-
-    base_url: str
-    model: str
-    bill: Bill
-    api_key: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    concurrency: int | None = None
-    queue: int = 0
-    private: bool = False
-
-
-class Slots:
-    """As many calls at once as an endpoint allows, and a line of bounded length before it."""
-
-    def __init__(self, slots: int | None, room: int) -> None:
-        self.busy = 0
-        self._slots, self._room = slots, room
-        self._line: deque[asyncio.Future[None]] = deque()
-
-    @property
-    def waiting(self) -> int:
-        """How many stand in the line."""
-        return len(self._line)
-
-    async def take(self) -> bool:
-        """Whether there is a slot, at once or after a wait; whoever takes one gives it back."""
-        if self._slots is None or self.busy < self._slots:
-            self.busy += 1
-            return True
-        if len(self._line) >= self._room:
-            return False
-        turn = asyncio.get_running_loop().create_future()
-        self._line.append(turn)
-        try:
-            await turn
-        except BaseException:
-            if turn.cancelled():
-                self._line.remove(turn)
-            else:  # it had its turn, and leaves it
-                self.give_back()
-            raise
-        return True
-
-    def give_back(self) -> None:
-        """Frees a slot, or hands it to the first in the line."""
-        for turn in self._line:
-            if not turn.done():  # else it is about to leave
-                self._line.remove(turn)
-                turn.set_result(None)
-                return
-        self.busy -= 1
-
-
-class PublicAddresses(AbstractResolver):
-    """Looks names up, and gives only addresses that may be connected to: what was looked at is what
-    is connected to."""
-
-    def __init__(self, private: bool) -> None:
-        self._private = private
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        infos = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-        allowed = [
-            ResolveResult(
-                hostname=host,
-                host=str(address[0]),
-                port=int(address[1]),
-                family=kind,
-                proto=protocol,
-                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-            )
-            for kind, _, protocol, _, address in infos
-            if self._private or is_public(str(address[0]))
-        ]
-        if not allowed:
-            raise OSError(f"{host} has no public address")
-        return allowed
-
-    async def close(self) -> None:
-        """Holds nothing."""
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is none of a private, loopback, link-local or reserved network."""
-    return ipaddress.ip_address(address.partition("%")[0]).is_global
-
-
-REUSED: ContextVar[bool] = ContextVar("REUSED", default=False)
-"""Whether the connection that this task was given last had been used before."""
-
-
-class Connections(aiohttp.TCPConnector):
-    """Tells, by `REUSED`, whether a connection had been used before. (Traces of aiohttp tell it
-    too, for a fifth of the time of a call.)"""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._used: WeakSet[Any] = WeakSet()
-
-    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            protocol: Any = connection.protocol
-            is_reused = protocol in self._used
-            if is_reused and protocol.should_close:
-                connection.close()  # something came that nobody had asked for
-                continue
-            REUSED.set(is_reused)
-            self._used.add(protocol)
-            return connection
-
-
-class Pool:
-    """The connections to one endpoint, and its slots."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-        self.slots = Slots(endpoint.concurrency, endpoint.queue)
-        self.url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
-        self.model = b'{"model":%s,' % json.dumps(endpoint.model).encode()
-        self._headers = {
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",
-            **endpoint.headers,
-        }
-        if endpoint.api_key:
-            self._headers["Authorization"] = f"Bearer {endpoint.api_key}"
-        self._kept: aiohttp.ClientSession | None = None
-        self._fresh: aiohttp.ClientSession | None = None
-
-    async def post(self, body: bytes) -> aiohttp.ClientResponse:
-        """Sends; a connection that the provider had closed meanwhile, without a byte of an answer,
-        is replaced by a fresh one, once."""
-        if self._kept is None:
-            self._kept = self._session(keep=True)
-        REUSED.set(False)
-        try:
-            return await self._post(self._kept, body)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if not REUSED.get():
-                raise
-        if self._fresh is None:
-            self._fresh = self._session(keep=False)
-        return await self._post(self._fresh, body)
-
-    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> aiohttp.ClientResponse:
-        return await session.post(self.url, data=body, headers=self._headers, allow_redirects=False)
-
-    def _session(self, keep: bool) -> aiohttp.ClientSession:
-        connector = Connections(
-            limit=0,
-            resolver=PublicAddresses(self.endpoint.private),
-            use_dns_cache=True,
-            ttl_dns_cache=10,
-            **({"keepalive_timeout": KEPT_ALIVE_S} if keep else {"force_close": True}),
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
-            trust_env=False,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=1 << 16,
-        )
-
-    async def close(self) -> None:
-        for session in (self._kept, self._fresh):
-            if session is not None:
-                await session.close()
 
 
 class OpenAI:
