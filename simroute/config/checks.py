@@ -23,6 +23,7 @@ from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.faults import affected_deployments, check_outages, resolve_time
 from simroute.models.lengths import quantile_table
 from simroute.models.prices import resolve_prices
+from simroute.models.spikes import check_spike
 from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights
 from simroute.models.workload import MAX_QUESTIONS
 
@@ -158,6 +159,13 @@ def _check_traffic(check: _ScenarioCheck, load: spec.Workload) -> None:
         check.refuse(("workload", "repeats", "questions"), f"at most {MAX_QUESTIONS:,}")
     spells = partial(burstiness.check_spells, load.burstiness, check.scenario.horizon)
     check.attempt(("workload", "burstiness", "spell"), spells, ("horizon",))
+    for name, spike in load.spikes.items():
+        key = ("workload", "spikes", name)
+        crowd = partial(check_spike, spike, check.scenario.horizon)
+        check.attempt(key, crowd, ("horizon",))
+        if load.trace is not None:
+            text = "a trace has its own arrivals, so it changes nothing; remove it, or the trace"
+            check.refuse(key, text, ("workload", "trace"))
     if check.scenario.gateway.replicas > MOST_REPLICAS:
         check.refuse(
             ("gateway", "replicas"),

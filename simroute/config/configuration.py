@@ -14,6 +14,7 @@ from simroute.models import spec
 from simroute.models.calendar import Calendar
 from simroute.models.playback import Partition
 from simroute.models.price_notes import describe_prices
+from simroute.models.spikes import busy_seconds
 from simroute.traces.playback.columns import PlaybackColumns
 
 
@@ -107,7 +108,7 @@ class Configuration:
         load = self.scenario.workload
         if self.trace is not None:
             return load.trace_loop * self.trace.requests
-        return load.rate * self.scenario.horizon
+        return load.rate * busy_seconds(load, self.scenario.horizon)
 
     @property
     def calendar(self) -> Calendar:

@@ -88,7 +88,7 @@ def budget_span(scenario: spec.Scenario) -> BudgetSpan | None:
     if budget.period != "rolling":
         within = Periods(*run_calendar(scenario))
         begin, end = within(0.0, budget.period, budget.zone, budget.reset)
-    mean_rate = ExpectedTraffic(scenario.workload, 1.0)
+    mean_rate = ExpectedTraffic(scenario.workload, 1.0, scenario.horizon)
     return BudgetSpan(budget.usd, begin, end, mean_rate.requests(begin, end))
 
 

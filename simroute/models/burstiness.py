@@ -38,6 +38,11 @@ class Modulation:
         self._plain = profile.count(edges)
         self._counts = np.concatenate([[0.0], np.cumsum(np.diff(self._plain) * self._factors)])
 
+    def count(self, t: np.ndarray) -> np.ndarray:
+        """How many arrivals are expected until so many seconds from t = 0, in these spells; as many
+        as in all of them beyond the last."""
+        return np.asarray(np.interp(self._profile.count(t), self._plain, self._counts))
+
     def when(self, count: np.ndarray) -> np.ndarray:
         """Seconds from t = 0 until so many arrivals are expected; infinite beyond the last
         spell."""

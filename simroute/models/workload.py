@@ -16,6 +16,7 @@ from simroute.models.playback import BlockColumns, Partition, Playback, TraceCol
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
 from simroute.models.rate_profile import ArrivalProfile
+from simroute.models.spikes import ArrivalLaw, SpikedArrivals
 from simroute.models.traffic_mix import (
     cumulative,
     is_by_feature,
@@ -203,7 +204,11 @@ class WorkloadModel:
         if self._load.rate < SELDOM:
             return
         bursts, rate = self._load.burstiness, ArrivalProfile(self._load.profile, self._load.rate)
-        law = rate if bursts.peak == 1.0 else Modulation(bursts, rate, self._streams, horizon)
+        law: ArrivalLaw = rate
+        if bursts.peak != 1.0:
+            law = Modulation(bursts, rate, self._streams, horizon)
+        if self._load.spikes:
+            law = SpikedArrivals(self._load.spikes, law, horizon)
         number, elapsed = 0, 0.0
         while True:  # a process of unit rate, stretched by the inverse of the integrated rate
             unit = elapsed + np.cumsum(draw_gaps(bursts, self._streams, number, BLOCK))

@@ -85,6 +85,14 @@ SCENARIOS = {
         GOOD + "outages: {o: {provider: x, start: 2h, end: 3h}}\n",
         ["outages.o.start", "after the horizon", "30%"],
     ),
+    "spike outside": (
+        GOOD + "workload: {spikes: {o: {start: 2h, end: 3h}}}\n",
+        ["workload.spikes.o", "after the horizon", "30%"],
+    ),
+    "spike backwards": (
+        GOOD + "workload: {spikes: {o: {start: 50%, end: 30%}}}\n",
+        ["workload.spikes.o", "not after its start"],
+    ),
     "outage nowhere": (
         GOOD + "outages: {o: {provider: xx, start: 1s, end: 3s}}\n",
         ["outages.o.provider", "did you mean x?"],

@@ -107,15 +107,16 @@ def _expected_requests(configuration: Configuration) -> float:
     scenario = configuration.scenario
     if configuration.trace is not None:
         return configuration.expected_requests
-    return ExpectedTraffic(scenario.workload, scenario.workload.rate).requests(0, scenario.horizon)
+    load, horizon = scenario.workload, scenario.horizon
+    return ExpectedTraffic(load, load.rate, horizon).requests(0, horizon)
 
 
 def _peak(load: spec.Workload, horizon: float) -> str:
     """The highest rate of the profile within the horizon, and when it is first reached, where the
     rate changes."""
-    if load.rate <= 0 or not (load.profile.hours or load.profile.days):
+    if load.rate <= 0 or not (load.profile.hours or load.profile.days or load.spikes):
         return ""
-    traffic = ExpectedTraffic(load, load.rate)
+    traffic = ExpectedTraffic(load, load.rate, horizon)
     last = min(horizon, 7 * 86_400.0)
     starts = [at for at in range(0, int(last) + 1, 900) if at + 1 <= last] or [0]
     rates = [traffic.requests(at, at + 1) for at in starts]

@@ -1,6 +1,7 @@
 """A scenario as it is written: every key of a scenario file, with its unit, range and default, a
 file for each section. No behaviour here."""
 
+from simroute.models.spec.callers import Spike
 from simroute.models.spec.deployments import (
     Clustered,
     Deployment,
@@ -42,6 +43,7 @@ __all__ = [
     "Scenario",
     "Slo",
     "Slow",
+    "Spike",
     "Task",
     "TaskSlo",
     "Workload",

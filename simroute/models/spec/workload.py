@@ -22,6 +22,7 @@ from simroute.core.params import (
     Unit,
     Weight,
 )
+from simroute.models.spec.callers import Spike
 from simroute.models.spec.kinds import Correlation, ErrorStatus, Sigma
 
 Tokens = Annotated[float, Unit("tokens"), Range(low=1)]
@@ -174,12 +175,12 @@ class Workload:
           repeats: {share: 0.25, questions: 5000, paraphrased: 0.5}
 
     Interplay: `rate` times the horizon is the number of requests: a run's time and its certainty
-    grow with it. `profile` moves them within days and weeks without changing the mean. `tasks`
-    decide lengths (and so times and money) and difficulty; `users` and `features` are labels, by
-    which figures are split, budgets shift work and `forbid` closes providers. A task whose `share`
-    is by feature makes features differ in what they ask. `repeats` is all that
-    a cache can save. A `trace` replaces rate, profile and lengths by what really happened;
-    `rate_scale`, `trace_from` and `trace_to` choose how fast and which part.
+    grow with it. `profile` moves them within days and weeks without changing the mean; `spikes`
+    come on top. `tasks` decide lengths (and so times and money) and difficulty; `users` and
+    `features` are labels, by which figures are split, budgets shift work and `forbid` closes
+    providers. A task whose `share` is by feature makes features differ in what they ask. `repeats`
+    is all that a cache can save. A `trace` replaces rate, profile and lengths by what really
+    happened; `rate_scale`, `trace_from` and `trace_to` choose how fast and which part.
     """
 
     rate: Annotated[Rate, Doc("mean arrivals, Poisson unless `burstiness` says otherwise")] = 1.0
@@ -189,6 +190,9 @@ class Workload:
     burstiness: Annotated[Burstiness, Doc("how unevenly requests come within an hour")] = field(
         default_factory=Burstiness
     )
+    spikes: Annotated[
+        dict[Name, Spike], Doc("crowds that come and go, on top of the mean rate")
+    ] = field(default_factory=dict)
     trace: Annotated[
         File | None, Doc("arrivals, lengths and whatever else a log says (`simroute list formats`)")
     ] = None

@@ -31,7 +31,7 @@ from simroute.config.configuration import Configuration
 from simroute.experiment.run import build_weather
 from simroute.metrics import Figures, is_share
 from simroute.models.exposure import CELLS, ArrivalShare, Exposures, FaultState, rare_faults
-from simroute.models.rate_profile import ArrivalProfile
+from simroute.models.spikes import mean_arrivals
 from simroute.statistics.intervals import FEW_EVENTS, LEVEL, Interval, binomial, t_quantile
 
 MIXED = 0.1
@@ -317,7 +317,7 @@ def _arrival_share(configuration: Configuration) -> ArrivalShare:
     its first replication plays it."""
     scenario = configuration.scenario
     if scenario.workload.trace is None:
-        rate = ArrivalProfile(scenario.workload.profile, 1.0)
+        rate = mean_arrivals(scenario.workload, 1.0, scenario.horizon)
         whole = float(rate.count(np.array([scenario.horizon]))[0]) or 1.0
         return lambda t: rate.count(t) / whole
     arrivals = np.concatenate(

@@ -108,7 +108,10 @@ def workload_rows(study: Comparison) -> list[list[str]]:
     """What the scenario says of its traffic and gateway, as [what, in words]."""
     scenario = study.configuration.scenario
     load, gateway = scenario.workload, scenario.gateway
-    rate = f"{load.rate:g} requests/s, Poisson{', by hour and day' if load.profile.hours else ''}"
+    rate = (
+        f"{load.rate:g} requests/s, Poisson{', by hour and day' if load.profile.hours else ''}"
+        f"{f', {len(load.spikes)} spike(s)' if load.spikes else ''}"
+    )
     abandoned = {
         "runs_on": "run on and are billed whole",
         "stops": "stop and are billed so far",

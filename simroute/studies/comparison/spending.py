@@ -56,7 +56,8 @@ def budget_pace(scenario: spec.Scenario, intervals: Intervals) -> dict[str, Any]
     budget, span, rate = scenario.budget, budget_span(scenario), _mean_rate(scenario, intervals)
     if budget is None or span is None or rate is None or budget_periods(scenario) is not None:
         return None
-    traffic, calendar = ExpectedTraffic(scenario.workload, rate), run_calendar(scenario)
+    traffic = ExpectedTraffic(scenario.workload, rate, scenario.horizon)
+    calendar = run_calendar(scenario)
     whole = traffic.requests(span.begin, span.end)
 
     def moment(share: float | None) -> float | None:
