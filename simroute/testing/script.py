@@ -108,7 +108,7 @@ def play(
     **scenario: Any,
 ) -> PlayLog:
     """Send a request at each arrival through the layers, to scripted upstreams, in virtual time.
-    Extra words go to the scenario."""
+    Extra words go to the scenario; of `questions`, equal numbers are the same (default: none)."""
     scripted = scripted_world(
         layers, script, arrivals, streamed=streamed, replicas=replicas, **scenario
     )
@@ -130,6 +130,7 @@ def scripted_world(
     import copy
 
     price, limits = spec.PriceList(1.0, 2.0), scenario.pop("limits", spec.Limits())
+    questions = scenario.pop("questions", None)
     deployments = {
         name: spec.Deployment(f"company-{name}", f"model-{name}", price=price, limits=limits)
         for name in script
@@ -145,6 +146,8 @@ def scripted_world(
     )
     count = len(arrivals)
     trace = Trace(np.array(arrivals, float), np.full(count, 1000), np.full(count, 100))
+    if questions is not None:
+        trace.ask(questions)
     log = PlayLog()
     ledger = Ledger([lambda table, chunk: log.rows[table].append(chunk)])
     shared = copy.deepcopy(dict(layers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,11 +32,12 @@ class Trace:
     output_tokens: np.ndarray
     notes: list[str] = field(default_factory=list)
 
-    first_ns = repeated_questions = 0
+    first_ns = 0
     relative = True
 
     def __post_init__(self) -> None:
         self.requests = len(self.arrival)
+        self.repeated_questions = 0
         self.names: dict[str, list[str]] = {}
         self.known_columns: list[str] = []
         self.targets: list[str] = []
@@ -47,6 +49,11 @@ class Trace:
             "output_tokens": self.output_tokens,
             "session": np.arange(self.requests),
         }
+
+    def ask(self, questions: Sequence[int]) -> None:
+        """Says which question each request asks: equal numbers, from 0, the same one."""
+        self._columns["question"] = np.array(questions, np.int64)
+        self.repeated_questions = max(questions, default=-1) + 1
 
     def column(self, name: str) -> np.ndarray:
         return self._columns[name]

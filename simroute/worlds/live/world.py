@@ -59,7 +59,8 @@ class LiveRequest:
 
     is_repeatable: what it asks for has one answer, which a cache may give again. is_kept: a cache
     may want its stream. wants_usage: its
-    caller asked a stream for usage. nano: billed so far.
+    caller asked a stream for usage. nano: billed so far; twice_nano: the part of it that the
+    estimates of `unbilled` hold as well.
     """
 
     id: int
@@ -82,6 +83,7 @@ class LiveRequest:
     asked: dict[tuple[str, str], int] = field(default_factory=dict)
     attempts: int = 0
     nano: int = 0
+    twice_nano: int = 0
     unbilled: list[str] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
 
@@ -113,7 +115,8 @@ class View:
         return call.request.unbilled  # type: ignore[attr-defined, no-any-return]
 
     def spent(self, call: Call) -> float:
-        return call.request.nano / 1e9  # type: ignore[attr-defined, no-any-return]
+        request: Any = call.request
+        return (request.nano - request.twice_nano) / 1e9  # type: ignore[no-any-return]
 
 
 async def _at_once(seconds: float) -> None:
@@ -230,8 +233,9 @@ class LiveWorld:
         if abandoned:
             tokens_in, tokens_out = request.input_tokens, _arrived(answer)
             nano = round(self._prices[target].of(tokens_in, tokens_out) * 1e9)
-            if not self._stops:
+            if not self._stops:  # what it will be in the end is estimated, its input included
                 request.unbilled.append(target)
+                request.twice_nano += round(self._prices[target].of(tokens_in, 0) * 1e9)
         request.nano += nano
         if self._rows is None:
             return
