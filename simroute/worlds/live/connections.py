@@ -10,11 +10,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
-from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
 CONNECT_S, KEPT_ALIVE_S = 5.0, 15.0
 Bill = Callable[[int, int, int], int]
@@ -118,28 +119,45 @@ def is_public(address: str) -> bool:
     return ipaddress.ip_address(address.partition("%")[0]).is_global
 
 
-REUSED: ContextVar[bool] = ContextVar("REUSED", default=False)
-"""Whether the connection that this task was given last had been used before."""
+class Talk(ResponseHandler):
+    """A connection. calls: how many it has had. is_silent: no byte of an answer to the last of them
+    has come."""
+
+    calls, is_silent = 0, True
+
+    def data_received(self, data: bytes) -> None:
+        self.is_silent = False
+        super().data_received(data)
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        body = self._payload
+        super().set_exception(exc, *cause)
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError())  # else its reader would wait for ever
+
+
+TALK: ContextVar[Talk | None] = ContextVar("TALK", default=None)
+"""The connection that this task was given last."""
 
 
 class Connections(aiohttp.TCPConnector):
-    """Tells, by `REUSED`, whether a connection had been used before. (Traces of aiohttp tell it
-    too, for a fifth of the time of a call.)"""
+    """Tells, by `TALK`, which connection a call has. (Traces of aiohttp tell whether it had been
+    used before, for a fifth of the time of a call.)"""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._used: WeakSet[Any] = WeakSet()
+        self._factory: Any = partial(Talk, loop=asyncio.get_running_loop())
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
         while True:
             connection = await super().connect(req, traces, timeout)
-            protocol: Any = connection.protocol
-            is_reused = protocol in self._used
-            if is_reused and protocol.should_close:
+            talk: Any = connection.protocol
+            if talk.calls and talk.should_close:
                 connection.close()  # something came that nobody had asked for
                 continue
-            REUSED.set(is_reused)
-            self._used.add(protocol)
+            talk.calls += 1
+            talk.is_silent = True
+            TALK.set(talk)
             return connection
 
 
@@ -166,11 +184,12 @@ class Pool:
         is replaced by a fresh one, once."""
         if self._kept is None:
             self._kept = self._session(keep=True)
-        REUSED.set(False)
+        TALK.set(None)
         try:
             return await self._post(self._kept, body)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            if not REUSED.get():
+            talk = TALK.get()
+            if talk is None or not (talk.calls > 1 and talk.is_silent):
                 raise
         if self._fresh is None:
             self._fresh = self._session(keep=False)
