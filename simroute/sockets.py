@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import logging
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
 from simroute.errors import InputError
 
@@ -35,6 +37,24 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+KINDS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "invalid_request_error",
+    429: "rate_limit_error",
+    431: "invalid_request_error",
+}
+
+
+def error_body(status: int, message: str, code: str = "") -> bytes:
+    """An error as OpenAI's API tells it."""
+    kind = KINDS.get(status, "api_error")
+    error = {"message": message, "type": kind, "param": None, "code": code or None}
+    return json.dumps({"error": error}).encode()
 
 
 QUIET = logging.getLogger("simroute.sockets")
@@ -74,12 +94,38 @@ class Listener:
         assert self._runner.server is not None
         if len(self._runner.server.connections) >= MOST_CONNECTIONS:
             return Refused()
-        return self._runner.server()
+        connection = self._runner.server()
+        connection.__class__ = Connection
+        return connection
 
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
         await self._runner.cleanup()
+
+
+class Connection(web.RequestHandler):
+    """A caller's connection. What is no HTTP is refused in the shape of all other errors, and
+    without a word of it."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc, message)  # where an answer has begun it raises
+        if isinstance(exc, LineTooLong):
+            status, message = 431, "the first line or the headers are too long"
+        else:
+            message = "this is no HTTP request" if status < 500 else "the server failed"
+        body = error_body(status, message)
+        response = web.Response(status=status, body=body, content_type="application/json")
+        response.force_close()
+        return response
 
 
 class Refused(asyncio.Protocol):

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 from simroute.live.answered import Answer
+from simroute.sockets import error_body
 
 TIMED_OUT, UNAVAILABLE = 504, 503
 STATUSES = {408: TIMED_OUT, 499: UNAVAILABLE}
 """Statuses of outcomes that callers know by another one."""
-KINDS = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "invalid_request_error",
-    429: "rate_limit_error",
-}
 
 
 def status_of(answer: Answer) -> int:
@@ -49,13 +41,6 @@ def failure_body(answer: Answer) -> bytes:
         return error_body(status, f"refused by the layer {answer.by}", answer.by)
     where = f" by {answer.target}" if answer.target else ""
     return error_body(status, f"no answer{where}: {answer.error or answer.status}", answer.error)
-
-
-def error_body(status: int, message: str, code: str = "") -> bytes:
-    """An error as OpenAI's API tells it."""
-    kind = KINDS.get(status, "api_error")
-    error = {"message": message, "type": kind, "param": None, "code": code or None}
-    return json.dumps({"error": error}).encode()
 
 
 def error_event(status: int, message: str, code: str = "") -> bytes:

@@ -19,14 +19,13 @@ from simroute.live.gateway import Gateway, Opened
 from simroute.live.log import RowLog
 from simroute.live.metrics import Metrics
 from simroute.live.replies import (
-    error_body,
     error_event,
     failure_body,
     headers_of,
     status_of,
 )
 from simroute.live.status import Recent, page, tables
-from simroute.sockets import is_loopback
+from simroute.sockets import error_body, is_loopback
 from simroute.version import __version__
 from simroute.worlds.live import LiveRequest, Row
 
