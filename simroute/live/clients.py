@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from simroute.config import schema, yaml_reader
+from simroute.config import schema
 from simroute.core.params import Doc, Name
 from simroute.errors import InputError
+from simroute.live.files import read_entries
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -57,13 +58,7 @@ def read_clients(source: str | Path | Mapping[str, Any] | None) -> Clients:
     """The clients of a file, or of entries by name. Raises InputError with every mistake."""
     if source is None:
         return Clients({})
-    document = (
-        yaml_reader.Document("clients", dict(source))
-        if isinstance(source, Mapping)
-        else yaml_reader.read(Path(source))
-    )
-    if not isinstance(document.data, dict) or not document.data:
-        raise InputError(f"{document.file}: at least one client is needed, by name")
+    document = read_entries(source, "client")
     clients: dict[str, Client] = {}
     problems: list[str] = []
     for name, data in document.data.items():

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from simroute.config import schema, yaml_reader
+from simroute.config import schema
 from simroute.config.yaml_reader import Document
 from simroute.core import Price, Target
 from simroute.core.params import Count, Doc, Name, PerMinute, Positive
 from simroute.errors import InputError
+from simroute.live.files import read_entries
 from simroute.models import spec
 from simroute.models.billing import RateCard
 from simroute.models.prices import catalogue_price
@@ -68,13 +69,7 @@ class Fleet:
 
 def read_fleet(source: str | Path | Mapping[str, Any]) -> Fleet:
     """The deployments of a file, or of entries by name. Raises InputError with every mistake."""
-    document = (
-        Document("deployments", dict(source))
-        if isinstance(source, Mapping)
-        else yaml_reader.read(Path(source))
-    )
-    if not isinstance(document.data, dict) or not document.data:
-        raise InputError(f"{document.file}: at least one deployment is needed, by name")
+    document = read_entries(source, "deployment")
     fleet = Fleet({}, {}, {})
     problems: list[str] = []
     for name, data in document.data.items():

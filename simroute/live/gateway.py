@@ -13,12 +13,14 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from simroute.config import catalogue
 from simroute.config.loading import build_layers, load_layers
 from simroute.core import Call, Outcome, Rest
 from simroute.errors import InputError
 from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
 from simroute.live.bodies import read_request
 from simroute.live.deployments import Fleet, read_fleet
+from simroute.live.files import check_regular
 from simroute.live.forms import body_of, events_of
 from simroute.live.inert import inert_layers
 from simroute.live.money import DurableMeter, Ledger
@@ -102,10 +104,12 @@ class Gateway:
         self._ids = count()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closed = False
-        self.serving = self._build({})
+        self.serving = self._build(None)
 
-    def _build(self, before: Mapping[str, Any]) -> Serving:
-        """Reads policy and deployments; a layer that is as `before` keeps its state."""
+    def _build(self, old: Serving | None) -> Serving:
+        """Reads policy and deployments; a layer that is as before keeps its state, and a target
+        whose limits are as before the count of its calls under way."""
+        before: Mapping[str, Any] = {} if old is None else old.layers
         problems: list[str] = []
         layers: dict[str, Any] = {}
         fleet = Fleet({}, {}, {})
@@ -131,7 +135,7 @@ class Gateway:
             for name, layer in layers.items():
                 if hasattr(layer, "count_in") and before.get(name) is not layer:
                     layer.count_in(DurableMeter(self.ledger, name, self._epoch))
-        transport = self._transport or OpenAI(fleet.endpoints)
+        transport = self._transport or OpenAI(fleet.endpoints, old.transport if old else None)
         world = LiveWorld(fleet.targets, fleet.prices, transport, [layers], **self._options)
         digest = hashlib.sha256(repr(layers).encode()).hexdigest()[:12]
         caches = [layer for layer in layers.values() if layer.kind == "cache"]
@@ -162,7 +166,7 @@ class Gateway:
 
     async def reload(self) -> None:
         """Reads policy and deployments anew. Raises InputError, and then goes on as before."""
-        old, self.serving = self.serving, self._build(self.serving.layers)
+        old, self.serving = self.serving, self._build(self.serving)
         self.serving.world.start()
         await old.retire()
 
@@ -348,6 +352,7 @@ def read_layers(policy: str | Path | Mapping[str, Any]) -> dict[str, Any]:
     """The layers of a policy by name, by path, or as a mapping: layers themselves, or what YAML
     would say. Raises InputError with every mistake."""
     if not isinstance(policy, Mapping):
+        check_regular(catalogue.find("policies", str(policy)), str(policy))
         return load_layers(str(policy))
     own = {name: layer for name, layer in policy.items() if hasattr(layer, "kind")}
     written = build_layers({name: said for name, said in policy.items() if name not in own})

@@ -11,6 +11,7 @@ from typing import Any
 
 from simroute.errors import InputError
 from simroute.gauges.meter import SpendMeter, Ticket, nano_up
+from simroute.live.files import check_regular
 
 VERSION = 1
 PATIENCE_S, PATIENCE_AT_START_S = 0.05, 10.0
@@ -33,6 +34,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.failures = 0
+        check_regular(path, f"--state: {path}")
         try:
             self.base = sqlite3.connect(path, timeout=PATIENCE_AT_START_S, isolation_level=None)
             self.base.execute("PRAGMA journal_mode = WAL")

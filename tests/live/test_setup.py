@@ -1,5 +1,9 @@
 """Mistakes of policy and deployments are told at the start, all at once."""
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 
 from simroute.errors import InputError
@@ -118,3 +122,29 @@ def test_clients_that_cannot_be_told_apart_are_refused(entries):
     """No entry, no hash, the same hash twice, an unknown key."""
     with pytest.raises(InputError):
         read_clients(entries)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge", "folder"])
+@pytest.mark.parametrize("read", ["deployments", "clients", "policy", "state"])
+def test_what_is_no_file_of_bounded_size_is_refused_at_once(tmp_path, kind, read):
+    """A pipe that nobody writes to, an endless device, more than a configuration has, a folder."""
+    path = tmp_path / "x.yaml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path = Path("/dev/zero")
+    elif kind == "huge":
+        with path.open("wb") as file:
+            file.truncate(1 << 33)
+    else:
+        path.mkdir()
+    readers = {
+        "deployments": lambda: read_fleet(path),
+        "clients": lambda: read_clients(path),
+        "policy": lambda: Gateway(path, {"a": GOOD}),
+        "state": lambda: Gateway({"timeout": {}}, {"a": GOOD}, state=path),
+    }
+    with pytest.raises(InputError, match=re.escape(str(path))) as error:
+        readers[read]()
+    says = {"pipe": "read only once", "device": "no regular file"}.get(kind, "")
+    assert says in str(error.value)  # not that nobody wrote to it within five seconds

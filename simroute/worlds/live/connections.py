@@ -45,7 +45,7 @@ class Slots:
 
     def __init__(self, slots: int | None, room: int) -> None:
         self.busy = 0
-        self._slots, self._room = slots, room
+        self.grants = self._slots, self._room = slots, room
         self._line: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -162,11 +162,14 @@ class Connections(aiohttp.TCPConnector):
 
 
 class Pool:
-    """The connections to one endpoint, and its slots."""
+    """The connections to one endpoint, and its slots: those of the pool before it, where their
+    number did not change."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, before: Pool | None = None) -> None:
         self.endpoint = endpoint
         self.slots = Slots(endpoint.concurrency, endpoint.queue)
+        if before is not None and before.slots.grants == self.slots.grants:
+            self.slots = before.slots  # calls under way go on counting
         self.url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
         self.model = b'{"model":%s,' % json.dumps(endpoint.model).encode()
         self._headers = {

@@ -33,10 +33,11 @@ CONNECTION = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class OpenAI:
-    """A transport to endpoints by the name of their target."""
+    """A transport to endpoints by the name of their target. before: the one that it replaces."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
-        self.pools = {name: Pool(endpoint) for name, endpoint in endpoints.items()}
+    def __init__(self, endpoints: Mapping[str, Endpoint], before: OpenAI | None = None) -> None:
+        known = {} if before is None else before.pools
+        self.pools = {name: Pool(endpoint, known.get(name)) for name, endpoint in endpoints.items()}
 
     async def close(self) -> None:
         for pool in self.pools.values():
