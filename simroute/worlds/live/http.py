@@ -36,7 +36,7 @@ class OpenAI:
     """A transport to endpoints by the name of their target. before: the one that it replaces."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint], before: OpenAI | None = None) -> None:
-        known = {} if before is None else before.pools
+        known: Mapping[str, Pool] = {} if before is None else before.pools
         self.pools = {name: Pool(endpoint, known.get(name)) for name, endpoint in endpoints.items()}
 
     async def close(self) -> None:
