@@ -6,8 +6,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from simroute.worlds.live.answers import Refusal, Whole, loads
-from simroute.worlds.live.sse import Events
+from simroute.worlds.live.answers import Refusal, Whole, loads, without_usage
+from simroute.worlds.live.sse import Event, Events
 from simroute.worlds.live.streams import Stream
 
 DONE = b"data: [DONE]\n\n"
@@ -22,10 +22,12 @@ def body_of(answer: Any) -> bytes:
     return json.dumps(_joined(_chunks(answer.kept or []))).encode()
 
 
-def events_of(answer: Any) -> bytes:
-    """The bytes of a stream: as they were kept, or the whole answer as one chunk."""
+def events_of(answer: Any, tells_usage: bool) -> bytes:
+    """The bytes of a stream: as they were kept, or the whole answer as one chunk. tells_usage: to a
+    caller who has asked for it; where the provider did not tell it, nobody does."""
     if isinstance(answer, Stream):
-        return b"".join(answer.kept or [])
+        kept = b"".join(answer.kept or [])
+        return kept if tells_usage else b"".join(map(_without_usage, Events().feed(kept)))
     data = loads(answer.body)
     choices = [
         {**{key: value for key, value in choice.items() if key != "message"}, "delta": delta}
@@ -33,8 +35,17 @@ def events_of(answer: Any) -> bytes:
         for delta in [_numbered(choice["message"])]
     ]
     chunk = {**data, "object": "chat.completion.chunk", "choices": choices}
-    chunk.pop("usage", None)
-    return b"data: " + json.dumps(chunk).encode() + b"\n\n" + DONE
+    usage = chunk.pop("usage", None)
+    chunks = [chunk]
+    if tells_usage and usage is not None:
+        chunks = [{**chunk, "usage": None}, {**chunk, "choices": [], "usage": usage}]
+    return b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in chunks) + DONE
+
+
+def _without_usage(event: Event) -> bytes:
+    if event.data is None or event.data.strip() == b"[DONE]":
+        return event.raw
+    return without_usage(event.raw, loads(event.data))
 
 
 def _numbered(message: dict[str, Any]) -> dict[str, Any]:

@@ -314,7 +314,7 @@ class Opened:
             finally:
                 final.cancel()  # the caller went away: the provider's stream is closed
         elif self.outcome.ok:
-            yield Chunk(events_of(given))
+            yield Chunk(events_of(given, self.request.wants_usage))
 
     @property
     def says_done(self) -> bool:

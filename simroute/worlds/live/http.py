@@ -35,6 +35,8 @@ CONNECTION = (aiohttp.ClientError, OSError, TimeoutError)
 class OpenAI:
     """A transport to endpoints by the name of their target. before: the one that it replaces."""
 
+    pools: Mapping[str, Pool]
+
     def __init__(self, endpoints: Mapping[str, Endpoint], before: OpenAI | None = None) -> None:
         known: Mapping[str, Pool] = {} if before is None else before.pools
         self.pools = {name: Pool(endpoint, known.get(name)) for name, endpoint in endpoints.items()}
@@ -183,7 +185,7 @@ class Reading:
             if facts.done:
                 return
             chunk = facts.read(data) if data else None
-            put(raw if self._tells_usage else without_usage(raw, chunk))
+            put(raw, raw if self._tells_usage else without_usage(raw, chunk))
 
 
 def encoded_body(body: Mapping[str, Any], streamed: bool) -> bytes:

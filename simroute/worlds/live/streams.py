@@ -31,18 +31,17 @@ class Stream:
         self._news: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
 
-    def put(self, raw: bytes) -> None:
-        """Adds what has come."""
-        if not raw:
-            return
-        self._pieces.append(raw)
-        self._waiting += len(raw)
+    def put(self, raw: bytes, shown: bytes) -> None:
+        """Adds what has come; shown: of it, what its reader has asked for."""
         if self.kept is not None:
             self.kept.append(raw)
             self._kept_size += len(raw)
             if self._kept_size > MOST_KEPT:
                 self.kept = None
-        _wake(self._news)
+        if shown:
+            self._pieces.append(shown)
+            self._waiting += len(shown)
+            _wake(self._news)
 
     async def room(self) -> None:
         """Waits until the reader has taken enough."""
