@@ -99,6 +99,9 @@ class FakeWorld:
     def unbilled(self, call: Call) -> list[str]:
         return self.given_up[call.request.id]
 
+    async def embed(self, call: Call, keys: Mapping[Any, Any]) -> None:
+        """The nearest one is known without it."""
+
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         return self.near(call, keys)
 

@@ -148,6 +148,10 @@ class World(Protocol):
         """Where the log that is being replayed says that this request went; None where there is
         none, or it does not say."""
 
+    def embed(self, call: Call, keys: Mapping[Any, Any]) -> Awaitable[None]:
+        """Make ready what `nearest` will tell of these: in real time an embedder is asked, virtual
+        time has paid for it by `takes`. One that fails is no error: then nothing is near."""
+
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         """The most similar earlier question among `keys` of the caller's cache (not `call`'s own
         wording), None if there is none."""

@@ -81,6 +81,9 @@ class Store(Mapping[Hashable, Any]):
         del self._born[key]
         self._uses.pop(key, None)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._entries
+
     def __getitem__(self, key: Hashable) -> Any:
         return self._entries[key][1]
 

@@ -64,6 +64,10 @@ class Cache:
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.lookup:
             await world.takes(self.lookup)
+        if self.match == "semantic":
+            self._store.expire(world.now())
+            if call.request.key not in self._store:
+                await world.embed(call, self._store)
         kind, entry = self._look(call, world)
         if kind != "no":
             return Outcome(200, by="cache", cached=kind, answer=entry)

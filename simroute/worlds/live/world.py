@@ -8,13 +8,16 @@ import math
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
 from simroute.core.stack import background_work
 from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import CHARACTERS_A_TOKEN
 from simroute.worlds.periods import Periods
+
+if TYPE_CHECKING:  # numpy is loaded for those who need it
+    from simroute.worlds.live.semantics import Meaning, Question, Semantics
 
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
@@ -86,6 +89,8 @@ class LiveRequest:
     twice_nano: int = 0
     unbilled: list[str] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
+    question: Callable[[], Question | None] | None = field(default=None, repr=False)
+    meaning: Meaning | None = field(default=None, repr=False)
 
 
 class View:
@@ -101,8 +106,10 @@ class View:
 
     def __init__(self, world: LiveWorld, layer: str, replica: int) -> None:
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.known
-        self.price, self.nearest, self.period = world.price, world.nearest, world.period
-        self.takes, self.may_keep = world.takes, world.may_keep
+        self.price, self.period, self.takes = world.price, world.period, world.takes
+        self.embed = partial(world.embed, layer, replica)
+        self.nearest = partial(world.nearest, layer, replica)
+        self.may_keep = partial(world.may_keep, layer, replica)
         self.judge = partial(world.judge, layer, replica)
         self.emit = partial(world.emit, layer, replica)
         self.uniform = partial(world.uniform, layer)
@@ -127,7 +134,7 @@ class LiveWorld:
     """Runs stacks of layers, one for each replica, on the running event loop.
 
     rows, events: called with each attempt and each policy event; what they raise costs no call its
-    answer. judge: grades answers, for a cascade. nearest: finds similar questions, for a semantic
+    answer. judge: grades answers, for a cascade. semantics: finds similar questions, for a semantic
     cache. clock: seconds since 1970, for budgets that follow a calendar. abandoned: "stops" if
     providers stop when a call is given up, "runs_on" if they may go on and bill all of it.
     takes: what a time of a model's is worth here.
@@ -144,14 +151,14 @@ class LiveWorld:
         rows: Callable[[Row], None] | None = None,
         events: Callable[..., None] | None = None,
         judge: JudgeFunction | None = None,
-        nearest: Callable[[Call, Mapping[Any, Any]], Match | None] | None = None,
+        semantics: Semantics | None = None,
         clock: Callable[[], float] | None = None,
         abandoned: str = "runs_on",
         takes: Callable[[float], Awaitable[None]] = _at_once,
     ) -> None:
         self.known, self._prices, self._transport, self.stacks = targets, prices, transport, stacks
         self._seed, self._rows, self._events, self._judge = seed, rows, events, judge
-        self._nearest, self._stops, self.takes = nearest, abandoned == "stops", takes
+        self._semantics, self._stops, self.takes = semantics, abandoned == "stops", takes
         self._entries = [
             stack(layers, self.send, partial(self._view, replica))
             for replica, layers in enumerate(stacks)
@@ -298,18 +305,36 @@ class LiveWorld:
             self.emit(layer, replica, "judge_failed", call, error=type(error).__name__)
             return False
 
-    def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
-        return None if self._nearest is None else self._nearest(call, keys)
+    async def embed(self, layer: str, replica: int, call: Call, keys: Mapping[Any, Any]) -> None:
+        request: Any = call.request
+        if self._semantics is None or not request.is_kept:
+            return  # nothing is near to what asks for another answer each time
+        error = await self._semantics.look((layer, replica), request, keys)
+        if error:
+            self.emit(layer, replica, "embedder_failed", call, error=error)
 
-    def may_keep(self, call: Call, outcome: Outcome, any_temperature: bool) -> bool:
+    def nearest(
+        self, layer: str, replica: int, call: Call, keys: Mapping[Any, Any]
+    ) -> Match | None:
+        if self._semantics is None:
+            return None
+        return self._semantics.nearest((layer, replica), call.request, keys)
+
+    def may_keep(
+        self, layer: str, replica: int, call: Call, outcome: Outcome, any_temperature: bool
+    ) -> bool:
         """Whether an answer may be given again: it ended by itself, and the same request would get
         the same answer."""
+        request: Any = call.request
         if getattr(outcome.answer, "kept", ()) is None:
             return False  # a stream that was too long to be kept, or that nobody kept
         facts: Any = getattr(outcome.answer, "facts", outcome.answer)
-        return getattr(facts, "finish", "stop") == "stop" and (
-            any_temperature or call.request.is_repeatable  # type: ignore[attr-defined, no-any-return]
+        kept = getattr(facts, "finish", "stop") == "stop" and (
+            any_temperature or request.is_repeatable
         )
+        if kept and self._semantics is not None:
+            self._semantics.keep((layer, replica), request)
+        return bool(kept)
 
     def ping(self, replica: int, target: str) -> Call:
         self._pings += 1

@@ -80,6 +80,9 @@ class Senses:
         right = quality >= 0.5 and question == request.question
         return self._draw(request, key if number == 1 else (*key, number)) < judge.accepts(right)
 
+    async def embed(self, call: Call, keys: Mapping[Any, Any]) -> None:
+        """Its time is a part of the look-up's."""
+
     def nearest(self, call: Call, keys: Mapping[Any, Any]) -> Match | None:
         request: Any = call.request
         if not keys:

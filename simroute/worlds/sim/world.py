@@ -44,7 +44,8 @@ class View:
             senses.unbilled,
             senses.period,
         )
-        self.nearest, self.logged, self.may_keep = senses.nearest, senses.logged, senses.may_keep
+        self.embed, self.nearest, self.may_keep = senses.embed, senses.nearest, senses.may_keep
+        self.logged = senses.logged
         self.emit = partial(world.emit, layer, replica)
         self.uniform, self.judge = partial(senses.uniform, layer), partial(senses.judge, layer)
         self.ping = partial(world.ping, replica)
