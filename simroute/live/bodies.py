@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from simroute.errors import InputError
 from simroute.worlds.live.answers import CHARACTERS_A_TOKEN, MOST_TOKENS, loads, text_length
 from simroute.worlds.live.http import encoded_body
 from simroute.worlds.live.world import LiveRequest
+
+if TYPE_CHECKING:
+    from simroute.worlds.live.semantics import Question
 
 MOST_TOKENS_DEFAULT = 4096
 """What a caller who says nothing is taken to allow."""
@@ -58,10 +62,42 @@ def read_request(
         payload=sent,
         is_repeatable=body.get("temperature") == 0 or body.get("seed") is not None,
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
+        question=partial(question, client, body),
     )
     for name, value in _tags(body, tags or {}).items():
         setattr(request, name, value)
     return request
+
+
+def question(client: str, body: Mapping[str, Any]) -> Question | None:
+    """A body as a semantic cache sees it; None where the last user message is not text alone."""
+    from simroute.worlds.live.semantics import Question
+
+    said = body["messages"]
+    last = max((n for n, each in enumerate(said) if each.get("role") == "user"), default=None)
+    if last is None:
+        return None
+    parts = said[last].get("content")
+    if isinstance(parts, str):
+        text = parts
+    elif isinstance(parts, list) and all(map(_is_text, parts)):
+        text = "\n".join(part["text"] for part in parts)
+    else:
+        return None
+    rest = [*said[:last], {**said[last], "content": None}, *said[last + 1 :]]
+    return Question(digest_of(client, {**body, "messages": rest}), text)
+
+
+def _is_text(part: Any) -> bool:
+    return (
+        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+    )
+
+
+def digest_of(client: str, body: Mapping[str, Any]) -> bytes:
+    """What is equal for two bodies of one client that ask for the same."""
+    asked = {name: said for name, said in body.items() if name not in NOT_IN_KEY}
+    return hashlib.sha256(json.dumps([client, asked], sort_keys=True).encode()).digest()
 
 
 class Key:
@@ -76,9 +112,7 @@ class Key:
 
     def digest(self) -> bytes:
         if self._digest is None:
-            asked = {name: said for name, said in self._body.items() if name not in NOT_IN_KEY}
-            text = json.dumps([self._client, asked], sort_keys=True)
-            self._digest = hashlib.sha256(text.encode()).digest()
+            self._digest = digest_of(self._client, self._body)
             self._body = {}
         return self._digest
 

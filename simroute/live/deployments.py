@@ -22,7 +22,7 @@ from simroute.models.billing import RateCard
 from simroute.models.prices import catalogue_price
 from simroute.worlds.live.connections import Endpoint, is_public
 
-ENDING = "/chat/completions"
+ENDINGS = "/chat/completions", "/embeddings"
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/@+-]{0,199}")
 RESERVED = frozenset({"authorization", "content-type", "content-length", "host", "accept-encoding"})
@@ -56,15 +56,20 @@ class LiveDeployment:
     ] = field(default_factory=dict)
     private: Annotated[bool, Doc("its host may have an address that is not public")] = False
     insecure: Annotated[bool, Doc("http without TLS, to another machine than this one")] = False
+    embeddings: Annotated[
+        bool, Doc("it embeds questions for semantic caches, at base_url/embeddings; no target")
+    ] = False
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """All deployments, ready to be called."""
+    """All deployments, ready to be called. embedder: by its name, the one that embeds, if any; it
+    is no target."""
 
     targets: Mapping[str, Target]
     prices: Mapping[str, Price]
     endpoints: Mapping[str, Endpoint]
+    embedder: Mapping[str, tuple[Endpoint, Price]] = field(default_factory=dict)
 
 
 def read_fleet(source: str | Path | Mapping[str, Any]) -> Fleet:
@@ -80,6 +85,10 @@ def read_fleet(source: str | Path | Mapping[str, Any]) -> Fleet:
             _add(fleet, str(name), data, document)
         except InputError as error:
             problems += error.lines
+    if len(fleet.embedder) > 1:
+        problems.append(f"{document.file}: embeddings: one embeds, not {', '.join(fleet.embedder)}")
+    if not problems and not fleet.targets:
+        problems.append(f"{document.file}: at least one deployment is needed that answers")
     if problems:
         raise InputError(*problems)
     return fleet
@@ -98,11 +107,8 @@ def _add(fleet: Any, name: str, data: Any, document: Document) -> None:
         problems.append(f"{document.where((name, 'model'))}: {name}.model: {error}")
     if problems or price is None:
         raise InputError(*problems)
-    family = entry.family or entry.model.split("/")[-1].split("-")[0].lower()
     limits = entry.limits
-    fleet.targets[name] = Target(name, entry.provider, entry.model, family, limits.rpm, limits.tpm)
-    fleet.prices[name] = price
-    fleet.endpoints[name] = Endpoint(
+    endpoint = Endpoint(
         entry.base_url.rstrip("/"),
         entry.model,
         RateCard(price).bill,
@@ -112,6 +118,13 @@ def _add(fleet: Any, name: str, data: Any, document: Document) -> None:
         limits.queue,
         entry.private or _is_loopback(urlsplit(entry.base_url).hostname or ""),
     )
+    if entry.embeddings:
+        fleet.embedder[name] = endpoint, price
+        return
+    family = entry.family or entry.model.split("/")[-1].split("-")[0].lower()
+    fleet.targets[name] = Target(name, entry.provider, entry.model, family, limits.rpm, limits.tpm)
+    fleet.prices[name] = price
+    fleet.endpoints[name] = endpoint
 
 
 def _price(entry: LiveDeployment) -> Price:
@@ -139,8 +152,9 @@ def _address_mistakes(entry: LiveDeployment) -> Iterator[tuple[str, str]]:
         yield "base_url", "holds a user or a password; keys belong into api_key_env"
     if url.query or url.fragment:
         yield "base_url", "ends before any ? or #"
-    if url.path.rstrip("/").endswith(ENDING):
-        yield "base_url", f"ends before {ENDING}, which is added"
+    for ending in ENDINGS:
+        if url.path.rstrip("/").endswith(ending):
+            yield "base_url", f"ends before {ending}, which is added"
     loopback = _is_loopback(host)
     if url.scheme == "http" and not (loopback or entry.insecure):
         yield "base_url", "is not encrypted; write https://, or insecure: true"

@@ -23,6 +23,7 @@ from simroute.live.deployments import Fleet, read_fleet
 from simroute.live.files import check_regular
 from simroute.live.forms import body_of, events_of
 from simroute.live.inert import inert_layers
+from simroute.live.meanings import Embedder, Meanings, notes
 from simroute.live.money import DurableMeter, Ledger
 from simroute.worlds.live import LiveRequest, LiveWorld, Row
 from simroute.worlds.live.http import OpenAI
@@ -44,6 +45,7 @@ class Serving:
     digest: str  # of the layers and their parameters
     keeps: bool  # whether there is a cache, ...
     keeps_all: bool  # ... and one of answers that would be others if asked for again
+    embeddings: Any  # the deployment that embeds, if any
     calls: int = 0
     is_over: bool = False
 
@@ -57,6 +59,8 @@ class Serving:
     async def close(self) -> None:
         if self.is_ours:
             await self.transport.close()
+        if self.embeddings is not None:
+            await self.embeddings.close()
 
 
 class Gateway:
@@ -67,7 +71,9 @@ class Gateway:
 
     policy: a name, a path, or layers as in YAML. deployments: a path, or entries by name. judge: an
     async function of (call, outcome) that accepts an answer or not, for cascades. transport: what
-    sends instead of HTTP, an object with `async send(call) -> Outcome`. rows, requests, events:
+    sends instead of HTTP, an object with `async send(call) -> Outcome`. embedder: an async function
+    of a list of texts that returns a vector for each, for semantic caches; embedder_price: USD for
+    a million tokens of them. rows, requests, events:
     called with each attempt, each request, and each event of a layer. clock: seconds since 1970,
     for budgets that follow a calendar. state: a file (SQLite) in which budgets count, so that they
     outlive the gateway and are shared with others on this machine. abandoned: "stops" if providers
@@ -83,6 +89,8 @@ class Gateway:
         seed: int = 0,
         judge: Callable[[Call, Outcome], Awaitable[bool]] | None = None,
         transport: Any = None,
+        embedder: Embedder | None = None,
+        embedder_price: float = 0.0,
         rows: Callable[[Row], None] | None = None,
         requests: Callable[[RequestRow], None] | None = None,
         events: Callable[..., None] | None = None,
@@ -93,6 +101,7 @@ class Gateway:
         self.ledger = None if state is None else Ledger(Path(state))
         self._policy, self._deployments, self._transport = policy, deployments, transport
         self._requests = requests
+        self._meanings = Meanings(embedder, embedder_price)
         self._options: dict[str, Any] = {
             "seed": seed,
             "judge": judge,
@@ -122,9 +131,12 @@ class Gateway:
         except InputError as error:
             problems += error.lines
         if not problems:
-            problems = inert_layers(
-                layers, fleet.targets, self._options["judge"] is not None, False
+            has_judge, has_embedder = (
+                self._options["judge"] is not None,
+                self._meanings.exist(fleet),
             )
+            problems = inert_layers(layers, fleet.targets, has_judge, has_embedder)
+            problems += self._meanings.mistakes(fleet)
         if problems:
             raise InputError(*problems)
         layers = {
@@ -136,12 +148,29 @@ class Gateway:
                 if hasattr(layer, "count_in") and before.get(name) is not layer:
                     layer.count_in(DurableMeter(self.ledger, name, self._epoch))
         transport = self._transport or OpenAI(fleet.endpoints, old.transport if old else None)
-        world = LiveWorld(fleet.targets, fleet.prices, transport, [layers], **self._options)
+        semantics, embeddings = self._meanings.of(layers, fleet)
+        world = LiveWorld(
+            fleet.targets, fleet.prices, transport, [layers], semantics=semantics, **self._options
+        )
         digest = hashlib.sha256(repr(layers).encode()).hexdigest()[:12]
         caches = [layer for layer in layers.values() if layer.kind == "cache"]
         keeps_all = any(layer.any_temperature for layer in caches)
-        is_ours = self._transport is None
-        return Serving(layers, fleet, world, transport, is_ours, digest, bool(caches), keeps_all)
+        return Serving(
+            layers,
+            fleet,
+            world,
+            transport,
+            self._transport is None,
+            digest,
+            bool(caches),
+            keeps_all,
+            embeddings,
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What whoever starts it should know."""
+        return notes(self.serving.layers)
 
     @property
     def epoch(self) -> float:

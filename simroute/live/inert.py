@@ -48,8 +48,8 @@ def _inert(
             yield (
                 name,
                 kind,
-                "match: semantic compares meanings, for which an embedder is needed: "
-                "Gateway(embedder=…) takes an async function; or write match: exact",
+                "match: semantic compares meanings, for which an embedder is needed: a deployment "
+                "with embeddings: true, or Gateway(embedder=…); or write match: exact",
             )
         elif kind == "recorded":
             yield name, kind, "follows a log, and a live call is in none"

@@ -67,6 +67,8 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
     async with gateway:
         reloading = Reloading(gateway, server, settings.clients, files, log)
         port = await listener.start(host, port)
+        for note in gateway.notes:
+            log(f"note: {note}")
         log(f"serving {name} on http://{host}:{port}/v1 (Ctrl-C ends)")
         watching = asyncio.get_running_loop().create_task(reloading.watch())
         try:

@@ -268,7 +268,10 @@ def check_serving(words: tuple[str, ...]) -> int:
     import_live()
     from simroute.live import Gateway
 
-    names = list(Gateway(policy, deployments).serving.fleet.targets)
+    gateway = Gateway(policy, deployments)
+    for note in gateway.notes:
+        click.echo(f"{escaped(policy)}: note: {escaped(note)}", err=True)
+    names = list(gateway.serving.fleet.targets)
     click.echo(f"{escaped(policy)} can serve {escaped(', '.join(names))}: no mistake found")
     return 0
 

@@ -24,7 +24,7 @@ Bill = Callable[[int, int, int], int]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a deployment is reached. `base_url` ends before /chat/completions.
+    """Where a deployment is reached. `base_url` ends before /chat/completions or /embeddings.
 
     headers: besides the key. concurrency: calls at once, None for any number; queue: how many may
     wait for one of these. private: its host may have an address that is not public.
@@ -165,12 +165,14 @@ class Pool:
     """The connections to one endpoint, and its slots: those of the pool before it, where their
     number did not change."""
 
-    def __init__(self, endpoint: Endpoint, before: Pool | None = None) -> None:
+    def __init__(
+        self, endpoint: Endpoint, before: Pool | None = None, path: str = "/chat/completions"
+    ) -> None:
         self.endpoint = endpoint
         self.slots = Slots(endpoint.concurrency, endpoint.queue)
         if before is not None and before.slots.grants == self.slots.grants:
             self.slots = before.slots  # calls under way go on counting
-        self.url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
+        self.url = endpoint.base_url.rstrip("/") + path
         self.model = b'{"model":%s,' % json.dumps(endpoint.model).encode()
         self._headers = {
             "Content-Type": "application/json",

@@ -101,11 +101,11 @@ class Exchange:
     async def _failure(self, response: aiohttp.ClientResponse) -> Outcome:
         """The outcome of another status than 200; what the caller did wrong keeps its body."""
         status, error = outcome_status(response.status)
-        answer = Refusal(await _read(response)) if status == response.status else None
+        answer = Refusal(await read_body(response)) if status == response.status else None
         return Outcome(status, self._target, error, retry_after(response.headers), answer=answer)
 
     async def _whole(self, response: aiohttp.ClientResponse) -> Outcome:
-        answer = read_whole(await _read(response), self._request.input_tokens)
+        answer = read_whole(await read_body(response), self._request.input_tokens)
         return self._answered(answer.usage, answer)
 
     def _answered(self, usage: Usage, answer: Any) -> Outcome:
@@ -201,7 +201,8 @@ def encoded_body(body: Mapping[str, Any], streamed: bool) -> bytes:
 COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
+    """All of an answer. Raises ValueError for one that is too large."""
     data = bytearray()
     async for piece in response.content.iter_any():
         data += piece

@@ -82,9 +82,7 @@ class Semantics:
         return ""
 
     @staticmethod
-    def nearest(
-        place: tuple[str, int], request: Any, held: Container[Hashable]
-    ) -> Match | None:
+    def nearest(place: tuple[str, int], request: Any, held: Container[Hashable]) -> Match | None:
         """The nearest one that `look` has found and that is still held."""
         near = request.meaning.near.get(place, ()) if request.meaning is not None else ()
         return next((match for match in near if match.key in held), None)
