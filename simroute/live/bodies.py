@@ -14,7 +14,7 @@ from simroute.worlds.live.http import encoded_body
 from simroute.worlds.live.world import LiveRequest
 
 if TYPE_CHECKING:
-    from simroute.worlds.live.semantics import Question
+    from simroute.live.semantics import Question
 
 MOST_TOKENS_DEFAULT = 4096
 """What a caller who says nothing is taken to allow."""
@@ -71,7 +71,7 @@ def read_request(
 
 def question(client: str, body: Mapping[str, Any]) -> Question | None:
     """A body as a semantic cache sees it; None where the last user message is not text alone."""
-    from simroute.worlds.live.semantics import Question
+    from simroute.live.semantics import Question
 
     said = body["messages"]
     last = max((n for n, each in enumerate(said) if each.get("role") == "user"), default=None)

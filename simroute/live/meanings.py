@@ -46,8 +46,8 @@ class Meanings:
         where no layer asks for it."""
         if not any(map(is_semantic, layers.values())):
             return None, None
-        from simroute.worlds.live.embeddings import Embeddings  # numpy, for those who need it
-        from simroute.worlds.live.semantics import Semantics
+        from simroute.live.embeddings import Embeddings  # numpy, for those who need it
+        from simroute.live.semantics import Semantics
 
         embed: Any = self._embedder
         whose, price, connections = embed, self._price, None

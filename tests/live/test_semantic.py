@@ -12,9 +12,9 @@ import simroute as sr
 from simroute.core import Outcome
 from simroute.errors import InputError
 from simroute.live import Gateway
+from simroute.live.semantics import LIMIT_S, MOST_CHARACTERS, MOST_TEXTS, PAUSE_S
 from simroute.testing import clock
 from simroute.worlds.live.answers import Usage, Whole
-from simroute.worlds.live.semantics import LIMIT_S, MOST_CHARACTERS, MOST_TEXTS, PAUSE_S
 from upstreams import Upstream, deployments, http, whole
 
 POLICY = {

@@ -10,10 +10,10 @@ import pytest
 import simroute as sr
 from simroute.config.loading import load_layers
 from simroute.core import Outcome, Price, Target
+from simroute.live.semantics import Question, Semantics
 from simroute.policies.cache import Cache
 from simroute.testing import clock
 from simroute.worlds.live import LiveRequest, LiveWorld, kernel
-from simroute.worlds.live.semantics import Question, Semantics
 from simroute.worlds.sim.senses import Senses
 
 POLICY = """

@@ -8,7 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
 from simroute.core.stack import background_work
@@ -16,10 +16,8 @@ from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import CHARACTERS_A_TOKEN
 from simroute.worlds.periods import Periods
 
-if TYPE_CHECKING:  # numpy is loaded for those who need it
-    from simroute.worlds.live.semantics import Meaning, Question, Semantics
-
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
+Place = tuple[str, int]
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
 
 
@@ -28,6 +26,20 @@ class Transport(Protocol):
     call it returns at the first token, with the rest in the outcome."""
 
     async def send(self, call: Call) -> Outcome: ...
+
+
+class Semantics(Protocol):
+    """Finds what is near to a request among what the cache of a place, (layer, replica), holds.
+
+    look: searches, and returns the word for an error that nobody was told of yet, else "".
+    nearest: the best of what it found that is held yet. keep: the cache will hold the answer.
+    """
+
+    async def look(self, place: Place, request: Any, held: Mapping[Any, Any]) -> str: ...
+
+    def nearest(self, place: Place, request: Any, held: Mapping[Any, Any]) -> Match | None: ...
+
+    def keep(self, place: Place, request: Any) -> None: ...
 
 
 class Row(NamedTuple):
@@ -89,8 +101,8 @@ class LiveRequest:
     twice_nano: int = 0
     unbilled: list[str] = field(default_factory=list)
     rests: list[Rest] = field(default_factory=list)
-    question: Callable[[], Question | None] | None = field(default=None, repr=False)
-    meaning: Meaning | None = field(default=None, repr=False)
+    question: Callable[[], Any] | None = field(default=None, repr=False)
+    meaning: Any = field(default=None, repr=False)
 
 
 class View:

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Container, Hashable, Mapping, S
 from typing import Any, NamedTuple
 
 from simroute.core import Match
+from simroute.live.vectors import Vector, VectorIndex, unit
 from simroute.worlds.live.answers import CHARACTERS_A_TOKEN
-from simroute.worlds.live.vectors import Vector, VectorIndex, unit
 
 Embed = Callable[[list[str]], Awaitable[Sequence[Sequence[float]]]]
 """What a user gives: texts to vectors."""

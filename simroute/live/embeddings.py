@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
+from simroute.live.semantics import Embedded
 from simroute.worlds.live.answers import MOST_TOKENS, loads
 from simroute.worlds.live.connections import Endpoint, Pool
 from simroute.worlds.live.http import read_body
-from simroute.worlds.live.semantics import Embedded
 
 
 class Embeddings:

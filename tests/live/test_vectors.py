@@ -5,8 +5,8 @@ import asyncio
 import numpy as np
 import pytest
 
-from simroute.worlds.live import vectors
-from simroute.worlds.live.vectors import SWEPT, VectorIndex, unit
+from simroute.live import vectors
+from simroute.live.vectors import SWEPT, VectorIndex, unit
 
 
 def plainly(held, vector):
