@@ -95,6 +95,11 @@ def setting_notes(
                     f"{key}.first_token: never acts, since total: {layer.total:g}s is over first; "
                     f"write less than that"
                 )
+            if layer.between_chunks is not None and layer.between_chunks >= layer.total:
+                notes.append(
+                    f"{key}.between_chunks: never acts, since total: {layer.total:g}s is over "
+                    f"first; write less than that"
+                )
         elif layer.kind == "budget" and (layer.at_limit, layer.reserve) == ("reject", "max"):
             notes += [
                 f"{key}.reserve: {kind} inside may be billed for more sends than the one "
@@ -111,7 +116,18 @@ LONGEST = {
     **dict.fromkeys(("per_1k_input", "per_output_token"), 5.0),
     **dict.fromkeys(("base", "error", "floor", "initial"), 100.0),
     **dict.fromkeys(
-        ("total", "first_token", "wait", "lookup", "max", "latency", "ttft", "overhead"), 1000.0
+        (
+            "total",
+            "first_token",
+            "between_chunks",
+            "wait",
+            "lookup",
+            "max",
+            "latency",
+            "ttft",
+            "overhead",
+        ),
+        1000.0,
     ),
     **dict.fromkeys(("ttl", "memory"), 3e6),
     **dict.fromkeys(

@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
     rest: for a streamed answer whose first token has arrived, what is still to come; None when the
     answer is complete.
     limit: of a call that was given up here (408), the limit of time that it reached ("total",
-    "first token"; "" where the layer does not name it).
+    "first token", "between chunks"; "" where the layer does not name it).
     """
 
     status: int
@@ -86,6 +86,7 @@ class Outcome(NamedTuple):
 CAUSES = {
     "hang": "hang",
     "truncated": "truncated",
+    "stalled": "stalled",
     "rate_limited": "rate limited",
     "too_large": "rate limited: too large",
     "overloaded": "overloaded",
@@ -123,6 +124,11 @@ class Rest:
         """A rest that comes through `work(self)`."""
         self._outer = Rest(lambda: work(self), self)
         return self._outer
+
+    @property
+    def source(self) -> Rest:
+        """The stream itself, inside all that wraps it."""
+        return self if self._inner is None else self._inner.source
 
     def then(self, told: Callable[[Outcome], None]) -> None:
         """Call `told` once with the final outcome, at once if it is there."""

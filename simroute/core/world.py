@@ -10,7 +10,7 @@ from statistics import NormalDist
 from typing import Annotated, Any, NamedTuple, Protocol
 
 from simroute.core.call import Call
-from simroute.core.outcome import Outcome
+from simroute.core.outcome import Outcome, Rest
 from simroute.core.params import Doc, Seconds, Share, Usd
 from simroute.core.target import Price, Target
 
@@ -102,6 +102,10 @@ class World(Protocol):
     ) -> Awaitable[Outcome]:
         """The outcome of `work`, or one of status 408 if it has not ended after `seconds`; then
         `work` is cancelled. `limit`: what reports call this limit (`Outcome.limit`)."""
+
+    def flowing(self, silence: float, rest: Rest, limit: str = "") -> Awaitable[Outcome]:
+        """The final outcome of a streamed answer, or one of status 408 when no token of it has come
+        for `silence` seconds; then it is cancelled. `limit` as in `within`."""
 
     def first(
         self, *works: Awaitable[Outcome], until: Callable[[Outcome], bool] = ...

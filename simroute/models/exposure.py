@@ -217,7 +217,9 @@ def rare_faults(scenario: spec.Scenario) -> list[FaultProcess]:
     faults = []
     for name, outage in scenario.outages.items():
         targets = affected_deployments(outage, scenario.deployments)
-        harmless = outage.error_share == 0 and outage.hang_share == 0 and outage.slow_down == 1
+        harmless = outage.slow_down == 1 and not (
+            outage.error_share or outage.hang_share or outage.stall_share
+        )
         if outage.start is None and outage.mean_between is not None and targets and not harmless:
             cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
             if scenario.horizon / cycle < OFTEN:

@@ -33,8 +33,10 @@ class Conditions:
 
     A call's coin (uniform in [0, 1)) falls first among the `errors` of fair weather, each with
     exactly its share; of the other calls `error_share` get `status`; of those that do not fail
-    `hang_share` hang. From `bad` on the call succeeds. Outages that overlap are independent: shares
-    combine as 1 - prod(1 - share), slow-downs multiply, the status is the heaviest's.
+    `hang_share` hang. From `bad` on the call succeeds. Of streams that succeed and are not cut,
+    `stall_share` stop after their first token; `stalled` do in fair weather. Outages that overlap
+    are independent: shares combine as 1 - prod(1 - share), slow-downs multiply, the status is the
+    heaviest's.
     """
 
     __slots__ = (
@@ -44,15 +46,21 @@ class Conditions:
         "hang_share",
         "outages",
         "slow_down",
+        "stall_share",
         "status",
     )
 
-    def __init__(self, errors: dict[int, float], outages: dict[str, spec.Outage]) -> None:
+    def __init__(
+        self, errors: dict[int, float], outages: dict[str, spec.Outage], stalled: float = 0.0
+    ) -> None:
         here = outages.values()
         self.outages = tuple(outages)
         self.slow_down = math.prod(outage.slow_down for outage in here)
         self.error_share = 1.0 - math.prod(1.0 - outage.error_share for outage in here)
         self.hang_share = 1.0 - math.prod(1.0 - outage.hang_share for outage in here)
+        self.stall_share = 1.0 - (1.0 - stalled) * math.prod(
+            1.0 - outage.stall_share for outage in here
+        )
         self.status = max(here, key=lambda outage: outage.error_share).status if outages else 503
         self._cuts = self._shares(errors)
         self.failure_share = self._cuts[-1][0]
@@ -92,8 +100,8 @@ class Timeline:
             (w.end, 0, w.name) for w in mine
         ]
         turns += [(when, place, "") for place, (when, _) in enumerate(steps or ())]
-        errors, step = deployment.errors, -1
-        self._edges, self._states = [0.0], [Conditions(errors, {})]
+        errors, stalled, step = deployment.errors, deployment.stalled, -1
+        self._edges, self._states = [0.0], [Conditions(errors, {}, stalled)]
         known: dict[tuple[int, tuple[str, ...]], Conditions] = {(step, ()): self._states[0]}
         here: set[str] = set()
         for when, begins, outage in sorted(turns):
@@ -104,7 +112,8 @@ class Timeline:
                 errors, step = steps[begins][1], id(steps[begins][1])
             names = tuple(name for name in outages if name in here)
             if (step, names) not in known:
-                known[step, names] = Conditions(errors, {name: outages[name] for name in names})
+                here_now = {name: outages[name] for name in names}
+                known[step, names] = Conditions(errors, here_now, stalled)
             self._turn(when, known[step, names])
 
     def at(self, t: float) -> tuple[Conditions, float]:

@@ -18,6 +18,7 @@ from simroute.models.workload import Block
 
 Rows = np.ndarray | slice
 ALL = slice(None)
+STALLED = attrgetter("stall_share")
 
 
 class Prospect(NamedTuple):
@@ -59,10 +60,16 @@ def foresee_calls(model: DeploymentModel, block: Block, n: int, rows: Rows = ALL
     first, decode = ttft * slow, decode * slow
     stop = seconds = first + decode
     ok, tokens = answers, asked.output_tokens
-    if model.spec.truncated:
-        cut = answers & asked.streamed & (u_truncation < model.spec.truncated)
-        stop = np.where(cut, first + decode * u_truncation / model.spec.truncated, seconds)
-        ok, tokens = answers & ~cut, _produced(asked, first, decode, stop)
+    truncated, stalled = model.spec.truncated, model.timeline.figures(asked.arrival, STALLED)
+    if truncated or stalled.any():
+        stalled = (1.0 - truncated) * stalled
+        is_cut = u_truncation < truncated
+        broken = answers & asked.streamed & (is_cut | (u_truncation - truncated < stalled))
+        place = np.where(is_cut, u_truncation, u_truncation - truncated)
+        among = np.where(is_cut, truncated, stalled)
+        share = decode * place / np.where(broken, among, 1.0)
+        stop = np.where(broken, first + share, seconds)
+        ok, tokens = answers & ~broken, _produced(asked, first, decode, stop)
     return Prospect(
         ok,
         first,

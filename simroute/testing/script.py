@@ -16,19 +16,20 @@ from simroute.models.weather import Weather
 from simroute.models.workload import Inputs
 from simroute.traces import Trace
 from simroute.worlds.sim import SimWorld
-from simroute.worlds.sim.attempt import Attempt
+from simroute.worlds.sim.attempt import STALLED, Attempt
 from simroute.worlds.sim.request import OpenBlock
 from simroute.worlds.sim.upstream import Upstream
 
 
 class Step(NamedTuple):
     """One answer: seconds until it is complete (or cut), status, Retry-After, seconds to the first
-    token of a streamed one."""
+    token of a streamed one, and to where it stalls: no token comes from there on."""
 
     seconds: float = 1.0
     status: int = 200
     retry_after: float | None = None
     first: float | None = None
+    stall: float | None = None
 
 
 Script = Mapping[str, Sequence[Step]]
@@ -84,6 +85,8 @@ class ScriptedUpstream(Upstream):
             attempt.error = "error"
             if streamed and step.first is not None:  # cut after its first token
                 attempt.first, attempt.decode = step.first, step.seconds - step.first
+                if step.stall is not None:
+                    attempt.error, attempt.stops = STALLED, step.stall
                 self.stream(attempt, 1.0)
 
 

@@ -307,3 +307,38 @@ def test_a_provider_that_a_request_forbids_never_sees_it():
             return answer.status, len(a.bodies)
 
     assert asyncio.run(asyncio.wait_for(main(), 20)) == (403, 0)
+
+
+@pytest.mark.parametrize("kept_alive", [False, True])
+def test_a_stream_that_says_nothing_more_ends_after_the_limit_between_chunks(kept_alive):
+    """Two tokens, then silence, or comments that keep the connection: neither is a token."""
+
+    async def stall(reader, writer):
+        writer.write(stream(chunk("one"), chunk("two"), ends=False))
+        for _ in range(30):
+            await asyncio.sleep(0.1)
+            if kept_alive:
+                writer.write(b"8\r\n: ping\n\n\r\n")
+            await writer.drain()
+
+    policy = {"timeout": {"total": "20s", "between_chunks": "0.3s"}}
+    (text, end), rows, _ = ask(stall, policy, streamed=True)
+    assert (text, end.status, end.error) == ("onetwo", 408, "timeout")
+    assert [row.status for row in rows] == [499]
+
+
+def test_a_slow_stream_goes_on_as_long_as_no_gap_reaches_the_limit():
+    """Nine tokens 0.3 s apart take longer than the limit of 2 s between two of them."""
+
+    async def drip(reader, writer):
+        head, *rest = (chunk("x") for _ in range(9))
+        writer.write(stream(head, ends=False))
+        for event in (*rest, chunk(finish="stop"), USAGE, DONE):
+            await asyncio.sleep(0.3)
+            writer.write(b"%x\r\n%s\r\n" % (len(event), event))
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+
+    policy = {"timeout": {"total": "20s", "between_chunks": "2s"}}
+    (text, error), rows, _ = ask(drip, policy, streamed=True)
+    assert (text, error, [row.status for row in rows]) == ("xxxxxxxxx", None, [200])

@@ -260,10 +260,15 @@ def test_hangs_and_broken_streams_and_requests_that_are_wrong_have_causes_of_the
     """Each in a run in which nothing else can happen."""
     outage = spec.Outage(deployment="a", start=0.0, end=300.0, error_share=0.0, hang_share=1.0)
     broken = {"a": replace(CLEAN["a"], truncated=1.0)}
+    stalled = {"a": replace(CLEAN["a"], stalled=1.0)}
+    silent = {"timeout": Timeout(total=500.0, between_chunks=5.0)}
+    streams = spec.Workload(rate=5.0, streamed=1.0)
     wrong = spec.Workload(rate=5.0, invalid={400: 0.5, 422: 0.5})
     for cause, (figures, rows) in {
         "hang": played({}, outages={"down": outage}),
         "truncated": played({}, broken, workload=spec.Workload(rate=5.0, streamed=1.0)),
+        "stalled": played({}, stalled, workload=streams),
+        "timed out here: between chunks": played(silent, stalled, workload=streams),
         "client error": played({}, workload=wrong),
     }.items():
         assert causes(figures.causes, FAILED) == {cause: len(rows["outcome"])}

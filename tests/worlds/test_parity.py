@@ -4,12 +4,13 @@ sequence of attempts."""
 import asyncio
 import copy
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simroute.core import Call, Judge, Outcome, Price, Rest, Target
+from simroute.core import Call, Judge, Outcome, Price, Target
 from simroute.policies.breaker import Breaker
 from simroute.policies.budget import Budget
 from simroute.policies.cache import Cache
@@ -22,6 +23,7 @@ from simroute.policies.timeout import Timeout
 from simroute.testing import clock
 from simroute.testing.script import Step, play
 from simroute.worlds.live import LiveRequest, LiveWorld, kernel
+from simroute.worlds.live.streams import HeardRest
 
 
 class Scripted:
@@ -42,7 +44,9 @@ class Scripted:
                 await asyncio.sleep(step.seconds - first)
                 return self.outcome(call, step)
 
-            return Outcome(200, call.target, rest=Rest(read_on))
+            now = asyncio.get_running_loop().time
+            heard = partial(last_token, now() - first, first, step, now)
+            return Outcome(200, call.target, rest=HeardRest(read_on, heard))
         await asyncio.sleep(step.seconds)
         return self.outcome(call, step)
 
@@ -57,6 +61,14 @@ class Scripted:
             output_tokens=100,
             answer="text",
         )
+
+
+def last_token(began, first, step, now):
+    """When the last of a stream's 100 tokens came, which follow the first at equal distances up to
+    the end, or to where it stalls."""
+    place = now() - began if step.stall is None else min(now() - began, step.stall)
+    gap = (step.seconds - first) / 100
+    return began + first + gap * int((place - first) / gap + 1e-6)
 
 
 async def accepts(call, outcome):
@@ -190,6 +202,26 @@ def test_any_stack_does_the_same_in_both_worlds(names, a, b, gaps, streamed):
     """Layers in any order over any script: the same attempts at the same times."""
     arrivals = [sum(gaps[: i + 1]) for i in range(len(gaps))]
     same({name: LAYERS[name] for name in names}, {"a": a, "b": b}, arrivals, streamed)
+
+
+@pytest.mark.parametrize("around", [None, "fallback", "breaker", "retry", "limit"])
+@pytest.mark.parametrize("silence", [0.4, 1.9])
+def test_a_limit_of_silence_is_the_same_in_both_worlds(silence, around):
+    """Streams that stall, that are slower than the limit, that go on, and that are cut."""
+    script = {
+        "a": [
+            Step(9.1, 504, first=0.7, stall=1.83),
+            Step(3.3, first=0.31),
+            Step(60.7, first=0.9),
+            Step(8.3, 502, first=0.7),
+            Step(30.3, 504, first=1.1, stall=1.1),
+        ],
+        "b": [Step(1.51, first=0.23)],
+    }
+    layers = {} if around is None else {around: LAYERS[around]}
+    layers |= {"timeout": Timeout(20.7, 5.1, between_chunks=silence)}
+    rows = same(layers, script, [0.0, 30.3, 61.1, 90.7, 120.3], streamed=True)
+    assert 499 in {row[4] for row in rows}
 
 
 def test_ties_go_to_the_reply_in_both_worlds():

@@ -45,7 +45,7 @@ def scenario_page(name: str, configuration: Configuration, text: str) -> pages.P
     yield from pages.table(heads, deployments)
     if scenario.outages:
         yield from pages.table(
-            ("outage", "where", "when", "errors", "slower", "hangs"),
+            ("outage", "where", "when", "errors", "slower", "hangs", "stalls"),
             [_outage(*each) for each in scenario.outages.items()],
         )
     yield from pages.title("The file")
@@ -193,6 +193,7 @@ def _outage(name: str, outage: spec.Outage) -> tuple[str, ...]:
         f"{_percent(outage.error_share)} with {outage.status}",
         f"{outage.slow_down:g} x",
         _percent(outage.hang_share),
+        _percent(outage.stall_share),
     )
 
 

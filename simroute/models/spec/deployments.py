@@ -200,6 +200,13 @@ class Deployment:
         default_factory=Clustered
     )
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
+    stalled: Annotated[
+        Share,
+        Doc(
+            "share of streamed answers that stop after the first token and never end by themselves "
+            "(until hang_limit), of those that are not cut"
+        ),
+    ] = 0.0
     quality: Annotated[
         Share | dict[TaskName, Share] | None,
         Doc(

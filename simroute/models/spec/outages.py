@@ -26,8 +26,9 @@ class Outage:
     and `end` or `mean_between` and `repair` say when: a scheduled outage is one case, random ones
     differ by replication and so give a forecast. `error_share` is answered with `status`, quickly;
     of the rest `hang_share` never answers and all else takes `slow_down` times as long. Errors cost
-    a retry or a fallback little, hangs and slowness as much as the timeout allows: the mix decides
-    which policy is best, more than the length does.
+    a retry or a fallback little, hangs and slowness as much as the timeout allows, and a stall
+    (`stall_share`) the answer itself, which nobody can repair after its first token: the mix
+    decides which policy is best, more than the length does.
     """
 
     provider: Annotated[Name | None, Doc("all deployments of this company")] = None
@@ -52,6 +53,13 @@ class Outage:
         float, Unit("factor"), Range(low=1), Doc("all times are multiplied by this")
     ] = 1.0
     hang_share: Annotated[Share, Doc("calls that never answer, among those that do not fail")] = 0.0
+    stall_share: Annotated[
+        Share,
+        Doc(
+            "streamed answers that begin and then stop, of those that are not cut; one that no "
+            "timeout ends breaks off after hang_limit, billed as far as it came"
+        ),
+    ] = 0.0
     per_year: Annotated[
         float | None,
         Unit("1/year"),

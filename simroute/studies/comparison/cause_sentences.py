@@ -19,7 +19,11 @@ sum."""
 MOST, FEWEST = 0.5, 0.1
 """A part (task, target) is named that has more than this share, and so much more of it than of all
 requests or sends."""
-WORDS = {"timed out here: total": "timed out here", "timed out here: first token": "no first token"}
+WORDS = {
+    "timed out here: total": "timed out here",
+    "timed out here: first token": "no first token",
+    "timed out here: between chunks": "no further token",
+}
 
 
 def failure_line(by: By, layers: Mapping[str, Any]) -> str | None:
@@ -88,8 +92,8 @@ def _clause(cause: str, where: _Where, layers: Mapping[str, Any], scenario: spec
     target = "a provider" if where.target is None else clean(where.target, 40)
     slo, word, limit = scenario.slo, cause.partition(": ")[2], _limits(cause, layers)
     if cause.startswith("timed out here"):
-        first = " for the first token" if word == "first token" else ""
-        return f"its {limit}{' ' if limit else ''}timeout{first} ends {where.of()}"
+        part = {"first token": " for the first token", "between chunks": " between chunks"}
+        return f"its {limit}{' ' if limit else ''}timeout{part.get(word, '')} ends {where.of()}"
     if cause.startswith("refused: "):
         return f"its {clean(word, 40)} refuses {where.of()}"
     if cause.startswith("provider "):
@@ -100,6 +104,7 @@ def _clause(cause: str, where: _Where, layers: Mapping[str, Any], scenario: spec
         "overloaded": f"the queue of {target} has no room for {where.of()}",
         "hang": f"{target} never answers {where.of()}",
         "truncated": f"{where.of('answers')} from {target} break off",
+        "stalled": f"{where.of('answers')} from {target} stop in the middle",
         "late: complete answer": f"{where.of()} are answered later than promised",
         "late: first token": f"{where.of()} have their first token later than promised",
         "client error": f"{where.of()} are refused for what they ask (client error)",
@@ -186,9 +191,11 @@ def _shares(figures: Mapping[str, Mapping[str, float | None]]) -> dict[str, floa
 
 def _limits(cause: str, layers: Mapping[str, Any]) -> str:
     """The limits of time of a policy's timeouts that may have ended a request: "8 s or 30 s"."""
-    key = {"timed out here: total": "total", "timed out here: first token": "first_token"}.get(
-        cause
-    )
+    key = {
+        "timed out here: total": "total",
+        "timed out here: first token": "first_token",
+        "timed out here: between chunks": "between_chunks",
+    }.get(cause)
     timeouts: Iterable[Any] = (each for each in layers.values() if isinstance(each, Timeout))
     values = {getattr(each, key) for each in timeouts} - {None} if key is not None else set()
     return " or ".join(duration(value) for value in sorted(values))

@@ -55,6 +55,8 @@ def _outage_event(window: Any, outage: spec.Outage) -> dict[str, Any]:
         what.append(f"answers take {outage.slow_down:g} times as long")
     if outage.hang_share:
         what.append(f"{outage.hang_share * 100:g} % of the others hang")
+    if outage.stall_share:
+        what.append(f"{outage.stall_share * 100:g} % of streamed answers stop in the middle")
     targets = list(window.targets)
     return _event("outage", window.name, window.start, window.end, targets, ", ".join(what))
 

@@ -36,7 +36,8 @@ def _traffic(scenario: spec.Scenario) -> Iterator[FactorLevels]:
 
 def _outages(scenario: spec.Scenario) -> Iterator[FactorLevels]:
     for name, outage in scenario.outages.items():
-        ranges = {"error_share": (0.0, 1.0), "hang_share": (0.0, 1.0), "slow_down": (1.0, INF)}
+        ranges = dict.fromkeys(("error_share", "hang_share", "stall_share"), (0.0, 1.0))
+        ranges["slow_down"] = (1.0, INF)
         if outage.mean_between is not None:
             ranges |= {"mean_between": (0.0, INF), "repair": (0.0, INF)}
         for key, (least, most) in ranges.items():

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 import aiohttp
 
-from simroute.core import Call, Outcome, Rest
+from simroute.core import Call, Outcome
 from simroute.worlds.live.answers import (
     Refusal,
     StreamFacts,
@@ -26,7 +27,7 @@ from simroute.worlds.live.answers import (
 )
 from simroute.worlds.live.connections import Endpoint, Pool
 from simroute.worlds.live.sse import Events
-from simroute.worlds.live.streams import Stream
+from simroute.worlds.live.streams import HeardRest, Stream
 
 MOST_BYTES, END_S = 10_000_000, 0.05
 CONNECTION = (aiohttp.ClientError, OSError, TimeoutError)
@@ -143,19 +144,21 @@ class Exchange:
             stream.end()
             self.close()
 
-        rest = Rest(read_on)
+        rest = HeardRest(read_on, lambda: reading.heard)
         rest.then(end)
         return Outcome(200, self._target, answer=stream, rest=rest)
 
 
 class Reading:
-    """A streamed response, event by event."""
+    """A streamed response, event by event. heard: as `HeardRest` has it; bytes without data, with
+    which some providers keep a connection, are no token."""
 
     def __init__(self, response: aiohttp.ClientResponse, request: Any) -> None:
         self.stream = Stream(StreamFacts(), request.is_kept)
         self._pieces = response.content.iter_any()
         self._events, self._tells_usage = Events(), request.wants_usage
-        self._size = 0
+        self._size, self._now = 0, asyncio.get_running_loop().time
+        self.heard = self._now()
 
     async def until_first_token(self) -> None:
         async for piece in self._pieces:
@@ -173,7 +176,10 @@ class Reading:
                 self._take(piece)
                 if self.stream.facts.done:
                     break
-                await self.stream.room()
+                if self.stream.is_full:
+                    self.heard = math.inf
+                    await self.stream.room()
+                    self.heard = self._now()
         with suppress(TimeoutError):  # nothing is read of what follows [DONE], but its end:
             async with asyncio.timeout(END_S):  # then the connection can be used again
                 async for _ in self._pieces:
@@ -184,7 +190,9 @@ class Reading:
         for raw, data in self._events.feed(piece):
             if facts.done:
                 return
-            chunk = facts.read(data) if data else None
+            chunk = None
+            if data:
+                chunk, self.heard = facts.read(data), self._now()
             put(raw, raw if self._tells_usage else without_usage(raw, chunk))
 
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
-from simroute.core import Outcome
+from simroute.core import Outcome, Rest
 
 
 class LiveGate:
@@ -43,8 +43,14 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-async def within(seconds: float, work: Awaitable[Outcome], limit: str = "") -> Outcome:
-    """Returns the outcome of `work`, or status 408 with this `limit` after `seconds`.
+async def within(
+    seconds: float,
+    work: Awaitable[Outcome],
+    limit: str = "",
+    heard: Callable[[], float] | None = None,
+) -> Outcome:
+    """Returns the outcome of `work`, or status 408 with this `limit` after `seconds`; with `heard`,
+    so many seconds after the last moment that it tells (infinite: the clock stands).
 
     Cancels its own task at the deadline and catches that cancellation, as asyncio.timeout does. A
     loop may offer `call_late`, a timer that fires after the replies of the same instant.
@@ -57,12 +63,20 @@ async def within(seconds: float, work: Awaitable[Outcome], limit: str = "") -> O
     assert task is not None
     before, expired = task.cancelling(), False
 
+    def due() -> float:
+        last = math.inf if heard is None else heard()
+        return (last if last < math.inf else loop.time()) + seconds
+
     def expire() -> None:
         nonlocal expired
+        if heard is not None and due() > loop.time():
+            timers[:] = [at(due(), expire)]
+            return
         expired = True
         task.cancel()
 
-    timer = getattr(loop, "call_late", loop.call_at)(loop.time() + seconds, expire)
+    at = getattr(loop, "call_late", loop.call_at)
+    timers = [at(due(), expire)]
     try:
         return await work
     except asyncio.CancelledError:
@@ -70,7 +84,12 @@ async def within(seconds: float, work: Awaitable[Outcome], limit: str = "") -> O
             return Outcome(408, error="timeout", limit=limit)
         raise
     finally:
-        timer.cancel()
+        timers[0].cancel()
+
+
+async def flowing(silence: float, rest: Rest, limit: str = "") -> Outcome:
+    heard = getattr(rest.source, "heard", None)  # other transports than ours may not tell
+    return await (rest if heard is None else within(silence, rest, limit, heard))
 
 
 async def first(

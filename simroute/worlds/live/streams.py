@@ -4,14 +4,26 @@ the caller reads."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+from simroute.core import Outcome, Rest
 from simroute.worlds.live.answers import StreamFacts
 
 MOST_WAITING = 64 * 1024
 """Bytes that wait for a slow reader."""
 MOST_KEPT = 10_000_000
 """Bytes of an answer that may be asked for again."""
+
+
+class HeardRest(Rest):
+    """The rest of a streamed answer that knows when its last token came. heard: the loop's seconds;
+    infinite while the reader is slow, and the provider has to wait for it."""
+
+    __slots__ = ("heard",)
+
+    def __init__(self, work: Callable[[], Awaitable[Outcome]], heard: Callable[[], float]) -> None:
+        super().__init__(work)
+        self.heard = heard
 
 
 class Stream:
@@ -45,9 +57,14 @@ class Stream:
 
     async def room(self) -> None:
         """Waits until the reader has taken enough."""
-        while self._waiting > MOST_WAITING and not self._ended:
+        while self.is_full:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the reader is slower than the provider."""
+        return self._waiting > MOST_WAITING and not self._ended
 
     def end(self) -> None:
         """Nothing more will come."""

@@ -108,10 +108,11 @@ class LiveRequest:
 class View:
     """The live world as one layer of one replica sees it (`core.World`)."""
 
-    now, sleep, within, first = (
+    now, sleep, within, flowing, first = (
         staticmethod(kernel.now),
         staticmethod(kernel.sleep),
         staticmethod(kernel.within),
+        staticmethod(kernel.flowing),
         staticmethod(kernel.first),
     )
     gate = kernel.LiveGate

@@ -39,6 +39,7 @@ class Attempt(Service):
     seconds: float  # to its end
     first: float  # to the first token
     decode: float  # from the first token to the last; negative: there will be no answer
+    stops: float  # of a stream that stalls: to its last token
     quality: float
     card: RateCard  # what it costs: the price when it began
     turn: Wake | None  # of a streamed call in the line: it begins, and `awaited` is known
@@ -192,13 +193,24 @@ class Attempt(Service):
     def produced(self, now: float) -> int:
         """How many of the answer's tokens there are by `now`, or when it was cut."""
         tokens = self.request.block.output_tokens[self.request.i]
-        now = min(now, self.began + self.seconds)
+        now = min(now, self.began + (self.stops if self.error == STALLED else self.seconds))
         # summed as the end was: rounding must not take a token away
         if now >= self.began + (self.first + self.decode):
             return tokens
         # no time per token: all come with the first
         share = (now - self.began - self.first) / self.decode if self.decode else 0.0
         return int(tokens * max(0.0, share))
+
+    def silent_at(self, silence: float) -> float:
+        """When for the first time no token of a stream has come for so many seconds. The first is
+        there at `first`, the others follow at equal distances."""
+        first, tokens = self.began + self.first, self.request.block.output_tokens[self.request.i]
+        gap = self.decode / max(tokens, 1)
+        if gap > silence:
+            return first + silence
+        if self.error != STALLED:
+            return math.inf
+        return first + gap * self.produced(self.began + self.stops) + silence
 
     def _bill(self, tokens_out: int) -> tuple[int, int, int]:
         """Charges the request for so many tokens of the answer; returns (input tokens, output
@@ -251,3 +263,4 @@ class Attempt(Service):
 
 END: Callbacks = (Attempt.end,)
 NOTHING = 0, 0, 0  # a bill
+STALLED = "stalled"  # the error of a stream that stops after its first token, and does not end

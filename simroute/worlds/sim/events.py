@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -53,6 +54,11 @@ class Scheduled:
     __slots__ = ()
 
     due: float
+
+    def silent_at(self, silence: float) -> float:
+        """When for the first time nothing of it will have come for so many seconds; infinite if
+        that never happens."""
+        return math.inf
 
 
 class Service(Wake):

@@ -19,7 +19,7 @@ from typing import Any
 from simpy import Environment
 from simpy.events import NORMAL
 
-from simroute.core import Cancelled, Outcome
+from simroute.core import Cancelled, Outcome, Rest
 from simroute.worlds.sim.events import Callbacks, Scheduled, Service, Wake
 
 LATE = NORMAL + 1  # deadlines: after every reply of the same instant
@@ -239,6 +239,11 @@ class Kernel:
             return Outcome(408, error="timeout", limit=limit)
         finally:
             deadline.live = False
+
+    def flowing(self, silence: float, rest: Rest, limit: str = "") -> Awaitable[Outcome]:
+        source: Any = rest.source
+        moment = source.silent_at(silence) if isinstance(source, Scheduled) else math.inf
+        return self.within(max(0.0, moment - self.env._now), rest, limit)
 
     async def first(
         self, *works: Awaitable[Outcome], until: Callable[[Outcome], bool] | None = None

@@ -8,7 +8,8 @@ from types import coroutine
 from typing import Any
 
 from simroute.core import Outcome, Rest
-from simroute.worlds.sim.events import Scheduled, Service
+from simroute.worlds.sim.attempt import Attempt
+from simroute.worlds.sim.events import Scheduled
 from simroute.worlds.sim.kernel import reached_limit
 
 
@@ -18,10 +19,13 @@ class StreamRest(Rest, Scheduled):
 
     __slots__ = ("attempt", "due")
 
-    def __init__(self, attempt: Service, due: float) -> None:
+    def __init__(self, attempt: Attempt, due: float) -> None:
         work: Any = partial(_wait, attempt)
         super().__init__(work)
         self.attempt, self.due = attempt, due
+
+    def silent_at(self, silence: float) -> float:
+        return self.attempt.silent_at(silence)
 
     def _end(self, outcome: Outcome) -> None:
         if self.outcome is None and outcome.status == 499:  # nobody reads it any more
@@ -30,7 +34,7 @@ class StreamRest(Rest, Scheduled):
 
 
 @coroutine
-def _wait(attempt: Service) -> Generator[Any, Any, Outcome]:
+def _wait(attempt: Attempt) -> Generator[Any, Any, Outcome]:
     try:
         outcome: Outcome = yield attempt
     except BaseException as cut:  # nobody reads on

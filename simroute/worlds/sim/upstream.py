@@ -12,7 +12,7 @@ from simpy.events import NORMAL
 
 from simroute.core import Outcome
 from simroute.ledger import Ledger
-from simroute.worlds.sim.attempt import Attempt
+from simroute.worlds.sim.attempt import STALLED, Attempt
 from simroute.worlds.sim.events import Wake
 from simroute.worlds.sim.kernel import Kernel
 from simroute.worlds.sim.request import OpenBlock
@@ -64,6 +64,7 @@ class Upstream:
         self.conditions, fair = self.model.conditions(now)
         self.card, listed = self.model.tariff.at(now)
         self.until = min(fair, listed)
+        self.breaks = bool(self.truncated or self.conditions.stall_share)
 
     def admit(self, attempt: Attempt, now: float) -> None:
         """Where slots or rates are limited: refuses a call, begins it, or has it wait."""
@@ -147,7 +148,7 @@ class Upstream:
             attempt.decode = rest = decode[i] * conditions.slow_down
             attempt.seconds = first + rest
             if request.streamed:
-                self.stream(attempt, float(u_truncation[i]) if self.truncated else 1.0)
+                self.stream(attempt, float(u_truncation[i]) if self.breaks else 1.0)
         kernel, end = self.kernel, now + attempt.seconds
         if attempt.awaited is None:
             attempt.due = end
@@ -168,11 +169,16 @@ class Upstream:
 
     def stream(self, attempt: Attempt, cut: float) -> None:
         """The first token comes as an outcome of its own, with the rest behind it; `cut` below
-        `truncated` ends the answer early."""
+        `truncated` ends the answer early, and in the next `stall_share` of the others it stops."""
         truncated = self.truncated
+        stalled = (1.0 - truncated) * self.conditions.stall_share
         if cut < truncated:
             attempt.status, attempt.error = 502, "truncated"
             attempt.seconds = attempt.first + attempt.decode * cut / truncated
+        elif cut - truncated < stalled:
+            attempt.status, attempt.error = 504, STALLED
+            attempt.stops = attempt.first + attempt.decode * (cut - truncated) / stalled
+            attempt.seconds = max(attempt.stops, self._hang_limit)
         if attempt.abandoned:  # while it was in the line: it runs on, and nobody reads it
             return
         request, end = attempt.request, attempt.began + attempt.seconds

@@ -35,7 +35,8 @@ class View:
     def __init__(self, world: SimWorld, layer: str, replica: int) -> None:
         kernel = world.kernel
         self.now, self.sleep, self.gate = kernel.now, kernel.sleep, kernel.gate
-        self.within, self.first, self.takes = kernel.within, kernel.first, kernel.sleep
+        self.within, self.flowing, self.first = kernel.within, kernel.flowing, kernel.first
+        self.takes = kernel.sleep
         self.targets: Callable[[], Mapping[str, Target]] = lambda: world.targets
         senses = world.senses
         self.price, self.spent, self.unbilled, self.period = (

@@ -151,6 +151,10 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
             for name in ("claude-sonnet", "gpt-4o", "gemini-flash")
         ]
         words += [
+            "scenario.outages.morning.stall_share=0.3",
+            "scenario.deployments.gpt-4o.stalled=0.1",
+        ]
+        words += [
             "scenario.workload.burstiness={cv: 1.5, peak: 4}",
             "scenario.workload.tasks.chat.correlation=0.5",
         ]
