@@ -22,6 +22,7 @@ from simroute.models import burstiness, error_spells, spec
 from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.faults import affected_deployments, check_outages, resolve_time
 from simroute.models.lengths import quantile_table
+from simroute.models.limits import has_rates
 from simroute.models.prices import resolve_prices
 from simroute.models.spikes import check_spike
 from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights
@@ -71,6 +72,7 @@ def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) 
     calendar = workload_calendar(scenario.workload) if unread.files else run_calendar(scenario)
     for name, deployment in scenario.deployments.items():
         _check_deployment(check, ("deployments", name), deployment, calendar)
+    _check_accounts(check)
     _check_traffic(check, scenario.workload)
     _check_weights(check, scenario.workload)
     for name, task in scenario.workload.tasks.items():
@@ -131,6 +133,23 @@ def _check_deployment(
             (*key, "outcomes"),
             "is required beside workload.outcomes: the column that holds this model's answers",
         )
+
+
+def _check_accounts(check: _ScenarioCheck) -> None:
+    """Rates that deployments share, under names that both sides have."""
+    accounts, deployments = check.scenario.accounts, check.scenario.deployments
+    for name, deployment in deployments.items():
+        if deployment.account is not None and deployment.account not in accounts:
+            text = f"there are no accounts.{deployment.account}"
+            text += f"; {nearest(deployment.account, accounts)}" if accounts else ", nor others"
+            check.refuse(("deployments", name, "account"), text, ("accounts",))
+    used = {deployment.account for deployment in deployments.values()}
+    for name, shared in accounts.items():
+        if name not in used:
+            text = f"no deployment has account: {name}, so it limits nothing"
+            check.refuse(("accounts", name), text, ("deployments",))
+        elif not has_rates(shared):
+            check.refuse(("accounts", name), "limits nothing; give a rate, such as rpm: 1000")
 
 
 def _check_columns(check: _ScenarioCheck, key: KeyPath, deployment: spec.Deployment) -> None:

@@ -38,6 +38,7 @@ SECTIONS = (
     "horizon",
     "workload",
     "deployments",
+    "accounts",
     "outages",
     "budget",
     "slo",

@@ -89,6 +89,7 @@ CAUSES = {
     "stalled": "stalled",
     "rate_limited": "rate limited",
     "too_large": "rate limited: too large",
+    "insufficient_quota": "quota used up",
     "overloaded": "overloaded",
     "invalid": "client error",
 }

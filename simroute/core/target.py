@@ -49,7 +49,8 @@ class Target(NamedTuple):
     """A deployment: one model at one provider. `family` groups siblings (claude, gpt, gemini, llama
     …).
 
-    rpm, tpm: the provider's limits a minute, None where there is none.
+    rpm, tpm: the provider's limits a minute, None where there is none. window: seconds over which
+    it counts requests.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Target(NamedTuple):
     family: str
     rpm: float | None = None
     tpm: float | None = None
+    window: float = 60.0
 
 
 FIRST, CHEAPEST, OTHER_COMPANY, SAME_FAMILY = ROLES = (

@@ -52,6 +52,22 @@ class Bucket:
         """Give back what was reserved and not used, or owe what was used beyond it."""
         self._change(now, reserved - used)
 
+    def spend(self, now: float, amount: float) -> None:
+        """Use `amount`, whether it is there or not."""
+        self._change(now, -amount)
+
+    def refund(self, then: float, now: float, amount: float) -> None:
+        """Give back what was taken at `then`."""
+        self._change(now, amount)
+
+    def refuse(self, now: float, amount: float) -> None:
+        """A call that did not fit takes what there is."""
+        self._change(now, -min(amount, max(0.0, self.level(now))))
+
+    def reset(self, now: float) -> float:
+        """Seconds until all of it is there again."""
+        return self.wait(now, self.capacity)
+
     def _change(self, now: float, by: float) -> None:
         self._level = min(self.capacity, self.level(now) + by)
         self._at = max(self._at, now)

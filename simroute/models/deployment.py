@@ -13,7 +13,7 @@ from simroute.models.billing import Tariff
 from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.faults import Timeline
 from simroute.models.latency import ServiceTimes
-from simroute.models.limits import RateLimit
+from simroute.models.limits import Grant, RateLimit, has_rates
 from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
 from simroute.models.workload import Block
@@ -59,7 +59,7 @@ class DrawArrays(NamedTuple):
 @dataclass(eq=False)
 class DeploymentModel:
     """The weather at one target. conditions(t): what holds at `t` seconds, and until when; limits:
-    None without any; is_graded: as of its `answers`."""
+    None without any; account: rates that it shares; is_graded: as of its `answers`."""
 
     target: Target
     spec: spec.Deployment
@@ -68,11 +68,12 @@ class DeploymentModel:
     times: ServiceTimes
     answers: Answers
     streams: Streams
+    account: Grant | None = None
 
     def __post_init__(self) -> None:
-        limits = self.spec.limits
-        has_limits = limits.rpm is not None or limits.tpm is not None
-        self.limits = RateLimit(limits) if has_limits else None
+        limits, account = self.spec.limits, self.account
+        limited = has_rates(limits) or account is not None
+        self.limits = RateLimit(limits, account) if limited else None
         self.conditions = self.timeline.at
         self.is_graded = self.answers.is_graded
 

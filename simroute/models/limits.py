@@ -1,36 +1,204 @@
-"""What a provider grants: requests and tokens a minute, refilled continuously, both or nothing."""
+"""What a provider grants while a run lasts: rates of requests and tokens, refilled as it counts
+them, all of them or nothing; and a quota that ends it."""
 
 from __future__ import annotations
 
-from simroute.gauges.bucket import DualLimit
+import math
+from typing import NamedTuple, Protocol
+
+from simroute.gauges.bucket import Bucket
+from simroute.gauges.windows import FixedWindow, SlidingLog
 from simroute.models import spec
+
+DAY = 86_400.0
+REQUESTS, TOKENS, INPUT, OUTPUT = range(4)
+AXES = {
+    "rpm": (REQUESTS, "requests"),
+    "tpm": (TOKENS, "tokens"),
+    "itpm": (INPUT, "input-tokens"),
+    "otpm": (OUTPUT, "output-tokens"),
+    "rpd": (REQUESTS, "requests"),
+    "tpd": (TOKENS, "tokens"),
+}
+"""Axis -> what of a call it counts, and what providers' headers call it."""
+
+
+class Meter(Protocol):
+    """One axis: see `gauges.bucket.Bucket` and `gauges.windows`."""
+
+    capacity: float
+
+    def level(self, now: float) -> float: ...
+    def wait(self, now: float, amount: float) -> float: ...
+    def spend(self, now: float, amount: float) -> None: ...
+    def refund(self, then: float, now: float, amount: float) -> None: ...
+    def refuse(self, now: float, amount: float) -> None: ...
+    def reset(self, now: float) -> float: ...
+
+
+class Tokens(NamedTuple):
+    """Of a call: input, the output if it is answered, the most that it allows, and how much of the
+    input the provider reads from its cache."""
+
+    input: int
+    output: int
+    max_output: int
+    cached: int = 0
+
+
+class Grant:
+    """The rates of one `spec.RateLimits`, and what is left of them. It may be shared by several
+    deployments."""
+
+    def __init__(self, limits: spec.RateLimits) -> None:
+        self.limits = limits
+        self.billed = 0.0
+        self.quota = math.inf if limits.quota is None else limits.quota
+        self.hint = limits.retry_after_factor if limits.retry_after == "exact" else None
+        self._meters: list[tuple[Meter, int, str]] = []
+        for axis, (counted, word) in AXES.items():
+            rate = getattr(limits, axis)
+            if rate is not None:
+                self._meters.append((_meter(limits, axis, rate), counted, word))
+
+    def amounts(self, tokens: Tokens) -> tuple[float, float, float, float]:
+        """What the call is charged when it is let in, by what axes count."""
+        charge = self.limits.charge
+        output = {"estimate": tokens.output, "generated": 0}.get(charge, tokens.max_output)
+        read = tokens.cached if self.limits.cached == "free" else 0
+        asked = tokens.input - read
+        return 1.0, float(asked + output), float(asked), float(output)
+
+    def wait(self, now: float, amounts: tuple[float, ...]) -> float:
+        """Seconds until so much fits; infinite if it never can."""
+        longest = 0.0
+        for meter, counted, _ in self._meters:
+            wait = meter.wait(now, amounts[counted])
+            if wait > longest:
+                longest = wait
+        return longest
+
+    def spend(self, now: float, amounts: tuple[float, ...]) -> None:
+        """Charge what has been let in."""
+        for meter, counted, _ in self._meters:
+            meter.spend(now, amounts[counted])
+
+    def refuse(self, now: float, amounts: tuple[float, ...]) -> None:
+        """A call was refused, which may count as well."""
+        if self.limits.counts == "all":
+            for meter, counted, _ in self._meters:
+                meter.refuse(now, amounts[counted])
+
+    def end(self, then: float, now: float, tokens: Tokens, answered: bool) -> None:
+        """A call that was let in at `then` has ended with `tokens.output`: charge what was
+        generated, give back what was not used."""
+        if not answered and self.limits.counts == "answered":
+            self._give_back(then, now, self.amounts(tokens))
+        elif self.limits.charge == "generated":
+            made = float(tokens.output)
+            for meter, counted, _ in self._meters:
+                if counted in (TOKENS, OUTPUT):
+                    meter.spend(now, made)
+        elif self.limits.charge == "correct":
+            unused = float(tokens.max_output - tokens.output)
+            self._give_back(then, now, (0.0, unused, 0.0, unused))
+
+    def _give_back(self, then: float, now: float, amounts: tuple[float, ...]) -> None:
+        for meter, counted, _ in self._meters:
+            meter.refund(then, now, amounts[counted])
+
+    def left(self, now: float) -> dict[str, tuple[float, float, float]]:
+        """As `RateLimit.left`; of two axes with one name, that of which less is left."""
+        told: dict[str, tuple[float, float, float]] = {}
+        for meter, _, word in self._meters:
+            level = meter.level(now)
+            if word not in told or level < told[word][1]:
+                told[word] = meter.capacity, level, meter.reset(now)
+        return told
 
 
 class RateLimit:
-    """RPM and TPM of one deployment.
+    """What one deployment may be sent: limits of its own, and those of its account.
 
-    Retry-After is exact: (used + requested - limit) / (limit / 60), as in real 429 messages.
+    Retry-After is exact, (used + requested - limit) / (limit / 60) as in real 429 messages, unless
+    the limits say otherwise.
     """
 
-    def __init__(self, limits: spec.Limits) -> None:
-        self._limit = DualLimit(limits.rpm, limits.tpm)
-        self._charge = limits.charge
+    def __init__(self, limits: spec.RateLimits, account: Grant | None = None) -> None:
+        self._grants = [Grant(limits)] if has_rates(limits) else []
+        self._grants += [account] if account is not None else []
+        self.settles = any(
+            grant.limits.charge in ("correct", "generated") or grant.limits.counts == "answered"
+            for grant in self._grants
+        )
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether a quota of money is spent."""
+        return any(grant.billed >= grant.quota for grant in self._grants)
 
     def take(
-        self, now: float, input_tokens: int, output_tokens: int, max_output_tokens: int
+        self,
+        now: float,
+        input_tokens: int,
+        output_tokens: int,
+        max_output_tokens: int,
+        cached_tokens: int = 0,
     ) -> float | None:
         """None if the call may pass (and is charged), else the seconds until it may: infinite if it
-        is charged more than a minute grants."""
-        charged = {"reserve": max_output_tokens, "estimate": output_tokens, "generated": 0}
-        wait = self._limit.take(now, float(input_tokens + charged[self._charge]))
+        is charged more than a window grants."""
+        tokens = Tokens(input_tokens, output_tokens, max_output_tokens, cached_tokens)
+        asked = [(grant, grant.amounts(tokens)) for grant in self._grants]
+        wait = max(grant.wait(now, amounts) for grant, amounts in asked)
+        for grant, amounts in asked:
+            if wait == 0:
+                grant.spend(now, amounts)
+            else:
+                grant.refuse(now, amounts)
         return wait if wait > 0 else None
 
-    def charge_output(self, now: float, output_tokens: int) -> None:
-        """Charge the output once it is there, where the provider does so."""
-        if self._charge == "generated":
-            self._limit.settle(now, 0.0, float(output_tokens))
+    def retry_after(self, wait: float) -> float | None:
+        """What a 429 says where `wait` seconds are true."""
+        hints = [grant.hint for grant in self._grants]
+        return None if None in hints else wait * max(hint for hint in hints if hint is not None)
+
+    def end(self, then: float, now: float, tokens: Tokens, answered: bool) -> None:
+        """As `Grant.end`; only needed where it `settles`."""
+        for grant in self._grants:
+            grant.end(then, now, tokens, answered)
+
+    def bill(self, usd: float) -> None:
+        """A call has been billed, which uses up a quota."""
+        for grant in self._grants:
+            grant.billed += usd
 
     def left(self, now: float) -> dict[str, tuple[float, float, float]]:
-        """By "requests" and "tokens": what a minute grants, what is left now, and seconds until all
-        of it is there again."""
-        return self._limit.left(now)
+        """By "requests", "tokens", "input-tokens" and "output-tokens", where they are limited: how
+        much may be used at once, what is left of it now, and seconds until all of it is there."""
+        told: dict[str, tuple[float, float, float]] = {}
+        for grant in self._grants:
+            for word, facts in grant.left(now).items():
+                if word not in told or facts[1] < told[word][1]:
+                    told[word] = facts
+        return told
+
+
+def has_rates(limits: spec.RateLimits) -> bool:
+    """Whether they limit anything but calls in flight."""
+    return limits.quota is not None or any(getattr(limits, axis) is not None for axis in AXES)
+
+
+def _meter(limits: spec.RateLimits, axis: str, rate: float) -> Meter:
+    """A window's worth of a rate. One that grants less than one request still holds one, so that it
+    fills in the end."""
+    if axis in ("rpd", "tpd"):
+        period, window = DAY, DAY
+    else:
+        period = 60.0
+        window = limits.window if axis == "rpm" else limits.token_window
+    capacity = rate if window == period else rate * window / period
+    if axis in ("rpm", "rpd"):
+        capacity = max(1.0, capacity)
+    if limits.refill == "continuous":
+        return Bucket(capacity, rate / period)
+    return (FixedWindow if limits.refill == "fixed" else SlidingLog)(capacity, window)

@@ -15,6 +15,7 @@ from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.error_spells import draw_error_steps
 from simroute.models.faults import Timeline, draw_outages
 from simroute.models.latency import LognormalTimes, ServiceTimes
+from simroute.models.limits import Grant
 from simroute.models.playback import Partition
 from simroute.models.prices import resolve_prices
 from simroute.models.quality import AnswerCopula, MeasuredAnswers, accuracy
@@ -63,6 +64,7 @@ class Weather:
             [] if trace is None else self._own_names(trace.targets, trace.fallback_chains)
         )
         self.windows = draw_outages(scenario, self.streams, self.horizon)
+        self._grants = {name: Grant(shared) for name, shared in scenario.accounts.items()}
         self.deployments = {
             name: self._build_deployment(name, deployment)
             for name, deployment in scenario.deployments.items()
@@ -107,13 +109,14 @@ class Weather:
             times = self._empirical(name, deployment.recorded)
             errors = times.error_steps(self.horizon)
         return DeploymentModel(
-            as_target(name, deployment),
+            as_target(name, deployment, self.scenario.accounts),
             deployment,
             Timeline(name, deployment, self.windows, self.scenario.outages, errors),
             Tariff(resolve_prices(deployment, self.horizon, self.calendar)),
             times,
             self._answers(name, deployment),
             self.streams,
+            self._grants.get(deployment.account or ""),
         )
 
     def _answers(self, name: str, deployment: spec.Deployment) -> Answers:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Annotated
 
 from simroute.core import Call, Gate, Outcome, Request, Send, World, layer
-from simroute.core.params import Doc, PerMinute, Range, Seconds, Unit
+from simroute.core.params import Doc, Period, PerMinute, Range, Seconds, Unit
 from simroute.gauges.bucket import Bucket
 from simroute.gauges.latency import Recent
 
@@ -17,8 +17,11 @@ class Meters:
     """Requests and tokens a minute of one target, both or nothing, and the line of those who wait
     for them."""
 
-    def __init__(self, rpm: float | None, tpm: float | None) -> None:
-        self.requests = Bucket(max(1.0, rpm), rpm / 60) if rpm is not None else None
+    def __init__(self, rpm: float | None, tpm: float | None, window: float = 60.0) -> None:
+        self.requests = None
+        if rpm is not None:
+            at_once = rpm if window == 60.0 else rpm * window / 60
+            self.requests = Bucket(max(1.0, at_once), rpm / 60)
         self.tokens = Bucket(max(1.0, tpm), tpm / 60) if tpm is not None else None
         self.output = Recent(3600.0)
         self.shut_until = 0.0
@@ -106,6 +109,10 @@ class Limit:
     tpm: Annotated[
         PerMinute | None, Doc("tokens a minute for each target; default: what the target grants")
     ] = None
+    window: Annotated[
+        Period | None,
+        Doc("as much of rpm at once as is granted in so long; default: as the target counts"),
+    ] = None
     wait: Annotated[Seconds, Doc("at most so long for room")] = 5.0
     headroom: Annotated[
         float, Unit("share"), Range(0, 0.99), Doc("share of the limit that is left unused")
@@ -153,7 +160,8 @@ class Limit:
                 for own, granted in ((self.rpm, known.rpm), (self.tpm, known.tpm))
             )
             left = 1.0 - self.headroom
-            self._meters[target] = Meters(rpm and rpm * left, tpm and tpm * left)
+            window = known.window if self.window is None else self.window
+            self._meters[target] = Meters(rpm and rpm * left, tpm and tpm * left, window)
         return self._meters[target]
 
     def _settle(self, meters: Meters, reserved: int, world: World, outcome: Outcome) -> None:

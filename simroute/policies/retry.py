@@ -10,6 +10,9 @@ from simroute.core.params import Doc, Period, Positive, Rate, Seconds, Share, St
 from simroute.gauges.backoff import Backoff
 from simroute.gauges.retry_budget import RetryBudgetState
 
+QUOTA = "insufficient_quota"
+"""A 429 that waiting does not help."""
+
 
 @dataclass(frozen=True)
 class RetryBudget:
@@ -27,7 +30,8 @@ class Retry:
     """Sends a failed call again to the same target, after a pause; Retry-After lengthens the pause,
     or ends it all if it is too long.
 
-    What a layer further in refused is not tried again: it would only be refused again. Nor are
+    What a layer further in refused is not tried again: it would only be refused again. Nor is a 429
+    for a quota that is used up (error insufficient_quota), whose Retry-After none knows. Nor are
     pings, nor the trials of a breaker that wants single sends (its `trial: send`).
 
     Example:
@@ -83,6 +87,8 @@ class Retry:
         pause = 0.0
         for attempt in range(1, 1 if call.once else self.attempts):
             if outcome.ok or outcome.by or outcome.status not in self.statuses:
+                break
+            if outcome.error == QUOTA:
                 break
             asked = (
                 outcome.retry_after if self.retry_after and outcome.retry_after is not None else 0.0

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simroute.gauges.bucket import Bucket, DualLimit
-from simroute.testing.conformance.limiters import SlidingLog
+from simroute.gauges.windows import SlidingLog
 
 
 def test_the_wait_is_the_one_that_providers_state(shared):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simroute.models import spec
-from simroute.models.limits import RateLimit
+from simroute.models.limits import RateLimit, Tokens
 
 
 def messages(shared: Path) -> list[dict[str, str]]:
@@ -92,7 +92,7 @@ def test_generated_tokens_are_charged_when_they_are_there() -> None:
     """As Anthropic's output tokens: the debt of 50 lowers what is left to 850."""
     gate = RateLimit(spec.Limits(tpm=1000, charge="generated"))
     assert gate.take(0.0, 100, 50, 500) is None
-    gate.charge_output(0.0, 50)
+    gate.end(0.0, 0.0, Tokens(100, 50, 500), answered=True)
     assert gate.take(0.0, 851, 0, 0) == pytest.approx(0.06)
     assert gate.take(0.0, 850, 0, 0) is None
 

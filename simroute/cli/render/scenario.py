@@ -10,6 +10,7 @@ from simroute.cli.terminal import escaped
 from simroute.config.configuration import Configuration
 from simroute.models import spec
 from simroute.models.expected_traffic import ExpectedTraffic
+from simroute.models.limit_notes import SHORT, describe_limits
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import (
@@ -164,11 +165,9 @@ def _users(load: spec.Workload) -> str:
 def _deployment(
     deployment: spec.Deployment, scenario: spec.Scenario, price: str
 ) -> tuple[str, ...]:
-    latency, limits = deployment.latency, deployment.limits
+    latency = deployment.latency
     qualities = known_accuracies(deployment.quality, scenario.workload.tasks)
     speed = f", {1 / latency.per_output_token:.0f}/s" if latency.per_output_token else ""
-    bounds = {"rpm": limits.rpm, "tpm": limits.tpm, "at a time": limits.concurrency}
-    texts = [f"{value:,.10g} {unit}" for unit, value in bounds.items() if value is not None]
     return (
         f"{deployment.provider}, {deployment.model}",
         price,
@@ -176,7 +175,7 @@ def _deployment(
         _percent(sum(deployment.errors.values())),
         ", ".join(f"{task} {_percent(share)}".strip() for task, share in qualities.items())
         or "not known",
-        ", ".join(texts) or "none",
+        ", ".join(describe_limits(deployment, scenario, SHORT)) or "none",
     )
 
 

@@ -5,12 +5,11 @@ from simroute.models.spec.callers import Spike
 from simroute.models.spec.deployments import (
     Clustered,
     Deployment,
-    Latency,
-    Limits,
     PriceList,
     PriceStep,
-    Slow,
 )
+from simroute.models.spec.latency import Latency, Slow
+from simroute.models.spec.limits import Limits, RateLimits
 from simroute.models.spec.outages import Outage
 from simroute.models.spec.promise import IN_TIME, Budget, Slo, TaskSlo
 from simroute.models.spec.scenario import Gateway, Scenario
@@ -38,6 +37,7 @@ __all__ = [
     "PriceList",
     "PriceStep",
     "Profile",
+    "RateLimits",
     "ReadOptions",
     "Repeats",
     "Scenario",

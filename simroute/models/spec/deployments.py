@@ -3,93 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated
 
 from simroute.core.params import (
-    Count,
     Doc,
     Factor,
     Name,
     Period,
-    PerMinute,
-    Positive,
     Range,
-    Seconds,
     Share,
     TaskName,
     Unit,
     When,
 )
-from simroute.models.spec.kinds import Correlation, ErrorStatus, Sigma
+from simroute.models.spec.kinds import ErrorStatus
+from simroute.models.spec.latency import Latency
+from simroute.models.spec.limits import Limits
 
 UsdPerMillion = Annotated[float, Unit("USD/1M tokens"), Range(low=0)]
-
-
-@dataclass(frozen=True)
-class Slow:
-    """Some calls are slow for no visible reason: the second part of a mixture of two lognormals."""
-
-    share: Annotated[Share, Doc("calls that are slow")] = 0.0
-    factor: Annotated[
-        Factor, Doc("their median time to the first token over that of the others")
-    ] = 3.0
-    sigma: Annotated[Sigma, Doc("spread of their time to the first token")] = 0.35
-    token_factor: Annotated[
-        Factor, Doc("their median time per output token over that of the others")
-    ] = 1.0
-    token_sigma: Annotated[Sigma, Doc("spread of their time per output token")] = 0.2
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Median time to the first token (base + per input token), then a median time for each output
-    token; lognormal around both.
-
-    `floor` is added to the time to the first token (a shifted lognormal), `slow` makes it a mixture
-    of two.
-    """
-
-    base: Annotated[Seconds, Doc("median time to the first token of an empty prompt")] = 0.6
-    per_1k_input: Annotated[Seconds, Doc("added to it for each 1,000 input tokens")] = 0.1
-    per_output_token: Annotated[Seconds, Doc("median time for each token after the first")] = 0.012
-    sigma: Annotated[Sigma, Doc("of the time to first token")] = 0.35
-    token_sigma: Annotated[Sigma, Doc("of the time per output token, one draw an answer")] = 0.2
-    error: Annotated[Seconds, Doc("median time until an error is answered")] = 0.3
-    floor: Annotated[Seconds, Doc("added to each time to first token: no answer is faster")] = 0.0
-    correlation: Annotated[
-        Correlation, Doc("of the two times; 1: a call that is slow to begin is as slow to go on")
-    ] = 0.0
-    slow: Annotated[Slow, Doc("calls that are slow for no visible reason")] = field(
-        default_factory=Slow
-    )
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the provider grants: requests and tokens a minute, refilled continuously, and calls in
-    flight.
-
-    A call that waits for a slot meets the outages, errors, slowness and price of the moment when it
-    gets it, not of the moment when it was sent.
-    """
-
-    rpm: Annotated[PerMinute | None, Doc("requests a minute; further ones get 429")] = None
-    tpm: Annotated[
-        PerMinute | None,
-        Doc(
-            "tokens a minute; further ones get 429, and a call that is charged more than all of "
-            "them always (error too_large)"
-        ),
-    ] = None
-    charge: Annotated[
-        Literal["reserve", "estimate", "generated"],
-        Doc(
-            "tokens charged at once: input + max_output_tokens; input + true output; input, the "
-            "output when generated"
-        ),
-    ] = "estimate"
-    concurrency: Annotated[Positive | None, Doc("calls at a time")] = None
-    queue: Annotated[Count, Doc("calls that may wait for a slot; further ones get 503")] = 0
 
 
 @dataclass(frozen=True)
@@ -193,6 +124,10 @@ class Deployment:
         default_factory=Latency
     )
     limits: Annotated[Limits, Doc("what the provider grants")] = field(default_factory=Limits)
+    account: Annotated[
+        Name | None,
+        Doc("one of `accounts`, whose rates it shares with others, besides limits of its own"),
+    ] = None
     errors: Annotated[
         dict[ErrorStatus, Share], Doc("share of calls answered with a status in fair weather")
     ] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from simroute.core.params import Doc, Name, Period, Positive, Seconds, Unit
 from simroute.models.spec.deployments import Deployment
+from simroute.models.spec.limits import RateLimits
 from simroute.models.spec.outages import Outage
 from simroute.models.spec.promise import Budget, Slo
 from simroute.models.spec.workload import Workload
@@ -40,6 +41,9 @@ class Scenario:
         Period, Doc("how long requests arrive; what is under way then still ends")
     ] = 3600.0
     workload: Annotated[Workload, Doc("who asks what, and when")] = field(default_factory=Workload)
+    accounts: Annotated[
+        dict[Name, RateLimits], Doc("rates that deployments with this `account` share")
+    ] = field(default_factory=dict)
     outages: Annotated[dict[Name, Outage], Doc("when providers fail, and how")] = field(
         default_factory=dict
     )

@@ -31,6 +31,7 @@ from simroute.experiment.run import build_context, build_weather
 from simroute.ledger import OUTCOMES
 from simroute.metrics import Fold
 from simroute.models import spec
+from simroute.models.limits import has_rates
 from simroute.models.prospects import Prospect, foresee_calls
 from simroute.models.weather import Weather
 from simroute.models.workload import Block
@@ -113,9 +114,9 @@ class Decision(NamedTuple):
 
 def is_exact(scenario: spec.Scenario) -> bool:
     """Whether no deployment limits what may be sent to it."""
-    limits = [deployment.limits for deployment in scenario.deployments.values()]
     return all(
-        limit.rpm is None and limit.tpm is None and limit.concurrency is None for limit in limits
+        not has_rates(each.limits) and each.limits.concurrency is None and each.account is None
+        for each in scenario.deployments.values()
     )
 
 

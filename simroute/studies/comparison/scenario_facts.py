@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simroute.config import reference, schema
 from simroute.models import spec
+from simroute.models.limit_notes import LONG, describe_limits
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import streamed_share
@@ -176,31 +177,22 @@ def _repeat_rows(repeats: spec.Repeats) -> list[list[str]]:
 
 def deployment_rows(weather: Any) -> list[dict[str, Any]]:
     """A row for each deployment, with units in the keys."""
-    tasks = weather.scenario.workload.tasks
     prices = describe_prices(weather.scenario, weather.calendar)
     return [
-        _deployment_row(name, model.spec, prices[name], tasks)
+        _deployment_row(name, model.spec, prices[name], weather.scenario)
         for name, model in weather.deployments.items()
     ]
 
 
 def _deployment_row(
-    name: str, deployment: spec.Deployment, price: str, tasks: Any
+    name: str, deployment: spec.Deployment, price: str, scenario: spec.Scenario
 ) -> dict[str, Any]:
     latency = deployment.latency
-    limits = [
-        f"{value:,.0f} {unit}"
-        for value, unit in (
-            (deployment.limits.rpm, "requests/min"),
-            (deployment.limits.tpm, "tokens/min"),
-            (deployment.limits.concurrency, "at once"),
-        )
-        if value is not None
-    ]
+    limits = describe_limits(deployment, scenario, LONG)
     errors = [f"{share * 100:g} % {status}" for status, share in deployment.errors.items()]
     grades = [
         f"{task} {share * 100:g} %".strip()
-        for task, share in known_accuracies(deployment.quality, tasks).items()
+        for task, share in known_accuracies(deployment.quality, scenario.workload.tasks).items()
     ]
     return {
         "deployment": name,

@@ -2,29 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
-
-class SlidingLog:
-    """At most `limit` in any `window` seconds, counted exactly."""
-
-    def __init__(self, limit: int, window: float) -> None:
-        self.limit, self.window = limit, window
-        self._taken: deque[float] = deque()
-
-    def wait(self, now: float) -> float:
-        """Seconds until one more fits; 0 if it does."""
-        while self._taken and self._taken[0] + self.window <= now:
-            self._taken.popleft()
-        return 0.0 if len(self._taken) < self.limit else self._taken[0] + self.window - now
-
-    def take(self, now: float) -> bool:
-        """Take one, if it fits."""
-        if self.wait(now) > 0:
-            return False
-        self._taken.append(now)
-        return True
-
 
 class Throttle:
     """Retries while more than half of `most` tokens are left: a failure takes one, a success gives

@@ -9,7 +9,8 @@ from typing import Any
 from simroute.gauges.backoff import Backoff
 from simroute.gauges.bucket import Bucket, DualLimit
 from simroute.gauges.retry_budget import RetryBudgetState
-from simroute.testing.conformance.limiters import SlidingLog, Throttle
+from simroute.gauges.windows import SlidingLog
+from simroute.testing.conformance.limiters import Throttle
 from simroute.testing.conformance.verdict import (
     Config,
     Differs,

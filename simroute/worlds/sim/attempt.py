@@ -130,13 +130,13 @@ class Attempt(Service):
             upstream.leave(self, now)
         tokens_in, tokens_out = block.input_tokens[i], block.output_tokens[i]
         cached = block.cached_tokens[i]
-        if upstream.limits is not None:
-            upstream.limits.charge_output(now, tokens_out)
         if block is upstream.billed and self.card is upstream.billed_at:
             nano = upstream.bills[i]
         else:
             nano = self.card.bill(tokens_in, tokens_out, cached, block.written_tokens[i])
         request.nano += nano
+        if upstream.limits is not None:
+            upstream.settle(self, now, tokens_out, nano)
         request.served = self
         graded = upstream.graded[block.task[i]]
         if not graded:
@@ -215,11 +215,9 @@ class Attempt(Service):
     def _bill(self, tokens_out: int) -> tuple[int, int, int]:
         """Charges the request for so many tokens of the answer; returns (input tokens, output
         tokens, nano-USD)."""
-        request, limits = self.request, self.upstream.limits
+        request = self.request
         block, i = request.block, request.i
         tokens_in = block.input_tokens[i]
-        if limits is not None:
-            limits.charge_output(self.upstream.kernel.env._now, tokens_out)
         nano = self.card.bill(
             tokens_in, tokens_out, block.cached_tokens[i], block.written_tokens[i]
         )
@@ -231,6 +229,9 @@ class Attempt(Service):
         request, upstream = self.request, self.upstream
         retry_after, abandoned, now = self.retry_after, self.abandoned, upstream.kernel.env._now
         error, ledger = "abandoned" if abandoned else self.error, upstream.ledger
+        # not if it was refused
+        if upstream.limits is not None and (self.began >= 0 or self.due == math.inf):
+            upstream.settle(self, now, tokens_out, nano)
         ledger.details[len(ledger.attempts)] = pack_detail(
             self.left if abandoned else now,
             499 if abandoned else self.status,

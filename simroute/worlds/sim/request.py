@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simroute.core import Outcome, Rest
 from simroute.ledger import CACHED, OUTCOMES
+from simroute.models.limits import Tokens
 from simroute.worlds.sim.kernel import Task
 from simroute.worlds.sim.rows import REQUEST_ROW, emit_requests
 
@@ -176,6 +177,17 @@ class SimRequest(Task):
     def output_tokens(self) -> int:
         """Of a whole answer; no layer knows it beforehand."""
         return self.block.output_tokens[self.i]
+
+    @property
+    def tokens(self) -> Tokens:
+        """What rate limits count."""
+        block, i = self.block, self.i
+        return Tokens(
+            block.input_tokens[i],
+            block.output_tokens[i],
+            self.max_output_tokens,
+            block.cached_tokens[i],
+        )
 
     @property
     def max_output_tokens(self) -> int:

@@ -69,15 +69,16 @@ class Upstream:
     def admit(self, attempt: Attempt, now: float) -> None:
         """Where slots or rates are limited: refuses a call, begins it, or has it wait."""
         slots, limits, request = self.slots, self.limits, attempt.request
-        tokens = request.input_tokens, request.output_tokens, request.max_output_tokens
         full = slots is not None and self.busy >= slots
         if full and len(self.waiting) >= self.room:
             self._refuse(attempt, 503, "overloaded", None)
-        elif limits is not None and (wait := limits.take(now, *tokens)) is not None:
+        elif limits is not None and limits.is_used_up:
+            self._refuse(attempt, 429, "insufficient_quota", None)
+        elif limits is not None and (wait := limits.take(now, *request.tokens)) is not None:
             if wait == math.inf:
                 self._refuse(attempt, 429, "too_large", None)
             else:
-                self._refuse(attempt, 429, "rate_limited", wait)
+                self._refuse(attempt, 429, "rate_limited", limits.retry_after(wait))
         elif full:
             attempt.due = math.inf
             attempt.turn = Wake() if request.streamed else None
@@ -121,6 +122,17 @@ class Upstream:
             if following.turn is not None:
                 self.kernel.schedule(following.turn, now)
             self.begin(following, now)
+
+    def settle(self, attempt: Attempt, now: float, tokens_out: int, nano: int) -> None:
+        """A call that was let in has ended: what it used of the limits."""
+        limits, request = self.limits, attempt.request
+        assert limits is not None
+        if limits.settles:
+            used = request.tokens._replace(output=tokens_out)
+            answered = attempt.status == 200 and attempt.decode >= 0
+            limits.end(attempt.start_s, now, used, answered)
+        if nano:
+            limits.bill(nano / 1e9)
 
     def _refuse(self, attempt: Attempt, status: int, error: str, retry_after: float | None) -> None:
         attempt.status, attempt.error, attempt.retry_after = status, error, retry_after
