@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 
 class Ticket:
@@ -59,6 +60,25 @@ class SpendMeter:
     def spent(self) -> float:
         """USD that count now."""
         return self._nano / 1e9
+
+
+class SharedMeter(Protocol):
+    """A meter that lasts, and in which others count as well: it has to be asked, and its answer
+    awaited. What is given up meanwhile is not counted."""
+
+    @property
+    def spent(self) -> float:
+        """USD that count, as far as is known without asking."""
+
+    def turn(self, slot: float, oldest: float) -> None: ...
+
+    async def look(self) -> None:
+        """Ask what counts now."""
+
+    async def reserve(self, usd: float, limit: float) -> Ticket | None:
+        """Count an estimate if it stays within `limit` (inf: in any case)."""
+
+    def settle(self, ticket: Ticket, usd: float) -> Ticket: ...
 
 
 def nano_up(usd: float) -> int:

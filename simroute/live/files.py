@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simroute.config import yaml_reader
+from simroute.config import catalogue, yaml_reader
+from simroute.config.loading import build_layers, load_layers
 from simroute.config.yaml_reader import Document
 from simroute.errors import InputError
 from simroute.streams import refusal
@@ -37,3 +38,14 @@ def read_entries(source: str | Path | Mapping[str, Any], kind: str) -> Document:
     if not isinstance(document.data, dict) or not document.data:
         raise InputError(f"{document.file}: at least one {kind} is needed, by name")
     return document
+
+
+def read_layers(policy: str | Path | Mapping[str, Any]) -> dict[str, Any]:
+    """The layers of a policy by name, by path, or as a mapping: layers themselves, or what YAML
+    would say. Raises InputError with every mistake."""
+    if not isinstance(policy, Mapping):
+        check_regular(catalogue.find("policies", str(policy)), str(policy))
+        return load_layers(str(policy))
+    own = {name: layer for name, layer in policy.items() if hasattr(layer, "kind")}
+    written = build_layers({name: said for name, said in policy.items() if name not in own})
+    return {name: own.get(name) or written[name] for name in policy if name in own | written}

@@ -13,18 +13,17 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from simroute.config import catalogue
-from simroute.config.loading import build_layers, load_layers
 from simroute.core import Call, Outcome, Rest
 from simroute.errors import InputError
 from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
 from simroute.live.bodies import read_request
 from simroute.live.deployments import Fleet, read_fleet
-from simroute.live.files import check_regular
+from simroute.live.files import read_layers
 from simroute.live.forms import body_of, events_of
 from simroute.live.inert import inert_layers
+from simroute.live.ledgers import open_ledger
 from simroute.live.meanings import Embedder, Meanings, notes
-from simroute.live.money import DurableMeter, Ledger
+from simroute.live.money import DurableMeter
 from simroute.worlds.live import LiveRequest, LiveWorld, Row
 from simroute.worlds.live.http import OpenAI
 from simroute.worlds.live.streams import Stream
@@ -75,10 +74,10 @@ class Gateway:
     of a list of texts that returns a vector for each, for semantic caches; embedder_price: USD for
     a million tokens of them. rows, requests, events:
     called with each attempt, each request, and each event of a layer. clock: seconds since 1970,
-    for budgets that follow a calendar. state: a file (SQLite) in which budgets count, so that they
-    outlive the gateway and are shared with others on this machine. abandoned: "stops" if providers
-    bill nothing more once a call is given up. Raises InputError with every mistake of policy and
-    deployments.
+    for budgets that follow a calendar. state: a file (SQLite) or redis://HOST:PORT/DB in which
+    budgets count, so that they outlive the gateway and are shared with others. abandoned: "stops"
+    if providers bill nothing more once a call is given up. Raises InputError with every mistake of
+    policy and deployments; on entering, where the state cannot be used.
     """
 
     def __init__(
@@ -98,7 +97,7 @@ class Gateway:
         state: str | Path | None = None,
         abandoned: str = "runs_on",
     ) -> None:
-        self.ledger = None if state is None else Ledger(Path(state))
+        self.ledger = None if state is None else open_ledger(state)
         self._policy, self._deployments, self._transport = policy, deployments, transport
         self._requests = requests
         self._meanings = Meanings(embedder, embedder_price)
@@ -114,6 +113,8 @@ class Gateway:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closed = False
         self.serving = self._build(None)
+        if self.ledger is not None:
+            self.ledger.tell = self._tell_ledger
 
     def _build(self, old: Serving | None) -> Serving:
         """Reads policy and deployments; a layer that is as before keeps its state, and a target
@@ -186,7 +187,20 @@ class Gateway:
         """Calls under way."""
         return len(self._tasks)
 
+    def _tell_ledger(self) -> None:
+        assert self.ledger is not None
+        event = "state_failed" if self.ledger.fails else "state_back"
+        self.serving.world.emit("world", 0, event, state=self.ledger.name)
+
+    async def look(self) -> None:
+        """Asks what budgets that are shared have spent."""
+        for layer in self.serving.layers.values():
+            if hasattr(layer, "look"):
+                await layer.look()
+
     async def __aenter__(self) -> Gateway:
+        if self.ledger is not None:
+            await self.ledger.open()
         self.serving.world.start()
         return self
 
@@ -212,7 +226,7 @@ class Gateway:
                 await asyncio.wait(late, timeout=1.0)
         await self.serving.retire()
         if self.ledger is not None:
-            self.ledger.close()
+            await self.ledger.close()
 
     # -- calls -------------------------------------------------------------------------------------
 
@@ -375,14 +389,3 @@ class Opened:
 
 async def _await(rest: Rest) -> Outcome:
     return await rest
-
-
-def read_layers(policy: str | Path | Mapping[str, Any]) -> dict[str, Any]:
-    """The layers of a policy by name, by path, or as a mapping: layers themselves, or what YAML
-    would say. Raises InputError with every mistake."""
-    if not isinstance(policy, Mapping):
-        check_regular(catalogue.find("policies", str(policy)), str(policy))
-        return load_layers(str(policy))
-    own = {name: layer for name, layer in policy.items() if hasattr(layer, "kind")}
-    written = build_layers({name: said for name, said in policy.items() if name not in own})
-    return {name: own.get(name) or written[name] for name in policy if name in own | written}

@@ -65,7 +65,9 @@ class Metrics:
         self._line = Gauge("simroute_target_line", "Calls in line", ("target",), registry=registry)
         self._lost = Gauge("simroute_log_rows_lost", "Rows that no log has", registry=registry)
         self._reloads = Gauge("simroute_reload_errors", "Reloads that failed", registry=registry)
-        self._feature_of: dict[int, str] = {}
+        self._state = Gauge(
+            "simroute_state_failures", "Times that budgets could not be counted", registry=registry
+        )
 
     def add_attempt(self, row: Row) -> None:
         self._attempts.labels(row.target, str(row.status)).inc()
@@ -93,12 +95,18 @@ class Metrics:
         return feature
 
     def text(
-        self, in_flight: int, pools: Mapping[str, Any], lost: int, reload_errors: int
+        self,
+        in_flight: int,
+        pools: Mapping[str, Any],
+        lost: int,
+        reload_errors: int,
+        state_failures: int = 0,
     ) -> bytes:
         """The page. pools: connections by target, each with `slots`."""
         self._in_flight.set(in_flight)
         self._lost.set(lost)
         self._reloads.set(reload_errors)
+        self._state.set(state_failures)
         for name, pool in pools.items():
             self._busy.labels(name).set(pool.slots.busy)
             self._line.labels(name).set(pool.slots.waiting)

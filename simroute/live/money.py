@@ -1,117 +1,138 @@
-"""Spend that outlives the gateway, and that processes of one machine share to the nano-dollar."""
+"""Spend that outlives the gateway, and that others share to the nano-dollar: a meter over a
+ledger. Where a ledger stands, `ledgers.py` and `redis_ledger.py` say."""
 
 from __future__ import annotations
 
+import asyncio
 import math
-import sqlite3
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from simroute.errors import InputError
-from simroute.gauges.meter import SpendMeter, Ticket, nano_up
-from simroute.live.files import check_regular
+from simroute.gauges.meter import Ticket, nano_up
 
-VERSION = 1
-PATIENCE_S, PATIENCE_AT_START_S = 0.05, 10.0
-"""Seconds to wait for another process that writes, which takes some microseconds; and at the start,
-when nobody else waits."""
-TABLE = (
-    "CREATE TABLE IF NOT EXISTS spend "
-    "(scope TEXT, period INTEGER, nano INTEGER NOT NULL, PRIMARY KEY (scope, period)) WITHOUT ROWID"
-)
-ADD = (
-    "INSERT INTO spend VALUES (?, ?, ?) "
-    "ON CONFLICT (scope, period) DO UPDATE SET nano = nano + excluded.nano"
-)
-SUM = "SELECT coalesce(sum(nano), 0) FROM spend WHERE scope = ? AND period >= ?"
+STEPS = 100
+"""A rolling window is kept in so many steps; what was spent counts until its step is over."""
+
+
+class LedgerFailed(Exception):
+    """A ledger was not asked, gave no answer in time, or an error."""
 
 
 class Ledger:
-    """A file of spend by scope and period. failures: how often it could not be written or read.
-    Raises InputError for a file that is none."""
+    """What has been spent, in nano-dollars, by scope and period (a second since 1970). The three
+    operations raise LedgerFailed.
 
-    def __init__(self, path: Path) -> None:
-        self.failures = 0
-        check_regular(path, f"--state: {path}")
+    name: where it stands, without credentials. fresh_s: how old what was seen of it may be, where
+    no decision of money hangs on it. failures: how often it failed; fails: whether it did the last
+    time. tell: called when that changes.
+    """
+
+    fresh_s = 0.0
+
+    def __init__(self, name: str) -> None:
+        self.name, self.failures, self.fails = name, 0, False
+        self.tell: Callable[[], None] = lambda: None
+
+    async def open(self) -> None:
+        """Raises InputError where it cannot be used."""
+
+    async def look(self, scope: str, oldest: int) -> int:
+        """What has been spent in periods from `oldest` on."""
+        raise NotImplementedError
+
+    async def reserve(
+        self, scope: str, period: int, oldest: int, nano: int, most: int | None
+    ) -> tuple[bool, int]:
+        """Counts `nano` if no more than `most` is spent then (None: in any case). Returns whether
+        it did, and what is spent. One that nobody waits for any more is given back."""
+        raise NotImplementedError
+
+    def settle(self, scope: str, period: int, nano: int) -> None:
+        """Adds to what was counted in a period; less than zero takes away."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """Ends its connections when all is written."""
+
+    @contextmanager
+    def _asked(self, *errors: type[BaseException]) -> Iterator[None]:
+        """An operation; what it raises is noted, and told the first time."""
         try:
-            self.base = sqlite3.connect(path, timeout=PATIENCE_AT_START_S, isolation_level=None)
-            self.base.execute("PRAGMA journal_mode = WAL")
-            self.base.execute("PRAGMA synchronous = NORMAL")
-            version = self.base.execute("PRAGMA user_version").fetchone()[0]
-            if version not in (0, VERSION):
-                raise InputError(
-                    f"--state: {path} is of version {version}, this simroute writes {VERSION}; "
-                    "update it, or name another file"
-                )
-            self.base.execute(TABLE)
-            if version != VERSION:
-                self.base.execute(f"PRAGMA user_version = {VERSION}")
-            self.base.execute(f"PRAGMA busy_timeout = {round(1000 * PATIENCE_S)}")
-        except sqlite3.Error as error:
-            raise InputError(f"--state: {path} cannot be used ({error})") from None
+            yield
+        except errors:
+            self.failures += 1
+            self._note(True)
+            raise LedgerFailed from None
+        self._note(False)
 
-    def close(self) -> None:
-        self.base.close()
+    def _note(self, fails: bool) -> None:
+        if self.fails != fails:
+            self.fails = fails
+            self.tell()
 
 
-class DurableMeter(SpendMeter):
-    """A meter whose slots stand in a ledger.
+class DurableMeter:
+    """A meter whose slots stand in a ledger (`gauges.meter.SharedMeter`).
 
     A reservation is written before it is used and settled after, so that one of a process that was
     killed stays spent: it errs towards caution. epoch: seconds since 1970 at second 0 of the
-    world's clock. Where the ledger fails, nothing fits, and all else goes on uncounted.
+    world's clock. Where the ledger fails, nothing fits that must, and all else goes on: it counts
+    here until the ledger is there again.
     """
 
     def __init__(self, ledger: Ledger, scope: str, epoch: Callable[[], float]) -> None:
-        super().__init__()
         self._ledger, self._scope, self._epoch = ledger, scope, epoch
-        self._period = self._oldest = 0
+        self._slot, self._seen = -math.inf, -math.inf
+        self._period = self._oldest = self._nano = 0
 
     def turn(self, slot: float, oldest: float) -> None:
+        """It is now `slot`; what was spent in slots before `oldest` counts no more."""
         if slot == self._slot:
             return
         self._slot, epoch = slot, self._epoch()
-        self._period, self._oldest = round(slot + epoch), round(oldest + epoch)
-        self._do("DELETE FROM spend WHERE scope = ? AND period < ?", self._scope, self._oldest)
+        period, self._oldest = round(slot + epoch), round(oldest + epoch)
+        step = max(1, (period - self._oldest) // STEPS)
+        period = -(-period // step) * step
+        if self._oldest > self._period:
+            self._nano = 0
+        if period != self._period:
+            self._period, self._seen = period, -math.inf
 
-    def reserve(self, usd: float) -> Ticket:
-        nano = nano_up(usd)
-        self._do(ADD, self._scope, self._period, nano)
-        return Ticket(self._period, nano)
-
-    def reserve_within(self, usd: float, limit: float) -> Ticket | None:
-        base = self._ledger.base
+    async def look(self) -> None:
+        """Sees what has been spent."""
+        now = asyncio.get_running_loop().time()
+        if now - self._seen < self._ledger.fresh_s:
+            return
         try:
-            base.execute("BEGIN IMMEDIATE")  # nobody else writes between look and entry
-            spent = base.execute(SUM, (self._scope, self._oldest)).fetchone()[0]
-            fits = spent + nano_up(usd) <= round(limit * 1e9)
-            ticket = self.reserve(usd) if fits else None
-            base.execute("COMMIT")
-        except sqlite3.Error:
-            self._ledger.failures += 1
-            with suppress(sqlite3.Error):
-                base.execute("ROLLBACK")
-            return None
-        return ticket
+            self._nano = await self._ledger.look(self._scope, self._oldest)
+        except LedgerFailed:
+            return
+        self._seen = now
+
+    async def reserve(self, usd: float, limit: float) -> Ticket | None:
+        """Counts an estimate, if all stays within `limit` (inf: in any case); else None."""
+        nano = nano_up(usd)
+        most = None if limit == math.inf else round(limit * 1e9)
+        period, oldest = self._period, self._oldest
+        try:
+            fits, spent = await self._ledger.reserve(self._scope, period, oldest, nano, most)
+        except LedgerFailed:
+            return Ticket(period, 0) if most is None else None
+        if period == self._period:
+            self._nano, self._seen = spent, asyncio.get_running_loop().time()
+        return Ticket(period, nano) if fits else None
 
     def settle(self, ticket: Ticket, usd: float) -> Ticket:
+        """As that of `SpendMeter`."""
         corrects = Ticket(ticket.slot, round(usd * 1e9))
-        if ticket.is_open and ticket.slot >= self._oldest and corrects.nano != ticket.nano:
-            self._do(ADD, self._scope, int(ticket.slot), corrects.nano - ticket.nano)
+        more = corrects.nano - ticket.nano
+        if ticket.is_open and ticket.slot >= self._oldest and more:
+            self._ledger.settle(self._scope, int(ticket.slot), more)
+            self._nano += more
         corrects.is_open, ticket.is_open = ticket.is_open, False
         return corrects
 
     @property
     def spent(self) -> float:
-        rows = self._do(SUM, self._scope, self._oldest)
-        return math.inf if rows is None else rows[0][0] / 1e9
-
-    def _do(self, statement: str, *values: Any) -> list[Any] | None:
-        """The rows of a statement, None where the ledger fails."""
-        try:
-            return self._ledger.base.execute(statement, values).fetchall()
-        except (sqlite3.Error, OverflowError):
-            self._ledger.failures += 1
-            return None
+        """USD that count, as seen lately, and what was settled since."""
+        return self._nano / 1e9

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -175,12 +174,21 @@ class Server:
         return web.json_response({"status": "ok"})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """GET /ready: calls are taken; what is wrong with the files since they changed."""
+        """GET /ready: calls are taken; what is wrong with the files since they changed, and whether
+        budgets can be counted."""
         ready = not self.gateway.is_closed
-        return web.json_response(
-            {"status": "ready" if ready else "closing", "not_reloaded": [*self.not_reloaded]},
-            status=200 if ready else 503,
-        )
+        told = {"status": "ready" if ready else "closing", "not_reloaded": [*self.not_reloaded]}
+        return web.json_response({**told, **self._state()}, status=200 if ready else 503)
+
+    def _state(self) -> dict[str, Any]:
+        ledger = self.gateway.ledger
+        if ledger is None:
+            return {"state": None, "state_fails": False, "state_failures": 0}
+        return {
+            "state": ledger.name,
+            "state_fails": ledger.fails,
+            "state_failures": ledger.failures,
+        }
 
     def watch_attempt(self, row: Row) -> None:
         """A sink of the gateway's rows."""
@@ -205,15 +213,18 @@ class Server:
         """GET /metrics: for Prometheus."""
         lost = 0 if self.log is None else self.log.lost
         pools = getattr(self.gateway.serving.transport, "pools", {})
-        text = self.metrics.text(self.gateway.in_flight, pools, lost, self.reload_errors)
+        failures = self._state()["state_failures"]
+        text = self.metrics.text(self.gateway.in_flight, pools, lost, self.reload_errors, failures)
         return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def status(self, request: web.Request) -> web.Response:
         """GET /status."""
+        await self.gateway.look()
         return web.json_response(self._told())
 
     async def page(self, request: web.Request) -> web.Response:
         """GET /: the same as a page; with ?tables its tables alone."""
+        await self.gateway.look()
         told = self._told()
         text = tables(told) if "tables" in request.query else page(told)
         return web.Response(text=text, content_type="text/html", headers=PAGE_HEADERS)
@@ -222,7 +233,7 @@ class Server:
         serving = self.gateway.serving
         now = asyncio.get_running_loop().time()
         budgets = {
-            name: {"spent_usd": known(layer.spent_usd), "usd": layer.usd}
+            name: {"spent_usd": layer.spent_usd, "usd": layer.usd}
             for name, layer in serving.layers.items()
             if hasattr(layer, "spent_usd")
         }
@@ -233,7 +244,7 @@ class Server:
             "in_flight": self.gateway.in_flight,
             "not_reloaded": [*self.not_reloaded],
             "budgets": budgets,
-            "state_failures": ledger.failures if (ledger := self.gateway.ledger) else 0,
+            **self._state(),
             **self.recent.told(now, serving.fleet.targets),
         }
 
@@ -265,8 +276,3 @@ async def errors_in_json(request: web.Request, handler: Handler) -> web.StreamRe
         raise
     except Exception as error:  # a mistake of ours, told without a word of what was asked
         return failed(500, f"the gateway failed ({type(error).__name__})", "internal")
-
-
-def known(usd: float) -> float | None:
-    """An amount, None where the ledger cannot tell it."""
-    return usd if math.isfinite(usd) else None

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from simroute.config import catalogue
 from simroute.config.scalars import DURATION, PART, SECONDS
@@ -20,6 +20,10 @@ from simroute.sockets import Listener, is_loopback, parse_listen, until_stopped
 
 SIZE = re.compile(r"([0-9]{1,9})(kB|KB|MB|GB|B)?")
 SIZES = {"B": 1, None: 1, "kB": 1000, "KB": 1000, "MB": 1_000_000, "GB": 1_000_000_000}
+STATE_LINES = {
+    "state_failed": "fails; budgets with at_limit: reject refuse, the others count on their own",
+    "state_back": "is there again",
+}
 
 
 class Settings(NamedTuple):
@@ -33,7 +37,7 @@ class Settings(NamedTuple):
     max_body: str = "10MB"
     drain: str = "30s"
     log: Path | None = None
-    state: Path | None = None
+    state: str | None = None
 
 
 async def serve(settings: Settings, log: Callable[[str], None]) -> None:
@@ -49,6 +53,12 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
     name = Path(settings.policy).stem
     server = Server(clients, name, most_body)
     server.is_local = is_loopback(host)
+
+    def watch_event(at: float, replica: int, event: str, *detail: Any) -> None:
+        if event in STATE_LINES:
+            log(f"state: {detail[-1]['state']} {STATE_LINES[event]}")
+        server.watch_event(at, replica, event, *detail)
+
     gateway = Gateway(
         settings.policy,
         settings.deployments,
@@ -56,7 +66,7 @@ async def serve(settings: Settings, log: Callable[[str], None]) -> None:
         state=settings.state,
         rows=server.watch_attempt,
         requests=server.watch_request,
-        events=server.watch_event,
+        events=watch_event,
     )
     server.serve(gateway)
     if settings.log is not None:

@@ -116,7 +116,7 @@ def tables(told: Mapping[str, Any]) -> str:
             [(name, each["state"], each["for_s"]) for name, each in told["breakers"].items()],
         ),
         _table(
-            "Budgets",
+            "Budgets" + (": the state fails" if told.get("state_fails") else ""),
             ("layer", "spent, USD", "of, USD"),
             [
                 (name, f"{each['spent_usd']:.4f}", f"{each['usd']:.2f}")

@@ -11,7 +11,7 @@ from simroute.core import Call, Outcome, Send, World, layer, resolve
 from simroute.core.params import Clock, Doc, Period, Share, TargetName, Usd, WorkName, Zone
 from simroute.core.target import ROLES
 from simroute.gauges.latency import Recent
-from simroute.gauges.meter import SpendMeter, Ticket
+from simroute.gauges.meter import SharedMeter, SpendMeter, Ticket
 
 DAY, SLOTS = 86_400.0, 1000
 """Seconds; a rolling window drops what it has counted in so many steps."""
@@ -89,15 +89,22 @@ class Budget:
     ] = "expected"
 
     def __post_init__(self) -> None:
-        self._meter = SpendMeter()
+        self._own = SpendMeter()
+        self._shared: SharedMeter | None = None
+        self._meter: SpendMeter | SharedMeter = self._own
         self._output: dict[str, Recent] = {}
         self._owing: dict[int, Account] = {}
         self._bounds = -math.inf, -math.inf
         self._told = FREE, -math.inf
 
-    def count_in(self, meter: SpendMeter) -> None:
+    def count_in(self, meter: SharedMeter) -> None:
         """Count in a meter that lasts, or that others share, instead of its own."""
-        self._meter = meter
+        self._meter = self._shared = meter
+
+    async def look(self) -> None:
+        """Ask a shared meter what counts now."""
+        if self._shared is not None:
+            await self._shared.look()
 
     @property
     def spent_usd(self) -> float:
@@ -108,6 +115,9 @@ class Budget:
         if self.usd is None:
             return await send(call)
         self._correct(world)
+        self._turn(world)
+        if self._shared is not None:
+            await self._shared.look()
         level = self._level(self.usd, world)
         stated = (
             not self.shift or call.request.feature in self.shift or call.request.task in self.shift
@@ -115,13 +125,16 @@ class Budget:
         if level != FREE and (stated or (level == EXHAUSTED and self.at_limit == "shift")):
             call = self._shifted(call, world)
         before, estimate = world.spent(call), self._estimate(call, world)
-        ticket = (
-            self._meter.reserve_within(estimate, self.usd)
-            if self.at_limit == "reject"
-            else self._meter.reserve(estimate)
-        )
+        is_hard = self.at_limit == "reject"
+        if self._shared is not None:
+            ticket = await self._shared.reserve(estimate, self.usd if is_hard else math.inf)
+        elif is_hard:
+            ticket = self._own.reserve_within(estimate, self.usd)
+        else:
+            ticket = self._own.reserve(estimate)
         if ticket is None:
-            self._tell(EXHAUSTED, self._meter.spent / self.usd if self.usd else 1.0, world)
+            if self._shared is None or self._meter.spent + estimate > self.usd:  # else it failed
+                self._tell(EXHAUSTED, self._meter.spent / self.usd if self.usd else 1.0, world)
             return Outcome.rejected(by="budget", status=402)
         account = call, before, ticket
         outcome = None
@@ -166,7 +179,6 @@ class Budget:
             del self._owing[next(iter(self._owing))]
 
     def _level(self, usd: float, world: World) -> int:
-        self._turn(world)
         share = self._meter.spent / usd if usd else 1.0
         level = EXHAUSTED if share >= 1 else SHIFTING if share >= self.shift_at else FREE
         self._tell(level, share, world)

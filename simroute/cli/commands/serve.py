@@ -25,7 +25,12 @@ FILE = click.Path(path_type=Path)
     "--drain", default="30s", show_default=True, help="Wait so long for calls at the end."
 )
 @click.option("--log", type=FILE, help="A folder for rows, which replay and fit read.")
-@click.option("--state", type=FILE, help="A file in which budgets count beyond this process.")
+@click.option(
+    "--state",
+    metavar="FILE|redis://…",
+    envvar="SIMROUTE_STATE",
+    help="Where budgets count beyond this process: a file, or Redis.",
+)
 @click.option("--plugin", "plugins", type=FILE, multiple=True, help="A file with layers.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
 def serve_command(words: tuple[str, ...], **options: Any) -> int:
@@ -67,7 +72,7 @@ def serve_command(words: tuple[str, ...], **options: Any) -> int:
 
 
 def _silent(line: str) -> None:
-    if line.startswith("not reloaded"):
+    if line.startswith(("not reloaded", "state:")):
         click.echo(escaped(line), err=True)
 
 

@@ -1,0 +1,321 @@
+"""Money in Redis: what happens when it is stopped, killed, empty, foreign, or not there at all."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import traceback
+from contextlib import asynccontextmanager
+
+import pytest
+
+from live.conftest import RedisServer
+from simroute.errors import InputError
+from simroute.live import Gateway
+from simroute.live.clients import Clients
+from simroute.live.ledgers import open_ledger
+from simroute.live.money import LedgerFailed
+from simroute.live.server import Server
+from upstreams import HELLO, Upstream, deployments, whole
+
+NOON = 1_790_000_000.0
+BODY = {**HELLO, "max_tokens": 5}
+CALL = 105e-6
+"""USD of a call of 10 + 5 tokens at 3 and 15 USD a million."""
+SECRET = "s3cr%2Fet"
+
+
+def policy(at_limit, usd=3.5 * CALL):
+    budget = {"usd": usd, "period": "day", "at_limit": at_limit, "reserve": "max"}
+    return {"budget": budget, "timeout": {"total": "5s"}}
+
+
+@asynccontextmanager
+async def gateway(at_limit, url, upstream, events=None, **more):
+    def told(at, replica, event, *detail):
+        if events is not None:
+            events.append((event, detail[-1]))
+
+    made = Gateway(
+        policy(at_limit, **more),
+        deployments(a=upstream),
+        state=url,
+        clock=lambda: NOON,
+        events=told,
+    )
+    async with made:
+        yield made
+
+
+async def status(made):
+    return (await made.complete(BODY)).status
+
+
+def played(test):
+    return asyncio.run(asyncio.wait_for(test(), 60))
+
+
+@pytest.mark.parametrize(
+    ("at_limit", "statuses"), [("reject", [200, 402, 402, 200]), ("allow", [200] * 4)]
+)
+def test_a_redis_that_hangs_delays_no_call_for_long_and_is_asked_again(
+    redis_server, at_limit, statuses
+):
+    """It is stopped between the first call and the second, and goes on after the third: hard
+    budgets refuse meanwhile, the others go on; one event says so, one that it is back. Others have
+    their turns while a call waits."""
+
+    async def test():
+        events, got, turns = [], [], 0
+        a = await Upstream().start()
+
+        async def take_turns():
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0.001)
+                turns += 1
+
+        async with gateway(at_limit, redis_server.url, a, events, usd=1.0) as made:
+            got.append(await status(made))
+            await asyncio.sleep(1.1)  # what was seen of it is old
+            redis_server.process.send_signal(signal.SIGSTOP)
+            ticking = asyncio.ensure_future(take_turns())
+            try:
+                got.append(await status(made))
+                failures, seen = made.ledger.failures, turns
+                got.append(await status(made))  # at once: it is not asked
+            finally:
+                redis_server.process.send_signal(signal.SIGCONT)
+            assert made.ledger.fails
+            assert failures >= 1
+            await asyncio.sleep(1.1)
+            got.append(await status(made))
+            assert not made.ledger.fails
+            ticking.cancel()
+        return got, events, seen, len(a.bodies)
+
+    got, events, seen, asked = played(test)
+    assert got == statuses
+    assert asked == statuses.count(200)
+    assert [event for event, _ in events] == ["state_failed", "state_back"]
+    assert events[0][1] == {"state": redis_server.url}
+    assert seen > 20
+
+
+def test_answers_that_come_too_late_are_taken_for_no_others(redis_server):
+    """A reservation of 5 whose answer does not come in time; the next answer is that of the next
+    question, and it knows of it: it was counted, to be cautious."""
+
+    async def test():
+        ledger = open_ledger(redis_server.url)
+        await ledger.open()
+        assert await ledger.reserve("s", 10, 0, 7, None) == (True, 7)
+        redis_server.process.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(LedgerFailed):
+                await ledger.reserve("s", 10, 0, 5, None)
+        finally:
+            redis_server.process.send_signal(signal.SIGCONT)
+        await asyncio.sleep(1.1)
+        assert await ledger.look("s", 0) == 12
+        assert await ledger.reserve("s", 10, 0, 100, 50) == (False, 12)
+        await ledger.close()
+
+    played(test)
+
+
+def test_a_redis_that_is_killed_and_starts_again_is_found_again(tmp_path, redis_server):
+    """In mid-run, with calls under way; what it knew is gone with it, and nothing is taken away
+    from what it does not know."""
+    own = RedisServer(tmp_path)
+
+    async def test():
+        held = asyncio.Event()
+
+        async def slowly(reader, writer):
+            await held.wait()
+            writer.write(Upstream().answer)
+
+        a = await Upstream(slowly).start()
+        async with gateway("reject", own.url, a, usd=1.0) as made:
+            calls = [asyncio.ensure_future(status(made)) for _ in range(20)]
+            while len(a.bodies) < 20:
+                await asyncio.sleep(0.01)
+            own.kill()
+            held.set()
+            assert await asyncio.gather(*calls) == [200] * 20
+            assert await status(made) == 402
+            own.start()
+            await asyncio.sleep(1.1)
+            assert await status(made) == 200
+            await asyncio.sleep(0.1)
+            await made.look()
+            spent = made.serving.layers["budget"].spent_usd
+            other = open_ledger(own.url)
+            nano = await other.look("budget", 0)
+            await other.close()
+        return spent, nano
+
+    try:
+        spent, nano = played(test)
+    finally:
+        own.kill()
+    assert nano == round(CALL * 1e9)
+    assert spent == pytest.approx(CALL)
+
+
+def test_gateways_of_two_hosts_spend_what_there_is(redis_server):
+    """Forty calls at once through two gateways, of which 25 fit: a bill is what was reserved."""
+    usage = {"prompt_tokens": 1, "completion_tokens": 5}
+    usd = 25 * 78e-6
+
+    async def test():
+        a = await Upstream(whole(usage=usage)).start()
+        async with (
+            gateway("reject", redis_server.url, a, usd=usd) as one,
+            gateway("reject", redis_server.url, a, usd=usd) as two,
+        ):
+            return await asyncio.gather(*(status(made) for _ in range(20) for made in (one, two)))
+
+    assert sorted(played(test)) == [200] * 25 + [402] * 15
+
+
+def test_a_caller_who_goes_away_leaves_nothing_reserved(redis_server):
+    """While Redis is being asked: what it counts for him then is given back."""
+
+    async def test():
+        a = await Upstream().start()
+        async with gateway("reject", redis_server.url, a) as made:
+            for turns in range(12):  # given up at each of the steps of a call
+                call = asyncio.ensure_future(status(made))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                call.cancel()
+                await asyncio.gather(call, return_exceptions=True)
+            await asyncio.sleep(0.1)
+            ledger = open_ledger(redis_server.url)
+            reserved = await ledger.look("budget", 0)
+            await ledger.close()
+            return reserved, len(a.bodies)
+
+    assert played(test) == (0, 0)
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from simroute.live.ledgers import open_ledger
+from simroute.live.money import DurableMeter
+async def main():
+    ledger = open_ledger(sys.argv[1])
+    meter = DurableMeter(ledger, "budget", lambda: 1_790_000_000.0)
+    meter.turn(0.0, 0.0)
+    await meter.reserve(0.5, 1.0)
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+
+
+def test_what_a_process_had_reserved_that_was_killed_stays_spent(redis_server):
+    """As in a file; and it goes by itself, some weeks after the day."""
+    done = subprocess.run([sys.executable, "-c", KILLED, redis_server.url], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+    async def test():
+        ledger = open_ledger(redis_server.url)
+        spent = await ledger.look("budget", 1_790_000_000)
+        left = await ledger._redis.ttl("simroute:spend:budget")
+        await ledger.close()
+        return spent, left
+
+    spent, left = played(test)
+    assert spent == 500_000_000
+    assert 31 * 86_400 < left <= 62 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("ahead", "counted"), [(3600, 9_000_000_000), (30 * 86_400, 1_000_000_000)]
+)
+def test_a_clock_that_is_ahead_takes_no_day_from_the_others(redis_server, ahead, counted):
+    """An hour: the day before is still there for who lives in it. A month: it is gone."""
+
+    async def test():
+        ledger = open_ledger(redis_server.url)
+        await ledger.reserve("s", 1000, 1000, 9_000_000_000, None)
+        await ledger.reserve("s", 1000 + ahead, 1000 + ahead, 1_000_000_000, None)
+        seen = await ledger.look("s", 1000)
+        await ledger.close()
+        return seen
+
+    both = 1_000_000_000 if counted > 1_000_000_000 else 0
+    assert played(test) == counted + both
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (f"postgres://u:{SECRET}@h/0", "postgres:// is nothing that money can be kept in"),
+        (f"redis://u:{SECRET}@/0", "a host is missing"),
+        (f"redis://u:{SECRET}@h:99999/0", "cannot be read"),
+        (f"redis://u:{SECRET}@h:x{SECRET}/0", "cannot be read"),
+        (f"redis://h/{SECRET}", "a number of a database"),
+        (f"redis://u:p/{SECRET}@h/0", "cannot be read"),
+        (f"redis://h/0#{SECRET}", "%23"),
+        ("unix://", "a path is missing"),
+        (f"redis://u:{SECRET}@127.0.0.1:1/0", "redis://127.0.0.1:1/0 cannot be reached"),
+        (f"unix:///nowhere/{'x' * 9}?password={SECRET}", "unix:///nowhere/xxxxxxxxx cannot be"),
+        (f"redis://u:{SECRET}@127.0.0.1:1/0?socket_timeout={SECRET}", "options cannot be read"),
+        (f"redis://u:{SECRET}@127.0.0.1:1/0?nonsense={SECRET}", "does not know"),
+    ],
+)
+def test_a_wrong_address_is_one_line_without_its_password(url, told):
+    """Whatever is wrong with it."""
+
+    async def test():
+        async with gateway("reject", url, await Upstream().start()):
+            pass
+
+    with pytest.raises(InputError) as caught:
+        played(test)
+    (line,) = caught.value.lines
+    assert told in line
+    assert "s3cr" not in "".join(traceback.format_exception(caught.value))
+
+
+def test_who_may_not_write_is_told_at_the_start(tmp_path, redis_server):
+    """A wrong password, none, no such database; the right one serves, and is told nowhere."""
+    own = RedisServer(tmp_path, "--databases", "4")
+    with own.talk(b"CONFIG SET requirepass geheim") as there:
+        there.recv(100)
+
+    def told(url):
+        with pytest.raises(InputError) as caught:
+            played(lambda: entered(url))
+        (line,) = caught.value.lines
+        return line
+
+    async def entered(url):
+        a = await Upstream().start()
+        async with gateway("reject", url, a) as made:
+            server = Server(Clients({}), "mine")
+            server.serve(made)
+            return json.dumps(server._told()) + repr(made.ledger) + repr(vars(made))
+
+    right = own.url.replace("unix://", "unix://:geheim@")
+    try:
+        assert "does not accept" in told(own.url)
+        assert "does not accept" in told(own.url.replace("unix://", "unix://:falsch@"))
+        assert "no database of that number" in told(f"{right}?db=9")
+        seen = played(lambda: entered(f"{right}?db=3"))
+    finally:
+        own.kill()
+    assert "geheim" not in seen
+    assert own.url in seen
+
+
+def test_without_redis_py_one_line_says_which_extra(monkeypatch):
+    """And a file needs none."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "simroute.live.redis_ledger", raising=False)
+    with pytest.raises(InputError, match=r"simroute\[redis\]"):
+        open_ledger("redis://localhost")
