@@ -15,9 +15,9 @@ from aiohttp.http_exceptions import LineTooLong
 
 from simroute.errors import InputError
 
-MOST_CONNECTIONS, SILENT_S = 1000, 10.0
+MOST_CONNECTIONS, SILENT_S, STALLED_S = 1000, 10.0, 60.0
 """Connections at once; seconds for which one may be without a request, or in the midst of its
-headers."""
+headers; and for which a caller may take nothing of an answer that waits for him."""
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -94,9 +94,8 @@ class Listener:
         assert self._runner.server is not None
         if len(self._runner.server.connections) >= MOST_CONNECTIONS:
             return Refused()
-        connection = self._runner.server()
-        connection.__class__ = Connection
-        return connection
+        server = self._runner.server
+        return Connection(server, loop=server._loop, **server._kwargs)
 
     async def close(self) -> None:
         if self._server is not None:
@@ -106,9 +105,33 @@ class Listener:
 
 class Connection(web.RequestHandler):
     """A caller's connection. What is no HTTP is refused in the shape of all other errors, and
-    without a word of it."""
+    without a word of it; whoever takes nothing of his answer has gone away."""
 
-    __slots__ = ()
+    __slots__ = ("_left", "_look")
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._left = -1
+        self._look_later()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._look.cancel()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self.writing_paused:
+            self._look.cancel()
+        super().connection_lost(exc)
+
+    def _look_later(self) -> None:
+        """Ends the connection if no byte has been taken since the last look."""
+        transport: Any = self.transport
+        left = transport.get_write_buffer_size()
+        if left == self._left:
+            transport.abort()
+        else:
+            self._left = left
+            self._look = asyncio.get_running_loop().call_later(STALLED_S, self._look_later)
 
     def handle_error(
         self,

@@ -43,6 +43,40 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
+class Held:
+    """A task that waits, or has waited, for a caller who does not read: no limit of time counts
+    that. seconds: until `since`, from when on it waits now; None while it does not. due: what looks
+    at the time again when it goes on."""
+
+    __slots__ = ("due", "seconds", "since")
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.since: float | None = None
+        self.due: list[Callable[[], None]] = []
+
+
+HELD: dict[asyncio.Task[Any], Held] = {}
+
+
+async def held(waiting: Awaitable[None]) -> None:
+    """Waits for a caller. The limits of time around it stand still meanwhile."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None
+    if task not in HELD:
+        HELD[task] = Held()
+        task.add_done_callback(HELD.__delitem__)
+    mine = HELD[task]
+    mine.since = loop.time()
+    try:
+        await waiting
+    finally:
+        mine.seconds, mine.since = mine.seconds + loop.time() - mine.since, None
+        due, mine.due = mine.due, []
+        for look in due:
+            look()
+
+
 async def within(
     seconds: float,
     work: Awaitable[Outcome],
@@ -50,7 +84,8 @@ async def within(
     heard: Callable[[], float] | None = None,
 ) -> Outcome:
     """Returns the outcome of `work`, or status 408 with this `limit` after `seconds`; with `heard`,
-    so many seconds after the last moment that it tells (infinite: the clock stands).
+    so many seconds after the last moment that it tells (infinite: the clock stands). Those while
+    its task is `held` do not count.
 
     Cancels its own task at the deadline and catches that cancellation, as asyncio.timeout does. A
     loop may offer `call_late`, a timer that fires after the replies of the same instant.
@@ -61,22 +96,31 @@ async def within(
         return await work
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    before, expired = task.cancelling(), False
+    before, expired, over = task.cancelling(), False, False
+    end, counted = loop.time() + seconds, HELD[task].seconds if task in HELD else 0.0
+    timer: asyncio.TimerHandle
 
     def due() -> float:
-        last = math.inf if heard is None else heard()
-        return (last if last < math.inf else loop.time()) + seconds
+        if heard is not None:
+            last = heard()
+            return (last if last < math.inf else loop.time()) + seconds
+        return end + HELD[task].seconds - counted if task in HELD else end
 
     def expire() -> None:
-        nonlocal expired
-        if heard is not None and due() > loop.time():
-            timers[:] = [at(due(), expire)]
+        nonlocal expired, timer
+        mine = HELD.get(task)
+        if over:
             return
-        expired = True
-        task.cancel()
+        if mine is not None and mine.since is not None:
+            mine.due.append(expire)
+        elif (heard is not None or mine is not None) and due() > loop.time():
+            timer = late(due(), expire)
+        else:
+            expired = True
+            task.cancel()
 
-    at = getattr(loop, "call_late", loop.call_at)
-    timers = [at(due(), expire)]
+    late = getattr(loop, "call_late", loop.call_at)
+    timer = late(due(), expire)
     try:
         return await work
     except asyncio.CancelledError:
@@ -84,7 +128,8 @@ async def within(
             return Outcome(408, error="timeout", limit=limit)
         raise
     finally:
-        timers[0].cancel()
+        over = True
+        timer.cancel()
 
 
 async def flowing(silence: float, rest: Rest, limit: str = "") -> Outcome:

@@ -1,5 +1,5 @@
 """A streamed answer on its way from a provider to a caller: the provider is read only as fast as
-the caller reads."""
+the caller reads, and what that takes is none of the provider's time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from simroute.core import Outcome, Rest
+from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import StreamFacts
 
 MOST_WAITING = 64 * 1024
@@ -39,12 +40,13 @@ class Stream:
         self._kept_size = 0
         self._pieces: list[bytes] = []
         self._waiting = 0
-        self._ended = False
+        self._ended = self._is_read = False
         self._news: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
 
     def put(self, raw: bytes, shown: bytes) -> None:
-        """Adds what has come; shown: of it, what its reader has asked for."""
+        """Adds what has come; shown: of it, what its reader has asked for. Raises ValueError for
+        too much that nobody reads."""
         if self.kept is not None:
             self.kept.append(raw)
             self._kept_size += len(raw)
@@ -53,18 +55,21 @@ class Stream:
         if shown:
             self._pieces.append(shown)
             self._waiting += len(shown)
+            if self._waiting > MOST_KEPT:
+                raise ValueError("too much that nobody reads")
             _wake(self._news)
 
     async def room(self) -> None:
-        """Waits until the reader has taken enough."""
+        """Waits until the reader has taken enough; meanwhile limits of time stand still."""
         while self.is_full:
             self._room = asyncio.get_running_loop().create_future()
-            await self._room
+            await kernel.held(self._room)
 
     @property
     def is_full(self) -> bool:
-        """Whether the reader is slower than the provider."""
-        return self._waiting > MOST_WAITING and not self._ended
+        """Whether the reader is slower than the provider. Where nobody reads yet, a layer wants all
+        of it before."""
+        return self._waiting > MOST_WAITING and self._is_read and not self._ended
 
     def end(self) -> None:
         """Nothing more will come."""
@@ -73,6 +78,7 @@ class Stream:
         _wake(self._room)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._is_read = True
         while self._pieces or not self._ended:
             if not self._pieces:
                 self._news = asyncio.get_running_loop().create_future()
