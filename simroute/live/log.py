@@ -85,6 +85,7 @@ class RowLog:
             "failed": outcome.status != 200,
             "status": outcome.status,
             "error": outcome.error or None,
+            "cause": outcome.cause or None,
             "latency_s": row.end_s - request.arrival,
             "ttft_s": None if ttft is None else ttft - request.arrival,
             "cost_usd": request.nano / 1e9,

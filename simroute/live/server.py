@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -97,12 +99,31 @@ class Server:
             status=status_of(answer), body=failure_body(answer), content_type=JSON, headers=headers
         )
 
-    async def _read(self, request: web.Request) -> tuple[LiveRequest, str | None]:
-        """The request of a caller, and the deployment that it names. Raises HTTP errors."""
+    def _known(self, request: web.Request) -> tuple[str, dict[str, str]]:
+        """Name and tags of the caller. Raises an HTTP error for a stranger."""
         known = self.clients.known(request.headers.get("Authorization", ""))
         if known is None:
             raise problem(web.HTTPUnauthorized, 401, "the token is not known", "unknown_client")
-        client, tags = known
+        return known
+
+    def _check_watcher(self, request: web.Request) -> None:
+        """Where there are clients, only they see what operators look at: by the same header, or in
+        a browser as the password that it asks for."""
+        scheme, _, said = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            with suppress(ValueError):
+                token = b64decode(said, validate=True).decode().partition(":")[2]
+                if self.clients.known(f"Bearer {token}") is not None:
+                    return
+        try:
+            self._known(request)
+        except web.HTTPUnauthorized as error:
+            error.headers["WWW-Authenticate"] = 'Basic realm="simroute", charset="UTF-8"'
+            raise
+
+    async def _read(self, request: web.Request) -> tuple[LiveRequest, str | None]:
+        """The request of a caller, and the deployment that it names. Raises HTTP errors."""
+        client, tags = self._known(request)
         # a page of another site can send all else without being asked whether it may
         if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != JSON:
             raise problem(web.HTTPUnsupportedMediaType, 415, "expected application/json")
@@ -158,8 +179,7 @@ class Server:
 
     async def models(self, request: web.Request) -> web.Response:
         """GET /v1/models: the policy, and the deployments."""
-        if self.clients.known(request.headers.get("Authorization", "")) is None:
-            raise problem(web.HTTPUnauthorized, 401, "the token is not known", "unknown_client")
+        self._known(request)
         entries: list[dict[str, Any]] = [
             {"id": self.policy, "object": "model", "created": 0, "owned_by": "simroute"}
         ]
@@ -175,10 +195,15 @@ class Server:
 
     async def ready(self, request: web.Request) -> web.Response:
         """GET /ready: calls are taken; what is wrong with the files since they changed, and whether
-        budgets can be counted."""
-        ready = not self.gateway.is_closed
-        told = {"status": "ready" if ready else "closing", "not_reloaded": [*self.not_reloaded]}
-        return web.json_response({**told, **self._state()}, status=200 if ready else 503)
+        budgets can be counted. A line of a file may name a client: where there are some, a stranger
+        is told only that something is wrong."""
+        ready, told = not self.gateway.is_closed, self._state()
+        wrong = [*self.not_reloaded]
+        if self.clients.known(request.headers.get("Authorization", "")) is None:
+            wrong = ["/status says what, to clients"] if wrong else []
+            told["state"] = None
+        told |= {"status": "ready" if ready else "closing", "not_reloaded": wrong}
+        return web.json_response(told, status=200 if ready else 503)
 
     def _state(self) -> dict[str, Any]:
         ledger = self.gateway.ledger
@@ -211,6 +236,7 @@ class Server:
 
     async def metrics_page(self, request: web.Request) -> web.Response:
         """GET /metrics: for Prometheus."""
+        self._check_watcher(request)
         lost = 0 if self.log is None else self.log.lost
         pools = getattr(self.gateway.serving.transport, "pools", {})
         failures = self._state()["state_failures"]
@@ -219,11 +245,13 @@ class Server:
 
     async def status(self, request: web.Request) -> web.Response:
         """GET /status."""
+        self._check_watcher(request)
         await self.gateway.look()
         return web.json_response(self._told())
 
     async def page(self, request: web.Request) -> web.Response:
         """GET /: the same as a page; with ?tables its tables alone."""
+        self._check_watcher(request)
         await self.gateway.look()
         told = self._told()
         text = tables(told) if "tables" in request.query else page(told)

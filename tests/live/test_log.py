@@ -4,18 +4,19 @@ import asyncio
 import json
 import random
 import re
+from contextlib import suppress
 
 import aiohttp
 import pytest
 
 from commands import ran
 from simroute.errors import InputError
-from simroute.live import Gateway
+from simroute.live import Gateway, GatewayError
 from simroute.live.clients import Clients
 from simroute.live.log import RowLog
 from simroute.live.server import Server
 from simroute.sockets import Listener
-from upstreams import DONE, HELLO, USAGE, Upstream, chunk, http, whole
+from upstreams import DONE, HELLO, USAGE, Upstream, chunk, http, stream, whole
 
 POLICY = {
     "cache": {"match": "exact"},
@@ -174,3 +175,49 @@ def test_a_folder_that_cannot_be_written_is_told_at_the_start(tmp_path):
     file.write_text("")
     with pytest.raises(InputError, match="--log"):
         RowLog(file / "log", dict, 0.0)
+
+
+def test_rows_say_why_a_send_and_a_request_failed(tmp_path):
+    """In a simulation's words: a provider's status, a limit of ours, a layer that refused."""
+
+    async def late(reader, writer):
+        if a.bodies[-1].get("stream"):
+            writer.write(stream(chunk("one"), ends=False))
+        await reader.read()
+
+    a, b = Upstream(late), Upstream(http(b"no", "529 Overloaded"))
+
+    async def main():
+        await a.start()
+        await b.start()
+        policy = {
+            "fallback": {"targets": ["a", "b"]},
+            "breaker": {"failures": 1, "cooldown": "60s"},
+            "timeout": {"total": "0.3s"},
+        }
+        rows = RowLog(tmp_path, lambda: gateway.serving.fleet.targets, 0.0)
+        gateway = Gateway(policy, entries(a, b), rows=rows.add_attempt, requests=rows.add_request)
+        async with gateway:
+            for streamed in (False, True, False):
+                gateway.serving.layers["breaker"].__post_init__()
+                with suppress(GatewayError):
+                    if streamed:
+                        assert [piece async for piece in gateway.stream(HELLO)]
+                    else:
+                        await gateway.complete(HELLO)
+            await gateway.complete(HELLO)
+        rows.close()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+    told = {
+        table: [json.loads(line) for line in (tmp_path / f"{table}-000001.jsonl").open()]
+        for table in ("attempts", "requests")
+    }
+    late, refused = "timed out here: total", "provider 529"
+    assert [row["cause"] for row in told["attempts"]] == [late, refused, late, late, refused]
+    assert [row["cause"] for row in told["requests"]] == [
+        refused,
+        late,
+        refused,
+        "refused: breaker",
+    ]

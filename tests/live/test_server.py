@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from contextlib import suppress
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from simroute.errors import InputError
 from simroute.live import Gateway
@@ -180,6 +182,53 @@ def test_only_clients_that_are_known_may_call():
             return response.status
 
     assert serving(test, clients=clients) == 401
+
+
+def test_what_operators_look_at_is_for_clients_where_there_are_some():
+    """By a token as callers have it, or as a password; /health and /ready are open, and tell no
+    stranger what a file says of clients."""
+    token, line = new_client("search")
+    clients = read_clients({"search": {"sha256": line[-65:-1]}})
+    basic = b64encode(b"anybody:" + token.encode()).decode()
+    headers = [{"Authorization": said} for said in (f"Bearer {token}", f"Basic {basic}")]
+    strangers = ["", "Basic x", f"Basic {b64encode(b'a:b').decode()}", f"Basic {token}", "Bearer x"]
+    headers += [{"Authorization": said} for said in strangers]
+
+    async def test(port, session, upstreams):
+        seen = {}
+        for path in ("/", "/?tables", "/status", "/metrics"):
+            for header in headers:
+                async with session.get(path, headers=header) as response:
+                    seen.setdefault(path, []).append(response.status)
+                    assert response.status == 200 or (
+                        response.headers["WWW-Authenticate"].startswith("Basic ")
+                        and (await response.json())["error"]["code"] == "unknown_client"
+                    )
+        for path in ("/health", "/ready"):
+            async with session.get(path) as response:
+                seen[path] = response.status
+        return seen
+
+    seen = serving(test, clients=clients)
+    assert (seen.pop("/health"), seen.pop("/ready")) == (200, 200)
+    assert list(seen.values()) == [[200, 200, 401, 401, 401, 401, 401]] * 4
+
+
+@pytest.mark.parametrize(("known", "told"), [(True, True), (False, False)])
+def test_ready_tells_a_stranger_only_that_something_is_wrong(known, told):
+    """Lines of clients.yaml name clients."""
+    token, line = new_client("search")
+    server = Server(read_clients({"search": {"sha256": line[-65:-1]}}), "mine")
+    server.not_reloaded = ("clients.yaml:3: search.sha256: expected 64 digits",)
+
+    async def main():
+        async with Gateway(PLAIN, deployments(a=await Upstream().start())) as gateway:
+            server.serve(gateway)
+            header = {"Authorization": f"Bearer {token if known else 'x'}"}
+            request = make_mocked_request("GET", "/ready", header)
+            return (await server.ready(request)).text
+
+    assert ("sha256" in asyncio.run(main())) is told
 
 
 def test_other_paths_methods_sizes_and_kinds_are_refused_in_the_same_shape():

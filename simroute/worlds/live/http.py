@@ -26,6 +26,7 @@ from simroute.worlds.live.answers import (
     without_usage,
 )
 from simroute.worlds.live.connections import Endpoint, Pool
+from simroute.worlds.live.kernel import reached_limit
 from simroute.worlds.live.sse import Events
 from simroute.worlds.live.streams import HeardRest, Stream
 
@@ -134,6 +135,9 @@ class Exchange:
         async def read_on() -> Outcome:
             try:
                 await reading.to_its_end()
+            except asyncio.CancelledError as cut:
+                stream.reached = reached_limit(cut)
+                raise
             except Exception:  # it broke off, or says what no answer says
                 return self._failed(502, "truncated")
             if not stream.facts.is_finished:

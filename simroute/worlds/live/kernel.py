@@ -77,6 +77,15 @@ async def held(waiting: Awaitable[None]) -> None:
             look()
 
 
+class Reached(str):
+    """The limit of time for which a task is cancelled."""
+
+
+def reached_limit(cut: BaseException) -> str | None:
+    """The limit of time that made this cancellation; None for another reason."""
+    return next((said for said in cut.args if isinstance(said, Reached)), None)
+
+
 async def within(
     seconds: float,
     work: Awaitable[Outcome],
@@ -117,7 +126,7 @@ async def within(
             timer = late(due(), expire)
         else:
             expired = True
-            task.cancel()
+            task.cancel(Reached(limit))
 
     late = getattr(loop, "call_late", loop.call_at)
     timer = late(due(), expire)

@@ -31,11 +31,13 @@ class Stream:
     """The bytes of a streamed answer, event by event. One reads, by `async for`; one writes.
 
     facts: what they say. kept: all of them, for a cache; None where they are too many, or nobody
-    will want them.
+    will want them. reached: the limit of time at which it was given
+    up.
     """
 
     def __init__(self, facts: StreamFacts, keep: bool) -> None:
         self.facts = facts
+        self.reached: str | None = None
         self.kept: list[bytes] | None = [] if keep else None
         self._kept_size = 0
         self._pieces: list[bytes] = []

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
+from simroute.core.outcome import timed_out
 from simroute.core.stack import background_work
 from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import CHARACTERS_A_TOKEN
@@ -45,7 +46,9 @@ class Semantics(Protocol):
 class Row(NamedTuple):
     """One attempt, as in the ledger of a simulation. Times are seconds of the world's clock.
 
-    nano: nano-USD. estimated: the provider did not say, or not credibly, what it used.
+    nano: nano-USD. estimated: the provider did not say, or not credibly, what it used. cause: why
+    it failed, as `Outcome.cause` has it; of one that was given up, the limit of time that it
+    reached.
     """
 
     request_id: int
@@ -65,6 +68,7 @@ class Row(NamedTuple):
     estimated: bool
     abandoned: bool
     probe: bool
+    cause: str = ""
 
 
 @dataclass(eq=False)
@@ -228,8 +232,8 @@ class LiveWorld:
         place = request.attempts, number, target, kernel.now(), call.probe
         try:
             outcome = await self._transport.send(call.to(target))
-        except asyncio.CancelledError:
-            self._add_row(request, place, None, Outcome(499, target, "abandoned"))
+        except asyncio.CancelledError as cut:
+            self._add_row(request, place, cut, Outcome(499, target, "abandoned"))
             raise
         if outcome.rest is None:
             self._add_row(request, place, outcome.answer, outcome)
@@ -245,7 +249,8 @@ class LiveWorld:
         answer: Any,
         outcome: Outcome,
     ) -> None:
-        """An attempt has ended: bills it, and makes its row. answer: all of it, or what came."""
+        """An attempt has ended: bills it, and makes its row. answer: all of it, what came, or what
+        cut it off."""
         attempt, number, target, start, probe = place
         usage: Any = getattr(outcome.answer, "usage", None)
         tokens_in, tokens_out = outcome.input_tokens, outcome.output_tokens
@@ -277,6 +282,7 @@ class LiveWorld:
             abandoned or (usage is not None and usage.estimated),
             abandoned,
             probe,
+            _cut_off(answer) if abandoned else outcome.cause,
         )
         try:
             self._rows(row)
@@ -384,3 +390,12 @@ def _arrived(answer: Any) -> int:
     """Tokens, by the characters of a stream that was given up."""
     facts = getattr(answer, "facts", None)
     return 0 if facts is None else math.ceil(facts.characters / CHARACTERS_A_TOKEN)
+
+
+def _cut_off(answer: Any) -> str:
+    """Why an attempt was given up; "" where no limit of time was the reason."""
+    if isinstance(answer, BaseException):
+        limit = kernel.reached_limit(answer)
+    else:
+        limit = getattr(answer, "reached", None)
+    return "" if limit is None else timed_out(limit)
