@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-OUTCOMES = ("ok", "failed", "rejected", "truncated")
+OUTCOMES = ("ok", "failed", "rejected", "truncated", "abandoned")
 CACHED = {"no": 0, "exact": 1, "semantic": 2}
 CHUNK = 8192
 

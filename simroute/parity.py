@@ -28,6 +28,7 @@ from simroute.mock.realtime import Providers
 from simroute.mock.running import deployment_entries
 from simroute.mock.server import MockServer
 from simroute.models import spec
+from simroute.models.closed_loop import needs_callers
 from simroute.sockets import Listener
 from simroute.statistics.intervals import interval
 
@@ -104,6 +105,11 @@ def compressed(scenario: spec.Scenario, requests: int) -> spec.Scenario:
     if scenario.workload.trace is not None:
         raise InputError(
             "parity: a trace cannot be shortened; name a scenario without workload.trace"
+        )
+    if needs_callers(scenario.workload):
+        raise InputError(
+            "parity: requests come at their own moments through sockets; leave out "
+            "workload.callers, patience and again"
         )
     factor = requests / (scenario.workload.rate * scenario.horizon)
     if factor >= 1:

@@ -10,6 +10,7 @@ from typing import Any
 
 from simroute.config.fields import declared_fields
 from simroute.models import spec
+from simroute.models.closed_loop import depends_on_answers
 from simroute.text import duration
 
 NESTING = (
@@ -162,6 +163,17 @@ def millisecond_notes(part: Any, written: Any, path: str = "") -> Iterator[str]:
                     f"is in seconds; did you mean {number / 1000:g}s?"
                 )
             yield from millisecond_notes(getattr(part, name), number, f"{path}{name}.")
+
+
+def caller_notes(load: spec.Workload) -> list[str]:
+    """What to know before policies are compared whose callers react to answers."""
+    if not depends_on_answers(load):
+        return []
+    who = "workload.callers" if load.callers.count else "workload.again"
+    return [
+        f"{who}: how many requests there are depends on their answers, so policies differ in it; "
+        f"compare shares and figures a request, not sums; no clairvoyant bound applies"
+    ]
 
 
 def _breaker_conflicts(layer: Any) -> Iterator[str]:

@@ -23,6 +23,7 @@ from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.faults import affected_deployments, check_outages, resolve_time
 from simroute.models.lengths import quantile_table
 from simroute.models.limits import has_rates
+from simroute.models.pauses import check_pause
 from simroute.models.prices import resolve_prices
 from simroute.models.spikes import check_spike
 from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights
@@ -178,6 +179,7 @@ def _check_traffic(check: _ScenarioCheck, load: spec.Workload) -> None:
         check.refuse(("workload", "repeats", "questions"), f"at most {MAX_QUESTIONS:,}")
     spells = partial(burstiness.check_spells, load.burstiness, check.scenario.horizon)
     check.attempt(("workload", "burstiness", "spell"), spells, ("horizon",))
+    _check_callers(check, load)
     for name, spike in load.spikes.items():
         key = ("workload", "spikes", name)
         crowd = partial(check_spike, spike, check.scenario.horizon)
@@ -190,6 +192,27 @@ def _check_traffic(check: _ScenarioCheck, load: spec.Workload) -> None:
             ("gateway", "replicas"),
             f"at most {MOST_REPLICAS:,}: each keeps a copy of every layer in memory",
         )
+
+
+MOST_CALLERS = 1_000_000
+
+
+def _check_callers(check: _ScenarioCheck, load: spec.Workload) -> None:
+    pauses: dict[KeyPath, spec.Pause | None] = {
+        ("callers", "think"): load.callers.think,
+        ("again", "delay"): load.again.delay,
+        ("patience",): load.patience,
+        **{("tasks", name, "patience"): task.patience for name, task in load.tasks.items()},
+    }
+    for place, pause in pauses.items():
+        if pause is not None:
+            check.attempt(("workload", *place), partial(check_pause, pause))
+    key = ("workload", "callers", "count")
+    if load.callers.count > MOST_CALLERS:
+        check.refuse(key, f"at most {MOST_CALLERS:,}: each is kept in memory")
+    if load.callers.count and load.trace is not None:
+        text = "a trace has its own arrivals; remove callers, or the trace"
+        check.refuse(key, text, ("workload", "trace"))
 
 
 def _check_weights(check: _ScenarioCheck, load: spec.Workload) -> None:

@@ -11,10 +11,10 @@ from simroute.config import yaml_reader
 from simroute.config.yaml_reader import Document
 from simroute.errors import InputError
 from simroute.models import spec
+from simroute.models.blocks import Inputs, OutcomeTable
 from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.playback import Playback
 from simroute.models.prices import catalogue_release
-from simroute.models.workload import Inputs, OutcomeTable
 from simroute.traces import ReadOptions, TraceError, read_outcomes
 from simroute.traces.formats.mapped_format import MappedFormat
 from simroute.traces.formats.mapping import MappingError, parse_mapping

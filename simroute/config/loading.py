@@ -300,6 +300,7 @@ def _read_files(
     except InputError as error:
         result.problems += error.lines
         return Unread([*unread.keys, ("horizon",)], files=True)
+    result.notes += advice.caller_notes(scenario.workload)
     result.scenario = pin_prices(scenario, result.notes)
     return unread
 

@@ -92,6 +92,7 @@ CAUSES = {
     "insufficient_quota": "quota used up",
     "overloaded": "overloaded",
     "invalid": "client error",
+    "caller_left": "the caller gave up",
 }
 """`Outcome.error` -> why it failed, in the words of reports."""
 CAUSES_BY_STATUS = {429: "rate limited", 499: "given up"}

@@ -19,6 +19,7 @@ from simroute.core import Call, Judge, Outcome, Send, World
 from simroute.errors import InputError
 from simroute.experiment.run import build_weather, build_world
 from simroute.ledger import CACHED, OUTCOMES, Chunk
+from simroute.models.closed_loop import depends_on_answers
 from simroute.worlds.sim import SimWorld
 
 
@@ -89,8 +90,10 @@ class Explanation:
 def explain(configuration: Configuration, policy: str, request_id: int) -> Explanation:
     """Run replication 0 until the request is over, and tell its way. Raises InputError if there is
     no such request."""
-    requests = sum(block.size for block in build_weather(configuration, 0).blocks())
-    if not 0 <= request_id < requests:
+    weather = build_weather(configuration, 0)
+    requests = sum(block.size for block in weather.blocks())
+    open_ended = depends_on_answers(configuration.scenario.workload)
+    if not 0 <= request_id < requests and not open_ended:
         known = (
             f"requests of this run are numbered 0 to {requests - 1:,}"
             if requests
@@ -109,6 +112,11 @@ def explain(configuration: Configuration, policy: str, request_id: int) -> Expla
             f"policy {policy}, replication 0, seed {configuration.seed}, at {traced.env.now:.3f} s"
         )
         raise RuntimeError(f"{where}: {type(error).__name__}: {error}") from error
+    if open_ended:
+        raise InputError(
+            f"--explain {request_id}: there is no such request; numbers are in requests.parquet, "
+            f"since which requests come depends on answers here"
+        )
     raise RuntimeError(f"request {request_id} did not end")
 
 

@@ -22,6 +22,8 @@ class PaceKnown(Exception):
 def measure_pace(configuration: Configuration, policy: str) -> float | None:
     """Requests a second of this machine's time, figures included; of blocks of some thousand
     requests until a part of a second has passed. None where no request arrives."""
+    if configuration.scenario.workload.callers.count:
+        return None  # not played by blocks
     sinks: list[Sink] = []
     world = build_world(configuration, policy, 0, sinks)
     context = build_context(configuration, world)

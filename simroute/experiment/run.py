@@ -23,6 +23,7 @@ from simroute.experiment.trace_columns import (
 from simroute.ledger import Ledger, Sink
 from simroute.metrics import Context, EvidenceFold, Figures, Fold
 from simroute.metrics.partials import merge_partials, partial_state
+from simroute.models.closed_loop import stated_rate
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
 
@@ -104,7 +105,7 @@ def build_context(configuration: Configuration, world: SimWorld) -> Context:
         else configuration.scenario.gateway.replicas,
         budget=budget_periods(configuration.scenario),
         budget_span=budget_span(configuration.scenario),
-        rate=None if load.trace is not None else load.rate,
+        rate=stated_rate(load),
         slo_by_task={name: slo.limits(name) for name in slo.tasks},
     )
 

@@ -27,8 +27,8 @@ from simroute.fitting.criteria import (
 from simroute.fitting.grades import Grade, trust_sentence, worse
 from simroute.fitting.sample import Calls, Sample
 from simroute.models import spec
+from simroute.models.blocks import Inputs
 from simroute.models.weather import Weather
-from simroute.models.workload import Inputs
 from simroute.statistics.intervals import LEVEL, clopper_pearson
 from simroute.text import clean, joined, percent
 from simroute.traces.playback.in_memory import Trace

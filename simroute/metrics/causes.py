@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simroute.ledger import Chunk
-from simroute.metrics.pending_rows import PendingRows
+from simroute.metrics.pending_rows import PendingRows, places_among
 from simroute.metrics.tallies import OK, Context
 
 FAILED, LATE, REPAIRED = "cause", "late", "repaired"
@@ -54,12 +54,11 @@ class Causes:
         task, target, cause = chunk["task"], chunk["target"], chunk["cause"]
         ok = chunk["outcome"] == OK
         last = np.full(len(task), -1)
-        first = int(chunk["request_id"][0])
-        sends = self._sends.take(first, len(task))
+        sends = self._sends.take(chunk["request_id"])
         if sends is not None:
             order = np.argsort(sends["attempt"], kind="stable")
             place, asked, why = (sends[name][order] for name in ("request_id", "target", "cause"))
-            place = place - first
+            place = places_among(chunk["request_id"], place)
             last[place] = asked  # of several, the last one stays
             mended = ok[place]
             self._count(REPAIRED, *(row[mended] for row in (why, asked, asked, task[place])))

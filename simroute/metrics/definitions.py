@@ -7,6 +7,10 @@ DEFINITIONS: dict[str, str] = {
     "requests": "How many requests arrived within the horizon.",
     "success_rate": "The share of requests that got a usable answer, however late; cached "
     "answers and those of a cheaper model count.",
+    "resolved_share": "The share of what callers wanted that was answered in the end: successes "
+    "over the requests that are no asking again. Without such it is success_rate.",
+    "abandoned_share": "The share of requests that their callers gave up, being out of patience.",
+    "asked_again_share": "The share of requests that callers had asked before and press again.",
     "availability": (
         "The share of minutes that were good: of all minutes in which requests arrived, those in "
         "which at least slo.minute_success of them succeeded."

@@ -10,7 +10,7 @@ from simroute.metrics.counting import count_places
 from simroute.metrics.evidence import Evidence
 from simroute.metrics.figures import Fold
 from simroute.metrics.first_run import FirstRun
-from simroute.metrics.pending_rows import PendingRows
+from simroute.metrics.pending_rows import PendingRows, places_among
 from simroute.metrics.tallies import OK, Context, in_time
 
 BINS = 120
@@ -120,23 +120,20 @@ class EvidenceFold:
             count_places(counts[name], place[part])
         np.add.at(counts["cost"], place, chunk["cost_nano"])
         count_places(counts["over_time"], (place * CELLS + cell)[timed])
-        first, size = int(chunk["request_id"][0]), len(place)
         if self._first_run is not None:
             self._first_run.add(chunk, place, self._attempts.chunks, self._events.chunks)
-            if (events := self._events.take(first, size)) is not None:
+            if (events := self._events.take(chunk["request_id"])) is not None:
                 self._first_run.events.append(events)
-        sent = self._attempts.take(first, size, NEEDED)
-        self._parts(chunk, sent, first, timed, cell)
-        self._waste(chunk, sent, first)
+        sent = self._attempts.take(chunk["request_id"], NEEDED)
+        self._parts(chunk, sent, timed, cell)
+        self._waste(chunk, sent)
 
-    def _parts(
-        self, chunk: Chunk, sent: Chunk | None, first: int, ok: np.ndarray, cell: np.ndarray
-    ) -> None:
+    def _parts(self, chunk: Chunk, sent: Chunk | None, ok: np.ndarray, cell: np.ndarray) -> None:
         """Adds the time of each successful request (µs) to the cell of its latency, by what it was
         spent on."""
         latency, spent = chunk["latency_s"], np.zeros((len(PARTS), len(ok)))
         if sent is not None:
-            place = sent["request_id"] - first
+            place = places_among(chunk["request_id"], sent["request_id"])
             took = np.maximum(
                 0.0, np.minimum(sent["left_s"], chunk["end_s"][place]) - sent["start_s"]
             )
@@ -150,13 +147,14 @@ class EvidenceFold:
                 self.counts["parts"][row], cell[ok], np.rint(spent[row][ok] * 1e6).astype(np.int64)
             )
 
-    def _waste(self, chunk: Chunk, sent: Chunk | None, first: int) -> None:
+    def _waste(self, chunk: Chunk, sent: Chunk | None) -> None:
         """Adds the wasted nano-USD by cause. What answered in time and was not used counts as
         discarded (by a judge, a lost race)."""
         left = chunk["wasted_nano"].copy()
         if sent is None:
             return
-        place, cost, abandoned = sent["request_id"] - first, sent["cost_nano"], sent["abandoned"]
+        place = places_among(chunk["request_id"], sent["request_id"])
+        cost, abandoned = sent["cost_nano"], sent["abandoned"]
         for row, mask in enumerate((abandoned, ~abandoned & (sent["status"] != 200))):
             part = np.zeros_like(left)
             np.add.at(part, place[mask], cost[mask])

@@ -17,7 +17,16 @@ import numpy as np
 from simroute.ledger import Chunk
 from simroute.metrics.causes import CauseCounts, Causes
 from simroute.metrics.evidence import Evidence
-from simroute.metrics.tallies import MONTH, OK, Attempts, Context, Events, Requests, ratio
+from simroute.metrics.tallies import (
+    ABANDONED,
+    MONTH,
+    OK,
+    Attempts,
+    Context,
+    Events,
+    Requests,
+    ratio,
+)
 
 
 @dataclass
@@ -90,6 +99,8 @@ class Fold:
             requests.hits,
             requests.false_hits,
             requests.forbidden,
+            requests.outcomes[ABANDONED],
+            requests.again,
         )
         names = (
             "success_rate",
@@ -97,8 +108,11 @@ class Fold:
             "cache_hit_rate",
             "cache_false_hit_rate",
             "forbidden_share",
+            "abandoned_share",
+            "asked_again_share",
         )
         pooled = {name: (int(hits), total) for name, hits in zip(names, counts, strict=True)}
+        pooled["resolved_share"] = int(requests.outcomes[OK]), total - requests.again
         pooled["availability"] = requests.good_minutes()
         for name, counts_of_task in self._promised_tasks().items():
             metrics[name], pooled[name] = ratio(*counts_of_task), counts_of_task
@@ -204,6 +218,9 @@ class Fold:
 METRICS: dict[str, tuple[str, bool]] = {
     "requests": ("", True),
     "success_rate": ("share", True),
+    "resolved_share": ("share", True),
+    "abandoned_share": ("share", False),
+    "asked_again_share": ("share", False),
     "availability": ("share", True),
     "slo_attainment": ("share", True),
     "latency_mean_s": ("s", False),

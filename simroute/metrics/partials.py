@@ -21,6 +21,7 @@ NUMBERS = {
         "in_time",
         "sent",
         "answers",
+        "again",
     ),
     "attempts": ("sends", "limited", "probes", "ping_cost"),
 }

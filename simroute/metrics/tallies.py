@@ -29,7 +29,7 @@ LABELS = ("task", "user", "feature", "team")
 """Columns by which requests are split."""
 
 
-OK, FAILED, REJECTED, TRUNCATED = range(len(OUTCOMES))
+OK, FAILED, REJECTED, TRUNCATED, ABANDONED = range(len(OUTCOMES))
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Requests:
         self.latency, self.ttft, self.failover = Histogram(), Histogram(), Histogram()
         self.cost = self.wasted = self.forbidden = self.hits = self.false_hits = self.in_time = (
             self.sent
-        ) = 0
+        ) = self.again = 0
         self.quality, self.answers = 0.0, 0
         self.minutes = np.zeros((2, 0), np.int64)
         labels = [name for name in LABELS if name in context.names] + (
@@ -159,6 +159,8 @@ class Requests:
         self.hits += int(np.count_nonzero(ok & (chunk["cached"] != CACHED["no"])))
         self.false_hits += int(np.count_nonzero(ok & chunk["false_hit"]))
         self.sent += int(np.count_nonzero(chunk["attempts"] > 0))
+        if "presses" in chunk:
+            self.again += int(np.count_nonzero(chunk["presses"]))
         quick = in_time(chunk, self.context)
         self.in_time += int(np.count_nonzero(quick))
         count_places(self.in_time_by_task, chunk["task"][quick])
@@ -215,6 +217,9 @@ class Requests:
         return {
             "requests": float(total),
             "success_rate": ratio(self.outcomes[OK], total),
+            "resolved_share": ratio(self.outcomes[OK], total - self.again),
+            "abandoned_share": ratio(self.outcomes[ABANDONED], total),
+            "asked_again_share": ratio(self.again, total),
             "availability": ratio(good, seen),
             "slo_attainment": ratio(self.in_time, total),
             "latency_mean_s": self.latency.mean(),

@@ -34,9 +34,14 @@ class Providers:
     loop."""
 
     def __init__(self, configuration: Configuration, policy: str, speed: float = 1.0) -> None:
-        self.world = build_world(configuration, policy, 0, [])
+        self.scenario = scenario = configuration.scenario
+        # callers are real here: how many there are, and how long they wait, is theirs
+        load = replace(
+            scenario.workload, callers=spec.Callers(), patience=None, again=spec.AskAgain()
+        )
+        imitated = replace(configuration, scenario=replace(scenario, workload=load))
+        self.world = build_world(imitated, policy, 0, [])
         self.speed = speed
-        self.scenario = configuration.scenario
         self._kernel = self.world.kernel
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()

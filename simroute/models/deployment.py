@@ -10,13 +10,13 @@ import numpy as np
 from simroute.core import Price, Target
 from simroute.models import spec
 from simroute.models.billing import Tariff
+from simroute.models.blocks import Block
 from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.faults import Timeline
 from simroute.models.latency import ServiceTimes
 from simroute.models.limits import Grant, RateLimit, has_rates
 from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
-from simroute.models.workload import Block
 
 
 class Answers(Protocol):

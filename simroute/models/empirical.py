@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from simroute.models.blocks import Block
 from simroute.models.faults import ErrorSteps
 from simroute.models.logged_behaviour import LoggedBehaviour
 from simroute.models.playback import PlaybackClock
 from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
-from simroute.models.workload import Block
 
 
 class EmpiricalDeployment:

@@ -10,9 +10,9 @@ from typing import Protocol
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.blocks import Block
 from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
-from simroute.models.workload import Block
 
 
 class ServiceTimes(Protocol):

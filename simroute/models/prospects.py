@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from simroute.models.blocks import Block
 from simroute.models.deployment import DeploymentModel
-from simroute.models.workload import Block
 
 Rows = np.ndarray | slice
 ALL = slice(None)

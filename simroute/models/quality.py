@@ -19,9 +19,9 @@ from statistics import NormalDist
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.blocks import Block
 from simroute.models.questions import BLOCK, Questions
 from simroute.models.random import Streams
-from simroute.models.workload import Block
 
 LOADING = 0.80
 SAME_MODEL = 0.85  # lambda^2 + tau^2: how alike two answers of one model to one prompt are
@@ -52,12 +52,11 @@ class AnswerCopula:
     def scores(self, block: Block, n: int) -> np.ndarray:
         """1.0 for a right answer, 0.0 for a wrong one, for each request of the block at its n-th
         call (from 0)."""
-        number = block.first // BLOCK
-        shared = self._questions.normals(block.question, number, "z")
-        own = self._questions.normals(block.question, number, "v", self._model)
-        noise = self._streams.block("answer", self._name, n, block=number).standard_normal(BLOCK)[
-            : block.size
-        ]
+        shared = self._questions.normals(block.question, block.questions, "z")
+        own = self._questions.normals(block.question, block.questions, "v", self._model)
+        noise = self._streams.block("answer", self._name, n, block=block.number).standard_normal(
+            BLOCK
+        )[: block.size]
         return np.asarray(
             self._threshold[block.task] + LOADING * shared + TAU * own + NOISE * noise > 0, float
         )

@@ -9,7 +9,9 @@ import numpy as np
 
 from simroute.models import spec
 from simroute.models.billing import Tariff
+from simroute.models.blocks import Block, Inputs
 from simroute.models.calendar import workload_calendar
+from simroute.models.closed_loop import ClosedLoop
 from simroute.models.deployment import Answers, DeploymentModel
 from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.error_spells import draw_error_steps
@@ -22,7 +24,7 @@ from simroute.models.quality import AnswerCopula, MeasuredAnswers, accuracy
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
 from simroute.models.targets import as_target
-from simroute.models.workload import Block, Inputs, WorkloadModel
+from simroute.models.workload import WorkloadModel
 
 NO_INPUTS = Inputs()
 PINGS = 1 << 28
@@ -73,6 +75,12 @@ class Weather:
     def blocks(self) -> Iterator[Block]:
         """The requests, in order of arrival."""
         return self._workload.blocks(self.horizon, self.part)
+
+    @property
+    def closed_loop(self) -> ClosedLoop | None:
+        """The requests that come when others were answered, where all do; then there are no
+        `blocks`."""
+        return self._workload.closed_loop
 
     def arrivals(self) -> np.ndarray:
         """When the requests of the whole run come, s, in order; much quicker than `blocks`."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.blocks import Block, Inputs
 from simroute.models.burstiness import Modulation, draw_gaps
+from simroute.models.closed_loop import OF_CALLER, ClosedLoop, follows_answers, owner_uniforms
 from simroute.models.lengths import token_counts
-from simroute.models.playback import BlockColumns, Partition, Playback, TraceColumns
+from simroute.models.playback import BlockColumns, Partition, Playback
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
 from simroute.models.rate_profile import ArrivalProfile
@@ -35,101 +35,6 @@ MAX_QUESTIONS = 1_000_000
 NOBODY = "-"
 Uniform = Callable[[str], np.ndarray]
 """Name of a stream -> a uniform in [0, 1) for each request of the block at hand."""
-
-
-class OutcomeTable(NamedTuple):
-    """A prompt × model table. tasks: names by code; task: code of each prompt; columns: model ->
-    score (0 … 1) of each prompt."""
-
-    tasks: list[str]
-    task: np.ndarray
-    columns: dict[str, np.ndarray]
-
-
-class Inputs(NamedTuple):
-    """What the files hold that a workload names: `trace`, `lengths` (of prompts and answers) and
-    `outcomes`; None without such a file."""
-
-    trace: TraceColumns | None = None
-    lengths: TraceColumns | None = None
-    outcomes: OutcomeTable | None = None
-
-
-class RequestLists:
-    """A block's columns as Python lists, for reading one request at a time. Each is made when it is
-    first asked for."""
-
-    arrival: list[float]
-    task: list[int]
-    user: list[int]
-    feature: list[int]
-    session: list[int]
-    input_tokens: list[int]
-    output_tokens: list[int]
-    streamed: list[bool]
-    question: list[int]
-    wording: list[int]
-    replica: list[int]
-    route: list[int]
-    cached_tokens: list[int]
-    written_tokens: list[int]
-    invalid: list[int]
-
-    def __init__(self, columns: Mapping[str, np.ndarray]) -> None:
-        self._columns = columns
-
-    def __getattr__(self, name: str) -> list[Any]:
-        if name not in RequestLists.__annotations__:
-            raise AttributeError(name)
-        values: list[Any] = self._columns[name].tolist()
-        setattr(self, name, values)
-        return values
-
-
-@dataclass(eq=False)
-class Block:
-    """Up to `BLOCK` consecutive requests as columns.
-
-    first: index of the first request. arrival: seconds of the run. task, user, feature, team: codes
-        of names (team: None where nobody has one).
-    question: the same number, the same meaning; wording: the same number, the same prompt; row: the
-        question's row of the prompt × model table, where there is one (else 0).
-    route: where a log says that it was sent, as a place in the trace's routes (-1: it does not say;
-        -2: a cache of the gateway answered).
-    cached_tokens, written_tokens: of the input, read from the provider's cache and written to it.
-    invalid: the status with which every deployment refuses the request; 0 for none.
-    """
-
-    first: int
-    arrival: np.ndarray
-    task: np.ndarray
-    user: np.ndarray
-    feature: np.ndarray
-    team: np.ndarray | None
-    session: np.ndarray
-    input_tokens: np.ndarray
-    output_tokens: np.ndarray
-    streamed: np.ndarray
-    question: np.ndarray
-    wording: np.ndarray
-    replica: np.ndarray
-    row: np.ndarray
-    route: np.ndarray
-    cached_tokens: np.ndarray
-    written_tokens: np.ndarray
-    invalid: np.ndarray
-
-    def __post_init__(self) -> None:
-        self.size = len(self.arrival)
-
-    @property
-    def billed_tokens(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What a whole answer to each request is billed for, as `RateCard.bill_many` takes it."""
-        return self.input_tokens, self.output_tokens, self.cached_tokens, self.written_tokens
-
-    @cached_property
-    def lists(self) -> RequestLists:
-        return RequestLists(dict(vars(self)))
 
 
 class WorkloadModel:
@@ -161,6 +66,7 @@ class WorkloadModel:
         )
         self._streamed = streamed_shares(self._kinds, load)
         self._popularity = _popularity(load.repeats)
+        self.closed_loop = ClosedLoop(load, streams, self._block) if follows_answers(load) else None
         self._rows = (
             streams.block("rows", block=0).permutation(len(outcomes.task))
             if outcomes
@@ -168,8 +74,8 @@ class WorkloadModel:
         )
 
     def blocks(self, horizon: float, part: Partition | None = None) -> Iterator[Block]:
-        """All requests that arrive before `horizon`, in order; of a trace, those of a part of
-        it."""
+        """All requests that arrive before `horizon`, in order; of a trace, those of a part of it.
+        None where they follow answers: those are in `closed_loop`."""
         numbers = range(1 << 62)
         if part is not None and self.playback is not None:
             numbers = self.playback.block_numbers(part)
@@ -177,7 +83,10 @@ class WorkloadModel:
             if number >= numbers.stop:
                 return
             if number >= numbers.start:
-                yield Block(number * BLOCK, **self._columns(number, known))
+                yield self._block(number, known)
+
+    def _block(self, number: int, known: BlockColumns) -> Block:
+        return Block(number * BLOCK, **self._columns(number, known))
 
     def arrivals(self, horizon: float) -> Iterator[np.ndarray]:
         """The moments (s) of `blocks`, without drawing what the requests are."""
@@ -201,7 +110,7 @@ class WorkloadModel:
         if self.playback is not None:
             yield from self.playback.blocks(horizon, self._streams)
             return
-        if self._load.rate < SELDOM:
+        if self._load.rate < SELDOM or self.closed_loop is not None:
             return
         bursts, rate = self._load.burstiness, ArrivalProfile(self._load.profile, self._load.rate)
         law: ArrivalLaw = rate
@@ -224,9 +133,8 @@ class WorkloadModel:
         """All columns of a block: what is known, and the rest drawn."""
         load, size = self._load, len(known["arrival"])
 
-        def uniform(name: str) -> np.ndarray:
-            return self._streams.block("workload", name, block=number).random(BLOCK)[:size]
-
+        owner = known.get("owner")
+        uniform = self._uniforms(number, size, owner)
         index = number * BLOCK + np.arange(size)
         question, wording = self._draw_questions(index, uniform)
         if "question" in known:
@@ -240,7 +148,11 @@ class WorkloadModel:
             feature = pick(
                 list(load.features.values()),
                 size,
-                lambda: self._draw_features(question, number, uniform),
+                lambda: (
+                    self._draw_features(question, number, uniform)
+                    if owner is None
+                    else uniform("feature")
+                ),
             )
         task = self._codes("task", known)
         if task is None or self._outcomes is not None:
@@ -275,6 +187,14 @@ class WorkloadModel:
             "written_tokens": known.get("written_tokens", np.zeros(size, np.int64)),
             "invalid": invalid,
         }
+
+    def _uniforms(self, number: int, size: int, owner: np.ndarray | None) -> Uniform:
+        def uniform(name: str) -> np.ndarray:
+            if owner is not None and name in OF_CALLER:
+                return owner_uniforms(self._streams, name, owner)
+            return self._streams.block("workload", name, block=number).random(BLOCK)[:size]
+
+        return uniform
 
     def _codes(self, kind: str, known: BlockColumns) -> np.ndarray | None:
         """Codes of the log's own names, None where the scenario's hold; a call of a layer's own

@@ -29,6 +29,7 @@ OUTCOMES = {
     "failed": "failed",
     "rejected": "refused",
     "truncated": "cut short",
+    "abandoned": "given up by its caller",
 }
 DECIMAL = re.compile(r"[0-9]+\.[0-9]+")
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from simroute.ledger import OUTCOMES, Chunk, Ledger
 from simroute.models import spec
+from simroute.models.blocks import Inputs
 from simroute.models.weather import Weather
-from simroute.models.workload import Inputs
 from simroute.traces import Trace
 from simroute.worlds.sim import SimWorld
 from simroute.worlds.sim.attempt import STALLED, Attempt

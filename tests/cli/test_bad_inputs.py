@@ -93,6 +93,14 @@ SCENARIOS = {
         GOOD + "workload: {spikes: {o: {start: 50%, end: 30%}}}\n",
         ["workload.spikes.o", "not after its start"],
     ),
+    "patience of two laws": (
+        GOOD + "workload: {patience: {mean: 2s, median: 2s}}\n",
+        ["workload.patience", "one of median (lognormal) and mean (exponential)"],
+    ),
+    "patience without a length": (
+        GOOD + "workload: {tasks: {chat: {patience: {sigma: 1}}}}\n",
+        ["workload.tasks.chat.patience", "give one of median"],
+    ),
     "outage nowhere": (
         GOOD + "outages: {o: {provider: xx, start: 1s, end: 3s}}\n",
         ["outages.o.provider", "did you mean x?"],

@@ -43,8 +43,8 @@ def test_the_rows_of_requests_come_whole_and_in_order_however_chunks_are_cut(
     for start, end in pairwise(edges):
         pending.add({name: column[start:end] for name, column in rows.items()})
     for block in order:
-        taken = pending.take(3 * block, 3, ["number"])
+        taken = pending.take(np.arange(3 * block, 3 * block + 3), ["number"])
         expected = [n for n, owner in enumerate(owners) if owner >= 0 and owner // 3 == block]
         assert ([] if taken is None else taken["number"].tolist()) == expected
     assert pending.chunks == []
-    assert pending.take(0, 3) is None
+    assert pending.take(np.arange(3)) is None

@@ -116,6 +116,16 @@ def test_every_outcome_is_counted_where_it_belongs() -> None:
     )
 
 
+def test_callers_who_leave_and_ask_again_are_counted() -> None:
+    """Of five requests two are askings again, and two of the others' callers left: two successes
+    resolve two of three wants."""
+    found = figures("oaoaa", presses=np.array([0, 0, 1, 1, 0], np.int32))
+    assert found["success_rate"] == 2 / 5
+    assert found["abandoned_share"] == 3 / 5
+    assert found["asked_again_share"] == 2 / 5
+    assert found["resolved_share"] == 2 / 3
+
+
 def test_there_is_a_figure_for_every_metric() -> None:
     """A run tells all metrics of the table and no others."""
     assert set(folded().metrics) == set(METRICS)

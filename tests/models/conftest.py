@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from simroute.models import spec
+from simroute.models.blocks import Inputs
 from simroute.models.weather import Weather
-from simroute.models.workload import Inputs
 
 PRICE = spec.PriceList(3, 15)
 

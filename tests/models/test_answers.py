@@ -11,8 +11,8 @@ import pytest
 from scipy.special import ndtr, ndtri
 
 from simroute.models import spec
+from simroute.models.blocks import OutcomeTable
 from simroute.models.weather import Weather
-from simroute.models.workload import OutcomeTable
 from simroute.traces import read_outcomes
 
 Make = Callable[..., Weather]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from simroute.models import spec
+from simroute.models.blocks import RequestLists
 from simroute.models.deployment import DrawLists
 from simroute.models.weather import Weather
-from simroute.models.workload import RequestLists
 
 Make = Callable[..., Weather]
 PRICE = spec.PriceList(3, 15)

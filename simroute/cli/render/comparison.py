@@ -11,6 +11,7 @@ from simroute.cli.render.sparkline import sparklines
 from simroute.cli.terminal import brief, columns, print_sentences, print_table
 from simroute.layout import Column
 from simroute.metrics import METRICS
+from simroute.models.closed_loop import traffic_words
 from simroute.statistics.multiple import pair_count
 from simroute.studies.comparison.promise import IN_TIME, SUCCESS, success_metric
 from simroute.studies.comparison.study import Study
@@ -31,7 +32,7 @@ def print_study(study: Study, folder: Path) -> None:
     """Prints the figures, the differences and the verdict."""
     configuration = study.configuration
     scenario = configuration.scenario
-    load = "trace" if scenario.workload.trace else f"{scenario.workload.rate:g} requests/s"
+    load = traffic_words(scenario.workload)
     count = f"{study.replications} replication{'s' if study.replications > 1 else ''}"
     name = clean(configuration.scenario_name, 40)
     click.echo("")

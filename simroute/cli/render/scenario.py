@@ -9,6 +9,7 @@ from simroute.cli.render import pages
 from simroute.cli.terminal import escaped
 from simroute.config.configuration import Configuration
 from simroute.models import spec
+from simroute.models.closed_loop import traffic_words
 from simroute.models.expected_traffic import ExpectedTraffic
 from simroute.models.limit_notes import SHORT, describe_limits
 from simroute.models.price_notes import describe_prices
@@ -109,6 +110,8 @@ def _expected_requests(configuration: Configuration) -> float:
     if configuration.trace is not None:
         return configuration.expected_requests
     load, horizon = scenario.workload, scenario.horizon
+    if load.callers.count:
+        return configuration.expected_requests
     return ExpectedTraffic(load, load.rate, horizon).requests(0, horizon)
 
 
@@ -132,6 +135,8 @@ def _traffic(configuration: Configuration) -> str:
     requests = (
         f"{trace.requests:,} requests of a trace"
         if trace is not None
+        else traffic_words(load)
+        if load.callers.count
         else f"{load.rate:g}/s{_peak(load, horizon)}"
     )
     repeats = f", {_percent(load.repeats.share)} asked before" if load.repeats.share else ""

@@ -1,7 +1,7 @@
 """A scenario as it is written: every key of a scenario file, with its unit, range and default, a
 file for each section. No behaviour here."""
 
-from simroute.models.spec.callers import Spike
+from simroute.models.spec.callers import AskAgain, Callers, Pause, Spike
 from simroute.models.spec.deployments import (
     Clustered,
     Deployment,
@@ -25,8 +25,10 @@ from simroute.models.spec.workload import (
 
 __all__ = [
     "IN_TIME",
+    "AskAgain",
     "Budget",
     "Burstiness",
+    "Callers",
     "Clustered",
     "Deployment",
     "Gateway",
@@ -34,6 +36,7 @@ __all__ = [
     "Lengths",
     "Limits",
     "Outage",
+    "Pause",
     "PriceList",
     "PriceStep",
     "Profile",

@@ -22,7 +22,7 @@ from simroute.core.params import (
     Unit,
     Weight,
 )
-from simroute.models.spec.callers import Spike
+from simroute.models.spec.callers import AskAgain, Callers, Pause, Spike
 from simroute.models.spec.kinds import Correlation, ErrorStatus, Sigma
 
 Tokens = Annotated[float, Unit("tokens"), Range(low=1)]
@@ -82,6 +82,9 @@ class Task:
             "longest answer"
         ),
     ] = 0.0
+    patience: Annotated[
+        Pause | None, Doc("how long its callers wait before they give up; default: workload's")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -176,11 +179,14 @@ class Workload:
 
     Interplay: `rate` times the horizon is the number of requests: a run's time and its certainty
     grow with it. `profile` moves them within days and weeks without changing the mean; `spikes`
-    come on top. `tasks` decide lengths (and so times and money) and difficulty; `users` and
-    `features` are labels, by which figures are split, budgets shift work and `forbid` closes
-    providers. A task whose `share` is by feature makes features differ in what they ask. `repeats`
-    is all that a cache can save. A `trace` replaces rate, profile and lengths by what really
-    happened; `rate_scale`, `trace_from` and `trace_to` choose how fast and which part.
+    come on top. With `callers` there is no rate: each waits for its answer, thinks, and asks again,
+    so that a slow policy gets fewer requests. `patience` makes callers give up (status 499, no
+    success), and `again` some of them press again. `tasks` decide lengths (and so times and money)
+    and difficulty; `users` and `features` are labels, by which figures are split, budgets shift
+    work and `forbid` closes providers. A task whose `share` is by feature makes features differ in
+    what they ask. `repeats` is all that a cache can save. A `trace` replaces rate, profile and
+    lengths by what really happened; `rate_scale`, `trace_from` and `trace_to` choose how fast and
+    which part.
     """
 
     rate: Annotated[Rate, Doc("mean arrivals, Poisson unless `burstiness` says otherwise")] = 1.0
@@ -193,6 +199,19 @@ class Workload:
     spikes: Annotated[
         dict[Name, Spike], Doc("crowds that come and go, on top of the mean rate")
     ] = field(default_factory=dict)
+    callers: Annotated[
+        Callers, Doc("a fixed number of callers who wait for their answers, instead of a rate")
+    ] = field(default_factory=Callers)
+    patience: Annotated[
+        Pause | None,
+        Doc(
+            "how long callers wait for the first token, or an answer that is not streamed, before "
+            "they give up; default: for ever"
+        ),
+    ] = None
+    again: Annotated[AskAgain, Doc("users who press again when there was no answer")] = field(
+        default_factory=AskAgain
+    )
     trace: Annotated[
         File | None, Doc("arrivals, lengths and whatever else a log says (`simroute list formats`)")
     ] = None

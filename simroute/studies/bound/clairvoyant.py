@@ -31,10 +31,12 @@ from simroute.experiment.run import build_context, build_weather
 from simroute.ledger import OUTCOMES
 from simroute.metrics import Fold
 from simroute.models import spec
+from simroute.models.blocks import Block
 from simroute.models.limits import has_rates
+from simroute.models.pauses import draw_patience, patience
 from simroute.models.prospects import Prospect, foresee_calls
+from simroute.models.questions import BLOCK
 from simroute.models.weather import Weather
-from simroute.models.workload import Block
 
 TRIES = 3
 """Calls of one request to one deployment; no packaged policy makes more."""
@@ -162,6 +164,12 @@ def _outcome(
     first = (arrival + prospect.first) - arrival
     latency, ttft = np.array([slo.limits(name) for name in weather.tasks]).T
     task = block.task[rows]
+    waits = patience(weather.scenario.workload, weather.tasks)
+    if waits is not None:  # no answer comes after its caller has gone
+        source = weather.streams.block("patience", block=block.number)
+        gone = draw_patience(waits, block.task, source, BLOCK)[rows]
+        ok = ok & (np.where(block.streamed[rows], first, prospect.seconds) <= gone)
+        seconds = np.where(ok, seconds, np.inf)
     in_time = ok & (seconds <= latency[task]) & (~block.streamed[rows] | (first <= ttft[task]))
     wasted = spent + np.where(ok, 0, prospect.bill)
     rank = in_time.astype(np.int8) + ok

@@ -15,6 +15,7 @@ from simroute.studies.bound.gap import (
     FrontierPoint,
     bound_label,
     clairvoyant_bound,
+    has_bound,
     latency_frontier,
 )
 from simroute.text import figure
@@ -98,6 +99,11 @@ def compute_frontier(configuration: Configuration, trade: Trade = "success") -> 
     """The frontier in the weather of a configuration, over its replications. Raises InputError."""
     if trade not in ("success", "latency"):
         raise InputError(f"frontier: {trade!r} is not one of success, latency")
+    if not has_bound(configuration.scenario):
+        raise InputError(
+            "frontier: requests depend on what became of others (workload.callers, "
+            "workload.again), so no bound holds for all policies"
+        )
     replications = range(configuration.replications)
     points = (
         clairvoyant_bound(configuration, replications).frontier

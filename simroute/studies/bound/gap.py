@@ -11,6 +11,7 @@ from typing import Any
 from simroute.config.configuration import Configuration
 from simroute.metrics import is_share
 from simroute.models import spec
+from simroute.models.closed_loop import depends_on_answers
 from simroute.statistics.intervals import (
     Interval,
     deviation,
@@ -114,6 +115,12 @@ def bound_label(scenario: spec.Scenario) -> str:
         return EXACT
     limits = [deployment.limits for deployment in scenario.deployments.values()]
     return QUEUED if any(limit.concurrency is not None for limit in limits) else LIMITED
+
+
+def has_bound(scenario: spec.Scenario) -> bool:
+    """Whether all policies meet the same requests. Where these depend on answers, one who knows the
+    weather would have to choose its callers' next requests as well."""
+    return not depends_on_answers(scenario.workload)
 
 
 def metric_bounds(metric: str, runs: Sequence[MetricValues]) -> Interval:

@@ -17,7 +17,7 @@ from simroute.experiment.job import Executor, Job
 from simroute.metrics import Evidence, Figures
 from simroute.storage.folder import RunDescription
 from simroute.storage.run_folder import RunFolder
-from simroute.studies.bound.gap import clairvoyant_bound
+from simroute.studies.bound.gap import clairvoyant_bound, has_bound
 from simroute.studies.comparison.stopping import stages
 from simroute.studies.comparison.study import Study
 from simroute.studies.comparison.yearly import strata, yearly_figures
@@ -123,7 +123,9 @@ def _conclude(
     whole = gathered.complete_replications()
     if not whole:
         raise KeyboardInterrupt
-    bound = clairvoyant_bound(configuration, whole) if gathered.evidence else None
+    bound = None
+    if gathered.evidence and has_bound(configuration.scenario):
+        bound = clairvoyant_bound(configuration, whole)
     runs, evidence, first = gathered.runs(), gathered.evidence, gathered.first
     return kind(configuration, runs, interrupted, out, evidence, first, bound, whole)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from simroute.config import reference, schema
 from simroute.models import spec
+from simroute.models.closed_loop import traffic_words
 from simroute.models.limit_notes import LONG, describe_limits
+from simroute.models.pauses import describe_pause
 from simroute.models.price_notes import describe_prices
 from simroute.models.quality import known_accuracies
 from simroute.models.traffic_mix import streamed_share
@@ -107,6 +109,18 @@ def _setting(parameter: reference.Parameter, value: Any) -> list[Any] | None:
     return [parameter.key, text + unit, text.lower() != parameter.default.lower()]
 
 
+def _caller_rows(load: spec.Workload) -> list[list[str]]:
+    """How long callers wait, and whether they ask again, where they do not wait for ever."""
+    waits = {"patience": load.patience} | {
+        f"patience: {name}": task.patience for name, task in load.tasks.items()
+    }
+    rows = [[name, describe_pause(pause)] for name, pause in waits.items() if pause is not None]
+    if load.again.share:
+        times = f"{load.again.share * 100:.4g} % of the unanswered, {load.again.most} times at most"
+        rows.append(["asked again", f"{times}, after {describe_pause(load.again.delay)}"])
+    return rows
+
+
 def workload_rows(study: Comparison) -> list[list[str]]:
     """What the scenario says of its traffic and gateway, as [what, in words]."""
     scenario = study.configuration.scenario
@@ -115,6 +129,8 @@ def workload_rows(study: Comparison) -> list[list[str]]:
         f"{load.rate:g} requests/s, Poisson{', by hour and day' if load.profile.hours else ''}"
         f"{f', {len(load.spikes)} spike(s)' if load.spikes else ''}"
     )
+    if load.callers.count:
+        rate = f"{traffic_words(load)}, {describe_pause(load.callers.think)} between turns"
     abandoned = {
         "runs_on": "run on and are billed whole",
         "stops": "stop and are billed so far",
@@ -132,6 +148,7 @@ def workload_rows(study: Comparison) -> list[list[str]]:
             f"{gateway.replicas} replica(s), {gateway.overhead * 1000:g} ms overhead a send",
         ],
         ["given-up calls", abandoned],
+        *_caller_rows(load),
     ]
 
 

@@ -12,6 +12,7 @@ from simroute.experiment.trace_columns import budget_periods, budget_span
 from simroute.metrics.tallies import MONTH
 from simroute.models import spec
 from simroute.models.calendar import DAY, Calendar
+from simroute.models.closed_loop import stated_rate
 from simroute.models.expected_traffic import ExpectedTraffic
 from simroute.statistics.intervals import Interval
 from simroute.studies.comparison.promise import describe_budget
@@ -46,8 +47,8 @@ def _mean_rate(scenario: spec.Scenario, intervals: Intervals) -> float | None:
     arrivals = next(iter(intervals.values()))["requests"].mean
     if not arrivals:
         return None
-    load = scenario.workload
-    return load.rate if load.trace is None else arrivals / scenario.horizon
+    rate = stated_rate(scenario.workload)
+    return arrivals / scenario.horizon if rate is None else rate
 
 
 def budget_pace(scenario: spec.Scenario, intervals: Intervals) -> dict[str, Any] | None:

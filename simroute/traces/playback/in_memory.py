@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from simroute.models.blocks import OutcomeTable
 from simroute.models.logged_behaviour import LoggedBehaviour
-from simroute.models.workload import OutcomeTable
 from simroute.traces import records
 from simroute.traces.detection import ReadOptions
 from simroute.traces.importer import read

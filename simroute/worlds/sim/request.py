@@ -13,7 +13,7 @@ from simroute.worlds.sim.kernel import Task
 from simroute.worlds.sim.rows import REQUEST_ROW, emit_requests
 
 if TYPE_CHECKING:
-    from simroute.models.workload import Block
+    from simroute.models.blocks import Block
 
 OK, FAILED, REJECTED, TRUNCATED = (
     OUTCOMES.index(word) for word in ("ok", "failed", "rejected", "truncated")

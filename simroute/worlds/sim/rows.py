@@ -46,14 +46,14 @@ answered by its only send."""
 
 
 def emit_requests(
-    ledger: Ledger, block: Any, rows: list[bytes], details: Mapping[int, bytes]
+    ledger: Ledger, block: Any, rows: list[bytes], details: Mapping[int, bytes], **more: Any
 ) -> None:
     """Hands the rows of a block whose requests have all closed to the ledger, as columns. details:
-    by place in the block, of the unusual ones."""
+    by place in the block, of the unusual ones. more: columns that not every run has."""
     closed = REQUEST_ROW.columns(rows, details)
     tokens = closed["seen_tokens"]
     chunk = {
-        "request_id": np.arange(block.first, block.first + block.size),
+        "request_id": block.first + block.places,
         "replica": block.replica,
         "arrival_s": block.arrival,
         "end_s": closed["end_s"],
@@ -82,4 +82,4 @@ def emit_requests(
     }
     if block.team is not None:
         chunk["team"] = block.team
-    ledger.emit("requests", chunk)
+    ledger.emit("requests", chunk | more)

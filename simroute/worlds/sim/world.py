@@ -13,10 +13,12 @@ from simpy import Environment
 from simroute.core import Call, Target, stack
 from simroute.core.stack import background_work
 from simroute.ledger import Ledger
+from simroute.models.closed_loop import needs_callers
 from simroute.models.questions import BLOCK
 from simroute.models.weather import Weather
 from simroute.text import paired
 from simroute.worlds.sim.attempt import Attempt
+from simroute.worlds.sim.callers import Callers
 from simroute.worlds.sim.events import Wake
 from simroute.worlds.sim.kernel import Kernel, Task, collector_paused, iterate
 from simroute.worlds.sim.request import OpenBlock, SimRequest
@@ -24,7 +26,7 @@ from simroute.worlds.sim.senses import Senses
 from simroute.worlds.sim.upstream import Upstream
 
 if TYPE_CHECKING:
-    from simroute.models.workload import Block
+    from simroute.models.blocks import Block
 
 new = tuple.__new__
 
@@ -93,6 +95,7 @@ class SimWorld:
             for replica, layers in enumerate(stacks)
         ]
         self.open = 0
+        self.callers = Callers(self) if needs_callers(scenario.workload) else None
         self._idle: list[Any] = []  # of the generators that serve requests, those that rest
         self._resting = Wake()  # what all of these wait for; it never happens
         self._pings = [0] * len(stacks)
@@ -110,6 +113,17 @@ class SimWorld:
 
     def _run(self, progress: Callable[[float], None] | None) -> None:
         background = self._background()
+        if self.callers is not None:
+            self.callers.play(progress)
+        else:
+            self._play_all(progress)
+        for task in background:
+            task.cancel()
+        self._idle.clear()
+        self._resting.task = None
+        self.ledger.close()
+
+    def _play_all(self, progress: Callable[[float], None] | None) -> None:
         for number, block in enumerate(self.weather.blocks()):
             self._play(block)
             self.ledger.spill()
@@ -118,16 +132,11 @@ class SimWorld:
             if progress is not None:
                 progress(self.env.now)
         self.kernel.drain(lambda: self.open == 0)
-        for task in background:
-            task.cancel()
-        self._idle.clear()
-        self._resting.task = None
-        self.ledger.close()
 
     def close(self) -> None:
         """After the run: lets go of what leads back to this world (layers remember calls, and have
         a view of it), so that it is freed, with megabytes of arrays, as soon as nobody wants it."""
-        self.entries, self.stacks = [], ()
+        self.entries, self.stacks, self.callers = [], (), None
         self.kernel.forget_tasks()
 
     def _play(self, block: Block) -> None:
@@ -142,6 +151,10 @@ class SimWorld:
 
         self.open += 1
         self.kernel.play(opened.arrival, arrive)
+
+    def take_worker(self) -> Any:
+        """What serves a new request."""
+        return self._idle.pop() if self._idle else self._start_worker()
 
     def _start_worker(self) -> Any:
         worker = self._serve()

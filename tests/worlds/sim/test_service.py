@@ -15,8 +15,8 @@ from simroute.core import Judge, Outcome
 from simroute.experiment.run import replicate
 from simroute.ledger import OUTCOMES, Ledger
 from simroute.models import spec
+from simroute.models.blocks import Inputs
 from simroute.models.weather import Weather
-from simroute.models.workload import Inputs
 from simroute.policies.fallback import Fallback
 from simroute.policies.timeout import Timeout
 from simroute.testing.script import Step, play
