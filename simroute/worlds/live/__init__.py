@@ -1,5 +1,6 @@
 """The live world: the same policies on asyncio, in front of real providers."""
 
-from simroute.worlds.live.world import LiveRequest, LiveWorld, Row, Transport
+from simroute.worlds.live.rows import Row
+from simroute.worlds.live.world import LiveRequest, LiveWorld, Transport
 
 __all__ = ["LiveRequest", "LiveWorld", "Row", "Transport"]

@@ -8,13 +8,12 @@ import math
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from simroute.core import Call, Judge, Logged, Match, Outcome, Price, Rest, Target, stack
-from simroute.core.outcome import timed_out
 from simroute.core.stack import background_work
 from simroute.worlds.live import kernel
-from simroute.worlds.live.answers import CHARACTERS_A_TOKEN
+from simroute.worlds.live.rows import Row, arrived_tokens, cut_off
 from simroute.worlds.periods import Periods
 
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
@@ -41,34 +40,6 @@ class Semantics(Protocol):
     def nearest(self, place: Place, request: Any, held: Mapping[Any, Any]) -> Match | None: ...
 
     def keep(self, place: Place, request: Any) -> None: ...
-
-
-class Row(NamedTuple):
-    """One attempt, as in the ledger of a simulation. Times are seconds of the world's clock.
-
-    nano: nano-USD. estimated: the provider did not say, or not credibly, what it used. cause: why
-    it failed, as `Outcome.cause` has it; of one that was given up, the limit of time that it
-    reached.
-    """
-
-    request_id: int
-    replica: int
-    attempt: int
-    target_attempt: int
-    target: str
-    start_s: float
-    end_s: float
-    status: int
-    error: str
-    retry_after_s: float | None
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int
-    nano: int
-    estimated: bool
-    abandoned: bool
-    probe: bool
-    cause: str = ""
 
 
 @dataclass(eq=False)
@@ -256,7 +227,7 @@ class LiveWorld:
         tokens_in, tokens_out = outcome.input_tokens, outcome.output_tokens
         nano, abandoned = round(outcome.usd * 1e9), outcome.status == 499
         if abandoned:
-            tokens_in, tokens_out = request.input_tokens, _arrived(answer)
+            tokens_in, tokens_out = request.input_tokens, arrived_tokens(answer)
             nano = round(self._prices[target].of(tokens_in, tokens_out) * 1e9)
             if not self._stops:  # what it will be in the end is estimated, its input included
                 request.unbilled.append(target)
@@ -282,7 +253,7 @@ class LiveWorld:
             abandoned or (usage is not None and usage.estimated),
             abandoned,
             probe,
-            _cut_off(answer) if abandoned else outcome.cause,
+            cut_off(answer) if abandoned else outcome.cause,
         )
         try:
             self._rows(row)
@@ -384,18 +355,3 @@ class LiveWorld:
                 self._events(kernel.now(), replica, event, who, layer, target, detail)
             except Exception:
                 self._events = None  # it would fail again; the calls go on without it
-
-
-def _arrived(answer: Any) -> int:
-    """Tokens, by the characters of a stream that was given up."""
-    facts = getattr(answer, "facts", None)
-    return 0 if facts is None else math.ceil(facts.characters / CHARACTERS_A_TOKEN)
-
-
-def _cut_off(answer: Any) -> str:
-    """Why an attempt was given up; "" where no limit of time was the reason."""
-    if isinstance(answer, BaseException):
-        limit = kernel.reached_limit(answer)
-    else:
-        limit = getattr(answer, "reached", None)
-    return "" if limit is None else timed_out(limit)
