@@ -8,7 +8,6 @@ import json
 import socket
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,8 +15,10 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from yarl import URL
 
 CONNECT_S, KEPT_ALIVE_S = 5.0, 15.0
+BUFFER_BYTES = 1 << 16
 Bill = Callable[[int, int, int], int]
 """Nano-USD for so many tokens of input, of output, and of the input read from a cache."""
 
@@ -136,34 +137,70 @@ class Talk(ResponseHandler):
             body.set_exception(aiohttp.ClientPayloadError())  # else its reader would wait for ever
 
 
-TALK: ContextVar[Talk | None] = ContextVar("TALK", default=None)
-"""The connection that this task was given last."""
-
-
 class Connections(aiohttp.TCPConnector):
-    """Tells, by `TALK`, which connection a call has. (Traces of aiohttp tell whether it had been
-    used before, for a fifth of the time of a call.)"""
+    """Connections that are kept and used again."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, private: bool) -> None:
+        super().__init__(
+            limit=0,
+            resolver=PublicAddresses(private),
+            use_dns_cache=True,
+            ttl_dns_cache=10,
+            keepalive_timeout=KEPT_ALIVE_S,
+        )
         self._factory: Any = partial(Talk, loop=asyncio.get_running_loop())
 
-    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
+    async def take(self, asked: aiohttp.ClientRequest, fresh: bool) -> Any:
+        """A connection for one call; a fresh one had none before."""
         while True:
-            connection = await super().connect(req, traces, timeout)
+            connection = await self.connect(asked, [], PATIENCE)
             talk: Any = connection.protocol
-            if talk.calls and talk.should_close:
+            if talk.calls and (fresh or talk.should_close):
                 connection.close()  # something came that nobody had asked for
                 continue
             talk.calls += 1
             talk.is_silent = True
-            TALK.set(talk)
             return connection
+
+
+PATIENCE = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
+
+
+class Reply:
+    """An answer whose head is there. content: its bytes, to be read as they come; where all of them
+    are read, the connection is free for others."""
+
+    def __init__(self, connection: Any, head: Any, content: aiohttp.StreamReader) -> None:
+        self.status: int = head.code
+        self.headers: Mapping[str, str] = head.headers
+        self.content = content
+        self._connection = connection
+        content.on_eof(self._free)
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    def close(self) -> None:
+        """Ends it, and the connection with it where it has not been read."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+            self.content.set_exception(aiohttp.ClientConnectionError("closed"))
+
+    def _free(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.release()
 
 
 class Pool:
     """The connections to one endpoint, and its slots: those of the pool before it, where their
-    number did not change."""
+    number did not change.
+
+    What a call sends besides its body is the same bytes each time, so aiohttp's session is not
+    asked for them anew, only its connector.
+    """
 
     def __init__(
         self, endpoint: Endpoint, before: Pool | None = None, path: str = "/chat/completions"
@@ -174,53 +211,56 @@ class Pool:
             self.slots = before.slots  # calls under way go on counting
         self.url = endpoint.base_url.rstrip("/") + path
         self.model = b'{"model":%s,' % json.dumps(endpoint.model).encode()
-        self._headers = {
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",
-            **endpoint.headers,
-        }
-        if endpoint.api_key:
-            self._headers["Authorization"] = f"Bearer {endpoint.api_key}"
-        self._kept: aiohttp.ClientSession | None = None
-        self._fresh: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
 
-    async def post(self, body: bytes) -> aiohttp.ClientResponse:
+    async def post(self, body: bytes) -> Reply:
         """Sends; a connection that the provider had closed meanwhile, without a byte of an answer,
         is replaced by a fresh one, once."""
-        if self._kept is None:
-            self._kept = self._session(keep=True)
-        TALK.set(None)
+        connections = self._connections or self._connect()
+        connection = await connections.take(self._asked, False)
+        talk: Any = connection.protocol
         try:
-            return await self._post(self._kept, body)
+            return await self._exchange(connection, body)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            talk = TALK.get()
-            if talk is None or not (talk.calls > 1 and talk.is_silent):
+            if not (talk.calls > 1 and talk.is_silent):
                 raise
-        if self._fresh is None:
-            self._fresh = self._session(keep=False)
-        return await self._post(self._fresh, body)
+        return await self._exchange(await connections.take(self._asked, True), body)
 
-    async def _post(self, session: aiohttp.ClientSession, body: bytes) -> aiohttp.ClientResponse:
-        return await session.post(self.url, data=body, headers=self._headers, allow_redirects=False)
+    def _connect(self) -> Connections:
+        """Now that there is a loop."""
+        headers = {
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",
+            **self.endpoint.headers,
+        }
+        if self.endpoint.api_key:
+            headers["Authorization"] = f"Bearer {self.endpoint.api_key}"
+        loop = asyncio.get_running_loop()
+        self._asked = asked = aiohttp.ClientRequest(
+            "POST", URL(self.url), headers=headers, loop=loop
+        )
+        asked.headers.popall("Content-Length", None)
+        lines = [f"POST {asked.url.raw_path_qs} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in asked.headers.items()]
+        self._head = "\r\n".join(lines).encode() + b"\r\nContent-Length: "
+        self._connections = Connections(self.endpoint.private)
+        return self._connections
 
-    def _session(self, keep: bool) -> aiohttp.ClientSession:
-        connector = Connections(
-            limit=0,
-            resolver=PublicAddresses(self.endpoint.private),
-            use_dns_cache=True,
-            ttl_dns_cache=10,
-            **({"keepalive_timeout": KEPT_ALIVE_S} if keep else {"force_close": True}),
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
-            trust_env=False,
-            auto_decompress=False,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=1 << 16,
-        )
+    async def _exchange(self, connection: Any, body: bytes) -> Reply:
+        talk = connection.protocol
+        try:
+            talk.set_response_params(
+                read_until_eof=True, auto_decompress=False, read_bufsize=BUFFER_BYTES
+            )
+            talk.transport.write(b"%s%d\r\n\r\n%s" % (self._head, len(body), body))
+            while True:
+                head, content = await talk.read()
+                if not 100 <= head.code < 200 or head.code == 101:
+                    return Reply(connection, head, content)
+        except BaseException:
+            connection.close()
+            raise
 
     async def close(self) -> None:
-        for session in (self._kept, self._fresh):
-            if session is not None:
-                await session.close()
+        if self._connections is not None:
+            await self._connections.close()

@@ -25,7 +25,7 @@ from simroute.worlds.live.answers import (
     retry_after,
     without_usage,
 )
-from simroute.worlds.live.connections import Endpoint, Pool
+from simroute.worlds.live.connections import Endpoint, Pool, Reply
 from simroute.worlds.live.kernel import reached_limit
 from simroute.worlds.live.sse import Events
 from simroute.worlds.live.streams import HeardRest, Stream
@@ -67,7 +67,7 @@ class Exchange:
     def __init__(self, call: Call, pool: Pool) -> None:
         self._pool, self._target = pool, str(call.target)
         self._request: Any = call.request
-        self._response: aiohttp.ClientResponse | None = None
+        self._response: Reply | None = None
         self._is_closed = self.is_handed_on = False
 
     def close(self) -> None:
@@ -88,25 +88,23 @@ class Exchange:
             if not self._request.streamed:
                 return await self._whole(response)
             return await self._first_token(response)
-        except aiohttp.ClientResponseError:
-            return self._failed(502, "malformed")  # no HTTP
         except aiohttp.ClientPayloadError:
             return self._failed(502, "truncated")
         except CONNECTION:
             return self._failed(503, "connection")
-        except Exception:  # no JSON, no choices, or whatever nobody has thought of
+        except Exception:  # no HTTP, no JSON, no choices, or whatever nobody has thought of
             return self._failed(502, "malformed")
 
     def _failed(self, status: int, error: str) -> Outcome:
         return Outcome(status, self._target, error)
 
-    async def _failure(self, response: aiohttp.ClientResponse) -> Outcome:
+    async def _failure(self, response: Reply) -> Outcome:
         """The outcome of another status than 200; what the caller did wrong keeps its body."""
         status, error = outcome_status(response.status)
         answer = Refusal(await read_body(response)) if status == response.status else None
         return Outcome(status, self._target, error, retry_after(response.headers), answer=answer)
 
-    async def _whole(self, response: aiohttp.ClientResponse) -> Outcome:
+    async def _whole(self, response: Reply) -> Outcome:
         answer = read_whole(await read_body(response), self._request.input_tokens)
         return self._answered(answer.usage, answer)
 
@@ -121,7 +119,7 @@ class Exchange:
             answer=answer,
         )
 
-    async def _first_token(self, response: aiohttp.ClientResponse) -> Outcome:
+    async def _first_token(self, response: Reply) -> Outcome:
         """Reads up to the first token, holding all back until then; the rest reads on."""
         if response.content_type != "text/event-stream":
             return self._failed(502, "malformed")
@@ -157,7 +155,7 @@ class Reading:
     """A streamed response, event by event. heard: as `HeardRest` has it; bytes without data, with
     which some providers keep a connection, are no token."""
 
-    def __init__(self, response: aiohttp.ClientResponse, request: Any) -> None:
+    def __init__(self, response: Reply, request: Any) -> None:
         self.stream = Stream(StreamFacts(), request.is_kept)
         self._pieces = response.content.iter_any()
         self._events, self._tells_usage = Events(), request.wants_usage
@@ -213,7 +211,7 @@ def encoded_body(body: Mapping[str, Any], streamed: bool) -> bytes:
 COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-async def read_body(response: aiohttp.ClientResponse) -> bytes:
+async def read_body(response: Reply) -> bytes:
     """All of an answer. Raises ValueError for one that is too large."""
     data = bytearray()
     async for piece in response.content.iter_any():
