@@ -192,7 +192,7 @@ class Scripted:
         first = step.seconds if step.first is None else step.first
         stream = Stream(Facts(first, step.seconds, tokens(call)[1]), True)
         await asyncio.sleep(first)
-        stream.put(b"data: {}\n\n")
+        stream.put(b"data: {}\n\n", b"data: {}\n\n")
 
         async def read_on() -> Outcome:
             await asyncio.sleep(step.seconds - first)

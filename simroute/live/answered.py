@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from simroute.core import Outcome
 from simroute.worlds.live import LiveRequest
-from simroute.worlds.live.sse import Events
+from simroute.worlds.live.streams import said_in
 
 
 class GatewayClosed(Exception):
@@ -60,14 +60,7 @@ class Chunk(bytes):
     @property
     def text(self) -> str:
         """What the first choice says in them."""
-        parts = []
-        for _, data in Events().feed(bytes(self)):
-            if data is not None and data.strip() != b"[DONE]":
-                for choice in json.loads(data).get("choices") or []:
-                    content = (choice.get("delta") or {}).get("content")
-                    if choice.get("index", 0) == 0 and isinstance(content, str):
-                        parts.append(content)
-        return "".join(parts)
+        return said_in(bytes(self))
 
 
 class RequestRow(NamedTuple):

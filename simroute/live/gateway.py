@@ -45,6 +45,7 @@ class Serving:
     keeps: bool  # whether there is a cache, ...
     keeps_all: bool  # ... and one of answers that would be others if asked for again
     embeddings: Any  # the deployment that embeds, if any
+    judges: bool  # whether somebody reads answers before their callers do
     calls: int = 0
     is_over: bool = False
 
@@ -166,6 +167,7 @@ class Gateway:
             bool(caches),
             keeps_all,
             embeddings,
+            any(layer.kind == "cascade" for layer in layers.values()),
         )
 
     @property
@@ -269,7 +271,9 @@ class Gateway:
         """The request of a body. Raises InputError."""
         now = asyncio.get_running_loop().time()
         request = read_request(body, next(self._ids), now, client, tags, forbids)
-        request.is_kept = self.serving.keeps and (request.is_repeatable or self.serving.keeps_all)
+        serving = self.serving
+        is_stored = serving.keeps and (request.is_repeatable or serving.keeps_all)
+        request.is_kept = serving.judges or is_stored
         return request
 
     def open(self, request: LiveRequest, target: str | None = None) -> Opened:

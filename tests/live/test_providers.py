@@ -342,3 +342,25 @@ def test_a_slow_stream_goes_on_as_long_as_no_gap_reaches_the_limit():
     policy = {"timeout": {"total": "20s", "between_chunks": "2s"}}
     (text, error), rows, _ = ask(drip, policy, streamed=True)
     assert (text, error, [row.status for row in rows]) == ("xxxxxxxxx", None, [200])
+
+
+def test_a_stream_that_a_judge_wants_whole_reaches_its_caller_whole():
+    """200 KB, three times what may wait for a slow reader: the judge sees the text of all of it,
+    then the caller does."""
+    words, heard = "x" * 1000, []
+
+    async def judge(call, outcome):
+        heard.append(outcome.answer.text)
+        return True
+
+    said = stream(*[chunk(words)] * 200, chunk(finish="stop"), USAGE, DONE)
+    policy = {"cascade": {"cheap": "a", "strong": "b"}, **PLAIN}
+
+    async def main():
+        a, b = await Upstream(said).start(), await Upstream().start()
+        async with Gateway(policy, deployments(a=a, b=b), judge=judge) as gateway:
+            return "".join([piece.text async for piece in gateway.stream(HELLO)]), len(b.bodies)
+
+    text, escalated = asyncio.run(asyncio.wait_for(main(), 20))
+    assert (len(text), escalated) == (200_000, 0)
+    assert heard == [text]

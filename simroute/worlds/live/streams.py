@@ -4,16 +4,19 @@ the caller reads, and what that takes is none of the provider's time."""
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from simroute.core import Outcome, Rest
 from simroute.worlds.live import kernel
 from simroute.worlds.live.answers import StreamFacts
+from simroute.worlds.live.sse import Events
 
 MOST_WAITING = 64 * 1024
 """Bytes that wait for a slow reader."""
 MOST_KEPT = 10_000_000
-"""Bytes of an answer that may be asked for again."""
+"""Bytes of an answer that may be asked for again, or that a layer reads to its end before anybody
+else sees it."""
 
 
 class HeardRest(Rest):
@@ -45,6 +48,11 @@ class Stream:
         self._ended = self._is_read = False
         self._news: asyncio.Future[None] | None = None
         self._room: asyncio.Future[None] | None = None
+
+    @property
+    def text(self) -> str:
+        """What the first choice has said so far; "" where the bytes are not kept."""
+        return said_in(b"".join(self.kept or []))
 
     def put(self, raw: bytes, shown: bytes) -> None:
         """Adds what has come; shown: of it, what its reader has asked for. Raises ValueError for
@@ -91,6 +99,18 @@ class Stream:
             self._waiting = 0
             _wake(self._room)
             yield piece
+
+
+def said_in(events: bytes) -> str:
+    """What the first choice says in events of a stream."""
+    parts = []
+    for _, data in Events().feed(events):
+        if data is not None and data.strip() != b"[DONE]":
+            for choice in json.loads(data).get("choices") or []:
+                content = (choice.get("delta") or {}).get("content")
+                if choice.get("index", 0) == 0 and isinstance(content, str):
+                    parts.append(content)
+    return "".join(parts)
 
 
 def _wake(future: asyncio.Future[None] | None) -> None:
