@@ -360,6 +360,9 @@ class Opened:
                 self.outcome = await final
             finally:
                 final.cancel()  # the caller went away: the provider's stream is closed
+        elif self.outcome.ok and isinstance(given, Stream) and given.kept is None:
+            async for piece in given:  # a layer has waited for all of it
+                yield Chunk(piece)
         elif self.outcome.ok:
             yield Chunk(events_of(given, self.request.wants_usage))
 

@@ -48,9 +48,8 @@ class LiveRequest:
     model.
 
     is_repeatable: what it asks for has one answer, which a cache may give again. is_kept: a cache
-    may want its stream. wants_usage: its
-    caller asked a stream for usage. nano: billed so far; twice_nano: the part of it that the
-    estimates of `unbilled` hold as well.
+    or a judge may want its stream. wants_usage: its caller asked a stream for usage. nano: billed
+    so far; twice_nano: the part of it that the estimates of `unbilled` hold as well.
     """
 
     id: int
