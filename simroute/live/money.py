@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
 
 from simroute.gauges.meter import Ticket, nano_up
 
@@ -18,41 +20,98 @@ class LedgerFailed(Exception):
     """A ledger was not asked, gave no answer in time, or an error."""
 
 
-class Ledger:
-    """What has been spent, in nano-dollars, by scope and period (a second since 1970). The three
-    operations raise LedgerFailed.
+class Entry(NamedTuple):
+    """A question to a ledger: counts `nano` in `period`, if what has been spent from period
+    `oldest` on is then no more than `most` (None: in any case)."""
 
-    name: where it stands, without credentials. fresh_s: how old what was seen of it may be, where
-    no decision of money hangs on it. failures: how often it failed; fails: whether it did the last
-    time. tell: called when that changes.
+    scope: str
+    period: int
+    oldest: int
+    nano: int
+    most: int | None
+
+
+Answer = tuple[bool, int]
+"""Whether it was counted, and what is spent."""
+
+
+class Ledger:
+    """What has been spent, in nano-dollars, by scope and period (a second since 1970).
+
+    Entries go out one after another, in their order; those that come while answers are awaited go
+    together. Whoever has a ledger of another kind says in `_answer` how it is asked. name: where it
+    stands, without credentials. fresh_s: how old what was seen of it may be, where no decision of
+    money hangs on it. failures: how often it failed; fails: whether it did the last time. tell:
+    called when that changes.
     """
 
-    fresh_s = 0.0
+    fresh_s, linger_s = 0.0, 0.5
 
     def __init__(self, name: str) -> None:
         self.name, self.failures, self.fails = name, 0, False
         self.tell: Callable[[], None] = lambda: None
+        self._line: list[tuple[Entry, asyncio.Future[Answer | None]]] = []
+        self._work: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Raises InputError where it cannot be used."""
 
     async def look(self, scope: str, oldest: int) -> int:
-        """What has been spent in periods from `oldest` on."""
-        raise NotImplementedError
+        """What has been spent in periods from `oldest` on. Raises LedgerFailed."""
+        return _sure(await asyncio.shield(self._ask(Entry(scope, oldest, oldest, 0, None))))[1]
 
     async def reserve(
         self, scope: str, period: int, oldest: int, nano: int, most: int | None
-    ) -> tuple[bool, int]:
-        """Counts `nano` if no more than `most` is spent then (None: in any case). Returns whether
-        it did, and what is spent. One that nobody waits for any more is given back."""
-        raise NotImplementedError
+    ) -> Answer:
+        """Counts as an entry says; one that nobody waits for any more is given back. Raises
+        LedgerFailed."""
+        entry = Entry(scope, period, oldest, nano, most)
+        asked = self._ask(entry)
+        try:
+            return _sure(await asyncio.shield(asked))
+        except asyncio.CancelledError:
+            asked.add_done_callback(partial(self._give_back, entry))
+            raise
 
-    def settle(self, scope: str, period: int, nano: int) -> None:
+    def settle(self, scope: str, period: int, oldest: int, nano: int) -> None:
         """Adds to what was counted in a period; less than zero takes away."""
-        raise NotImplementedError
+        self._ask(Entry(scope, period, oldest, nano, None))
+
+    def _give_back(self, entry: Entry, asked: asyncio.Future[Answer | None]) -> None:
+        answer = None if asked.cancelled() else asked.result()
+        if answer is not None and answer[0]:
+            self._ask(entry._replace(nano=-entry.nano, most=None))
 
     async def close(self) -> None:
         """Ends its connections when all is written."""
+        if self._work is not None:
+            await asyncio.wait([self._work], timeout=self.linger_s)
+
+    def _ask(self, entry: Entry) -> asyncio.Future[Answer | None]:
+        """Puts an entry in line."""
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Future[Answer | None] = loop.create_future()
+        self._line.append((entry, asked))
+        if self._work is None:
+            self._work = loop.create_task(self._send())
+        return asked
+
+    async def _send(self) -> None:
+        """Sends what is in line, until nothing is."""
+        while self._line:
+            batch, self._line = self._line, []
+            answers: Sequence[Answer | None] = [None] * len(batch)
+            try:
+                answers = await self._answer([entry for entry, _ in batch])
+            except LedgerFailed:
+                self.failures += len(batch) - 1
+            for (_, asked), answer in zip(batch, answers, strict=True):
+                asked.set_result(answer)
+        self._work = None
+
+    async def _answer(self, entries: list[Entry]) -> Sequence[Answer]:
+        """Answers of the ledger, in the order of the entries. Raises LedgerFailed."""
+        raise NotImplementedError
 
     @contextmanager
     def _asked(self, *errors: type[BaseException]) -> Iterator[None]:
@@ -69,6 +128,12 @@ class Ledger:
         if self.fails != fails:
             self.fails = fails
             self.tell()
+
+
+def _sure(answer: Answer | None) -> Answer:
+    if answer is None:
+        raise LedgerFailed
+    return answer
 
 
 class DurableMeter:
@@ -127,7 +192,7 @@ class DurableMeter:
         corrects = Ticket(ticket.slot, round(usd * 1e9))
         more = corrects.nano - ticket.nano
         if ticket.is_open and ticket.slot >= self._oldest and more:
-            self._ledger.settle(self._scope, int(ticket.slot), more)
+            self._ledger.settle(self._scope, int(ticket.slot), self._oldest, more)
             self._nano += more
         corrects.is_open, ticket.is_open = ticket.is_open, False
         return corrects

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from simroute.errors import InputError
-from simroute.live.money import Ledger, LedgerFailed
+from simroute.live.money import Answer, Entry, Ledger
 
 PATIENCE_S, PATIENCE_AT_START_S, REST_S = 0.25, 5.0, 1.0
 """Seconds to wait for an answer, also at the start; and for which it is not asked after a failure,
@@ -49,18 +48,13 @@ that are lost is not taken away again."""
 EXPECTED = "expected redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], rediss://… or unix://PATH"
 
 
-Answer = tuple[bool, int] | None
-"""Whether it was counted, and what is spent; None where Redis failed."""
-
-
 class RedisLedger(Ledger):
-    """A hash for each scope, with an entry for each period. Operations go out one after another, in
-    their order; those that come while an answer is awaited go together.
+    """A hash for each scope, with a number for each period.
 
     Nothing that redis-py says is handed on: an error of an old server quotes the password.
     """
 
-    fresh_s = 1.0
+    fresh_s, linger_s = 1.0, 2 * PATIENCE_S
 
     def __init__(self, url: str) -> None:
         super().__init__(_name(url))
@@ -69,8 +63,6 @@ class RedisLedger(Ledger):
             self._redis = Redis.from_url(url, retry=retry)
         except (ValueError, TypeError):
             raise InputError(f"--state: {self.name}: its options cannot be read") from None
-        self._line: list[tuple[Sequence[int | str], asyncio.Future[Answer]]] = []
-        self._work: asyncio.Task[None] | None = None
         self._rests_until = -math.inf
 
     async def open(self) -> None:
@@ -81,79 +73,32 @@ class RedisLedger(Ledger):
             await self._redis.aclose()
             raise InputError(f"--state: {self.name} {_why(error)}") from None
 
-    async def look(self, scope: str, oldest: int) -> int:
-        return _sure(await asyncio.shield(self._ask(scope, oldest, oldest, 0, None)))[1]
-
-    async def reserve(
-        self, scope: str, period: int, oldest: int, nano: int, most: int | None
-    ) -> tuple[bool, int]:
-        asked = self._ask(scope, period, oldest, nano, most)
-        try:
-            return _sure(await asyncio.shield(asked))
-        except asyncio.CancelledError:
-            asked.add_done_callback(partial(self._give_back, scope, period, nano))
-            raise
-
-    def settle(self, scope: str, period: int, nano: int) -> None:
-        self._ask(scope, period, period, nano, None)
-
-    def _give_back(self, scope: str, period: int, nano: int, asked: asyncio.Future[Answer]) -> None:
-        answer = None if asked.cancelled() else asked.result()
-        if answer is not None and answer[0]:
-            self.settle(scope, period, -nano)
-
-    def _ask(
-        self, scope: str, period: int, oldest: int, nano: int, most: int | None
-    ) -> asyncio.Future[Answer]:
-        """Puts an operation in line."""
-        window = period - oldest
-        gone = oldest - (window // 10 if window else DAY_S)
-        limit = "" if most is None else most
-        key, kept = f"simroute:spend:{scope}", KEPT_S + 2 * window
-        loop = asyncio.get_running_loop()
-        asked: asyncio.Future[Answer] = loop.create_future()
-        self._line.append(((key, period, oldest, gone, nano, limit, kept), asked))
-        if self._work is None:
-            self._work = loop.create_task(self._send())
-        return asked
-
-    async def _send(self) -> None:
-        """Sends what is in line, until nothing is."""
-        while self._line:
-            batch, self._line = self._line, []
-            answers: list[Any] = [None] * len(batch)
-            try:
-                answers = await self._send_all([words for words, _ in batch])
-            except LedgerFailed:
-                self.failures += len(batch) - 1
-            for (_, asked), answer in zip(batch, answers, strict=True):
-                asked.set_result(None if answer is None else (bool(answer[0]), int(answer[1])))
-        self._work = None
-
-    async def _send_all(self, batch: list[Sequence[int | str]]) -> list[Any]:
+    async def _answer(self, entries: list[Entry]) -> Sequence[Answer]:
         now = asyncio.get_running_loop().time
         with self._asked(RedisError, OSError, TimeoutError):
             if now() < self._rests_until:
                 raise TimeoutError
             self._rests_until = now() + REST_S  # unless an answer comes
             pipe = self._redis.pipeline(transaction=False)
-            for words in batch:
-                pipe.eval(SCRIPT, 1, *words)
+            for entry in entries:
+                pipe.eval(SCRIPT, 1, *_words(entry))
             async with asyncio.timeout(PATIENCE_S):
                 answers: list[Any] = await pipe.execute()
             self._rests_until = -math.inf
-        return answers
+        return [(bool(fits), int(spent)) for fits, spent in answers]
 
     async def close(self) -> None:
-        if self._work is not None:
-            await asyncio.wait([self._work], timeout=2 * PATIENCE_S)
+        await super().close()
         await self._redis.aclose()
 
 
-def _sure(answer: Answer) -> tuple[bool, int]:
-    if answer is None:
-        raise LedgerFailed
-    return answer
+def _words(entry: Entry) -> tuple[int | str, ...]:
+    """Key and arguments of the script."""
+    scope, period, oldest, nano, most = entry
+    window = period - oldest
+    gone = oldest - (window // 10 if window else DAY_S)
+    limit = "" if most is None else most
+    return f"simroute:spend:{scope}", period, oldest, gone, nano, limit, KEPT_S + 2 * window
 
 
 def _name(url: str) -> str:
