@@ -19,7 +19,7 @@ LATER := tests/cli tests/docs tests/studies tests/truth tests/report tests/test_
 	tests/fitting/test_round_trip.py tests/fitting/test_absorbed.py tests/fitting/test_forecast.py \
 	tests/traces/test_any_content.py tests/traces/test_failures.py tests/traces/test_identity.py
 
-.PHONY: help setup demo test test-fast test-browser test-slow bench bench-live docs docs-findings lint clean
+.PHONY: help setup demo test test-fast test-browser test-live test-slow bench bench-live docs docs-findings lint clean
 
 help:
 	@echo "make setup      .venv with every extra and the tools"
@@ -27,6 +27,7 @@ help:
 	@echo "make test       every check; what CI runs"
 	@echo "make test-fast  what stands below the studies and the commands, in a minute and a half"
 	@echo "make test-browser  reports in chromium; fails where there is none"
+	@echo "make test-live  gateway and fake providers with clients and servers that are not ours"
 	@echo "make test-slow  the checks that take minutes"
 	@echo "make lint       ruff, mypy, import directions"
 	@echo "make bench      speed, memory and start-up of this machine; what a search costs (minutes)"
@@ -66,6 +67,10 @@ test-fast: setup
 
 test-browser: setup
 	SIMROUTE_BROWSER=required $(PYTEST) -m browser
+
+# What is absent is told and left out. The LiteLLM Router has an environment of its own, made once: SIMROUTE_LITELLM names its folder.
+test-live: setup
+	SIMROUTE_LITELLM="$${SIMROUTE_LITELLM:-.venv-litellm}" $(PYTEST) -m live_clients
 
 test-slow: setup
 	$(PYTEST) -m slow

@@ -7,7 +7,7 @@ import ipaddress
 import json
 import logging
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from aiohttp import web
@@ -18,6 +18,8 @@ from simroute.errors import InputError
 MOST_CONNECTIONS, SILENT_S, STALLED_S = 1000, 10.0, 60.0
 """Connections at once; seconds for which one may be without a request, or in the midst of its
 headers; and for which a caller may take nothing of an answer that waits for him."""
+JSON = "application/json"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -55,6 +57,28 @@ def error_body(status: int, message: str, code: str = "") -> bytes:
     kind = KINDS.get(status, "api_error")
     error = {"message": message, "type": kind, "param": None, "code": code or None}
     return json.dumps({"error": error}).encode()
+
+
+def failed(status: int, message: str, code: str = "") -> web.Response:
+    return web.Response(status=status, body=error_body(status, message, code), content_type=JSON)
+
+
+@web.middleware
+async def errors_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Errors of the server library (no such path, too large) in OpenAI's shape as well."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400 or error.content_type == JSON:
+            raise
+        response = failed(error.status, error.reason.lower())
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+    except (ConnectionError, asyncio.CancelledError):
+        raise
+    except Exception as error:  # a mistake of ours, told without a word of what was asked
+        return failed(500, f"the server failed ({type(error).__name__})", "internal")
 
 
 QUIET = logging.getLogger("simroute.sockets")
@@ -146,7 +170,7 @@ class Connection(web.RequestHandler):
         else:
             message = "this is no HTTP request" if status < 500 else "the server failed"
         body = error_body(status, message)
-        response = web.Response(status=status, body=body, content_type="application/json")
+        response = web.Response(status=status, body=body, content_type=JSON)
         response.force_close()
         return response
 

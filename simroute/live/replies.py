@@ -29,6 +29,7 @@ def headers_of(answer: Answer, request_id: int) -> dict[str, str]:
         headers["x-simroute-target"] = answer.target
     if answer.status != 200 and answer.retry_after is not None:
         headers["retry-after"] = str(math.ceil(answer.retry_after))
+        headers["retry-after-ms"] = str(round(answer.retry_after * 1000))
     return headers
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -26,21 +25,19 @@ from simroute.live.replies import (
     status_of,
 )
 from simroute.live.status import Recent, page, tables
-from simroute.sockets import error_body, is_loopback
+from simroute.sockets import JSON, Handler, error_body, errors_in_json, failed, is_loopback
 from simroute.version import __version__
 from simroute.worlds.live import LiveRequest, Row
 
 MOST_BODY = 10_000_000
 SLOW_S = 10.0
 """Seconds within which a request must be there."""
-JSON = "application/json"
 PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'unsafe-inline'; "
     "style-src 'unsafe-inline'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Server:
@@ -277,30 +274,8 @@ class Server:
         }
 
 
-def failed(status: int, message: str, code: str = "") -> web.Response:
-    return web.Response(status=status, body=error_body(status, message, code), content_type=JSON)
-
-
 def problem(
     kind: type[web.HTTPException], status: int, message: str, code: str = ""
 ) -> web.HTTPException:
     """An HTTP error in OpenAI's shape, to be raised."""
     return kind(text=error_body(status, message, code).decode(), content_type=JSON)
-
-
-@web.middleware
-async def errors_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Errors of the server library (no such path, too large) in OpenAI's shape as well."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < 400 or error.content_type == JSON:
-            raise
-        response = failed(error.status, error.reason.lower())
-        if "Allow" in error.headers:
-            response.headers["Allow"] = error.headers["Allow"]
-        return response
-    except (ConnectionError, asyncio.CancelledError):
-        raise
-    except Exception as error:  # a mistake of ours, told without a word of what was asked
-        return failed(500, f"the gateway failed ({type(error).__name__})", "internal")

@@ -19,6 +19,7 @@ from simroute.mock.styles import CompletionEvents, MessageEvents, Said
 from simroute.models import spec
 from simroute.models.faults import affected_deployments
 from simroute.models.limits import RateLimit
+from simroute.sockets import errors_in_json
 
 TICK_S = 0.02
 """Seconds between two pieces of a stream."""
@@ -39,7 +40,7 @@ class MockServer:
 
     def app(self) -> web.Application:
         """The application, to be run or tested."""
-        app = web.Application(client_max_size=MOST_BODY)
+        app = web.Application(client_max_size=MOST_BODY, middlewares=[errors_in_json])
         app.router.add_post("/{name}/v1/chat/completions", self.completions)
         app.router.add_post("/{name}/v1/messages", self.messages)
         app.router.add_get("/control", self.counts)
@@ -82,13 +83,14 @@ class MockServer:
         is_message: bool,
     ) -> web.StreamResponse:
         deployment = self.providers.scenario.deployments[exchange.target]
+        self._ids += 1
         headers = styles.limit_headers(deployment.provider, self._limits(exchange.target))
+        headers |= styles.id_header(deployment.provider, self._ids)
         if outcome.status != 200:
             self._counts[exchange.target][str(outcome.status)] += 1
             wait = outcome.retry_after
             headers |= styles.error_headers(None if wait is None else wait / self.providers.speed)
             return self._error(deployment.provider, outcome.status, outcome.error, headers)
-        self._ids += 1
         said = Said(str(self._ids), deployment.model, *exchange.tokens)
         if outcome.rest is None:
             self._counts[exchange.target]["200"] += 1

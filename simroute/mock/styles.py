@@ -75,6 +75,12 @@ def error_headers(retry_after: float | None) -> dict[str, str]:
     }
 
 
+def id_header(provider: str, number: int) -> dict[str, str]:
+    """Which request it was, as clients keep it for questions to the company."""
+    name = "request-id" if provider == "anthropic" else "x-request-id"
+    return {name: f"req_{number}"}
+
+
 def limit_headers(
     provider: str, limits: Mapping[str, tuple[float, float, float]]
 ) -> dict[str, str]:

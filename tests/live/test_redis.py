@@ -19,6 +19,8 @@ from simroute.live.money import LedgerFailed
 from simroute.live.server import Server
 from upstreams import HELLO, Upstream, deployments, whole
 
+pytestmark = pytest.mark.live_clients
+
 NOON = 1_790_000_000.0
 BODY = {**HELLO, "max_tokens": 5}
 CALL = 105e-6

@@ -1,0 +1,61 @@
+"""Gateway and fake providers on sockets, for clients that are asked about in the same loop."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+from simroute.config.loading import load
+from simroute.live import Gateway
+from simroute.live.clients import Clients
+from simroute.live.server import Server
+from simroute.mock.realtime import Providers
+from simroute.mock.server import MockServer
+from simroute.sockets import Listener
+from upstreams import PLAIN, Upstream, deployments
+
+SPEED = 20.0
+"""How much faster the fake providers are."""
+CALM = [
+    "scenario.outages={}",
+    *(f"scenario.deployments.{name}.errors={{}}" for name in ("claude-sonnet", "gpt-4o")),
+    *(
+        f"scenario.workload.tasks.{name}={{share: 1, input_tokens: {{median: 30, sigma: 0.1}}, "
+        "output_tokens: {median: 12, sigma: 0.1}}"
+        for name in ("chat", "extract")
+    ),
+]
+"""The demo's deployments on a calm day, with short answers."""
+
+
+@asynccontextmanager
+async def listening(app):
+    """The address of an application."""
+    listener = Listener(app)
+    port = await listener.start("127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        await listener.close()
+
+
+@asynccontextmanager
+async def gateway(policy=PLAIN, clients=None, **answers):
+    """The address of a gateway, and its upstreams by name. answers: bytes, or functions."""
+    upstreams = {name: await Upstream(a).start() for name, a in (answers or {"a": None}).items()}
+    async with Gateway(policy, deployments(**upstreams)) as made:
+        server = Server(clients or Clients({}), "mine")
+        server.serve(made)
+        async with listening(server.app()) as url:
+            yield url, upstreams
+
+
+@asynccontextmanager
+async def mock(*words):
+    """The address of fake providers: claude-sonnet, gpt-4o, gemini-flash."""
+    configuration = load("mock", "demo", ["direct"], [*CALM, *words], 1, 1)
+    async with listening(MockServer(Providers(configuration, "direct", SPEED)).app()) as url:
+        yield url
+
+
+def run(work):
+    """The result of a coroutine, within half a minute."""
+    return asyncio.run(asyncio.wait_for(work, 30))
