@@ -112,9 +112,9 @@ class Providers:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        queue = self._kernel.queue
-        if queue:
-            when = self._began + queue[0][0] / self.speed
+        following = self._kernel.next_at()
+        if following < math.inf:
+            when = self._began + following / self.speed
             self._timer = self._loop.call_at(when, self.catch_up)
 
     # -- outages from outside ----------------------------------------------------------------------

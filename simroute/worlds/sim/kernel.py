@@ -1,14 +1,16 @@
-"""Coroutines on SimPy's clock: a task is resumed straight from an entry of SimPy's queue, without a
-SimPy process of its own.
+"""Coroutines on SimPy's clock: a task is resumed straight from an event of ours, without a SimPy
+process of its own.
 
-SimPy stays the engine: everything happens at an entry of its queue, and ordinary SimPy processes
-may share the environment.
+Our events have a queue of their own beside SimPy's, and are taken by turns with it: ordinary SimPy
+processes may share the environment. Of one instant, SimPy's events come first, then ours in the
+order in which they were scheduled, then deadlines.
 """
 
 from __future__ import annotations
 
 import gc
 import math
+from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
@@ -177,13 +179,20 @@ class SimGate:
 
 
 class Kernel:
-    """Time, waiting and racing for coroutines on one SimPy environment."""
+    """Time, waiting and racing for coroutines on one SimPy environment.
+
+    instants: a heap of the times of our events, s; events: at each of these, the event, or several
+    in a deque. (Numbers are compared in a quarter of the time of SimPy's entries, which are
+    tuples.) Infinity stands among the instants always, so that there is a first.
+    queue: SimPy's own, with the timer of our deadlines in it.
+    """
 
     def __init__(self, env: Environment) -> None:
         self.env = env
         self.queue: list[Any] = env._queue
+        self.instants: list[float] = [math.inf]
+        self.events: dict[float, Any] = {}
         self.current: Task | None = None  # the task that runs now, or ran last
-        self.numbers = env._eid  # SimPy's: order of events of one time and priority
         self._order = count()
         self._deadlines: list[tuple[float, int, Deadline]] = []
         self._compact_at = 1024
@@ -194,8 +203,16 @@ class Kernel:
     def now(self) -> float:
         return self.env._now  # type: ignore[no-any-return]
 
-    def schedule(self, event: Wake, when: float, priority: int = NORMAL) -> None:
-        heappush(self.queue, (when, priority, next(self.numbers), event))
+    def schedule(self, event: Wake, when: float) -> None:
+        """Has an event happen at `when` (s), after those that are scheduled for that instant."""
+        events = self.events
+        other = events.setdefault(when, event)
+        if other is event:
+            heappush(self.instants, when)
+        elif other.__class__ is deque:
+            other.append(event)
+        else:
+            events[when] = deque((other, event))
 
     @coroutine
     def sleep(self, seconds: float) -> Generator[Any, Any, None]:
@@ -296,7 +313,7 @@ class Kernel:
 
     def _arm(self, when: float) -> None:
         self._armed, self._timer = when, Wake(self._expiry)
-        self.schedule(self._timer, when, LATE)
+        heappush(self.queue, (when, LATE, next(self.env._eid), self._timer))
 
     def _expire(self, timer: Wake) -> None:
         """One deadline a firing, so that replies that its unwinding provokes in the same instant
@@ -322,29 +339,59 @@ class Kernel:
     def play(self, moments: Iterable[float], act: Callable[[int], None]) -> None:
         """Calls `act(i)` at the i-th moment, ahead of other events of that instant; what is
         scheduled before it happens before."""
-        queue, env = self.queue, self.env
+        queue, instants, events, env = self.queue, self.instants, self.events, self.env
         for i, moment in enumerate(moments):
-            while queue and queue[0][0] < moment:
-                event = queue[0][3]
-                callbacks = event.callbacks
-                if callbacks.__class__ is tuple:  # ours: what `env.step` does, in place
-                    env._now = heappop(queue)[0]
+            while True:
+                when = instants[0]
+                if queue and queue[0][0] <= when and queue[0][0] < moment:
+                    self.step()
+                elif when < moment:  # an event of ours: what `step` does, in place
+                    env._now = heappop(instants)
+                    event = events.pop(when)
+                    if event.__class__ is deque:
+                        event = self._first_of(event, when)
+                    callbacks = event.callbacks
                     event.callbacks = None
                     callbacks[0](event)
                 else:
-                    env.step()
+                    break
             env._now = moment
             act(i)
+
+    def step(self) -> None:
+        """Lets the next event happen, of SimPy's or of ours."""
+        when = self.instants[0]
+        if self.queue and self.queue[0][:2] < (when, LATE):
+            self.env.step()
+            return
+        self.env._now = heappop(self.instants)
+        event = self.events.pop(when)
+        if event.__class__ is deque:
+            event = self._first_of(event, when)
+        callbacks = event.callbacks
+        event.callbacks = None
+        callbacks[0](event)
+
+    def _first_of(self, events: deque[Wake], when: float) -> Wake:
+        """The first of several events of one instant; the others are put back."""
+        first = events.popleft()
+        if events:
+            self.events[when] = events
+            heappush(self.instants, when)
+        return first
 
     def advance_to(self, when: float) -> None:
         """Lets everything happen that is scheduled before `when`."""
         self.play((when,), lambda i: None)
 
+    def next_at(self) -> float:
+        """When something happens next, s; infinite if nothing is scheduled."""
+        return min(self.instants[0], self.queue[0][0]) if self.queue else self.instants[0]
+
     def drain(self, finished: Callable[[], bool]) -> None:
         """Goes on until `finished()`, or until nothing is scheduled."""
-        queue, step = self.queue, self.env.step
-        while queue and not finished():
-            step()
+        while (self.events or self.queue) and not finished():
+            self.step()
 
 
 def reached_limit(cut: BaseException) -> str | None:

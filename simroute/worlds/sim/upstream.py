@@ -8,8 +8,6 @@ from collections import deque
 from heapq import heappush
 from typing import TYPE_CHECKING, Any
 
-from simpy.events import NORMAL
-
 from simroute.core import Outcome
 from simroute.ledger import Ledger
 from simroute.worlds.sim.attempt import STALLED, Attempt
@@ -161,10 +159,14 @@ class Upstream:
             attempt.seconds = first + rest
             if request.streamed:
                 self.stream(attempt, float(u_truncation[i]) if self.breaks else 1.0)
-        kernel, end = self.kernel, now + attempt.seconds
+        end = now + attempt.seconds
         if attempt.awaited is None:
             attempt.due = end
-        heappush(kernel.queue, (end, NORMAL, next(kernel.numbers), attempt))
+        kernel = self.kernel
+        if kernel.events.setdefault(end, attempt) is attempt:
+            heappush(kernel.instants, end)
+        else:  # another event has this very instant
+            kernel.schedule(attempt, end)
 
     def fail(self, attempt: Attempt) -> None:
         """What becomes of a call that begins now and is not answered: status and seconds."""
