@@ -60,8 +60,8 @@ class Call(NamedTuple):
 
     def to(self, target: str) -> Call:
         """The same request, aimed at `target`."""
-        request, _, probe, once = self
-        return new(Call, (request, target, probe, once))
+        # by place: reading by name, and unpacking a named tuple, take three times as long
+        return new(Call, (self[0], target, self[2], self[3]))
 
     def as_probe(self, once: bool = False) -> Call:
         """The same call, marked as a trial; `once`: of a single send."""

@@ -40,6 +40,11 @@ class Wake:
 RESUME: Callbacks = (Wake.resume,)
 
 
+RESTING = Wake()
+"""What a generator waits for that has served a task to its end, and is free for another: it never
+happens, and the task waits for nothing any more."""
+
+
 def _ignore(event: Wake) -> None:
     """Does nothing, at the time of an event that was called off."""
 

@@ -1,16 +1,11 @@
-"""Coroutines on SimPy's clock: a task is resumed straight from an event of ours, without a SimPy
-process of its own.
-
-Our events have a queue of their own beside SimPy's, and are taken by turns with it: ordinary SimPy
-processes may share the environment. Of one instant, SimPy's events come first, then ours in the
-order in which they were scheduled, then deadlines.
+"""Coroutines on SimPy's clock: a task is resumed straight from an event of the timetable, without a
+SimPy process of its own.
 """
 
 from __future__ import annotations
 
 import gc
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heappop, heappush
@@ -19,12 +14,10 @@ from types import coroutine
 from typing import Any
 
 from simpy import Environment
-from simpy.events import NORMAL
 
 from simroute.core import Cancelled, Outcome, Rest
-from simroute.worlds.sim.events import Callbacks, Scheduled, Service, Wake
-
-LATE = NORMAL + 1  # deadlines: after every reply of the same instant
+from simroute.worlds.sim.events import RESTING, Callbacks, Scheduled, Service, Wake
+from simroute.worlds.sim.timetable import LATE, Timetable
 
 
 class Deadline:
@@ -65,11 +58,14 @@ class Task:
         work = self._work
         try:
             event = work.send(value)
-            while event.callbacks is None:  # it has happened already
+            while event is not RESTING and event.callbacks is None:  # it has happened already
                 event = work.send(event._value)
         except StopIteration as stop:
             self.waits = self._work = None
             self.done(stop.value)
+            return
+        if event is RESTING:
+            self.waits = None
             return
         self.waits = event
         if event.callbacks.__class__ is tuple:
@@ -85,6 +81,9 @@ class Task:
         except StopIteration as stop:
             self.waits = self._work = None
             self.done(stop.value)
+            return
+        if event is RESTING:
+            self.waits = None
             return
         if event.callbacks is None:
             self.proceed(event._value)
@@ -178,20 +177,11 @@ class SimGate:
         return (yield wake)
 
 
-class Kernel:
-    """Time, waiting and racing for coroutines on one SimPy environment.
-
-    instants: a heap of the times of our events, s; events: at each of these, the event, or several
-    in a deque. (Numbers are compared in a quarter of the time of SimPy's entries, which are
-    tuples.) Infinity stands among the instants always, so that there is a first.
-    queue: SimPy's own, with the timer of our deadlines in it.
-    """
+class Kernel(Timetable):
+    """Time, waiting and racing for coroutines on one SimPy environment."""
 
     def __init__(self, env: Environment) -> None:
-        self.env = env
-        self.queue: list[Any] = env._queue
-        self.instants: list[float] = [math.inf]
-        self.events: dict[float, Any] = {}
+        super().__init__(env)
         self.current: Task | None = None  # the task that runs now, or ran last
         self._order = count()
         self._deadlines: list[tuple[float, int, Deadline]] = []
@@ -199,20 +189,6 @@ class Kernel:
         self._armed = math.inf
         self._timer: Wake | None = None
         self._expiry: Callbacks = (self._expire,)
-
-    def now(self) -> float:
-        return self.env._now  # type: ignore[no-any-return]
-
-    def schedule(self, event: Wake, when: float) -> None:
-        """Has an event happen at `when` (s), after those that are scheduled for that instant."""
-        events = self.events
-        other = events.setdefault(when, event)
-        if other is event:
-            heappush(self.instants, when)
-        elif other.__class__ is deque:
-            other.append(event)
-        else:
-            events[when] = deque((other, event))
 
     @coroutine
     def sleep(self, seconds: float) -> Generator[Any, Any, None]:
@@ -313,7 +289,7 @@ class Kernel:
 
     def _arm(self, when: float) -> None:
         self._armed, self._timer = when, Wake(self._expiry)
-        heappush(self.queue, (when, LATE, next(self.env._eid), self._timer))
+        self.schedule(self._timer, when, LATE)
 
     def _expire(self, timer: Wake) -> None:
         """One deadline a firing, so that replies that its unwinding provokes in the same instant
@@ -335,63 +311,6 @@ class Kernel:
         """Once nothing runs any more: drops the last task and the deadlines of those that ended."""
         self.current = None
         self._deadlines.clear()
-
-    def play(self, moments: Iterable[float], act: Callable[[int], None]) -> None:
-        """Calls `act(i)` at the i-th moment, ahead of other events of that instant; what is
-        scheduled before it happens before."""
-        queue, instants, events, env = self.queue, self.instants, self.events, self.env
-        for i, moment in enumerate(moments):
-            while True:
-                when = instants[0]
-                if queue and queue[0][0] <= when and queue[0][0] < moment:
-                    self.step()
-                elif when < moment:  # an event of ours: what `step` does, in place
-                    env._now = heappop(instants)
-                    event = events.pop(when)
-                    if event.__class__ is deque:
-                        event = self._first_of(event, when)
-                    callbacks = event.callbacks
-                    event.callbacks = None
-                    callbacks[0](event)
-                else:
-                    break
-            env._now = moment
-            act(i)
-
-    def step(self) -> None:
-        """Lets the next event happen, of SimPy's or of ours."""
-        when = self.instants[0]
-        if self.queue and self.queue[0][:2] < (when, LATE):
-            self.env.step()
-            return
-        self.env._now = heappop(self.instants)
-        event = self.events.pop(when)
-        if event.__class__ is deque:
-            event = self._first_of(event, when)
-        callbacks = event.callbacks
-        event.callbacks = None
-        callbacks[0](event)
-
-    def _first_of(self, events: deque[Wake], when: float) -> Wake:
-        """The first of several events of one instant; the others are put back."""
-        first = events.popleft()
-        if events:
-            self.events[when] = events
-            heappush(self.instants, when)
-        return first
-
-    def advance_to(self, when: float) -> None:
-        """Lets everything happen that is scheduled before `when`."""
-        self.play((when,), lambda i: None)
-
-    def next_at(self) -> float:
-        """When something happens next, s; infinite if nothing is scheduled."""
-        return min(self.instants[0], self.queue[0][0]) if self.queue else self.instants[0]
-
-    def drain(self, finished: Callable[[], bool]) -> None:
-        """Goes on until `finished()`, or until nothing is scheduled."""
-        while (self.events or self.queue) and not finished():
-            self.step()
 
 
 def reached_limit(cut: BaseException) -> str | None:

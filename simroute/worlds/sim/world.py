@@ -19,7 +19,7 @@ from simroute.models.weather import Weather
 from simroute.text import paired
 from simroute.worlds.sim.attempt import Attempt
 from simroute.worlds.sim.callers import Callers
-from simroute.worlds.sim.events import Wake
+from simroute.worlds.sim.events import RESTING
 from simroute.worlds.sim.kernel import Kernel, Task, collector_paused, iterate
 from simroute.worlds.sim.request import OpenBlock, SimRequest
 from simroute.worlds.sim.senses import Senses
@@ -97,7 +97,6 @@ class SimWorld:
         self.open = 0
         self.callers = Callers(self) if needs_callers(scenario.workload) else None
         self._idle: list[Any] = []  # of the generators that serve requests, those that rest
-        self._resting = Wake()  # what all of these wait for; it never happens
         self._pings = [0] * len(stacks)
         self._ping_blocks: dict[int, OpenBlock] = {}  # by replica, the one in use
 
@@ -120,7 +119,6 @@ class SimWorld:
         for task in background:
             task.cancel()
         self._idle.clear()
-        self._resting.task = None
         self.ledger.close()
 
     def _play_all(self, progress: Callable[[float], None] | None) -> None:
@@ -165,7 +163,7 @@ class SimWorld:
     def _serve(self) -> Generator[Any, Any, None]:
         """Serves one request after another, each as it is sent here, and rests in between. (A
         coroutine for each request would end by an exception, which takes longer.)"""
-        entries, idle, resting = self.entries, self._idle, self._resting
+        entries, idle = self.entries, self._idle
         request: Any = yield
         while True:
             work: Any = entries[request.replica](new(Call, (request, None, False, False)))
@@ -175,7 +173,7 @@ class SimWorld:
                 work = request.advance((yield from work))
             idle.append(request._work)
             request = None
-            request = yield resting
+            request = yield RESTING
 
     def send(self, call: Call) -> Attempt:
         """Returns an attempt at the call's target. It begins when it is awaited, and gives its
