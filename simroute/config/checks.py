@@ -20,6 +20,7 @@ from simroute.config.yaml_reader import Document, KeyPath
 from simroute.errors import nearest
 from simroute.models import burstiness, error_spells, spec
 from simroute.models.calendar import Calendar, workload_calendar
+from simroute.models.drift import check_drift
 from simroute.models.faults import affected_deployments, check_outages, resolve_time
 from simroute.models.lengths import quantile_table
 from simroute.models.limits import has_rates
@@ -127,6 +128,7 @@ def _check_deployment(
     if sum(deployment.errors.values()) > 1:
         check.refuse((*key, "errors"), "shares add up to more than 1")
     _check_columns(check, key, deployment)
+    _check_latency(check, (*key, "latency"), deployment.latency)
     spells = partial(error_spells.check_spells, deployment.clustered, horizon)
     check.attempt((*key, "clustered", "spell"), spells, ("horizon",))
     if deployment.outcomes is None and load.outcomes is not None:
@@ -134,6 +136,21 @@ def _check_deployment(
             (*key, "outcomes"),
             "is required beside workload.outcomes: the column that holds this model's answers",
         )
+
+
+def _check_latency(check: _ScenarioCheck, key: KeyPath, latency: spec.Latency) -> None:
+    drift = partial(check_drift, latency.drift, check.scenario.horizon)
+    check.attempt((*key, "drift", "memory"), drift, ("horizon",))
+    for name in ("quantiles", "token_quantiles"):
+        table = getattr(latency, name)
+        if table and latency.family != "empirical":
+            text = f"is of family empirical, and this is {latency.family}"
+            check.refuse((*key, name), text, (*key, "family"))
+        elif table:
+            check.attempt((*key, name), partial(quantile_table, table, "times"))
+    if latency.family == "empirical" and not latency.quantiles:
+        text = "empirical asks for quantiles, such as {p0: .5, p50: 1, p100: 4}"
+        check.refuse((*key, "family"), text, (*key, "quantiles"))
 
 
 def _check_accounts(check: _ScenarioCheck) -> None:
@@ -187,6 +204,11 @@ def _check_traffic(check: _ScenarioCheck, load: spec.Workload) -> None:
         if load.trace is not None:
             text = "a trace has its own arrivals, so it changes nothing; remove it, or the trace"
             check.refuse(key, text, ("workload", "trace"))
+    domains = {each.domain for each in check.scenario.deployments.values()} - {None}
+    for name in check.scenario.gateway.distance:
+        if name not in domains:
+            text = f"no deployment belongs to the domain {name!r}"
+            check.refuse(("gateway", "distance", name), text, ("deployments",))
     if check.scenario.gateway.replicas > MOST_REPLICAS:
         check.refuse(
             ("gateway", "replicas"),

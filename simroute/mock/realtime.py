@@ -142,7 +142,8 @@ class Providers:
         windows = [*self.world.weather.windows, *self._windows]
         for model in self.world.models:
             name = model.target.name
-            model.timeline = Timeline(name, model.spec, windows, known, model.timeline.steps)
+            fair = model.timeline
+            model.timeline = Timeline(name, model.spec, windows, known, fair.steps, fair.drift)
             model.conditions = model.timeline.at
             upstream = self.world.upstreams[name]
             upstream.until = -math.inf

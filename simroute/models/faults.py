@@ -6,11 +6,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.drift import DriftSteps
 from simroute.models.random import Streams
 
 ErrorSteps = list[tuple[float, dict[int, float]]]
@@ -80,7 +82,7 @@ class Conditions:
 
 
 class Timeline:
-    """Conditions of one deployment over time, piecewise constant."""
+    """Conditions of one deployment over time, piecewise constant. drift: how its times drift."""
 
     def __init__(
         self,
@@ -89,10 +91,12 @@ class Timeline:
         windows: list[OutageWindow],
         outages: dict[str, spec.Outage],
         steps: ErrorSteps | None = None,
+        drift: DriftSteps | None = None,
     ) -> None:
         """`steps`: from when on which share of calls fails with which status in fair weather,
         instead of the deployment's `errors`."""
-        self.steps = steps
+        self.steps, self.drift = steps, drift
+        self._drifted: dict[tuple[int, int], Conditions] = {}
         mine = [
             window for window in windows if name in window.targets and window.start < window.end
         ]
@@ -119,14 +123,30 @@ class Timeline:
     def at(self, t: float) -> tuple[Conditions, float]:
         """The conditions at `t` (s), and until when they hold."""
         place = max(0, bisect_right(self._edges, t) - 1)
-        return self._states[place], self._edges[place + 1] if place + 1 < len(
-            self._edges
-        ) else math.inf
+        until = self._edges[place + 1] if place + 1 < len(self._edges) else math.inf
+        if self.drift is None:
+            return self._states[place], until
+        step, turns = self.drift.at(t)
+        return self._drifting(place, step), min(until, turns)
 
     def figures(self, times: np.ndarray, figure: Callable[[Conditions], float]) -> np.ndarray:
         """A figure of the conditions at each of these moments (s)."""
         places = np.maximum(np.searchsorted(self._edges, times, "right") - 1, 0)
-        return np.array([figure(state) for state in self._states], float)[places]
+        if self.drift is None:
+            return np.array([figure(state) for state in self._states], float)[places]
+        both, where = np.unique(
+            np.stack([places, self.drift.places(times)]), axis=1, return_inverse=True
+        )
+        states = [self._drifting(place, step) for place, step in both.T.tolist()]
+        return np.array([figure(state) for state in states], float)[where.reshape(-1)]
+
+    def _drifting(self, place: int, step: int) -> Conditions:
+        assert self.drift is not None
+        if (place, step) not in self._drifted:
+            state = copy(self._states[place])
+            state.slow_down *= self.drift.factors[step]
+            self._drifted[place, step] = state
+        return self._drifted[place, step]
 
     def _turn(self, when: float, state: Conditions) -> None:
         if when == self._edges[-1]:

@@ -11,8 +11,9 @@ import numpy as np
 
 from simroute.models import spec
 from simroute.models.blocks import Block
-from simroute.models.questions import BLOCK
+from simroute.models.questions import BLOCK, Questions
 from simroute.models.random import Streams
+from simroute.models.spread import spread_times
 
 
 class ServiceTimes(Protocol):
@@ -26,12 +27,14 @@ class ServiceTimes(Protocol):
         ...
 
 
-class LognormalTimes:
+class StatedTimes:
     """Times as `spec.Latency` states them, `overhead` seconds added."""
 
-    def __init__(self, name: str, latency: spec.Latency, streams: Streams, overhead: float) -> None:
+    def __init__(
+        self, name: str, latency: spec.Latency, streams: Streams, overhead: float, asked: Questions
+    ) -> None:
         self._name, self._latency = name, latency
-        self._streams, self._overhead = streams, overhead
+        self._streams, self._overhead, self._asked = streams, overhead, asked
 
     def draw_times(
         self, block: Block, n: int, source: np.random.Generator
@@ -39,10 +42,15 @@ class LognormalTimes:
         """As `ServiceTimes`."""
         latency, size = self._latency, block.size
         normal = source.standard_normal((2, BLOCK))[:, :size]
+        if latency.shared:
+            own, common = np.sqrt(1.0 - latency.shared), np.sqrt(latency.shared)
+            for row, key in enumerate(("first", "token")):
+                of_prompt = self._asked.normals(block.question, block.first // BLOCK, "speed", key)
+                normal[row] = common * of_prompt + own * normal[row]
         if latency.correlation:
             rho = latency.correlation
             normal[1] = rho * normal[0] + np.sqrt(1.0 - rho**2) * normal[1]
-        spread, pace = np.exp(latency.sigma * normal[0]), np.exp(latency.token_sigma * normal[1])
+        spread, pace = spread_times(latency, normal)
         error = latency.error * spread + self._overhead
         slow = latency.slow
         if slow.share:

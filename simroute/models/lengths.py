@@ -30,8 +30,10 @@ def token_counts(kinds: list[spec.Lengths], task: np.ndarray, normal: np.ndarray
     return tokens
 
 
-def quantile_table(quantiles: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
-    """(shares of texts, rising from 0 to 1; tokens that no more of them exceed). Raises
+def quantile_table(
+    quantiles: dict[str, float], what: str = "tokens"
+) -> tuple[np.ndarray, np.ndarray]:
+    """(shares of texts, rising from 0 to 1; tokens, or `what`, that no more of them exceed). Raises
     ValueError."""
     points = []
     for name, tokens in quantiles.items():
@@ -43,5 +45,5 @@ def quantile_table(quantiles: dict[str, float]) -> tuple[np.ndarray, np.ndarray]
     if points[0][0] != 0 or points[-1][0] != 1:
         raise ValueError("must begin with p0 (the shortest) and end with p100 (the longest)")
     if any(before > after for (_, before), (_, after) in pairwise(points)):
-        raise ValueError("tokens must not fall from one quantile to the next")
+        raise ValueError(f"{what} must not fall from one quantile to the next")
     return np.array([share for share, _ in points]), np.array([tokens for _, tokens in points])

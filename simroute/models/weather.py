@@ -13,10 +13,11 @@ from simroute.models.blocks import Block, Inputs
 from simroute.models.calendar import workload_calendar
 from simroute.models.closed_loop import ClosedLoop
 from simroute.models.deployment import Answers, DeploymentModel
+from simroute.models.drift import DriftSteps
 from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.error_spells import draw_error_steps
 from simroute.models.faults import Timeline, draw_outages
-from simroute.models.latency import LognormalTimes, ServiceTimes
+from simroute.models.latency import ServiceTimes, StatedTimes
 from simroute.models.limits import Grant
 from simroute.models.playback import Partition
 from simroute.models.prices import resolve_prices
@@ -109,17 +110,21 @@ class Weather:
 
     def _build_deployment(self, name: str, deployment: spec.Deployment) -> DeploymentModel:
         times: ServiceTimes
+        drift = None
         if deployment.recorded is None:
-            overhead = self.scenario.gateway.overhead
-            times = LognormalTimes(name, deployment.latency, self.streams, overhead)
+            gateway, latency = self.scenario.gateway, deployment.latency
+            overhead = gateway.overhead + gateway.distance.get(deployment.domain or "", 0.0)
+            times = StatedTimes(name, latency, self.streams, overhead, self._questions)
             errors = draw_error_steps(name, deployment, self.streams, self.horizon)
+            if latency.drift.sigma:
+                drift = DriftSteps(name, latency.drift, self.streams, self.horizon)
         else:
             times = self._empirical(name, deployment.recorded)
             errors = times.error_steps(self.horizon)
         return DeploymentModel(
             as_target(name, deployment, self.scenario.accounts),
             deployment,
-            Timeline(name, deployment, self.windows, self.scenario.outages, errors),
+            Timeline(name, deployment, self.windows, self.scenario.outages, errors, drift),
             Tariff(resolve_prices(deployment, self.horizon, self.calendar)),
             times,
             self._answers(name, deployment),

@@ -8,7 +8,7 @@ from simroute.models.spec.deployments import (
     PriceList,
     PriceStep,
 )
-from simroute.models.spec.latency import Latency, Slow
+from simroute.models.spec.latency import ColdStart, Drift, Latency, Load, Slow
 from simroute.models.spec.limits import Limits, RateLimits
 from simroute.models.spec.outages import Outage
 from simroute.models.spec.promise import IN_TIME, Budget, Slo, TaskSlo
@@ -30,11 +30,14 @@ __all__ = [
     "Burstiness",
     "Callers",
     "Clustered",
+    "ColdStart",
     "Deployment",
+    "Drift",
     "Gateway",
     "Latency",
     "Lengths",
     "Limits",
+    "Load",
     "Outage",
     "Pause",
     "PriceList",

@@ -29,6 +29,10 @@ class Gateway:
     replicas: Annotated[Positive, Doc("gateway processes; each request goes to one")] = 1
     shared: Annotated[bool, Doc("whether all replicas share one state of the policy")] = False
     overhead: Annotated[Seconds, Doc("the gateway's own time, added to each send")] = 0.001
+    distance: Annotated[
+        dict[Name, Seconds],
+        Doc("added to each send to a deployment of that `domain` (region): there and back"),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ time or at all, and none that answers the same requests in time costs less. (One
 outage to end, or keeps answers, is another kind.) Limits depend on what is sent: with them it is a
 bound without rate limits, which may be out of reach. With slots it is what would be if no call
 waited for one: a call that waits meets the weather and the price of the moment when its service
-begins, so that a queue may even carry it past the end of an outage. Nothing is simulated: blocks of
-the weather are looked at as a whole.
+begins, so that a queue may even carry it past the end of an outage. With times that grow with
+load, and cold starts, it is what would be if each call were alone and none met a cold model.
+Nothing is simulated: blocks of the weather are looked at as a whole.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from simroute.models.limits import has_rates
 from simroute.models.pauses import draw_patience, patience
 from simroute.models.prospects import Prospect, foresee_calls
 from simroute.models.questions import BLOCK
+from simroute.models.strain import is_strained
 from simroute.models.weather import Weather
 
 TRIES = 3
@@ -115,9 +117,12 @@ class Decision(NamedTuple):
 
 
 def is_exact(scenario: spec.Scenario) -> bool:
-    """Whether no deployment limits what may be sent to it."""
+    """Whether nothing that a deployment does depends on what else is sent to it."""
     return all(
-        not has_rates(each.limits) and each.limits.concurrency is None and each.account is None
+        not has_rates(each.limits)
+        and each.limits.concurrency is None
+        and each.account is None
+        and not is_strained(each.latency)
         for each in scenario.deployments.values()
     )
 

@@ -12,6 +12,7 @@ from simroute.config.configuration import Configuration
 from simroute.metrics import is_share
 from simroute.models import spec
 from simroute.models.closed_loop import depends_on_answers
+from simroute.models.strain import is_strained
 from simroute.statistics.intervals import (
     Interval,
     deviation,
@@ -46,6 +47,7 @@ HURRIES = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 """What a second is worth, relative to the cost of the median answer for its median time."""
 EXACT = "clairvoyant bound"
 LIMITED = "clairvoyant, a bound without rate limits"
+ALONE = "clairvoyant, as if each call were alone"
 QUEUED = "clairvoyant, as if no call waited for a slot"
 Metrics = dict[str, list[float | None]]
 Series = dict[str, Metrics]
@@ -113,8 +115,10 @@ def bound_label(scenario: spec.Scenario) -> str:
     """What the figures of the clairvoyant are in this scenario."""
     if is_exact(scenario):
         return EXACT
-    limits = [deployment.limits for deployment in scenario.deployments.values()]
-    return QUEUED if any(limit.concurrency is not None for limit in limits) else LIMITED
+    deployments = scenario.deployments.values()
+    if any(each.limits.concurrency is not None for each in deployments):
+        return QUEUED
+    return ALONE if any(is_strained(each.latency) for each in deployments) else LIMITED
 
 
 def has_bound(scenario: spec.Scenario) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from simroute.core import Outcome
 from simroute.ledger import Ledger
+from simroute.models.strain import Strain, is_strained
 from simroute.worlds.sim.attempt import STALLED, Attempt
 from simroute.worlds.sim.events import Wake
 from simroute.worlds.sim.kernel import Kernel
@@ -46,7 +47,12 @@ class Upstream:
         self.graded = model.is_graded
         self.truncated = model.spec.truncated
         self.limits = model.limits
-        self.slots, self.room = limits.concurrency, limits.queue
+        self.slots: float | None = limits.concurrency
+        self.room = limits.queue
+        latency, is_described = model.spec.latency, model.empirical is None
+        self.strain = Strain(latency) if is_described and is_strained(latency) else None
+        if self.strain is not None and self.slots is None:
+            self.slots = math.inf  # nobody waits, and all are counted
         self.busy = 0
         self.busy_seconds = 0.0
         self.stops = scenario.abandoned == "stops"
@@ -115,6 +121,8 @@ class Upstream:
         until = now if now < self._closes else self._closes
         if until > attempt.began:
             self.busy_seconds += until - attempt.began
+        if self.strain is not None and not self.busy:
+            self.strain.rest(now)
         if self.waiting:
             following = self.waiting.popleft()
             if following.turn is not None:
@@ -157,6 +165,8 @@ class Upstream:
             attempt.first = first = ttft[i] * conditions.slow_down
             attempt.decode = rest = decode[i] * conditions.slow_down
             attempt.seconds = first + rest
+            if self.strain is not None:
+                self._strain(attempt, now)
             if request.streamed:
                 self.stream(attempt, float(u_truncation[i]) if self.breaks else 1.0)
         end = now + attempt.seconds
@@ -167,6 +177,14 @@ class Upstream:
             heappush(kernel.instants, end)
         else:  # another event has this very instant
             kernel.schedule(attempt, end)
+
+    def _strain(self, attempt: Attempt, now: float) -> None:
+        """Lengthens its times by what else is under way, or by a cold start."""
+        assert self.strain is not None
+        added, factor = self.strain.begin(now, self.busy)
+        attempt.first = attempt.first * factor + added
+        attempt.decode *= factor
+        attempt.seconds = attempt.first + attempt.decode
 
     def fail(self, attempt: Attempt) -> None:
         """What becomes of a call that begins now and is not answered: status and seconds."""
