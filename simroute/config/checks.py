@@ -223,6 +223,7 @@ def _check_callers(check: _ScenarioCheck, load: spec.Workload) -> None:
     pauses: dict[KeyPath, spec.Pause | None] = {
         ("callers", "think"): load.callers.think,
         ("again", "delay"): load.again.delay,
+        ("sessions", "think"): load.sessions.think,
         ("patience",): load.patience,
         **{("tasks", name, "patience"): task.patience for name, task in load.tasks.items()},
     }
@@ -232,9 +233,12 @@ def _check_callers(check: _ScenarioCheck, load: spec.Workload) -> None:
     key = ("workload", "callers", "count")
     if load.callers.count > MOST_CALLERS:
         check.refuse(key, f"at most {MOST_CALLERS:,}: each is kept in memory")
-    if load.callers.count and load.trace is not None:
-        text = "a trace has its own arrivals; remove callers, or the trace"
-        check.refuse(key, text, ("workload", "trace"))
+    if load.trace is not None:
+        text = "a trace has its own arrivals and sessions; remove {}, or the trace"
+        if load.callers.count:
+            check.refuse(key, text.format("callers"), ("workload", "trace"))
+        if load.sessions.turns > 1:
+            check.refuse(("workload", "sessions"), text.format("sessions"), ("workload", "trace"))
 
 
 def _check_weights(check: _ScenarioCheck, load: spec.Workload) -> None:

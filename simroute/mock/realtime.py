@@ -37,7 +37,11 @@ class Providers:
         self.scenario = scenario = configuration.scenario
         # callers are real here: how many there are, and how long they wait, is theirs
         load = replace(
-            scenario.workload, callers=spec.Callers(), patience=None, again=spec.AskAgain()
+            scenario.workload,
+            callers=spec.Callers(),
+            sessions=replace(scenario.workload.sessions, next="clock"),
+            patience=None,
+            again=spec.AskAgain(),
         )
         imitated = replace(configuration, scenario=replace(scenario, workload=load))
         self.world = build_world(imitated, policy, 0, [])

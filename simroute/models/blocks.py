@@ -74,6 +74,8 @@ class Block:
         -2: a cache of the gateway answered).
     cached_tokens, written_tokens: of the input, read from the provider's cache and written to it.
     invalid: the status with which every deployment refuses the request; 0 for none.
+    system_tokens, context_tokens: of the input, the task's system prompt, and what was said before
+        in its session; None where there is none.
     origin: number of the block whose questions these are, asked again; None: its own. places: of
         the requests among those of the whole block.
     """
@@ -96,6 +98,8 @@ class Block:
     cached_tokens: np.ndarray
     written_tokens: np.ndarray
     invalid: np.ndarray
+    system_tokens: np.ndarray | None = None
+    context_tokens: np.ndarray | None = None
     origin: int | None = None
     places: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 

@@ -81,7 +81,7 @@ class Weather:
     def closed_loop(self) -> ClosedLoop | None:
         """The requests that come when others were answered, where all do; then there are no
         `blocks`."""
-        return self._workload.closed_loop
+        return self._workload.follow_answers(self.horizon)
 
     def arrivals(self) -> np.ndarray:
         """When the requests of the whole run come, s, in order; much quicker than `blocks`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,20 @@ import numpy as np
 from simroute.models import spec
 from simroute.models.blocks import Block, Inputs
 from simroute.models.burstiness import Modulation, draw_gaps
-from simroute.models.closed_loop import OF_CALLER, ClosedLoop, follows_answers, owner_uniforms
+from simroute.models.closed_loop import (
+    OWNERS,
+    AnsweredSessions,
+    ClosedLoop,
+    closed_loop,
+    follows_answers,
+    owner_uniforms,
+)
 from simroute.models.lengths import token_counts
 from simroute.models.playback import BlockColumns, Partition, Playback
 from simroute.models.questions import BLOCK, UNIQUE, Questions
 from simroute.models.random import Streams
 from simroute.models.rate_profile import ArrivalProfile
+from simroute.models.sessions import Contexts, Conversations, has_sessions
 from simroute.models.spikes import ArrivalLaw, SpikedArrivals
 from simroute.models.traffic_mix import (
     cumulative,
@@ -66,7 +75,9 @@ class WorkloadModel:
         )
         self._streamed = streamed_shares(self._kinds, load)
         self._popularity = _popularity(load.repeats)
-        self.closed_loop = ClosedLoop(load, streams, self._block) if follows_answers(load) else None
+        self.closed_loop = closed_loop(load, streams, self._block)
+        self._contexts = Contexts(load.sessions) if has_sessions(load) else None
+        self._system = np.array([kind.system_prompt for kind in self._kinds])
         self._rows = (
             streams.block("rows", block=0).permutation(len(outcomes.task))
             if outcomes
@@ -86,7 +97,10 @@ class WorkloadModel:
                 yield self._block(number, known)
 
     def _block(self, number: int, known: BlockColumns) -> Block:
-        return Block(number * BLOCK, **self._columns(number, known))
+        columns = self._columns(number, known)
+        if self._contexts is not None:
+            self._contexts.add(columns, known["ends"])
+        return Block(number * BLOCK, **columns)
 
     def arrivals(self, horizon: float) -> Iterator[np.ndarray]:
         """The moments (s) of `blocks`, without drawing what the requests are."""
@@ -110,9 +124,30 @@ class WorkloadModel:
         if self.playback is not None:
             yield from self.playback.blocks(horizon, self._streams)
             return
-        if self._load.rate < SELDOM or self.closed_loop is not None:
+        if self.closed_loop is None:
+            begins = self._begins(horizon)
+            yield from (
+                begins if self._contexts is None else self._converse(begins).by_the_clock(horizon)
+            )
+
+    def follow_answers(self, horizon: float) -> ClosedLoop | None:
+        """The requests that come when others were answered, where all do."""
+        if not follows_answers(self._load):
+            return None
+        if self.closed_loop is None:
+            self.closed_loop = AnsweredSessions(self._converse(self._begins(horizon)), self._block)
+        return self.closed_loop
+
+    def _converse(self, begins: Iterator[BlockColumns]) -> Conversations:
+        when = [np.zeros(0), *(known["arrival"] for known in begins)]
+        return Conversations(self._load.sessions, self._streams, np.concatenate(when))
+
+    def _begins(self, horizon: float) -> Iterator[BlockColumns]:
+        """When requests come by the rate, or conversations of them."""
+        rate_s = self._load.rate / (self._load.sessions.turns if self._contexts else 1.0)
+        if rate_s < SELDOM:
             return
-        bursts, rate = self._load.burstiness, ArrivalProfile(self._load.profile, self._load.rate)
+        bursts, rate = self._load.burstiness, ArrivalProfile(self._load.profile, rate_s)
         law: ArrivalLaw = rate
         if bursts.peak != 1.0:
             law = Modulation(bursts, rate, self._streams, horizon)
@@ -133,8 +168,7 @@ class WorkloadModel:
         """All columns of a block: what is known, and the rest drawn."""
         load, size = self._load, len(known["arrival"])
 
-        owner = known.get("owner")
-        uniform = self._uniforms(number, size, owner)
+        uniform = self._uniforms(number, known)
         index = number * BLOCK + np.arange(size)
         question, wording = self._draw_questions(index, uniform)
         if "question" in known:
@@ -148,20 +182,19 @@ class WorkloadModel:
             feature = pick(
                 list(load.features.values()),
                 size,
-                lambda: (
-                    self._draw_features(question, number, uniform)
-                    if owner is None
-                    else uniform("feature")
-                ),
+                lambda: self._draw_features(question, number, known, uniform),
             )
         task = self._codes("task", known)
         if task is None or self._outcomes is not None:
-            task = self._draw_tasks(question, row, feature, number)
+            by_question = partial(self._questions.uniforms, question, number, "task")
+            draw = partial(uniform, "task") if "talk" in known else by_question
+            task = self._draw_tasks(row, feature, draw)
         input_tokens, output_tokens = (
             (known["input_tokens"], known["output_tokens"])
             if "input_tokens" in known
             else self._draw_tokens(task, question, number)
         )
+        system = self._system[task] if self._system.any() and "input_tokens" not in known else None
         streamed = uniform("streamed") < self._streamed[task]
         if "streamed" in known:
             streamed = np.where(known["streamed"] < 0, streamed, known["streamed"] == 1)
@@ -175,7 +208,7 @@ class WorkloadModel:
             "feature": feature,
             "team": self._codes("team", known),
             "session": known.get("session", index),
-            "input_tokens": input_tokens,
+            "input_tokens": input_tokens if system is None else input_tokens + system,
             "output_tokens": np.minimum(output_tokens, load.max_output_tokens),
             "streamed": streamed,
             "question": question,
@@ -186,11 +219,15 @@ class WorkloadModel:
             "cached_tokens": known.get("cached_tokens", np.zeros(size, np.int64)),
             "written_tokens": known.get("written_tokens", np.zeros(size, np.int64)),
             "invalid": invalid,
+            "system_tokens": system,
         }
 
-    def _uniforms(self, number: int, size: int, owner: np.ndarray | None) -> Uniform:
+    def _uniforms(self, number: int, known: BlockColumns) -> Uniform:
+        size = len(known["arrival"])
+
         def uniform(name: str) -> np.ndarray:
-            if owner is not None and name in OF_CALLER:
+            owner = known.get(OWNERS.get(name, ""))
+            if owner is not None:
                 return owner_uniforms(self._streams, name, owner)
             return self._streams.block("workload", name, block=number).random(BLOCK)[:size]
 
@@ -221,24 +258,24 @@ class WorkloadModel:
             return np.zeros(size, np.int32)
         return (uniform("replica") * replicas).astype(np.int32)
 
-    def _draw_features(self, question: np.ndarray, number: int, uniform: Uniform) -> np.ndarray:
-        """By the question where tasks go by it, so that the same question is of the same task."""
-        if self._by_feature is None:
+    def _draw_features(
+        self, question: np.ndarray, number: int, known: BlockColumns, uniform: Uniform
+    ) -> np.ndarray:
+        """By the question where tasks go by it, so that the same question is of the same task; in
+        a conversation by that."""
+        if self._by_feature is None or "talk" in known:
             return uniform("feature")
         return self._questions.uniforms(question, number, "feature")
 
     def _draw_tasks(
-        self, question: np.ndarray, row: np.ndarray, feature: np.ndarray, number: int
+        self, row: np.ndarray, feature: np.ndarray, uniform: Callable[[], np.ndarray]
     ) -> np.ndarray:
         if self._outcomes is not None:
             return np.asarray(self._outcomes.task[row], np.int32)
 
-        def uniform() -> np.ndarray:
-            return self._questions.uniforms(question, number, "task")
-
         if self._by_feature is not None:
             return pick_by_row(self._by_feature, feature, uniform())
-        return pick([task_weight(kind, "") for kind in self._kinds], len(question), uniform)
+        return pick([task_weight(kind, "") for kind in self._kinds], len(row), uniform)
 
     def _draw_tokens(
         self, task: np.ndarray, question: np.ndarray, number: int

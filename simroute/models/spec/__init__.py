@@ -1,7 +1,7 @@
 """A scenario as it is written: every key of a scenario file, with its unit, range and default, a
 file for each section. No behaviour here."""
 
-from simroute.models.spec.callers import AskAgain, Callers, Pause, Spike
+from simroute.models.spec.callers import AskAgain, Callers, Pause, Sessions, Spike
 from simroute.models.spec.deployments import (
     Clustered,
     Deployment,
@@ -47,6 +47,7 @@ __all__ = [
     "ReadOptions",
     "Repeats",
     "Scenario",
+    "Sessions",
     "Slo",
     "Slow",
     "Spike",

@@ -4,7 +4,7 @@ their answers, give up and ask again, conversations."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from simroute.core.params import (
     Count,
@@ -15,6 +15,7 @@ from simroute.core.params import (
     Range,
     Seconds,
     Share,
+    Unit,
     When,
 )
 from simroute.models.spec.kinds import Sigma
@@ -52,6 +53,37 @@ class Callers:
     staggered: Annotated[
         bool, Doc("each begins after a time to think; false: all ask at t = 0")
     ] = True
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Conversations: some turns one after the other, each prompt with all that was said before in
+    front of it. User, feature, task and replica are those of the conversation.
+
+    Chats of RAGPulse: turns 1.78, shape 1, think 56 s (sigma 1.53). Agents of LMCache's traces:
+    turns 20 to 30, shape 2 to 11, .3 to 5.6 s from request to request (next: clock).
+    """
+
+    turns: Annotated[
+        float,
+        Unit("turns"),
+        Range(low=1),
+        Doc("mean requests of a conversation; 1: requests have nothing to do with each other"),
+    ] = 1.0
+    shape: Annotated[
+        Factor, Doc("1: geometric, so that some are long; agents 2 to 11: more alike")
+    ] = 1.0
+    think: Annotated[Pause, Doc("until the next turn")] = field(
+        default_factory=lambda: Pause(median=56.0, sigma=1.53)
+    )
+    next: Annotated[
+        Literal["answer", "clock"],
+        Doc("whether the time to think begins with the answer, or with the turn before"),
+    ] = "answer"
+    grows: Annotated[bool, Doc("prompts begin with the turns before; false: they are new")] = True
+    context: Annotated[
+        float, Unit("tokens"), Range(low=1), Doc("of the turns before, at most; older ones go")
+    ] = 150_000.0
 
 
 @dataclass(frozen=True)

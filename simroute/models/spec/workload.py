@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from simroute.core.params import (
+    Count,
     Doc,
     Factor,
     FeatureName,
@@ -22,7 +23,7 @@ from simroute.core.params import (
     Unit,
     Weight,
 )
-from simroute.models.spec.callers import AskAgain, Callers, Pause, Spike
+from simroute.models.spec.callers import AskAgain, Callers, Pause, Sessions, Spike
 from simroute.models.spec.kinds import Correlation, ErrorStatus, Sigma
 
 Tokens = Annotated[float, Unit("tokens"), Range(low=1)]
@@ -85,6 +86,9 @@ class Task:
     patience: Annotated[
         Pause | None, Doc("how long its callers wait before they give up; default: workload's")
     ] = None
+    system_prompt: Annotated[
+        Count, Unit("tokens"), Doc("instructions that all its prompts begin with, before the input")
+    ] = 0
 
 
 @dataclass(frozen=True)
@@ -202,6 +206,9 @@ class Workload:
     callers: Annotated[
         Callers, Doc("a fixed number of callers who wait for their answers, instead of a rate")
     ] = field(default_factory=Callers)
+    sessions: Annotated[
+        Sessions, Doc("conversations of several turns; `rate` still counts requests")
+    ] = field(default_factory=Sessions)
     patience: Annotated[
         Pause | None,
         Doc(

@@ -141,6 +141,7 @@ class Callers:
         self._patience = patience(load, weather.tasks)
         self._again, self._horizon = load.again, weather.horizon
         self._blocks: dict[int, CallerBlock] = {}  # of a closed loop, those that are open
+        self._made = 0  # of them, how many there have been
         self.live = 0
 
     def play(self, progress: Callable[[float], None] | None) -> None:
@@ -164,11 +165,20 @@ class Callers:
 
     def _play_loop(self, loop: ClosedLoop, progress: Callable[[float], None] | None) -> None:
         kernel = self._world.kernel
-        for when, numbers in loop.starts(self._horizon):
-            for moment, number in zip(when.tolist(), numbers.tolist(), strict=True):
-                self._schedule(moment, partial(self._ask, number))
+        when, numbers = loop.starts(self._horizon)
+        first = numbers.tolist()
+        begun = 0
         for part in range(1, SLICES + 1):
-            kernel.advance_to(self._horizon * part / SLICES)
+            until = self._horizon * part / SLICES
+            come = int(np.searchsorted(when, until))
+
+            def begin(i: int, begun: int = begun) -> None:
+                self.live += 1
+                self._ask(first[begun + i])
+
+            kernel.play(when[begun:come].tolist(), begin)
+            kernel.advance_to(until)
+            begun = come
             self._tidy(part, progress)
 
     def _tidy(self, number: int, progress: Callable[[float], None] | None) -> None:
@@ -187,12 +197,13 @@ class Callers:
     def _ask(self, number: int) -> None:
         """A caller of the closed loop asks the request of this number."""
         which, i = divmod(number, BLOCK)
-        block = self._blocks.get(which)
-        if block is None:
+        while self._made <= which:
             assert self._loop is not None
-            turns = self._loop.turns(which)
-            block = self._blocks[which] = self._opened(CallerBlock(turns.block))
-            block.pause, block.following = turns.pause, turns.following
+            turns = self._loop.turns(self._made)
+            made = self._blocks[self._made] = self._opened(CallerBlock(turns.block))
+            made.pause, made.following = turns.pause, turns.following
+            self._made += 1
+        block = self._blocks[which]
         block.arrival[i] = self._world.env.now
         self._begin(block, i)
 
