@@ -27,6 +27,8 @@ MOST_NAMED = 10_000
 MOST_OPEN = 64
 """Blocks of requests whose draws are remembered."""
 CONTROL = "control"
+BROKEN = frozenset({"refused", "reset"})
+"""Failures of a connection: it ends without an answer."""
 
 
 class Providers:
@@ -58,6 +60,7 @@ class Providers:
         self._named: OrderedDict[int, SimRequest] = OrderedDict()
         self._outages: dict[str, spec.Outage] = {}
         self._windows: list[OutageWindow] = []
+        self.breaking = self._breaking()
         if next(iter(self.world.weather.arrivals()), None) is None:
             raise InputError(
                 "no request arrives in this scenario, so there is nothing to behave as"
@@ -141,7 +144,19 @@ class Providers:
         ]
         self._change_weather()
 
+    def _breaking(self) -> frozenset[str]:
+        """Deployments to which connections may break."""
+        known = {**self.scenario.outages, **self._outages}.values()
+        deployments, names = self.scenario.deployments, set()
+        for name, deployment in deployments.items():
+            ways = {*deployment.errors, deployment.clustered.status}
+            ways |= {out.status for out in known if name in affected_deployments(out, deployments)}
+            if ways & BROKEN:
+                names.add(name)
+        return frozenset(names)
+
     def _change_weather(self) -> None:
+        self.breaking = self._breaking()
         known = {**self.scenario.outages, **self._outages}
         windows = [*self.world.weather.windows, *self._windows]
         for model in self.world.models:
@@ -201,6 +216,17 @@ class Exchange:
         """Input, output, and of the input those read from a cache, of the whole answer."""
         block, i = self.request.block, self.request.i
         return block.input_tokens[i], block.output_tokens[i], block.cached_tokens[i]
+
+    @property
+    def finish(self) -> str:
+        """Why a whole answer ends, in OpenAI's words."""
+        error: str = self.attempt.error
+        return error if error in ("length", "content_filter") else "stop"
+
+    @property
+    def may_break(self) -> bool:
+        """Whether connections to the deployment may break, now or later in the scenario."""
+        return self.target in self._providers.breaking
 
     @property
     def produced(self) -> int:

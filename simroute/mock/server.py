@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import socket
+import struct
+import time
 from collections import Counter
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from aiohttp import web
 
-from simroute.config import schema
-from simroute.config.yaml_reader import Document
 from simroute.core import Outcome
 from simroute.errors import InputError
-from simroute.mock import styles
-from simroute.mock.realtime import Exchange, Providers
+from simroute.mock import refusals, styles
+from simroute.mock.control import may_control, parse, read_control, read_outage
+from simroute.mock.realtime import BROKEN, Exchange, Providers
+from simroute.mock.refusals import Refused
 from simroute.mock.styles import CompletionEvents, MessageEvents, Said
-from simroute.models import spec
-from simroute.models.faults import affected_deployments
 from simroute.models.limits import RateLimit
 from simroute.sockets import errors_in_json
 
 TICK_S = 0.02
 """Seconds between two pieces of a stream."""
-OUTAGE_S = 30.0
-"""How long an outage from outside lasts where it does not say."""
 MOST_BODY = 10_000_000
+Kept = TypeVar("Kept", bound=web.StreamResponse)
+NONSENSE = (
+    ("text/html", b"<html><body><h1>502 Bad Gateway</h1></body></html>"),
+    ("application/json", b'{"id": "chatcmpl-1", "choices": [{"index": 0, "message": {"role"'),
+)
+"""Bodies that nobody can read, by turns."""
 
 
 class MockServer:
-    """Routes to the deployments of a scenario."""
+    """Routes to the deployments of a scenario. tick: seconds between two pieces of a stream. clock:
+    seconds since 1970, for those who tell dates."""
 
-    def __init__(self, providers: Providers, tick: float = TICK_S) -> None:
-        self.providers, self._tick = providers, tick
+    def __init__(
+        self,
+        providers: Providers,
+        tick: float = TICK_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.providers, self._tick, self._clock = providers, tick, clock
         self._counts: dict[str, Counter[str]] = {
             name: Counter() for name in providers.scenario.deployments
         }
@@ -60,11 +71,11 @@ class MockServer:
         deployment = self.providers.scenario.deployments.get(name)
         if deployment is None or (is_message and deployment.provider != "anthropic"):
             provider = "" if deployment is None else deployment.provider
-            return self._error(provider, 404, f"nothing is at {request.path}")
+            return _error(Refused(provider, 404, f"nothing is at {request.path}"))
         try:
             body = await _read(request)
         except ValueError as error:
-            return self._error(deployment.provider, 400, str(error))
+            return _error(Refused(deployment.provider, 400, str(error)))
         exchange = self.providers.exchange(name, body.get("stream") is True, _number(body))
         try:
             outcome = await exchange.first()
@@ -84,22 +95,20 @@ class MockServer:
     ) -> web.StreamResponse:
         deployment = self.providers.scenario.deployments[exchange.target]
         self._ids += 1
-        headers = styles.limit_headers(deployment.provider, self._limits(exchange.target))
+        headers = self._limit_headers(deployment.provider, exchange.target)
         headers |= styles.id_header(deployment.provider, self._ids)
         if outcome.status != 200:
-            self._counts[exchange.target][str(outcome.status)] += 1
-            wait = outcome.retry_after
-            headers |= styles.error_headers(None if wait is None else wait / self.providers.speed)
-            return self._error(deployment.provider, outcome.status, outcome.error, headers)
-        said = Said(str(self._ids), deployment.model, *exchange.tokens)
+            return self._refuse(request, exchange, outcome, headers)
+        said = Said(str(self._ids), deployment.model, *exchange.tokens, exchange.finish)
         if outcome.rest is None:
             self._counts[exchange.target]["200"] += 1
             whole = styles.message(said) if is_message else styles.completion(said)
-            return web.json_response(whole, headers=headers)
+            return self._keep(exchange, web.json_response(whole, headers=headers))
         options = body.get("stream_options")
         tells_usage = isinstance(options, dict) and options.get("include_usage") is True
         events = MessageEvents(said) if is_message else CompletionEvents(said, tells_usage)
         response = web.StreamResponse(headers=headers | {"Content-Type": "text/event-stream"})
+        self._keep(exchange, response)
         await response.prepare(request)
         await self._stream(request, response, exchange, outcome, events)
         return response
@@ -129,24 +138,53 @@ class MockServer:
         if final.status == 200:
             await response.write(events.end())
             await response.write_eof()
-        elif request.transport is not None:  # it is cut
-            request.transport.abort()
+        else:
+            _cut(request)
 
-    def _limits(self, name: str) -> dict[str, tuple[float, float, float]]:
+    def _refuse(
+        self,
+        request: web.Request,
+        exchange: Exchange,
+        outcome: Outcome,
+        headers: dict[str, str],
+    ) -> web.StreamResponse:
+        """A call that is not answered: as the company says it, not at all, or in a way that nobody
+        can read."""
+        self._counts[exchange.target][str(outcome.status)] += 1
+        if outcome.error in BROKEN:  # one that is refused was accepted, and ends as soon
+            _cut(request)
+            return web.Response()
+        if outcome.error == "invalid_body":
+            kind, body = NONSENSE[self._ids % len(NONSENSE)]
+            return self._keep(exchange, web.Response(body=body, content_type=kind, headers=headers))
+        wait = outcome.retry_after
+        provider = self.providers.scenario.deployments[exchange.target].provider
+        refused = Refused(
+            provider,
+            outcome.status,
+            outcome.error,
+            exchange.tokens[0],
+            None if wait is None else wait / self.providers.speed,
+        )
+        return self._keep(exchange, _error(refused, headers))
+
+    def _keep(self, exchange: Exchange, response: Kept) -> Kept:
+        """Where connections break, each is used once: a client that finds one closed which it had
+        used before would ask again by itself, and count as two."""
+        if exchange.may_break:
+            response.force_close()
+        return response
+
+    def _limit_headers(self, provider: str, name: str) -> dict[str, str]:
         limits: RateLimit | None = self.providers.world.upstreams[name].limits
         if limits is None:
             return {}
-        left = limits.left(self.providers.now)
-        return {
-            what: (limit, level, reset / self.providers.speed)
-            for what, (limit, level, reset) in left.items()
+        left = limits.left(self.providers.now, refusals.limited_axes(provider))
+        speed = self.providers.speed
+        told = {
+            what: (granted, level, reset / speed) for what, (granted, level, reset) in left.items()
         }
-
-    def _error(
-        self, provider: str, status: int, message: str, headers: dict[str, str] | None = None
-    ) -> web.Response:
-        body = styles.error_body(provider, status, message)
-        return web.json_response(body, status=status, headers=headers)
+        return refusals.limit_headers(provider, told, self._clock)
 
     # -- control -----------------------------------------------------------------------------------
 
@@ -156,42 +194,39 @@ class MockServer:
 
     async def control(self, request: web.Request) -> web.Response:
         """POST /control {"outage": {"provider": …, "for": "30s"}}; {} ends all."""
+        if not may_control(request):
+            return _error(Refused("", 403, "only programs on this machine may begin outages"))
         try:
-            body = await _read(request)
-            given = body.get("outage")
+            given = read_control(parse(await request.read()))
             if given is None:
                 self.providers.end_outages()
                 return web.json_response({"outages": []})
-            if not isinstance(given, dict):
-                raise ValueError("outage: expected an object")
-            outage, seconds = _outage(given)
-            if not affected_deployments(outage, self.providers.scenario.deployments):
-                raise ValueError("outage: no deployment of this scenario is there")
+            outage, seconds = read_outage(given, self.providers.scenario.deployments)
             names = self.providers.begin_outage(outage, seconds)
         except ValueError as error:
-            return self._error("", 400, str(error))
+            return _error(Refused("", 400, str(error)))
         except InputError as error:
-            return self._error("", 400, "; ".join(error.lines))
+            return _error(Refused("", 400, "; ".join(error.lines)))
         return web.json_response({"outages": [{**given, "deployments": list(names)}]})
 
 
-def _outage(given: dict[str, Any]) -> tuple[spec.Outage, float]:
-    """An outage and its seconds. Raises InputError."""
-    said = {key: value for key, value in given.items() if key != "for"}
-    lasting = {"start": 0, "end": given.get("for", OUTAGE_S)}
-    outage: spec.Outage = schema.build(spec.Outage, said | lasting, Document("outage", {}))
-    places = [outage.provider, outage.deployment, outage.domain]
-    if sum(place is not None for place in places) != 1 or not isinstance(outage.end, float):
-        raise InputError("outage: name one of provider, deployment and domain; for: a duration")
-    return outage, outage.end
+def _error(refused: Refused, headers: dict[str, str] | None = None) -> web.Response:
+    told = {**(headers or {}), **refusals.error_headers(refused.retry_after)}
+    return web.json_response(refusals.error_body(refused), status=refused.status, headers=told)
+
+
+def _cut(request: web.Request) -> None:
+    """Ends the connection at once, with a reset."""
+    if request.transport is not None:
+        given = request.transport.get_extra_info("socket")
+        if given is not None:
+            given.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
 
 
 async def _read(request: web.Request) -> dict[str, Any]:
     """The body. Raises ValueError."""
-    try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        raise ValueError("the body is no JSON") from None
+    body = parse(await request.read())
     if not isinstance(body, dict):
         raise ValueError("the body is no JSON object")
     return body

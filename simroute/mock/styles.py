@@ -1,100 +1,35 @@
-"""How each company words an answer, an error and its rate limits."""
+"""How each company words an answer, whole and in pieces."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 WORD = "word "
-ANTHROPIC_KINDS = {
-    400: "invalid_request_error",
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    500: "api_error",
-    504: "timeout_error",
-    529: "overloaded_error",
-}
-GOOGLE_KINDS = {
-    400: "INVALID_ARGUMENT",
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "NOT_FOUND",
-    429: "RESOURCE_EXHAUSTED",
-    500: "INTERNAL",
-    503: "UNAVAILABLE",
-    504: "DEADLINE_EXCEEDED",
-}
-OPENAI_KINDS = {
-    400: "invalid_request_error",
-    401: "invalid_request_error",
-    403: "permission_error",
-    404: "invalid_request_error",
-    429: "requests",
-    500: "server_error",
-}
+ANTHROPIC_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
+"""Why an answer ended, in OpenAI's words and in Anthropic's."""
 
 
 class Said(NamedTuple):
-    """An answer's facts: tokens of input, of output, and of the input read from a cache."""
+    """An answer's facts: tokens of input, of output, and of the input read from a cache; why it
+    ended, in OpenAI's words."""
 
     id: str
     model: str
     tokens_in: int
     tokens_out: int
     cached: int
+    finish: str = "stop"
 
     @property
     def text(self) -> str:
         return (WORD * self.tokens_out).strip()
 
 
-def error_body(provider: str, status: int, message: str) -> dict[str, Any]:
-    """An error as the company's API tells it."""
-    if provider == "anthropic":
-        kind = ANTHROPIC_KINDS.get(status, "api_error")
-        return {"type": "error", "error": {"type": kind, "message": message}}
-    if provider in ("google", "gemini", "vertex"):
-        kind = GOOGLE_KINDS.get(status, "UNKNOWN")
-        return {"error": {"code": status, "message": message, "status": kind}}
-    kind = OPENAI_KINDS.get(status, "server_error")
-    return {"error": {"message": message, "type": kind, "param": None, "code": None}}
-
-
-def error_headers(retry_after: float | None) -> dict[str, str]:
-    """When to come again: whole seconds for all, milliseconds for who reads them."""
-    if retry_after is None or not math.isfinite(retry_after):
-        return {}
-    return {
-        "retry-after": str(math.ceil(retry_after)),
-        "retry-after-ms": str(math.ceil(retry_after * 1000)),
-    }
-
-
 def id_header(provider: str, number: int) -> dict[str, str]:
     """Which request it was, as clients keep it for questions to the company."""
     name = "request-id" if provider == "anthropic" else "x-request-id"
     return {name: f"req_{number}"}
-
-
-def limit_headers(
-    provider: str, limits: Mapping[str, tuple[float, float, float]]
-) -> dict[str, str]:
-    """What is granted a minute, what of it is left, and seconds until it is whole again, by
-    "requests" and "tokens"."""
-    headers = {}
-    for what, (limit, left, reset) in limits.items():
-        if provider == "anthropic":
-            names = [f"anthropic-ratelimit-{what}-{word}" for word in ("limit", "remaining")]
-        else:
-            names = [f"x-ratelimit-{word}-{what}" for word in ("limit", "remaining")]
-            headers[f"x-ratelimit-reset-{what}"] = f"{reset:.3f}s"
-        headers |= dict(zip(names, (str(int(limit)), str(max(0, int(left)))), strict=True))
-    return headers
 
 
 def usage(said: Said) -> dict[str, Any]:
@@ -110,7 +45,7 @@ def usage(said: Said) -> dict[str, Any]:
 def completion(said: Said) -> dict[str, Any]:
     """An answer of OpenAI's chat completions."""
     message = {"role": "assistant", "content": said.text}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    choice = {"index": 0, "message": message, "finish_reason": said.finish}
     return _head(said, "chat.completion") | {"choices": [choice], "usage": usage(said)}
 
 
@@ -132,7 +67,7 @@ class CompletionEvents:
         return self._chunk({"content": WORD * count})
 
     def end(self) -> bytes:
-        last = self._chunk({}, "stop")
+        last = self._chunk({}, self._said.finish)
         if self._tells_usage:
             head = _head(self._said, "chat.completion.chunk")
             last += event(head | {"choices": [], "usage": usage(self._said)})
@@ -152,7 +87,7 @@ def message(said: Said) -> dict[str, Any]:
         "role": "assistant",
         "model": said.model,
         "content": [{"type": "text", "text": said.text}],
-        "stop_reason": "end_turn",
+        "stop_reason": ANTHROPIC_REASONS[said.finish],
         "stop_sequence": None,
         "usage": _message_usage(said, said.tokens_out),
     }
@@ -190,7 +125,7 @@ class MessageEvents:
         return self._event("content_block_delta", index=0, delta=delta)
 
     def end(self) -> bytes:
-        reason = {"stop_reason": "end_turn", "stop_sequence": None}
+        reason = {"stop_reason": ANTHROPIC_REASONS[self._said.finish], "stop_sequence": None}
         return (
             self._event("content_block_stop", index=0)
             + self._event(

@@ -4,6 +4,7 @@ them, all of them or nothing; and a quota that ends it."""
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
 from simroute.gauges.bucket import Bucket
@@ -56,10 +57,10 @@ class Grant:
         self.quota = math.inf if limits.quota is None else limits.quota
         self.hint = limits.retry_after_factor if limits.retry_after == "exact" else None
         self._meters: list[tuple[Meter, int, str]] = []
-        for axis, (counted, word) in AXES.items():
+        for axis, (counted, _) in AXES.items():
             rate = getattr(limits, axis)
             if rate is not None:
-                self._meters.append((_meter(limits, axis, rate), counted, word))
+                self._meters.append((_meter(limits, axis, rate), counted, axis))
 
     def amounts(self, tokens: Tokens) -> tuple[float, float, float, float]:
         """What the call is charged when it is let in, by what axes count."""
@@ -107,12 +108,12 @@ class Grant:
         for meter, counted, _ in self._meters:
             meter.refund(then, now, amounts[counted])
 
-    def left(self, now: float) -> dict[str, tuple[float, float, float]]:
+    def left(self, now: float, axes: Collection[str]) -> dict[str, tuple[float, float, float]]:
         """As `RateLimit.left`; of two axes with one name, that of which less is left."""
         told: dict[str, tuple[float, float, float]] = {}
-        for meter, _, word in self._meters:
-            level = meter.level(now)
-            if word not in told or level < told[word][1]:
+        for meter, _, axis in self._meters:
+            level, (_, word) = meter.level(now), AXES[axis]
+            if axis in axes and (word not in told or level < told[word][1]):
                 told[word] = meter.capacity, level, meter.reset(now)
         return told
 
@@ -172,12 +173,15 @@ class RateLimit:
         for grant in self._grants:
             grant.billed += usd
 
-    def left(self, now: float) -> dict[str, tuple[float, float, float]]:
-        """By "requests", "tokens", "input-tokens" and "output-tokens", where they are limited: how
-        much may be used at once, what is left of it now, and seconds until all of it is there."""
+    def left(
+        self, now: float, axes: Collection[str] = AXES.keys()
+    ) -> dict[str, tuple[float, float, float]]:
+        """By "requests", "tokens", "input-tokens" and "output-tokens", where one of `axes` limits
+        them: how much may be used at once, what is left of it now, and seconds until all of it is
+        there."""
         told: dict[str, tuple[float, float, float]] = {}
         for grant in self._grants:
-            for word, facts in grant.left(now).items():
+            for word, facts in grant.left(now, axes).items():
                 if word not in told or facts[1] < told[word][1]:
                     told[word] = facts
         return told

@@ -18,6 +18,8 @@ MOST_TOKENS = 10_000_000
 MOST_WAIT = 3600.0
 """Seconds; longer waits that a provider asks for are taken for so many."""
 TOLD = frozenset({"prompt_tokens", "completion_tokens"})
+QUOTA = "insufficient_quota"
+"""OpenAI's code, and the word for it in a simulation."""
 FINAL, ASIDE = frozenset({400, 409, 413, 422}), frozenset({408, 425, 429})
 
 
@@ -62,6 +64,19 @@ def outcome_status(status: int) -> tuple[int, str]:
     if status in FINAL or status in ASIDE or 500 <= status <= 599:
         return status, f"http {status}"
     return 502, f"upstream {status}"
+
+
+def failure_word(status: int, word: str, body: bytes) -> str:
+    """The error word of a failure: `word`, unless its body says that a quota is used up, for which
+    nothing helps that helps against a rate limit."""
+    if status == 429 and QUOTA.encode() in body:
+        try:
+            error = loads(body)["error"]
+            if QUOTA in (error.get("code"), error.get("type")):
+                return QUOTA
+        except (ValueError, TypeError, KeyError, AttributeError):
+            pass
+    return word
 
 
 def loads(data: bytes) -> Any:

@@ -20,6 +20,7 @@ from simroute.worlds.live.answers import (
     Refusal,
     StreamFacts,
     Usage,
+    failure_word,
     outcome_status,
     read_whole,
     retry_after,
@@ -102,6 +103,8 @@ class Exchange:
         """The outcome of another status than 200; what the caller did wrong keeps its body."""
         status, error = outcome_status(response.status)
         answer = Refusal(await read_body(response)) if status == response.status else None
+        if answer is not None:
+            error = failure_word(status, error, answer.body)
         return Outcome(status, self._target, error, retry_after(response.headers), answer=answer)
 
     async def _whole(self, response: Reply) -> Outcome:
