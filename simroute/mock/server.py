@@ -152,7 +152,7 @@ class MockServer:
         can read."""
         self._counts[exchange.target][str(outcome.status)] += 1
         if outcome.error in BROKEN:  # one that is refused was accepted, and ends as soon
-            _cut(request)
+            _cut(request, resets=True)
             return web.Response()
         if outcome.error == "invalid_body":
             kind, body = NONSENSE[self._ids % len(NONSENSE)]
@@ -215,11 +215,11 @@ def _error(refused: Refused, headers: dict[str, str] | None = None) -> web.Respo
     return web.json_response(refusals.error_body(refused), status=refused.status, headers=told)
 
 
-def _cut(request: web.Request) -> None:
-    """Ends the connection at once, with a reset."""
+def _cut(request: web.Request, resets: bool = False) -> None:
+    """Ends the connection at once; resets: so that its other end hears of a reset."""
     if request.transport is not None:
         given = request.transport.get_extra_info("socket")
-        if given is not None:
+        if resets and given is not None:
             given.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         request.transport.abort()
 
