@@ -15,15 +15,15 @@ from upstreams import PLAIN, Upstream, deployments
 SPEED = 20.0
 """How much faster the fake providers are."""
 CALM = [
-    "scenario.outages={}",
-    *(f"scenario.deployments.{name}.errors={{}}" for name in ("claude-sonnet", "gpt-4o")),
+    "scenario.deployments.claude-sonnet.errors={529: 0, 500: 0}",
+    "scenario.deployments.gpt-4o.errors={500: 0, 503: 0}",
     *(
         f"scenario.workload.tasks.{name}={{share: 1, input_tokens: {{median: 30, sigma: 0.1}}, "
         "output_tokens: {median: 12, sigma: 0.1}}"
         for name in ("chat", "extract")
     ),
 ]
-"""The demo's deployments on a calm day, with short answers."""
+"""The demo's deployments in its calm first minutes, with short answers."""
 
 
 @asynccontextmanager
@@ -41,8 +41,13 @@ async def listening(app):
 async def gateway(policy=PLAIN, clients=None, **answers):
     """The address of a gateway, and its upstreams by name. answers: bytes, or functions."""
     upstreams = {name: await Upstream(a).start() for name, a in (answers or {"a": None}).items()}
-    async with Gateway(policy, deployments(**upstreams)) as made:
-        server = Server(clients or Clients({}), "mine")
+    server = Server(clients or Clients({}), "mine")
+    sinks = {
+        "rows": server.watch_attempt,
+        "requests": server.watch_request,
+        "events": server.watch_event,
+    }
+    async with Gateway(policy, deployments(**upstreams), **sinks) as made:
         server.serve(made)
         async with listening(server.app()) as url:
             yield url, upstreams
@@ -56,6 +61,6 @@ async def mock(*words):
         yield url
 
 
-def run(work):
-    """The result of a coroutine, within half a minute."""
-    return asyncio.run(asyncio.wait_for(work, 30))
+def run(work, seconds=30):
+    """The result of a coroutine, within so many seconds."""
+    return asyncio.run(asyncio.wait_for(work, seconds))

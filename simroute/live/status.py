@@ -94,8 +94,12 @@ def page(told: Mapping[str, Any]) -> str:
 
 
 def tables(told: Mapping[str, Any]) -> str:
-    """The parts of the page as tables."""
+    """What it is that serves, and the parts of the page as tables."""
     parts = [
+        f"<h1>{html.escape(told['policy'])}</h1>",
+        f"<p>policy {told['policy_hash']}, simroute {told['version']}; "
+        f"{told['requests']} requests, {told['in_flight']} under way</p>",
+        *(f"<p>not reloaded: {html.escape(line)}</p>" for line in told["not_reloaded"]),
         _table(
             "Targets, the last five minutes",
             ("target", "attempts", "answered", "USD", "by status"),

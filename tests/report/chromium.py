@@ -112,6 +112,14 @@ class Chromium:
         unfold: bool = True,
     ) -> None:
         """Loads a page afresh, with its sections unfolded, and waits until it is drawn."""
+        self.visit(path.as_uri(), width, dark, script=script)
+        self.wait("document.documentElement.dataset.ready === 'yes'" if script else "true")
+        if script and unfold:
+            self.evaluate(UNFOLD)
+            self.wait(DRAWN)
+
+    def visit(self, url: str, width: int, dark: bool, *, script: bool = True) -> None:
+        """Loads any page afresh."""
         self._load("about:blank")
         self.events.clear()
         self._send("Emulation.setScriptExecutionDisabled", value=not script)
@@ -123,11 +131,7 @@ class Chromium:
             mobile=width < 600,
         )
         self.set_theme(dark)
-        self._load(path.as_uri())
-        self.wait("document.documentElement.dataset.ready === 'yes'" if script else "true")
-        if script and unfold:
-            self.evaluate(UNFOLD)
-            self.wait(DRAWN)
+        self._load(url)
 
     def set_theme(self, dark: bool) -> None:
         """What the reader prefers."""
