@@ -97,18 +97,25 @@ def _is_text(part: Any) -> bool:
 def digest_of(client: str, body: Mapping[str, Any]) -> bytes:
     """What is equal for two bodies of one client that ask for the same."""
     asked = {name: said for name, said in body.items() if name not in NOT_IN_KEY}
-    return hashlib.sha256(json.dumps([client, asked], sort_keys=True).encode()).digest()
+    return hashlib.sha256(SORTED.encode([client, asked]).encode()).digest()
+
+
+SORTED = json.JSONEncoder(sort_keys=True)
 
 
 class Key:
     """What is equal for requests whose answers may be: by client, prompt and parameters. It is
-    worked out when a cache asks for it."""
+    worked out when a cache asks for it.
 
-    __slots__ = ("_body", "_client", "_digest")
+    is_compared: false for a request whose answer nobody will keep; it is equal to no other.
+    """
+
+    __slots__ = ("_body", "_client", "_digest", "is_compared")
 
     def __init__(self, client: str, body: Mapping[str, Any]) -> None:
         self._client, self._body = client, body
         self._digest: bytes | None = None
+        self.is_compared = True
 
     def digest(self) -> bytes:
         if self._digest is None:
@@ -117,10 +124,13 @@ class Key:
         return self._digest
 
     def __hash__(self) -> int:
-        return hash(self.digest())
+        return hash(self.digest()) if self.is_compared else id(self)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and self.digest() == other.digest()
+        if self is other or not isinstance(other, Key):
+            return self is other
+        are_compared = self.is_compared and other.is_compared
+        return are_compared and self.digest() == other.digest()
 
 
 def _mistakes(body: Any) -> list[str]:

@@ -7,7 +7,6 @@ import copy
 import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -280,22 +279,22 @@ class Gateway:
         """What becomes of a request, to be used by `async with`. target: whom to ask first."""
         return Opened(self, request, target)
 
-    @asynccontextmanager
-    async def counted(self) -> AsyncIterator[Serving]:
-        """While a call is under way."""
+    def enter(self) -> Serving:
+        """A call begins; whoever says so says `leave` at its end. Raises GatewayClosed."""
         if self.is_closed:
             raise GatewayClosed("the gateway has been closed")
-        task, serving = asyncio.current_task(), self.serving
+        task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        serving.calls += 1
-        try:
-            yield serving
-        finally:
-            self._tasks.discard(task)
-            serving.calls -= 1
-            if serving.is_over and serving.calls == 0:
-                await serving.close()
+        self.serving.calls += 1
+        return self.serving
+
+    async def leave(self, serving: Serving) -> None:
+        """It has ended."""
+        self._tasks.discard(asyncio.current_task())  # type: ignore[arg-type]
+        serving.calls -= 1
+        if serving.is_over and serving.calls == 0:
+            await serving.close()
 
     def report(self, row: RequestRow) -> None:
         """Hands on the row of a request; whoever keeps it may fail, the call may not."""
@@ -316,12 +315,12 @@ class Opened:
     def __init__(self, gateway: Gateway, request: LiveRequest, target: str | None) -> None:
         self.request, self.outcome = request, GONE
         self._gateway, self._target = gateway, target
-        self._counted = gateway.counted()
         self._ttft: float | None = None
         self._rest: Rest | None = None
 
     async def __aenter__(self) -> Opened:
-        self._world = (await self._counted.__aenter__()).world
+        self._serving = self._gateway.enter()
+        self._world = self._serving.world
         try:
             self.outcome = await self._world.begin(self.request, self._target)
         except BaseException:
@@ -341,7 +340,7 @@ class Opened:
             self.outcome = self._rest.outcome or GONE
         now = asyncio.get_running_loop().time()
         self._gateway.report(RequestRow(self.request, now, self._ttft, self.outcome))
-        await self._counted.__aexit__(None, None, None)
+        await self._gateway.leave(self._serving)
 
     async def whole(self) -> Answer:
         """The complete answer."""

@@ -22,6 +22,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._features: set[str] = set()
+        self._children: dict[tuple[Any, ...], Any] = {}
         self._requests = Counter(
             "simroute_requests",
             "Requests by how they ended",
@@ -69,19 +70,27 @@ class Metrics:
             "simroute_state_failures", "Times that budgets could not be counted", registry=registry
         )
 
+    def _child(self, metric: Any, *labels: Any) -> Any:
+        """One of a metric's series; to look it up by its labels takes longer than to count."""
+        key = metric, labels
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*map(str, labels))
+        return child
+
     def add_attempt(self, row: Row) -> None:
-        self._attempts.labels(row.target, str(row.status)).inc()
-        self._sends.labels(row.target).observe(row.end_s - row.start_s)
+        self._child(self._attempts, row.target, row.status).inc()
+        self._child(self._sends, row.target).observe(row.end_s - row.start_s)
 
     def add_request(self, row: RequestRow) -> None:
         request, outcome = row.request, row.outcome
         feature = self._feature(request.feature)
-        self._requests.labels(feature, str(outcome.status), outcome.cached).inc()
-        self._seconds.labels(feature).observe(row.end_s - request.arrival)
+        self._child(self._requests, feature, outcome.status, outcome.cached).inc()
+        self._child(self._seconds, feature).observe(row.end_s - request.arrival)
         if row.ttft_s is not None and request.streamed:
             self._first.observe(row.ttft_s - request.arrival)
         if request.nano:
-            self._dollars.labels(outcome.target or "", feature).inc(request.nano / 1e9)
+            self._child(self._dollars, outcome.target or "", feature).inc(request.nano / 1e9)
 
     def add_event(self, at: float, replica: int, event: str, *detail: Any) -> None:
         words: Mapping[str, Any] = detail[3]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from base64 import b64decode
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
+from yarl import URL
 
 from simroute.errors import InputError
 from simroute.live.answered import Answer, GatewayClosed, RequestRow
@@ -75,7 +77,7 @@ class Server:
     @web.middleware
     async def _for_this_host(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuses names that somebody else has pointed at this machine."""
-        if self.is_local and not is_loopback(request.url.host or ""):
+        if self.is_local and not _names_loopback(request):
             raise problem(web.HTTPForbidden, 403, "ask for localhost or 127.0.0.1", "host")
         return await handler(request)
 
@@ -126,11 +128,15 @@ class Server:
             raise problem(web.HTTPUnsupportedMediaType, 415, "expected application/json")
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise problem(web.HTTPUnsupportedMediaType, 415, "expected a body without encoding")
-        try:
-            async with asyncio.timeout(SLOW_S):
-                raw = await request.read()
-        except TimeoutError:
-            raise problem(web.HTTPRequestTimeout, 408, "the body did not come in time") from None
+        if request.content.is_eof():  # it came with its head
+            raw = await request.read()
+        else:
+            try:
+                async with asyncio.timeout(SLOW_S):
+                    raw = await request.read()
+            except TimeoutError:
+                late = "the body did not come in time"
+                raise problem(web.HTTPRequestTimeout, 408, late) from None
         try:
             body = parse(raw)
             asked = self.gateway.request(body, client, tags)
@@ -272,6 +278,21 @@ class Server:
             **self._state(),
             **self.recent.told(now, serving.fleet.targets),
         }
+
+
+def _names_loopback(request: web.Request) -> bool:
+    """Whether the caller asked for this machine."""
+    if not request.raw_path.startswith("/"):  # a whole URL, as proxies are asked
+        return is_loopback(request.url.host or "")
+    return _is_loopback_authority(request.host)
+
+
+@lru_cache(maxsize=64)
+def _is_loopback_authority(text: str) -> bool:
+    try:
+        return is_loopback(URL(f"http://{text}").host or "")
+    except ValueError:
+        return False
 
 
 def problem(

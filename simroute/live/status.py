@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -12,6 +12,8 @@ from simroute.live.answered import RequestRow
 from simroute.worlds.live import Row
 
 RECENT_S, SLICE_S, MOST_EVENTS = 300.0, 10.0, 20
+Counts = dict[tuple[str, int], tuple[int, int]]
+"""(target, status) -> attempts, nano-USD."""
 
 
 class Recent:
@@ -19,7 +21,7 @@ class Recent:
 
     def __init__(self) -> None:
         self.requests = 0
-        self._slices: deque[tuple[float, dict[str, Counter[str]]]] = deque()
+        self._slices: deque[tuple[float, Counts]] = deque()
         self._events: deque[tuple[float, str, str, str | None, str]] = deque(maxlen=MOST_EVENTS)
         self._breakers: dict[str, tuple[str, float]] = {}
 
@@ -29,11 +31,9 @@ class Recent:
             self._slices.append((begun, {}))
             while self._slices[0][0] < begun - RECENT_S:
                 self._slices.popleft()
-        counts = self._slices[-1][1].setdefault(row.target, Counter())
-        counts["attempts"] += 1
-        counts["ok"] += row.status == 200
-        counts["nano"] += row.nano
-        counts[f"status {row.status}"] += 1
+        counts = self._slices[-1][1]
+        attempts, nano = counts.get((row.target, row.status), (0, 0))
+        counts[row.target, row.status] = attempts + 1, nano + row.nano
 
     def add_request(self, row: RequestRow) -> None:
         self.requests += 1
@@ -47,17 +47,19 @@ class Recent:
 
     def told(self, now: float, targets: Mapping[str, Any]) -> dict[str, Any]:
         """For JSON: seconds are ages."""
-        sums: dict[str, Counter[str]] = {name: Counter() for name in targets}
+        sums: dict[str, dict[int, tuple[int, int]]] = {name: {} for name in targets}
         for begun, counts in self._slices:
             if begun >= now - RECENT_S - SLICE_S:
-                for name, count in counts.items():
-                    sums.setdefault(name, Counter()).update(count)
+                for (name, status), (attempts, nano) in counts.items():
+                    by_status = sums.setdefault(name, {})
+                    before = by_status.get(status, (0, 0))
+                    by_status[status] = before[0] + attempts, before[1] + nano
         return {
             "breakers": {
                 name: {"state": state, "for_s": round(now - at, 1)}
                 for name, (state, at) in self._breakers.items()
             },
-            "targets": {name: _target(count) for name, count in sums.items()},
+            "targets": {name: _target(by_status) for name, by_status in sums.items()},
             "events": [
                 {
                     "ago_s": round(now - at, 1),
@@ -72,17 +74,12 @@ class Recent:
         }
 
 
-def _target(count: Counter[str]) -> dict[str, Any]:
-    statuses = {
-        name.removeprefix("status "): number
-        for name, number in sorted(count.items())
-        if name.startswith("status ")
-    }
+def _target(by_status: Mapping[int, tuple[int, int]]) -> dict[str, Any]:
     return {
-        "attempts": count["attempts"],
-        "ok": count["ok"],
-        "usd": count["nano"] / 1e9,
-        "statuses": statuses,
+        "attempts": sum(attempts for attempts, _ in by_status.values()),
+        "ok": by_status.get(200, (0, 0))[0],
+        "usd": sum(nano for _, nano in by_status.values()) / 1e9,
+        "statuses": {str(status): by_status[status][0] for status in sorted(by_status)},
     }
 
 

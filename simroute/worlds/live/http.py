@@ -216,8 +216,12 @@ COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 async def read_body(response: Reply) -> bytes:
     """All of an answer. Raises ValueError for one that is too large."""
-    data = bytearray()
-    async for piece in response.content.iter_any():
+    content = response.content
+    first = await content.readany()
+    if content.at_eof():
+        return first
+    data = bytearray(first)
+    async for piece in content.iter_any():
         data += piece
         if len(data) > MOST_BYTES:
             raise ValueError("the answer is too large")

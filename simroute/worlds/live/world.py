@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -42,7 +42,7 @@ class Semantics(Protocol):
     def keep(self, place: Place, request: Any) -> None: ...
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class LiveRequest:
     """A request of a caller. `payload` is what the transport sends: the body in JSON, without its
     model.
@@ -53,7 +53,7 @@ class LiveRequest:
     """
 
     id: int
-    key: Hashable
+    key: Any
     arrival: float
     task: str = "-"
     user: str = "-"
