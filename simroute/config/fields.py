@@ -40,7 +40,7 @@ class Scalar(NamedTuple):
     @property
     def is_number(self) -> bool:
         """Whether it is always a number, never a text in its place."""
-        return self.type in (int, float) and self.unit not in ("when", "start")
+        return self.type in (int, float) and self.unit not in ("when", "start", "error")
 
 
 class Form(NamedTuple):

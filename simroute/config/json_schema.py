@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import MISSING, is_dataclass
-from typing import Any
+from typing import Any, get_args
 
 from simroute.config.fields import Form, Scalar, declared_fields
 from simroute.config.reference import docstring_parts
@@ -18,6 +18,7 @@ from simroute.core import registry
 from simroute.core.target import ROLES
 from simroute.models import spec
 from simroute.models.calendar import START
+from simroute.models.spec.kinds import ErrorKind
 
 Schema = dict[str, Any]
 
@@ -33,6 +34,7 @@ WORDS = {
     "1/s": "per second",
     "1/min": "per minute",
     "status": "HTTP status",
+    "error": "HTTP status, or a kind of failure",
     "target": f"a deployment's name, or {', '.join(ROLES)}",
     "file": "path, relative to this file",
 }
@@ -198,6 +200,9 @@ def _description(form: Form) -> Schema:
 
 def _key_names(key: Scalar) -> Schema:
     """The keys of a mapping: names, statuses."""
+    if key.unit == "error":
+        kinds = "|".join(get_args(ErrorKind))
+        return {"propertyNames": {"pattern": f"^([1-5][0-9][0-9]|{kinds})$"}}
     if key.type is int:
         return {"propertyNames": {"pattern": "^[1-5][0-9][0-9]$"}}
     return {"propertyNames": TARGET} if key.unit == "target" else {}
@@ -227,6 +232,8 @@ def _scalar(scalar: Scalar) -> Schema:
             "pattern": f"^{START.pattern}$",
             "patternErrorMessage": "Expected 0 to 168, or a date such as 2026-08-03T15:00.",
         }
+    if scalar.unit == "error":
+        return {"anyOf": [number, {"enum": list(get_args(ErrorKind))}]}
     return _timed(number, scalar.unit == "when") if scalar.unit in ("s", "when") else number
 
 

@@ -7,12 +7,13 @@ import math
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from simroute.config.fields import Scalar
 from simroute.core.params import Range
 from simroute.models.calendar import parse_start
+from simroute.models.spec.kinds import ErrorKind
 
 CEILINGS = {
     "s": 1e9,
@@ -60,6 +61,8 @@ def _quantity(value: Any, scalar: Scalar, key: bool) -> Any:
         return value
     if key and scalar.type is int and isinstance(value, str) and CODE.fullmatch(value):
         value = int(value)
+    if unit == "error" and isinstance(value, str):
+        return _error_kind(value)
     number = _number(value, scalar.type, unit in ("s", "when"))
     for bound in scalar.ranges:
         _check_range(number, bound, unit, value)
@@ -74,6 +77,21 @@ def _quantity(value: Any, scalar: Scalar, key: bool) -> Any:
             f"{edge}{f' {unit}' if unit not in ('when', 'factor') else ''}"
         )
     return number
+
+
+def _error_kind(value: str) -> str:
+    if value not in get_args(ErrorKind):
+        raise ValueError(
+            f"expected a status from 400 to 599 or one of {', '.join(get_args(ErrorKind))}, found "
+            f"{displayed(value)}{_own_key(value)}"
+        )
+    return value
+
+
+def _own_key(value: str) -> str:
+    """A remedy for kinds of failure that have keys of their own."""
+    own = {"truncated": "truncated", "stalled": "stalled"}
+    return f"; {own[value]} is a key of the deployment's own" if value in own else ""
 
 
 def _zone(value: Any) -> str:

@@ -93,6 +93,10 @@ CAUSES = {
     "overloaded": "overloaded",
     "invalid": "client error",
     "caller_left": "the caller gave up",
+    "refused": "connection refused",
+    "reset": "connection reset",
+    "invalid_body": "invalid body",
+    "context_length": "context length",
 }
 """`Outcome.error` -> why it failed, in the words of reports."""
 CAUSES_BY_STATUS = {429: "rate limited", 499: "given up"}

@@ -12,11 +12,13 @@ from simroute.models import spec
 from simroute.models.billing import Tariff
 from simroute.models.blocks import Block
 from simroute.models.empirical import EmpiricalDeployment
+from simroute.models.error_kinds import lasting_share
 from simroute.models.faults import Timeline
 from simroute.models.latency import ServiceTimes
 from simroute.models.limits import Grant, RateLimit, has_rates
 from simroute.models.questions import BLOCK
 from simroute.models.random import Streams
+from simroute.models.sizes import SizeLimits
 
 
 class Answers(Protocol):
@@ -34,7 +36,8 @@ class DrawLists(NamedTuple):
 
     ttft: seconds to the first token; decode: from there to the last; error_s: until an error is
         answered. u_outcome, u_truncation: uniforms in [0, 1) that decide whether it succeeds, and
-        where its answer is cut. quality: of the answer, 0 … 1.
+        where its answer is cut; the first is below 0 where the prompt does not fit. quality: of
+        the answer, 0 … 1.
     """
 
     ttft: list[float]
@@ -76,6 +79,9 @@ class DeploymentModel:
         self.limits = RateLimit(limits, account) if limited else None
         self.conditions = self.timeline.at
         self.is_graded = self.answers.is_graded
+        answered = 0 if self.empirical is None else self.empirical.behaviour.longest_prompt
+        self.sizes = SizeLimits(self.spec, answered)
+        self._lasting = lasting_share(self.spec.errors)
 
     @property
     def empirical(self) -> EmpiricalDeployment | None:
@@ -97,4 +103,10 @@ class DeploymentModel:
         source = self.streams.block("send", self.target.name, n, block=block.first // BLOCK)
         u_outcome, u_truncation = source.random((2, BLOCK))[:, : block.size]
         times = self.times.draw_times(block, n, source)
-        return DrawArrays(*times, u_outcome, u_truncation, self.answers.scores(block, n))
+        if n and self._lasting:
+            first = self.streams.block("send", self.target.name, 0, block=block.first // BLOCK)
+            same = first.random((2, BLOCK))[0, : block.size]
+            fresh = self._lasting + (1.0 - self._lasting) * u_outcome
+            u_outcome = np.where(same < self._lasting, same, fresh)
+        scores = self.answers.scores(block, n)
+        return self.sizes.fit(DrawArrays(*times, u_outcome, u_truncation, scores), block)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simroute.models import spec
+from simroute.models.error_kinds import Failure
 from simroute.models.faults import ErrorSteps
 from simroute.models.random import Streams
 
@@ -35,7 +36,7 @@ def draw_error_steps(
     means = bad.spell, bad.spell * (1.0 - bad.share) / bad.share
     check_spells(bad, horizon)
     here = bool(streams.block("clustered", name, "first", block=0).random() < bad.share)
-    fair = dict(deployment.errors)
+    fair: dict[Failure, float] = dict(deployment.errors)
     own = sum(fair.values())
     shares = {
         True: fair | {bad.status: fair.get(bad.status, 0.0) + (1.0 - own) * bad.error_share},

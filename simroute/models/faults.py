@@ -13,10 +13,11 @@ import numpy as np
 
 from simroute.models import spec
 from simroute.models.drift import DriftSteps
+from simroute.models.error_kinds import Failure, helps_again
 from simroute.models.random import Streams
 
-ErrorSteps = list[tuple[float, dict[int, float]]]
-"""(from which second on, status -> share of calls that fail with it in fair weather), in order."""
+ErrorSteps = list[tuple[float, dict[Failure, float]]]
+"""(from which second on, failure -> share of calls that fail so in fair weather), in order."""
 HANG = 0
 MOST_SPELLS = 100_000
 
@@ -34,11 +35,11 @@ class Conditions:
     """What holds at one deployment for a while.
 
     A call's coin (uniform in [0, 1)) falls first among the `errors` of fair weather, each with
-    exactly its share; of the other calls `error_share` get `status`; of those that do not fail
-    `hang_share` hang. From `bad` on the call succeeds. Of streams that succeed and are not cut,
-    `stall_share` stop after their first token; `stalled` do in fair weather. Outages that overlap
-    are independent: shares combine as 1 - prod(1 - share), slow-downs multiply, the status is the
-    heaviest's.
+    exactly its share, before all others those that asking again does not change; of the other calls
+    `error_share` get `status`; of those that do not fail `hang_share` hang. From `bad` on the call
+    succeeds. Of streams that succeed and are not cut, `stall_share` stop after their first token;
+    `stalled` do in fair weather. Outages that overlap are independent: shares combine as 1 - prod(1
+    - share), slow-downs multiply, the status is the heaviest's.
     """
 
     __slots__ = (
@@ -46,6 +47,7 @@ class Conditions:
         "error_share",
         "failure_share",
         "hang_share",
+        "has_kinds",
         "outages",
         "slow_down",
         "stall_share",
@@ -53,7 +55,7 @@ class Conditions:
     )
 
     def __init__(
-        self, errors: dict[int, float], outages: dict[str, spec.Outage], stalled: float = 0.0
+        self, errors: dict[Failure, float], outages: dict[str, spec.Outage], stalled: float = 0.0
     ) -> None:
         here = outages.values()
         self.outages = tuple(outages)
@@ -66,15 +68,18 @@ class Conditions:
         self.status = max(here, key=lambda outage: outage.error_share).status if outages else 503
         self._cuts = self._shares(errors)
         self.failure_share = self._cuts[-1][0]
+        self.has_kinds = any(isinstance(failure, str) for _, failure in self._cuts)
 
-    def failure_status(self, coin: float) -> int:
-        """The status of a call that does not succeed (coin < bad); 0 for one that hangs."""
+    def failure_status(self, coin: float) -> Failure:
+        """The status or kind of a call that does not succeed (coin < bad); 0 for one that
+        hangs."""
         return next(status for edge, status in self._cuts if coin < edge)
 
-    def _shares(self, errors: dict[int, float]) -> list[tuple[float, int]]:
-        """(upper edge of the coin, status) of all that can go wrong."""
-        cuts, edge = [], 0.0
-        for status, share in errors.items():
+    def _shares(self, errors: dict[Failure, float]) -> list[tuple[float, Failure]]:
+        """(upper edge of the coin, failure) of all that can go wrong."""
+        cuts: list[tuple[float, Failure]] = []
+        edge = 0.0
+        for status, share in sorted(errors.items(), key=lambda each: helps_again(each[0])):
             edge += share
             cuts.append((edge, status))
         failed = edge + (1.0 - edge) * self.error_share
@@ -119,6 +124,11 @@ class Timeline:
                 here_now = {name: outages[name] for name in names}
                 known[step, names] = Conditions(errors, here_now, stalled)
             self._turn(when, known[step, names])
+
+    @property
+    def has_kinds(self) -> bool:
+        """Whether anything here fails in a way that has a name."""
+        return any(state.has_kinds for state in self._states)
 
     def at(self, t: float) -> tuple[Conditions, float]:
         """The conditions at `t` (s), and until when they hold."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from simroute.models.error_kinds import Failure
 from simroute.models.faults import ErrorSteps
 
 NEIGHBOURS = 32
@@ -81,7 +82,8 @@ def _nearest(known: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 class LoggedBehaviour:
     """How one deployment of a log behaved. errors: in seconds of the trace; known: whether it ever
-    answered; pool: its answered calls, None where the log has none."""
+    answered; pool: its answered calls, None where the log has none; longest_prompt: tokens of the
+    longest that it answered."""
 
     def __init__(
         self, observations: dict[str, np.ndarray], target: int, always: int | None = None
@@ -95,6 +97,7 @@ class LoggedBehaviour:
         input_tokens, output_tokens, latency = (
             observations[name][good] for name in ("input_tokens", "output_tokens", "latency_s")
         )
+        self.longest_prompt = int(input_tokens.max(initial=0)) if self.known else 0
         self._weights = _weights(input_tokens, output_tokens, latency)
         self.pool = (
             LatencySamples(
@@ -179,7 +182,7 @@ def _errors(observations: dict[str, np.ndarray], target: int) -> ErrorSteps:
     total: dict[int, int] = {}
     for w, n in zip((windows // wide).tolist(), calls.tolist(), strict=True):
         total[w] = total.get(w, 0) + n
-    shares: dict[int, dict[int, float]] = {w: {} for w in total}
+    shares: dict[int, dict[Failure, float]] = {w: {} for w in total}
     places = observations["failures_w"][bad] // wide
     for w, status, n in zip(
         places.tolist(),

@@ -74,6 +74,14 @@ def _price(model: ModelInfo, when: float) -> Price:
     return _converted(model.get_prices(datetime.fromtimestamp(when, UTC)))
 
 
+def catalogue_window(provider: str, model: str) -> int | None:
+    """The context window (tokens) that the catalogue knows of a model; None where it knows none."""
+    try:
+        return _model(provider, model).context_window
+    except ValueError:
+        return None
+
+
 def price_changes(provider: str, model: str, start: float, end: float) -> list[float]:
     """Moments (s since 1970) after `start` and before `end` at which another of the catalogue's
     prices may begin to hold, in order."""

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.models.blocks import Block
-from simroute.models.deployment import DeploymentModel
+from simroute.models.deployment import DeploymentModel, DrawArrays
+from simroute.models.error_kinds import nature_of
 
 Rows = np.ndarray | slice
 ALL = slice(None)
-STALLED = attrgetter("stall_share")
 
 
 class Prospect(NamedTuple):
@@ -45,38 +45,83 @@ class Asked(NamedTuple):
     written_tokens: np.ndarray
 
 
+class Answer(NamedTuple):
+    """Of each call: whether it is answered, and whether that is of use; seconds to the first token,
+    from there to the last, and to where it ends; the tokens that are billed."""
+
+    answered: np.ndarray
+    ok: np.ndarray
+    first: np.ndarray
+    decode: np.ndarray
+    stop: np.ndarray
+    tokens: np.ndarray
+    quality: np.ndarray
+
+
 def foresee_calls(model: DeploymentModel, block: Block, n: int, rows: Rows = ALL) -> Prospect:
     """Of the n-th call (from 0) of these requests of a block, the same draws that a simulation
-    makes; a failure takes for ever and costs nothing."""
+    makes; a failure takes for ever and costs nothing but what it was billed for."""
     asked = Asked(*(getattr(block, name)[rows] for name in Asked._fields))
-    ttft, decode, _, u_outcome, u_truncation, quality = (
-        column[rows] for column in model.draw_arrays(block, n)
-    )
-    bad, slow = (
+    asked = asked._replace(output_tokens=model.sizes.cut(asked.output_tokens))
+    drawn = DrawArrays(*(column[rows] for column in model.draw_arrays(block, n)))
+    bad, slow, stalled = (
         model.timeline.figures(asked.arrival, attrgetter(name))
-        for name in ("failure_share", "slow_down")
+        for name in ("failure_share", "slow_down", "stall_share")
     )
-    answers = (u_outcome >= bad) & (asked.invalid == 0)
-    first, decode = ttft * slow, decode * slow
-    stop = seconds = first + decode
-    ok, tokens = answers, asked.output_tokens
-    truncated, stalled = model.spec.truncated, model.timeline.figures(asked.arrival, STALLED)
-    if truncated or stalled.any():
-        stalled = (1.0 - truncated) * stalled
-        is_cut = u_truncation < truncated
-        broken = answers & asked.streamed & (is_cut | (u_truncation - truncated < stalled))
-        place = np.where(is_cut, u_truncation, u_truncation - truncated)
-        among = np.where(is_cut, truncated, stalled)
-        share = decode * place / np.where(broken, among, 1.0)
-        stop = np.where(broken, first + share, seconds)
-        ok, tokens = answers & ~broken, _produced(asked, first, decode, stop)
+    answered = (drawn.u_outcome >= bad) & (asked.invalid == 0)
+    first, decode = drawn.ttft * slow, drawn.decode * slow
+    seconds = first + decode
+    call = Answer(answered, answered, first, decode, seconds, asked.output_tokens, drawn.quality)
+    if model.spec.truncated or stalled.any():
+        call = _broken_off(call, asked, drawn.u_truncation, model.spec.truncated, stalled)
+    if model.timeline.has_kinds:
+        call = _failed_by_kind(call, asked, drawn, model)
+    whole = np.where(seconds > 0, 0, asked.output_tokens)
     return Prospect(
-        ok,
+        call.ok,
         first,
-        np.where(ok, seconds, inf),
-        np.where(answers, _bill(model, asked, tokens), 0),
-        np.where(answers, _bill(model, asked, np.where(seconds > 0, 0, asked.output_tokens)), 0),
-        quality,
+        np.where(call.ok, seconds, inf),
+        np.where(call.answered, _bill(model, asked, call.tokens), 0),
+        np.where(call.answered, _bill(model, asked, whole), 0),
+        call.quality,
+    )
+
+
+def _broken_off(
+    call: Answer, asked: Asked, coin: np.ndarray, truncated: float, stalled: np.ndarray
+) -> Answer:
+    """Streams that are cut or stall."""
+    stalled = (1.0 - truncated) * stalled
+    is_cut = coin < truncated
+    broken = call.ok & asked.streamed & (is_cut | (coin - truncated < stalled))
+    place = np.where(is_cut, coin, coin - truncated)
+    share = call.decode * place / np.where(broken, np.where(is_cut, truncated, stalled), 1.0)
+    stop = np.where(broken, call.first + share, call.stop)
+    tokens = _produced(asked, call.first, call.decode, stop)
+    return call._replace(ok=call.ok & ~broken, stop=stop, tokens=tokens)
+
+
+def _failed_by_kind(
+    call: Answer, asked: Asked, drawn: DrawArrays, model: DeploymentModel
+) -> Answer:
+    """Failures that are billed, and those that pass for answers."""
+    failed = ~call.answered & (asked.invalid == 0) & (drawn.u_outcome >= 0)
+    bills = np.full(len(failed), "", "<U16")
+    passes = np.zeros(len(failed), bool)
+    for i in np.flatnonzero(failed).tolist():
+        failure = model.timeline.at(float(asked.arrival[i]))[0].failure_status(drawn.u_outcome[i])
+        if isinstance(failure, str):
+            nature = nature_of(failure)
+            bills[i], passes[i] = nature.bills, nature.status == 200
+    stop = np.where(bills == "so far", drawn.u_truncation * (call.first + call.decode), call.stop)
+    part = _produced(asked, call.first, call.decode, stop)
+    so_far = (bills == "so far") & (stop >= call.first)
+    whole = bills == "whole"
+    return call._replace(
+        answered=call.answered | whole | so_far,
+        ok=call.ok | passes,
+        tokens=np.where(so_far, part, np.where(whole, asked.output_tokens, call.tokens)),
+        quality=np.where(passes, 0.0, call.quality),
     )
 
 

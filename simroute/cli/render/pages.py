@@ -22,6 +22,7 @@ GAP = 2
 PLAIN = {
     "s": "duration",
     "when": "moment, 40m or 30%",
+    "error": "status, or a kind of failure",
     "bool": "true or false",
     "zone": "time zone",
     "clock": "time of day",

@@ -10,13 +10,14 @@ from simroute.core.params import (
     Factor,
     Name,
     Period,
+    Positive,
     Range,
     Share,
     TaskName,
     Unit,
     When,
 )
-from simroute.models.spec.kinds import ErrorStatus
+from simroute.models.spec.kinds import AnyError
 from simroute.models.spec.latency import Latency
 from simroute.models.spec.limits import Limits
 
@@ -64,7 +65,7 @@ class Clustered:
     ] = 0.0
     spell: Annotated[Period, Doc("mean length of a bad spell, exponential")] = 10.0
     error_share: Annotated[Share, Doc("calls of a bad spell that fail")] = 1.0
-    status: Annotated[ErrorStatus, Doc("of those errors")] = 500
+    status: Annotated[AnyError, Doc("of those errors, or their kind")] = 500
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,30 @@ class Deployment:
         Doc("one of `accounts`, whose rates it shares with others, besides limits of its own"),
     ] = None
     errors: Annotated[
-        dict[ErrorStatus, Share], Doc("share of calls answered with a status in fair weather")
+        dict[AnyError, Share],
+        Doc(
+            "share of calls that fail with a status, or in a way that has a name (refused, reset, "
+            "hang, invalid_body, content_filter, context_length, quota), in fair weather"
+        ),
     ] = field(default_factory=dict)
     clustered: Annotated[Clustered, Doc("errors that come in short spells")] = field(
         default_factory=Clustered
     )
+    max_input_tokens: Annotated[
+        Positive | None,
+        Doc(
+            "longest prompt; a longer one is refused at once, free, with 400 (context_length). "
+            "Default: the catalogue's context window where it knows one (in a replay not below the "
+            "longest prompt that the log shows answered), else none"
+        ),
+    ] = None
+    max_output_tokens: Annotated[
+        Positive | None,
+        Doc(
+            "longest answer; a longer one ends there, billed so far, with a quality of 0 (error "
+            "length beside status 200)"
+        ),
+    ] = None
     truncated: Annotated[Share, Doc("share of streamed answers cut after the first token")] = 0.0
     stalled: Annotated[
         Share,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from simroute.core.params import Doc, Name, Period, Range, Share, Unit, When
-from simroute.models.spec.kinds import ErrorStatus, Sigma
+from simroute.models.spec.kinds import AnyError, Sigma
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,9 @@ class Outage:
     repair: Annotated[Period, Doc("median duration, lognormal")] = 4764.0
     repair_sigma: Annotated[Sigma, Doc("spread of the durations")] = 1.32
     error_share: Annotated[Share, Doc("calls that are answered with an error")] = 1.0
-    status: Annotated[ErrorStatus, Doc("of those errors")] = 503
+    status: Annotated[AnyError, Doc("of those errors, or their kind, such as refused or quota")] = (
+        503
+    )
     slow_down: Annotated[
         float, Unit("factor"), Range(low=1), Doc("all times are multiplied by this")
     ] = 1.0

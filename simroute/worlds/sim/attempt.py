@@ -172,7 +172,8 @@ class Attempt(Service):
             task.proceed(outcome)
 
     def _end_otherwise(self) -> None:
-        """The end of a failure, of a stream that broke off, and of what nobody waits for."""
+        """The end of a failure, of a stream that broke off, of an answer that is not what it should
+        be, and of what nobody waits for."""
         request, upstream = self.request, self.upstream
         now = upstream.kernel.env._now
         if upstream.slots is not None and self.began >= 0:
@@ -181,10 +182,16 @@ class Attempt(Service):
         bill = self._bill(self.produced(now)) if self.decode >= 0 else NOTHING
         if self.abandoned and request.unbilled is not None:
             request.unbilled.remove(upstream.name)
-        if self.status == 200:  # and abandoned: an answer without a grade, seen or not
-            request.ungraded |= not upstream.graded[request.block.task[request.i]]
-        name, wait, usd = upstream.name, self.retry_after, bill[2] / 1e9
-        self._value = Outcome(self.status, name, self.error, wait, usd, *bill[:2])
+        name, wait, usd, answer = upstream.name, self.retry_after, bill[2] / 1e9, None
+        error = self.error
+        if self.status == 200:  # abandoned, or not what it should be (`ODD`), graded or not
+            block, i, error = request.block, request.i, ""
+            graded = upstream.graded[block.task[i]]
+            request.ungraded |= not graded
+            if not self.abandoned:
+                request.served = self
+                answer = block.question[i], self.quality, graded
+        self._value = Outcome(self.status, name, error, wait, usd, *bill[:2], "", "no", answer)
         if not self.abandoned:
             self.cause = self._value.cause
         self._close(*bill)
@@ -192,7 +199,7 @@ class Attempt(Service):
 
     def produced(self, now: float) -> int:
         """How many of the answer's tokens there are by `now`, or when it was cut."""
-        tokens = self.request.block.output_tokens[self.request.i]
+        tokens: int = self.upstream.whole_length(self.request.block.output_tokens[self.request.i])
         now = min(now, self.began + (self.stops if self.error == STALLED else self.seconds))
         # summed as the end was: rounding must not take a token away
         if now >= self.began + (self.first + self.decode):
@@ -205,7 +212,7 @@ class Attempt(Service):
         """When for the first time no token of a stream has come for so many seconds. The first is
         there at `first`, the others follow at equal distances."""
         first, tokens = self.began + self.first, self.request.block.output_tokens[self.request.i]
-        gap = self.decode / max(tokens, 1)
+        gap: float = self.decode / max(self.upstream.whole_length(tokens), 1)
         if gap > silence:
             return first + silence
         if self.error != STALLED:
@@ -263,5 +270,7 @@ class Attempt(Service):
 
 
 END: Callbacks = (Attempt.end,)
+ODD: Callbacks = (Attempt._end_otherwise,)
+"""Of a 200 that is not what it should be: cut at the largest output, or stopped by a filter."""
 NOTHING = 0, 0, 0  # a bill
 STALLED = "stalled"  # the error of a stream that stops after its first token, and does not end

@@ -219,7 +219,7 @@ class SimRequest(Task):
             and self.attempts == 1
             and self.open == 0
             and (streaming or not self.streamed)
-            and not (self.judge_nano or self.forbids)
+            and not (self.judge_nano or self.forbids or served.error)
         ):
             block = self.block
             block.rows[self.i] = pack(
@@ -289,8 +289,7 @@ class SimRequest(Task):
             self.ungraded,
         )
         self.block.details[self.i] = pack_detail(
-            # tokens that the caller has seen, where these are not all of the answer
-            -1 if ok or self.stream is None else self.stream.produced(end),
+            self._tokens(ok, end),
             OK if ok else self._failure(),
             world.ledger.errors.code(outcome.error) if outcome.error else 0,
             self.attempts,
@@ -308,6 +307,14 @@ class SimRequest(Task):
         if self.ttft == self.ttft:
             return TRUNCATED
         return REJECTED if self.attempts == 0 else FAILED
+
+    def _tokens(self, ok: bool, end: float) -> int:
+        """Tokens that the caller has seen, where these are not all of the answer; else -1."""
+        seen = self.served if ok else self.stream
+        if seen is None or (ok and not seen.error):
+            return -1
+        tokens: int = seen.produced(end)
+        return tokens
 
     def _failover(self) -> float:
         """Seconds from the first send to the one that was answered elsewhere; NaN without."""

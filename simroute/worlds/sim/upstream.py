@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from simroute.core import Outcome
 from simroute.ledger import Ledger
 from simroute.models.strain import Strain, is_strained
-from simroute.worlds.sim.attempt import STALLED, Attempt
+from simroute.worlds.sim.attempt import ODD, STALLED, Attempt
 from simroute.worlds.sim.events import Wake
+from simroute.worlds.sim.failures import fail_by_kind
 from simroute.worlds.sim.kernel import Kernel
 from simroute.worlds.sim.request import OpenBlock
 from simroute.worlds.sim.stream import StreamRest
@@ -115,6 +116,10 @@ class Upstream:
             self.bills = self.card.bill_many(*block.block.billed_tokens).tolist()
         return draws
 
+    def whole_length(self, tokens: int) -> int:
+        """The tokens of a whole answer from here, to a request that is worth so many."""
+        return tokens
+
     def leave(self, attempt: Attempt, now: float) -> None:
         """Gives the slot back; the next in the line takes it."""
         self.busy -= 1
@@ -195,9 +200,14 @@ class Upstream:
         if invalid[i]:
             attempt.status, attempt.error = invalid[i], "invalid"
             return
-        attempt.status, attempt.error = conditions.failure_status(u_outcome[i]), "error"
-        if attempt.status == 0:
+        coin = u_outcome[i]
+        failure = conditions.failure_status(coin) if coin >= 0.0 else "context_length"
+        if failure in (0, "hang"):
             attempt.status, attempt.seconds, attempt.error = 504, self._hang_limit, "hang"
+        elif isinstance(failure, str):
+            fail_by_kind(self, attempt, failure)
+        else:
+            attempt.status, attempt.error = failure, "error"
 
     def stream(self, attempt: Attempt, cut: float) -> None:
         """The first token comes as an outcome of its own, with the rest behind it; `cut` below
@@ -223,3 +233,17 @@ class Upstream:
         token._value = new(Outcome, (200, self.name, "", None, 0.0, 0, 0, "", "no", None, rest, ""))
         attempt.due = due = attempt.began + attempt.first
         self.kernel.schedule(token, due)
+
+
+class CappedUpstream(Upstream):
+    """One whose answers have a largest length: their times and their quality are drawn so, and here
+    they are known for what they are."""
+
+    def whole_length(self, tokens: int) -> int:
+        return min(tokens, self.model.spec.max_output_tokens or tokens)
+
+    def begin(self, attempt: Attempt, now: float) -> None:
+        super().begin(attempt, now)
+        tokens = attempt.request.output_tokens
+        if attempt.status == 200 and tokens > self.whole_length(tokens):
+            attempt.callbacks, attempt.error = ODD, attempt.error or "length"

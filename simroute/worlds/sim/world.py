@@ -23,7 +23,7 @@ from simroute.worlds.sim.events import RESTING
 from simroute.worlds.sim.kernel import Kernel, Task, collector_paused, iterate
 from simroute.worlds.sim.request import OpenBlock, SimRequest
 from simroute.worlds.sim.senses import Senses
-from simroute.worlds.sim.upstream import Upstream
+from simroute.worlds.sim.upstream import CappedUpstream, Upstream
 
 if TYPE_CHECKING:
     from simroute.models.blocks import Block
@@ -79,7 +79,8 @@ class SimWorld:
         self.models = list(weather.deployments.values())
         self.upstreams: dict[str | None, Upstream] = {}
         for index, model in enumerate(self.models):
-            self.upstreams[model.target.name] = self.endpoint(
+            capped = model.spec.max_output_tokens is not None and self.endpoint is Upstream
+            self.upstreams[model.target.name] = (CappedUpstream if capped else self.endpoint)(
                 self.kernel, ledger, index, model, scenario, weather.end_s
             )
         self.upstreams[None] = next(iter(self.upstreams.values()))

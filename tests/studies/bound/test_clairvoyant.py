@@ -153,6 +153,11 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
         words += [
             "scenario.outages.morning.stall_share=0.3",
             "scenario.deployments.gpt-4o.stalled=0.1",
+            "scenario.deployments.gpt-4o.errors={500: 0.05, reset: 0.1, content_filter: 0.05}",
+            "scenario.deployments.gpt-4o.max_output_tokens=300",
+            "scenario.deployments.gemini-flash.errors={invalid_body: 0.1, quota: 0.05, reset: 0.1}",
+            "scenario.deployments.gemini-flash.max_input_tokens=3000",
+            "scenario.outages.morning.status=reset",
         ]
         words += [
             "scenario.workload.burstiness={cv: 1.5, peak: 4}",

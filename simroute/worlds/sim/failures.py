@@ -1,0 +1,59 @@
+"""What becomes of a call that fails in a way that has a name: status, time and bill of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from simroute.models.error_kinds import ROUND_TRIP, nature_of
+from simroute.worlds.sim.attempt import ODD, Attempt
+
+if TYPE_CHECKING:
+    from simroute.worlds.sim.upstream import Upstream
+
+
+def fail_by_kind(upstream: Upstream, attempt: Attempt, kind: str) -> None:
+    """As `Upstream.fail`, which has set the time of an error already."""
+    nature = nature_of(kind)
+    attempt.status, attempt.error = nature.status, nature.error
+    ways: dict[str, Callable[[Upstream, Attempt], None]] = {
+        "trip": _trip,
+        "part": _part,
+        "answer": _answer,
+    }
+    if (way := ways.get(nature.lasts)) is not None:
+        way(upstream, attempt)
+
+
+def _trip(upstream: Upstream, attempt: Attempt) -> None:
+    attempt.seconds *= ROUND_TRIP
+
+
+def _as_answered(upstream: Upstream, attempt: Attempt) -> float:
+    """Gives it the times of an answer; returns those to its end."""
+    draws: Any = attempt.draws
+    i, slow_down = attempt.request.i, upstream.conditions.slow_down
+    attempt.first, attempt.decode = draws[0][i] * slow_down, draws[1][i] * slow_down
+    return attempt.first + attempt.decode
+
+
+def _part(upstream: Upstream, attempt: Attempt) -> None:
+    """The connection breaks anywhere in the time of an answer: before its first token it is an
+    error that costs nothing, after that the answer is billed so far, and a stream is cut."""
+    place = float(attempt.draws[4][attempt.request.i])
+    attempt.seconds = place * _as_answered(upstream, attempt)
+    if attempt.seconds < attempt.first:
+        attempt.decode = -1.0
+    elif attempt.request.streamed:
+        attempt.status = 502
+        upstream.stream(attempt, 1.0)
+
+
+def _answer(upstream: Upstream, attempt: Attempt) -> None:
+    """It takes as long as an answer, and is billed as one; with status 200 the caller gets it, and
+    it is worth nothing."""
+    attempt.seconds = _as_answered(upstream, attempt)
+    if attempt.status == 200:
+        attempt.quality, attempt.callbacks = 0.0, ODD
+        if attempt.request.streamed:
+            upstream.stream(attempt, 1.0)
