@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from simroute.core import Price, Target
 from simroute.models import spec
 from simroute.models.billing import Tariff
 from simroute.models.blocks import Block
+from simroute.models.draws import DrawArrays, DrawLists
 from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.error_kinds import lasting_share
 from simroute.models.faults import Timeline
@@ -29,34 +30,6 @@ class Answers(Protocol):
     def scores(self, block: Block, n: int) -> np.ndarray:
         """The quality (0 … 1) of each request's answer at its n-th call (from 0)."""
         ...
-
-
-class DrawLists(NamedTuple):
-    """For each request of a block, at its n-th call to this target.
-
-    ttft: seconds to the first token; decode: from there to the last; error_s: until an error is
-        answered. u_outcome, u_truncation: uniforms in [0, 1) that decide whether it succeeds, and
-        where its answer is cut; the first is below 0 where the prompt does not fit. quality: of
-        the answer, 0 … 1.
-    """
-
-    ttft: list[float]
-    decode: list[float]
-    error_s: list[float]
-    u_outcome: list[float]
-    u_truncation: list[float]
-    quality: list[float]
-
-
-class DrawArrays(NamedTuple):
-    """`DrawLists` as arrays, for work on whole blocks."""
-
-    ttft: np.ndarray
-    decode: np.ndarray
-    error_s: np.ndarray
-    u_outcome: np.ndarray
-    u_truncation: np.ndarray
-    quality: np.ndarray
 
 
 @dataclass(eq=False)

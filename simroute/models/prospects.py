@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from simroute.models.blocks import Block
-from simroute.models.deployment import DeploymentModel, DrawArrays
+from simroute.models.deployment import DeploymentModel
+from simroute.models.draws import DrawArrays
 from simroute.models.error_kinds import nature_of
 
 Rows = np.ndarray | slice

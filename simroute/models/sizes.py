@@ -4,16 +4,13 @@ and a largest output."""
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simroute.models import spec
 from simroute.models.blocks import Block
+from simroute.models.draws import DrawArrays
 from simroute.models.prices import catalogue_window
-
-if TYPE_CHECKING:
-    from simroute.models.deployment import DrawArrays
 
 SMALLEST = 4000
 """Tokens; the catalogue (genai-prices 0.2.3) knows smaller windows of models for embeddings only,

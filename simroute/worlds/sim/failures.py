@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simroute.models.error_kinds import ROUND_TRIP, nature_of
 from simroute.worlds.sim.attempt import ODD, Attempt
 
-if TYPE_CHECKING:
-    from simroute.worlds.sim.upstream import Upstream
 
-
-def fail_by_kind(upstream: Upstream, attempt: Attempt, kind: str) -> None:
-    """As `Upstream.fail`, which has set the time of an error already."""
+def fail_by_kind(upstream: Any, attempt: Attempt, kind: str) -> None:
+    """As `Upstream.fail` of this upstream, which has set the time of an error already."""
     nature = nature_of(kind)
     attempt.status, attempt.error = nature.status, nature.error
-    ways: dict[str, Callable[[Upstream, Attempt], None]] = {
+    ways: dict[str, Callable[[Any, Attempt], None]] = {
         "trip": _trip,
         "part": _part,
         "answer": _answer,
@@ -25,11 +22,11 @@ def fail_by_kind(upstream: Upstream, attempt: Attempt, kind: str) -> None:
         way(upstream, attempt)
 
 
-def _trip(upstream: Upstream, attempt: Attempt) -> None:
+def _trip(upstream: Any, attempt: Attempt) -> None:
     attempt.seconds *= ROUND_TRIP
 
 
-def _as_answered(upstream: Upstream, attempt: Attempt) -> float:
+def _as_answered(upstream: Any, attempt: Attempt) -> float:
     """Gives it the times of an answer; returns those to its end."""
     draws: Any = attempt.draws
     i, slow_down = attempt.request.i, upstream.conditions.slow_down
@@ -37,7 +34,7 @@ def _as_answered(upstream: Upstream, attempt: Attempt) -> float:
     return attempt.first + attempt.decode
 
 
-def _part(upstream: Upstream, attempt: Attempt) -> None:
+def _part(upstream: Any, attempt: Attempt) -> None:
     """The connection breaks anywhere in the time of an answer: before its first token it is an
     error that costs nothing, after that the answer is billed so far, and a stream is cut."""
     place = float(attempt.draws[4][attempt.request.i])
@@ -49,7 +46,7 @@ def _part(upstream: Upstream, attempt: Attempt) -> None:
         upstream.stream(attempt, 1.0)
 
 
-def _answer(upstream: Upstream, attempt: Attempt) -> None:
+def _answer(upstream: Any, attempt: Attempt) -> None:
     """It takes as long as an answer, and is billed as one; with status 200 the caller gets it, and
     it is worth nothing."""
     attempt.seconds = _as_answered(upstream, attempt)

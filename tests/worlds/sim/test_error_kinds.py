@@ -54,6 +54,7 @@ def lasted(rows):
 
 
 def test_every_kind_that_may_be_written_has_a_nature():
+    """And none has that may not."""
     assert set(NATURES) == set(ErrorKind.__args__)
 
 
@@ -159,6 +160,7 @@ def test_a_quota_is_not_tried_again():
 
 
 def test_an_outage_may_refuse_connections():
+    """Half of the calls, within 4 sd, with the status of a kind."""
     outage = spec.Outage(deployment="a", start=0.0, end=1e6, status="refused", error_share=0.5)
     made = spec.Scenario(
         {"a": SERVER}, horizon=2000.0, outages={"o": outage}, gateway=spec.Gateway(overhead=0.0)
