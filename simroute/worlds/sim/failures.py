@@ -31,6 +31,8 @@ def _as_answered(upstream: Any, attempt: Attempt) -> float:
     draws: Any = attempt.draws
     i, slow_down = attempt.request.i, upstream.conditions.slow_down
     attempt.first, attempt.decode = draws[0][i] * slow_down, draws[1][i] * slow_down
+    if upstream.strain is not None:
+        upstream.lengthen(attempt, attempt.began)
     return attempt.first + attempt.decode
 
 

@@ -171,7 +171,7 @@ class Upstream:
             attempt.decode = rest = decode[i] * conditions.slow_down
             attempt.seconds = first + rest
             if self.strain is not None:
-                self._strain(attempt, now)
+                self.lengthen(attempt, now)
             if request.streamed:
                 self.stream(attempt, float(u_truncation[i]) if self.breaks else 1.0)
         end = now + attempt.seconds
@@ -183,7 +183,7 @@ class Upstream:
         else:  # another event has this very instant
             kernel.schedule(attempt, end)
 
-    def _strain(self, attempt: Attempt, now: float) -> None:
+    def lengthen(self, attempt: Attempt, now: float) -> None:
         """Lengthens its times by what else is under way, or by a cold start."""
         assert self.strain is not None
         added, factor = self.strain.begin(now, self.busy)
