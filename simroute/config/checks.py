@@ -26,6 +26,7 @@ from simroute.models.lengths import quantile_table
 from simroute.models.limits import has_rates
 from simroute.models.pauses import check_pause
 from simroute.models.prices import resolve_prices
+from simroute.models.quality_course import quality_course
 from simroute.models.spikes import check_spike
 from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights
 from simroute.models.workload import MAX_QUESTIONS
@@ -129,6 +130,7 @@ def _check_deployment(
         check.refuse((*key, "errors"), "shares add up to more than 1")
     _check_columns(check, key, deployment)
     _check_latency(check, (*key, "latency"), deployment.latency)
+    _check_quality_steps(check, key, deployment)
     spells = partial(error_spells.check_spells, deployment.clustered, horizon)
     check.attempt((*key, "clustered", "spell"), spells, ("horizon",))
     if deployment.outcomes is None and load.outcomes is not None:
@@ -151,6 +153,25 @@ def _check_latency(check: _ScenarioCheck, key: KeyPath, latency: spec.Latency) -
     if latency.family == "empirical" and not latency.quantiles:
         text = "empirical asks for quantiles, such as {p0: .5, p50: 1, p100: 4}"
         check.refuse((*key, "family"), text, (*key, "quantiles"))
+
+
+def _check_quality_steps(check: _ScenarioCheck, key: KeyPath, deployment: spec.Deployment) -> None:
+    load, first = check.scenario.workload, deployment.quality
+    if deployment.quality_steps and (first is None or load.outcomes is not None):
+        of = "workload.outcomes says" if load.outcomes is not None else "no quality is known"
+        check.refuse((*key, "quality_steps"), f"{of} how good answers are: nothing can change")
+        return
+    for name, step in deployment.quality_steps.items():
+        new = (
+            sorted({*step.quality} - {*first})
+            if isinstance(first, dict) and isinstance(step.quality, dict)
+            else []
+        )
+        if new:
+            text = f"not known before: {', '.join(new)}; name the same tasks as quality does"
+            check.refuse((*key, "quality_steps", name, "quality"), text, (*key, "quality"))
+    course = partial(quality_course, deployment, [], {}, check.scenario.horizon)
+    check.attempt((*key, "quality_steps"), course, ("horizon",))
 
 
 def _check_accounts(check: _ScenarioCheck) -> None:

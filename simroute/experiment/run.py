@@ -3,7 +3,6 @@ meet."""
 
 from __future__ import annotations
 
-import copy
 import gc
 import math
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from simpy import Environment
 
 from simroute.config.configuration import Configuration
 from simroute.config.inputs import open_inputs
+from simroute.experiment.fleet import Fleet
 from simroute.experiment.trace_columns import (
     budget_periods,
     budget_span,
@@ -26,6 +26,7 @@ from simroute.metrics.partials import merge_partials, partial_state
 from simroute.models.closed_loop import stated_rate
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
+from simroute.worlds.sim.restarts import Restarts
 
 MAX_WORLDS = 16
 """Worlds of earlier runs that may be left before garbage is collected. Python counts objects, not
@@ -59,13 +60,14 @@ def build_world(
     `around(layers)` may wrap the layers of a replica in something that forwards.
     """
     gateway = configuration.scenario.gateway
-    layers = configuration.policies[policy]
-    shared = copy.deepcopy(layers)
-    stacks = [shared if gateway.shared else copy.deepcopy(layers) for _ in range(gateway.replicas)]
+    fleet = Fleet(gateway, configuration.policies[policy], wrap)
     sky = build_weather(configuration, replication)
     if configuration.part is not None:
         env = Environment(sky.start_s)
-    return SimWorld(sky, stacks if wrap is None else list(map(wrap, stacks)), Ledger(sinks), env)
+    world = SimWorld(sky, fleet.stacks(), Ledger(sinks), env)
+    if gateway.restart_every is not None or gateway.flush_every is not None:
+        Restarts(gateway, fleet).start(world)
+    return world
 
 
 def build_weather(configuration: Configuration, replication: int) -> Weather:

@@ -10,6 +10,8 @@ from simroute.ledger import CACHED, OUTCOMES, Chunk
 from simroute.text import pairs
 
 TRANSITIONS = ("opened", "half_opened", "closed")
+OTHERS = ("shifted", "exhausted", "renewed", "restarted")
+"""What budgets do, and replicas that forget."""
 MOST_TRANSITIONS = 4000
 BEST = 4
 """Requests kept for each score."""
@@ -85,7 +87,7 @@ class FirstRun:
 
     def _transitions(self, names: dict[str, list[str]]) -> list[list[Any]]:
         """Returns [t_s, event, replica, layer, key] of each transition of a breaker (its key, such
-        as a provider) or a budget, in order of time."""
+        as a provider) or a budget, and of restarts of replicas, in order of time."""
         transitions = []
         for chunk in self.events:
             rows = zip(
@@ -97,7 +99,7 @@ class FirstRun:
             )
             for t, event, replica, layer, target, detail in rows:
                 word = names["event"][event]
-                if word in (*TRANSITIONS, "shifted", "exhausted", "renewed"):
+                if word in (*TRANSITIONS, *OTHERS):
                     key = pairs(detail).get("breaker") or _word(names["target"], target)
                     transitions.append([t, word, replica, names["layer"][layer], key])
         return sorted(transitions, key=lambda row: row[0])[:MOST_TRANSITIONS]

@@ -1,11 +1,13 @@
 """Whether a model's answer is right: one latent difficulty for each prompt, shared by all models;
 or a measured table.
 
-    U = Phi^-1(p) - d + lambda z + tau v + sqrt(1 - lambda^2 - tau^2) e,  right iff U > 0
+    U = Phi^-1(p) - d + lambda z + phi f + tau v + sqrt(1 - lambda^2 - phi^2 - tau^2) e,
+    right iff U > 0
 
 p is the model's stated accuracy, d the difficulty of the task: the accuracy on it is Phi(Phi^-1(p)
-- d), the same whether p is stated for all work or for the task. z belongs to the question, v to
-question and model, e to the call, so that errors of models are alike, and of retries more so.
+- d), the same whether p is stated for all work or for the task. z belongs to the question, f to
+question and family (phi is 0 unless siblings are told to be more alike), v to question and model, e
+to the call, so that errors of models are alike, and of retries more so.
 One-factor Gaussian copula; the mean error of P(strong right | weak wrong) on eight public tables is
 3.0 points (independence: 9 to 23).
 """
@@ -15,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,15 +28,28 @@ from simroute.models.random import Streams
 
 LOADING = 0.80
 SAME_MODEL = 0.85  # lambda^2 + tau^2: how alike two answers of one model to one prompt are
-TAU = math.sqrt(SAME_MODEL - LOADING**2)
 NOISE = math.sqrt(1 - SAME_MODEL)
 UNKNOWN = 0.85
 """What judges go by where a model's quality is not known; it is not reported."""
 
 
+class Thresholds(Protocol):
+    """What a request's latent must exceed for a right answer, where it changes in time."""
+
+    def thresholds(self, arrival: np.ndarray, task: np.ndarray) -> np.ndarray: ...
+
+
+class Kinship(NamedTuple):
+    """The family of a model, and how alike two answers of siblings to one prompt are (correlation
+    of the latent, from `LOADING`^2 for any two models to `SAME_MODEL` for one and the same)."""
+
+    family: str
+    correlation: float = LOADING**2
+
+
 class AnswerCopula:
     """Answers of one model. `accuracies`: share of right answers by task code, None where it is not
-    known (then judges go by `UNKNOWN`)."""
+    known (then judges go by `UNKNOWN`); `course`: what they are instead, where they change."""
 
     def __init__(
         self,
@@ -42,9 +58,15 @@ class AnswerCopula:
         name: str,
         model: str,
         accuracies: Sequence[float | None],
+        course: Thresholds | None = None,
+        kinship: Kinship | None = None,
     ) -> None:
         self._streams, self._questions, self._name, self._model = streams, questions, name, model
         self.is_graded = [share is not None for share in accuracies]
+        self._course, self._family = course, "" if kinship is None else kinship.family
+        common = LOADING**2 if kinship is None else kinship.correlation
+        self._phi = math.sqrt(max(0.0, common - LOADING**2))
+        self._tau = math.sqrt(max(0.0, SAME_MODEL - max(common, LOADING**2)))
         self._threshold = np.array(
             [_probit(UNKNOWN if share is None else share) for share in accuracies]
         )
@@ -57,9 +79,16 @@ class AnswerCopula:
         noise = self._streams.block("answer", self._name, n, block=block.number).standard_normal(
             BLOCK
         )[: block.size]
-        return np.asarray(
-            self._threshold[block.task] + LOADING * shared + TAU * own + NOISE * noise > 0, float
-        )
+        if self._course is None:
+            least = self._threshold[block.task]
+        else:
+            least = self._course.thresholds(block.arrival, block.task)
+        latent = least + LOADING * shared + self._tau * own + NOISE * noise
+        if self._phi:
+            latent += self._phi * self._questions.normals(
+                block.question, block.questions, "f", self._family
+            )
+        return np.asarray(latent > 0, float)
 
 
 class MeasuredAnswers:

@@ -21,7 +21,8 @@ from simroute.models.latency import ServiceTimes, StatedTimes
 from simroute.models.limits import Grant
 from simroute.models.playback import Partition
 from simroute.models.prices import resolve_prices
-from simroute.models.quality import AnswerCopula, MeasuredAnswers, accuracy
+from simroute.models.quality import AnswerCopula, Kinship, MeasuredAnswers, accuracy
+from simroute.models.quality_course import quality_course
 from simroute.models.questions import Questions
 from simroute.models.random import Streams
 from simroute.models.targets import as_target
@@ -137,7 +138,16 @@ class Weather:
             return MeasuredAnswers(self._outcomes.columns[deployment.outcomes], len(self.tasks))
         described = self.scenario.workload.tasks
         accuracies = [accuracy(deployment.quality, task, described) for task in self.tasks]
-        return AnswerCopula(self.streams, self._questions, name, deployment.model, accuracies)
+        family = as_target(name, deployment, self.scenario.accounts).family
+        return AnswerCopula(
+            self.streams,
+            self._questions,
+            name,
+            deployment.model,
+            accuracies,
+            quality_course(deployment, self.tasks, described, self.horizon),
+            Kinship(family, self.scenario.workload.sibling_correlation),
+        )
 
     def _empirical(self, name: str, target: str) -> EmpiricalDeployment:
         playback = self._workload.playback

@@ -178,10 +178,22 @@ def _deployment(
         price,
         f"{duration(latency.base)}{speed}",
         _percent(sum(deployment.errors.values())),
-        ", ".join(f"{task} {_percent(share)}".strip() for task, share in qualities.items())
-        or "not known",
+        (
+            ", ".join(f"{task} {_percent(share)}".strip() for task, share in qualities.items())
+            or "not known"
+        )
+        + "".join(
+            f"; from {_moment(step.at)} on {_stated(step.quality)}"
+            for step in deployment.quality_steps.values()
+        ),
         ", ".join(describe_limits(deployment, scenario, SHORT)) or "none",
     )
+
+
+def _stated(quality: float | dict[str, float]) -> str:
+    if not isinstance(quality, dict):
+        return _percent(quality)
+    return ", ".join(f"{task} {_percent(share)}" for task, share in quality.items())
 
 
 def _outage(name: str, outage: spec.Outage) -> tuple[str, ...]:

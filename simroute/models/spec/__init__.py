@@ -7,6 +7,7 @@ from simroute.models.spec.deployments import (
     Deployment,
     PriceList,
     PriceStep,
+    QualityStep,
 )
 from simroute.models.spec.latency import ColdStart, Drift, Latency, Load, Slow
 from simroute.models.spec.limits import Limits, RateLimits
@@ -43,6 +44,7 @@ __all__ = [
     "PriceList",
     "PriceStep",
     "Profile",
+    "QualityStep",
     "RateLimits",
     "ReadOptions",
     "Repeats",

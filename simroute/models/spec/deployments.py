@@ -12,6 +12,7 @@ from simroute.core.params import (
     Period,
     Positive,
     Range,
+    Seconds,
     Share,
     TaskName,
     Unit,
@@ -50,6 +51,19 @@ class PriceStep:
     at: Annotated[When, Doc("when it begins to hold: 2h, or 50%")]
     input: Annotated[UsdPerMillion, Doc("for tokens sent")]
     output: Annotated[UsdPerMillion, Doc("for tokens received")]
+
+
+@dataclass(frozen=True)
+class QualityStep:
+    """From `at` on, a model answers so well: a new version under the same name, or one that was
+    made cheaper to run. With `over` it drifts there in a straight line."""
+
+    at: Annotated[When, Doc("when it begins to change: 2h, or 50%")]
+    quality: Annotated[
+        Share | dict[TaskName, Share],
+        Doc("share of right answers then, overall or by task; tasks not listed stay as they were"),
+    ]
+    over: Annotated[Seconds, Doc("how long the change takes; 0: at once")] = 0.0
 
 
 @dataclass(frozen=True)
@@ -169,6 +183,9 @@ class Deployment:
             "not listed, leaves unknown is not reported"
         ),
     ] = 0.85
+    quality_steps: Annotated[
+        dict[Name, QualityStep], Doc("changes of the quality during the run, for whoever measures")
+    ] = field(default_factory=dict)
     outcomes: Annotated[
         Name | None, Doc("column of workload.outcomes that holds this model's answers")
     ] = None

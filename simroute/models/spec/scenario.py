@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from simroute.core.params import Doc, Name, Period, Positive, Seconds, Unit
+from simroute.core.params import Count, Doc, Name, Period, Positive, Seconds, Unit
 from simroute.models.spec.deployments import Deployment
 from simroute.models.spec.limits import RateLimits
 from simroute.models.spec.outages import Outage
@@ -19,11 +19,15 @@ class Gateway:
 
     Example:
 
-        gateway: {replicas: 4, shared: false}
+        gateway: {replicas: 4, shared: false, restart_every: 8h}
 
     Interplay: Each of the `replicas` sees its part of the traffic, so breakers open later, caches
     hit less and limits count less, the more there are; `shared` state undoes that, as if it were
-    kept in one place at no cost. `overhead` lengthens every send and hardly matters.
+    kept in one place at no cost. A restart (of one replica after another, `restart_every`) forgets
+    what breakers, limits and caches have learnt, but not what was spent; `flush_every` empties the
+    caches alone. `concurrency` bounds the requests under way in a replica: beyond it, and beyond
+    `queue`, they are refused with 503. `overhead` lengthens every send and hardly matters. What a
+    gateway charges is `price_factor` of the deployments (1.055 for a fee of 5.5 %).
     """
 
     replicas: Annotated[Positive, Doc("gateway processes; each request goes to one")] = 1
@@ -33,6 +37,15 @@ class Gateway:
         dict[Name, Seconds],
         Doc("added to each send to a deployment of that `domain` (region): there and back"),
     ] = field(default_factory=dict)
+    restart_every: Annotated[
+        Period | None,
+        Doc("each replica restarts so often, one after another, and forgets all but its budgets"),
+    ] = None
+    flush_every: Annotated[Period | None, Doc("caches are emptied so often")] = None
+    concurrency: Annotated[
+        Positive | None, Doc("requests under way at a time in a replica; further ones wait")
+    ] = None
+    queue: Annotated[Count, Doc("requests that may wait there; further ones get 503")] = 0
 
 
 @dataclass(frozen=True)

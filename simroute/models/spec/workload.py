@@ -274,6 +274,15 @@ class Workload:
     repeats: Annotated[Repeats, Doc("requests that ask what was asked before")] = field(
         default_factory=Repeats
     )
+    sibling_correlation: Annotated[
+        float,
+        Unit("correlation"),
+        Range(0.64, 0.85),
+        Doc(
+            "how alike two models of one family are in which prompts they get right (latent; "
+            "0.64: as any two models, 0.85: as one model asked twice)"
+        ),
+    ] = 0.64
     outcomes: Annotated[
         File | None,
         Doc(

@@ -122,10 +122,16 @@ def _breaker_spells(run: RunDocuments, policy: str) -> dict[str, list[Spell]]:
     layer, key and replica."""
     spells: dict[str, list[Spell]] = {}
     current: dict[str, tuple[float, str]] = {}
+    of_replica: dict[int, set[str]] = {}
     turns = run.evidence_of(policy)["turns"]
     replicas = {turn[2] for turn in turns}
     stop = run.summary["horizon_s"]
     for t, event, replica, layer, key in turns:
+        if event == "restarted":
+            for breaker in of_replica.pop(replica, ()):
+                start, before = current.pop(breaker)
+                if before != "closed":
+                    spells.setdefault(breaker, []).append((start, t, before))
         state = STATES.get(event)
         if state is None:
             continue
@@ -136,6 +142,7 @@ def _breaker_spells(run: RunDocuments, policy: str) -> dict[str, list[Spell]]:
         if before != "closed":
             spells.setdefault(breaker, []).append((start, t, before))
         current[breaker] = t, state
+        of_replica.setdefault(replica, set()).add(breaker)
     for breaker, (start, state) in current.items():
         if state != "closed" and start < stop:
             spells.setdefault(breaker, []).append((start, stop, state))

@@ -15,15 +15,16 @@ from simroute.statistics.batch_means import BatchMeans, batch_means
 
 def is_steady(scenario: spec.Scenario, metered: bool = False) -> bool:
     """Whether nothing in a scenario depends on the time: no outages, profile, trace, no change
-    of prices, no budget that a policy keeps to (`metered`)."""
+    of prices or quality, no budget that a policy keeps to (`metered`)."""
     load = scenario.workload
     varied = load.profile.hours or load.profile.days or load.trace or scenario.outages or metered
-    if varied or any(deployment.price_steps for deployment in scenario.deployments.values()):
+    deployments = scenario.deployments.values()
+    if varied or any(each.price_steps or each.quality_steps for each in deployments):
         return False
     return all(
         deployment.price is not None
         or len(resolve_prices(deployment, scenario.horizon, workload_calendar(load))) == 1
-        for deployment in scenario.deployments.values()
+        for deployment in deployments
     )
 
 

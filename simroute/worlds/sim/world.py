@@ -90,7 +90,7 @@ class SimWorld:
             if name in weather.features
         }
         self.senses = Senses(self.kernel, weather, self.upstreams)
-        self.stacks = stacks
+        self.stacks = list(stacks)
         self.entries = [
             stack(layers, self.send, partial(self._view, replica))
             for replica, layers in enumerate(stacks)
@@ -98,6 +98,7 @@ class SimWorld:
         self.open = 0
         self.callers = Callers(self) if needs_callers(scenario.workload) else None
         self._idle: list[Any] = []  # of the generators that serve requests, those that rest
+        self._background: dict[int, list[Task]] = {}  # by replica: what layers do between calls
         self._pings = [0] * len(stacks)
         self._ping_blocks: dict[int, OpenBlock] = {}  # by replica, the one in use
 
@@ -112,13 +113,14 @@ class SimWorld:
             self._run(progress)
 
     def _run(self, progress: Callable[[float], None] | None) -> None:
-        background = self._background()
+        for replica in range(len(self.stacks)):
+            self._begin_background(replica)
         if self.callers is not None:
             self.callers.play(progress)
         else:
             self._play_all(progress)
-        for task in background:
-            task.cancel()
+        for replica in range(len(self.stacks)):
+            self._end_background(replica)
         self._idle.clear()
         self.ledger.close()
 
@@ -135,7 +137,7 @@ class SimWorld:
     def close(self) -> None:
         """After the run: lets go of what leads back to this world (layers remember calls, and have
         a view of it), so that it is freed, with megabytes of arrays, as soon as nobody wants it."""
-        self.entries, self.stacks, self.callers = [], (), None
+        self.entries, self.stacks, self.callers = [], [], None
         self.kernel.forget_tasks()
 
     def _play(self, block: Block) -> None:
@@ -224,13 +226,23 @@ class SimWorld:
         request.id, request.replica = -1, replica
         return Call(request, target, True, True)
 
-    def _background(self) -> list[Task]:
-        """Starts each layer's `background`, once for each replica."""
-        tasks = [
-            Task(self.kernel, work)
-            for replica, layers in enumerate(self.stacks)
-            for work in background_work(layers, self.send, partial(self._view, replica))
+    def _begin_background(self, replica: int) -> None:
+        """Starts each layer's `background`."""
+        view, layers = partial(self._view, replica), self.stacks[replica]
+        self._background[replica] = tasks = [
+            Task(self.kernel, work) for work in background_work(layers, self.send, view)
         ]
         for task in tasks:
             task.start()
-        return tasks
+
+    def _end_background(self, replica: int) -> None:
+        for task in self._background.pop(replica, ()):
+            task.cancel()
+
+    def renew(self, replica: int, layers: Mapping[str, Any]) -> None:
+        """From now on requests of a replica pass through these layers; those under way end under
+        the layers with which they began."""
+        self._end_background(replica)
+        self.stacks[replica] = layers
+        self.entries[replica] = stack(layers, self.send, partial(self._view, replica))
+        self._begin_background(replica)

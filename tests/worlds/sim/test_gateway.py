@@ -1,0 +1,137 @@
+"""What gateway processes do by themselves: restarts, caches emptied, slots and a line."""
+
+import math
+
+import numpy as np
+import pytest
+
+from simroute.config.configuration import Configuration
+from simroute.experiment.explain import explain
+from simroute.experiment.run import build_world, replicate
+from simroute.ledger import OUTCOMES
+from simroute.models import spec
+from simroute.policies.breaker import Breaker
+from simroute.policies.budget import Budget
+from simroute.policies.cache import Cache
+
+PRICE = spec.PriceList(1.0, 1.0)
+QUICK = spec.Latency(0.5, 0.0, 0.0, 0.0, 0.0)
+
+
+def configured(gateway, layers, workload=None, horizon=1000.0, **deployment):
+    scenario = spec.Scenario(
+        deployments={"a": spec.Deployment("p", "m", price=PRICE, latency=QUICK, **deployment)},
+        horizon=horizon,
+        workload=workload or spec.Workload(rate=2.0),
+        gateway=gateway,
+    )
+    return Configuration("run", "test", scenario, {"policy": layers})
+
+
+def played(*args, **more):
+    """Columns of requests and attempts of one replication, and (time, event, replica) of events."""
+    chunks = {"requests": [], "attempts": [], "events": []}
+    sink = lambda table, chunk: chunks[table].append(chunk)  # noqa: E731
+    world = build_world(configured(*args, **more), "policy", 0, [sink])
+    world.run()
+    rows = {
+        table: {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+        for table, found in chunks.items()
+        if found
+    }
+    names, told = world.ledger.event_names.words, rows.get("events", {})
+    columns = (told[name].tolist() for name in ("t_s", "event", "replica") if told)
+    return rows, [(t, names[event], replica) for t, event, replica in zip(*columns, strict=True)]
+
+
+ONE = spec.Repeats(share=1.0, questions=1)
+"""Everybody asks the same, so that a cache misses only when it is empty."""
+
+
+@pytest.mark.parametrize(("key", "misses"), [("restart_every", 4), ("flush_every", 4), (None, 1)])
+def test_a_cache_is_empty_after_each_restart_and_each_flush(key, misses):
+    """At 300, 600 and 900 s of 1,000, and at the start: so many requests reach the provider."""
+    gateway = spec.Gateway(**({key: 300.0} if key else {}))
+    rows, _ = played(gateway, {"cache": Cache()}, spec.Workload(rate=2.0, repeats=ONE))
+    sent = rows["attempts"]["start_s"]
+    spells = np.unique((sent // 300).astype(int))
+    assert len(spells) == misses
+
+
+def test_replicas_restart_one_after_another():
+    """Two of them within 300 s: the first after 150, the second after 300 s; each every 300 s."""
+    _, told = played(spec.Gateway(replicas=2, restart_every=300.0), {})
+    assert told == [
+        (150.0, "restarted", 0),
+        (300.0, "restarted", 1),
+        (450.0, "restarted", 0),
+        (600.0, "restarted", 1),
+        (750.0, "restarted", 0),
+        (900.0, "restarted", 1),
+    ]
+
+
+def test_an_open_breaker_is_closed_by_a_restart_and_what_was_spent_is_kept():
+    """Everything fails and the cooldown is longer than the run: the breaker opens after each
+    restart, and lets through only what came before, within seconds. The budget, which one restart
+    would renew, stays spent."""
+    layers = {"breaker": Breaker(failures=3, cooldown=5000.0)}
+    rows, told = played(spec.Gateway(restart_every=400.0), layers, errors={500: 1.0})
+    opened = [t for t, event, _ in told if event == "opened"]
+    assert len(opened) == 3
+    assert (rows["attempts"]["start_s"] % 400 < 5).all()
+    budget = {"budget": Budget(usd=1e-3, period="rolling", window=1e6, at_limit="reject")}
+    rows, _ = played(spec.Gateway(restart_every=400.0), budget)
+    kept, _ = played(spec.Gateway(), budget)
+    assert (rows["attempts"]["start_s"] == kept["attempts"]["start_s"]).all()
+
+
+def test_shared_state_is_forgotten_by_all_replicas_at_once():
+    """One state, one restart."""
+    gateway = spec.Gateway(replicas=3, shared=True, flush_every=300.0)
+    rows, told = played(gateway, {"cache": Cache()}, spec.Workload(rate=2.0, repeats=ONE))
+    assert told[:3] == [(300.0, "flushed", replica) for replica in range(3)]
+    assert len(np.unique(rows["attempts"]["start_s"] // 300)) == 4
+
+
+def erlang_b(slots, load):
+    blocking = 1.0
+    for n in range(1, slots + 1):
+        blocking = load * blocking / (n + load * blocking)
+    return blocking
+
+
+def test_slots_without_a_line_refuse_as_erlang_says():
+    """Three slots, a load of 2: whatever the service takes, B(3, 2) = 4/19 are refused with 503, in
+    no time and without a send. Four standard deviations of batches of 100 s."""
+    gateway = spec.Gateway(concurrency=3, overhead=0.0)
+    rows, _ = played(gateway, {}, spec.Workload(rate=4.0), horizon=20_000.0)
+    refused = rows["requests"]["outcome"] == OUTCOMES.index("rejected")
+    batches = np.array_split(refused, 200)
+    spread = np.std([batch.mean() for batch in batches]) / math.sqrt(len(batches))
+    assert erlang_b(3, 2.0) == pytest.approx(4 / 19)
+    assert refused.mean() == pytest.approx(4 / 19, abs=4 * spread)
+    assert (rows["requests"]["latency_s"][refused] == 0).all()
+    assert len(rows["attempts"]["start_s"]) == (~refused).sum()
+
+
+def test_those_in_line_are_served_in_order_and_never_more_than_the_slots():
+    """A burst of six at two slots and a line of three: two at once, three after them, one
+    refused."""
+    load = spec.Workload(rate=2.0)
+    gateway = spec.Gateway(concurrency=2, queue=3, overhead=0.0)
+    rows, _ = played(gateway, {}, load, horizon=3000.0)
+    starts, ends = (rows["attempts"][name] for name in ("start_s", "end_s"))
+    under_way = [np.sum((starts <= t) & (ends > t)) for t in starts]
+    assert max(under_way) == 2
+    order = np.argsort(rows["attempts"]["request_id"], kind="stable")
+    assert (np.diff(starts[order]) >= 0).all()
+
+
+def test_the_same_seed_forgets_the_same():
+    """Bit for bit, and a request can be explained."""
+    gateway = spec.Gateway(replicas=2, restart_every=200.0, concurrency=4, queue=4)
+    made = configured(gateway, {"breaker": Breaker()}, errors={500: 0.2})
+    one, two = (replicate(made, "policy", 0).metrics for _ in range(2))
+    assert one == two
+    assert explain(made, "policy", 5)
