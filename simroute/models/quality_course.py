@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.special import ndtri
 
 from simroute.models import spec
 from simroute.models.faults import resolve_time
@@ -25,6 +24,8 @@ class QualityCourse:
 
     def thresholds(self, arrival: np.ndarray, task: np.ndarray) -> np.ndarray:
         """The probit of the share that holds for each request: at its arrival, for its task."""
+        from scipy.special import ndtri
+
         shares = np.empty(len(arrival))
         for code in np.unique(task):
             mine = task == code
