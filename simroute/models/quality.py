@@ -40,10 +40,11 @@ class Thresholds(Protocol):
 
 
 class Kinship(NamedTuple):
-    """The family of a model, and how alike two answers of siblings to one prompt are (correlation
-    of the latent, from `LOADING`^2 for any two models to `SAME_MODEL` for one and the same)."""
+    """A model, its family, and how alike two answers of siblings to one prompt are (correlation of
+    the latent, from `LOADING`^2 for any two models to `SAME_MODEL` for one and the same)."""
 
-    family: str
+    model: str
+    family: str = ""
     correlation: float = LOADING**2
 
 
@@ -56,15 +57,13 @@ class AnswerCopula:
         streams: Streams,
         questions: Questions,
         name: str,
-        model: str,
+        kinship: Kinship,
         accuracies: Sequence[float | None],
         course: Thresholds | None = None,
-        kinship: Kinship | None = None,
     ) -> None:
-        self._streams, self._questions, self._name, self._model = streams, questions, name, model
+        self._streams, self._questions, self._name, self._kin = streams, questions, name, kinship
         self.is_graded = [share is not None for share in accuracies]
-        self._course, self._family = course, "" if kinship is None else kinship.family
-        common = LOADING**2 if kinship is None else kinship.correlation
+        self._course, common = course, kinship.correlation
         self._phi = math.sqrt(max(0.0, common - LOADING**2))
         self._tau = math.sqrt(max(0.0, SAME_MODEL - max(common, LOADING**2)))
         self._threshold = np.array(
@@ -75,7 +74,7 @@ class AnswerCopula:
         """1.0 for a right answer, 0.0 for a wrong one, for each request of the block at its n-th
         call (from 0)."""
         shared = self._questions.normals(block.question, block.questions, "z")
-        own = self._questions.normals(block.question, block.questions, "v", self._model)
+        own = self._questions.normals(block.question, block.questions, "v", self._kin.model)
         noise = self._streams.block("answer", self._name, n, block=block.number).standard_normal(
             BLOCK
         )[: block.size]
@@ -86,7 +85,7 @@ class AnswerCopula:
         latent = least + LOADING * shared + self._tau * own + NOISE * noise
         if self._phi:
             latent += self._phi * self._questions.normals(
-                block.question, block.questions, "f", self._family
+                block.question, block.questions, "f", self._kin.family
             )
         return np.asarray(latent > 0, float)
 

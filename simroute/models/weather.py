@@ -143,10 +143,9 @@ class Weather:
             self.streams,
             self._questions,
             name,
-            deployment.model,
+            Kinship(deployment.model, family, self.scenario.workload.sibling_correlation),
             accuracies,
             quality_course(deployment, self.tasks, described, self.horizon),
-            Kinship(family, self.scenario.workload.sibling_correlation),
         )
 
     def _empirical(self, name: str, target: str) -> EmpiricalDeployment:
