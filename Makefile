@@ -19,7 +19,7 @@ LATER := tests/cli tests/docs tests/studies tests/truth tests/report tests/test_
 	tests/fitting/test_round_trip.py tests/fitting/test_absorbed.py tests/fitting/test_forecast.py \
 	tests/traces/test_any_content.py tests/traces/test_failures.py tests/traces/test_identity.py
 
-.PHONY: help setup demo test test-fast test-browser test-live test-slow bench bench-live docs docs-findings lint clean
+.PHONY: help setup demo test test-fast test-browser test-live test-slow chaos soak bench bench-live docs docs-findings lint clean
 
 help:
 	@echo "make setup      .venv with every extra and the tools"
@@ -29,6 +29,8 @@ help:
 	@echo "make test-browser  reports in chromium; fails where there is none"
 	@echo "make test-live  gateway and fake providers with clients and servers that are not ours"
 	@echo "make test-slow  the checks that take minutes"
+	@echo "make chaos      the gateway in front of providers that fail in every way (three minutes)"
+	@echo "make soak       200,000 requests through one gateway; nothing of them stays (minutes)"
 	@echo "make lint       ruff, mypy, import directions"
 	@echo "make bench      speed, memory and start-up of this machine; what a search costs (minutes)"
 	@echo "make bench-live  what the gateway adds to a call, against plain aiohttp and a bare relay"
@@ -74,6 +76,12 @@ test-live: setup
 
 test-slow: setup
 	$(PYTEST) -m slow
+
+chaos: setup
+	$(BIN)/pytest -m slow -s tests/live/test_chaos.py
+
+soak: setup
+	$(BIN)/pytest -m slow -s tests/live/test_soak.py
 
 bench: setup
 	@$(BIN)/python benchmarks/kernel.py

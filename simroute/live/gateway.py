@@ -335,12 +335,14 @@ class Opened:
         await self._leave()
 
     async def _leave(self) -> None:
-        self._world.end(self.request)
-        if self._rest is not None:
-            self.outcome = self._rest.outcome or GONE
-        now = asyncio.get_running_loop().time()
-        self._gateway.report(RequestRow(self.request, now, self._ttft, self.outcome))
-        await self._gateway.leave(self._serving)
+        try:
+            await self._world.leave(self.request)
+        finally:
+            if self._rest is not None:
+                self.outcome = self._rest.outcome or GONE
+            now = asyncio.get_running_loop().time()
+            self._gateway.report(RequestRow(self.request, now, self._ttft, self.outcome))
+            await self._gateway.leave(self._serving)
 
     async def whole(self) -> Answer:
         """The complete answer."""

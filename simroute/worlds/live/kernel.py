@@ -146,6 +146,10 @@ async def flowing(silence: float, rest: Rest, limit: str = "") -> Outcome:
     return await (rest if heard is None else within(silence, rest, limit, heard))
 
 
+LOSING_S = 0.1
+"""Seconds for which works that have lost may take to end; nearly all do so at once."""
+
+
 async def first(
     *works: Awaitable[Outcome], until: Callable[[Outcome], bool] | None = None
 ) -> Outcome:
@@ -171,10 +175,14 @@ async def first(
     for task in tasks:
         task.add_done_callback(done)
     try:
-        return await answer
+        outcome = await answer
     finally:
         for task in tasks:
             task.cancel()
+    losers = [task for task in tasks if not task.done()]
+    if losers:  # what they did is told and billed before the winner's caller goes on
+        await asyncio.wait(losers, timeout=LOSING_S)
+    return outcome
 
 
 async def _outcome_of(work: Awaitable[Outcome]) -> Outcome:

@@ -18,6 +18,8 @@ from simroute.worlds.periods import Periods
 
 PING = b'{"messages":[{"role":"user","content":"ping"}],"max_tokens":1}'
 Place = tuple[str, int]
+MOST_TURNS = 20
+"""Of the loop, for which sends that are cancelled may go on."""
 JudgeFunction = Callable[[Call, Outcome], Awaitable[bool]]
 
 
@@ -49,7 +51,8 @@ class LiveRequest:
 
     is_repeatable: what it asks for has one answer, which a cache may give again. is_kept: a cache
     or a judge may want its stream. wants_usage: its caller asked a stream for usage. nano: billed
-    so far; twice_nano: the part of it that the estimates of `unbilled` hold as well.
+    so far; twice_nano: the part of it that the estimates of `unbilled` hold as well. under_way:
+    sends that have not ended.
     """
 
     id: int
@@ -71,6 +74,7 @@ class LiveRequest:
     sends: dict[str, int] = field(default_factory=dict)
     asked: dict[tuple[str, str], int] = field(default_factory=dict)
     attempts: int = 0
+    under_way: int = 0
     nano: int = 0
     twice_nano: int = 0
     unbilled: list[str] = field(default_factory=list)
@@ -170,6 +174,14 @@ class LiveWorld:
             if rest.outcome is None:
                 rest.close_all()
 
+    async def leave(self, request: LiveRequest) -> None:
+        """The same; and what is cancelled with it has ended, and is billed, when this returns."""
+        self.end(request)
+        for _ in range(MOST_TURNS):
+            if not request.under_way:
+                return
+            await asyncio.sleep(0)
+
     async def serve(self, request: LiveRequest) -> Outcome:
         """Returns the final outcome of a request."""
         try:
@@ -198,6 +210,7 @@ class LiveWorld:
         if self.known[target].provider in request.forbids:
             return Outcome.rejected("forbids", 403, target)  # whatever the layers know of it
         request.attempts += 1
+        request.under_way += 1
         number = request.sends[target] = request.sends.get(target, 0) + 1
         place = request.attempts, number, target, kernel.now(), call.probe
         try:
@@ -221,6 +234,7 @@ class LiveWorld:
     ) -> None:
         """An attempt has ended: bills it, and makes its row. answer: all of it, what came, or what
         cut it off."""
+        request.under_way -= 1
         attempt, number, target, start, probe = place
         usage: Any = getattr(outcome.answer, "usage", None)
         tokens_in, tokens_out = outcome.input_tokens, outcome.output_tokens
