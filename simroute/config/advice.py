@@ -10,7 +10,9 @@ from typing import Any
 
 from simroute.config.fields import declared_fields
 from simroute.models import spec
+from simroute.models.calendar import Calendar
 from simroute.models.closed_loop import depends_on_answers
+from simroute.models.prices import resolve_prices
 from simroute.text import duration
 
 NESTING = (
@@ -174,6 +176,30 @@ def caller_notes(load: spec.Workload) -> list[str]:
         f"{who}: how many requests there are depends on their answers, so policies differ in it; "
         f"compare shares and figures a request, not sums; no clairvoyant bound applies"
     ]
+
+
+def prompt_cache_notes(scenario: spec.Scenario, calendar: Calendar) -> list[str]:
+    """Caches of prompts that have nothing to keep, or save no money."""
+    load = scenario.workload
+    keeping = [name for name, each in scenario.deployments.items() if each.prompt_cache]
+    shared = load.sessions.turns > 1 or any(task.system_prompt for task in load.tasks.values())
+    notes = []
+    if keeping and not shared and load.trace is None:
+        notes.append(
+            f"deployments.{keeping[0]}.prompt_cache: no two prompts of the workload begin alike; "
+            f"give workload.sessions, or a task's system_prompt"
+        )
+    prices = {
+        name: resolve_prices(scenario.deployments[name], scenario.horizon, calendar)[0][1]
+        for name in keeping
+    }
+    notes += [
+        f"deployments.{name}.prompt_cache: saves time and no money, since the price of cached "
+        f"tokens is not known; give price.cached"
+        for name in keeping
+        if prices[name].cached is None
+    ]
+    return notes
 
 
 def _breaker_conflicts(layer: Any) -> Iterator[str]:

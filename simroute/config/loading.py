@@ -316,6 +316,7 @@ def _check_scenario(
     result.notes += doubts
     if not result.problems:
         result.notes += price_warnings(scenario, run_calendar(scenario))
+        result.notes += advice.prompt_cache_notes(scenario, run_calendar(scenario))
 
 
 def _check_policy(

@@ -26,6 +26,7 @@ from simroute.metrics.partials import merge_partials, partial_state
 from simroute.models.closed_loop import stated_rate
 from simroute.models.weather import Weather
 from simroute.worlds.sim import SimWorld
+from simroute.worlds.sim.prompt_caching import CachingWorld
 from simroute.worlds.sim.restarts import Restarts
 
 MAX_WORLDS = 16
@@ -64,7 +65,9 @@ def build_world(
     sky = build_weather(configuration, replication)
     if configuration.part is not None:
         env = Environment(sky.start_s)
-    world = SimWorld(sky, fleet.stacks(), Ledger(sinks), env)
+    caches = any(each.prompt_cache for each in configuration.scenario.deployments.values())
+    kind = CachingWorld if caches else SimWorld
+    world = kind(sky, fleet.stacks(), Ledger(sinks), env)
     if gateway.restart_every is not None or gateway.flush_every is not None:
         Restarts(gateway, fleet).start(world)
     return world
@@ -146,6 +149,8 @@ def replicate(
         ) from error
     world.close()
     busy = [world.upstreams[model.target.name].busy_seconds for model in world.models]
+    saved = sum(getattr(upstream, "saved_nano", 0) for upstream in set(world.upstreams.values()))
+    fold.saved = saved
     ledger = world.ledger
     words, causes = ledger.event_names.words, ledger.causes.words
     figures = (

@@ -55,6 +55,10 @@ DEFINITIONS: dict[str, str] = {
     "cache_hit_rate": "The share of requests that were answered from a cache.",
     "cache_false_hit_rate": "The share of all requests that a cache answered with the answer to "
     "another question.",
+    "prompt_cached_share": "The share of the billed input tokens that providers read from their "
+    "caches of prompts.",
+    "prompt_cache_saved_usd": "What more would have been billed if deployments with a prompt_cache "
+    "had kept nothing: reading saves, writing may cost.",
     "attempts_per_request": "Calls to providers for each request that arrived; below 1 where a "
     "cache answers.",
     "load_amplification": "Calls to providers for each request that needed one: how much "

@@ -62,6 +62,7 @@ class Fold:
             "events": Events(context),
         }
         self.causes = Causes(context)
+        self.saved = 0  # nano-USD, by deployments that keep beginnings of prompts
 
     def __call__(self, table: str, chunk: Chunk) -> None:
         self.tables[table].add(chunk)
@@ -85,6 +86,8 @@ class Fold:
             **self._pace(),
             "attempts_per_request": ratio(attempts.sends, total),
             "load_amplification": ratio(attempts.sends, requests.sent),
+            "prompt_cached_share": ratio(attempts.cached, attempts.input),
+            "prompt_cache_saved_usd": self.saved / 1e9,
             "rate_limited": float(attempts.limited),
             "breaker_opened": float(events.get("opened", 0)),
             "half_open_probes": float(attempts.probes),
@@ -237,6 +240,8 @@ METRICS: dict[str, tuple[str, bool]] = {
     "quality_mean": ("share", True),
     "cache_hit_rate": ("share", True),
     "cache_false_hit_rate": ("share", False),
+    "prompt_cached_share": ("share", True),
+    "prompt_cache_saved_usd": ("USD", True),
     "attempts_per_request": ("", False),
     "load_amplification": ("", False),
     "rate_limited": ("", False),

@@ -23,7 +23,7 @@ NUMBERS = {
         "answers",
         "again",
     ),
-    "attempts": ("sends", "limited", "probes", "ping_cost"),
+    "attempts": ("sends", "limited", "probes", "ping_cost", "input", "cached"),
 }
 HISTOGRAMS = ("latency", "ttft", "failover")
 CAUSE = "cause_"
@@ -45,6 +45,7 @@ def partial_state(
         "quality": np.array(requests.quality),
         "minutes": requests.minutes,
         "busy": np.array(busy_seconds),
+        "saved": np.array(fold.saved),
     }
     result |= {f"by_{name}": table for name, table in requests.by.items()} | {
         "by_target": attempts.by_target
@@ -111,6 +112,7 @@ def merge_partials(context: Context, parts: list[dict[str, np.ndarray]]) -> Figu
     }
     words = sorted(name.removeprefix("event_") for name in total if name.startswith("event_"))
     events.counts = np.array([int(total[f"event_{word}"]) for word in words], np.int64)
+    fold.saved = int(total["saved"])
     figures = fold.finish(words, total["busy"].tolist())
     figures.state = total
     return figures

@@ -244,6 +244,7 @@ class Attempts:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.sends = self.limited = self.probes = self.ping_cost = 0
+        self.input = self.cached = 0
         self.spent = context.zero_spend()
         size = len(context.providers)
         self.by_target = np.zeros((2, size), np.int64)
@@ -257,6 +258,8 @@ class Attempts:
             self.context.budget.add(self.spent, chunk["start_s"][~own], chunk["cost_nano"][~own])
         self.limited += int(np.count_nonzero(chunk["status"] == 429))
         self.probes += int(np.count_nonzero(chunk["probe"] & own))
+        self.input += int(chunk["input_tokens"].sum())
+        self.cached += int(chunk["cached_tokens"].sum())
         self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])
         np.add.at(self.by_target[1], chunk["target"], chunk["cost_nano"])
         ordinary = ~chunk["probe"]

@@ -17,6 +17,7 @@ from simroute.models.blocks import Block
 from simroute.models.deployment import DeploymentModel
 from simroute.models.draws import DrawArrays
 from simroute.models.error_kinds import nature_of
+from simroute.models.prompt_cache import most_known, time_factor
 
 Rows = np.ndarray | slice
 ALL = slice(None)
@@ -65,6 +66,8 @@ def foresee_calls(model: DeploymentModel, block: Block, n: int, rows: Rows = ALL
     asked = Asked(*(getattr(block, name)[rows] for name in Asked._fields))
     asked = asked._replace(output_tokens=model.sizes.cut(asked.output_tokens))
     drawn = DrawArrays(*(column[rows] for column in model.draw_arrays(block, n)))
+    if model.spec.prompt_cache is not None:
+        asked, drawn = _nothing_forgotten(model, block, asked, drawn, rows)
     bad, slow, stalled = (
         model.timeline.figures(asked.arrival, attrgetter(name))
         for name in ("failure_share", "slow_down", "stall_share")
@@ -86,6 +89,20 @@ def foresee_calls(model: DeploymentModel, block: Block, n: int, rows: Rows = ALL
         np.where(call.answered, _bill(model, asked, whole), 0),
         call.quality,
     )
+
+
+def _nothing_forgotten(
+    model: DeploymentModel, block: Block, asked: Asked, drawn: DrawArrays, rows: Rows
+) -> tuple[Asked, DrawArrays]:
+    """At best, all that was ever sent is read from the provider's cache, and nothing is written."""
+    rules = model.spec.prompt_cache
+    assert rules is not None
+    read = most_known(rules, block)[rows]
+    asked = asked._replace(cached_tokens=read, written_tokens=np.zeros_like(read))
+    if model.spec.recorded is not None:
+        return asked, drawn
+    factor = time_factor(model.spec.latency, rules, asked.input_tokens, read)
+    return asked, drawn._replace(ttft=drawn.ttft * factor)
 
 
 def _broken_off(

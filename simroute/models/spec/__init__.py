@@ -13,6 +13,7 @@ from simroute.models.spec.latency import ColdStart, Drift, Latency, Load, Slow
 from simroute.models.spec.limits import Limits, RateLimits
 from simroute.models.spec.outages import Outage
 from simroute.models.spec.promise import IN_TIME, Budget, Slo, TaskSlo
+from simroute.models.spec.prompt_cache import PromptCache
 from simroute.models.spec.scenario import Gateway, Scenario
 from simroute.models.spec.workload import (
     Burstiness,
@@ -44,6 +45,7 @@ __all__ = [
     "PriceList",
     "PriceStep",
     "Profile",
+    "PromptCache",
     "QualityStep",
     "RateLimits",
     "ReadOptions",

@@ -21,6 +21,7 @@ from simroute.core.params import (
 from simroute.models.spec.kinds import AnyError
 from simroute.models.spec.latency import Latency
 from simroute.models.spec.limits import Limits
+from simroute.models.spec.prompt_cache import PromptCache
 
 UsdPerMillion = Annotated[float, Unit("USD/1M tokens"), Range(low=0)]
 
@@ -34,12 +35,13 @@ class PriceList:
     cached: Annotated[
         UsdPerMillion | None,
         Doc(
-            "for tokens sent that a trace says were read from the provider's cache; default: as any"
+            "for tokens sent that are read from the provider's cache (prompt_cache, or as a "
+            "trace says); default: as any"
         ),
     ] = None
     written: Annotated[
         UsdPerMillion | None,
-        Doc("for tokens sent that a trace says were written to it; default: as any"),
+        Doc("for tokens sent that are written to it; default: as any"),
     ] = None
 
 
@@ -176,6 +178,10 @@ class Deployment:
             "(until hang_limit), of those that are not cut"
         ),
     ] = 0.0
+    prompt_cache: Annotated[
+        PromptCache | None,
+        Doc("beginnings of prompts that the provider keeps; default: none, or a trace's own"),
+    ] = None
     quality: Annotated[
         Share | dict[TaskName, Share] | None,
         Doc(

@@ -123,6 +123,7 @@ def is_exact(scenario: spec.Scenario) -> bool:
         and each.limits.concurrency is None
         and each.account is None
         and not is_strained(each.latency)
+        and each.prompt_cache is None
         for each in scenario.deployments.values()
     )
 

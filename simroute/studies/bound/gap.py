@@ -12,6 +12,7 @@ from simroute.config.configuration import Configuration
 from simroute.metrics import is_share
 from simroute.models import spec
 from simroute.models.closed_loop import depends_on_answers
+from simroute.models.limits import has_rates
 from simroute.models.strain import is_strained
 from simroute.statistics.intervals import (
     Interval,
@@ -48,6 +49,7 @@ HURRIES = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)
 EXACT = "clairvoyant bound"
 LIMITED = "clairvoyant, a bound without rate limits"
 ALONE = "clairvoyant, as if each call were alone"
+KEPT = "clairvoyant, as if no prompt was ever forgotten"
 QUEUED = "clairvoyant, as if no call waited for a slot"
 Metrics = dict[str, list[float | None]]
 Series = dict[str, Metrics]
@@ -118,7 +120,10 @@ def bound_label(scenario: spec.Scenario) -> str:
     deployments = scenario.deployments.values()
     if any(each.limits.concurrency is not None for each in deployments):
         return QUEUED
-    return ALONE if any(is_strained(each.latency) for each in deployments) else LIMITED
+    if any(is_strained(each.latency) for each in deployments):
+        return ALONE
+    limited = any(has_rates(each.limits) or each.account is not None for each in deployments)
+    return LIMITED if limited else KEPT
 
 
 def has_bound(scenario: spec.Scenario) -> bool:

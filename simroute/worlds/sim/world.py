@@ -61,7 +61,7 @@ class SimWorld:
     processes may be added to it before `run`. open: blocks of which a request is open.
     """
 
-    endpoint = Upstream
+    endpoint: type[Upstream] = Upstream
 
     def __init__(
         self,
