@@ -258,8 +258,9 @@ class Attempts:
             self.context.budget.add(self.spent, chunk["start_s"][~own], chunk["cost_nano"][~own])
         self.limited += int(np.count_nonzero(chunk["status"] == 429))
         self.probes += int(np.count_nonzero(chunk["probe"] & own))
-        self.input += int(chunk["input_tokens"].sum())
-        self.cached += int(chunk["cached_tokens"].sum())
+        if "cached_tokens" in chunk:  # a log may not tell
+            self.input += int(chunk["input_tokens"].sum())
+            self.cached += int(chunk["cached_tokens"].sum())
         self.by_target[0] += np.bincount(chunk["target"], minlength=self.by_target.shape[1])
         np.add.at(self.by_target[1], chunk["target"], chunk["cost_nano"])
         ordinary = ~chunk["probe"]
