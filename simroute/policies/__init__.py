@@ -6,10 +6,12 @@ from simroute.policies import (
     cache,
     cascade,
     fallback,
+    hedge,
     limit,
     recorded,
     retry,
     route,
+    throttle,
     timeout,
 )
 
@@ -19,9 +21,11 @@ __all__ = [
     "cache",
     "cascade",
     "fallback",
+    "hedge",
     "limit",
     "recorded",
     "retry",
     "route",
+    "throttle",
     "timeout",
 ]

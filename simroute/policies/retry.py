@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Literal
 
 from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.params import Doc, Period, Positive, Rate, Seconds, Share, Status
 from simroute.gauges.backoff import Backoff
 from simroute.gauges.retry_budget import RetryBudgetState
+from simroute.gauges.retry_tokens import FailureShare, RetryTokens
 
 QUOTA = "insufficient_quota"
 """A 429 that waiting does not help."""
@@ -16,12 +17,30 @@ QUOTA = "insufficient_quota"
 
 @dataclass(frozen=True)
 class RetryBudget:
-    """Retries may be a share of recent calls, and so many a second in any case. Source: Finagle's
-    RetryBudget."""
+    """Retries may be a share of recent calls, and so many a second in any case (Finagle's
+    RetryBudget); or of all calls, from a bucket of `tokens`. Either may be stopped while too much
+    fails."""
 
     share: Annotated[Share, Doc("retries by calls of the last `ttl`")] = 0.2
     reserve: Annotated[Rate, Doc("retries there are in any case")] = 10.0
     ttl: Annotated[Period, Doc("how long a call counts")] = 10.0
+    deposit: Annotated[
+        Literal["call", "success"],
+        Doc(
+            "what counts for `share`: each call, or each that succeeds, so that none is left when "
+            "all fail"
+        ),
+    ] = "call"
+    tokens: Annotated[
+        Positive | None,
+        Doc(
+            "a bucket of so many retries, full at first, that deposits fill by `share`; instead of "
+            "`reserve` and `ttl`"
+        ),
+    ] = None
+    max_failures: Annotated[
+        Share | None, Doc("no retry while more than this share of the sends of the last `ttl` fail")
+    ] = None
 
 
 @layer("retry")
@@ -72,18 +91,32 @@ class Retry:
     ] = None
 
     def __post_init__(self) -> None:
-        self._budget = (
-            RetryBudgetState(self.budget.share, self.budget.reserve, self.budget.ttl)
-            if self.budget is not None
-            else None
-        )
+        self._budget: RetryBudgetState | RetryTokens | None = None
+        self._failures: FailureShare | None = None
+        if (given := self.budget) is not None:
+            self._budget = (
+                RetryBudgetState(given.share, given.reserve, given.ttl)
+                if given.tokens is None
+                else RetryTokens(given.share, given.tokens)
+            )
+            if given.max_failures is not None:
+                self._failures = FailureShare(given.max_failures, given.ttl)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
-        if self._budget is not None:
-            self._budget.deposit(world.now())
-        outcome = await send(call)
-        if outcome.status == 200:
-            return outcome
+        if self.budget is None:
+            outcome = await send(call)
+            return (
+                outcome if outcome.status == 200 else await self._again(outcome, call, send, world)
+            )
+        self._deposit("call", world.now())
+        outcome = self._told(await send(call), world)
+        if outcome.status != 200:
+            outcome = await self._again(outcome, call, send, world)
+        if outcome.ok:
+            self._deposit("success", world.now())
+        return outcome
+
+    async def _again(self, outcome: Outcome, call: Call, send: Send, world: World) -> Outcome:
         pause = 0.0
         for attempt in range(1, 1 if call.once else self.attempts):
             if outcome.ok or outcome.by or outcome.status not in self.statuses:
@@ -100,11 +133,22 @@ class Retry:
                 "retried", call, target=call.target, status=outcome.status, wait=max(pause, asked)
             )
             await world.sleep(max(pause, asked))
-            outcome = await send(call)
+            outcome = self._told(await send(call), world)
         return outcome
+
+    def _told(self, outcome: Outcome, world: World) -> Outcome:
+        if self._failures is not None and not outcome.by:
+            self._failures.add(world.now(), not outcome.ok)
+        return outcome
+
+    def _deposit(self, what: str, now: float) -> None:
+        if self._budget is not None and self.budget is not None and self.budget.deposit == what:
+            self._budget.deposit(now)
 
     def _u(self, call: Call, world: World) -> float:
         return 0.0 if self.backoff.jitter == "none" else world.uniform("jitter", call)
 
     def _affords(self, now: float) -> bool:
+        if self._failures is not None and not self._failures.allows(now):
+            return False
         return self._budget is None or self._budget.withdraw(now)

@@ -16,6 +16,7 @@ from simroute.policies.budget import Budget
 from simroute.policies.cache import Cache
 from simroute.policies.cascade import Cascade
 from simroute.policies.fallback import Fallback
+from simroute.policies.hedge import Hedge
 from simroute.policies.limit import Limit
 from simroute.policies.retry import Backoff, Retry
 from simroute.policies.route import Route
@@ -146,6 +147,7 @@ PLAIN = Backoff(0.53, 2.0, 20.0, "none")
 LAYERS = {
     "fallback": Fallback(("a", "b")),
     "breaker": Breaker(failures=2, cooldown=4.1),
+    "hedge": Hedge(delay=0.613, attempts=3, targets=("b",), max_extra=None),
     "retry": Retry(attempts=3, backoff=PLAIN),
     "timeout": Timeout(2.7, 1.3),
     "route": Route(by="task", default="b"),
