@@ -45,7 +45,7 @@ class StatedTimes:
         if latency.shared:
             own, common = np.sqrt(1.0 - latency.shared), np.sqrt(latency.shared)
             for row, key in enumerate(("first", "token")):
-                of_prompt = self._asked.normals(block.question, block.first // BLOCK, "speed", key)
+                of_prompt = self._asked.normals(block.question, block.questions, "speed", key)
                 normal[row] = common * of_prompt + own * normal[row]
         if latency.correlation:
             rho = latency.correlation
