@@ -5,49 +5,8 @@ import json
 
 import pytest
 
+from raw_calls import BODY, GOOD, HEAD, ONCE, said, serving
 from simroute import sockets
-from simroute.live import Gateway
-from simroute.live.clients import Clients
-from simroute.live.server import Server
-from simroute.sockets import Listener
-from upstreams import HELLO, PLAIN, Upstream, deployments
-
-BODY = json.dumps(HELLO).encode()
-HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-GOOD = HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY
-
-
-def serving(test, most_body=10_000_000, policy=PLAIN, answer=None):
-    """Runs `test(port, upstream)` with a server in front of one upstream."""
-
-    async def main():
-        a = await Upstream(answer).start()
-        async with Gateway(policy, deployments(a=a)) as gateway:
-            server = Server(Clients({}), "mine", most_body)
-            server.serve(gateway)
-            listener = Listener(server.app())
-            port = await listener.start("127.0.0.1", 0)
-            try:
-                return await test(port, a)
-            finally:
-                await listener.close()
-
-    return asyncio.run(asyncio.wait_for(main(), 30))
-
-
-async def said(port, *parts, pause=0.02):
-    """All that comes back for these bytes, until the connection is closed."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(pause)
-        return await reader.read()
-    except ConnectionError:
-        return b""
-    finally:
-        writer.close()
 
 
 def status_and_error(raw):
@@ -76,9 +35,9 @@ def status_and_error(raw):
 def test_what_is_no_http_is_refused_in_openai_s_shape(raw, status):
     """And not quoted; nothing is sent, and the next caller is served."""
 
-    async def test(port, upstream):
+    async def test(port, upstream, gateway):
         answers = [await said(port, raw)]
-        answers.append(await said(port, GOOD.replace(b"Host", b"Connection: close\r\nHost")))
+        answers.append(await said(port, ONCE))
         return answers, len(upstream.bodies)
 
     (refused, good), asked = serving(test)
@@ -101,10 +60,10 @@ def test_headers_that_never_finish_end_the_connection(parts, monkeypatch):
     """After ten seconds, of which here are a fifth; others are served meanwhile."""
     monkeypatch.setattr(sockets, "SILENT_S", 0.2)
 
-    async def test(port, upstream):
+    async def test(port, upstream, gateway):
         slow = asyncio.ensure_future(said(port, *parts))
         await asyncio.sleep(0)
-        good = await said(port, GOOD.replace(b"Host", b"Connection: close\r\nHost"))
+        good = await said(port, ONCE)
         return await asyncio.wait_for(slow, 5), good[:12]
 
     assert serving(test) == (b"", b"HTTP/1.1 200")
@@ -115,7 +74,7 @@ def test_a_body_that_never_finishes_is_408(sent, monkeypatch):
     """After ten seconds, of which here are a fifth; nothing is sent."""
     monkeypatch.setattr("simroute.live.server.SLOW_S", 0.2)
 
-    async def test(port, upstream):
+    async def test(port, upstream, gateway):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(GOOD[: -len(BODY)] + sent)
         head = await reader.readuntil(b"\r\n\r\n")
@@ -129,7 +88,7 @@ def test_a_connection_too_many_is_closed_and_those_before_it_are_served(monkeypa
     """A thousand, of which here are two."""
     monkeypatch.setattr(sockets, "MOST_CONNECTIONS", 2)
 
-    async def test(port, upstream):
+    async def test(port, upstream, gateway):
         first = await asyncio.open_connection("127.0.0.1", port)
         second = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.sleep(0.05)
@@ -137,7 +96,7 @@ def test_a_connection_too_many_is_closed_and_those_before_it_are_served(monkeypa
         second[1].close()
         first[1].write(GOOD)
         answer = await first[0].readuntil(b"\r\n\r\n")
-        fourth = await said(port, GOOD.replace(b"Host", b"Connection: close\r\nHost"))
+        fourth = await said(port, ONCE)
         first[1].close()
         return third, answer[:12], fourth[:12]
 

@@ -23,13 +23,15 @@ import aiohttp
 import pytest
 
 from simroute.config import yaml_reader
-from upstreams import HELLO
 
 PHASE_S = float(os.environ.get("SIMROUTE_CHAOS_S", "10"))
 ANSWER_S, RATE = 0.1, 40.0
 """How long a healthy provider takes; requests a second."""
 CALL_USD, STREAM_USD = 105e-6, 75e-6
 """10 + 5 tokens at 3 and 15 USD a million; 10 + 3."""
+ASKED = {"messages": [{"role": "user", "content": "ten tokens" * 4}], "max_tokens": 5}
+"""As many tokens by the estimate as the provider bills, so that a reservation is the most that a
+call can cost."""
 UNRULY = Path(__file__).with_name("unruly.py")
 POLICY = {
     "fallback": {"targets": ["a", "b", "c"]},
@@ -152,7 +154,7 @@ async def ask(session, model, streamed, now):
     """One request, to its end. model: who is asked first, or the address of a provider."""
     begun, got, start = False, b"", now()
     path = f"{model if '://' in model else ''}/v1/chat/completions"
-    body = {**HELLO, "model": model, "stream": streamed, "max_tokens": 5}
+    body = {**ASKED, "model": model, "stream": streamed}
     try:
         async with session.post(path, json=body) as response:
             status, heads = response.status, response.headers
