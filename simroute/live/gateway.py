@@ -195,9 +195,9 @@ class Gateway:
 
     async def look(self) -> None:
         """Asks what budgets that are shared have spent."""
-        for layer in self.serving.layers.values():
-            if hasattr(layer, "look"):
-                await layer.look()
+        for name, layer in self.serving.layers.items():
+            if hasattr(layer, "count_in"):
+                await layer.look(self.serving.world.view(0, name))
 
     async def __aenter__(self) -> Gateway:
         if self.ledger is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Sequence
+from ssl import SSLError
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -129,9 +130,11 @@ def _name(url: str) -> str:
 def _why(error: BaseException) -> str:
     """What is wrong, in words of ours; redis-py wraps what the server said."""
     chain = [error]
-    while (deeper := chain[-1].__cause__) is not None:
+    while (deeper := chain[-1].__cause__ or chain[-1].__context__) is not None:
         chain.append(deeper)
     for each in chain:
+        if isinstance(each, SSLError):
+            return "shows no certificate that is trusted here (?ssl_ca_certs=FILE names others)"
         if isinstance(each, AuthenticationError):
             return "does not accept the user or password"
         if isinstance(each, ResponseError):

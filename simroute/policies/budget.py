@@ -101,8 +101,9 @@ class Budget:
         """Count in a meter that lasts, or that others share, instead of its own."""
         self._meter = self._shared = meter
 
-    async def look(self) -> None:
+    async def look(self, world: World) -> None:
         """Ask a shared meter what counts now."""
+        self._turn(world)
         if self._shared is not None:
             await self._shared.look()
 
@@ -115,9 +116,10 @@ class Budget:
         if self.usd is None:
             return await send(call)
         self._correct(world)
-        self._turn(world)
-        if self._shared is not None:
-            await self._shared.look()
+        if self._shared is None:
+            self._turn(world)
+        else:
+            await self.look(world)
         level = self._level(self.usd, world)
         stated = (
             not self.shift or call.request.feature in self.shift or call.request.task in self.shift

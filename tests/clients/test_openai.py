@@ -240,8 +240,10 @@ def test_a_fake_provider_answers_as_a_real_one():
     ("status", "name"),
     [(429, "RateLimitError"), (500, "InternalServerError"), (503, "InternalServerError")],
 )
-def test_an_outage_from_outside_is_the_sdk_s_exception(status, name):
-    """Tried three times, as the SDK does on its own."""
+def test_an_outage_from_outside_is_the_sdk_s_exception(status, name, monkeypatch):
+    """Tried three times, as the SDK does on its own, here without its waits."""
+    sleep = asyncio.sleep
+    monkeypatch.setattr("anyio.sleep", lambda seconds: sleep(0))
 
     async def test(made, tell):
         outage = {"deployment": "gpt-4o", "error_share": 1, "status": status, "for": "1h"}

@@ -201,6 +201,34 @@ def test_a_gateway_that_starts_again_goes_on_with_what_is_left(state):
     assert serve(state, 3) == ([200, 402, 402], 1)
 
 
+def test_before_its_first_call_a_gateway_tells_what_the_day_has_cost(state):
+    """And nothing of the day before, nor, at midnight, of a day that is over."""
+    times = [NOON]
+
+    async def main():
+        a = await Upstream().start()
+        told = []
+        for _ in range(2):
+            gateway = Gateway(
+                POLICY, deployments(a=a), state=state, clock=lambda: times[0], seed=len(told)
+            )
+            async with gateway:
+                budget = gateway.serving.layers["budget"]
+                await gateway.look()
+                told.append(budget.spent_usd)
+                await gateway.complete({**HELLO, "max_tokens": 5})
+                await gateway.look()
+                told.append(budget.spent_usd)
+        times[0] += 86_400
+        async with Gateway(POLICY, deployments(a=a), state=state, clock=lambda: times[0]) as new:
+            await new.look()
+            told.append(new.serving.layers["budget"].spent_usd)
+        return told
+
+    told = asyncio.run(asyncio.wait_for(main(), 30))
+    assert told == pytest.approx([0, CALL, CALL, 2 * CALL, 0])
+
+
 def test_a_window_that_rolls_forgets_step_by_step_and_never_early(state):
     """A call of each of 200 seconds: what the last 100 have spent, and at most a step more."""
 

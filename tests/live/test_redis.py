@@ -2,13 +2,18 @@
 
 import asyncio
 import json
+import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import traceback
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
+import yaml
 
 from live.conftest import RedisServer
 from simroute.errors import InputError
@@ -26,6 +31,14 @@ BODY = {**HELLO, "max_tokens": 5}
 CALL = 105e-6
 """USD of a call of 10 + 5 tokens at 3 and 15 USD a million."""
 SECRET = "s3cr%2Fet"
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """A second of rest, and of what was seen, is a fifth of one."""
+    redis_ledger = pytest.importorskip("simroute.live.redis_ledger", reason="no redis-py")
+    monkeypatch.setattr(redis_ledger, "REST_S", 0.2)
+    monkeypatch.setattr(redis_ledger.RedisLedger, "fresh_s", 0.2)
 
 
 def policy(at_limit, usd=3.5 * CALL):
@@ -80,7 +93,7 @@ def test_a_redis_that_hangs_delays_no_call_for_long_and_is_asked_again(
 
         async with gateway(at_limit, redis_server.url, a, events, usd=1.0) as made:
             got.append(await status(made))
-            await asyncio.sleep(1.1)  # what was seen of it is old
+            await asyncio.sleep(0.25)  # what was seen of it is old
             redis_server.process.send_signal(signal.SIGSTOP)
             ticking = asyncio.ensure_future(take_turns())
             try:
@@ -91,7 +104,7 @@ def test_a_redis_that_hangs_delays_no_call_for_long_and_is_asked_again(
                 redis_server.process.send_signal(signal.SIGCONT)
             assert made.ledger.fails
             assert failures >= 1
-            await asyncio.sleep(1.1)
+            await asyncio.sleep(0.25)
             got.append(await status(made))
             assert not made.ledger.fails
             ticking.cancel()
@@ -119,7 +132,7 @@ def test_answers_that_come_too_late_are_taken_for_no_others(redis_server):
                 await ledger.reserve("s", 10, 0, 5, None)
         finally:
             redis_server.process.send_signal(signal.SIGCONT)
-        await asyncio.sleep(1.1)
+        await asyncio.sleep(0.25)
         assert await ledger.look("s", 0) == 12
         assert await ledger.reserve("s", 10, 0, 100, 50) == (False, 12)
         await ledger.close()
@@ -149,7 +162,7 @@ def test_a_redis_that_is_killed_and_starts_again_is_found_again(tmp_path, redis_
             assert await asyncio.gather(*calls) == [200] * 20
             assert await status(made) == 402
             own.start()
-            await asyncio.sleep(1.1)
+            await asyncio.sleep(0.25)
             assert await status(made) == 200
             await asyncio.sleep(0.1)
             await made.look()
@@ -313,6 +326,70 @@ def test_who_may_not_write_is_told_at_the_start(tmp_path, redis_server):
         own.kill()
     assert "geheim" not in seen
     assert own.url in seen
+
+
+def test_serve_says_when_its_state_fails_and_when_it_is_back(tmp_path, redis_server):
+    """In a line, at /ready and in the log; the password is in none of them, nor anywhere else."""
+    port = free_port()
+    own = RedisServer(tmp_path, "--requirepass", "geheim", port=port)
+    (tmp_path / "policy.yaml").write_text(yaml.safe_dump(policy("reject", usd=1.0)))
+    seen = []
+
+    async def serve():
+        a = await Upstream().start()
+        (tmp_path / "deployments.yaml").write_text(yaml.safe_dump(deployments(a=a)))
+        there = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "simroute", "serve", "policy=policy.yaml"),
+            *("deployments=deployments.yaml", "--listen", "127.0.0.1:0", "--log", "log"),
+            cwd=tmp_path,
+            env={**os.environ, "SIMROUTE_STATE": f"redis://:geheim@127.0.0.1:{port}/0"},
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+        async def said(words):
+            while words not in (line := (await there.stderr.readline()).decode()):
+                assert line
+                seen.append(line)
+            seen.append(line)
+            return line
+
+        url = re.search(r"http://[\d.:]+", await said("serving"))[0]
+        statuses = []
+        async with aiohttp.ClientSession(url) as session:
+
+            async def ask():
+                async with session.post("/v1/chat/completions", json=BODY) as answer:
+                    statuses.append(answer.status)
+                for path in ("/ready", "/status", "/metrics", "/"):
+                    async with session.get(path) as answer:
+                        seen.append(await answer.text())
+
+            await ask()
+            own.kill()
+            await ask()
+            await said(f"state: redis://127.0.0.1:{port}/0 fails")
+            assert '"state_fails": true' in "".join(seen)
+            own.start()
+            await asyncio.sleep(1.1)
+            await ask()
+            await said("is there again")
+        there.terminate()
+        seen.append((await there.stderr.read()).decode())
+        return statuses, await there.wait()
+
+    try:
+        assert played(serve) == ([200, 402, 200], 0)
+    finally:
+        own.kill()
+    rows = "".join(file.read_text("latin-1") for file in (tmp_path / "log").iterdir())
+    assert "state_failed" in rows
+    assert "geheim" not in rows + "".join(seen)
+
+
+def free_port():
+    with socket.socket() as there:
+        there.bind(("127.0.0.1", 0))
+        return there.getsockname()[1]
 
 
 def test_without_redis_py_one_line_says_which_extra(monkeypatch):

@@ -151,14 +151,15 @@ class LiveWorld:
         self._seed, self._rows, self._events, self._judge = seed, rows, events, judge
         self._semantics, self._stops, self.takes = semantics, abandoned == "stops", takes
         self._entries = [
-            stack(layers, self.send, partial(self._view, replica))
+            stack(layers, self.send, partial(self.view, replica))
             for replica, layers in enumerate(stacks)
         ]
         self._background: list[asyncio.Task[Any]] = []
         self._pings = 0
         self._clock, self._began = clock, math.nan
 
-    def _view(self, replica: int, layer: str) -> View:
+    def view(self, replica: int, layer: str) -> View:
+        """The world as a layer sees it."""
         return View(self, layer, replica)
 
     # -- requests ----------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ class LiveWorld:
     def start(self) -> None:
         """Starts `background` of each layer that has it, once for each replica."""
         for replica, layers in enumerate(self.stacks):
-            for work in background_work(layers, self.send, partial(self._view, replica)):
+            for work in background_work(layers, self.send, partial(self.view, replica)):
                 self._background.append(asyncio.get_running_loop().create_task(work))
 
     def stop(self) -> None:
