@@ -68,11 +68,15 @@ def test_the_body_is_the_provider_s_own_bytes():
         (http(b"x", "429 Slow", "Retry-After: 7\r\n"), 429, "http 429"),
         (http(b"x", "529 Overloaded"), 529, "http 529"),
         (
-            http(b'{"error": {"code": "insufficient_quota"}}', "429 Quota"),
+            http(b'{"error": {"code": "insufficient_quota"}}', "429 Quota", "Retry-After: 7\r\n"),
             429,
             "insufficient_quota",
         ),
-        (http(b'{"error": "insufficient_quota"}', "429 Quota"), 429, "http 429"),
+        (
+            http(b'{"error": "insufficient_quota"}', "429 Quota", "Retry-After: 7\r\n"),
+            429,
+            "http 429",
+        ),
         (http(b'{"mine": 1}', "422 Unprocessable"), 422, "http 422"),
         (b"nonsense\r\n\r\n", 502, "malformed"),
         (http(b"\x1f\x8b", headers="Content-Encoding: gzip\r\n"), 502, "encoded"),
