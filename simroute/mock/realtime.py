@@ -215,7 +215,8 @@ class Exchange:
     def tokens(self) -> tuple[int, int, int]:
         """Input, output, and of the input those read from a cache, of the whole answer."""
         block, i = self.request.block, self.request.i
-        return block.input_tokens[i], block.output_tokens[i], block.cached_tokens[i]
+        output = self.attempt.upstream.whole_length(block.output_tokens[i])
+        return block.input_tokens[i], output, block.cached_tokens[i]
 
     @property
     def finish(self) -> str:

@@ -246,6 +246,81 @@ def test_a_stream_that_stalls_says_nothing_more():
     assert spoken(deployment("openai", stalled=0.99), ask)
 
 
+# -- failures that have a name ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("kind", ["refused", "reset"])
+def test_a_connection_that_breaks_ends_without_an_answer(kind, streamed):
+    """Whether at once or later; a stream may have begun."""
+    said = spoken(deployment("openai", errors=f"{{{kind}: 1.0}}"), once(stream=streamed))
+    assert not said.is_whole
+    assert said.status in ((None, 200) if streamed and kind == "reset" else (None,))
+
+
+def test_connections_that_may_break_are_used_once():
+    """Else a client that finds one broken asks again by itself, and is two calls."""
+    breaking = spoken(deployment("openai", errors="{reset: 0.001}"), once())
+    lasting = spoken(deployment("openai", errors="{500: 0.001}"), once())
+    assert breaking.headers["Connection"] == "close"
+    assert "Connection" not in lasting.headers
+
+
+def test_a_body_that_nobody_can_read_comes_under_200():
+    """HTML, and JSON that is cut off."""
+    kinds = set()
+    for said in spoken(deployment("openai", errors="{invalid_body: 1.0}"), twice()):
+        assert (said.status, said.is_whole) == (200, True)
+        kinds.add(said.headers["Content-Type"].partition(";")[0])
+        with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+            said.json  # noqa: B018
+    assert kinds == {"text/html", "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("said", "openai", "anthropic"),
+    [
+        ({"errors": "{content_filter: 1.0}"}, "content_filter", "refusal"),
+        ({"max_output_tokens": 1}, "length", "max_tokens"),
+        ({}, "stop", "end_turn"),
+    ],
+)
+def test_why_an_answer_ended_is_told_in_the_company_s_words(said, openai, anthropic):
+    """Whole and streamed, chat completions and Messages."""
+
+    async def ask(post, control):
+        path = "/a/v1/messages"
+        return (
+            await post(),
+            await post(stream=True),
+            await post(path),
+            await post(path, stream=True),
+        )
+
+    whole, stream, message, events = spoken(deployment("anthropic", **said), ask)
+    assert whole.json["choices"][0]["finish_reason"] == openai
+    assert [c["finish_reason"] for e in stream.events for c in e["choices"]][-1] == openai
+    assert message.json["stop_reason"] == anthropic
+    assert events.events[-2]["delta"]["stop_reason"] == anthropic
+    if openai == "length":
+        assert whole.json["usage"]["completion_tokens"] == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"errors": "{quota: 1.0}"}, 429, "insufficient_quota"),
+        ({"errors": "{context_length: 1.0}"}, 400, "context_length_exceeded"),
+        ({"max_input_tokens": 1}, 400, "context_length_exceeded"),
+    ],
+)
+def test_what_asking_again_does_not_change_has_a_code(said, status, code):
+    """And says nothing of when to come again."""
+    told = spoken(deployment("openai", **said), once())
+    assert (told.status, told.json["error"]["code"]) == (status, code)
+    assert "retry-after" not in told.headers
+
+
 # -- control ---------------------------------------------------------------------------------------
 
 
