@@ -9,13 +9,14 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import Any, NamedTuple
 
 import aiohttp
 import numpy as np
 
 from simroute.config.configuration import Configuration
+from simroute.config.fields import declared_fields
 from simroute.errors import InputError
 from simroute.experiment.run import build_world
 from simroute.ledger import OUTCOMES, Chunk
@@ -23,7 +24,7 @@ from simroute.live.answered import RequestRow
 from simroute.live.clients import Clients
 from simroute.live.gateway import Gateway
 from simroute.live.server import Server
-from simroute.mock.fast_loop import run_fast
+from simroute.mock.fast_loop import run_fast, run_still
 from simroute.mock.realtime import Providers
 from simroute.mock.running import deployment_entries
 from simroute.mock.server import MockServer
@@ -36,6 +37,9 @@ BATCHES = 10
 TICK_S = 1.0
 """Scenario's seconds between pieces of a fake provider's stream."""
 CHARACTERS_A_TOKEN = 4
+KEPT_ALIVE_S = 5.0
+"""Scenario's seconds for which a caller keeps a connection: half as long as the gateway does, so
+that he never asks on one that is just being closed."""
 
 
 class Played(NamedTuple):
@@ -111,34 +115,31 @@ def compressed(scenario: spec.Scenario, requests: int) -> spec.Scenario:
             "parity: requests come at their own moments through sockets; leave out "
             "workload.callers, patience and again"
         )
-    factor = requests / (scenario.workload.rate * scenario.horizon)
-    if factor >= 1:
-        factor = 1.0
-
-    def scaled(when: Any) -> Any:
-        return when * factor if isinstance(when, int | float) else when
-
-    outages = {
-        name: replace(outage, start=scaled(outage.start), end=scaled(outage.end))
-        for name, outage in scenario.outages.items()
-    }
-    deployments = {
-        name: replace(
-            deployment,
-            price_steps={
-                key: replace(step, at=scaled(step.at))
-                for key, step in deployment.price_steps.items()
-            },
+    gateway = scenario.gateway
+    if gateway.restart_every or gateway.flush_every or gateway.concurrency:
+        raise InputError(
+            "parity: the gateway on sockets neither restarts nor has room for so many only; leave "
+            "out gateway.restart_every, flush_every and concurrency"
         )
-        for name, deployment in scenario.deployments.items()
-    }
-    return replace(
-        scenario,
-        horizon=scenario.horizon * factor,
-        outages=outages,
-        deployments=deployments,
-        gateway=replace(scenario.gateway, replicas=1),
-    )
+    factor = min(1.0, requests / (scenario.workload.rate * scenario.horizon))
+    short: spec.Scenario = _scaled(scenario, factor)
+    return replace(short, horizon=scenario.horizon * factor, gateway=replace(gateway, replicas=1))
+
+
+def _scaled(value: Any, factor: float) -> Any:
+    """The same with all moments of the run that it states multiplied by a factor."""
+    if isinstance(value, dict):
+        return {key: _scaled(each, factor) for key, each in value.items()}
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    changed = {}
+    for declared in declared_fields(type(value)):
+        own = getattr(value, declared.name)
+        if isinstance(own, int | float) and declared.form.unit == "when":
+            changed[declared.name] = own * factor
+        elif isinstance(own, dict) or is_dataclass(own):
+            changed[declared.name] = _scaled(own, factor)
+    return replace(value, **changed)
 
 
 def without_idle(layers: dict[str, Any]) -> dict[str, Any]:
@@ -150,11 +151,20 @@ def without_idle(layers: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def compare_worlds(configuration: Configuration, policy: str, speed: float) -> list[Line]:
-    """Plays the same requests in both worlds. Raises InputError for a policy that cannot run
-    live."""
+def play_both(
+    configuration: Configuration, policy: str, speed: float | None
+) -> tuple[Played, Played]:
+    """Plays the same requests simulated and live. speed: the scenario's seconds in one of the
+    machine; None: the machine's own work takes no time. Raises InputError for a policy that cannot
+    run live."""
     simulated, requests = simulate(configuration, policy)
-    live = run_fast(_serve(configuration, policy, requests), speed)
+    serving = _serve(configuration, policy, requests)
+    return simulated, run_still(serving) if speed is None else run_fast(serving, speed)
+
+
+def compare_worlds(configuration: Configuration, policy: str, speed: float | None) -> list[Line]:
+    """The figures of `play_both`."""
+    simulated, live = play_both(configuration, policy, speed)
     count = len(simulated.ok)
     edges = np.linspace(0, count, BATCHES + 1).astype(int)
     parts = [slice(a, b) for a, b in itertools.pairwise(edges)]
@@ -212,23 +222,28 @@ async def _serve(configuration: Configuration, policy: str, blocks: Sequence[Any
         if event == "opened":
             opened.append(None)
 
+    loop = asyncio.get_running_loop()
+    began, epoch = loop.time(), providers.world.weather.calendar[0]
     gateway = Gateway(
         configuration.policies[policy],
         entries,
         requests=lambda row: rows.__setitem__(int(row.request.session), row),
         events=count_opened,
+        clock=lambda: epoch + loop.time() - began,
+        chance=providers.uniform,
         abandoned=configuration.scenario.abandoned,
     )
     server = Server(Clients({}), policy)
     server.serve(gateway)
     front = Listener(server.app())
     port = await front.start("127.0.0.1", 0)
-    connector, patience = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(total=None)
     session = aiohttp.ClientSession(
-        f"http://127.0.0.1:{port}", connector=connector, timeout=patience
+        f"http://127.0.0.1:{port}",
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_ALIVE_S),
+        timeout=aiohttp.ClientTimeout(total=None),
     )
     async with gateway, session:
-        began = asyncio.get_running_loop().time()
+        began = loop.time()
         calls = [
             asyncio.create_task(_call(session, began, body, arrival))
             for block in blocks
@@ -237,6 +252,11 @@ async def _serve(configuration: Configuration, policy: str, blocks: Sequence[Any
         await asyncio.gather(*calls)
     await front.close()
     await mock.close()
+    if len(rows) < len(calls):
+        raise InputError(
+            f"parity: {len(calls) - len(rows)} of {len(calls)} requests did not reach the gateway; "
+            f"the machine is too busy for this --speed"
+        )
     return _played([rows[number] for number in sorted(rows)], len(opened))
 
 
@@ -251,9 +271,9 @@ def _bodies(scenario: spec.Scenario, providers: Providers, block: Any) -> Any:
             "task": weather.tasks[lists.task[i]],
             "feature": weather.features[lists.feature[i]],
         }
-        content = "x" * (CHARACTERS_A_TOKEN * lists.input_tokens[i])
+        content = f"{lists.wording[i]} ".ljust(CHARACTERS_A_TOKEN * lists.input_tokens[i], "x")
         body = {
-            "messages": [{"role": "user", "content": f"{lists.wording[i]} {content}"}],
+            "messages": [{"role": "user", "content": content}],
             "max_tokens": scenario.workload.max_output_tokens,
             "temperature": 0,
             "user": weather.users[lists.user[i]],

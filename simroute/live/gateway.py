@@ -72,12 +72,13 @@ class Gateway:
     async function of (call, outcome) that accepts an answer or not, for cascades. transport: what
     sends instead of HTTP, an object with `async send(call) -> Outcome`. embedder: an async function
     of a list of texts that returns a vector for each, for semantic caches; embedder_price: USD for
-    a million tokens of them. rows, requests, events:
-    called with each attempt, each request, and each event of a layer. clock: seconds since 1970,
-    for budgets that follow a calendar. state: a file (SQLite) or redis://HOST:PORT/DB in which
-    budgets count, so that they outlive the gateway and are shared with others. abandoned: "stops"
-    if providers bill nothing more once a call is given up. Raises InputError with every mistake of
-    policy and deployments; on entering, where the state cannot be used.
+    a million tokens of them. rows, requests, events: called with each attempt, each request, and
+    each event of a layer. clock: seconds since 1970, for budgets that follow a calendar. chance:
+    what draws for layers, in [0, 1), by layer, name and call. state: a file (SQLite) or
+    redis://HOST:PORT/DB in which budgets count, so that they outlive the gateway and are shared
+    with others. abandoned: "stops" if providers bill nothing more once a call is given up. Raises
+    InputError with every mistake of policy and deployments; on entering, where the state cannot be
+    used.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Gateway:
         events: Callable[..., None] | None = None,
         clock: Callable[[], float] = time.time,
         state: str | Path | None = None,
+        chance: Callable[[str, str, Call], float] | None = None,
         abandoned: str = "runs_on",
     ) -> None:
         self.ledger = None if state is None else open_ledger(state)
@@ -107,6 +109,7 @@ class Gateway:
             "rows": rows,
             "events": events,
             "clock": clock,
+            "chance": chance,
             "abandoned": abandoned,
         }
         self._ids = count()

@@ -78,11 +78,20 @@ class Providers:
         request.streamed = streamed
         return Exchange(self, request, target)
 
+    def uniform(self, layer: str, stream: str, call: Call) -> float:
+        """What a layer draws in the simulation for the request of the scenario that a call's
+        session names."""
+        request = self._named_request(int(call.request.session))
+        return self.world.senses.uniform(layer, stream, Call(request))
+
     def _request(self, target: str, number: int | None) -> SimRequest:
         if number is None:
             number = self._sent[target]
             self._sent[target] += 1
             return self._new(number)
+        return self._named_request(number)
+
+    def _named_request(self, number: int) -> SimRequest:
         if number not in self._named:
             self._named[number] = self._new(number)
             if len(self._named) > MOST_NAMED:

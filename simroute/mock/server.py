@@ -132,6 +132,8 @@ class MockServer:
                     await response.write(events.words(made - given))
                     given = made
             final = ended.result()
+            if (made := exchange.produced) > given and final.status != 200:
+                await response.write(events.words(made - given))  # what there is when it is cut
         finally:
             ended.cancel()
         self._counts[exchange.target][str(final.status)] += 1

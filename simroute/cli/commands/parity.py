@@ -21,10 +21,15 @@ from simroute.cli.words import parse_words, raise_all
     show_default=True,
     help="Seconds of the scenario in a second.",
 )
+@click.option(
+    "--still",
+    is_flag=True,
+    help="The machine's own work takes no time, however busy it is; instead of --speed.",
+)
 @click.option("--seed", type=SEED, default=1, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="The figures as JSON, and nothing else.")
 def parity_command(
-    words: tuple[str, ...], requests: int, speed: float, seed: int, as_json: bool
+    words: tuple[str, ...], requests: int, speed: float, still: bool, seed: int, as_json: bool
 ) -> int:
     """Send a scenario's requests through the simulator, and through fake providers and the gateway
     on sockets; exit 1 where they differ by more than a stated margin.
@@ -49,7 +54,7 @@ def parity_command(
     results: dict[str, Any] = {}
     agrees = True
     for policy in configuration.policies:
-        lines = compare_worlds(configuration, policy, speed)
+        lines = compare_worlds(configuration, policy, None if still else speed)
         agrees = agrees and all(line.agrees for line in lines)
         results[policy] = [
             {**line._asdict(), "difference": line.difference, "agrees": line.agrees}

@@ -111,11 +111,12 @@ class Exchange:
         answer = read_whole(await read_body(response), self._request.input_tokens)
         return self._answered(answer.usage, answer)
 
-    def _answered(self, usage: Usage, answer: Any) -> Outcome:
+    def _answered(self, usage: Usage, answer: Any, status: int = 200, error: str = "") -> Outcome:
         nano = self._pool.endpoint.bill(usage.input, usage.output, usage.cached)
         return Outcome(
-            200,
+            status,
             self._target,
+            error,
             usd=nano / 1e9,
             input_tokens=usage.input,
             output_tokens=usage.output,
@@ -140,10 +141,11 @@ class Exchange:
                 stream.reached = reached_limit(cut)
                 raise
             except Exception:  # it broke off, or says what no answer says
-                return self._failed(502, "truncated")
+                return self._broken_off(stream)
             if not stream.facts.is_finished:
-                return self._failed(502, "truncated")
-            return self._answered(stream.facts.usage(self._request.input_tokens), stream)
+                return self._broken_off(stream)
+            stream.usage = stream.facts.usage(self._request.input_tokens)
+            return self._answered(stream.usage, stream)
 
         def end(_: Outcome) -> None:
             stream.end()
@@ -152,6 +154,11 @@ class Exchange:
         rest = HeardRest(read_on, lambda: reading.heard)
         rest.then(end)
         return Outcome(200, self._target, answer=stream, rest=rest)
+
+    def _broken_off(self, stream: Stream) -> Outcome:
+        """What has come is billed: the provider has made it."""
+        stream.usage = stream.facts.usage(self._request.input_tokens)
+        return self._answered(stream.usage, stream, 502, "truncated")
 
 
 class Reading:

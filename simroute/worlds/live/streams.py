@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from simroute.core import Outcome, Rest
 from simroute.worlds.live import kernel
-from simroute.worlds.live.answers import StreamFacts
+from simroute.worlds.live.answers import StreamFacts, Usage
 from simroute.worlds.live.sse import Events
 
 MOST_WAITING = 64 * 1024
@@ -33,13 +33,14 @@ class HeardRest(Rest):
 class Stream:
     """The bytes of a streamed answer, event by event. One reads, by `async for`; one writes.
 
-    facts: what they say. kept: all of them, for a cache; None where they are too many, or nobody
-    will want them. reached: the limit of time at which it was given
-    up.
+    facts: what they say. usage: of all, once it has ended. kept: all of them, for a cache; None
+    where they are too many, or nobody will want them. reached: the limit of time at which it was
+    given up.
     """
 
     def __init__(self, facts: StreamFacts, keep: bool) -> None:
         self.facts = facts
+        self.usage: Usage | None = None
         self.reached: str | None = None
         self.kept: list[bytes] | None = [] if keep else None
         self._kept_size = 0

@@ -128,7 +128,8 @@ class LiveWorld:
     answer. judge: grades answers, for a cascade. semantics: finds similar questions, for a semantic
     cache. clock: seconds since 1970, for budgets that follow a calendar. abandoned: "stops" if
     providers stop when a call is given up, "runs_on" if they may go on and bill all of it.
-    takes: what a time of a model's is worth here.
+    chance: what draws for layers, by layer, name and call, instead of the seed. takes: what a time
+    of a model's is worth here.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class LiveWorld:
         judge: JudgeFunction | None = None,
         semantics: Semantics | None = None,
         clock: Callable[[], float] | None = None,
+        chance: Callable[[str, str, Call], float] | None = None,
         abandoned: str = "runs_on",
         takes: Callable[[float], Awaitable[None]] = _at_once,
     ) -> None:
@@ -156,7 +158,7 @@ class LiveWorld:
         ]
         self._background: list[asyncio.Task[Any]] = []
         self._pings = 0
-        self._clock, self._began = clock, math.nan
+        self._clock, self._began, self._chance = clock, math.nan, chance
 
     def view(self, replica: int, layer: str) -> View:
         """The world as a layer sees it."""
@@ -289,6 +291,8 @@ class LiveWorld:
         return self._began + begin, self._began + end
 
     def uniform(self, layer: str, stream: str, call: Call) -> float:
+        if self._chance is not None:
+            return self._chance(layer, stream, call)
         request: Any = call.request
         k = request.asked[layer, stream] = request.asked.get((layer, stream), 0) + 1
         digest = hashlib.blake2b(
