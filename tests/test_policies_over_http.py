@@ -15,7 +15,7 @@ from simroute.errors import InputError
 from simroute.ledger import Ledger
 from simroute.live import Gateway
 from simroute.live.clients import Clients
-from simroute.live.gateway import read_layers
+from simroute.live.files import read_layers
 from simroute.live.server import Server
 from simroute.mock.fast_loop import run_fast, run_still
 from simroute.models import spec

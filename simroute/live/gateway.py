@@ -357,7 +357,7 @@ class Opened:
         """The answer as it comes; `outcome` afterwards says how it ended."""
         given = self.outcome.answer
         if self._rest is not None and isinstance(given, Stream):
-            final = asyncio.ensure_future(_await(self._rest))
+            final = asyncio.ensure_future(self._rest)
             try:
                 async for piece in given:
                     yield Chunk(piece)
@@ -396,7 +396,3 @@ class Opened:
     def answer(self) -> Answer:
         """The answer, complete."""
         return self.head._replace(body=body_of(self.outcome.answer))
-
-
-async def _await(rest: Rest) -> Outcome:
-    return await rest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-WORD = "fake"
+WORD = "tok "
 """A token, of as many characters as one is taken to have where nobody tells how many there are."""
 ANTHROPIC_REASONS = {"stop": "end_turn", "length": "max_tokens", "content_filter": "refusal"}
 """Why an answer ended, in OpenAI's words and in Anthropic's."""
