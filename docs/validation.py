@@ -25,7 +25,7 @@ from simroute.fitting.arrivals import fit_arrivals
 from simroute.fitting.latency import LatencyFit, fit_latency
 from simroute.fitting.sample import Calls, read_sample
 from simroute.models import spec
-from simroute.models.faults import draw_outages
+from simroute.models.outage_draws import draw_outages
 from simroute.models.random import Streams
 from simroute.traces import read
 from simroute.traces.analysis.prefixes import shared_prefix_share

@@ -21,9 +21,10 @@ from simroute.errors import nearest
 from simroute.models import burstiness, error_spells, spec
 from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.drift import check_drift
-from simroute.models.faults import affected_deployments, check_outages, resolve_time
+from simroute.models.faults import affected_deployments, resolve_time
 from simroute.models.lengths import quantile_table
 from simroute.models.limits import has_rates
+from simroute.models.outage_draws import check_outages
 from simroute.models.pauses import check_pause
 from simroute.models.prices import resolve_prices
 from simroute.models.quality_course import quality_course
@@ -84,6 +85,7 @@ def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) 
         key = ("outages", name)
         _check_scope(check, key, outage)
         _check_times(check, key, outage)
+        _check_schedule(check, key, outage)
         spells = partial(check_outages, outage, scenario.horizon)
         check.attempt(key, spells, (*key, "mean_between"), ("horizon",))
     return check.problems
@@ -322,11 +324,13 @@ def _check_scope(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> No
 def _check_times(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
     horizon = check.scenario.horizon
     scheduled = outage.start is not None
-    if scheduled != (outage.end is not None) or scheduled == (outage.mean_between is not None):
+    ways = (outage.start, outage.mean_between, outage.after_requests)
+    if scheduled != (outage.end is not None) or sum(way is not None for way in ways) != 1:
         check.refuse(
             key,
-            "give start and end for a scheduled outage, or mean_between for random ones",
-            *((*key, name) for name in ("start", "end", "mean_between")),
+            "give start and end for a scheduled outage, or mean_between for random ones "
+            "(or after_requests)",
+            *((*key, name) for name in ("start", "end", "mean_between", "after_requests")),
         )
     elif outage.start is not None and outage.end is not None:
         start, end = resolve_time(outage.start, horizon), resolve_time(outage.end, horizon)
@@ -339,6 +343,34 @@ def _check_times(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> No
                 f"start: 30% fit any horizon"
             )
             check.refuse((*key, "start"), text, ("horizon",))
+
+
+def _check_schedule(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
+    """Keys of random outages, and of those that count requests."""
+    load, is_random = check.scenario.workload, outage.mean_between is not None
+    starts = outage.starts
+    for part, weights, count in (("hours", starts.hours, 24), ("days", starts.days, 7)):
+        if weights and (len(weights) != count or not any(weights)):
+            check.refuse((*key, "starts", part), f"expected {count} weights, not all zero")
+    marks = {
+        ("stationary",): outage.stationary,
+        ("starts",): starts != spec.Starts(),
+        ("depth", "full"): outage.depth.full not in (0, 1),
+        ("also_share",): bool(outage.also) and outage.also_share < 1,
+    }
+    for path, is_set in marks.items():
+        if is_set and not is_random:
+            text = "is of random outages: give mean_between, or leave it out"
+            check.refuse((*key, *path), text, (*key, "mean_between"))
+    if starts != spec.Starts() and load.trace is not None:
+        text = "a trace has hours of its own, which are not known here: give start and end instead"
+        check.refuse((*key, "starts"), text, ("workload", "trace"))
+    if outage.after_requests is not None and load.callers.count:
+        text = (
+            "cannot be told before the run, since workload.callers ask when they have been "
+            "answered: give start, or mean_between"
+        )
+        check.refuse((*key, "after_requests"), text, ("workload", "callers"))
 
 
 def readable_names(scenario: spec.Scenario, unread: Unread) -> dict[str, KnownNames]:

@@ -133,7 +133,13 @@ TOGETHER: dict[type, list[Schema]] = {
     spec.Deployment: [{"properties": {"price_date": {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}}}],
     spec.Outage: [
         {"oneOf": [_not_null(key) for key in ("provider", "deployment", "domain")]},
-        {"oneOf": [_not_null("start", "end"), _not_null("mean_between")]},
+        {
+            "oneOf": [
+                _not_null("start", "end"),
+                _not_null("mean_between"),
+                _not_null("after_requests"),
+            ]
+        },
     ],
 }
 """What no declaration of a single key can say; `config.checks` checks it, and more."""

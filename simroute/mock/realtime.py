@@ -166,8 +166,9 @@ class Providers:
 
     def _change_weather(self) -> None:
         self.breaking = self._breaking()
-        known = {**self.scenario.outages, **self._outages}
-        windows = [*self.world.weather.windows, *self._windows]
+        weather = self.world.weather
+        known = {**weather.outages, **self._outages}
+        windows = [*weather.spells, *self._windows]
         for model in self.world.models:
             name = model.target.name
             fair = model.timeline

@@ -8,8 +8,7 @@ share of a horizon's arrivals that are expected while it lasts. When faults come
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import combinations
@@ -19,7 +18,10 @@ import numpy as np
 
 from simroute.models import spec
 from simroute.models.error_spells import draw_error_steps
-from simroute.models.faults import affected_deployments, draw_outages, resolve_time
+from simroute.models.faults import affected_deployments, resolve_time
+from simroute.models.outage_depth import draw_marks
+from simroute.models.outage_draws import draw_outages
+from simroute.models.outage_process import OutageProcess, mean_cycle
 from simroute.models.random import Streams
 
 OFTEN = 200
@@ -55,12 +57,18 @@ class Episodes(NamedTuple):
 @dataclass(frozen=True)
 class FaultProcess:
     """Something that comes and goes at random over `targets`: an outage, or the bad spells of a
-    deployment."""
+    deployment. share: of the outage's spells that are of this kind (full, or reaching others).
+
+    Kinds of one outage never come together; that they are taken for independent makes a difference
+    in the chance of two at once alone.
+    """
 
     name: str
     targets: tuple[str, ...]
     outage: spec.Outage | None = None
     clustered: spec.Clustered | None = None
+    share: float = 1.0
+    load: spec.Workload | None = None
 
     def law(self, horizon: float, edges: np.ndarray) -> ProcessLaw:
         if self.clustered is not None:  # stationary, exponential
@@ -70,7 +78,10 @@ class FaultProcess:
                 2 * self.clustered.spell,
             )
         assert self.outage is not None
-        return _renewal(self.outage, horizon, tuple(edges.tolist()))
+        assert self.load is not None
+        clock = self.load.profile.starts
+        law = _renewal(self.outage, horizon, tuple(edges.tolist()), clock)
+        return law if self.share == 1 else law._replace(presence=law.presence * self.share)
 
 
 @dataclass(frozen=True)
@@ -179,11 +190,13 @@ class Exposures:
                 [*self._scheduled, *(process.name for process in self._random)]
             )
         }
-        turns = [
-            (window.start, window.end, bits[window.name])
-            for window in draw_outages(scenario, streams, horizon)
-            if window.name in bits
-        ]
+        turns, numbers = [], dict.fromkeys(scenario.outages, 0)
+        for window in draw_outages(scenario, streams, horizon):
+            number = numbers[window.name]
+            numbers[window.name] += 1
+            kind = _kind(window.name, scenario.outages[window.name], streams, number)
+            if kind in bits:
+                turns.append((window.start, window.end, bits[kind]))
         for process in self._random:
             if process.clustered is not None:
                 turns += [
@@ -218,12 +231,14 @@ def rare_faults(scenario: spec.Scenario) -> list[FaultProcess]:
     for name, outage in scenario.outages.items():
         targets = affected_deployments(outage, scenario.deployments)
         harmless = outage.slow_down == 1 and not (
-            outage.error_share or outage.hang_share or outage.stall_share
+            outage.error_share or outage.hang_share or outage.stall_share or outage.depth.full
         )
         if outage.start is None and outage.mean_between is not None and targets and not harmless:
-            cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
-            if scenario.horizon / cycle < OFTEN:
-                faults.append(FaultProcess(name, targets, outage=outage))
+            faults += [
+                fault
+                for fault in _kinds(name, outage, scenario)
+                if scenario.horizon * fault.share / mean_cycle(outage) < OFTEN
+            ]
     for name, deployment in scenario.deployments.items():
         bad = deployment.clustered
         if (
@@ -234,6 +249,39 @@ def rare_faults(scenario: spec.Scenario) -> list[FaultProcess]:
         ):
             faults.append(FaultProcess(f"clustered errors of {name}", (name,), clustered=bad))
     return faults
+
+
+def _kinds(name: str, outage: spec.Outage, scenario: spec.Scenario) -> Iterator[FaultProcess]:
+    """The outage, or where some are full or reach other companies, each kind by itself: what a rare
+    kind does is not known from having met the common one."""
+    full, also = outage.depth.full, outage.also_share if outage.also else 0.0
+    for is_full, share in ((False, 1 - full), (True, full)):
+        for reaches, part in ((False, 1 - also), (True, also)):
+            if share * part > 0:
+                targets = affected_deployments(outage, scenario.deployments, also=reaches)
+                yield FaultProcess(
+                    _named(name, is_full and full < 1, reaches and also < 1),
+                    targets,
+                    outage=outage,
+                    share=share * part,
+                    load=scenario.workload,
+                )
+
+
+def _kind(name: str, outage: spec.Outage, streams: Streams, number: int) -> str:
+    """Of the `number`-th outage of a name, the process that it belongs to."""
+    if outage.start is not None or not (outage.depth.full or outage.also):
+        return name
+    marks = draw_marks(name, outage, streams, number)
+    return _named(
+        name,
+        marks.full and outage.depth.full < 1,
+        bool(outage.also) and marks.also and outage.also_share < 1,
+    )
+
+
+def _named(name: str, full: bool, also: bool) -> str:
+    return f"{name}{' in full' if full else ''}{' with others' if also else ''}"
 
 
 def _bad(name: str, scenario: spec.Scenario, streams: Streams) -> list[tuple[float, float]]:
@@ -249,35 +297,42 @@ def _bad(name: str, scenario: spec.Scenario, streams: Streams) -> list[tuple[flo
 
 
 @cache
-def _renewal(outage: spec.Outage, horizon: float, edges: tuple[float, ...]) -> ProcessLaw:
+def _renewal(
+    outage: spec.Outage, horizon: float, edges: tuple[float, ...], clock: float | str = 0.0
+) -> ProcessLaw:
     """By drawing the process alone, from streams of its own that no replication has: the same law
     for every seed."""
-    assert outage.mean_between is not None
-    cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
-    runs = int(np.clip(DRAWN / (1 + horizon / cycle), 10_000, 500_000))
-    scale, source = (
-        outage.mean_between / math.gamma(1 + 1 / outage.shape),
-        Streams(0, -1).block("law", "outage", block=0),
-    )
+    process = OutageProcess(outage, spec.Workload(profile=spec.Profile(starts=clock)))
+    runs = int(np.clip(DRAWN / (1 + horizon / mean_cycle(outage)), 10_000, 500_000))
+    source = Streams(0, -1).block("law", "outage", block=0)
     grid = np.array(edges)
     # of spells that began, and ended, in each cell: how many, and when on the whole
     sums = np.zeros((2, len(grid)))
     totals = np.zeros(3)
-    at = np.zeros(runs)
-    while len(at):
-        start = at + scale * np.power(source.standard_exponential(len(at)), 1 / outage.shape)
-        start = start[start < horizon]
-        end = np.minimum(
-            start
-            + outage.repair * np.exp(outage.repair_sigma * source.standard_normal(len(start))),
-            horizon,
-        )
-        for sign, turn in ((1, start), (-1, end)):
+
+    def count(start: np.ndarray, lasts: np.ndarray) -> np.ndarray:
+        """Counts spells; returns the ends of those that others follow."""
+        end = np.minimum(start + lasts, horizon)
+        begins, ends = np.maximum(start, 0.0), np.maximum(end, 0.0)
+        for sign, turn in ((1, begins), (-1, ends)):
             cell = np.clip(np.searchsorted(grid, turn, side="right"), 0, len(grid) - 1)
             sums[0] += sign * np.bincount(cell, minlength=len(grid))
             sums[1] += sign * np.bincount(cell, turn, len(grid))
-        totals += len(start), float((end - start).sum()), float(((end - start) ** 2).sum())
-        at = end[end < horizon]
+        length = (ends - begins)[end > 0]
+        totals[:] += len(length), float(length.sum()), float((length**2).sum())
+        return np.asarray(end[end < horizon])
+
+    at = np.full(runs, process.begins_at)
+    if outage.stationary:
+        down, left = process.first(source, runs)
+        met = count(at[down], left[down])
+        start = process.starts(at[~down], left[~down])
+        start = start[start < horizon]
+        at = np.concatenate([met, count(start, process.durations(source, len(start)))])
+    while len(at):
+        start = process.starts(at, process.fair_times(source, len(at)))
+        start = start[start < horizon]
+        at = count(start, process.durations(source, len(start)))
     began, moments = np.cumsum(sums, axis=1)
     lasted = grid * began - moments  # seconds under an outage until each edge, of all runs
     return ProcessLaw(

@@ -14,7 +14,6 @@ import numpy as np
 from simroute.models import spec
 from simroute.models.drift import DriftSteps
 from simroute.models.error_kinds import Failure, helps_again
-from simroute.models.random import Streams
 
 ErrorSteps = list[tuple[float, dict[Failure, float]]]
 """(from which second on, failure -> share of calls that fail so in fair weather), in order."""
@@ -58,7 +57,7 @@ class Conditions:
         self, errors: dict[Failure, float], outages: dict[str, spec.Outage], stalled: float = 0.0
     ) -> None:
         here = outages.values()
-        self.outages = tuple(outages)
+        self.outages = tuple(name.partition("\0")[0] for name in outages)  # of parts, the whole
         self.slow_down = math.prod(outage.slow_down for outage in here)
         self.error_share = 1.0 - math.prod(1.0 - outage.error_share for outage in here)
         self.hang_share = 1.0 - math.prod(1.0 - outage.hang_share for outage in here)
@@ -112,14 +111,17 @@ class Timeline:
         errors, stalled, step = deployment.errors, deployment.stalled, -1
         self._edges, self._states = [0.0], [Conditions(errors, {}, stalled)]
         known: dict[tuple[int, tuple[str, ...]], Conditions] = {(step, ()): self._states[0]}
-        here: set[str] = set()
+        here: dict[str, int] = {}
+        order = {name: place for place, name in enumerate(outages)}
         for when, begins, outage in sorted(turns):
             if outage:
-                (here.add if begins else here.discard)(outage)
+                here[outage] = here.get(outage, 0) + (1 if begins else -1)
+                if not here[outage]:
+                    del here[outage]
             elif steps:
                 # equal ones share their conditions
                 errors, step = steps[begins][1], id(steps[begins][1])
-            names = tuple(name for name in outages if name in here)
+            names = tuple(sorted(here, key=order.__getitem__))
             if (step, names) not in known:
                 here_now = {name: outages[name] for name in names}
                 known[step, names] = Conditions(errors, here_now, stalled)
@@ -172,74 +174,17 @@ def resolve_time(when: float | str, horizon: float) -> float:
 
 
 def affected_deployments(
-    outage: spec.Outage, deployments: dict[str, spec.Deployment]
+    outage: spec.Outage, deployments: dict[str, spec.Deployment], also: bool = False
 ) -> tuple[str, ...]:
-    """Names of the deployments under an outage's scope."""
+    """Names of the deployments under an outage's scope; `also`: and of those that it reaches at
+    times."""
     return tuple(
         name
         for name, d in deployments.items()
-        if (outage.deployment in (None, name))
-        and (outage.provider in (None, d.provider))
-        and (outage.domain in (None, d.domain))
-    )
-
-
-def draw_outages(scenario: spec.Scenario, streams: Streams, horizon: float) -> list[OutageWindow]:
-    """All outages that begin before the horizon, by start."""
-    windows = []
-    for name, outage in scenario.outages.items():
-        targets = affected_deployments(outage, scenario.deployments)
-        if outage.start is not None and outage.end is not None:
-            windows.append(
-                OutageWindow(
-                    name,
-                    resolve_time(outage.start, horizon),
-                    resolve_time(outage.end, horizon),
-                    targets,
-                )
-            )
-        else:
-            windows += [
-                OutageWindow(name, start, end, targets)
-                for start, end in _renewal(name, outage, streams, horizon)
-            ]
-    return sorted(windows, key=lambda window: window.start)
-
-
-def check_outages(outage: spec.Outage, horizon: float) -> None:
-    """Raises ValueError when a random outage would come too often within the horizon to be kept."""
-    if outage.mean_between is not None:
-        cycle = outage.mean_between + outage.repair * math.exp(outage.repair_sigma**2 / 2)
-        if horizon / cycle > MOST_SPELLS:
-            raise ValueError(
-                f"mean_between and repair make about {horizon / cycle:,.0f} outages; at most "
-                f"{MOST_SPELLS:,} are kept"
-            )
-
-
-def _renewal(
-    name: str, outage: spec.Outage, streams: Streams, horizon: float
-) -> list[tuple[float, float]]:
-    """Fair times (Weibull with the stated mean; shape 1 is exponential) and repairs (lognormal) by
-    turns, from fair weather at t = 0."""
-    if outage.mean_between is None:
-        raise ValueError(
-            f"outages.{name}: give start and end for a scheduled outage, or mean_between for "
-            f"random ones"
+        if (also and d.provider in outage.also)
+        or (
+            (outage.deployment in (None, name))
+            and (outage.provider in (None, d.provider))
+            and (outage.domain in (None, d.domain))
         )
-    check_outages(outage, horizon)
-    scale = outage.mean_between / math.gamma(1 + 1 / outage.shape)
-    spells: list[tuple[float, float]] = []
-    t, block = 0.0, 0
-    while t < horizon:
-        source = streams.block("outage", name, block=block)
-        fair = scale * np.power(source.standard_exponential(256), 1 / outage.shape)
-        repair = outage.repair * np.exp(outage.repair_sigma * source.standard_normal(256))
-        for up, down in zip(fair.tolist(), repair.tolist(), strict=True):
-            start = t + up
-            t = start + down
-            if start >= horizon:
-                return spells
-            spells.append((start, t))
-        block += 1
-    return spells
+    )

@@ -16,9 +16,11 @@ from simroute.models.deployment import Answers, DeploymentModel
 from simroute.models.drift import DriftSteps
 from simroute.models.empirical import EmpiricalDeployment
 from simroute.models.error_spells import draw_error_steps
-from simroute.models.faults import Timeline, draw_outages
+from simroute.models.faults import Timeline
 from simroute.models.latency import ServiceTimes, StatedTimes
 from simroute.models.limits import Grant
+from simroute.models.outage_depth import deepen
+from simroute.models.outage_draws import draw_outages
 from simroute.models.playback import Partition
 from simroute.models.prices import resolve_prices
 from simroute.models.quality import AnswerCopula, Kinship, MeasuredAnswers, accuracy
@@ -37,8 +39,9 @@ class Weather:
     """What a simulated world is given.
 
     inputs: the contents of the workload's files. part: of a trace, the only part that is played.
-    tasks, users, features, teams: names by code. routes: by code, the deployments to which a log
-    says that requests were sent; fallback_chains: the same, with what mostly followed.
+    windows: the outages; spells, outages: the same in parts in which what holds is constant, and
+    what each is. tasks, users, features, teams: names by code. routes: by code, the deployments to
+    which a log says that requests were sent; fallback_chains: the same, with what mostly followed.
     """
 
     def __init__(
@@ -67,7 +70,11 @@ class Weather:
         self.fallback_chains = (
             [] if trace is None else self._own_names(trace.targets, trace.fallback_chains)
         )
-        self.windows = draw_outages(scenario, self.streams, self.horizon)
+        counts = any(outage.after_requests is not None for outage in scenario.outages.values())
+        self.windows = draw_outages(
+            scenario, self.streams, self.horizon, self.arrivals() if counts else None
+        )
+        self.spells, self.outages = deepen(self.windows, scenario.outages, self.streams)
         self._grants = {name: Grant(shared) for name, shared in scenario.accounts.items()}
         self.deployments = {
             name: self._build_deployment(name, deployment)
@@ -125,7 +132,7 @@ class Weather:
         return DeploymentModel(
             as_target(name, deployment, self.scenario.accounts),
             deployment,
-            Timeline(name, deployment, self.windows, self.scenario.outages, errors, drift),
+            Timeline(name, deployment, self.spells, self.outages, errors, drift),
             Tariff(resolve_prices(deployment, self.horizon, self.calendar)),
             times,
             self._answers(name, deployment),

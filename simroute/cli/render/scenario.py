@@ -200,8 +200,12 @@ def _outage(name: str, outage: spec.Outage) -> tuple[str, ...]:
     if outage.start is not None:
         when = f"{_moment(outage.start)} to {_moment(outage.end)}"
     else:
-        interval, repair = duration(outage.mean_between or 0.0), duration(outage.repair)
-        when = f"every {interval} or so, for {repair} or so"
+        often = (
+            f"every {duration(outage.mean_between)} or so"
+            if outage.mean_between is not None
+            else f"after {outage.after_requests:,} requests"
+        )
+        when = f"{often}, for {duration(outage.repair)} or so"
     return (
         name,
         escaped(outage.deployment or outage.provider or outage.domain or ""),

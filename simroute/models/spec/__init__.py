@@ -11,7 +11,7 @@ from simroute.models.spec.deployments import (
 )
 from simroute.models.spec.latency import ColdStart, Drift, Latency, Load, Slow
 from simroute.models.spec.limits import Limits, RateLimits
-from simroute.models.spec.outages import Outage
+from simroute.models.spec.outages import Depth, Flapping, Outage, Starts
 from simroute.models.spec.promise import IN_TIME, Budget, Slo, TaskSlo
 from simroute.models.spec.prompt_cache import PromptCache
 from simroute.models.spec.scenario import Gateway, Scenario
@@ -34,7 +34,9 @@ __all__ = [
     "Clustered",
     "ColdStart",
     "Deployment",
+    "Depth",
     "Drift",
+    "Flapping",
     "Gateway",
     "Latency",
     "Lengths",
@@ -55,6 +57,7 @@ __all__ = [
     "Slo",
     "Slow",
     "Spike",
+    "Starts",
     "Task",
     "TaskSlo",
     "Workload",

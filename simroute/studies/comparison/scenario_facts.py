@@ -54,6 +54,8 @@ def _event(
 
 def _outage_event(window: Any, outage: spec.Outage) -> dict[str, Any]:
     what = [f"{outage.error_share * 100:g} % of calls fail with {outage.status}"]
+    if outage.depth.spread or outage.depth.full:
+        what[0] += f" on average, all of them in {outage.depth.full * 100:g} % of such outages"
     if outage.slow_down > 1:
         what.append(f"answers take {outage.slow_down:g} times as long")
     if outage.hang_share:
