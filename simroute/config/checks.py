@@ -3,10 +3,9 @@ add up to too much."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
+from simroute.config.checked import ScenarioCheck, Unread
 from simroute.config.inputs import open_outcomes, open_trace, run_calendar
 from simroute.config.names import (
     KnownNames,
@@ -16,12 +15,12 @@ from simroute.config.names import (
     known_names,
     missing_quality_notes,
 )
+from simroute.config.outage_checks import check_outage
 from simroute.config.yaml_reader import Document, KeyPath
 from simroute.errors import nearest
 from simroute.models import burstiness, error_spells, spec
 from simroute.models.calendar import Calendar, workload_calendar
 from simroute.models.drift import check_drift
-from simroute.models.faults import affected_deployments, resolve_time
 from simroute.models.lengths import quantile_table
 from simroute.models.limits import has_rates
 from simroute.models.outage_draws import check_outages
@@ -33,44 +32,12 @@ from simroute.models.traffic_mix import MOST_USERS, task_weight, task_weights
 from simroute.models.workload import MAX_QUESTIONS
 
 MOST_REPLICAS = 10_000
-SCOPES = ("provider", "deployment", "domain")
-"""Where an outage may be."""
-
-
-@dataclass(frozen=True)
-class Unread:
-    """What could not be read of a scenario: the paths of keys with mistakes of their own, and
-    whether any of its files (trace, lengths, outcomes) could not."""
-
-    keys: list[KeyPath] = field(default_factory=list)
-    files: bool = False
-
-    def hides(self, *paths: KeyPath) -> bool:
-        """Whether one of these keys, or what it is part of, could not be read. A key with an
-        unread one inside counts as well, but for outages, whose keys are checked one by one."""
-        return any(
-            out == path[: len(out)] or (path == out[: len(path)] and path[0] != "outages")
-            for path in paths
-            for out in self.keys
-        )
-
-    def hides_names(self, *kinds: str) -> bool:
-        """Whether names of these kinds ("tasks", "features") under workload could not be read."""
-        above = [("workload",), *(("workload", kind) for kind in kinds)]
-        return any(path[:2] in above for path in self.keys)
-
-    @property
-    def hides_deployments(self) -> bool:
-        """Whether a deployment, or what outages know it by, could not be read."""
-        return any(
-            path[0] == "deployments" and (len(path) < 3 or path[2] in SCOPES) for path in self.keys
-        )
 
 
 def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) -> list[str]:
     """The mistakes that only the whole scenario shows, with file and line. Keys that could not be
     read, and keys that are compared with them, are passed over."""
-    check = _ScenarioCheck(scenario, document, unread)
+    check = ScenarioCheck(scenario, document, unread)
     if not scenario.deployments:
         check.refuse(("deployments",), "at least one is needed")
     calendar = workload_calendar(scenario.workload) if unread.files else run_calendar(scenario)
@@ -83,40 +50,14 @@ def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) 
         _check_lengths(check, ("workload", "tasks", name), task)
     for name, outage in scenario.outages.items():
         key = ("outages", name)
-        _check_scope(check, key, outage)
-        _check_times(check, key, outage)
-        _check_schedule(check, key, outage)
+        check_outage(check, key, outage)
         spells = partial(check_outages, outage, scenario.horizon)
         check.attempt(key, spells, (*key, "mean_between"), ("horizon",))
     return check.problems
 
 
-@dataclass
-class _ScenarioCheck:
-    """A scenario while it is checked, and the mistakes so far."""
-
-    scenario: spec.Scenario
-    document: Document
-    unread: Unread
-    problems: list[str] = field(default_factory=list)
-
-    def refuse(self, path: KeyPath, text: str, *also: KeyPath) -> None:
-        """Add a mistake at `path`, unless it, or one of the keys `also` that it is compared with,
-        could not be read."""
-        if not self.unread.hides(path, *also):
-            where = self.document.where(path, *also)
-            self.problems.append(f"{where}: {'.'.join(path)}: {text}")
-
-    def attempt(self, path: KeyPath, check: Callable[[], object], *also: KeyPath) -> None:
-        """Add a model's own refusal, where `check` raises ValueError."""
-        try:
-            check()
-        except ValueError as error:
-            self.refuse(path, str(error), *also)
-
-
 def _check_deployment(
-    check: _ScenarioCheck, key: KeyPath, deployment: spec.Deployment, calendar: Calendar
+    check: ScenarioCheck, key: KeyPath, deployment: spec.Deployment, calendar: Calendar
 ) -> None:
     horizon, load = check.scenario.horizon, check.scenario.workload
     prices = partial(resolve_prices, deployment, horizon, calendar)
@@ -142,7 +83,7 @@ def _check_deployment(
         )
 
 
-def _check_latency(check: _ScenarioCheck, key: KeyPath, latency: spec.Latency) -> None:
+def _check_latency(check: ScenarioCheck, key: KeyPath, latency: spec.Latency) -> None:
     drift = partial(check_drift, latency.drift, check.scenario.horizon)
     check.attempt((*key, "drift", "memory"), drift, ("horizon",))
     for name in ("quantiles", "token_quantiles"):
@@ -157,7 +98,7 @@ def _check_latency(check: _ScenarioCheck, key: KeyPath, latency: spec.Latency) -
         check.refuse((*key, "family"), text, (*key, "quantiles"))
 
 
-def _check_quality_steps(check: _ScenarioCheck, key: KeyPath, deployment: spec.Deployment) -> None:
+def _check_quality_steps(check: ScenarioCheck, key: KeyPath, deployment: spec.Deployment) -> None:
     load, first = check.scenario.workload, deployment.quality
     if deployment.quality_steps and (first is None or load.outcomes is not None):
         of = "workload.outcomes says" if load.outcomes is not None else "no quality is known"
@@ -176,7 +117,7 @@ def _check_quality_steps(check: _ScenarioCheck, key: KeyPath, deployment: spec.D
     check.attempt((*key, "quality_steps"), course, ("horizon",))
 
 
-def _check_accounts(check: _ScenarioCheck) -> None:
+def _check_accounts(check: ScenarioCheck) -> None:
     """Rates that deployments share, under names that both sides have."""
     accounts, deployments = check.scenario.accounts, check.scenario.deployments
     for name, deployment in deployments.items():
@@ -193,7 +134,7 @@ def _check_accounts(check: _ScenarioCheck) -> None:
             check.refuse(("accounts", name), "limits nothing; give a rate, such as rpm: 1000")
 
 
-def _check_columns(check: _ScenarioCheck, key: KeyPath, deployment: spec.Deployment) -> None:
+def _check_columns(check: ScenarioCheck, key: KeyPath, deployment: spec.Deployment) -> None:
     """What a deployment takes from the scenario's files: a column of outcomes, a model of the
     trace."""
     load, readable = check.scenario.workload, not check.unread.files
@@ -212,7 +153,7 @@ def _check_columns(check: _ScenarioCheck, key: KeyPath, deployment: spec.Deploym
         check.refuse((*key, "recorded"), text)
 
 
-def _check_traffic(check: _ScenarioCheck, load: spec.Workload) -> None:
+def _check_traffic(check: ScenarioCheck, load: spec.Workload) -> None:
     if sum(load.invalid.values()) > 1:
         check.refuse(("workload", "invalid"), "shares add up to more than 1")
     if load.repeats.questions > MAX_QUESTIONS:
@@ -242,7 +183,7 @@ def _check_traffic(check: _ScenarioCheck, load: spec.Workload) -> None:
 MOST_CALLERS = 1_000_000
 
 
-def _check_callers(check: _ScenarioCheck, load: spec.Workload) -> None:
+def _check_callers(check: ScenarioCheck, load: spec.Workload) -> None:
     pauses: dict[KeyPath, spec.Pause | None] = {
         ("callers", "think"): load.callers.think,
         ("again", "delay"): load.again.delay,
@@ -264,7 +205,7 @@ def _check_callers(check: _ScenarioCheck, load: spec.Workload) -> None:
             check.refuse(("workload", "sessions"), text.format("sessions"), ("workload", "trace"))
 
 
-def _check_weights(check: _ScenarioCheck, load: spec.Workload) -> None:
+def _check_weights(check: ScenarioCheck, load: spec.Workload) -> None:
     for part, count in (("hours", 24), ("days", 7)):
         weights = getattr(load.profile, part)
         if weights and (len(weights) != count or not any(weights)):
@@ -282,7 +223,7 @@ def _check_weights(check: _ScenarioCheck, load: spec.Workload) -> None:
     _check_task_shares(check, load)
 
 
-def _check_task_shares(check: _ScenarioCheck, load: spec.Workload) -> None:
+def _check_task_shares(check: ScenarioCheck, load: spec.Workload) -> None:
     tasks = list(load.tasks.values())
     if not task_weights(tasks, [""]).any():
         text = "the shares are all zero; at least one must be positive"
@@ -294,83 +235,10 @@ def _check_task_shares(check: _ScenarioCheck, load: spec.Workload) -> None:
             check.refuse(("workload", "tasks"), text, ("workload", "features", feature))
 
 
-def _check_lengths(check: _ScenarioCheck, key: KeyPath, task: spec.Task) -> None:
+def _check_lengths(check: ScenarioCheck, key: KeyPath, task: spec.Task) -> None:
     for part in ("input_tokens", "output_tokens"):
         quantiles = getattr(task, part).quantiles or {"p0": 1, "p100": 1}
         check.attempt((*key, part, "quantiles"), partial(quantile_table, quantiles))
-
-
-def _check_scope(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
-    scopes = [kind for kind in SCOPES if getattr(outage, kind) is not None]
-    deployments = check.scenario.deployments
-    if len(scopes) != 1:
-        check.refuse(
-            key,
-            f"give exactly one of provider, deployment, domain; found "
-            f"{', '.join(scopes) or 'none'}",
-            *((*key, kind) for kind in SCOPES),
-        )
-    elif not check.unread.hides_deployments and not affected_deployments(outage, deployments):
-        kind, name = scopes[0], getattr(outage, scopes[0])
-        names = (
-            set(deployments)
-            if kind == "deployment"
-            else {getattr(deployment, kind) for deployment in deployments.values()} - {None}
-        )
-        text = f"no deployment belongs to {kind} {name!r}; {nearest(name, sorted(names))}"
-        check.refuse((*key, kind), text)
-
-
-def _check_times(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
-    horizon = check.scenario.horizon
-    scheduled = outage.start is not None
-    ways = (outage.start, outage.mean_between, outage.after_requests)
-    if scheduled != (outage.end is not None) or sum(way is not None for way in ways) != 1:
-        check.refuse(
-            key,
-            "give start and end for a scheduled outage, or mean_between for random ones "
-            "(or after_requests)",
-            *((*key, name) for name in ("start", "end", "mean_between", "after_requests")),
-        )
-    elif outage.start is not None and outage.end is not None:
-        start, end = resolve_time(outage.start, horizon), resolve_time(outage.end, horizon)
-        if end <= start:
-            text = f"ends at {end:g} s, not after its start at {start:g} s"
-            check.refuse((*key, "end"), text, (*key, "start"), ("horizon",))
-        elif start >= horizon:
-            text = (
-                f"begins at {start:g} s, after the horizon of {horizon:g} s; shares such as "
-                f"start: 30% fit any horizon"
-            )
-            check.refuse((*key, "start"), text, ("horizon",))
-
-
-def _check_schedule(check: _ScenarioCheck, key: KeyPath, outage: spec.Outage) -> None:
-    """Keys of random outages, and of those that count requests."""
-    load, is_random = check.scenario.workload, outage.mean_between is not None
-    starts = outage.starts
-    for part, weights, count in (("hours", starts.hours, 24), ("days", starts.days, 7)):
-        if weights and (len(weights) != count or not any(weights)):
-            check.refuse((*key, "starts", part), f"expected {count} weights, not all zero")
-    marks = {
-        ("stationary",): outage.stationary,
-        ("starts",): starts != spec.Starts(),
-        ("depth", "full"): outage.depth.full not in (0, 1),
-        ("also_share",): bool(outage.also) and outage.also_share < 1,
-    }
-    for path, is_set in marks.items():
-        if is_set and not is_random:
-            text = "is of random outages: give mean_between, or leave it out"
-            check.refuse((*key, *path), text, (*key, "mean_between"))
-    if starts != spec.Starts() and load.trace is not None:
-        text = "a trace has hours of its own, which are not known here: give start and end instead"
-        check.refuse((*key, "starts"), text, ("workload", "trace"))
-    if outage.after_requests is not None and load.callers.count:
-        text = (
-            "cannot be told before the run, since workload.callers ask when they have been "
-            "answered: give start, or mean_between"
-        )
-        check.refuse((*key, "after_requests"), text, ("workload", "callers"))
 
 
 def readable_names(scenario: spec.Scenario, unread: Unread) -> dict[str, KnownNames]:

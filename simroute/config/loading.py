@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import simroute.policies  # noqa: F401 - registers the layers
 from simroute.config import advice, catalogue, schema, yaml_reader
-from simroute.config.checks import Unread, check_names, check_scenario, readable_names
+from simroute.config.checked import Unread
+from simroute.config.checks import check_names, check_scenario, readable_names
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
