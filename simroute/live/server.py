@@ -128,6 +128,8 @@ class Server:
             raise problem(web.HTTPUnsupportedMediaType, 415, "expected application/json")
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise problem(web.HTTPUnsupportedMediaType, 415, "expected a body without encoding")
+        if request.headers.get("Transfer-Encoding", "chunked").strip().lower() != "chunked":
+            raise problem(web.HTTPNotImplemented, 501, "expected no transfer coding but chunked")
         if (length := request.content_length or 0) > self._most_body:
             raise web.HTTPRequestEntityTooLarge(self._most_body, length)
         if request.content.is_eof():  # it came with its head

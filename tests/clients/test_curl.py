@@ -89,6 +89,7 @@ def test_a_body_may_come_as_http_allows(words):
         (("-d", BODY[:-1]), PATH, 400),
         (("-d", BODY, "-H", f"X-Long: {'x' * 9000}"), PATH, 431),
         (("-d", BODY, "-H", "Transfer-Encoding: chunked", "-H", "Content-Length: 9"), PATH, 400),
+        (("-d", BODY, "-H", "Transfer-Encoding: gzip, chunked"), PATH, 501),
     ],
 )
 def test_what_is_not_asked_rightly_is_refused_in_openai_s_shape(words, path, status):
