@@ -60,6 +60,7 @@ def read_clients(source: str | Path | Mapping[str, Any] | None) -> Clients:
         return Clients({})
     document = read_entries(source, "client")
     clients: dict[str, Client] = {}
+    owners: dict[str, Any] = {}
     problems: list[str] = []
     for name, data in document.data.items():
         try:
@@ -70,7 +71,7 @@ def read_clients(source: str | Path | Mapping[str, Any] | None) -> Clients:
         where = f"{document.where((str(name), 'sha256'))}: {name}.sha256"
         if not DIGEST.fullmatch(client.sha256):
             problems.append(f"{where}: expected 64 digits 0-9 a-f; serve --new-client makes one")
-        elif [other.sha256 for other in clients.values()].count(client.sha256) > 1:
+        elif owners.setdefault(client.sha256, name) != name:
             problems.append(f"{where}: another client has the same token")
     if problems:
         raise InputError(*problems)

@@ -8,21 +8,20 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from simroute.core import Call, Outcome, Rest
-from simroute.errors import InputError
 from simroute.live.answered import Answer, Chunk, GatewayClosed, GatewayError, RequestRow
 from simroute.live.bodies import read_request
-from simroute.live.deployments import Fleet, read_fleet
-from simroute.live.files import read_layers
+from simroute.live.deployments import Fleet
 from simroute.live.forms import body_of, events_of
-from simroute.live.inert import inert_layers
 from simroute.live.ledgers import open_ledger
 from simroute.live.meanings import Embedder, Meanings, notes
 from simroute.live.money import DurableMeter
+from simroute.live.setup import read_setup
 from simroute.worlds.live import LiveRequest, LiveWorld, Row
 from simroute.worlds.live.http import OpenAI
 from simroute.worlds.live.streams import Stream
@@ -100,9 +99,10 @@ class Gateway:
         abandoned: str = "runs_on",
     ) -> None:
         self.ledger = None if state is None else open_ledger(state)
-        self._policy, self._deployments, self._transport = policy, deployments, transport
+        self._transport = transport
         self._requests = requests
         self._meanings = Meanings(embedder, embedder_price)
+        self._read = partial(read_setup, policy, deployments, judge is not None, self._meanings)
         self._options: dict[str, Any] = {
             "seed": seed,
             "judge": judge,
@@ -115,34 +115,14 @@ class Gateway:
         self._ids = count()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.is_closed = False
-        self.serving = self._build(None)
+        self.serving = self._build(*self._read(), None)
         if self.ledger is not None:
             self.ledger.tell = self._tell_ledger
 
-    def _build(self, old: Serving | None) -> Serving:
-        """Reads policy and deployments; a layer that is as before keeps its state, and a target
-        whose limits are as before the count of its calls under way."""
+    def _build(self, layers: dict[str, Any], fleet: Fleet, old: Serving | None) -> Serving:
+        """A layer that is as before keeps its state, and a target whose limits are as before the
+        count of its calls under way."""
         before: Mapping[str, Any] = {} if old is None else old.layers
-        problems: list[str] = []
-        layers: dict[str, Any] = {}
-        fleet = Fleet({}, {}, {})
-        try:
-            layers = read_layers(self._policy)
-        except InputError as error:
-            problems += error.lines
-        try:
-            fleet = read_fleet(self._deployments)
-        except InputError as error:
-            problems += error.lines
-        if not problems:
-            has_judge, has_embedder = (
-                self._options["judge"] is not None,
-                self._meanings.exist(fleet),
-            )
-            problems = inert_layers(layers, fleet.targets, has_judge, has_embedder)
-            problems += self._meanings.mistakes(fleet)
-        if problems:
-            raise InputError(*problems)
         layers = {
             name: before[name] if before.get(name) == layer else copy.deepcopy(layer)
             for name, layer in layers.items()
@@ -212,8 +192,12 @@ class Gateway:
         await self.close()
 
     async def reload(self) -> None:
-        """Reads policy and deployments anew. Raises InputError, and then goes on as before."""
-        old, self.serving = self.serving, self._build(self.serving)
+        """Reads policy and deployments anew, while calls go on. Raises InputError, and then goes on
+        as before."""
+        read = await asyncio.to_thread(self._read)
+        if self.is_closed:
+            return
+        old, self.serving = self.serving, self._build(*read, self.serving)
         self.serving.world.start()
         await old.retire()
 

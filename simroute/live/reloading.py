@@ -39,12 +39,15 @@ class Reloading:
         """Reads all files anew."""
         self._seen = self._stamps()
         try:
-            clients = read_clients(self._clients)
+            clients = await asyncio.to_thread(read_clients, self._clients)  # it may be a long file
             await self._gateway.reload()
-        except InputError as error:
-            self._server.not_reloaded = error.lines
+        except Exception as error:  # whatever it is, the next change is looked at
+            lines: tuple[str, ...] = (f"a mistake of ours ({type(error).__name__})",)
+            if isinstance(error, InputError):
+                lines = error.lines
+            self._server.not_reloaded = lines
             self._server.reload_errors += 1
-            for line in error.lines:
+            for line in lines:
                 self._log(f"not reloaded: {line}")
             return
         self._server.clients, self._server.not_reloaded = clients, ()
