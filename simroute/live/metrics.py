@@ -1,5 +1,6 @@
 """What /metrics tells, in Prometheus's words. Labels are targets, statuses, features and breakers,
-never users; more features than are worth a line each are one, "other"."""
+never users; more features than are worth a line each are one, "other", and more breakers have
+none."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from simroute.live.answered import RequestRow
 from simroute.worlds.live import Row
 
-MOST_FEATURES = 50
+MOST_FEATURES, MOST_BREAKERS = 50, 200
 SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
 STATES = {"closed": 0, "half_opened": 1, "opened": 2}
 
@@ -22,6 +23,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self._features: set[str] = set()
+        self._named: set[str] = set()
         self._children: dict[tuple[Any, ...], Any] = {}
         self._requests = Counter(
             "simroute_requests",
@@ -94,8 +96,12 @@ class Metrics:
 
     def add_event(self, at: float, replica: int, event: str, *detail: Any) -> None:
         words: Mapping[str, Any] = detail[3]
-        if event in STATES and "breaker" in words:
-            self._breakers.labels(str(words["breaker"])).set(STATES[event])
+        if event not in STATES or "breaker" not in words:
+            return
+        name = str(words["breaker"])
+        if name in self._named or len(self._named) < MOST_BREAKERS:
+            self._named.add(name)
+            self._breakers.labels(name).set(STATES[event])
 
     def _feature(self, feature: str) -> str:
         if feature not in self._features and len(self._features) >= MOST_FEATURES:

@@ -11,7 +11,7 @@ from typing import Any
 from simroute.live.answered import RequestRow
 from simroute.worlds.live import Row
 
-RECENT_S, SLICE_S, MOST_EVENTS = 300.0, 10.0, 20
+RECENT_S, SLICE_S, MOST_EVENTS, MOST_BREAKERS = 300.0, 10.0, 20, 200
 Counts = dict[tuple[str, int], tuple[int, int]]
 """(target, status) -> attempts, nano-USD."""
 
@@ -43,7 +43,11 @@ class Recent:
         text = ", ".join(f"{name}={value}" for name, value in words.items())
         self._events.append((at, event, layer, target, text))
         if "breaker" in words:
-            self._breakers[str(words["breaker"])] = event, at
+            name = str(words["breaker"])
+            self._breakers.pop(name, None)
+            self._breakers[name] = event, at
+            if len(self._breakers) > MOST_BREAKERS:
+                del self._breakers[next(iter(self._breakers))]
 
     def told(self, now: float, targets: Mapping[str, Any]) -> dict[str, Any]:
         """For JSON: seconds are ages."""

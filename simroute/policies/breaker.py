@@ -10,6 +10,9 @@ from simroute.core import Call, Outcome, Send, World, layer
 from simroute.core.params import Doc, Period, Positive, Share, Status
 from simroute.gauges.breaker import BreakerState, Permit
 
+MOST_TASKS = 10_000
+"""Breakers of deployment and task; beyond so many the oldest begins anew."""
+
 
 @layer("breaker")
 @dataclass
@@ -125,9 +128,9 @@ class Breaker:
 
     def _report(self, state: BreakerState, call: Call, world: World, **detail: int) -> None:
         for event in state.news:
-            world.emit(
-                event, call, target=_target(call, world), breaker=self._names[state], **detail
-            )
+            target = _target(call, world)
+            name = self._names.get(state) or f"{target} ({call.request.task})"  # else forgotten
+            world.emit(event, call, target=target, breaker=name, **detail)
         state.news.clear()
 
     def _join(self, key: object, call: Call, world: World) -> BreakerState:
@@ -142,6 +145,10 @@ class Breaker:
             self._shared[shared] = made = self._closed()
             self._names[made] = f"{target} ({task})" if self.scope == "task" else str(shared)
         state = self._states[key] = self._shared[shared]
+        if self.scope == "task" and len(self._states) > MOST_TASKS:  # callers may name them
+            oldest = self._states.pop(next(iter(self._states)))
+            if self._names.pop(oldest, None) is not None:
+                del self._shared[next(key for key, one in self._shared.items() if one is oldest)]
         return state
 
     def _closed(self) -> BreakerState:

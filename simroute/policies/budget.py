@@ -16,7 +16,7 @@ from simroute.gauges.meter import SharedMeter, SpendMeter, Ticket
 DAY, SLOTS = 86_400.0, 1000
 """Seconds; a rolling window drops what it has counted in so many steps."""
 FREE, SHIFTING, EXHAUSTED = range(3)
-LOOKS, MOST_OWING = 4, 4096
+LOOKS, MOST_OWING, MOST_TASKS = 4, 4096, 10_000
 Account = tuple[Call, float, Ticket]
 """A call, what its request had been billed before, and the ticket of what the meter counts for
 it."""
@@ -153,6 +153,8 @@ class Budget:
             self._output.setdefault(account[0].request.task, Recent(3600.0)).add(
                 world.now(), final.output_tokens
             )
+            if len(self._output) > MOST_TASKS:  # callers of a gateway name them
+                del self._output[next(iter(self._output))]
 
     def _book(self, account: Account, world: World) -> None:
         """Count what a request has been billed, and an estimate for each of its sends that were
