@@ -9,6 +9,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from simroute.config.fields import declared_fields
+from simroute.config.inputs import open_trace
 from simroute.models import spec
 from simroute.models.calendar import Calendar
 from simroute.models.closed_loop import depends_on_answers
@@ -184,7 +185,15 @@ def prompt_cache_notes(scenario: spec.Scenario, calendar: Calendar) -> list[str]
     keeping = [name for name, each in scenario.deployments.items() if each.prompt_cache]
     shared = load.sessions.turns > 1 or any(task.system_prompt for task in load.tasks.values())
     notes = []
-    if keeping and not shared and load.trace is None:
+    if load.trace is not None:
+        trace = open_trace(load)
+        shared = trace is not None and trace.prompt_parts is not None
+    if keeping and not shared and load.trace is not None:
+        notes.append(
+            f"deployments.{keeping[0]}.prompt_cache: the trace does not tell blocks of prompts, so "
+            f"nothing is known to be sent again; without the key its own cached tokens hold"
+        )
+    elif keeping and not shared:
         notes.append(
             f"deployments.{keeping[0]}.prompt_cache: no two prompts of the workload begin alike; "
             f"give workload.sessions, or a task's system_prompt"

@@ -76,6 +76,7 @@ class Block:
     invalid: the status with which every deployment refuses the request; 0 for none.
     system_tokens, context_tokens: of the input, the task's system prompt, and what was said before
         in its session; None where there is none.
+    prompt: the place of its request in a trace that tells parts of prompts, else None.
     origin: number of the block whose questions these are, asked again; None: its own. places: of
         the requests among those of the whole block.
     """
@@ -100,6 +101,7 @@ class Block:
     invalid: np.ndarray
     system_tokens: np.ndarray | None = None
     context_tokens: np.ndarray | None = None
+    prompt: np.ndarray | None = None
     origin: int | None = None
     places: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 

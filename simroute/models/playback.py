@@ -28,6 +28,8 @@ class TraceColumns(Protocol):
         own clock. repeated_questions: how many questions came more than once.
     names: column (user, feature, task, team) -> names by code. known_columns: canonical columns
         that hold a value in some row.
+    prompt_parts: by request, where its parts begin (and the end of all); numbers of parts of
+        prompts, of which equal beginnings have equal ones. None where it does not tell.
     targets: "provider/model". routes: targets, by index, to which a request was sent in order;
         fallback_chains: the same, followed by what was most often tried after they failed.
     """
@@ -41,6 +43,9 @@ class TraceColumns(Protocol):
     targets: list[str]
     routes: list[list[int]]
     fallback_chains: list[list[int]]
+
+    @property
+    def prompt_parts(self) -> tuple[np.ndarray, np.ndarray] | None: ...
 
     def column(self, name: str) -> np.ndarray:
         """All of one column: `arrival` (s since the first), `input_tokens`, `output_tokens` and
@@ -113,6 +118,11 @@ class Playback:
                 columns.pop("session", None)
             yield columns
 
+    def _add_prompts(self, columns: BlockColumns, places: np.ndarray) -> None:
+        """Says which prompts of the trace these are, where it tells what they are made of."""
+        if self._trace.prompt_parts is not None:
+            columns["prompt"] = places
+
     def block_numbers(self, part: Partition) -> range:
         """The numbers of a part's blocks."""
         count = -(-(self.stop - self.start) * self._load.trace_loop // BLOCK)
@@ -131,6 +141,7 @@ class Playback:
         for turn in range(self._load.trace_loop):
             for first in range(self.start, self.stop, BLOCK):
                 columns = self._trace.block(first, min(first + BLOCK, self.stop))
+                self._add_prompts(columns, np.arange(first, min(first + BLOCK, self.stop)))
                 columns["arrival"] = self.clock.run_time(columns["arrival"], turn)
                 if columns["arrival"][-1] > horizon:
                     inside = columns["arrival"] <= horizon
@@ -172,6 +183,7 @@ class Playback:
         for first in range(0, len(order), BLOCK):
             chosen = order[first : first + BLOCK]
             columns = self._trace.select(index[chosen])
+            self._add_prompts(columns, index[chosen])
             columns["arrival"] = arrival[chosen]
             yield columns
 

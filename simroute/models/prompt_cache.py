@@ -14,10 +14,12 @@ from simroute.models.blocks import Block
 
 
 class Part(NamedTuple):
-    """A piece of a prompt: the same key, the same words, of which this many tokens."""
+    """A piece of a prompt: the same key, the same words, of which this many tokens. whole: it comes
+    as a whole or not at all, whatever its length is taken to be."""
 
     key: Hashable
     tokens: int
+    whole: bool = False
 
 
 class _Entry:
@@ -43,11 +45,12 @@ class PromptCache:
     def known(self, now: float, parts: Sequence[Part]) -> int:
         """How many tokens of a prompt's beginning could be read."""
         rules, read = self._rules, 0
-        for key, tokens in parts:
+        for key, tokens, whole in parts:
             entry = self._entries.get(key)
             if entry is None or now - entry.last > rules.lifetime:
                 break
-            there = min(tokens, entry.grown if now >= entry.ready else entry.tokens)
+            there = entry.grown if now >= entry.ready else entry.tokens
+            there = tokens if whole and there else min(tokens, there)
             read += there
             if there < tokens:
                 break
@@ -58,7 +61,7 @@ class PromptCache:
         entries, rules = self._entries, self._rules
         if sum(part.tokens for part in parts) < rules.minimum:
             return
-        for key, tokens in parts:
+        for key, tokens, _ in parts:
             entry = entries.get(key)
             if entry is None:
                 entry = entries[key] = _Entry()
@@ -92,6 +95,21 @@ def whole_steps(rules: spec.PromptCache, tokens: int) -> int:
     return 0 if tokens < rules.minimum else tokens - tokens % rules.step
 
 
+Prompts = tuple[np.ndarray, np.ndarray]
+"""`TraceColumns.prompt_parts`."""
+
+
+def logged_parts(prompts: Prompts, place: int, tokens: int) -> list[Part]:
+    """The parts of a prompt of so many tokens as a trace tells them, as equally long."""
+    starts, parts = prompts
+    mine = parts[starts[place] : starts[place + 1]].tolist()
+    count = len(mine)
+    return [
+        Part(("part", part), tokens * (k + 1) // count - tokens * k // count, whole=True)
+        for k, part in enumerate(mine)
+    ]
+
+
 def repeated_parts(block: Block, task: int, session: int, i: int) -> tuple[list[Part], list[Part]]:
     """(of the prompt at place i, what may have been sent before; what is to be kept of it): the
     system prompt of its task, and the words of its conversation."""
@@ -105,6 +123,9 @@ def repeated_parts(block: Block, task: int, session: int, i: int) -> tuple[list[
 
 def most_known(rules: spec.PromptCache, block: Block) -> np.ndarray:
     """For each request, how many tokens could be read if nothing was ever forgotten."""
+    if block.prompt is not None:
+        known = block.input_tokens
+        return np.where(known < rules.minimum, 0, known - known % rules.step)
     known = np.zeros(block.size, np.int64)
     for part in (block.system_tokens, block.context_tokens):
         if part is not None:

@@ -66,6 +66,7 @@ class Weather:
         self.tasks, self.users = workload.tasks, workload.users
         self.features, self.teams = workload.features, workload.teams
         trace = inputs.trace
+        self.prompt_parts = None if trace is None else trace.prompt_parts
         self.routes = [] if trace is None else self._own_names(trace.targets, trace.routes)
         self.fallback_chains = (
             [] if trace is None else self._own_names(trace.targets, trace.fallback_chains)

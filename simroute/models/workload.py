@@ -220,6 +220,7 @@ class WorkloadModel:
             "written_tokens": known.get("written_tokens", np.zeros(size, np.int64)),
             "invalid": invalid,
             "system_tokens": system,
+            "prompt": known.get("prompt"),
         }
 
     def _uniforms(self, number: int, known: BlockColumns) -> Uniform:

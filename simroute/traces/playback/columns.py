@@ -41,6 +41,8 @@ OTHERS = "(others)"
 
 NOBODY = "-"
 
+PROMPT_PARTS = "prompts.npz"
+
 
 class PlaybackColumns:
     """A trace as columns on disk, in order of arrival.
@@ -122,6 +124,15 @@ class PlaybackColumns:
     def select(self, indices: np.ndarray) -> dict[str, np.ndarray]:
         """The columns of the requests at these indices."""
         return {name: np.asarray(self.column(name)[indices]) for name in PLAYED_TYPES}
+
+    @cached_property
+    def prompt_parts(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """(by request, where its parts begin; parts of prompts, numbers), as
+        `playback.prompt_parts` makes them; None where the log has no blocks of prompts."""
+        if not (self.folder / PROMPT_PARTS).exists():
+            return None
+        with np.load(self.folder / PROMPT_PARTS, allow_pickle=False) as archive:
+            return archive["starts"], archive["parts"]
 
     @cached_property
     def _observed(self) -> dict[str, np.ndarray]:

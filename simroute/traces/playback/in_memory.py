@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Trace:
     notes: list[str] = field(default_factory=list)
 
     first_ns = 0
+    prompt_parts: ClassVar[tuple[np.ndarray, np.ndarray] | None] = None
     relative = True
 
     def __post_init__(self) -> None:

@@ -23,8 +23,9 @@ from simroute.traces.analysis.prefixes import shared_prefix_share
 from simroute.traces.columns import COLUMNS
 from simroute.traces.embeddings import separate_embeddings
 from simroute.traces.failures import count_failures
-from simroute.traces.playback.columns import NOBODY, OTHERS, TYPES, PlaybackColumns
+from simroute.traces.playback.columns import NOBODY, OTHERS, PROMPT_PARTS, TYPES, PlaybackColumns
 from simroute.traces.playback.in_memory import reading_notes
+from simroute.traces.playback.prompt_parts import prompt_parts
 from simroute.traces.sends import INVALID, sends_query
 from simroute.traces.table import RequestTable
 
@@ -55,8 +56,8 @@ _PROMPT = "coalesce({0}question, CAST(hash({0}blocks, {0}input_tokens) AS VARCHA
 
 
 def write_columns(table: RequestTable, folder: Path) -> PlaybackColumns:
-    """Write a trace's columns into an empty folder: a file for each, `observed.npz` and
-    `trace.json`."""
+    """Write a trace's columns into an empty folder: a file for each, `observed.npz`,
+    `trace.json`, and `prompts.npz` where it has blocks of prompts."""
     folder.mkdir(parents=True, exist_ok=True)
     separate_embeddings(table)
     names = {kind: _code_names(table, kind) for kind in NAME_COLUMNS}
@@ -73,6 +74,9 @@ def write_columns(table: RequestTable, folder: Path) -> PlaybackColumns:
             file.close()
     # before the notes, which say what it left out
     np.savez_compressed(folder / "observed.npz", allow_pickle=False, **_observations(table, first))
+    parts = prompt_parts(table)
+    if parts is not None:
+        np.savez(folder / PROMPT_PARTS, allow_pickle=False, **parts)
     contents = {
         "requests": table.requests,
         "span": (last - first) / 1e9,

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 
 from simroute.core import Call
-from simroute.models.prompt_cache import Part, PromptCache, repeated_parts, time_factor
+from simroute.models.prompt_cache import (
+    Part,
+    PromptCache,
+    logged_parts,
+    repeated_parts,
+    time_factor,
+)
 from simroute.worlds.sim.attempt import END, Attempt
 from simroute.worlds.sim.events import Callbacks
 from simroute.worlds.sim.request import OpenBlock
@@ -109,6 +115,10 @@ class CachingUpstream(Upstream):
     def _parts(self, attempt: Attempt) -> tuple[list[Part], list[Part]]:
         request = attempt.request
         block, i = request.block, request.i
+        prompts, place = request.world.weather.prompt_parts, block.block.prompt
+        if prompts is not None and place is not None:
+            parts = logged_parts(prompts, int(place[i]), block.input_tokens[i])
+            return parts, parts
         return repeated_parts(block.block, block.task[i], block.lists.session[i], i)
 
 
