@@ -197,12 +197,31 @@ def _check_callers(check: ScenarioCheck, load: spec.Workload) -> None:
     key = ("workload", "callers", "count")
     if load.callers.count > MOST_CALLERS:
         check.refuse(key, f"at most {MOST_CALLERS:,}: each is kept in memory")
+    if load.clients is not None:
+        _check_clients(check, load)
     if load.trace is not None:
         text = "a trace has its own arrivals and sessions; remove {}, or the trace"
         if load.callers.count:
             check.refuse(key, text.format("callers"), ("workload", "trace"))
         if load.sessions.turns > 1:
             check.refuse(("workload", "sessions"), text.format("sessions"), ("workload", "trace"))
+
+
+def _check_clients(check: ScenarioCheck, load: spec.Workload) -> None:
+    """A file of clients is all that says when requests come, and who asks."""
+    others = {
+        ("trace",): load.trace is not None,
+        ("callers",): load.callers.count > 0,
+        ("sessions",): load.sessions.turns > 1,
+        ("spikes",): bool(load.spikes),
+        ("profile",): bool(load.profile.hours or load.profile.days),
+        ("burstiness",): load.burstiness != spec.Burstiness(),
+        ("users",): bool(load.users),
+    }
+    text = "clients of a file have their own rates and are the users; remove it, or the clients"
+    for key, given in others.items():
+        if given:
+            check.refuse(("workload", *key), text, ("workload", "clients"))
 
 
 def _check_weights(check: ScenarioCheck, load: spec.Workload) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simroute.config import schema, yaml_reader
-from simroute.config.inputs import open_trace, run_calendar
+from simroute.config.inputs import open_clients, open_trace, run_calendar
 from simroute.core import formula
 from simroute.models import spec
 from simroute.models.calendar import Calendar
@@ -112,6 +112,8 @@ class Configuration:
         load = self.scenario.workload
         if self.trace is not None:
             return load.trace_loop * self.trace.requests
+        if (clients := open_clients(load)) is not None:
+            return clients.expected(load.client_options, self.scenario.horizon)
         if load.callers.count:  # a guess: the time of answers is the policy's
             loop_s = mean_pause(load.callers.think) + ABOUT_AN_ANSWER_S
             return load.callers.count * self.scenario.horizon / loop_s

@@ -13,9 +13,11 @@ from simroute.errors import InputError
 from simroute.models import spec
 from simroute.models.blocks import Inputs, OutcomeTable
 from simroute.models.calendar import Calendar, workload_calendar
+from simroute.models.clients import ClientWindows
 from simroute.models.playback import Playback
 from simroute.models.prices import catalogue_release
 from simroute.traces import ReadOptions, TraceError, read_outcomes
+from simroute.traces.client_windows import read_clients
 from simroute.traces.formats.mapped_format import MappedFormat
 from simroute.traces.formats.mapping import MappingError, parse_mapping
 from simroute.traces.playback.cache import digest, open_columns
@@ -55,15 +57,29 @@ def _read_outcomes(path: str) -> OutcomeTable:
     return read_outcomes(path)
 
 
+def open_clients(load: spec.Workload) -> ClientWindows | None:
+    """The clients of `workload.clients`, None without such a file. Raises TraceError."""
+    if load.clients is None:
+        return None
+    return _read_clients(load.clients, load.client_options.model)
+
+
+@lru_cache(maxsize=16)
+def _read_clients(path: str, model: str | None) -> ClientWindows:
+    return read_clients(Path(path), model)
+
+
 def open_inputs(load: spec.Workload) -> Inputs:
     """The contents of all files that a workload names. Raises TraceError, InputError."""
-    return Inputs(open_trace(load), open_lengths(load), open_outcomes(load))
+    return Inputs(open_trace(load), open_lengths(load), open_outcomes(load), open_clients(load))
 
 
-FILES: dict[str, Callable[[spec.Workload], PlaybackColumns | OutcomeTable | None]] = {
+Content = PlaybackColumns | OutcomeTable | ClientWindows
+FILES: dict[str, Callable[[spec.Workload], Content | None]] = {
     "trace": open_trace,
     "lengths": open_lengths,
     "outcomes": open_outcomes,
+    "clients": open_clients,
 }
 """Keys of a workload that name files -> what opens them."""
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from simroute.models.clients import ClientWindows
 from simroute.models.playback import TraceColumns
 from simroute.models.questions import BLOCK
 
@@ -23,12 +24,13 @@ class OutcomeTable(NamedTuple):
 
 
 class Inputs(NamedTuple):
-    """What the files hold that a workload names: `trace`, `lengths` (of prompts and answers) and
-    `outcomes`; None without such a file."""
+    """What the files hold that a workload names: `trace`, `lengths` (of prompts and answers),
+    `outcomes` and `clients`; None without such a file."""
 
     trace: TraceColumns | None = None
     lengths: TraceColumns | None = None
     outcomes: OutcomeTable | None = None
+    clients: ClientWindows | None = None
 
 
 class RequestLists:

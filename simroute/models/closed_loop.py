@@ -132,7 +132,8 @@ def needs_callers(load: spec.Workload) -> bool:
 def stated_rate(load: spec.Workload) -> float | None:
     """The mean arrivals a second that a scenario states; None where a trace has them, or callers
     whose pace is that of their answers."""
-    return None if load.trace is not None or load.callers.count else load.rate
+    known = load.trace is None and load.clients is None and not load.callers.count
+    return load.rate if known else None
 
 
 def traffic_words(load: spec.Workload) -> str:
@@ -142,6 +143,8 @@ def traffic_words(load: spec.Workload) -> str:
     talks = f", {load.sessions.turns:g} turns a session" if has_sessions(load) else ""
     if load.callers.count:
         return f"{load.callers.count:,} callers in a closed loop{talks}"
+    if load.clients is not None:
+        return "clients by their own rates"
     return f"{load.rate:g} requests/s{talks}"
 
 

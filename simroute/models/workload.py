@@ -11,6 +11,7 @@ import numpy as np
 from simroute.models import spec
 from simroute.models.blocks import Block, Inputs
 from simroute.models.burstiness import Modulation, draw_gaps
+from simroute.models.clients import client_arrivals
 from simroute.models.closed_loop import (
     OWNERS,
     AnsweredSessions,
@@ -62,6 +63,9 @@ class WorkloadModel:
             for kind, names in ({} if inputs.trace is None else inputs.trace.names).items()
             if set(names) - {NOBODY}
         }
+        self._clients = inputs.clients
+        if inputs.clients is not None:
+            self._logged["user"] = inputs.clients.names
         outcomes, logged = inputs.outcomes, self._logged
         self.tasks = outcomes.tasks if outcomes else logged.get("task", list(load.tasks))
         self._users = user_weights(load)
@@ -144,6 +148,10 @@ class WorkloadModel:
 
     def _begins(self, horizon: float) -> Iterator[BlockColumns]:
         """When requests come by the rate, or conversations of them."""
+        if self._clients is not None:
+            options = self._load.client_options
+            yield from client_arrivals(self._clients, options, self._streams, horizon)
+            return
         rate_s = self._load.rate / (self._load.sessions.turns if self._contexts else 1.0)
         if rate_s < SELDOM:
             return

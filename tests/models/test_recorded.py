@@ -212,7 +212,7 @@ def test_errors_follow_the_clock_of_the_run():
 class Kept:
     """4,000 requests, one a second, in sessions of four that take turns."""
 
-    requests, repeated_questions, known_columns = 4000, 0, ["session"]
+    requests, repeated_questions, known_columns, prompt_parts = 4000, 0, ["session"], None
 
     def __init__(self):
         number = np.arange(self.requests)

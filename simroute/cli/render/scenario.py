@@ -110,7 +110,7 @@ def _expected_requests(configuration: Configuration) -> float:
     if configuration.trace is not None:
         return configuration.expected_requests
     load, horizon = scenario.workload, scenario.horizon
-    if load.callers.count:
+    if load.callers.count or load.clients is not None:
         return configuration.expected_requests
     return ExpectedTraffic(load, load.rate, horizon).requests(0, horizon)
 
@@ -136,7 +136,7 @@ def _traffic(configuration: Configuration) -> str:
         f"{trace.requests:,} requests of a trace"
         if trace is not None
         else traffic_words(load)
-        if load.callers.count
+        if load.callers.count or load.clients is not None
         else f"{load.rate:g}/s{_peak(load, horizon)}"
     )
     repeats = f", {_percent(load.repeats.share)} asked before" if load.repeats.share else ""

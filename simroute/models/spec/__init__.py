@@ -1,7 +1,7 @@
 """A scenario as it is written: every key of a scenario file, with its unit, range and default, a
 file for each section. No behaviour here."""
 
-from simroute.models.spec.callers import AskAgain, Callers, Pause, Sessions, Spike
+from simroute.models.spec.callers import AskAgain, Callers, ClientOptions, Pause, Sessions, Spike
 from simroute.models.spec.deployments import (
     Clustered,
     Deployment,
@@ -31,6 +31,7 @@ __all__ = [
     "Budget",
     "Burstiness",
     "Callers",
+    "ClientOptions",
     "Clustered",
     "ColdStart",
     "Deployment",

@@ -10,6 +10,7 @@ from simroute.core.params import (
     Count,
     Doc,
     Factor,
+    Name,
     Period,
     Positive,
     Range,
@@ -84,6 +85,17 @@ class Sessions:
     context: Annotated[
         float, Unit("tokens"), Range(low=1), Doc("of the turns before, at most; older ones go")
     ] = 150_000.0
+
+
+@dataclass(frozen=True)
+class ClientOptions:
+    """Which part of a file of clients is played, and how much of it."""
+
+    model: Annotated[
+        Name | None, Doc("only clients of this model in the file; default: the first one")
+    ] = None
+    factor: Annotated[Factor, Doc("of all rates; gaps stay as uneven as they are")] = 1.0
+    start: Annotated[Seconds, Doc("t = 0 in the file's own time")] = 0.0
 
 
 @dataclass(frozen=True)

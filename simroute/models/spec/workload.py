@@ -23,7 +23,7 @@ from simroute.core.params import (
     Unit,
     Weight,
 )
-from simroute.models.spec.callers import AskAgain, Callers, Pause, Sessions, Spike
+from simroute.models.spec.callers import AskAgain, Callers, ClientOptions, Pause, Sessions, Spike
 from simroute.models.spec.kinds import Correlation, ErrorStatus, Sigma
 
 Tokens = Annotated[float, Unit("tokens"), Range(low=1)]
@@ -209,6 +209,16 @@ class Workload:
     sessions: Annotated[
         Sessions, Doc("conversations of several turns; `rate` still counts requests")
     ] = field(default_factory=Sessions)
+    clients: Annotated[
+        File | None,
+        Doc(
+            "rates of clients by ten minutes (ServeGen's form: client, t_s, rate_rps, cv, pattern) "
+            "instead of a rate; each is a user"
+        ),
+    ] = None
+    client_options: Annotated[ClientOptions, Doc("which of them, and how many requests")] = field(
+        default_factory=ClientOptions
+    )
     patience: Annotated[
         Pause | None,
         Doc(

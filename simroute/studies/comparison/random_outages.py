@@ -316,7 +316,7 @@ def _arrival_share(configuration: Configuration) -> ArrivalShare:
     """Gives the share of arrivals before a second of the horizon: by the profile, or of a trace as
     its first replication plays it."""
     scenario = configuration.scenario
-    if scenario.workload.trace is None:
+    if scenario.workload.trace is None and scenario.workload.clients is None:
         rate = mean_arrivals(scenario.workload, 1.0, scenario.horizon)
         whole = float(rate.count(np.array([scenario.horizon]))[0]) or 1.0
         return lambda t: rate.count(t) / whole
