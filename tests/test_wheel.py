@@ -76,12 +76,16 @@ def test_every_scenario_and_policy_travels_in_the_wheel(wheel: Path) -> None:
     """Each YAML file of the checkout is packaged, byte for byte."""
     with zipfile.ZipFile(wheel) as archive:
         for kind in ("scenarios", "policies"):
+            start = f"simroute/_packaged/{kind}/"
             packed = {
-                Path(name).name: archive.read(name)
+                name.removeprefix(start): archive.read(name)
                 for name in archive.namelist()
-                if name.startswith(f"simroute/_packaged/{kind}/")
+                if name.startswith(start)
             }
-            assert packed == {path.name: path.read_bytes() for path in (ROOT / kind).iterdir()}
+            assert packed == {
+                path.relative_to(ROOT / kind).as_posix(): path.read_bytes()
+                for path in (ROOT / kind).rglob("*.yaml")
+            }
 
 
 def test_every_module_travels_in_the_wheel_and_nothing_else(wheel: Path) -> None:

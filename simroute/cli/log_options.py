@@ -164,14 +164,13 @@ def count_rows(paths: list[Path], is_shown: bool = True) -> AbstractContextManag
 
 def read_deployments(log: LogOptions) -> dict[str, Any] | None:
     """Deployments as the scenario's file in --deployments has them. Raises InputError."""
-    from simroute.config import catalogue, yaml_reader
+    from simroute.config.lineups import read_scenario
     from simroute.config.loading import load
 
     if log.deployments is None:
         return None
     load("check", log.deployments, [])
-    path = catalogue.find("scenarios", log.deployments)
-    deployments: dict[str, Any] = yaml_reader.read(path).data["deployments"]
+    deployments: dict[str, Any] = read_scenario(log.deployments).data["deployments"]
     return deployments
 
 

@@ -1,5 +1,5 @@
-"""Where scenarios and policies are found: the working directory first, then the checkout, then the
-installed package."""
+"""Where scenarios, policies and line-ups are found: the working directory first, then the checkout,
+then the installed package."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 from simroute.errors import InputError, nearest
 
 PACKAGE = Path(__file__).parent.parent
+LINEUPS = "scenarios/lineups"
+KINDS = {"scenarios": "scenario", "policies": "policy", LINEUPS: "line-up"}
+"""What is kept in folders -> the name of one of them."""
 
 
 def folders(kind: str) -> list[Path]:
-    """The folders that hold `kind` ("scenarios", "policies"), nearest first."""
+    """The folders that hold `kind` (of `KINDS`), nearest first."""
     checkout = PACKAGE.parent / kind
     own = (
         checkout
@@ -22,13 +25,24 @@ def folders(kind: str) -> list[Path]:
 
 
 def list_names(kind: str) -> list[str]:
-    """The names of all scenarios or policies."""
-    return sorted({path.stem for folder in folders(kind) for path in folder.glob("*.yaml")})
+    """The names of all scenarios or policies; those of a folder within as FOLDER/NAME. Line-ups of
+    deployments, which are in a folder of the scenarios, are a kind of their own."""
+    return sorted(
+        {
+            path.relative_to(folder).with_suffix("").as_posix()
+            for folder in folders(kind)
+            for pattern in ("*.yaml", "*/*.yaml")
+            for path in folder.glob(pattern)
+            if kind == LINEUPS or path.parent.name != "lineups"
+        }
+    )
 
 
 def is_path(name: str) -> bool:
     """Whether `name` is a path, not a name in the catalogue."""
-    return name.endswith((".yaml", ".yml")) or "/" in name
+    if name.endswith((".yaml", ".yml")):
+        return True
+    return "/" in name and not any(_is_file(path) for kind in KINDS for path in _places(kind, name))
 
 
 def find(kind: str, name: str) -> Path:
@@ -38,14 +52,15 @@ def find(kind: str, name: str) -> Path:
         if _is_file(path):
             return path
         raise InputError(f"{name}: no such file")
-    for folder in folders(kind):
-        path = folder / f"{name}.yaml"
+    for path in _places(kind, name):
         if _is_file(path):
             return path
-    raise InputError(
-        f"{kind[:-1] if kind == 'scenarios' else 'policy'} {name!r} is not known; "
-        f"{nearest(name, list_names(kind))}"
-    )
+    raise InputError(f"{KINDS[kind]} {name!r} is not known; {nearest(name, list_names(kind))}")
+
+
+def _places(kind: str, name: str) -> list[Path]:
+    """Where a file of that name can be."""
+    return [folder / f"{name}.yaml" for folder in folders(kind)]
 
 
 def _is_file(path: Path) -> bool:

@@ -39,7 +39,8 @@ def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) 
     read, and keys that are compared with them, are passed over."""
     check = ScenarioCheck(scenario, document, unread)
     if not scenario.deployments:
-        check.refuse(("deployments",), "at least one is needed")
+        check.refuse(("deployments",), "at least one is needed, here or from a lineup")
+    _check_first(check, scenario)
     calendar = workload_calendar(scenario.workload) if unread.files else run_calendar(scenario)
     for name, deployment in scenario.deployments.items():
         _check_deployment(check, ("deployments", name), deployment, calendar)
@@ -54,6 +55,13 @@ def check_scenario(scenario: spec.Scenario, document: Document, unread: Unread) 
         spells = partial(check_outages, outage, scenario.horizon)
         check.attempt(key, spells, (*key, "mean_between"), ("horizon",))
     return check.problems
+
+
+def _check_first(check: ScenarioCheck, scenario: spec.Scenario) -> None:
+    known = {*scenario.deployments, *(each.provider for each in scenario.deployments.values())}
+    if scenario.first is not None and scenario.first not in known:
+        text = f"no deployment or provider is called {scenario.first!r}"
+        check.refuse(("first",), f"{text}; {nearest(scenario.first, known)}", ("deployments",))
 
 
 def _check_deployment(

@@ -6,7 +6,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -66,7 +66,7 @@ def load_replay(
     trace = _attempt(problems, partial(_open, source))
     if trace is not None and not has_routing(trace):
         policies = [name for name in policies if name != RECORDED] or policies
-    documents, unread = read_documents(scenario, policies)
+    documents, unread = read_documents(scenario, policies, overrides)
     problems += unread
     base = documents.pop(0) if scenario is not None else None
     usable = base is not None or scenario is None
@@ -106,7 +106,7 @@ def _document(
     data["workload"] |= source.workload
     if base is None:
         return Document(source.path, data, {}, Path.cwd()), notes
-    return Document(base.file, data, base.lines, Path.cwd()), notes
+    return replace(base, data=data, folder=Path.cwd()), notes
 
 
 def _attempt(problems: list[str], make: Callable[[], T]) -> T | None:

@@ -96,7 +96,7 @@ def _ref(name: str) -> Schema:
 
 def _object(cls: type, more: Schema | None = None) -> Schema:
     own = declared_fields(cls)
-    required = [field.name for field in own if field.make_default is None]
+    required = [field.name for field in own if field.make_default is None and cls not in COMPLETED]
     properties = {field.name: {**_schema(field.form), **_default(field.default)} for field in own}
     schema: Schema = {
         "type": "object",
@@ -128,7 +128,20 @@ def _exactly(count: int) -> Schema:
 
 
 TOGETHER: dict[type, list[Schema]] = {
-    spec.Scenario: [{"properties": {"deployments": {"minProperties": 1}}}],
+    spec.Scenario: [
+        {
+            "if": {"not": _not_null("lineup")},
+            "then": {
+                "required": ["deployments"],
+                "properties": {
+                    "deployments": {
+                        "minProperties": 1,
+                        "additionalProperties": {"required": ["provider", "model"]},
+                    }
+                },
+            },
+        }
+    ],
     spec.Profile: [{"properties": {"hours": _exactly(24), "days": _exactly(7)}}],
     spec.Deployment: [{"properties": {"price_date": {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}}}],
     spec.Outage: [
@@ -143,6 +156,8 @@ TOGETHER: dict[type, list[Schema]] = {
     ],
 }
 """What no declaration of a single key can say; `config.checks` checks it, and more."""
+COMPLETED = (spec.Deployment,)
+"""What a line-up may complete, so that a key may be missing."""
 
 
 def _default(value: Any) -> Schema:

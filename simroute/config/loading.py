@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from simroute.config.checks import check_names, check_scenario, readable_names
 from simroute.config.configuration import Configuration, StudyOptions
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
+from simroute.config.lineups import in_order, read_scenario
 from simroute.config.names import KnownNames, check_mentions, layer_mentions, target_mistakes
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.scalars import displayed
@@ -47,7 +48,7 @@ def load(
     Raises InputError with every mistake.
     """
     overrides = overrides or []
-    documents, problems = read_documents(scenario, policies)
+    documents, problems = read_documents(scenario, policies, overrides)
     if problems:
         raise collect_mistakes(problems, documents[0], documents[1:], overrides)
     weather, *stances = (document for document in documents if document is not None)
@@ -78,7 +79,7 @@ def build_configuration(
         name: replace(document, data=data)
         for name, document, data in zip(names, stances, layers, strict=True)
     }
-    weather = replace(weather, data=_with_absolute_paths(scenario, weather))
+    weather = replace(weather, data=_with_absolute_paths(in_order(scenario), weather))
     return _build(head, weather, composed, overrides, notes)
 
 
@@ -197,10 +198,10 @@ def with_windows(configuration: Configuration, count: Any) -> Configuration:
 
 
 def read_documents(
-    scenario: str | None, policies: list[str]
+    scenario: str | None, policies: list[str], overrides: Sequence[str] = ()
 ) -> tuple[list[Document | None], list[str]]:
     """The documents of a scenario (unless None) and of policies by name or path, None for each that
-    cannot be read, and a line that says why."""
+    cannot be read, and a line that says why. `overrides`: they may name the scenario's line-up."""
     documents: list[Document | None] = []
     problems: list[str] = []
     for kind, name in [
@@ -208,13 +209,19 @@ def read_documents(
         *(("policies", policy) for policy in policies),
     ]:
         try:
-            path = catalogue.find(kind, name)
-            shown = name if catalogue.is_path(name) else f"{kind}/{path.name}"
-            documents.append(yaml_reader.read(path, shown))
+            if kind == "scenarios":
+                documents.append(read_scenario(name, overrides))
+            else:
+                documents.append(_read_policy(name))
         except InputError as error:
             documents.append(None)
             problems += error.lines
     return documents, problems
+
+
+def _read_policy(name: str) -> Document:
+    path = catalogue.find("policies", name)
+    return yaml_reader.read(path, name if catalogue.is_path(name) else f"policies/{path.name}")
 
 
 def _with_absolute_paths(data: Any, document: Document) -> Any:

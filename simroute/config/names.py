@@ -134,8 +134,8 @@ def check_mentions(
     """
     problems, notes = [], []
     for path, kind, name in mentions:
-        if kind not in known or name in known[kind].used:
-            continue
+        if kind not in known or name in known[kind].used or path in document.files:
+            continue  # what a line-up says of other tasks is for other scenarios
         used, unused, more = known[kind]
         where = clean(".".join(path), 100)
         near = f"there are no {kind.replace(' or ', 's or ')}s"

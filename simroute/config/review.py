@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from simroute.config import advice, catalogue, yaml_reader
-from simroute.config.loading import load, load_layers
+from simroute.config.configuration import Configuration
+from simroute.config.lineups import is_lineup
+from simroute.config.loading import Head, build_configuration, load, load_layers
 from simroute.config.names import layer_mentions
 from simroute.config.shared_fate import describe_chains
 from simroute.core.target import ROLES
@@ -21,7 +23,7 @@ FOLDERS = {"scenario": "scenarios", "policy": "policies"}
 
 class Finding(NamedTuple):
     """What is wrong with one file, named as the user named it, notes, and what a fallback does
-    there. kind: "scenario", "policy", or "file" where it could not be read."""
+    there. kind: "scenario", "line-up", "policy", or "file" where it could not be read."""
 
     file: str
     kind: str
@@ -42,7 +44,7 @@ class _File(NamedTuple):
 
 def is_scenario(data: dict[object, object]) -> bool:
     """Whether a file's content is a scenario; else it is a policy."""
-    return "deployments" in data or "workload" in data
+    return any(key in data for key in ("deployments", "workload", "lineup"))
 
 
 def review_files(words: Sequence[str]) -> Iterator[Finding]:
@@ -56,6 +58,10 @@ def review_files(words: Sequence[str]) -> Iterator[Finding]:
             file = _locate(label)
             data = yaml_reader.read(file.path, file.shown).data
             kind = "scenario" if is_scenario(data) else "policy"
+            if is_lineup(data) and file.path.parent.name == "lineups":
+                kind = "line-up"
+                yield Finding(label, kind, [], load_lineup(file.path, file.shown).notes)
+                continue
             (scenarios if kind == "scenario" else policies).append(file)
             if kind == "scenario":
                 yield Finding(label, kind, [], load("check", file.name, []).notes)
@@ -66,6 +72,14 @@ def review_files(words: Sequence[str]) -> Iterator[Finding]:
             yield _review_policy(file, scenarios or _workspace_scenarios(file.path))
         except InputError as error:
             yield Finding(file.label, "policy", list(error.lines), [])
+
+
+def load_lineup(path: Path, shown: str) -> Configuration:
+    """A line-up alone, as the deployments of a scenario without anything else. Raises
+    InputError."""
+    document = yaml_reader.read(path, shown)
+    document.files = dict.fromkeys(document.lines, shown)  # as where a scenario names it
+    return build_configuration(Head("check", path.stem), document, [], [], [])
 
 
 def _split(word: str) -> list[str]:

@@ -42,13 +42,14 @@ KeyPath = tuple[str, ...]
 @dataclass
 class Document:
     """A file's data, the line of each key path, and, by key path, the override that the command
-    line set in its place."""
+    line set in its place, and the other file that it comes from."""
 
     file: str
     data: dict[Any, Any]
     lines: dict[KeyPath, int] = field(default_factory=dict)
     folder: Path = Path()
     overrides: dict[KeyPath, str] = field(default_factory=dict)
+    files: dict[KeyPath, str] = field(default_factory=dict)
 
     def where(self, path: KeyPath, *also: KeyPath) -> str:
         """The override that set a key (or one of those that it is compared with); else "file:line"
@@ -59,7 +60,8 @@ class Document:
                     return f"override {self.overrides[key[:length]]!r}"
         while path and path not in self.lines:
             path = path[:-1]
-        return f"{self.file}:{self.lines[path]}" if path else self.file
+        file = self.files.get(path, self.file)
+        return f"{file}:{self.lines[path]}" if path else file
 
 
 def read(path: Path, shown: str | None = None) -> Document:

@@ -72,6 +72,7 @@ def describe_price(price: Price) -> str:
 
 def price_warnings(scenario: spec.Scenario, calendar: Calendar) -> Iterator[str]:
     """One line for each price that is not what the reader may think."""
+    profile = scenario.workload.profile
     for name, deployment in scenario.deployments.items():
         if deployment.price is not None:
             continue
@@ -88,11 +89,8 @@ def price_warnings(scenario: spec.Scenario, calendar: Calendar) -> Iterator[str]
         )
         if text := _ended(notes.text, flagged, when):
             yield f"{name}: {deployment.model} {text}"
-        if (
-            is_priced_by_hour(deployment)
-            and not calendar.dated
-            and not scenario.workload.profile.starts
-        ):
+        is_told = calendar.dated or profile.starts or profile.hours
+        if is_priced_by_hour(deployment) and not is_told:
             yield (
                 f"{name}: its price depends on the hour (UTC); t = 0 is taken as Monday 00:00 "
                 f"(workload.profile.starts says otherwise)"

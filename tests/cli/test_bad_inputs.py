@@ -587,12 +587,12 @@ def test_choices_of_a_command_are_told_in_one_line(capsys):
 
 
 BEYOND = {
-    "latency": ("scenario.deployments.gpt-4o.latency.base=1e300", "at most 1,000,000,000 s"),
+    "latency": ("scenario.deployments.gpt-terra.latency.base=1e300", "at most 1,000,000,000 s"),
     "factor": ("scenario.outages.morning.slow_down=1e308", "at most 1,000,000"),
     "replicas": ("scenario.gateway.replicas=1000000", "each keeps a copy of every layer in memory"),
     "success as an error": ("scenario.outages.morning.status=200", "expected 400 to 599"),
     "spells": (
-        "scenario.deployments.gpt-4o.clustered={share: 0.5, spell: 1e-9}",
+        "scenario.deployments.gpt-terra.clustered={share: 0.5, spell: 1e-9}",
         "at most 100,000 are kept",
     ),
 }

@@ -2,6 +2,7 @@
 full. Areas report, process of bad_inputs.json."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -64,12 +65,24 @@ def limited(*words: str, limit: int) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """The summary of WORK where there is room."""
-    found: dict[str, object] = json.loads(
-        ran(*WORK, "--json", "--out", str(tmp_path_factory.mktemp("whole"))).stdout
-    )
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of WORK where there is room."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert ran(*WORK, "--out", str(folder)).returncode == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(whole: Path) -> dict[str, object]:
+    """Its summary."""
+    found: dict[str, object] = json.loads((whole / "summary.json").read_text(encoding="utf-8"))
     return found
+
+
+@pytest.fixture(scope="module")
+def configured(whole: Path) -> int:
+    """Bytes of its config.yaml, which is written first."""
+    return (whole / "config.yaml").stat().st_size
 
 
 def refused(
@@ -204,10 +217,12 @@ def results(done: "subprocess.CompletedProcess[str]") -> dict[str, object]:
     return found
 
 
-def test_r11_what_does_not_fit_is_printed(tmp_path: Path, expected: dict[str, object]) -> None:
+def test_r11_what_does_not_fit_is_printed(
+    tmp_path: Path, expected: dict[str, object], configured: int
+) -> None:
     """A disk on which nothing but the configuration fits: one note that there is no journal, table
     and summary on stdout, one line why, exit 2."""
-    with small_disk(tmp_path / "disk", 8) as disk:
+    with small_disk(tmp_path / "disk", 4 * math.ceil(configured / 4096)) as disk:
         done = ran(*WORK, "--out", str(disk / "out"))
         assert results(done) == expected
         note, line = done.stderr.splitlines()
@@ -249,15 +264,17 @@ def test_r11_once_there_is_room_the_files_are_written_without_computing_again(
 @pytest.mark.parametrize(
     "size",
     [
-        8_000,
+        0,
         pytest.param(40_000, marks=pytest.mark.slow),
         pytest.param(600_000, marks=pytest.mark.slow),
     ],
 )
-def test_r11_files_that_may_not_grow_lose_no_result(size: int, expected: dict[str, object]) -> None:
-    """A limit on the size of files, at three places: journal, evidence, report; the figures are the
-    same, on disk or on stdout."""
-    done = limited(*WORK[:-1], "--out", "out", limit=size)
+def test_r11_files_that_may_not_grow_lose_no_result(
+    size: int, expected: dict[str, object], configured: int
+) -> None:
+    """A limit on the size of files, so far above that of the configuration, at three places:
+    journal, evidence, report; the figures are the same, on disk or on stdout."""
+    done = limited(*WORK[:-1], "--out", "out", limit=configured + size)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "File too large" in done.stderr
@@ -283,10 +300,12 @@ def test_r11_a_journal_that_fills_the_disk_stops_nothing(tmp_path: Path) -> None
         assert found["replications"] == 60
 
 
-def test_r11_full_row_files_leave_the_figures_alone(expected: dict[str, object]) -> None:
+def test_r11_full_row_files_leave_the_figures_alone(
+    expected: dict[str, object], whole: Path
+) -> None:
     """No room for rows: the summary is that of a run without them, the rows are named as missing,
     exit 2."""
-    room = len(json.dumps(expected, indent=1)) * 5 // 4
+    room = max(path.stat().st_size for path in whole.iterdir())
     done = limited(*WORK, "--rows", "--no-report", "--out", "out", limit=room)
     assert done.returncode == 2
     assert "requests.parquet" in done.stderr

@@ -21,6 +21,7 @@ KINDS = {
     "layers": "layer",
     "formats": "format",
     "metrics": "metric",
+    "lineups": "lineup",
 }
 """What can be listed -> the name of one of them."""
 CATALOGUE = ("models", "prices")
@@ -102,7 +103,14 @@ def names(kind: str) -> list[str]:
         "formats": FORMAT_NAMES,
         "metrics": DEFINITIONS,
     }
-    return list(known[kind]) if kind in known else catalogue.list_names(kind)
+    return list(known[kind]) if kind in known else catalogue.list_names(_folder(kind))
+
+
+def _folder(kind: str) -> str:
+    """What the catalogue calls a kind."""
+    from simroute.config import catalogue
+
+    return catalogue.LINEUPS if kind == "lineups" else kind
 
 
 def _description(kind: str, name: str) -> str:
@@ -123,7 +131,7 @@ def _about(kind: str, name: str) -> str:
     from simroute.errors import InputError
 
     try:
-        data = yaml_reader.read(catalogue.find(kind, name)).data
+        data = yaml_reader.read(catalogue.find(_folder(kind), name)).data
         return " ".join(str(data.get("about", "")).split())
     except InputError as error:
         return f"(unreadable: {error.lines[0]})"
@@ -171,12 +179,12 @@ def _schema(name: str) -> str:
 
 def _find_page(name: str) -> tuple[pages.Page, list[str]]:
     """The page of a name, and other things of the same name. Raises InputError."""
-    from simroute.config import reference
+    from simroute.config import catalogue, reference
     from simroute.config.key_lookup import key_names, key_owners
     from simroute.errors import InputError, nearest
 
-    path = name.removeprefix("scenario=").removeprefix("policy=")
-    if path.endswith((".yaml", ".yml")) or "/" in path:
+    path = name.partition("=")[2] if name.partition("=")[0] in KINDS.values() else name
+    if catalogue.is_path(path):
         return _file(path), []
     references = reference.section_references()
     if name == "scenario":
@@ -218,6 +226,16 @@ def _scenario(name: str) -> pages.Page:
     return scenario_page(name, configuration, text)
 
 
+def _lineup(name: str) -> pages.Page:
+    from simroute.cli.render.scenario import lineup_page
+    from simroute.config import catalogue
+    from simroute.config.review import load_lineup
+
+    path = catalogue.find(catalogue.LINEUPS, name)
+    text = path.read_text(encoding="utf-8-sig")
+    return lineup_page(name, load_lineup(path, str(path)), text)
+
+
 def _policy(name: str) -> pages.Page:
     from simroute.config import catalogue, yaml_reader
     from simroute.config.loading import load_layers
@@ -256,6 +274,7 @@ PAGES: dict[str, Callable[[str], pages.Page]] = {
     "policies": _policy,
     "metrics": _metric,
     "formats": _format,
+    "lineups": _lineup,
 }
 """Kind -> its page; of several things of the same name the first is described."""
 

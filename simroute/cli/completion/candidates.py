@@ -249,12 +249,16 @@ def _chosen_layers(chosen: dict[str, str]) -> dict[str, Any]:
 def _data(kind: str, names: Iterable[str]) -> list[dict[Any, Any]]:
     """What the files of these names hold; those that cannot be read are left out."""
     from simroute.config import catalogue, yaml_reader
+    from simroute.config.lineups import read_scenario
     from simroute.errors import InputError
 
     files = []
     for name in names:
         try:
-            files.append(yaml_reader.read(catalogue.find(kind, name)).data)
+            if kind == "scenarios":
+                files.append(read_scenario(name).data)
+            else:
+                files.append(yaml_reader.read(catalogue.find(kind, name)).data)
         except InputError:
             continue
     return files
@@ -308,6 +312,7 @@ def _below(
 
 def _values(form: Form | None, start: str, scenario: dict[Any, Any]) -> list[CompletionItem]:
     """Words of a choice, true and false, deployments and roles, files; none for numbers."""
+    from simroute.config import catalogue
     from simroute.core.target import ROLES
 
     scalar = None if form is None else form.scalar
@@ -316,7 +321,9 @@ def _values(form: Form | None, start: str, scenario: dict[Any, Any]) -> list[Com
     if scalar.unit == "file":
         return paths(start)
     values: list[str] = []
-    if scalar.choices:
+    if scalar.unit == "line-up":
+        values = catalogue.list_names(catalogue.LINEUPS)
+    elif scalar.choices:
         values = [str(word) for word in scalar.choices]
     elif scalar.type is bool:
         values = ["true", "false"]

@@ -30,6 +30,27 @@ def scenario_page(name: str, configuration: Configuration, text: str) -> pages.P
     yield from pages.head(name, "scenario")
     yield from pages.paragraphs(scenario.about or "(no question is asked)")
     yield from pages.table(("", ""), _facts(configuration))
+    yield from _deployments(configuration)
+    if scenario.outages:
+        yield from pages.table(
+            ("outage", "where", "when", "errors", "slower", "hangs", "stalls"),
+            [_outage(*each) for each in scenario.outages.items()],
+        )
+    yield from pages.title("The file")
+    yield from pages.fragment(text)
+
+
+def lineup_page(name: str, configuration: Configuration, text: str) -> pages.Page:
+    """The page of deployments that scenarios share. `text`: their file."""
+    yield from pages.head(name, "lineup")
+    yield from pages.paragraphs(configuration.scenario.about or "(nothing is said of it)")
+    yield from _deployments(configuration)
+    yield from pages.title("The file")
+    yield from pages.fragment(text)
+
+
+def _deployments(configuration: Configuration) -> pages.Page:
+    scenario = configuration.scenario
     prices = describe_prices(scenario, configuration.calendar)
     heads = (
         "deployment",
@@ -45,13 +66,6 @@ def scenario_page(name: str, configuration: Configuration, text: str) -> pages.P
         for key, deployment in scenario.deployments.items()
     ]
     yield from pages.table(heads, deployments)
-    if scenario.outages:
-        yield from pages.table(
-            ("outage", "where", "when", "errors", "slower", "hangs", "stalls"),
-            [_outage(*each) for each in scenario.outages.items()],
-        )
-    yield from pages.title("The file")
-    yield from pages.fragment(text)
 
 
 def _facts(configuration: Configuration) -> list[tuple[str, str]]:

@@ -71,7 +71,7 @@ class Outage:
           morning:
             {provider: anthropic, start: 30%, end: 50%, error_share: 0.6, status: 529,
              slow_down: 3, hang_share: 0.05}
-          now_and_then: {deployment: gpt-4o, mean_between: 8h, repair: 10m, error_share: 0.3}
+          now_and_then: {deployment: gpt-terra, mean_between: 8h, repair: 10m, error_share: 0.3}
 
     Interplay: Exactly one of `provider`, `deployment` and `domain` says where, and either `start`
     and `end` or `mean_between` and `repair` say when: a scheduled outage is one case, random ones

@@ -12,6 +12,8 @@ from simroute.models.spec.outages import Outage
 from simroute.models.spec.promise import Budget, Slo
 from simroute.models.spec.workload import Workload
 
+LineupName = Annotated[str, Unit("line-up")]
+
 
 @dataclass(frozen=True)
 class Gateway:
@@ -52,8 +54,21 @@ class Gateway:
 class Scenario:
     """The weather: everything that happens whatever the policy."""
 
-    deployments: Annotated[dict[Name, Deployment], Doc("the models that can be asked")]
+    deployments: Annotated[dict[Name, Deployment], Doc("the models that can be asked")] = field(
+        default_factory=dict
+    )
     about: Annotated[str, Unit("text"), Doc("the question that the scenario answers")] = ""
+    lineup: Annotated[
+        LineupName | None,
+        Doc(
+            "a file of deployments that come before the scenario's own, which may change their "
+            "keys: late_2026, or a path"
+        ),
+    ] = None
+    first: Annotated[
+        Name | None,
+        Doc("the deployment, or the provider whose deployments, come first; default: as listed"),
+    ] = None
     horizon: Annotated[
         Period, Doc("how long requests arrive; what is under way then still ends")
     ] = 3600.0

@@ -81,6 +81,7 @@ def test_list_of_everything_names_each_thing_as_describe_takes_it(capsys):
         "layer",
         "format",
         "metric",
+        "lineup",
     }
     assert all(said(capsys, "describe", name).startswith(name.partition("=")[2]) for name in names)
 
@@ -154,7 +155,7 @@ def test_a_scenario_is_described_by_question_table_and_file(capsys):
         for word in (
             "What do forty",
             "99.00 % of requests succeed within",
-            "3, 15",
+            "2, 10",
             "40 min to 80 min",
             "The file",
             "repeats: {share",

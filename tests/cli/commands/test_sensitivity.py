@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import yaml
 
 from simroute.cli import main
 from simroute.execution import pool
@@ -27,6 +28,7 @@ WORDS = [
     "--replications",
     "2",
 ]
+LINEUP = Path(__file__).parents[3] / "scenarios" / "lineups" / "late_2026.yaml"
 SHARE = "scenario.outages.morning.error_share"
 
 
@@ -186,7 +188,7 @@ def test_small_money_keeps_three_digits_and_is_told_in_per_cent(capsys):
     how much."""
     words = [
         f"scenario.deployments.{name}.price={{input: 0.00001, output: 0.00002}}"
-        for name in ("claude-sonnet", "gpt-4o", "gemini-flash")
+        for name in yaml.safe_load(LINEUP.read_text("utf-8"))["deployments"]
     ]
     code, out, _ = ran(capsys, *words, "--vary", f"{SHARE}=0.6..1:2", "--no-report")
     assert code == 0

@@ -107,7 +107,7 @@ def test_mock_and_serve_live_together_through_an_outage_and_a_reload(tmp_path):
             serve.send_signal(signal.SIGHUP)
             assert wait_for(serve, "not reloaded")
             assert ask(gateway)["x-simroute-attempts"] == "2"
-            policy.write_text("route: {by: task, default: gpt-4o}\ntimeout: {total: 30s}\n")
+            policy.write_text("route: {by: task, default: gpt-terra}\ntimeout: {total: 30s}\n")
             serve.send_signal(signal.SIGHUP)
             wait_for(serve, "reloaded")
             assert ask(gateway)["x-simroute-attempts"] == "1"

@@ -239,10 +239,10 @@ COMPLETED = {
     "simroute compare policy=direct,retry_only ~policy.": {"~policy.timeout", "~policy.retry"},
     "simroute run scenario=demo scenario.deployments.": {
         "scenario.deployments.claude-sonnet.",
-        "scenario.deployments.gpt-4o.",
+        "scenario.deployments.gpt-terra.",
     },
-    "simroute run scenario=demo scenario.deployments.gpt-4o.errors.": {
-        "scenario.deployments.gpt-4o.errors.500="
+    "simroute run scenario=demo scenario.deployments.gpt-terra.errors.": {
+        "scenario.deployments.gpt-terra.errors.500="
     },
     "simroute run scenario=demo ~scenario.outages.": {
         "~scenario.outages.morning",
@@ -252,7 +252,7 @@ COMPLETED = {
         "policy.cascade.judge.usd="
     },
     "simroute run scenario=demo policy=cascade policy.cascade.strong=": {
-        "policy.cascade.strong=gpt-4o",
+        "policy.cascade.strong=gpt-terra",
         "policy.cascade.strong=cheapest",
     },
     "simroute run scenario=demo scenario.gateway.shared=": {
