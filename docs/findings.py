@@ -78,6 +78,7 @@ class Page:
 OUTAGE = ("direct", "retry_only", "failover", "circuit_breaker")
 PAGES = {
     "demo": Page(OUTAGE, ("time_on_failing_target_s",)),
+    "models_2025": Page(OUTAGE, ("time_on_failing_target_s",)),
     "steady": Page((*OUTAGE, "layered", "cached", "cascade")),
     "anthropic_outage": Page((*OUTAGE, "layered"), ("time_on_failing_target_s",)),
     "openai_partial_2025_06": Page(
@@ -87,7 +88,7 @@ PAGES = {
     "price_cut": Page(
         ("direct", "failover", "circuit_breaker", "layered", "cascade"),
         (),
-        "~scenario.deployments.gpt-4o.price_steps",
+        "~scenario.deployments.gpt-terra.price_steps",
     ),
     "budget_month": Page(
         ("failover", "budget_shift", "layered", "cascade", "cached"), ("cost_usd",)
@@ -183,11 +184,20 @@ def savings(study: Study, other: Study) -> dict[str, Interval]:
 
 
 def hashes(name: str) -> dict[str, str]:
-    """SHA-256 of the scenario and of each policy, as they are now."""
-    files = [
-        f"scenarios/{name}.yaml",
-        *(f"policies/{policy}.yaml" for policy in PAGES[name].policies),
-    ]
+    """SHA-256 of the scenario, its line-up and each policy, as they are now."""
+    policies = [f"policies/{policy}.yaml" for policy in PAGES[name].policies]
+    return digests([*scenario_files(name), *policies])
+
+
+def scenario_files(name: str) -> list[str]:
+    """The file of a scenario, and that of its line-up."""
+    lineup = load("run", str(ROOT / "scenarios" / f"{name}.yaml"), []).scenario.lineup
+    shared = [] if lineup is None else [f"scenarios/lineups/{lineup}.yaml"]
+    return [f"scenarios/{name}.yaml", *shared]
+
+
+def digests(files: list[str]) -> dict[str, str]:
+    """SHA-256 of files, as they are now."""
     return {file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest() for file in files}
 
 

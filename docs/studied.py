@@ -10,7 +10,6 @@ page stays as it is.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
 from dataclasses import dataclass
@@ -21,7 +20,18 @@ from typing import Any
 
 import mmlu
 import neighbours
-from findings import HEADS, PAIRED, ROOT, SEED, broken, cell, rounded, written
+from findings import (
+    HEADS,
+    PAIRED,
+    ROOT,
+    SEED,
+    broken,
+    cell,
+    digests,
+    rounded,
+    scenario_files,
+    written,
+)
 from generated import table
 
 import simroute as sr
@@ -199,7 +209,7 @@ STUDIES = {
                 ("cost_usd", "quality_mean", "success_rate"),
             ),
             "other": Part(
-                "When the work goes to the second company instead, which is a fifth cheaper:",
+                "When the work goes to the second company instead, at half the price:",
                 ("budget_shift",),
                 ("policy.budget.shift_at=0.5..1:6",),
                 ("policy.budget.to=other_company",),
@@ -208,7 +218,7 @@ STUDIES = {
             ),
         },
         Search(
-            "budget_shift", {"budget.shift_at": "0.5..1"}, "max quality_mean", ("cost_usd<=65",), 40
+            "budget_shift", {"budget.shift_at": "0.5..1"}, "max quality_mean", ("cost_usd<=44",), 40
         ),
     ),
     "flaky_provider": Asked(
@@ -349,20 +359,17 @@ def searched(name: str, search: Search) -> dict[str, Any]:
 
 
 def hashes(name: str) -> dict[str, str]:
-    """SHA-256 of the scenarios and policies of a study, as they are now."""
+    """SHA-256 of the scenarios, line-ups and policies of a study, as they are now."""
     asked = STUDIES[name]
     scenarios = [part.scenario or name for part in asked.parts.values()]
     policies = [policy for part in asked.parts.values() for policy in part.policies] + (
         [asked.search.policy] if asked.search else []
     )
     files = [
-        *(f"scenarios/{one}.yaml" for one in scenarios),
+        *(file for one in scenarios for file in scenario_files(one)),
         *(f"policies/{one}.yaml" for one in policies),
     ]
-    return {
-        file: hashlib.sha256((ROOT / file).read_bytes()).hexdigest()
-        for file in dict.fromkeys(files)
-    }
+    return digests(list(dict.fromkeys(files)))
 
 
 def commands(name: str) -> list[str]:

@@ -122,6 +122,8 @@ def restore_document(document: Document) -> Configuration:
     data = document.data
     _check_head(document)
     weather = _part(document, data["scenario"], ("scenario",))
+    if weather.data.get("lineup"):
+        weather.files = dict.fromkeys(weather.lines, document.file)
     stances = {
         str(name): _part(document, layers, ("policies", name))
         for name, layers in data["policies"].items()
@@ -209,10 +211,8 @@ def read_documents(
         *(("policies", policy) for policy in policies),
     ]:
         try:
-            if kind == "scenarios":
-                documents.append(read_scenario(name, overrides))
-            else:
-                documents.append(_read_policy(name))
+            is_scenario = kind == "scenarios"
+            documents.append(read_scenario(name, overrides) if is_scenario else _read_policy(name))
         except InputError as error:
             documents.append(None)
             problems += error.lines
