@@ -178,9 +178,10 @@ OWN: dict[str, Callable[[], dict[str, Any]]] = {
 # -- runs ------------------------------------------------------------------------------------------
 
 SHORT = {
-    "budget_day": ["scenario.workload.rate=0.03", "scenario.budget.usd=13"],
-    "budget_month": ["scenario.workload.rate=0.001", "scenario.budget.usd=12"],
+    "budget_day": ["scenario.workload.rate=0.03", "scenario.budget.usd=9"],
+    "budget_month": ["scenario.workload.rate=0.001", "scenario.budget.usd=8"],
     "demo": ["scenario.workload.rate=0.3"],
+    "models_2025": ["scenario.workload.rate=0.3"],
     "openai_partial_2025_06": ["scenario.workload.rate=0.04"],
     "partial_outages": ["scenario.workload.rate=0.4"],
     "anthropic_outage": ["scenario.workload.rate=0.8"],
@@ -196,14 +197,14 @@ SHORT = {
 
 SLOTS = [
     f"scenario.deployments.{name}.limits.{key}={value}"
-    for name, slots in (("claude-sonnet", 4), ("gpt-4o", 3))
+    for name, slots in (("claude-sonnet", 4), ("gpt-terra", 3))
     for key, value in (("concurrency", slots), ("queue", 12))
 ]
 LONG_QUEUE = [
     "scenario.deployments.claude-sonnet.limits.concurrency=2",
     "scenario.deployments.claude-sonnet.limits.queue=600",
 ]
-STREAMS = ["scenario.workload.streamed=1", "scenario.deployments.gpt-4o.truncated=0.2"]
+STREAMS = ["scenario.workload.streamed=1", "scenario.deployments.gpt-terra.truncated=0.2"]
 STOPS = ["scenario.abandoned=stops"]
 WEATHER: dict[str, tuple[str, list[str]]] = {
     "queue": ("demo", ["scenario.workload.rate=0.5", *SLOTS]),
@@ -242,7 +243,7 @@ WEATHER: dict[str, tuple[str, list[str]]] = {
             "scenario.horizon=8m",
             "scenario.workload.burstiness.cv=3",
             "scenario.workload.burstiness.peak=4",
-            "scenario.deployments.gpt-4o.clustered.share=0.05",
+            "scenario.deployments.gpt-terra.clustered.share=0.05",
         ],
     ),
     "hangs": (

@@ -133,7 +133,7 @@ def test_an_outage_from_outside_begins_at_once_and_ends_by_itself():
         return names, statuses
 
     names, statuses = clock.run(main())
-    assert names == ("claude-sonnet",)
+    assert names == ("claude-sonnet", "claude-haiku")
     assert statuses == [200, 529, 200, 529, 200]
 
 

@@ -148,13 +148,13 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
         words += ["scenario.outages.morning.error_share=0.9", "scenario.slo.latency=3s"]
         words += [
             f"scenario.deployments.{name}.truncated=0.2"
-            for name in ("claude-sonnet", "gpt-4o", "gemini-flash")
+            for name in ("claude-sonnet", "gpt-terra", "gemini-flash")
         ]
         words += [
             "scenario.outages.morning.stall_share=0.3",
-            "scenario.deployments.gpt-4o.stalled=0.1",
-            "scenario.deployments.gpt-4o.errors={500: 0.05, reset: 0.1, content_filter: 0.05}",
-            "scenario.deployments.gpt-4o.max_output_tokens=300",
+            "scenario.deployments.gpt-terra.stalled=0.1",
+            "scenario.deployments.gpt-terra.errors={500: 0.05, reset: 0.1, content_filter: 0.05}",
+            "scenario.deployments.gpt-terra.max_output_tokens=300",
             "scenario.deployments.gemini-flash.errors={invalid_body: 0.1, quota: 0.05, reset: 0.1}",
             "scenario.deployments.gemini-flash.max_input_tokens=3000",
             "scenario.outages.morning.status=reset",
@@ -168,7 +168,7 @@ def test_a_policy_that_is_told_the_choices_reproduces_them_in_the_simulator(scen
             "p100: 20000}"
         ]
         words += [
-            "scenario.deployments.gpt-4o.clustered={share: 0.2, spell: 20s, error_share: 0.7}"
+            "scenario.deployments.gpt-terra.clustered={share: 0.2, spell: 20s, error_share: 0.7}"
         ]
         words += [
             "scenario.deployments.gemini-flash.latency={floor: 0.2, correlation: 0.8, slow: "

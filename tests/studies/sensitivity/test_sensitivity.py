@@ -316,11 +316,11 @@ def test_the_assumptions_of_a_scenario_are_halved_and_doubled_within_their_range
     assert found["outages.morning.slow_down"][1:4] == (1.5, 1.0, 3.0)
     assert "outages.morning.hang_share" not in found
     assert [
-        side.deployments["gpt-4o"].price_factor
-        for side in found["deployments.gpt-4o.price"].scenarios
+        side.deployments["gpt-terra"].price_factor
+        for side in found["deployments.gpt-terra.price"].scenarios
     ] == [0.5, 2.0]
-    assert found["deployments.gpt-4o.quality"].scenarios[0].deployments[
-        "gpt-4o"
+    assert found["deployments.gpt-terra.quality"].scenarios[0].deployments[
+        "gpt-terra"
     ].quality == pytest.approx({"chat": 0.74, "extract": 0.88})
 
 
