@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 from simroute.config import schema
 from simroute.config.configuration import Configuration
+from simroute.config.documents import read_documents
 from simroute.config.inputs import read_options
 from simroute.config.laid_outages import parse_outages
-from simroute.config.loading import Head, build_configuration, collect_mistakes, read_documents
+from simroute.config.loading import Head, build_configuration, collect_mistakes
 from simroute.config.yaml_reader import Document
 from simroute.errors import InputError
 from simroute.models import spec

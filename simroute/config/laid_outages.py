@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from simroute.config import yaml_reader
-from simroute.config.loading import read_documents
+from simroute.config.documents import read_documents
 from simroute.errors import InputError, nearest
 
 SHORT = re.compile(r"(?P<who>[^@]+)@(?P<start>[^@]+?)\.\.(?P<end>[^@]+)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,9 +12,10 @@ from simroute.config import advice, catalogue, schema, yaml_reader
 from simroute.config.checked import Unread
 from simroute.config.checks import check_names, check_scenario, readable_names
 from simroute.config.configuration import Configuration, StudyOptions
+from simroute.config.documents import read_documents
 from simroute.config.fields import declared_fields
 from simroute.config.inputs import FILES, digest, pin_prices, read_inputs, run_calendar
-from simroute.config.lineups import in_order, read_scenario
+from simroute.config.lineups import in_order
 from simroute.config.names import KnownNames, check_mentions, layer_mentions, target_mistakes
 from simroute.config.overrides import RESERVED, compose, mark_overridden, override_mistakes
 from simroute.config.scalars import displayed
@@ -197,31 +198,6 @@ def with_windows(configuration: Configuration, count: Any) -> Configuration:
             "requests between them"
         )
     return replace(configuration, study=replace(configuration.study, windows=count))
-
-
-def read_documents(
-    scenario: str | None, policies: list[str], overrides: Sequence[str] = ()
-) -> tuple[list[Document | None], list[str]]:
-    """The documents of a scenario (unless None) and of policies by name or path, None for each that
-    cannot be read, and a line that says why. `overrides`: they may name the scenario's line-up."""
-    documents: list[Document | None] = []
-    problems: list[str] = []
-    for kind, name in [
-        *([] if scenario is None else [("scenarios", scenario)]),
-        *(("policies", policy) for policy in policies),
-    ]:
-        try:
-            is_scenario = kind == "scenarios"
-            documents.append(read_scenario(name, overrides) if is_scenario else _read_policy(name))
-        except InputError as error:
-            documents.append(None)
-            problems += error.lines
-    return documents, problems
-
-
-def _read_policy(name: str) -> Document:
-    path = catalogue.find("policies", name)
-    return yaml_reader.read(path, name if catalogue.is_path(name) else f"policies/{path.name}")
 
 
 def _with_absolute_paths(data: Any, document: Document) -> Any:
