@@ -17,6 +17,7 @@ from simroute.core import Target
 from simroute.errors import InputError
 from simroute.live.answered import RequestRow
 from simroute.live.bodies import Key
+from simroute.live.files import check_regular
 from simroute.worlds.live import Row
 
 MOST_WAITING = 10_000
@@ -187,6 +188,7 @@ class _Rotated:
 
 def _salt(path: Path) -> bytes:
     """The folder's salt, made the first time: for the eyes of its owner alone."""
+    check_regular(path, f"--log: {path}")
     if not path.exists() or path.stat().st_size < SALT_BYTES:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
             file.write(secrets.token_bytes(SALT_BYTES))

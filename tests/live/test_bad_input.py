@@ -3,14 +3,18 @@ read."""
 
 import asyncio
 import json
+import os
 import socket
+from dataclasses import dataclass
 
 import pytest
 
 from raw_calls import BODY, HEAD, said, serving
+from simroute.core import layer
 from simroute.errors import InputError
 from simroute.live import Gateway, GatewayError
 from simroute.live.deployments import read_fleet
+from simroute.live.log import RowLog
 from upstreams import BOTH, DONE, HELLO, PLAIN, Upstream, chunk, deployments, http, stream, whole
 
 
@@ -290,3 +294,39 @@ def test_a_sink_or_judge_that_raises_costs_no_answer(options, events):
     assert run(main()) == 200
     assert [event[2] for event in told if event[2] in ("row_lost", "judge_failed")] == events
     assert "secret" not in repr(told)
+
+
+@layer("raises_behind")
+@dataclass
+class RaisesBehind:
+    """Its background raises."""
+
+    async def __call__(self, call, send, world):
+        return await send(call)
+
+    async def background(self, send, world):
+        raise OSError("secret")
+
+
+def test_a_background_that_raises_is_told_and_costs_no_answer():
+    """By the kind of its error; it does not begin again."""
+    told = []
+
+    async def main():
+        policy = {"raises_behind": RaisesBehind(), **PLAIN}
+        entries = deployments(a=await Upstream().start())
+        async with Gateway(policy, entries, events=lambda *event: told.append(event)) as gateway:
+            await asyncio.sleep(0)
+            return [(await gateway.complete(HELLO)).status for _ in range(2)]
+
+    assert run(main()) == [200, 200]
+    assert [(event[2], event[-1]) for event in told] == [
+        ("background_failed", {"error": "OSError"})
+    ]
+
+
+def test_a_pipe_in_the_place_of_a_log_s_salt_is_refused_at_once(tmp_path):
+    """It would be waited for."""
+    os.mkfifo(tmp_path / ".salt")
+    with pytest.raises(InputError, match=r"--log.*read only once"):
+        RowLog(tmp_path, dict, 0.0)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +13,7 @@ from simroute.live import Gateway, GatewayError
 from simroute.live.clients import Clients
 from simroute.live.server import Server
 from simroute.sockets import Listener
-from upstreams import HELLO, Upstream, chunk, deployments, stream
+from upstreams import HELLO, Upstream, chunk, deployments, stream, whole
 
 LIMIT_S = 0.8
 POLICY = {
@@ -124,3 +125,32 @@ def test_a_layer_that_wants_all_of_an_answer_waits_for_no_reader(pieces, status)
     length, seen = asyncio.run(asyncio.wait_for(main(), 20))
     assert seen == status
     assert status != 200 or length == len("begin ") + pieces * len(PIECE)
+
+
+def test_a_caller_who_takes_nothing_of_a_whole_answer_holds_no_connection(monkeypatch):
+    """Nine megabytes wait for him in vain."""
+    monkeypatch.setattr(sockets, "STALLED_S", 0.4)
+
+    async def main():
+        a = await Upstream(whole("x" * 9_000_000)).start()
+        async with Gateway(POLICY, deployments(a=a)) as gateway:
+            server = Server(Clients({}), "mine")
+            server.serve(gateway)
+            listener = Listener(server.app())
+            port = await listener.start("127.0.0.1", 0)
+            own = socket.socket()
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            own.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(own, ("127.0.0.1", port))
+            body = json.dumps(HELLO).encode()
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
+            own.sendall(head.encode() + b"\r\nContent-Type: application/json\r\n\r\n" + body)
+            while not a.bodies:
+                await asyncio.sleep(0.02)
+            while listener._runner.server.connections:
+                await asyncio.sleep(0.02)
+            own.close()
+            await listener.close()
+            return gateway.in_flight
+
+    assert asyncio.run(asyncio.wait_for(main(), 20)) == 0

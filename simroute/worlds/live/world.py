@@ -197,7 +197,15 @@ class LiveWorld:
         """Starts `background` of each layer that has it, once for each replica."""
         for replica, layers in enumerate(self.stacks):
             for work in background_work(layers, self.send, partial(self.view, replica)):
-                self._background.append(asyncio.get_running_loop().create_task(work))
+                task = asyncio.get_running_loop().create_task(work)
+                task.add_done_callback(partial(self._tell_failed, replica))
+                self._background.append(task)
+
+    def _tell_failed(self, replica: int, task: asyncio.Task[Any]) -> None:
+        """A background that raised has ended; the calls go on without it."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.emit("world", replica, "background_failed", error=type(error).__name__)
 
     def stop(self) -> None:
         """Cancels what `start` started."""
