@@ -182,6 +182,10 @@ def _deployment(sample: Sample, item: FittedDeployment, target: tuple[str, str])
             f"({100 * item.limit.agreement:.0f} % right)"
         )
         keys["limits"] = {item.limit.axis: annotate(item.limit.value, f"{note}; ")}
+        if item.limit.window != 60.0:
+            keys["limits"]["window"] = Annotated(
+                item.limit.window, "bursts are refused that a minute's worth would admit"
+            )
     if item.errors.shares:
         keys["errors"] = _annotate_all(item.errors.shares)
     if item.errors.clustered:

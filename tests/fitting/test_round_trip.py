@@ -276,6 +276,21 @@ def test_a_limit_comes_back_from_its_refusals(axis: str, value: float) -> None:
     assert found.value.value == pytest.approx(value, rel=0.02)
 
 
+@pytest.mark.parametrize(("window", "rate"), [(10.0, 1.9), (1.0, 1.2)])
+def test_a_window_shorter_than_a_minute_comes_back(window: float, rate: float) -> None:
+    """120 a minute counted over 10 s or 1 s, fewer than 2 calls a second: a minute's bucket would
+    admit them, so the window is found, and the rate within 2 %."""
+    calls = log(3600.0, rate)
+    bucket = RateLimit(spec.Limits(rpm=120.0, window=window))
+    calls.status = np.array(
+        [200 if bucket.take(t, 1, 1, 1) is None else 429 for t in calls.t.tolist()]
+    )
+    found = fit_limit(calls)
+    assert found is not None
+    assert (found.axis, found.window) == ("rpm", window)
+    assert found.value.value == pytest.approx(120.0, rel=0.02)
+
+
 def test_refusals_that_no_bucket_explains_are_errors() -> None:
     """5 % of calls at random."""
     calls = log(1800.0, 2.0, errors={429: 0.05})

@@ -1,0 +1,235 @@
+"""Effects that such systems are known to show, in packaged scenarios: each with the criteria of
+its source, and of phenomena.json where that has it."""
+
+import heapq
+import math
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from simroute.config.loading import load
+from simroute.experiment.run import replicate
+from simroute.gauges.backoff import Backoff
+
+ROOT = Path(__file__).parents[2]
+
+
+class Played(NamedTuple):
+    """Figures and rows of one replication."""
+
+    metrics: dict[str, Any]
+    requests: dict[str, np.ndarray]
+    attempts: dict[str, np.ndarray]
+
+
+def played(scenario: str, policy: str, *overrides: str, seed: int = 1) -> Played:
+    """Plays a packaged scenario of phenomena."""
+    path = ROOT / "scenarios" / "phenomena" / f"{scenario}.yaml"
+    own = ROOT / "policies" / "phenomena" / f"{policy}.yaml"
+    stance = str(own) if own.is_file() else policy
+    made = load("run", str(path), [stance], list(overrides), seed=seed)
+    assert made.notes == []
+    chunks: dict[str, list[Any]] = {"requests": [], "attempts": []}
+
+    def sink(_: Any) -> Any:
+        return lambda table, chunk: chunks.get(table, []).append(chunk)
+
+    metrics = replicate(made, policy, 0, sink).metrics
+    names = {
+        "requests": ("arrival_s", "outcome", "latency_s"),
+        "attempts": ("start_s", "attempt", "status"),
+    }
+    rows = [
+        {name: np.concatenate([chunk[name] for chunk in chunks[table]]) for name in columns}
+        for table, columns in names.items()
+    ]
+    return Played(metrics, *rows)
+
+
+def fails(share: float) -> str:
+    return f"scenario.deployments.backend.errors.503={share}"
+
+
+@pytest.mark.parametrize("f", [0.01, 0.2, 0.5, 1.0])
+def test_p1_three_retries_send_the_geometric_sum(f: float) -> None:
+    """(1 - f^4) / (1 - f) sends, and 1 - f^4 of success, within 4 sd; exactly four when all
+    fail."""
+    found = played("retry_amplification", "three_retries", fails(f)).metrics
+    n = found["requests"]
+    chance = np.array([(1 - f), f * (1 - f), f**2 * (1 - f), f**3])
+    sends = np.arange(1, 5)
+    mean = float(chance @ sends)
+    sd = math.sqrt(float(chance @ sends**2) - mean**2)
+    assert found["attempts_per_request"] == pytest.approx(mean, abs=4 * sd / math.sqrt(n) + 1e-12)
+    share = 1 - f**4
+    assert found["success_rate"] == pytest.approx(
+        share, abs=4 * math.sqrt(share * (1 - share) / n) + 1e-12
+    )
+
+
+def test_p1_a_bucket_filled_by_successes_leaves_no_retries_where_all_fails() -> None:
+    """Limited by its budget the load is 1 + .1 (1 - f) / (1 - .1 (1 - f)); each of ten callers has
+    five retries at first, .0025 of 20,000 calls. Filled by calls it is 1.1 whatever fails."""
+    for f in (0.5, 0.9, 1.0):
+        by_success = played("retry_amplification", "retries_by_success", fails(f)).metrics
+        r = 0.1 * (1 - f) / (1 - 0.1 * (1 - f))
+        assert by_success["attempts_per_request"] == pytest.approx(1.0025 + r, abs=0.005)
+        by_call = played("retry_amplification", "retries_by_call", fails(f)).metrics
+        assert by_call["attempts_per_request"] == pytest.approx(1.1025, abs=0.005)
+
+
+def test_p1_a_bucket_costs_nothing_where_little_fails() -> None:
+    """At 1 %: within .2 % of three retries, 99.99 % succeed."""
+    few = fails(0.01)
+    bucket = played("retry_amplification", "retries_by_success", few).metrics
+    free = played("retry_amplification", "three_retries", few).metrics
+    load_of = "attempts_per_request"
+    assert bucket[load_of] == pytest.approx(free[load_of], rel=0.002)
+    assert bucket["success_rate"] >= 0.9999
+
+
+@pytest.mark.parametrize("f", [0.2, 0.5, 0.9, 1.0])
+def test_p1_retries_stop_where_more_than_a_tenth_fails(f: float) -> None:
+    """A breaker on retries: load between 1 and 1.01."""
+    found = played("retry_amplification", "retries_if_few_fail", fails(f)).metrics
+    assert 1.0 <= found["attempts_per_request"] <= 1.01
+
+
+@pytest.mark.parametrize("k", [2.0, 1.5, 1.1])
+def test_p4_what_is_sent_is_k_times_what_is_accepted(k: float) -> None:
+    """18/s of 60/s, twenty gateways, the second half of twenty minutes: within 2 % and 1 %."""
+    found = played("client_throttling", "throttled", f"policy.throttle.k={k}").attempts
+    late = found["start_s"] >= 600
+    accepted = (found["status"][late] == 200).sum()
+    assert accepted / 600 == pytest.approx(18.0, rel=0.01)
+    assert late.sum() / accepted == pytest.approx(k, rel=0.02)
+
+
+def test_p4_in_a_total_outage_about_one_request_a_window_goes_through() -> None:
+    """One gateway, 10/s, window 120 s: R / (R + 1) of one, within 4 sd of a Poisson count."""
+    out = [
+        fails(1.0),
+        "scenario.gateway.replicas=1",
+        "scenario.workload.rate=10",
+        "scenario.horizon=2h",
+    ]
+    found = played("client_throttling", "throttled", *out).attempts
+    windows = (7200 - 600) / 120
+    sent = (found["start_s"] >= 600).sum()
+    assert sent == pytest.approx(windows * 1200 / 1201, abs=4 * math.sqrt(windows))
+
+
+def test_p4_below_capacity_nothing_is_refused_here() -> None:
+    """12/s of the 18/s that are accepted."""
+    found = played("client_throttling", "throttled", "scenario.workload.rate=12").metrics
+    assert found["rejected"] == 0
+    assert found["success_rate"] == 1.0
+
+
+def bins(policy: str, *overrides: str) -> np.ndarray:
+    """Retries in each tenth of a second."""
+    found = played("retry_wave", policy, *overrides)
+    assert found.metrics["requests"] == pytest.approx(1000, abs=130)
+    again = found.attempts["start_s"][found.attempts["attempt"] > 1]
+    return np.bincount(np.floor(again * 10 + 1e-6).astype(int))
+
+
+def test_p6_without_jitter_a_wave_of_retries_comes_back_as_one() -> None:
+    """Six retries of a thousand calls: six tenths of a second have all of them."""
+    waves = bins("retries_in_step")
+    crowd = played("retry_wave", "retries_in_step").metrics["requests"]
+    assert (waves > 0).sum() == 6
+    assert (waves[waves > 0] == crowd).all()
+
+
+def test_p6_full_jitter_spreads_it() -> None:
+    """At most 200 in any tenth of a second, over more than 300 of them."""
+    waves = bins("retries_with_jitter")
+    assert waves.max() < 200
+    assert (waves > 0).sum() > 300
+
+
+def contend(jitter: str | None, seed: int) -> tuple[int, float]:
+    """(writes, seconds) until 100 writers have changed one row, each of which reads its version
+    first and fails if that has changed: no back-off for None, else our formulas."""
+    draw = np.random.default_rng(seed)
+    backoff = Backoff(0.005, 2.0, 2.0, jitter or "none")  # type: ignore[arg-type]
+    numbers = count()
+
+    def later(now: float) -> float:
+        return now + abs(draw.normal(0.010, 0.002))
+
+    # (when, number, step, version read, failures, pause before)
+    queue: list[Any] = [(later(0.0), next(numbers), "read", 0, 0, 0.0) for _ in range(100)]
+    heapq.heapify(queue)
+    version = calls = 0
+    now = 0.0
+    while queue:
+        now, _, step, read, failed, pause = heapq.heappop(queue)
+        if step == "read":
+            # the version travels back, and the write forth
+            queue_up = (later(later(now)), next(numbers), "write", version, failed, pause)
+        else:
+            calls += 1
+            if read == version:
+                version += 1
+                continue
+            failed += 1
+            if jitter is not None:
+                pause = backoff.delay(failed + 1, draw.random(), pause)
+            queue_up = (later(later(now) + pause), next(numbers), "read", 0, failed, pause)
+        heapq.heappush(queue, queue_up)
+    return calls, now
+
+
+def test_p6_under_contention_jitter_saves_calls_and_time() -> None:
+    """100 writers of one row, 30 seeds: calls full < equal < exponential without jitter < no
+    back-off, and full less than half of the third; it is done sooner than without jitter."""
+    kinds = {None: "no back-off", "none": "exponential", "equal": "equal", "full": "full"}
+    calls, time = {}, {}
+    for kind, name in kinds.items():
+        runs = np.array([contend(kind, seed) for seed in range(30)])
+        calls[name], time[name] = runs.mean(axis=0).tolist()
+    assert calls["full"] < calls["equal"] < calls["exponential"] < calls["no back-off"]
+    assert calls["full"] < calls["exponential"] / 2
+    assert time["full"] < time["exponential"]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_crowd_of_five_seconds_ends_a_provider_whose_callers_ask_again_at_once(seed: int) -> None:
+    """Brooker's collapse: no success from 40 s on, though the crowd has gone at 25 s; with back-off
+    and jitter all succeed again by 60 s, and without retries there is nothing to recover from."""
+    found = played("metastable_failure", "impatient", seed=seed).requests
+    ok = found["outcome"] == 0
+    assert ok[found["arrival_s"] < 20].all()
+    assert not ok[found["arrival_s"] > 40].any()
+    found = played("metastable_failure", "patient", seed=seed).requests
+    assert (found["outcome"] == 0)[found["arrival_s"] > 60].mean() > 0.999
+    found = played("metastable_failure", "direct", seed=seed).requests
+    assert (found["outcome"] == 0).all()
+
+
+def test_two_copies_at_once_halve_the_wait_where_there_is_room() -> None:
+    """.5/s at eight slots: an exponential of mean .5 s instead of 1 s, within 4 sd of some 300
+    calls."""
+    alone, both = (
+        played("hedging_backfires", policy, "scenario.workload.rate=0.5").requests["latency_s"]
+        for policy in ("direct", "hedged_at_once")
+    )
+    assert alone.mean() == pytest.approx(1.0, abs=4 / math.sqrt(len(alone)))
+    assert both.mean() == pytest.approx(0.5, abs=4 * 0.5 / math.sqrt(len(both)))
+
+
+def test_two_copies_at_once_are_too_much_where_there_is_none() -> None:
+    """5/s: 10 copies a second come and 8 go, so after 600 s 1,200 are in the line and the last wait
+    for 150 s; a copy of the latest twentieth alone is no harm."""
+    direct = played("hedging_backfires", "direct")
+    both = played("hedging_backfires", "hedged_at_once").requests
+    last = both["latency_s"][both["arrival_s"] > 580]
+    assert last.mean() == pytest.approx((2 * 590) / 8, rel=0.2)
+    late = played("hedging_backfires", "hedged_if_late")
+    assert late.metrics["attempts_per_request"] < 1.05 + 1e-9
+    assert late.metrics["slo_attainment"] >= direct.metrics["slo_attainment"] - 0.005
