@@ -58,10 +58,24 @@ def scenarios() -> str:
             ("scenario", "question"),
             (row for row, name in zip(rows, names, strict=True) if name not in own),
         ),
+        "These show what is known of such systems, each with policies of a folder of that name: "
+        "retries and their budgets, throttling, jitter, load and hedging. "
+        "`simroute compare scenario=phenomena/metastable_failure "
+        "policy=direct,phenomena/impatient,phenomena/patient`:",
+        table(("scenario", "question"), phenomena()),
         "`simroute list scenarios` names them, `simroute describe NAME` prints one. Files in a "
         "folder `scenarios/` where you work come first.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def phenomena() -> list[tuple[str, str]]:
+    """Name and question of each."""
+    folder = ROOT / "scenarios" / "phenomena"
+    return [
+        (f"phenomena/{path.stem}", load("run", str(path), []).scenario.about)
+        for path in sorted(folder.glob("*.yaml"))
+    ]
 
 
 def layers() -> str:

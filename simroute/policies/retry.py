@@ -38,7 +38,7 @@ class RetryBudget:
             "`reserve` and `ttl`"
         ),
     ] = None
-    max_failures: Annotated[
+    failures: Annotated[
         Share | None, Doc("no retry while more than this share of the sends of the last `ttl` fail")
     ] = None
 
@@ -99,8 +99,8 @@ class Retry:
                 if given.tokens is None
                 else RetryTokens(given.share, given.tokens)
             )
-            if given.max_failures is not None:
-                self._failures = FailureShare(given.max_failures, given.ttl)
+            if given.failures is not None:
+                self._failures = FailureShare(given.failures, given.ttl)
 
     async def __call__(self, call: Call, send: Send, world: World) -> Outcome:
         if self.budget is None:

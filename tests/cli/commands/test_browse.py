@@ -67,7 +67,9 @@ def watched(*words, width=80, **environment):
 def test_list_prints_one_full_name_a_line_where_no_terminal_is(kind, capsys):
     """Names and nothing else."""
     wanted = {"layers": sorted(registry), "metrics": [*METRICS, "utilisation"]}.get(kind) or sorted(
-        p.stem for p in (ROOT / kind).glob("*.yaml")
+        p.relative_to(ROOT / kind).with_suffix("").as_posix()
+        for p in (ROOT / kind).rglob("*.yaml")
+        if p.parent.name != "lineups"
     )
     assert said(capsys, "list", kind).splitlines() == wanted
 
