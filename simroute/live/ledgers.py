@@ -30,25 +30,25 @@ ADD = (
 )
 SUM = "SELECT coalesce(sum(nano), 0) FROM spend WHERE scope = ? AND period >= ?"
 FORGET = "DELETE FROM spend WHERE scope = ? AND period < ?"
-ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.*", re.DOTALL)
-SCHEMES = "redis", "rediss", "unix"
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(rediss?|unix):")
+SCHEMES = "redis://", "rediss://", "unix://"
 
 
 def open_ledger(state: str | Path) -> Ledger:
     """The ledger of a file (SQLite), or of redis://HOST:PORT/DB. Raises InputError."""
-    address = ADDRESS.fullmatch(state) if isinstance(state, str) else None
-    if address is None:
+    scheme = SCHEME.match(state) if isinstance(state, str) else None
+    if scheme is None:
         return FileLedger(Path(state))
-    if address[1] not in SCHEMES:
+    if scheme[0] not in SCHEMES:
         raise InputError(
-            f"--state: {address[1]}:// is nothing that money can be kept in; name a file, "
+            f"--state: {scheme[0]} is nothing that money can be kept in; name a file, "
             "redis://HOST:PORT/DB, rediss://… or unix://PATH"
         )
     try:
         from simroute.live.redis_ledger import RedisLedger
     except ImportError:
         raise InputError(
-            f"--state: {address[1]}:// needs redis-py; pip install 'simroute[redis]'"
+            f"--state: {scheme[0]} needs redis-py; pip install 'simroute[redis]'"
         ) from None
     return RedisLedger(str(state))
 
@@ -120,7 +120,6 @@ class FileLedger(Ledger):
     def _sum(self, entry: Entry) -> int:
         return int(self._base.execute(SUM, (entry.scope, entry.oldest)).fetchone()[0])
 
-    async def close(self) -> None:
-        await super().close()
+    async def _close(self) -> None:
         self._thread.submit(self._base.close)
         self._thread.shutdown(wait=self._asking is None or self._asking.done())

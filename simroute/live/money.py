@@ -49,6 +49,7 @@ class Ledger:
 
     def __init__(self, name: str) -> None:
         self.name, self.failures, self.fails = name, 0, False
+        self.is_closed = False
         self.tell: Callable[[], None] = lambda: None
         self._line: list[tuple[Entry, asyncio.Future[Answer | None]]] = []
         self._work: asyncio.Task[None] | None = None
@@ -83,9 +84,16 @@ class Ledger:
             self._ask(entry._replace(nano=-entry.nano, most=None))
 
     async def close(self) -> None:
-        """Ends its connections when all is written."""
+        """Ends its connections when all is written, once."""
+        if self.is_closed:
+            return
+        self.is_closed = True
         if self._work is not None:
             await asyncio.wait([self._work], timeout=self.linger_s)
+        await self._close()
+
+    async def _close(self) -> None:
+        raise NotImplementedError
 
     def _ask(self, entry: Entry) -> asyncio.Future[Answer | None]:
         """Puts an entry in line."""

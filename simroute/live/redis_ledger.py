@@ -88,8 +88,7 @@ class RedisLedger(Ledger):
             self._rests_until = -math.inf
         return [(bool(fits), int(spent)) for fits, spent in answers]
 
-    async def close(self) -> None:
-        await super().close()
+    async def _close(self) -> None:
         await self._redis.aclose()
 
 

@@ -201,6 +201,17 @@ def test_a_gateway_that_starts_again_goes_on_with_what_is_left(state):
     assert serve(state, 3) == ([200, 402, 402], 1)
 
 
+def test_a_gateway_may_be_closed_twice(state):
+    """As `serve` does: it waits for calls first, and leaves its `async with` then."""
+
+    async def main():
+        async with Gateway(POLICY, deployments(a=await Upstream().start()), state=state) as made:
+            await made.close()
+        return made.ledger.failures
+
+    assert asyncio.run(asyncio.wait_for(main(), 30)) == 0
+
+
 def test_before_its_first_call_a_gateway_tells_what_the_day_has_cost(state):
     """And nothing of the day before, nor, at midnight, of a day that is over."""
     times = [NOON]

@@ -270,6 +270,7 @@ def test_a_clock_that_is_ahead_takes_no_day_from_the_others(redis_server, ahead,
     ("url", "told"),
     [
         (f"postgres://u:{SECRET}@h/0", "postgres:// is nothing that money can be kept in"),
+        (f"redis:u:{SECRET}@h/0", "redis: is nothing that money can be kept in"),
         (f"redis://u:{SECRET}@/0", "a host is missing"),
         (f"redis://u:{SECRET}@h:99999/0", "cannot be read"),
         (f"redis://u:{SECRET}@h:x{SECRET}/0", "cannot be read"),
