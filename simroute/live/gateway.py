@@ -260,6 +260,9 @@ class Gateway:
         serving = self.serving
         is_stored = serving.keeps and (request.is_repeatable or serving.keeps_all)
         request.is_kept = serving.judges or is_stored
+        request.key.is_compared = is_stored
+        if not is_stored:
+            request.question = None  # nothing is near to what asks for another answer each time
         return request
 
     def open(self, request: LiveRequest, target: str | None = None) -> Opened:

@@ -68,7 +68,7 @@ class Semantics:
         for it. Returns the word for an error that nobody was told of yet, else ""."""
         meaning: Meaning | None = request.meaning
         if meaning is None:
-            question: Question | None = request.question and request.question()
+            question: Question | None = request.question()
             if question is None or not 0 < len(question.text) <= MOST_CHARACTERS:
                 return ""
             got = await self._vector(question.text)

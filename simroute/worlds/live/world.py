@@ -323,8 +323,8 @@ class LiveWorld:
 
     async def embed(self, layer: str, replica: int, call: Call, keys: Mapping[Any, Any]) -> None:
         request: Any = call.request
-        if self._semantics is None or not request.is_kept:
-            return  # nothing is near to what asks for another answer each time
+        if self._semantics is None or request.question is None:
+            return
         error = await self._semantics.look((layer, replica), request, keys)
         if error:
             self.emit(layer, replica, "embedder_failed", call, error=error)
